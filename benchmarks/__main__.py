@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-from benchmarks.report import show
+from benchmarks.report import print_findings
 
 MODULES = ("g01", "g05", "g06", "g08", "g09", "g12", "g13", "g14", "g15", "g16")
 
@@ -22,7 +22,7 @@ def main() -> int:
     failed = False
     for name in given.names or MODULES:
         try:
-            show(importlib.import_module(f"benchmarks.{name}").measure(given.quick), as_json=given.json)
+            print_findings(importlib.import_module(f"benchmarks.{name}").measure(given.quick), as_json=given.json)
         except (RuntimeError, TimeoutError, OSError) as error:
             failed = True
             print(f"{name}: not measured: {error}", file=sys.stderr)

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monitor.core.alerting.lifecycle import Audience
+from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
-from monitor.core.model.account import Balance, Bars, CrossSnapshot, Price
+from monitor.core.model.account import Balance, CrossSnapshot, Price, Thresholds
 from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChanged, StreamName
 from monitor.core.rules.rule import Rule, parse_rules
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
-from monitor.core.state.scope_value import book_of
-from monitor.resources import shipped
+from monitor.core.state.scope_value import value_scope
+from monitor.resources import packaged_path
 
 ASSETS = ("BTC", "ETH", *(f"A{number:02}" for number in range(44)))
 """Priced in USDT, which is the 47th."""
@@ -42,37 +42,37 @@ BALANCES: Mapping[str, Balance] = {
 }
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-BARS = Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
-SETTINGS = Settings("main", isolated=())
+BARS = Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
+SETTINGS = AccountSettings("main", isolated=())
 
 _STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")
 
 
 def level_at(prices: Mapping[str, Decimal]) -> Decimal:
     """The level of the account at these prices."""
-    return book_of(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).level
+    return value_scope(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).level
 
 
 def assets_at(prices: Mapping[str, Decimal]) -> Decimal:
     """What it holds is worth at these prices."""
-    return book_of(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).assets
+    return value_scope(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).assets
 
 
 def rules() -> tuple[Rule, ...]:
     """The shipped ladder."""
-    tables = tomllib.loads(shipped("config", "rules", "ladder.toml").read_text())["rules"]
+    tables = tomllib.loads(packaged_path("config", "rules", "ladder.toml").read_text())["rules"]
     return parse_rules(tables, "ladder")
 
 
 def policy() -> Policy:
     """The shipped ladder over this account, with one channel."""
-    return Policy(SETTINGS, rules(), Audience(("sink",)))
+    return Policy(SETTINGS, rules(), ChannelRouting(("sink",)))
 
 
-def watched() -> AccountState:
+def watched_state() -> AccountState:
     """The account read at NOW, its prices known."""
     prices = {symbol: Price(value, NOW) for symbol, value in PRICES.items()}
-    own = book_of(BALANCES, prices)
+    own = value_scope(BALANCES, prices)
     btc = PRICES["BTCUSDT"]
     snapshot = CrossSnapshot(
         as_of=NOW,
@@ -83,7 +83,7 @@ def watched() -> AccountState:
         assets_btc=own.assets / btc,
         liabilities_btc=own.liabilities / btc,
     )
-    state = AccountState(account="main", started_at=NOW, bars=BARS)
+    state = AccountState(account="main", started_at=NOW, cross_thresholds=BARS)
     events: list[Event] = [PricesRead(prices), CrossRead(snapshot)]
     for event in (*(StreamChanged(name, True, (), NOW) for name in _STREAMS), *events):
         state = apply(state, event, NOW)

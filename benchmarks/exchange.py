@@ -10,16 +10,17 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.account import BALANCES, PRICES
-from monitor.sandbox.scenario.scenario import AccountSpec, Holding, PairSpec, Scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, InitialBalance, PairSpec, Scenario
 from monitor.sandbox.server import Sandbox
 
 
 def scenario(pairs: int = 0) -> Scenario:
     """47 assets in cross, `pairs` isolated pairs in debt, flat prices told every second; beginning now."""
     cross = {
-        name: Holding(free=row.free, borrowed=row.borrowed, interest=row.interest) for name, row in BALANCES.items()
+        name: InitialBalance(free=row.free, borrowed=row.borrowed, interest=row.interest)
+        for name, row in BALANCES.items()
     }
-    one = PairSpec(base=Holding(free=Decimal(2)), quote=Holding(free=Decimal(10), borrowed=Decimal(10)))
+    one = PairSpec(base=InitialBalance(free=Decimal(2)), quote=InitialBalance(free=Decimal(10), borrowed=Decimal(10)))
     isolated = dict.fromkeys(list(PRICES)[:pairs], one)
     account = AccountSpec(name="main", spot={"USDT": Decimal(5000)}, cross=cross, isolated=isolated)
     return Scenario(name="benchmark", start=datetime.now(UTC), accounts=(account,), prices=dict(PRICES))

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from benchmarks.account import PRICES, assets_at, level_at
 from benchmarks.exchange import exchange
-from benchmarks.process import child, configure, daemon
-from benchmarks.report import Bar, Finding, finding, main, percentile, ratios
-from benchmarks.wire import Post, PriceHouse, Webhooks, server_frame, ticker_frame
+from benchmarks.process import configure, daemon, measured_process
+from benchmarks.report import Finding, Target, finding, main, percentile, ratios
+from benchmarks.wire import Post, PriceServer, Webhooks, server_frame, ticker_frame
 
 DOWN = Decimal("0.997")
 PROGRAMS = ("daemon", "bare", "limit")
@@ -35,7 +35,7 @@ def measure(quick: bool) -> list[Finding]:
 async def _measure(quick: bool) -> list[Finding]:
     rounds, alerts, loaded = (1, 5, 10) if quick else (5, 60, 250)
     async with contextlib.AsyncExitStack() as stack:
-        fair = await Fair.open(stack)
+        fair = await AlternatingRun.open(stack)
         calm: dict[str, list[list[float]]] = {name: [] for name in PROGRAMS}
         busy: dict[str, list[list[float]]] = {name: [] for name in PROGRAMS}
         for name in PROGRAMS:
@@ -57,17 +57,17 @@ def _findings(
     ours = [1000 * value for value in halves["daemon"]]
     return [
         finding(
-            Bar("G1", 1.5, 1.2), "tick → alert, p50, ÷ bare with row", "×", ratios(halves["daemon"], halves["bare"])
+            Target("G1", 1.5, 1.2), "tick → alert, p50, ÷ bare with row", "×", ratios(halves["daemon"], halves["bare"])
         ),
-        finding(Bar("G2", 2, 1.5), "the same, p99 at 1,000 ticks/s", "×", ratios(tails["daemon"], tails["bare"])),
-        finding(Bar("G2", 10), "p99 at 1,000 ticks/s", "ms", [1000 * value for value in tails["daemon"]]),
-        finding(Bar("G2"), "p50 at 1,000 ticks/s", "×", ratios(busy_halves["daemon"], busy_halves["bare"])),
-        finding(Bar("G2"), "alerts overtaken by their end before they left", "", [float(lost["daemon"])]),
-        finding(Bar("G3", 15, 5), "tick → alert, p50, ÷ the limit", "×", ratios(halves["daemon"], halves["limit"])),
-        finding(Bar("G3"), "bare with row ÷ the limit", "×", ratios(halves["bare"], halves["limit"])),
-        finding(Bar("G4", 30, 3), "tick → alert, p50", "ms", ours),
+        finding(Target("G2", 2, 1.5), "the same, p99 at 1,000 ticks/s", "×", ratios(tails["daemon"], tails["bare"])),
+        finding(Target("G2", 10), "p99 at 1,000 ticks/s", "ms", [1000 * value for value in tails["daemon"]]),
+        finding(Target("G2"), "p50 at 1,000 ticks/s", "×", ratios(busy_halves["daemon"], busy_halves["bare"])),
+        finding(Target("G2"), "alerts overtaken by their end before they left", "", [float(lost["daemon"])]),
+        finding(Target("G3", 15, 5), "tick → alert, p50, ÷ the limit", "×", ratios(halves["daemon"], halves["limit"])),
+        finding(Target("G3"), "bare with row ÷ the limit", "×", ratios(halves["bare"], halves["limit"])),
+        finding(Target("G4", 30, 3), "tick → alert, p50", "ms", ours),
         finding(
-            Bar("G4", 1000, 10_000, at_least=True),
+            Target("G4", 1000, 10_000, at_least=True),
             "half of a 60 s poll, of the same weight, ÷ ours",
             "×",
             [POLL_S / 2 * 1000 / value for value in ours],
@@ -75,10 +75,10 @@ def _findings(
     ]
 
 
-class Fair:
+class AlternatingRun:
     """The three programs, fed with prices by one hand."""
 
-    def __init__(self, house: PriceHouse, sink: Webhooks) -> None:
+    def __init__(self, house: PriceServer, sink: Webhooks) -> None:
         self._house = house
         self._sink = sink
         self._numbers = itertools.count(1)
@@ -89,12 +89,12 @@ class Fair:
         self._wanted = 0
         self._all = asyncio.Event()
         self.lost = dict.fromkeys(PROGRAMS, 0)
-        sink.heard = self._heard
+        sink.heard = self._take_post
 
     @classmethod
-    async def open(cls, stack: contextlib.AsyncExitStack) -> "Fair":
+    async def open(cls, stack: contextlib.AsyncExitStack) -> "AlternatingRun":
         """Everything running and connected."""
-        house, sink = PriceHouse(), Webhooks()
+        house, sink = PriceServer(), Webhooks()
         await house.start()
         await sink.start()
         stack.push_async_callback(house.stop)
@@ -116,7 +116,7 @@ class Fair:
         ):
             url = f"{house.url}/{name}/stream?streams={streams}"
             words = ("-m", prototype, client, sender, url, f"{sink.url}/{name}", f"{bar:.8f}", *database)
-            await stack.enter_async_context(child(*words))
+            await stack.enter_async_context(measured_process(*words))
         fair = cls(house, sink)
         for name in PROGRAMS:
             await house.until(name)
@@ -157,7 +157,7 @@ class Fair:
 
     async def _others(self, ticks: int, due: float, span_s: float) -> float:
         """Prices of the other assets, evenly over the span; when it ends."""
-        for symbol in _cycle(ticks):
+        for symbol in _price_cycle(ticks):
             due += span_s / ticks
             wait = due - time.perf_counter()
             if wait > 0:
@@ -165,7 +165,7 @@ class Fair:
             self._send(symbol, PRICES[symbol])
         return due
 
-    def _heard(self, post: Post) -> None:
+    def _take_post(self, post: Post) -> None:
         told = post.json()
         if post.path != f"/{self._name}":
             return
@@ -196,7 +196,7 @@ class Fair:
         raise RuntimeError("the daemon told nothing within twenty seconds")
 
 
-def _cycle(ticks: int) -> Iterator[str]:
+def _price_cycle(ticks: int) -> Iterator[str]:
     return itertools.islice(itertools.cycle(OTHERS), ticks)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.exchange import scenario
 from benchmarks.process import configure, daemon
-from benchmarks.report import Bar, Finding, finding, main
+from benchmarks.report import Finding, Target, finding, main
 from monitor.sandbox.server import Sandbox
 
 DEFAULT = 'cross = "60s"'
@@ -32,7 +32,7 @@ async def _measure(settles_s: float, span_s: float) -> list[Finding]:
             asked = Counter(request.path.rsplit("/", 1)[-1] for request in sandbox.requests[first:])
     await sandbox.stop()
     named = ", ".join(f"{name} ×{count}" for name, count in asked.most_common(4))
-    return [finding(Bar("G5", 25, 21), f"address weight a minute ({named} in {span_s:g} s)", "", [weight])]
+    return [finding(Target("G5", 25, 21), f"address weight a minute ({named} in {span_s:g} s)", "", [weight])]
 
 
 if __name__ == "__main__":

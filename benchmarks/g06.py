@@ -15,9 +15,9 @@ from pathlib import Path
 
 from benchmarks.account import PRICES, assets_at
 from benchmarks.exchange import exchange
-from benchmarks.process import Child, child, configure, daemon
-from benchmarks.report import Bar, Finding, finding, main, ratios
-from benchmarks.wire import Post, PriceHouse, Webhooks, server_frame, ticker_frame
+from benchmarks.process import MeasuredProcess, configure, daemon, measured_process
+from benchmarks.report import Finding, Target, finding, main, ratios
+from benchmarks.wire import Post, PriceServer, Webhooks, server_frame, ticker_frame
 
 CLIENTS = {"bare": "loop", "python-binance": "python-binance"}
 NAMES = ("daemon", *CLIENTS)
@@ -34,46 +34,46 @@ def measure(quick: bool) -> list[Finding]:
 async def _measure(quick: bool) -> list[Finding]:
     rounds, flood, paced_s = (1, 2_000, 0.5) if quick else (5, 50_000, 5.0)
     async with contextlib.AsyncExitStack() as stack:
-        race = await Race.open(stack)
+        race = await PriceRace.open(stack)
         rates: dict[str, list[float]] = {name: [] for name in NAMES}
         costs: dict[str, list[float]] = {name: [] for name in NAMES}
         flood_costs: dict[str, list[float]] = {name: [] for name in NAMES}
         for _ in range(rounds):
             for name in NAMES:
-                rate, cost = await race.flood(name, flood)
+                rate, cost = await race.run_flood(name, flood)
                 rates[name].append(rate)
                 flood_costs[name].append(cost)
             for name in NAMES:
-                costs[name].append(await race.paced(name, paced_s))
+                costs[name].append(await race.run_paced(name, paced_s))
     return [
-        finding(Bar("G6", 0.6, 0.8, at_least=True), "flood, prices a second ÷ bare loop", "×",
+        finding(Target("G6", 0.6, 0.8, at_least=True), "flood, prices a second ÷ bare loop", "×",
                 ratios(rates["daemon"], rates["bare"])),
-        finding(Bar("G6", 4, at_least=True), "flood, prices a second ÷ python-binance", "×",
+        finding(Target("G6", 4, at_least=True), "flood, prices a second ÷ python-binance", "×",
                 ratios(rates["daemon"], rates["python-binance"])),
-        finding(Bar("G6"), "flood, CPU a price ÷ bare loop", "×", ratios(flood_costs["daemon"], flood_costs["bare"])),
-        finding(Bar("G7", 1.5, 1.2), "1,000 prices a second, CPU ÷ bare loop", "×",
+        finding(Target("G6"), "flood, CPU a price ÷ bare loop", "×", ratios(flood_costs["daemon"], flood_costs["bare"])),
+        finding(Target("G7", 1.5, 1.2), "1,000 prices a second, CPU ÷ bare loop", "×",
                 ratios(costs["daemon"], costs["bare"])),
-        finding(Bar("G7", 0.5), "1,000 prices a second, CPU ÷ python-binance", "×",
+        finding(Target("G7", 0.5), "1,000 prices a second, CPU ÷ python-binance", "×",
                 ratios(costs["daemon"], costs["python-binance"])),
-        finding(Bar("G7"), "the daemon's CPU a price", "µs", costs["daemon"]),
+        finding(Target("G7"), "the daemon's CPU a price", "µs", costs["daemon"]),
     ]  # fmt: skip
 
 
-class Race:
+class PriceRace:
     """The programs, fed with prices by one hand."""
 
-    def __init__(self, house: PriceHouse, sink: Webhooks) -> None:
-        self.processes: dict[str, Child] = {}
+    def __init__(self, house: PriceServer, sink: Webhooks) -> None:
+        self.processes: dict[str, MeasuredProcess] = {}
         self._house = house
         self._arrived = asyncio.Event()
         self._waiting = ""
         self._numbers = itertools.count()
-        sink.heard = self._heard
+        sink.heard = self._take_post
 
     @classmethod
-    async def open(cls, stack: contextlib.AsyncExitStack) -> "Race":
+    async def open(cls, stack: contextlib.AsyncExitStack) -> "PriceRace":
         """Everything running and connected."""
-        house, sink = PriceHouse(), Webhooks()
+        house, sink = PriceServer(), Webhooks()
         await house.start()
         await sink.start()
         stack.push_async_callback(house.stop)
@@ -92,7 +92,7 @@ class Race:
         for name, client in CLIENTS.items():
             url = f"{house.url}/{name}/stream?streams={streams}"
             words = ("-m", "benchmarks.prototypes.streaming", client, "raw", url, f"{sink.url}/{name}", f"{end:.2f}")
-            race.processes[name] = await stack.enter_async_context(child(*words))
+            race.processes[name] = await stack.enter_async_context(measured_process(*words))
         for name in NAMES:
             await house.until(name)
         for _ in range(20):
@@ -100,13 +100,13 @@ class Race:
                 race._send("daemon", symbol, PRICES[symbol])
             await asyncio.sleep(0.1)
         for name in NAMES:
-            await race.flood(name, 200)
+            await race.run_flood(name, 200)
         return race
 
-    async def flood(self, name: str, prices: int) -> tuple[float, float]:
+    async def run_flood(self, name: str, prices: int) -> tuple[float, float]:
         """Prices a second, and the CPU of one in microseconds, from the first sent to the alert about the last."""
         frames = [
-            server_frame(ticker_frame(symbol, f"{_moved(symbol, number):.2f}", _now()))
+            server_frame(ticker_frame(symbol, f"{_next_price(symbol, number):.2f}", _now()))
             for number, symbol in zip(range(prices), itertools.cycle(OTHERS), strict=False)
         ]
         chunks = [b"".join(frames[start : start + CHUNK]) for start in range(0, prices, CHUNK)]
@@ -124,7 +124,7 @@ class Race:
         await asyncio.sleep(0.3)
         return prices / took, cost
 
-    async def paced(self, name: str, span_s: float) -> float:
+    async def run_paced(self, name: str, span_s: float) -> float:
         """The CPU of one price in microseconds, at a thousand a second."""
         prices = int(span_s * 1000)
         used, due = self.processes[name].cpu_s, time.perf_counter()
@@ -133,20 +133,20 @@ class Race:
             if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
             symbol = OTHERS[number % len(OTHERS)]
-            self._send(name, symbol, _moved(symbol, number))
+            self._send(name, symbol, _next_price(symbol, number))
         await asyncio.sleep(0.05)
         return (self.processes[name].cpu_s - used) / prices * 1e6
 
     def _send(self, name: str, symbol: str, price: Decimal) -> None:
         self._house.send(name, server_frame(ticker_frame(symbol, f"{price:.4f}", _now())))
 
-    def _heard(self, post: Post) -> None:
+    def _take_post(self, post: Post) -> None:
         told: Mapping[str, object] = post.json()
         if post.path == f"/{self._waiting}" and told.get("rule", "bench") == "bench":
             self._arrived.set()
 
 
-def _moved(symbol: str, number: int) -> Decimal:
+def _next_price(symbol: str, number: int) -> Decimal:
     """Another price each time that its symbol has its turn, some parts in ten thousand away, as within a second."""
     return PRICES[symbol] * (10_000 + number % 7) / 10_000
 

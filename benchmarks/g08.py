@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.exchange import scenario
 from benchmarks.process import configure, daemon
-from benchmarks.report import Bar, Finding, finding, main
+from benchmarks.report import Finding, Target, finding, main
 from benchmarks.wire import Webhooks
 from monitor.sandbox.server import Sandbox
 
@@ -41,7 +41,7 @@ async def _measure(count: int) -> list[Finding]:
             with contextlib.closing(sqlite3.connect(f"{folder}/monitor.db", isolation_level=None)) as lock:
                 lock.execute("BEGIN IMMEDIATE")
                 for number in range(count):
-                    sandbox.hand.deposit("main", "USDT", Decimal(1), "cross")
+                    sandbox.user_actions.deposit("main", "USDT", Decimal(1), "cross")
                     if number % 100 == 99:
                         await asyncio.sleep(0)
                 await asyncio.sleep(max(0.0, began + STALL_S - time.perf_counter()))
@@ -53,18 +53,18 @@ async def _measure(count: int) -> list[Finding]:
             missing = before + len(sent) - _recorded(folder)
             lost = len(stands - {connection.number for connection in sandbox.connections})
             await running.stop()
-        conflated = _conflated(running.lines)
+        conflated = _conflated_count(running.lines)
     await sandbox.stop()
     await sink.stop()
     return [
-        finding(Bar("G8", 0), f"of {len(sent):,} events in a burst: missing in the database", "", [float(missing)]),
-        finding(Bar("G8", 0), "connections lost meanwhile", "", [float(lost)]),
-        finding(Bar("G8"), "prices and reads replaced before they were looked at", "", [float(conflated)]),
-        finding(Bar("G8"), "until all are durable, the database locked for the first second", "s", [took]),
+        finding(Target("G8", 0), f"of {len(sent):,} events in a burst: missing in the database", "", [float(missing)]),
+        finding(Target("G8", 0), "connections lost meanwhile", "", [float(lost)]),
+        finding(Target("G8"), "prices and reads replaced before they were looked at", "", [float(conflated)]),
+        finding(Target("G8"), "until all are durable, the database locked for the first second", "s", [took]),
     ]
 
 
-def _conflated(lines: Sequence[str]) -> int:
+def _conflated_count(lines: Sequence[str]) -> int:
     """What the daemon says of it at its end."""
     said = next(line for line in reversed(lines) if "account.stopped" in line)
     return int(said.partition("conflated=")[2].split()[0])
@@ -78,7 +78,7 @@ def _connected(sandbox: Sandbox) -> bool:
     if not {connection.stream for connection in sandbox.connections} >= {"account", "market"}:
         return False
     # A connection carries nothing before it is subscribed: until then nothing is sent.
-    sandbox.hand.deposit("main", "USDT", Decimal(1), "cross")
+    sandbox.user_actions.deposit("main", "USDT", Decimal(1), "cross")
     return bool(_sent(sandbox))
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
 
-from benchmarks.report import Bar, Finding, finding, main, percentile, ratios
+from benchmarks.report import Finding, Target, finding, main, percentile, ratios
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import StreamEvent
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.store.store import Store
 
 BATCH = 100
@@ -36,23 +36,23 @@ def measure(quick: bool) -> list[Finding]:
     device: list[float] = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            ours_rate.append(asyncio.run(_ours_batches(Path(folder), batches)))
+            ours_rate.append(asyncio.run(_our_batches(Path(folder), batches)))
             raw_rate.append(_raw_batches(Path(folder), batches))
             for name, times in (
-                ("ours", asyncio.run(_ours_paced(Path(folder), paced))),
-                ("raw", asyncio.run(_raw_paced(Path(folder), paced))),
+                ("ours", asyncio.run(_our_paced_events(Path(folder), paced))),
+                ("raw", asyncio.run(_raw_paced_events(Path(folder), paced))),
             ):
                 halves[name].append(percentile(times, 0.5))
                 tails[name].append(percentile(times, 0.99))
             device.append(percentile(_device(Path(folder), 200 if quick else 1000), 0.99))
     return [
-        finding(Bar("G9", 0.6, 0.8, at_least=True), f"durable events a second, {BATCH} a commit, ÷ sqlite3", "×",
+        finding(Target("G9", 0.6, 0.8, at_least=True), f"durable events a second, {BATCH} a commit, ÷ sqlite3", "×",
                 ratios(ours_rate, raw_rate)),
-        finding(Bar("G9"), "durable events a second", "/s", ours_rate),
-        finding(Bar("G10", 1.5, 1.2), "time to durable at 500/s, p50, ÷ sqlite3 in a thread", "×",
+        finding(Target("G9"), "durable events a second", "/s", ours_rate),
+        finding(Target("G10", 1.5, 1.2), "time to durable at 500/s, p50, ÷ sqlite3 in a thread", "×",
                 ratios(halves["ours"], halves["raw"])),
-        finding(Bar("G10", 2, 1.2), "the same, p99", "×", ratios(tails["ours"], tails["raw"])),
-        finding(Bar("G11", 8, 5), "time to durable p99 ÷ the device's fdatasync of an overwrite, p99", "×",
+        finding(Target("G10", 2, 1.2), "the same, p99", "×", ratios(tails["ours"], tails["raw"])),
+        finding(Target("G11", 8, 5), "time to durable p99 ÷ the device's fdatasync of an overwrite, p99", "×",
                 ratios(tails["ours"], device)),
     ]  # fmt: skip
 
@@ -72,9 +72,9 @@ def _rows(start: int, count: int) -> list[Row]:
     ]
 
 
-async def _ours_batches(folder: Path, batches: int) -> float:
+async def _our_batches(folder: Path, batches: int) -> float:
     store = Store.open(f"sqlite:///{folder}/ours.db")
-    entries = [Entry("main", NOW, events=_events(start * BATCH, BATCH)) for start in range(batches)]
+    entries = [JournalEntry("main", NOW, events=_events(start * BATCH, BATCH)) for start in range(batches)]
     began = time.perf_counter()
     for entry in entries:
         await store.commit(entry)
@@ -108,13 +108,13 @@ def _raw_batches(folder: Path, batches: int) -> float:
     return batches * BATCH / took
 
 
-async def _ours_paced(folder: Path, count: int) -> Sequence[float]:
+async def _our_paced_events(folder: Path, count: int) -> Sequence[float]:
     store = Store.open(f"sqlite:///{folder}/paced.db")
     took: list[float] = []
 
     async def one(number: int) -> None:
         began = time.perf_counter()
-        await store.commit(Entry("main", NOW + timedelta(milliseconds=number), events=_events(number, 1)))
+        await store.commit(JournalEntry("main", NOW + timedelta(milliseconds=number), events=_events(number, 1)))
         took.append(time.perf_counter() - began)
 
     await _at_500_a_second(one, count)
@@ -122,7 +122,7 @@ async def _ours_paced(folder: Path, count: int) -> Sequence[float]:
     return took
 
 
-async def _raw_paced(folder: Path, count: int) -> Sequence[float]:
+async def _raw_paced_events(folder: Path, count: int) -> Sequence[float]:
     """One thread that owns the connection and commits whatever has gathered."""
     connection = _raw(folder / "raw-paced.db")
     queue: SimpleQueue[tuple[Row, asyncio.Future[None]] | None] = SimpleQueue()

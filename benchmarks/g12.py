@@ -22,15 +22,15 @@ from typing import Any
 from sqlalchemy import create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from benchmarks.account import BALANCES, policy, watched
+from benchmarks.account import BALANCES, policy, watched_state
 from benchmarks.process import ROOT, configure
-from benchmarks.report import Bar, Finding, finding, main, ratios
+from benchmarks.report import Finding, Target, finding, main, ratios
 from monitor.app.exchange import open_exchange
 from monitor.clock import SystemClock
 from monitor.config.loading import load_config
-from monitor.core.engine.step import Ids, step
+from monitor.core.engine.step import IdSource, step
 from monitor.core.model.events import CrossRead
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.store.store import Store
 
 ASSETS = 400
@@ -59,16 +59,16 @@ async def _measure(rounds: int, polls: int) -> list[Finding]:
     async with _server() as url:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             for _ in range(rounds):
-                ours.append(await _ours(Path(folder), url, polls))
-                naive.append(await _naive(Path(folder), url, polls))
+                ours.append(await _our_poll(Path(folder), url, polls))
+                naive.append(await _naive_poll(Path(folder), url, polls))
     return [
-        finding(Bar("G12", 0.75, 0.35), "CPU of a whole poll, 400 assets, ÷ python-binance and ORM", "×",
+        finding(Target("G12", 0.75, 0.35), "CPU of a whole poll, 400 assets, ÷ python-binance and ORM", "×",
                 ratios(ours, naive)),
-        finding(Bar("G12"), "our CPU of a whole poll", "ms", ours),
+        finding(Target("G12"), "our CPU of a whole poll", "ms", ours),
     ]  # fmt: skip
 
 
-async def _ours(folder: Path, url: str, polls: int) -> float:
+async def _our_poll(folder: Path, url: str, polls: int) -> float:
     """Milliseconds of CPU of one poll by the daemon's own parts."""
     account = {"api_key": "k" * 64, "api_secret": "s" * 64}
     wire = url.replace("http", "ws")
@@ -78,8 +78,8 @@ async def _ours(folder: Path, url: str, polls: int) -> float:
     config = load_config(configure(folder, ready), os.environ)
     exchange, store = open_exchange(config, "main", SystemClock()), Store.open(f"sqlite:///{folder}/ours.db")
     numbers = itertools.count(1)
-    ids = Ids(lambda: next(numbers), lambda: next(numbers))
-    state, orders = watched(), policy()
+    ids = IdSource(lambda: next(numbers), lambda: next(numbers))
+    state, orders = watched_state(), policy()
     state = replace(state, alerts={})
 
     async def once() -> None:
@@ -88,7 +88,9 @@ async def _ours(folder: Path, url: str, polls: int) -> float:
         done = step(state, CrossRead(await exchange.read_cross()), orders, now, ids)
         state = done.state
         # A row in any case, also when nothing is to be remembered.
-        await store.commit(done.entry if not done.entry.is_empty else Entry("main", now, live=json.dumps(str(now))))
+        await store.commit(
+            done.entry if not done.entry.is_empty else JournalEntry("main", now, live=json.dumps(str(now)))
+        )
 
     try:
         await exchange.sync_clock()
@@ -98,7 +100,7 @@ async def _ours(folder: Path, url: str, polls: int) -> float:
         await store.close()
 
 
-async def _naive(folder: Path, url: str, polls: int) -> float:
+async def _naive_poll(folder: Path, url: str, polls: int) -> float:
     """Milliseconds of CPU of one poll by a script."""
     from binance import AsyncClient
 

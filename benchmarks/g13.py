@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from benchmarks.account import BALANCES, NOW, PRICES, policy, watched
-from benchmarks.report import Bar, Finding, finding, main, ratios
-from monitor.core.engine.step import Ids, step
+from benchmarks.account import BALANCES, NOW, PRICES, policy, watched_state
+from benchmarks.report import Finding, Target, finding, main, ratios
+from monitor.core.engine.step import IdSource, step
 from monitor.core.model.account import Price
 from monitor.core.model.events import PricesRead
 from monitor.core.state.apply import apply
-from monitor.core.state.scope_value import book_of, repriced
+from monitor.core.state.scope_value import revalue, value_scope
 
 _EVERY = timedelta(milliseconds=1)
 
@@ -22,10 +22,10 @@ def measure(quick: bool) -> list[Finding]:
     """The cost of one price for one account, in rounds that take turns; and whether a million of them stay exact."""
     ticks, rounds = (500, 3) if quick else (10_000, 7)
     takes: dict[str, Callable[[Sequence[PricesRead]], None]] = {
-        "revalued": _revalued(),
+        "revalued": _revaluation(),
         "book": _book(),
-        "least": _least(),
-        "full": _full(),
+        "least": _minimal_update(),
+        "full": _full_recompute(),
         "step": _step(),
     }
     spent: dict[str, list[float]] = {name: [] for name in takes}
@@ -38,12 +38,12 @@ def measure(quick: bool) -> list[Finding]:
             spent[name].append((time.process_time() - began) / len(events) * 1e6)
     exact = _stays_exact(20_000 if quick else 1_000_000)
     return [
-        finding(Bar("G13", 5, 2), "price into the state, exact level out", "µs", spent["revalued"]),
-        finding(Bar("G13"), "of which the sums alone", "µs", spent["book"]),
-        finding(Bar("G13"), "÷ delta and division, nothing else", "×", ratios(spent["revalued"], spent["least"])),
-        finding(Bar("G13"), "÷ a full recompute of 47 rows", "×", ratios(spent["revalued"], spent["full"])),
-        finding(Bar("G13"), "whole step: figures and the shipped rules too", "µs", spent["step"]),
-        finding(Bar("G13", 0), f"difference from a full recompute after {exact[0]:,} prices", "", [float(exact[1])]),
+        finding(Target("G13", 5, 2), "price into the state, exact level out", "µs", spent["revalued"]),
+        finding(Target("G13"), "of which the sums alone", "µs", spent["book"]),
+        finding(Target("G13"), "÷ delta and division, nothing else", "×", ratios(spent["revalued"], spent["least"])),
+        finding(Target("G13"), "÷ a full recompute of 47 rows", "×", ratios(spent["revalued"], spent["full"])),
+        finding(Target("G13"), "whole step: figures and the shipped rules too", "µs", spent["step"]),
+        finding(Target("G13", 0), f"difference from a full recompute after {exact[0]:,} prices", "", [float(exact[1])]),
     ]
 
 
@@ -62,31 +62,31 @@ def _at(event: PricesRead) -> Price:
     return next(iter(event.prices.values()))
 
 
-def _revalued() -> Callable[[Sequence[PricesRead]], None]:
-    state = watched()
+def _revaluation() -> Callable[[Sequence[PricesRead]], None]:
+    state = watched_state()
 
     def take(events: Sequence[PricesRead]) -> None:
         nonlocal state
         now = _at(events[-1]).at
         for event in events:
             state = apply(state, event, now)
-            assert state.book is not None and state.book.level
+            assert state.cross_value is not None and state.cross_value.level
 
     return take
 
 
 def _book() -> Callable[[Sequence[PricesRead]], None]:
-    book = book_of(BALANCES, {symbol: Price(value, NOW) for symbol, value in PRICES.items()})
+    book = value_scope(BALANCES, {symbol: Price(value, NOW) for symbol, value in PRICES.items()})
 
     def take(events: Sequence[PricesRead]) -> None:
         nonlocal book
         for event in events:
-            book = repriced(book, {**book.prices, **event.prices}, event.prices)
+            book = revalue(book, {**book.prices, **event.prices}, event.prices)
 
     return take
 
 
-def _least() -> Callable[[Sequence[PricesRead]], None]:
+def _minimal_update() -> Callable[[Sequence[PricesRead]], None]:
     """The bare prototype: the sums, a difference, a division, in place."""
     prices = dict(PRICES)
     rows = {f"{asset}USDT": (row.held, row.owed) for asset, row in BALANCES.items()}
@@ -106,21 +106,21 @@ def _least() -> Callable[[Sequence[PricesRead]], None]:
     return take
 
 
-def _full() -> Callable[[Sequence[PricesRead]], None]:
+def _full_recompute() -> Callable[[Sequence[PricesRead]], None]:
     known = {symbol: Price(value, NOW) for symbol, value in PRICES.items()}
 
     def take(events: Sequence[PricesRead]) -> None:
         nonlocal known
         for event in events:
             known = {**known, **event.prices}
-            assert book_of(BALANCES, known).level
+            assert value_scope(BALANCES, known).level
 
     return take
 
 
 def _step() -> Callable[[Sequence[PricesRead]], None]:
-    state, ordered = watched(), policy()
-    ids = Ids(itertools.count(1).__next__, itertools.count(1).__next__)
+    state, ordered = watched_state(), policy()
+    ids = IdSource(itertools.count(1).__next__, itertools.count(1).__next__)
 
     def take(events: Sequence[PricesRead]) -> None:
         nonlocal state
@@ -134,14 +134,14 @@ def _stays_exact(ticks: int) -> tuple[int, Decimal]:
     """The number of random prices, and what the moved sums are off a full recompute after them."""
     dice = random.Random(47)
     known = {symbol: Price(value, NOW) for symbol, value in PRICES.items()}
-    book = book_of(BALANCES, known)
+    book = value_scope(BALANCES, known)
     symbols = list(known)
     for _ in range(ticks):
         symbol = dice.choice(symbols)
         known = dict(known)
         known[symbol] = Price(Decimal(dice.randrange(1, 10**13)).scaleb(-8), NOW)
-        book = repriced(book, known, (symbol,))
-    full = book_of(BALANCES, known)
+        book = revalue(book, known, (symbol,))
+    full = value_scope(BALANCES, known)
     return ticks, abs(book.assets - full.assets) + abs(book.liabilities - full.liabilities)
 
 

@@ -6,15 +6,17 @@ from decimal import Decimal
 
 from simpleeval import SimpleEval
 
-from benchmarks.report import Bar, Finding, finding, main, ratios
-from monitor.core.model.metric import Value
-from monitor.core.model.metric_values import Measured
+from benchmarks.report import Finding, Target, finding, main, ratios
+from monitor.core.model.metric import MetricValue
+from monitor.core.model.metric_values import LazyMetrics
 from monitor.core.rules.rule import Rule, parse_rules
 
 WHEN = "margin_level < 1.5 and liabilities_usdt > 1000"
 VALUES = {"margin_level": Decimal("1.83"), "liabilities_usdt": Decimal(60_000)}
 
-_HOW: Mapping[str, Callable[[None], Value]] = {name: (lambda value: lambda _: value)(VALUES[name]) for name in VALUES}
+_HOW: Mapping[str, Callable[[None], MetricValue]] = {
+    name: (lambda value: lambda _: value)(VALUES[name]) for name in VALUES
+}
 
 
 def measure(quick: bool) -> list[Finding]:
@@ -28,11 +30,11 @@ def measure(quick: bool) -> list[Finding]:
         for name, take in takes.items():
             spent[name].append(_time(take, repeats))
     return [
-        finding(Bar("G14", 1.0, 0.3), f"one rule: `{WHEN}`", "µs", spent["ours"]),
-        finding(Bar("G14", 1.0, 0.3), "one rule: `margin_level < 1.5`", "µs", spent["one"]),
-        finding(Bar("G14", 8), "÷ a closure by hand", "×", ratios(spent["ours"], spent["closure"])),
+        finding(Target("G14", 1.0, 0.3), f"one rule: `{WHEN}`", "µs", spent["ours"]),
+        finding(Target("G14", 1.0, 0.3), "one rule: `margin_level < 1.5`", "µs", spent["one"]),
+        finding(Target("G14", 8), "÷ a closure by hand", "×", ratios(spent["ours"], spent["closure"])),
         finding(
-            Bar("G14", 2, at_least=True),
+            Target("G14", 2, at_least=True),
             "simpleeval, parsed beforehand, ÷ ours",
             "×",
             ratios(spent["simpleeval"], spent["ours"]),
@@ -41,7 +43,7 @@ def measure(quick: bool) -> list[Finding]:
 
 
 def _ours(rule: Rule) -> Callable[[], object]:
-    read, ask = Measured(_HOW, None).read, rule.when.evaluate
+    read, ask = LazyMetrics(_HOW, None).read, rule.when.evaluate
     return lambda: ask(read)
 
 

@@ -12,7 +12,7 @@ import aiohttp
 
 from benchmarks.exchange import exchange
 from benchmarks.process import ROOT, configure, daemon
-from benchmarks.report import Bar, Finding, finding, main
+from benchmarks.report import Finding, Target, finding, main
 
 
 def measure(quick: bool) -> list[Finding]:
@@ -21,10 +21,12 @@ def measure(quick: bool) -> list[Finding]:
     rest_s, pairs = (3.0, 2) if quick else (120.0, 40)
     starts, rss, cpu = asyncio.run(_rest(1 if quick else 3, rest_s, pairs))
     return [
-        finding(Bar("G15", 70, 50), f"resident, one cross account and {pairs} pairs, after {rest_s:g} s", "MB", [rss]),
-        finding(Bar("G17", 150, 80), "`--help`", "ms", helps),
-        finding(Bar("G17", 0.8, 0.5), "process start → first request at the exchange", "s", starts),
-        finding(Bar("G18", 1, 0.5), "CPU at rest, 46 symbols at 1 Hz, a poll a minute", "%", [cpu]),
+        finding(
+            Target("G15", 70, 50), f"resident, one cross account and {pairs} pairs, after {rest_s:g} s", "MB", [rss]
+        ),
+        finding(Target("G17", 150, 80), "`--help`", "ms", helps),
+        finding(Target("G17", 0.8, 0.5), "process start → first request at the exchange", "s", starts),
+        finding(Target("G18", 1, 0.5), "CPU at rest, 46 symbols at 1 Hz, a poll a minute", "%", [cpu]),
     ]
 
 

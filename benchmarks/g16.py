@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.exchange import scenario
 from benchmarks.process import ROOT, configure, daemon
-from benchmarks.report import Bar, Finding, finding, main
+from benchmarks.report import Finding, Target, finding, main
 from benchmarks.wire import Webhooks
 from monitor.sandbox.server import Sandbox
 
@@ -53,8 +53,8 @@ async def _measure(count: int, settles_s: float) -> list[Finding]:
     await sandbox.stop()
     await sink.stop()
     return [
-        finding(Bar("G16", 85, 65), "resident after the first alert by Apprise", "MB", [told]),
-        finding(Bar("G16", 2), f"growth over {count:,} events of the account, after {count // 20:,}", "MB", [grown]),
+        finding(Target("G16", 85, 65), "resident after the first alert by Apprise", "MB", [told]),
+        finding(Target("G16", 2), f"growth over {count:,} events of the account, after {count // 20:,}", "MB", [grown]),
     ]
 
 
@@ -64,7 +64,7 @@ async def _burst(sandbox: Sandbox, events: sqlite3.Connection, count: int) -> No
         expected = _stored(events) + BURST
         for _ in range(BURST // 2):
             # Each brings two: what moved, and what is there now.
-            sandbox.hand.deposit("main", "USDT", Decimal(1), "cross")
+            sandbox.user_actions.deposit("main", "USDT", Decimal(1), "cross")
         async with asyncio.timeout(60):
             while _stored(events) < expected:  # noqa: ASYNC110 – another process stores
                 await asyncio.sleep(0.005)

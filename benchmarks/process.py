@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(slots=True)
-class Child:
+class MeasuredProcess:
     """A process, and what it said on stderr so far."""
 
     process: asyncio.subprocess.Process
@@ -52,7 +52,7 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def child(*words: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
+async def measured_process(*words: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[MeasuredProcess]:
     """A Python process with these arguments, killed with the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -64,7 +64,7 @@ async def child(*words: str, environ: Mapping[str, str] | None = None) -> AsyncI
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 20,
     )
-    found = Child(process)
+    found = MeasuredProcess(process)
     reader = asyncio.create_task(_read(found))
     try:
         yield found
@@ -102,12 +102,12 @@ def configure(
     return path
 
 
-def daemon(config: Path, log_level: str = "warning") -> contextlib.AbstractAsyncContextManager[Child]:
+def daemon(config: Path, log_level: str = "warning") -> contextlib.AbstractAsyncContextManager[MeasuredProcess]:
     """The real daemon with this config."""
-    return child("-m", "monitor", "--config", str(config), "--log-level", log_level, "run")
+    return measured_process("-m", "monitor", "--config", str(config), "--log-level", log_level, "run")
 
 
-async def _read(found: Child) -> None:
+async def _read(found: MeasuredProcess) -> None:
     assert found.process.stderr is not None
     while line := await found.process.stderr.readline():
         found.lines.append(line.decode().rstrip())

@@ -16,7 +16,7 @@ from decimal import Decimal
 from benchmarks.account import rules
 from benchmarks.warning import CROSS_3X, DATA, RATE, Night, path_of, waiting, watch
 from monitor.core.rules.rule import Rule, parse_rules
-from monitor.sandbox.scenario.price_path import PricePath
+from monitor.sandbox.scenario.price_path import SimPricePath
 
 EVERY_S = 20
 PARTS = (Decimal("0.1"), Decimal("0.3"), Decimal("0.5"), Decimal("0.7"), Decimal("0.9"))
@@ -55,7 +55,7 @@ CLEARS: Mapping[str, Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Hovering:
+class HoveringDays:
     """What days with a bar at `part` of their prices brought: touches, episodes, and alerts by the seconds waited."""
 
     part: Decimal
@@ -66,7 +66,7 @@ class Hovering:
     """Alerts and words of falling-fast on the same days, by what ends it."""
 
 
-def hovering(asset: str, path: PricePath, rung: Rung, part: Decimal, ladder: Sequence[Rule]) -> Hovering:
+def measure_hovering(asset: str, path: SimPricePath, rung: Rung, part: Decimal, ladder: Sequence[Rule]) -> HoveringDays:
     """The days of a path, with the rung's bar where `part` of the time is spent below it."""
     prices = [path.at(second) for second in range(path.start_ms // 1000, path.end_ms // 1000 + 1, EVERY_S)]
     bar = sorted(prices)[int(part * len(prices))]
@@ -85,7 +85,7 @@ def hovering(asset: str, path: PricePath, rung: Rung, part: Decimal, ladder: Seq
         episodes += is_below and not is_open
         is_open = is_below or (is_open and moment.level <= rung.clear)
     counts = {name: (fired[rule.name], words[rule.name]) for name, rule in zip(CLEARS, fast, strict=False)}
-    return Hovering(part, touches, episodes, tuple(fired[rule.name] for rule in variants), counts)
+    return HoveringDays(part, touches, episodes, tuple(fired[rule.name] for rule in variants), counts)
 
 
 def fast_rules() -> tuple[Rule, ...]:
@@ -94,12 +94,12 @@ def fast_rules() -> tuple[Rule, ...]:
     return parse_rules([{"name": f"fast-{name}", **shared, **keys} for name, keys in CLEARS.items()], "variants")
 
 
-def rows() -> Iterator[tuple[str, Rung, list[Hovering]]]:
+def rows() -> Iterator[tuple[str, Rung, list[HoveringDays]]]:
     """Each of the days with each of the rungs."""
     for asset, file in DAYS:
         path = path_of(Night(asset, file, asset, Decimal(2), CROSS_3X, False, (0, 0, 0)))
         for rung in RUNGS:
-            yield asset, rung, [hovering(asset, path, rung, part, rules()) for part in PARTS]
+            yield asset, rung, [measure_hovering(asset, path, rung, part, rules()) for part in PARTS]
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ Verdict = Literal["stretch", "target", "missed", "reported"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class Target:
     """A bar: a figure is to be at most (or with `at_least` at least) `target`, and better `stretch`. None: no bar."""
 
     name: str
@@ -42,7 +42,7 @@ class Bar:
 class Finding:
     """One figure: the median of its rounds, and the least and the greatest of them."""
 
-    bar: Bar
+    bar: Target
     what: str
     unit: str
     value: float
@@ -55,7 +55,7 @@ class Finding:
         return self.bar.verdict(self.value)
 
 
-def finding(bar: Bar, what: str, unit: str, rounds: Sequence[float]) -> Finding:
+def finding(bar: Target, what: str, unit: str, rounds: Sequence[float]) -> Finding:
     """The figure of these rounds."""
     return Finding(bar, what, unit, statistics.median(rounds), min(rounds), max(rounds), len(rounds))
 
@@ -71,7 +71,7 @@ def percentile(values: Iterable[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
 
-def show(findings: Iterable[Finding], *, as_json: bool = False) -> None:
+def print_findings(findings: Iterable[Finding], *, as_json: bool = False) -> None:
     """Print the figures, one a line."""
     if as_json:
         for each in findings:
@@ -92,4 +92,4 @@ def main(measure: Callable[[bool], Iterable[Finding]], about: str) -> None:
     parser.add_argument("--quick", action="store_true", help="a short run: it works, its figures are rough")
     parser.add_argument("--json", action="store_true", help="one JSON object a figure")
     given = parser.parse_args()
-    show(measure(given.quick), as_json=given.json)
+    print_findings(measure(given.quick), as_json=given.json)

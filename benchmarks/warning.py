@@ -17,36 +17,36 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.account import rules
-from monitor.core.alerting.lifecycle import Audience
-from monitor.core.engine.step import Ids, Policy, step
+from monitor.core.alerting.lifecycle import ChannelRouting
+from monitor.core.engine.step import IdSource, Policy, step
 from monitor.core.model.account import (
     Balance,
-    Bars,
     CrossSnapshot,
     IsolatedPair,
     IsolatedSnapshot,
+    LeverageTier,
     PairStatus,
     Price,
-    Tier,
+    Thresholds,
 )
-from monitor.core.model.alert import Alert, Reason
+from monitor.core.model.alert import Alert, NotificationReason
 from monitor.core.model.events import (
-    BarsRead,
     CrossRead,
     Event,
     IsolatedRead,
+    LeverageTiersRead,
     NextRatesRead,
     PricesRead,
     RatesRead,
     StreamChanged,
+    ThresholdsRead,
     Tick,
-    TiersRead,
 )
 from monitor.core.numbers.amounts import ONE
 from monitor.core.rules.rule import Rule
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.sandbox.scenario.price_path import PricePath, read_bars, walk
+from monitor.sandbox.scenario.price_path import SimPricePath, path_from_bars, read_price_bars
 
 DATA = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 RUNGS = ("thin", "below-initial", "near-call", "margin-call")
@@ -67,13 +67,17 @@ NOT_BY_PRICES: Mapping[str, str] = {
 """Rules that wait, and what they follow that no file of prices can tell."""
 RATE = Decimal("0.0001")
 """What a debt costs an hour, 88 % a year: at the usual rates interest alone takes years."""
-CALLS = {Decimal("1.05"): Decimal("1.1"), Decimal("1.15"): Decimal("1.19"), Decimal("1.18"): Decimal("1.22")}
+MARGIN_CALL_LEVELS = {
+    Decimal("1.05"): Decimal("1.1"),
+    Decimal("1.15"): Decimal("1.19"),
+    Decimal("1.18"): Decimal("1.22"),
+}
 POLL_S = 60
 PHASES_S = (0, 15, 30, 45)
-HELD = Decimal(100)
+HELD_AMOUNT = Decimal(100)
 
-CROSS_3X = Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
-CROSS_5X = Bars(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
+CROSS_3X = Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
+CROSS_5X = Thresholds(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Night:
     file: str
     asset: str
     level: Decimal
-    bars: Bars
+    bars: Thresholds
     isolated: bool
     published: tuple[int, int, int] | None = None
     since: datetime | None = None
@@ -96,11 +100,11 @@ NIGHTS = (
     Night("SOL cross 3x", "um_SOLUSDT_1m_2025-10-10", "SOL", Decimal("1.54"), CROSS_3X, False, (21, 8, 3)),
     Night("SOL cross 5x", "um_SOLUSDT_1m_2025-10-10", "SOL", Decimal("1.40"), CROSS_5X, False, (4, 2, 1)),
     Night("SOL isolated 5x", "um_SOLUSDT_1m_2025-10-10", "SOL", Decimal("1.40"),
-          Bars(Decimal("1.25"), Decimal("1.19"), Decimal("1.15")), True, (3, 1, 0)),
+          Thresholds(Decimal("1.25"), Decimal("1.19"), Decimal("1.15")), True, (3, 1, 0)),
     Night("SOL isolated 3x", "um_SOLUSDT_1m_2025-10-10", "SOL", Decimal("1.60"),
-          Bars(Decimal("1.5"), Decimal("1.22"), Decimal("1.18")), True, (7, 2, 0)),
+          Thresholds(Decimal("1.5"), Decimal("1.22"), Decimal("1.18")), True, (7, 2, 0)),
     Night("BTC isolated 10x", "um_BTCUSDT_1m_2025-10-10", "BTC", Decimal("1.15"),
-          Bars(Decimal("1.111"), Decimal("1.1"), Decimal("1.05")), True, (21, 4, 4)),
+          Thresholds(Decimal("1.111"), Decimal("1.1"), Decimal("1.05")), True, (21, 4, 4)),
     Night("BTC cross 3x, 2021-05-19", "um_BTCUSDT_1m_2021-05-19", "BTC", Decimal("1.42"), CROSS_3X, False,
           (40, 36, 20)),
     Night("BTC cross 5x, 2021-12-04", "um_BTCUSDT_1m_2021-12-04", "BTC", Decimal("1.30"), CROSS_5X, False),
@@ -114,7 +118,7 @@ LONG_NIGHTS = tuple(
 """Fourteen hours that begin with room enough; only followed live."""
 LONG_EVERY_S = 5
 
-Leads = Mapping[str, Decimal | None]
+LeadTimes = Mapping[str, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +131,9 @@ class Moment:
     words: Counter[str]
 
 
-def leads(
-    night: Night, path: PricePath, phase_s: int, *, live: bool, ladder: Sequence[Rule], every_s: int = 1
-) -> tuple[Leads, datetime | None]:
+def lead_times(
+    night: Night, path: SimPricePath, phase_s: int, *, live: bool, ladder: Sequence[Rule], every_s: int = 1
+) -> tuple[LeadTimes, datetime | None]:
     """The minutes from each rule's first alert to the liquidation, and when that came; None: not before it."""
     first: dict[str, datetime] = {}
     for moment in watch(night, path, ladder, phase_s=phase_s, live=live, every_s=every_s):
@@ -141,22 +145,25 @@ def leads(
 
 
 def watch(
-    night: Night, path: PricePath, ladder: Sequence[Rule], *, phase_s: int = 0, live: bool = True, every_s: int = 1
+    night: Night, path: SimPricePath, ladder: Sequence[Rule], *, phase_s: int = 0, live: bool = True, every_s: int = 1
 ) -> Iterator[Moment]:
     """Each moment of the path."""
     start = datetime.fromtimestamp(path.start_ms // 1000, UTC)
     symbol = f"{night.asset}USDT"
-    owed = HELD * path.at(path.start_ms // 1000) / night.level
-    settings = Settings(
-        "main", cross=not night.isolated, isolated=None if night.isolated else (), isolated_margin_call=CALLS
+    owed = HELD_AMOUNT * path.at(path.start_ms // 1000) / night.level
+    settings = AccountSettings(
+        "main",
+        cross=not night.isolated,
+        isolated=None if night.isolated else (),
+        isolated_margin_call=MARGIN_CALL_LEVELS,
     )
-    policy = Policy(settings, tuple(ladder), Audience(("people",)))
-    ids = Ids(itertools.count(1).__next__, itertools.count(1).__next__)
+    policy = Policy(settings, tuple(ladder), ChannelRouting(("people",)))
+    ids = IdSource(itertools.count(1).__next__, itertools.count(1).__next__)
     state = AccountState(account="main", started_at=start)
     for second in range(0, (path.end_ms - path.start_ms) // 1000 + 1, every_s):
         now = start + timedelta(seconds=second)
         price = path.at(path.start_ms // 1000 + second)
-        level = HELD * price / owed
+        level = HELD_AMOUNT * price / owed
         events: list[Event] = list(_opening(night, symbol, now)) if not second else []
         if live or not second:
             events.append(PricesRead({symbol: Price(price, now), "BTCUSDT": Price(price, now)}))
@@ -171,7 +178,9 @@ def watch(
             state = done.state
             alerts |= {alert.id: alert for alert in done.entry.alerts if alert.fired_at == now}
             named = {alert.id: alert.key.rule for alert in (*state.alerts.values(), *done.entry.alerts)}
-            words.update(named[one.alert] for one in done.entry.notifications if one.reason is not Reason.RESOLVED)
+            words.update(
+                named[one.alert] for one in done.entry.notifications if one.reason is not NotificationReason.RESOLVED
+            )
         yield Moment(now, level, tuple(alerts.values()), words)
 
 
@@ -187,12 +196,12 @@ def rows(nights: Sequence[Night]) -> Iterator[tuple[Night, tuple[str, ...], tupl
     for night in nights:
         path = path_of(night)
         is_long = night in LONG_NIGHTS
-        live, ended = leads(night, path, 0, live=True, ladder=both, every_s=LONG_EVERY_S if is_long else 1)
+        live, ended = lead_times(night, path, 0, live=True, ladder=both, every_s=LONG_EVERY_S if is_long else 1)
         if ended is None:
             yield night, ("not liquidated",), (), ()
             continue
         phases = () if is_long else PHASES_S
-        polled = [leads(night, path, phase, live=False, ladder=rules())[0] for phase in phases]
+        polled = [lead_times(night, path, phase, live=False, ladder=rules())[0] for phase in phases]
         yield (
             night,
             tuple(_text(live.get(rung)) for rung in (*RUNGS, "falling-fast")),
@@ -201,11 +210,11 @@ def rows(nights: Sequence[Night]) -> Iterator[tuple[Night, tuple[str, ...], tupl
         )
 
 
-def path_of(night: Night) -> PricePath:
+def path_of(night: Night) -> SimPricePath:
     """The walk through the bars of a night."""
-    bars = read_bars(DATA / "prices" / f"binance_{night.file}.csv.gz")
+    bars = read_price_bars(DATA / "prices" / f"binance_{night.file}.csv.gz")
     since_ms = 0 if night.since is None else int(night.since.timestamp()) * 1000
-    return walk([bar for bar in bars if bar.start_ms >= since_ms])
+    return path_from_bars([bar for bar in bars if bar.start_ms >= since_ms])
 
 
 def main() -> int:
@@ -233,18 +242,18 @@ def _opening(night: Night, symbol: str, now: datetime) -> Iterator[Event]:
         yield StreamChanged("risk" if name == "risk" else "market" if name == "market" else "account", True, (), now)
     if night.isolated:
         most = Decimal(10) ** 12
-        yield TiersRead(symbol, (Tier(1, night.bars.initial, night.bars.liquidation, most, most),))
+        yield LeverageTiersRead(symbol, (LeverageTier(1, night.bars.initial, night.bars.liquidation, most, most),))
     else:
-        yield BarsRead(night.bars)
+        yield ThresholdsRead(night.bars)
 
 
 def _read(night: Night, symbol: str, price: Decimal, owed: Decimal, level: Decimal, now: datetime) -> Event:
-    held, debt = Balance(night.asset, free=HELD), Balance("USDT", borrowed=owed)
+    held, debt = Balance(night.asset, free=HELD_AMOUNT), Balance("USDT", borrowed=owed)
     if not night.isolated:
         balances = {night.asset: held, "USDT": debt}
-        return CrossRead(CrossSnapshot(now, now, balances, level, level, HELD, owed / price))
-    end = night.bars.liquidation * owed / HELD
-    called = level <= CALLS[night.bars.liquidation]
+        return CrossRead(CrossSnapshot(now, now, balances, level, level, HELD_AMOUNT, owed / price))
+    end = night.bars.liquidation * owed / HELD_AMOUNT
+    called = level <= MARGIN_CALL_LEVELS[night.bars.liquidation]
     pair = IsolatedPair(
         symbol, held, debt, level, PairStatus.MARGIN_CALL if called else PairStatus.NORMAL, price * ONE, end
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BUSIEST = b'"s":"BTCUSDT"'
-BEAT_S = 2.0
+SEND_INTERVAL_S = 2.0
 
 _ONE_FRAME = 400
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -32,10 +32,10 @@ def server_frame(payload: bytes, opcode: int = 1) -> bytes:
     return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + payload
 
 
-class Prices(asyncio.Protocol):
+class PriceProtocol(asyncio.Protocol):
     """One connection of the market stream: every subscription is granted, every price goes to all."""
 
-    def __init__(self, house: "PriceHouse") -> None:
+    def __init__(self, house: "PriceServer") -> None:
         self._house = house
         self._buffer = b""
         self._open = False
@@ -115,11 +115,11 @@ class Prices(asyncio.Protocol):
         self._send(server_frame(json.dumps({"result": result, "id": asked["id"]}).encode()))
 
 
-class PriceHouse:
+class PriceServer:
     """The market stream. Each client is known by the first part of its path: `/NAME/stream?streams=…`."""
 
     def __init__(self) -> None:
-        self.clients: dict[str, Prices] = {}
+        self.clients: dict[str, PriceProtocol] = {}
         self.arrived = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._busiest: dict[str, bytes] = {}
@@ -128,9 +128,9 @@ class PriceHouse:
 
     async def start(self) -> None:
         """Listen on a port of its own."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: Prices(self), "127.0.0.1", 0)
+        self._server = await asyncio.get_running_loop().create_server(lambda: PriceProtocol(self), "127.0.0.1", 0)
         self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        self._beating = asyncio.create_task(self._beat())
+        self._beating = asyncio.create_task(self._send_loop())
 
     async def until(self, client: str, within_s: float = 30.0) -> None:
         """Returns once the client is connected."""
@@ -155,10 +155,10 @@ class PriceHouse:
                 return
             await asyncio.sleep(0)
 
-    async def _beat(self) -> None:
+    async def _send_loop(self) -> None:
         """The last price of the symbol that never rests again and again: a client that waits its turn is not deaf."""
         while True:
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(SEND_INTERVAL_S)
             for client, frame in list(self._busiest.items()):
                 self.send(client, frame)
 

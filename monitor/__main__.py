@@ -23,16 +23,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except MonitorError as error:
-        return output.print_error(error, as_json=parser.wants_json(words))
+        return output.print_error(error, as_json=parser.asks_for_json(words))
     except BrokenPipeError:
         output.drop_stdout()
         return _BROKEN_PIPE
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as error:
-        return output.print_os_error(error, as_json=parser.wants_json(words))
+        return output.print_os_error(error, as_json=parser.asks_for_json(words))
     except Exception as error:  # noqa: BLE001 – the last bulkhead before the user
-        return output.print_bug(error, as_json=parser.wants_json(words))
+        return output.print_bug(error, as_json=parser.asks_for_json(words))
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ from typing import Protocol
 JUMP_S = 0.5
 """Seconds of the machine. A correction of less never turns time back: it stands still until it is reached."""
 
-DRIFT = 100e-6
+MAX_DRIFT = 100e-6
 """By so much of the time that passes two clocks may part, each kept by its own time servers."""
 
-SHORT_S = 0.05
+SHORT_ROUND_TRIP_S = 0.05
 """A round trip that leaves nothing to gain from another measurement: the time is known to half of it."""
 
 
-NOTED_S = 1.0
+NOTED_TOLERANCE_S = 1.0
 """Seconds by which a noted moment may be wrong."""
 
 
@@ -79,19 +79,19 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of exchange time."""
 
-    def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
+    def record_measurement(self, server: datetime, sent_s: float, received_s: float) -> None:
         """Correct the time by a server time that was read between two readings of `elapsed_s`."""
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         """Let the next measurement replace what is known, however it was made."""
 
-    def reading(self) -> SteadyReading | None:
+    def read_steady(self) -> SteadyReading | None:
         """The steady clock now; None where its base has no name, or the time is a guess of the wall clock's."""
 
-    def resume(self, at: datetime, then: SteadyReading) -> bool:
+    def resume_from(self, at: datetime, then: SteadyReading) -> bool:
         """Take up the time from a moment noted with a reading, until it is measured; False: of another base."""
 
-    def follow_wall(self) -> None:
+    def follow_wall_clock(self) -> None:
         """Take the wall clock's word, where the exchange's is not known yet."""
 
     def wake_sleepers(self) -> None:
@@ -146,7 +146,7 @@ class SystemClock:
         self._speed = speed
         self._anchor = self._machine.wall_s() if anchor is None else anchor
         self._start = start if start is not None else datetime.fromtimestamp(self._anchor, UTC)
-        self._known = _Estimate(self.wall(), self.elapsed_s())
+        self._estimate = _Estimate(self.wall(), self.elapsed_s())
         self._is_trusted = False
         self._latest: datetime | None = None
         self._corrected_s = 0.0
@@ -175,14 +175,14 @@ class SystemClock:
         return self._machine.steady_s() * self._speed
 
     def moment_of(self, elapsed_s: float) -> datetime:
-        return self._known.at + timedelta(seconds=elapsed_s - self._known.elapsed_s)
+        return self._estimate.at + timedelta(seconds=elapsed_s - self._estimate.elapsed_s)
 
     async def sleep(self, seconds: float) -> None:
         due_s = self.elapsed_s() + seconds
         while (left_s := due_s - self.elapsed_s()) > 0:
-            await self._doze(left_s / self._speed)
+            await self._sleep_machine(left_s / self._speed)
 
-    async def _doze(self, machine_s: float) -> None:
+    async def _sleep_machine(self, machine_s: float) -> None:
         loop = asyncio.get_running_loop()
         waker = loop.create_future()
         timer = loop.call_later(machine_s, _wake, waker)
@@ -197,7 +197,7 @@ class SystemClock:
         for waker in list(self._sleepers):
             _wake(waker)
 
-    def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
+    def record_measurement(self, server: datetime, sent_s: float, received_s: float) -> None:
         """Correct the time by a server time that was read between two readings of `elapsed_s`.
 
         The server read its clock somewhere in the round trip, so the midpoint is wrong by half of it at most. What is
@@ -208,30 +208,30 @@ class SystemClock:
             self._correct(measured)
             self._is_trusted = True
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         self._is_trusted = False
 
-    def reading(self) -> SteadyReading | None:
+    def read_steady(self) -> SteadyReading | None:
         base = self._machine.steady_base
-        if not base or self._known.round_trip_s is None:
+        if not base or self._estimate.round_trip_s is None:
             return None
         return SteadyReading(base, self._machine.steady_s())
 
-    def resume(self, at: datetime, then: SteadyReading) -> bool:
+    def resume_from(self, at: datetime, then: SteadyReading) -> bool:
         if self._speed != 1 or then.base != self._machine.steady_base or then.seconds > self._machine.steady_s():
             return False
-        self.learn(at, then.seconds - NOTED_S, then.seconds + NOTED_S)
-        self.distrust()
+        self.record_measurement(at, then.seconds - NOTED_TOLERANCE_S, then.seconds + NOTED_TOLERANCE_S)
+        self.invalidate()
         return True
 
-    def follow_wall(self) -> None:
-        if self._known.round_trip_s is None:
+    def follow_wall_clock(self) -> None:
+        if self._estimate.round_trip_s is None:
             self._correct(_Estimate(self.wall(), self.elapsed_s()))
 
     @property
     def offset(self) -> timedelta | None:
         """Exchange time minus the wall clock; None before the first measurement."""
-        return None if self._known.round_trip_s is None else self.now() - self.wall()
+        return None if self._estimate.round_trip_s is None else self.now() - self.wall()
 
     @property
     def corrected_s(self) -> float:
@@ -243,14 +243,14 @@ class SystemClock:
 
     @property
     def is_exact(self) -> bool:
-        round_trip_s = self._known.round_trip_s
-        return self._is_trusted and round_trip_s is not None and round_trip_s <= SHORT_S * self._speed
+        round_trip_s = self._estimate.round_trip_s
+        return self._is_trusted and round_trip_s is not None and round_trip_s <= SHORT_ROUND_TRIP_S * self._speed
 
     def _is_better(self, measured: _Estimate) -> bool:
-        known_s, round_trip_s = self._known.round_trip_s, measured.round_trip_s
+        known_s, round_trip_s = self._estimate.round_trip_s, measured.round_trip_s
         if not self._is_trusted or known_s is None or round_trip_s is None:
             return True
-        doubt_s = known_s / 2 + abs(measured.elapsed_s - self._known.elapsed_s) * DRIFT
+        doubt_s = known_s / 2 + abs(measured.elapsed_s - self._estimate.elapsed_s) * MAX_DRIFT
         # Where both can't be true the exchange's clock was set, and the newer measurement is the one that knows.
         return round_trip_s / 2 <= doubt_s or abs(self._error_s(measured)) > round_trip_s / 2 + doubt_s
 
@@ -260,7 +260,7 @@ class SystemClock:
     def _correct(self, measured: _Estimate) -> None:
         error_s = self._error_s(measured)
         self._corrected_s += error_s
-        self._known = measured
+        self._estimate = measured
         if abs(error_s) >= JUMP_S * self._speed:
             self._latest = None
 
@@ -307,8 +307,8 @@ class ManualClock(SystemClock):
     """A clock that stands still until it is moved: for tests and for replaying recorded history."""
 
     def __init__(self, start: datetime) -> None:
-        self.hand = ManualMachine(start.timestamp())
-        super().__init__(start, machine=self.hand)
+        self.manual_machine = ManualMachine(start.timestamp())
+        super().__init__(start, machine=self.manual_machine)
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
@@ -316,7 +316,7 @@ class ManualClock(SystemClock):
 
     def advance(self, seconds: float) -> None:
         """Move the clock by `seconds` (negative: back)."""
-        self.hand.pass_time(seconds)
+        self.manual_machine.pass_time(seconds)
         if seconds < 0:
             self._latest = None
 

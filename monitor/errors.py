@@ -71,18 +71,18 @@ class StoreRefused(StoreError):
     """The database works, and took everything but this: giving it again would not help."""
 
 
-class OtherRevision(StoreError):
+class WrongDatabaseRevision(StoreError):
     """The database is of another version than this program, or not one of margin-monitor: waiting mends nothing."""
 
 
-class AnotherInstance(StoreError):
+class AnotherDaemon(StoreError):
     """Another daemon holds this database."""
 
     code = "another_instance"
     exit_code = Exit.ANOTHER_INSTANCE
 
 
-class OrderRefused(MonitorError):
+class CommandRefused(MonitorError):
     """What a person ordered can't be done as things stand: no such alert, intent already settled, and the like."""
 
     code = "refused"

@@ -5,7 +5,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def shipped(*parts: str) -> Path:
+def packaged_path(*parts: str) -> Path:
     """Path of a shipped file or folder such as `shipped("config", "rules", "ladder.toml")`.
 
     In an installed wheel they lie inside the package, in a checkout beside it.

@@ -10,15 +10,15 @@ from tests.support.databases import (
     sqlite_template,
 )
 from tests.support.postgres import begin_session, end_session
-from tests.support.timeouts import patient_program
+from tests.support.timeouts import stretched_timeouts
 
 __all__ = [
     "database_url",
     "empty_database_url",
-    "patient_program",
     "postgres_server",
     "postgres_template",
     "sqlite_template",
+    "stretched_timeouts",
 ]
 
 

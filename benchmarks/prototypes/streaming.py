@@ -25,7 +25,7 @@ from benchmarks.account import BALANCES, PRICES
 Send = Callable[[bytes], Awaitable[None]]
 
 
-class Told(msgspec.Struct):
+class PriceReport(msgspec.Struct):
     """What of a miniTicker is used."""
 
     s: str
@@ -35,10 +35,10 @@ class Told(msgspec.Struct):
 class Frame(msgspec.Struct):
     """A miniTicker in its wrapper."""
 
-    data: Told
+    data: PriceReport
 
 
-class Watch:
+class LevelWatch:
     """The level of the account, moved by each price; says when it falls below the bar."""
 
     def __init__(self, bar: Decimal, alert: Callable[[str], None]) -> None:
@@ -65,7 +65,7 @@ class Watch:
         self._below = below
 
 
-class EndMark:
+class EndMarkWatch:
     """Hears of each price and waits for the one that says that it was the last."""
 
     def __init__(self, bar: Decimal, alert: Callable[[str], None]) -> None:
@@ -98,16 +98,16 @@ async def main(client: str, sender: str, url: str, sink: str, bar: str, database
 
     match client:
         case "websockets":
-            await _websockets(url, Watch(Decimal(bar), alert))
+            await _websockets(url, LevelWatch(Decimal(bar), alert))
         case "picows":
-            await _picows(url, Watch(Decimal(bar), alert))
+            await _picows(url, LevelWatch(Decimal(bar), alert))
         case "loop":
-            await _websockets(url, EndMark(Decimal(bar), alert))
+            await _websockets(url, EndMarkWatch(Decimal(bar), alert))
         case _:
-            await _python_binance(url, EndMark(Decimal(bar), alert))
+            await _python_binance(url, EndMarkWatch(Decimal(bar), alert))
 
 
-async def _websockets(url: str, watch: Watch | EndMark) -> None:
+async def _websockets(url: str, watch: LevelWatch | EndMarkWatch) -> None:
     decode = msgspec.json.Decoder(Frame).decode
     async with websockets.connect(url, compression=None) as connection:
         while True:
@@ -115,7 +115,7 @@ async def _websockets(url: str, watch: Watch | EndMark) -> None:
             watch.take(told.s, told.c)
 
 
-async def _picows(url: str, watch: Watch) -> None:
+async def _picows(url: str, watch: LevelWatch) -> None:
     decode = msgspec.json.Decoder(Frame).decode
 
     class Listener(picows.WSListener):
@@ -128,7 +128,7 @@ async def _picows(url: str, watch: Watch) -> None:
     await transport.wait_disconnected()
 
 
-async def _python_binance(url: str, watch: EndMark) -> None:
+async def _python_binance(url: str, watch: EndMarkWatch) -> None:
     from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
     parts = urlsplit(url)
@@ -151,7 +151,7 @@ async def _sender(kind: str, sink: str) -> Send:
         return post
     parts = urlsplit(sink)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    answers = asyncio.create_task(_swallow(reader))
+    answers = asyncio.create_task(_discard(reader))
 
     async def write(body: bytes) -> None:
         head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -161,7 +161,7 @@ async def _sender(kind: str, sink: str) -> Send:
     return write
 
 
-async def _swallow(reader: asyncio.StreamReader) -> None:
+async def _discard(reader: asyncio.StreamReader) -> None:
     while await reader.read(65_536):
         pass
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.store.schema.columns import Amount
+from monitor.store.schema.columns import AmountType
 
 revision = "0023"
 down_revision = "0022"
@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("symbol", sa.Text, nullable=False),
         sa.Column("asset", sa.Text, nullable=False),
-        sa.Column("amount", Amount, nullable=False),
+        sa.Column("amount", AmountType, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("is_certain", sa.Boolean, nullable=False),
     )

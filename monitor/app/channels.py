@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from monitor.view.messages.template import MessageTemplate
 
 
-def sink(config: Config, name: str) -> "Sink":
+def open_sink(config: Config, name: str) -> "Sink":
     """The sending end of one channel. Raises ConfigError for an address that cannot be."""
     from monitor.notify.factory import build_sink
 
@@ -22,33 +22,33 @@ def sink(config: Config, name: str) -> "Sink":
         url="" if address.url is None else address.url.reveal(),
         webhook="" if address.webhook is None else address.webhook.reveal(),
         timeout_s=channel.timeout.total_seconds(),
-        template=_template(config, name),
+        template=_read_message_template(config, name),
     )
 
 
-def parse_channel(config: Config, name: str) -> str:
+def describe_channel(config: Config, name: str) -> str:
     """What kind of channel it is, in words, without sending anything. Raises ConfigError."""
-    from monitor.notify.factory import parse
+    from monitor.notify.factory import parse_service_name
 
     address = resolve_channel(config, name)
-    _template(config, name)
-    return parse(
+    _read_message_template(config, name)
+    return parse_service_name(
         name,
         url="" if address.url is None else address.url.reveal(),
         webhook="" if address.webhook is None else address.webhook.reveal(),
     )
 
 
-def _template(config: Config, name: str) -> "MessageTemplate | None":
+def _read_message_template(config: Config, name: str) -> "MessageTemplate | None":
     """The words of the channel's own, None where it speaks in ours. Raises ConfigError."""
     found = read_template(config, name)
     if found is None:
         return None
-    from monitor.view.messages.template import MessageTemplate, TemplateInvalid
+    from monitor.view.messages.template import InvalidTemplate, MessageTemplate
 
     try:
         return MessageTemplate(*found)
-    except TemplateInvalid as error:
+    except InvalidTemplate as error:
         where = f'channels "{name}".template'
         mend = "its words are the fields of a webhook's message; see docs/reference/configuration.md"
         raise ConfigError(f"{found[0]}: {error}", where=where, mend=mend) from error

@@ -5,49 +5,49 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor import __version__
-from monitor.app.channels import parse_channel, sink
-from monitor.app.database import storage_folder
-from monitor.app.exchange import _signing, kept_keys, open_exchange
+from monitor.app.channels import describe_channel, open_sink
+from monitor.app.database import find_storage_folder
+from monitor.app.exchange import open_exchange, read_keys_once, signing_credentials
 from monitor.clock import Clock
 from monitor.config.credentials import resolve_account, resolve_heartbeat
 from monitor.config.model import Config
-from monitor.config.policies import policy_of, restraint_of
-from monitor.config.secret_conflicts import refuse_equal_secrets
+from monitor.config.policies import channel_limits_of, policy_of
+from monitor.config.secret_conflicts import refuse_secret_conflicts
 from monitor.config.zones import zone_of
-from monitor.core.notifications.report_schedule import Daily
-from monitor.core.notifications.throttling import Rungs
-from monitor.core.numbers.time_of_day import minutes_of
+from monitor.core.notifications.report_schedule import DailySchedule
+from monitor.core.notifications.throttling import LadderIndex
+from monitor.core.numbers.time_of_day import parse_minutes_of_day
 
 if TYPE_CHECKING:
-    from monitor.exchange.binance.rate_limits import Usage
+    from monitor.exchange.binance.rate_limits import WeightBudget
     from monitor.runtime.daemon import Daemon
-    from monitor.runtime.heartbeat import DeadManSwitch
-    from monitor.runtime.messages.daily_report import ReportOrder
+    from monitor.runtime.heartbeat import HeartbeatSettings
+    from monitor.runtime.messages.daily_report import ReportSettings
     from monitor.store.store import Store
 
 
-def build(
+def build_daemon(
     config: Config,
     store: "Store",
     clock: Clock,
-    heartbeat: Callable[[], None] = lambda: None,
-    before: "Daemon | None" = None,
-    usage: "Usage | None" = None,
+    on_tick: Callable[[], None] = lambda: None,
+    previous: "Daemon | None" = None,
+    weight_budget: "WeightBudget | None" = None,
 ) -> "Daemon":
     """The daemon of this configuration, ready to run. `before` is the one that it follows in this process; both count
     in one `usage`.
 
     Raises ConfigError for what can't be.
     """
-    from monitor.exchange.binance.rate_limits import Usage
-    from monitor.runtime.account.account_service import Timetable
+    from monitor.exchange.binance.rate_limits import WeightBudget
+    from monitor.runtime.account.account_service import ReadIntervals
     from monitor.runtime.account.supervisor import WatchedAccount
-    from monitor.runtime.bans import BanBook
+    from monitor.runtime.bans import BanMemory
     from monitor.runtime.daemon import Daemon
     from monitor.runtime.messages.channel_queue import Channel
 
-    usage = usage if usage is not None else Usage()
-    timetable = Timetable(
+    weight_budget = weight_budget if weight_budget is not None else WeightBudget()
+    read_intervals = ReadIntervals(
         interest=config.schedule.interest,
         interest_rates=config.schedule.interest_rates,
         liquidations=config.schedule.liquidations,
@@ -59,19 +59,21 @@ def build(
     accounts = {
         account.name: WatchedAccount(
             policy=policy_of(config, account.name),
-            timetable=timetable,
-            open_exchange=partial(open_exchange, config, account.name, clock, usage, kept_keys(config, account.name)),
+            read_intervals=read_intervals,
+            open_exchange=partial(
+                open_exchange, config, account.name, clock, weight_budget, read_keys_once(config, account.name)
+            ),
         )
         for account in config.accounts
     }
     channels = tuple(
         Channel(
             name=channel.name,
-            sink=sink(config, channel.name),
+            sink=open_sink(config, channel.name),
             severities=frozenset(channel.severities),
             send_resolved=channel.send_resolved,
             fallback=channel.fallback,
-            restraint=restraint_of(channel),
+            limits=channel_limits_of(channel),
         )
         for channel in config.channels
     )
@@ -81,51 +83,53 @@ def build(
         store,
         clock,
         __version__,
-        heartbeat,
-        BanBook(usage, store, clock),
-        rungs=Rungs.of(config.rules),
-        switch=_dead_man_switch(config),
-        report=report_order(config),
-        folder=storage_folder(config),
-        memories=None if before is None else before.hand_over(),
-        leaving=None if before is None else {n: one for n, one in before.watched.items() if n not in accounts},
+        on_tick,
+        BanMemory(weight_budget, store, clock),
+        ladders=LadderIndex.from_rules(config.rules),
+        heartbeat=_heartbeat_settings(config),
+        report_settings=report_settings(config),
+        folder=find_storage_folder(config),
+        memories=None if previous is None else previous.hand_over(),
+        removed=None
+        if previous is None
+        else {n: one for n, one in previous.watched_accounts.items() if n not in accounts},
     )
 
 
-def report_order(config: Config) -> "ReportOrder | None":
+def report_settings(config: Config) -> "ReportSettings | None":
     """The daily report that is wanted, for those of its channels that take info messages; None where none is."""
-    from monitor.runtime.messages.daily_report import ReportOrder
+    from monitor.runtime.messages.daily_report import ReportSettings
 
-    minutes = None if config.report.at is None else minutes_of(config.report.at)
+    minutes = None if config.report.at is None else parse_minutes_of_day(config.report.at)
     if minutes is None:
         return None
-    wanted = config.report.channels or tuple(channel.name for channel in config.channels)
-    return ReportOrder(
-        daily=Daily(minutes, zone_of(config.report.time_zone)),
+    channels = config.report.channels or tuple(channel.name for channel in config.channels)
+    return ReportSettings(
+        schedule=DailySchedule(minutes, zone_of(config.report.time_zone)),
         accounts=tuple(account.name for account in config.accounts),
-        channels=tuple(name for name in dict.fromkeys(wanted) if "info" in config.channel(name).severities),
+        channels=tuple(name for name in dict.fromkeys(channels) if "info" in config.channel(name).severities),
         pause_file=config.safety.pause_file,
     )
 
 
 def check_secrets(config: Config) -> None:
     """Raises ConfigError for what else would only show in use: secrets, keys that can't sign, channels' addresses."""
-    refuse_equal_secrets(config)
+    refuse_secret_conflicts(config)
     for account in config.accounts:
         keys = resolve_account(config, account.name)
-        _signing(keys, account.private_key)
+        signing_credentials(keys, account.private_key)
         if keys.action is not None:
-            _signing(keys.action, account.action_private_key)
+            signing_credentials(keys.action, account.action_private_key)
     for channel in config.channels:
-        parse_channel(config, channel.name)
+        describe_channel(config, channel.name)
     resolve_heartbeat(config)
 
 
-def _dead_man_switch(config: Config) -> "DeadManSwitch | None":
-    from monitor.notify.heartbeat import TIMEOUT_S, Heartbeat
-    from monitor.runtime.heartbeat import DeadManSwitch
+def _heartbeat_settings(config: Config) -> "HeartbeatSettings | None":
+    from monitor.notify.heartbeat import TIMEOUT_S, HeartbeatClient
+    from monitor.runtime.heartbeat import HeartbeatSettings
 
     url, every = resolve_heartbeat(config), config.heartbeat.every
     if url is None:
         return None
-    return DeadManSwitch(Heartbeat(url.reveal(), min(TIMEOUT_S, every.total_seconds())), every)
+    return HeartbeatSettings(HeartbeatClient(url.reveal(), min(TIMEOUT_S, every.total_seconds())), every)

@@ -7,26 +7,26 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.app.database import open_orders_if_any, open_reader
+from monitor.app.database import open_commands_if_any, open_reader
 from monitor.clock import Clock
-from monitor.config.credentials import Credentials as KeySecrets
+from monitor.config.credentials import AccountCredentials as KeySecrets
 from monitor.config.credentials import resolve_account
 from monitor.config.model import Config
 from monitor.config.secrets import SecretRef
 from monitor.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from monitor.exchange.binance.api.response import Credentials
+    from monitor.exchange.binance.api.response import ApiCredentials
     from monitor.exchange.binance.binance_account import BinanceAccount
-    from monitor.exchange.binance.rate_limits import Usage
+    from monitor.exchange.binance.rate_limits import WeightBudget
     from monitor.exchange.port import Exchange
 
 
-KEEPALIVE_OVER_INTERVAL = 3
+KEEPALIVE_INTERVALS = 3
 """Connections are kept for this many of the slowest account read's intervals, so that a poll never reconnects."""
 
 
-def kept_keys(config: Config, name: str) -> Callable[[], KeySecrets]:
+def read_keys_once(config: Config, name: str) -> Callable[[], KeySecrets]:
     """The secrets of one account, read once: where they lie may be gone before the account's session is."""
     return cache(partial(resolve_account, config, name))
 
@@ -35,18 +35,18 @@ def open_exchange(
     config: Config,
     name: str,
     clock: Clock,
-    usage: "Usage | None" = None,
+    weight_budget: "WeightBudget | None" = None,
     secrets: Callable[[], KeySecrets] | None = None,
 ) -> "Exchange":
     """The exchange session of one account; nothing is asked of the exchange yet. Raises ConfigError."""
-    return open_account(config, name, clock, usage, secrets)
+    return open_binance_account(config, name, clock, weight_budget, secrets)
 
 
-def open_account(
+def open_binance_account(
     config: Config,
     name: str,
     clock: Clock,
-    usage: "Usage | None" = None,
+    weight_budget: "WeightBudget | None" = None,
     secrets: Callable[[], KeySecrets] | None = None,
 ) -> "BinanceAccount":
     """The same with everything that this exchange has.
@@ -54,67 +54,69 @@ def open_account(
     Without `usage` a ban that was remembered holds, and one that is learned of is remembered. `secrets` are those of
     the account, where they were read before.
     """
-    from monitor.exchange.binance.binance_account import Hosts
-    from monitor.exchange.binance.factory import connect
+    from monitor.exchange.binance.binance_account import BaseUrls
+    from monitor.exchange.binance.factory import create_account
 
     account, exchange = config.account(name), config.exchange
     keys = resolve_account(config, name) if secrets is None else secrets()
     slowest = max(config.schedule.cross, config.schedule.isolated)
-    return connect(
+    return create_account(
         name=name,
-        hosts=Hosts(
+        base_urls=BaseUrls(
             rest=exchange.rest_url,
             ws_api=exchange.ws_api_url,
             market_stream=exchange.market_stream_url,
             risk_stream=exchange.risk_stream_url,
             rest_fallbacks=exchange.rest_fallback_urls or (),
         ),
-        credentials=_signing(keys, account.private_key),
-        action_credentials=None if keys.action is None else _signing(keys.action, account.action_private_key),
+        credentials=signing_credentials(keys, account.private_key),
+        action_credentials=None
+        if keys.action is None
+        else signing_credentials(keys.action, account.action_private_key),
         clock=clock,
         cross=account.cross,
         recv_window=exchange.recv_window,
         timeout_s=exchange.request_timeout.total_seconds(),
-        keepalive_s=slowest.total_seconds() * KEEPALIVE_OVER_INTERVAL,
+        keepalive_s=slowest.total_seconds() * KEEPALIVE_INTERVALS,
         proxy=exchange.proxy,
         ca_file=Path(exchange.ca_file) if exchange.ca_file else None,
-        usage=usage if usage is not None else remembered_usage(config, clock),
+        weight_budget=weight_budget if weight_budget is not None else load_weight_budget(config, clock),
     )
 
 
-def remember_ban(config: Config, until: datetime, noted_at: datetime) -> None:
+def save_ban(config: Config, until: datetime, noted_at: datetime) -> None:
     """Later commands, and the daemon, keep still until then; nothing is remembered where there is no database."""
     from monitor.store.writes import bans
 
     with suppress(ConfigError, StoreError):
-        store = open_orders_if_any(config)
+        store = open_commands_if_any(config)
         if store is not None:
             with store:
-                store.order(bans.remember, until, None, noted_at)
+                store.execute(bans.save_ban, until, None, noted_at)
 
 
-def remembered_usage(config: Config, clock: Clock) -> "Usage":
+def load_weight_budget(config: Config, clock: Clock) -> "WeightBudget":
     """What one command knows of the limits of its address: a ban in the database holds, and a new one goes there.
 
     A command that asks one thing does so without a database too.
     """
-    from monitor.exchange.binance.rate_limits import Usage
+    from monitor.exchange.binance.rate_limits import WeightBudget
     from monitor.store.writes import bans
 
-    known = None
+    ban = None
     with suppress(ConfigError, StoreError), open_reader(config) as reader:
-        known = reader.read(bans.read)
-    known_s = None if known is None else clock.elapsed_s() + known.left(clock.now()).total_seconds()
-    return Usage(known_s, lambda until_s: remember_ban(config, clock.moment_of(until_s), clock.now()))
+        ban = reader.read(bans.read_ban)
+    known_s = None if ban is None else clock.elapsed_s() + ban.remaining(clock.now()).total_seconds()
+    return WeightBudget(known_s, lambda until_s: save_ban(config, clock.moment_of(until_s), clock.now()))
 
 
-def _signing(keys: KeySecrets, private_key: SecretRef | None) -> "Credentials":
+def signing_credentials(keys: KeySecrets, private_key: SecretRef | None) -> "ApiCredentials":
     """What signs. `private_key` is the reference that errors name. Raises ConfigError for a key that can't sign."""
-    from monitor.exchange.binance.api.response import Credentials
+    from monitor.exchange.binance.api.response import ApiCredentials
     from monitor.exchange.binance.signing import HmacSigner
 
     if keys.api_secret is not None:
-        return Credentials(keys.api_key.reveal(), HmacSigner(keys.api_secret.reveal()))
+        return ApiCredentials(keys.api_key.reveal(), HmacSigner(keys.api_secret.reveal()))
     if keys.private_key_pem is None:
         raise ConfigError("neither api_secret nor private_key is given", where="accounts", mend="give one of them")
     passphrase = None if keys.passphrase is None else keys.passphrase.reveal()
@@ -126,4 +128,4 @@ def _signing(keys: KeySecrets, private_key: SecretRef | None) -> "Credentials":
     except ValueError as error:
         where = "" if private_key is None else private_key.where
         raise ConfigError(str(error), where=where, mend="check the key file and its passphrase") from error
-    return Credentials(keys.api_key.reveal(), signer)
+    return ApiCredentials(keys.api_key.reveal(), signer)

@@ -8,16 +8,16 @@ from monitor.config.loading import find_config, load_channels, load_config
 from monitor.config.model import Config
 
 
-def load(args: argparse.Namespace) -> Config:
+def read_config(args: argparse.Namespace) -> Config:
     """The configuration, found as documented. Raises ConfigError."""
-    return load_config(path(args), os.environ)
+    return load_config(config_path(args), os.environ)
 
 
-def channels(args: argparse.Namespace) -> Config | None:
+def read_channels(args: argparse.Namespace) -> Config | None:
     """What can be used of a configuration that can't be: its channels. Raises ConfigError when there is no file."""
-    return load_channels(path(args), os.environ)
+    return load_channels(config_path(args), os.environ)
 
 
-def path(args: argparse.Namespace) -> Path:
+def config_path(args: argparse.Namespace) -> Path:
     """The config file that is used. Raises ConfigError when there is none."""
     return find_config(Path(args.config) if args.config else None, os.environ)

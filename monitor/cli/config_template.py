@@ -6,7 +6,7 @@ from monitor.config.effective import toml_value
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class InitAnswers:
     """What `init` was told. Secrets are references or the values themselves; `isolated` None is all pairs."""
 
     account: str
@@ -18,7 +18,7 @@ class Answers:
     rest_url: str
 
 
-def config_text(answers: Answers) -> str:
+def config_text(answers: InitAnswers) -> str:
     """The TOML text. What is left out has its default; nothing in it moves money."""
     parts = [_HEAD]
     if answers.rest_url:
@@ -31,7 +31,7 @@ def config_text(answers: Answers) -> str:
     return "\n".join(parts)
 
 
-def _account(answers: Answers) -> str:
+def _account(answers: InitAnswers) -> str:
     if answers.private_key:
         secret = f"private_key = {toml_value(answers.private_key)}"
     else:

@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Callable
 
-TERMINAL_EVERY_S = 1.0
+TERMINAL_INTERVAL_S = 1.0
 """The daemon leaves its live figures at most once a second."""
-PIPE_EVERY_S = 10.0
+PIPE_INTERVAL_S = 10.0
 
 _HOME, _CLEAR_ALL, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[2J", "\x1b[K", "\x1b[J"
 _STYLING = re.compile(r"\x1b\[[0-9;]*m")
@@ -23,22 +23,22 @@ def watch(show: Callable[[], None], wait: Callable[[float], None] = time.sleep) 
     is_first = True
     with contextlib.suppress(KeyboardInterrupt):
         while True:
-            frame = _Frame(is_terminal=in_place)
+            frame = _CapturedFrame(is_terminal=in_place)
             with contextlib.redirect_stdout(frame):
                 show()
             text = frame.getvalue()
             if in_place:
                 size = shutil.get_terminal_size()
-                text = (_CLEAR_ALL if is_first else "") + redrawn(text, size.columns, size.lines)
+                text = (_CLEAR_ALL if is_first else "") + redraw_text(text, size.columns, size.lines)
             elif not is_first:
                 text = f"\n{text}"
             sys.stdout.write(text)
             sys.stdout.flush()
             is_first = False
-            wait(TERMINAL_EVERY_S if in_place else PIPE_EVERY_S)
+            wait(TERMINAL_INTERVAL_S if in_place else PIPE_INTERVAL_S)
 
 
-def redrawn(text: str, columns: int, lines: int) -> str:
+def redraw_text(text: str, columns: int, lines: int) -> str:
     """The text as it is written over what stands there, cut to the lines that the terminal has; never scrolls."""
     kept: list[str] = []
     left = max(lines - 1, 1)
@@ -54,7 +54,7 @@ def redrawn(text: str, columns: int, lines: int) -> str:
     return _HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in kept) + _CLEAR_BELOW
 
 
-class _Frame(io.StringIO):
+class _CapturedFrame(io.StringIO):
     """What is printed meanwhile, printed as for the terminal that it will go to."""
 
     def __init__(self, *, is_terminal: bool) -> None:

@@ -55,7 +55,7 @@ def background_logging() -> Iterator[None]:
         return
 
     def describe_loss(count: int) -> str:
-        return handler.format(_record_of_loss(count)) + handler.terminator
+        return handler.format(_loss_record(count)) + handler.terminator
 
     writer = BackgroundWriter(descriptor, describe_loss)
     before = handler.setStream(writer)
@@ -67,7 +67,7 @@ def background_logging() -> Iterator[None]:
             handler.setStream(before)
 
 
-def _record_of_loss(count: int) -> logging.LogRecord:
+def _loss_record(count: int) -> logging.LogRecord:
     message = "log.lost lines=%d cause=nobody read them"
     return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, (count,), None)
 
@@ -76,8 +76,8 @@ class TextFormatter(logging.Formatter):
     """`2026-11-22T10:00:00.000Z INFO monitor.runtime.account.poller: poll.done account=main`, always one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_time(record)} {record.levelname} {record.name}: {record.getMessage()}"
-        return " ".join(f"{line} {_trouble(record)}".split())
+        line = f"{_time_text(record)} {record.levelname} {record.name}: {record.getMessage()}"
+        return " ".join(f"{line} {_traceback_text(record)}".split())
 
 
 class JsonFormatter(logging.Formatter):
@@ -85,21 +85,21 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {
-            "time": _time(record),
+            "time": _time_text(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if trouble := _trouble(record):
+        if trouble := _traceback_text(record):
             fields["exception"] = trouble
         return json.dumps(fields, ensure_ascii=False)
 
 
-def _time(record: logging.LogRecord) -> str:
+def _time_text(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC)
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _trouble(record: logging.LogRecord) -> str:
+def _traceback_text(record: logging.LogRecord) -> str:
     """The traceback in one line, which RedactionFilter has already put into text."""
     return " | ".join(line.strip() for line in (record.exc_text or "").splitlines())

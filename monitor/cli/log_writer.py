@@ -6,10 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-MAX_WAITING = 10_000
+MAX_QUEUED_LINES = 10_000
 """Lines that wait for their reader; what comes beyond is counted instead of kept."""
 
-DRAIN_S = 1.0
+DRAIN_TIMEOUT_S = 1.0
 """Machine seconds that the end waits for lines that are still unwritten."""
 
 
@@ -20,7 +20,9 @@ class BackgroundWriter:
     `describe_loss`, as soon as there is room. A descriptor that is closed or whose reader is gone ends the writing.
     """
 
-    def __init__(self, descriptor: int, describe_loss: Callable[[int], str], max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self, descriptor: int, describe_loss: Callable[[int], str], max_waiting: int = MAX_QUEUED_LINES
+    ) -> None:
         self._descriptor = descriptor
         self._describe_loss = describe_loss
         self._waiting: queue.Queue[str] = queue.Queue(max_waiting)
@@ -45,7 +47,7 @@ class BackgroundWriter:
     def flush(self) -> None:
         """Do nothing: the thread writes as fast as the reader reads."""
 
-    def drain(self, timeout_s: float = DRAIN_S) -> bool:
+    def drain(self, timeout_s: float = DRAIN_TIMEOUT_S) -> bool:
         """Wait until everything queued is written, at most `timeout_s` machine seconds; whether it is."""
         deadline = time.monotonic() + timeout_s
         with self._waiting.all_tasks_done:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 
 
-def login_name(environ: Mapping[str, str]) -> str:
+def operator_name(environ: Mapping[str, str]) -> str:
     """The login name of the person, also behind sudo; the user's number when it has no name."""
     behind = environ.get("SUDO_USER", "")
     if behind:

@@ -9,43 +9,43 @@ from monitor.clock import SystemClock
 from monitor.core.numbers.durations import parse_duration, parse_fraction, parse_since
 from monitor.errors import UsageError
 
-MOST = Decimal(1)
+MAX_BARE_FRACTION = Decimal(1)
 """Beyond it a part has to be written in per cent."""
 
 _T = TypeVar("_T")
 
 
-def moment(option: str, text: str, now: datetime) -> datetime:
+def time_option(option: str, text: str, now: datetime) -> datetime:
     """The moment that `--since` and its like name."""
-    return _read(option, lambda: parse_since(text, now))
+    return _read_option(option, lambda: parse_since(text, now))
 
 
-def check_moment(option: str, text: str | None) -> None:
+def check_time_option(option: str, text: str | None) -> None:
     """Refuse what is no moment, before anything is opened in which the present one is known better."""
     if text:
-        moment(option, text, SystemClock().now())
+        time_option(option, text, SystemClock().now())
 
 
-def duration(option: str, text: str) -> timedelta:
-    return _read(option, lambda: parse_duration(text))
+def duration_option(option: str, text: str) -> timedelta:
+    return _read_option(option, lambda: parse_duration(text))
 
 
-def fraction(option: str, text: str) -> Decimal:
+def fraction_option(option: str, text: str) -> Decimal:
     """A part of something, as `20%` or `0.2`, with a sign if it has one. A bare 20 is refused: which is meant?"""
-    part = _read(option, lambda: parse_fraction(text))
-    if abs(part) > MOST and "%" not in text:
+    part = _read_option(option, lambda: parse_fraction(text))
+    if abs(part) > MAX_BARE_FRACTION and "%" not in text:
         raise UsageError(f"{option}: {text} would be {part * 100:f}%", mend=f"write {text}% if that is meant")
     return part
 
 
-def count(option: str, text: str) -> int:
+def count_option(option: str, text: str) -> int:
     """A whole number from 1."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise UsageError(f"{option}: {text!r} is not a whole number from 1 on")
     return int(text)
 
 
-def comment(text: str) -> str:
+def comment_option(text: str) -> str:
     """What a person says about an order, on one line. It may not be empty: others read it later."""
     said = " ".join(text.split())
     if not said:
@@ -53,7 +53,7 @@ def comment(text: str) -> str:
     return said
 
 
-def _read(option: str, read: Callable[[], _T]) -> _T:
+def _read_option(option: str, read: Callable[[], _T]) -> _T:
     try:
         return read()
     except ValueError as error:

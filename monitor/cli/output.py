@@ -14,12 +14,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
-from monitor.config.redaction import KNOWN
+from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import MonitorError
 
-Style = Literal["", "good", "note", "bad", "dim", "strong"]
+TextStyle = Literal["", "good", "note", "bad", "dim", "strong"]
 
-_STYLES: Mapping[Style, str] = {
+_RICH_STYLES: Mapping[TextStyle, str] = {
     "good": "green",
     "note": "yellow",
     "bad": "bold red",
@@ -29,47 +29,49 @@ _STYLES: Mapping[Style, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StyledCell:
     """A cell of a table that looks its own way."""
 
     text: str
-    style: Style = ""
+    style: TextStyle = ""
 
 
 def print_json(document: object) -> None:
     """One JSON document, indented: decimals as strings, times RFC 3339, durations as seconds."""
-    _write(json.dumps(plain(document), indent=2, ensure_ascii=False) + "\n")
+    _write(json.dumps(to_json_value(document), indent=2, ensure_ascii=False) + "\n")
 
 
 def print_jsonl(items: Iterable[object]) -> None:
     """One JSON object a line."""
     for item in items:
-        _write(json.dumps(plain(item), ensure_ascii=False, separators=(",", ":")) + "\n")
+        _write(json.dumps(to_json_value(item), ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
-def print_line(text: str = "", style: Style = "") -> None:
+def print_line(text: str = "", style: TextStyle = "") -> None:
     """One line for people, coloured only on a terminal."""
     if style and has_colour():
         from rich.console import Console
         from rich.text import Text
 
-        Console(highlight=False, soft_wrap=True).print(Text(KNOWN.redact(text), style=_STYLES[style]))
+        Console(highlight=False, soft_wrap=True).print(Text(KNOWN_SECRETS.redact(text), style=_RICH_STYLES[style]))
     else:
-        _write(KNOWN.redact(text) + "\n")
+        _write(KNOWN_SECRETS.redact(text) + "\n")
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, right: Iterable[int] = ()) -> None:
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str | StyledCell]], *, right: Iterable[int] = ()
+) -> None:
     """A table for people; columns in `right` are aligned right. Plain columns when stdout is no terminal."""
-    cells = [[_redacted(cell if isinstance(cell, Cell) else Cell(cell)) for cell in row] for row in rows]
+    cells = [[_redact_cell(cell if isinstance(cell, StyledCell) else StyledCell(cell)) for cell in row] for row in rows]
     aligned_right = frozenset(right)
     if has_colour():
         _print_rich_table(headings, cells, aligned_right)
         return
-    lines = [[Cell(heading) for heading in headings], *cells]
-    widths = [max(_columns(line[column].text) for line in lines) for column in range(len(headings))]
+    lines = [[StyledCell(heading) for heading in headings], *cells]
+    widths = [max(_display_width(line[column].text) for line in lines) for column in range(len(headings))]
     for line in lines:
         padded = [
-            _padded(cell.text, width, right=column in aligned_right)
+            _pad(cell.text, width, right=column in aligned_right)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         _write("  ".join(padded).rstrip() + "\n")
@@ -77,7 +79,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Cell]], *
 
 def print_note(text: str) -> None:
     """One line on stderr that is no result: progress, what was written where."""
-    print(KNOWN.redact(text), file=sys.stderr)
+    print(KNOWN_SECRETS.redact(text), file=sys.stderr)
 
 
 def print_error(error: MonitorError, *, as_json: bool) -> int:
@@ -85,7 +87,7 @@ def print_error(error: MonitorError, *, as_json: bool) -> int:
     others: tuple[MonitorError, ...] = getattr(error, "others", ())
     with contextlib.suppress(OSError):
         for each in (error, *others):
-            print(f"{_prefix()}{KNOWN.redact(str(each))}", file=sys.stderr)
+            print(f"{_program_prefix()}{KNOWN_SECRETS.redact(str(each))}", file=sys.stderr)
     if as_json:
         document = error_document(error)
         if others:
@@ -132,7 +134,7 @@ def print_bug(error: Exception, *, as_json: bool) -> int:
     return print_error(MonitorError(what, where=place, mend="please report this line"), as_json=as_json)
 
 
-def plain(value: object) -> Any:
+def to_json_value(value: object) -> Any:
     """The value as JSON has it, without known secrets.
 
     An infinite or undefined Decimal becomes null: what it stands for must be said by another field.
@@ -141,24 +143,24 @@ def plain(value: object) -> Any:
         case None | bool() | int() | float() if not isinstance(value, Enum):
             return value
         case Enum():
-            return plain(value.value)
+            return to_json_value(value.value)
         case str():
-            return KNOWN.redact(value)
+            return KNOWN_SECRETS.redact(value)
         case Decimal():
             return format(value, "f") if value.is_finite() else None
         case timedelta():
             seconds = value.total_seconds()
             return int(seconds) if seconds == int(seconds) else seconds
         case datetime():
-            from monitor.core.numbers.durations import rfc3339
+            from monitor.core.numbers.durations import format_rfc3339
 
-            return rfc3339(value)
+            return format_rfc3339(value)
         case Mapping():
-            return {str(key): plain(item) for key, item in value.items()}
+            return {str(key): to_json_value(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [plain(item) for item in value]
+            return [to_json_value(item) for item in value]
         case _:
-            return KNOWN.redact(str(value))
+            return KNOWN_SECRETS.redact(str(value))
 
 
 def has_colour() -> bool:
@@ -178,7 +180,7 @@ def prepare_streams() -> None:
             # The lowest number that is free.
             os.open(os.devnull, os.O_RDWR)
     if sys.stdout is None:
-        sys.stdout = _Closed()
+        sys.stdout = _ClosedStdout()
     if sys.stderr is None:
         sys.stderr = io.StringIO()
     for stream in (sys.stdout, sys.stderr):
@@ -194,14 +196,14 @@ def drop_stdout() -> None:
         sys.stdout = io.StringIO()
 
 
-class _Closed(io.StringIO):
+class _ClosedStdout(io.StringIO):
     """In the place of a stdout that was closed: what should go there has to go elsewhere."""
 
     def write(self, text: str) -> int:
         raise MonitorError("it is closed", where="stdout", mend="let it go somewhere, if only to /dev/null")
 
 
-def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], right: frozenset[int]) -> None:
+def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[StyledCell]], right: frozenset[int]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -210,11 +212,11 @@ def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], r
     for column, heading in enumerate(headings):
         table.add_column(heading, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell.text, style=_STYLES.get(cell.style, "")) for cell in row))
+        table.add_row(*(Text(cell.text, style=_RICH_STYLES.get(cell.style, "")) for cell in row))
     Console(highlight=False).print(table)
 
 
-def _columns(text: str) -> int:
+def _display_width(text: str) -> int:
     """The columns that a terminal gives to `text`: two to each wide character, none to a combining one."""
     if text.isascii():
         return len(text)
@@ -223,16 +225,16 @@ def _columns(text: str) -> int:
     return cell_len(text)
 
 
-def _padded(text: str, width: int, *, right: bool) -> str:
-    blanks = " " * (width - _columns(text))
+def _pad(text: str, width: int, *, right: bool) -> str:
+    blanks = " " * (width - _display_width(text))
     return blanks + text if right else text + blanks
 
 
-def _redacted(cell: Cell) -> Cell:
-    return Cell(KNOWN.redact(cell.text), cell.style)
+def _redact_cell(cell: StyledCell) -> StyledCell:
+    return StyledCell(KNOWN_SECRETS.redact(cell.text), cell.style)
 
 
-def _prefix() -> str:
+def _program_prefix() -> str:
     if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
         return ""
     return "\x1b[1;31merror:\x1b[0m "

@@ -1,12 +1,14 @@
 """The command line: one table of commands, each loading its own module only when it is the one.
 
 To add the command `example`:
-1. write `monitor/cli/example.py` with `add_arguments(parser)`, which declares its options on an ArgumentParser, and
+1. write `monitor/cli/commands/example.py` with `add_arguments(parser)`, which declares its options on an
+ArgumentParser, and
    `run(args) -> int`, which does it and returns an exit code of `monitor.errors.Exit`;
 2. remove its name from `NOT_YET` below (and leave there, as "example part" or "example --option", what it lacks).
 
 `args` also has `config` (a path or None), `log_format` and `log_level`; logging has been started by them.
-`monitor.cli.config_option.load(args)` gives the Config; `monitor.cli.output` prints. A command raises MonitorError for what
+`monitor.cli.config_option.read_config(args)` gives the Config; `monitor.cli.output` prints. A command raises
+MonitorError for what
 a person can mend and prints no errors itself. `add_json(parser)` declares `--json`, with `lists=True` `--jsonl` too.
 """
 
@@ -64,7 +66,7 @@ class GlobalOptions:
     log_level: str | None = None
 
 
-class Parser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are UsageErrors that name the nearest option or word."""
 
     def __init__(self, *args: object, **options: object) -> None:
@@ -82,8 +84,8 @@ class Parser(argparse.ArgumentParser):
         args, unknown = parse(words)
         if unknown:
             word = next((each for each in unknown if each.startswith("-")), unknown[0]).partition("=")[0]
-            known = _options_of(self, words)
-            mend = nearest(word, known) if word.startswith("-") else f"see `{self.prog} --help`"
+            known = _known_options(self, words)
+            mend = suggest_nearest(word, known) if word.startswith("-") else f"see `{self.prog} --help`"
             raise UsageError(f'unknown {"option" if word.startswith("-") else "argument"} "{word}"', mend=mend)
         return args
 
@@ -92,14 +94,16 @@ class Parser(argparse.ArgumentParser):
             words = [str(choice) for choice in action.choices]
             if isinstance(action, argparse._SubParsersAction):
                 command = self.prog.removeprefix(f"{PROGRAM} ")
-                raise UsageError(f'unknown command "{command} {value}"', mend=nearest(str(value), words))
+                raise UsageError(f'unknown command "{command} {value}"', mend=suggest_nearest(str(value), words))
             what = "/".join(action.option_strings) or action.dest.replace("_", " ")
-            raise UsageError(f'{what} can\'t be "{value}"', mend=f"{nearest(str(value), words)} ({', '.join(words)})")
+            raise UsageError(
+                f'{what} can\'t be "{value}"', mend=f"{suggest_nearest(str(value), words)} ({', '.join(words)})"
+            )
 
 
 def dispatch(words: Sequence[str]) -> int:
     """Carry out the command line and return its exit code. Raises MonitorError."""
-    options, rest = split_globals(words)
+    options, rest = split_global_options(words)
     if not rest:
         raise UsageError("no command given", mend=f"see `{PROGRAM} --help`")
     name, *rest = rest
@@ -110,12 +114,14 @@ def dispatch(words: Sequence[str]) -> int:
         sys.stdout.write(f"{PROGRAM} {__version__}\n")
         return Exit.DONE
     if name.startswith("-"):
-        raise UsageError(f'unknown option "{name}"', mend=nearest(name, (*_GLOBAL_OPTIONS, "--help", "--version")))
+        raise UsageError(
+            f'unknown option "{name}"', mend=suggest_nearest(name, (*_GLOBAL_OPTIONS, "--help", "--version"))
+        )
     if name not in COMMANDS:
-        raise UsageError(f'unknown command "{name}"', mend=nearest(name, COMMANDS))
+        raise UsageError(f'unknown command "{name}"', mend=suggest_nearest(name, COMMANDS))
     _refuse_unbuilt(name, rest)
-    module = importlib.import_module(f"monitor.cli.{name}")
-    command = Parser(prog=f"{PROGRAM} {name}", description=_sentence(COMMANDS[name]))
+    module = importlib.import_module(f"monitor.cli.commands.{name}")
+    command = CommandParser(prog=f"{PROGRAM} {name}", description=_sentence(COMMANDS[name]))
     module.add_arguments(command)
     try:
         args = command.parse_all(rest)
@@ -123,7 +129,7 @@ def dispatch(words: Sequence[str]) -> int:
         return int(done.code or 0)
     for option in ("config", "log_format"):
         setattr(args, option, getattr(options, option))
-    args.log_level = options.log_level or ("info" if name in _TALKATIVE else "warning")
+    args.log_level = options.log_level or ("info" if name in _INFO_LOG_COMMANDS else "warning")
     # Imported here: help and usage errors need no logging.
     from monitor.cli.log_setup import start_logging
 
@@ -139,12 +145,12 @@ def add_json(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
         group.add_argument("--jsonl", action="store_true", help="print one JSON object a line")
 
 
-def wants_json(words: Iterable[str]) -> bool:
+def asks_for_json(words: Iterable[str]) -> bool:
     """Whether a command line asks for JSON, even one that can't be parsed."""
     return any(word in ("--json", "--jsonl") for word in words)
 
 
-def split_globals(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
+def split_global_options(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
     """The global options, wherever they stand before a `--`, and the other words. Raises UsageError."""
     options = GlobalOptions()
     rest: list[str] = []
@@ -169,7 +175,7 @@ def split_globals(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
     return options, rest
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest_nearest(word: str, known: Iterable[str]) -> str:
     """A mend that names the known word most like `word`; "" when nothing is known."""
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
     return f'did you mean "{found[0]}"?' if found else ""
@@ -198,7 +204,7 @@ New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configu
 """
 
 
-_TALKATIVE = frozenset({"run"})
+_INFO_LOG_COMMANDS = frozenset({"run"})
 """Commands whose log is their output: from INFO on unless told otherwise."""
 
 _GLOBAL_OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -221,7 +227,7 @@ def _mark(name: str) -> str:
     return " (not available yet)" if name in NOT_YET else ""
 
 
-def _options_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+def _known_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
     """The options that may stand in a command line: those of the parser and of the part that the words choose."""
     known: list[str] = []
     for action in parser._actions:
@@ -229,7 +235,7 @@ def _options_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[s
         if isinstance(action, argparse._SubParsersAction):
             chosen = next((word for word in words if word in action.choices), None)
             if chosen is not None:
-                known += _options_of(action.choices[chosen], words)
+                known += _known_options(action.choices[chosen], words)
     return [option for option in known if option.startswith("--")] + list(_GLOBAL_OPTIONS)
 
 

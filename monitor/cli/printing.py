@@ -8,25 +8,25 @@ from monitor.view.json_values import Document
 from monitor.view.terminal.table import Cell, Table
 
 
-def print_table(table: Table) -> None:
+def print_view_table(table: Table) -> None:
     """The table; nothing at all when it has no rows."""
     if table.rows:
-        rows = [[output.Cell(cell.text, cell.tone) for cell in row] for row in table.rows]
+        rows = [[output.StyledCell(cell.text, cell.tone) for cell in row] for row in table.rows]
         output.print_table(table.headings, rows, right=table.right)
 
 
-def print_lines(lines: Iterable[Cell]) -> None:
+def print_cells(lines: Iterable[Cell]) -> None:
     for line in lines:
         output.print_line(line.text, line.tone)
 
 
-def wants_documents(args: argparse.Namespace) -> bool:
+def wants_json_list(args: argparse.Namespace) -> bool:
     return bool(args.json or args.jsonl)
 
 
-def print_list(args: argparse.Namespace, items: Sequence[Document], beside: Document | None = None) -> None:
+def print_documents(args: argparse.Namespace, items: Sequence[Document], extra_fields: Document | None = None) -> None:
     """The items as one document, with what is said `beside` them, or as one line each."""
     if args.jsonl:
         output.print_jsonl(items)
     else:
-        output.print_json({"items": items} | (beside or {}))
+        output.print_json({"items": items} | (extra_fields or {}))

@@ -3,23 +3,25 @@
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
-from monitor.config.errors import Wrong
+from monitor.config.errors import InvalidValue
 from monitor.config.secrets import SecretRef, has_password, parse_ref
-from monitor.config.value_types import Kind, shown, text
+from monitor.config.value_types import ValueType, quote, text
 
 
-def listen_address() -> Kind[str]:
+def listen_address() -> ValueType[str]:
     def read(value: object) -> str:
         address = text(may_be_empty=True).read(value)
         host, _, port = address.rpartition(":")
         if address and not (host and port.isdecimal() and int(port) < 65536):
-            raise Wrong(f"{shown(address)} is not an address", 'write it like "127.0.0.1:9184", or "" to switch it off')
+            raise InvalidValue(
+                f"{quote(address)} is not an address", 'write it like "127.0.0.1:9184", or "" to switch it off'
+            )
         return address
 
-    return Kind("host:port", read)
+    return ValueType("host:port", read)
 
 
-def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> Kind[str]:
+def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> ValueType[str]:
     """A URL with one of the schemes; `http` and `ws` are taken for loopback hosts only.
 
     `is_base`: paths are appended to it, so that a slash at its end is dropped.
@@ -31,44 +33,44 @@ def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> Kin
             check_url(address, schemes)
         return address.rstrip("/") if is_base else address
 
-    return Kind("URL", read)
+    return ValueType("URL", read)
 
 
-def secret() -> Kind[SecretRef]:
+def secret() -> ValueType[SecretRef]:
     """A key, passphrase or token: credential:NAME, file:PATH, env:NAME, or the value itself."""
 
     def read(value: object) -> SecretRef:
-        return _reference(text().read(value))
+        return _read_reference(text().read(value))
 
-    return Kind("secret", read)
+    return ValueType("secret", read)
 
 
-def secret_url(*schemes: str) -> Kind[SecretRef]:
+def secret_url(*schemes: str) -> ValueType[SecretRef]:
     """A URL that may be a secret. On loopback and without user info it is none. No `schemes`: any."""
 
     def read(value: object) -> SecretRef:
-        ref = _reference(text().read(value))
+        ref = _read_reference(text().read(value))
         if ref.literal is None:
             return ref
         check_url(ref.literal.reveal(), schemes)
-        parts = _split(ref.literal.reveal())
+        parts = _split_url(ref.literal.reveal())
         is_public = parts is not None and is_loopback(parts.hostname or "") and "@" not in parts.netloc
         return parse_ref(ref.literal.reveal(), public=is_public)
 
-    return Kind("secret URL", read)
+    return ValueType("secret URL", read)
 
 
-def database_url() -> Kind[SecretRef]:
+def database_url() -> ValueType[SecretRef]:
     """sqlite:///PATH or postgresql+psycopg://…, or a reference to one. Without a password it is no secret."""
 
     def read(value: object) -> SecretRef:
-        ref = _reference(text().read(value))
+        ref = _read_reference(text().read(value))
         if ref.literal is None:
             return ref
         check_database_url(ref.literal.reveal())
         return parse_ref(ref.literal.reveal(), public=not has_password(ref.literal.reveal()))
 
-    return Kind("database URL", read)
+    return ValueType("database URL", read)
 
 
 def check_url(address: str, schemes: tuple[str, ...]) -> None:
@@ -78,19 +80,19 @@ def check_url(address: str, schemes: tuple[str, ...]) -> None:
     """
     scheme, separator, _ = address.partition("://")
     if not separator or not scheme:
-        raise Wrong(
+        raise InvalidValue(
             "is not a URL", f"it must begin with {schemes[0]}://" if schemes else "it must begin with SCHEME://"
         )
     if schemes and scheme not in schemes:
-        raise Wrong(f'"{scheme}" is not a scheme that works here', f"it must begin with {schemes[0]}://")
-    parts = _split(address)
+        raise InvalidValue(f'"{scheme}" is not a scheme that works here', f"it must begin with {schemes[0]}://")
+    parts = _split_url(address)
     if schemes and parts is None:
-        raise Wrong("is not a URL", "check its host and port")
+        raise InvalidValue("is not a URL", "check its host and port")
     host = "" if parts is None else parts.hostname or ""
     if schemes and not host:
-        raise Wrong("is a URL without host", f"write {schemes[0]}://HOST")
+        raise InvalidValue("is a URL without host", f"write {schemes[0]}://HOST")
     if scheme.lower() in ("http", "ws") and not is_loopback(host):
-        raise Wrong(f"{scheme}:// is for loopback hosts only", f"use {scheme}s://")
+        raise InvalidValue(f"{scheme}:// is for loopback hosts only", f"use {scheme}s://")
 
 
 def check_database_url(address: str) -> None:
@@ -99,17 +101,17 @@ def check_database_url(address: str) -> None:
     if scheme in ("sqlite", "sqlite+pysqlite"):
         path = address.partition(":")[2]
         if not path.startswith("///") or path[3:] in ("", ":memory:") or "?" in path:
-            raise Wrong("is not a database in a file", 'write it like "sqlite:///margin-monitor.db"')
+            raise InvalidValue("is not a database in a file", 'write it like "sqlite:///margin-monitor.db"')
     elif scheme == "postgresql+psycopg":
         # Without a host it is the socket on this machine, or what the query says: postgresql+psycopg:///NAME.
-        if (parts := _split(address)) is None:
-            raise Wrong("is not a URL", "check its host and port")
+        if (parts := _split_url(address)) is None:
+            raise InvalidValue("is not a URL", "check its host and port")
         if not parts.path.strip("/"):
-            raise Wrong("names no database", "write postgresql+psycopg://USER@HOST/DATABASE")
+            raise InvalidValue("names no database", "write postgresql+psycopg://USER@HOST/DATABASE")
     elif scheme in ("postgresql", "postgres"):
-        raise Wrong(f"{scheme}:// does not name the driver", "begin it with postgresql+psycopg://")
+        raise InvalidValue(f"{scheme}:// does not name the driver", "begin it with postgresql+psycopg://")
     else:
-        raise Wrong("is not a database that works here", "use sqlite:///FILE or postgresql+psycopg://…")
+        raise InvalidValue("is not a database that works here", "use sqlite:///FILE or postgresql+psycopg://…")
 
 
 def is_loopback(host: str) -> bool:
@@ -121,7 +123,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _split(address: str) -> SplitResult | None:
+def _split_url(address: str) -> SplitResult | None:
     """The parts of a URL; None when its host or port can't be read."""
     try:
         parts = urlsplit(address)
@@ -131,10 +133,10 @@ def _split(address: str) -> SplitResult | None:
     return parts
 
 
-def _reference(value: str) -> SecretRef:
+def _read_reference(value: str) -> SecretRef:
     ref = parse_ref(value)
     if ref.literal is None and not ref.name.strip():
-        raise Wrong(f"{ref.kind}: names nothing", f"write {ref.kind}:{'PATH' if ref.kind == 'file' else 'NAME'}")
+        raise InvalidValue(f"{ref.kind}: names nothing", f"write {ref.kind}:{'PATH' if ref.kind == 'file' else 'NAME'}")
     if ref.kind == "credential" and "/" in ref.name:
-        raise Wrong("a credential is named without path", "write credential:NAME, or file:PATH")
+        raise InvalidValue("a credential is named without path", "write credential:NAME, or file:PATH")
     return ref

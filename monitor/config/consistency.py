@@ -4,26 +4,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from monitor.config.errors import Mistakes, Place, nearest
-from monitor.config.schema import Account, Action, Channel, Report
+from monitor.config.errors import ErrorList, Location, nearest_word
+from monitor.config.schema import AccountConfig, ActionConfig, ChannelConfig, ReportConfig
 from monitor.config.secrets import SecretRef
-from monitor.core.actions.spec import KEYS
+from monitor.core.actions.spec import KEYS_BY_KIND
 from monitor.core.rules.rule import Rule
 
 
-def note_accounts(accounts: Iterable[tuple[Place, Account]], mistakes: Mistakes) -> None:
+def check_accounts(accounts: Iterable[tuple[Location, AccountConfig]], mistakes: ErrorList) -> None:
     """Each key has exactly one of secret and private key, and a passphrase only with the latter."""
     for place, account in accounts:
-        _note_credentials(place, account, "", mistakes)
+        _check_credentials(place, account, "", mistakes)
         if account.action_api_key is not None:
-            _note_credentials(place, account, "action_", mistakes)
+            _check_credentials(place, account, "action_", mistakes)
             continue
         for key in ("action_api_secret", "action_private_key", "action_private_key_passphrase"):
             if getattr(account, key) is not None:
                 mistakes.add(place.key(key), "stands without action_api_key", "write action_api_key too, or remove it")
 
 
-def note_channels(channels: Sequence[tuple[Place, Channel]], names: Sequence[str], mistakes: Mistakes) -> None:
+def check_channels(
+    channels: Sequence[tuple[Location, ChannelConfig]], names: Sequence[str], mistakes: ErrorList
+) -> None:
     """Each has exactly one address, and a fallback that is another channel. `names` are all, unreadable ones too."""
     for place, channel in channels:
         if channel.url is None and channel.webhook is None:
@@ -33,10 +35,10 @@ def note_channels(channels: Sequence[tuple[Place, Channel]], names: Sequence[str
         if channel.fallback == channel.name:
             mistakes.add(place.key("fallback"), "names the channel itself", "name another channel")
         elif channel.fallback is not None:
-            note_unknown_names([channel.fallback], names, "channel", place.key("fallback"), mistakes)
+            check_names([channel.fallback], names, "channel", place.key("fallback"), mistakes)
 
 
-def note_pegs(pegs: Mapping[str, str], stables: Iterable[str], place: Place, mistakes: Mistakes) -> None:
+def check_pegs(pegs: Mapping[str, str], stables: Iterable[str], place: Location, mistakes: ErrorList) -> None:
     """Each asset tracks another one, and is not also pegged to USDT as a stable asset."""
     for asset, reference in pegs.items():
         if asset == reference:
@@ -45,11 +47,11 @@ def note_pegs(pegs: Mapping[str, str], stables: Iterable[str], place: Place, mis
             mistakes.add(place.key(asset), "is one of stable_assets too", "keep it in one of the two")
 
 
-def note_action(table: Mapping[str, Any], action: Action, place: Place, mistakes: Mistakes) -> None:
+def check_action(table: Mapping[str, Any], action: ActionConfig, place: Location, mistakes: ErrorList) -> None:
     """The keys fit its kind, one thing sizes it, and what may move money alone has its limits."""
     kind = action.kind
     for key in table:
-        if key not in KEYS[kind]:  # type: ignore[index]  # the schema's choice is the very list of kinds
+        if key not in KEYS_BY_KIND[kind]:  # type: ignore[index]  # the schema's choice is the very list of kinds
             mistakes.add(place.key(key), f'means nothing for kind = "{kind}"', "remove it")
     if action.target is not None and action.amount is not None:
         mistakes.add(place.key("amount"), "stands beside target", "keep one of them")
@@ -64,29 +66,27 @@ def note_action(table: Mapping[str, Any], action: Action, place: Place, mistakes
         mistakes.add(place.key("on_no_answer"), what, f'set {them}, or write on_no_answer = "skip"')
 
 
-def note_rule(rule: Rule, channels: Sequence[str], actions: Sequence[str], mistakes: Mistakes) -> None:
+def check_rule(rule: Rule, channels: Sequence[str], actions: Sequence[str], mistakes: ErrorList) -> None:
     """The channels and actions that the rule names are there."""
     file, _, path = rule.where.partition(": ")
-    place = Place(file, path)
-    note_unknown_names(rule.channels or (), channels, "channel", place.key("channels"), mistakes)
-    note_unknown_names(rule.actions, actions, "action", place.key("actions"), mistakes)
+    place = Location(file, path)
+    check_names(rule.channels or (), channels, "channel", place.key("channels"), mistakes)
+    check_names(rule.actions, actions, "action", place.key("actions"), mistakes)
     for index, step in enumerate(rule.escalate):
-        note_unknown_names(
-            step.channels, channels, "channel", place.key("escalate").item(index).key("channels"), mistakes
-        )
+        check_names(step.channels, channels, "channel", place.key("escalate").item(index).key("channels"), mistakes)
 
 
-def note_report(report: Report, channels: Sequence[str], place: Place, mistakes: Mistakes) -> None:
+def check_report(report: ReportConfig, channels: Sequence[str], place: Location, mistakes: ErrorList) -> None:
     """Its channels are there, and it says when it is sent if it says anything."""
-    note_unknown_names(report.channels, channels, "channel", place.key("channels"), mistakes)
+    check_names(report.channels, channels, "channel", place.key("channels"), mistakes)
     if report.at is None and (report.channels or report.time_zone):
         mistakes.add(place.key("at"), "is missing", 'write at = "08:00", or remove [report]')
 
 
-def note_unknown_names(names: Iterable[str], known: Sequence[str], what: str, place: Place, mistakes: Mistakes) -> None:
+def check_names(names: Iterable[str], known: Sequence[str], what: str, place: Location, mistakes: ErrorList) -> None:
     for name in names:
         if name not in known:
-            near = nearest(name, known)
+            near = nearest_word(name, known)
             mend = f'did you mean "{near}"?' if near else f"add [[{what}s]] with that name"
             mistakes.add(place, f'no {what} is called "{name}"', mend)
 
@@ -97,7 +97,7 @@ def literal_secrets(table: Any) -> list[SecretRef]:
     return [value for value in values if isinstance(value, SecretRef) and value.is_literal_secret]
 
 
-def _note_credentials(place: Place, account: Account, prefix: str, mistakes: Mistakes) -> None:
+def _check_credentials(place: Location, account: AccountConfig, prefix: str, mistakes: ErrorList) -> None:
     secret, private_key = f"{prefix}api_secret", f"{prefix}private_key"
     has_secret, has_key = getattr(account, secret) is not None, getattr(account, private_key) is not None
     if not has_secret and not has_key:

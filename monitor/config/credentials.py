@@ -5,14 +5,14 @@ from urllib.parse import parse_qs, urlsplit
 
 from monitor.config import redaction
 from monitor.config.addresses import check_database_url, check_url
-from monitor.config.errors import Wrong
-from monitor.config.model import Config, place_database
+from monitor.config.errors import InvalidValue
+from monitor.config.model import Config, absolute_database_url
 from monitor.config.secrets import Secret, SecretRef, resolve
 from monitor.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class AccountCredentials:
     """What signs requests: an HMAC secret, or a private key (PEM text) with its passphrase if it is encrypted.
 
     `action` are the credentials that alone may move money; None: these may.
@@ -22,7 +22,7 @@ class Credentials:
     api_secret: Secret | None = None
     private_key_pem: Secret | None = None
     passphrase: Secret | None = None
-    action: "Credentials | None" = None
+    action: "AccountCredentials | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ def resolve_secret(config: Config, ref: SecretRef) -> Secret:
     return resolve(ref, config.folder, config.environ)
 
 
-def resolve_account(config: Config, name: str) -> Credentials:
+def resolve_account(config: Config, name: str) -> AccountCredentials:
     """The credentials of the account. Raises ConfigError naming the place and the mend."""
     account = config.account(name)
     action = None
     if account.action_api_key is not None:
-        action = _credentials(
+        action = _build_credentials(
             config,
             account.action_api_key,
             account.action_api_secret,
@@ -51,7 +51,7 @@ def resolve_account(config: Config, name: str) -> Credentials:
             account.action_private_key_passphrase,
             None,
         )
-    return _credentials(
+    return _build_credentials(
         config, account.api_key, account.api_secret, account.private_key, account.private_key_passphrase, action
     )
 
@@ -71,44 +71,44 @@ def resolve_heartbeat(config: Config) -> Secret | None:
     return None if ref is None else _resolve_url_of(config, ref, ("https", "http"))
 
 
-def resolve_url(config: Config) -> Secret:
+def resolve_database_url(config: Config) -> Secret:
     """The URL to connect to the database with. Raises ConfigError naming the place and the mend."""
     ref = config.storage.url
     url = resolve_secret(config, ref).reveal()
     try:
         check_database_url(url)
-    except Wrong as wrong:
-        raise _refused(ref, wrong) from wrong
+    except InvalidValue as wrong:
+        raise _invalid_secret_error(ref, wrong) from wrong
     # A database's password also turns up alone, in its driver's messages.
     password = url.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
-    redaction.KNOWN.remember(password)
+    redaction.KNOWN_SECRETS.remember(password)
     for option in parse_qs(urlsplit(url).query).get("password", ()):
-        redaction.KNOWN.remember(option)
-    return Secret(place_database(url, config))
+        redaction.KNOWN_SECRETS.remember(option)
+    return Secret(absolute_database_url(url, config))
 
 
 def _resolve_url_of(config: Config, ref: SecretRef, schemes: tuple[str, ...]) -> Secret:
     secret = resolve_secret(config, ref)
     try:
         check_url(secret.reveal(), schemes)
-    except Wrong as wrong:
-        raise _refused(ref, wrong) from wrong
+    except InvalidValue as wrong:
+        raise _invalid_secret_error(ref, wrong) from wrong
     return secret
 
 
-def _credentials(
+def _build_credentials(
     config: Config,
     api_key: SecretRef,
     api_secret: SecretRef | None,
     private_key: SecretRef | None,
     passphrase: SecretRef | None,
-    action: Credentials | None,
-) -> Credentials:
+    action: AccountCredentials | None,
+) -> AccountCredentials:
     key = resolve_secret(config, api_key)
     if not (key.reveal().isascii() and key.reveal().isalnum()):
         raise ConfigError("is not an API key", where=api_key.where, mend="an API key is one line of letters and digits")
     if api_secret is not None:
-        return Credentials(key, api_secret=resolve_secret(config, api_secret), action=action)
+        return AccountCredentials(key, api_secret=resolve_secret(config, api_secret), action=action)
     assert private_key is not None
     pem = resolve_secret(config, private_key)
     if "-----BEGIN" not in pem.reveal() or "PRIVATE KEY-----" not in pem.reveal():
@@ -116,9 +116,9 @@ def _credentials(
             "is not a private key in PEM", where=private_key.where, mend='it begins with "-----BEGIN PRIVATE KEY-----"'
         )
     opened_by = None if passphrase is None else resolve_secret(config, passphrase)
-    return Credentials(key, private_key_pem=pem, passphrase=opened_by, action=action)
+    return AccountCredentials(key, private_key_pem=pem, passphrase=opened_by, action=action)
 
 
-def _refused(ref: SecretRef, wrong: Wrong) -> ConfigError:
+def _invalid_secret_error(ref: SecretRef, wrong: InvalidValue) -> ConfigError:
     what = f"what {ref} holds {wrong.message}" if ref.literal is None else wrong.message
     return ConfigError(what, where=ref.where, mend=wrong.mend)

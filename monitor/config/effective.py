@@ -6,15 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from monitor.config.model import Config, mask_password
-from monitor.config.schema import LISTS, REQUIRED, TABLES, Key, Top, keys_of
+from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
-from monitor.config.unsupported import NOT_YET, Off, Unbuilt
-from monitor.core.actions.spec import KEYS, ActionSpec
+from monitor.config.unsupported import UNSUPPORTED, AcceptedValues, RefusedValues
+from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.numbers.durations import from_seconds
 from monitor.core.rules.rule import Rule
 
 
-def effective(config: Config) -> dict[str, Any]:
+def effective_config(config: Config) -> dict[str, Any]:
     """Every key that holds, by table, as TOML would have it: durations as timedelta, amounts as Decimal.
 
     References to secrets are shown as they stand, literal secrets and passwords in URLs as ***. Keys that are left out
@@ -22,7 +22,7 @@ def effective(config: Config) -> dict[str, Any]:
     """
     shown: dict[str, Any] = {"default_rules": config.default_rules, "rules_files": list(config.rules_files)}
     for name in TABLES:
-        if not isinstance(NOT_YET.get(name), Off):
+        if not isinstance(UNSUPPORTED.get(name), AcceptedValues):
             shown[name] = _table(getattr(config, name))
     shown["storage"]["url"] = config.storage_url
     shown["accounts"] = [_table(account) for account in config.accounts]
@@ -43,18 +43,18 @@ class ReferenceRow:
     meaning: str
 
 
-def reference() -> tuple[ReferenceRow, ...]:
+def reference_rows() -> tuple[ReferenceRow, ...]:
     """A row for every key, in the order of the documentation."""
-    rows = _rows("", "", Top)
+    rows = _table_rows("", "", TopLevelConfig)
     for name in ("storage", "exchange"):
-        rows += _rows(f"[{name}]", name, TABLES[name])
-    rows += _rows("[[accounts]]", "accounts", LISTS["accounts"])
-    rows += _rows("[schedule]", "schedule", TABLES["schedule"])
-    rows += _rows("[[channels]]", "channels", LISTS["channels"])
+        rows += _table_rows(f"[{name}]", name, TABLES[name])
+    rows += _table_rows("[[accounts]]", "accounts", TABLE_ARRAYS["accounts"])
+    rows += _table_rows("[schedule]", "schedule", TABLES["schedule"])
+    rows += _table_rows("[[channels]]", "channels", TABLE_ARRAYS["channels"])
     rows += [ReferenceRow("[[rules]]", *row) for row in _RULE_ROWS]
-    rows += _rows("[[actions]]", "actions", LISTS["actions"])
+    rows += _table_rows("[[actions]]", "actions", TABLE_ARRAYS["actions"])
     for name in ("safety", "risk", "heartbeat", "http", "report"):
-        rows += _rows(f"[{name}]", name, TABLES[name])
+        rows += _table_rows(f"[{name}]", name, TABLES[name])
     return tuple(rows)
 
 
@@ -84,27 +84,27 @@ _RULE_ROWS = (
 )
 
 
-def _rows(shown: str, table: str, kind: type[Any]) -> list[ReferenceRow]:
+def _table_rows(shown: str, table: str, kind: type[Any]) -> list[ReferenceRow]:
     rows = []
     for name, key in keys_of(kind).items():
-        meaning = key.meaning + _not_yet(table, f"{table}.{name}")
-        rows.append(ReferenceRow(shown, name, key.kind.name, _default(key), meaning))
+        meaning = key.meaning + _unsupported_note(table, f"{table}.{name}")
+        rows.append(ReferenceRow(shown, name, key.value_type.name, _default_text(key), meaning))
     return rows
 
 
-def _default(key: Key) -> str:
+def _default_text(key: ConfigKey) -> str:
     if key.default is REQUIRED:
         return "required"
     return key.when_absent or "none" if key.default is None else toml_value(key.default)
 
 
-def _not_yet(table: str, path: str) -> str:
-    if isinstance(NOT_YET.get(table), Off):
+def _unsupported_note(table: str, path: str) -> str:
+    if isinstance(UNSUPPORTED.get(table), AcceptedValues):
         return " (not available yet)"
-    match NOT_YET.get(path):
-        case Off():
+    match UNSUPPORTED.get(path):
+        case AcceptedValues():
             return " (not available yet)"
-        case Unbuilt(values):
+        case RefusedValues(values):
             return f" ({', '.join(values)}: not available yet)"
         case _:
             return ""
@@ -137,10 +137,10 @@ def toml_key(name: str) -> str:
 
 def _table(table: Any) -> dict[str, Any]:
     values = {each.name: getattr(table, each.name) for each in fields(table)}
-    return {name: _shown(name, value) for name, value in values.items() if value is not None}
+    return {name: _display_value(name, value) for name, value in values.items() if value is not None}
 
 
-def _shown(name: str, value: Any) -> Any:
+def _display_value(name: str, value: Any) -> Any:
     if isinstance(value, SecretRef):
         return str(value)
     if name == "proxy":
@@ -151,9 +151,9 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def _action(action: ActionSpec) -> dict[str, Any]:
-    shown = {name: value for name, value in _table(action).items() if name in KEYS[action.kind]}
-    if action.sized_to is not None:
-        shown["target"] = action.sized_to.text
+    shown = {name: value for name, value in _table(action).items() if name in KEYS_BY_KIND[action.kind]}
+    if action.sizing_target is not None:
+        shown["target"] = action.sizing_target.text
     return shown
 
 

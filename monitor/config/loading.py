@@ -7,26 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config import conflicts, consistency, redaction
-from monitor.config.errors import Mistakes, Place
-from monitor.config.files import read_guarded
+from monitor.config.errors import ErrorList, Location
+from monitor.config.files import read_owned_file
 from monitor.config.model import APPLICATION, Config, user_folder
-from monitor.config.parsing import known_words, note_unknown_keys, parse_toml, places, read_table, read_tables
+from monitor.config.parsing import (
+    check_unknown_keys,
+    locate_tables,
+    parse_toml,
+    read_table,
+    read_tables,
+    top_level_names,
+)
 from monitor.config.rule_files import read_rules
 from monitor.config.schema import (
     DEFAULT_REST_FALLBACK_URLS,
     DEFAULT_REST_URL,
     TABLES,
-    Account,
-    Action,
-    Channel,
-    Exchange,
-    Top,
+    AccountConfig,
+    ActionConfig,
+    ChannelConfig,
+    ExchangeConfig,
+    TopLevelConfig,
     keys_of,
 )
 from monitor.config.secrets import has_password
-from monitor.config.unsupported import refusal
+from monitor.config.unsupported import refusal_reason
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.actions.target import read_target
+from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.safety import Safety
 from monitor.core.rules.parser import ExpressionError
 from monitor.errors import ConfigError
@@ -40,9 +47,9 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
     Raises ConfigError when there is none; whether an explicit one exists is seen when it is loaded.
     """
     if explicit is not None:
-        return _expanded(explicit)
+        return _expand_user(explicit)
     if named := environ.get("MARGIN_MONITOR_CONFIG"):
-        return _expanded(Path(named))
+        return _expand_user(Path(named))
     candidates = []
     with suppress(ConfigError):
         # A user without a home has none of his own.
@@ -51,7 +58,7 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
         candidates.append(Path(folder) / "config.toml")
     candidates.append(SYSTEM_CONFIG)
     for candidate in candidates:
-        if _exists(candidate):
+        if _file_exists(candidate):
             return candidate.absolute()
     looked_at = ", ".join(str(candidate) for candidate in candidates)
     raise ConfigError(
@@ -60,7 +67,7 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
     )
 
 
-def _expanded(path: Path) -> Path:
+def _expand_user(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:
@@ -75,7 +82,7 @@ def user_config(environ: Mapping[str, str]) -> Path:
 def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     """The configuration of the file, checked. Raises ConfigError; its `others` are all further mistakes."""
     source = path.absolute()
-    content, mode = read_guarded(source, source.name)
+    content, mode = read_owned_file(source, source.name)
     return build_config(content, source, environ, mode)
 
 
@@ -83,7 +90,7 @@ def load_channels(path: Path, environ: Mapping[str, str]) -> Config | None:
     """The channels of the file and nothing else in it, to say there what is wrong with the rest; None: it has none."""
     source = path.absolute()
     try:
-        content, mode = read_guarded(source, source.name)
+        content, mode = read_owned_file(source, source.name)
         document = parse_toml(content, source.name)
     except ConfigError:
         return None
@@ -93,7 +100,9 @@ def load_channels(path: Path, environ: Mapping[str, str]) -> Config | None:
         if isinstance(channel, dict):
             alone = {key: value for key, value in channel.items() if key != "fallback"}
             with suppress(ConfigError):
-                configs.append(config_of({"channels": [alone], "accounts": [_NOBODY]}, source, environ, mode))
+                configs.append(
+                    config_from_document({"channels": [alone], "accounts": [_NOBODY]}, source, environ, mode)
+                )
     if not configs:
         return None
     return replace(configs[0], channels=tuple(channel for config in configs for channel in config.channels))
@@ -104,38 +113,42 @@ _NOBODY = {"name": "nobody", "api_key": "file:none", "api_secret": "file:none"}
 
 def build_config(content: bytes, source: Path, environ: Mapping[str, str], mode: int = 0o600) -> Config:
     """The configuration that `content` would be in a file at `source` with these permissions."""
-    return config_of(parse_toml(content, source.name), source, environ, mode)
+    return config_from_document(parse_toml(content, source.name), source, environ, mode)
 
 
-def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, str], mode: int = 0o600) -> Config:
+def config_from_document(
+    document: Mapping[str, Any], source: Path, environ: Mapping[str, str], mode: int = 0o600
+) -> Config:
     """The configuration that a document states, as if it stood in a file at `source`."""
     file = source.name
-    mistakes = Mistakes()
-    here = Place(file)
-    note_unknown_keys(document, known_words(), here, mistakes)
-    top = read_table(Top, {key: document[key] for key in keys_of(Top) if key in document}, "", here, mistakes)
+    mistakes = ErrorList()
+    here = Location(file)
+    check_unknown_keys(document, top_level_names(), here, mistakes)
+    top = read_table(
+        TopLevelConfig, {key: document[key] for key in keys_of(TopLevelConfig) if key in document}, "", here, mistakes
+    )
     tables = _read_single_tables(document, file, mistakes)
     if not document.get("accounts"):
         mistakes.add(here.key("accounts"), "is missing", "write [[accounts]] with name, api_key and api_secret")
-    accounts = read_tables(Account, document.get("accounts", []), "accounts", file, mistakes)
-    channels = read_tables(Channel, document.get("channels", []), "channels", file, mistakes)
+    accounts = read_tables(AccountConfig, document.get("accounts", []), "accounts", file, mistakes)
+    channels = read_tables(ChannelConfig, document.get("channels", []), "channels", file, mistakes)
     actions = _read_actions(document.get("actions", []), file, mistakes)
-    read_top = top or Top()
+    read_top = top or TopLevelConfig()
     rules = read_rules(document, read_top.default_rules, read_top.rules_files, source, mistakes)
 
-    channel_names, action_names = (_names(document, name) for name in ("channels", "actions"))
-    consistency.note_accounts(accounts, mistakes)
-    consistency.note_channels(channels, channel_names, mistakes)
+    channel_names, action_names = (_table_names(document, name) for name in ("channels", "actions"))
+    consistency.check_accounts(accounts, mistakes)
+    consistency.check_channels(channels, channel_names, mistakes)
     if (risk := tables.get("risk")) is not None:
-        consistency.note_pegs(risk.pegs, risk.stable_assets, here.key("risk").key("pegs"), mistakes)
+        consistency.check_pegs(risk.pegs, risk.stable_assets, here.key("risk").key("pegs"), mistakes)
     if (report := tables.get("report")) is not None:
-        consistency.note_report(report, channel_names, here.key("report"), mistakes)
+        consistency.check_report(report, channel_names, here.key("report"), mistakes)
     for rule in rules:
-        consistency.note_rule(rule, channel_names, action_names, mistakes)
+        consistency.check_rule(rule, channel_names, action_names, mistakes)
     holders = [*(table for _, table in accounts), *(table for _, table in channels), *tables.values()]
-    _note_open_secrets(holders, source, mode, mistakes)
+    _check_open_secrets(holders, source, mode, mistakes)
     _finish_tables(tables, source, mistakes)
-    mistakes.refuse()
+    mistakes.raise_if_any()
     config = Config(
         source=source,
         default_rules=read_top.default_rules,
@@ -151,14 +164,14 @@ def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, s
     return config
 
 
-def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> dict[str, Any]:
+def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: ErrorList) -> dict[str, Any]:
     """The tables that occur once, by name; those with a mistake are left out."""
     tables: dict[str, Any] = {}
     for name, kind in TABLES.items():
-        place = Place(file, name)
+        place = Location(file, name)
         content = document.get(name, {})
-        if refused := refusal(name, content):
-            mistakes.add_wrong(place, refused)
+        if refused := refusal_reason(name, content):
+            mistakes.add_invalid(place, refused)
             continue
         table = read_table(kind, content, name, place, mistakes)
         if table is not None:
@@ -166,17 +179,17 @@ def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: Mistak
     return tables
 
 
-def _read_actions(content: object, file: str, mistakes: Mistakes) -> tuple[ActionSpec, ...]:
+def _read_actions(content: object, file: str, mistakes: ErrorList) -> tuple[ActionSpec, ...]:
     actions = []
-    for place, table in places(content, "actions", file, mistakes):
+    for place, table in locate_tables(content, "actions", file, mistakes):
         before = len(mistakes)
-        action = read_table(Action, table, "actions", place, mistakes)
+        action = read_table(ActionConfig, table, "actions", place, mistakes)
         if action is None:
             continue
-        consistency.note_action(table, action, place, mistakes)
+        consistency.check_action(table, action, place, mistakes)
         values = {each.name: getattr(action, each.name) for each in fields(action)}
         try:
-            values["target"] = None if action.target is None else read_target(action.target)
+            values["target"] = None if action.target is None else parse_sizing_target(action.target)
         except ExpressionError as error:
             mistakes.add(place.key("target"), f"column {error.column}: {error.message}", error.mend)
         if len(mistakes) == before:
@@ -184,55 +197,55 @@ def _read_actions(content: object, file: str, mistakes: Mistakes) -> tuple[Actio
     return tuple(actions)
 
 
-def _finish_tables(tables: dict[str, Any], source: Path, mistakes: Mistakes) -> None:
+def _finish_tables(tables: dict[str, Any], source: Path, mistakes: ErrorList) -> None:
     """Put in what depends on other keys: the default's further hosts, absolute paths, and the core's own Safety."""
     exchange, safety = tables.get("exchange"), tables.get("safety")
-    if isinstance(exchange, Exchange):
+    if isinstance(exchange, ExchangeConfig):
         further = exchange.rest_fallback_urls
         if further is None:
             further = DEFAULT_REST_FALLBACK_URLS if exchange.rest_url == DEFAULT_REST_URL else ()
-        ca_file = _absolute(exchange.ca_file, source)
+        ca_file = _absolute_path(exchange.ca_file, source)
         if ca_file and not Path(ca_file).is_file():
-            mistakes.add(Place(source.name, "exchange.ca_file"), f"there is no file {ca_file}", "check the path")
+            mistakes.add(Location(source.name, "exchange.ca_file"), f"there is no file {ca_file}", "check the path")
         tables["exchange"] = replace(exchange, rest_fallback_urls=further, ca_file=ca_file)
     if safety is not None:
         values = {each.name: getattr(safety, each.name) for each in fields(safety)}
         if safety.unresolved_after < safety.settle:
-            place = Place(source.name, "safety.unresolved_after")
+            place = Location(source.name, "safety.unresolved_after")
             mistakes.add(place, "is shorter than settle", "make it as long or longer")
         else:
-            tables["safety"] = Safety(**{**values, "pause_file": _absolute(safety.pause_file, source)})
+            tables["safety"] = Safety(**{**values, "pause_file": _absolute_path(safety.pause_file, source)})
 
 
-def _note_open_secrets(tables: Iterable[Any], source: Path, mode: int, mistakes: Mistakes) -> None:
+def _check_open_secrets(tables: Iterable[Any], source: Path, mode: int, mistakes: ErrorList) -> None:
     """Literal secrets are remembered for redaction, and are mistakes in a file that others may read."""
     found: list[str] = []
     for table in tables:
         for ref in consistency.literal_secrets(table):
             assert ref.literal is not None
-            redaction.KNOWN.remember(ref.literal.reveal())
+            redaction.KNOWN_SECRETS.remember(ref.literal.reveal())
             found.append(ref.where)
-        if isinstance(table, Exchange) and has_password(table.proxy):
+        if isinstance(table, ExchangeConfig) and has_password(table.proxy):
             found.append(f"{source.name}: exchange.proxy")
     if mode & 0o077:
         for where in found:
-            place = Place(source.name, where.partition(": ")[2])
+            place = Location(source.name, where.partition(": ")[2])
             mend = f"chmod 600 {source}, or name it with credential:, file: or env:"
             mistakes.add(place, "a secret stands in a file that others may read", mend)
 
 
-def _names(document: Mapping[str, Any], table: str) -> list[str]:
+def _table_names(document: Mapping[str, Any], table: str) -> list[str]:
     """The names that the tables of an array have, unreadable tables too, so that one mistake is told once."""
     items = document.get(table)
     names = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     return [name for name in names if isinstance(name, str)]
 
 
-def _absolute(path: str, source: Path) -> str:
+def _absolute_path(path: str, source: Path) -> str:
     return str(source.parent / Path(path).expanduser()) if path else ""
 
 
-def _exists(path: Path) -> bool:
+def _file_exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:

@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
-from monitor.config.schema import Account, Channel, Exchange, Heartbeat, Http, Report, Risk, Schedule, Storage
-from monitor.config.secrets import MASK
+from monitor.config.schema import (
+    AccountConfig,
+    ChannelConfig,
+    ExchangeConfig,
+    HeartbeatConfig,
+    HttpConfig,
+    ReportConfig,
+    RiskConfig,
+    ScheduleConfig,
+    StorageConfig,
+)
+from monitor.config.secrets import SECRET_MASK
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import Rule
@@ -16,7 +26,7 @@ from monitor.errors import ConfigError
 
 APPLICATION = "margin-monitor"
 
-T = TypeVar("T", Account, Channel)
+T = TypeVar("T", AccountConfig, ChannelConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +40,18 @@ class Config:
     source: Path
     default_rules: bool
     rules_files: tuple[str, ...]
-    storage: Storage
-    exchange: Exchange
-    accounts: tuple[Account, ...]
-    schedule: Schedule
-    channels: tuple[Channel, ...]
+    storage: StorageConfig
+    exchange: ExchangeConfig
+    accounts: tuple[AccountConfig, ...]
+    schedule: ScheduleConfig
+    channels: tuple[ChannelConfig, ...]
     rules: tuple[Rule, ...]
     actions: tuple[ActionSpec, ...]
     safety: Safety
-    risk: Risk
-    heartbeat: Heartbeat
-    http: Http
-    report: Report
+    risk: RiskConfig
+    heartbeat: HeartbeatConfig
+    http: HttpConfig
+    report: ReportConfig
     environ: Mapping[str, str] = field(repr=False, compare=False)
 
     @property
@@ -68,18 +78,18 @@ class Config:
         ref = self.storage.url
         if ref.literal is None:
             return str(ref)
-        return mask_password(place_database(ref.literal.reveal(), self))
+        return mask_password(absolute_database_url(ref.literal.reveal(), self))
 
-    def account(self, name: str) -> Account:
+    def account(self, name: str) -> AccountConfig:
         """The account of that name. Raises ConfigError naming those there are."""
-        return _named(self.accounts, name, "account", self.source)
+        return _find_by_name(self.accounts, name, "account", self.source)
 
-    def channel(self, name: str) -> Channel:
+    def channel(self, name: str) -> ChannelConfig:
         """The channel of that name. Raises ConfigError naming those there are."""
-        return _named(self.channels, name, "channel", self.source)
+        return _find_by_name(self.channels, name, "channel", self.source)
 
 
-def place_database(url: str, config: Config) -> str:
+def absolute_database_url(url: str, config: Config) -> str:
     """The database URL with a relative SQLite path made absolute; what a URL can't hold of the folder is escaped."""
     scheme, _, path = url.partition(":///")
     if scheme.startswith("sqlite") and path and not path.startswith("/"):
@@ -99,8 +109,8 @@ def mask_password(url: str) -> str:
     authority, slash, path = rest.partition("/")
     user_info, at, host = authority.rpartition("@")
     user, colon, _ = user_info.partition(":")
-    masked = f"{scheme}{separator}{user}{colon}{MASK}{at}{host}{slash}{path}" if at and colon else url
-    return re.sub(r"([?&]password=)[^&]*", rf"\1{MASK}", masked)
+    masked = f"{scheme}{separator}{user}{colon}{SECRET_MASK}{at}{host}{slash}{path}" if at and colon else url
+    return re.sub(r"([?&]password=)[^&]*", rf"\1{SECRET_MASK}", masked)
 
 
 def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
@@ -117,7 +127,7 @@ def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Pat
         raise ConfigError("this user has no home directory", mend=f"set HOME or {variable}") from error
 
 
-def _named(tables: tuple[T, ...], name: str, what: str, source: Path) -> T:
+def _find_by_name(tables: tuple[T, ...], name: str, what: str, source: Path) -> T:
     for table in tables:
         if table.name == name:
             return table

@@ -7,15 +7,17 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from monitor.config.errors import Mistakes, Place, Wrong, nearest
-from monitor.config.schema import LISTS, REQUIRED, TABLES, Key, Top, keys_of
+from monitor.config.errors import ErrorList, InvalidValue, Location, nearest_word
+from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
-from monitor.config.unsupported import off_value, refusal
+from monitor.config.unsupported import default_when_unsupported, refusal_reason
 from monitor.errors import ConfigError
 
 T = TypeVar("T")
 
-_SYNTAX = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
+_TOML_ERROR = re.compile(
+    r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
+)
 
 
 def parse_toml(content: bytes, file: str) -> dict[str, Any]:
@@ -31,54 +33,58 @@ def parse_toml(content: bytes, file: str) -> dict[str, Any]:
         raise ConfigError("holds a number or nesting that can't be read", where=file, mend="correct it") from error
 
 
-def known_words() -> frozenset[str]:
+def top_level_names() -> frozenset[str]:
     """Names that may stand at the top of the file."""
-    return frozenset({*keys_of(Top), *TABLES, *LISTS, "rules"})
+    return frozenset({*keys_of(TopLevelConfig), *TABLES, *TABLE_ARRAYS, "rules"})
 
 
-def read_table(kind: type[T], content: object, path: str, place: Place, mistakes: Mistakes) -> T | None:
+def read_table(table_type: type[T], content: object, path: str, place: Location, mistakes: ErrorList) -> T | None:
     """The table as `kind`, or None when something in it is wrong. `path` is its name in the schema: `channels`."""
     if not isinstance(content, dict):
         mistakes.add(place, "must be a table", f"write [{place.path}] above its keys")
         return None
     before = len(mistakes)
-    keys = keys_of(kind)
-    note_unknown_keys(content, keys, place, mistakes)
+    keys = keys_of(table_type)
+    check_unknown_keys(content, keys, place, mistakes)
     values: dict[str, Any] = {}
     for name, key in keys.items():
         full = f"{path}.{name}" if path else name
         if name in content:
             try:
                 values[name] = _read_value(key, content[name], full, place.key(name))
-            except Wrong as wrong:
-                mistakes.add_wrong(place.key(name), wrong)
+            except InvalidValue as wrong:
+                mistakes.add_invalid(place.key(name), wrong)
         elif key.default is REQUIRED:
             mistakes.add(place.key(name), "is missing", f'write {name} = "…"')
-        elif key.default is not None and (off := off_value(full)) is not None:
-            values[name] = key.kind.read(off)
-    return kind(**values) if len(mistakes) == before else None
+        elif key.default is not None and (off := default_when_unsupported(full)) is not None:
+            values[name] = key.value_type.read(off)
+    return table_type(**values) if len(mistakes) == before else None
 
 
-def read_tables(kind: type[T], content: object, name: str, file: str, mistakes: Mistakes) -> list[tuple[Place, T]]:
+def read_tables(
+    table_type: type[T], content: object, name: str, file: str, mistakes: ErrorList
+) -> list[tuple[Location, T]]:
     """The good tables of an array of tables, each with its place."""
-    read: list[tuple[Place, T]] = []
-    for place, item in places(content, name, file, mistakes):
-        table = read_table(kind, item, name, place, mistakes)
+    read: list[tuple[Location, T]] = []
+    for place, item in locate_tables(content, name, file, mistakes):
+        table = read_table(table_type, item, name, place, mistakes)
         if table is not None:
             read.append((place, table))
     return read
 
 
-def places(content: object, name: str, file: str, mistakes: Mistakes) -> list[tuple[Place, Mapping[str, Any]]]:
+def locate_tables(
+    content: object, name: str, file: str, mistakes: ErrorList
+) -> list[tuple[Location, Mapping[str, Any]]]:
     """The tables of an array of tables with their places. No table, or a name already taken, is a mistake."""
     if not isinstance(content, list):
-        mistakes.add(Place(file, name), "must be a list of tables", f"write [[{name}]] above each")
+        mistakes.add(Location(file, name), "must be a list of tables", f"write [[{name}]] above each")
         return []
-    found: list[tuple[Place, Mapping[str, Any]]] = []
+    found: list[tuple[Location, Mapping[str, Any]]] = []
     seen: dict[str, int] = {}
     for index, item in enumerate(content):
         own_name = item.get("name") if isinstance(item, dict) else None
-        place = Place(file, name).item(index, own_name)
+        place = Location(file, name).item(index, own_name)
         if not isinstance(item, dict):
             mistakes.add(place, "must be a table", f"write [[{name}]] above its keys")
             continue
@@ -91,32 +97,32 @@ def places(content: object, name: str, file: str, mistakes: Mistakes) -> list[tu
     return found
 
 
-def note_unknown_keys(content: Mapping[str, Any], known: Iterable[str], place: Place, mistakes: Mistakes) -> None:
+def check_unknown_keys(content: Mapping[str, Any], known: Iterable[str], place: Location, mistakes: ErrorList) -> None:
     """Note every key that is not among the known, with the nearest one that is."""
     known = tuple(known)
-    top = known_words()
+    top = top_level_names()
     for name in content:
         if name in known:
             continue
-        mend = f'did you mean "{nearest(name, known)}"?'
-        if place.path and name in keys_of(Top):
+        mend = f'did you mean "{nearest_word(name, known)}"?'
+        if place.path and name in keys_of(TopLevelConfig):
             mend = "it belongs above the first [table] of the file"
         elif place.path and name in top:
             mend = f"write it as a table of its own, [{name}] or [[{name}]]"
         mistakes.add(place.key(name if name.isprintable() else repr(name)), "unknown key", mend)
 
 
-def _read_value(key: Key, value: object, path: str, place: Place) -> Any:
-    if refused := refusal(path, value):
+def _read_value(key: ConfigKey, value: object, path: str, place: Location) -> Any:
+    if refused := refusal_reason(path, value):
         raise refused
     if value == "" and key.empty_is_none:
         return None
-    read = key.kind.read(value)
+    read = key.value_type.read(value)
     return replace(read, where=str(place)) if isinstance(read, SecretRef) else read
 
 
 def _syntax_error(message: str, file: str) -> ConfigError:
-    match = _SYNTAX.fullmatch(message)
+    match = _TOML_ERROR.fullmatch(message)
     if match is None:
         return ConfigError(f"is not TOML: {message}", where=file)
     what = match["what"]

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from monitor.config.model import Config
-from monitor.config.schema import Channel
+from monitor.config.schema import ChannelConfig
 from monitor.config.zones import zone_of
-from monitor.core.alerting.lifecycle import Audience
+from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
-from monitor.core.metrics.thresholds import calls_by_ratio
+from monitor.core.metrics.thresholds import margin_calls_by_ratio
 from monitor.core.model.alert import SEVERITIES, Severity
-from monitor.core.notifications.quiet_hours import QuietHours, parse_span
-from monitor.core.notifications.throttling import Restraint
-from monitor.core.state.account_settings import Pace, Settings
+from monitor.core.notifications.quiet_hours import QuietHours, parse_time_range
+from monitor.core.notifications.throttling import ChannelLimits
+from monitor.core.state.account_settings import AccountSettings, PollIntervals
 
-SLOW_READS_STALE = 3
+STALE_AFTER_INTERVALS = 3
 """What a slow read brought is believed for this many of its intervals."""
 
 
@@ -22,30 +22,30 @@ def policy_of(config: Config, name: str) -> Policy:
     """What the owner ordered for one account, as decisions see it."""
     account = config.account(name)
     return Policy(
-        settings=Settings(
+        settings=AccountSettings(
             account=name,
             cross=account.cross,
             isolated=None if account.isolated == "all" else tuple(account.isolated),
-            pace=Pace(
+            poll_intervals=PollIntervals(
                 cross=config.schedule.cross,
                 cross_without_stream=min(config.schedule.cross, timedelta(seconds=30)),
                 isolated=config.schedule.isolated,
                 near_liquidation=config.schedule.near_liquidation,
             ),
             stale_after=config.schedule.stale_after,
-            interest_stale_after=config.schedule.interest * SLOW_READS_STALE,
-            reference_stale_after=config.schedule.reference_data * SLOW_READS_STALE,
-            rates_stale_after=config.schedule.interest_rates * SLOW_READS_STALE,
-            liquidations_stale_after=config.schedule.liquidations * SLOW_READS_STALE,
-            wallets_stale_after=config.schedule.transfers * SLOW_READS_STALE,
+            interest_stale_after=config.schedule.interest * STALE_AFTER_INTERVALS,
+            reference_stale_after=config.schedule.reference_data * STALE_AFTER_INTERVALS,
+            rates_stale_after=config.schedule.interest_rates * STALE_AFTER_INTERVALS,
+            liquidations_stale_after=config.schedule.liquidations * STALE_AFTER_INTERVALS,
+            wallets_stale_after=config.schedule.transfers * STALE_AFTER_INTERVALS,
             stable_assets=frozenset(config.risk.stable_assets),
             pegs=config.risk.pegs,
-            drift_bound=config.risk.drift_bound,
+            max_drift=config.risk.drift_bound,
             acts_with_own_key=account.action_api_key is not None,
-            isolated_margin_call=calls_by_ratio(config.risk.isolated_margin_call.items()),
+            isolated_margin_call=margin_calls_by_ratio(config.risk.isolated_margin_call.items()),
         ),
         rules=config.rules,
-        audience=Audience(
+        routing=ChannelRouting(
             channels=tuple(channel.name for channel in config.channels),
             fallbacks={channel.name: channel.fallback for channel in config.channels if channel.fallback is not None},
         ),
@@ -54,7 +54,7 @@ def policy_of(config: Config, name: str) -> Policy:
     )
 
 
-def hears(config: Config) -> Mapping[str, frozenset[Severity]]:
+def severities_by_channel(config: Config) -> Mapping[str, frozenset[Severity]]:
     """The severities that each channel is told of."""
     return {
         channel.name: frozenset(each for each in SEVERITIES if each in channel.severities)
@@ -62,8 +62,8 @@ def hears(config: Config) -> Mapping[str, frozenset[Severity]]:
     }
 
 
-def restraint_of(channel: Channel) -> Restraint:
+def channel_limits_of(channel: ChannelConfig) -> ChannelLimits:
     """When a channel keeps still, and how much it takes."""
-    spans = tuple(parse_span(text) for text in channel.quiet_hours)
+    spans = tuple(parse_time_range(text) for text in channel.quiet_hours)
     quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
-    return Restraint(quiet, channel.max_per_hour)
+    return ChannelLimits(quiet, channel.max_per_hour)

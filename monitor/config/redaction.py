@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 
-SHORTEST = 6
+MIN_SECRET_CHARS = 6
 """Shorter values are not looked for: replacing them would shred ordinary text and figures."""
 
 _URL_PASSWORD = re.compile(r"(://[^/\s:@\"']*):[^/\s@\"']+@")
@@ -27,7 +27,9 @@ class Redactor:
         """From now on hide `secret`, its lines, and its percent-encoded forms."""
         forms = {secret, *secret.splitlines()}
         forms |= {encode(form) for form in tuple(forms) for encode in (quote, quote_plus, _quote_all)}
-        added = {form for form in forms if len(form) >= SHORTEST and not form.startswith("-----")} - self._secrets
+        added = {
+            form for form in forms if len(form) >= MIN_SECRET_CHARS and not form.startswith("-----")
+        } - self._secrets
         if added:
             self._secrets |= added
             longest_first = sorted(self._secrets, key=len, reverse=True)
@@ -43,19 +45,19 @@ class Redactor:
         return text
 
 
-KNOWN = Redactor()
+KNOWN_SECRETS = Redactor()
 """Every secret this process has resolved. Filled by monitor.config.secrets, read by every output."""
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """`text` without the given secrets and without any that this process knows."""
-    return KNOWN.redact(Redactor(secrets).redact(text))
+    return KNOWN_SECRETS.redact(Redactor(secrets).redact(text))
 
 
 class RedactionFilter(logging.Filter):
     """Rewrites a log record so that no known secret is in its message, its traceback or its fields."""
 
-    def __init__(self, redactor: Redactor = KNOWN) -> None:
+    def __init__(self, redactor: Redactor = KNOWN_SECRETS) -> None:
         super().__init__()
         self._redactor = redactor
 
@@ -68,12 +70,12 @@ class RedactionFilter(logging.Filter):
         if record.stack_info:
             record.stack_info = self._redactor.redact(record.stack_info)
         for name, value in vars(record).items():
-            if name not in _OWN_FIELDS and isinstance(value, str):
+            if name not in _STANDARD_FIELDS and isinstance(value, str):
                 setattr(record, name, self._redactor.redact(value))
         return True
 
 
-_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 def _quote_all(text: str) -> str:

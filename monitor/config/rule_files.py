@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from monitor import resources
-from monitor.config.errors import Mistakes, Place
-from monitor.config.files import read_file, read_guarded
-from monitor.config.parsing import note_unknown_keys, parse_toml, places
+from monitor.config.errors import ErrorList, Location
+from monitor.config.files import read_file, read_owned_file
+from monitor.config.parsing import check_unknown_keys, locate_tables, parse_toml
 from monitor.core.rules.rule import RULE_KEYS, Rule, build_rule, merge_rules
 from monitor.errors import ConfigError
 
@@ -17,7 +17,7 @@ LADDER = ("config", "rules", "ladder.toml")
 
 
 def read_rules(
-    document: Mapping[str, Any], default_rules: bool, patterns: Sequence[str], source: Path, mistakes: Mistakes
+    document: Mapping[str, Any], default_rules: bool, patterns: Sequence[str], source: Path, mistakes: ErrorList
 ) -> tuple[Rule, ...]:
     """The ladder if it is on, then the rules of the files that match the patterns, then those of `document`.
 
@@ -26,12 +26,12 @@ def read_rules(
     shipped: list[Rule] = []
     if default_rules:
         # It travels with the program: who may write it may write the program too, in a checkout perhaps a whole group.
-        ladder = _read_file(resources.shipped(*LADDER), LADDER[-1], mistakes, read_file)
+        ladder = _read_file(resources.packaged_path(*LADDER), LADDER[-1], mistakes, read_file)
         shipped = [replace(rule, is_shipped=True) for rule in ladder]
     own: list[Rule] = []
     for index, pattern in enumerate(patterns):
-        for path in _matching(pattern, source, Place(source.name, "rules_files").item(index), mistakes):
-            own += _read_file(path, _shown(path, source.parent), mistakes, read_guarded)
+        for path in _existing_files(pattern, source, Location(source.name, "rules_files").item(index), mistakes):
+            own += _read_file(path, _display_path(path, source.parent), mistakes, read_owned_file)
     own += _rules_of(document, source.name, mistakes)
     try:
         return merge_rules(shipped, own)
@@ -41,22 +41,22 @@ def read_rules(
 
 
 def _read_file(
-    path: Path, shown: str, mistakes: Mistakes, read: Callable[[Path, str], tuple[bytes, int]]
+    path: Path, shown: str, mistakes: ErrorList, read: Callable[[Path, str], tuple[bytes, int]]
 ) -> list[Rule]:
     try:
         document = parse_toml(read(path, shown)[0], shown)
     except ConfigError as error:
         mistakes.add_error(error)
         return []
-    note_unknown_keys(document, ("rules",), Place(shown), mistakes)
+    check_unknown_keys(document, ("rules",), Location(shown), mistakes)
     return _rules_of(document, shown, mistakes)
 
 
-def _rules_of(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> list[Rule]:
+def _rules_of(document: Mapping[str, Any], file: str, mistakes: ErrorList) -> list[Rule]:
     rules = []
-    for place, table in places(document.get("rules", []), "rules", file, mistakes):
+    for place, table in locate_tables(document.get("rules", []), "rules", file, mistakes):
         before = len(mistakes)
-        note_unknown_keys(table, RULE_KEYS, place, mistakes)
+        check_unknown_keys(table, RULE_KEYS, place, mistakes)
         if len(mistakes) > before:
             continue
         try:
@@ -67,19 +67,19 @@ def _rules_of(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> lis
     return rules
 
 
-def _matching(pattern: str, source: Path, place: Place, mistakes: Mistakes) -> list[Path]:
+def _existing_files(pattern: str, source: Path, place: Location, mistakes: ErrorList) -> list[Path]:
     """The files a pattern means, in order of name. One without wildcard must exist."""
-    found = files_of(pattern, source)
+    found = matching_files(pattern, source)
     if not found and not glob.has_magic(pattern):
         mistakes.add(place, f"there is no file {source.parent / pattern}", "check the path, or remove it")
     return [path for path in found if path != source]
 
 
-def files_of(pattern: str, source: Path) -> list[Path]:
+def matching_files(pattern: str, source: Path) -> list[Path]:
     """The files that a pattern of the config file at `source` means, in order of name."""
     absolute = str(source.parent / Path(pattern).expanduser())
     return [Path(each) for each in sorted(glob.glob(absolute, recursive=True))]  # noqa: PTH207 – Path.glob refuses absolute patterns
 
 
-def _shown(path: Path, folder: Path) -> str:
+def _display_path(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

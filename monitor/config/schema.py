@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar, cast
 
 from monitor.config import addresses, value_types
 from monitor.config.secrets import SecretRef
-from monitor.config.value_types import Isolated, Kind
-from monitor.core.metrics.thresholds import MARGIN_CALLS
+from monitor.config.value_types import IsolatedSetting, ValueType
+from monitor.core.metrics.thresholds import DOCUMENTED_MARGIN_CALLS
 
 T = TypeVar("T")
 
@@ -30,41 +30,41 @@ DEFAULT_REST_FALLBACK_URLS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ConfigKey:
     """What is known of one key. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what holds.
 
     `empty_is_none`: an empty text is the same as leaving the key out.
     """
 
-    kind: Kind[Any]
+    value_type: ValueType[Any]
     meaning: str
     default: object
     when_absent: str = ""
     empty_is_none: bool = False
 
 
-def key(kind: Kind[T], meaning: str, default: object = REQUIRED) -> T:
+def key(value_type: ValueType[T], meaning: str, default: object = REQUIRED) -> T:
     """A key of a table; without default it must be given."""
-    metadata = {"key": Key(kind, meaning, default)}
+    metadata = {"key": ConfigKey(value_type, meaning, default)}
     if default is REQUIRED:
         return cast("T", field(metadata=metadata))
-    value = kind.read(default)
+    value = value_type.read(default)
     return field(default_factory=lambda: value, metadata=metadata)
 
 
-def optional(kind: Kind[T], meaning: str, when_absent: str = "", *, empty_is_none: bool = False) -> T | None:
+def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, empty_is_none: bool = False) -> T | None:
     """A key that may be left out and is None then."""
-    described = Key(kind, meaning, None, when_absent, empty_is_none)
+    described = ConfigKey(value_type, meaning, None, when_absent, empty_is_none)
     return cast("T | None", field(default=None, metadata={"key": described}))
 
 
-def keys_of(table: type[Any]) -> Mapping[str, Key]:
+def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
     """The keys of one of the dataclasses below, in order."""
     return {each.name: each.metadata["key"] for each in fields(table)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
+class StorageConfig:
     """Where everything is remembered."""
 
     url: SecretRef = key(
@@ -81,7 +81,7 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class ExchangeConfig:
     """The exchange's addresses and how it is asked."""
 
     rest_url: str = key(
@@ -119,7 +119,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class AccountConfig:
     """One set of credentials and what of it is watched."""
 
     name: str = key(value_types.name(), "what the account is called in alerts and commands")
@@ -142,7 +142,7 @@ class Account:
         addresses.secret(), "opens an encrypted action_private_key", "not encrypted"
     )
     cross: bool = key(value_types.boolean(), "whether the cross account is watched", True)
-    isolated: Isolated = key(
+    isolated: IsolatedSetting = key(
         value_types.isolated(),
         'the isolated pairs watched; "all": those created and enabled, re-read at each poll',
         "all",
@@ -150,7 +150,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class ScheduleConfig:
     """How often what is read."""
 
     cross: timedelta = key(
@@ -187,7 +187,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class ChannelConfig:
     """One way to tell people."""
 
     name: str = key(value_types.name(), "what rules and commands call it")
@@ -203,10 +203,12 @@ class Channel:
         ["info", "warning", "critical"],
     )
     fallback: str | None = optional(value_types.name(), "channel that is told when this one fails", "none")
-    quiet_hours: tuple[str, ...] = key(value_types.list_of(value_types.hours()), "when only critical alerts pass", [])
+    quiet_hours: tuple[str, ...] = key(
+        value_types.list_of(value_types.time_ranges()), "when only critical alerts pass", []
+    )
     time_zone: str = key(value_types.time_zone(), 'of quiet_hours; "" is UTC', "")
     max_per_hour: int = key(
-        value_types.whole(0), "messages an hour, beyond which only what grows worse is told at once; 0 is no limit", 0
+        value_types.integer(0), "messages an hour, beyond which only what grows worse is told at once; 0 is no limit", 0
     )
     timeout: timedelta = key(value_types.duration("100ms", "20s"), "how long a delivery may take; 20s at most", "10s")
     send_resolved: bool = key(value_types.boolean(), "whether it is told when an alert resolves", True)
@@ -214,7 +216,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class ActionConfig:
     """What may be done when a rule that names it fires. Nothing moves money unless `mode` says so."""
 
     name: str = key(value_types.name(), "what rules call it")
@@ -242,7 +244,7 @@ class Action:
         "the most in the last 24 h by actions of this kind, in the unit of max_amount; what acts alone requires it",
         "no limit",
     )
-    max_actions_per_day: int = key(value_types.whole(1), "how often actions of this kind act in the last 24 h", 10)
+    max_actions_per_day: int = key(value_types.integer(1), "how often actions of this kind act in the last 24 h", 10)
     source: tuple[str, ...] = key(
         value_types.list_of(value_types.choice("spot", "funding"), may_be_empty=False),
         "transfer_in: the wallets taken from, in this order",
@@ -275,7 +277,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Safety:
+class SafetyConfig:
     """What holds actions back."""
 
     pause_file: str = key(
@@ -295,7 +297,7 @@ class Safety:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Risk:
+class RiskConfig:
     """How risk is computed."""
 
     stable_assets: tuple[str, ...] = key(
@@ -312,14 +314,14 @@ class Risk:
         value_types.fraction(), "when our own level is further off the exchange's, the polled one is used", "1%"
     )
     isolated_margin_call: Mapping[str, Decimal] = key(
-        value_types.table_of(value_types.amount(), value_types.amount(), over=MARGIN_CALLS),
+        value_types.table_of(value_types.amount(), value_types.amount(), over=DOCUMENTED_MARGIN_CALLS),
         "margin-call level of isolated pairs by liquidation ratio, laid over the documented ones",
         {"1.05": "1.1", "1.15": "1.19", "1.18": "1.22"},
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
+class HeartbeatConfig:
     """A dead man's switch elsewhere that misses us when we are gone."""
 
     url: SecretRef | None = optional(
@@ -332,7 +334,7 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Http:
+class HttpConfig:
     """The status page, the JSON API and the metrics."""
 
     listen: str = key(addresses.listen_address(), 'where it listens; "" switches it off', "127.0.0.1:9184")
@@ -345,7 +347,7 @@ class Http:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ReportConfig:
     """The daily report."""
 
     at: str | None = optional(value_types.time_of_day(), "when it is sent, once a day", "not sent")
@@ -356,7 +358,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Top:
+class TopLevelConfig:
     """The keys that stand before the first table."""
 
     default_rules: bool = key(value_types.boolean(), "whether the shipped ladder of rules is on", True)
@@ -368,16 +370,16 @@ class Top:
 
 
 TABLES: Mapping[str, type[Any]] = {
-    "storage": Storage,
-    "exchange": Exchange,
-    "schedule": Schedule,
-    "safety": Safety,
-    "risk": Risk,
-    "heartbeat": Heartbeat,
-    "http": Http,
-    "report": Report,
+    "storage": StorageConfig,
+    "exchange": ExchangeConfig,
+    "schedule": ScheduleConfig,
+    "safety": SafetyConfig,
+    "risk": RiskConfig,
+    "heartbeat": HeartbeatConfig,
+    "http": HttpConfig,
+    "report": ReportConfig,
 }
 """Tables that occur once, by name."""
 
-LISTS: Mapping[str, type[Any]] = {"accounts": Account, "channels": Channel, "actions": Action}
+TABLE_ARRAYS: Mapping[str, type[Any]] = {"accounts": AccountConfig, "channels": ChannelConfig, "actions": ActionConfig}
 """Arrays of tables of this module, by name; `rules` is one more."""

@@ -2,39 +2,39 @@
 
 from collections.abc import Iterator
 
-from monitor.config.conflicts import ERROR, Conflict, Relation, accounts_of
+from monitor.config.conflicts import ERROR, Conflict, ConflictRule, located_accounts
 from monitor.config.credentials import resolve_secret
-from monitor.config.errors import Mistakes
+from monitor.config.errors import ErrorList
 from monitor.config.model import Config
 from monitor.config.secrets import SecretRef
 from monitor.errors import ConfigError
 
 
-def refuse_equal_secrets(config: Config) -> None:
+def refuse_secret_conflicts(config: Config) -> None:
     """Raise ConfigError, with all others in its `others`, for what can never work. Raises it for a secret, too."""
-    mistakes = Mistakes()
-    for conflict in secret_conflicts(config):
-        mistakes.add(conflict.place, conflict.what, conflict.mend)
-    mistakes.refuse()
+    mistakes = ErrorList()
+    for conflict in find_secret_conflicts(config):
+        mistakes.add(conflict.location, conflict.message, conflict.mend)
+    mistakes.raise_if_any()
 
 
-def secret_conflicts(config: Config) -> Iterator[Conflict]:
+def find_secret_conflicts(config: Config) -> Iterator[Conflict]:
     """Every conflict, in the order of the table. Raises ConfigError for a secret that can't be read."""
-    for relation in WITH_SECRETS:
+    for relation in SECRET_CONFLICT_RULES:
         yield from relation.find(config)
 
 
-def readable_conflicts(config: Config) -> list[Conflict]:
+def find_readable_secret_conflicts(config: Config) -> list[Conflict]:
     """The same; none while a secret can't be read, which others tell."""
     try:
-        return list(secret_conflicts(config))
+        return list(find_secret_conflicts(config))
     except ConfigError:
         return []
 
 
-def _one_key_by_two_names(config: Config) -> Iterator[Conflict]:
+def _duplicate_secret(config: Config) -> Iterator[Conflict]:
     seen: dict[str, str] = {}
-    for place, account in accounts_of(config):
+    for place, account in located_accounts(config):
         for key in ("api_key", "action_api_key"):
             ref: SecretRef | None = getattr(account, key)
             if ref is None:
@@ -47,6 +47,6 @@ def _one_key_by_two_names(config: Config) -> Iterator[Conflict]:
             seen.setdefault(value, f"{place.path}.{key}")
 
 
-WITH_SECRETS: tuple[Relation, ...] = (
-    Relation("accounts.api_key against every other key, by value", ERROR, _one_key_by_two_names),
+SECRET_CONFLICT_RULES: tuple[ConflictRule, ...] = (
+    ConflictRule("accounts.api_key against every other key, by value", ERROR, _duplicate_secret),
 )

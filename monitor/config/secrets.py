@@ -14,9 +14,9 @@ from monitor.errors import ConfigError
 
 SecretKind = Literal["credential", "file", "env", "literal"]
 
-MASK = "***"
+SECRET_MASK = "***"
 
-_AROUND = string.whitespace + "\ufeff\u200b\u200e\u200f\u2060\u00a0\u0000"
+_STRIPPED_CHARACTERS = string.whitespace + "\ufeff\u200b\u200e\u200f\u2060\u00a0\u0000"
 """What editors and copying leave around a secret, seen by nobody: blanks, line ends, byte order marks."""
 
 _PRIVATE_KEY = "-----BEGIN "
@@ -34,10 +34,10 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
-        return MASK
+        return SECRET_MASK
 
     def __str__(self) -> str:
-        return MASK
+        return SECRET_MASK
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value
@@ -69,7 +69,7 @@ class SecretRef:
         """The reference itself; a literal is masked unless it is public."""
         if self.literal is None:
             return f"{self.kind}:{self.name}"
-        return self.literal.reveal() if self.public else MASK
+        return self.literal.reveal() if self.public else SECRET_MASK
 
 
 def parse_ref(text: str, *, public: bool = False) -> SecretRef:
@@ -97,7 +97,7 @@ def resolve(ref: SecretRef, folder: Path, environ: Mapping[str, str]) -> Secret:
                     where=ref.where,
                     mend="set it, or name a file with file:PATH",
                 )
-            secret = Secret(environ[ref.name].strip(_AROUND))
+            secret = Secret(environ[ref.name].strip(_STRIPPED_CHARACTERS))
         case "credential":
             secret = _read_credential(ref, environ)
         case _:
@@ -106,11 +106,11 @@ def resolve(ref: SecretRef, folder: Path, environ: Mapping[str, str]) -> Secret:
         raise ConfigError(f"{ref} is empty", where=ref.where, mend="put the secret into it")
     _check_visible(ref, secret.reveal())
     if not ref.public:
-        redaction.KNOWN.remember(secret.reveal())
+        redaction.KNOWN_SECRETS.remember(secret.reveal())
     return secret
 
 
-def too_open(path: Path) -> bool:
+def is_open_to_others(path: Path) -> bool:
     """Whether group or others have any permission on the file. OSError when it can't be looked at."""
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
@@ -152,9 +152,9 @@ def _read_credential(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
 
 def _read_file(ref: SecretRef, path: Path) -> Secret:
     try:
-        is_too_open = too_open(path)
+        is_too_open = is_open_to_others(path)
     except OSError as error:
-        raise _unreadable(ref, path, error, "check the path and its owner") from error
+        raise _unreadable_error(ref, path, error, "check the path and its owner") from error
     if is_too_open:
         # A container mounts its secrets with mode 0444, and read-only: there only the other kind of reference helps.
         mounted = f"credential:{path.name} with CREDENTIALS_DIRECTORY={path.parent}"
@@ -165,14 +165,14 @@ def _read_file(ref: SecretRef, path: Path) -> Secret:
 
 def _read_text(ref: SecretRef, path: Path, mend: str) -> Secret:
     try:
-        return Secret(path.read_text(encoding="utf-8").strip(_AROUND))
+        return Secret(path.read_text(encoding="utf-8").strip(_STRIPPED_CHARACTERS))
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path} is not text", where=ref.where, mend="expected is UTF-8 text, a PEM file for a key"
         ) from error
     except OSError as error:
-        raise _unreadable(ref, path, error, mend) from error
+        raise _unreadable_error(ref, path, error, mend) from error
 
 
-def _unreadable(ref: SecretRef, path: Path, error: OSError, mend: str) -> ConfigError:
+def _unreadable_error(ref: SecretRef, path: Path, error: OSError, mend: str) -> ConfigError:
     return ConfigError(f"can't read {path} ({error.strerror})", where=ref.where, mend=mend)

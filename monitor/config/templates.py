@@ -5,7 +5,7 @@ from pathlib import Path
 from monitor.config.model import Config
 from monitor.errors import ConfigError
 
-PREFIX = "file:"
+FILE_PREFIX = "file:"
 
 
 def read_template(config: Config, channel: str) -> tuple[str, str] | None:
@@ -14,9 +14,9 @@ def read_template(config: Config, channel: str) -> tuple[str, str] | None:
     if not said:
         return None
     where = f'channels "{channel}".template'
-    if not said.startswith(PREFIX):
+    if not said.startswith(FILE_PREFIX):
         raise ConfigError("is not a file", where=where, mend='write "file:message.txt", from the folder of this file')
-    path = config.folder / Path(said.removeprefix(PREFIX)).expanduser()
+    path = config.folder / Path(said.removeprefix(FILE_PREFIX)).expanduser()
     try:
         # A byte order mark, which some editors write, is no part of the text.
         return path.name, path.read_text(encoding="utf-8-sig")

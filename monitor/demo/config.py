@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from monitor.sandbox.server import Ready
+from monitor.sandbox.server import SandboxInfo
 
-_ACTIONS = """
+_ACTION_TABLES = """
 # What the guarded run may do, and no more.
 [[actions]]
 name = "repay-idle"
@@ -41,7 +41,7 @@ actions = ["repay-idle", "top-up-and-repay"]
 """
 
 
-def write_config(folder: Path, ready: Ready, webhook: str, *, guarded: bool) -> Path:
+def write_config(folder: Path, ready: SandboxInfo, webhook: str, *, guarded: bool) -> Path:
     """The config file of one run in `folder`, readable by its owner alone; returns its path."""
     account = ready.accounts[0]
     text = f"""# A demo: the exchange is the sandbox on this machine.
@@ -69,5 +69,5 @@ webhook = "{webhook}"
 """
     path = folder / "config.toml"
     path.touch(mode=0o600)
-    path.write_text(text + (_ACTIONS if guarded else ""), encoding="utf-8")
+    path.write_text(text + (_ACTION_TABLES if guarded else ""), encoding="utf-8")
     return path

@@ -17,30 +17,30 @@ from typing import Any
 
 from aiohttp import web
 
-from monitor.app import daemon as daemon_module
+from monitor.app.daemon import build_daemon
 from monitor.app.database import open_store
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
-from monitor.core.metrics.cross import cross_figures
+from monitor.core.metrics.cross import measure_cross
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
-from monitor.core.model.metric import Missing, Value
-from monitor.core.numbers.amounts import plain
-from monitor.core.numbers.durations import rfc3339
+from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.numbers.amounts import format_decimal
+from monitor.core.numbers.durations import format_rfc3339
 from monitor.core.state.account_state import AccountState
 from monitor.demo.config import write_config
-from monitor.demo.story import Heard, read_story
+from monitor.demo.story import ReceivedMessage, read_story
 from monitor.runtime.daemon import Daemon
-from monitor.runtime.event_loop import run_loop
+from monitor.runtime.event_loop import run_event_loop
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox
-from monitor.sandbox.server_main import scenario_from
+from monitor.sandbox.server_main import load_scenario
 
-FRAME_EVERY_S = 0.2
+FRAME_INTERVAL_S = 0.2
 
 
 @dataclass(slots=True)
-class Phone:
+class WebhookReceiver:
     """The channel's other end: a webhook receiver on loopback that keeps what it was told, and when."""
 
     clock: Clock | None = None
@@ -52,7 +52,7 @@ class Phone:
         return web.Response(status=204)
 
 
-async def play(
+async def play_scenario(
     name: str,
     scenario: Scenario,
     folder: Path,
@@ -66,8 +66,8 @@ async def play(
 
     `show` gets a frame now and then, `inspect` is shown the exchange when all is over.
     """
-    phone = Phone()
-    receiver, webhook = await _listen(phone)
+    phone = WebhookReceiver()
+    receiver, webhook = await _start_receiver(phone)
     sandbox = Sandbox(scenario, speed=speed)
     ready = await sandbox.start()
     start = datetime.fromtimestamp(ready.timeline.start, UTC)
@@ -76,17 +76,17 @@ async def play(
     config = load_config(write_config(folder, ready, webhook, guarded=guarded), os.environ)
     store = await asyncio.to_thread(open_store, config)
     try:
-        daemon = daemon_module.build(config, store, clock)
+        daemon = build_daemon(config, store, clock)
         running = asyncio.create_task(daemon.run())
         end = start + timedelta(seconds=scenario.duration_s or 3600)
         while clock.now() < end and not running.done():
             show(_frame(daemon, clock.now(), start, end, phone))
-            await asyncio.sleep(FRAME_EVERY_S)
-        seen = [order for state in daemon.states().values() for order in state.liquidations or ()]
+            await asyncio.sleep(FRAME_INTERVAL_S)
+        seen = [order for state in daemon.account_states().values() for order in state.liquidations or ()]
         daemon.stop()
         await running
         inspect(sandbox)
-        heard = [Heard(at, str(document.get("title", ""))) for at, document in phone.received]
+        heard = [ReceivedMessage(at, str(document.get("title", ""))) for at, document in phone.received]
         return await read_story(name, config.accounts[0].name, store, seen, heard)
     finally:
         await store.close()
@@ -94,9 +94,9 @@ async def play(
         await receiver.cleanup()
 
 
-async def _listen(phone: Phone) -> tuple[web.AppRunner, str]:
+async def _start_receiver(receiver: WebhookReceiver) -> tuple[web.AppRunner, str]:
     application = web.Application()
-    application.router.add_post("/", phone.receive)
+    application.router.add_post("/", receiver.receive)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -104,12 +104,16 @@ async def _listen(phone: Phone) -> tuple[web.AppRunner, str]:
     return runner, f"http://127.0.0.1:{port}/"
 
 
-def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, phone: Phone) -> dict[str, Any]:
-    state = next(iter(daemon.states().values()), None)
-    frame: dict[str, Any] = {"at": rfc3339(now), "progress": (now - start) / (end - start), "told": len(phone.received)}
+def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, receiver: WebhookReceiver) -> dict[str, Any]:
+    state = next(iter(daemon.account_states().values()), None)
+    frame: dict[str, Any] = {
+        "at": format_rfc3339(now),
+        "progress": (now - start) / (end - start),
+        "told": len(receiver.received),
+    }
     if state is None:
         return frame
-    figures = cross_figures(state, daemon.settings(state.account), now)
+    figures = measure_cross(state, daemon.settings(state.account), now)
     for metric in (
         "margin_level",
         "initial_level",
@@ -117,10 +121,10 @@ def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, phone:
         "liquidation_level",
         "distance_to_liquidation",
     ):
-        frame[metric] = _text(figures.shown.get(metric, Missing.UNAVAILABLE))
+        frame[metric] = _json_value(figures.display.get(metric, Missing.UNAVAILABLE))
     return frame | {
         "state": figures.state,
-        "prices": {symbol: plain(price.value) for symbol, price in sorted(state.prices.items())},
+        "prices": {symbol: format_decimal(price.value) for symbol, price in sorted(state.prices.items())},
         "firing": [
             a.key.rule for a in state.alerts.values() if a.state is AlertState.FIRING and a.key.scope == "cross"
         ],
@@ -133,11 +137,11 @@ def _is_liquidated(state: AccountState) -> bool:
     return any(not order.isolated for order in state.liquidations or ())
 
 
-def _text(value: Value | None) -> str | None:
-    return plain(value) if isinstance(value, Decimal) and value.is_finite() else None
+def _json_value(value: MetricValue | None) -> str | None:
+    return format_decimal(value) if isinstance(value, Decimal) and value.is_finite() else None
 
 
-def _print(line: Mapping[str, Any]) -> None:
+def _print_json_line(line: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
@@ -153,18 +157,18 @@ def main() -> int:
     args = parser.parse_args()
 
     async def run() -> None:
-        scenario = scenario_from(args.scenario, [])
-        result = await play(
+        scenario = load_scenario(args.scenario, [])
+        result = await play_scenario(
             args.name,
             scenario,
             args.folder,
             args.speed,
             guarded=args.guarded,
-            show=lambda frame: _print({"frame": frame}),
+            show=lambda frame: _print_json_line({"frame": frame}),
         )
-        _print({"result": result})
+        _print_json_line({"result": result})
 
-    run_loop(run)
+    run_event_loop(run)
     return 0
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from monitor.core.numbers.amounts import ZERO
-from monitor.view.formatting import UNKNOWN, bar_text, level_text, percent_text, price_text
+from monitor.view.formatting import UNKNOWN, format_level, format_percent, format_price, format_threshold
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 GAUGE_WIDTH = 44
-QUIET_FOR = timedelta(minutes=10)
+MAX_LINE_INTERVAL = timedelta(minutes=10)
 """Without a terminal a run is mentioned this often in its own time, and whenever something happens."""
 
 
@@ -51,7 +51,7 @@ class DemoFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class TimelineEvent:
     """One entry of the timeline."""
 
     at: datetime
@@ -68,7 +68,7 @@ class DemoScreen:
         self._is_live = live
         self._live: Live | None = None
         self._first_prices: dict[str, Mapping[str, Decimal]] = {}
-        self._said: dict[str, tuple[object, datetime | None]] = {}
+        self._written: dict[str, tuple[object, datetime | None]] = {}
 
     def __enter__(self) -> Self:
         if self._is_live:
@@ -94,18 +94,23 @@ class DemoScreen:
             self._live.update(self._screen(frame))
             return
         for run in frame.runs:
-            self._say(run)
+            self._write_line(run)
 
-    def _say(self, run: DemoRun) -> None:
+    def _write_line(self, run: DemoRun) -> None:
         """Write the run's line when something happened, or nothing was said for a while."""
         happened = (run.firing, run.intents, run.liquidated)
-        before = self._said.get(run.name)
+        before = self._written.get(run.name)
         if run.at is None or run.level is None:
             return
-        if before is not None and before[0] == happened and before[1] is not None and run.at - before[1] < QUIET_FOR:
+        if (
+            before is not None
+            and before[0] == happened
+            and before[1] is not None
+            and run.at - before[1] < MAX_LINE_INTERVAL
+        ):
             return
-        self._said[run.name] = (happened, run.at)
-        self._stream.write(f"{run.at:%H:%M:%S}  {run.name:<10} {run_text(run)}\n")
+        self._written[run.name] = (happened, run.at)
+        self._stream.write(f"{run.at:%H:%M:%S}  {run.name:<10} {format_run(run)}\n")
         self._stream.flush()
 
     def _screen(self, frame: DemoFrame) -> "RenderableType":
@@ -138,11 +143,11 @@ class DemoScreen:
         clock = f"{run.at:%Y-%m-%d %H:%M:%S} UTC" if run.at is not None else "starting"
         text.append(f"{clock}   {self._prices_text(run)}\n", "dim")
         text.append("level ", "dim")
-        text.append(f"{level_text(run.level) if run.level is not None else UNKNOWN:<6}", f"bold {_tone(run)}")
-        text.append(gauge(run), _tone(run))
+        text.append(f"{format_level(run.level) if run.level is not None else UNKNOWN:<6}", f"bold {_tone(run)}")
+        text.append(level_gauge(run), _tone(run))
         bars = (("liquidation", run.liquidation), ("call", run.margin_call), ("initial", run.initial))
-        text.append("\n      " + ", ".join(f"{word} {bar_text(bar)}" for word, bar in bars), "dim")
-        text.append(f"\n{_outlook(run)}", _tone(run))
+        text.append("\n      " + ", ".join(f"{word} {format_threshold(bar)}" for word, bar in bars), "dim")
+        text.append(f"\n{_outlook_text(run)}", _tone(run))
         text.append(f"\nalerts {', '.join(run.firing) or 'none'}   ", "" if run.firing else "dim")
         text.append(f"messages sent {run.told}   actions {run.intents}", "dim")
         return text
@@ -153,11 +158,11 @@ class DemoScreen:
         for asset, price in sorted(run.prices.items()):
             start = first.get(asset)
             change = f" ({(price / start - 1) * 100:+.1f} %)" if start else ""
-            parts.append(f"{asset} {price_text(price)}{change}")
+            parts.append(f"{asset} {format_price(price)}{change}")
         return "   ".join(parts)
 
 
-def demo_run(name: str, document: Mapping[str, Any]) -> DemoRun:
+def parse_run(name: str, document: Mapping[str, Any]) -> DemoRun:
     """The run that a child's frame tells of; prices of anything against USDT are named by the asset."""
 
     def number(field_name: str) -> Decimal | None:
@@ -180,9 +185,9 @@ def demo_run(name: str, document: Mapping[str, Any]) -> DemoRun:
     )
 
 
-def run_text(run: DemoRun) -> str:
+def format_run(run: DemoRun) -> str:
     """One line that says how a run stands."""
-    parts = [f"level {level_text(run.level)}" if run.level is not None else "level unknown", _outlook(run)]
+    parts = [f"level {format_level(run.level)}" if run.level is not None else "level unknown", _outlook_text(run)]
     if run.firing:
         parts.append(f"alerts: {', '.join(run.firing)}")
     if run.intents:
@@ -190,7 +195,7 @@ def run_text(run: DemoRun) -> str:
     return "   ".join(parts)
 
 
-def gauge(run: DemoRun, width: int = GAUGE_WIDTH) -> str:
+def level_gauge(run: DemoRun, width: int = GAUGE_WIDTH) -> str:
     """The level against its bars, which are the strokes: `▕━━│━━━│━━━━●     ▏`; "" while they are unknown."""
     if run.liquidation is None or run.margin_call is None or run.initial is None:
         return ""
@@ -211,7 +216,7 @@ def gauge(run: DemoRun, width: int = GAUGE_WIDTH) -> str:
     return f"▕{''.join(cells)}▏"
 
 
-def timeline_lines(happenings: Iterable[Happening]) -> list[str]:
+def timeline_lines(happenings: Iterable[TimelineEvent]) -> list[str]:
     """The story, a line each, in order of time."""
     ordered = sorted(happenings, key=lambda happening: (happening.at, happening.run))
     width = max((len(happening.run) for happening in ordered), default=0)
@@ -219,14 +224,14 @@ def timeline_lines(happenings: Iterable[Happening]) -> list[str]:
     return [f"{h.at:%H:%M:%S}  {h.run:<{width}}  {h.kind:<{kind_width}}  {h.text}" for h in ordered]
 
 
-def _outlook(run: DemoRun) -> str:
+def _outlook_text(run: DemoRun) -> str:
     if run.liquidated:
         return "LIQUIDATED by the exchange"
     if run.distance is None:
         return "no move of prices liquidates it" if run.level is not None else ""
     if run.distance <= ZERO:
         return "liquidation is due now"
-    return f"{percent_text(run.distance)} from liquidation"
+    return f"{format_percent(run.distance)} from liquidation"
 
 
 def _tone(run: DemoRun) -> str:

@@ -6,11 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from monitor.core.model.account import Liquidation
+from monitor.core.model.account import LiquidationOrder
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
 from monitor.core.model.order import CancelOrders, Transfer
-from monitor.core.numbers.durations import rfc3339
+from monitor.core.numbers.durations import format_rfc3339
 from monitor.records.alerts import AlertRow
 from monitor.records.history import HistoryRow
 from monitor.records.intents import IntentRow
@@ -20,13 +20,13 @@ from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.view.documents.actions import action_document
-from monitor.view.json_values import decimal_text
+from monitor.view.json_values import json_decimal
 
-MINUTE_S = 60
+SECONDS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedMessage:
     """A message as it arrived at the other end of the channel."""
 
     at: datetime
@@ -34,75 +34,83 @@ class Heard:
 
 
 async def read_story(
-    name: str, account: str, store: Store, liquidations: Sequence[Liquidation], heard: Sequence[Heard]
+    name: str, account: str, store: Store, liquidations: Sequence[LiquidationOrder], messages: Sequence[ReceivedMessage]
 ) -> dict[str, Any]:
     """The run's part of the demo document; `series` and `bars` are for its picture."""
     alerts = [row for row in await store.read(read_alerts, include_closed=True) if row.alert.fired_at is not None]
     intents = await store.read(read_intents, include_final=True)
-    levels = await _points(store, "margin_level", account, "cross", "")
+    levels = await _read_points(store, "margin_level", account, "cross", "")
     sold = [order for order in liquidations if not order.isolated]
     liquidated_at = min((order.at for order in sold), default=None)
     lowest_at, lowest = min(levels, key=lambda point: point[1], default=(None, None))
     return {
         "name": name,
-        "liquidated_at": None if liquidated_at is None else rfc3339(liquidated_at),
-        "lowest_level": decimal_text(lowest),
-        "lowest_at": None if lowest_at is None else rfc3339(lowest_at),
-        "alerts": [_alert(row, liquidated_at) for row in sorted(alerts, key=lambda row: row.alert.id)],
+        "liquidated_at": None if liquidated_at is None else format_rfc3339(liquidated_at),
+        "lowest_level": json_decimal(lowest),
+        "lowest_at": None if lowest_at is None else format_rfc3339(lowest_at),
+        "alerts": [_alert_item(row, liquidated_at) for row in sorted(alerts, key=lambda row: row.alert.id)],
         "actions": [action_document(row.intent, row.steps) for row in intents],
-        "moved": _moved(intents),
-        "told": len(heard),
+        "moved": _sum_moved(intents),
+        "told": len(messages),
         "streamed": len(await store.read(read_events, limit=None)),
-        "timeline": [_moment(name, *event) for event in _events(alerts, intents, sold, heard)],
+        "timeline": [_timeline_entry(name, *event) for event in _timeline_events(alerts, intents, sold, messages)],
         "series": {
-            "margin_level": _texts(levels),
-            **{s: _texts(await _points(store, "index_price", account, "isolated", s)) for s in ("BTCUSDT", "SOLUSDT")},
+            "margin_level": _point_texts(levels),
+            **{
+                s: _point_texts(await _read_points(store, "index_price", account, "isolated", s))
+                for s in ("BTCUSDT", "SOLUSDT")
+            },
         },
         "bars": {
-            bar: decimal_text(points[-1][1])
+            bar: json_decimal(points[-1][1])
             for bar in ("initial_level", "margin_call_level", "liquidation_level")
-            if (points := await _points(store, bar, account, "cross", ""))
+            if (points := await _read_points(store, bar, account, "cross", ""))
         },
     }
 
 
-async def _points(store: Store, metric: str, account: str, scope: Any, subject: str) -> list[tuple[datetime, Decimal]]:
+async def _read_points(
+    store: Store, metric: str, account: str, scope: Any, subject: str
+) -> list[tuple[datetime, Decimal]]:
     rows: Sequence[HistoryRow] = await store.read(
         read_history, metric, account=account, scope=scope, subject=subject or None
     )
     return [(p.at, p.value) for row in rows for p in row.points if p.value is not None and p.value.is_finite()]
 
 
-def _alert(row: AlertRow, liquidated_at: datetime | None) -> dict[str, Any]:
+def _alert_item(row: AlertRow, liquidated_at: datetime | None) -> dict[str, Any]:
     alert = row.alert
     assert alert.fired_at is not None
     before = None
     if liquidated_at is not None and alert.fired_at <= liquidated_at:
-        before = f"{(liquidated_at - alert.fired_at).total_seconds() / MINUTE_S:.1f}"
+        before = f"{(liquidated_at - alert.fired_at).total_seconds() / SECONDS_PER_MINUTE:.1f}"
     return {
         "id": alert.id,
         "rule": alert.key.rule,
         "scope": alert.key.scope,
         "subject": alert.key.subject or None,
         "severity": alert.severity,
-        "fired_at": rfc3339(alert.fired_at),
+        "fired_at": format_rfc3339(alert.fired_at),
         "minutes_before_liquidation": before,
     }
 
 
-def _moved(intents: Iterable[IntentRow]) -> dict[str, dict[str, str]]:
+def _sum_moved(intents: Iterable[IntentRow]) -> dict[str, dict[str, str]]:
     sums: dict[str, dict[str, Decimal]] = {"repaid": {}, "transferred_in": {}}
     for row in intents:
         if row.intent.state is IntentState.CONFIRMED and not isinstance(row.intent.order, CancelOrders):
             kind = sums["transferred_in" if isinstance(row.intent.order, Transfer) else "repaid"]
             kind[row.intent.asset] = kind.get(row.intent.asset, Decimal(0)) + row.intent.amount
-    return {kind: {asset: decimal_text(amount) or "0" for asset, amount in per.items()} for kind, per in sums.items()}
+    return {kind: {asset: json_decimal(amount) or "0" for asset, amount in per.items()} for kind, per in sums.items()}
 
 
-def _events(
-    alerts: Iterable[AlertRow], intents: Iterable[IntentRow], sold: Sequence[Liquidation], heard: Iterable[Heard]
+def _timeline_events(
+    alerts: Iterable[AlertRow],
+    intents: Iterable[IntentRow],
+    sold: Sequence[LiquidationOrder],
+    messages: Iterable[ReceivedMessage],
 ) -> list[tuple[datetime, str, str]]:
-    events: list[tuple[datetime, str, str]] = [(message.at, "told", message.title) for message in heard]
+    events: list[tuple[datetime, str, str]] = [(message.at, "told", message.title) for message in messages]
     for row in alerts:
         alert = row.alert
         where = alert.key.subject or alert.key.scope
@@ -115,24 +123,24 @@ def _events(
     for intent_row in intents:
         intent = intent_row.intent
         for step in intent_row.steps:
-            amount = decimal_text(intent.amount)
+            amount = json_decimal(intent.amount)
             said = f"{intent.action} {amount} {intent.asset}: {step.to_state} ({step.note})"
             events.append((step.at, "action", said))
     for order in sold:
-        what = f"{order.side} {decimal_text(order.quantity)} {order.symbol} at {decimal_text(order.price)}"
+        what = f"{order.side} {json_decimal(order.quantity)} {order.symbol} at {json_decimal(order.price)}"
         events.append((order.at, "liquidation", f"the exchange liquidates: {what}"))
     return sorted(events)
 
 
-def _moment(run: str, at: datetime, kind: str, text: str) -> dict[str, str]:
-    return {"at": rfc3339(at), "run": run, "kind": kind, "text": text}
+def _timeline_entry(run: str, at: datetime, kind: str, text: str) -> dict[str, str]:
+    return {"at": format_rfc3339(at), "run": run, "kind": kind, "text": text}
 
 
-def _texts(points: Iterable[tuple[datetime, Decimal]]) -> list[list[str]]:
-    return [[rfc3339(at), decimal_text(value) or ""] for at, value in points]
+def _point_texts(points: Iterable[tuple[datetime, Decimal]]) -> list[list[str]]:
+    return [[format_rfc3339(at), json_decimal(value) or ""] for at, value in points]
 
 
-def verdict(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+def find_failures(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """What of the story did not come true, a line each; empty when it all did."""
     by_name = {run["name"]: run for run in runs}
     wrong: list[str] = [f"{run['name']}: the streams delivered nothing" for run in runs if not run["streamed"]]

@@ -6,24 +6,24 @@ from decimal import Decimal
 from typing import Protocol
 
 from monitor.core.model.account import (
-    Bars,
     CollateralTier,
     CrossSnapshot,
     InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
-    Liquidation,
+    LeverageTier,
+    LiquidationOrder,
     Price,
     Scope,
-    Tier,
-    Wallet,
+    Thresholds,
+    WalletBalances,
 )
 from monitor.core.model.events import Event
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
-from monitor.core.model.lending_terms import Delisting, Restricted
-from monitor.core.model.order import Objection, Order, Outcome, Record, Window, Withheld
-from monitor.core.model.reads import LiquidationLoanRead, OrdersRead
-from monitor.core.model.symbols import Market
+from monitor.core.model.lending_terms import Delisting, Restrictions
+from monitor.core.model.order import Order, Outcome, PreSendCheck, TimeWindow, VenueRecord, Withheld
+from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
+from monitor.core.model.symbols import TradingRules
 
 
 class Streams(Protocol):
@@ -50,49 +50,49 @@ class Streams(Protocol):
         ...
 
 
-class Surroundings(Protocol):
+class AccountActivity(Protocol):
     """What an account reads besides balances and prices. Raises ExchangeError."""
 
-    async def open_orders(self, scope: Scope) -> OrdersRead: ...
+    async def read_open_orders(self, scope: Scope) -> OpenOrdersRead: ...
 
-    async def markets(
+    async def read_symbol_rules(
         self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
-    ) -> Mapping[str, Market]:
+    ) -> Mapping[str, TradingRules]:
         """The symbols between `assets` that cross margin trades, the isolated pairs, and known ones that only value."""
         ...
 
-    async def ledger(self, scope: Scope, since: datetime, until: datetime) -> tuple[LedgerRow, ...]:
+    async def read_ledger(self, scope: Scope, since: datetime, until: datetime) -> tuple[LedgerRow, ...]:
         """Every row of the margin ledger of the scope, oldest first. The venue keeps 90 days."""
         ...
 
-    async def repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[Record, ...]:
+    async def read_repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[VenueRecord, ...]:
         """Every repayment of the scope, automatic ones among them and marked; at most seven days."""
         ...
 
-    async def transfers(self, scope: Scope, since: datetime, until: datetime) -> tuple[MarginTransfer, ...]:
+    async def read_transfers(self, scope: Scope, since: datetime, until: datetime) -> tuple[MarginTransfer, ...]:
         """Every transfer into and out of the scope, oldest first."""
         ...
 
-    async def liquidation_loan(self, now: datetime) -> LiquidationLoanRead: ...
+    async def read_liquidation_loan(self, now: datetime) -> LiquidationLoanRead: ...
 
-    async def delistings(self) -> tuple[Delisting, ...]: ...
+    async def read_delistings(self) -> tuple[Delisting, ...]: ...
 
-    async def restricted(self) -> Restricted: ...
+    async def read_restricted_assets(self) -> Restrictions: ...
 
-    async def tags(self) -> Mapping[str, frozenset[str]]:
+    async def read_asset_tags(self) -> Mapping[str, frozenset[str]]:
         """By asset its tags on the spot market; *Monitoring* comes weeks before a delisting."""
         ...
 
-    async def collateral(self) -> Mapping[str, tuple[CollateralTier, ...]]: ...
+    async def read_collateral_ratios(self) -> Mapping[str, tuple[CollateralTier, ...]]: ...
 
-    async def min_repay(self) -> Mapping[str, Decimal]:
+    async def read_min_repay(self) -> Mapping[str, Decimal]:
         """By asset the least that may be repaid of a debt."""
         ...
 
-    async def index(self, symbol: str) -> Price: ...
+    async def read_index_price(self, symbol: str) -> Price: ...
 
 
-class InterestReads(Protocol):
+class InterestData(Protocol):
     """What one account pays on its debts. Rates are fractions an hour. Raises ExchangeError."""
 
     async def read_charges(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
@@ -116,10 +116,10 @@ class Exchange(Protocol):
     """One account of one venue. Reads raise ExchangeError; `execute` never raises for what the venue answers."""
 
     @property
-    def interest(self) -> InterestReads: ...
+    def interest(self) -> InterestData: ...
 
     @property
-    def key_mark(self) -> str:
+    def key_fingerprint(self) -> str:
         """What tells the key that reads apart from others and leads nobody back to it."""
         ...
 
@@ -129,15 +129,15 @@ class Exchange(Protocol):
         """Every isolated pair of the account that was created, enabled or not."""
         ...
 
-    async def read_bars(self) -> Bars:
+    async def read_thresholds(self) -> Thresholds:
         """The cross account's own bars."""
         ...
 
-    async def read_tiers(self, symbol: str) -> tuple[Tier, ...]: ...
+    async def read_tiers(self, symbol: str) -> tuple[LeverageTier, ...]: ...
 
     async def read_liquidations(
         self, symbols: Iterable[str], since: datetime, until: datetime
-    ) -> tuple[Liquidation, ...]:
+    ) -> tuple[LiquidationOrder, ...]:
         """Forced liquidation orders in the window, of cross and of the isolated pairs `symbols`, oldest first."""
         ...
 
@@ -145,25 +145,25 @@ class Exchange(Protocol):
         """The last prices; symbols that the venue does not know are left out."""
         ...
 
-    async def read_spot(self) -> Wallet: ...
+    async def read_spot_wallet(self) -> WalletBalances: ...
 
-    async def read_funding(self) -> Wallet: ...
+    async def read_funding_wallet(self) -> WalletBalances: ...
 
     async def read_key(self) -> KeyPermissions: ...
 
-    async def read_acting_key(self) -> KeyPermissions:
+    async def read_action_key(self) -> KeyPermissions:
         """What the key that moves money may do: the second one where there is one."""
         ...
 
-    def take_oddities(self) -> tuple[str, ...]:
+    def take_rejected_rows(self) -> tuple[str, ...]:
         """What rows of answers were left out since the last time, and why; each as long as it lasts once."""
         ...
 
-    async def read_identity(self) -> int:
+    async def read_user_id(self) -> int:
         """The number by which the exchange knows the user whose key reads."""
         ...
 
-    async def read_acting_identity(self) -> int:
+    async def read_action_user_id(self) -> int:
         """The same of the key that moves money: the second one where there is one."""
         ...
 
@@ -176,24 +176,24 @@ class Exchange(Protocol):
         """Share of the fullest weight pool used in the present minute, 0 to 1."""
         ...
 
-    def streams(self, deliver: Callable[[Event], None]) -> Streams: ...
+    def create_streams(self, deliver: Callable[[Event], None]) -> Streams: ...
 
-    async def execute(self, order: Order, objection: Objection) -> Outcome | Withheld:
+    async def execute(self, order: Order, objection: PreSendCheck) -> Outcome | Withheld:
         """Send one money order: exactly one request, never retried.
 
         None at all where `objection`, asked right before its bytes leave, has a reason against it.
         """
         ...
 
-    async def find_records(self, order: Order, window: Window) -> tuple[Record, ...]:
+    async def find_records(self, order: Order, window: TimeWindow) -> tuple[VenueRecord, ...]:
         """Rows of the venue's history that fit the order's kind, scope and asset in the window. Reads only."""
         ...
 
-    async def find_flow(self, order: Order, window: Window) -> tuple[LedgerRow, ...]:
+    async def find_ledger_rows(self, order: Order, window: TimeWindow) -> tuple[LedgerRow, ...]:
         """Every ledger row of the order's asset in its scope in the window, oldest first. Reads only, and dear ones."""
         ...
 
     @property
-    def surroundings(self) -> Surroundings: ...
+    def activity(self) -> AccountActivity: ...
 
     async def aclose(self) -> None: ...

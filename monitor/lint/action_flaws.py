@@ -4,42 +4,44 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.actions.target import level_wanted
-from monitor.core.numbers.amounts import ZERO, plain
+from monitor.core.actions.target import evaluate_target
+from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.rules.rule import Rule
-from monitor.lint.flaws import Flaw, Setup
-from monitor.lint.sample_states import Reader, at_level, holds
+from monitor.lint.flaws import Flaw, LintInput
+from monitor.lint.sample_states import SampleReader, holds, state_at_level
 
-LEAST_USEFUL = Decimal(10)
+MIN_USEFUL_USDT = Decimal(10)
 """USDT: an order of less moves no account that could be liquidated for a sum worth watching."""
 
-LEAST_RISE = Decimal("0.01")
+MIN_LEVEL_RISE = Decimal("0.01")
 """By how much one order should raise the level, where the debt is known."""
 
-_CAPS = ("max_amount", "max_amount_usdt", "max_per_day", "amount")
+_CAP_KEYS = ("max_amount", "max_amount_usdt", "max_per_day", "amount")
 
 
-def hand_flaws(setup: Setup) -> Iterator[Flaw]:
+def action_flaws(lint_input: LintInput) -> Iterator[Flaw]:
     """The flaws of each action, those with its rule first."""
-    specs = {spec.name: spec for spec in setup.actions}
-    for rule in setup.rules:
+    specs = {spec.name: spec for spec in lint_input.actions}
+    for rule in lint_input.rules:
         for name in rule.actions:
             if name in specs:
-                yield from _target(rule, specs[name], setup)
-    for spec in setup.actions:
-        yield from _caps(spec, setup)
+                yield from _target_flaws(rule, specs[name], lint_input)
+    for spec in lint_input.actions:
+        yield from _cap_flaws(spec, lint_input)
 
 
-def _target(rule: Rule, spec: ActionSpec, setup: Setup) -> Iterator[Flaw]:
+def _target_flaws(rule: Rule, spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
     """Where the target is reached the rule must have let go, else the action ends what it never began."""
-    target = spec.sized_to if spec.kind != "cancel_orders" else None
+    target = spec.sizing_target if spec.kind != "cancel_orders" else None
     for scope in rule.scopes:
-        if target is None or scope not in ("cross", "isolated") or "margin_level" not in rule.when.names:
+        if target is None or scope not in ("cross", "isolated") or "margin_level" not in rule.when.metric_names:
             continue
         reached = []
-        for bars in setup.bars_of(scope):
-            level = level_wanted(target, Reader(at_level(bars.initial, bars)))
-            reached.append(isinstance(level, Decimal) and level > ZERO and holds(rule.when, at_level(level, bars)))
+        for bars in lint_input.thresholds_of(scope):
+            level = evaluate_target(target, SampleReader(state_at_level(bars.initial, bars)))
+            reached.append(
+                isinstance(level, Decimal) and level > ZERO and holds(rule.when, state_at_level(level, bars))
+            )
         if reached and all(reached):
             detail = (
                 f'the target of its action "{spec.name}", `{target.text}`, lies below its own trigger '
@@ -49,27 +51,25 @@ def _target(rule: Rule, spec: ActionSpec, setup: Setup) -> Iterator[Flaw]:
             return
 
 
-def _caps(spec: ActionSpec, setup: Setup) -> Iterator[Flaw]:
+def _cap_flaws(spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
     """The smallest of its caps, in USDT, against what is of use."""
-    for key in _CAPS:
+    for key in _CAP_KEYS:
         cap: Decimal | None = getattr(spec, key)
         if cap is None:
             continue
         asset = "USDT" if key == "max_amount_usdt" or spec.asset is None else spec.asset
-        price = setup.worth.get(asset)
-        reason = None if price is None else _why_useless(cap * price, setup.owed)
+        price = lint_input.prices_usdt.get(asset)
+        reason = None if price is None else _why_useless(cap * price, lint_input.largest_debt_usdt)
         if reason is not None:
-            detail = (
-                f'action "{spec.name}": {key} = {plain(cap)} {asset} is too small for one useful repayment: {reason}'
-            )
+            detail = f'action "{spec.name}": {key} = {format_decimal(cap)} {asset} is too small for one useful repayment: {reason}'
             yield Flaw("small-cap", "warning", detail, "raise it, or remove the action")
             return
 
 
 def _why_useless(value: Decimal, owed: Decimal | None) -> str | None:
-    if value < LEAST_USEFUL:
-        return f"less than {plain(LEAST_USEFUL)} USDT"
+    if value < MIN_USEFUL_USDT:
+        return f"less than {format_decimal(MIN_USEFUL_USDT)} USDT"
     # Repaying v of a debt L at level m raises the level by v·(m − 1) ÷ (L − v); at 1.4, halfway down, that is:
-    if owed is not None and value < owed and value * Decimal("0.4") / (owed - value) < LEAST_RISE:
-        return f"of {plain(owed.quantize(Decimal(1)))} USDT owed it raises the level by less than {plain(LEAST_RISE)}"
+    if owed is not None and value < owed and value * Decimal("0.4") / (owed - value) < MIN_LEVEL_RISE:
+        return f"of {format_decimal(owed.quantize(Decimal(1)))} USDT owed it raises the level by less than {format_decimal(MIN_LEVEL_RISE)}"
     return None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics import thresholds as documented
-from monitor.core.model.account import Bars
+from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import Severity
 from monitor.core.rules.rule import Rule
 
@@ -24,10 +24,10 @@ FlawKind = Literal[
     "conflict",
 ]
 
-CROSS_BARS = tuple(documented.CROSS_BARS.values())
+CROSS_THRESHOLDS = tuple(documented.DOCUMENTED_CROSS_THRESHOLDS.values())
 """The bars of cross accounts of 3x and 5x."""
 
-PAIR_BARS = tuple(documented.PAIR_BARS.values())
+PAIR_THRESHOLDS = tuple(documented.DOCUMENTED_PAIR_THRESHOLDS.values())
 """The bars of the first tier of isolated pairs of 10x, 5x and 3x."""
 
 
@@ -43,17 +43,17 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Ear:
+class ChannelInfo:
     """A channel. `rings`: whether it can wake somebody, as far as its kind is known."""
 
     name: str
     severities: frozenset[Severity]
     fallback: str | None = None
-    rings: bool = True
+    wakes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class AccountCoverage:
     """What is watched of one account. `pairs` None: all that the exchange lists."""
 
     account: str
@@ -62,7 +62,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class LintInput:
     """Everything that lint looks at. `rules` are those that can be measured, `shipped` the names of the ladder's.
 
     `pegged` are the assets that can leave a peg; None: not known.
@@ -72,15 +72,15 @@ class Setup:
 
     rules: tuple[Rule, ...]
     actions: tuple[ActionSpec, ...] = ()
-    ears: tuple[Ear, ...] = ()
-    watched: tuple[Watched, ...] = ()
-    shipped: frozenset[str] = frozenset()
+    channels: tuple[ChannelInfo, ...] = ()
+    accounts: tuple[AccountCoverage, ...] = ()
+    default_rules: frozenset[str] = frozenset()
     has_heartbeat: bool = False
-    pegged: frozenset[str] | None = None
-    bars: Mapping[str, tuple[Bars, ...]] = field(default_factory=dict)
-    worth: Mapping[str, Decimal] = field(default_factory=dict)
-    owed: Decimal | None = None
+    pegged_assets: frozenset[str] | None = None
+    thresholds: Mapping[str, tuple[Thresholds, ...]] = field(default_factory=dict)
+    prices_usdt: Mapping[str, Decimal] = field(default_factory=dict)
+    largest_debt_usdt: Decimal | None = None
 
-    def bars_of(self, scope: str) -> tuple[Bars, ...]:
+    def thresholds_of(self, scope: str) -> tuple[Thresholds, ...]:
         """The bars that accounts have in this scope, else all that they could have."""
-        return self.bars.get(scope) or (CROSS_BARS if scope == "cross" else PAIR_BARS)
+        return self.thresholds.get(scope) or (CROSS_THRESHOLDS if scope == "cross" else PAIR_THRESHOLDS)

@@ -1,13 +1,13 @@
 """All flaws of a set-up."""
 
-from monitor.lint.action_flaws import hand_flaws
-from monitor.lint.channel_flaws import ear_flaws
-from monitor.lint.flaws import Flaw, Setup
+from monitor.lint.action_flaws import action_flaws
+from monitor.lint.channel_flaws import channel_flaws
+from monitor.lint.flaws import Flaw, LintInput
 from monitor.lint.ladder_flaws import ladder_flaws
-from monitor.lint.rule_flaws import flaws_alone
+from monitor.lint.rule_flaws import rule_flaws
 
 
-def lint(setup: Setup) -> tuple[Flaw, ...]:
+def lint(lint_input: LintInput) -> tuple[Flaw, ...]:
     """What is to be mended, errors first."""
-    found = (*flaws_alone(setup), *ladder_flaws(setup), *hand_flaws(setup), *ear_flaws(setup))
+    found = (*rule_flaws(lint_input), *ladder_flaws(lint_input), *action_flaws(lint_input), *channel_flaws(lint_input))
     return tuple(sorted(found, key=lambda flaw: flaw.result != "error"))

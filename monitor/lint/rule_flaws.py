@@ -6,37 +6,46 @@ from itertools import groupby
 
 from monitor.core.rules.parser import Condition
 from monitor.core.rules.rule import Rule
-from monitor.lint.flaws import Flaw, Setup
-from monitor.lint.sample_states import World, holds, names_of, worlds
+from monitor.lint.flaws import Flaw, LintInput
+from monitor.lint.sample_states import SampleState, holds, metrics_read, sample_states
 
-PEGS = frozenset({"peg_deviation", "peg_ratio"})
+PEG_METRICS = frozenset({"peg_deviation", "peg_ratio"})
 
 
-def flaws_alone(setup: Setup) -> Iterator[Flaw]:
+def rule_flaws(lint_input: LintInput) -> Iterator[Flaw]:
     """The flaws of each rule."""
-    for rule in setup.rules:
-        reason = _why_never(rule, setup)
+    for rule in lint_input.rules:
+        reason = _why_never(rule, lint_input)
         if reason is not None:
             yield Flaw("never-fires", "error", f"it can never fire: {reason}", "correct it, or remove it", rule.name)
         elif rule.clear is not None:
-            yield from _hysteresis(rule, rule.clear, setup)
+            yield from _hysteresis(rule, rule.clear, lint_input)
 
 
-def _why_never(rule: Rule, setup: Setup) -> str | None:
-    if rule.name not in setup.shipped and (reason := _why_nowhere(rule, setup)) is not None:
+def _why_never(rule: Rule, lint_input: LintInput) -> str | None:
+    if rule.name not in lint_input.default_rules and (reason := _why_no_subject(rule, lint_input)) is not None:
         return reason
-    tried = (world for scope in rule.scopes for bars in setup.bars_of(scope) for world in worlds([rule.when], bars))
+    tried = (
+        world
+        for scope in rule.scopes
+        for bars in lint_input.thresholds_of(scope)
+        for world in sample_states([rule.when], bars)
+    )
     if any(holds(rule.when, world) for world in tried):
         return None
     return f"`{rule.when.text}` holds in no state of an account that is not liquidated yet"
 
 
-def _why_nowhere(rule: Rule, setup: Setup) -> str | None:
+def _why_no_subject(rule: Rule, lint_input: LintInput) -> str | None:
     """Why there is nothing that the rule could look at; None when there may be."""
-    if setup.pegged is not None and rule.scopes == ("asset",) and PEGS & set(rule.names):
-        fitting = [name for name in setup.pegged if any(fnmatchcase(name, pattern) for pattern in rule.assets)]
+    if lint_input.pegged_assets is not None and rule.scopes == ("asset",) and PEG_METRICS & set(rule.metric_names):
+        fitting = [
+            name for name in lint_input.pegged_assets if any(fnmatchcase(name, pattern) for pattern in rule.assets)
+        ]
         return None if fitting else "none of its assets is pegged to another"
-    mine = [each for each in setup.watched if any(fnmatchcase(each.account, pattern) for pattern in rule.accounts)]
+    mine = [
+        each for each in lint_input.accounts if any(fnmatchcase(each.account, pattern) for pattern in rule.accounts)
+    ]
     if not mine or any(scope not in ("cross", "isolated") for scope in rule.scopes):
         return None
     if "cross" in rule.scopes and any(each.cross for each in mine):
@@ -51,19 +60,19 @@ def _why_nowhere(rule: Rule, setup: Setup) -> str | None:
     return "none of the pairs that are watched is one of its symbols"
 
 
-def _hysteresis(rule: Rule, clear: Condition, setup: Setup) -> Iterator[Flaw]:
+def _hysteresis(rule: Rule, clear: Condition, lint_input: LintInput) -> Iterator[Flaw]:
     """One flaw when `when` and `clear` hold together, or when nothing resolves the alert.
 
     Looked at along the metric that both read first, and only where it is that which decides: another part of the
     condition may hold it up by itself.
     """
-    shared = next((name for name in rule.when.names if name in clear.names), None)
+    shared = next((name for name in rule.when.metric_names if name in clear.metric_names), None)
     both = (rule.when, clear)
     clears = False
     for scope in rule.scopes:
-        for bars in setup.bars_of(scope):
-            tried = worlds(both, bars, shared)
-            for _, line in groupby(tried, key=lambda world: _without(world, shared, both)):
+        for bars in lint_input.thresholds_of(scope):
+            tried = sample_states(both, bars, shared)
+            for _, line in groupby(tried, key=lambda world: _other_values(world, shared, both)):
                 found = [(holds(rule.when, world), holds(clear, world)) for world in line]
                 clears = clears or any(resolved and not fires for fires, resolved in found)
                 decides = shared is not None and len({fires for fires, _ in found}) == 2
@@ -76,5 +85,5 @@ def _hysteresis(rule: Rule, clear: Condition, setup: Setup) -> Iterator[Flaw]:
         yield Flaw("hysteresis", "error", detail, "correct `clear`", rule.name)
 
 
-def _without(world: World, shared: str | None, both: tuple[Condition, Condition]) -> tuple[object, ...]:
-    return tuple(world[name] for name in names_of(both) if name != shared)
+def _other_values(sample: SampleState, shared: str | None, both: tuple[Condition, Condition]) -> tuple[object, ...]:
+    return tuple(sample[name] for name in metrics_read(both) if name != shared)

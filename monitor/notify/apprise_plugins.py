@@ -44,7 +44,7 @@ MODULE_OF = MappingProxyType({schema: module for module, schemas in _MODULES.ite
 """The plugin module by address scheme, for the services that people use most."""
 
 
-def plugin_of(url: str) -> Any:
+def load_plugin(url: str) -> Any:
     """The Apprise service of an address, ready to send. Loads Apprise: call it in a thread.
 
     Raises ValueError, without the address, when Apprise does not understand it.
@@ -61,7 +61,7 @@ def plugin_of(url: str) -> Any:
         secure_logging=True,
     )
     schema = url.partition("://")[0].lower()
-    plugin_type = _plugin_type(schema)
+    plugin_type = _plugin_class(schema)
     if plugin_type is not None:
         parsed = plugin_type.parse_url(url)
         if not parsed:
@@ -76,7 +76,7 @@ def plugin_of(url: str) -> Any:
     return plugin
 
 
-def _plugin_type(schema: str) -> Any | None:
+def _plugin_class(schema: str) -> Any | None:
     """The class for a scheme of the table; None when it is not there or lives elsewhere in this Apprise."""
     name = MODULE_OF.get(schema)
     if name is None:

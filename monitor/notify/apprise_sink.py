@@ -10,29 +10,29 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from monitor.notify.apprise_plugins import plugin_of
-from monitor.notify.secret_scrubber import Scrubber
-from monitor.notify.sinks import NotTold, SendResult, Told
-from monitor.view.messages.formats import Format, body_of, escaped
+from monitor.notify.apprise_plugins import load_plugin
+from monitor.notify.secret_scrubber import SecretScrubber
+from monitor.notify.sinks import Delivered, NotDelivered, SendResult
+from monitor.view.messages.formats import MessageFormat, escape, format_body
 from monitor.view.messages.message import Message
 
 _T = TypeVar("_T")
 
-_MOST_ABANDONED = 3
+_MAX_ABANDONED = 3
 """Threads that may still hang in earlier sends of one channel before it is not tried again."""
 
-_SLOWEST_RATE_S = 1.0
+_MAX_SEND_INTERVAL_S = 1.0
 """Apprise waits up to 5.5 s between two requests where a service names no rate; a second is enough."""
 
-_DETAILS = ("Response Details:", "Socket Exception:", "I/O Exception:")
+_DETAIL_PREFIXES = ("Response Details:", "Socket Exception:", "I/O Exception:")
 """How Apprise's debug lines begin that quote the provider or the connection's fault."""
 
-_WARM_WITHIN_S = 20.0
+_WARM_UP_TIMEOUT_S = 20.0
 
-_REFUSES_THE_MESSAGE = re.compile(r"\berror[=: ]+(?:400|406|410|413|415|422)(?:\d\d)?\b")
+_MESSAGE_REFUSED = re.compile(r"\berror[=: ]+(?:400|406|410|413|415|422)(?:\d\d)?\b")
 """How Apprise's words quote a service that found fault with the message; ntfy's own codes add two digits."""
 
-_captured: ContextVar[list[logging.LogRecord] | None] = ContextVar("captured", default=None)
+_captured_records: ContextVar[list[logging.LogRecord] | None] = ContextVar("captured", default=None)
 
 
 class AppriseSink:
@@ -42,11 +42,11 @@ class AppriseSink:
         self._name = name
         self._url = url
         self._timeout_s = timeout_s
-        self._scrub = Scrubber(url)
-        self._turn = asyncio.Lock()
+        self._scrub = SecretScrubber(url)
+        self._lock = asyncio.Lock()
         self._plugin: Any = None
-        self._pictures: Any = None
-        self._picture_turn = asyncio.Lock()
+        self._image_plugin: Any = None
+        self._image_lock = asyncio.Lock()
         self._abandoned: set[threading.Thread] = set()
 
     @property
@@ -54,54 +54,54 @@ class AppriseSink:
         return self._name
 
     @property
-    def takes_pictures(self) -> bool:
+    def accepts_images(self) -> bool:
         return self._plugin is not None and bool(self._plugin.attachment_support)
 
     @property
-    def decorates(self) -> bool:
-        return self._plugin is not None and _taken(self._plugin.notify_format) != "text"
+    def is_formatted(self) -> bool:
+        return self._plugin is not None and _preferred_format(self._plugin.notify_format) != "text"
 
-    async def warm(self) -> None:
+    async def warm_up(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_WARM_WITHIN_S), self._turn:
+            async with asyncio.timeout(_WARM_UP_TIMEOUT_S), self._lock:
                 with contextlib.suppress(ValueError):
-                    await self._in_thread(self._ready)
+                    await self._run_in_thread(self._load_plugin)
 
     async def send(self, message: Message) -> SendResult:
         # A picture, which may be slow to take, has a way of its own: no words wait behind it.
-        turn = self._turn if message.picture is None else self._picture_turn
+        turn = self._lock if message.image is None else self._image_lock
         try:
             async with asyncio.timeout(self._timeout_s), turn:
                 self._abandoned = {thread for thread in self._abandoned if thread.is_alive()}
-                if len(self._abandoned) >= _MOST_ABANDONED:
-                    return NotTold(f"{len(self._abandoned)} earlier messages still wait for an answer")
-                return await self._in_thread(lambda: self._notify(message))
+                if len(self._abandoned) >= _MAX_ABANDONED:
+                    return NotDelivered(f"{len(self._abandoned)} earlier messages still wait for an answer")
+                return await self._run_in_thread(lambda: self._notify(message))
         except TimeoutError:
             # The hanging thread keeps the plugin; the next message gets a fresh one.
-            if message.picture is None:
+            if message.image is None:
                 self._plugin = None
             else:
-                self._pictures = None
-            return NotTold(f"no answer within {self._timeout_s:g} s")
+                self._image_plugin = None
+            return NotDelivered(f"no answer within {self._timeout_s:g} s")
 
     async def close(self) -> None:
-        self._plugin = self._pictures = None
+        self._plugin = self._image_plugin = None
 
-    def _ready(self) -> Any:
+    def _load_plugin(self) -> Any:
         if self._plugin is None:
             self._plugin = self._new_plugin()
         return self._plugin
 
-    def _ready_for_pictures(self) -> Any:
-        if self._pictures is None:
-            self._pictures = self._new_plugin()
-        return self._pictures
+    def _load_image_plugin(self) -> Any:
+        if self._image_plugin is None:
+            self._image_plugin = self._new_plugin()
+        return self._image_plugin
 
     def _new_plugin(self) -> Any:
-        _listen_to_apprise()
-        _ask_no_proxy()
-        plugin = plugin_of(self._url)
-        plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _SLOWEST_RATE_S)
+        _capture_apprise_logs()
+        _disable_proxies()
+        plugin = load_plugin(self._url)
+        plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _MAX_SEND_INTERVAL_S)
         plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, self._timeout_s)
         plugin.socket_read_timeout = min(plugin.socket_read_timeout, self._timeout_s)
         # Longer than the service takes: in parts, since what is cut off may be what helps.
@@ -110,39 +110,39 @@ class AppriseSink:
 
     def _notify(self, message: Message) -> SendResult:
         records: list[logging.LogRecord] = []
-        _captured.set(records)
+        _captured_records.set(records)
         try:
-            plugin = self._ready() if message.picture is None else self._ready_for_pictures()
+            plugin = self._load_plugin() if message.image is None else self._load_image_plugin()
             from apprise import Apprise
 
             service = Apprise(asset=plugin.asset)
             service.add(plugin)
-            picture = str(message.picture) if message.picture is not None and plugin.attachment_support else None
-            body, written_in = _body(message, _taken(plugin.notify_format))
+            picture = str(message.image) if message.image is not None and plugin.attachment_support else None
+            body, written_in = _format_message(message, _preferred_format(plugin.notify_format))
             took_it = bool(
                 service.notify(
                     body=body,
-                    title=_title(message.title, written_in, int(plugin.title_maxlen)),
+                    title=_title_or_body(message.title, written_in, int(plugin.title_maxlen)),
                     notify_type=message.kind,
                     body_format=written_in,
                     attach=picture,
                 )
             )
         except ValueError as error:
-            return NotTold(self._scrub(str(error)))
+            return NotDelivered(self._scrub(str(error)))
         except Exception as error:  # noqa: BLE001  a plugin of another house may raise anything; the channel goes on
-            return NotTold(self._scrub(f"{type(error).__name__}: {error}"))
-        return self._judge(took_it, records)
+            return NotDelivered(self._scrub(f"{type(error).__name__}: {error}"))
+        return self._result(took_it, records)
 
-    def _judge(self, took_it: bool, records: list[logging.LogRecord]) -> SendResult:
-        if took_it:
+    def _result(self, is_accepted: bool, records: list[logging.LogRecord]) -> SendResult:
+        if is_accepted:
             lines = [r.getMessage() for r in records if r.levelno == logging.INFO]
-            return Told(self._scrub(lines[-1] if lines else "accepted"))
-        lines = [text for r in records if (text := _said(r))]
+            return Delivered(self._scrub(lines[-1] if lines else "accepted"))
+        lines = [text for r in records if (text := _answer_text(r))]
         answer = " ".join(lines) or "the service did not take it and gave no reason"
-        return NotTold(self._scrub(answer), is_refused=_REFUSES_THE_MESSAGE.search(answer) is not None)
+        return NotDelivered(self._scrub(answer), is_refused=_MESSAGE_REFUSED.search(answer) is not None)
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+    async def _run_in_thread(self, work: Callable[[], _T]) -> _T:
         """The result of `work`, run in a thread that can be left behind: a hung provider must not block a stop."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[_T] = loop.create_future()
@@ -175,56 +175,56 @@ class AppriseSink:
                 self._abandoned.discard(thread)
 
 
-def _taken(formats: Any) -> str:
+def _preferred_format(formats: Any) -> str:
     """What a service shows best: its format, or the first of those it takes."""
     first = formats[0] if isinstance(formats, tuple) else formats
     return str(first.value)
 
 
-def _body(message: Message, taken: str) -> tuple[str, Format]:
+def _format_message(message: Message, taken: str) -> tuple[str, MessageFormat]:
     """The text, and what it is written in: what the service shows best, unless a template has chosen."""
     if message.plain:
         return message.text, "text"
     if message.format != "text":
         return message.text, message.format
-    wanted: Format = "html" if taken == "html" else "markdown" if taken == "markdown" else "text"
-    return body_of(message.text, wanted), wanted
+    wanted: MessageFormat = "html" if taken == "html" else "markdown" if taken == "markdown" else "text"
+    return format_body(message.text, wanted), wanted
 
 
-def _title(title: str, written_in: Format, most: int) -> str:
+def _title_or_body(title: str, written_in: MessageFormat, max_title_chars: int) -> str:
     """The title as the service takes it: one without titles gets it as a part of the text, in the text's format."""
-    if most > 0:
+    if max_title_chars > 0:
         return title
-    return escaped(title, written_in)
+    return escape(title, written_in)
 
 
-def _said(record: logging.LogRecord) -> str:
+def _answer_text(record: logging.LogRecord) -> str:
     """What a record of a failed send tells a person; empty for Apprise's talk to itself."""
     text = record.getMessage()
     if record.levelno >= logging.WARNING:
         return text
-    return next((text.removeprefix(start).strip() for start in _DETAILS if text.startswith(start)), "")
+    return next((text.removeprefix(start).strip() for start in _DETAIL_PREFIXES if text.startswith(start)), "")
 
 
-class _Listener(logging.Handler):
+class _LogCapture(logging.Handler):
     """Keeps Apprise's log records of the send that is under way in this thread."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        records = _captured.get()
+        records = _captured_records.get()
         if records is not None:
             records.append(record)
 
 
-def _ask_no_proxy() -> None:
+def _disable_proxies() -> None:
     """Proxies that the environment names are for others: the library that most plugins use would go through them."""
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
 
 
-def _listen_to_apprise() -> None:
+def _capture_apprise_logs() -> None:
     """Apprise's records go to the send that caused them and nowhere else: they may hold tokens."""
     logger = logging.getLogger("apprise")
-    if not any(isinstance(handler, _Listener) for handler in logger.handlers):
-        logger.addHandler(_Listener())
+    if not any(isinstance(handler, _LogCapture) for handler in logger.handlers):
+        logger.addHandler(_LogCapture())
         logger.propagate = False
         logger.setLevel(logging.DEBUG)
         for name in ("urllib3", "requests"):

@@ -13,15 +13,15 @@ def build_sink(
     name: str, *, url: str = "", webhook: str = "", timeout_s: float = 10.0, template: "MessageTemplate | None" = None
 ) -> Sink:
     """The sink of a channel with either an Apprise `url` or a `webhook` address. Loads and sends nothing yet."""
-    sink = _plain_sink(name, url, webhook, timeout_s)
+    sink = _sink_without_template(name, url, webhook, timeout_s)
     if template is None:
         return sink
-    from monitor.notify.template_sink import TemplatedSink
+    from monitor.notify.template_sink import TemplateSink
 
-    return TemplatedSink(sink, template)
+    return TemplateSink(sink, template)
 
 
-def parse(name: str, *, url: str = "", webhook: str = "") -> str:
+def parse_service_name(name: str, *, url: str = "", webhook: str = "") -> str:
     """What kind of service the address is for, such as `Telegram`; sends nothing.
 
     Raises ConfigError when the address can't be understood; the address itself is never in the message.
@@ -32,14 +32,14 @@ def parse(name: str, *, url: str = "", webhook: str = "") -> str:
 
             check_address(webhook)
             return "webhook"
-        from monitor.notify.apprise_plugins import plugin_of
+        from monitor.notify.apprise_plugins import load_plugin
 
-        return str(plugin_of(url).service_name)
+        return str(load_plugin(url).service_name)
     except ValueError as error:
         raise ConfigError(str(error), where=f'channels "{name}"') from None
 
 
-def _plain_sink(name: str, url: str, webhook: str, timeout_s: float) -> Sink:
+def _sink_without_template(name: str, url: str, webhook: str, timeout_s: float) -> Sink:
     if bool(url) == bool(webhook):
         raise ValueError("a channel has either url or webhook")
     # Imported here: a webhook user never pays for Apprise, nor the other way round.

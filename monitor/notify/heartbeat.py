@@ -5,31 +5,31 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from monitor.notify.secret_scrubber import Scrubber
+from monitor.notify.secret_scrubber import SecretScrubber
 
 TIMEOUT_S = 10.0
 
-_LONGEST_REASON = 1000
+_MAX_REASON_CHARS = 1000
 
 
-class Heartbeat:
+class HeartbeatClient:
     """Tells a dead man's switch elsewhere. Its address is a secret and in no answer."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
         self._fail_url = fail_url(url)
         self._timeout_s = timeout_s
-        self._scrub = Scrubber(url)
+        self._scrub = SecretScrubber(url)
 
-    async def well(self) -> str | None:
+    async def report_ok(self) -> str | None:
         """Says that all is well. What went wrong in saying so, None if nothing did."""
-        return await self._ask("GET", self._url, None)
+        return await self._request("GET", self._url, None)
 
-    async def ill(self, reason: str) -> str | None:
+    async def report_failure(self, reason: str) -> str | None:
         """Says what is not well. What went wrong in saying so, None if nothing did."""
-        return await self._ask("POST", self._fail_url, reason[:_LONGEST_REASON])
+        return await self._request("POST", self._fail_url, reason[:_MAX_REASON_CHARS])
 
-    async def _ask(self, method: str, url: str, text: str | None) -> str | None:
+    async def _request(self, method: str, url: str, text: str | None) -> str | None:
         # A connection of its own: an interval is longer than servers keep one.
         headers = {"User-Agent": "margin-monitor"} | ({"Content-Type": "text/plain; charset=utf-8"} if text else {})
         content = None if text is None else text.encode()

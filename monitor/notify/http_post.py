@@ -17,11 +17,11 @@ import httpx
 KEEP_ALIVE_S = 300.0
 """A connection that was not used for this long is not trusted any more."""
 
-NEXT_ADDRESS_S = 2.0
+ADDRESS_TIMEOUT_S = 2.0
 """How long one address of a host is tried before the next one is, where it has several."""
 
-_MOST_HEAD = 65_536
-_WITHOUT_BODY = frozenset({204, 304})
+_MAX_HEAD_BYTES = 65_536
+_STATUS_WITHOUT_BODY = frozenset({204, 304})
 
 
 class PostFailed(Exception):
@@ -29,7 +29,7 @@ class PostFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What the server said. The names of `headers` are in small letters; `text` is cut to what was asked for."""
 
     status: int
@@ -37,99 +37,101 @@ class Answer:
     text: str
 
 
-class _Reader(asyncio.StreamReader):
+class _IdleAwareReader(asyncio.StreamReader):
     """Notes what the server says without having been asked: its goodbye."""
 
-    rests = False
-    spoiled = False
+    is_idle = False
+    has_unexpected_data = False
 
     def feed_data(self, data: Iterable[SupportsIndex]) -> None:
-        self.spoiled = self.spoiled or self.rests
+        self.has_unexpected_data = self.has_unexpected_data or self.is_idle
         super().feed_data(data)
 
     def feed_eof(self) -> None:
-        self.spoiled = self.spoiled or self.rests
+        self.has_unexpected_data = self.has_unexpected_data or self.is_idle
         super().feed_eof()
 
 
 @dataclass(slots=True)
 class _Connection:
-    reader: _Reader
+    reader: _IdleAwareReader
     writer: asyncio.StreamWriter
-    rests_since: float = 0.0
+    idle_since: float = 0.0
 
-    def rest(self) -> None:
-        self.rests_since = time.monotonic()
-        self.reader.rests = True
+    def mark_idle(self) -> None:
+        self.idle_since = time.monotonic()
+        self.reader.is_idle = True
 
-    def wake(self) -> bool:
+    def try_reuse(self) -> bool:
         """Whether it can still be used."""
-        self.reader.rests = False
-        quiet = not self.reader.spoiled and not self.reader.at_eof() and not self.writer.is_closing()
-        return quiet and time.monotonic() - self.rests_since < KEEP_ALIVE_S
+        self.reader.is_idle = False
+        quiet = not self.reader.has_unexpected_data and not self.reader.at_eof() and not self.writer.is_closing()
+        return quiet and time.monotonic() - self.idle_since < KEEP_ALIVE_S
 
 
-class Posting:
+class HttpPoster:
     """Posts to one http or https address. Redirects are answers like any other, and no proxy is asked."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], most_text: int, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, url: str, headers: Mapping[str, str], max_text_chars: int, tls: ssl.SSLContext | None = None
+    ) -> None:
         """`most_text`: so many characters of an answer are read, the rest is left. `tls` trusts others than usual."""
         self._url = httpx.URL(url)
-        self._most_text = most_text
+        self._max_text_chars = max_text_chars
         self._tls = tls
-        self._kept: _Connection | None = None
+        self._idle_connection: _Connection | None = None
         lines = [
             f"POST {self._url.raw_path.decode('ascii')} HTTP/1.1",
             f"Host: {self._url.netloc.decode('ascii')}",
             "Accept: */*",
             "Accept-Encoding: identity",
-            *_authorization(self._url),
+            *_authorization_lines(self._url),
             *(f"{name}: {value}" for name, value in headers.items()),
             "Content-Length: ",
         ]
         self._head = "\r\n".join(lines).encode("ascii")
 
-    async def warm(self) -> None:
+    async def warm_up(self) -> None:
         """Loads what the first post needs; nothing is connected yet."""
         if self._url.scheme == "https" and self._tls is None:
             context = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
             context.set_alpn_protocols(["http/1.1"])
             self._tls = context
 
-    async def post(self, body: bytes) -> Answer:
+    async def post(self, body: bytes) -> HttpResponse:
         """The answer to one request; it is never repeated. Raises PostFailed. Without time-out of its own."""
-        await self.warm()
-        connection, self._kept = self._kept, None
-        if connection is not None and not connection.wake():
-            _drop(connection)
+        await self.warm_up()
+        connection, self._idle_connection = self._idle_connection, None
+        if connection is not None and not connection.try_reuse():
+            _abort(connection)
             connection = None
         try:
             if connection is None:
                 connection = await self._connect()
             connection.writer.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
             await connection.writer.drain()
-            answer, reusable = await _answer(connection.reader, self._most_text)
+            answer, reusable = await _read_response(connection.reader, self._max_text_chars)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
-            _drop(connection)
-            raise PostFailed(_garbled(error)) from error
+            _abort(connection)
+            raise PostFailed(_parse_error_text(error)) from error
         except OSError as error:
-            _drop(connection)
+            _abort(connection)
             raise PostFailed(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         except BaseException:
             # Cut off in the middle: what comes next on it would belong to this request.
-            _drop(connection)
+            _abort(connection)
             raise
-        if reusable and self._kept is None:
-            connection.rest()
-            self._kept = connection
+        if reusable and self._idle_connection is None:
+            connection.mark_idle()
+            self._idle_connection = connection
         else:
-            _drop(connection)
+            _abort(connection)
         return answer
 
     def close(self) -> None:
         """Lets go of the connection."""
-        _drop(self._kept)
-        self._kept = None
+        _abort(self._idle_connection)
+        self._idle_connection = None
 
     async def _connect(self) -> _Connection:
         host, port = self._url.raw_host.decode("ascii").strip("[]"), self._url.port
@@ -142,7 +144,7 @@ class Posting:
         for address in others:
             try:
                 # A host with an address that leads nowhere must not use up the patience for all of them.
-                async with asyncio.timeout(NEXT_ADDRESS_S):
+                async with asyncio.timeout(ADDRESS_TIMEOUT_S):
                     return await self._open(str(address), port, host)
             except OSError:
                 continue
@@ -153,7 +155,7 @@ class Posting:
 
     async def _open(self, address: str, port: int, host: str) -> _Connection:
         loop = asyncio.get_running_loop()
-        reader = _Reader(limit=_MOST_HEAD, loop=loop)
+        reader = _IdleAwareReader(limit=_MAX_HEAD_BYTES, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         named = None if self._tls is None else host
         transport, _ = await loop.create_connection(
@@ -162,35 +164,35 @@ class Posting:
         return _Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
 
-def _authorization(url: httpx.URL) -> list[str]:
+def _authorization_lines(url: httpx.URL) -> list[str]:
     if not url.userinfo:
         return []
     return [f"Authorization: Basic {base64.b64encode(f'{url.username}:{url.password}'.encode()).decode()}"]
 
 
-async def _answer(reader: asyncio.StreamReader, most_text: int) -> tuple[Answer, bool]:
+async def _read_response(reader: asyncio.StreamReader, most_text: int) -> tuple[HttpResponse, bool]:
     """The answer, and whether the connection can take another request."""
     while True:
-        version, status, headers = _head(await reader.readuntil(b"\r\n\r\n"))
+        version, status, headers = _parse_head(await reader.readuntil(b"\r\n\r\n"))
         if status >= 200:
             break
     connection = headers.get("connection", "").lower()
     keeps = "close" not in connection and (version == "HTTP/1.1" or "keep-alive" in connection)
     most = 4 * most_text
-    if status in _WITHOUT_BODY:
+    if status in _STATUS_WITHOUT_BODY:
         body, whole = b"", True
     elif "chunked" in headers.get("transfer-encoding", "").lower():
-        body, whole = await _chunks(reader, most)
+        body, whole = await _read_chunks(reader, most)
     elif "content-length" in headers:
         length = int(headers["content-length"])
         body, whole = await reader.readexactly(min(length, most)), length <= most
     else:
-        body, whole = await _rest(reader, most), False
+        body, whole = await _read_to_end(reader, most), False
     text = body.decode(_charset(headers.get("content-type", "")), errors="replace")[:most_text]
-    return Answer(status, headers, text), keeps and whole
+    return HttpResponse(status, headers, text), keeps and whole
 
 
-def _head(head: bytes) -> tuple[str, int, Mapping[str, str]]:
+def _parse_head(head: bytes) -> tuple[str, int, Mapping[str, str]]:
     """Version, status and headers. Raises ValueError for what is no HTTP/1."""
     first, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
@@ -204,27 +206,27 @@ def _head(head: bytes) -> tuple[str, int, Mapping[str, str]]:
     return version, int(rest[:3]), headers
 
 
-async def _chunks(reader: asyncio.StreamReader, most: int) -> tuple[bytes, bool]:
+async def _read_chunks(reader: asyncio.StreamReader, max_bytes: int) -> tuple[bytes, bool]:
     """The beginning of a chunked body, and whether that is all of it."""
     body = b""
-    while len(body) < most:
+    while len(body) < max_bytes:
         size = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
         if size == 0:
             while await reader.readuntil(b"\r\n") != b"\r\n":
                 pass
             return body, True
-        part = await reader.readexactly(min(size, most))
+        part = await reader.readexactly(min(size, max_bytes))
         body += part
         if len(part) < size:
             break
         await reader.readexactly(2)
-    return body[:most], False
+    return body[:max_bytes], False
 
 
-async def _rest(reader: asyncio.StreamReader, most: int) -> bytes:
+async def _read_to_end(reader: asyncio.StreamReader, max_bytes: int) -> bytes:
     """The beginning of a body that ends with its connection."""
     body = b""
-    while len(body) < most and (part := await reader.read(most - len(body))):
+    while len(body) < max_bytes and (part := await reader.read(max_bytes - len(body))):
         body += part
     return body
 
@@ -237,12 +239,12 @@ def _charset(content_type: str) -> str:
         return "utf-8"
 
 
-def _garbled(error: Exception) -> str:
+def _parse_error_text(error: Exception) -> str:
     if isinstance(error, asyncio.IncompleteReadError):
         return "the server closed the connection without a whole answer"
     return f"the answer can't be read: {error}"
 
 
-def _drop(connection: _Connection | None) -> None:
+def _abort(connection: _Connection | None) -> None:
     if connection is not None:
         connection.writer.transport.abort()

@@ -6,11 +6,11 @@ from urllib.parse import unquote
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _SEPARATORS = re.compile(r"[/:@?&=+,;#]+")
 _HOST = re.compile(r"(?:localhost|[0-9.]+|(?:[a-z0-9-]+\.)+[a-z]{2,})", re.IGNORECASE)
-_SHORTEST_SECRET = 4
-_LONGEST_ANSWER = 300
+_MIN_SECRET_CHARS = 4
+_MAX_ANSWER_CHARS = 300
 
 
-class Scrubber:
+class SecretScrubber:
     """Removes every part of one address from a text. A plain host name may stay: it says which service failed."""
 
     def __init__(self, url: str) -> None:
@@ -19,7 +19,7 @@ class Scrubber:
         is_plain_host = bool(_HOST.fullmatch(host)) and host == host.lower()
         parts = {part for piece in _SEPARATORS.split(rest) for part in (piece, unquote(piece))}
         keep = {host, port} if is_plain_host else set[str]()
-        secrets = sorted((p for p in parts - keep if len(p) >= _SHORTEST_SECRET), key=len, reverse=True)
+        secrets = sorted((p for p in parts - keep if len(p) >= _MIN_SECRET_CHARS), key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, secrets))) if secrets else None
 
     def __call__(self, text: str) -> str:
@@ -27,4 +27,4 @@ class Scrubber:
         clean = _ADDRESS.sub("<address>", " ".join(text.split()))
         if self._secrets is not None:
             clean = self._secrets.sub("***", clean)
-        return clean if len(clean) <= _LONGEST_ANSWER else clean[: _LONGEST_ANSWER - 3] + "..."
+        return clean if len(clean) <= _MAX_ANSWER_CHARS else clean[: _MAX_ANSWER_CHARS - 3] + "..."

@@ -7,14 +7,14 @@ from monitor.view.messages.message import Message
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Delivered:
     """The provider took the message. `answer` is in its words."""
 
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
-class NotTold:
+class NotDelivered:
     """The provider did not take the message, as far as is known. `answer` is in its words, without secrets.
 
     `retry_after_s` is how long the provider asked to wait, in seconds of the machine. `is_refused`: it is the message
@@ -27,7 +27,7 @@ class NotTold:
     is_refused: bool = False
 
 
-SendResult = Told | NotTold
+SendResult = Delivered | NotDelivered
 
 
 class Sink(Protocol):
@@ -37,16 +37,16 @@ class Sink(Protocol):
     def name(self) -> str: ...
 
     @property
-    def takes_pictures(self) -> bool:
+    def accepts_images(self) -> bool:
         """Whether the service takes attachments, as far as is known: it is known once warmed."""
         ...
 
     @property
-    def decorates(self) -> bool:
+    def is_formatted(self) -> bool:
         """Whether a message leaves with more than its plain words: a template's, or markup."""
         ...
 
-    async def warm(self) -> None:
+    async def warm_up(self) -> None:
         """Load what the first message needs, so that it does not wait for it. Sends nothing."""
         ...
 

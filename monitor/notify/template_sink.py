@@ -5,7 +5,7 @@ from monitor.view.messages.message import Message
 from monitor.view.messages.template import MessageTemplate
 
 
-class TemplatedSink:
+class TemplateSink:
     """Another sink, told in the template's words what is not to be said plainly."""
 
     def __init__(self, sink: Sink, template: MessageTemplate) -> None:
@@ -17,15 +17,15 @@ class TemplatedSink:
         return self._sink.name
 
     @property
-    def takes_pictures(self) -> bool:
-        return self._sink.takes_pictures
+    def accepts_images(self) -> bool:
+        return self._sink.accepts_images
 
     @property
-    def decorates(self) -> bool:
+    def is_formatted(self) -> bool:
         return True
 
-    async def warm(self) -> None:
-        await self._sink.warm()
+    async def warm_up(self) -> None:
+        await self._sink.warm_up()
 
     async def send(self, message: Message) -> SendResult:
         return await self._sink.send(message if message.plain else self._template.render(message))

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from monitor.core.notifications.outbox import LONGEST_WAIT_S
-from monitor.notify.http_post import PostFailed, Posting
-from monitor.notify.secret_scrubber import Scrubber
-from monitor.notify.sinks import NotTold, SendResult, Told
+from monitor.core.notifications.outbox import MAX_WAIT_S
+from monitor.notify.http_post import HttpPoster, PostFailed
+from monitor.notify.secret_scrubber import SecretScrubber
+from monitor.notify.sinks import Delivered, NotDelivered, SendResult
 from monitor.view.messages.message import Message
 
-_REFUSES_THE_MESSAGE = frozenset({400, 410, 413, 415, 422})
+_MESSAGE_REFUSED = frozenset({400, 410, 413, 415, 422})
 """Statuses after which the same message would be refused again; a 403 or 404 may be a passing fault of a proxy."""
 
-_LONGEST_BODY = 2000
+_MAX_ANSWER_CHARS = 2000
 _HEADERS = {"User-Agent": "margin-monitor", "Content-Type": "application/json"}
 
 # Both log whole addresses, which hold the channel's secret.
@@ -34,46 +34,46 @@ class WebhookSink:
         check_address(url)
         self._name = name
         self._timeout_s = timeout_s
-        self._scrub = Scrubber(url)
-        self._posting = Posting(url, _HEADERS, _LONGEST_BODY)
+        self._scrub = SecretScrubber(url)
+        self._poster = HttpPoster(url, _HEADERS, _MAX_ANSWER_CHARS)
 
     @property
     def name(self) -> str:
         return self._name
 
     @property
-    def takes_pictures(self) -> bool:
+    def accepts_images(self) -> bool:
         return False
 
     @property
-    def decorates(self) -> bool:
+    def is_formatted(self) -> bool:
         return False
 
-    async def warm(self) -> None:
-        await self._posting.warm()
+    async def warm_up(self) -> None:
+        await self._poster.warm_up()
 
     async def send(self, message: Message) -> SendResult:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._post(message)
         except TimeoutError:
-            return NotTold(f"no answer within {self._timeout_s:g} s")
+            return NotDelivered(f"no answer within {self._timeout_s:g} s")
         except PostFailed as error:
-            return NotTold(self._scrub(str(error)))
+            return NotDelivered(self._scrub(str(error)))
 
     async def close(self) -> None:
-        self._posting.close()
+        self._poster.close()
 
     async def _post(self, message: Message) -> SendResult:
         body = json.dumps(message.document, ensure_ascii=False, separators=(",", ":")).encode()
-        said = await self._posting.post(body)
-        answer = self._scrub(f"HTTP {said.status} {_phrase(said.status)} {said.text}".strip())
+        said = await self._poster.post(body)
+        answer = self._scrub(f"HTTP {said.status} {_status_phrase(said.status)} {said.text}".strip())
         if 200 <= said.status < 300:
-            return Told(answer)
+            return Delivered(answer)
         if 300 <= said.status < 400 and "location" in said.headers:
-            return NotTold(f"{answer}: redirects are not followed, name the final address")
-        is_refused = said.status in _REFUSES_THE_MESSAGE
-        return NotTold(answer, _retry_after_s(said.headers), is_refused, is_refused)
+            return NotDelivered(f"{answer}: redirects are not followed, name the final address")
+        is_refused = said.status in _MESSAGE_REFUSED
+        return NotDelivered(answer, _retry_after_s(said.headers), is_refused, is_refused)
 
 
 def check_address(url: str) -> None:
@@ -87,7 +87,7 @@ def check_address(url: str) -> None:
         raise ValueError("the webhook must be a whole http or https address such as https://host/path")
 
 
-def _phrase(status: int) -> str:
+def _status_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -102,9 +102,9 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     asked = headers.get("retry-after", "").strip()
     if asked.isascii() and asked.isdigit():
         # Longer than any number that counts: not worth its digits.
-        return LONGEST_WAIT_S if len(asked) > 9 else min(float(asked), LONGEST_WAIT_S)
+        return MAX_WAIT_S if len(asked) > 9 else min(float(asked), MAX_WAIT_S)
     try:
         wait_s = (parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(wait_s, 0.0), LONGEST_WAIT_S)
+    return min(max(wait_s, 0.0), MAX_WAIT_S)

@@ -17,7 +17,7 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Witnessed:
+class AlertValue:
     """A figure at which an alert's state changed; it is of the first metric that `when` names."""
 
     account: str

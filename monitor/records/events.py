@@ -22,7 +22,7 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class FailedReadsRow:
     """Failed reads of one kind: how many, and when and why the last one failed."""
 
     account: str

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.core.engine.history_summary import Point
+from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.alert import MetricScope
 
 Resolution = Literal["raw", "1m", "1h"]
@@ -18,4 +18,4 @@ class HistoryRow:
     scope: MetricScope
     subject: str
     resolution: Resolution
-    points: tuple[Point, ...]
+    points: tuple[SamplePoint, ...]

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class InterestSum:
+class InterestSumRow:
     """Charges of one asset in one scope, together; `day` (UTC) None: over the whole time asked for."""
 
     day: date | None

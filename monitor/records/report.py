@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.model.events import Silence
-from monitor.core.numbers.intervals import Span
-from monitor.records.alerts import AlertRow, Witnessed
+from monitor.core.numbers.intervals import Interval
+from monitor.records.alerts import AlertRow, AlertValue
 from monitor.records.channels import ChannelRow
-from monitor.records.events import EventRow, Failing
+from monitor.records.events import EventRow, FailedReadsRow
 from monitor.records.history import HistoryRow
 from monitor.records.intents import IntentRow
-from monitor.records.interest import InterestSum
+from monitor.records.interest import InterestSumRow
 from monitor.records.status import StatusRows
 
 
@@ -19,19 +19,19 @@ class ReportRows:
     """What is recorded of the time since a moment. `series` reach back a little further, to tell how it began."""
 
     status: StatusRows
-    runs: tuple[Span, ...]
+    runs: tuple[Interval, ...]
     first_run: datetime | None
     series: tuple[HistoryRow, ...]
-    charges: tuple[InterestSum, ...]
-    charged: dict[tuple[str, str], tuple[Span, ...]]
+    charges: tuple[InterestSumRow, ...]
+    charge_spans: dict[tuple[str, str], tuple[Interval, ...]]
     alerts: tuple[AlertRow, ...]
-    witnessed: tuple[Witnessed, ...]
+    alert_values: tuple[AlertValue, ...]
     intents: tuple[IntentRow, ...]
     movements: tuple[EventRow, ...]
-    failures: tuple[Failing, ...]
+    failures: tuple[FailedReadsRow, ...]
     rejected: int
     channels: tuple[ChannelRow, ...]
-    paused: tuple[str, datetime] | None
+    pause: tuple[str, datetime] | None
     silences: tuple[Silence, ...]
     banned_until: datetime | None
-    head: str | None
+    audit_head: str | None

@@ -18,7 +18,7 @@ class DaemonRow:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveDocument:
+class LiveDocumentRow:
     """One account's status document (JSON text) as of `at`."""
 
     account: str
@@ -32,5 +32,5 @@ class StatusRows:
 
     daemon: DaemonRow | None
     paused: bool
-    documents: tuple[LiveDocument, ...]
+    documents: tuple[LiveDocumentRow, ...]
     stops: tuple[RuleStop, ...] = ()

@@ -10,19 +10,19 @@ from monitor.clock import JUMP_S, Clock
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5
+JUMP_CHECK_EVERY_S = 0.5
 """Machine seconds from one look at the clocks to the next."""
 
-TOLD_S = 5.0
+NOTIFY_FROM_S = 5.0
 """Seconds of a jump from which on people are told."""
 
-_TOGETHER_S = 0.05
+_MAX_READING_SPREAD_S = 0.05
 """Readings further apart are not of one moment: the machine did something else between them."""
-_READINGS = 20
+_MAX_READINGS = 20
 
 JumpKind = Literal["wall clock", "suspend", "correction"]
 
-WORDS: dict[JumpKind, str] = {
+JUMP_TEXTS: dict[JumpKind, str] = {
     "wall clock": "the wall clock of this machine was set",
     "suspend": "this machine was suspended, or stood still",
     "correction": "the time was corrected by the exchange's",
@@ -44,49 +44,49 @@ class Jump:
     def text(self) -> str:
         """What people read."""
         way = "forward" if self.seconds > 0 else "back"
-        return f"Clock jump: {WORDS[self.kind]} ({span_words(abs(self.seconds))} {way}). Everything is read anew."
+        return f"Clock jump: {JUMP_TEXTS[self.kind]} ({format_jump(abs(self.seconds))} {way}). Everything is read anew."
 
 
 @dataclass(frozen=True, slots=True)
-class _Readings:
+class _ClockReadings:
     wall_s: float
     steady_s: float
     awake_s: float
     corrected_s: float
 
 
-class ClockWatch:
+class ClockJumpWatch:
     """Compares the machine's clocks with each other, and the time in force with what measurements made of it."""
 
-    def __init__(self, clock: Clock, jumped: Callable[[Jump], Awaitable[None]]) -> None:
+    def __init__(self, clock: Clock, on_jump: Callable[[Jump], Awaitable[None]]) -> None:
         """`jumped` is told of every jump, once."""
         self._clock = clock
         self._machine = clock.machine
-        self._jumped = jumped
+        self._on_jump = on_jump
         self._last = self._read()
 
     async def run(self) -> None:
         """Until cancelled. What was measured before is no jump."""
         self._last = self._read()
         while True:
-            await asyncio.sleep(LOOK_S)
-            await self.look()
+            await asyncio.sleep(JUMP_CHECK_EVERY_S)
+            await self.check()
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Tell of what jumped since the last look."""
-        for jump in self._jumps():
+        for jump in self._find_jumps():
             log.warning("clock.jumped kind=%r seconds=%.3f", jump.kind, jump.seconds)
             if jump.kind != "correction":
                 # The exchange knows: until it is asked the steady clock is believed, or the wall clock if none was.
-                self._clock.follow_wall()
-                self._clock.distrust()
+                self._clock.follow_wall_clock()
+                self._clock.invalidate()
                 corrected_s = self._clock.corrected_s
                 jump = replace(jump, corrected_s=corrected_s - self._last.corrected_s)
                 self._last = replace(self._last, corrected_s=corrected_s)
             self._clock.wake_sleepers()
-            await self._jumped(jump)
+            await self._on_jump(jump)
 
-    def _jumps(self) -> list[Jump]:
+    def _find_jumps(self) -> list[Jump]:
         last, now = self._last, self._read()
         self._last = now
         passed_s = now.steady_s - last.steady_s
@@ -99,24 +99,24 @@ class ClockWatch:
             found.append(Jump("correction", corrected_s, corrected_s))
         return found
 
-    def _read(self) -> _Readings:
+    def _read(self) -> _ClockReadings:
         """All clocks at one moment, as near as may be."""
         read, apart_s = self._read_once()
-        for _ in range(_READINGS):
-            if apart_s <= _TOGETHER_S:
+        for _ in range(_MAX_READINGS):
+            if apart_s <= _MAX_READING_SPREAD_S:
                 break
             read, apart_s = self._read_once()
         return read
 
-    def _read_once(self) -> tuple[_Readings, float]:
+    def _read_once(self) -> tuple[_ClockReadings, float]:
         """The readings, and by how many seconds at most they are apart."""
         machine = self._machine
         before_s = machine.steady_s()
-        read = _Readings(machine.wall_s(), machine.steady_s(), machine.awake_s(), self._clock.corrected_s)
+        read = _ClockReadings(machine.wall_s(), machine.steady_s(), machine.awake_s(), self._clock.corrected_s)
         return read, machine.steady_s() - before_s
 
 
-def span_words(seconds: float) -> str:
+def format_jump(seconds: float) -> str:
     """Such as 2.5 s, 10 min, 3.2 h, 56 years: a jump in the unit that fits it."""
     for word, size in (("years", 365.25 * 86400), ("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * size:

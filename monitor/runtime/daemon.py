@@ -12,47 +12,47 @@ from pathlib import Path
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
-from monitor.core.alerting.evaluation import abandoned
-from monitor.core.alerting.lifecycle import Audience
-from monitor.core.engine.health import Watched, ailments
+from monitor.core.alerting.evaluation import close_abandoned
+from monitor.core.alerting.lifecycle import ChannelRouting
+from monitor.core.engine.health import AccountHealth, health_problems
 from monitor.core.model.alert import Alert, Severity
-from monitor.core.model.events import ActionSettled, HealthRead
-from monitor.core.model.intent import FINAL
-from monitor.core.model.journal import Entry, Notice
-from monitor.core.notifications.throttling import Rungs
-from monitor.core.state.account_settings import Settings
+from monitor.core.model.events import HealthRead, IntentUpdated
+from monitor.core.model.intent import FINAL_STATES
+from monitor.core.model.journal import JournalEntry, Notice
+from monitor.core.notifications.throttling import LadderIndex
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
-from monitor.runtime.account.account_owners import Owners
-from monitor.runtime.account.account_service import Collaborators
-from monitor.runtime.account.removed_accounts import LeavingAccounts
-from monitor.runtime.account.supervisor import Memory, Supervisor, WatchedAccount
-from monitor.runtime.bans import BanBook
-from monitor.runtime.clock_jumps import TOLD_S, ClockWatch, Jump
-from monitor.runtime.heartbeat import DeadManSwitch, Pulse
-from monitor.runtime.id_numbers import Numbers
+from monitor.runtime.account.account_owners import AccountOwners
+from monitor.runtime.account.account_service import SharedServices
+from monitor.runtime.account.removed_accounts import RemovedAccounts
+from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor, WatchedAccount
+from monitor.runtime.bans import BanMemory
+from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump
+from monitor.runtime.heartbeat import HeartbeatSender, HeartbeatSettings
+from monitor.runtime.id_numbers import IdNumbers
 from monitor.runtime.messages.channel_queue import Channel
-from monitor.runtime.messages.daily_report import DailyReport, ReportOrder
-from monitor.runtime.messages.drills import Drills
-from monitor.runtime.messages.message_builder import Composer
+from monitor.runtime.messages.daily_report import DailyReport, ReportSettings
+from monitor.runtime.messages.drills import DrillRunner
+from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
-from monitor.runtime.orders.orphans import hand_to_a_person
-from monitor.runtime.store_session import Storekeeper
+from monitor.runtime.orders.orphans import escalate_orphans
+from monitor.runtime.store_session import StoreSession
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
-from monitor.store.writes.commands import Orders
+from monitor.store.writes.commands import Commands
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
-SHORTEST_TICK_S = 0.1
+MIN_TICK_S = 0.1
 """Machine seconds: with a fast clock the heartbeat comes this often at most."""
 
-FIRST_TIME_S = 3.0
+START_CLOCK_TIMEOUT_S = 3.0
 """Machine seconds that a start waits for the exchange's time."""
 
-RELEASE_S = 3.0
+RELEASE_TIMEOUT_S = 3.0
 """Machine seconds that the store has, after a jump, to let everything that was postponed be looked at again."""
 
 _WITHOUT_STORE = (
@@ -60,7 +60,7 @@ _WITHOUT_STORE = (
     "sent from memory, and nothing is known of the time before the start. It goes on trying."
 )
 
-_TWINS = (
+_SAME_ACCOUNT = (
     "{names} are the same account of the exchange: no action is taken in any of them. Take all but one out of the "
     "configuration."
 )
@@ -76,14 +76,14 @@ class Daemon:
         store: Store,
         clock: Clock,
         version: str,
-        heartbeat: Callable[[], None] = lambda: None,
-        bans: BanBook | None = None,
-        rungs: Rungs | None = None,
-        switch: DeadManSwitch | None = None,
-        report: ReportOrder | None = None,
+        on_tick: Callable[[], None] = lambda: None,
+        bans: BanMemory | None = None,
+        ladders: LadderIndex | None = None,
+        heartbeat: HeartbeatSettings | None = None,
+        report_settings: ReportSettings | None = None,
         folder: Path | None = None,
-        memories: Mapping[str, Memory] | None = None,
-        leaving: Mapping[str, WatchedAccount] | None = None,
+        memories: Mapping[str, AccountMemory] | None = None,
+        removed: Mapping[str, WatchedAccount] | None = None,
     ) -> None:
         """`heartbeat` is called whenever every running account has completed another tick.
 
@@ -93,55 +93,65 @@ class Daemon:
         self._accounts = accounts
         self._store = store
         self._clock = clock
-        self._heartbeat = heartbeat
+        self._on_tick = on_tick
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        composer = Composer(store, clock, self._knowledge)
-        self._notifier = Notifier(channels, store, clock, composer, self._open_alert, rungs)
-        numbers = Numbers(clock.now())
-        self._clock_watch = ClockWatch(clock, self._jumped)
-        self._keeper = Storekeeper(
+        composer = MessageBuilder(store, clock, self._look_up_state)
+        self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders)
+        numbers = IdNumbers(clock.now())
+        self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump)
+        self._store_session = StoreSession(
             store,
             clock,
             version,
             self._channels,
             bans,
             numbers,
-            self._obey,
-            self._taken_up,
+            self._apply_commands,
+            self._on_store_loaded,
             folder,
-            self._recorded,
-            self._reopen,
+            self._recorded_accounts,
+            self._reopen_record,
         )
-        self._owners = Owners(accounts)
-        self._shared = Collaborators(store, clock, self._scheduler, self._notifier, numbers.ids, version, self._owners)
-        self._supervisor = Supervisor(
+        self._account_owners = AccountOwners(accounts)
+        self._shared = SharedServices(
+            store, clock, self._scheduler, self._notifier, numbers.ids, version, self._account_owners
+        )
+        self._supervisor = AccountSupervisor(
             accounts,
             self._shared,
-            lambda: self._keeper.operator,
+            lambda: self._store_session.commands,
             self._health,
-            lambda: self._keeper.is_known,
+            lambda: self._store_session.is_known,
             numbers,
             memories,
         )
-        self._leaving = LeavingAccounts(
-            leaving or {},
+        self._removed = RemovedAccounts(
+            removed or {},
             self._channels,
             store,
             clock,
-            lambda: self._keeper.is_known,
+            lambda: self._store_session.is_known,
             self.notify,
             self._notifier.wake,
-            self._identify,
+            self._look_up_owners,
         )
         policies = {name: account.policy for name, account in accounts.items()}
-        self._pulse = None if switch is None else Pulse(switch, clock, partial(self._ailments, switch.every))
+        self._heartbeat_sender = (
+            None
+            if heartbeat is None
+            else HeartbeatSender(heartbeat, clock, partial(self._health_problems, heartbeat.every))
+        )
         self._stepped: dict[str, datetime] = {}
-        self._report = None if report is None else DailyReport(report, store, clock, version, self._notifier.wake)
-        self._drills = Drills(store, clock, policies, self.states, self._notifier.wake)
+        self._report = (
+            None
+            if report_settings is None
+            else DailyReport(report_settings, store, clock, version, self._notifier.wake)
+        )
+        self._drills = DrillRunner(store, clock, policies, self.account_states, self._notifier.wake)
         self._progress: Mapping[str, tuple[int, int]] = {}
         self._stop = asyncio.Event()
-        self._has_stood = asyncio.Event()
+        self._ready = asyncio.Event()
         self.started_at: datetime | None = None
 
     def stop(self) -> None:
@@ -149,24 +159,24 @@ class Daemon:
         self._stop.set()
 
     @property
-    def has_stood(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether every account was asked and judged since the start, or is known to be failing."""
-        return self._has_stood.is_set()
+        return self._ready.is_set()
 
     @property
     def is_recording(self) -> bool:
         """Whether what the store knows was taken up, and it can be written."""
-        return self._keeper.is_known and not self._store.failing
+        return self._store_session.is_known and not self._store.is_failing
 
-    async def stands(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Wait until it has stood."""
-        await self._has_stood.wait()
+        await self._ready.wait()
 
     @property
     def unread_accounts(self) -> frozenset[str]:
         """The accounts that are up, and of which no read brought any figures since the start."""
         up = self._accounts.keys() - self.failing_accounts
-        watches = self._supervisor.watches
+        watches = self._supervisor.services
         return frozenset(name for name in up if name not in watches or not watches[name].has_answered)
 
     @property
@@ -175,36 +185,36 @@ class Daemon:
         failing = filter(self._supervisor.is_failing, self._accounts)
         return {name: self._supervisor.last_cause(name) for name in failing}
 
-    def hand_over(self) -> Mapping[str, Memory]:
+    def hand_over(self) -> Mapping[str, AccountMemory]:
         """What whoever comes next in this process has to know, if the store can't tell it; kept up by asking again."""
         return self._supervisor.hand_over()
 
     @property
-    def watched(self) -> Mapping[str, WatchedAccount]:
+    def watched_accounts(self) -> Mapping[str, WatchedAccount]:
         """Every account whose key is in this process: those of the configuration, and those that leave it."""
-        return {**self._leaving.accounts, **self._accounts}
+        return {**self._removed.accounts, **self._accounts}
 
-    def states(self) -> Mapping[str, AccountState]:
+    def account_states(self) -> Mapping[str, AccountState]:
         """What is known now, by account."""
-        return {name: watch.runner.state for name, watch in self._supervisor.watches.items()}
+        return {name: watch.runner.state for name, watch in self._supervisor.services.items()}
 
-    def settings(self, account: str) -> Settings:
+    def settings(self, account: str) -> AccountSettings:
         """What the account's figures depend on besides the venue."""
         return self._accounts[account].policy.settings
 
     async def notify(self, severity: Severity, text: str) -> None:
         """A notice to all channels, recorded or not."""
-        self._notifier.say(Notice(severity, text, self._channels, self._clock.now()))
+        self._notifier.notify(Notice(severity, text, self._channels, self._clock.now()))
 
     async def run(self) -> None:
         """Until `stop`. Starting clean and starting after a crash are the same, and so is starting without the store.
 
         Raises what no waiting mends.
         """
-        is_open = await self._keeper.open()
+        is_open = await self._store_session.open()
         await self._measure_time()
         self.started_at = self._clock.now()
-        is_recording = is_open and await self._keeper.take_up()
+        is_recording = is_open and await self._store_session.load()
         log.info("daemon.started accounts=%d recording=%s", len(self._accounts), is_recording)
         self._scheduler.start()
         if self._report is not None:
@@ -213,22 +223,28 @@ class Daemon:
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._notifier.run(), name="notifier"),
-                    tasks.create_task(self._keeper.run(), name="storekeeper"),
-                    tasks.create_task(self._beat(), name="heartbeat"),
-                    tasks.create_task(self._clock_watch.run(), name="clock"),
+                    tasks.create_task(self._store_session.run(), name="storekeeper"),
+                    tasks.create_task(self._tick(), name="heartbeat"),
+                    tasks.create_task(self._clock_jumps.run(), name="clock"),
                     tasks.create_task(self._drills.run(), name="drills"),
-                    *([] if self._pulse is None else [tasks.create_task(self._pulse.run(), name="pulse")]),
-                    *(tasks.create_task(self._supervisor.keep(n), name=f"account {n}") for n in self._accounts),
-                    *(tasks.create_task(self._leaving.settle(n), name=f"leaving {n}") for n in self._leaving.accounts),
+                    *(
+                        []
+                        if self._heartbeat_sender is None
+                        else [tasks.create_task(self._heartbeat_sender.run(), name="pulse")]
+                    ),
+                    *(tasks.create_task(self._supervisor.supervise(n), name=f"account {n}") for n in self._accounts),
+                    *(tasks.create_task(self._removed.settle(n), name=f"leaving {n}") for n in self._removed.accounts),
                 ]
                 if not is_recording:
-                    await self.notify("critical", _WITHOUT_STORE.format(cause=self._keeper.trouble or "no answer"))
+                    await self.notify(
+                        "critical", _WITHOUT_STORE.format(cause=self._store_session.trouble or "no answer")
+                    )
                 await self._stop.wait()
                 await self._notifier.drain(timeout_s=5)
                 for task in running:
                     task.cancel()
         except BaseExceptionGroup as group:
-            raise _told_to_people(group) from group
+            raise _root_error(group) from group
         finally:
             self._scheduler.shutdown(wait=False)
             log.info("daemon.stopped")
@@ -236,64 +252,64 @@ class Daemon:
     async def _measure_time(self) -> None:
         """Ask the exchange for its time before anything is stamped; the wall clock is the guess if it says nothing."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(FIRST_TIME_S):
+            async with asyncio.timeout(START_CLOCK_TIMEOUT_S):
                 for account in self._accounts.values():
                     with suppress(MonitorError):
                         await _sync_clock(account.open_exchange())
                         return
 
-    async def _jumped(self, jump: Jump) -> None:
+    async def _on_clock_jump(self, jump: Jump) -> None:
         """Whatever waits for a moment looks again, and everything is read: nothing stands still for a clock."""
-        for watch in self._supervisor.watches.values():
+        for watch in self._supervisor.services.values():
             watch.restart(jump.corrected_s)
         if self._report is not None:
             self._report.restart()
         with suppress(StoreError, TimeoutError):
-            async with asyncio.timeout(RELEASE_S):
+            async with asyncio.timeout(RELEASE_TIMEOUT_S):
                 if jump.corrected_s:
-                    await self._keeper.recall_bans()
-                await self._store.release_deliveries(self._clock.now())
+                    await self._store_session.restore_bans()
+                await self._store.release_postponed_deliveries(self._clock.now())
         self._notifier.release(jump.corrected_s)
-        if abs(jump.seconds) >= TOLD_S * self._clock.speed:
+        if abs(jump.seconds) >= NOTIFY_FROM_S * self._clock.speed:
             await self.notify("warning", jump.text)
 
-    async def _taken_up(self, anew: bool) -> None:
+    async def _on_store_loaded(self, is_first: bool) -> None:
         """The store is known: its channels and accounts go on from there. Raises StoreError."""
-        if anew:
-            await self._notifier.recall()
-            await self._let_go()
-            leaving = self._leaving.accounts
-            await hand_to_a_person(self._store, self._accounts, leaving, self._channels, self._clock.now())
+        if is_first:
+            await self._notifier.restore()
+            await self._close_removed_accounts()
+            leaving = self._removed.accounts
+            await escalate_orphans(self._store, self._accounts, leaving, self._channels, self._clock.now())
             self._notifier.wake(self._channels)
-        await self._supervisor.adopt(anew)
-        if anew:
-            self._identify()
+        await self._supervisor.merge_store(is_first)
+        if is_first:
+            self._look_up_owners()
 
-    async def _let_go(self) -> None:
+    async def _close_removed_accounts(self) -> None:
         """Alerts of accounts that are not in the configuration any more end as gone."""
         now = self._clock.now()
         rows = await self._store.read(read_alerts)
-        audience = next(iter(self._accounts.values())).policy.audience if self._accounts else Audience()
+        audience = next(iter(self._accounts.values())).policy.routing if self._accounts else ChannelRouting()
         for account in {row.alert.key.account for row in rows} - self._accounts.keys():
-            left = abandoned((row.alert for row in rows if row.alert.key.account == account), audience, now)
-            log.info("account.let_go account=%s alerts=%d", account, len(left.changed))
+            closed = close_abandoned((row.alert for row in rows if row.alert.key.account == account), audience, now)
+            log.info("account.let_go account=%s alerts=%d", account, len(closed.changed))
             await self._store.commit(
-                Entry(
+                JournalEntry(
                     account,
                     now,
-                    alerts=left.changed,
-                    transitions=left.transitions,
-                    notifications=left.notifications,
+                    alerts=closed.changed,
+                    transitions=closed.transitions,
+                    notifications=closed.notifications,
                 )
             )
 
-    async def _beat(self) -> None:
+    async def _tick(self) -> None:
         """Ticks, and the mark that this daemon is alive. It waits for nobody, least of all for the store."""
-        pause_s = max(SHORTEST_TICK_S, TICK_S / self._clock.speed)
+        pause_s = max(MIN_TICK_S, TICK_S / self._clock.speed)
         counted: dict[str, tuple[int, int]] = {}
         while True:
-            fresh, health = self._keeper.fresh_orders(), self._health()
-            watches = dict(self._supervisor.watches)
+            fresh, health = self._store_session.take_new_commands(), self._health()
+            watches = dict(self._supervisor.services)
             for name, watch in watches.items():
                 told = replace(
                     health,
@@ -301,77 +317,77 @@ class Daemon:
                     store_failing=health.store_failing or not watch.runner.is_known,
                 )
                 watch.tick(fresh, told)
-            for names in self._owners.new_twins():
-                await self.notify("critical", _TWINS.format(names=" and ".join(names)))
+            for names in self._account_owners.take_new_twins():
+                await self.notify("critical", _SAME_ACCOUNT.format(names=" and ".join(names)))
             # Of which watch, and how many: those of one that was built anew are counted anew.
             progress = {name: (id(watch), watch.runner.ticks) for name, watch in watches.items()}
             now = self._clock.now()
             self._stepped |= {name: now for name, count in progress.items() if _is_further(counted.get(name), count)}
             counted = progress
-            is_begun = bool(progress) or self.has_stood
+            is_begun = bool(progress) or self.is_ready
             if is_begun and all(_is_further(self._progress.get(name), count) for name, count in progress.items()):
                 self._progress = progress
-                self._heartbeat()
+                self._on_tick()
             if all((n in watches and watches[n].has_read) or self._supervisor.is_failing(n) for n in self._accounts):
-                self._has_stood.set()
+                self._ready.set()
             await asyncio.sleep(pause_s)
 
     def _health(self) -> HealthRead:
         return HealthRead(
-            notifications_failing=self._notifier.failing,
+            notifications_failing=self._notifier.failing_count,
             # Nothing may be decided on what the store would know.
-            store_failing=self._store.failing or not self._keeper.is_known,
-            store_space_low=self._keeper.space_low,
+            store_failing=self._store.is_failing or not self._store_session.is_known,
+            store_space_low=self._store_session.space_low,
         )
 
-    def _recorded(self) -> list[str]:
-        return [name for name, watch in self._supervisor.watches.items() if watch.is_recorded]
+    def _recorded_accounts(self) -> list[str]:
+        return [name for name, watch in self._supervisor.services.items() if watch.is_recorded]
 
-    def _reopen(self, account: str, since: datetime) -> None:
-        watch = self._supervisor.watches.get(account)
+    def _reopen_record(self, account: str, since: datetime) -> None:
+        watch = self._supervisor.services.get(account)
         if watch is not None:
             watch.reopen_record(since)
 
-    def _obey(self, orders: Orders) -> None:
+    def _apply_commands(self, commands: Commands) -> None:
         """What people ordered beside acks, silences and the pause, which the accounts look at themselves."""
-        self._drills.order(orders.drills)
-        if orders.settled:
+        self._drills.enqueue(commands.drills)
+        if commands.settled_intents:
             # What a person settled is told by whoever runs.
             self._notifier.wake(self._channels)
-        if any(intent.account not in self._accounts for intent in orders.settled):
+        if any(intent.account not in self._accounts for intent in commands.settled_intents):
             # What was done under another name may count against the caps of one that is watched.
-            self._identify()
-        for intent in orders.settled:
-            watch = self._supervisor.watches.get(intent.account)
+            self._look_up_owners()
+        for intent in commands.settled_intents:
+            watch = self._supervisor.services.get(intent.account)
             if watch is None:
                 continue
             known = watch.runner.state.intents.get(intent.id)
             # What was read a moment ago never undoes what was settled since.
-            if known is None or known.state not in FINAL:
-                watch.settled(ActionSettled(intent))
+            if known is None or known.state not in FINAL_STATES:
+                watch.deliver_event(IntentUpdated(intent))
 
-    def _identify(self) -> None:
-        for watch in self._supervisor.watches.values():
-            watch.identify()
+    def _look_up_owners(self) -> None:
+        for watch in self._supervisor.services.values():
+            watch.look_up_owner()
 
-    def _ailments(self, every: timedelta) -> tuple[str, ...]:
+    def _health_problems(self, every: timedelta) -> tuple[str, ...]:
         """Why the heartbeat must not say that all is well."""
-        states, since = self.states(), self.started_at or self._clock.now()
+        states, since = self.account_states(), self.started_at or self._clock.now()
         accounts = {
-            name: Watched(account.policy.settings, states.get(name), self._stepped.get(name, since))
+            name: AccountHealth(account.policy.settings, states.get(name), self._stepped.get(name, since))
             for name, account in self._accounts.items()
         }
-        return ailments(accounts, self._notifier.troubles, self._store.failing, every, self._clock.now())
+        return health_problems(accounts, self._notifier.problems, self._store.is_failing, every, self._clock.now())
 
     def _open_alert(self, number: int) -> Alert | None:
-        for watch in self._supervisor.watches.values():
+        for watch in self._supervisor.services.values():
             for alert in watch.runner.state.alerts.values():
                 if alert.id == number:
                     return alert
         return None
 
-    def _knowledge(self, account: str) -> tuple[AccountState, Settings] | None:
-        watch = self._supervisor.watches.get(account)
+    def _look_up_state(self, account: str) -> tuple[AccountState, AccountSettings] | None:
+        watch = self._supervisor.services.get(account)
         return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)
 
 
@@ -387,7 +403,7 @@ def _is_further(before: tuple[int, int] | None, count: tuple[int, int]) -> bool:
     return count[1] > (ticks if count[0] == watch else 0)
 
 
-def _told_to_people(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _root_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """What ended the daemon: the one error with a mend, where there is one."""
     mendable = group.subgroup(MonitorError)
     error: BaseException = mendable if mendable is not None else group

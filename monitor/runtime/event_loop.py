@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 
 
-def run_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:
+def run_event_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:
     """Runs a coroutine on uvloop where it is installed, else on asyncio's own loop."""
     try:
         import uvloop

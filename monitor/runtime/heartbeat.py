@@ -6,53 +6,55 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.clock import Clock
-from monitor.notify.heartbeat import Heartbeat
+from monitor.notify.heartbeat import HeartbeatClient
 
 log = logging.getLogger(__name__)
 
-START_LOOK_S = 0.5
-AGAIN_AFTER = 5
+START_CHECK_S = 0.5
+RETRY_DIVISOR = 5
 """A ping that did not get through is tried again after this part of the interval."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeadManSwitch:
+class HeartbeatSettings:
     """Where the pings go, and how often."""
 
-    heartbeat: Heartbeat
+    heartbeat: HeartbeatClient
     every: timedelta
 
 
-class Pulse:
+class HeartbeatSender:
     """Pings while nothing ails. Whoever takes the pings misses them when this process is gone."""
 
-    def __init__(self, switch: DeadManSwitch, clock: Clock, ailments: Callable[[], Sequence[str]]) -> None:
-        self._heartbeat = switch.heartbeat
+    def __init__(self, settings: HeartbeatSettings, clock: Clock, health_problems: Callable[[], Sequence[str]]) -> None:
+        self._heartbeat = settings.heartbeat
         self._clock = clock
-        self._every_s = switch.every.total_seconds()
-        self._ailments = ailments
+        self._every_s = settings.every.total_seconds()
+        self._health_problems = health_problems
         self._was_well = True
 
     async def run(self) -> None:
         """Until cancelled. The first ping comes as soon as all is well, or says after an interval why it is not."""
-        look_s = min(START_LOOK_S * self._clock.speed, self._every_s)
+        look_s = min(START_CHECK_S * self._clock.speed, self._every_s)
         for _ in range(round(self._every_s / look_s)):
-            if not self._ailments():
+            if not self._health_problems():
                 break
             await self._clock.sleep(look_s)
         while True:
-            pause_s = self._every_s if await self._beat() else self._every_s / AGAIN_AFTER
+            pause_s = self._every_s if await self._send() else self._every_s / RETRY_DIVISOR
             await self._clock.sleep(pause_s)
 
-    async def _beat(self) -> bool:
+    async def _send(self) -> bool:
         """Whether it got through."""
-        found = tuple(self._ailments())
-        if found and self._was_well:
-            log.warning("heartbeat.ill reason=%r", "; ".join(found))
-        elif not found and not self._was_well:
+        problems = tuple(self._health_problems())
+        if problems and self._was_well:
+            log.warning("heartbeat.ill reason=%r", "; ".join(problems))
+        elif not problems and not self._was_well:
             log.info("heartbeat.well")
-        self._was_well = not found
-        failed = await (self._heartbeat.ill("\n".join(found)) if found else self._heartbeat.well())
+        self._was_well = not problems
+        failed = await (
+            self._heartbeat.report_failure("\n".join(problems)) if problems else self._heartbeat.report_ok()
+        )
         if failed is not None:
             log.warning("heartbeat.lost cause=%s", failed)
         return failed is None

@@ -2,28 +2,28 @@
 
 from datetime import UTC, datetime
 
-from monitor.core.engine.step import Ids
+from monitor.core.engine.step import IdSource
 from monitor.store.startup import NextIds
-from monitor.store.writes.id_allocation import FIRST_UNRECORDED
+from monitor.store.writes.id_allocation import FIRST_UNRECORDED_ALERT_ID
 
-_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
-_FIRST_INTENT = 2_000_000_000
+_RANGE_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+_FIRST_UNRECORDED_INTENT = 2_000_000_000
 
 
-class Numbers:
+class IdNumbers:
     """Rising, and never given twice. While the database is not known they are of a range of their own.
 
     That range begins anew with the second of each start, so that two starts without the database never share one.
     """
 
     def __init__(self, now: datetime) -> None:
-        second = max(0, int((now - _SINCE).total_seconds()))
-        self._alert = FIRST_UNRECORDED + second
-        self._intent = _FIRST_INTENT + second
+        second = max(0, int((now - _RANGE_EPOCH).total_seconds()))
+        self._alert = FIRST_UNRECORDED_ALERT_ID + second
+        self._intent = _FIRST_UNRECORDED_INTENT + second
         self._is_known = False
-        self.ids = Ids(self._next_alert, self._next_intent)
+        self.ids = IdSource(self._next_alert, self._next_intent)
 
-    def go_on_from(self, first: NextIds) -> None:
+    def continue_from(self, first: NextIds) -> None:
         """The database tells where its numbers end."""
         self._alert = max(self._alert, first.alert) if self._is_known else first.alert
         self._intent = max(self._intent, first.intent) if self._is_known else first.intent

@@ -3,7 +3,7 @@
 import os
 
 
-def is_there(path: str) -> bool:
+def exists(path: str) -> bool:
     """Whether the file exists; False without a path. What can't be looked at counts as there: then nothing is sent."""
     if not path:
         return False

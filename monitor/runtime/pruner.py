@@ -10,24 +10,24 @@ from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 3600.0
+PRUNE_EVERY_S = 3600.0
 """Machine seconds from one look to the next."""
 
 
-async def prune_for_ever(samples: timedelta, events: timedelta, store: Store, clock: Clock) -> None:
+async def prune_hourly(samples: timedelta, events: timedelta, store: Store, clock: Clock) -> None:
     """Drops what is older than its span, now and every hour, until cancelled. A store that fails is tried again then.
 
     `events` is the span of stream events, failed reads and delivery attempts; zero keeps them for good.
     """
     while True:
         try:
-            gone = await prune(samples, events, store, clock)
+            count = await prune(samples, events, store, clock)
         except StoreError as error:
             log.warning("rows.not_pruned cause=%s", error)
         else:
-            if gone:
-                log.info("rows.pruned count=%d", gone)
-        await asyncio.sleep(EVERY_S)
+            if count:
+                log.info("rows.pruned count=%d", count)
+        await asyncio.sleep(PRUNE_EVERY_S)
 
 
 async def prune(samples: timedelta, events: timedelta, store: Store, clock: Clock) -> int:

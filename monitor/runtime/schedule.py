@@ -10,7 +10,7 @@ from apscheduler.triggers.base import BaseTrigger
 from monitor.clock import machine_now
 
 
-class Every(BaseTrigger):  # type: ignore[misc]
+class WallClockInterval(BaseTrigger):  # type: ignore[misc]
     """Fires at every interval of the wall clock. What was missed is one run, however much it is.
 
     The scheduler asks for one moment after the other until one lies in the future, so the next is never a past one.
@@ -32,13 +32,13 @@ class Every(BaseTrigger):  # type: ignore[misc]
 
 
 def run_every(
-    scheduler: AsyncIOScheduler, name: str, seconds: float, run: Callable[..., Awaitable[None]], *given: Any
+    scheduler: AsyncIOScheduler, name: str, seconds: float, job: Callable[..., Awaitable[None]], *arguments: Any
 ) -> None:
     """Run it now and then at every interval (machine seconds); never twice at a time, and once for all it missed."""
     scheduler.add_job(
-        run,
-        Every(timedelta(seconds=seconds)),
-        args=given,
+        job,
+        WallClockInterval(timedelta(seconds=seconds)),
+        args=arguments,
         id=name,
         next_run_time=machine_now(),
         max_instances=1,

@@ -18,19 +18,19 @@ class ServiceManager:
             self._notifier.debug = True
         self._ready = False
 
-    def beat(self) -> None:
+    def report_alive(self) -> None:
         """Every account has completed another tick. The first beat is also the word that the daemon is ready."""
         if not self._ready:
             self._ready = self._notify("READY=1")
         self._notify("WATCHDOG=1")
 
-    def reloading(self) -> None:
+    def report_reloading(self) -> None:
         """A new configuration is being taken on; READY follows with the next beat."""
         self._ready = False
         # The manager wants its own monotonic clock, in microseconds, with this word.
         self._notify(f"RELOADING=1\nMONOTONIC_USEC={_monotonic_us()}")
 
-    def stopping(self) -> None:
+    def report_stopping(self) -> None:
         self._notify("STOPPING=1")
 
     def _notify(self, words: str) -> bool:

@@ -7,27 +7,27 @@ ONE = Decimal(1)
 EIGHT_PLACES = Decimal("0.00000001")
 
 
-def text(amount: Decimal, places: int = 8) -> str:
+def format_decimal(amount: Decimal, places: int = 8) -> str:
     """`amount` with exactly `places` decimals, never in exponent form, cut rather than rounded up."""
     return format(amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_DOWN), "f")
 
 
-def plain(amount: Decimal) -> str:
+def format_plain(amount: Decimal) -> str:
     """`amount` without trailing zeros and never in exponent form ("0", "999", "0.5")."""
     return format(amount.normalize(), "f") if amount else "0"
 
 
-def down(amount: Decimal) -> Decimal:
+def round_down(amount: Decimal) -> Decimal:
     """`amount` cut to eight places towards zero."""
     return amount.quantize(EIGHT_PLACES, rounding=ROUND_DOWN)
 
 
-def up(amount: Decimal) -> Decimal:
+def round_up(amount: Decimal) -> Decimal:
     """`amount` raised to eight places away from zero."""
     return amount.quantize(EIGHT_PLACES, rounding=ROUND_UP)
 
 
-def nearest(amount: Decimal) -> Decimal:
+def round_half_up(amount: Decimal) -> Decimal:
     """`amount` rounded to eight places, halves away from zero."""
     return amount.quantize(EIGHT_PLACES, rounding=ROUND_HALF_UP)
 
@@ -42,7 +42,7 @@ def step_up(amount: Decimal, step: Decimal) -> Decimal:
     return amount if not step else (amount / step).to_integral_value(ROUND_UP) * step
 
 
-def read(amount_text: str) -> Decimal | None:
+def parse_decimal(amount_text: str) -> Decimal | None:
     """The finite decimal that `amount_text` spells, or None."""
     try:
         amount = Decimal(amount_text)
@@ -51,7 +51,7 @@ def read(amount_text: str) -> Decimal | None:
     return amount if amount.is_finite() else None
 
 
-def places(amount: Decimal) -> int:
+def decimal_places(amount: Decimal) -> int:
     """How many decimals `amount` needs: 0 for whole numbers, trailing zeros not counted."""
     exponent = amount.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

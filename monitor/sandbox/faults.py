@@ -17,7 +17,17 @@ STREAM_FAULTS = (
     "terminate", "feign", "expire", "shutdown", "silent",
 )  # fmt: skip
 STREAMS = ("account", "market", "risk")
-MALFORMED = ("truncated", "nan", "wrong_types", "html", "empty", "missing_rows", "not_json", "contradiction", "odd_row")
+MALFORMED_BODIES = (
+    "truncated",
+    "nan",
+    "wrong_types",
+    "html",
+    "empty",
+    "missing_rows",
+    "not_json",
+    "contradiction",
+    "odd_row",
+)
 MALFORMED_FRAMES = ("truncated", "binary", "large", "oversized", "deep", "wrapped")
 
 
@@ -78,13 +88,13 @@ class Fault:
             raise FaultError(f'"stream" is {self.stream!r}; one of {", ".join(STREAMS)} is meant')
         if self.what not in known:
             raise FaultError(f'"what" is {self.what!r}; one of {", ".join(known)} is meant')
-        forms = {"malformed": MALFORMED, "malform": MALFORMED_FRAMES}.get(self.what)
+        forms = {"malformed": MALFORMED_BODIES, "malform": MALFORMED_FRAMES}.get(self.what)
         if forms is not None and self.form not in forms:
             raise FaultError(f'"form" is {self.form!r}; one of {", ".join(forms)} is meant')
         if self.nth < 1 or self.count < 0:
             raise FaultError('"nth" starts at 1 and "count" at 0; raise it')
 
-    def meets(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> bool:
+    def matches(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> bool:
         """Whether a request matches, count and order aside."""
         if self.stream or (self.method and self.method != method) or (self.account and self.account != account):
             return False
@@ -95,20 +105,20 @@ class Fault:
 
 
 @dataclass(slots=True)
-class _Armed:
+class _ActiveFault:
     fault: Fault
-    met: int = 0
+    match_count: int = 0
 
     @property
-    def spent(self) -> bool:
-        return self.fault.count > 0 and self.met >= self.fault.nth + self.fault.count - 1
+    def is_used_up(self) -> bool:
+        return self.fault.count > 0 and self.match_count >= self.fault.nth + self.fault.count - 1
 
 
 class FaultScript:
     """The request faults in force. Of those that match, the first one strikes."""
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
-        self._armed: list[_Armed] = []
+        self._active: list[_ActiveFault] = []
         self.cleared = asyncio.Event()
         """Set once what is in force now is in force no longer."""
         for fault in faults:
@@ -116,20 +126,20 @@ class FaultScript:
 
     def add(self, fault: Fault) -> None:
         """Put one more fault in force."""
-        self._armed.append(_Armed(fault))
+        self._active.append(_ActiveFault(fault))
 
     def clear(self) -> None:
         """Let everything go right again."""
-        self._armed.clear()
+        self._active.clear()
         self.cleared.set()
         self.cleared = asyncio.Event()
 
-    def strike(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> Fault | None:
+    def trigger(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> Fault | None:
         """The fault that this request meets, if any. Counts it."""
-        for armed in self._armed:
-            if armed.fault.meets(method, path, params, account, host) and not armed.spent:
-                armed.met += 1
-                if armed.met >= armed.fault.nth:
+        for armed in self._active:
+            if armed.fault.matches(method, path, params, account, host) and not armed.is_used_up:
+                armed.match_count += 1
+                if armed.match_count >= armed.fault.nth:
                     return armed.fault
         return None
 
@@ -151,10 +161,10 @@ def parse_faults(raw: bytes, where: str) -> list[Fault]:
         raise FaultError(f"{where}: not JSON ({error}); write a list of objects") from error
     if not isinstance(rows, list):
         raise FaultError(f"{where}: a list of objects is meant; put the faults in [ ]")
-    return [_parse(row, f"{where}: [{number}]") for number, row in enumerate(rows)]
+    return [_parse_fault(row, f"{where}: [{number}]") for number, row in enumerate(rows)]
 
 
-def _parse(row: object, where: str) -> Fault:
+def _parse_fault(row: object, where: str) -> Fault:
     if not isinstance(row, dict) or "what" not in row:
         raise FaultError(f'{where}: an object with "what" is meant')
     types = {one.name: one.type for one in fields(Fault)}
@@ -162,22 +172,22 @@ def _parse(row: object, where: str) -> Fault:
         wanted = types.get(name)
         if wanted is None:
             raise FaultError(f'{where}: unknown key "{name}"; known are {", ".join(types)}')
-        if not _fits(value, wanted):
-            raise FaultError(f"{where}.{name}: {value!r} is no {_plain_name(wanted)}; mend its type")
+        if not _has_type(value, wanted):
+            raise FaultError(f"{where}.{name}: {value!r} is no {_type_name(wanted)}; mend its type")
     try:
         return Fault(**row)
     except FaultError as error:
         raise FaultError(f"{where}: {error}") from error
 
 
-def _fits(value: object, wanted: object) -> bool:
-    if get_args(wanted) == (str, str):
+def _has_type(value: object, type_: object) -> bool:
+    if get_args(type_) == (str, str):
         return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
-    options = get_args(wanted) or (wanted,)
+    options = get_args(type_) or (type_,)
     if bool not in options and isinstance(value, bool):
         return False
     return any(isinstance(value, (int, float) if one is float else one) for one in options if isinstance(one, type))
 
 
-def _plain_name(wanted: object) -> str:
-    return getattr(wanted, "__name__", str(wanted))
+def _type_name(type_: object) -> str:
+    return getattr(type_, "__name__", str(type_))

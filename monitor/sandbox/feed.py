@@ -5,16 +5,16 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Stream = Literal["account", "risk"]
-Fate = Literal["queued", "written", "swallowed", "cut"]
+UserStreamKind = Literal["account", "risk"]
+DeliveryFate = Literal["queued", "written", "swallowed", "cut"]
 
 
 @dataclass(slots=True)
-class Delivery:
+class EventDelivery:
     """One event on one connection: written, or what a fault did to it."""
 
     connection: int
-    fate: Fate = "queued"
+    fate: DeliveryFate = "queued"
 
 
 @dataclass(slots=True)
@@ -24,10 +24,10 @@ class SentEvent:
     at_ms: int
     account: str
     symbol: str | None
-    stream: Stream
+    stream: UserStreamKind
     kind: str
     text: str
-    deliveries: list[Delivery] = field(default_factory=list)
+    deliveries: list[EventDelivery] = field(default_factory=list)
 
     @property
     def swallowed(self) -> bool:
@@ -48,14 +48,14 @@ class SentEvent:
         }
 
 
-class Listener(Protocol):
+class EventListener(Protocol):
     """A connection that may carry events."""
 
-    def listens_to(self, account: str, symbol: str | None, stream: Stream) -> bool:
+    def listens_to(self, account: str, symbol: str | None, stream: UserStreamKind) -> bool:
         """Whether it carries this account's events."""
         ...
 
-    def carry(self, event: SentEvent) -> None:
+    def deliver(self, event: SentEvent) -> None:
         """Take one event for its client."""
         ...
 
@@ -65,20 +65,26 @@ class Feed:
 
     def __init__(self) -> None:
         self.sent: list[SentEvent] = []
-        self._listeners: list[Listener] = []
+        self._listeners: list[EventListener] = []
         self._last_ms: dict[str, int] = {}
 
-    def join(self, listener: Listener) -> None:
+    def subscribe(self, listener: EventListener) -> None:
         """Hand events to this connection from now on."""
         self._listeners.append(listener)
 
-    def leave(self, listener: Listener) -> None:
+    def unsubscribe(self, listener: EventListener) -> None:
         """Stop handing events to this connection."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
     def compose(
-        self, account: str, symbol: str | None, stream: Stream, kind: str, fields: dict[str, object], now_ms: int
+        self,
+        account: str,
+        symbol: str | None,
+        stream: UserStreamKind,
+        kind: str,
+        fields: dict[str, object],
+        now_ms: int,
     ) -> SentEvent:
         """An event with its time. The time is pushed a millisecond on when the account already had one then."""
         stamp = max(now_ms, self._last_ms.get(account, 0) + 1)
@@ -87,7 +93,13 @@ class Feed:
         return SentEvent(stamp, account, symbol, stream, kind, text)
 
     def emit(
-        self, account: str, symbol: str | None, stream: Stream, kind: str, fields: dict[str, object], now_ms: int
+        self,
+        account: str,
+        symbol: str | None,
+        stream: UserStreamKind,
+        kind: str,
+        fields: dict[str, object],
+        now_ms: int,
     ) -> None:
         """Send an event to whoever listens. Without a listener nothing is sent and nothing recorded."""
         listeners = [one for one in self._listeners if one.listens_to(account, symbol, stream)]
@@ -96,4 +108,4 @@ class Feed:
         event = self.compose(account, symbol, stream, kind, fields, now_ms)
         self.sent.append(event)
         for listener in listeners:
-            listener.carry(event)
+            listener.deliver(event)

@@ -6,24 +6,24 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from monitor.sandbox.api.weights import Meter
+from monitor.sandbox.api.weights import WeightMeter
 from monitor.sandbox.faults import Fault, FaultScript
 from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.http import admin_api
 from monitor.sandbox.http.request_log import ReceivedRequest
-from monitor.sandbox.http.rest_server import RestDoor
+from monitor.sandbox.http.rest_server import RestServer
 from monitor.sandbox.scenario.scenario import Scenario
-from monitor.sandbox.simulation_loop import Clockwork
-from monitor.sandbox.state_dump import statement
-from monitor.sandbox.streams.connection import PING_EVERY_S, PONG_WITHIN_S, Connection
-from monitor.sandbox.streams.stream_server import StreamHouse
+from monitor.sandbox.simulation_loop import SimulationLoop
+from monitor.sandbox.state_dump import dump_state
+from monitor.sandbox.streams.connection import PING_INTERVAL_S, PONG_TIMEOUT_S, ClientConnection
+from monitor.sandbox.streams.stream_server import StreamServer
 from monitor.sandbox.timeline import Timeline, TimelineSettings
-from monitor.sandbox.user_actions import Hand
+from monitor.sandbox.user_actions import UserActions
 from monitor.sandbox.venue import Venue
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class SandboxInfo:
     """Where a running sandbox is found. `accounts` hold name, api_key and api_secret ("" for key pairs)."""
 
     rest_url: str
@@ -69,8 +69,8 @@ class Sandbox:
         faults: Sequence[Fault] = (),
         anchor: float | None = None,
         frozen: bool = False,
-        ping_every_s: float = PING_EVERY_S,
-        pong_within_s: float = PONG_WITHIN_S,
+        ping_every_s: float = PING_INTERVAL_S,
+        pong_within_s: float = PONG_TIMEOUT_S,
         wall_s: Callable[[], float] | None = None,
     ) -> None:
         self.scenario = scenario
@@ -78,29 +78,31 @@ class Sandbox:
         self.venue = Venue(scenario, self.timeline)
         self._host = host
         self._port = port
-        self._clockwork = Clockwork(self.venue)
-        self._script = FaultScript()
-        self._meter = Meter(scenario.limits)
-        self._house = StreamHouse(
-            self.venue, self._clockwork, self._meter, ping_every_s=ping_every_s, pong_within_s=pong_within_s
+        self._simulation_loop = SimulationLoop(self.venue)
+        self._fault_script = FaultScript()
+        self._meter = WeightMeter(scenario.limits)
+        self._stream_server = StreamServer(
+            self.venue, self._simulation_loop, self._meter, ping_every_s=ping_every_s, pong_within_s=pong_within_s
         )
-        self._door = RestDoor(self.venue, self._clockwork, self._meter, self._script, self._house.tokens)
-        self.hand = Hand(self.venue, self._clockwork, self._house)
+        self._rest_server = RestServer(
+            self.venue, self._simulation_loop, self._meter, self._fault_script, self._stream_server.tokens
+        )
+        self.user_actions = UserActions(self.venue, self._simulation_loop, self._stream_server)
         self._runner: web.AppRunner | None = None
-        self._beat: asyncio.Task[None] | None = None
+        self._loop_task: asyncio.Task[None] | None = None
         for fault in faults:
             self.add_fault(fault)
 
     @property
-    def ledger(self) -> dict[str, object]:
+    def state_dump(self) -> dict[str, object]:
         """The whole ledger as JSON, at the present (see statement)."""
-        self._clockwork.catch_up()
-        return statement(self.venue)
+        self._simulation_loop.catch_up()
+        return dump_state(self.venue)
 
     @property
     def requests(self) -> list[ReceivedRequest]:
         """Every REST request received, oldest first."""
-        return self._door.requests
+        return self._rest_server.requests
 
     @property
     def ip_weight_spent(self) -> int:
@@ -113,29 +115,29 @@ class Sandbox:
         return self.venue.feed.sent
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[ClientConnection]:
         """The stream connections that stand now."""
-        return self._house.connections
+        return self._stream_server.connections
 
     def add_fault(self, fault: Fault) -> None:
         """Put a fault in force."""
         if fault.stream:
-            self._house.befall(fault)
+            self._stream_server.apply_fault(fault)
         else:
-            self._script.add(fault)
+            self._fault_script.add(fault)
 
     def clear_faults(self) -> None:
         """Let everything go right from now on."""
-        self._script.clear()
-        self._house.mend()
+        self._fault_script.clear()
+        self._stream_server.clear_faults()
 
-    async def start(self) -> Ready:
+    async def start(self) -> SandboxInfo:
         """Listen, and let time begin. Returns where."""
         app = web.Application()
-        admin_api.Admin(
-            self.hand,
+        admin_api.AdminApi(
+            self.user_actions,
             {
-                "ledger": lambda: self.ledger,
+                "ledger": lambda: self.state_dump,
                 "requests": lambda: [one.as_json() for one in self.requests],
                 "sent-events": lambda: [one.as_json() for one in self.sent_events],
                 "timeline": lambda: {**self.timeline.settings.as_json(), "now": self.timeline.now_ms()},
@@ -143,27 +145,27 @@ class Sandbox:
             self.add_fault,
             self.clear_faults,
         ).add_routes(app)
-        self._house.add_routes(app)
-        app.router.add_route("*", "/{path:.*}", self._door.handle)
+        self._stream_server.add_routes(app)
+        app.router.add_route("*", "/{path:.*}", self._rest_server.handle)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
         await site.start()
-        self._beat = asyncio.create_task(self._house.beat())
-        return self._ready()
+        self._loop_task = asyncio.create_task(self._stream_server.run())
+        return self._make_info()
 
     async def stop(self) -> None:
         """End every connection and free the port."""
-        if self._beat is not None:
-            self._beat.cancel()
-            await asyncio.gather(self._beat, return_exceptions=True)
-        await self._door.close()
-        await self._house.close()
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+        await self._rest_server.close()
+        await self._stream_server.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
-    def _ready(self) -> Ready:
+    def _make_info(self) -> SandboxInfo:
         assert self._runner is not None
         host, port = self._runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
@@ -172,12 +174,12 @@ class Sandbox:
             for spec in self.scenario.accounts
             for key in spec.all_keys()[:1]
         )
-        return Ready(
+        return SandboxInfo(
             rest_url=f"http://{shown}:{port}",
             ws_api_url=f"ws://{shown}:{port}/ws-api/v3",
             market_stream_url=f"ws://{shown}:{port}/market",
             risk_stream_url=f"ws://{shown}:{port}/risk",
-            admin_url=f"http://{shown}:{port}{admin_api.BASE}",
+            admin_url=f"http://{shown}:{port}{admin_api.ADMIN_PATH}",
             accounts=accounts,
             timeline=self.timeline.settings,
             scenario=self.scenario.name,

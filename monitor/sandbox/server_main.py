@@ -17,8 +17,8 @@ from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.scenario.scenario_file import ScenarioError, read_scenario
 from monitor.sandbox.server import Sandbox
 
-DEFAULT_SCENARIO = "calm"
-HIGHEST_PORT = 65535
+DEFAULT_SANDBOX_SCENARIO = "calm"
+MAX_PORT = 65535
 
 
 class SandboxUsageError(Exception):
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=0, help="port to listen at; 0 takes a free one (default)")
     parser.add_argument(
         "--scenario",
-        default=DEFAULT_SCENARIO,
+        default=DEFAULT_SANDBOX_SCENARIO,
         metavar="NAME|FILE",
         help=f"{', '.join(SCENARIOS)}, or a JSON file (default %(default)s)",
     )
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frozen", action="store_true", help="time stands still until told to advance")
 
 
-def scenario_from(name: str, prices: list[str]) -> Scenario:
+def load_scenario(name: str, prices: list[str]) -> Scenario:
     """The scenario of that name or file, on these bars. Raises SandboxUsageError."""
     build = SCENARIOS.get(name)
     try:
@@ -72,19 +72,19 @@ def scenario_from(name: str, prices: list[str]) -> Scenario:
         raise SandboxUsageError(str(error)) from error
 
 
-async def serve(options: argparse.Namespace) -> None:
+async def run_server(options: argparse.Namespace) -> None:
     """Run a sandbox until SIGTERM or SIGINT. The first line on stdout is the ready JSON.
 
     Raises SandboxUsageError before anything is printed.
     """
-    scenario = scenario_from(options.scenario, options.prices)
+    scenario = load_scenario(options.scenario, options.prices)
     anchor = time.time() if options.anchor is None else options.anchor
     if options.start == "now":
         scenario = scenario.starting_at(datetime.fromtimestamp(anchor, UTC))
     if options.speed <= 0:
         raise SandboxUsageError(f"--speed {options.speed}: more than 0 is meant")
-    if not 0 <= options.port <= HIGHEST_PORT:
-        raise SandboxUsageError(f"--port {options.port}: 0 to {HIGHEST_PORT} is meant")
+    if not 0 <= options.port <= MAX_PORT:
+        raise SandboxUsageError(f"--port {options.port}: 0 to {MAX_PORT} is meant")
     try:
         faults = read_faults(options.faults) if options.faults is not None else []
     except FaultError as error:
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_arguments(parser)
     options = parser.parse_args(arguments)
     try:
-        asyncio.run(serve(options))
+        asyncio.run(run_server(options))
     except SandboxUsageError as error:
         sys.stderr.write(f"sandbox: {error}\n")
         return 2

@@ -2,19 +2,19 @@
 
 from decimal import Decimal
 
-from monitor.sandbox.amounts import text
-from monitor.sandbox.ledger.accounts import Account, Margin
+from monitor.sandbox.amounts import format_decimal
+from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
 from monitor.sandbox.lending import interest
 from monitor.sandbox.trading import liquidation, orders
 from monitor.sandbox.venue import Venue
 
 
-class Clockwork:
+class SimulationLoop:
     """Brings a venue up to its timeline's present: prices, due work, interest, fills, calls, liquidations."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._judged_prices = -1
+        self._assessed_prices_version = -1
 
     def catch_up(self) -> None:
         """Live through every whole second that has passed since the last call, in order."""
@@ -23,58 +23,58 @@ class Clockwork:
         try:
             while venue.second < target:
                 venue.second += 1
-                self._second()
+                self._simulate_second()
         finally:
-            venue.living_ms = None
-        venue.books.now_ms = venue.now_ms()
-        self.settle()
+            venue.processing_ms = None
+        venue.ledger.now_ms = venue.now_ms()
+        self.reassess()
 
-    def settle(self) -> None:
+    def reassess(self) -> None:
         """Judge levels and orders again if something they depend on changed by hand or by a request."""
-        if self._venue.restless or self._venue.prices.version != self._judged_prices:
-            self._judge()
+        if self._venue.dirty or self._venue.prices.version != self._assessed_prices_version:
+            self._assess_accounts()
 
-    def _second(self) -> None:
+    def _simulate_second(self) -> None:
         venue = self._venue
-        moment_ms = venue.books.now_ms = venue.living_ms = venue.second * 1000
-        for action in venue.take_due(moment_ms):
+        moment_ms = venue.ledger.now_ms = venue.processing_ms = venue.second * 1000
+        for action in venue.pop_due(moment_ms):
             action()
         venue.prices.move_to(venue.second)
-        if venue.second % interest.HOUR_S == 0:
-            interest.charge_hour(venue)
-            venue.restless = True
-        self.settle()
+        if venue.second % interest.SECONDS_PER_HOUR == 0:
+            interest.charge_hourly_interest(venue)
+            venue.dirty = True
+        self.reassess()
 
-    def _judge(self) -> None:
+    def _assess_accounts(self) -> None:
         venue = self._venue
-        venue.restless = False
-        self._judged_prices = venue.prices.version
-        orders.match(venue)
+        venue.dirty = False
+        self._assessed_prices_version = venue.prices.version
+        orders.match_orders(venue)
         for account in venue.accounts.values():
             for margin in account.margins():
-                self._judge_level(account, margin)
+                self._assess_level(account, margin)
 
-    def _judge_level(self, account: Account, margin: Margin) -> None:
+    def _assess_level(self, account: SimAccount, margin: SimMarginAccount) -> None:
         venue = self._venue
         level = venue.valuer.level(margin)
         if level is None:
-            margin.called = False
+            margin.is_margin_called = False
             return
         if margin.lowest_level is None or level < margin.lowest_level:
             margin.lowest_level, margin.lowest_at_ms = level, venue.now_ms()
-        bars = venue.valuer.bars(account, margin)
+        bars = venue.valuer.thresholds(account, margin)
         if level > bars.margin_call:
-            margin.called = False
+            margin.is_margin_called = False
             return
-        if not margin.called:
-            margin.called = True
-            self._call(margin, level)
+        if not margin.is_margin_called:
+            margin.is_margin_called = True
+            self._send_margin_call(margin, level)
         if level <= bars.liquidation:
             liquidation.liquidate(venue, account, margin)
 
-    def _call(self, margin: Margin, level: Decimal) -> None:
+    def _send_margin_call(self, margin: SimMarginAccount, level: Decimal) -> None:
         if margin.symbol is not None:
             return
-        fields: dict[str, object] = {"l": text(level), "s": "MARGIN_CALL"}
+        fields: dict[str, object] = {"l": format_decimal(level), "s": "MARGIN_CALL"}
         venue = self._venue
         venue.feed.emit(margin.account, None, "risk", "MARGIN_LEVEL_STATUS_CHANGE", fields, venue.now_ms())

@@ -5,15 +5,15 @@ Amounts and prices are texts; levels and values stand unrounded (`level_exact`) 
 
 from decimal import Decimal
 
-from monitor.sandbox.amounts import nearest, text
-from monitor.sandbox.ledger.accounts import Account, LiquidationStory, Margin
-from monitor.sandbox.ledger.ledger import Balance, Wallet
-from monitor.sandbox.ledger.margin_levels import Danger
-from monitor.sandbox.ledger.valuation import Standing
-from monitor.sandbox.venue import Movement, Venue
+from monitor.sandbox.amounts import format_decimal, round_half_up
+from monitor.sandbox.ledger.accounts import LiquidationSummary, SimAccount, SimMarginAccount
+from monitor.sandbox.ledger.ledger import SimBalance, SimWallet
+from monitor.sandbox.ledger.margin_levels import SimLiquidationSide
+from monitor.sandbox.ledger.valuation import MarginValuation
+from monitor.sandbox.venue import SimMovement, Venue
 
 
-def statement(venue: Venue) -> dict[str, object]:
+def dump_state(venue: Venue) -> dict[str, object]:
     """Everything, by account."""
     return {
         "now": venue.now_ms(),
@@ -21,20 +21,20 @@ def statement(venue: Venue) -> dict[str, object]:
         "prices": _prices(venue),
         "accounts": {account.name: _account(venue, account) for account in venue.accounts.values()},
         "movements": [_movement(movement) for movement in venue.movements],
-        "imbalance": {asset: text(amount) for asset, amount in venue.books.imbalance().items()},
+        "imbalance": {asset: format_decimal(amount) for asset, amount in venue.ledger.imbalance().items()},
     }
 
 
 def _prices(venue: Venue) -> dict[str, object]:
     shown = {}
-    for symbol in venue.catalogue.pairs:
+    for symbol in venue.listings.pairs:
         spot, index = venue.prices.spot(symbol), venue.prices.index(symbol)
         if spot is not None and index is not None and not symbol.startswith("TKN"):
-            shown[symbol] = {"spot": text(spot), "index": text(index)}
+            shown[symbol] = {"spot": format_decimal(spot), "index": format_decimal(index)}
     return dict(shown)
 
 
-def _account(venue: Venue, account: Account) -> dict[str, object]:
+def _account(venue: Venue, account: SimAccount) -> dict[str, object]:
     return {
         "spot": _wallet(account.spot),
         "funding": _wallet(account.funding),
@@ -44,33 +44,33 @@ def _account(venue: Venue, account: Account) -> dict[str, object]:
         },
         "interest_charges": len(account.interest),
         "open_orders": sum(order.is_open for order in account.orders.values()),
-        "liquidation_loan_usdc": text(account.loan.amount - account.loan.repaid),
-        "liquidations": [_story(story) for story in account.stories],
+        "liquidation_loan_usdc": format_decimal(account.liquidation_loan.amount - account.liquidation_loan.repaid),
+        "liquidations": [_liquidation_summary(story) for story in account.liquidation_summaries],
     }
 
 
-def _wallet(wallet: Wallet) -> dict[str, object]:
+def _wallet(wallet: SimWallet) -> dict[str, object]:
     return {
-        asset: {"free": text(balance.free), "locked": text(balance.locked)}
+        asset: {"free": format_decimal(balance.free), "locked": format_decimal(balance.locked)}
         for asset, balance in wallet.balances.items()
         if balance.held
     }
 
 
-def _margin(venue: Venue, account: Account, margin: Margin) -> dict[str, object]:
-    standing = venue.valuer.standing(account, margin)
+def _margin(venue: Venue, account: SimAccount, margin: SimMarginAccount) -> dict[str, object]:
+    standing = venue.valuer.value_account(account, margin)
     answer: dict[str, object] = {
         "level": _level(standing.level),
         "level_exact": None if standing.level is None else str(standing.level),
         "collateral_level": _level(standing.collateral_level),
-        "initial_level": str(standing.bars.initial),
-        "margin_call_level": str(standing.bars.margin_call),
-        "liquidation_level": str(standing.bars.liquidation),
-        "assets_usdt": text(nearest(standing.assets)),
-        "liabilities_usdt": text(nearest(standing.liabilities)),
-        "equity_usdt": text(nearest(standing.equity)),
-        "interest_usdt": text(nearest(standing.interest)),
-        "collateral_usdt": text(nearest(standing.collateral)),
+        "initial_level": str(standing.thresholds.initial),
+        "margin_call_level": str(standing.thresholds.margin_call),
+        "liquidation_level": str(standing.thresholds.liquidation),
+        "assets_usdt": format_decimal(round_half_up(standing.assets)),
+        "liabilities_usdt": format_decimal(round_half_up(standing.liabilities)),
+        "equity_usdt": format_decimal(round_half_up(standing.equity)),
+        "interest_usdt": format_decimal(round_half_up(standing.interest)),
+        "collateral_usdt": format_decimal(round_half_up(standing.collateral)),
         "lowest_level": _level(margin.lowest_level),
         "lowest_at": margin.lowest_at_ms or None,
         "balances": {
@@ -84,60 +84,62 @@ def _margin(venue: Venue, account: Account, margin: Margin) -> dict[str, object]
     return answer
 
 
-def _pair(standing: Standing, margin: Margin) -> dict[str, object]:
+def _pair(standing: MarginValuation, margin: SimMarginAccount) -> dict[str, object]:
     return {
         "enabled": margin.enabled,
         "status": standing.status,
-        "index_price": None if standing.index_price is None else text(standing.index_price),
-        **_liquidation(standing.liquidation),
+        "index_price": None if standing.index_price is None else format_decimal(standing.index_price),
+        **_liquidation_price(standing.liquidation),
     }
 
 
-def _balance(venue: Venue, account: Account, margin: Margin, asset: str, balance: Balance) -> dict[str, object]:
-    price = venue.prices.usdt(asset)
+def _balance(
+    venue: Venue, account: SimAccount, margin: SimMarginAccount, asset: str, balance: SimBalance
+) -> dict[str, object]:
+    price = venue.prices.usdt_price(asset)
     row: dict[str, object] = {
-        "free": text(balance.free),
-        "locked": text(balance.locked),
-        "borrowed": text(balance.borrowed),
-        "interest": text(balance.interest),
-        "net": text(balance.net),
-        "price_usdt": text(price),
-        "value_usdt": text(nearest(balance.net * price)),
+        "free": format_decimal(balance.free),
+        "locked": format_decimal(balance.locked),
+        "borrowed": format_decimal(balance.borrowed),
+        "interest": format_decimal(balance.interest),
+        "net": format_decimal(balance.net),
+        "price_usdt": format_decimal(price),
+        "value_usdt": format_decimal(round_half_up(balance.net * price)),
     }
     if margin.symbol is None:
-        row |= _liquidation(venue.valuer.cross_liquidation_price(account, asset))
+        row |= _liquidation_price(venue.valuer.cross_liquidation_price(account, asset))
     return row
 
 
-def _liquidation(found: tuple[Decimal, Danger] | None) -> dict[str, object]:
-    if found is None:
+def _liquidation_price(price_and_side: tuple[Decimal, SimLiquidationSide] | None) -> dict[str, object]:
+    if price_and_side is None:
         return {"liquidation_price": None, "danger": None}
-    return {"liquidation_price": text(nearest(found[0])), "danger": found[1]}
+    return {"liquidation_price": format_decimal(round_half_up(price_and_side[0])), "danger": price_and_side[1]}
 
 
 def _level(level: Decimal | None) -> str | None:
-    return None if level is None else text(nearest(level))
+    return None if level is None else format_decimal(round_half_up(level))
 
 
-def _story(story: LiquidationStory) -> dict[str, object]:
+def _liquidation_summary(summary: LiquidationSummary) -> dict[str, object]:
     return {
-        "at": story.at_ms,
-        "scope": story.scope,
-        "level_before": text(nearest(story.level_before)),
-        "level_after": _level(story.level_after),
-        "fee_usdt": text(story.fee_usdt),
-        "forgiven_usdt": text(nearest(story.forgiven_usdt)),
-        "sold": dict(story.sold),
+        "at": summary.at_ms,
+        "scope": summary.scope,
+        "level_before": format_decimal(round_half_up(summary.level_before)),
+        "level_after": _level(summary.level_after),
+        "fee_usdt": format_decimal(summary.fee_usdt),
+        "forgiven_usdt": format_decimal(round_half_up(summary.forgiven_usdt)),
+        "sold": dict(summary.sold),
     }
 
 
-def _movement(movement: Movement) -> dict[str, object]:
+def _movement(movement: SimMovement) -> dict[str, object]:
     return {
         "at": movement.at_ms,
         "account": movement.account,
         "kind": movement.kind,
         "asset": movement.asset,
-        "amount": text(movement.amount),
+        "amount": format_decimal(movement.amount),
         "source": movement.source,
         "target": movement.target,
         "tran_id": movement.tran_id,

@@ -54,14 +54,14 @@ class Timeline:
         self._wall_s = wall_s or time.time
         self._start_ms = int(start.timestamp() * 1000)
         self._anchor = self._wall_s() if anchor is None else anchor
-        self._held_ms: int | None = self._start_ms if frozen else None
-        self._held_since = self._wall_s()
-        self._moved_by_hand_ms = 0
+        self._frozen_ms: int | None = self._start_ms if frozen else None
+        self._frozen_since = self._wall_s()
+        self._advanced_ms = 0
 
     @property
     def frozen(self) -> bool:
         """Whether time stands still."""
-        return self._held_ms is not None
+        return self._frozen_ms is not None
 
     @property
     def settings(self) -> TimelineSettings:
@@ -70,8 +70,8 @@ class Timeline:
 
     def now_ms(self) -> int:
         """Virtual milliseconds since 1970."""
-        if self._held_ms is not None:
-            return self._held_ms
+        if self._frozen_ms is not None:
+            return self._frozen_ms
         return self._start_ms + int((self._wall_s() - self._anchor) * 1000 * self.speed)
 
     def slack_ms(self) -> int:
@@ -79,28 +79,28 @@ class Timeline:
 
         Zero as long as nobody froze or advanced it.
         """
-        held = int((self._wall_s() - self._held_since) * 1000 * self.speed) if self.frozen else 0
-        return held + self._moved_by_hand_ms
+        held = int((self._wall_s() - self._frozen_since) * 1000 * self.speed) if self.frozen else 0
+        return held + self._advanced_ms
 
     def freeze(self) -> None:
         """Let time stand still."""
-        if self._held_ms is None:
-            self._held_ms = self.now_ms()
-            self._held_since = self._wall_s()
+        if self._frozen_ms is None:
+            self._frozen_ms = self.now_ms()
+            self._frozen_since = self._wall_s()
 
-    def thaw(self) -> None:
+    def unfreeze(self) -> None:
         """Let time run on from where it stands."""
-        if self._held_ms is not None:
-            self._anchor = self._wall_s() - (self._held_ms - self._start_ms) / 1000 / self.speed
-            self._held_ms = None
+        if self._frozen_ms is not None:
+            self._anchor = self._wall_s() - (self._frozen_ms - self._start_ms) / 1000 / self.speed
+            self._frozen_ms = None
 
     def advance(self, seconds: float) -> None:
         """Move time forward by hand."""
         if seconds < 0:
             raise ValueError("time only moves forward")
         step_ms = round(seconds * 1000)
-        self._moved_by_hand_ms += step_ms
-        if self._held_ms is not None:
-            self._held_ms += step_ms
+        self._advanced_ms += step_ms
+        if self._frozen_ms is not None:
+            self._frozen_ms += step_ms
         else:
             self._anchor -= step_ms / 1000 / self.speed

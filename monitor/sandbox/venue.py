@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from monitor.sandbox.amounts import ZERO, plain, text
+from monitor.sandbox.amounts import ZERO, format_decimal, format_plain
 from monitor.sandbox.feed import Feed
-from monitor.sandbox.ledger.accounts import Account, Actor, FlowRecord, Margin
-from monitor.sandbox.ledger.ledger import Books, Wallet
+from monitor.sandbox.ledger.accounts import Actor, FlowRecord, SimAccount, SimMarginAccount
+from monitor.sandbox.ledger.ledger import SimLedger, SimWallet
 from monitor.sandbox.ledger.valuation import Valuer
-from monitor.sandbox.market.listings import Catalogue
-from monitor.sandbox.market.prices import PriceBook
-from monitor.sandbox.scenario.scenario import AccountSpec, Holding, KeySpec, Scenario
+from monitor.sandbox.market.listings import Listings
+from monitor.sandbox.market.prices import CurrentPrices
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiKeySpec, InitialBalance, Scenario
 from monitor.sandbox.timeline import Timeline
 
 FIRST_UID = 354_937_868
@@ -21,7 +21,7 @@ FIRST_UID = 354_937_868
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
+class SimMovement:
     """Money that a request, a hand or the exchange itself moved. Texts as in the ledger's JSON."""
 
     at_ms: int
@@ -41,31 +41,31 @@ class Venue:
     def __init__(self, scenario: Scenario, timeline: Timeline) -> None:
         self.scenario = scenario
         self.timeline = timeline
-        self.catalogue = Catalogue(scenario)
-        self.prices = PriceBook(
-            scenario.all_paths(), self.catalogue.prices, self.catalogue.pair_assets(), scenario.basis
+        self.listings = Listings(scenario)
+        self.prices = CurrentPrices(
+            scenario.all_paths(), self.listings.prices, self.listings.pair_assets(), scenario.basis
         )
-        self.valuer = Valuer(self.prices, self.catalogue)
-        self.books = Books()
+        self.valuer = Valuer(self.prices, self.listings)
+        self.ledger = SimLedger()
         self.feed = Feed()
         self.second = int(scenario.start.timestamp())
         self.prices.move_to(self.second)
-        self.books.now_ms = self.second * 1000
-        self.movements: list[Movement] = []
+        self.ledger.now_ms = self.second * 1000
+        self.movements: list[SimMovement] = []
         # Symbols whose status is another than TRADING; they send no frames.
-        self.halted: dict[str, str] = {}
+        self.symbol_status: dict[str, str] = {}
         # Changes of daily rates: when, and what held before.
         self.rate_changes: dict[str, list[tuple[int, Decimal]]] = {}
-        self.accounts: dict[str, Account] = {}
-        self.keys: dict[str, tuple[Account, KeySpec]] = {}
+        self.accounts: dict[str, SimAccount] = {}
+        self.keys: dict[str, tuple[SimAccount, ApiKeySpec]] = {}
         # While time is caught up, the moment that is lived through; else None.
-        self.living_ms: int | None = None
+        self.processing_ms: int | None = None
         # Something that levels or orders depend on has changed since they were last judged.
-        self.restless = True
-        zero = self.amount(ZERO)
+        self.dirty = True
+        zero = self.format_amount(ZERO)
         self.blank_rows = {
             asset: {"asset": asset, "borrowed": zero, "free": zero, "interest": zero, "locked": zero, "netAsset": zero}
-            for asset in self.catalogue.assets
+            for asset in self.listings.assets
         }
         self._tran_ids = itertools.count(100_000_001)
         self._interest_ids = itertools.count(1_352_286_576_452_864_727)
@@ -82,7 +82,7 @@ class Venue:
 
     def now_ms(self) -> int:
         """Virtual milliseconds since 1970: of the second being lived through, or of the present."""
-        return self.timeline.now_ms() if self.living_ms is None else self.living_ms
+        return self.timeline.now_ms() if self.processing_ms is None else self.processing_ms
 
     def next_tran_id(self) -> int:
         """A number for a loan or a transfer."""
@@ -112,7 +112,7 @@ class Venue:
         second, traded = self._traded.get(symbol, (-1, ZERO))
         return most - traded if second == self.now_ms() // 1000 else most
 
-    def use_depth(self, symbol: str, quantity: Decimal) -> None:
+    def consume_depth(self, symbol: str, quantity: Decimal) -> None:
         """Count what was traded of a symbol in the present second."""
         present = self.now_ms() // 1000
         second, traded = self._traded.get(symbol, (-1, ZERO))
@@ -120,40 +120,40 @@ class Venue:
 
     def set_rate(self, asset: str, daily: Decimal) -> None:
         """Change a daily interest rate from now on."""
-        self.rate_changes.setdefault(asset, []).append((self.now_ms(), self.catalogue.rates.get(asset, ZERO)))
-        self.catalogue.rates[asset] = daily
+        self.rate_changes.setdefault(asset, []).append((self.now_ms(), self.listings.rates.get(asset, ZERO)))
+        self.listings.rates[asset] = daily
 
     def rate_at(self, asset: str, moment_ms: int) -> Decimal:
         """The daily rate that held at a moment."""
         for changed_ms, before in self.rate_changes.get(asset, []):
             if moment_ms < changed_ms:
                 return before
-        return self.catalogue.rates[asset]
+        return self.listings.rates[asset]
 
-    def at(self, moment_ms: int, action: Callable[[], None]) -> None:
+    def schedule_at(self, moment_ms: int, action: Callable[[], None]) -> None:
         """Do something when virtual time reaches `moment_ms`."""
         heapq.heappush(self._due, (moment_ms, next(self._due_numbers), action))
 
-    def take_due(self, moment_ms: int) -> Iterable[Callable[[], None]]:
+    def pop_due(self, moment_ms: int) -> Iterable[Callable[[], None]]:
         """What is due up to `moment_ms`, in order; taken out."""
         while self._due and self._due[0][0] <= moment_ms:
             yield heapq.heappop(self._due)[2]
 
-    def amount(self, amount: Decimal) -> str:
+    def format_amount(self, amount: Decimal) -> str:
         """An amount as answers spell it."""
-        return plain(amount) if self.scenario.readings.zero_style == "plain" else text(amount)
+        return format_plain(amount) if self.scenario.readings.zero_style == "plain" else format_decimal(amount)
 
-    def open_isolated(self, account: Account, symbol: str) -> Margin:
+    def open_isolated(self, account: SimAccount, symbol: str) -> SimMarginAccount:
         """The isolated account of a pair, made or made active if need be."""
         margin = account.isolated.get(symbol)
         if margin is None:
-            margin = Margin(account.name, self.books.open_wallet(account.name, symbol), symbol)
+            margin = SimMarginAccount(account.name, self.ledger.open_wallet(account.name, symbol), symbol)
             account.isolated[symbol] = margin
         margin.created = margin.enabled = True
         return margin
 
     def record_flow(
-        self, account: Account, symbol: str | None, asset: str, kind: str, amount: Decimal, tran_id: int
+        self, account: SimAccount, symbol: str | None, asset: str, kind: str, amount: Decimal, tran_id: int
     ) -> None:
         """Add a row to the capital flow. `amount` is signed as it changed the account."""
         shown = amount if self.scenario.readings.capital_flow_signed else abs(amount)
@@ -161,7 +161,7 @@ class Venue:
 
     def record_movement(
         self,
-        account: Account,
+        account: SimAccount,
         kind: str,
         asset: str,
         amount: Decimal,
@@ -171,71 +171,80 @@ class Venue:
         by: Actor,
     ) -> None:
         """Remember who moved what."""
-        self.movements.append(Movement(self.now_ms(), account.name, kind, asset, amount, source, target, tran_id, by))
+        self.movements.append(
+            SimMovement(self.now_ms(), account.name, kind, asset, amount, source, target, tran_id, by)
+        )
 
-    def tell_position(self, margin: Margin, assets: Iterable[str]) -> None:
+    def emit_position(self, margin: SimMarginAccount, assets: Iterable[str]) -> None:
         """Send outboundAccountPosition for assets that may have changed."""
-        self.restless = True
+        self.dirty = True
         now = self.now_ms()
         margin.last_update_ms = now
         wallet = margin.wallet
         rows = [
-            {"a": asset, "f": text(wallet.get(asset).free), "l": text(wallet.get(asset).locked)}
+            {"a": asset, "f": format_decimal(wallet.get(asset).free), "l": format_decimal(wallet.get(asset).locked)}
             for asset in dict.fromkeys(assets)
         ]
         self.feed.emit(margin.account, margin.symbol, "account", "outboundAccountPosition", {"u": now, "B": rows}, now)
 
-    def tell_balance(self, margin: Margin, asset: str, delta: Decimal) -> None:
+    def emit_balance_update(self, margin: SimMarginAccount, asset: str, delta: Decimal) -> None:
         """Send balanceUpdate: something came in or went out by a transfer."""
         now = self.now_ms()
-        fields: dict[str, object] = {"a": asset, "d": text(delta), "T": now}
+        fields: dict[str, object] = {"a": asset, "d": format_decimal(delta), "T": now}
         self.feed.emit(margin.account, margin.symbol, "account", "balanceUpdate", fields, now)
 
-    def tell_liability(self, margin: Margin, asset: str, kind: str, principal: Decimal, interest: Decimal) -> None:
+    def emit_liability_change(
+        self, margin: SimMarginAccount, asset: str, kind: str, principal: Decimal, interest: Decimal
+    ) -> None:
         """Send USER_LIABILITY_CHANGE; the risk stream knows cross only."""
-        self.restless = True
+        self.dirty = True
         if margin.symbol is not None:
             return
         if self.scenario.readings.liability_event == "total":
             balance = margin.wallet.get(asset)
             principal, interest = balance.borrowed, balance.interest
-        fields: dict[str, object] = {"a": asset, "t": kind, "p": text(principal), "i": text(interest)}
+        fields: dict[str, object] = {
+            "a": asset,
+            "t": kind,
+            "p": format_decimal(principal),
+            "i": format_decimal(interest),
+        }
         self.feed.emit(margin.account, None, "risk", "USER_LIABILITY_CHANGE", fields, self.now_ms())
 
     def _open_account(self, spec: AccountSpec) -> None:
-        cross = Margin(spec.name, self.books.open_wallet(spec.name, "cross"), created=spec.cross_created)
-        account = Account(
+        cross = SimMarginAccount(spec.name, self.ledger.open_wallet(spec.name, "cross"), created=spec.cross_created)
+        account = SimAccount(
             name=spec.name,
-            spot=self.books.open_wallet(spec.name, "spot"),
-            funding=self.books.open_wallet(spec.name, "funding"),
+            spot=self.ledger.open_wallet(spec.name, "spot"),
+            funding=self.ledger.open_wallet(spec.name, "funding"),
             cross=cross,
-            bars=spec.bars,
+            thresholds=spec.bars,
             vip_level=spec.vip_level,
             uid=FIRST_UID + len(self.accounts) if spec.uid is None else spec.uid,
             interest_in_bnb=spec.interest_in_bnb,
         )
         for wallet, amounts in ((account.spot, spec.spot), (account.funding, spec.funding)):
             for asset, amount in amounts.items():
-                self.books.pay(asset, amount, "world", wallet, "opening")
+                self.ledger.pay(asset, amount, "world", wallet, "opening")
         for asset, held in spec.cross.items():
-            self._endow(cross.wallet, asset, held)
+            self._fund_wallet(cross.wallet, asset, held)
         for symbol, pair_spec in spec.isolated.items():
-            pair = self.catalogue.isolated_pair(symbol)
+            pair = self.listings.isolated_pair(symbol)
             if pair is None:
                 raise ValueError(f"account {spec.name}: {symbol} is no isolated pair")
             margin = self.open_isolated(account, symbol)
             margin.created, margin.enabled = pair_spec.created, pair_spec.enabled and pair_spec.created
-            self._endow(margin.wallet, pair.base, pair_spec.base)
-            self._endow(margin.wallet, pair.quote, pair_spec.quote)
+            self._fund_wallet(margin.wallet, pair.base, pair_spec.base)
+            self._fund_wallet(margin.wallet, pair.quote, pair_spec.quote)
         self.accounts[spec.name] = account
         for key in spec.all_keys():
             self.keys[key.api_key] = (account, key)
 
-    def _endow(self, wallet: Wallet, asset: str, held: Holding) -> None:
-        self.books.pay(asset, held.free + held.locked, "world", wallet, "opening")
-        if held.locked:
-            self.books.lock(wallet, asset, held.locked)
-        if held.borrowed > ZERO:
-            self.books.lend(wallet, asset, held.borrowed, "opening")
-            self.books.pay(asset, held.borrowed, wallet, "market", "opening")
-        self.books.accrue(wallet, asset, held.interest)
+    def _fund_wallet(self, wallet: SimWallet, asset: str, balance: InitialBalance) -> None:
+        self.ledger.pay(asset, balance.free + balance.locked, "world", wallet, "opening")
+        if balance.locked:
+            self.ledger.lock(wallet, asset, balance.locked)
+        if balance.borrowed > ZERO:
+            self.ledger.lend(wallet, asset, balance.borrowed, "opening")
+            self.ledger.pay(asset, balance.borrowed, wallet, "market", "opening")
+        self.ledger.accrue(wallet, asset, balance.interest)

@@ -6,60 +6,60 @@ from decimal import Decimal
 
 from monitor.core.model.account import Balance, Scope
 from monitor.core.numbers.amounts import ZERO
-from monitor.simulation.portfolio import Portfolio
+from monitor.simulation.portfolio import SimulatedPortfolio
 
-Amounts = tuple[Decimal, Decimal, Decimal]
+BalanceDelta = tuple[Decimal, Decimal, Decimal]
 """Of one asset of one scope: free, borrowed, interest."""
 
-Moved = Mapping[tuple[Scope | str, str], Amounts]
+Adjustments = Mapping[tuple[Scope | str, str], BalanceDelta]
 """By place (a scope, or the name of a wallet, where only free counts) and asset."""
 
-_NOTHING: Amounts = (ZERO, ZERO, ZERO)
+_NO_DELTA: BalanceDelta = (ZERO, ZERO, ZERO)
 
 
-def difference(before: Portfolio, after: Portfolio, so_far: Moved) -> Moved:
+def accumulate_difference(before: SimulatedPortfolio, after: SimulatedPortfolio, so_far: Adjustments) -> Adjustments:
     """`so_far` with what lies between two portfolios of the same scopes."""
     old, new = _amounts(before), _amounts(after)
     total = dict(so_far)
     for key in old.keys() | new.keys():
-        was, now, known = old.get(key, _NOTHING), new.get(key, _NOTHING), total.get(key, _NOTHING)
+        was, now, known = old.get(key, _NO_DELTA), new.get(key, _NO_DELTA), total.get(key, _NO_DELTA)
         if was != now:
             total[key] = (known[0] + now[0] - was[0], known[1] + now[1] - was[1], known[2] + now[2] - was[2])
     return total
 
 
-def added(portfolio: Portfolio, moved: Moved) -> Portfolio:
+def apply_adjustments(portfolio: SimulatedPortfolio, adjustments: Adjustments) -> SimulatedPortfolio:
     """The portfolio with what was moved; what is no longer there can't be taken away."""
-    for (place, asset), amounts in moved.items():
+    for (place, asset), amounts in adjustments.items():
         if isinstance(place, str):
             wallet = dict(portfolio.wallets.get(place, {}))
             wallet[asset] = max(ZERO, wallet.get(asset, ZERO) + amounts[0])
             portfolio = replace(portfolio, wallets={**portfolio.wallets, place: wallet})
         elif not place.symbol:
-            row = _shifted(portfolio.cross.get(asset, Balance(asset)), amounts)
+            row = _shift(portfolio.cross.get(asset, Balance(asset)), amounts)
             portfolio = replace(portfolio, cross={**portfolio.cross, asset: row})
         elif place.symbol in portfolio.pairs:
             pair = portfolio.pairs[place.symbol]
             if pair.base.asset == asset:
-                pair = replace(pair, base=_shifted(pair.base, amounts))
+                pair = replace(pair, base=_shift(pair.base, amounts))
             else:
-                pair = replace(pair, quote=_shifted(pair.quote, amounts))
+                pair = replace(pair, quote=_shift(pair.quote, amounts))
             portfolio = replace(portfolio, pairs={**portfolio.pairs, place.symbol: pair})
     return portfolio
 
 
-def _amounts(portfolio: Portfolio) -> dict[tuple[Scope | str, str], Amounts]:
-    found: dict[tuple[Scope | str, str], Amounts] = {
+def _amounts(portfolio: SimulatedPortfolio) -> dict[tuple[Scope | str, str], BalanceDelta]:
+    found: dict[tuple[Scope | str, str], BalanceDelta] = {
         (scope, row.asset): (row.free, row.borrowed, row.interest)
         for scope in portfolio.scopes
-        for row in portfolio.rows(scope)
+        for row in portfolio.balances_of(scope)
     }
     for name, wallet in portfolio.wallets.items():
         found |= {(name, asset): (free, ZERO, ZERO) for asset, free in wallet.items()}
     return found
 
 
-def _shifted(row: Balance, amounts: Amounts) -> Balance:
+def _shift(row: Balance, amounts: BalanceDelta) -> Balance:
     free, borrowed, interest = amounts
     return replace(
         row,

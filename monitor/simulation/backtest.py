@@ -10,9 +10,9 @@ from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import Transfer
-from monitor.simulation.portfolio import Portfolio
-from monitor.simulation.simulator import Frame, rehearse
-from monitor.simulation.timeline import Chronicle, Low
+from monitor.simulation.portfolio import SimulatedPortfolio
+from monitor.simulation.simulator import MarketFrame, simulate
+from monitor.simulation.timeline import LowestLevel, SimulationTimeline
 
 _MINUTE = timedelta(minutes=1)
 _TENTH = Decimal("0.1")
@@ -23,14 +23,14 @@ class Backtest:
     """One account's story. `without` is what would have become of it without any action."""
 
     account: str
-    story: Chronicle
-    without: Chronicle
+    timeline: SimulationTimeline
+    without_actions: SimulationTimeline
 
-    def low_of(self, alert: Alert) -> Low | None:
+    def low_of(self, alert: Alert) -> LowestLevel | None:
         """The lowest level, without any action, of the scope that an alert is about."""
         if alert.key.scope not in ("cross", "isolated"):
             return None
-        return self.without.lows.get(Scope(alert.key.subject) if alert.key.scope == "isolated" else CROSS)
+        return self.without_actions.lows.get(Scope(alert.key.subject) if alert.key.scope == "isolated" else CROSS)
 
     def minutes_before_low(self, alert: Alert) -> Decimal | None:
         """How long before the low it fired, to a tenth of a minute; negative when it fired after it."""
@@ -39,34 +39,34 @@ class Backtest:
             return None
         return minutes_between(alert.fired_at, low.at)
 
-    def done_for(self, alert: Alert) -> tuple[Intent, ...]:
+    def executed_for(self, alert: Alert) -> tuple[Intent, ...]:
         """The orders of the alert's plan, in their order."""
-        return tuple(intent for intent in self.story.done if intent.alert == alert.id)
+        return tuple(intent for intent in self.timeline.executed if intent.alert == alert.id)
 
     @property
-    def spent(self) -> dict[tuple[str, str], Decimal]:
+    def moved_totals(self) -> dict[tuple[str, str], Decimal]:
         """How much was repaid and brought in, by kind and asset; a second hop is not counted again."""
         total: dict[tuple[str, str], Decimal] = {}
-        for intent in self.story.done:
+        for intent in self.timeline.executed:
             if not (isinstance(intent.order, Transfer) and intent.order.source == "cross"):
                 key = (intent.kind, intent.asset)
                 total[key] = total.get(key, Decimal(0)) + intent.amount
         return total
 
 
-def backtest(
+def run_backtest(
     policy: Policy,
-    portfolio: Portfolio,
-    frames: Callable[[], Iterable[Frame]],
+    portfolio: SimulatedPortfolio,
+    frames: Callable[[], Iterable[MarketFrame]],
     *,
     gap: timedelta = timedelta(),
     liquidates: bool = True,
 ) -> Backtest:
     """What the rules would have told and done. `frames` gives the moments, the same ones each time it is called."""
-    without = _story(replace(policy, actions=()), portfolio, frames(), gap, liquidates)
-    acts = {name for rule in policy.rules for name in rule.actions} & {spec.name for spec in policy.actions}
-    story = _story(policy, portfolio, frames(), gap, liquidates) if acts else without
-    return Backtest(policy.settings.account, story, without)
+    without_actions = _simulate_timeline(replace(policy, actions=()), portfolio, frames(), gap, liquidates)
+    used_actions = {name for rule in policy.rules for name in rule.actions} & {spec.name for spec in policy.actions}
+    timeline = _simulate_timeline(policy, portfolio, frames(), gap, liquidates) if used_actions else without_actions
+    return Backtest(policy.settings.account, timeline, without_actions)
 
 
 def minutes_between(earlier: datetime, later: datetime) -> Decimal:
@@ -75,10 +75,10 @@ def minutes_between(earlier: datetime, later: datetime) -> Decimal:
     return (seconds / 60).quantize(_TENTH)
 
 
-def _story(
-    policy: Policy, portfolio: Portfolio, frames: Iterable[Frame], gap: timedelta, liquidates: bool
-) -> Chronicle:
-    chronicle = Chronicle()
-    for moment in rehearse(policy, portfolio, frames, gap=gap, liquidates=liquidates):
-        chronicle.note(moment)
-    return chronicle
+def _simulate_timeline(
+    policy: Policy, portfolio: SimulatedPortfolio, frames: Iterable[MarketFrame], gap: timedelta, liquidates: bool
+) -> SimulationTimeline:
+    timeline = SimulationTimeline()
+    for moment in simulate(policy, portfolio, frames, gap=gap, liquidates=liquidates):
+        timeline.record(moment)
+    return timeline

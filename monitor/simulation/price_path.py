@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from monitor.core.numbers.amounts import EIGHT
+from monitor.core.numbers.amounts import EIGHT_DECIMALS
 
-SHORTEST_LOOK = timedelta(seconds=20)
-LONGEST_LOOK = timedelta(seconds=60)
+MIN_EVALUATION_INTERVAL = timedelta(seconds=20)
+MAX_EVALUATION_INTERVAL = timedelta(seconds=60)
 _MICROSECOND = timedelta(microseconds=1)
-_USUAL_LENGTH = timedelta(minutes=1)
+_DEFAULT_BAR_LENGTH = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class PriceBar:
     """One bar of a price: what it was from `opens_at` on."""
 
     opens_at: datetime
@@ -47,10 +47,10 @@ class PricePath:
         part = Decimal((moment - start) // _MICROSECOND) / ((end - start) // _MICROSECOND)
         low, high = self.values[after - 1], self.values[after]
         between: Decimal = low + (high - low) * part
-        return between.quantize(EIGHT)
+        return between.quantize(EIGHT_DECIMALS)
 
 
-def walk(bars: Iterable[Bar]) -> PricePath:
+def build_price_path(bars: Iterable[PriceBar]) -> PricePath:
     """The path through `bars`, which rise in time and are at least one.
 
     Each is walked open → nearer extreme → farther extreme → close, at 0, 1/3, 2/3 and 59/60 of its length; of two
@@ -71,21 +71,21 @@ def walk(bars: Iterable[Bar]) -> PricePath:
     return PricePath(points)
 
 
-def bar_length(bars: Sequence[Bar]) -> timedelta:
+def bar_length(bars: Sequence[PriceBar]) -> timedelta:
     """The shortest time from one bar to the next; a minute where there is only one."""
-    return min((later.opens_at - earlier.opens_at for earlier, later in pairwise(bars)), default=_USUAL_LENGTH)
+    return min((later.opens_at - earlier.opens_at for earlier, later in pairwise(bars)), default=_DEFAULT_BAR_LENGTH)
 
 
-def looks(paths: Iterable[PricePath]) -> tuple[datetime, ...]:
+def evaluation_times(paths: Iterable[PricePath]) -> tuple[datetime, ...]:
     """The moments from the first price to the last: every point of every path, and enough between them.
 
     Between two points there is a look every 20 seconds, with bars of 20 minutes and more every 60.
     """
     corners = sorted({at for path in paths for at in path.times})
-    return filled(corners, longest_gap(corners))
+    return fill_gaps(corners, evaluation_interval(corners))
 
 
-def filled(moments: Sequence[datetime], gap: timedelta) -> tuple[datetime, ...]:
+def fill_gaps(moments: Sequence[datetime], gap: timedelta) -> tuple[datetime, ...]:
     """`moments`, which rise, with others put evenly between those that are more than `gap` apart."""
     found = list(moments[:1])
     for earlier, later in pairwise(moments):
@@ -95,7 +95,7 @@ def filled(moments: Sequence[datetime], gap: timedelta) -> tuple[datetime, ...]:
     return tuple(found)
 
 
-def longest_gap(corners: Sequence[datetime]) -> timedelta:
+def evaluation_interval(corners: Sequence[datetime]) -> timedelta:
     """How far apart two looks may be, by how far apart the points are."""
     typical = (corners[-1] - corners[0]) / max(1, len(corners) - 1)
-    return min(LONGEST_LOOK, max(SHORTEST_LOOK, typical / 5))
+    return min(MAX_EVALUATION_INTERVAL, max(MIN_EVALUATION_INTERVAL, typical / 5))

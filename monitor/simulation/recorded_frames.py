@@ -10,77 +10,77 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
-from monitor.core.metrics.snapshot import MONITOR, Subject
-from monitor.core.model.account import CROSS, Balance, Bars, Price, Scope
+from monitor.core.metrics.snapshot import MONITOR_SUBJECT, Subject
+from monitor.core.model.account import CROSS, Balance, Price, Scope, Thresholds
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import Missing, Value
+from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
-from monitor.simulation.overrides import Given
-from monitor.simulation.portfolio import PairHolding, Portfolio, lacking_prices, level_of
-from monitor.simulation.simulator import Frame
+from monitor.simulation.overrides import MetricOverrides
+from monitor.simulation.portfolio import PairHolding, SimulatedPortfolio, margin_level_of, missing_price_symbols
+from monitor.simulation.simulator import MarketFrame
 
-FILL = timedelta(seconds=30)
+FILL_INTERVAL = timedelta(seconds=30)
 """Between two reads the engine looks at least this often."""
 
-GONE_AFTER = timedelta(minutes=65)
+SUBJECT_TIMEOUT = timedelta(minutes=65)
 """A figure is written every hour at least: a subject silent for longer is not there any more."""
 
-ALIVE = timedelta(minutes=4)
+MAX_LIVE_SILENCE = timedelta(minutes=4)
 """A silence that is shorter can't have been a daemon that was off."""
 
-LONGEST_BLINDNESS = timedelta(hours=1)
+MAX_STALE_TIME = timedelta(hours=1)
 
-_BAR_NAMES = ("initial_level", "margin_call_level", "liquidation_level")
-_USUAL_PACE = Decimal(60)
+_THRESHOLD_METRICS = ("initial_level", "margin_call_level", "liquidation_level")
+_DEFAULT_POLL_INTERVAL_S = Decimal(60)
 _QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL", "JPY")
-_ANEW: Mapping[MetricScope, frozenset[str]] = {
+_REMEASURED: Mapping[MetricScope, frozenset[str]] = {
     "account": frozenset({"actions_blocked"}),
     "monitor": frozenset(),
     "asset": frozenset({"held", "owed", "spot_free", "funding_free", "price_usdt"}),
 }
 """The metrics that the rehearsal measures itself; of cross and pairs it measures all but these:"""
 
-_KEPT = frozenset(
+_KEPT_METRICS = frozenset(
     {"time_to_liquidation_by_interest", "margin_level_change_5m", "status", "liquidation_price", "time_to_delist"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class ReplaySample:
     """One sample: INFINITE and missing values as they were."""
 
     at: datetime
     scope: MetricScope
     subject: str
     metric: str
-    value: Value
+    value: MetricValue
 
 
 @dataclass(slots=True)
-class _Known:
+class _LatestValues:
     """The newest values of every subject, and when each was last heard of."""
 
-    values: dict[Subject, dict[str, Value]] = field(default_factory=dict)
-    heard: dict[Subject, datetime] = field(default_factory=dict)
-    pace: Value | None = None
+    values: dict[Subject, dict[str, MetricValue]] = field(default_factory=dict)
+    seen_at: dict[Subject, datetime] = field(default_factory=dict)
+    poll_interval: MetricValue | None = None
     """The newest pace: it holds from the next age on, since the two are not always written together."""
 
-    def take(self, samples: Iterable[Recorded], at: datetime) -> bool:
+    def update(self, samples: Iterable[ReplaySample], at: datetime) -> bool:
         """Whether the samples come from a read, not only from figures that went stale."""
         is_read = False
         for sample in samples:
             subject = (sample.scope, sample.subject)
             if sample.metric == "poll_interval":
-                self.pace = sample.value
+                self.poll_interval = sample.value
                 continue
-            if sample.metric == "data_age" and self.pace is not None:
-                self.values[subject] = {**self.values.get(subject, {}), "poll_interval": self.pace}
+            if sample.metric == "data_age" and self.poll_interval is not None:
+                self.values[subject] = {**self.values.get(subject, {}), "poll_interval": self.poll_interval}
             # A copy: frames made before keep what was true then.
             self.values[subject] = {**self.values.get(subject, {}), sample.metric: sample.value}
-            self.heard[subject] = at
+            self.seen_at[subject] = at
             is_read = is_read or (sample.scope in ("cross", "isolated", "asset") and isinstance(sample.value, Decimal))
-        for subject in [each for each, heard in self.heard.items() if at - heard > GONE_AFTER]:
-            del self.values[subject], self.heard[subject]
+        for subject in [each for each, heard in self.seen_at.items() if at - heard > SUBJECT_TIMEOUT]:
+            del self.values[subject], self.seen_at[subject]
         return is_read
 
     def number(self, subject: Subject, metric: str) -> Decimal:
@@ -88,72 +88,79 @@ class _Known:
         return value if isinstance(value, Decimal) and value.is_finite() else ZERO
 
 
-def recorded_frames(samples: Iterable[Recorded], since: datetime) -> Iterator[Frame]:
+def recorded_frames(samples: Iterable[ReplaySample], since: datetime) -> Iterator[MarketFrame]:
     """The moments from `since` on. `samples` are in order of time and may begin earlier, to tell what was known."""
-    known = _Known()
-    last: Frame | None = None
+    latest = _LatestValues()
+    last: MarketFrame | None = None
     for at, group in groupby(samples, key=lambda sample: sample.at):
         if last is not None:
-            yield from _between(last, at, known)
-        is_read = known.take(group, at)
+            yield from _fill_frames(last, at, latest)
+        is_read = latest.update(group, at)
         if at < since:
             continue
-        last = _frame(known, at, is_read)
+        last = _frame(latest, at, is_read)
         yield last
 
 
-def _between(last: Frame, until: datetime, known: _Known) -> Iterator[Frame]:
+def _fill_frames(last: MarketFrame, until: datetime, latest: _LatestValues) -> Iterator[MarketFrame]:
     """The looks after `last` until the next sample."""
-    pace = known.number(("monitor", ""), "poll_interval") or _USUAL_PACE
-    allowed = max(timedelta(seconds=20), timedelta(seconds=int(2 * pace)))
+    poll_interval_s = latest.number(("monitor", ""), "poll_interval") or _DEFAULT_POLL_INTERVAL_S
+    allowed = max(timedelta(seconds=20), timedelta(seconds=int(2 * poll_interval_s)))
     silence = until - last.at
-    went_on = last.is_read and silence <= allowed
-    if not went_on and last.is_read and silence > max(ALIVE, allowed):
+    is_continuous = last.is_read and silence <= allowed
+    if not is_continuous and last.is_read and silence > max(MAX_LIVE_SILENCE, allowed):
         return
-    at = last.at + FILL
-    while at < min(until, last.at + LONGEST_BLINDNESS):
-        given = last.given if went_on else _aged(last.given, at - last.at)
-        yield replace(last, at=at, given=given, is_read=went_on, portfolio=None)
-        at += FILL
+    at = last.at + FILL_INTERVAL
+    while at < min(until, last.at + MAX_STALE_TIME):
+        overrides = last.overrides if is_continuous else _age_data(last.overrides, at - last.at)
+        yield replace(last, at=at, overrides=overrides, is_read=is_continuous, portfolio=None)
+        at += FILL_INTERVAL
 
 
-def _aged(given: Given, by: timedelta) -> Given:
+def _age_data(overrides: MetricOverrides, by: timedelta) -> MetricOverrides:
     """The figures with the age of the data counted on."""
-    monitor = given.get(MONITOR, {})
+    monitor = overrides.get(MONITOR_SUBJECT, {})
     age = monitor.get("data_age")
     if not isinstance(age, Decimal):
-        return given
-    return {**given, MONITOR: {**monitor, "data_age": age + Decimal(by // timedelta(milliseconds=1)) / 1000}}
+        return overrides
+    return {
+        **overrides,
+        MONITOR_SUBJECT: {**monitor, "data_age": age + Decimal(by // timedelta(milliseconds=1)) / 1000},
+    }
 
 
-def _frame(known: _Known, at: datetime, is_read: bool) -> Frame:
-    prices = _prices(known)
-    portfolio = _portfolio(known)
-    there = {symbol: Price(value, at) for symbol, value in prices.items()}
-    unvalued = lacking_prices(portfolio, there)
-    scales: dict[Scope, Decimal] = {}
-    given: dict[Subject, Mapping[str, Value]] = {}
-    for subject, values in known.values.items():
+def _frame(latest: _LatestValues, at: datetime, is_read: bool) -> MarketFrame:
+    prices = _prices(latest)
+    portfolio = _portfolio(latest)
+    prices_at = {symbol: Price(value, at) for symbol, value in prices.items()}
+    unvalued = missing_price_symbols(portfolio, prices_at)
+    level_factors: dict[Scope, Decimal] = {}
+    overrides: dict[Subject, Mapping[str, MetricValue]] = {}
+    for subject, values in latest.values.items():
         kind, name = subject
         if kind in ("cross", "isolated"):
             scope = Scope(name) if kind == "isolated" else CROSS
-            scale = None if unvalued else _scale(portfolio, scope, there, values.get("margin_level"))
-            if scale is not None:
-                scales[scope] = scale
-                given[subject] = {metric: value for metric, value in values.items() if metric in _KEPT}
+            level_factor = None if unvalued else _level_factor(portfolio, scope, prices_at, values.get("margin_level"))
+            if level_factor is not None:
+                level_factors[scope] = level_factor
+                overrides[subject] = {metric: value for metric, value in values.items() if metric in _KEPT_METRICS}
             else:
-                given[subject] = values
+                overrides[subject] = values
         else:
-            again = _ANEW[kind]
-            given[subject] = {metric: value for metric, value in values.items() if metric not in again}
-    return Frame(at, prices, given, is_read, replace(portfolio, scales=scales) if is_read else None)
+            again = _REMEASURED[kind]
+            overrides[subject] = {metric: value for metric, value in values.items() if metric not in again}
+    return MarketFrame(
+        at, prices, overrides, is_read, replace(portfolio, level_factors=level_factors) if is_read else None
+    )
 
 
-def _scale(portfolio: Portfolio, scope: Scope, prices: Mapping[str, Price], recorded: Value | None) -> Decimal | None:
+def _level_factor(
+    portfolio: SimulatedPortfolio, scope: Scope, prices: Mapping[str, Price], recorded: MetricValue | None
+) -> Decimal | None:
     """By how much the recorded level was above that of the recorded balances; None when they can't be compared."""
     if scope.symbol and scope.symbol not in portfolio.pairs:
         return None
-    own = level_of(portfolio, scope, prices)
+    own = margin_level_of(portfolio, scope, prices)
     if not isinstance(recorded, Decimal) or own <= ZERO:
         return None
     if recorded == INFINITE or own == INFINITE:
@@ -161,56 +168,58 @@ def _scale(portfolio: Portfolio, scope: Scope, prices: Mapping[str, Price], reco
     return recorded / own
 
 
-def _prices(known: _Known) -> dict[str, Decimal]:
+def _prices(latest: _LatestValues) -> dict[str, Decimal]:
     prices: dict[str, Decimal] = {}
-    for (kind, name), values in known.values.items():
+    for (kind, name), values in latest.values.items():
         price = values.get("price_usdt")
         if kind == "asset" and name != "USDT" and isinstance(price, Decimal) and price > ZERO:
             prices[f"{name}USDT"] = price
-    for (kind, name), values in known.values.items():
+    for (kind, name), values in latest.values.items():
         index = values.get("index_price")
         if kind == "isolated" and isinstance(index, Decimal) and index > ZERO:
             prices.setdefault(name, index)
     return prices
 
 
-def _portfolio(known: _Known) -> Portfolio:
-    assets = [name for kind, name in known.values if kind == "asset"]
+def _portfolio(latest: _LatestValues) -> SimulatedPortfolio:
+    assets = [name for kind, name in latest.values if kind == "asset"]
     pairs: dict[str, PairHolding] = {}
-    for subject in known.values:
-        if subject[0] == "isolated" and (sides := _sides(subject[1], assets)) is not None:
-            pairs[subject[1]] = _pair(known, subject, *sides)
+    for subject in latest.values:
+        if subject[0] == "isolated" and (sides := _split_symbol(subject[1], assets)) is not None:
+            pairs[subject[1]] = _pair(latest, subject, *sides)
     in_pairs = [row for pair in pairs.values() for row in (pair.base, pair.quote)]
-    owes_nothing = known.values.get(("cross", ""), {}).get("margin_level") == INFINITE
+    owes_nothing = latest.values.get(("cross", ""), {}).get("margin_level") == INFINITE
     cross: dict[str, Balance] = {}
     for asset in assets:
         elsewhere = [row for row in in_pairs if row.asset == asset]
-        held = known.number(("asset", asset), "held") - sum((row.held for row in elsewhere), ZERO)
-        owed = known.number(("asset", asset), "owed") - sum((row.owed for row in elsewhere), ZERO)
+        held = latest.number(("asset", asset), "held") - sum((row.held for row in elsewhere), ZERO)
+        owed = latest.number(("asset", asset), "owed") - sum((row.owed for row in elsewhere), ZERO)
         borrowed = ZERO if owes_nothing else max(ZERO, owed)
         cross[asset] = Balance(asset, free=max(ZERO, held), borrowed=borrowed)
     wallets = {
-        wallet: {asset: known.number(("asset", asset), f"{wallet}_free") for asset in assets}
+        wallet: {asset: latest.number(("asset", asset), f"{wallet}_free") for asset in assets}
         for wallet in ("spot", "funding")
     }
-    return Portfolio(cross=cross, bars=_bars(known, ("cross", "")), pairs=pairs, wallets=wallets)
+    return SimulatedPortfolio(cross=cross, thresholds=_thresholds(latest, ("cross", "")), pairs=pairs, wallets=wallets)
 
 
-def _pair(known: _Known, subject: Subject, base: str, quote: str) -> PairHolding:
+def _pair(latest: _LatestValues, subject: Subject, base: str, quote: str) -> PairHolding:
     def row(asset: str, side: str) -> Balance:
-        held, borrowed = (known.number(subject, f"{side}_{what}") for what in ("held", "borrowed"))
+        held, borrowed = (latest.number(subject, f"{side}_{what}") for what in ("held", "borrowed"))
         return Balance(asset, free=held, borrowed=borrowed)
 
-    return PairHolding(row(base, "base"), row(quote, "quote"), _bars(known, subject))
+    return PairHolding(row(base, "base"), row(quote, "quote"), _thresholds(latest, subject))
 
 
-def _bars(known: _Known, subject: Subject) -> Bars | None:
-    values = known.values.get(subject, {})
-    bars = [value for name in _BAR_NAMES if isinstance(value := values.get(name, Missing.UNAVAILABLE), Decimal)]
-    return Bars(*bars) if len(bars) == len(_BAR_NAMES) else None
+def _thresholds(latest: _LatestValues, subject: Subject) -> Thresholds | None:
+    values = latest.values.get(subject, {})
+    levels = [
+        value for name in _THRESHOLD_METRICS if isinstance(value := values.get(name, Missing.UNAVAILABLE), Decimal)
+    ]
+    return Thresholds(*levels) if len(levels) == len(_THRESHOLD_METRICS) else None
 
 
-def _sides(symbol: str, assets: Iterable[str]) -> tuple[str, str] | None:
+def _split_symbol(symbol: str, assets: Iterable[str]) -> tuple[str, str] | None:
     """The two assets of a pair: by those that are held or owed, else by what pairs are usually quoted in."""
     held = set(assets)
     splits = [(symbol[:at], symbol[at:]) for at in range(1, len(symbol))]

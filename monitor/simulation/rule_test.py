@@ -7,21 +7,21 @@ from decimal import Decimal
 
 from monitor.core.metrics.snapshot import Subject
 from monitor.core.model.alert import Severity
-from monitor.core.model.events import OperatorRead
-from monitor.core.model.metric import Missing, Value
-from monitor.simulation.portfolio import Portfolio
-from monitor.simulation.price_path import filled
-from monitor.simulation.simulator import Frame
+from monitor.core.model.events import CommandsRead
+from monitor.core.model.metric import MetricValue, Missing
+from monitor.simulation.portfolio import SimulatedPortfolio
+from monitor.simulation.price_path import fill_gaps
+from monitor.simulation.simulator import MarketFrame
 
-SHORTEST_GAP = timedelta(seconds=10)
-LONGEST_GAP = timedelta(seconds=60)
+MIN_GAP = timedelta(seconds=10)
+MAX_GAP = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class InputSeries:
     """The values of one metric of a subject, or of the price of a symbol, one an interval."""
 
-    values: tuple[Value | None, ...]
+    values: tuple[MetricValue | None, ...]
     subject: Subject | None = None
     name: str = ""
     """The metric, or the symbol where there is no subject."""
@@ -37,7 +37,7 @@ class ExpectedAlert:
     state: str = "firing"
     severity: Severity | None = None
     labels: Mapping[str, str] | None = None
-    told: frozenset[str] | None = None
+    notified: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class RuleTest:
     account: str
     start: datetime
     interval: timedelta
-    series: tuple[Series, ...]
+    series: tuple[InputSeries, ...]
     expectations: tuple[Expectation, ...]
-    portfolio: Portfolio = field(default_factory=Portfolio)
+    portfolio: SimulatedPortfolio = field(default_factory=SimulatedPortfolio)
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     """Prices of symbols that have no series."""
     paused: bool = False
@@ -84,44 +84,44 @@ class RuleTest:
     @property
     def gap(self) -> timedelta:
         """How far apart the looks between two values are."""
-        return min(LONGEST_GAP, max(SHORTEST_GAP, self.interval / 6))
+        return min(MAX_GAP, max(MIN_GAP, self.interval / 6))
 
 
-def frames_of(test: RuleTest) -> tuple[Frame, ...]:
+def rule_test_frames(test: RuleTest) -> tuple[MarketFrame, ...]:
     """The moments of the test, from its start to its last expectation or value."""
     values = max((len(series.values) for series in test.series), default=1)
     turns = [test.start + test.interval * index for index in range(values)]
     moments = sorted({*turns, *(test.start + expected.at for expected in test.expectations)})
-    prices, given = dict(test.prices), _unknown(test.series)
-    frames: list[Frame] = []
+    prices, overrides = dict(test.prices), _unknown_values(test.series)
+    frames: list[MarketFrame] = []
     index = -1
-    for at in filled(moments, test.gap):
+    for at in fill_gaps(moments, test.gap):
         if (at - test.start) // test.interval > index:
             index = (at - test.start) // test.interval
-            prices, given = _turned(test.series, index, prices, given)
-        frames.append(Frame(at, prices, given))
+            prices, overrides = _values_at(test.series, index, prices, overrides)
+        frames.append(MarketFrame(at, prices, overrides))
     if test.paused:
-        frames[0] = replace(frames[0], orders=OperatorRead(paused=True))
+        frames[0] = replace(frames[0], commands=CommandsRead(paused=True))
     return tuple(frames)
 
 
-def _unknown(series: Sequence[Series]) -> dict[Subject, Mapping[str, Value]]:
+def _unknown_values(series: Sequence[InputSeries]) -> dict[Subject, Mapping[str, MetricValue]]:
     """Before its first value a metric is not known."""
-    given: dict[Subject, Mapping[str, Value]] = {}
+    overrides: dict[Subject, Mapping[str, MetricValue]] = {}
     for each in series:
         if each.subject is not None:
-            given[each.subject] = {**given.get(each.subject, {}), each.name: Missing.UNAVAILABLE}
-    return given
+            overrides[each.subject] = {**overrides.get(each.subject, {}), each.name: Missing.UNAVAILABLE}
+    return overrides
 
 
-def _turned(
-    series: Sequence[Series],
+def _values_at(
+    series: Sequence[InputSeries],
     index: int,
     prices: Mapping[str, Decimal],
-    given: Mapping[Subject, Mapping[str, Value]],
-) -> tuple[dict[str, Decimal], dict[Subject, Mapping[str, Value]]]:
+    overrides: Mapping[Subject, Mapping[str, MetricValue]],
+) -> tuple[dict[str, Decimal], dict[Subject, Mapping[str, MetricValue]]]:
     """Prices and figures once the values of this turn are there."""
-    new_prices, new_given = dict(prices), dict(given)
+    new_prices, new_given = dict(prices), dict(overrides)
     for each in series:
         value = each.values[index] if index < len(each.values) else None
         if value is None:

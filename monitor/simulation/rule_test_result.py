@@ -10,25 +10,25 @@ from monitor.core.model.account import Scope
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import Transfer
-from monitor.core.numbers.amounts import plain
-from monitor.simulation.rule_test import Expectation, ExpectedAction, ExpectedAlert, RuleTest, frames_of
-from monitor.simulation.simulator import rehearse
-from monitor.simulation.timeline import Chronicle, Hears
+from monitor.core.numbers.amounts import format_decimal
+from monitor.simulation.rule_test import Expectation, ExpectedAction, ExpectedAlert, RuleTest, rule_test_frames
+from monitor.simulation.simulator import simulate
+from monitor.simulation.timeline import ChannelSeverities, SimulationTimeline
 
-Line = Mapping[str, object]
+ResultLine = Mapping[str, object]
 """An alert or an action in words, as documents show it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Comparison:
     """One list at one moment. `missing` and `surplus` are what makes it fail; both empty: it is as expected."""
 
     at: timedelta
     what: str
-    expected: tuple[Line, ...]
-    got: tuple[Line, ...]
-    missing: tuple[Line, ...]
-    surplus: tuple[Line, ...]
+    expected: tuple[ResultLine, ...]
+    got: tuple[ResultLine, ...]
+    missing: tuple[ResultLine, ...]
+    surplus: tuple[ResultLine, ...]
 
     @property
     def is_ok(self) -> bool:
@@ -36,49 +36,50 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleTestResult:
     """The outcome of one test."""
 
     name: str
-    compared: tuple[Compared, ...]
+    comparisons: tuple[Comparison, ...]
 
     @property
     def is_ok(self) -> bool:
-        return all(each.is_ok for each in self.compared)
+        return all(each.is_ok for each in self.comparisons)
 
 
-def try_rules(test: RuleTest, policy: Policy, hears: Hears) -> Verdict:
+def run_rule_test(test: RuleTest, policy: Policy, channel_severities: ChannelSeverities) -> RuleTestResult:
     """The test carried out: its series in virtual time, and what of its expectations came true."""
-    chronicle = Chronicle(hears)
-    waiting = sorted(test.expectations, key=lambda expected: expected.at)
-    compared: list[Compared] = []
-    for moment in rehearse(policy, test.portfolio, frames_of(test), gap=test.gap):
-        while waiting and test.start + waiting[0].at < moment.at:
-            compared += _compared(waiting.pop(0), chronicle)
-        chronicle.note(moment)
-    for expected in waiting:
-        compared += _compared(expected, chronicle)
-    return Verdict(test.name, tuple(compared))
+    timeline = SimulationTimeline(channel_severities)
+    pending = sorted(test.expectations, key=lambda expected: expected.at)
+    comparisons: list[Comparison] = []
+    for moment in simulate(policy, test.portfolio, rule_test_frames(test), gap=test.gap):
+        while pending and test.start + pending[0].at < moment.at:
+            comparisons += _compare(pending.pop(0), timeline)
+        timeline.record(moment)
+    for expected in pending:
+        comparisons += _compare(expected, timeline)
+    return RuleTestResult(test.name, tuple(comparisons))
 
 
-def _compared(expected: Expectation, chronicle: Chronicle) -> list[Compared]:
-    found: list[Compared] = []
+def _compare(expected: Expectation, timeline: SimulationTimeline) -> list[Comparison]:
+    found: list[Comparison] = []
     if expected.alerts is not None:
-        wanted = [_alert_wanted(each) for each in expected.alerts]
+        wanted = [_expected_alert_line(each) for each in expected.alerts]
         with_ended = any(each.state == "resolved" for each in expected.alerts)
-        there = [
-            _alert_line(alert, chronicle)
-            for alert in chronicle.alerts.values()
-            if _is_meant(alert, expected.rules) and (alert in chronicle.open or with_ended)
+        actual = [
+            _alert_line(alert, timeline)
+            for alert in timeline.alerts.values()
+            if _is_selected(alert, expected.rules) and (alert in timeline.open or with_ended)
         ]
-        found.append(_matched(expected.at, "alerts", wanted, there))
+        found.append(_match_lines(expected.at, "alerts", wanted, actual))
     if expected.actions is not None:
-        wanted = [_action_wanted(each) for each in expected.actions]
-        there = [_action_line(intent) for intent in chronicle.done]
-        there += [
-            {"action": key[1], "blocked": chronicle.blocked[key]} for key in sorted(chronicle.blocked, key=_by_action)
+        wanted = [_expected_action_line(each) for each in expected.actions]
+        actual = [_action_line(intent) for intent in timeline.executed]
+        actual += [
+            {"action": key[1], "blocked": timeline.current_blocks[key]}
+            for key in sorted(timeline.current_blocks, key=_by_action)
         ]
-        found.append(_matched(expected.at, "actions", wanted, there))
+        found.append(_match_lines(expected.at, "actions", wanted, actual))
     return found
 
 
@@ -87,34 +88,34 @@ def _by_action(blocked: tuple[Scope, str]) -> tuple[str, str]:
     return action, str(scope)
 
 
-def _matched(at: timedelta, what: str, expected: Sequence[Line], got: Sequence[Line]) -> Compared:
+def _match_lines(at: timedelta, what: str, expected: Sequence[ResultLine], got: Sequence[ResultLine]) -> Comparison:
     """Each expected line takes the first line that has all it says; ended alerts need not be expected."""
     left = list(got)
-    missing: list[Line] = []
+    missing: list[ResultLine] = []
     for line in expected:
-        fitting = next((each for each in left if _fits(line, each)), None)
+        fitting = next((each for each in left if _line_matches(line, each)), None)
         if fitting is None:
             missing.append(line)
         else:
             left.remove(fitting)
     surplus = [line for line in left if line.get("state") not in ("resolved", "inactive")]
-    return Compared(at, what, tuple(expected), tuple(got), tuple(missing), tuple(surplus))
+    return Comparison(at, what, tuple(expected), tuple(got), tuple(missing), tuple(surplus))
 
 
-def _fits(expected: Line, got: Line) -> bool:
+def _line_matches(expected: ResultLine, got: ResultLine) -> bool:
     return all(
         str(value) in str(got.get(name, "")) and name in got if name == "blocked" else got.get(name) == value
         for name, value in expected.items()
     )
 
 
-def _is_meant(alert: Alert, rules: Sequence[str] | None) -> bool:
+def _is_selected(alert: Alert, rules: Sequence[str] | None) -> bool:
     if alert.state is AlertState.INACTIVE:
         return False
     return rules is None or any(fnmatchcase(alert.key.rule, pattern) for pattern in rules)
 
 
-def _alert_wanted(expected: ExpectedAlert) -> Line:
+def _expected_alert_line(expected: ExpectedAlert) -> ResultLine:
     line: dict[str, object] = {"rule": expected.rule, "state": expected.state}
     if expected.scope is not None:
         line["scope"] = expected.scope
@@ -124,12 +125,12 @@ def _alert_wanted(expected: ExpectedAlert) -> Line:
         line["severity"] = expected.severity
     if expected.labels is not None:
         line["labels"] = dict(expected.labels)
-    if expected.told is not None:
-        line["told"] = sorted(expected.told)
+    if expected.notified is not None:
+        line["told"] = sorted(expected.notified)
     return line
 
 
-def _alert_line(alert: Alert, chronicle: Chronicle) -> Line:
+def _alert_line(alert: Alert, timeline: SimulationTimeline) -> ResultLine:
     line: dict[str, object] = {"rule": alert.key.rule, "state": alert.state.value, "scope": alert.key.scope}
     if alert.key.subject:
         line["subject"] = alert.key.subject
@@ -137,29 +138,29 @@ def _alert_line(alert: Alert, chronicle: Chronicle) -> Line:
         **line,
         "severity": alert.severity,
         "labels": dict(alert.labels),
-        "told": sorted(chronicle.told.get(alert.id, [])),
+        "told": sorted(timeline.notified_channels.get(alert.id, [])),
     }
 
 
-def _action_wanted(expected: ExpectedAction) -> Line:
-    named = {
+def _expected_action_line(expected: ExpectedAction) -> ResultLine:
+    fields = {
         "action": expected.action,
         "kind": expected.kind,
         "asset": expected.asset,
-        "amount": None if expected.amount is None else plain(expected.amount),
+        "amount": None if expected.amount is None else format_decimal(expected.amount),
         "source": expected.source,
         "symbol": expected.symbol,
         "blocked": expected.blocked,
     }
-    return {name: value for name, value in named.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _action_line(intent: Intent) -> Line:
+def _action_line(intent: Intent) -> ResultLine:
     line: dict[str, object] = {
         "action": intent.action,
         "kind": intent.kind,
         "asset": intent.asset,
-        "amount": plain(intent.amount),
+        "amount": format_decimal(intent.amount),
     }
     if isinstance(intent.order, Transfer):
         line["source"] = intent.order.source

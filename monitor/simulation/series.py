@@ -4,27 +4,27 @@ import re
 from decimal import Decimal
 
 from monitor.core.model.account import PairStatus
-from monitor.core.model.metric import Missing, Value
+from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.numbers.amounts import INFINITE, parse_amount
 from monitor.core.numbers.durations import parse_duration, to_seconds
 
-MOST_VALUES = 100_000
+MAX_VALUES = 100_000
 """Values of the longest series that is read."""
 
 _ITEM = re.compile(r"(?P<first>[-+]?[^-+x]+)(?:(?P<sign>[-+])(?P<step>[^-+x]+))?(?:x(?P<times>[0-9]{1,6}))?")
 
 
-def parse_series(text: str) -> tuple[Value | None, ...]:
+def parse_series(text: str) -> tuple[MetricValue | None, ...]:
     """The values that `text` means, oldest first. None: nothing new comes, the last value stays.
 
     `2` is one value, `2x3` four times the same, `2+0.1x3` four that rise, `_` no new value, `_x3` three times none,
     `stale` not known. Numbers are such as `1.5`, `10%`, `90s`, `inf` or `MARGIN_CALL`. Raises ValueError naming the
     item.
     """
-    values: list[Value | None] = []
+    values: list[MetricValue | None] = []
     for number, item in enumerate(text.split(), start=1):
         try:
-            values += _expanded(item, MOST_VALUES - len(values))
+            values += _expand(item, MAX_VALUES - len(values))
         except ValueError as error:
             raise ValueError(f"value {number}, `{item[:40]}`: {error}") from error
     if not values:
@@ -45,18 +45,18 @@ def parse_value(text: str) -> Decimal:
     return parse_amount(text)
 
 
-def _expanded(item: str, room: int) -> list[Value | None]:
+def _expand(item: str, room: int) -> list[MetricValue | None]:
     match = _ITEM.fullmatch(item)
     if match is None:
         raise ValueError("can't be read; write it like 1.8, 1.7x3, 1.8-0.1x5, _ or stale")
     first, step = match["first"], match["step"]
     times = int(match["times"] or 0)
     if times >= room:
-        raise ValueError(f"a series has at most {MOST_VALUES} values")
+        raise ValueError(f"a series has at most {MAX_VALUES} values")
     if first in ("_", "stale"):
         if step is not None:
             raise ValueError("nothing can be added to it")
-        nothing: Value | None = None if first == "_" else Missing.UNAVAILABLE
+        nothing: MetricValue | None = None if first == "_" else Missing.UNAVAILABLE
         return [nothing] * (times if match["times"] else 1)
     start = parse_value(first)
     if step is None:

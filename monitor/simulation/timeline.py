@@ -6,17 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.model.account import Scope
-from monitor.core.model.alert import Alert, AlertState, Notification, Reason, Severity
-from monitor.core.model.blocks import counting
+from monitor.core.model.alert import Alert, AlertState, Notification, NotificationReason, Severity
+from monitor.core.model.blocks import blocked_live_actions
 from monitor.core.model.intent import Intent, IntentState
-from monitor.simulation.simulator import Moment
+from monitor.simulation.simulator import SimulationStep
 
-Hears = Mapping[str, frozenset[Severity]]
+ChannelSeverities = Mapping[str, frozenset[Severity]]
 """The severities that each channel is told of."""
 
 
 @dataclass(frozen=True, slots=True)
-class Low:
+class LowestLevel:
     """The lowest level of a scope, and when."""
 
     level: Decimal
@@ -24,7 +24,7 @@ class Low:
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
+class BlockedAction:
     """A limit that stood in the way of an action from `since` on."""
 
     action: str
@@ -33,35 +33,35 @@ class Blocked:
 
 
 @dataclass(slots=True)
-class Chronicle:
+class SimulationTimeline:
     """The story so far. `alerts` are in the order in which they began, `done` in that of the orders."""
 
-    hears: Hears = field(default_factory=dict)
+    channel_severities: ChannelSeverities = field(default_factory=dict)
     alerts: dict[int, Alert] = field(default_factory=dict)
-    told: dict[int, list[str]] = field(default_factory=dict)
+    notified_channels: dict[int, list[str]] = field(default_factory=dict)
     """The channels that each alert was told to, by the alert's number; its end apart."""
-    done: list[Intent] = field(default_factory=list)
-    blocked: dict[tuple[Scope, str], str] = field(default_factory=dict)
+    executed: list[Intent] = field(default_factory=list)
+    current_blocks: dict[tuple[Scope, str], str] = field(default_factory=dict)
     """What a limit stops now: scope and action → the limit."""
-    stopped: list[Blocked] = field(default_factory=list)
-    lows: dict[Scope, Low] = field(default_factory=dict)
+    blocked_actions: list[BlockedAction] = field(default_factory=list)
+    lows: dict[Scope, LowestLevel] = field(default_factory=dict)
     liquidated: dict[Scope, datetime] = field(default_factory=dict)
 
-    def note(self, moment: Moment) -> None:
+    def record(self, step: SimulationStep) -> None:
         """Take in one more moment."""
-        for alert in moment.entry.alerts:
+        for alert in step.entry.alerts:
             self.alerts[alert.id] = alert
-        for alert in moment.state.alerts.values():
+        for alert in step.state.alerts.values():
             self.alerts[alert.id] = alert
-        for notification in moment.entry.notifications:
-            self._tell(notification)
-        self.done += [intent for intent in moment.done if intent.state is IntentState.CONFIRMED]
-        self._stop(moment)
-        for scope, level in moment.levels.items():
+        for notification in step.entry.notifications:
+            self._record_notification(notification)
+        self.executed += [intent for intent in step.executed if intent.state is IntentState.CONFIRMED]
+        self._record_blocks(step)
+        for scope, level in step.levels.items():
             if level.is_finite() and (scope not in self.lows or level < self.lows[scope].level):
-                self.lows[scope] = Low(level, moment.at)
-        for scope in moment.liquidated:
-            self.liquidated.setdefault(scope, moment.at)
+                self.lows[scope] = LowestLevel(level, step.at)
+        for scope in step.liquidated:
+            self.liquidated.setdefault(scope, step.at)
 
     @property
     def fired(self) -> tuple[Alert, ...]:
@@ -74,19 +74,20 @@ class Chronicle:
         """Every alert that is pending or firing now."""
         return tuple(a for a in self.alerts.values() if a.state in (AlertState.PENDING, AlertState.FIRING))
 
-    def _tell(self, notification: Notification) -> None:
-        if notification.reason is Reason.RESOLVED:
+    def _record_notification(self, notification: Notification) -> None:
+        if notification.reason is NotificationReason.RESOLVED:
             return
-        told = self.told.setdefault(notification.alert, [])
-        told += [
+        channels = self.notified_channels.setdefault(notification.alert, [])
+        channels += [
             name
             for name in notification.channels
-            if name not in told and notification.severity in self.hears.get(name, (notification.severity,))
+            if name not in channels
+            and notification.severity in self.channel_severities.get(name, (notification.severity,))
         ]
 
-    def _stop(self, moment: Moment) -> None:
-        blocked = counting(moment.state.blocked)
+    def _record_blocks(self, step: SimulationStep) -> None:
+        blocked = blocked_live_actions(step.state.action_blocks)
         for key, reason in blocked.items():
-            if self.blocked.get(key) != reason:
-                self.stopped.append(Blocked(key[1], reason, moment.at))
-        self.blocked = blocked
+            if self.current_blocks.get(key) != reason:
+                self.blocked_actions.append(BlockedAction(key[1], reason, step.at))
+        self.current_blocks = blocked

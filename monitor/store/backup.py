@@ -16,7 +16,7 @@ from monitor.errors import MonitorError, StoreError, UsageError
 from monitor.store.db import connections as opening
 from monitor.store.db.lease import FileLease
 from monitor.store.schema import tables
-from monitor.store.writes.id_allocation import go_on_from, number_after
+from monitor.store.writes.id_allocation import next_id_after, raise_id_floor
 from monitor.store.writes.pause_switch import pause
 
 
@@ -27,7 +27,7 @@ def back_up(url: str, target: Path) -> None:
     database that can't be read, UsageError for PostgreSQL.
     """
     parsed = opening.parse_url(url)
-    path = _sqlite_only(parsed, "pg_dump")
+    path = _require_sqlite(parsed, "pg_dump")
     opening.check_present(parsed)
     try:
         # Taken first, so that of two backups to one place the second refuses.
@@ -37,9 +37,9 @@ def back_up(url: str, target: Path) -> None:
     except OSError as error:
         raise MonitorError(f"can't write: {error.strerror}", where=str(target), mend="give another FILE") from error
     try:
-        with _copied(path, target.parent) as copy:
+        with _copy_database(path, target.parent) as copy:
             copy.replace(target)
-            _sync(target.parent)
+            _fsync(target.parent)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -56,11 +56,11 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     PostgreSQL.
     """
     # alembic is heavy, and of use here alone
-    from monitor.store.db.migrate import naming_failures
+    from monitor.store.db.migrate import describe_failures
 
     parsed = opening.parse_url(url)
-    path = _sqlite_only(parsed, "pg_restore")
-    found = _checked(source)
+    path = _require_sqlite(parsed, "pg_restore")
+    found = _check_backup(source)
     if path.exists() and source.resolve() == path.resolve():
         raise UsageError("the backup is the database itself", mend="give another FILE")
     had_one = path.exists() and path.stat().st_size > 0
@@ -75,17 +75,17 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     opening.create_file(path)
     held = FileLease(path)
     try:
-        held.take()
-        with _copied(source, path.parent) as copy:
-            if found != opening.HEAD:
-                _try_upgrade(copy, parsed)
-            with naming_failures(parsed):
-                _prepare(copy, by, at, number_after(path))
+        held.acquire()
+        with _copy_database(source, path.parent) as copy:
+            if found != opening.SCHEMA_REVISION:
+                _check_upgradable(copy, parsed)
+            with describe_failures(parsed):
+                _prepare_copy(copy, by, at, next_id_after(path))
             # The log of the old database must never meet the new one.
             for old in ("-wal", "-shm"):
                 Path(f"{path}{old}").unlink(missing_ok=True)
             copy.replace(path)
-            _sync(path.parent)
+            _fsync(path.parent)
     finally:
         held.release()
         if not had_one and path.stat().st_size == 0:
@@ -93,19 +93,19 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     return found
 
 
-def _sqlite_only(url: URL, tool: str) -> Path:
+def _require_sqlite(url: URL, tool: str) -> Path:
     path = opening.sqlite_path(url)
     if path is None:
         raise UsageError("backups of a PostgreSQL database are the server's own matter", mend=f"use {tool}")
     return path
 
 
-def _checked(source: Path) -> str:
+def _check_backup(source: Path) -> str:
     """The revision of a sound backup."""
     if not source.is_file():
         raise MonitorError("there is no such file", where=str(source), mend="give the FILE of `db backup`")
     try:
-        with closing(_reading(source)) as connection:
+        with closing(_open_read_only(source)) as connection:
             problems = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
             if problems:
                 raise MonitorError(f"the backup is damaged: {problems[0]}", where=str(source), mend="take an older one")
@@ -115,25 +115,25 @@ def _checked(source: Path) -> str:
         raise MonitorError(what, where=str(source), mend="give the FILE of `db backup`") from error
     if row is None:
         raise MonitorError("is no backup of margin-monitor", where=str(source), mend="give the FILE of `db backup`")
-    if row[0] > opening.HEAD:
-        what = f"the backup has revision {row[0]}, newer than this program's {opening.HEAD}"
+    if row[0] > opening.SCHEMA_REVISION:
+        what = f"the backup has revision {row[0]}, newer than this program's {opening.SCHEMA_REVISION}"
         raise StoreError(what, where=str(source), mend="install the newer margin-monitor")
     return str(row[0])
 
 
 @contextlib.contextmanager
-def _copied(source: Path, folder: Path) -> Iterator[Path]:
+def _copy_database(source: Path, folder: Path) -> Iterator[Path]:
     """A complete copy of the database in `folder`, safe on the disk and readable by its owner alone; gone at the end
     unless it was moved away."""
     name = ""
     try:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{source.name}.")
         os.close(descriptor)
-        with closing(_reading(source)) as original, closing(sqlite3.connect(name)) as copy:
+        with closing(_open_read_only(source)) as original, closing(sqlite3.connect(name)) as copy:
             # In one go: step by step it would start anew whenever the daemon commits.
             original.backup(copy, pages=-1)
             copy.execute("PRAGMA journal_mode=DELETE")
-        _sync(Path(name))
+        _fsync(Path(name))
         yield Path(name)
     except sqlite3.Error as error:
         raise StoreError(f"{source} can't be copied: {error}", mend="`margin-monitor db check` says more") from error
@@ -146,22 +146,22 @@ def _copied(source: Path, folder: Path) -> Iterator[Path]:
                 Path(f"{name}{part}").unlink(missing_ok=True)
 
 
-def _try_upgrade(database: Path, url: URL) -> None:
+def _check_upgradable(database: Path, url: URL) -> None:
     """Upgrade a copy of the copy, which is then dropped: what could never be used replaces nothing."""
     # alembic is heavy, and of use here alone
-    from monitor.store.db.migrate import naming_failures, upgrade_on
+    from monitor.store.db.migrate import describe_failures, upgrade_connection
 
-    with _copied(database, database.parent) as trial, naming_failures(url):
+    with _copy_database(database, database.parent) as trial, describe_failures(url):
         engine = opening.writing_engine(URL.create("sqlite", database=str(trial)))
         try:
             with engine.begin() as connection:
-                upgrade_on(connection)
+                upgrade_connection(connection)
         finally:
             engine.dispose()
-        _gather(trial)
+        _fold_into_one_file(trial)
 
 
-def _prepare(database: Path, by: str, at: datetime, first_number: int) -> None:
+def _prepare_copy(database: Path, by: str, at: datetime, first_number: int) -> None:
     """Pause the actions of the copy, in the way and with the record of any pause that a person orders.
 
     Its numbers go on from `first_number` at the least. Any revision can be paused: one that is older than the audit
@@ -173,25 +173,25 @@ def _prepare(database: Path, by: str, at: datetime, first_number: int) -> None:
             known = inspect(connection)
             pause(connection, True, by, at, has_trail=known.has_table(tables.audit.name))
             if any(column["name"] == "numbers_from" for column in known.get_columns(tables.control.name)):
-                go_on_from(connection, first_number)
+                raise_id_floor(connection, first_number)
     finally:
         engine.dispose()
-    _gather(database)
-    _sync(database)
+    _fold_into_one_file(database)
+    _fsync(database)
 
 
-def _gather(database: Path) -> None:
+def _fold_into_one_file(database: Path) -> None:
     """Bring the database into one file again, since that alone is moved."""
     with closing(sqlite3.connect(database)) as alone:
         alone.execute("PRAGMA journal_mode=DELETE")
 
 
-def _reading(path: Path) -> sqlite3.Connection:
+def _open_read_only(path: Path) -> sqlite3.Connection:
     quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=opening.BUSY_TIMEOUT_S)
 
 
-def _sync(path: Path) -> None:
+def _fsync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

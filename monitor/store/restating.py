@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select
 
-from monitor.core.model.intent import FINAL, LEGAL, SPENT, Intent, IntentState, IntentStep
+from monitor.core.model.intent import FINAL_STATES, LEGAL_TRANSITIONS, SPENT_STATES, Intent, IntentState, IntentStep
 from monitor.errors import StoreError
 from monitor.store.schema import tables
-from monitor.store.schema.columns import milliseconds
-from monitor.store.schema.row_mapping import intent_row
+from monitor.store.schema.columns import to_milliseconds
+from monitor.store.schema.row_mapping import row_from_intent
 from monitor.store.writes import intents
 
 _S = IntentState
@@ -21,7 +21,7 @@ DAY = timedelta(hours=24)
 
 NOTE = "recorded once more: the database had lost it"
 
-_SENT = SPENT | {_S.REFUSED, _S.FAILED}
+_SENT = SPENT_STATES | {_S.REFUSED, _S.FAILED}
 _BEFORE_SENDING = frozenset({_S.PROPOSED, _S.PLANNED})
 
 
@@ -32,7 +32,7 @@ def sent(known: Iterable[Intent], now: datetime) -> tuple[Intent, ...]:
         for intent in known
         if intent.state in _SENT
         and (at := intent.submitted_at) is not None
-        and (intent.state not in FINAL or now - (intent.settled_at or at) < DAY)
+        and (intent.state not in FINAL_STATES or now - (intent.settled_at or at) < DAY)
     )
 
 
@@ -42,7 +42,7 @@ def restate(connection: Connection, intent: Intent, now: datetime) -> bool:
     One that stands there, or where no step leads there from, is left as it is: people and other daemons settle orders
     too. Raises StoreError for a number that belongs to another intent.
     """
-    stored = intents.read(connection, intent.id)
+    stored = intents.find_intent(connection, intent.id)
     if stored is not None and _identity(stored) != _identity(intent):
         raise StoreError(f"the number of intent {intent.id} belongs to another one")
     way = _way(None if stored is None else stored.state, intent)
@@ -54,17 +54,17 @@ def restate(connection: Connection, intent: Intent, now: datetime) -> bool:
         for start, to in zip((None if stored is None else stored.state, *way), way, strict=False)
     ]
     if stored is None:
-        connection.execute(insert(tables.intents), intent_row(_as_of(intent, steps[0].to_state)))
+        connection.execute(insert(tables.intents), row_from_intent(_as_of(intent, steps[0].to_state)))
         intents.append(connection, steps.pop(0))
     for step in steps:
-        if not intents.record(connection, _as_of(intent, step.to_state), step):
+        if not intents.record_step(connection, _as_of(intent, step.to_state), step):
             raise StoreError(f"intent {intent.id} can't go on to {step.to_state}: another of its kind is in flight")
     return True
 
 
 def _identity(intent: Intent) -> tuple[str, int]:
     """What no step changes, as exactly as it is stored."""
-    return intent.account, milliseconds(intent.created_at)
+    return intent.account, to_milliseconds(intent.created_at)
 
 
 def _way(start: IntentState | None, intent: Intent) -> tuple[IntentState, ...]:
@@ -76,7 +76,7 @@ def _way(start: IntentState | None, intent: Intent) -> tuple[IntentState, ...]:
         state, way = waiting.popleft()
         if state is intent.state:
             return way
-        following = {to for before, to in LEGAL if before is state} - seen
+        following = {to for before, to in LEGAL_TRANSITIONS if before is state} - seen
         for to in sorted(following, key=lambda to: (to is kept_off, to)):
             seen.add(to)
             waiting.append((to, (*way, to)))

@@ -6,22 +6,22 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
 
-from monitor.core.model.account import Debt, InterestPaid, Scope
+from monitor.core.model.account import DebtKey, InterestPaid, Scope
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.intent import Intent
-from monitor.core.model.ledger import Foreign, Movement
-from monitor.core.model.lending_terms import Terms, TermsKey
+from monitor.core.model.ledger import ForeignMovement, Movement
+from monitor.core.model.lending_terms import LendingTerms, TermsKey
 from monitor.core.notifications.outbox import DeliveryState
-from monitor.core.state.peg_history import EVERY, WINDOW, Ratios, recorded
+from monitor.core.state.peg_history import HISTORY_WINDOW, SLOT_LENGTH, PegHistory, history_from_samples
 from monitor.store.readers.interest import read_paid
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import alert_of
+from monitor.store.schema.row_mapping import alert_from_row
 from monitor.store.writes import intents, movements, record_coverage
-from monitor.store.writes.id_allocation import FIRST_BY_HAND, FIRST_UNRECORDED, first_number
+from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID, FIRST_UNRECORDED_ALERT_ID, lowest_free_id
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class SavedState:
     """One account as it was remembered.
 
     `alerts` are open, or resolved with something about them still to be told. `intents` are not final, or
@@ -35,14 +35,14 @@ class Loaded:
     account: str
     alerts: tuple[Alert, ...]
     intents: tuple[Intent, ...]
-    interest: Mapping[Debt, InterestPaid]
-    pegs: Mapping[str, Ratios]
-    terms: Mapping[TermsKey, Terms]
+    interest: Mapping[DebtKey, InterestPaid]
+    pegs: Mapping[str, PegHistory]
+    terms: Mapping[TermsKey, LendingTerms]
     ledger_until: Mapping[Scope, datetime]
-    by_others: tuple[Movement, ...]
-    live: str | None
-    known_until: datetime | None
-    found: tuple[Foreign, ...]
+    foreign_movements: tuple[Movement, ...]
+    live_document: str | None
+    recorded_until: datetime | None
+    gap_movements: tuple[ForeignMovement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +54,43 @@ class NextIds:
 
     alert: int
     intent: int
-    alert_unknown: int
+    first_unknown_alert: int
 
 
-def load(connection: Connection, account: str, now: datetime) -> Loaded:
+def load_state(connection: Connection, account: str, now: datetime) -> SavedState:
     """What is remembered of the account; empty for one never seen."""
     live = connection.execute(select(tables.live.c.document).where(tables.live.c.account == account)).scalar()
-    return Loaded(
+    return SavedState(
         account=account,
-        alerts=_alerts(connection, account),
-        intents=intents.recent(connection, account, now),
+        alerts=_open_alerts(connection, account),
+        intents=intents.read_recent(connection, account, now),
         interest=read_paid(connection, account, now),
-        pegs=_pegs(connection, account, now),
-        terms=movements.newest_terms(connection, account),
-        ledger_until=movements.ledger_known_until(connection, account),
-        by_others=movements.by_others(connection, account, now - timedelta(hours=24)),
-        live=live,
-        known_until=record_coverage.known_until(connection, account),
-        found=record_coverage.read_found(connection, account, now),
+        pegs=_peg_history(connection, account, now),
+        terms=movements.read_newest_terms(connection, account),
+        ledger_until=movements.read_ledger_until(connection, account),
+        foreign_movements=movements.read_foreign_movements(connection, account, now - timedelta(hours=24)),
+        live_document=live,
+        recorded_until=record_coverage.read_recorded_until(connection, account),
+        gap_movements=record_coverage.read_gap_movements(connection, account, now),
     )
 
 
-def next_ids(connection: Connection, now: datetime) -> NextIds:
+def read_next_ids(connection: Connection, now: datetime) -> NextIds:
     """The numbers to go on with, which are never below `first_number`. All accounts share them: hand them out in one
     place.
 
     Those of intents made by hand, beside a daemon that counts in its own memory, are of another range, and so are those
     given while the database was not known.
     """
-    known = tables.alerts.c.id < FIRST_UNRECORDED
+    known = tables.alerts.c.id < FIRST_UNRECORDED_ALERT_ID
     alert = connection.execute(select(func.max(tables.alerts.c.id)).where(known)).scalar()
-    own = tables.intents.c.id < FIRST_BY_HAND
+    own = tables.intents.c.id < FIRST_MANUAL_INTENT_ID
     intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
-    least = first_number(connection, now)
+    least = lowest_free_id(connection, now)
     return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), (alert or 0) + 1)
 
 
-def _alerts(connection: Connection, account: str) -> tuple[Alert, ...]:
+def _open_alerts(connection: Connection, account: str) -> tuple[Alert, ...]:
     alerts, deliveries = tables.alerts, tables.deliveries
     waiting = select(deliveries.c.alert).where(
         deliveries.c.state == DeliveryState.QUEUED, deliveries.c.alert.is_not(None)
@@ -103,24 +103,24 @@ def _alerts(connection: Connection, account: str) -> tuple[Alert, ...]:
         )
         .order_by(alerts.c.id)
     )
-    return tuple(alert_of(row) for row in rows.mappings())
+    return tuple(alert_from_row(row) for row in rows.mappings())
 
 
-def _pegs(connection: Connection, account: str, now: datetime) -> Mapping[str, Ratios]:
+def _peg_history(connection: Connection, account: str, now: datetime) -> Mapping[str, PegHistory]:
     """The recorded ratios of a week: the last of every ten minutes says it."""
     series, samples = tables.series, tables.samples
     found = connection.execute(
         select(series.c.id, series.c.subject).where(series.c.account == account, series.c.metric == "peg_ratio")
     )
-    pegs: dict[str, Ratios] = {}
+    pegs: dict[str, PegHistory] = {}
     for row in found.all():
-        span = (samples.c.series == row.id, samples.c.at >= now - WINDOW)
-        slot = type_coerce(samples.c.at, BigInteger) // (EVERY // timedelta(milliseconds=1))
+        span = (samples.c.series == row.id, samples.c.at >= now - HISTORY_WINDOW)
+        slot = type_coerce(samples.c.at, BigInteger) // (SLOT_LENGTH // timedelta(milliseconds=1))
         last = select(func.max(samples.c.at)).where(*span).group_by(slot)
         points = connection.execute(
             select(samples.c.at, samples.c.value)
             .where(samples.c.series == row.id, samples.c.at.in_(last))
             .order_by(samples.c.at)
         )
-        pegs[row.subject] = recorded([(point.at, point.value) for point in points], now)
+        pegs[row.subject] = history_from_samples([(point.at, point.value) for point in points], now)
     return pegs

@@ -18,21 +18,21 @@ from sqlalchemy.exc import DBAPIError
 from monitor.clock import SteadyReading
 from monitor.core.model.blocks import StopCause
 from monitor.core.model.intent import Intent, IntentStep
-from monitor.core.model.journal import Entry, Notice
-from monitor.core.notifications.outbox import Attempt, Delivery, DeliveryState
+from monitor.core.model.journal import JournalEntry, Notice
+from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState
 from monitor.errors import StoreError
 from monitor.store import restating
 from monitor.store.db import connections as opening
-from monitor.store.db.access import Access
-from monitor.store.db.reader import Reading, read
-from monitor.store.db.spill import Spill
-from monitor.store.db.worker_threads import Threads
-from monitor.store.db.writer import PATIENCE_S, Writer
-from monitor.store.startup import Loaded, NextIds, load, next_ids
+from monitor.store.db.access import DatabaseAccess
+from monitor.store.db.reader import DatabaseReader, read_once
+from monitor.store.db.spill import EventSpill
+from monitor.store.db.worker_threads import WorkerThreads
+from monitor.store.db.writer import WRITE_TIMEOUT_S, Writer
+from monitor.store.startup import NextIds, SavedState, load_state, read_next_ids
 from monitor.store.writes import audit, commands, daemon_row, intents, journal, outbox, record_coverage, retention
-from monitor.store.writes.commands import Orders
-from monitor.store.writes.journal import Committed, Mark
-from monitor.store.writes.record_coverage import Extended
+from monitor.store.writes.commands import Commands
+from monitor.store.writes.journal import CommitResult, EntryMark
+from monitor.store.writes.record_coverage import CoverageUpdate
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,12 +46,12 @@ class Store:
     Every method is durable when it returns. All raise StoreError when the database can't do it.
     """
 
-    def __init__(self, access: Access, writer: Writer, spill_folder: Path | None) -> None:
+    def __init__(self, access: DatabaseAccess, writer: Writer, spill_folder: Path | None) -> None:
         self._access = access
         self._writer = writer
-        self._reading = Reading(opening.reading_engine(access.url), access.url)
+        self._reader = DatabaseReader(opening.reading_engine(access.url), access.url)
         self._spill_folder = spill_folder
-        self._files = Threads("store-files", 1, PATIENCE_S, "the disk")
+        self._file_threads = WorkerThreads("store-files", 1, WRITE_TIMEOUT_S, "the disk")
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, exclusive: bool = True, spill_folder: Path | None = None) -> Self:
@@ -62,8 +62,8 @@ class Store:
         `exclusive` False leaves out the lease: for programs that write beside a daemon. `spill_folder` is where
         events wait that a database which is no file can't take; None: where temporary files lie.
         """
-        access = Access(opening.parse_url(url), create=create, exclusive=exclusive)
-        writer = _writer(access)
+        access = DatabaseAccess(opening.parse_url(url), create=create, exclusive=exclusive)
+        writer = _new_writer(access)
         try:
             writer.start()
         except BaseException:
@@ -77,8 +77,8 @@ class Store:
 
         Raises StoreError for a URL that can be no database.
         """
-        access = Access(opening.parse_url(url), create=True, exclusive=True)
-        writer = _writer(access)
+        access = DatabaseAccess(opening.parse_url(url), create=True, exclusive=True)
+        writer = _new_writer(access)
         writer.start_unconnected()
         return cls(access, writer, spill_folder)
 
@@ -87,7 +87,7 @@ class Store:
         await asyncio.to_thread(self._close)
 
     @property
-    def failing(self) -> bool:
+    def is_failing(self) -> bool:
         """Whether the last attempt to write failed. It tries again by itself about once a second."""
         return self._writer.failing_for_s is not None
 
@@ -97,9 +97,9 @@ class Store:
         return self._writer.failing_for_s
 
     @property
-    def trouble(self) -> StoreError | None:
+    def failure(self) -> StoreError | None:
         """Why writing fails, None while it works."""
-        return self._writer.trouble
+        return self._writer.failure
 
     @property
     def is_opening(self) -> bool:
@@ -107,50 +107,52 @@ class Store:
         return self._writer.is_opening
 
     @property
-    def changes(self) -> int:
+    def replacement_count(self) -> int:
         """How often the database turned out to be another one than before."""
-        return self._access.changes
+        return self._access.replacement_count
 
     @property
     def connects(self) -> int:
         """How often it was connected to; each time may lead to a server that lacks the end of what was committed."""
         return self._access.connects
 
-    async def commit(self, entry: Entry, mark: Mark | None = None) -> Committed:
+    async def commit(self, entry: JournalEntry, mark: EntryMark | None = None) -> CommitResult:
         """Everything one step wants remembered, in one transaction.
 
         With a mark it may be given again when it is not known whether it went in: that happens once.
         """
         unit = journal.commit if mark is None else partial(journal.commit_once, mark=mark)
         if not entry.intents:
-            return await self._writer.do(unit, entry)
-        return _telling_head(await self._writer.do(_with_head, unit, entry))
+            return await self._writer.run(unit, entry)
+        return _log_audit_head(await self._writer.run(_run_with_audit_head, unit, entry))
 
-    def spill(self, account: str) -> Spill:
+    def spill(self, account: str) -> EventSpill:
         """Where the account's events wait while they can't be committed: beside the database if that is a file."""
         database = self._access.path
         if database is not None:
-            return Spill(database.with_name(f"{database.name}.spill-{account}"))
+            return EventSpill(database.with_name(f"{database.name}.spill-{account}"))
         of_url = hashlib.sha256(self._access.url.render_as_string(hide_password=True).encode()).hexdigest()[:12]
         folder = self._spill_folder or Path(tempfile.gettempdir())
-        return Spill(folder / f"margin-monitor-{of_url}.spill-{account}")
+        return EventSpill(folder / f"margin-monitor-{of_url}.spill-{account}")
 
-    async def beside(self, function: Callable[[], T]) -> T:
+    async def run_file_work(self, function: Callable[[], T]) -> T:
         """Runs what works on files beside the database. Raises StoreError when the disk does not answer in time."""
-        return await self._files.do(function)
+        return await self._file_threads.run(function)
 
     async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
         """Whether this caller, and no other ever, may send the order; see intents.claim."""
-        return _telling_head(await self._writer.do(_with_head, intents.claim, intent, at, note))
+        return _log_audit_head(await self._writer.run(_run_with_audit_head, intents.claim, intent, at, note))
 
-    async def record(
+    async def record_step(
         self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), stop: StopCause | None = None
     ) -> bool:
         """Whether the intent took the step; False: it stood elsewhere, or another is in flight.
 
         `notices` wait to be sent from then on. `stop`: why its rule is stopped with it.
         """
-        return _telling_head(await self._writer.do(_with_head, journal.record, intent, step, notices, stop))
+        return _log_audit_head(
+            await self._writer.run(_run_with_audit_head, journal.record_step_with_notices, intent, step, notices, stop)
+        )
 
     async def restate(
         self,
@@ -163,65 +165,67 @@ class Store:
         left = restating.sent(known, now)
         if not left:
             return ()
-        return _telling_head(await self._writer.do(_with_head, journal.restate, left, now, notices, stop))
+        return _log_audit_head(await self._writer.run(_run_with_audit_head, journal.restate, left, now, notices, stop))
 
-    async def recover(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
+    async def recover_interrupted(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
         """At start: what was being sent when the last daemon ended, now UNCERTAIN. `channels` are to hear of it."""
-        return await self._writer.do(journal.recover, now, channels)
+        return await self._writer.run(journal.recover_interrupted, now, channels)
 
-    async def load(self, account: str, now: datetime) -> Loaded:
+    async def load_state(self, account: str, now: datetime) -> SavedState:
         """What is remembered of one account."""
-        return await self.read(load, account, now)
+        return await self.read(load_state, account, now)
 
     async def next_ids(self, now: datetime) -> NextIds:
         """The first free numbers of alerts and intents, across all accounts."""
-        return await self.read(next_ids, now)
+        return await self.read(read_next_ids, now)
 
-    async def orders(self, now: datetime, since: int | None = None) -> Orders | None:
+    async def read_commands(self, now: datetime, since: int | None = None) -> Commands | None:
         """What people have ordered; None when nothing was since change number `since`."""
-        return await self.read(commands.read_orders, now, since)
+        return await self.read(commands.read_commands, now, since)
 
-    async def order(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def execute(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a function of store.operator, such as `order(operator.pause, True, "web", now)`."""
-        return await self._writer.do(function, *args, **kwargs)
+        return await self._writer.run(function, *args, **kwargs)
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a reading function, such as those of store.readers, on a connection that cannot write."""
-        return await self._reading.do(lambda connection: function(connection, *args, **kwargs))
+        return await self._reader.run(lambda connection: function(connection, *args, **kwargs))
 
-    async def queue_once(self, delivery: Delivery) -> Delivery | None:
+    async def enqueue_once(self, delivery: Delivery) -> Delivery | None:
         """A message put into the outbox, with the id it got; None if its channel has had the very same."""
-        return await self._writer.do(outbox.queue_once, delivery)
+        return await self._writer.run(outbox.enqueue_once, delivery)
 
-    async def record_attempts(self, attempts: Iterable[Attempt]) -> int:
+    async def record_attempts(self, attempts: Iterable[DeliveryAttempt]) -> int:
         """Appends attempts, all in one transaction, and moves their deliveries on; see outbox.record_attempts."""
-        return await self._writer.do(outbox.record_attempts, tuple(attempts))
+        return await self._writer.run(outbox.record_attempts, tuple(attempts))
 
-    async def close_deliveries(self, state: DeliveryState, why: Mapping[int, str]) -> int:
+    async def close_unsent_deliveries(self, state: DeliveryState, why: Mapping[int, str]) -> int:
         """Ends queued deliveries without an attempt, each with its answer; how many."""
-        return await self._writer.do(outbox.close, state, why)
+        return await self._writer.run(outbox.close_unsent, state, why)
 
-    async def postpone(self, deliveries: Iterable[int], until: datetime) -> int:
+    async def postpone_deliveries(self, deliveries: Iterable[int], until: datetime) -> int:
         """Lets queued deliveries wait."""
-        return await self._writer.do(outbox.postpone, tuple(deliveries), until)
+        return await self._writer.run(outbox.postpone, tuple(deliveries), until)
 
-    async def release_deliveries(self, now: datetime) -> int:
+    async def release_postponed_deliveries(self, now: datetime) -> int:
         """Lets what was postponed be looked at again."""
-        return await self._writer.do(outbox.release, now)
+        return await self._writer.run(outbox.release_postponed, now)
 
     async def finish_drill(self, drill: int, at: datetime, outcome: str) -> None:
         """A drill was carried out, or could not be."""
-        await self._writer.do(commands.finish_drill, drill, at, outcome)
+        await self._writer.run(commands.finish_drill, drill, at, outcome)
 
-    async def announce(self, pid: int, since: datetime, version: str, steady: SteadyReading | None = None) -> None:
+    async def register_daemon(
+        self, pid: int, since: datetime, version: str, steady: SteadyReading | None = None
+    ) -> None:
         """From now on readers see this daemon; see presence.seen."""
-        await self._writer.do(daemon_row.announce, pid, since, version, steady)
+        await self._writer.run(daemon_row.register_daemon, pid, since, version, steady)
 
-    async def seen(
+    async def update_last_seen(
         self, at: datetime, steady: SteadyReading | None = None, recorded: Mapping[str, datetime | None] | None = None
-    ) -> Extended:
+    ) -> CoverageUpdate:
         """The daemon is still there, and extends the records of these accounts; see presence.seen, record.extend."""
-        return await self._writer.do(_seen, at, steady, recorded or {})
+        return await self._writer.run(_update_last_seen, at, steady, recorded or {})
 
     async def prune(
         self,
@@ -242,18 +246,18 @@ class Store:
         )
         total = 0
         for pruner, before in steps:
-            while before is not None and (gone := await self._writer.do(pruner, before)):
+            while before is not None and (gone := await self._writer.run(pruner, before)):
                 total += gone
         return total
 
     def _close(self) -> None:
         self._writer.close()
-        self._reading.close()
-        self._files.close()
+        self._reader.close()
+        self._file_threads.close()
         self._access.release()
 
 
-class _Opened:
+class _OpenDatabase:
     """A database that a command holds open until the end of its `with`."""
 
     def __init__(self, engine: Engine, url: URL) -> None:
@@ -272,7 +276,7 @@ class _Opened:
         self.close()
 
 
-class ReadStore(_Opened):
+class ReadStore(_OpenDatabase):
     """The database as a command reads it, beside a running daemon or without one. It never creates or changes it."""
 
     @classmethod
@@ -281,15 +285,15 @@ class ReadStore(_Opened):
         parsed = opening.parse_url(url)
         opening.check_present(parsed)
         engine = opening.reading_engine(parsed)
-        read(engine, parsed, lambda connection: opening.check_revision(connection, parsed))
+        read_once(engine, parsed, lambda connection: opening.check_revision(connection, parsed))
         return cls(engine, parsed)
 
     def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a reading function, such as those of store.readers; it sees one state of the database."""
-        return read(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
+        return read_once(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
 
 
-class OrderStore(_Opened):
+class CommandStore(_OpenDatabase):
     """The database as a command writes a person's orders into it, beside a running daemon or without one."""
 
     @classmethod
@@ -303,47 +307,47 @@ class OrderStore(_Opened):
         """Runs a reading function, which waits for nobody who writes."""
         engine = opening.reading_engine(self._url)
         try:
-            return read(engine, self._url, lambda connection: function(connection, *args, **kwargs))
+            return read_once(engine, self._url, lambda connection: function(connection, *args, **kwargs))
         finally:
             engine.dispose()
 
-    def order(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def execute(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a function of store.operator in one transaction, durable when it returns."""
         try:
             with self._engine.begin() as connection:
                 return function(connection, *args, **kwargs)
         except DBAPIError as error:
-            raise opening.unreachable(self._url, error) from error
+            raise opening.unreachable_error(self._url, error) from error
 
 
-def _seen(
+def _update_last_seen(
     connection: Connection, at: datetime, steady: SteadyReading | None, recorded: Mapping[str, datetime | None]
-) -> Extended:
-    daemon_row.seen(connection, at, steady)
-    return record_coverage.extend(connection, recorded, at)
+) -> CoverageUpdate:
+    daemon_row.update_last_seen(connection, at, steady)
+    return record_coverage.extend_coverage(connection, recorded, at)
 
 
-def _writer(access: Access) -> Writer:
+def _new_writer(access: DatabaseAccess) -> Writer:
     return Writer(
         access.engine(),
-        before=access.before,
-        prepare=access.prepare,
-        has_moved=access.has_moved,
-        describe=access.describe,
-        wal=access.wal,
+        before_connect=access.ensure_file_and_lease,
+        prepare_connection=access.prepare_connection,
+        is_replaced=access.is_replaced,
+        describe_error=access.describe_error,
+        wal_path=access.wal_path,
     )
 
 
-def _with_head(
+def _run_with_audit_head(
     connection: Connection, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
-) -> tuple[T, audit.Head | None]:
+) -> tuple[T, audit.AuditHead | None]:
     """What `unit` returns, and where the audit trail ends after it."""
-    return unit(connection, *args, **kwargs), audit.head(connection)
+    return unit(connection, *args, **kwargs), audit.read_head(connection)
 
 
-def _telling_head(done: tuple[T, audit.Head | None]) -> T:
+def _log_audit_head(result_and_head: tuple[T, audit.AuditHead | None]) -> T:
     """Leaves the end of the trail in the log, where it can't be changed together with the database."""
-    result, head = done
+    result, head = result_and_head
     if head is not None:
         log.info("audit.head seq=%d hash=%s", head.seq, head.hash)
     return result

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 from monitor.core.model.account import Balance
-from monitor.core.model.metric import Value
-from monitor.core.numbers.amounts import plain
-from monitor.core.numbers.durations import rfc3339
+from monitor.core.model.metric import MetricValue
+from monitor.core.numbers.amounts import format_decimal
+from monitor.core.numbers.durations import format_rfc3339
 
 
-def number(text: str | None) -> Decimal | None:
+def parse_json_decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
@@ -18,16 +18,16 @@ Document = dict[str, Any]
 """A JSON object."""
 
 
-def decimal_text(value: Value | None) -> str | None:
+def json_decimal(value: MetricValue | None) -> str | None:
     """The number without exponent; null when it is infinite, unavailable or not known."""
-    return plain(value) if isinstance(value, Decimal) and value.is_finite() else None
+    return format_decimal(value) if isinstance(value, Decimal) and value.is_finite() else None
 
 
-def moment_text(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)
+def json_time(time: datetime | None) -> str | None:
+    return None if time is None else format_rfc3339(time)
 
 
-def seconds_number(span: timedelta | Value | None) -> int | float | None:
+def json_seconds(span: timedelta | MetricValue | None) -> int | float | None:
     """The duration in seconds, to the millisecond; null as in `decimal_text`."""
     if isinstance(span, timedelta):
         seconds = Decimal(span // timedelta(milliseconds=1)) / 1000
@@ -38,17 +38,17 @@ def seconds_number(span: timedelta | Value | None) -> int | float | None:
     return int(seconds) if seconds == seconds.to_integral_value() else float(seconds)
 
 
-def age_number(as_of: datetime | None, now: datetime) -> int | float | None:
+def json_age(as_of: datetime | None, now: datetime) -> int | float | None:
     """Seconds from `as_of` to `now`, never negative."""
-    return None if as_of is None else seconds_number(max(now - as_of, timedelta()))
+    return None if as_of is None else json_seconds(max(now - as_of, timedelta()))
 
 
-def balance_fields(balance: Balance) -> Document:
+def json_balance(balance: Balance) -> Document:
     return {
         "asset": balance.asset,
-        "free": plain(balance.free),
-        "locked": plain(balance.locked),
-        "borrowed": plain(balance.borrowed),
-        "interest": plain(balance.interest),
-        "net": plain(balance.net),
+        "free": format_decimal(balance.free),
+        "locked": format_decimal(balance.locked),
+        "borrowed": format_decimal(balance.borrowed),
+        "interest": format_decimal(balance.interest),
+        "net": format_decimal(balance.net),
     }

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import g13, g14
 from benchmarks.__main__ import MODULES
-from benchmarks.report import Bar, finding
+from benchmarks.report import Target, finding
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,22 +16,22 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("bar", "value", "verdict"),
     [
-        (Bar("x", 1.5, 1.2), 1.6, "missed"),
-        (Bar("x", 1.5, 1.2), 1.5, "target"),
-        (Bar("x", 1.5, 1.2), 1.2, "stretch"),
-        (Bar("x", 0.6, 0.8, at_least=True), 0.5, "missed"),
-        (Bar("x", 0.6, 0.8, at_least=True), 0.6, "target"),
-        (Bar("x", 0.6, 0.8, at_least=True), 0.9, "stretch"),
-        (Bar("x", 8), 3, "target"),
-        (Bar("x"), 3, "reported"),
+        (Target("x", 1.5, 1.2), 1.6, "missed"),
+        (Target("x", 1.5, 1.2), 1.5, "target"),
+        (Target("x", 1.5, 1.2), 1.2, "stretch"),
+        (Target("x", 0.6, 0.8, at_least=True), 0.5, "missed"),
+        (Target("x", 0.6, 0.8, at_least=True), 0.6, "target"),
+        (Target("x", 0.6, 0.8, at_least=True), 0.9, "stretch"),
+        (Target("x", 8), 3, "target"),
+        (Target("x"), 3, "reported"),
     ],
 )
-def test_verdict_is_where_the_value_lies(bar: Bar, value: float, verdict: str) -> None:
+def test_verdict_follows_the_value(bar: Target, value: float, verdict: str) -> None:
     assert bar.verdict(value) == verdict
 
 
 def test_figure_is_the_median_of_its_rounds_with_their_ends() -> None:
-    found = finding(Bar("x"), "what", "µs", [3.0, 1.0, 2.0])
+    found = finding(Target("x"), "what", "µs", [3.0, 1.0, 2.0])
     assert (found.value, found.low, found.high, found.rounds) == (2.0, 1.0, 3.0, 3)
 
 
@@ -44,7 +44,7 @@ def test_short_runs_of_the_pure_parts_measure_something() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in ("g13", "g14")])
-def test_short_run_of_each_other_measures_something(name: str) -> None:
+def test_short_run_of_each_benchmark_measures_something(name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", f"benchmarks.{name}", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )

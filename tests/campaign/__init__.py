@@ -7,7 +7,8 @@ What is hunted for, where it is drawn (`plan`, `strains`), and the sentences by 
   "sent past its deadline", "sent while paused", "not sent, and nobody knows why".
 - Caps of the account: every plan, by kind of action; `SecondDaemon`, `SecondDatabase`, `ForeignHand`; "above
   max_per_day", "a daemon acted on another's database", "another hand was not told", "another's doing taken for ours".
-  One uid in two accounts is refused at the start, which no run outlives: tests/integration/accounts/test_action_key_owner.py.
+  One uid in two accounts is refused at the start, which no run outlives:
+  tests/integration/accounts/test_action_key_owner.py.
 - Gaps in the record: `Restore`, also right after an order, and of nothing at all; "above max_per_day", "sent during the
   cooldown" (across databases), "a restore did not pause", "a restore's pause is not in the trail", "a number was given
   twice". What can't be told from the histories: tests/integration/actions/test_usage_after_record_gaps.py.

@@ -13,22 +13,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from monitor.app.database import open_operator
+from monitor.app.database import open_commands
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import Exit, MonitorError
 from monitor.records.intents import IntentRow
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.ledger.ledger import Overdrawn
-from monitor.sandbox.scenario.scenario import KeySpec
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.ledger.ledger import InsufficientBalance
+from monitor.sandbox.scenario.scenario import ApiKeySpec
 from monitor.sandbox.server import Sandbox
 from monitor.store.writes import commands
 from tests.campaign import config_variants
 from tests.campaign.channel_server import Phone
-from tests.campaign.clocks import Clocks
-from tests.campaign.daemon import Life, begin
+from tests.campaign.clocks import DaemonClocks
+from tests.campaign.daemon import DaemonProcess, start_daemon
 from tests.campaign.fact_collector import of_exchange, with_database
-from tests.campaign.judge.facts import Facts, Restored, Span
+from tests.campaign.judge.facts import Facts, RestoreFact, Span
 from tests.campaign.plan import PACE, SPEED, Act, Plan
 
 HOLDS_WITHIN_S = 1.0
@@ -40,14 +40,14 @@ LEAVES_WITHIN_S = 2.0
 BUGS = ("Traceback", "account.restarting", "channel.restarting")
 """What stands in a log only when something broke that never should."""
 
-ORDERS_BY_HAND: dict[str, tuple[Literal["BUY", "SELL"], Decimal, Decimal]] = {
+MANUAL_COMMANDS: dict[str, tuple[Literal["BUY", "SELL"], Decimal, Decimal]] = {
     "sell order by hand": ("SELL", Decimal(150_000), Decimal("0.2")),
     "buy order by hand": ("BUY", Decimal(20_000), Decimal("0.1")),
 }
 
 
 @dataclass(slots=True)
-class Run:
+class CampaignRun:
     """A run under way. `life` is the daemon that acts now, `lost` what databases held that a restore replaced."""
 
     plan: Plan
@@ -58,46 +58,46 @@ class Run:
     pauses: list[Span] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     lost: tuple[IntentRow, ...] = ()
-    restores: list[Restored] = field(default_factory=list)
+    restores: list[RestoreFact] = field(default_factory=list)
     kills: int = 0
-    clocks: Clocks = field(init=False)
+    clocks: DaemonClocks = field(init=False)
     began: float = field(default_factory=time.monotonic)
     _paused_since: dict[Literal["command", "file"], int] = field(default_factory=dict)
     _one_order: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _lives: list[Life] = field(default_factory=list)
-    _elsewhere: list[Life] = field(default_factory=list)
-    _guest: Life | None = None
+    _lives: list[DaemonProcess] = field(default_factory=list)
+    _elsewhere: list[DaemonProcess] = field(default_factory=list)
+    _guest: DaemonProcess | None = None
     _guest_takes_over: bool = False
     _intrusions: list[str] = field(default_factory=list)
-    _change: Callable[[Life], Awaitable[Life]] | None = None
+    _change: Callable[[DaemonProcess], Awaitable[DaemonProcess]] | None = None
     _is_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _refused: list[tuple[float, float]] = field(default_factory=list)
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.clocks = Clocks.of(self.plan, self.box.timeline, self.folder)
+        self.clocks = DaemonClocks.of(self.plan, self.box.timeline, self.folder)
 
     @property
-    def life(self) -> Life:
+    def life(self) -> DaemonProcess:
         return self._lives[-1]
 
-    def begin(self) -> Life:
+    def begin(self) -> DaemonProcess:
         """A new life of the daemon."""
         life = self._begin(self.config, f"log-{len(self._lives) + 1}")
         self._lives.append(life)
         return life
 
-    def begin_elsewhere(self) -> Life:
+    def begin_elsewhere(self) -> DaemonProcess:
         """A daemon with the same actions, a database of its own and another key of the account; nobody hears it."""
         config = config_variants.of_another_daemon(self.config, self.phone.url)
         life = self._begin(config, "log-elsewhere")
         self._elsewhere.append(life)
         return life
 
-    def _begin(self, config: Path, log: str) -> Life:
-        return begin(config, self.clocks.settings, self.folder / log, self.clocks.path)
+    def _begin(self, config: Path, log: str) -> DaemonProcess:
+        return start_daemon(config, self.clocks.settings, self.folder / log, self.clocks.path)
 
-    def lay_down(self) -> None:
+    def stop_daemons(self) -> None:
         """No daemon outlives the run."""
         for task in self._later:
             task.cancel()
@@ -105,7 +105,7 @@ class Run:
             if not life.is_over:
                 life.kill()
 
-    async def tend(self, life: Life) -> Life:
+    async def replace_if_wanted(self, life: DaemonProcess) -> DaemonProcess:
         """The life that goes on: another where the plan wants one now, or where it ended by itself, which it never
         should."""
         if self._change is not None:
@@ -121,43 +121,43 @@ class Run:
             self.ends.append(f"life {len(self._lives)} ended by itself with {life.process.exitcode}")
         return self.begin()
 
-    async def changed(self, change: Callable[[Life], Awaitable[Life]]) -> None:
+    async def changed(self, change: Callable[[DaemonProcess], Awaitable[DaemonProcess]]) -> None:
         """Lets another life take the place of the one that acts; returns once it has."""
         self._is_changed.clear()
         self._change = change
         await self._is_changed.wait()
 
-    async def kill(self, life: Life, down_s: float) -> Life:
+    async def kill(self, life: DaemonProcess, down_s: float) -> DaemonProcess:
         """The life after a sudden end: that of a second daemon which waits for this, or a new one after a while."""
         self.kills += 1
         guest = self._guest
         if guest is not None and self._guest_takes_over:
-            self._watch_guest()
+            self._watch_second_daemon()
             self._guest = None
             await asyncio.to_thread(life.kill)
             self._lives.append(guest)
             return guest
-        self.send_guest_away()
+        self.stop_second_daemon()
         await asyncio.to_thread(life.kill)
         await self.pass_time(down_s)
         return self.begin()
 
-    def invite_guest(self, *, takes_over: bool) -> None:
+    def start_second_daemon(self, *, takes_over: bool) -> None:
         """A second daemon on the same database, while the first holds it."""
         if self.life.is_over or not self.life.has_started:
             return
         self._guest, self._guest_takes_over = self._begin(self.config, "log-guest"), takes_over
 
-    def send_guest_away(self) -> None:
+    def stop_second_daemon(self) -> None:
         if self._guest is not None:
-            self._watch_guest()
+            self._watch_second_daemon()
             self._guest.kill()
             self._guest = None
 
-    def _watch_guest(self) -> None:
+    def _watch_second_daemon(self) -> None:
         """Whatever it did beyond waiting it did while another held the database."""
         for word in ("daemon.started", "intent.claimed", "exchange.order_sent"):
-            if self._guest is not None and self._guest.says(word):
+            if self._guest is not None and self._guest.has_logged(word):
                 self._intrusions.append(word)
 
     def later(self, seconds: float, act: Coroutine[Any, Any, None]) -> None:
@@ -173,7 +173,7 @@ class Run:
         """Waits for all that was to be done later."""
         await asyncio.gather(*self._later)
 
-    async def act_with(self, key: KeySpec) -> None:
+    async def act_with(self, key: ApiKeySpec) -> None:
         """Gives the daemon this key to act with, by a reload; or from its next start on."""
         config_variants.act_with(self.config, key)
         if self._lives and self.life.has_started:
@@ -190,7 +190,7 @@ class Run:
         finally:
             self._refused = [(start, min(end, time.monotonic())) for start, end in self._refused]
 
-    def _is_refused(self, life: Life) -> bool:
+    def _is_refused(self, life: DaemonProcess) -> bool:
         """Whether it rightly did not start: the exchange refused its key."""
         is_meant = any(life.began < until for _, until in self._refused)
         return life.process.exitcode == Exit.KEY_REFUSED and is_meant
@@ -258,7 +258,7 @@ class Run:
                 if any(word in line for word in BUGS):
                     yield f"{life.log.name}: {line[:160]}"
 
-    async def do(self, act: Act) -> None:
+    async def perform(self, act: Act) -> None:
         """Something that a person does."""
         match act:
             case "pause" | "resume":
@@ -271,24 +271,24 @@ class Run:
                 self._resumed("file")
                 self.pause_file.unlink(missing_ok=True)
             case "repay by hand":
-                with contextlib.suppress(Refusal, Overdrawn):
-                    self.box.hand.repay("main", "USDT", Decimal(100))
+                with contextlib.suppress(SimApiError, InsufficientBalance):
+                    self.box.user_actions.repay("main", "USDT", Decimal(100))
             case "deposit":
-                self.box.hand.deposit("main", "USDT", Decimal(500), "spot")
+                self.box.user_actions.deposit("main", "USDT", Decimal(500), "spot")
             case "charge interest":
-                self.box.hand.charge_interest()
+                self.box.user_actions.charge_interest()
             case "sell order by hand" | "buy order by hand":
                 # Far from the market: it only locks what it would give.
-                side, price, quantity = ORDERS_BY_HAND[act]
-                with contextlib.suppress(Refusal, Overdrawn):
-                    self.box.hand.place("main", "BTCUSDT", side, price, quantity)
+                side, price, quantity = MANUAL_COMMANDS[act]
+                with contextlib.suppress(SimApiError, InsufficientBalance):
+                    self.box.user_actions.place("main", "BTCUSDT", side, price, quantity)
 
     async def _order_pause(self, *, paused: bool) -> None:
         async with self._one_order:
             if not paused:
                 self._resumed("command")
             if not paused:
-                await asyncio.to_thread(self._order, commands.resume, "campaign", self.now)
+                await asyncio.to_thread(self._order, commands.resume_actions, "campaign", self.now)
             elif await asyncio.to_thread(self._order, commands.pause, paused, "campaign", self.now):
                 self._paused_since.setdefault("command", self.box.timeline.now_ms())
 
@@ -305,8 +305,8 @@ class Run:
 
     def _order(self, order: Any, *given: Any) -> bool:
         """Whether it was taken: the database may be not there yet, or the order too late."""
-        with contextlib.suppress(MonitorError), open_operator(load_config(self.config, {})) as store:
-            store.order(order, *given)
+        with contextlib.suppress(MonitorError), open_commands(load_config(self.config, {})) as store:
+            store.execute(order, *given)
             return True
         return False
 
@@ -319,7 +319,9 @@ class Run:
             for number in await asyncio.to_thread(self._proposed):
                 if number not in known and answers:
                     known.add(number)
-                    await asyncio.to_thread(self._order, commands.decide, number, answers.pop(), "campaign", self.now)
+                    await asyncio.to_thread(
+                        self._order, commands.decide_proposal, number, answers.pop(), "campaign", self.now
+                    )
 
     def _proposed(self) -> list[int]:
         try:

@@ -42,17 +42,17 @@ class Phone:
         return web.Response(status=answer)
 
 
-async def _unheard(request: web.Request) -> web.StreamResponse:
+async def _ignore_request(request: web.Request) -> web.StreamResponse:
     await request.read()
     return web.Response(status=204)
 
 
 @contextlib.asynccontextmanager
-async def listening(phone: Phone) -> AsyncIterator[Phone]:
+async def running_phone(phone: Phone) -> AsyncIterator[Phone]:
     """The phone, reached at its address; what is told to another's goes unheard."""
     application = web.Application()
     application.router.add_post("/", phone.receive)
-    application.router.add_post("/elsewhere", _unheard)
+    application.router.add_post("/elsewhere", _ignore_request)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

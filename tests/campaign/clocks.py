@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.sandbox.timeline import Timeline, TimelineSettings
-from tests.campaign.daemon import Life, WallClock
-from tests.campaign.disturbances import ClockStep, Restore, Strain, Suspend
-from tests.campaign.judge.facts import Stepped, Suspended
+from tests.campaign.daemon import DaemonProcess, WallClock
+from tests.campaign.disturbances import ClockStep, Disturbance, Restore, Suspend
+from tests.campaign.judge.facts import ClockStepFact, SuspendFact
 from tests.campaign.plan import PACE, SPEED, Plan
 
 OUTLIVES_S = 5.0
@@ -16,13 +16,13 @@ OUTLIVES_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class _ClockChange:
     """Something befell the clocks of a life: the exchange's and the machine's moment, and by how much."""
 
     at: int
     began: float
     seconds: float
-    life: Life
+    life: DaemonProcess
 
     @property
     def outlived(self) -> bool:
@@ -31,18 +31,18 @@ class _Moment:
 
 
 @dataclass(slots=True)
-class Clocks:
+class DaemonClocks:
     """Those of one run; its own, where the plan has nothing befall them. `settings` are the exchange's as they were at
     first: the machine's own clocks know of the time for which it slept."""
 
     timeline: Timeline
     settings: TimelineSettings
     _wall: WallClock | None = None
-    _steps: list[_Moment] = field(default_factory=list)
-    _sleeps: list[_Moment] = field(default_factory=list)
+    _steps: list[_ClockChange] = field(default_factory=list)
+    _sleeps: list[_ClockChange] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: Plan, timeline: Timeline, folder: Path) -> "Clocks":
+    def of(cls, plan: Plan, timeline: Timeline, folder: Path) -> "DaemonClocks":
         """The clocks as they are at the start of a plan."""
         made = cls(timeline, timeline.settings)
         steps = [one for one in plan.strains if isinstance(one, ClockStep)]
@@ -56,31 +56,31 @@ class Clocks:
         """The file that a daemon reads them from."""
         return None if self._wall is None else self._wall.path
 
-    def set_wall(self, seconds: float, life: Life) -> None:
+    def set_wall(self, seconds: float, life: DaemonProcess) -> None:
         """Sets the wall clock."""
         assert self._wall is not None
         if life.has_started and not life.is_over:
-            self._steps.append(_Moment(self.timeline.now_ms(), time.monotonic(), seconds, life))
+            self._steps.append(_ClockChange(self.timeline.now_ms(), time.monotonic(), seconds, life))
         self._wall.wrong_s += seconds
 
-    def sleep(self, seconds: float, life: Life) -> None:
+    def sleep(self, seconds: float, life: DaemonProcess) -> None:
         """The machine, which stands still, has slept for so long; the exchange went on. Also where no daemon lives."""
         assert self._wall is not None
         if life.has_started and not life.is_over:
-            self._sleeps.append(_Moment(self.timeline.now_ms(), time.monotonic(), seconds, life))
+            self._sleeps.append(_ClockChange(self.timeline.now_ms(), time.monotonic(), seconds, life))
         self._wall.slept_s += seconds
         self.timeline.advance(seconds * SPEED * PACE)
 
-    def stepped(self) -> Iterator[Stepped]:
+    def stepped(self) -> Iterator[ClockStepFact]:
         """How often the wall clock was set."""
         for one in self._steps:
-            yield Stepped(one.at, one.seconds, one.outlived)
+            yield ClockStepFact(one.at, one.seconds, one.outlived)
 
-    def suspended(self) -> Iterator[Suspended]:
+    def suspended(self) -> Iterator[SuspendFact]:
         """How often a daemon's machine slept."""
         for one in self._sleeps:
-            yield Suspended(one.at, one.seconds, one.life.says("clock.jumped kind='suspend'"), one.outlived)
+            yield SuspendFact(one.at, one.seconds, one.life.has_logged("clock.jumped kind='suspend'"), one.outlived)
 
 
-def _has_sleep(strain: Strain) -> bool:
+def _has_sleep(strain: Disturbance) -> bool:
     return isinstance(strain, Suspend) or (isinstance(strain, Restore) and strain.is_lost)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from monitor.sandbox.scenario.scenario import KeySpec
+from monitor.sandbox.scenario.scenario import ApiKeySpec
 from tests.campaign.plan import OWN_KEY, SECOND_KEY
 
 
-def act_with(config: Path, key: KeySpec) -> None:
+def act_with(config: Path, key: ApiKeySpec) -> None:
     """Write this key into the configuration as the one that acts."""
     lines = [line for line in config.read_text().splitlines(keepends=True) if not line.startswith("action_api_")]
     given = f'action_api_key = "{key.api_key}"\naction_api_secret = "{key.api_secret}"\n'

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from monitor.cli.commands.run import serve
+from monitor.cli.commands.run import run_daemon
 from monitor.cli.log_setup import start_logging
 from monitor.clock import Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
-from monitor.runtime.event_loop import run_loop
+from monitor.runtime.event_loop import run_event_loop
 from monitor.sandbox.timeline import TimelineSettings
 
 # What is only imported when it is needed: the server has it before the first life begins.
@@ -83,7 +83,7 @@ class _WrongMachine(Machine):
 
 
 @dataclass(slots=True)
-class Life:
+class DaemonProcess:
     """One life of the daemon. `killed_at` is the machine's moment at which it was ended from outside."""
 
     process: ForkServerProcess
@@ -98,9 +98,9 @@ class Life:
     @property
     def has_started(self) -> bool:
         """Whether it runs: before that it does not listen to signals."""
-        return self.says("daemon.started")
+        return self.has_logged("daemon.started")
 
-    def says(self, word: str) -> bool:
+    def has_logged(self, word: str) -> bool:
         """Whether its log has the word."""
         try:
             return word in self.log.read_text(encoding="utf-8")
@@ -123,15 +123,15 @@ class Life:
             os.kill(self.process.pid, number)
 
 
-def begin(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None = None) -> Life:
+def start_daemon(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None = None) -> DaemonProcess:
     """A new life, already on its way. `wall`: the file of its wall clock, where that is wrong."""
     _context.set_forkserver_preload(list(PRELOADED))
-    process = _context.Process(target=_live, args=(config, timeline, log, wall))
+    process = _context.Process(target=_run_daemon, args=(config, timeline, log, wall))
     process.start()
-    return Life(process, log)
+    return DaemonProcess(process, log)
 
 
-def _live(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None) -> None:
+def _run_daemon(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -140,7 +140,7 @@ def _live(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None
     start = datetime.fromtimestamp(timeline.start, UTC)
     clock = SystemClock(start, timeline.speed, anchor=timeline.anchor, machine=machine)
     try:
-        run_loop(lambda: serve(load_config(config, {}), clock))
+        run_event_loop(lambda: run_daemon(load_config(config, {}), clock))
     except MonitorError as error:
         print(f"ended: {error}", file=sys.stderr)
         sys.exit(int(error.exit_code))

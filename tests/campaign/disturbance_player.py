@@ -12,15 +12,16 @@ from typing import Any, assert_never
 from monitor.app.database import back_up_database, restore_database
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
-from monitor.sandbox.api.errors import Refusal
+from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.http.request_log import ReceivedRequest
-from monitor.sandbox.ledger.ledger import Overdrawn
-from monitor.sandbox.scenario.scenario import KeySpec, Permissions
-from tests.campaign.campaign_run import Run
-from tests.campaign.daemon import Life
+from monitor.sandbox.ledger.ledger import InsufficientBalance
+from monitor.sandbox.scenario.scenario import ApiKeyPermissions, ApiKeySpec
+from tests.campaign.campaign_run import CampaignRun
+from tests.campaign.daemon import DaemonProcess
 from tests.campaign.disturbances import (
     ClockStep,
+    Disturbance,
     ForeignHand,
     HandAct,
     LostRight,
@@ -29,16 +30,15 @@ from tests.campaign.disturbances import (
     SecondDaemon,
     SecondDatabase,
     Stall,
-    Strain,
     Suspend,
     TakeMore,
     WrongKey,
 )
 from tests.campaign.fact_collector import intents_of, restored
-from tests.campaign.judge.facts import REPAY_PATH, TRANSFER_PATH, Restored
+from tests.campaign.judge.facts import REPAY_PATH, TRANSFER_PATH, RestoreFact
 from tests.campaign.judge.judge import moves
 from tests.campaign.plan import ACCOUNT, ACTING_KEY, OTHER_KEY, PACE
-from tests.support.database_lock import held
+from tests.support.database_lock import locked_database
 
 RIGHTS_PATH = "/sapi/v1/account/apiRestrictions"
 """What is read last before an order is claimed."""
@@ -48,16 +48,16 @@ ENDS_WITHIN_S = 15.0
 LOST_S = 60.0
 """Machine seconds without a daemon after its database was lost: a quarter of an hour of the exchange."""
 
-WITHOUT: dict[str, Permissions] = {
-    "trading": Permissions(trading=False),
-    "margin": Permissions(margin=False),
-    "transfer": Permissions(transfer=False),
-    "reading": Permissions(reading=False),
-    "address": Permissions(ips=("192.0.2.1",)),
+WITHOUT: dict[str, ApiKeyPermissions] = {
+    "trading": ApiKeyPermissions(trading=False),
+    "margin": ApiKeyPermissions(margin=False),
+    "transfer": ApiKeyPermissions(transfer=False),
+    "reading": ApiKeyPermissions(reading=False),
+    "address": ApiKeyPermissions(ips=("192.0.2.1",)),
 }
 
 
-def play(run: Run, strain: Strain) -> Coroutine[Any, Any, None]:
+def play(run: CampaignRun, strain: Disturbance) -> Coroutine[Any, Any, None]:
     """What befalls the run, from its beginning to its end; it leaves nothing behind that goes on being wrong."""
     match strain:
         case Stall():
@@ -75,7 +75,7 @@ def play(run: Run, strain: Strain) -> Coroutine[Any, Any, None]:
         case SecondDatabase():
             return _second_database(run, strain)
         case ForeignHand():
-            return _foreign_hand(run, strain)
+            return _foreign_activity(run, strain)
         case WrongKey():
             return _wrong_key(run, strain)
         case LostRight():
@@ -84,30 +84,30 @@ def play(run: Run, strain: Strain) -> Coroutine[Any, Any, None]:
             assert_never(strain)
 
 
-async def _stall(run: Run, stall: Stall) -> None:
+async def _stall(run: CampaignRun, stall: Stall) -> None:
     # The first is at the start.
-    if await _nth(run, _is_look_at_rights, stall.nth + 1) is None:
+    if await _nth(run, _is_permission_read, stall.nth + 1) is None:
         return
     await asyncio.sleep(stall.jitter_s)
     life = run.life
     if stall.how == "locked":
-        await asyncio.gather(asyncio.to_thread(_lock, run, stall.lasts_s), _meanwhile(run, stall))
+        await asyncio.gather(asyncio.to_thread(_lock, run, stall.lasts_s), _during_stall(run, stall))
         return
     life.send(signal.SIGSTOP)
     try:
-        await _meanwhile(run, stall)
+        await _during_stall(run, stall)
     finally:
         life.send(signal.SIGCONT)
 
 
-def _lock(run: Run, seconds: float) -> None:
-    with held(f"sqlite:///{run.database}"):
+def _lock(run: CampaignRun, seconds: float) -> None:
+    with locked_database(f"sqlite:///{run.database}"):
         time.sleep(seconds / PACE)
 
 
-async def _suspend(run: Run, plan: Suspend) -> None:
+async def _suspend(run: CampaignRun, plan: Suspend) -> None:
     # The first is at the start.
-    if await _nth(run, _is_look_at_rights, plan.nth + 1) is None:
+    if await _nth(run, _is_permission_read, plan.nth + 1) is None:
         return
     await asyncio.sleep(plan.jitter_s)
     life = run.life
@@ -124,7 +124,7 @@ async def _suspend(run: Run, plan: Suspend) -> None:
         run.later(1.0, _undo(run, plan.meanwhile))
 
 
-async def _take_more(run: Run, plan: TakeMore) -> None:
+async def _take_more(run: CampaignRun, plan: TakeMore) -> None:
     path, given = (REPAY_PATH, {"type": "REPAY"}) if plan.path == "repay" else (TRANSFER_PATH, {})
     await run.until_age(plan.at_s)
     run.box.add_fault(
@@ -132,10 +132,10 @@ async def _take_more(run: Run, plan: TakeMore) -> None:
     )
     if plan.resumed_s is not None:
         await run.until_age(plan.resumed_s)
-        await run.do("resume")
+        await run.perform("resume")
 
 
-async def _meanwhile(run: Run, stall: Stall) -> None:
+async def _during_stall(run: CampaignRun, stall: Stall) -> None:
     """What happens during the stall; what a person has paused he resumes a little later."""
     await run.pass_time(stall.lasts_s / 2)
     await _befall(run, stall.meanwhile)
@@ -144,37 +144,37 @@ async def _meanwhile(run: Run, stall: Stall) -> None:
         run.later(1.0, _undo(run, stall.meanwhile))
 
 
-async def _befall(run: Run, what: Meanwhile) -> None:
+async def _befall(run: CampaignRun, what: Meanwhile) -> None:
     match what:
         case "price back":
-            run.box.hand.set_price("BTCUSDT", Decimal(75_000))
+            run.box.user_actions.set_price("BTCUSDT", Decimal(75_000))
         case "pause":
-            await run.do("pause")
+            await run.perform("pause")
         case "pause file":
-            await run.do("pause file")
+            await run.perform("pause file")
 
 
-async def _undo(run: Run, what: Meanwhile) -> None:
+async def _undo(run: CampaignRun, what: Meanwhile) -> None:
     match what:
         case "price back":
-            run.box.hand.release_prices()
+            run.box.user_actions.release_prices()
         case "pause":
-            await run.do("resume")
+            await run.perform("resume")
         case "pause file":
-            await run.do("no pause file")
+            await run.perform("no pause file")
 
 
-async def _step(run: Run, step: ClockStep) -> None:
+async def _step(run: CampaignRun, step: ClockStep) -> None:
     if step.at_s == 0:
         # So it was from the start: see Run.begin.
         return
     await run.until_age(step.at_s)
     if step.during_order:
-        await _nth(run, _is_order, 1)
+        await _nth(run, _is_money_request, 1)
     run.clocks.set_wall(step.seconds, run.life)
 
 
-async def _restore(run: Run, plan: Restore) -> None:
+async def _restore(run: CampaignRun, plan: Restore) -> None:
     backup = run.folder / "backup.db"
     await run.until_age(plan.backup_s)
     try:
@@ -183,18 +183,18 @@ async def _restore(run: Run, plan: Restore) -> None:
         # There is no database yet, or the disk of the machine is slow: no backup, no restore.
         return
     if plan.after_order:
-        await _nth(run, _is_order, 1)
+        await _nth(run, _is_money_request, 1)
     else:
         await run.until_age(plan.restored_s)
     if run.is_active:
         await run.changed(lambda life: _replaced(run, life, plan))
         await run.pass_time(plan.resumed_after_s)
-        await run.do("resume")
+        await run.perform("resume")
 
 
-async def _replaced(run: Run, life: Life, plan: Restore) -> Life:
+async def _replaced(run: CampaignRun, life: DaemonProcess, plan: Restore) -> DaemonProcess:
     """Another life, on the backup."""
-    run.send_guest_away()
+    run.stop_second_daemon()
     if not plan.is_killed and life.has_started:
         life.killed_at = time.monotonic()
         life.stop()
@@ -207,29 +207,29 @@ async def _replaced(run: Run, life: Life, plan: Restore) -> Life:
     return run.begin()
 
 
-async def _put_back(run: Run) -> Restored:
+async def _put_back(run: CampaignRun) -> RestoreFact:
     config, backup = load_config(run.config, {}), run.folder / "backup.db"
     await asyncio.to_thread(restore_database, config, backup, by="campaign", clock=run.clock, force=True)
     return await asyncio.to_thread(restored, run.database, run.box.timeline.now_ms())
 
 
-async def _lost(run: Run) -> Restored:
+async def _lost(run: CampaignRun) -> RestoreFact:
     for file in run.folder.glob(f"{run.database.name}*"):
         file.unlink()
     # Numbers begin anew, by the time.
     run.clocks.sleep(LOST_S, run.life)
-    return Restored(run.box.timeline.now_ms(), is_empty=True)
+    return RestoreFact(run.box.timeline.now_ms(), is_empty=True)
 
 
-async def _second_daemon(run: Run, plan: SecondDaemon) -> None:
+async def _second_daemon(run: CampaignRun, plan: SecondDaemon) -> None:
     await run.until_age(plan.at_s)
     if run.is_active:
-        run.invite_guest(takes_over=plan.takes_over)
+        run.start_second_daemon(takes_over=plan.takes_over)
         await run.until_age(plan.at_s + plan.lasts_s)
-        run.send_guest_away()
+        run.stop_second_daemon()
 
 
-async def _second_database(run: Run, plan: SecondDatabase) -> None:
+async def _second_database(run: CampaignRun, plan: SecondDatabase) -> None:
     await run.until_age(plan.at_s)
     if run.is_active:
         life = run.begin_elsewhere()
@@ -237,18 +237,18 @@ async def _second_database(run: Run, plan: SecondDatabase) -> None:
         await asyncio.to_thread(life.kill)
 
 
-async def _foreign_hand(run: Run, plan: ForeignHand) -> None:
-    order = await _nth(run, _is_order, plan.nth)
+async def _foreign_activity(run: CampaignRun, plan: ForeignHand) -> None:
+    order = await _nth(run, _is_money_request, plan.nth)
     if order is None:
         return
     await asyncio.sleep(plan.jitter_s)
-    with contextlib.suppress(Refusal, Overdrawn):
-        _by_hand(run, plan.act, Decimal(order.params.get("amount", "300")))
+    with contextlib.suppress(SimApiError, InsufficientBalance):
+        _manual_order(run, plan.act, Decimal(order.params.get("amount", "300")))
 
 
-def _by_hand(run: Run, act: HandAct, ours: Decimal) -> None:
+def _manual_order(run: CampaignRun, act: HandAct, ours: Decimal) -> None:
     """`ours`: the amount of the order beside which it happens."""
-    hand = run.box.hand
+    hand = run.box.user_actions
     beside = max(ours - Decimal("0.01"), Decimal("0.01"))
     match act:
         case "repay":
@@ -265,7 +265,7 @@ def _by_hand(run: Run, act: HandAct, ours: Decimal) -> None:
             hand.borrow(ACCOUNT, "USDT", Decimal(200))
 
 
-async def _wrong_key(run: Run, plan: WrongKey) -> None:
+async def _wrong_key(run: CampaignRun, plan: WrongKey) -> None:
     if plan.at_s > 0:
         await run.until_age(plan.at_s)
         await run.act_with(OTHER_KEY)
@@ -273,22 +273,22 @@ async def _wrong_key(run: Run, plan: WrongKey) -> None:
     await run.act_with(ACTING_KEY)
 
 
-async def _lost_right(run: Run, plan: LostRight) -> None:
+async def _lost_right(run: CampaignRun, plan: LostRight) -> None:
     await run.until_age(plan.at_s)
     with run.without_right(plan.right):
         _permit(run, WITHOUT[plan.right])
         await run.until_age(plan.until_s)
-        _permit(run, Permissions())
+        _permit(run, ApiKeyPermissions())
 
 
-def _permit(run: Run, permissions: Permissions) -> None:
+def _permit(run: CampaignRun, permissions: ApiKeyPermissions) -> None:
     keys = run.box.venue.keys
     for name, (account, key) in list(keys.items()):
-        changed: KeySpec = replace(key, permissions=permissions)
+        changed: ApiKeySpec = replace(key, permissions=permissions)
         keys[name] = account, changed
 
 
-async def _nth(run: Run, wanted: Callable[[ReceivedRequest], bool], nth: int) -> ReceivedRequest | None:
+async def _nth(run: CampaignRun, wanted: Callable[[ReceivedRequest], bool], nth: int) -> ReceivedRequest | None:
     """The n-th such request from now on; None where none came in the active part."""
     seen = len(run.box.requests)
     while run.is_active:
@@ -301,9 +301,9 @@ async def _nth(run: Run, wanted: Callable[[ReceivedRequest], bool], nth: int) ->
     return None
 
 
-def _is_order(one: ReceivedRequest) -> bool:
+def _is_money_request(one: ReceivedRequest) -> bool:
     return moves(one.method, one.path)
 
 
-def _is_look_at_rights(one: ReceivedRequest) -> bool:
+def _is_permission_read(one: ReceivedRequest) -> bool:
     return one.path == RIGHTS_PATH

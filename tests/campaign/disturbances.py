@@ -125,7 +125,7 @@ class LostRight:
     right: Right
 
 
-Strain = (
+Disturbance = (
     Stall
     | Suspend
     | TakeMore
@@ -139,7 +139,7 @@ Strain = (
 )
 
 
-def strains_of(seed: int, active_s: float) -> tuple[Strain, ...]:
+def disturbances_of(seed: int, active_s: float) -> tuple[Disturbance, ...]:
     """What befalls the run of a seed beside what its plan says: of one kind, sometimes of two."""
     chance = random.Random(f"strains of {seed}")
     kinds = dict.fromkeys(chance.sample(DRAWN, 2 if chance.random() < 0.3 else 1))
@@ -147,7 +147,7 @@ def strains_of(seed: int, active_s: float) -> tuple[Strain, ...]:
     return drawn + _more(random.Random(f"more strains of {seed}"), active_s, drawn)
 
 
-def _more(chance: random.Random, active_s: float, drawn: tuple[Strain, ...]) -> tuple[Strain, ...]:
+def _more(chance: random.Random, active_s: float, drawn: tuple[Disturbance, ...]) -> tuple[Disturbance, ...]:
     """One kind more in every other seed, where it can be beside what was `drawn`: one thing at a time stops a daemon,
     or puts another database in the place of the first."""
     draw = chance.choice(DRAWN_BESIDE)
@@ -159,9 +159,9 @@ def _more(chance: random.Random, active_s: float, drawn: tuple[Strain, ...]) -> 
     return tuple(draw(chance, active_s))
 
 
-def _stalls(chance: random.Random, active_s: float) -> list[Strain]:
+def _stalls(chance: random.Random, active_s: float) -> list[Disturbance]:
     del active_s
-    found: list[Strain] = []
+    found: list[Disturbance] = []
     for nth in range(1, chance.choice([2, 3, 4])):
         how = chance.choice(["stopped", "stopped", "locked"])
         events: list[Meanwhile] = ["", "price back", "price back", "pause file"]
@@ -179,8 +179,8 @@ def _stalls(chance: random.Random, active_s: float) -> list[Strain]:
     return found
 
 
-def _clock_steps(chance: random.Random, active_s: float) -> list[Strain]:
-    begins_with: list[Strain] = []
+def _clock_steps(chance: random.Random, active_s: float) -> list[Disturbance]:
+    begins_with: list[Disturbance] = []
     if chance.random() < 0.4:
         begins_with = [ClockStep(0.0, chance.choice([-120.0, -10.0, 25.0, 300.0]))]
     sizes = [-86_400.0, -3600.0, -600.0, -30.0, -2.0, 2.0, 30.0, 600.0, 3600.0, 86_400.0]
@@ -191,23 +191,23 @@ def _clock_steps(chance: random.Random, active_s: float) -> list[Strain]:
     return [*begins_with, *steps]
 
 
-def _restores(chance: random.Random, active_s: float) -> list[Strain]:
+def _restores(chance: random.Random, active_s: float) -> list[Disturbance]:
     backup_s = chance.uniform(0.2, active_s * 0.5)
     restored_s = chance.uniform(backup_s + 0.5, active_s * 0.8)
     return [Restore(backup_s, restored_s, chance.random() < 0.5, chance.uniform(0.2, 1.5))]
 
 
-def _second_daemons(chance: random.Random, active_s: float) -> list[Strain]:
+def _second_daemons(chance: random.Random, active_s: float) -> list[Disturbance]:
     at_s = chance.uniform(0.1, active_s * 0.6)
     return [SecondDaemon(at_s, chance.uniform(0.5, 3), chance.random() < 0.5)]
 
 
-def _second_databases(chance: random.Random, active_s: float) -> list[Strain]:
+def _second_databases(chance: random.Random, active_s: float) -> list[Disturbance]:
     at_s = chance.uniform(0, active_s * 0.5)
     return [SecondDatabase(at_s, chance.uniform(1.5, 4))]
 
 
-def _foreign_hands(chance: random.Random, active_s: float) -> list[Strain]:
+def _foreign_hands(chance: random.Random, active_s: float) -> list[Disturbance]:
     del active_s
     acts: tuple[HandAct, ...] = (
         "repay", "repay nearly the same", "bring in", "bring in nearly the same", "take out", "borrow",
@@ -218,18 +218,18 @@ def _foreign_hands(chance: random.Random, active_s: float) -> list[Strain]:
     ]
 
 
-def _wrong_keys(chance: random.Random, active_s: float) -> list[Strain]:
+def _wrong_keys(chance: random.Random, active_s: float) -> list[Disturbance]:
     at_s = chance.choice([0.0, chance.uniform(0.3, active_s * 0.6)])
     return [WrongKey(at_s, chance.uniform(at_s + 0.5, active_s))]
 
 
-def _lost_rights(chance: random.Random, active_s: float) -> list[Strain]:
+def _lost_rights(chance: random.Random, active_s: float) -> list[Disturbance]:
     rights: tuple[Right, ...] = ("trading", "margin", "transfer", "reading", "address")
     at_s = chance.uniform(0, active_s * 0.7)
     return [LostRight(at_s, at_s + chance.uniform(0.3, 2), chance.choice(rights))]
 
 
-def _suspends(chance: random.Random, active_s: float) -> list[Strain]:
+def _suspends(chance: random.Random, active_s: float) -> list[Disturbance]:
     del active_s
     events: tuple[Meanwhile, ...] = ("", "price back", "pause", "pause file")
     return [
@@ -243,7 +243,7 @@ def _suspends(chance: random.Random, active_s: float) -> list[Strain]:
     ]
 
 
-def _takes_more(chance: random.Random, active_s: float) -> list[Strain]:
+def _takes_more(chance: random.Random, active_s: float) -> list[Disturbance]:
     at_s = chance.uniform(0, active_s * 0.3)
     return [
         TakeMore(
@@ -257,7 +257,7 @@ def _takes_more(chance: random.Random, active_s: float) -> list[Strain]:
     ]
 
 
-def _restores_after_order(chance: random.Random, active_s: float) -> list[Strain]:
+def _restores_after_order(chance: random.Random, active_s: float) -> list[Disturbance]:
     backup_s = chance.uniform(0, 0.5)
     return [
         Restore(

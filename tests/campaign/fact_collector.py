@@ -14,38 +14,38 @@ from monitor.errors import StoreError
 from monitor.records.alerts import AlertRow
 from monitor.records.intents import IntentRow
 from monitor.sandbox.http.request_log import ReceivedRequest
-from monitor.sandbox.lending.transfers import KINDS
+from monitor.sandbox.lending.transfers import TRANSFER_KINDS
 from monitor.sandbox.server import Sandbox
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import delivery_of
+from monitor.store.schema.row_mapping import delivery_from_row
 from monitor.store.store import ReadStore
 from monitor.store.writes import audit, commands
 from tests.campaign.judge.disturbances import in_ms
 from tests.campaign.judge.facts import (
     AlertFact,
-    Asked,
+    AssetMovement,
+    AuditFact,
     Execution,
     Facts,
     Limits,
-    Restored,
+    RequestFact,
+    RestoreFact,
     RuleStopFact,
-    Sealed,
-    Stir,
-    wish_of_request,
+    money_request_of,
 )
 from tests.campaign.plan import ACCOUNT, SECOND_KEY
 
 _SPOILING = ("malformed", "status", "cut_before", "cut_after", "apply_late", "hang")
 _PARTLY = ("missing_rows", "odd_row")
 """So spoilt, what is left of an answer may be believed: where the rest has no balance, or adds up without it."""
-_TRANSFERS = {*KINDS, "MAIN_ISOLATED_MARGIN", "AUTO_TOP_UP"}
+_TRANSFERS = {*TRANSFER_KINDS, "MAIN_ISOLATED_MARGIN", "AUTO_TOP_UP"}
 
 
 def of_exchange(box: Sandbox, limits: tuple[Limits, ...], heard: Iterable[Mapping[str, Any]]) -> Facts:
     """What the exchange knows, and what people heard. In the exchange's own thread: to look moves its clock."""
-    ledger = box.ledger
+    ledger = box.state_dump
     said = list(heard)
     alerts = [each for one in said for each in one.get("alerts", [one])]
     imbalance = ledger["imbalance"]
@@ -61,7 +61,7 @@ def of_exchange(box: Sandbox, limits: tuple[Limits, ...], heard: Iterable[Mappin
         executions=ours,
         foreign=foreign,
         elsewhere=elsewhere,
-        stirs=tuple(Stir(row["at"], row["asset"]) for row in movements if row["account"] == ACCOUNT),
+        stirs=tuple(AssetMovement(row["at"], row["asset"]) for row in movements if row["account"] == ACCOUNT),
         heard=frozenset(each["id"] for each in alerts if "id" in each),
         heard_texts=frozenset(text for one in said for text in _texts(one)),
         imbalance=imbalance,
@@ -87,11 +87,11 @@ def intents_of(database: Path) -> tuple[IntentRow, ...]:
         return ()
 
 
-def restored(database: Path, at: int) -> Restored:
+def restored(database: Path, at: int) -> RestoreFact:
     """How a database stands right after a backup was put in its place."""
     with ReadStore.open(f"sqlite:///{database}") as store:
-        by = store.read(commands.paused_by)
-        return Restored(at, by is not None, by is not None and store.read(_has_paused, by[0]))
+        by = store.read(commands.read_pause)
+        return RestoreFact(at, by is not None, by is not None and store.read(_has_paused, by[0]))
 
 
 def _has_paused(connection: Connection, by: str) -> bool:
@@ -110,9 +110,9 @@ def _of_database(connection: Connection, facts: Facts) -> Facts:
     return replace(
         facts,
         intents=tuple(sorted(rows, key=lambda row: row.intent.id)),
-        trail=tuple(flaw.what for flaw in audit.verify(connection).flaws),
+        trail=tuple(flaw.message for flaw in audit.verify_trail(connection).problems),
         alerts=tuple(map(_alert, read_alerts(connection, include_closed=True))),
-        notices=tuple(delivery_of(row) for row in notices),
+        notices=tuple(delivery_from_row(row) for row in notices),
         stops=tuple(_stops(connection)),
         order=tuple(_order(connection, rows)),
     )
@@ -124,7 +124,7 @@ def _stops(connection: Connection) -> Iterable[RuleStopFact]:
         yield RuleStopFact(row.rule, row.intent, in_ms(row.at), until, row.lifted_by)
 
 
-def _order(connection: Connection, intents: Iterable[IntentRow]) -> Iterable[Sealed]:
+def _order(connection: Connection, intents: Iterable[IntentRow]) -> Iterable[AuditFact]:
     """The claims, and the stops of rules, as the trail has them one after the other."""
     rules = {row.id: row.rule for row in connection.execute(select(tables.alerts.c.id, tables.alerts.c.rule))}
     by_intent = {row.intent.id: rules.get(row.intent.alert or 0, "") for row in intents}
@@ -133,9 +133,9 @@ def _order(connection: Connection, intents: Iterable[IntentRow]) -> Iterable[Sea
     for row in connection.execute(wanted.order_by(table.c.seq)):
         said = json.loads(row.data)
         if row.kind == "stop":
-            yield Sealed("stopped" if said["stopped"] else "resumed", said["rule"], row.intent)
+            yield AuditFact("stopped" if said["stopped"] else "resumed", said["rule"], row.intent)
         elif said["to"] == "SUBMITTING":
-            yield Sealed("claimed", by_intent.get(row.intent, ""), row.intent)
+            yield AuditFact("claimed", by_intent.get(row.intent, ""), row.intent)
 
 
 def _alert(row: AlertRow) -> AlertFact:
@@ -152,11 +152,11 @@ def _alert(row: AlertRow) -> AlertFact:
     )
 
 
-def _asked(request: ReceivedRequest, filled: Mapping[str, Decimal]) -> Asked:
+def _asked(request: ReceivedRequest, filled: Mapping[str, Decimal]) -> RequestFact:
     """An order on the market was carried out when any of it was filled."""
-    wish = wish_of_request(request.method, request.path, request.params)
+    wish = money_request_of(request.method, request.path, request.params)
     is_trade = wish is not None and wish.kind == "reduce"
-    return Asked(
+    return RequestFact(
         request.at,
         request.method,
         request.path,
@@ -201,7 +201,7 @@ def _executions(
 def _flipped(box: Sandbox) -> Iterable[str]:
     """Every scope begins long of its BTC, and nobody trades it but the key; a liquidation is the exchange's own."""
     for account in box.venue.accounts.values():
-        if account.name == ACCOUNT and not account.stories:
+        if account.name == ACCOUNT and not account.liquidation_summaries:
             for margin in (account.cross, *account.isolated.values()):
                 net = margin.wallet.balances["BTC"].net if "BTC" in margin.wallet.balances else Decimal(0)
                 if net < 0:
@@ -218,7 +218,7 @@ def _trades(box: Sandbox) -> Mapping[str, Decimal]:
 def _left_after_transfers(box: Sandbox) -> list[Decimal]:
     held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     left: list[Decimal] = []
-    for entry in box.venue.books.entries:
+    for entry in box.venue.ledger.entries:
         held[entry.source, entry.asset] -= entry.amount
         held[entry.target, entry.asset] += entry.amount
         if entry.memo in _TRANSFERS:

@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from monitor.sandbox.faults import MALFORMED, MALFORMED_FRAMES, Fault
+from monitor.sandbox.faults import MALFORMED_BODIES, MALFORMED_FRAMES, Fault
 from tests.campaign.judge.facts import CROSS_PATH, OPEN_ORDERS_PATH, ORDER_PATH, REPAY_PATH, TRANSFER_PATH
 
 MONEY_PATHS = (REPAY_PATH, TRANSFER_PATH)
@@ -26,7 +26,7 @@ def money_fault(chance: random.Random, settle_s: int) -> Fault:
         replace(order, what="apply_late", seconds=late_s),
         replace(order, what="apply_late", seconds=late_s),
         replace(order, what="delay", seconds=chance.uniform(0.05, 1.5)),
-        replace(order, what="malformed", form=chance.choice(MALFORMED)),
+        replace(order, what="malformed", form=chance.choice(MALFORMED_BODIES)),
         replace(order, what="status", status=chance.choice([500, 502, 503, 504]), applies=chance.random() < 0.5),
         replace(order, what="status", status=403, body="<html>403</html>", applies=chance.random() < 0.3),
         replace(pending, count=chance.choice([1, 2, 3])),
@@ -48,7 +48,7 @@ def read_fault(chance: random.Random) -> Fault:
         replace(read, what="cut_before"),
         replace(read, what="cut_after"),
         replace(read, what="delay", seconds=chance.uniform(0.05, 0.9)),
-        replace(read, what="malformed", form=chance.choice(MALFORMED)),
+        replace(read, what="malformed", form=chance.choice(MALFORMED_BODIES)),
         replace(read, what="limit", count=1, seconds=chance.uniform(1, 10)),
         replace(read, what="ban", count=1, seconds=chance.uniform(2, 40)),
         replace(read, what="maintenance"),

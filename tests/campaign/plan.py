@@ -9,12 +9,20 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.price_path import PricePath
-from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, Scenario, hmac_key, holding
-from tests.campaign.disturbances import Restore, Strain, strains_of
+from monitor.sandbox.scenario.price_path import SimPricePath
+from monitor.sandbox.scenario.scenario import (
+    CROSS_3X,
+    AccountSpec,
+    Interpretations,
+    PairSpec,
+    Scenario,
+    hmac_key,
+    initial_balance,
+)
+from tests.campaign.disturbances import Disturbance, Restore, disturbances_of
 from tests.campaign.fault_draws import money_fault, read_fault, stream_fault
 from tests.campaign.judge.facts import Limits
-from tests.campaign.scenario_variants import strained
+from tests.campaign.scenario_variants import with_disturbances
 
 SPEED = 15.0
 """Exchange seconds in one second of a run, as it is planned."""
@@ -91,7 +99,7 @@ class Plan:
     answers: tuple[bool, ...]
     active_s: float
     recovers: bool
-    strains: tuple[Strain, ...] = ()
+    strains: tuple[Disturbance, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:
@@ -106,13 +114,13 @@ def plan_of(seed: int) -> Plan:
         replace(action, limits=replace(action.limits, cooldown_ms=0)) if rungs[action.rule] else action
         for action in actions
     )
-    strains = strains_of(seed, active_s)
+    strains = disturbances_of(seed, active_s)
     if any(isinstance(one, Restore) and one.after_order for one in strains):
         actions = tuple(map(_resting, actions))
     scenario = _scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions))
     return Plan(
         seed=seed,
-        scenario=strained(scenario, strains, BTC, (OTHER, OTHER_KEY)),
+        scenario=with_disturbances(scenario, strains, BTC, (OTHER, OTHER_KEY)),
         actions=actions,
         rules=_rules(chance, actions, rungs),
         safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([20, 60, 120])}s"\n',
@@ -138,17 +146,22 @@ def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated
     btc = (((owed + short * BTC) * level - free) / BTC).quantize(Decimal("0.0001"))
     pair_owed = _money(chance, 5_000, 20_000)
     pair_btc = (pair_owed * Decimal(chance.randint(120, 150)) / 100 / BTC).quantize(Decimal("0.0001"))
-    pair = PairSpec(base=holding(str(pair_btc)), quote=holding(str(_money(chance, 0, 500)), borrowed=str(pair_owed)))
+    pair = PairSpec(
+        base=initial_balance(str(pair_btc)), quote=initial_balance(str(_money(chance, 0, 500)), borrowed=str(pair_owed))
+    )
     account = AccountSpec(
         name=ACCOUNT,
         keys=(OWN_KEY, ACTING_KEY, SECOND_KEY),
         spot={"USDT": owed * _share(chance, 0, 50)},
         funding={"USDT": owed * _share(chance, 0, 20)},
-        cross={"BTC": holding(str(btc), borrowed=str(short)), "USDT": holding(str(free), borrowed=str(owed))},
+        cross={
+            "BTC": initial_balance(str(btc), borrowed=str(short)),
+            "USDT": initial_balance(str(free), borrowed=str(owed)),
+        },
         bars=CROSS_3X,
         isolated={"BTCUSDT": pair} if isolated else {},
     )
-    readings = Readings(
+    readings = Interpretations(
         renewed_subscription_id=chance.choice(["same", "new"]),
         direct_isolated_transfer=chance.random() < 0.5,
         history_lag_s=chance.choice([0, 0, 4, 10]),
@@ -163,7 +176,7 @@ def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated
     )
 
 
-def _path(chance: random.Random, active_s: float) -> PricePath:
+def _path(chance: random.Random, active_s: float) -> SimPricePath:
     """A walk with a bent downwards, a point every ten exchange seconds or so, flat at the end."""
     moment, price = int(START.timestamp() * 1000), BTC
     points = [(moment, price)]
@@ -173,7 +186,7 @@ def _path(chance: random.Random, active_s: float) -> PricePath:
         moment += chance.randint(4_000, 20_000)
         price = max(lowest, price * (1 + Decimal(chance.randint(-300, 150)) / 10_000)).quantize(Decimal("0.01"))
         points.append((moment, price))
-    return PricePath(points)
+    return SimPricePath(points)
 
 
 def _actions(chance: random.Random, owed: Decimal) -> tuple[ActionPlan, ...]:

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from monitor.sandbox.scenario.scenario import KeySpec, Scenario
-from tests.campaign.disturbances import Strain, TakeMore, WrongKey
+from monitor.sandbox.scenario.scenario import ApiKeySpec, Scenario
+from tests.campaign.disturbances import Disturbance, TakeMore, WrongKey
 
 
-def strained(scenario: Scenario, strains: Sequence[Strain], price: Decimal, other: tuple[str, KeySpec]) -> Scenario:
+def with_disturbances(
+    scenario: Scenario, strains: Sequence[Disturbance], price: Decimal, other: tuple[str, ApiKeySpec]
+) -> Scenario:
     """With what its strains need: USDT to take, at this price of BTC, and an account of that name and key."""
     if any(isinstance(one, TakeMore) for one in strains):
         scenario = _with_more_free(scenario, price)
@@ -24,7 +26,7 @@ def _with_more_free(scenario: Scenario, price: Decimal) -> Scenario:
     return replace(scenario, accounts=(replace(own, cross=cross),))
 
 
-def _with_another(scenario: Scenario, name: str, key: KeySpec) -> Scenario:
+def _with_another(scenario: Scenario, name: str, key: ApiKeySpec) -> Scenario:
     """With another account, as rich as the first."""
     [own] = scenario.accounts
     return replace(scenario, accounts=(own, replace(own, name=name, keys=(key,))))

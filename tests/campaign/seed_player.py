@@ -14,10 +14,10 @@ from pathlib import Path
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
 from tests.campaign import disturbance_player
-from tests.campaign.campaign_run import Run
-from tests.campaign.channel_server import Phone, listening
-from tests.campaign.daemon import Life
-from tests.campaign.disturbances import Strain, WrongKey
+from tests.campaign.campaign_run import CampaignRun
+from tests.campaign.channel_server import Phone, running_phone
+from tests.campaign.daemon import DaemonProcess
+from tests.campaign.disturbances import Disturbance, WrongKey
 from tests.campaign.judge import rule_stops
 from tests.campaign.judge.disturbances import LASTING, Violation
 from tests.campaign.judge.facts import Facts
@@ -65,7 +65,7 @@ def judged(seed: int) -> Outcome:
 
 async def _play(plan: Plan, folder: Path) -> Outcome:
     async with (
-        listening(Phone(list(plan.sink))) as phone,
+        running_phone(Phone(list(plan.sink))) as phone,
         sandbox(plan.scenario, speed=SPEED * PACE, shared=True) as running,
     ):
         more = "\n\n".join(
@@ -84,16 +84,16 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
             more=more,
         )
         phone.now_ms = running.sandbox.timeline.now_ms
-        run = Run(plan, running.sandbox, config, folder, phone)
+        run = CampaignRun(plan, running.sandbox, config, folder, phone)
         for strain in plan.strains:
             if isinstance(strain, WrongKey):
                 await run.act_with(ACTING_KEY if strain.at_s else OTHER_KEY)
         is_up = asyncio.Event()
-        befalling = [asyncio.create_task(_befall(run, is_up))]
-        befalling += [asyncio.create_task(_strain(run, strain, is_up)) for strain in plan.strains]
+        befalling = [asyncio.create_task(_apply_timed_events(run, is_up))]
+        befalling += [asyncio.create_task(_apply_disturbance(run, strain, is_up)) for strain in plan.strains]
         answering = asyncio.create_task(run.answer_proposals())
         try:
-            life = await _live_and_die(run, is_up)
+            life = await _run_daemons(run, is_up)
             await asyncio.gather(*befalling)
             await run.finish_later()
             await _settle(run, life)
@@ -101,15 +101,15 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
             for task in (*befalling, answering):
                 task.cancel()
             await asyncio.gather(*befalling, answering, return_exceptions=True)
-            run.lay_down()
+            run.stop_daemons()
         facts = await run.facts()
     return Outcome(plan.seed, run.age_s / PACE, tuple(judge(facts)), _story(run, facts))
 
 
-async def _live_and_die(run: Run, events: asyncio.Event) -> Life:
+async def _run_daemons(run: CampaignRun, events: asyncio.Event) -> DaemonProcess:
     """Life after life, each ended as the plan says; the one that remains."""
     life = run.begin()
-    await _up(life)
+    await _wait_until_running(life)
     run.began = time.monotonic()
     events.set()
     for kill in run.plan.kills:
@@ -118,12 +118,12 @@ async def _live_and_die(run: Run, events: asyncio.Event) -> Life:
             break
         life = await run.kill(life, kill.down_s)
     while run.is_active:
-        life = await run.tend(life)
+        life = await run.replace_if_wanted(life)
         await asyncio.sleep(0.05)
-    return await run.tend(life)
+    return await run.replace_if_wanted(life)
 
 
-async def _up(life: Life) -> None:
+async def _wait_until_running(life: DaemonProcess) -> None:
     """Returns once the daemon runs, or has ended; before that it does not listen to signals."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
@@ -132,11 +132,11 @@ async def _up(life: Life) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _until(run: Run, life: Life, kill: Kill) -> Life:
+async def _until(run: CampaignRun, life: DaemonProcess, kill: Kill) -> DaemonProcess:
     """The life that is to be ended, at the instant at which it is, or at the end of the active part."""
     began, orders = time.monotonic(), _orders(run.box)
     while run.is_active:
-        living = await run.tend(life)
+        living = await run.replace_if_wanted(life)
         if living is not life:
             began, life = time.monotonic(), living
         is_due = {
@@ -151,39 +151,39 @@ async def _until(run: Run, life: Life, kill: Kill) -> Life:
     return life
 
 
-async def _befall(run: Run, is_up: asyncio.Event) -> None:
+async def _apply_timed_events(run: CampaignRun, is_up: asyncio.Event) -> None:
     """Faults and people's doings, each at its time after the first start."""
     await is_up.wait()
     for each in run.plan.timed:
         await run.until_age(each.at_s)
-        await _strike(run, each)
+        await _apply_event(run, each)
 
 
-async def _strain(run: Run, strain: Strain, is_up: asyncio.Event) -> None:
+async def _apply_disturbance(run: CampaignRun, strain: Disturbance, is_up: asyncio.Event) -> None:
     await is_up.wait()
     await disturbance_player.play(run, strain)
 
 
-async def _strike(run: Run, each: Timed) -> None:
+async def _apply_event(run: CampaignRun, each: Timed) -> None:
     if isinstance(each.what, Fault):
         run.box.add_fault(each.what)
     else:
-        await run.do(each.what)
+        await run.perform(each.what)
 
 
-async def _settle(run: Run, life: Life) -> None:
+async def _settle(run: CampaignRun, life: DaemonProcess) -> None:
     """Nothing goes wrong any more: everything is to come to its end, and then the daemon to its own."""
     run.box.clear_faults()
     run.phone.answers.clear()
-    await run.do("no pause file")
-    await run.do("resume")
+    await run.perform("no pause file")
+    await run.perform("resume")
     if run.plan.recovers:
-        run.box.hand.set_price("BTCUSDT", Decimal(90_000))
+        run.box.user_actions.set_price("BTCUSDT", Decimal(90_000))
     life = await _until_clean(run, life, lambda: not _is_late(run.box))
-    await run.do("pause")
+    await run.perform("pause")
     for _ in range(STOPS):
         life = await _until_clean(run, life, lambda: True)
-        await _up(life)
+        await _wait_until_running(life)
         life.stop()
         await asyncio.to_thread(life.process.join, STOPS_WITHIN_S)
         if life.process.exitcode != 0:
@@ -195,10 +195,10 @@ async def _settle(run: Run, life: Life) -> None:
         life = run.begin()
 
 
-async def _until_clean(run: Run, life: Life, holds: Callable[[], bool]) -> Life:
+async def _until_clean(run: CampaignRun, life: DaemonProcess, holds: Callable[[], bool]) -> DaemonProcess:
     deadline = time.monotonic() + SETTLES_WITHIN_S
     while time.monotonic() < deadline:
-        life = await run.tend(life)
+        life = await run.replace_if_wanted(life)
         facts = await run.facts()
         found = judge(facts)
         # What broke does not mend itself.
@@ -224,7 +224,7 @@ def _lines(log: Path, word: str) -> int:
         return 0
 
 
-def _story(run: Run, facts: Facts) -> dict[str, int]:
+def _story(run: CampaignRun, facts: Facts) -> dict[str, int]:
     return {
         "kills": run.kills,
         "sent": sum(one.wish is not None for one in facts.requests),

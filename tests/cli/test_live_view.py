@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.live_view import PIPE_EVERY_S, redrawn, watch
+from monitor.cli.live_view import PIPE_INTERVAL_S, redraw_text, watch
 from tests.support.command import write_config
-from tests.support.timeouts import BUSY
+from tests.support.timeouts import DEADLINE_FACTOR
 
 HOME = b"\x1b[H"
-WITHIN_S = 30.0 * BUSY
+WITHIN_S = 30.0 * DEADLINE_FACTOR
 
 
-def _until(frames: int, waited: list[float]) -> Callable[[float], None]:
+def frames_until(frames: int, waited: list[float]) -> Callable[[float], None]:
     """A wait that is interrupted as by Ctrl-C after so many frames."""
 
     def wait(seconds: float) -> None:
@@ -35,24 +35,24 @@ def _until(frames: int, waited: list[float]) -> Callable[[float], None]:
 
 def test_a_pipe_gets_one_block_after_the_other_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     numbers, waited = itertools.count(1), list[float]()
-    watch(lambda: print(f"frame {next(numbers)}"), _until(3, waited))
+    watch(lambda: print(f"frame {next(numbers)}"), frames_until(3, waited))
     assert capsys.readouterr().out == "frame 1\n\nframe 2\n\nframe 3\n"
-    assert waited == [PIPE_EVERY_S] * 3
+    assert waited == [PIPE_INTERVAL_S] * 3
 
 
 def test_a_frame_is_written_over_the_one_before() -> None:
-    assert redrawn("one\ntwo\n", 80, 24) == "\x1b[Hone\x1b[K\ntwo\x1b[K\n\x1b[J"
+    assert redraw_text("one\ntwo\n", 80, 24) == "\x1b[Hone\x1b[K\ntwo\x1b[K\n\x1b[J"
 
 
 def test_a_frame_never_scrolls_the_terminal() -> None:
-    shown = redrawn("\n".join("abcdef"), 80, 5)
+    shown = redraw_text("\n".join("abcdef"), 80, 5)
     assert shown == "\x1b[Ha\x1b[K\nb\x1b[K\nc\x1b[K\n… 3 more lines: make the terminal higher\x1b[K\n\x1b[J"
-    assert redrawn("\n".join("abcd"), 80, 5).count("\n") == 4
+    assert redraw_text("\n".join("abcd"), 80, 5).count("\n") == 4
 
 
-def test_a_long_line_counts_as_the_rows_it_takes_and_colour_as_none() -> None:
-    assert "… 2 more" in redrawn(f"{'x' * 25}\nb\nc", 10, 5)
-    assert "more" not in redrawn(f"\x1b[31m{'x' * 9}\x1b[0m\nb\nc", 10, 5)
+def test_long_line_counts_its_wrapped_rows_without_colour_codes() -> None:
+    assert "… 2 more" in redraw_text(f"{'x' * 25}\nb\nc", 10, 5)
+    assert "more" not in redraw_text(f"\x1b[31m{'x' * 9}\x1b[0m\nb\nc", 10, 5)
 
 
 @pytest.mark.slow

@@ -51,7 +51,7 @@ def test_lines_beyond_the_queue_are_counted_and_the_count_is_written() -> None:
     assert lines[-2:] == [f"lost {lost}", "after"]
 
 
-def test_a_reader_who_is_gone_ends_the_writing_and_nothing_else() -> None:
+def test_closed_log_reader_ends_only_the_writing() -> None:
     reading, writing = os.pipe()
     writer = BackgroundWriter(writing, loss)
     os.close(reading)

@@ -9,15 +9,15 @@ from decimal import Decimal
 import pytest
 
 from monitor.cli import log_setup, output
-from monitor.cli.output import Cell
-from monitor.config.redaction import KNOWN
+from monitor.cli.output import StyledCell
+from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import ConfigError, ExchangeRefused, Exit, MonitorError
 
 
 @pytest.fixture
 def secret() -> Iterator[str]:
     """A secret that this process knows."""
-    KNOWN.remember("a-known-secret-value")
+    KNOWN_SECRETS.remember("a-known-secret-value")
     yield "a-known-secret-value"
 
 
@@ -52,13 +52,11 @@ def test_jsonl_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_table_in_a_pipe_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_table(("name", "level"), [("main", Cell("1.5", "bad")), ("second", "12.25")], right=[1])
+    output.print_table(("name", "level"), [("main", StyledCell("1.5", "bad")), ("second", "12.25")], right=[1])
     assert capsys.readouterr().out == "name    level\nmain      1.5\nsecond  12.25\n"
 
 
-def test_secrets_pass_neither_text_nor_table_nor_json_nor_error(
-    secret: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_secrets_appear_in_no_output(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
     output.print_line(f"line {secret}")
     output.print_note(f"note {secret}")
     output.print_table(("head",), [(f"cell {secret}",)])
@@ -123,9 +121,7 @@ def test_a_log_record_is_one_line_without_secrets(
 @pytest.mark.parametrize(
     ("logger", "heard"), [("apscheduler.scheduler", False), ("websockets.client", False), ("monitor.x", True)]
 )
-def test_warnings_of_libraries_about_what_is_meant_to_be_so_are_not_heard(
-    logger: str, heard: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_expected_library_warnings_are_suppressed(logger: str, heard: bool, capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     log_setup.start_logging("text", "debug")

@@ -12,8 +12,8 @@ from monitor import __version__
 from monitor.__main__ import main
 from monitor.cli import parser
 from monitor.errors import NotAvailableYet
-from monitor.resources import shipped
-from tests.support.cli_process import cli
+from monitor.resources import packaged_path
+from tests.support.cli_process import run_cli
 
 HEAVY = ("httpx", "sqlalchemy", "pydantic", "apprise", "matplotlib", "websockets", "apscheduler", "rich", "msgspec")
 
@@ -76,7 +76,7 @@ def test_unbuilt_parts_and_options_are_refused_by_the_one_table(monkeypatch: pyt
 
 
 def test_with_json_the_error_is_also_a_document_on_stdout(tmp_path: Path) -> None:
-    ran = cli(tmp_path, "check", "--json", "--config", "none.toml")
+    ran = run_cli(tmp_path, "check", "--json", "--config", "none.toml")
     assert ran.code == 78
     assert ran.document == {
         "error": {
@@ -89,7 +89,7 @@ def test_with_json_the_error_is_also_a_document_on_stdout(tmp_path: Path) -> Non
     assert ran.stderr.count("\n") == 1
 
 
-def test_the_reader_of_a_pipe_may_leave(tmp_path: Path) -> None:
+def test_closed_pipe_is_no_error(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('[[accounts]]\nname = "main"\napi_key = "env:K"\napi_secret = "env:S"\n')
     reading, writing = os.pipe()
@@ -106,8 +106,8 @@ def test_the_reader_of_a_pipe_may_leave(tmp_path: Path) -> None:
 
 
 def test_global_options_may_stand_before_and_after_the_command(tmp_path: Path) -> None:
-    before = cli(tmp_path, "--config", "a.toml", "config", "show")
-    after = cli(tmp_path, "config", "show", "--config=a.toml")
+    before = run_cli(tmp_path, "--config", "a.toml", "config", "show")
+    after = run_cli(tmp_path, "config", "show", "--config=a.toml")
     assert before == after
     assert before.stderr.startswith("a.toml: there is no file ")
 
@@ -133,9 +133,9 @@ def test_the_shipped_example_passes_an_offline_check_once_its_secrets_are_there(
         (secrets / secret).write_text(content)
         (secrets / secret).chmod(0o400)
     config = tmp_path / "config.toml"
-    config.write_bytes(shipped("config", "margin-monitor.example.toml").read_bytes())
+    config.write_bytes(packaged_path("config", "margin-monitor.example.toml").read_bytes())
     environ = {"CREDENTIALS_DIRECTORY": str(secrets), "STATE_DIRECTORY": str(tmp_path)}
-    ran = cli(tmp_path, "check", "--offline", "--config", str(config), environ=environ)
+    ran = run_cli(tmp_path, "check", "--offline", "--config", str(config), environ=environ)
     assert (ran.code, ran.stderr) == (0, ""), ran.stdout
-    without = cli(tmp_path, "check", "--offline", "--config", str(config))
+    without = run_cli(tmp_path, "check", "--offline", "--config", str(config))
     assert without.code == 1

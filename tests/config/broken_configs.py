@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenConfig:
     """A config that must not load: the whole file and its permissions. FOLDER in `lines` stands for its folder."""
 
     name: str
@@ -41,30 +41,30 @@ kind = "repay"
 """
 
 
-def _case(name: str, text: str, *lines: str, mode: int = 0o600) -> Broken:
-    return Broken(name, text, lines, mode)
+def _case(name: str, text: str, *lines: str, mode: int = 0o600) -> BrokenConfig:
+    return BrokenConfig(name, text, lines, mode)
 
 
-def _key(name: str, table: str, line: str, complaint: str) -> Broken:
+def _key(name: str, table: str, line: str, complaint: str) -> BrokenConfig:
     """A config that is sound but for one key of one table."""
     return _case(name, f"{ACCOUNT}\n[{table}]\n{line}\n", f"config.toml: {table}.{line.partition(' ')[0]}: {complaint}")
 
 
-def _account(name: str, keys: str, complaint: str) -> Broken:
+def _account(name: str, keys: str, complaint: str) -> BrokenConfig:
     return _case(name, f'[[accounts]]\nname = "main"\n{keys}\n', f'config.toml: accounts[0] "main".{complaint}')
 
 
-def _channel(name: str, keys: str, complaint: str) -> Broken:
+def _channel(name: str, keys: str, complaint: str) -> BrokenConfig:
     return _case(
         name, f'{ACCOUNT}[[channels]]\nname = "phone"\n{keys}\n', f'config.toml: channels[0] "phone".{complaint}'
     )
 
 
-def _rule(name: str, keys: str, complaint: str) -> Broken:
+def _rule(name: str, keys: str, complaint: str) -> BrokenConfig:
     return _case(name, f"{ACCOUNT}{CHANNEL}{RULE}{keys}\n", f'config.toml: rules[0] "low".{complaint}')
 
 
-def _action(name: str, keys: str, complaint: str) -> Broken:
+def _action(name: str, keys: str, complaint: str) -> BrokenConfig:
     return _case(name, f'{ACCOUNT}[[actions]]\nname = "repay"\n{keys}\n', f'config.toml: actions[0] "repay"{complaint}')
 
 

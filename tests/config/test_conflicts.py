@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.conflicts import RELATIONS, WARNING, conflicts
+from monitor.config.conflicts import CONFLICT_RULES, WARNING, find_conflicts
 from monitor.config.loading import load_config
-from monitor.config.secret_conflicts import refuse_equal_secrets
+from monitor.config.secret_conflicts import refuse_secret_conflicts
 from monitor.errors import ConfigError
 from tests.config.minimal_config import write_config
 from tests.support.command import margin_monitor
@@ -138,23 +138,25 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_relation_of_the_table_is_tried() -> None:
-    assert set(CASES) == {relation.name for relation in RELATIONS}
-    assert len(CASES) == len(RELATIONS)
+    assert set(CASES) == {relation.name for relation in CONFLICT_RULES}
+    assert len(CASES) == len(CONFLICT_RULES)
 
 
-@pytest.mark.parametrize("relation", RELATIONS, ids=lambda relation: relation.name)
-def test_a_conflict_is_named_with_place_and_mend_and_its_neighbour_is_not(folder: Path, relation: object) -> None:
+@pytest.mark.parametrize("relation", CONFLICT_RULES, ids=lambda relation: relation.name)
+def test_conflict_is_reported_with_place_and_fix(folder: Path, relation: object) -> None:
     name, result = relation.name, relation.result  # type: ignore[attr-defined]  # a Relation
     text, line, good = CASES[name]
     path = write_config(folder, text)
     if result == WARNING:
-        found = [f"{each.place} {each.what}; {each.mend}" for each in conflicts(load_config(path, {}), WARNING)]
+        found = [
+            f"{each.location} {each.message}; {each.mend}" for each in find_conflicts(load_config(path, {}), WARNING)
+        ]
     else:
         with pytest.raises(ConfigError) as caught:
             load_config(path, {})
         found = [str(each) for each in (caught.value, *caught.value.others)]
     assert [each for each in found if each.startswith(f"config.toml: {line}")], found
-    assert list(conflicts(load_config(write_config(folder, good), {}), WARNING)) == []
+    assert list(find_conflicts(load_config(write_config(folder, good), {}), WARNING)) == []
 
 
 def test_one_key_under_two_references_is_refused(folder: Path) -> None:
@@ -164,7 +166,7 @@ def test_one_key_under_two_references_is_refused(folder: Path) -> None:
     first = ACCOUNT.replace("env:KEY", "file:key")
     path = write_config(folder, first + SECOND.replace("env:OTHER", "file:copy") + PHONE)
     with pytest.raises(ConfigError) as caught:
-        refuse_equal_secrets(load_config(path, {}))
+        refuse_secret_conflicts(load_config(path, {}))
     assert str(caught.value) == (
         'config.toml: accounts[1] "second".api_key: holds the very key of accounts[0] "main".api_key; '
         "give each account its own key, and each account once"
@@ -172,10 +174,10 @@ def test_one_key_under_two_references_is_refused(folder: Path) -> None:
     checked = margin_monitor(path, "check", "--offline", "--json").json()["items"]
     assert [row["name"] for row in checked if "holds the very key" in row["detail"]] == ["secrets"]
     path = write_config(folder, first + SECOND.replace("env:OTHER", "file:other") + PHONE)
-    refuse_equal_secrets(load_config(path, {}))
+    refuse_secret_conflicts(load_config(path, {}))
 
 
-def test_a_second_key_that_is_the_first_one_is_refused_without_a_word_of_it(folder: Path) -> None:
+def test_identical_second_key_is_refused_without_quoting_it(folder: Path) -> None:
     keys = 'action_api_key = "abcdefghijkl"\naction_api_secret = "mnopqrstuvwx"\n'
     path = write_config(folder, ACCOUNT.replace("env:KEY", "abcdefghijkl") + keys + PHONE)
     with pytest.raises(ConfigError) as caught:

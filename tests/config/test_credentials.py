@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.credentials import resolve_account, resolve_channel, resolve_url
+from monitor.config.credentials import resolve_account, resolve_channel, resolve_database_url
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.config.templates import read_template
@@ -82,7 +82,7 @@ PLACE = 'config.toml: accounts[0] "main"'
         ("file:binary", ".api_secret: FOLDER/binary is not text; expected is UTF-8 text, a PEM file for a key"),
     ],
 )
-def test_a_secret_that_cannot_be_had_is_told_with_place_and_mend(tmp_path: Path, secret: str, line: str) -> None:
+def test_missing_secret_is_reported_with_place_and_fix(tmp_path: Path, secret: str, line: str) -> None:
     for name, mode in (("open", 0o640), ("binary", 0o600)):
         (tmp_path / name).write_bytes(b"\xff\xfe")
         (tmp_path / name).chmod(mode)
@@ -92,7 +92,7 @@ def test_a_secret_that_cannot_be_had_is_told_with_place_and_mend(tmp_path: Path,
     assert str(caught.value) == PLACE + line.replace("FOLDER", str(tmp_path))
 
 
-def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:
+def test_invalid_private_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve_account(_config(tmp_path, 'private_key = "env:SECRET"'), "main")
     assert str(caught.value) == (
@@ -100,7 +100,7 @@ def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_what_is_no_api_key_is_refused(tmp_path: Path) -> None:
+def test_invalid_api_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve_account(_config(tmp_path, 'api_secret = "env:SECRET"', {**ENVIRON, "KEY": "two words"}), "main")
     assert str(caught.value) == f"{PLACE}.api_key: is not an API key; an API key is one line of letters and digits"
@@ -121,7 +121,7 @@ def test_a_database_url_can_be_a_reference_and_shows_no_password(tmp_path: Path)
     text = MINIMAL + '[storage]\nurl = "env:DATABASE"\n'
     url = "postgresql+psycopg://me:database-password@127.0.0.1/margin"
     config = load_config(write_config(tmp_path, text), {**ENVIRON, "DATABASE": url})
-    assert resolve_url(config).reveal() == url
+    assert resolve_database_url(config).reveal() == url
     assert config.storage_url == "env:DATABASE"
     literal = load_config(write_config(tmp_path, text.replace("env:DATABASE", url)), ENVIRON)
     assert literal.storage_url == "postgresql+psycopg://me:***@127.0.0.1/margin"
@@ -134,7 +134,7 @@ def test_an_unknown_account_is_answered_with_those_there_are(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("around", ["\ufeff{}\r\n", "{} ", "{}\t\n\n", "\u200b{}\u00a0", " {}\u2060"])
-def test_what_nobody_sees_around_a_secret_is_no_part_of_it(tmp_path: Path, around: str) -> None:
+def test_invisible_characters_around_a_secret_are_stripped(tmp_path: Path, around: str) -> None:
     secret = tmp_path / "phone"
     secret.write_text(around.format("https://hooks.example/hook"), encoding="utf-8")
     secret.chmod(0o600)
@@ -146,7 +146,7 @@ def test_what_nobody_sees_around_a_secret_is_no_part_of_it(tmp_path: Path, aroun
     assert keys.api_secret is not None and keys.api_secret.reveal() == "secret-from-env"
 
 
-def test_what_nobody_sees_within_a_secret_is_named(tmp_path: Path) -> None:
+def test_invisible_characters_within_a_secret_are_reported(tmp_path: Path) -> None:
     environ = {**ENVIRON, "SECRET": "secret\u200bfrom-env"}
     with pytest.raises(ConfigError) as caught:
         resolve_account(_config(tmp_path, 'api_secret = "env:SECRET"', environ), "main")

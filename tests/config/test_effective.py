@@ -3,23 +3,23 @@
 import re
 from pathlib import Path
 
-from monitor.config.effective import reference
+from monitor.config.effective import reference_rows
 from monitor.core.rules.rule import RULE_KEYS
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "margin-monitor.example.toml"
 
 
 def test_every_row_says_what_the_key_means_and_its_type() -> None:
-    for row in reference():
+    for row in reference_rows():
         assert row.meaning and row.type and row.default, row
 
 
 def test_every_key_a_rule_takes_is_in_it() -> None:
-    assert {row.key for row in reference() if row.table == "[[rules]]"} == set(RULE_KEYS)
+    assert {row.key for row in reference_rows() if row.table == "[[rules]]"} == set(RULE_KEYS)
 
 
 def test_every_key_of_the_example_is_in_it() -> None:
-    known = {(row.table, row.key) for row in reference()}
+    known = {(row.table, row.key) for row in reference_rows()}
     table = ""
     for line in EXAMPLE.read_text().splitlines():
         if line.startswith("["):
@@ -28,8 +28,8 @@ def test_every_key_of_the_example_is_in_it() -> None:
             assert (table, match[1]) in known
 
 
-def test_rows_tell_defaults_what_is_required_and_what_is_not_available_yet() -> None:
-    rows = {(row.table, row.key): row for row in reference()}
+def test_rows_name_defaults_required_and_unavailable_keys() -> None:
+    rows = {(row.table, row.key): row for row in reference_rows()}
     assert rows["[schedule]", "cross"].default == '"60s"'
     assert rows["[[accounts]]", "api_key"].default == "required"
     assert rows["[[rules]]", "severity"].type == "info | warning | critical"

@@ -28,7 +28,7 @@ def test_one_account_and_one_channel_are_enough(tmp_path: Path) -> None:
     assert config.actions == ()
 
 
-def test_it_loads_without_a_channel(tmp_path: Path) -> None:
+def test_configuration_without_a_channel_loads(tmp_path: Path) -> None:
     assert load_config(write_config(tmp_path, MINIMAL.partition("[[channels]]")[0]), {}).channels == ()
 
 
@@ -58,7 +58,7 @@ def test_the_shipped_example_loads(tmp_path: Path) -> None:
     assert (config.actions[0].name, config.actions[0].mode) == ("repay-usdt", "dry-run")
 
 
-def test_margin_calls_of_ones_own_are_laid_over_the_shipped_ones(tmp_path: Path) -> None:
+def test_configured_margin_calls_override_the_shipped_ones(tmp_path: Path) -> None:
     own = '[risk]\nisolated_margin_call = { "1.050" = "1.12", "1.3" = "1.35" }\n'
     config = load_config(write_config(tmp_path, EXAMPLE.read_text() + own), {})
     assert config.risk.isolated_margin_call["1.18"] == Decimal("1.22")
@@ -71,7 +71,7 @@ def test_margin_calls_of_ones_own_are_laid_over_the_shipped_ones(tmp_path: Path)
     }
 
 
-def test_off_values_of_what_is_not_built_are_accepted(tmp_path: Path) -> None:
+def test_off_values_of_unsupported_keys_are_accepted(tmp_path: Path) -> None:
     off = 'quiet_hours = []\nmax_per_hour = 0\ntemplate = ""\n[http]\nlisten = ""\ntoken = ""\n'
     off += '[heartbeat]\nurl = ""\n[report]\n'
     config = load_config(write_config(tmp_path, MINIMAL + off), {})
@@ -164,7 +164,7 @@ def test_a_file_that_is_not_text_is_refused_with_its_line(tmp_path: Path) -> Non
         load_config(path, {})
 
 
-def test_the_config_is_looked_for_in_the_documented_order(tmp_path: Path) -> None:
+def test_config_is_searched_in_the_documented_order(tmp_path: Path) -> None:
     explicit, named = tmp_path / "a.toml", tmp_path / "b.toml"
     user, service = tmp_path / "xdg" / "margin-monitor" / "config.toml", tmp_path / "etc" / "config.toml"
     for path in (user, service):
@@ -183,7 +183,7 @@ def test_the_config_is_looked_for_in_the_documented_order(tmp_path: Path) -> Non
     assert find_config(None, environ) == service
 
 
-def test_no_config_at_all_says_where_it_was_looked_for(tmp_path: Path) -> None:
+def test_missing_config_names_the_searched_paths(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         find_config(None, {"XDG_CONFIG_HOME": str(tmp_path)})
     assert str(caught.value) == (

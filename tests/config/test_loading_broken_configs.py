@@ -10,7 +10,7 @@ from tests.config import broken_configs
 
 
 @pytest.mark.parametrize("case", broken_configs.ALL, ids=lambda case: case.name)
-def test_a_broken_config_is_answered_line_by_line(case: broken_configs.Broken, tmp_path: Path) -> None:
+def test_a_broken_config_is_answered_line_by_line(case: broken_configs.BrokenConfig, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(case.text)
     path.chmod(case.mode)

@@ -4,7 +4,7 @@ import io
 import logging
 from pathlib import Path
 
-from monitor.config.effective import effective
+from monitor.config.effective import effective_config
 from monitor.config.loading import load_config
 from monitor.config.redaction import RedactionFilter, Redactor, redact
 from monitor.config.secrets import Secret
@@ -51,7 +51,7 @@ def test_logs_hold_no_secret_in_message_arguments_or_traceback() -> None:
 
 def test_the_effective_configuration_masks_literals_and_shows_references(tmp_path: Path) -> None:
     text = MINIMAL.replace("env:SECRET", "literal-secret").replace("env:PHONE", "tgram://123-token/chat")
-    shown = effective(load_config(write_config(tmp_path, text), {}))
+    shown = effective_config(load_config(write_config(tmp_path, text), {}))
     assert (shown["accounts"][0]["api_key"], shown["accounts"][0]["api_secret"]) == ("env:KEY", "***")
     assert shown["channels"][0]["url"] == "***"
     assert "literal-secret" not in str(shown) and "123-token" not in str(shown)

@@ -26,13 +26,13 @@ URLS = (
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_it_is_refused_in_a_file_that_others_can_read(url: str, tmp_path: Path) -> None:
+def test_database_password_is_refused_in_a_readable_file(url: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         build_config(CONFIG.format(url=url).encode(), tmp_path / "config.toml", {}, stat.S_IRUSR | stat.S_IRGRP)
 
 
 @pytest.mark.parametrize("url", URLS)
-def test_it_is_never_shown(url: str, tmp_path: Path) -> None:
+def test_database_password_is_never_shown(url: str, tmp_path: Path) -> None:
     config = build_config(CONFIG.format(url=url).encode(), tmp_path / "config.toml", {}, stat.S_IRUSR)
     assert "swordfish7" not in mask_password(url)
     assert "swordfish7" not in config.storage_url

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.demo.screen import DemoFrame, DemoRun, DemoScreen, Happening, demo_run, gauge, timeline_lines
+from monitor.demo.screen import DemoFrame, DemoRun, DemoScreen, TimelineEvent, level_gauge, parse_run, timeline_lines
 from tests.support.examples.documents import NOW
 
 RUN = DemoRun(
@@ -25,8 +25,8 @@ RUN = DemoRun(
 )
 
 
-def test_frame_of_a_child_is_read() -> None:
-    run = demo_run(
+def test_screen_frame_is_read_from_the_status_document() -> None:
+    run = parse_run(
         "guarded",
         {
             "at": "2025-10-10T21:15:30.000Z",
@@ -43,11 +43,11 @@ def test_frame_of_a_child_is_read() -> None:
     assert run == RUN
 
 
-def test_child_that_knows_nothing_yet_is_read() -> None:
-    assert demo_run("guarded", {"at": "2025-10-10T21:15:30.000Z", "told": 0}).level is None
+def test_empty_status_document_is_read() -> None:
+    assert parse_run("guarded", {"at": "2025-10-10T21:15:30.000Z", "told": 0}).level is None
 
 
-def test_without_a_terminal_only_what_happens_is_said() -> None:
+def test_without_a_terminal_only_events_are_printed() -> None:
     out = io.StringIO()
     with DemoScreen(out, live=False) as screen:
         for run in (
@@ -76,7 +76,7 @@ def test_on_a_terminal_the_screen_shows_level_bars_and_alerts() -> None:
 
 @pytest.mark.parametrize(("level", "filled"), [("0.5", 0), ("1.2", 3), ("1.5", 10), ("9", 23)])
 def test_gauge_fills_with_the_level(level: str, filled: int) -> None:
-    drawn = gauge(replace(RUN, level=Decimal(level)), 24)
+    drawn = level_gauge(replace(RUN, level=Decimal(level)), 24)
     assert len(drawn) == 26
     assert drawn.index("●") - 1 == filled
 
@@ -84,8 +84,8 @@ def test_gauge_fills_with_the_level(level: str, filled: int) -> None:
 def test_timeline_is_in_order_of_time() -> None:
     lines = timeline_lines(
         [
-            Happening(NOW, "guarded", "action", "repaid 4,000 USDT"),
-            Happening(NOW - timedelta(minutes=1), "unguarded", "alert", "#1 below-initial"),
+            TimelineEvent(NOW, "guarded", "action", "repaid 4,000 USDT"),
+            TimelineEvent(NOW - timedelta(minutes=1), "unguarded", "alert", "#1 below-initial"),
         ]
     )
     assert lines == [

@@ -4,9 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate.reference import EXIT_CODES, FOLDER, commands_page, configuration_page, main, metrics_page, pages
+from docs.generate.reference import (
+    EXIT_CODES,
+    REFERENCE_FOLDER,
+    commands_page,
+    configuration_page,
+    main,
+    metrics_page,
+    reference_pages,
+)
 from monitor.cli.parser import COMMANDS, NOT_YET
-from monitor.config.effective import reference
+from monitor.config.effective import reference_rows
 from monitor.core.model.metric import METRICS
 from monitor.errors import Exit
 
@@ -14,20 +22,20 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", ["configuration.md", "metrics.md", "commands.md", "exit-codes.md"])
-def test_the_page_in_the_checkout_is_current(name: str) -> None:
-    found = (CHECKOUT / FOLDER / name).read_text(encoding="utf-8")
-    assert found == pages()[name], "run `./dev run python -m docs.generate.reference`"
+def test_reference_page_is_current(name: str) -> None:
+    found = (CHECKOUT / REFERENCE_FOLDER / name).read_text(encoding="utf-8")
+    assert found == reference_pages()[name], "run `./dev run python -m docs.generate.reference`"
 
 
 def test_every_page_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path / "new")]) == 0
-    assert {path.name for path in (tmp_path / "new").iterdir()} == pages().keys()
-    assert len(capsys.readouterr().out.splitlines()) == len(pages())
+    assert {path.name for path in (tmp_path / "new").iterdir()} == reference_pages().keys()
+    assert len(capsys.readouterr().out.splitlines()) == len(reference_pages())
 
 
 def test_every_key_of_the_configuration_has_a_row() -> None:
     page = configuration_page()
-    for row in reference():
+    for row in reference_rows():
         assert f"| `{row.key}` |" in page
     assert "| (not available yet)" not in page
 

@@ -10,7 +10,7 @@ import pytest
 from monitor.cli.parser import COMMANDS
 from monitor.cli.parser import NOT_YET as UNBUILT_COMMANDS
 from monitor.config.loading import build_config
-from monitor.config.unsupported import NOT_YET as UNBUILT_KEYS
+from monitor.config.unsupported import UNSUPPORTED as UNBUILT_KEYS
 from monitor.core.model.metric import METRICS
 from tests.docs.pages import CHECKOUT, PAGES, Block, anchors, blocks, links, prose, section
 
@@ -68,7 +68,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
-def test_only_hosts_that_belong_there_are_named(page: Path) -> None:
+def test_only_allowed_hosts_are_named(page: Path) -> None:
     named = {
         urlsplit(url).hostname or "" for url in re.findall(r"[a-z+]+://[\w.@-]+", page.read_text(encoding="utf-8"))
     }
@@ -86,7 +86,7 @@ def test_every_command_and_key_that_is_missing_is_named_as_missing() -> None:
     assert (commands, tables - said, keys - words) == (set(), set(), set())
 
 
-def test_nothing_that_is_there_is_named_as_missing() -> None:
+def test_nothing_available_is_named_as_missing() -> None:
     first = MISSING.partition("- The status page")[0]
     named = set(re.findall(r"`([a-z -]+)`", first.replace("\n", " ")))
     assert {re.sub(" +", " ", each) for each in named} == set(UNBUILT_COMMANDS)

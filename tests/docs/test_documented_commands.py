@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.intent import Intent, IntentState, IntentStep
-from monitor.core.model.journal import Entry, Sample
-from monitor.sandbox.server import Ready
+from monitor.core.model.journal import JournalEntry, Sample
+from monitor.sandbox.server import SandboxInfo
 from monitor.store.store import Store
 from tests.docs.pages import CHECKOUT, blocks
-from tests.support.command import Said
+from tests.support.command import CommandOutput
 from tests.support.daemon import eventually, starting_now
 from tests.support.examples.store_rows import alert, intent
-from tests.support.forked_command import run_command
+from tests.support.forked_command import run_forked
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
@@ -34,7 +34,8 @@ _S = IntentState
 CODES = {"margin-monitor init": 2, "margin-monitor rules lint": 1, "margin-monitor drill near-call": 1}
 """Exit codes other than 0.
 
-`init` asks, and here is no terminal; tests/cli/commands/test_init.py has one. `lint` misses a heartbeat, `drill` a daemon.
+`init` asks, and here is no terminal; tests/cli/commands/test_init.py has one. `lint` misses a heartbeat, `drill` a
+daemon.
 """
 
 BEFORE = {
@@ -74,14 +75,14 @@ SHORT = [
 
 
 @pytest.fixture
-async def ready() -> AsyncIterator[Ready]:
+async def ready() -> AsyncIterator[SandboxInfo]:
     """An exchange on loopback."""
     async with sandbox(starting_now()) as running:
         yield running.ready
 
 
 @pytest.fixture
-async def home(tmp_path: Path, sqlite_template: Path, ready: Ready) -> AsyncIterator[Path]:
+async def home(tmp_path: Path, sqlite_template: Path, ready: SandboxInfo) -> AsyncIterator[Path]:
     """The home of somebody who followed the pages: configuration, secrets, a database with something in it."""
     with http_sink() as phone:
         folder = tmp_path / ".config" / "margin-monitor"
@@ -117,7 +118,7 @@ def test_every_line_of_a_shell_block_is_known(line: str) -> None:
 async def test_the_command_ends_as_the_page_says(line: str, home: Path) -> None:
     if WITHOUT_CONFIG.match(line):
         (home / ".config" / "margin-monitor" / "config.toml").unlink()
-    await _remember(home, _state_for(line))
+    await _store_state(home, _state_for(line))
     for earlier in BEFORE.get(line, []):
         said = await asyncio.to_thread(_run, home, earlier)
         assert said.code == 0, said.err
@@ -127,7 +128,7 @@ async def test_the_command_ends_as_the_page_says(line: str, home: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_run_watches_until_it_is_stopped_and_status_check_is_content(home: Path) -> None:
+async def test_run_watches_until_stopped_and_status_check_passes(home: Path) -> None:
     assert "margin-monitor run" in OURS
     process = _start(home, "margin-monitor run")
     try:
@@ -145,7 +146,7 @@ async def test_run_watches_until_it_is_stopped_and_status_check_is_content(home:
 
 
 @pytest.mark.parametrize("line", [line for line in OURS if line.startswith("margin-monitor sandbox")])
-async def test_the_exchange_alone_says_where_it_listens(line: str, tmp_path: Path) -> None:
+async def test_sandbox_command_names_its_address(line: str, tmp_path: Path) -> None:
     process = _start(tmp_path, line)
     try:
         assert process.stdout is not None
@@ -182,25 +183,25 @@ def _state_for(line: str) -> IntentState:
     return _S.UNRESOLVED if "actions resolve" in line else _S.CONFIRMED
 
 
-async def _remember(home: Path, state: IntentState) -> None:
+async def _store_state(home: Path, state: IntentState) -> None:
     """Alert #17 fires, intent 3 stands at `state`, and some levels are recorded."""
     now = datetime.now(UTC)
     store = Store.open(f"sqlite:///{home}/.local/state/margin-monitor/margin-monitor.db", create=False)
     try:
         level = Sample("cross", "", "margin_level", now, Decimal("1.5"))
-        await store.commit(Entry("main", now, alerts=(alert(17),), samples=(level,)))
-        await store.commit(_born(replace(intent(3, state), created_at=now), now))
+        await store.commit(JournalEntry("main", now, alerts=(alert(17),), samples=(level,)))
+        await store.commit(_new_intent(replace(intent(3, state), created_at=now), now))
     finally:
         await store.close()
 
 
-def _born(intent: Intent, now: datetime) -> Entry:
+def _new_intent(intent: Intent, now: datetime) -> JournalEntry:
     way = (None, *WAY[intent.state])
     steps = tuple(IntentStep(intent.id, a, b, now, "") for a, b in pairwise(way) if b is not None)
-    return Entry(intent.account, now, intents=(intent,), intent_steps=steps)
+    return JournalEntry(intent.account, now, intents=(intent,), intent_steps=steps)
 
 
-def _config(ready: Ready) -> str:
+def _config(ready: SandboxInfo) -> str:
     return f"""\
 [exchange]
 rest_url = "{ready.rest_url}"
@@ -236,8 +237,8 @@ def _start(home: Path, line: str) -> subprocess.Popen[str]:
     )
 
 
-def _run(home: Path, line: str, timeout_s: float = 60) -> Said:
-    return Said(*run_command(shlex.split(line)[1:], _environ(home), folder=home, timeout_s=timeout_s))
+def _run(home: Path, line: str, timeout_s: float = 60) -> CommandOutput:
+    return CommandOutput(*run_forked(shlex.split(line)[1:], _environ(home), folder=home, timeout_s=timeout_s))
 
 
 def _environ(home: Path) -> dict[str, str]:

@@ -8,16 +8,16 @@ from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS
 from monitor.exchange.binance.reference import TESTS, main, page
 from tests.integration.exchange import test_every_function
 
-CHECKOUT = Path(__file__).parents[3]
+CHECKOUT = Path(__file__).parents[2]
 PAGE = CHECKOUT / "docs" / "exchange.md"
 
 
-def test_the_page_in_the_checkout_is_current() -> None:
+def test_exchange_page_is_current() -> None:
     written = PAGE.read_text(encoding="utf-8")
     assert page(written) == written, "run `./dev run python -m monitor.exchange.binance.reference docs/exchange.md`"
 
 
-def test_every_function_and_name_stands_in_it() -> None:
+def test_every_function_and_name_is_listed() -> None:
     written = PAGE.read_text(encoding="utf-8")
     for name in (*FUNCTIONS, *ALIASES):
         assert f"| `{name}` |" in written

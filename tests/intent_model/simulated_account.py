@@ -5,19 +5,28 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.actions.position import FEE
-from monitor.core.actions.revalidation import balances
-from monitor.core.model.account import CROSS, Balance, IsolatedPair, IsolatedSnapshot, PairStatus, Scope, Tier, Wallet
+from monitor.core.actions.position import TRADING_FEE
+from monitor.core.actions.revalidation import order_balances
+from monitor.core.model.account import (
+    CROSS,
+    Balance,
+    IsolatedPair,
+    IsolatedSnapshot,
+    LeverageTier,
+    PairStatus,
+    Scope,
+    WalletBalances,
+)
 from monitor.core.model.events import PricesRead
 from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import CancelOrders, Order, Record, Reduce, Repay, Transfer
-from monitor.core.model.reads import MarketsRead, OrdersRead
-from monitor.core.model.symbols import Market, Resting
-from monitor.core.settlement.observation import Look
+from monitor.core.model.order import CancelOrders, Order, Reduce, Repay, Transfer, VenueRecord
+from monitor.core.model.reads import OpenOrdersRead, TradingRulesRead
+from monitor.core.model.symbols import OpenOrder, TradingRules
+from monitor.core.settlement.observation import Observation
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
-from tests.support.examples.actions import NOW, PRICES, D, account, balance, seconds
+from tests.support.examples.actions import NOW, PRICES, D, account_state, balance, seconds
 
 Trace = Literal["prompt", "lagging", "pending", "failed", "wrong", "ledger", "missing", "dark"]
 """Records as they should be; late; pending for ever; FAILED where nothing was done; FAILED whatever was done; in the
@@ -27,15 +36,15 @@ PAIR = Scope("BTCUSDT")
 LAG = seconds(70)
 SENT_REF = "77"
 
-MARKET = Market("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"))
-TIER = Tier(1, D("1.25"), D("1.15"), D(9), D(500_000))
+MARKET = TradingRules("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"))
+TIER = LeverageTier(1, D("1.25"), D("1.15"), D(9), D(500_000))
 LONG = (balance("BTC", "1.5"), balance("USDT", "20000", borrowed="60000"))
 SHORT = (balance("BTC", borrowed="1"), balance("USDT", "110000"))
 LOCKED = (balance("BTC", "1.5"), balance("USDT", locked="20000", borrowed="60000"))
 IDLE = (balance("USDT", "100"),)
 
 
-class Played:
+class SimulatedAccount:
     """One account: the scope that matters, cross beside it where that is a pair, and two wallets."""
 
     def __init__(self, scope: Scope, *rows: Balance) -> None:
@@ -49,9 +58,9 @@ class Played:
         self.done_at: datetime | None = None
         """When the order that is looked for was carried out."""
 
-    def copy(self) -> "Played":
+    def copy(self) -> "SimulatedAccount":
         """The same, free to go another way."""
-        other = Played(self.scope)
+        other = SimulatedAccount(self.scope)
         other.rows = {scope: dict(rows) for scope, rows in self.rows.items()}
         other.wallets, other.resting = dict(self.wallets), self.resting
         return other
@@ -70,8 +79,8 @@ class Played:
                 self.change(scope, asset, free=amount)
             case Reduce():
                 given = order.quantity if order.side == "SELL" else order.quantity * PRICES["BTC"]
-                self.change(order.scope, order.sells, free=-given)
-                self.change(order.scope, order.asset, free=order.amount * (1 - FEE))
+                self.change(order.scope, order.sell_asset, free=-given)
+                self.change(order.scope, order.asset, free=order.amount * (1 - TRADING_FEE))
             case CancelOrders(scope, _, frees):
                 locked = self.rows[scope][frees].locked
                 self.change(scope, frees, free=locked, locked=-locked)
@@ -84,22 +93,24 @@ class Played:
 
     def state(self, now: datetime, **changes: object) -> AccountState:
         """The account as it is read now."""
-        known = account(*self.rows[CROSS].values(), now=now)
-        known = replace(known, wallets={name: Wallet(now, {"USDT": free}) for name, free in self.wallets.items()})
+        known = account_state(*self.rows[CROSS].values(), now=now)
+        known = replace(
+            known, wallets={name: WalletBalances(now, {"USDT": free}) for name, free in self.wallets.items()}
+        )
         if self.scope != CROSS:
             known = replace(known, isolated=self._isolated(now), tiers={PAIR.symbol: (TIER,)})
             known = apply(known, PricesRead(known.prices), now)
-        known = apply(known, MarketsRead({"BTCUSDT": MARKET}, frozenset({"BTC", "USDT"}), now), now)
-        resting = (Resting(5, "BTCUSDT", "BUY"),) if self.resting else ()
-        known = apply(known, OrdersRead(self.scope, frozenset({5} if self.resting else ()), now, resting), now)
+        known = apply(known, TradingRulesRead({"BTCUSDT": MARKET}, frozenset({"BTC", "USDT"}), now), now)
+        resting = (OpenOrder(5, "BTCUSDT", "BUY"),) if self.resting else ()
+        known = apply(known, OpenOrdersRead(self.scope, frozenset({5} if self.resting else ()), now, resting), now)
         return replace(known, **changes)  # type: ignore[arg-type]  # fields by name
 
-    def look(self, intent: Intent, trace: Trace, now: datetime, *, was_sent: bool) -> Look:
+    def observe(self, intent: Intent, trace: Trace, now: datetime, *, was_sent: bool) -> Observation:
         """What one look at an order finds; the ledger is for `with_ledger`."""
-        shown = balances(self._read(now), intent.order)  # type: ignore[arg-type]  # nothing here is ordered by name
-        return Look(now, self._records(intent, trace, now, was_sent), shown.owed, shown.free, shown.source)
+        shown = order_balances(self._read(now), intent.order)  # type: ignore[arg-type]  # nothing here is ordered by name
+        return Observation(now, self._records(intent, trace, now, was_sent), shown.owed, shown.free, shown.source)
 
-    def with_ledger(self, look: Look, intent: Intent, trace: Trace) -> Look:
+    def with_ledger(self, look: Observation, intent: Intent, trace: Trace) -> Observation:
         """The look with the margin ledger, where it can be read."""
         if trace == "dark":
             return look
@@ -109,11 +120,11 @@ class Played:
         row = LedgerRow(intent.scope, 9, int(SENT_REF), self.done_at, intent.asset, kind, intent.amount)
         return replace(look, ledger=(row,))
 
-    def _records(self, intent: Intent, trace: Trace, now: datetime, was_sent: bool) -> tuple[Record, ...]:
+    def _records(self, intent: Intent, trace: Trace, now: datetime, was_sent: bool) -> tuple[VenueRecord, ...]:
         if isinstance(intent.order, CancelOrders):
             late = trace == "lagging" and self.done_at is not None and now - self.done_at < LAG
             still = self.resting or late
-            return (Record("5", "BTCUSDT", D("0.4"), "PENDING", NOW - seconds(60)),) if still else ()
+            return (VenueRecord("5", "BTCUSDT", D("0.4"), "PENDING", NOW - seconds(60)),) if still else ()
         status: Literal["PENDING", "CONFIRMED", "FAILED"] | None = None
         done = self.done_at is not None
         match trace:
@@ -133,12 +144,12 @@ class Played:
         if status is None:
             return ()
         at = self.done_at or intent.submitted_at or now
-        return (Record(SENT_REF, intent.asset, intent.amount, status, at, spent=traded),)
+        return (VenueRecord(SENT_REF, intent.asset, intent.amount, status, at, spent=traded),)
 
     def _read(self, now: datetime) -> AccountState:
         """The balances alone."""
-        known = account(*self.rows[CROSS].values(), now=now)
-        wallets = {name: Wallet(now, {"USDT": free}) for name, free in self.wallets.items()}
+        known = account_state(*self.rows[CROSS].values(), now=now)
+        wallets = {name: WalletBalances(now, {"USDT": free}) for name, free in self.wallets.items()}
         return replace(known, wallets=wallets, isolated=None if self.scope == CROSS else self._isolated(now))
 
     def _isolated(self, now: datetime) -> IsolatedSnapshot:

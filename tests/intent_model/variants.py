@@ -7,7 +7,7 @@ from typing import Literal
 
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS, Balance, Scope
-from tests.intent_model.simulated_account import LOCKED, LONG, PAIR, SHORT, Played, Trace
+from tests.intent_model.simulated_account import LOCKED, LONG, PAIR, SHORT, SimulatedAccount, Trace
 from tests.support.examples.actions import cancel_spec, reduce_spec, repay_spec, transfer_spec
 
 Mode = Literal["dry-run", "approve", "live"]
@@ -21,7 +21,7 @@ Verdict = Literal["nobody", "confirmed", "failed"]
 
 
 @dataclass(frozen=True)
-class Kind:
+class IntentKind:
     """What is ordered: the action, where, on which balances, and how many orders of it come first."""
 
     name: str
@@ -30,8 +30,8 @@ class Kind:
     rows: tuple[Balance, ...] = LONG
     firsts: int = 0
 
-    def played(self) -> Played:
-        return Played(self.scope, *self.rows)
+    def simulated_account(self) -> SimulatedAccount:
+        return SimulatedAccount(self.scope, *self.rows)
 
     @property
     def leaves_a_ledger_row(self) -> bool:
@@ -44,30 +44,30 @@ class Kind:
 _FROM_SPOT, _FROM_FUNDING = transfer_spec(source=("spot",)), transfer_spec(source=("funding",))
 
 KINDS = (
-    Kind("repay", repay_spec()),
-    Kind("repay in a pair", repay_spec(), PAIR),
-    Kind("transfer from spot", _FROM_SPOT),
-    Kind("transfer from funding", _FROM_FUNDING),
-    Kind("transfer as collateral", transfer_spec(use="collateral")),
-    Kind("transfer into a pair", _FROM_SPOT, PAIR),
-    Kind("first hop", _FROM_FUNDING, PAIR),
-    Kind("second hop", _FROM_FUNDING, PAIR, firsts=1),
-    Kind("repay after a transfer", _FROM_SPOT, firsts=1),
-    Kind("repay after a transfer into a pair", _FROM_SPOT, PAIR, firsts=1),
-    Kind("repay after two hops", _FROM_FUNDING, PAIR, firsts=2),
-    Kind("sell", reduce_spec()),
-    Kind("buy back", reduce_spec(), rows=SHORT),
-    Kind("repay after a sale", reduce_spec(), firsts=1),
-    Kind("repay after buying back", reduce_spec(), rows=SHORT, firsts=1),
-    Kind("cancel orders", cancel_spec(), rows=LOCKED),
+    IntentKind("repay", repay_spec()),
+    IntentKind("repay in a pair", repay_spec(), PAIR),
+    IntentKind("transfer from spot", _FROM_SPOT),
+    IntentKind("transfer from funding", _FROM_FUNDING),
+    IntentKind("transfer as collateral", transfer_spec(use="collateral")),
+    IntentKind("transfer into a pair", _FROM_SPOT, PAIR),
+    IntentKind("first hop", _FROM_FUNDING, PAIR),
+    IntentKind("second hop", _FROM_FUNDING, PAIR, firsts=1),
+    IntentKind("repay after a transfer", _FROM_SPOT, firsts=1),
+    IntentKind("repay after a transfer into a pair", _FROM_SPOT, PAIR, firsts=1),
+    IntentKind("repay after two hops", _FROM_FUNDING, PAIR, firsts=2),
+    IntentKind("sell", reduce_spec()),
+    IntentKind("buy back", reduce_spec(), rows=SHORT),
+    IntentKind("repay after a sale", reduce_spec(), firsts=1),
+    IntentKind("repay after buying back", reduce_spec(), rows=SHORT, firsts=1),
+    IntentKind("cancel orders", cancel_spec(), rows=LOCKED),
 )
 
 
 @dataclass(frozen=True)
-class Story:
+class Variant:
     """One way it can go."""
 
-    kind: Kind
+    kind: IntentKind
     mode: Mode
     answer: Answer = "approved"
     change: Change = "none"
@@ -78,7 +78,7 @@ class Story:
     person: Verdict = "nobody"
 
 
-def ways(story: Story) -> Iterator[Story]:
+def variants_after_claim(story: Variant) -> Iterator[Variant]:
     """Every way on from the claim that does not hang on how another one goes, without those that can't differ."""
     traces: tuple[Trace, ...] = ("prompt", "lagging", "pending", "failed", "wrong", "ledger", "missing", "dark")
     if not story.kind.leaves_a_ledger_row:

@@ -36,15 +36,15 @@ FLOATS_ALLOWED = {
 """The functions of core that may know floats: never money."""
 
 
-def sources(folder: Path) -> list[Path]:
+def python_files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
-def named(path: Path) -> str:
+def relative_name(path: Path) -> str:
     return str(path.relative_to(MONITOR))
 
 
-def parsed(text: str) -> ast.AST:
+def parse(text: str) -> ast.AST:
     """The tree of a source. What other tests left behind is not cleared away meanwhile: telling of it parses, too, and
     before 3.11.5 one parsing within another fails."""
     gc.disable()
@@ -54,7 +54,7 @@ def parsed(text: str) -> ast.AST:
         gc.enable()
 
 
-def readings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def clock_uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Every mention of a clock of the machine: as an attribute, or imported by name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -65,7 +65,7 @@ def readings(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"time.{name.name}") for name in node.names if ("time", name.name) in CLOCKS)
 
 
-def floats(tree: ast.AST, allowed: frozenset[str] = frozenset()) -> Iterator[tuple[int, str]]:
+def float_uses(tree: ast.AST, allowed: frozenset[str] = frozenset()) -> Iterator[tuple[int, str]]:
     """Every way in which a float comes into being or is named, outside the allowed functions."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef) and node.name in allowed:
@@ -79,44 +79,44 @@ def floats(tree: ast.AST, allowed: frozenset[str] = frozenset()) -> Iterator[tup
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = [name.name for name in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             yield from ((node.lineno, f"import {name}") for name in modules if name in ("math", "cmath", "statistics"))
-        yield from floats(node, allowed)
+        yield from float_uses(node, allowed)
 
 
-PROSE = {"evidence", "note", "summary"}
+PROSE_FIELDS = {"evidence", "note", "summary"}
 """Texts that people read: what a decision needs of them stands in fields of its own."""
 
-CUTS = {"startswith", "endswith", "find", "index", "partition", "rpartition", "split"}
+TEXT_METHODS = {"startswith", "endswith", "find", "index", "partition", "rpartition", "split"}
 
 
-def read_back(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def prose_reads(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Every place where a text for people is taken apart, or compared with another."""
     for node in ast.walk(tree):
         parts: list[ast.expr] = []
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CUTS:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TEXT_METHODS:
             parts = [node.func.value]
         elif isinstance(node, ast.Compare) and not any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
             parts = [node.left, *node.comparators]
         for part in parts:
             for found in ast.walk(part):
-                if isinstance(found, ast.Attribute) and found.attr in PROSE:
+                if isinstance(found, ast.Attribute) and found.attr in PROSE_FIELDS:
                     yield part.lineno, found.attr
 
 
-@pytest.mark.parametrize("path", [p for p in sources(MONITOR) if p not in OWN_TIME], ids=named)
+@pytest.mark.parametrize("path", [p for p in python_files(MONITOR) if p not in OWN_TIME], ids=relative_name)
 def test_only_the_clock_reads_the_machines_clock(path: Path) -> None:
-    assert list(readings(parsed(path.read_text()))) == []
+    assert list(clock_uses(parse(path.read_text()))) == []
 
 
-@pytest.mark.parametrize("path", sources(CORE), ids=named)
+@pytest.mark.parametrize("path", python_files(CORE), ids=relative_name)
 def test_core_knows_no_floats(path: Path) -> None:
     allowed = frozenset(function for file, function in FLOATS_ALLOWED if file == path.name)
-    assert list(floats(parsed(path.read_text()), allowed)) == []
+    assert list(float_uses(parse(path.read_text()), allowed)) == []
 
 
-@pytest.mark.parametrize("path", sources(CORE), ids=named)
+@pytest.mark.parametrize("path", python_files(CORE), ids=relative_name)
 def test_core_divides_no_integers_into_floats(path: Path) -> None:
     """`/` between two whole numbers would be a float; one side must be something else."""
-    for node in ast.walk(parsed(path.read_text())):
+    for node in ast.walk(parse(path.read_text())):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             assert not (_is_whole(node.left) and _is_whole(node.right)), f"{path.name}:{node.lineno}"
 
@@ -127,10 +127,10 @@ def _is_whole(node: ast.expr) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", sources(CORE), ids=named)
-def test_core_keeps_nothing_between_calls(path: Path) -> None:
+@pytest.mark.parametrize("path", python_files(CORE), ids=relative_name)
+def test_core_rebinds_no_module_globals(path: Path) -> None:
     """No `global`: what core knows is in the state that it is given."""
-    assert not [node for node in ast.walk(parsed(path.read_text())) if isinstance(node, ast.Global | ast.Nonlocal)]
+    assert not [node for node in ast.walk(parse(path.read_text())) if isinstance(node, ast.Global | ast.Nonlocal)]
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_core_keeps_nothing_between_calls(path: Path) -> None:
         "x = map(datetime.now, [])",
     ],
 )
-def test_planted_reading_of_a_clock_is_found(planted: str) -> None:
-    assert list(readings(parsed(planted)))
+def test_planted_clock_use_is_found(planted: str) -> None:
+    assert list(clock_uses(parse(planted)))
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,14 @@ def test_planted_reading_of_a_clock_is_found(planted: str) -> None:
     ],
 )
 def test_planted_float_is_found(planted: str) -> None:
-    assert list(floats(parsed(planted)))
-    assert not list(floats(ast.parse("def f():\n    return 1.5"), frozenset({"f"})))
+    assert list(float_uses(parse(planted)))
+    assert not list(float_uses(ast.parse("def f():\n    return 1.5"), frozenset({"f"})))
 
 
-def test_no_text_for_people_is_read_back_as_state() -> None:
-    found = [(named(path), *at) for path in sources(MONITOR) for at in read_back(parsed(path.read_text()))]
+def test_no_prose_field_is_parsed() -> None:
+    found = [
+        (relative_name(path), *at) for path in python_files(MONITOR) for at in prose_reads(parse(path.read_text()))
+    ]
     assert found == []
 
 
@@ -176,5 +178,5 @@ def test_no_text_for_people_is_read_back_as_state() -> None:
         'alert.summary.partition(":")',
     ],
 )
-def test_planted_text_read_back_is_found(planted: str) -> None:
-    assert list(read_back(parsed(planted)))
+def test_planted_prose_parsing_is_found(planted: str) -> None:
+    assert list(prose_reads(parse(planted)))

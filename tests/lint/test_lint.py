@@ -9,20 +9,26 @@ import pytest
 
 from monitor import resources
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.actions.target import read_target
-from monitor.core.model.account import Bars
+from monitor.core.actions.target import parse_sizing_target
+from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import SEVERITIES
 from monitor.core.rules.rule import merge_rules, parse_rules
-from monitor.lint.flaws import Ear, Flaw, Setup, Watched
+from monitor.lint.flaws import AccountCoverage, ChannelInfo, Flaw, LintInput
 from monitor.lint.lint import lint
 
-LADDER = parse_rules(tomllib.loads(resources.shipped("config", "rules", "ladder.toml").read_text())["rules"], "ladder")
-ALL = frozenset(SEVERITIES)
-PHONE, MAIL = Ear("phone", ALL, fallback="mail"), Ear("mail", ALL, fallback="phone", rings=False)
-REPAY = ActionSpec(
-    "repay", "repay", asset="USDT", target=read_target("margin_level >= initial_level * 1.05"), max_amount=Decimal(1000)
+LADDER = parse_rules(
+    tomllib.loads(resources.packaged_path("config", "rules", "ladder.toml").read_text())["rules"], "ladder"
 )
-MINE: dict[str, Any] = {
+ALL = frozenset(SEVERITIES)
+PHONE, MAIL = ChannelInfo("phone", ALL, fallback="mail"), ChannelInfo("mail", ALL, fallback="phone", wakes=False)
+REPAY = ActionSpec(
+    "repay",
+    "repay",
+    asset="USDT",
+    target=parse_sizing_target("margin_level >= initial_level * 1.05"),
+    max_amount=Decimal(1000),
+)
+OWN_RULE: dict[str, Any] = {
     "name": "near-call",
     "scope": ["cross", "isolated"],
     "ladder": "level",
@@ -33,17 +39,17 @@ MINE: dict[str, Any] = {
 }
 
 
-def setup(*own: dict[str, Any], without: str = "", **changed: Any) -> Setup:
+def good_setup(*own: dict[str, Any], without: str = "", **changed: Any) -> LintInput:
     """A good set-up with rules of one's own in it, or without one of the ladder."""
     shipped = [rule for rule in LADDER if rule.name != without]
-    good = Setup(
-        rules=merge_rules(shipped, parse_rules([each for each in (MINE, *own) if each["name"] != without], "mine")),
+    good = LintInput(
+        rules=merge_rules(shipped, parse_rules([each for each in (OWN_RULE, *own) if each["name"] != without], "mine")),
         actions=(REPAY,),
-        ears=(PHONE, MAIL),
-        watched=(Watched("main"),),
-        shipped=frozenset(rule.name for rule in shipped),
+        channels=(PHONE, MAIL),
+        accounts=(AccountCoverage("main"),),
+        default_rules=frozenset(rule.name for rule in shipped),
         has_heartbeat=True,
-        worth={"USDT": Decimal(1)},
+        prices_usdt={"USDT": Decimal(1)},
     )
     return replace(good, **changed)
 
@@ -52,12 +58,12 @@ def rule(name: str, when: str, **keys: Any) -> dict[str, Any]:
     return {"name": name, "scope": "cross", "when": when, **keys}
 
 
-def found(altered: Setup) -> list[tuple[str, str | None]]:
+def flaws_after(altered: LintInput) -> list[tuple[str, str | None]]:
     return [(flaw.kind, flaw.rule) for flaw in lint(altered)]
 
 
 def test_the_shipped_ladder_with_two_channels_and_a_heartbeat_has_no_flaw() -> None:
-    assert lint(setup()) == ()
+    assert lint(good_setup()) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,13 +78,13 @@ def test_the_shipped_ladder_with_two_channels_and_a_heartbeat_has_no_flaw() -> N
     ],
     ids=lambda own: str(own["name"]),
 )
-def test_a_good_rule_of_ones_own_has_none_either(own: dict[str, Any]) -> None:
-    assert lint(setup(own)) == ()
+def test_good_own_rule_has_no_flaw(own: dict[str, Any]) -> None:
+    assert lint(good_setup(own)) == ()
 
 
 @pytest.mark.parametrize("without", ["near-call", "below-initial"])
 def test_a_missing_rung_is_a_gap(without: str) -> None:
-    flaws = lint(setup(without=without))
+    flaws = lint(good_setup(without=without))
     assert {flaw.kind for flaw in flaws} == {"ladder-gap"}
 
 
@@ -120,8 +126,8 @@ def test_a_missing_rung_is_a_gap(without: str) -> None:
     ],
 )
 def test_a_gap_in_a_ladder_is_named(rungs: list[dict[str, Any]], named: str) -> None:
-    assert ("ladder-gap", named) in found(setup(*rungs))
-    assert {kind for kind, _ in found(setup(*rungs))} == {"ladder-gap"}
+    assert ("ladder-gap", named) in flaws_after(good_setup(*rungs))
+    assert {kind for kind, _ in flaws_after(good_setup(*rungs))} == {"ladder-gap"}
 
 
 @pytest.mark.parametrize(
@@ -136,17 +142,17 @@ def test_a_gap_in_a_ladder_is_named(rungs: list[dict[str, Any]], named: str) -> 
     ids=lambda own: str(own["when"]),
 )
 def test_a_rule_that_can_never_fire_is_named(own: dict[str, Any]) -> None:
-    assert found(setup(own)) == [("never-fires", "never")]
+    assert flaws_after(good_setup(own)) == [("never-fires", "never")]
 
 
-def test_a_rule_that_has_nothing_to_look_at_is_named() -> None:
-    only_pairs = (Watched("main", cross=False, pairs=("BTCUSDT",)),)
-    assert found(setup(rule("mine", "margin_level < 1.5"), watched=only_pairs)) == [("never-fires", "mine")]
+def test_rule_without_subjects_is_a_flaw() -> None:
+    only_pairs = (AccountCoverage("main", cross=False, pairs=("BTCUSDT",)),)
+    assert flaws_after(good_setup(rule("mine", "margin_level < 1.5"), accounts=only_pairs)) == [("never-fires", "mine")]
     eth = rule("mine", "margin_level < 1.5", scope="isolated", symbols=["ETH*"])
-    assert found(setup(eth, watched=only_pairs)) == [("never-fires", "mine")]
-    assert lint(setup({**eth, "symbols": ["BTC*"]}, watched=only_pairs)) == ()
+    assert flaws_after(good_setup(eth, accounts=only_pairs)) == [("never-fires", "mine")]
+    assert lint(good_setup({**eth, "symbols": ["BTC*"]}, accounts=only_pairs)) == ()
     peg = rule("mine", "peg_deviation < -2%", scope="asset", assets=["BTC"])
-    assert found(setup(peg, pegged=frozenset({"DAI"}))) == [("never-fires", "mine")]
+    assert flaws_after(good_setup(peg, pegged_assets=frozenset({"DAI"}))) == [("never-fires", "mine")]
 
 
 @pytest.mark.parametrize(
@@ -160,43 +166,43 @@ def test_a_rule_that_has_nothing_to_look_at_is_named() -> None:
     ],
 )
 def test_hysteresis_upside_down_is_named(when: str, clear: str) -> None:
-    assert found(setup(rule("mine", when, clear=clear))) == [("hysteresis", "mine")]
+    assert flaws_after(good_setup(rule("mine", when, clear=clear))) == [("hysteresis", "mine")]
 
 
 def test_a_target_below_its_own_trigger_is_named() -> None:
-    low = replace(REPAY, target=read_target("margin_level >= margin_call_level"))
-    assert found(setup(actions=(low,))) == [("target", "near-call")]
+    low = replace(REPAY, target=parse_sizing_target("margin_level >= margin_call_level"))
+    assert flaws_after(good_setup(actions=(low,))) == [("target", "near-call")]
     high = rule("mine", "margin_level < 1.6", clear="margin_level > 1.7", actions=["repay"])
-    assert found(setup(high)) == [("target", "mine")]
+    assert flaws_after(good_setup(high)) == [("target", "mine")]
 
 
 def test_a_target_is_held_against_the_bars_that_the_account_has() -> None:
     mine = rule("mine", "margin_level < 1.5", clear="margin_level > 1.55", actions=["repay"])
     # 1.5 × 1.05 is above the trigger, 1.25 × 1.05 is not.
-    assert lint(setup(mine)) == ()
-    five = Bars(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
-    assert ("target", "mine") in found(setup(mine, bars={"cross": (five,)}))
+    assert lint(good_setup(mine)) == ()
+    five = Thresholds(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
+    assert ("target", "mine") in flaws_after(good_setup(mine, thresholds={"cross": (five,)}))
 
 
-def test_a_critical_rule_that_nothing_rings_for_is_named() -> None:
+def test_critical_rule_without_a_waking_channel_is_a_flaw() -> None:
     quiet = rule("mine", "margin_level < 1.5", severity="critical", channels=["mail"])
-    assert found(setup(quiet)) == [("silent-at-night", "mine")]
+    assert flaws_after(good_setup(quiet)) == [("silent-at-night", "mine")]
     deaf = (replace(PHONE, severities=frozenset({"warning"})), MAIL)
-    assert found(setup(ears=deaf)) == [("silent-at-night", None)]
-    assert found(setup(ears=())) == [("silent-at-night", None)]
+    assert flaws_after(good_setup(channels=deaf)) == [("silent-at-night", None)]
+    assert flaws_after(good_setup(channels=())) == [("silent-at-night", None)]
 
 
 def test_a_channel_without_fallback_is_named() -> None:
-    (flaw,) = lint(setup(ears=(replace(PHONE, fallback=None), MAIL)))
+    (flaw,) = lint(good_setup(channels=(replace(PHONE, fallback=None), MAIL)))
     assert (flaw.kind, '"phone"' in flaw.detail) == ("no-fallback", True)
 
 
-def test_an_account_without_a_rule_on_blindness_is_named() -> None:
+def test_account_without_a_stale_data_rule_is_a_flaw() -> None:
     def flaws(watched: str, *, accounts: str) -> list[Flaw]:
         blind = rule("blind", "data_age > 3m", scope="monitor", accounts=[accounts])
-        rules = tuple(each for each in LADDER if "data_age" not in each.names)
+        rules = tuple(each for each in LADDER if "data_age" not in each.metric_names)
         merged = merge_rules(rules, parse_rules([blind], "mine"))
-        return list(lint(setup(rules=merged, actions=(), watched=(Watched(watched),))))
+        return list(lint(good_setup(rules=merged, actions=(), accounts=(AccountCoverage(watched),))))
 
     assert flaws("main", accounts="main") == []
     (flaw,) = flaws("main", accounts="second")
@@ -204,7 +210,7 @@ def test_an_account_without_a_rule_on_blindness_is_named() -> None:
 
 
 def test_no_heartbeat_is_named() -> None:
-    assert found(setup(has_heartbeat=False)) == [("no-heartbeat", None)]
+    assert flaws_after(good_setup(has_heartbeat=False)) == [("no-heartbeat", None)]
 
 
 @pytest.mark.parametrize(
@@ -218,11 +224,11 @@ def test_no_heartbeat_is_named() -> None:
     ids=lambda small: ",".join(small),
 )
 def test_a_cap_too_small_for_one_useful_repayment_is_named(small: dict[str, Any]) -> None:
-    altered = setup(actions=(replace(REPAY, **small),), worth={"USDT": Decimal(1), "BTC": Decimal(60_000)})
-    assert found(altered) == [("small-cap", None)]
+    altered = good_setup(actions=(replace(REPAY, **small),), prices_usdt={"USDT": Decimal(1), "BTC": Decimal(60_000)})
+    assert flaws_after(altered) == [("small-cap", None)]
 
 
 def test_a_cap_is_held_against_the_debt_that_is_known() -> None:
     # 1,000 of 50,000 raise a level of 1.4 by 1,000 × 0.4 ÷ 49,000 = 0.008.
-    assert found(setup(owed=Decimal(50_000))) == [("small-cap", None)]
-    assert lint(setup(owed=Decimal(30_000))) == ()
+    assert flaws_after(good_setup(largest_debt_usdt=Decimal(50_000))) == [("small-cap", None)]
+    assert lint(good_setup(largest_debt_usdt=Decimal(30_000))) == ()

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model.alert import Reason
+from monitor.core.model.alert import NotificationReason
 from monitor.errors import ConfigError
-from monitor.notify.apprise_plugins import MODULE_OF, plugin_of
-from monitor.notify.factory import build_sink, parse
-from monitor.notify.sinks import NotTold, Told
+from monitor.notify.apprise_plugins import MODULE_OF, load_plugin
+from monitor.notify.factory import build_sink, parse_service_name
+from monitor.notify.sinks import Delivered, NotDelivered
 from monitor.view.messages.message import alert_message
 from tests.support.examples.documents import ALERT, NOW
 from tests.support.sinks import Answer, HttpSink, SmtpSink, http_sink, smtp_sink, text_of
@@ -23,7 +23,7 @@ from tests.support.sinks import Answer, HttpSink, SmtpSink, http_sink, smtp_sink
 # Apprise itself imports a module that Python has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
-MESSAGE = alert_message(ALERT, Reason.FIRED, None, NOW)
+MESSAGE = alert_message(ALERT, NotificationReason.FIRED, None, NOW)
 TITLE = "[FIRING] critical main cross: margin level 1.21 (#17)"
 
 
@@ -42,7 +42,7 @@ def mail_server() -> Iterator[SmtpSink]:
 async def test_http_service_gets_title_text_and_type(server: HttpSink) -> None:
     result = await build_sink("phone", url=_json_url(server)).send(MESSAGE)
     (request,) = server.received
-    assert isinstance(result, Told)
+    assert isinstance(result, Delivered)
     assert request.json()["title"] == TITLE
     assert request.json()["message"] == MESSAGE.text
     assert request.json()["type"] == "failure"
@@ -50,9 +50,13 @@ async def test_http_service_gets_title_text_and_type(server: HttpSink) -> None:
 
 @pytest.mark.parametrize(
     ("severity", "reason", "kind"),
-    [("info", Reason.FIRED, "info"), ("warning", Reason.FIRED, "warning"), ("critical", Reason.RESOLVED, "success")],
+    [
+        ("info", NotificationReason.FIRED, "info"),
+        ("warning", NotificationReason.FIRED, "warning"),
+        ("critical", NotificationReason.RESOLVED, "success"),
+    ],
 )
-async def test_type_follows_severity(server: HttpSink, severity: str, reason: Reason, kind: str) -> None:
+async def test_type_follows_severity(server: HttpSink, severity: str, reason: NotificationReason, kind: str) -> None:
     alert = replace(ALERT, severity=severity)  # type: ignore[arg-type]  # parametrised literal
     await build_sink("phone", url=_json_url(server)).send(alert_message(alert, reason, None, NOW))
     assert server.received[0].json()["type"] == kind
@@ -60,7 +64,7 @@ async def test_type_follows_severity(server: HttpSink, severity: str, reason: Re
 
 async def test_mail_arrives_readable_with_its_title_as_subject(mail_server: SmtpSink) -> None:
     result = await build_sink("mail", url=_mail_url(mail_server)).send(MESSAGE)
-    assert isinstance(result, Told)
+    assert isinstance(result, Delivered)
     (mail,) = mail_server.mails
     assert mail["Subject"] == TITLE
     assert mail_server.recipients == [["me@example.org"]]
@@ -72,7 +76,7 @@ async def test_mail_arrives_readable_with_its_title_as_subject(mail_server: Smtp
 async def test_picture_travels_where_the_service_takes_one(mail_server: SmtpSink, tmp_path: Path) -> None:
     picture = tmp_path / "chart.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 64)
-    await build_sink("mail", url=_mail_url(mail_server)).send(replace(MESSAGE, picture=picture))
+    await build_sink("mail", url=_mail_url(mail_server)).send(replace(MESSAGE, image=picture))
     (attachment,) = mail_server.mails[0].iter_attachments()
     assert attachment.get_content_type() == "image/png"
     assert attachment.get_payload(decode=True) == picture.read_bytes()
@@ -81,14 +85,14 @@ async def test_picture_travels_where_the_service_takes_one(mail_server: SmtpSink
 async def test_refusing_mail_server_is_quoted(mail_server: SmtpSink) -> None:
     mail_server.refuse_with = "554 mailbox is full"
     result = await build_sink("mail", url=_mail_url(mail_server)).send(MESSAGE)
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert "554" in result.answer
 
 
 async def test_refusing_service_is_quoted_without_the_token(server: HttpSink) -> None:
     server.default = Answer(503, body="overloaded, bucket s3cr3t-token")
     result = await build_sink("phone", url=_json_url(server)).send(MESSAGE)
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert "503" in result.answer
     assert "overloaded" in result.answer
     assert "s3cr3t" not in result.answer
@@ -106,21 +110,21 @@ async def test_answers_of_two_channels_are_never_mixed() -> None:
     assert "first" not in two.answer
 
 
-async def test_hanging_service_is_left_and_the_next_message_is_tried_anew(server: HttpSink) -> None:
+async def test_hanging_service_times_out_and_the_next_message_is_tried(server: HttpSink) -> None:
     server.answers = [Answer(hang=True)]
     sink = build_sink("phone", url=_json_url(server), timeout_s=3.0)
-    await sink.warm()
+    await sink.warm_up()
     hung = await sink.send(MESSAGE)
     told = await sink.send(MESSAGE)
-    assert isinstance(hung, NotTold)
-    assert isinstance(told, Told)
+    assert isinstance(hung, NotDelivered)
+    assert isinstance(told, Delivered)
 
 
-async def test_closed_port_is_an_answer_and_not_an_exception() -> None:
+async def test_closed_port_gives_a_failure_and_no_exception() -> None:
     with http_sink() as gone:
         url = _json_url(gone)
     result = await build_sink("phone", url=url).send(MESSAGE)
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert result.answer
 
 
@@ -140,21 +144,21 @@ async def test_token_never_reaches_a_log(server: HttpSink) -> None:
     assert "s3cr3t" not in log.getvalue()
 
 
-async def test_unreadable_address_is_an_answer_without_the_address() -> None:
+async def test_unreadable_address_gives_a_failure_without_the_address() -> None:
     result = await build_sink("phone", url="tgram://s3cr3t").send(MESSAGE)
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert "s3cr3t" not in result.answer
 
 
 def test_parse_names_the_service() -> None:
-    assert parse("phone", url="tgram://123456789:abcdefg_hijklmnop/12315544/") == "Telegram"
-    assert parse("hook", webhook="https://example.org/x") == "webhook"
+    assert parse_service_name("phone", url="tgram://123456789:abcdefg_hijklmnop/12315544/") == "Telegram"
+    assert parse_service_name("hook", webhook="https://example.org/x") == "webhook"
 
 
 @pytest.mark.parametrize("url", ["tgram://s3cr3t", "nosuchservice://s3cr3t", "s3cr3t"])
 def test_parse_refuses_without_repeating_the_address(url: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        parse("phone", url=url)
+        parse_service_name("phone", url=url)
     assert str(refusal.value).startswith('channels "phone": ')
     assert "s3cr3t" not in str(refusal.value)
 
@@ -171,7 +175,7 @@ def test_only_the_plugin_that_is_needed_is_loaded() -> None:
     assert slack == "False"
 
 
-def test_every_scheme_of_the_table_is_where_the_table_says() -> None:
+def test_every_scheme_maps_to_its_plugin() -> None:
     from apprise.plugins import N_MGR
 
     found = {schema: N_MGR[schema].__module__ for schema in MODULE_OF}
@@ -179,7 +183,7 @@ def test_every_scheme_of_the_table_is_where_the_table_says() -> None:
 
 
 def test_scheme_outside_the_table_is_still_found() -> None:
-    assert plugin_of("prowl://" + "a" * 40).service_name == "Prowl"
+    assert load_plugin("prowl://" + "a" * 40).service_name == "Prowl"
 
 
 def _json_url(server: HttpSink) -> str:

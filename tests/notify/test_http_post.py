@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from monitor.notify.http_post import Answer, PostFailed, Posting
+from monitor.notify.http_post import HttpPoster, HttpResponse, PostFailed
 from tests.support.timeouts import SOON_S
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
@@ -19,7 +19,7 @@ async def server(serve: Serve) -> AsyncIterator[str]:
         yield f"127.0.0.1:{running.sockets[0].getsockname()[1]}"
 
 
-def saying(
+def server_answering(
     *answers: bytes, connections: list[asyncio.Event] | None = None, requests: list[bytes] | None = None
 ) -> Serve:
     """Each connection gets these answers in turn, one a request, and is closed after the last."""
@@ -42,9 +42,9 @@ def saying(
     return serve
 
 
-async def posted(answer: bytes, most: int = 2000) -> Answer:
-    async with server(saying(answer)) as host:
-        posting = Posting(f"http://{host}/hook", {}, most)
+async def post_to(answer: bytes, most: int = 2000) -> HttpResponse:
+    async with server(server_answering(answer)) as host:
+        posting = HttpPoster(f"http://{host}/hook", {}, most)
         try:
             return await posting.post(b"{}")
         finally:
@@ -62,18 +62,18 @@ async def posted(answer: bytes, most: int = 2000) -> Answer:
     ],
 )
 async def test_body_is_read_however_it_is_framed(answer: bytes) -> None:
-    told = await posted(answer)
+    told = await post_to(answer)
     assert (told.status, told.text) == (200, "there")
 
 
 async def test_text_is_read_in_its_own_charset_and_cut() -> None:
     body = "größer".encode("latin-1")
     head = b"HTTP/1.1 500 No\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Length: 6\r\n\r\n"
-    assert (await posted(head + body, most=4)).text == "größ"
+    assert (await post_to(head + body, most=4)).text == "größ"
 
 
-async def test_endless_answer_is_left() -> None:
-    told = await posted(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n" + b"x" * 100_000, most=10)
+async def test_endless_answer_is_dropped() -> None:
+    told = await post_to(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n" + b"x" * 100_000, most=10)
     assert told.text == "x" * 10
 
 
@@ -87,16 +87,16 @@ async def test_endless_answer_is_left() -> None:
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000 + b"\r\n\r\n", "can't be read"),
     ],
 )
-async def test_what_is_no_answer_is_a_failure(answer: bytes, why: str) -> None:
+async def test_invalid_answer_is_a_failure(answer: bytes, why: str) -> None:
     with pytest.raises(PostFailed, match=why):
-        await posted(answer)
+        await post_to(answer)
 
 
-async def test_connection_that_the_server_left_is_opened_anew() -> None:
+async def test_connection_closed_by_the_server_is_reopened() -> None:
     connections: list[asyncio.Event] = []
     goodbye = b"HTTP/1.1 204 No Content\r\n\r\n" + b"HTTP/1.1 408 Request Timeout\r\n\r\n"
-    async with server(saying(goodbye, connections=connections)) as host:
-        posting = Posting(f"http://{host}/hook", {}, 100)
+    async with server(server_answering(goodbye, connections=connections)) as host:
+        posting = HttpPoster(f"http://{host}/hook", {}, 100)
         for _ in range(3):
             assert (await posting.post(b"{}")).status == 204
             await connections[-1].wait()
@@ -118,14 +118,14 @@ async def test_posts_at_one_time_do_not_wait_for_each_other() -> None:
         writer.close()
 
     async with server(serve) as host:
-        posting = Posting(f"http://{host}/hook", {}, 100)
+        posting = HttpPoster(f"http://{host}/hook", {}, 100)
         async with asyncio.timeout(SOON_S):
             told = await asyncio.gather(posting.post(b"{}"), posting.post(b"{}"))
         posting.close()
     assert [each.status for each in told] == [204, 204]
 
 
-async def test_post_that_was_cut_off_leaves_nothing_behind() -> None:
+async def test_cancelled_post_leaves_nothing_behind() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         body = (await reader.readuntil(b"}"))[-3:]
         if body == b"{1}":
@@ -135,7 +135,7 @@ async def test_post_that_was_cut_off_leaves_nothing_behind() -> None:
         writer.close()
 
     async with server(serve) as host:
-        posting = Posting(f"http://{host}/hook", {}, 100)
+        posting = HttpPoster(f"http://{host}/hook", {}, 100)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await posting.post(b"{1}")
@@ -145,8 +145,8 @@ async def test_post_that_was_cut_off_leaves_nothing_behind() -> None:
 
 async def test_request_carries_path_credentials_and_headers() -> None:
     requests: list[bytes] = []
-    async with server(saying(b"HTTP/1.1 204 No Content\r\n\r\n", requests=requests)) as host:
-        posting = Posting(f"http://me:p%40ss@{host}/ä b?k=v", {"Content-Type": "application/json"}, 100)
+    async with server(server_answering(b"HTTP/1.1 204 No Content\r\n\r\n", requests=requests)) as host:
+        posting = HttpPoster(f"http://me:p%40ss@{host}/ä b?k=v", {"Content-Type": "application/json"}, 100)
         await posting.post(b'{"a":1}')
         posting.close()
     head, _, body = requests[0].partition(b"\r\n\r\n")

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from monitor.notify.http_post import PostFailed, Posting
-from tests.notify.test_http_post import saying
+from monitor.notify.http_post import HttpPoster, PostFailed
+from tests.notify.test_http_post import server_answering
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -45,15 +45,15 @@ def certificate(folder: Path, address: str) -> Path:
 async def https(file: Path, connections: list[asyncio.Event] | None = None) -> AsyncIterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
-    running = await asyncio.start_server(saying(OK, OK, connections=connections), "127.0.0.1", 0, ssl=context)
+    running = await asyncio.start_server(server_answering(OK, OK, connections=connections), "127.0.0.1", 0, ssl=context)
     async with running:
         yield f"https://127.0.0.1:{running.sockets[0].getsockname()[1]}/hook"
 
 
-async def test_posts_go_over_one_kept_connection_to_who_is_trusted(tmp_path: Path) -> None:
+async def test_trusted_host_is_posted_to_over_one_connection(tmp_path: Path) -> None:
     file, connections = certificate(tmp_path, "127.0.0.1"), list[asyncio.Event]()
     async with https(file, connections) as url:
-        posting = Posting(url, {}, 100, ssl.create_default_context(cafile=file))
+        posting = HttpPoster(url, {}, 100, ssl.create_default_context(cafile=file))
         answers = [await posting.post(b"{}"), await posting.post(b"{}")]
         posting.close()
     assert [(answer.status, answer.text) for answer in answers] == [(200, "ok")] * 2
@@ -61,10 +61,10 @@ async def test_posts_go_over_one_kept_connection_to_who_is_trusted(tmp_path: Pat
 
 
 @pytest.mark.parametrize("trusted", [False, True], ids=["unknown issuer", "another address"])
-async def test_nothing_is_posted_to_who_can_not_prove_to_be_the_host(tmp_path: Path, trusted: bool) -> None:
+async def test_untrusted_host_gets_no_post(tmp_path: Path, trusted: bool) -> None:
     file, connections = certificate(tmp_path, "127.0.0.2" if trusted else "127.0.0.1"), list[asyncio.Event]()
     async with https(file, connections) as url:
-        posting = Posting(url, {}, 100, ssl.create_default_context(cafile=file) if trusted else None)
+        posting = HttpPoster(url, {}, 100, ssl.create_default_context(cafile=file) if trusted else None)
         with pytest.raises(PostFailed, match="CERTIFICATE_VERIFY_FAILED"):
             await posting.post(b"{}")
     assert connections == []

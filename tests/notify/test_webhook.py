@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.core.model.alert import Reason
+from monitor.core.model.alert import NotificationReason
 from monitor.notify.factory import build_sink
-from monitor.notify.sinks import NotTold, Told
+from monitor.notify.sinks import Delivered, NotDelivered
 from monitor.view.messages.message import alert_message
 from tests.support.examples.documents import ALERT, NOW
 from tests.support.sinks import Answer, HttpSink, http_sink
 
-MESSAGE = alert_message(ALERT, Reason.FIRED, None, NOW)
+MESSAGE = alert_message(ALERT, NotificationReason.FIRED, None, NOW)
 SECRET_PATH = "/hook/s3cr3t-token"
 
 
@@ -22,10 +22,10 @@ def server() -> Iterator[HttpSink]:
         yield sink
 
 
-async def test_object_arrives_whole_and_is_told(server: HttpSink) -> None:
+async def test_object_arrives_whole_and_is_delivered(server: HttpSink) -> None:
     result = await _send(server)
     (request,) = server.received
-    assert isinstance(result, Told)
+    assert isinstance(result, Delivered)
     assert (request.method, request.path) == ("POST", SECRET_PATH)
     assert request.headers["Content-Type"] == "application/json"
     assert request.json() == MESSAGE.document
@@ -56,10 +56,10 @@ async def test_connection_is_kept_between_messages(server: HttpSink) -> None:
         ({}, None),
     ],
 )
-async def test_rate_limit_carries_the_wait(server: HttpSink, headers: dict[str, str], wait: float | None) -> None:
+async def test_rate_limit_carries_retry_after(server: HttpSink, headers: dict[str, str], wait: float | None) -> None:
     server.default = Answer(429, headers)
     result = await _send(server)
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert not result.final
     assert result.retry_after_s == wait
 
@@ -72,7 +72,7 @@ async def test_refusal_is_final_only_when_the_message_itself_is_refused(
 ) -> None:
     server.default = Answer(status, body="go away")
     result = await _send(server)
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert result.final is final
     assert result.answer.startswith(f"HTTP {status} ")
     assert result.answer.endswith("go away")
@@ -81,26 +81,26 @@ async def test_refusal_is_final_only_when_the_message_itself_is_refused(
 async def test_redirect_is_not_followed(server: HttpSink) -> None:
     server.default = Answer(302, {"Location": server.url + "/other"})
     result = await _send(server)
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert "redirects are not followed" in result.answer
     assert len(server.received) == 1
 
 
-async def test_hanging_server_is_left_at_the_time_out(server: HttpSink) -> None:
+async def test_hanging_server_times_out(server: HttpSink) -> None:
     server.default = Answer(hang=True)
     sink = build_sink("hook", webhook=server.url + SECRET_PATH, timeout_s=0.3)
     result = await sink.send(MESSAGE)
     await sink.close()
-    assert result == NotTold("no answer within 0.3 s")
+    assert result == NotDelivered("no answer within 0.3 s")
 
 
-async def test_closed_port_is_an_answer_and_not_an_exception() -> None:
+async def test_closed_port_gives_a_failure_and_no_exception() -> None:
     with http_sink() as gone:
         url = gone.url + SECRET_PATH
     sink = build_sink("hook", webhook=url)
     result = await sink.send(MESSAGE)
     await sink.close()
-    assert isinstance(result, NotTold)
+    assert isinstance(result, NotDelivered)
     assert result.answer.startswith("ConnectError")
     assert not result.final
 
@@ -120,7 +120,7 @@ def test_broken_address_is_refused_without_repeating_it(address: str) -> None:
     assert address not in str(refusal.value)
 
 
-async def _send(server: HttpSink) -> Told | NotTold:
+async def _send(server: HttpSink) -> Delivered | NotDelivered:
     sink = build_sink("hook", webhook=server.url + SECRET_PATH)
     try:
         return await sink.send(MESSAGE)

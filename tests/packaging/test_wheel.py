@@ -46,7 +46,7 @@ def run(*command: str | Path, cwd: Path | None = None, home: Path | None = None)
     return done.stdout
 
 
-def test_the_wheel_installs_only_our_package(wheel: Path) -> None:
+def test_wheel_installs_only_the_package(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"monitor"}
 

@@ -3,28 +3,28 @@
 from datetime import UTC, datetime, timedelta
 
 from monitor.clock import ManualClock
-from monitor.exchange.binance.rate_limits import Pool, Usage
-from monitor.runtime.bans import BanBook
+from monitor.exchange.binance.rate_limits import WeightBudget, WeightPool
+from monitor.runtime.bans import BanMemory
 from monitor.store.store import Store
 from monitor.store.writes import bans
-from monitor.store.writes.bans import LONGEST_BAN
+from monitor.store.writes.bans import MAX_BAN
 
-POOL = Pool("/api")
+POOL = WeightPool("/api")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-async def test_a_ban_is_obeyed_by_the_next_daemon(database_url: str) -> None:
+async def test_ban_holds_for_the_next_daemon(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        first, clock = Usage(), ManualClock(NOW)
-        book = BanBook(first, store, clock)
-        await book.recall()
-        await book.keep()
-        assert await store.read(bans.banned_until) is None
+        first, clock = WeightBudget(), ManualClock(NOW)
+        book = BanMemory(first, store, clock)
+        await book.restore()
+        await book.save()
+        assert await store.read(bans.read_banned_until) is None
         first.ban(clock.elapsed_s() + 300)
-        await book.keep()
-        later, second = ManualClock(NOW + timedelta(minutes=2)), Usage()
-        await BanBook(second, store, later).recall()
+        await book.save()
+        later, second = ManualClock(NOW + timedelta(minutes=2)), WeightBudget()
+        await BanMemory(second, store, later).restore()
         assert second.banned_until_s == later.elapsed_s() + 180
     finally:
         await store.close()
@@ -33,57 +33,57 @@ async def test_a_ban_is_obeyed_by_the_next_daemon(database_url: str) -> None:
 async def test_a_longer_ban_replaces_the_shorter_one(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        usage, clock = Usage(), ManualClock(NOW)
-        book = BanBook(usage, store, clock)
+        usage, clock = WeightBudget(), ManualClock(NOW)
+        book = BanMemory(usage, store, clock)
         for minutes in (2, 30):
             usage.ban(clock.elapsed_s() + minutes * 60)
-            await book.keep()
-        assert await store.read(bans.banned_until) == NOW + timedelta(minutes=30)
+            await book.save()
+        assert await store.read(bans.read_banned_until) == NOW + timedelta(minutes=30)
     finally:
         await store.close()
 
 
-async def test_a_ban_lasts_as_long_as_it_was_given_however_the_clock_is_corrected(database_url: str) -> None:
+async def test_ban_length_survives_a_clock_correction(database_url: str) -> None:
     store = Store.open(database_url)
     try:
         for behind_s in (-600, 600):
-            usage, clock = Usage(), ManualClock(NOW + timedelta(days=behind_s))
-            book = BanBook(usage, store, clock)
+            usage, clock = WeightBudget(), ManualClock(NOW + timedelta(days=behind_s))
+            book = BanMemory(usage, store, clock)
             usage.ban(clock.elapsed_s() + 120)
-            await book.keep()
+            await book.save()
             now_s = clock.elapsed_s()
-            clock.learn(clock.now() + timedelta(seconds=behind_s), now_s, now_s)
-            await book.keep()
+            clock.record_measurement(clock.now() + timedelta(seconds=behind_s), now_s, now_s)
+            await book.save()
             assert usage.wait_s(POOL, 1, clock.now(), clock.elapsed_s()) == 120
-            assert await store.read(bans.banned_until) == clock.now() + timedelta(seconds=120)
+            assert await store.read(bans.read_banned_until) == clock.now() + timedelta(seconds=120)
     finally:
         await store.close()
 
 
-async def test_a_ban_that_was_stamped_by_a_clock_ahead_is_no_longer_than_any(database_url: str) -> None:
+async def test_ban_stamped_in_the_future_is_bounded(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        await store.order(bans.remember, NOW + timedelta(days=400))
-        usage, clock = Usage(), ManualClock(NOW)
-        book = BanBook(usage, store, clock)
-        await book.recall()
-        await book.keep()
-        assert usage.banned_until_s == clock.elapsed_s() + LONGEST_BAN.total_seconds()
-        assert await store.read(bans.banned_until) == NOW + LONGEST_BAN
+        await store.execute(bans.save_ban, NOW + timedelta(days=400))
+        usage, clock = WeightBudget(), ManualClock(NOW)
+        book = BanMemory(usage, store, clock)
+        await book.restore()
+        await book.save()
+        assert usage.banned_until_s == clock.elapsed_s() + MAX_BAN.total_seconds()
+        assert await store.read(bans.read_banned_until) == NOW + MAX_BAN
     finally:
         await store.close()
 
 
-async def test_a_recalled_ban_is_never_longer_than_it_was_given(database_url: str) -> None:
+async def test_loaded_ban_is_never_longer_than_issued(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        usage, clock = Usage(), ManualClock(NOW)
-        book = BanBook(usage, store, clock)
+        usage, clock = WeightBudget(), ManualClock(NOW)
+        book = BanMemory(usage, store, clock)
         usage.ban(clock.elapsed_s() + 300)
-        await book.keep()
+        await book.save()
         # Started where the exchange can't be asked for its time, by a wall clock that is two hours behind.
-        later, second = ManualClock(NOW - timedelta(hours=2)), Usage()
-        await BanBook(second, store, later).recall()
+        later, second = ManualClock(NOW - timedelta(hours=2)), WeightBudget()
+        await BanMemory(second, store, later).restore()
         assert second.banned_until_s == later.elapsed_s() + 300
     finally:
         await store.close()

@@ -5,75 +5,75 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.clock import ManualClock
-from monitor.runtime.clock_jumps import ClockWatch, Jump, span_words
+from monitor.runtime.clock_jumps import ClockJumpWatch, Jump, format_jump
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-class Watched:
+class WatchedClock:
     """A clock that is moved by hand, and what was told of it."""
 
     def __init__(self) -> None:
         self.clock = ManualClock(START)
         self.jumps: list[tuple[str, int]] = []
-        self.watch = ClockWatch(self.clock, self._jumped)
+        self.watch = ClockJumpWatch(self.clock, self._jumped)
 
     async def _jumped(self, jump: Jump) -> None:
         self.jumps.append((jump.kind, round(jump.seconds)))
 
     def measure(self, ahead_s: float) -> None:
         now_s = self.clock.elapsed_s()
-        self.clock.learn(self.clock.moment_of(now_s) + timedelta(seconds=ahead_s), now_s, now_s)
+        self.clock.record_measurement(self.clock.moment_of(now_s) + timedelta(seconds=ahead_s), now_s, now_s)
 
 
 @pytest.mark.parametrize("step_s", [-3600, 3600, 86_400, -2, 2])
-async def test_a_wall_clock_that_was_set_is_told_once(step_s: int) -> None:
-    w = Watched()
+async def test_wall_clock_change_is_reported_once(step_s: int) -> None:
+    w = WatchedClock()
     w.measure(0)
-    w.clock.hand.set_wall(step_s)
+    w.clock.manual_machine.set_wall(step_s)
     w.clock.advance(0.5)
-    await w.watch.look()
-    await w.watch.look()
+    await w.watch.check()
+    await w.watch.check()
     assert w.jumps == [("wall clock", step_s)]
     assert w.clock.now() == START + timedelta(seconds=0.5)
     assert not w.clock.is_settled
 
 
-async def test_a_suspended_machine_is_told() -> None:
-    w = Watched()
-    w.clock.hand.suspend(600)
-    await w.watch.look()
+async def test_suspend_is_reported() -> None:
+    w = WatchedClock()
+    w.clock.manual_machine.suspend(600)
+    await w.watch.check()
     assert w.jumps == [("suspend", 600)]
 
 
-async def test_a_correction_by_the_exchange_is_told() -> None:
-    w = Watched()
+async def test_correction_by_the_exchange_is_reported() -> None:
+    w = WatchedClock()
     w.measure(-120)
-    await w.watch.look()
+    await w.watch.check()
     assert w.jumps == [("correction", -120)]
     assert w.clock.is_settled
 
 
-async def test_time_that_passes_and_trifles_are_no_jumps() -> None:
-    w = Watched()
+async def test_elapsed_time_and_small_differences_are_no_jumps() -> None:
+    w = WatchedClock()
     w.measure(0)
-    await w.watch.look()
+    await w.watch.check()
     for _ in range(5):
         w.clock.advance(30)
-        w.clock.hand.set_wall(0.2)
-        w.clock.distrust()
+        w.clock.manual_machine.set_wall(0.2)
+        w.clock.invalidate()
         w.measure(-0.1)
-        await w.watch.look()
+        await w.watch.check()
     assert w.jumps == []
 
 
-async def test_a_wall_clock_that_was_set_before_the_first_measurement_is_believed() -> None:
-    w = Watched()
-    w.clock.hand.set_wall(-3600)
-    await w.watch.look()
+async def test_wall_clock_change_before_the_first_measurement_is_accepted() -> None:
+    w = WatchedClock()
+    w.clock.manual_machine.set_wall(-3600)
+    await w.watch.check()
     assert w.clock.now() == START - timedelta(hours=1)
     # The same jump is not told again as a correction.
-    await w.watch.look()
+    await w.watch.check()
     assert w.jumps == [("wall clock", -3600)]
 
 
@@ -81,5 +81,5 @@ async def test_a_wall_clock_that_was_set_before_the_first_measurement_is_believe
     ("seconds", "words"),
     [(2.5, "2.5 s"), (90, "90 s"), (600, "10 min"), (11_520, "3.2 h"), (86_400, "24 h"), (1.77e9, "56.1 years")],
 )
-def test_a_jump_is_told_in_the_unit_that_fits(seconds: float, words: str) -> None:
-    assert span_words(seconds) == words
+def test_jump_is_worded_in_a_fitting_unit(seconds: float, words: str) -> None:
+    assert format_jump(seconds) == words

@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from monitor.clock import ManualClock
-from monitor.core.model.journal import Entry, Sample
-from monitor.runtime.pruner import prune_for_ever
+from monitor.core.model.journal import JournalEntry, Sample
+from monitor.runtime.pruner import prune_hourly
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
 from tests.support.daemon import eventually
@@ -19,8 +19,8 @@ async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Pa
     store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}")
     times = [NOW - timedelta(days=days) for days in (0, 6, 8)]
     samples = tuple(Sample("cross", "", "margin_level", at, Decimal(1)) for at in times)
-    await store.commit(Entry("main", NOW, samples=samples))
-    pruning = asyncio.create_task(prune_for_ever(timedelta(days=7), timedelta(), store, ManualClock(NOW)))
+    await store.commit(JournalEntry("main", NOW, samples=samples))
+    pruning = asyncio.create_task(prune_hourly(timedelta(days=7), timedelta(), store, ManualClock(NOW)))
 
     async def gone() -> bool:
         (series,) = await store.read(read_history, "margin_level")

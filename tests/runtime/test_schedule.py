@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.runtime.schedule import Every, run_every, run_now
+from monitor.runtime.schedule import WallClockInterval, run_every, run_now
 from tests.support.timeouts import SOON_S
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -25,10 +25,10 @@ MINUTE = timedelta(minutes=1)
     ],
 )
 def test_the_next_run_is_never_a_past_one(last: datetime | None, due: datetime) -> None:
-    assert Every(MINUTE).get_next_fire_time(last, NOW) == due
+    assert WallClockInterval(MINUTE).get_next_fire_time(last, NOW) == due
 
 
-async def test_what_was_missed_since_1970_is_one_run_and_costs_nothing() -> None:
+async def test_runs_missed_since_1970_are_one_run() -> None:
     runs: list[datetime] = []
     ran = asyncio.Event()
 
@@ -48,7 +48,7 @@ async def test_what_was_missed_since_1970_is_one_run_and_costs_nothing() -> None
         scheduler.shutdown(wait=False)
 
 
-async def test_what_waits_for_a_wall_clock_that_was_set_back_runs_at_once_when_restarted() -> None:
+async def test_restarted_schedule_runs_at_once_after_a_clock_set_back() -> None:
     ran = asyncio.Event()
 
     async def run() -> None:

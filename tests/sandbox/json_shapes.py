@@ -5,9 +5,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
+from monitor.sandbox.scenario.scenario import (
+    AccountSpec,
+    Interpretations,
+    PairSpec,
+    RequestLimits,
+    Scenario,
+    initial_balance,
+)
 from tests.support.sandbox import sandbox
-from tests.support.sandbox_client import Answer, Client
+from tests.support.sandbox_client import ClientAnswer, SignedClient
 
 D = Decimal
 
@@ -18,14 +25,14 @@ SCENARIO = Scenario(
             spot={"USDT": D(5000)},
             funding={"USDT": D(70)},
             cross={
-                "BTC": holding("1"),
-                "USDT": holding("1000", borrowed="20000"),
-                "ETH": holding(borrowed="0.001", interest="0.00083334"),
-                "XRP": holding(borrowed="1"),
-                "ADA": holding("6.21"),
-                "DOGE": holding("30"),
+                "BTC": initial_balance("1"),
+                "USDT": initial_balance("1000", borrowed="20000"),
+                "ETH": initial_balance(borrowed="0.001", interest="0.00083334"),
+                "XRP": initial_balance(borrowed="1"),
+                "ADA": initial_balance("6.21"),
+                "DOGE": initial_balance("30"),
             },
-            isolated={"SOLUSDT": PairSpec(base=holding("10"), quote=holding("5", borrowed="500"))},
+            isolated={"SOLUSDT": PairSpec(base=initial_balance("10"), quote=initial_balance("5", borrowed="500"))},
         ),
     ),
     prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200)},
@@ -34,8 +41,8 @@ SCENARIO = Scenario(
     restricted_long=("ADA",),
     collateral_full=("XRP",),
     limit_price_pairs=("ADAUSDT",),
-    limits=Limits(loan_delay_s=0),
-    readings=Readings(loan_pending_s=1),
+    limits=RequestLimits(loan_delay_s=0),
+    readings=Interpretations(loan_pending_s=1),
 )
 
 # Documented, and absent here for a reason: gone from the newer model, only sometimes there, or of the other kind.
@@ -45,24 +52,24 @@ OPTIONAL = {
 }  # fmt: skip
 
 
-async def answer_to(ask: Callable[[Client], Awaitable[Answer]]) -> Answer:
+async def answer_after_an_hour(ask: Callable[[SignedClient], Awaitable[ClientAnswer]]) -> ClientAnswer:
     """The answer of a sandbox in which something happened an hour ago."""
-    async with sandbox(SCENARIO, frozen=True) as running, Client(running.sandbox, running.ready) as client:
-        await lively(client)
-        running.sandbox.hand.advance(3600)
+    async with sandbox(SCENARIO, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
+        await populate_histories(client)
+        running.sandbox.user_actions.advance(3600)
         return await ask(client)
 
 
-def form(value: Any) -> Any:
+def json_shape(value: Any) -> Any:
     """The shape of a JSON value: keys and types, lists by their first item."""
     if isinstance(value, dict):
-        return {name: form(one) for name, one in sorted(value.items()) if name not in OPTIONAL}
+        return {name: json_shape(one) for name, one in sorted(value.items()) if name not in OPTIONAL}
     if isinstance(value, list):
-        return [form(value[0])] if value else []
+        return [json_shape(value[0])] if value else []
     return type(value).__name__
 
 
-async def lively(client: Client) -> None:
+async def populate_histories(client: SignedClient) -> None:
     """Leave a row in every history."""
     await client.post("/sapi/v1/margin/borrow-repay", asset="USDT", isIsolated="FALSE", amount="5", type="REPAY")
     await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="5")

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, holding
-from tests.sandbox.json_shapes import SCENARIO, answer_to, form
+from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, initial_balance
+from tests.sandbox.json_shapes import SCENARIO, answer_after_an_hour, json_shape
 from tests.support.sandbox import sandbox
-from tests.support.sandbox_client import Client
+from tests.support.sandbox_client import SignedClient
 
 D = Decimal
 EXAMPLES = (
@@ -89,20 +89,20 @@ def _examples() -> dict[str, Any]:
 
 @pytest.mark.parametrize(("example", "path", "params"), SIGNED, ids=[path for _, path, _ in SIGNED])
 async def test_signed_reads(example: str, path: str, params: dict[str, str]) -> None:
-    answer = await answer_to(lambda client: client.get(path, **params))
-    expected = form(_examples()[example])
+    answer = await answer_after_an_hour(lambda client: client.get(path, **params))
+    expected = json_shape(_examples()[example])
     if path.endswith("capital-flow"):
         # Only rows of isolated pairs have it.
         del expected[0]["symbol"]
     if path.endswith("available-inventory"):
-        expected["assets"] = form(answer.body)["assets"]
-    assert form(answer.body) == expected
+        expected["assets"] = json_shape(answer.body)["assets"]
+    assert json_shape(answer.body) == expected
 
 
 @pytest.mark.parametrize(("example", "path", "params"), KEYED, ids=[path for _, path, _ in KEYED])
 async def test_keyed_reads(example: str, path: str, params: dict[str, str]) -> None:
-    answer = await answer_to(lambda client: client.keyed("GET", path, **params))
-    assert form(answer.body) == form(_examples()[example])
+    answer = await answer_after_an_hour(lambda client: client.keyed("GET", path, **params))
+    assert json_shape(answer.body) == json_shape(_examples()[example])
 
 
 CHAIN = {
@@ -119,7 +119,7 @@ PAIR = {
 async def test_order_lists() -> None:
     examples = _examples()
     oco = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "price": "90000", "stopPrice": "30000"}
-    async with sandbox(SCENARIO, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(SCENARIO, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         pair = await client.post("/sapi/v1/margin/order/oco", **oco)
         cancelled = await client.signed(
             "DELETE", "/sapi/v1/margin/orderList", symbol="BTCUSDT", orderListId=pair.body["orderListId"]
@@ -130,45 +130,45 @@ async def test_order_lists() -> None:
         del alone["stopPrice"]
         await client.post("/sapi/v1/margin/order", **alone)
         every = await client.signed("DELETE", "/sapi/v1/margin/openOrders", symbol="BTCUSDT")
-    assert form(pair.body) == form(examples["test_margin_account_new_oco_success"])
-    assert form(cancelled.body) == form(examples["test_margin_account_cancel_oco_success"])
-    assert form(chain.body) == form(examples["test_margin_account_new_oto_success"])
+    assert json_shape(pair.body) == json_shape(examples["test_margin_account_new_oco_success"])
+    assert json_shape(cancelled.body) == json_shape(examples["test_margin_account_cancel_oco_success"])
+    assert json_shape(chain.body) == json_shape(examples["test_margin_account_new_oto_success"])
     # The documented example shows a stop price on the first order, which a limit has none of.
-    otoco = form(examples["test_margin_account_new_otoco_success"])
+    otoco = json_shape(examples["test_margin_account_new_otoco_success"])
     del otoco["orderReports"][0]["stopPrice"]
-    assert form(chain_pair.body) == otoco
+    assert json_shape(chain_pair.body) == otoco
     # The documented example shows an order and a list in one object.
     first, last = every.body[0], every.body[-1]
-    merged = form(examples["test_margin_account_cancel_all_open_orders_on_a_symbol_success"])[0]
-    assert {**form(first), **form(last)}.keys() == merged.keys()
+    merged = json_shape(examples["test_margin_account_cancel_all_open_orders_on_a_symbol_success"])[0]
+    assert {**json_shape(first), **json_shape(last)}.keys() == merged.keys()
     assert ("orderReports" in first, "orderReports" in last) == (True, False)
 
 
 async def test_settings() -> None:
     examples = _examples()
     scenario = replace(SCENARIO, accounts=(AccountSpec(isolated={"SOLUSDT": PairSpec()}),))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         leverage = await client.post("/sapi/v1/margin/max-leverage", maxLeverage="5")
         disabled = await client.signed("DELETE", "/sapi/v1/margin/isolated/account", symbol="SOLUSDT")
-    assert form(leverage.body) == form(examples["test_adjust_cross_margin_max_leverage_success"])
-    assert form(disabled.body) == form(examples["test_disable_isolated_margin_account_success"])
+    assert json_shape(leverage.body) == json_shape(examples["test_adjust_cross_margin_max_leverage_success"])
+    assert json_shape(disabled.body) == json_shape(examples["test_disable_isolated_margin_account_success"])
 
 
 async def test_a_prevented_match() -> None:
     scenario = replace(SCENARIO, depth={"BTCUSDT": D("0.004")})
     order = {"symbol": "BTCUSDT", "quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC"}
     path = "/sapi/v1/margin/order"
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         await client.post(path, **order, side="SELL", price="60100")
         taker = await client.post(path, **order, side="BUY", price="60200", sideEffectType="MARGIN_BUY")
         path = "/sapi/v1/margin/myPreventedMatches"
         answer = await client.get(path, symbol="BTCUSDT", orderId=taker.body["orderId"])
-    assert form(answer.body) == form(_examples()["test_query_prevented_matches_success"])
+    assert json_shape(answer.body) == json_shape(_examples()["test_query_prevented_matches_success"])
 
 
 async def test_writes() -> None:
     examples = _examples()
-    async with sandbox(SCENARIO, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(SCENARIO, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         loan = await client.post(
             "/sapi/v1/margin/borrow-repay", asset="USDT", isIsolated="FALSE", amount="5", type="REPAY"
         )
@@ -189,35 +189,36 @@ async def test_writes() -> None:
             "DELETE", "/sapi/v1/margin/order", symbol="BTCUSDT", orderId=resting.body["orderId"]
         )
         key = await client.keyed("POST", "/sapi/v1/margin/listen-key")
-    assert form(loan.body) == form(examples["test_margin_account_borrow_repay_success"])
-    assert form(order.body) == form(examples["test_margin_account_new_order_success"])
-    assert form(one.body) == form(examples["test_query_margin_accounts_order_success"])
-    assert form(cancelled.body) == form(examples["test_margin_account_cancel_order_success"])
-    assert form(key.body) == form(examples["test_start_user_data_stream_success"])
+    assert json_shape(loan.body) == json_shape(examples["test_margin_account_borrow_repay_success"])
+    assert json_shape(order.body) == json_shape(examples["test_margin_account_new_order_success"])
+    assert json_shape(one.body) == json_shape(examples["test_query_margin_accounts_order_success"])
+    assert json_shape(cancelled.body) == json_shape(examples["test_margin_account_cancel_order_success"])
+    assert json_shape(key.body) == json_shape(examples["test_start_user_data_stream_success"])
 
 
-async def test_what_liquidation_leaves_behind() -> None:
+async def test_liquidation_answers_have_the_documented_shape() -> None:
     examples = _examples()
     scenario = replace(
-        SCENARIO, accounts=(AccountSpec(cross={"BTC": holding("1"), "USDT": holding(borrowed="20000")}),)
+        SCENARIO,
+        accounts=(AccountSpec(cross={"BTC": initial_balance("1"), "USDT": initial_balance(borrowed="20000")}),),
     )
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
-        running.sandbox.hand.set_price("BTCUSDT", D(19_000))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
+        running.sandbox.user_actions.set_price("BTCUSDT", D(19_000))
         records = await client.get("/sapi/v1/margin/forceLiquidationRec")
         loan = await client.get("/sapi/v1/margin/liquidation-loan")
-        running.sandbox.hand.deposit("main", "USDC", D(100))
+        running.sandbox.user_actions.deposit("main", "USDC", D(100))
         repaid = await client.post("/sapi/v1/margin/liquidation-loan/repay", asset="USDC", amount="100")
         history = await client.get("/sapi/v1/margin/liquidation-loan/repay-history")
-    assert form(records.body) == form(examples["test_get_force_liquidation_record_success"])
-    assert form(loan.body) == form(examples["test_query_liquidation_loan_success"])
-    assert form(repaid.body) == form(examples["test_liquidation_loan_repay_success"])
-    assert form(history.body) == form(examples["test_query_liquidation_loan_repay_history_success"])
+    assert json_shape(records.body) == json_shape(examples["test_get_force_liquidation_record_success"])
+    assert json_shape(loan.body) == json_shape(examples["test_query_liquidation_loan_success"])
+    assert json_shape(repaid.body) == json_shape(examples["test_liquidation_loan_repay_success"])
+    assert json_shape(history.body) == json_shape(examples["test_query_liquidation_loan_repay_history_success"])
 
 
-async def test_liquidation_by_hand() -> None:
-    async with sandbox(SCENARIO, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+async def test_manual_liquidation() -> None:
+    async with sandbox(SCENARIO, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         answer = await client.post("/sapi/v1/margin/manual-liquidation", type="MARGIN")
-    assert form(answer.body) == form(_examples()["test_margin_manual_liquidation_success"])
+    assert json_shape(answer.body) == json_shape(_examples()["test_margin_manual_liquidation_success"])
 
 
 def test_every_example_is_compared() -> None:

@@ -11,44 +11,44 @@ import aiohttp
 import pytest
 
 from monitor.sandbox.faults import Fault, FaultError, FaultScript, parse_faults, read_faults
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import Limits
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client, until
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import RequestLimits
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient, wait_until
 
 D = Decimal
 LOAN = "/sapi/v1/margin/borrow-repay"
 REPAY: dict[str, object] = {"asset": "USDT", "isIsolated": "FALSE", "amount": "100", "type": "REPAY"}
-SCENARIO = replace(calm(), limits=Limits(loan_delay_s=0))
+SCENARIO = replace(calm_scenario(), limits=RequestLimits(loan_delay_s=0))
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with sandbox(SCENARIO, frozen=True) as one:
         yield one
 
 
 @pytest.fixture
-async def client(running: Running) -> AsyncIterator[Client]:
-    async with Client(running.sandbox, running.ready) as one:
+async def client(running: RunningSandbox) -> AsyncIterator[SignedClient]:
+    async with SignedClient(running.sandbox, running.ready) as one:
         yield one
 
 
-def _borrowed(running: Running) -> Decimal:
+def _borrowed(running: RunningSandbox) -> Decimal:
     return running.sandbox.venue.accounts["main"].cross.wallet.get("USDT").borrowed
 
 
-async def _cut(client: Client) -> None:
+async def _expect_cut_connection(client: SignedClient) -> None:
     with pytest.raises(aiohttp.ClientConnectionError):
         await client.post(LOAN, **REPAY)
 
 
-async def test_cut_before_does_nothing_and_cut_after_has_done_it(running: Running, client: Client) -> None:
+async def test_cut_before_does_nothing_and_cut_after_executes(running: RunningSandbox, client: SignedClient) -> None:
     running.sandbox.add_fault(Fault("cut_before", method="POST", path=LOAN))
-    await _cut(client)
+    await _expect_cut_connection(client)
     assert _borrowed(running) == D(30_000)
     running.sandbox.add_fault(Fault("cut_after", method="POST", path=LOAN))
-    await _cut(client)
+    await _expect_cut_connection(client)
     assert _borrowed(running) == D(29_900)
     assert [(one.fault, one.applied, one.status) for one in running.sandbox.requests] == [
         ("cut_before", False, 0),
@@ -57,17 +57,17 @@ async def test_cut_before_does_nothing_and_cut_after_has_done_it(running: Runnin
     assert (await client.post(LOAN, **REPAY)).status == 200
 
 
-async def test_a_late_application_moves_the_money_later(running: Running, client: Client) -> None:
+async def test_a_late_application_moves_the_money_later(running: RunningSandbox, client: SignedClient) -> None:
     running.sandbox.add_fault(Fault("apply_late", method="POST", path=LOAN, seconds=30))
-    await _cut(client)
-    running.sandbox.hand.advance(29)
+    await _expect_cut_connection(client)
+    running.sandbox.user_actions.advance(29)
     assert _borrowed(running) == D(30_000)
-    running.sandbox.hand.advance(1)
-    await until(lambda: running.sandbox.requests[0].applied)
+    running.sandbox.user_actions.advance(1)
+    await wait_until(lambda: running.sandbox.requests[0].applied)
     assert _borrowed(running) == D(29_900)
 
 
-async def test_an_unknown_outcome_may_have_been_applied(running: Running, client: Client) -> None:
+async def test_an_unknown_outcome_may_have_been_applied(running: RunningSandbox, client: SignedClient) -> None:
     fault = Fault("status", path=LOAN, status=503, code=-1007, message="Timeout.", applies=True)
     running.sandbox.add_fault(fault)
     answer = await client.post(LOAN, **REPAY)
@@ -77,8 +77,8 @@ async def test_an_unknown_outcome_may_have_been_applied(running: Running, client
 
 @pytest.mark.parametrize(("status", "code"), [(400, -3007), (400, -3044), (500, -1007), (200, -1000)])
 @pytest.mark.parametrize("applies", [True, False])
-async def test_any_code_with_or_without_the_deed(
-    running: Running, client: Client, status: int, code: int, applies: bool
+async def test_any_error_code_with_or_without_execution(
+    running: RunningSandbox, client: SignedClient, status: int, code: int, applies: bool
 ) -> None:
     running.sandbox.add_fault(Fault("status", path=LOAN, status=status, code=code, message="?", applies=applies))
     answer = await client.post(LOAN, **REPAY)
@@ -86,7 +86,7 @@ async def test_any_code_with_or_without_the_deed(
     assert _borrowed(running) == (D(29_900) if applies else D(30_000))
 
 
-async def test_any_status_and_body(running: Running, client: Client) -> None:
+async def test_any_status_and_body(running: RunningSandbox, client: SignedClient) -> None:
     running.sandbox.add_fault(Fault("status", path=LOAN, status=403, body="<html>blocked</html>"))
     answer = await client.post(LOAN, **REPAY)
     assert (answer.status, answer.body, answer.headers["Content-Type"][:9]) == (
@@ -111,7 +111,9 @@ async def test_any_status_and_body(running: Running, client: Client) -> None:
         (Fault("clock_skew", seconds=-90), 400, -1021),
     ],
 )
-async def test_refusals_of_the_venue(running: Running, client: Client, fault: Fault, status: int, code: int) -> None:
+async def test_refusals_of_the_venue(
+    running: RunningSandbox, client: SignedClient, fault: Fault, status: int, code: int
+) -> None:
     running.sandbox.add_fault(fault)
     answer = await client.get("/sapi/v1/margin/account")
     assert (answer.status, answer.body["code"]) == (status, code)
@@ -119,12 +121,12 @@ async def test_refusals_of_the_venue(running: Running, client: Client, fault: Fa
         assert answer.headers["Retry-After"] == str(int(fault.seconds))
 
 
-async def test_a_ban_lasts(running: Running, client: Client) -> None:
+async def test_a_ban_lasts(running: RunningSandbox, client: SignedClient) -> None:
     running.sandbox.add_fault(Fault("ban", seconds=120))
     await client.get("/sapi/v1/margin/account")
-    running.sandbox.hand.advance(119)
+    running.sandbox.user_actions.advance(119)
     assert (await client.get("/sapi/v1/margin/account")).status == 418
-    running.sandbox.hand.advance(1)
+    running.sandbox.user_actions.advance(1)
     assert (await client.get("/sapi/v1/margin/account")).status == 200
 
 
@@ -141,14 +143,14 @@ async def test_a_ban_lasts(running: Running, client: Client) -> None:
         ("not_json", lambda body: body == "Service Unavailable."),
     ],
 )
-async def test_spoilt_answers(running: Running, client: Client, form: str, shows: Any) -> None:
+async def test_corrupt_answers(running: RunningSandbox, client: SignedClient, form: str, shows: Any) -> None:
     running.sandbox.add_fault(Fault("malformed", path="/sapi/v1/margin/account", form=form))
     answer = await client.get("/sapi/v1/margin/account")
     assert answer.status == 200
     assert shows(answer.body)
 
 
-async def test_a_hanging_request_is_never_answered(running: Running, client: Client) -> None:
+async def test_a_hanging_request_is_never_answered(running: RunningSandbox, client: SignedClient) -> None:
     running.sandbox.add_fault(Fault("hang", method="POST", path=LOAN))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
@@ -157,44 +159,46 @@ async def test_a_hanging_request_is_never_answered(running: Running, client: Cli
 
 
 async def test_a_loan_is_made_even_if_the_client_is_gone_meanwhile() -> None:
-    async with sandbox(replace(SCENARIO, limits=Limits(loan_delay_s=0.3)), frozen=True) as running:
-        async with Client(running.sandbox, running.ready) as client:
+    async with sandbox(replace(SCENARIO, limits=RequestLimits(loan_delay_s=0.3)), frozen=True) as running:
+        async with SignedClient(running.sandbox, running.ready) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await client.post(LOAN, **REPAY)
-        await until(lambda: _borrowed(running) == D(29_900))
+        await wait_until(lambda: _borrowed(running) == D(29_900))
 
 
-async def test_a_delayed_answer_comes_after_the_deed(running: Running, client: Client) -> None:
+async def test_delayed_answer_comes_after_execution(running: RunningSandbox, client: SignedClient) -> None:
     running.sandbox.add_fault(Fault("delay", method="POST", path=LOAN, seconds=0.2))
     task = asyncio.create_task(client.post(LOAN, **REPAY))
-    await until(lambda: _borrowed(running) == D(29_900))
+    await wait_until(lambda: _borrowed(running) == D(29_900))
     assert not task.done()
     assert (await task).status == 200
 
 
-async def test_a_delayed_answer_comes_once_the_faults_are_cleared(running: Running, client: Client) -> None:
+async def test_a_delayed_answer_comes_once_the_faults_are_cleared(
+    running: RunningSandbox, client: SignedClient
+) -> None:
     running.sandbox.add_fault(Fault("delay", method="POST", path=LOAN, seconds=600))
     task = asyncio.create_task(client.post(LOAN, **REPAY))
-    await until(lambda: _borrowed(running) == D(29_900))
+    await wait_until(lambda: _borrowed(running) == D(29_900))
     assert not task.done()
     running.sandbox.clear_faults()
     assert (await task).status == 200
 
 
-def test_a_fault_strikes_from_the_nth_match_on_count_times() -> None:
+def test_fault_applies_from_the_nth_match_count_times() -> None:
     script = FaultScript([Fault("hang", path="/sapi/*", params={"type": "REPAY"}, account="main", nth=2, count=2)])
 
     def strike(path: str = LOAN, kind: str = "REPAY", account: str = "main") -> bool:
-        return script.strike("POST", path, {"type": kind, "asset": "USDT"}, account) is not None
+        return script.trigger("POST", path, {"type": kind, "asset": "USDT"}, account) is not None
 
     assert [strike(), strike(kind="BORROW"), strike(account="b"), strike(path="/api/x")] == [False] * 4
     assert [strike(), strike(), strike()] == [True, True, False]
 
 
-def test_a_count_of_zero_lasts() -> None:
+def test_fault_with_count_zero_lasts_forever() -> None:
     script = FaultScript([Fault("hang", count=0)])
-    assert all(script.strike("GET", "/", {}, "") for _ in range(5))
+    assert all(script.trigger("GET", "/", {}, "") for _ in range(5))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +216,7 @@ def test_a_count_of_zero_lasts() -> None:
         ('[{"what":"hang","nth":0}]', '"nth" starts at 1'),
     ],
 )
-def test_a_broken_script_is_refused_with_place_and_mend(text: str, complaint: str) -> None:
+def test_broken_script_is_refused_with_place_and_fix(text: str, complaint: str) -> None:
     with pytest.raises(FaultError, match=complaint):
         parse_faults(text.encode(), "faults.json")
 

@@ -10,9 +10,16 @@ from typing import Literal
 
 import pytest
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client
+from monitor.sandbox.scenario.scenario import (
+    AccountSpec,
+    Interpretations,
+    PairSpec,
+    RequestLimits,
+    Scenario,
+    initial_balance,
+)
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient
 
 D = Decimal
 SMALL = "/sapi/v1/margin/exchange-small-liability"
@@ -24,43 +31,43 @@ SCENARIO = Scenario(
             spot={"USDT": D(6000), "ADA": D(10)},
             funding={"USDT": D(600)},
             cross={
-                "BTC": holding("1"),
-                "USDT": holding("0", borrowed="20000"),
-                "XRP": holding(borrowed="2", interest="0.4"),
-                "ETH": holding(borrowed="1"),
-                "ADA": holding("10"),
-                "DOGE": holding("40"),
-                "SOL": holding("5"),
+                "BTC": initial_balance("1"),
+                "USDT": initial_balance("0", borrowed="20000"),
+                "XRP": initial_balance(borrowed="2", interest="0.4"),
+                "ETH": initial_balance(borrowed="1"),
+                "ADA": initial_balance("10"),
+                "DOGE": initial_balance("40"),
+                "SOL": initial_balance("5"),
             },
-            isolated={"SOLUSDT": PairSpec(quote=holding("300")), "BTCUSDT": PairSpec()},
+            isolated={"SOLUSDT": PairSpec(quote=initial_balance("300")), "BTCUSDT": PairSpec()},
         ),
     ),
     prices={
         "BTCUSDT": D(60_000), "ETHUSDT": D(3000), "XRPUSDT": D("2.5"), "ADAUSDT": D("0.8"), "DOGEUSDT": D("0.2"),
         "BNBUSDT": D(1000), "SOLUSDT": D(200),
     },
-    limits=Limits(loan_delay_s=0),
+    limits=RequestLimits(loan_delay_s=0),
 )  # fmt: skip
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with sandbox(SCENARIO, frozen=True) as one:
         yield one
 
 
 @pytest.fixture
-async def client(running: Running) -> AsyncIterator[Client]:
-    async with Client(running.sandbox, running.ready) as one:
+async def client(running: RunningSandbox) -> AsyncIterator[SignedClient]:
+    async with SignedClient(running.sandbox, running.ready) as one:
         yield one
 
 
-async def _row(client: Client, asset: str) -> dict[str, str]:
+async def _row(client: SignedClient, asset: str) -> dict[str, str]:
     rows = (await client.get("/sapi/v1/margin/account")).body["userAssets"]
     return next(row for row in rows if row["asset"] == asset)
 
 
-async def test_dust_becomes_bnb_less_two_percent(client: Client, running: Running) -> None:
+async def test_dust_becomes_bnb_less_two_percent(client: SignedClient, running: RunningSandbox) -> None:
     listed = (await client.post("/sapi/v1/asset/dust-btc", accountType="MARGIN")).body
     # 8 USDT of ADA and 8 of DOGE at 1,000 a BNB; 5 SOL are too much for dust, debts are none.
     assert [row["asset"] for row in listed["details"]] == ["ADA", "DOGE"]
@@ -75,16 +82,16 @@ async def test_dust_becomes_bnb_less_two_percent(client: Client, running: Runnin
     assert (await client.get("/sapi/v1/asset/dribblet")).body["total"] == 0
     flow = (await client.get("/sapi/v1/margin/capital-flow", type="SMALL_BALANCE_CONVERT")).body
     assert [row["asset"] for row in flow] == ["ADA", "BNB", "DOGE", "BNB"]
-    assert running.sandbox.ledger["imbalance"] == {}
+    assert running.sandbox.state_dump["imbalance"] == {}
 
 
-async def _repeated(client: Client, query: str) -> dict[str, str]:
+async def _repeated(client: SignedClient, query: str) -> dict[str, str]:
     signature = hmac.new(client.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
     body: dict[str, str] = (await client.raw("POST", "/sapi/v1/asset/dust", f"{query}&signature={signature}")).body
     return body
 
 
-async def test_dust_is_refused_with_its_codes(client: Client, running: Running) -> None:
+async def test_dust_is_refused_with_its_codes(client: SignedClient, running: RunningSandbox) -> None:
     path, margin = "/sapi/v1/asset/dust", {"accountType": "MARGIN"}
     assert (await client.post(path, asset="SOL", **margin)).body["code"] == -5004
     assert (await client.post(path, asset="LTC", **margin)).body["code"] == -5003
@@ -92,11 +99,11 @@ async def test_dust_is_refused_with_its_codes(client: Client, running: Running) 
     assert (await client.post(path, asset="ADA", **margin)).status == 200
     assert (await client.post(path, asset="DOGE", **margin)).body["code"] == -5006
     assert (await client.post(path, asset="ADA")).status == 200
-    running.sandbox.hand.advance(24 * 3600)
+    running.sandbox.user_actions.advance(24 * 3600)
     assert (await client.post(path, asset="DOGE", **margin)).status == 200
 
 
-async def test_dust_converts_into_any_asset_and_a_client_id_works_once(client: Client) -> None:
+async def test_dust_converts_into_any_asset_and_a_client_id_works_once(client: SignedClient) -> None:
     path = "/sapi/v1/asset/dust-convert"
     asked = {"targetAsset": "USDT", "accountType": "MARGIN"}
     listed = (await client.post(f"{path}/query-convertible-assets", **asked)).body
@@ -108,8 +115,8 @@ async def test_dust_converts_into_any_asset_and_a_client_id_works_once(client: C
 
 @pytest.mark.parametrize(("body", "answer"), [("empty", ""), ("object", {})])
 async def test_small_debts_become_one_in_usdt(body: Literal["empty", "object"], answer: object) -> None:
-    scenario = replace(SCENARIO, readings=Readings(small_liability_body=body))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    scenario = replace(SCENARIO, readings=Interpretations(small_liability_body=body))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         (row,) = (await client.get(SMALL)).body
         assert row == {
             "asset": "XRP", "interest": "0.4", "principal": "2", "liabilityAsset": "USDT", "liabilityQty": 6,
@@ -125,10 +132,10 @@ async def test_small_debts_become_one_in_usdt(body: Literal["empty", "object"], 
         assert (await client.get(f"{SMALL}-history")).body["code"] == -1102
         (record,) = (await client.get(f"{SMALL}-history", current="1", size="10")).body["rows"]
         assert (record["amount"], record["targetAmount"]) == ("2.40000000", "6.00000000")
-        assert running.sandbox.ledger["imbalance"] == {}
+        assert running.sandbox.state_dump["imbalance"] == {}
 
 
-async def test_liquidation_by_hand_repays_everything(client: Client, running: Running) -> None:
+async def test_manual_liquidation_repays_everything(client: SignedClient, running: RunningSandbox) -> None:
     answer = await client.post("/sapi/v1/margin/manual-liquidation", type="MARGIN")
     assert answer.body["asset"] == "USDT"
     account = (await client.get("/sapi/v1/margin/account")).body
@@ -136,18 +143,18 @@ async def test_liquidation_by_hand_repays_everything(client: Client, running: Ru
     assert (await client.get("/sapi/v1/margin/forceLiquidationRec")).body["total"] > 0
     assert (await client.post("/sapi/v1/margin/manual-liquidation", type="MARGIN")).body["code"] == -3010
     assert (await client.post("/sapi/v1/margin/manual-liquidation", type="ISOLATED")).body["code"] == -1102
-    assert running.sandbox.ledger["imbalance"] == {}
+    assert running.sandbox.state_dump["imbalance"] == {}
 
 
 @pytest.mark.parametrize(("allowed", "code"), [(False, -3999), (True, -3010)])
-async def test_a_pair_is_liquidated_by_hand_where_the_region_allows(allowed: bool, code: int) -> None:
-    scenario = replace(SCENARIO, readings=Readings(isolated_manual_liquidation=allowed))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+async def test_pair_is_liquidated_manually_where_the_region_allows(allowed: bool, code: int) -> None:
+    scenario = replace(SCENARIO, readings=Interpretations(isolated_manual_liquidation=allowed))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         answer = await client.post("/sapi/v1/margin/manual-liquidation", type="ISOLATED", symbol="SOLUSDT")
         assert answer.body["code"] == code
 
 
-async def test_the_wallet_overview_adds_up_in_the_asset_asked_for(client: Client) -> None:
+async def test_the_wallet_overview_adds_up_in_the_asset_asked_for(client: SignedClient) -> None:
     rows = (await client.get("/sapi/v1/asset/wallet/balance", quoteAsset="USDT")).body
     worth = {row["walletName"]: row["balance"] for row in rows}
     # Cross: 60,000 + 8 + 8 + 1,000 held, 20,000 + 6 + 3,000 owed.
@@ -158,7 +165,7 @@ async def test_the_wallet_overview_adds_up_in_the_asset_asked_for(client: Client
     assert (await client.get("/sapi/v1/asset/wallet/balance", quoteAsset="NOPE")).body["code"] == -1130
 
 
-async def test_calls_are_capped_beside_their_weight(client: Client, running: Running) -> None:
+async def test_calls_are_capped_beside_their_weight(client: SignedClient, running: RunningSandbox) -> None:
     leverage = "/sapi/v1/margin/max-leverage"
     assert (await client.post(leverage, maxLeverage="5")).status == 200
     again = await client.post(leverage, maxLeverage="3")
@@ -166,24 +173,24 @@ async def test_calls_are_capped_beside_their_weight(client: Client, running: Run
     answers = [await client.get("/sapi/v1/margin/allOrders", symbol="BTCUSDT") for _ in range(60)]
     assert {one.status for one in answers} == {200}
     assert (await client.get("/sapi/v1/margin/allOrders", symbol="BTCUSDT")).status == 429
-    running.sandbox.hand.advance(60)
+    running.sandbox.user_actions.advance(60)
     assert (await client.post(leverage, maxLeverage="3")).status == 200
     assert (await client.post(leverage, maxLeverage="10")).status in (400, 429)
 
 
-async def test_a_pair_is_disabled_once_in_24_hours(client: Client, running: Running) -> None:
+async def test_a_pair_is_disabled_once_in_24_hours(client: SignedClient, running: RunningSandbox) -> None:
     path, symbol = "/sapi/v1/margin/isolated/account", "BTCUSDT"
     assert (await client.signed("DELETE", path, symbol="SOLUSDT")).body["code"] == -3004
     assert (await client.signed("DELETE", path, symbol=symbol)).body == {"success": True, "symbol": symbol}
     assert (await client.get("/sapi/v1/margin/isolated/accountLimit")).body == {"enabledAccount": 1, "maxAccount": 20}
     assert (await client.post(path, symbol=symbol)).status == 200
     assert (await client.signed("DELETE", path, symbol=symbol)).body["code"] == -3026
-    running.sandbox.hand.advance(24 * 3600)
+    running.sandbox.user_actions.advance(24 * 3600)
     assert (await client.signed("DELETE", path, symbol=symbol)).status == 200
     assert (await client.post(path, symbol="ETHUSDT")).body["code"] == -11001
 
 
-async def test_burning_bnb_is_switched_for_fees_and_interest_apart(client: Client) -> None:
+async def test_burning_bnb_is_switched_for_fees_and_interest_apart(client: SignedClient) -> None:
     path = "/sapi/v1/bnbBurn"
     assert (await client.post(path)).body["code"] == -1102
     assert (await client.post(path, spotBNBBurn="true")).body == {"spotBNBBurn": True, "interestBNBBurn": False}
@@ -191,20 +198,20 @@ async def test_burning_bnb_is_switched_for_fees_and_interest_apart(client: Clien
     assert (await client.get(path)).body == {"spotBNBBurn": True, "interestBNBBurn": True}
 
 
-async def test_orders_are_counted_by_ten_seconds_and_by_day(client: Client, running: Running) -> None:
+async def test_orders_are_counted_by_ten_seconds_and_by_day(client: SignedClient, running: RunningSandbox) -> None:
     order = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": "0.001"}
     await client.post("/sapi/v1/margin/order", **order)
-    running.sandbox.hand.advance(10)
+    running.sandbox.user_actions.advance(10)
     await client.post("/sapi/v1/margin/order", **order)
     rows = (await client.get("/sapi/v1/margin/rateLimit/order")).body
     assert [(row["interval"], row["count"]) for row in rows] == [("SECOND", 1), ("DAY", 2)]
 
 
 @pytest.mark.parametrize(("unit", "shown"), [("s", 1_775_001_600), ("ms", 1_775_001_600_000)])
-async def test_what_leaves_margin_shows_when(unit: Literal["s", "ms"], shown: int) -> None:
+async def test_transfer_out_of_margin_has_a_time(unit: Literal["s", "ms"], shown: int) -> None:
     delistings = ((datetime(2026, 4, 1, tzinfo=UTC), ("ADA",), ("ADAUSDT",)),)
-    scenario = replace(SCENARIO, delistings=delistings, readings=Readings(delist_time_unit=unit))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    scenario = replace(SCENARIO, delistings=delistings, readings=Interpretations(delist_time_unit=unit))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         (asset,) = (await client.keyed("GET", "/sapi/v1/margin/allAssets", asset="ADA")).body
         (pair,) = (await client.keyed("GET", "/sapi/v1/margin/allPairs", symbol="ADAUSDT")).body
         (other,) = (await client.keyed("GET", "/sapi/v1/margin/allAssets", asset="BTC")).body
@@ -212,9 +219,11 @@ async def test_what_leaves_margin_shows_when(unit: Literal["s", "ms"], shown: in
 
 
 @pytest.mark.parametrize(("reading", "used"), [("10 IP", "10"), ("symbols", "406")])
-async def test_open_orders_without_a_symbol_cost_both_readings(reading: Literal["10 IP", "symbols"], used: str) -> None:
-    scenario = replace(SCENARIO, readings=Readings(open_orders_weight=reading))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+async def test_open_orders_without_a_symbol_weigh_as_each_interpretation_says(
+    reading: Literal["10 IP", "symbols"], used: str
+) -> None:
+    scenario = replace(SCENARIO, readings=Interpretations(open_orders_weight=reading))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         answer = await client.get("/sapi/v1/margin/openOrders")
         assert answer.headers["X-SAPI-USED-IP-WEIGHT-1M"] == used
 
@@ -234,14 +243,14 @@ RETIRED = [
 @pytest.mark.parametrize(
     ("readings", "status", "shown"),
     [
-        (Readings(), 404, "<html>"),
-        (Readings(retired_path_body="empty"), 404, ""),
-        (Readings(retired_path_status=400, retired_path_body="json"), 400, "{'code': -1016"),
+        (Interpretations(), 404, "<html>"),
+        (Interpretations(retired_path_body="empty"), 404, ""),
+        (Interpretations(retired_path_status=400, retired_path_body="json"), 400, "{'code': -1016"),
     ],
 )
-async def test_retired_paths_are_not_served(readings: Readings, status: int, shown: str) -> None:
+async def test_retired_paths_are_not_served(readings: Interpretations, status: int, shown: str) -> None:
     scenario = replace(SCENARIO, readings=readings)
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         for method, path in RETIRED:
             answer = await client.signed(method, path, asset="USDT", amount="1", type="1")
             assert answer.status == status, path
@@ -251,10 +260,10 @@ async def test_retired_paths_are_not_served(readings: Readings, status: int, sho
         assert (await client.get("/sapi/v1/nothing")).status == 404
 
 
-async def test_the_flow_from_a_start_ends_a_week_later(client: Client, running: Running) -> None:
+async def test_the_flow_from_a_start_ends_a_week_later(client: SignedClient, running: RunningSandbox) -> None:
     start = running.sandbox.timeline.now_ms()
     await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="1")
-    running.sandbox.hand.advance(8 * 24 * 3600)
+    running.sandbox.user_actions.advance(8 * 24 * 3600)
     await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="2")
     path = "/sapi/v1/margin/capital-flow"
     assert [row["amount"] for row in (await client.get(path, startTime=start)).body] == ["1"]

@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client
+from monitor.sandbox.scenario.scenario import (
+    AccountSpec,
+    Interpretations,
+    PairSpec,
+    RequestLimits,
+    Scenario,
+    initial_balance,
+)
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient
 
 D = Decimal
 MOMENT = datetime(2026, 3, 1, 13, 5, tzinfo=UTC)
@@ -21,125 +28,129 @@ SCENARIO = Scenario(
     accounts=(
         AccountSpec(
             spot={"USDT": D(5000)},
-            cross={"BTC": holding("1"), "BNB": holding("3"), "USDT": holding("1000", borrowed="20000")},
-            isolated={"SOLUSDT": PairSpec(base=holding("10"), quote=holding("5", borrowed="500"))},
+            cross={
+                "BTC": initial_balance("1"),
+                "BNB": initial_balance("3"),
+                "USDT": initial_balance("1000", borrowed="20000"),
+            },
+            isolated={"SOLUSDT": PairSpec(base=initial_balance("10"), quote=initial_balance("5", borrowed="500"))},
         ),
     ),
     prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200), "BNBUSDT": D(1000)},
-    limits=Limits(loan_delay_s=0),
+    limits=RequestLimits(loan_delay_s=0),
 )
 REPAY = {"asset": "USDT", "isIsolated": "FALSE", "amount": "5", "type": "REPAY"}
 MOVE = {"type": "MAIN_MARGIN", "asset": "USDT", "amount": "5"}
 
-Look = Callable[[Client, Running], Awaitable[object]]
+Probe = Callable[[SignedClient, RunningSandbox], Awaitable[object]]
 
 
-async def _loan_weight(client: Client, _running: Running) -> object:
+async def _loan_weight(client: SignedClient, _running: RunningSandbox) -> object:
     headers = (await client.get("/sapi/v1/margin/maxBorrowable", asset="USDT")).headers
     return {name: value for name, value in headers.items() if name.startswith("X-SAPI")}
 
 
-async def _transfer_weight(client: Client, _running: Running) -> object:
+async def _transfer_weight(client: SignedClient, _running: RunningSandbox) -> object:
     return (await client.post("/sapi/v1/asset/transfer", **MOVE)).headers["X-SAPI-USED-UID-WEIGHT-1M"]
 
 
-async def _zero(client: Client, _running: Running) -> object:
+async def _zero(client: SignedClient, _running: RunningSandbox) -> object:
     rows = (await client.get("/sapi/v1/margin/account")).body["userAssets"]
     return next(row["free"] for row in rows if row["asset"] == "ADA")
 
 
-async def _total_key(client: Client, _running: Running) -> object:
+async def _total_key(client: SignedClient, _running: RunningSandbox) -> object:
     return [name for name in (await client.get("/sapi/v1/margin/account")).body if "ollateralValue" in name]
 
 
-async def _seen_transfer(client: Client, _running: Running) -> dict[str, Any]:
+async def _transfer_in_history(client: SignedClient, _running: RunningSandbox) -> dict[str, Any]:
     number = (await client.post("/sapi/v1/asset/transfer", **MOVE)).body["tranId"]
     (row,) = (await client.get("/sapi/v1/margin/transfer")).body["rows"]
     return {"timestamp": row["timestamp"], "same": row["txId"] == number}
 
 
-async def _seen_at(client: Client, running: Running) -> object:
-    return (await _seen_transfer(client, running))["timestamp"]
+async def _transfer_time_in_history(client: SignedClient, running: RunningSandbox) -> object:
+    return (await _transfer_in_history(client, running))["timestamp"]
 
 
-async def _seen_under(client: Client, running: Running) -> object:
-    return (await _seen_transfer(client, running))["same"]
+async def _transfer_type_in_history(client: SignedClient, running: RunningSandbox) -> object:
+    return (await _transfer_in_history(client, running))["same"]
 
 
-async def _flow(client: Client, _running: Running) -> object:
+async def _flow(client: SignedClient, _running: RunningSandbox) -> object:
     await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
     return (await client.get("/sapi/v1/margin/capital-flow")).body[-1]["amount"]
 
 
-async def _refused_key(client: Client, _running: Running) -> object:
+async def _refused_key(client: SignedClient, _running: RunningSandbox) -> object:
     answer = await client.raw("GET", "/sapi/v1/margin/allPairs", "", key="a" * 64)
     return answer.status, answer.body["code"]
 
 
-async def _history(client: Client, running: Running) -> object:
+async def _history(client: SignedClient, running: RunningSandbox) -> object:
     await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
     shown = []
     for _ in range(3):
         rows = (await client.get("/sapi/v1/margin/borrow-repay", type="REPAY")).body["rows"]
         shown.append([row["status"] for row in rows])
-        running.sandbox.hand.advance(5)
+        running.sandbox.user_actions.advance(5)
     return shown
 
 
-async def _nothing_moved(client: Client, _running: Running) -> object:
+async def _nothing_moved(client: SignedClient, _running: RunningSandbox) -> object:
     return (await client.get("/sapi/v1/asset/transfer", type="MAIN_MARGIN")).body
 
 
-async def _borrowing_sale(client: Client, _running: Running) -> object:
+async def _borrowing_sale(client: SignedClient, _running: RunningSandbox) -> object:
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
     answer = await client.post("/sapi/v1/margin/order", **order, sideEffectType="AUTO_BORROW_REPAY")
     return answer.body.get("code", answer.body.get("status"))
 
 
-async def _bnb_owed(client: Client, running: Running) -> object:
+async def _bnb_owed(client: SignedClient, running: RunningSandbox) -> object:
     await client.post("/sapi/v1/bnbBurn", interestBNBBurn="true")
-    running.sandbox.hand.charge_interest()
+    running.sandbox.user_actions.charge_interest()
     rows = (await client.get("/sapi/v1/margin/account")).body["userAssets"]
     return next(Decimal(row["interest"]) > 0 for row in rows if row["asset"] == "BNB")
 
 
-PAIRS: list[tuple[Look, Readings, object, Readings, object]] = [
+PAIRS: list[tuple[Probe, Interpretations, object, Interpretations, object]] = [
     (
         _loan_weight,
-        Readings(),
+        Interpretations(),
         {"X-SAPI-USED-UID-WEIGHT-1M": "750"},
-        Readings(max_borrowable_weight="50 IP"),
+        Interpretations(max_borrowable_weight="50 IP"),
         {"X-SAPI-USED-IP-WEIGHT-1M": "50"},
     ),
-    (_transfer_weight, Readings(), "300", Readings(transfer_weight=900), "900"),
-    (_zero, Readings(), "0.00000000", Readings(zero_style="plain"), "0"),
+    (_transfer_weight, Interpretations(), "300", Interpretations(transfer_weight=900), "900"),
+    (_zero, Interpretations(), "0.00000000", Interpretations(zero_style="plain"), "0"),
     (
         _total_key,
-        Readings(),
+        Interpretations(),
         ["TotalCollateralValueInUSDT"],
-        Readings(collateral_key="totalCollateralValueInUSDT"),
+        Interpretations(collateral_key="totalCollateralValueInUSDT"),
         ["totalCollateralValueInUSDT"],
     ),
-    (_seen_at, Readings(), NOW_S * 1000, Readings(margin_transfer_times="s"), NOW_S),
-    (_seen_under, Readings(), True, Readings(transfer_txid_is_tranid=False), False),
-    (_flow, Readings(), "5", Readings(capital_flow_signed=True), "-5"),
-    (_refused_key, Readings(), (401, -2015), Readings(key_refused_status=400), (400, -2015)),
+    (_transfer_time_in_history, Interpretations(), NOW_S * 1000, Interpretations(margin_transfer_times="s"), NOW_S),
+    (_transfer_type_in_history, Interpretations(), True, Interpretations(transfer_txid_is_tranid=False), False),
+    (_flow, Interpretations(), "5", Interpretations(capital_flow_signed=True), "-5"),
+    (_refused_key, Interpretations(), (401, -2015), Interpretations(key_refused_status=400), (400, -2015)),
     (
         _history,
-        Readings(),
+        Interpretations(),
         [["CONFIRMED"]] * 3,
-        Readings(history_lag_s=5, loan_pending_s=10),
+        Interpretations(history_lag_s=5, loan_pending_s=10),
         [[], ["PENDING"], ["CONFIRMED"]],
     ),
     (
         _nothing_moved,
-        Readings(),
+        Interpretations(),
         {"rows": [], "total": 0},
-        Readings(empty_transfer_history="no rows"),
+        Interpretations(empty_transfer_history="no rows"),
         {"total": 0},
     ),
-    (_borrowing_sale, Readings(), -1130, Readings(auto_borrow_repay=True), "FILLED"),
-    (_bnb_owed, Readings(), True, Readings(bnb_interest="paid"), False),
+    (_borrowing_sale, Interpretations(), -1130, Interpretations(auto_borrow_repay=True), "FILLED"),
+    (_bnb_owed, Interpretations(), True, Interpretations(bnb_interest="paid"), False),
 ]
 
 
@@ -151,8 +162,8 @@ PAIRS: list[tuple[Look, Readings, object, Readings, object]] = [
         for number, (readings, shown) in enumerate(((rest[0], rest[1]), (rest[2], rest[3])))
     ],
 )
-async def test_either_reading_is_played(look: Look, readings: Readings, shown: object) -> None:
+async def test_either_interpretation_is_simulated(look: Probe, readings: Interpretations, shown: object) -> None:
     async with sandbox(replace(SCENARIO, readings=readings), frozen=True) as running:
-        client = Client(running.sandbox, running.ready)
+        client = SignedClient(running.sandbox, running.ready)
         async with client:
             assert await look(client, running) == shown

@@ -25,12 +25,12 @@ async def test_the_first_line_says_where_and_the_admin_door_works() -> None:
             "timeline",
         } <= set(child.ready)
         assert child.ready["accounts"][0]["name"] == "main"
-        await child.act("price", symbol="BTCUSDT", price="50000")
-        await child.act("deposit", account="main", asset="USDT", amount="10", place="spot")
-        await child.act("transfer", account="main", type="MAIN_MARGIN", asset="USDT", amount="10")
-        await child.act("repay", account="main", asset="USDT", amount="5")
-        await child.act("advance?seconds=60")
-        ledger = await child.look("ledger")
+        await child.post_admin("price", symbol="BTCUSDT", price="50000")
+        await child.post_admin("deposit", account="main", asset="USDT", amount="10", place="spot")
+        await child.post_admin("transfer", account="main", type="MAIN_MARGIN", asset="USDT", amount="10")
+        await child.post_admin("repay", account="main", asset="USDT", amount="5")
+        await child.post_admin("advance?seconds=60")
+        ledger = await child.read_admin("ledger")
         cross = ledger["accounts"]["main"]["cross"]
         assert ledger["prices"]["BTCUSDT"]["index"] == "50000.00000000"
         assert (cross["balances"]["USDT"]["free"], cross["balances"]["USDT"]["borrowed"]) == (
@@ -40,22 +40,22 @@ async def test_the_first_line_says_where_and_the_admin_door_works() -> None:
         assert ledger["now"] == child.ready["timeline"]["start"] * 1000 + 60_000
         assert ledger["imbalance"] == {}
         assert [row["kind"] for row in ledger["movements"]] == ["transfer", "repay"]
-        assert await child.look("sent-events") == []
-        await child.act("faults", what="hang", path="/sapi/*")
+        assert await child.read_admin("sent-events") == []
+        await child.post_admin("faults", what="hang", path="/sapi/*")
         with pytest.raises(RuntimeError, match="unknown act"):
-            await child.act("dance")
+            await child.post_admin("dance")
 
 
-async def test_it_keeps_the_machines_time_unless_told_to_keep_the_scenarios() -> None:
+async def test_server_uses_machine_time_unless_started_with_scenario_time() -> None:
     async with sandbox_process("crash-2025-10-10") as child:
-        ledger = await child.look("ledger")
+        ledger = await child.read_admin("ledger")
         assert abs(ledger["now"] / 1000 - time.time()) < 5
         assert ledger["prices"]["SOLUSDT"]["spot"].startswith(("220", "219"))
     async with sandbox_process("crash-2025-10-10", start="scenario", frozen=True) as child:
-        assert (await child.look("ledger"))["now"] == 1_760_129_280_000
+        assert (await child.read_admin("ledger"))["now"] == 1_760_129_280_000
 
 
-async def test_it_stops_cleanly_when_told() -> None:
+async def test_server_stops_cleanly_on_sigterm() -> None:
     async with sandbox_process() as child:
         child.process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(child.process.wait(), SOON_S) == 0

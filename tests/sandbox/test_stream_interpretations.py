@@ -11,29 +11,29 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, Readings, Scenario, holding
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client
+from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, RequestLimits, Scenario, initial_balance
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient
 from tests.support.timeouts import SOON_S
 
 MOMENT = datetime(2026, 3, 1, 13, 5, tzinfo=UTC)
 SCENARIO = Scenario(
     start=MOMENT,
-    accounts=(AccountSpec(cross={"BTC": holding("1"), "USDT": holding("1000", borrowed="20000")}),),
-    limits=Limits(loan_delay_s=0),
+    accounts=(AccountSpec(cross={"BTC": initial_balance("1"), "USDT": initial_balance("1000", borrowed="20000")}),),
+    limits=RequestLimits(loan_delay_s=0),
 )
 REPAY = {"asset": "USDT", "isIsolated": "FALSE", "amount": "5", "type": "REPAY"}
 RISK_KEY = "/sapi/v1/margin/listen-key"
 
 
 @asynccontextmanager
-async def _world(readings: Readings) -> AsyncIterator[tuple[Running, Client]]:
+async def _world(readings: Interpretations) -> AsyncIterator[tuple[RunningSandbox, SignedClient]]:
     scenario = replace(SCENARIO, readings=readings)
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         yield running, client
 
 
-def _account(running: Running) -> connect:
+def _account(running: RunningSandbox) -> connect:
     return connect(running.ready.ws_api_url)
 
 
@@ -41,7 +41,7 @@ async def _next(socket: ClientConnection) -> Any:
     return msgspec.json.decode(await asyncio.wait_for(socket.recv(), SOON_S))
 
 
-async def _subscribe(client: Client, socket: ClientConnection) -> Any:
+async def _subscribe(client: SignedClient, socket: ClientConnection) -> Any:
     token = (await client.post("/sapi/v1/userListenToken")).body["token"]
     asked = {"id": 1, "method": "userDataStream.subscribe.listenToken", "params": {"listenToken": token}}
     await socket.send(msgspec.json.encode(asked).decode())
@@ -50,16 +50,16 @@ async def _subscribe(client: Client, socket: ClientConnection) -> Any:
 
 @pytest.mark.parametrize(("unit", "in_a_second"), [("us", 1_000_000), ("ms", 1000)])
 async def test_a_subscription_says_when_it_expires(unit: Literal["us", "ms"], in_a_second: int) -> None:
-    async with _world(Readings(token_expiration_unit=unit)) as (running, client), _account(running) as socket:
+    async with _world(Interpretations(token_expiration_unit=unit)) as (running, client), _account(running) as socket:
         told = await _subscribe(client, socket)
     assert told["expirationTime"] == (int(MOMENT.timestamp()) + 24 * 3600) * in_a_second
 
 
 @pytest.mark.parametrize(("reading", "principal"), [("delta", "5.00000000"), ("total", "19995.00000000")])
-async def test_a_liability_event_tells_the_change_or_the_debt(
+async def test_liability_event_carries_the_change_or_the_debt(
     reading: Literal["delta", "total"], principal: str
 ) -> None:
-    async with _world(Readings(liability_event=reading)) as (running, client):
+    async with _world(Interpretations(liability_event=reading)) as (running, client):
         key = (await client.keyed("POST", RISK_KEY)).body["listenKey"]
         async with connect(f"{running.ready.risk_stream_url}/ws/{key}") as socket:
             await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
@@ -71,7 +71,7 @@ async def test_a_liability_event_tells_the_change_or_the_debt(
     ("sends", "kinds"), [(False, ["outboundAccountPosition"]), (True, ["balanceUpdate", "outboundAccountPosition"])]
 )
 async def test_a_loan_sends_a_balance_update_or_none(sends: bool, kinds: list[str]) -> None:
-    readings = Readings(loan_sends_balance_update=sends)
+    readings = Interpretations(loan_sends_balance_update=sends)
     async with _world(readings) as (running, client), _account(running) as socket:
         await _subscribe(client, socket)
         await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
@@ -80,10 +80,10 @@ async def test_a_loan_sends_a_balance_update_or_none(sends: bool, kinds: list[st
 
 
 @pytest.mark.parametrize("minutes", [60, 24 * 60])
-async def test_a_risk_key_lives_as_long_as_the_reading_says(minutes: int) -> None:
-    async with _world(Readings(risk_key_minutes=minutes)) as (running, client):
+async def test_risk_key_lifetime_follows_the_interpretation(minutes: int) -> None:
+    async with _world(Interpretations(risk_key_minutes=minutes)) as (running, client):
         key = (await client.keyed("POST", RISK_KEY)).body["listenKey"]
-        running.sandbox.hand.advance(minutes * 60 - 1)
+        running.sandbox.user_actions.advance(minutes * 60 - 1)
         assert (await client.keyed("PUT", RISK_KEY, listenKey=key)).status == 200
-        running.sandbox.hand.advance(minutes * 60)
+        running.sandbox.user_actions.advance(minutes * 60)
         assert (await client.keyed("PUT", RISK_KEY, listenKey=key)).body["code"] == -1125

@@ -40,6 +40,6 @@ def test_a_series_means(text: str, values: list[Decimal | Missing | None]) -> No
         ("1 fast", "value 2, `fast`"),
     ],
 )
-def test_what_is_no_series_is_refused_with_its_place(text: str, told: str) -> None:
+def test_invalid_series_is_refused_with_its_place(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         parse_series(text)

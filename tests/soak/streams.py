@@ -27,20 +27,20 @@ from monitor.clock import SystemClock
 from monitor.config import policies
 from monitor.config.loading import load_config
 from monitor.core.model.events import StreamName
-from monitor.exchange.binance.api.response import Credentials
-from monitor.exchange.binance.binance_account import Hosts
-from monitor.exchange.binance.factory import connect
+from monitor.exchange.binance.api.response import ApiCredentials
+from monitor.exchange.binance.binance_account import BaseUrls
+from monitor.exchange.binance.factory import create_account
 from monitor.exchange.binance.signing import HmacSigner
-from monitor.exchange.binance.streams.stream_limits import Guards
-from monitor.exchange.binance.streams.websocket import Sockets
-from monitor.runtime.account.account_service import Timetable
+from monitor.exchange.binance.streams.stream_limits import StreamLimits
+from monitor.exchange.binance.streams.websocket import WebSocketFactory
+from monitor.runtime.account.account_service import ReadIntervals
 from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.daemon import Daemon
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.feed import SentEvent
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import PairSpec, Readings, holding
-from monitor.sandbox.server import Ready, Sandbox
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import Interpretations, PairSpec, initial_balance
+from monitor.sandbox.server import Sandbox, SandboxInfo
 from tests.support.daemon import ENDS_WITHIN_S, write_config
 from tests.support.sandbox import sandbox
 
@@ -51,10 +51,10 @@ Renewal = Literal["extends", "refused"]
 TOKEN_PATH = "/sapi/v1/userListenToken"
 SILENCE_S = 4.0
 TOKEN_S = 600
-GUARDS = Guards(
+GUARDS = StreamLimits(
     silence_s=SILENCE_S,
     price_silence_s=SILENCE_S,
-    untold_s=SILENCE_S,
+    missing_event_s=SILENCE_S,
     overlap_s=3,
     # No connection lives for long between the faults: what falls due in a day falls due in minutes.
     lifetime_s=900,
@@ -159,13 +159,13 @@ async def soak(
     report = Report()
     chance = random.Random(seed)
     speed = hours * 60 / minutes
-    pair = PairSpec(base=holding("1"), quote=holding("5000", borrowed="500"))
-    scenario = replace(calm(), prices={**calm().prices, "SOLUSDT": Decimal(200)})
+    pair = PairSpec(base=initial_balance("1"), quote=initial_balance("5000", borrowed="500"))
+    scenario = replace(calm_scenario(), prices={**calm_scenario().prices, "SOLUSDT": Decimal(200)})
     scenario = replace(
         scenario, accounts=(replace(scenario.accounts[0], isolated=dict.fromkeys(PAIRS, pair)),), commission=Decimal(0)
     )
     # Both ways in which a renewal may answer.
-    readings = Readings(renewed_subscription_id="new" if seed % 2 else "same", token_renewal=renewal)
+    readings = Interpretations(renewed_subscription_id="new" if seed % 2 else "same", token_renewal=renewal)
     scenario = replace(scenario, readings=readings)
     async with (
         sandbox(scenario, speed=speed, ping_every_s=1.0) as running,
@@ -173,15 +173,15 @@ async def soak(
             folder,
             running.ready,
             SystemClock(scenario.start, speed, anchor=running.ready.timeline.anchor, machine=running.machine),
-            guards=Guards() if calmly else GUARDS,
+            guards=StreamLimits() if calmly else GUARDS,
         ) as daemon,
     ):
         box = running.sandbox
-        house: Any = box._house
+        house: Any = box._stream_server
         if not calmly:
             house.tokens.longest_ms = TOKEN_S * 1000
-        await _mended(box, daemon)
-        life = asyncio.create_task(_live(box, chance))
+        await _wait_until_recovered(box, daemon)
+        life = asyncio.create_task(_account_activity(box, chance))
         try:
             ends_at = time.monotonic() + minutes * 60
             for faults in itertools.cycle(chance.sample(rotation(), len(rotation()))):
@@ -190,25 +190,27 @@ async def soak(
                 if calmly:
                     await asyncio.sleep(0.2)
                     continue
-                await _strike(box, daemon, faults, report)
+                await _apply_faults(box, daemon, faults, report)
         finally:
             life.cancel()
             await asyncio.gather(life, return_exceptions=True)
         box.clear_faults()
-        await _mended(box, daemon)
+        await _wait_until_recovered(box, daemon)
         for place in PLACES:
             # What a fault kept back leaves with what follows.
-            box.hand.deposit("main", "USDT", Decimal(1), place)
-        box.hand.borrow("main", "USDT", Decimal(1))
+            box.user_actions.deposit("main", "USDT", Decimal(1), place)
+        box.user_actions.borrow("main", "USDT", Decimal(1))
         await _recorded(folder, box)
         report.hours = (box.timeline.now_ms() / 1000 - scenario.start.timestamp()) / 3600
-        report.lost = Counter({name: state.reconnects for name, state in daemon.states()["main"].streams.items()})
+        report.lost = Counter(
+            {name: state.reconnects for name, state in daemon.account_states()["main"].streams.items()}
+        )
         report.tokens = sum(one.path == TOKEN_PATH for one in box.requests)
         compare(folder, box.sent_events, report)
     return report
 
 
-async def _strike(box: Sandbox, daemon: Daemon, faults: tuple[Fault, ...], report: Report) -> None:
+async def _apply_faults(box: Sandbox, daemon: Daemon, faults: tuple[Fault, ...], report: Report) -> None:
     name = f"{faults[0].stream} {'+'.join(fault.what for fault in faults)}"
     name += f" {faults[0].form}" if faults[0].what == "malform" else ""
     report.strikes[name] += 1
@@ -224,27 +226,27 @@ async def _strike(box: Sandbox, daemon: Daemon, faults: tuple[Fault, ...], repor
             report.unmended.append(f"{name} was not noticed")
         box.clear_faults()
     await asyncio.sleep(0.5)
-    if not await _mended(box, daemon):
+    if not await _wait_until_recovered(box, daemon):
         report.unmended.append(name)
 
 
-async def _live(box: Sandbox, chance: random.Random) -> None:
+async def _account_activity(box: Sandbox, chance: random.Random) -> None:
     """Things happen to the account all the time."""
     while True:
         await asyncio.sleep(chance.expovariate(1 / SECOND_EVENT_EVERY_S))
         place = chance.choice(PLACES)
         if chance.random() < 0.7:
-            box.hand.deposit("main", "USDT", Decimal(chance.randint(1, 900)) / 100, place)
+            box.user_actions.deposit("main", "USDT", Decimal(chance.randint(1, 900)) / 100, place)
         else:
-            box.hand.borrow("main", "USDT", Decimal(1), None if place == "cross" else place)
-            box.hand.repay("main", "USDT", Decimal(1), None if place == "cross" else place)
+            box.user_actions.borrow("main", "USDT", Decimal(1), None if place == "cross" else place)
+            box.user_actions.repay("main", "USDT", Decimal(1), None if place == "cross" else place)
 
 
-async def _mended(box: Sandbox, daemon: Daemon) -> bool:
+async def _wait_until_recovered(box: Sandbox, daemon: Daemon) -> bool:
     """Whether in time every stream stands again with all that it should carry, at both ends."""
 
     def stands() -> bool:
-        state = daemon.states().get("main")
+        state = daemon.account_states().get("main")
         if state is None or len(state.streams) < len(STREAMS):
             return False
         return (
@@ -300,24 +302,24 @@ async def _until(holds: Callable[[], bool], within_s: float) -> bool:
 
 @contextlib.asynccontextmanager
 async def guarded_daemon(
-    folder: Path, ready: Ready, clock: SystemClock, polled_every: str = "5m", guards: Guards = GUARDS
+    folder: Path, ready: SandboxInfo, clock: SystemClock, polled_every: str = "5m", guards: StreamLimits = GUARDS
 ) -> AsyncIterator[Daemon]:
     """The daemon as the composition root builds it, but sooner tired of a silent connection."""
     schedule = {"cross": polled_every, "isolated": polled_every, "stale_after": "1d"}
     config = load_config(write_config(folder, ready, schedule=schedule), {})
     key = ready.accounts[0]
     open_exchange = partial(
-        connect,
+        create_account,
         name="main",
-        hosts=Hosts(ready.rest_url, ready.ws_api_url, ready.market_stream_url, ready.risk_stream_url),
-        credentials=Credentials(key["api_key"], HmacSigner(key["api_secret"])),
+        base_urls=BaseUrls(ready.rest_url, ready.ws_api_url, ready.market_stream_url, ready.risk_stream_url),
+        credentials=ApiCredentials(key["api_key"], HmacSigner(key["api_secret"])),
         clock=clock,
         timeout_s=5.0,
-        sockets=Sockets(guards=guards),
+        websockets=WebSocketFactory(limits=guards),
     )
     store = await asyncio.to_thread(open_store, config)
     try:
-        accounts = {"main": WatchedAccount(policies.policy_of(config, "main"), Timetable(), open_exchange)}
+        accounts = {"main": WatchedAccount(policies.policy_of(config, "main"), ReadIntervals(), open_exchange)}
         daemon = Daemon(accounts, (), store, clock, "soak")
         task = asyncio.create_task(daemon.run())
         try:

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.core.metrics.snapshot import MONITOR, figures_of
+from monitor.core.metrics.snapshot import MONITOR_SUBJECT, measure_subject
 from monitor.runtime.daemon import Daemon
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.server import Sandbox
-from monitor.sandbox.streams.connection import Connection
+from monitor.sandbox.streams.connection import ClientConnection
 from tests.soak.streams import STREAMS, guarded_daemon
 from tests.support.sandbox import sandbox
 
-LOOK_EVERY_S = 0.04
+OBSERVE_EVERY_S = 0.04
 PING_S = 0.5
 
 FRESHER_S = 0.4
@@ -53,7 +53,7 @@ RUN: tuple[tuple[float, tuple[Fault, ...]], ...] = (
 
 
 @dataclass(slots=True)
-class Truth:
+class ObservedTruth:
     """What the exchange did, as far as it shows: newest sendings by stream, and since when all or not all stand."""
 
     box: Sandbox
@@ -61,23 +61,23 @@ class Truth:
     ended_at: dict[str, float] = field(default_factory=dict)
     told_at: float = 0.0
     told_before: float = 0.0
-    seen: dict[int, Connection] = field(default_factory=dict)
+    seen: dict[int, ClientConnection] = field(default_factory=dict)
     all_stand_since: float | None = None
     one_lacks_since: float | None = None
     dropped_at: float = 0.0
 
-    def look(self, now: float) -> None:
+    def observe(self, now: float) -> None:
         """Note what has changed until now."""
         for one in self.box.connections:
             self.seen.setdefault(one.number, one)
         for one in self.seen.values():
             is_market = one.stream == "market"
             # A market stream lives by its prices alone, whatever else it sends.
-            wrote_at, ended_at = (one.told_at, 0.0) if is_market else (one.wrote_at, one.ended_at)
+            wrote_at, ended_at = (one.unsolicited_at, 0.0) if is_market else (one.wrote_at, one.ended_at)
             self.wrote_at[one.stream] = max(self.wrote_at.get(one.stream, 0.0), wrote_at)
             self.ended_at[one.stream] = max(self.ended_at.get(one.stream, 0.0), ended_at)
-            if is_market and one.told_at > self.told_at:
-                self.told_before, self.told_at = self.told_at, one.told_at
+            if is_market and one.unsolicited_at > self.told_at:
+                self.told_before, self.told_at = self.told_at, one.unsolicited_at
         lines = {one.stream: one for one in self.box.connections if not one.silent}
         subscribed = getattr(lines.get("account"), "subscriptions", {})
         stand = set(lines) == set(STREAMS) and len(subscribed) == 2
@@ -96,18 +96,18 @@ class Truth:
         is_under_way = now - self.told_at < under_way_s
         return now - (self.told_before if is_under_way else self.told_at)
 
-    def heard_at(self, stream: str) -> float:
+    def last_frame_at(self, stream: str) -> float:
         """When the stream was last heard at best: the answer to a farewell may count as a sign of life."""
         return max(self.wrote_at[stream], self.ended_at[stream])
 
 
-def lies(figures: dict[str, Decimal], truth: Truth, now: float) -> list[str]:
+def untrue_figures(figures: dict[str, Decimal], truth: ObservedTruth, now: float) -> list[str]:
     """The figures that differ from the truth by more than the stated bounds."""
     bounds = {
         "data_age": (min(map(truth.age_of, READS)), max(truth.age_of(path, UNDER_WAY_S) for path in READS)),
         "price_age": (truth.price_age(now), truth.price_age(now, UNDER_WAY_S)),
         "stream_silence": (
-            now - min(truth.heard_at(stream) for stream in STREAMS),
+            now - min(truth.last_frame_at(stream) for stream in STREAMS),
             max(truth.price_age(now, UNDER_WAY_S), now - min(truth.wrote_at[stream] for stream in STREAMS)),
         ),
     }
@@ -124,13 +124,13 @@ def lies(figures: dict[str, Decimal], truth: Truth, now: float) -> list[str]:
 
 
 @pytest.mark.slow
-async def test_no_figure_of_sight_is_untrue_at_any_moment_of_a_run_of_faults(tmp_path: Path) -> None:
+async def test_monitor_metrics_are_true_at_every_moment_under_faults(tmp_path: Path) -> None:
     async with sandbox(ping_every_s=PING_S) as running:
         box = running.sandbox
-        clock = SystemClock(calm().start, 1.0, anchor=running.ready.timeline.anchor)
+        clock = SystemClock(calm_scenario().start, 1.0, anchor=running.ready.timeline.anchor)
         async with guarded_daemon(tmp_path, running.ready, clock, polled_every="2s") as daemon:
-            truth = Truth(box)
-            await _all_stand(daemon, truth)
+            truth = ObservedTruth(box)
+            await _are_all_streams_up(daemon, truth)
             found: list[str] = []
             seen = 0
             for lasts_s, faults in RUN:
@@ -139,32 +139,32 @@ async def test_no_figure_of_sight_is_untrue_at_any_moment_of_a_run_of_faults(tmp
                 start = time.monotonic()
                 mended = False
                 while not mended or time.monotonic() - start < lasts_s + 1:
-                    await asyncio.sleep(LOOK_EVERY_S)
+                    await asyncio.sleep(OBSERVE_EVERY_S)
                     now = time.monotonic()
-                    truth.look(now)
-                    wrong = lies(_figures(daemon, clock), truth, now)
+                    truth.observe(now)
+                    wrong = untrue_figures(_figures(daemon, clock), truth, now)
                     found += [f"{faults[0].stream} {faults[0].what} +{now - start:.2f} s: {one}" for one in wrong]
                     seen += 1
                     if not mended and now - start > lasts_s:
                         box.clear_faults()
                         mended = True
-                await _all_stand(daemon, truth)
+                await _are_all_streams_up(daemon, truth)
     assert seen > 500
     assert not found, "\n".join([f"{len(found)} of {seen}", *found[:20]])
 
 
-async def _all_stand(daemon: Daemon, truth: Truth) -> None:
+async def _are_all_streams_up(daemon: Daemon, truth: ObservedTruth) -> None:
     async with asyncio.timeout(20):
         while True:
-            truth.look(time.monotonic())
-            state = daemon.states().get("main")
+            truth.observe(time.monotonic())
+            state = daemon.account_states().get("main")
             streams = state.streams if state is not None else {}
             up = len(streams) == len(STREAMS) and all(one.connected for one in streams.values())
             if up and truth.all_stand_since is not None and state is not None and state.cross and state.isolated:
                 return
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(OBSERVE_EVERY_S)
 
 
 def _figures(daemon: Daemon, clock: SystemClock) -> dict[str, Decimal]:
-    shown = figures_of(daemon.states()["main"], daemon.settings("main"), MONITOR, clock.now())
+    shown = measure_subject(daemon.account_states()["main"], daemon.settings("main"), MONITOR_SUBJECT, clock.now())
     return {name: value for name, value in shown.values.items() if isinstance(value, Decimal)}

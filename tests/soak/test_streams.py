@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from monitor.sandbox.faults import STREAM_FAULTS
-from monitor.sandbox.feed import Delivery, Fate, SentEvent
+from monitor.sandbox.feed import DeliveryFate, EventDelivery, SentEvent
 from tests.soak.streams import Report, compare, key_of, rotation, soak
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_record_equals_what_was_sent_whatever_befalls_the_streams(tmp_path: Path) -> None:
+async def test_recorded_events_equal_sent_events_under_every_fault(tmp_path: Path) -> None:
     report = await soak(tmp_path, hours=3, minutes=1)
     assert report.is_clean, report.text()
     assert report.recorded > 500
@@ -24,7 +24,7 @@ async def test_record_equals_what_was_sent_whatever_befalls_the_streams(tmp_path
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("renewal", ["extends", "refused"])
-async def test_a_day_of_listening_costs_few_tokens_and_loses_nothing(renewal: Any, tmp_path: Path) -> None:
+async def test_day_of_streams_costs_few_tokens_and_loses_nothing(renewal: Any, tmp_path: Path) -> None:
     report = await soak(tmp_path, hours=30, minutes=1, renewal=renewal, calmly=True)
     assert report.is_clean, report.text()
     assert report.swallowed == 0
@@ -34,12 +34,12 @@ async def test_a_day_of_listening_costs_few_tokens_and_loses_nothing(renewal: An
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_record_equals_what_was_sent_where_no_token_extends_anything(tmp_path: Path) -> None:
+async def test_recorded_events_equal_sent_events_when_token_renewal_fails(tmp_path: Path) -> None:
     report = await soak(tmp_path, hours=3, minutes=1, seed=2, renewal="refused")
     assert report.is_clean, report.text()
 
 
-def test_whatever_the_record_lacks_or_has_too_much_is_found(tmp_path: Path) -> None:
+def test_missing_or_extra_records_are_found(tmp_path: Path) -> None:
     kept, lost, cut = sent(1, "written"), sent(2, "written"), sent(3, "cut")
     with contextlib.closing(sqlite3.connect(tmp_path / "monitor.db")) as database, database:
         database.execute("CREATE TABLE events (key, type, stream)")
@@ -51,8 +51,8 @@ def test_whatever_the_record_lacks_or_has_too_much_is_found(tmp_path: Path) -> N
     assert not report.is_clean
 
 
-def sent(number: int, fate: Fate) -> SentEvent:
-    return SentEvent(number, "main", None, "account", "x", f'{{"e":"x","E":{number}}}', [Delivery(1, fate)])
+def sent(number: int, fate: DeliveryFate) -> SentEvent:
+    return SentEvent(number, "main", None, "account", "x", f'{{"e":"x","E":{number}}}', [EventDelivery(1, fate)])
 
 
 def test_rotation_holds_every_fault_that_streams_can_suffer() -> None:

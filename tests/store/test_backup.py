@@ -14,22 +14,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from monitor.core.model.identifiers import least_number
+from monitor.core.model.identifiers import min_id
 from monitor.core.model.intent import IntentState
-from monitor.core.model.journal import Entry
-from monitor.errors import AnotherInstance, MonitorError, OtherRevision, StoreError, UsageError
+from monitor.core.model.journal import JournalEntry
+from monitor.errors import AnotherDaemon, MonitorError, StoreError, UsageError, WrongDatabaseRevision
 from monitor.store.backup import back_up, restore
-from monitor.store.db.connections import HEAD
-from monitor.store.db.migrate import check, upgrade
+from monitor.store.db.connections import SCHEMA_REVISION
+from monitor.store.db.migrate import find_problems, upgrade
 from monitor.store.readers.events import read_events
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema.tables import audit
 from monitor.store.store import ReadStore, Store
-from monitor.store.writes.audit import verify
-from monitor.store.writes.commands import paused_by
-from monitor.store.writes.id_allocation import FIRST_BY_HAND
-from tests.store.db.test_migrate import made_at
-from tests.support.examples.store_rows import NOW, event, intent, planned
+from monitor.store.writes.audit import verify_trail
+from monitor.store.writes.commands import read_pause
+from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID
+from tests.store.db.test_migrate import database_at_revision
+from tests.support.examples.store_rows import NOW, event, intent, planned_entry
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def url(tmp_path: Path, sqlite_template: Path) -> str:
     return f"sqlite:///{tmp_path / 'monitor.db'}"
 
 
-def put_back(url: str, source: Path, *, force: bool = False) -> str:
+def restore_backup(url: str, source: Path, *, force: bool = False) -> str:
     return restore(url, source, "ann, by db restore", NOW, force=force)
 
 
@@ -47,7 +47,7 @@ def keys(url: str) -> list[str]:
         return [row.key for row in store.read(read_events)]
 
 
-async def write(url: str, *entries: Entry) -> None:
+async def write(url: str, *entries: JournalEntry) -> None:
     store = Store.open(url)
     for entry in entries:
         await store.commit(entry)
@@ -59,14 +59,14 @@ async def test_a_backup_beside_a_busy_daemon_is_sound_and_holds_all_that_was_com
 ) -> None:
     store = Store.open(url)
     for number in range(20):
-        await store.commit(Entry("main", NOW, events=(event(f"before-{number}"),)))
+        await store.commit(JournalEntry("main", NOW, events=(event(f"before-{number}"),)))
     writing = asyncio.create_task(_keep_writing(store))
     await asyncio.to_thread(back_up, url, tmp_path / "copy.db")
     writing.cancel()
     await asyncio.gather(writing, return_exceptions=True)
     await store.close()
     copied = f"sqlite:///{tmp_path / 'copy.db'}"
-    assert check(copied) == []
+    assert find_problems(copied) == []
     assert {f"before-{number}" for number in range(20)} <= set(keys(copied))
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
     assert not await asyncio.to_thread(lambda: list(tmp_path.glob(".*")))
@@ -75,7 +75,7 @@ async def test_a_backup_beside_a_busy_daemon_is_sound_and_holds_all_that_was_com
 async def _keep_writing(store: Store) -> None:
     number = 0
     while True:
-        await store.commit(Entry("main", NOW, events=(event(f"during-{number}"),)))
+        await store.commit(JournalEntry("main", NOW, events=(event(f"during-{number}"),)))
         number += 1
 
 
@@ -95,38 +95,38 @@ def test_a_backup_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 async def test_restoring_brings_back_the_moment_of_the_backup(url: str, tmp_path: Path) -> None:
-    await write(url, Entry("main", NOW, events=(event("one"),)))
+    await write(url, JournalEntry("main", NOW, events=(event("one"),)))
     back_up(url, tmp_path / "copy.db")
-    await write(url, Entry("main", NOW, events=(event("two"),)))
+    await write(url, JournalEntry("main", NOW, events=(event("two"),)))
     with pytest.raises(MonitorError, match=r"monitor\.db: there is a database already; use --force to overwrite it$"):
-        put_back(url, tmp_path / "copy.db")
-    assert put_back(url, tmp_path / "copy.db", force=True) == HEAD
+        restore_backup(url, tmp_path / "copy.db")
+    assert restore_backup(url, tmp_path / "copy.db", force=True) == SCHEMA_REVISION
     assert keys(url) == ["one"]
-    assert check(url) == []
-    await write(url, Entry("main", NOW, events=(event("three"),)))
+    assert find_problems(url) == []
+    await write(url, JournalEntry("main", NOW, events=(event("three"),)))
     assert keys(url) == ["one", "three"]
 
 
-async def test_what_only_the_old_log_held_does_not_come_back(url: str, tmp_path: Path) -> None:
+async def test_old_write_ahead_log_is_not_restored(url: str, tmp_path: Path) -> None:
     back_up(url, tmp_path / "copy.db")
     store = Store.open(url)
-    await store.commit(Entry("main", NOW, events=(event("in the log"),)))
+    await store.commit(JournalEntry("main", NOW, events=(event("in the log"),)))
     kept = tmp_path / "kept-wal"
     shutil.copy(tmp_path / "monitor.db-wal", kept)
     await store.close()
     # As a killed daemon leaves it: commits in the log that never reached the database file.
     shutil.copy(kept, tmp_path / "monitor.db-wal")
-    put_back(url, tmp_path / "copy.db", force=True)
+    restore_backup(url, tmp_path / "copy.db", force=True)
     assert keys(url) == []
-    assert check(url) == []
+    assert find_problems(url) == []
 
 
 async def test_nothing_is_restored_under_a_running_daemon(url: str, tmp_path: Path) -> None:
     back_up(url, tmp_path / "copy.db")
     store = Store.open(url)
-    with pytest.raises(AnotherInstance):
-        put_back(url, tmp_path / "copy.db", force=True)
-    await store.commit(Entry("main", NOW, events=(event("still here"),)))
+    with pytest.raises(AnotherDaemon):
+        restore_backup(url, tmp_path / "copy.db", force=True)
+    await store.commit(JournalEntry("main", NOW, events=(event("still here"),)))
     await store.close()
     assert keys(url) == ["still here"]
 
@@ -134,17 +134,17 @@ async def test_nothing_is_restored_under_a_running_daemon(url: str, tmp_path: Pa
 def test_restoring_makes_a_database_where_there_is_none(url: str, tmp_path: Path) -> None:
     back_up(url, tmp_path / "copy.db")
     new = tmp_path / "elsewhere" / "new.db"
-    put_back(f"sqlite:///{new}", tmp_path / "copy.db")
+    restore_backup(f"sqlite:///{new}", tmp_path / "copy.db")
     assert keys(f"sqlite:///{new}") == []
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
 
 
-async def test_a_restore_pauses_as_a_person_does(url: str, tmp_path: Path) -> None:
-    await write(url, planned(intent(1, IntentState.PLANNED)))
+async def test_restore_pauses_actions(url: str, tmp_path: Path) -> None:
+    await write(url, planned_entry(intent(1, IntentState.PLANNED)))
     back_up(url, tmp_path / "copy.db")
-    assert put_back(url, tmp_path / "copy.db", force=True) == HEAD
+    assert restore_backup(url, tmp_path / "copy.db", force=True) == SCHEMA_REVISION
     with ReadStore.open(url) as store:
-        assert store.read(paused_by) == ("ann, by db restore", NOW)
+        assert store.read(read_pause) == ("ann, by db restore", NOW)
         assert [row.intent.state for row in store.read(read_intents)] == [IntentState.PLANNED]
         last = store.read(lambda connection: connection.execute(select(audit).order_by(audit.c.seq.desc())).first())
         assert last is not None
@@ -153,55 +153,57 @@ async def test_a_restore_pauses_as_a_person_does(url: str, tmp_path: Path) -> No
             NOW,
             {"paused": True, "by": "ann, by db restore"},
         )
-        assert store.read(verify).flaws == ()
+        assert store.read(verify_trail).problems == ()
 
 
 async def test_numbers_go_on_above_those_of_the_database_that_was_replaced(url: str, tmp_path: Path) -> None:
-    await write(url, planned(intent(1, IntentState.PLANNED)))
+    await write(url, planned_entry(intent(1, IntentState.PLANNED)))
     back_up(url, tmp_path / "copy.db")
     # More than one in a minute, so that time alone would not keep them apart.
-    late = least_number(NOW) + 7
-    await write(url, planned(intent(late, IntentState.PLANNED)), planned(intent(FIRST_BY_HAND + late + 4)))
+    late = min_id(NOW) + 7
+    await write(
+        url, planned_entry(intent(late, IntentState.PLANNED)), planned_entry(intent(FIRST_MANUAL_INTENT_ID + late + 4))
+    )
     for _ in range(2):
-        put_back(url, tmp_path / "copy.db", force=True)
+        restore_backup(url, tmp_path / "copy.db", force=True)
         store = Store.open(url)
         assert (await store.next_ids(NOW)).intent == late + 6
         await store.close()
 
 
-async def test_the_numbers_that_a_backup_keeps_hold_in_an_empty_place(url: str, tmp_path: Path) -> None:
+async def test_numbers_of_a_backup_hold_in_a_new_database(url: str, tmp_path: Path) -> None:
     back_up(url, tmp_path / "copy.db")
-    late = least_number(NOW) + 7
-    await write(url, planned(intent(late, IntentState.PLANNED)))
-    put_back(url, tmp_path / "copy.db", force=True)
+    late = min_id(NOW) + 7
+    await write(url, planned_entry(intent(late, IntentState.PLANNED)))
+    restore_backup(url, tmp_path / "copy.db", force=True)
     back_up(url, tmp_path / "later.db")
     new = f"sqlite:///{tmp_path / 'new.db'}"
-    put_back(new, tmp_path / "later.db")
+    restore_backup(new, tmp_path / "later.db")
     store = Store.open(new)
     assert (await store.next_ids(NOW)).intent == late + 1
     await store.close()
 
 
 @pytest.mark.parametrize("revision", ["0001", "0007", "0008", "0013", "0021"])
-def test_a_backup_of_an_older_version_is_paused_at_its_own_revision(tmp_path: Path, revision: str) -> None:
+def test_old_backup_is_paused_at_its_own_revision(tmp_path: Path, revision: str) -> None:
     old, url = tmp_path / "old.db", f"sqlite:///{tmp_path / 'monitor.db'}"
-    made_at(f"sqlite:///{old}", revision)
+    database_at_revision(f"sqlite:///{old}", revision)
     before = old.read_bytes()
-    assert put_back(url, old) == revision
+    assert restore_backup(url, old) == revision
     assert old.read_bytes() == before
     with contextlib.closing(sqlite3.connect(tmp_path / "monitor.db")) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(revision,)]
         assert connection.execute("SELECT paused, paused_by FROM control").fetchall() == [(1, "ann, by db restore")]
-    with pytest.raises(OtherRevision, match=r"run `margin-monitor db upgrade`"):
+    with pytest.raises(WrongDatabaseRevision, match=r"run `margin-monitor db upgrade`"):
         Store.open(url)
     assert not list(tmp_path.glob(".*"))
     upgrade(url)
     with ReadStore.open(url) as store:
-        assert store.read(paused_by) == ("ann, by db restore", NOW)
-        assert store.read(verify).flaws == ()
+        assert store.read(read_pause) == ("ann, by db restore", NOW)
+        assert store.read(verify_trail).problems == ()
         ordered = store.read(lambda connection: connection.execute(select(audit).where(audit.c.kind == "pause")).all())
         assert len(ordered) == (revision >= "0008")
-    assert check(url) == []
+    assert find_problems(url) == []
 
 
 @pytest.mark.parametrize(
@@ -219,17 +221,17 @@ def test_a_backup_that_can_not_be_upgraded_is_refused_and_leaves_nothing(
     tmp_path: Path, spoil: str, words: str
 ) -> None:
     old = tmp_path / "old.db"
-    made_at(f"sqlite:///{old}", "0007")
+    database_at_revision(f"sqlite:///{old}", "0007")
     with contextlib.closing(sqlite3.connect(old)) as connection, connection:
         connection.execute(spoil)
     with pytest.raises(StoreError, match=words):
-        put_back(f"sqlite:///{tmp_path / 'monitor.db'}", old)
+        restore_backup(f"sqlite:///{tmp_path / 'monitor.db'}", old)
     assert not is_anything_left(tmp_path)
 
 
-def test_a_disk_that_fills_in_the_upgrade_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_full_disk_during_the_upgrade_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     old = tmp_path / "old.db"
-    made_at(f"sqlite:///{old}", "0007")
+    database_at_revision(f"sqlite:///{old}", "0007")
     said = in_a_small_disk(f"sqlite:///{tmp_path / 'monitor.db'}", old, old.stat().st_size)
     assert "StoreError" in said
     assert "monitor.db can't be used" in said
@@ -266,7 +268,7 @@ def test_a_damaged_backup_is_refused_and_nothing_changes(url: str, tmp_path: Pat
         file.write(os.urandom(pages // 4))
     before = (tmp_path / "monitor.db").read_bytes()
     with pytest.raises(MonitorError, match=r"damaged|no backup of margin-monitor"):
-        put_back(url, copy, force=True)
+        restore_backup(url, copy, force=True)
     assert (tmp_path / "monitor.db").read_bytes() == before
 
 
@@ -284,19 +286,19 @@ def test_only_our_own_backups_are_restored(url: str, tmp_path: Path, make: str) 
         connection.commit()
         connection.close()
     with pytest.raises(MonitorError) as error:
-        put_back(url, copy, force=True)
+        restore_backup(url, copy, force=True)
     assert {
         "missing": "there is no such file",
         "text": "is no backup of margin-monitor",
         "foreign": "is no backup of margin-monitor",
         "newer": "the backup has revision 9999, newer than this program's",
     }[make] in str(error.value)
-    assert check(url) == []
+    assert find_problems(url) == []
 
 
 def test_the_database_is_no_backup_of_itself(url: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the backup is the database itself"):
-        put_back(url, tmp_path / "monitor.db", force=True)
+        restore_backup(url, tmp_path / "monitor.db", force=True)
 
 
 def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
@@ -304,4 +306,4 @@ def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"use pg_dump$"):
         back_up(url, tmp_path / "copy.db")
     with pytest.raises(UsageError, match=r"use pg_restore$"):
-        put_back(url, tmp_path / "copy.db")
+        restore_backup(url, tmp_path / "copy.db")

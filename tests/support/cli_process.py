@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forked_command import run_command
+from tests.support.forked_command import run_forked
 
 ENDS_WITHIN_S = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class CommandResult:
     """How a command ended."""
 
     code: int
@@ -26,7 +26,7 @@ class Ran:
         return json.loads(self.stdout)
 
 
-def cli(home: Path, *words: str, environ: Mapping[str, str] | None = None) -> Ran:
+def run_cli(home: Path, *words: str, environ: Mapping[str, str] | None = None) -> CommandResult:
     """Run `margin-monitor` with these words in `home`, which is also $HOME."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", **(environ or {})}
-    return Ran(*run_command(words, environment, folder=home, timeout_s=ENDS_WITHIN_S))
+    return CommandResult(*run_forked(words, environment, folder=home, timeout_s=ENDS_WITHIN_S))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.forked_command import run_command
+from tests.support.forked_command import run_forked
 
 CONFIG = """\
 [storage]
@@ -21,7 +21,7 @@ api_secret = "secret"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandOutput:
     """What a command printed and its exit code."""
 
     code: int
@@ -40,7 +40,7 @@ def write_config(folder: Path, more: str = "") -> Path:
     return path
 
 
-def margin_monitor(config: Path, *words: str, environ: Mapping[str, str] | None = None) -> Said:
+def margin_monitor(config: Path, *words: str, environ: Mapping[str, str] | None = None) -> CommandOutput:
     """Run one command to its end."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LANG": "C.UTF-8", **(environ or {})}
-    return Said(*run_command(["--config", str(config), *words], environment))
+    return CommandOutput(*run_forked(["--config", str(config), *words], environment))

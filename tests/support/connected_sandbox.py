@@ -9,40 +9,40 @@ from typing import Any
 
 from monitor.clock import SystemClock
 from monitor.core.model.events import Event, StreamChanged, StreamEvent
-from monitor.exchange.binance.api.response import Credentials
-from monitor.exchange.binance.binance_account import BinanceAccount, Hosts
-from monitor.exchange.binance.factory import connect
+from monitor.exchange.binance.api.response import ApiCredentials
+from monitor.exchange.binance.binance_account import BaseUrls, BinanceAccount
+from monitor.exchange.binance.factory import create_account
 from monitor.exchange.binance.signing import HmacSigner
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.sandbox.scenario.scenario import Scenario
-from monitor.sandbox.server import Ready, Sandbox
+from monitor.sandbox.server import Sandbox, SandboxInfo
 from tests.support.sandbox import sandbox
-from tests.support.throttled_machine import Pace
+from tests.support.throttled_machine import ThrottledMachine
 
-PATIENCE_S = 60.0
+WAIT_LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ConnectedSandbox:
     """A sandbox, where it listens, and an account connected to it."""
 
     sandbox: Sandbox
-    ready: Ready
+    ready: SandboxInfo
     clock: SystemClock
     account: BinanceAccount
 
     @property
     def ledger(self) -> dict[str, Any]:
         """What the exchange itself holds to be true of the account."""
-        book: Any = self.sandbox.ledger
+        book: Any = self.sandbox.state_dump
         found: dict[str, Any] = book["accounts"]["main"]
         return found
 
     def pass_time(self, seconds: float) -> None:
         """Let so many exchange seconds pass at once, on both sides; for a world faster than the machine."""
         machine = self.clock.machine
-        assert isinstance(machine, Pace)
+        assert isinstance(machine, ThrottledMachine)
         machine.skip(seconds / self.clock.speed)
         self.clock.wake_sleepers()
 
@@ -51,9 +51,9 @@ class World:
         return [one for one in self.sandbox.requests if one.path == path and method in ("", one.method)]
 
 
-def hosts_of(ready: Ready, **changes: Any) -> Hosts:
+def hosts_of(ready: SandboxInfo, **changes: Any) -> BaseUrls:
     """Where the sandbox listens."""
-    return Hosts(
+    return BaseUrls(
         **{
             "rest": ready.rest_url,
             "ws_api": ready.ws_api_url,
@@ -64,21 +64,21 @@ def hosts_of(ready: Ready, **changes: Any) -> Hosts:
     )
 
 
-def credentials_of(ready: Ready) -> Credentials:
+def credentials_of(ready: SandboxInfo) -> ApiCredentials:
     """The first key of the first account."""
     key = ready.accounts[0]
-    return Credentials(key["api_key"], HmacSigner(key["api_secret"]))
+    return ApiCredentials(key["api_key"], HmacSigner(key["api_secret"]))
 
 
 @contextlib.asynccontextmanager
-async def world(
+async def connected_sandbox(
     scenario: Scenario | None = None,
     *,
     speed: float = 1.0,
     faults: Sequence[Fault] = (),
     ahead_s: float = 0,
     **settings: Any,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[ConnectedSandbox]:
     """A sandbox (the calm scenario by default) and the account `main` of it. `settings` go to `connect`.
 
     `ahead_s`: by how much our clock is wrong.
@@ -88,18 +88,18 @@ async def world(
         start = running.sandbox.scenario.start + timedelta(seconds=ahead_s)
         clock = SystemClock(start, speed, anchor=ready.timeline.anchor, machine=running.machine)
         chosen: dict[str, Any] = {
-            "hosts": hosts_of(ready),
+            "base_urls": hosts_of(ready),
             "credentials": credentials_of(ready),
             **settings,
         }
-        account = connect(name="main", clock=clock, **chosen)
+        account = create_account(name="main", clock=clock, **chosen)
         try:
-            yield World(running.sandbox, ready, clock, account)
+            yield ConnectedSandbox(running.sandbox, ready, clock, account)
         finally:
             await account.aclose()
 
 
-class Inbox:
+class EventInbox:
     """Every event delivered, in order, and a way to wait for one."""
 
     def __init__(self) -> None:
@@ -110,17 +110,17 @@ class Inbox:
         self.events.append(event)
         self._arrived.set()
 
-    async def until(self, holds: Callable[[], object]) -> None:
+    async def wait_until(self, holds: Callable[[], object]) -> None:
         """Wait until the condition holds, looking again at each event."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(WAIT_LIMIT_S):
             while not holds():
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    async def until_next(self) -> None:
+    async def wait_for_next(self) -> None:
         """Wait for one more event."""
         seen = len(self.events)
-        await self.until(lambda: len(self.events) > seen)
+        await self.wait_until(lambda: len(self.events) > seen)
 
     def stream_events(self, stream: str = "account") -> list[StreamEvent]:
         """The events of a stream, in order."""
@@ -130,7 +130,7 @@ class Inbox:
         """The announcements of a stream, in order."""
         return [event for event in self.events if isinstance(event, StreamChanged) and event.stream == stream]
 
-    def carries(self, stream: str, *subscriptions: str) -> bool:
+    def is_connected_with(self, stream: str, *subscriptions: str) -> bool:
         """Whether the stream was last announced as connected with exactly these."""
         changes = self.changes(stream)
         return bool(changes) and changes[-1].connected and set(changes[-1].subscriptions) == set(subscriptions)

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor.app import daemon as daemon_module
+from monitor.app.daemon import build_daemon
 from monitor.app.database import attach_store, open_store
-from monitor.cli.daemon.daemon_loop import Turn
+from monitor.cli.daemon.daemon_loop import DaemonLoop
 from monitor.clock import Clock, Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
@@ -23,19 +23,19 @@ from monitor.core.state.account_state import AccountState
 from monitor.records.alerts import AlertRow
 from monitor.runtime.daemon import Daemon
 from monitor.runtime.systemd import ServiceManager
-from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario
-from monitor.sandbox.server import Ready, Sandbox
+from monitor.sandbox.server import Sandbox, SandboxInfo
 from monitor.sandbox.timeline import Timeline
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.readers.status import read_live
+from monitor.store.readers.status import read_live_documents
 from monitor.store.store import ReadStore, Store
-from tests.support.timeouts import BUSY
+from tests.support.timeouts import DEADLINE_FACTOR
 
-FAST = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
+FAST_SCHEDULE = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
 """A timetable for tests that don't want to wait."""
 
-LOOK_S, SHORT_S = 0.02, 0.001
+POLL_S, SHORT_S = 0.02, 0.001
 STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 15.0
 
@@ -75,21 +75,21 @@ class SandboxClock(SystemClock):
             if left_s <= 0:
                 return
             # Time may stand still, or be pushed on by hand at any moment.
-            await asyncio.sleep(min(LOOK_S, max(SHORT_S, left_s / self.speed)))
+            await asyncio.sleep(min(POLL_S, max(SHORT_S, left_s / self.speed)))
 
     def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
         now_s = self.elapsed_s()
-        super().learn(self.moment_of(now_s), now_s, now_s)
+        super().record_measurement(self.moment_of(now_s), now_s, now_s)
 
 
 def starting_now(scenario: Scenario | None = None) -> Scenario:
     """The scenario (calm by default) beginning at the machine's present, as a child process needs it."""
-    return replace(scenario or calm(), start=datetime.now(UTC))
+    return replace(scenario or calm_scenario(), start=datetime.now(UTC))
 
 
 def write_config(
     folder: Path,
-    ready: Ready,
+    ready: SandboxInfo,
     *,
     url: str = "",
     channels: Mapping[str, str] | None = None,
@@ -109,7 +109,7 @@ def write_config(
         f'[exchange]\nrest_url = "{ready.rest_url}"\nws_api_url = "{ready.ws_api_url}"\n'
         f'market_stream_url = "{ready.market_stream_url}"\nrisk_stream_url = "{ready.risk_stream_url}"\n'
         'request_timeout = "1s"',
-        "\n".join(["[schedule]", *(f'{key} = "{value}"' for key, value in (schedule or FAST).items())]),
+        "\n".join(["[schedule]", *(f'{key} = "{value}"' for key, value in (schedule or FAST_SCHEDULE).items())]),
         *(
             f'[[accounts]]\nname = "{one["name"]}"\napi_key = "{one["api_key"]}"\napi_secret = "{one["api_secret"]}"'
             for one in ready.accounts
@@ -128,7 +128,7 @@ def write_config(
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class InProcessDaemon:
     """A daemon of this process, its store, and what tests want to know of them."""
 
     daemon: Daemon
@@ -139,24 +139,28 @@ class Here:
 
     def state(self, account: str = "main") -> AccountState:
         """What the daemon knows now of an account."""
-        return self.daemon.states()[account]
+        return self.daemon.account_states()[account]
 
-    async def until(self, claim: Callable[[AccountState], object], within_s: float = 20, account: str = "main") -> None:
+    async def wait_for_state(
+        self, claim: Callable[[AccountState], object], within_s: float = 20, account: str = "main"
+    ) -> None:
         """Returns once `claim` holds of the account's state. Raises AssertionError after the time-out."""
 
         async def holds() -> bool:
-            state = self.daemon.states().get(account)
+            state = self.daemon.account_states().get(account)
             return state is not None and bool(claim(state))
 
         await self._wait(holds, within_s)
 
-    async def until_stored(self, claim: Callable[[dict[str, Any]], object], within_s: float = 20) -> dict[str, Any]:
+    async def wait_for_document(
+        self, claim: Callable[[dict[str, Any]], object], within_s: float = 20
+    ) -> dict[str, Any]:
         """The live document in the database (first account) once `claim` holds of it."""
         found: dict[str, Any] = {}
 
         async def holds() -> bool:
             nonlocal found
-            rows = await self.store.read(read_live)
+            rows = await self.store.read(read_live_documents)
             found = json.loads(rows[0].document) if rows else {}
             return bool(rows) and bool(claim(found))
 
@@ -168,7 +172,7 @@ class Here:
         rows = await self.store.read(read_alerts, include_closed=True)
         return tuple(sorted(rows, key=lambda row: row.alert.id))
 
-    async def until_alerts(self, claim: Callable[[Sequence[AlertRow]], object], within_s: float = 20) -> None:
+    async def wait_for_alerts(self, claim: Callable[[Sequence[AlertRow]], object], within_s: float = 20) -> None:
         """Returns once `claim` holds of the alerts in the database."""
 
         async def holds() -> bool:
@@ -181,7 +185,9 @@ class Here:
 
 
 @contextlib.asynccontextmanager
-async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool = True) -> AsyncIterator[Here]:
+async def in_process_daemon(
+    config: Path, clock: Clock | None = None, *, waits: bool = True
+) -> AsyncIterator[InProcessDaemon]:
     """The daemon of this config in this process, stopped in good order at the end. The clock: the machine's.
 
     `waits` False: it begins whether its database can be had or not.
@@ -190,30 +196,30 @@ async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool =
     time = clock or SystemClock()
     store = await asyncio.to_thread(open_store if waits else attach_store, loaded)
     try:
-        daemon = daemon_module.build(loaded, store, time)
+        daemon = build_daemon(loaded, store, time)
         task = asyncio.create_task(daemon.run())
         try:
-            yield Here(daemon, store, loaded, time, task)
+            yield InProcessDaemon(daemon, store, loaded, time, task)
         finally:
             daemon.stop()
-            await asyncio.wait_for(task, ENDS_WITHIN_S * BUSY)
+            await asyncio.wait_for(task, ENDS_WITHIN_S * DEADLINE_FACTOR)
     finally:
         await store.close()
 
 
 @contextlib.asynccontextmanager
-async def turn_here(config: Path, clock: Clock) -> AsyncIterator[Turn]:
+async def in_process_run(config: Path, clock: Clock) -> AsyncIterator[DaemonLoop]:
     """`run` of this config in this process, ready for reloads."""
     loaded = load_config(config, {})
     store = await asyncio.to_thread(open_store, loaded)
     try:
-        turn = Turn(loaded, clock, ServiceManager())
+        turn = DaemonLoop(loaded, clock, ServiceManager())
         task = asyncio.create_task(turn.run(store))
         try:
             yield turn
         finally:
             turn.stop()
-            await asyncio.wait_for(task, 2 * ENDS_WITHIN_S * BUSY)
+            await asyncio.wait_for(task, 2 * ENDS_WITHIN_S * DEADLINE_FACTOR)
     finally:
         await store.close()
 
@@ -224,7 +230,7 @@ def clock_of(sandbox: Sandbox) -> SandboxClock:
 
 
 @dataclass(slots=True)
-class Child:
+class DaemonProcess:
     """`margin-monitor run` as a process of its own. `lines` is its stderr so far."""
 
     process: asyncio.subprocess.Process
@@ -235,7 +241,7 @@ class Child:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    async def until_line(self, part: str, within_s: float = STARTS_WITHIN_S, *, times: int = 1) -> None:
+    async def wait_for_line(self, part: str, within_s: float = STARTS_WITHIN_S, *, times: int = 1) -> None:
         """Returns once `part` occurred in `times` lines of its stderr."""
 
         async def holds() -> bool:
@@ -246,15 +252,15 @@ class Child:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    async def end(self, number: signal.Signals = signal.SIGTERM, within_s: float = ENDS_WITHIN_S) -> int:
+    async def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = ENDS_WITHIN_S) -> int:
         """Its exit code after this signal."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
-        return await self.ended(within_s)
+        return await self.wait_for_exit(within_s)
 
-    async def ended(self, within_s: float = ENDS_WITHIN_S) -> int:
+    async def wait_for_exit(self, within_s: float = ENDS_WITHIN_S) -> int:
         """Its exit code, once it ended by itself."""
-        code = await asyncio.wait_for(self.process.wait(), within_s * BUSY)
+        code = await asyncio.wait_for(self.process.wait(), within_s * DEADLINE_FACTOR)
         if self._reader is not None:
             await self._reader
         return code
@@ -266,7 +272,9 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def daemon_process(config: Path, *words: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
+async def daemon_process(
+    config: Path, *words: str, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[DaemonProcess]:
     """`python -m monitor --config … run` as a child, killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "monitor", "--config", str(config), *words, "run"),
@@ -277,18 +285,18 @@ async def daemon_process(config: Path, *words: str, environ: Mapping[str, str] |
         stderr=asyncio.subprocess.PIPE,
         limit=1 << 20,
     )
-    child = Child(process)
+    child = DaemonProcess(process)
     child._reader = asyncio.create_task(child.read())
     try:
         yield child
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await child.ended()
+        await child.wait_for_exit()
 
 
 @contextlib.contextmanager
-def reading(url: str) -> Any:
+def read_store(url: str) -> Any:
     """The database of a daemon, opened for reading beside it."""
     with ReadStore.open(url) as store:
         yield store
@@ -307,7 +315,7 @@ async def eventually(
     """
     clock = asyncio.get_running_loop().time
     began = clock()
-    deadline = began + within_s * BUSY
+    deadline = began + within_s * DEADLINE_FACTOR
     while not await holds():
         now = clock()
         assert not given_up(), f"it ended before that: {story()}"

@@ -10,7 +10,7 @@ from monitor.store.db import connections as opening
 
 
 @contextlib.contextmanager
-def held(url: str) -> Iterator[None]:
+def locked_database(url: str) -> Iterator[None]:
     """Nothing can be written to the database at `url` until the end of the block."""
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)

@@ -10,52 +10,52 @@ from typing import Self
 
 from monitor.core.actions.decision import decide
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.alerting.lifecycle import Audience
+from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
-from monitor.core.metrics.snapshot import Subject, figures_of
+from monitor.core.metrics.snapshot import Subject, measure_subject
 from monitor.core.model.account import Scope
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope
-from monitor.core.model.blocks import counting
+from monitor.core.model.blocks import blocked_live_actions
 from monitor.core.model.events import (
-    BarsRead,
     CrossRead,
     Event,
     IsolatedRead,
     KeyRead,
+    LeverageTiersRead,
     PricesRead,
+    ThresholdsRead,
     Tick,
-    TiersRead,
     WalletRead,
 )
-from monitor.core.model.intent import FINAL, Intent, IntentState
-from monitor.core.model.journal import Entry
-from monitor.core.model.reads import MarketsRead
+from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
+from monitor.core.model.journal import JournalEntry
+from monitor.core.model.reads import TradingRulesRead
 from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import parse_rules
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 from monitor.core.state.scopes import needed_symbols
 from monitor.runtime.orders.executor import Executor
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.store.store import Store
-from tests.support.connected_sandbox import World
-from tests.support.timeouts import BUSY
+from tests.support.connected_sandbox import ConnectedSandbox
+from tests.support.timeouts import DEADLINE_FACTOR
 
-MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer", "/sapi/v1/margin/order")
+MONEY_PATHS = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer", "/sapi/v1/margin/order")
 SPEED = 20.0
 """Exchange seconds in a second of the machine."""
 
-PATIENCE_S = 30.0 * BUSY
+WAIT_LIMIT_S = 30.0 * DEADLINE_FACTOR
 SAFETY = Safety(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=60))
 
 
-def money_requests(world: World) -> list[ReceivedRequest]:
+def money_requests(world: ConnectedSandbox) -> list[ReceivedRequest]:
     """What the exchange was asked to move, whether it did or not."""
-    return [one for one in world.sandbox.requests if one.method == "POST" and one.path in MONEY]
+    return [one for one in world.sandbox.requests if one.method == "POST" and one.path in MONEY_PATHS]
 
 
-class Rig:
+class ExecutorHarness:
     """Decides on every event as the daemon does, commits, and lets the executor act.
 
     One alert fires from the start, for cross or for one pair, and ends when `is_over` says so (never by default):
@@ -63,16 +63,21 @@ class Rig:
     """
 
     def __init__(
-        self, world: World, store: Store, specs: Sequence[ActionSpec], pair: str = "", safety: Safety = SAFETY
+        self,
+        world: ConnectedSandbox,
+        store: Store,
+        specs: Sequence[ActionSpec],
+        pair: str = "",
+        safety: Safety = SAFETY,
     ) -> None:
         self.world = world
         self.store = store
         kind: MetricScope = "isolated" if pair else "cross"
         table = {"name": "near-call", "scope": kind, "when": "margin_level < 9", "actions": [s.name for s in specs]}
         self.policy = Policy(
-            settings=Settings(account="main", isolated=(pair,) if pair else ()),
+            settings=AccountSettings(account="main", isolated=(pair,) if pair else ()),
             rules=parse_rules([{**table, "severity": "critical"}], "rig"),
-            audience=Audience(channels=("phone",)),
+            routing=ChannelRouting(channels=("phone",)),
             actions=tuple(specs),
             safety=safety,
         )
@@ -103,23 +108,29 @@ class Rig:
         """Everything read once and remembered things loaded: as a daemon that has just started."""
         account, now = self.world.account, self.world.clock.now()
         await account.sync_clock()
-        await self.store.recover(now, self.policy.audience.channels)
-        loaded = await self.store.load("main", now)
+        await self.store.recover_interrupted(now, self.policy.routing.channels)
+        loaded = await self.store.load_state("main", now)
         if not loaded.alerts:
-            await self.store.commit(Entry("main", now, alerts=(self.alert,)))
+            await self.store.commit(JournalEntry("main", now, alerts=(self.alert,)))
         self.state = replace(self.state, intents={intent.id: intent for intent in loaded.intents})
         self._numbers = (await self.store.next_ids(now)).intent
-        reads: list[Event] = [BarsRead(await account.read_bars()), KeyRead(True, await account.read_key(), now)]
-        reads += [WalletRead("spot", await account.read_spot()), WalletRead("funding", await account.read_funding())]
+        reads: list[Event] = [
+            ThresholdsRead(await account.read_thresholds()),
+            KeyRead(True, await account.read_key(), now),
+        ]
+        reads += [
+            WalletRead("spot", await account.read_spot_wallet()),
+            WalletRead("funding", await account.read_funding_wallet()),
+        ]
         if self.subject[1]:
-            reads.append(TiersRead(self.subject[1], await account.read_tiers(self.subject[1])))
-        around, pairs = account.surroundings, [self.subject[1]] if self.subject[1] else []
+            reads.append(LeverageTiersRead(self.subject[1], await account.read_tiers(self.subject[1])))
+        around, pairs = account.activity, [self.subject[1]] if self.subject[1] else []
         kinds = {spec.kind for spec in self.policy.actions}
         if "reduce" in kinds:
             assets = frozenset((await account.read_cross()).balances)
-            reads.append(MarketsRead(await around.markets(assets, pairs), assets, now))
+            reads.append(TradingRulesRead(await around.read_symbol_rules(assets, pairs), assets, now))
         if "cancel_orders" in kinds:
-            reads.append(await around.open_orders(Scope(self.subject[1])))
+            reads.append(await around.read_open_orders(Scope(self.subject[1])))
         reads += [PricesRead(await account.read_prices(["BTCUSDT", "ETHUSDT"])), *await self._snapshots()]
         for event in reads:
             self.state = apply(self.state, event, now)
@@ -138,20 +149,22 @@ class Rig:
                 for task in tasks:
                     task.cancel()
 
-    async def until(self, holds: Callable[[], object]) -> None:
+    async def wait_until(self, holds: Callable[[], object]) -> None:
         """Wait until the condition holds, looking again at each event. Raises AssertionError after the time-out."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(WAIT_LIMIT_S):
                 while not holds():
                     self._decided.clear()
                     await self._decided.wait()
         except TimeoutError:
             found = [(one.id, one.state, one.evidence) for one in self.intents]
-            raise AssertionError(f"not within {PATIENCE_S} s: {found}, blocked: {self.state.blocked}") from None
+            raise AssertionError(f"not within {WAIT_LIMIT_S} s: {found}, blocked: {self.state.action_blocks}") from None
 
-    async def settles(self, count: int = 1) -> list[Intent]:
+    async def wait_until_settled(self, count: int = 1) -> list[Intent]:
         """The intents, once at least `count` of them were made and all are final."""
-        await self.until(lambda: len(self.state.intents) >= count and all(i.state in FINAL for i in self.intents))
+        await self.wait_until(
+            lambda: len(self.state.intents) >= count and all(i.state in FINAL_STATES for i in self.intents)
+        )
         return self.intents
 
     @property
@@ -162,9 +175,11 @@ class Rig:
         """The states that the decider saw an intent in."""
         return [intent.state for intent in self.seen if intent.id == number]
 
-    def stopped(self, action: str) -> str:
+    def live_block_of(self, action: str) -> str:
         """The limit that stops a live action now; nothing when none does."""
-        return next((limit for (_, name), limit in counting(self.state.blocked).items() if name == action), "")
+        return next(
+            (limit for (_, name), limit in blocked_live_actions(self.state.action_blocks).items() if name == action), ""
+        )
 
     async def _snapshots(self) -> list[Event]:
         found: list[Event] = [CrossRead(await self.world.account.read_cross())]
@@ -181,10 +196,10 @@ class Rig:
                 self._inbox.put_nowait(PricesRead(await self.world.account.read_prices(symbols)))
                 for event in await self._snapshots():
                     self._inbox.put_nowait(event)
-            orders = await self.store.orders(self.world.clock.now(), self.changes)
+            orders = await self.store.read_commands(self.world.clock.now(), self.changes)
             if orders is not None:
-                self.changes = orders.changes
-                self._inbox.put_nowait(orders.read)
+                self.changes = orders.change_number
+                self._inbox.put_nowait(orders.event)
 
     async def _decide_on_events(self) -> None:
         while True:
@@ -193,7 +208,7 @@ class Rig:
             state = apply(self.state, event, now)
             if self.is_over(state):
                 state = replace(state, alerts={})
-            figures = {self.subject: figures_of(state, self.policy.settings, self.subject, now)}
+            figures = {self.subject: measure_subject(state, self.policy.settings, self.subject, now)}
             found = decide(
                 state,
                 figures,
@@ -205,10 +220,10 @@ class Rig:
                 self._next_number,
             )
             made = {intent.id: intent for intent in found.intents}
-            self.state = replace(state, blocked=found.blocked, intents={**state.intents, **made})
+            self.state = replace(state, action_blocks=found.blocks, intents={**state.intents, **made})
             self.seen += [i for i in self.state.intents.values() if i not in self.seen]
             if found.intents:
-                await self.store.commit(Entry("main", now, intents=found.intents, intent_steps=found.steps))
+                await self.store.commit(JournalEntry("main", now, intents=found.intents, intent_steps=found.steps))
             self.executor.wake()
             self._decided.set()
 
@@ -217,6 +232,6 @@ class Rig:
         return number
 
 
-def database(folder: Path) -> str:
+def database_url_in(folder: Path) -> str:
     """The address of a database of its own."""
     return f"sqlite:///{folder / 'rig.db'}"

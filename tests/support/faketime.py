@@ -9,12 +9,12 @@ LIBRARY = next(iter(map(str, Path("/usr/lib").glob("*/faketime/libfaketime.so.1"
 needs_faketime = pytest.mark.skipif(not LIBRARY, reason="libfaketime is missing: install Debian's package faketime")
 
 
-def off_by(said: str) -> dict[str, str]:
+def wall_clock_offset(said: str) -> dict[str, str]:
     """The environment of a process whose wall clock is off by `said`, such as +5m, and nothing else of it."""
     return {"LD_PRELOAD": LIBRARY, "FAKETIME": said, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
-class Clocks:
+class FakeClocks:
     """The clocks of one Python process, set while it runs.
 
     The wall clock is faked by the library, which leaves the steady ones alone. What the time of a suspended machine

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-class Line:
+class FaultyProxy:
     """Listens on loopback and carries bytes to a server's socket, for as long as it is well."""
 
     def __init__(self, server: Path) -> None:
@@ -23,7 +23,7 @@ class Line:
 
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def strand(self) -> None:
+    def disconnect_clients(self) -> None:
         """The client's ends are gone; the server never hears of it."""
         for client, _ in self._pairs:
             with contextlib.suppress(OSError):
@@ -32,7 +32,7 @@ class Line:
     def lead_to(self, server: Path) -> None:
         """From now on it ends at another server; what was open is gone."""
         self._server = str(server)
-        self.strand()
+        self.disconnect_clients()
 
     def close(self) -> None:
         self._listener.close()
@@ -80,9 +80,9 @@ class Line:
 
 
 @contextlib.contextmanager
-def line_to(server: Path) -> Iterator[Line]:
+def proxy_to(server: Path) -> Iterator[FaultyProxy]:
     """A line to the socket of a server, closed at the end."""
-    line = Line(server)
+    line = FaultyProxy(server)
     try:
         yield line
     finally:

@@ -54,7 +54,7 @@ PRELOADED = (
 _context = multiprocessing.get_context("forkserver")
 
 
-def run_command(
+def run_forked(
     words: Sequence[str], environment: Mapping[str, str], *, folder: Path | None = None, timeout_s: float = 60
 ) -> tuple[int, str, str]:
     """The exit code of `margin-monitor` with these words, its stdout and its stderr. Raises TimeoutExpired."""

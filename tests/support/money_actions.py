@@ -13,7 +13,7 @@ from monitor.store.store import ReadStore
 
 REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
 
-CALLS = """
+CALL_RULE = """
 [[rules]]
 name = "acts"
 scope = "cross"
@@ -22,7 +22,7 @@ severity = "info"
 actions = ["{action}"]
 """
 
-REPAYS = """
+REPAY_CONFIG = """
 [safety]
 settle = "5s"
 unresolved_after = "{unresolved_after}"
@@ -42,7 +42,7 @@ on_no_answer = "{on_no_answer}"
 """
 
 
-def repays(
+def repay_config(
     *,
     mode: str = "live",
     max_amount: str = "50000",
@@ -54,7 +54,7 @@ def repays(
     calls: bool = True,
 ) -> str:
     """Tables of a config in which an alert that always fires repays idle USDT up to a level of 2."""
-    action = REPAYS.format(
+    action = REPAY_CONFIG.format(
         mode=mode,
         max_amount=max_amount,
         cooldown=cooldown,
@@ -63,7 +63,7 @@ def repays(
         on_no_answer=on_no_answer,
         pause_file=pause_file,
     )
-    return action + (CALLS.format(action="repay-idle") if calls else "")
+    return action + (CALL_RULE.format(action="repay-idle") if calls else "")
 
 
 def money_requests(requests: Iterable[ReceivedRequest]) -> list[ReceivedRequest]:
@@ -71,7 +71,7 @@ def money_requests(requests: Iterable[ReceivedRequest]) -> list[ReceivedRequest]
     return [one for one in requests if one.method == "POST" and one.path in (REPAY_PATH, TRANSFER_PATH)]
 
 
-def stories(folder: Path) -> list[IntentRow]:
+def intents_with_steps(folder: Path) -> list[IntentRow]:
     """Every intent in the database of a config in `folder`, oldest first, with its steps; none without a database."""
     try:
         return _stories(folder)
@@ -81,10 +81,10 @@ def stories(folder: Path) -> list[IntentRow]:
 
 def intents(folder: Path) -> list[Intent]:
     """Every intent in the database of a config in `folder`, oldest first."""
-    return [row.intent for row in stories(folder)]
+    return [row.intent for row in intents_with_steps(folder)]
 
 
-def total(requests: Iterable[ReceivedRequest]) -> Decimal:
+def requested_total(requests: Iterable[ReceivedRequest]) -> Decimal:
     """What these requests have moved."""
     return sum((Decimal(one.params["amount"]) for one in requests if one.applied), Decimal(0))
 

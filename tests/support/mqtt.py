@@ -14,10 +14,10 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.timeouts import BUSY
+from tests.support.timeouts import DEADLINE_FACTOR
 
 MISSING = "mosquitto is not installed: apt-get install mosquitto"
-PATIENCE_S = 30.0 * BUSY
+PATIENCE_S = 30.0 * DEADLINE_FACTOR
 
 
 class MqttSink:

@@ -13,37 +13,37 @@ import msgspec
 
 from monitor.clock import Machine
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario
-from monitor.sandbox.server import Ready, Sandbox
-from tests.support.throttled_machine import Pace
+from monitor.sandbox.server import Sandbox, SandboxInfo
+from tests.support.throttled_machine import ThrottledMachine
 
 READY_WITHIN_S = 90.0
 ENDS_WITHIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningSandbox:
     """A sandbox of this process and where it listens."""
 
     sandbox: Sandbox
-    ready: Ready
+    ready: SandboxInfo
     machine: Machine
     """What its time passes by."""
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class SandboxProcess:
     """A sandbox in a process of its own: its ready line, and its admin door."""
 
     ready: dict[str, Any]
     process: asyncio.subprocess.Process
 
-    async def look(self, name: str) -> Any:
+    async def read_admin(self, name: str) -> Any:
         """GET {admin_url}/`name`, such as ledger, requests, sent-events, timeline."""
         return await self._ask("GET", name, {})
 
-    async def act(self, name: str, **asked: object) -> Any:
+    async def post_admin(self, name: str, **asked: object) -> Any:
         """POST {admin_url}/`name` with `asked`, such as price, deposit, freeze, advance, streams/drop."""
         return await self._ask("POST", name, asked)
 
@@ -67,15 +67,15 @@ async def sandbox(
     frozen: bool = False,
     ping_every_s: float = 20.0,
     shared: bool = False,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningSandbox]:
     """A sandbox in this process on a free port (the calm scenario by default), stopped at the end.
 
     Faster than the machine it keeps the pace of this process, unless its time is `shared` with another one.
     """
-    pace = Pace()
+    pace = ThrottledMachine()
     machine = Machine() if speed <= 1 or shared else pace
     box = Sandbox(
-        scenario or calm(),
+        scenario or calm_scenario(),
         speed=speed,
         faults=faults,
         anchor=anchor,
@@ -83,10 +83,10 @@ async def sandbox(
         ping_every_s=ping_every_s,
         wall_s=machine.wall_s,
     )
-    async with pace.kept() if machine is pace else contextlib.nullcontext():
+    async with pace.ticking() if machine is pace else contextlib.nullcontext():
         ready = await box.start()
         try:
-            yield Running(box, ready, machine)
+            yield RunningSandbox(box, ready, machine)
         finally:
             await box.stop()
 
@@ -100,7 +100,7 @@ async def sandbox_process(
     faults: Path | None = None,
     frozen: bool = False,
     start: str = "now",
-) -> AsyncIterator[Child]:
+) -> AsyncIterator[SandboxProcess]:
     """`python -m monitor.sandbox` as a child (`scenario`: a name or a JSON file), ended at the end."""
     command = [sys.executable, "-m", "monitor.sandbox", "--scenario", scenario, "--speed", str(speed), "--start", start]
     for symbol, path in (prices or {}).items():
@@ -114,7 +114,7 @@ async def sandbox_process(
         if process.stdout is None:
             raise RuntimeError("the child has no stdout")
         line = await asyncio.wait_for(process.stdout.readline(), READY_WITHIN_S)
-        yield Child(msgspec.json.decode(line), process)
+        yield SandboxProcess(msgspec.json.decode(line), process)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

@@ -13,15 +13,15 @@ import msgspec
 from yarl import URL
 
 from monitor.sandbox.scenario.scenario import Scenario
-from monitor.sandbox.server import Ready, Sandbox
-from monitor.sandbox.simulation_loop import Clockwork
+from monitor.sandbox.server import Sandbox, SandboxInfo
+from monitor.sandbox.simulation_loop import SimulationLoop
 from monitor.sandbox.timeline import Timeline
 from monitor.sandbox.venue import Venue
 from tests.support.timeouts import SOON_S
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ClientAnswer:
     """What came back."""
 
     status: int
@@ -29,42 +29,42 @@ class Answer:
     headers: dict[str, str]
 
 
-class Client:
+class SignedClient:
     """Asks a sandbox as its account `number`."""
 
-    def __init__(self, sandbox: Sandbox, ready: Ready, number: int = 0) -> None:
+    def __init__(self, sandbox: Sandbox, ready: SandboxInfo, number: int = 0) -> None:
         self._sandbox = sandbox
         self._rest_url = ready.rest_url
         self.key = ready.accounts[number]["api_key"]
         self.secret = ready.accounts[number]["api_secret"]
         self.session = aiohttp.ClientSession()
 
-    async def __aenter__(self) -> "Client":
+    async def __aenter__(self) -> "SignedClient":
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         await self.session.close()
 
-    async def signed(self, method: str, path: str, **params: object) -> Answer:
+    async def signed(self, method: str, path: str, **params: object) -> ClientAnswer:
         """A signed request."""
         values = {**params, "timestamp": params.get("timestamp", self._sandbox.timeline.now_ms())}
         payload = encode(values)
         signature = hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         return await self.raw(method, path, f"{payload}&signature={signature}")
 
-    async def get(self, path: str, **params: object) -> Answer:
+    async def get(self, path: str, **params: object) -> ClientAnswer:
         """A signed GET."""
         return await self.signed("GET", path, **params)
 
-    async def post(self, path: str, **params: object) -> Answer:
+    async def post(self, path: str, **params: object) -> ClientAnswer:
         """A signed POST."""
         return await self.signed("POST", path, **params)
 
-    async def keyed(self, method: str, path: str, **params: object) -> Answer:
+    async def keyed(self, method: str, path: str, **params: object) -> ClientAnswer:
         """A request with the key header alone."""
         return await self.raw(method, path, encode(params))
 
-    async def raw(self, method: str, path: str, query: str, *, key: str | None = None, body: str = "") -> Answer:
+    async def raw(self, method: str, path: str, query: str, *, key: str | None = None, body: str = "") -> ClientAnswer:
         """A request with exactly this query string and body."""
         headers = {"X-MBX-APIKEY": self.key if key is None else key}
         if body:
@@ -76,7 +76,7 @@ class Client:
                 shown: Any = msgspec.json.decode(raw)
             except msgspec.DecodeError:
                 shown = raw.decode()
-            return Answer(response.status, shown, dict(response.headers))
+            return ClientAnswer(response.status, shown, dict(response.headers))
 
 
 def encode(params: dict[str, Any]) -> str:
@@ -84,7 +84,7 @@ def encode(params: dict[str, Any]) -> str:
     return "&".join(f"{name}={quote(str(value), safe='')}" for name, value in params.items())
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def wait_until(condition: Callable[[], object]) -> None:
     """Wait for something to become true, for no longer than any machine takes."""
     deadline = asyncio.get_running_loop().time() + SOON_S
     while not condition():
@@ -92,13 +92,13 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
-def world(scenario: Scenario) -> tuple[Venue, Clockwork]:
+def venue_and_loop(scenario: Scenario) -> tuple[Venue, SimulationLoop]:
     """A venue on a frozen timeline, without a server."""
     venue = Venue(scenario, Timeline(scenario.start, frozen=True))
-    return venue, Clockwork(venue)
+    return venue, SimulationLoop(venue)
 
 
-def advance(venue: Venue, clockwork: Clockwork, seconds: float) -> None:
+def advance_time(venue: Venue, clockwork: SimulationLoop, seconds: float) -> None:
     """Live through the next seconds."""
     venue.timeline.advance(seconds)
     clockwork.catch_up()

@@ -11,7 +11,7 @@ DEBTS = ((None, "USDT", Decimal("30000")), (None, "ETH", Decimal(10)), ("BTCUSDT
 """What the calm account owes."""
 
 
-def charge_hours(box: Sandbox, now: datetime, hours: int) -> None:
+def add_past_charges(box: Sandbox, now: datetime, hours: int) -> None:
     """Charges of past hours in the exchange's books, with rates and amounts that change."""
     account, now = box.venue.accounts["main"], now.replace(minute=0, second=0, microsecond=0)
     for hour in range(hours, -1, -1):
@@ -32,7 +32,7 @@ def charge_hours(box: Sandbox, now: datetime, hours: int) -> None:
             )
 
 
-def books(box: Sandbox, since: datetime) -> dict[tuple[str, str], tuple[Decimal, int]]:
+def charged_interest(box: Sandbox, since: datetime) -> dict[tuple[str, str], tuple[Decimal, int]]:
     """By pair and asset, what the exchange itself charged since, and how often."""
     found: dict[tuple[str, str], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
     for row in box.venue.accounts["main"].interest:

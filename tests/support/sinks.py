@@ -18,7 +18,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.support.timeouts import BUSY
+from tests.support.timeouts import DEADLINE_FACTOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class HttpSink:
     def wait_for(self, claim: Callable[[list[Received]], bool], timeout_s: float = 20) -> list[Received]:
         """The requests so far, once `claim` holds for them. Raises AssertionError after the time-out (see BUSY)."""
         with self._arrived:
-            assert self._arrived.wait_for(lambda: claim(self.received), timeout_s * BUSY), self.received
+            assert self._arrived.wait_for(lambda: claim(self.received), timeout_s * DEADLINE_FACTOR), self.received
             return list(self.received)
 
     def wait_for_count(self, count: int, timeout_s: float = 20) -> list[Received]:
         return self.wait_for(lambda received: len(received) >= count, timeout_s)
 
-    def take(self, request: Received) -> Answer:
+    def respond(self, request: Received) -> Answer:
         with self._arrived:
             self.received.append(request)
             refusal = next((said for claim, said in self.refusals.items() if claim(request)), None)
@@ -102,7 +102,7 @@ def http_sink() -> Iterator[HttpSink]:
 
         def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = sink.take(Received(self.command, self.path, dict(self.headers.items()), body))
+            answer = sink.respond(Received(self.command, self.path, dict(self.headers.items()), body))
             if answer.hang:
                 self.close_connection = True
                 return

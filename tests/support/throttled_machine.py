@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 from monitor.clock import Machine
 
-LOOK_S = 0.004
-STEP_S = 0.02
+TICK_S = 0.004
+MAX_STEP_S = 0.02
 """The most that passes between two looks. A process that got no processor for longer did not live through the rest."""
 
 
-class Pace(Machine):
+class ThrottledMachine(Machine):
     """The time during which this process was able to work, in seconds since 1970 when it began.
 
     At twenty times the speed, half a second without a processor would be ten seconds in which the exchange went on and
@@ -25,7 +25,7 @@ class Pace(Machine):
 
     def wall_s(self) -> float:
         now_s = time.monotonic()
-        self._passed_s += min(now_s - self._looked_s, STEP_S)
+        self._passed_s += min(now_s - self._looked_s, MAX_STEP_S)
         self._looked_s = now_s
         return self._passed_s
 
@@ -40,7 +40,7 @@ class Pace(Machine):
         self._passed_s += seconds
 
     @contextlib.asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
+    async def ticking(self) -> AsyncIterator[None]:
         """While time passes although nobody asks for it."""
         looking = asyncio.create_task(self._look())
         try:
@@ -51,4 +51,4 @@ class Pace(Machine):
     async def _look(self) -> None:
         while True:
             self.wall_s()
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(TICK_S)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import Exit
-from tests.support.cli_process import cli
+from tests.support.cli_process import run_cli
 
 EXPOSURE_AT_MOST = 20
 """Tenths, by `systemd-analyze security`: from 0, wholly enclosed, to 100."""
@@ -19,7 +19,7 @@ EXPOSURE_AT_MOST = 20
 @pytest.fixture
 def units(tmp_path: Path) -> Iterator[Path]:
     """The units as `init` writes them."""
-    assert cli(tmp_path, "init", "--systemd", "units").code == 0
+    assert run_cli(tmp_path, "init", "--systemd", "units").code == 0
     yield tmp_path / "units"
 
 
@@ -36,12 +36,12 @@ def ask(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_the_service_is_as_systemd_wants_it(units: Path) -> None:
+def test_service_unit_passes_systemd_verify(units: Path) -> None:
     said = ask(tool("systemd-analyze"), "verify", "--man=no", units / "margin-monitor.service")
     assert (said.returncode, said.stderr) == (0, "")
 
 
-def test_the_service_is_enclosed(units: Path) -> None:
+def test_service_is_sandboxed(units: Path) -> None:
     service = units / "margin-monitor.service"
     said = ask(tool("systemd-analyze"), "security", "--offline=yes", f"--threshold={EXPOSURE_AT_MOST}", service)
     assert said.returncode == 0, said.stdout
@@ -71,7 +71,7 @@ def test_the_service_runs_the_command_of_this_installation(units: Path) -> None:
     assert os.access(command, os.X_OK)
 
 
-def test_exits_that_need_a_person_are_not_repeated(units: Path) -> None:
+def test_exit_codes_that_need_a_person_do_not_restart(units: Path) -> None:
     needs_a_person = {Exit.ANOTHER_INSTANCE, Exit.KEY_REFUSED, Exit.CONFIG}
     assert {int(code) for code in _service(units)["RestartPreventExitStatus"].split()} == needs_a_person
 

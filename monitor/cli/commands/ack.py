@@ -3,17 +3,17 @@
 import argparse
 import os
 
-from monitor.app.database import open_operator
+from monitor.app.database import open_commands
 from monitor.cli import config_option, output
-from monitor.cli.operator_name import login_name
-from monitor.cli.option_types import comment, count
+from monitor.cli.operator_name import operator_name
+from monitor.cli.option_types import comment_option, count_option
 from monitor.cli.parser import add_json
-from monitor.core.alerting.lifecycle import acknowledged
+from monitor.core.alerting.lifecycle import with_ack
 from monitor.core.model.events import Ack
 from monitor.errors import Exit
 from monitor.store.readers.alerts import read_alert
 from monitor.store.writes.commands import acknowledge
-from monitor.store.writes.daemon_row import present_clock
+from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.alerts import alert_document
 
 
@@ -25,16 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    number = count("ID", args.id.removeprefix("#"))
-    note = comment(args.comment)
-    author = args.author or login_name(os.environ)
-    config = config_option.load(args)
-    with open_operator(config) as store:
-        taken = Ack(number, author, store.order(present_clock, ordering=True).now(), note)
-        store.order(acknowledge, taken.alert, taken.by, taken.comment, taken.at)
-        row = store.order(read_alert, number)
+    number = count_option("ID", args.id.removeprefix("#"))
+    note = comment_option(args.comment)
+    author = args.author or operator_name(os.environ)
+    config = config_option.read_config(args)
+    with open_commands(config) as store:
+        taken = Ack(number, author, store.execute(command_clock, is_command=True).now(), note)
+        store.execute(acknowledge, taken.alert, taken.by, taken.comment, taken.at)
+        row = store.execute(read_alert, number)
     assert row is not None
-    alert = acknowledged(row.alert, {number: taken})
+    alert = with_ack(row.alert, {number: taken})
     if args.json:
         output.print_json(alert_document(alert, row.deliveries))
     else:

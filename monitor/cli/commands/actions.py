@@ -5,25 +5,25 @@ import os
 from datetime import datetime
 from typing import Literal
 
-from monitor.app.database import open_operator, open_reader
+from monitor.app.database import open_commands, open_reader
 from monitor.cli import config_option, output
-from monitor.cli.operator_name import login_name
-from monitor.cli.option_types import comment, count
+from monitor.cli.operator_name import operator_name
+from monitor.cli.option_types import comment_option, count_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_lines, print_list, print_table, wants_documents
+from monitor.cli.printing import print_cells, print_documents, print_view_table, wants_json_list
 from monitor.config.model import Config
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.intent import IntentState
-from monitor.errors import Exit, OrderRefused, UsageError
+from monitor.errors import CommandRefused, Exit, UsageError
 from monitor.records.intents import IntentRow
 from monitor.runtime import pause_file
 from monitor.store.readers.intents import read_intent, read_intents
-from monitor.store.store import OrderStore
+from monitor.store.store import CommandStore
 from monitor.store.writes import audit, commands, rule_stops
-from monitor.store.writes.daemon_row import present_clock
-from monitor.view.documents.actions import action_document, stop_document
+from monitor.store.writes.daemon_row import command_clock
+from monitor.view.documents.actions import action_document, rule_stop_document
 from monitor.view.json_values import Document
-from monitor.view.terminal.actions import actions_table, story_lines
+from monitor.view.terminal.actions import actions_table, intent_history_lines
 from monitor.view.terminal.status_notes import rule_stop_cells
 
 _ID = "the intent's number, as `actions` shows it"
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     match args.part:
         case None:
             _list(config, args)
@@ -88,16 +88,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(config: Config, args: argparse.Namespace) -> None:
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
+        now = store.read(command_clock).now()
         rows = store.read(read_intents, include_final=args.all)
-        stops = store.read(rule_stops.read)
+        stops = store.read(rule_stops.read_rule_stops)
     items = [_document(row) for row in rows]
-    if wants_documents(args):
-        print_list(args, items, {"stops": [stop_document(stop) for stop in stops]})
+    if wants_json_list(args):
+        print_documents(args, items, {"stops": [rule_stop_document(stop) for stop in stops]})
         return
-    print_lines(rule_stop_cells([stop_document(stop) for stop in stops]))
+    print_cells(rule_stop_cells([rule_stop_document(stop) for stop in stops]))
     if items:
-        print_table(actions_table(items, now))
+        print_view_table(actions_table(items, now))
     else:
         output.print_line("no action was ever decided on" if args.all else "no action is under way", "good")
 
@@ -105,18 +105,18 @@ def _list(config: Config, args: argparse.Namespace) -> None:
 def _show(config: Config, args: argparse.Namespace) -> None:
     number = _number(args)
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
-        row = _known(store.read(read_intent, number), number)
+        now = store.read(command_clock).now()
+        row = _intent_state_or_raise(store.read(read_intent, number), number)
     if args.json:
         output.print_json(_document(row))
     else:
-        print_lines(story_lines(_document(row), now))
+        print_cells(intent_history_lines(_document(row), now))
 
 
 def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None:
     number = _number(args)
-    with open_operator(config) as store:
-        store.order(commands.decide, number, approved, _author(args), _now(store))
+    with open_commands(config) as store:
+        store.execute(commands.decide_proposal, number, approved, _author(args), _now(store))
     if args.json:
         output.print_json(_document(_existing(config, number)))
     elif approved:
@@ -127,58 +127,60 @@ def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None
 
 def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
     lifted: tuple[RuleStop, ...] = ()
-    with open_operator(config) as store:
+    with open_commands(config) as store:
         if paused:
-            changed = store.order(commands.pause, paused, _author(args), _now(store))
+            changed = store.execute(commands.pause, paused, _author(args), _now(store))
         else:
-            changed, lifted = store.order(commands.resume, _author(args), _now(store))
+            changed, lifted = store.execute(commands.resume_actions, _author(args), _now(store))
     if args.json:
-        ended = {} if paused else {"lifted": [stop_document(stop) for stop in lifted]}
+        ended = {} if paused else {"lifted": [rule_stop_document(stop) for stop in lifted]}
         output.print_json({"paused": paused, "changed": changed} | ended)
         return
     for stop in lifted:
         output.print_line(f"the actions of {stop.rule} in {stop.account} go on (stopped since R-{stop.intent})", "good")
     state = "paused: decisions go on, nothing is sent" if paused else "resumed"
     output.print_line(f"actions {'are' if changed else 'were already'} {state}", "note" if paused else "good")
-    if not paused and pause_file.is_there(config.safety.pause_file):
+    if not paused and pause_file.exists(config.safety.pause_file):
         output.print_line(f"nothing is sent all the same while {config.safety.pause_file} exists", "note")
 
 
 def _verify(config: Config, args: argparse.Namespace) -> int:
-    known = None if args.head is None else _head(args.head)
+    known = None if args.head is None else _audit_head(args.head)
     with open_reader(config) as store:
-        found = store.read(audit.verify, known)
+        found = store.read(audit.verify_trail, known)
     if args.json:
-        flaws = [{"seq": flaw.seq, "what": flaw.what} for flaw in found.flaws]
+        flaws = [{"seq": flaw.seq, "what": flaw.message} for flaw in found.problems]
         head = None if found.head is None else {"seq": found.head.seq, "hash": found.head.hash}
         output.print_json(
-            {"ok": not flaws, "rows": found.rows, "head": head, "flaws": flaws, "uncovered": found.uncovered}
+            {"ok": not flaws, "rows": found.rows, "head": head, "flaws": flaws, "uncovered": found.older_intents}
         )
     else:
-        for flaw in found.flaws:
+        for flaw in found.problems:
             where = "" if flaw.seq is None else f"row {flaw.seq}: "
-            output.print_line(f"{where}{flaw.what}", "bad")
-        if found.uncovered:
-            output.print_line(f"{found.uncovered} intents are older than the trail: it does not vouch for them", "note")
-        if not found.flaws:
+            output.print_line(f"{where}{flaw.message}", "bad")
+        if found.older_intents:
+            output.print_line(
+                f"{found.older_intents} intents are older than the trail: it does not vouch for them", "note"
+            )
+        if not found.problems:
             output.print_line(f"the trail of {found.rows} rows is whole; it ends at {found.head}", "good")
-    return Exit.NO if found.flaws else Exit.DONE
+    return Exit.NO if found.problems else Exit.DONE
 
 
-def _head(said: str) -> audit.Head:
-    seq, _, seal = said.partition(":")
+def _audit_head(text: str) -> audit.AuditHead:
+    seq, _, seal = text.partition(":")
     if not (seq.isdecimal() and len(seal) == 64):
         raise UsageError("--head is not SEQ:HASH", mend="take it from a log line audit.head, as seq:hash")
-    return audit.Head(int(seq), seal.lower())
+    return audit.AuditHead(int(seq), seal.lower())
 
 
 def _resolve(config: Config, args: argparse.Namespace) -> None:
-    number, said = _number(args), comment(args.comment)
+    number, said = _number(args), comment_option(args.comment)
     outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED]
     outcome = IntentState.CONFIRMED if args.outcome == "confirmed" else IntentState.FAILED
-    with open_operator(config) as store:
+    with open_commands(config) as store:
         channels = tuple(channel.name for channel in config.channels)
-        store.order(commands.resolve, number, outcome, _author(args), said, _now(store), channels)
+        store.execute(commands.resolve_intent, number, outcome, _author(args), said, _now(store), channels)
     if args.json:
         output.print_json(_document(_existing(config, number)))
     else:
@@ -187,17 +189,17 @@ def _resolve(config: Config, args: argparse.Namespace) -> None:
 
 def _existing(config: Config, number: int) -> IntentRow:
     with open_reader(config) as store:
-        return _known(store.read(read_intent, number), number)
+        return _intent_state_or_raise(store.read(read_intent, number), number)
 
 
-def _known(row: IntentRow | None, number: int) -> IntentRow:
+def _intent_state_or_raise(row: IntentRow | None, number: int) -> IntentRow:
     if row is None:
-        raise OrderRefused(f"there is no intent {number}", mend="`margin-monitor actions --all` lists them")
+        raise CommandRefused(f"there is no intent {number}", mend="`margin-monitor actions --all` lists them")
     return row
 
 
-def _now(store: OrderStore) -> datetime:
-    return store.order(present_clock, ordering=True).now()
+def _now(store: CommandStore) -> datetime:
+    return store.execute(command_clock, is_command=True).now()
 
 
 def _document(row: IntentRow) -> Document:
@@ -205,8 +207,8 @@ def _document(row: IntentRow) -> Document:
 
 
 def _number(args: argparse.Namespace) -> int:
-    return count("ID", args.id)
+    return count_option("ID", args.id)
 
 
 def _author(args: argparse.Namespace) -> str:
-    return args.author or login_name(os.environ)
+    return args.author or operator_name(os.environ)

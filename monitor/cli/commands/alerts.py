@@ -5,10 +5,10 @@ import argparse
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_list, print_table, wants_documents
+from monitor.cli.printing import print_documents, print_view_table, wants_json_list
 from monitor.errors import Exit
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.writes.daemon_row import present_clock
+from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.alerts import alert_document
 from monitor.view.terminal.alerts import alerts_table
 
@@ -19,15 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
+        now = store.read(command_clock).now()
         rows = store.read(read_alerts, include_closed=args.all)
     items = [alert_document(row.alert, row.deliveries) for row in rows]
-    if wants_documents(args):
-        print_list(args, items)
+    if wants_json_list(args):
+        print_documents(args, items)
     elif items:
-        print_table(alerts_table(items, now))
+        print_view_table(alerts_table(items, now))
     else:
         output.print_line("no alert has fired yet" if args.all else "no alert is pending or firing", "good")
     return Exit.DONE

@@ -9,30 +9,30 @@ from typing import Any
 
 import msgspec
 
-from monitor.app.database import open_orders_if_any
-from monitor.app.exchange import open_account
-from monitor.app.manual_orders import ByHand, Done
+from monitor.app.database import open_commands_if_any
+from monitor.app.exchange import open_binance_account
+from monitor.app.manual_orders import ManualOrders, ManualResult
 from monitor.cli import config_option, output
-from monitor.cli.parser import add_json, nearest
+from monitor.cli.parser import add_json, suggest_nearest
 from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
-from monitor.core.numbers.amounts import parse_amount, plain
+from monitor.core.numbers.amounts import format_decimal, parse_amount
 from monitor.errors import (
+    CommandRefused,
     ExchangeError,
     ExchangeRefused,
     ExchangeUnreachable,
     Exit,
-    OrderRefused,
     PayloadRejected,
     UsageError,
 )
-from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, AnyFunction
-from monitor.exchange.binance.api.function import Change, Parameter, Read
-from monitor.exchange.binance.api.order_mapping import order_of
+from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, AnyEndpointFunction
+from monitor.exchange.binance.api.function import Parameter, ReadFunction, WriteFunction
+from monitor.exchange.binance.api.order_mapping import order_from_request
 from monitor.exchange.binance.signing import Parameters
 
-NOTHING = "{}\n"
+EMPTY_ANSWER = "{}\n"
 """What is printed where the exchange answers nothing, or is not asked."""
 
 
@@ -46,20 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     function = _function(args.function)
-    given = _given(function, args.given)
-    if isinstance(function, Change) and not args.yes:
+    given = _request_parameters(function, args.given)
+    if isinstance(function, WriteFunction) and not args.yes:
         raise UsageError(f"{function.name} changes the account: nothing was sent", mend="add --yes to do it")
-    if isinstance(function, Change):
+    if isinstance(function, WriteFunction):
         _refuse_amounts(function, given)
-    if function.is_silent:
+    if function.is_local:
         output.print_note(f"{function.name}: {function.summary}")
-        sys.stdout.write(NOTHING)
+        sys.stdout.write(EMPTY_ANSWER)
         return Exit.DONE
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     account = _account(config, args.account)
-    if isinstance(function, Change):
+    if isinstance(function, WriteFunction):
         if config.safety.pause_file and Path(config.safety.pause_file).exists():
-            raise OrderRefused(f"actions are paused by {config.safety.pause_file}: nothing is sent")
+            raise CommandRefused(f"actions are paused by {config.safety.pause_file}: nothing is sent")
         done = asyncio.run(_change(config, account, function, given))
         for note in done.notes:
             output.print_note(f"{function.name}: {note}")
@@ -67,57 +67,57 @@ def run(args: argparse.Namespace) -> int:
         body = b"" if done.answer is None else done.answer.body
     else:
         body = asyncio.run(_read(config, account, function, given))
-    sys.stdout.write(_indented(function, body))
+    sys.stdout.write(_indent_json(function, body))
     return Exit.DONE
 
 
-async def _read(config: Config, account: str, function: AnyFunction, given: Parameters) -> bytes:
-    exchange = open_account(config, account, SystemClock())
+async def _read(config: Config, account: str, function: AnyEndpointFunction, given: Parameters) -> bytes:
+    exchange = open_binance_account(config, account, SystemClock())
     try:
-        if not isinstance(function, Read):
+        if not isinstance(function, ReadFunction):
             raise TypeError(function.name)
-        return (await exchange.ask(function, given)).body
+        return (await exchange.call_function(function, given)).body
     finally:
         await exchange.aclose()
 
 
-async def _change(config: Config, account: str, function: Change[..., Any], given: Parameters) -> Done:
-    store = open_orders_if_any(config)
+async def _change(config: Config, account: str, function: WriteFunction[..., Any], given: Parameters) -> ManualResult:
+    store = open_commands_if_any(config)
     clock = SystemClock()
-    exchange = open_account(config, account, clock)
+    exchange = open_binance_account(config, account, clock)
     try:
         # A write is never sent again: its stamp has to be right the first time.
         await exchange.sync_clock()
-        words = " ".join(f"{name}={value}" for name, value in function.asked(given).items())
+        words = " ".join(f"{name}={value}" for name, value in function.request_params(given).items())
         output.print_note(f"{function.name} of account {account}: {words}")
-        return await ByHand(account, exchange, store, clock, config.safety).carry_out(function, given)
+        return await ManualOrders(account, exchange, store, clock, config.safety).carry_out(function, given)
     finally:
         await exchange.aclose()
         if store is not None:
             store.close()
 
 
-def _function(name: str) -> AnyFunction:
+def _function(name: str) -> AnyEndpointFunction:
     found = FUNCTIONS.get(ALIASES.get(name, name))
     if found is None:
-        raise UsageError(f'unknown function "{name}"', mend=nearest(name, (*FUNCTIONS, *ALIASES)))
+        raise UsageError(f'unknown function "{name}"', mend=suggest_nearest(name, (*FUNCTIONS, *ALIASES)))
     return found
 
 
-def _given(function: AnyFunction, words: Sequence[str]) -> Parameters:
+def _request_parameters(function: AnyEndpointFunction, words: Sequence[str]) -> Parameters:
     """The parameters by the venue's names, in its spelling."""
     given: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not value:
             raise UsageError(f'"{word}" is no key=value', mend="give it as key=value")
-        parameter = function.parameter(key)
+        parameter = function.find_parameter(key)
         if parameter is None:
-            raise UsageError(f'{function.name} has no parameter "{key}"', mend=_known(function, key))
+            raise UsageError(f'{function.name} has no parameter "{key}"', mend=_find_parameter(function, key))
         if parameter.name in given:
             raise UsageError(f'"{key}" is given twice', mend="give it once")
-        given[parameter.name] = spelled(function, parameter, value)
-    for name, (implied, worth) in function.implied.items():
+        given[parameter.name] = exchange_spelling(function, parameter, value)
+    for name, (implied, worth) in function.implied_params.items():
         if name in given and given.get(implied, worth) != worth:
             raise UsageError(
                 f"{implied}={given[implied]} contradicts {name}={given[name]}",
@@ -129,33 +129,33 @@ def _given(function: AnyFunction, words: Sequence[str]) -> Parameters:
     return given
 
 
-def _refuse_amounts(function: Change[..., Any], given: Parameters) -> None:
+def _refuse_amounts(function: WriteFunction[..., Any], given: Parameters) -> None:
     try:
-        order_of(function, function.asked(given))
+        order_from_request(function, function.request_params(given))
     except ValueError as error:
         raise UsageError(f"{function.name}: {error}", mend="nothing was sent") from error
 
 
-def spelled(function: AnyFunction, parameter: Parameter, value: str) -> str:
+def exchange_spelling(function: AnyEndpointFunction, parameter: Parameter, value: str) -> str:
     """The value as the exchange takes it: amounts as plain decimals, yes and no in its own words."""
     if parameter.is_amount:
         try:
-            return plain(parse_amount(value))
+            return format_decimal(parse_amount(value))
         except ValueError as error:
             what = f"{function.name}: {parameter.name}={value} is no amount"
             raise UsageError(what, mend="nothing was sent") from error
-    if not parameter.spelling:
+    if not parameter.bool_style:
         return value
     if value.upper() not in ("TRUE", "FALSE"):
         raise UsageError(f'{parameter.name} can\'t be "{value}"', mend="TRUE or FALSE")
-    return value.upper() if parameter.spelling == "TRUE" else value.lower()
+    return value.upper() if parameter.bool_style == "TRUE" else value.lower()
 
 
-def _known(function: AnyFunction, key: str) -> str:
+def _find_parameter(function: AnyEndpointFunction, key: str) -> str:
     names = [one.name for one in function.parameters]
     if not names:
         return "it takes none"
-    return f"{nearest(key, names)} it takes {', '.join(names)}"
+    return f"{suggest_nearest(key, names)} it takes {', '.join(names)}"
 
 
 def _account(config: Config, name: str | None) -> str:
@@ -163,11 +163,11 @@ def _account(config: Config, name: str | None) -> str:
     if name is None:
         return names[0]
     if name not in names:
-        raise UsageError(f'there is no account "{name}"', mend=nearest(name, names))
+        raise UsageError(f'there is no account "{name}"', mend=suggest_nearest(name, names))
     return name
 
 
-def _raise_unless_accepted(function: AnyFunction, outcome: Outcome) -> None:
+def _raise_unless_accepted(function: AnyEndpointFunction, outcome: Outcome) -> None:
     match outcome:
         case Accepted():
             return
@@ -183,10 +183,10 @@ def _raise_unless_accepted(function: AnyFunction, outcome: Outcome) -> None:
             )
 
 
-def _indented(function: AnyFunction, body: bytes) -> str:
+def _indent_json(function: AnyEndpointFunction, body: bytes) -> str:
     """The answer, indented; every number keeps its digits."""
     if not body.strip():
-        return NOTHING
+        return EMPTY_ANSWER
     try:
         return msgspec.json.format(body, indent=2).decode() + "\n"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

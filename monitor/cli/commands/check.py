@@ -9,17 +9,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from monitor.app import daemon
-from monitor.app.channels import parse_channel
-from monitor.app.database import check_database, free_space, open_reader
-from monitor.app.exchange import open_exchange, remembered_usage
+from monitor.app.channels import describe_channel
+from monitor.app.database import check_database, open_reader, read_free_space
+from monitor.app.exchange import load_weight_budget, open_exchange
 from monitor.cli import config_option, output
-from monitor.cli.lint_setup import conflict_flaws, flaws_of
+from monitor.cli.lint_setup import find_conflict_flaws, find_flaws
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
-from monitor.config.credentials import resolve_heartbeat, resolve_url
+from monitor.config.credentials import resolve_database_url, resolve_heartbeat
 from monitor.config.model import Config, sqlite_file
-from monitor.config.secret_conflicts import readable_conflicts
-from monitor.core.actions.permissions import Right, given, needed
+from monitor.config.secret_conflicts import find_readable_secret_conflicts
+from monitor.core.actions.permissions import Permission, granted_permissions, needed_permissions
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import KeyPermissions
 from monitor.core.numbers.durations import format_duration
@@ -27,23 +27,23 @@ from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit
 from monitor.store.writes import account_owners as owner_rows
 
 if TYPE_CHECKING:
-    from monitor.exchange.binance.rate_limits import Usage
+    from monitor.exchange.binance.rate_limits import WeightBudget
     from monitor.exchange.port import Exchange
 
-Result = Literal["ok", "warning", "error", "skipped"]
+CheckStatus = Literal["ok", "warning", "error", "skipped"]
 
-CLOCK_TOLERANCE = timedelta(seconds=1)
+MAX_CLOCK_OFFSET = timedelta(seconds=1)
 """A request this much ahead of the exchange's clock is refused; we correct for it, but other programs don't."""
 
-KEY_EXPIRES_SOON = timedelta(days=14)
+KEY_EXPIRY_WARNING = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """What became of one check. `account` when it is about one, `mend` when there is something to mend."""
 
     name: str
-    result: Result
+    result: CheckStatus
     detail: str
     mend: str | None = None
     account: str | None = None
@@ -55,15 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     rows = [
-        Row("config", "ok", str(config.source)),
+        CheckRow("config", "ok", str(config.source)),
         *_rules(config, args.offline),
         *asyncio.run(_accounts(config, args.offline)),
-        *(Row("secrets", "error", f"{each.place} {each.what}", each.mend) for each in readable_conflicts(config)),
+        *(
+            CheckRow("secrets", "error", f"{each.location} {each.message}", each.mend)
+            for each in find_readable_secret_conflicts(config)
+        ),
     ]
-    rows += [_database(config, args.offline), _space(config)]
-    rows += [*_channels(config), *report_rows(config), *_heartbeat(config)]
+    rows += [_database_row(config, args.offline), _space_row(config)]
+    rows += [*_channel_rows(config), *daily_report_rows(config), *_heartbeat_rows(config)]
     is_ok = all(row.result != "error" for row in rows)
     if args.json:
         output.print_json({"ok": is_ok, "items": [_item(row) for row in rows]})
@@ -72,135 +75,144 @@ def run(args: argparse.Namespace) -> int:
     return Exit.DONE if is_ok else Exit.NO
 
 
-def report_rows(config: Config) -> list[Row]:
+def daily_report_rows(config: Config) -> list[CheckRow]:
     """Who gets the daily report, and who was named and takes no such message."""
     at, zone = config.report.at, config.report.time_zone or "UTC"
-    order = daemon.report_order(config)
+    order = daemon.report_settings(config)
     if order is None:
         return []
     left_out = [name for name in config.report.channels if name not in order.channels]
     mend = 'add "info" to the severities of one, or name another in [report] channels'
     if not order.channels:
-        return [Row("report", "warning", "no channel of the daily report takes info messages: nobody gets it", mend)]
+        return [
+            CheckRow("report", "warning", "no channel of the daily report takes info messages: nobody gets it", mend)
+        ]
     detail = f"every day at {at} ({zone}) to {', '.join(order.channels)}"
     if left_out:
-        return [Row("report", "warning", f"{detail}; {', '.join(left_out)} takes no info messages", mend)]
-    return [Row("report", "ok", detail)]
+        return [CheckRow("report", "warning", f"{detail}; {', '.join(left_out)} takes no info messages", mend)]
+    return [CheckRow("report", "ok", detail)]
 
 
-def _rules(config: Config, offline: bool) -> list[Row]:
+def _rules(config: Config, offline: bool) -> list[CheckRow]:
     """What lint finds, then how many rules there are and what they may do; of no rules at all one word is enough."""
-    rows: list[Row] = []
-    for flaw in flaws_of(config, offline=offline) if config.rules else conflict_flaws(config):
+    rows: list[CheckRow] = []
+    for flaw in find_flaws(config, offline=offline) if config.rules else find_conflict_flaws(config):
         detail = f"{flaw.rule}: {flaw.detail}" if flaw.rule is not None else flaw.detail
-        rows.append(Row("rules", flaw.result, detail, flaw.mend))
-    return [*rows, _ruled(config)]
+        rows.append(CheckRow("rules", flaw.result, detail, flaw.mend))
+    return [*rows, _rules_row(config)]
 
 
-def _ruled(config: Config) -> Row:
+def _rules_row(config: Config) -> CheckRow:
     named = {name for rule in config.rules for name in rule.actions}
     idle = [action.name for action in config.actions if action.name not in named]
     if not config.rules:
-        return Row("rules", "warning", "there is no rule: nothing is ever alerted", "set default_rules = true")
+        return CheckRow("rules", "warning", "there is no rule: nothing is ever alerted", "set default_rules = true")
     if idle:
-        return Row("rules", "warning", f"no rule names {_words(idle, 'action')}", "add it to a rule's actions")
+        return CheckRow(
+            "rules", "warning", f"no rule names {_names_text(idle, 'action')}", "add it to a rule's actions"
+        )
     acting = [action.name for action in config.actions if action.mode != "dry-run"]
-    may_act = f"{_words(acting, 'action')} may move money" if acting else "no action moves money"
-    return Row("rules", "ok", f"{len(config.rules)} rules; {may_act}")
+    may_act = f"{_names_text(acting, 'action')} may move money" if acting else "no action moves money"
+    return CheckRow("rules", "ok", f"{len(config.rules)} rules; {may_act}")
 
 
-async def _accounts(config: Config, offline: bool) -> list[Row]:
+async def _accounts(config: Config, offline: bool) -> list[CheckRow]:
     """The rows of all accounts, in their order, looked at side by side."""
     # One address: a ban that one account learns of holds for all.
-    usage = None if offline else remembered_usage(config, SystemClock())
+    usage = None if offline else load_weight_budget(config, SystemClock())
     uids: dict[str, int] = {}
     owners = _remembered_owners(config)
-    rows = await asyncio.gather(*(_account(config, account.name, usage, owners, uids) for account in config.accounts))
-    return [*(row for each in rows for row in each), *_twins(uids)]
+    rows = await asyncio.gather(
+        *(_account_rows(config, account.name, usage, owners, uids) for account in config.accounts)
+    )
+    return [*(row for each in rows for row in each), *_duplicate_account_rows(uids)]
 
 
 def _remembered_owners(config: Config) -> Mapping[str, int]:
     """By mark of a key whose account it opens, as far as the database knows; empty where there is none."""
     with suppress(ConfigError, StoreError), open_reader(config) as reader:
-        return reader.read(owner_rows.known)
+        return reader.read(owner_rows.read_known_owners)
     return {}
 
 
-def _twins(uids: Mapping[str, int]) -> list[Row]:
+def _duplicate_account_rows(uids: Mapping[str, int]) -> list[CheckRow]:
     """Accounts of the configuration that are one and the same at the exchange: `run` refuses them."""
-    found: list[Row] = []
+    found: list[CheckRow] = []
     for name, uid in uids.items():
         same = next((other for other in uids if other != name and uids[other] == uid), None)
         if same is not None:
             detail = f"is the same account of the exchange as {same}: such a configuration is refused"
-            found.append(Row("key", "error", detail, "take one of the two out of the configuration", name))
+            found.append(CheckRow("key", "error", detail, "take one of the two out of the configuration", name))
     return found
 
 
-async def _whose(config: Config, account: str, exchange: "Exchange", uids: dict[str, int]) -> list[Row]:
+async def _owner_rows(config: Config, account: str, exchange: "Exchange", uids: dict[str, int]) -> list[CheckRow]:
     """Notes whose account it is; a row where the key that moves money is somebody else's."""
     try:
-        uids[account] = await exchange.read_identity()
-        if config.account(account).action_api_key is None or await exchange.read_acting_identity() == uids[account]:
+        uids[account] = await exchange.read_user_id()
+        if config.account(account).action_api_key is None or await exchange.read_action_user_id() == uids[account]:
             return []
     except ExchangeError:
         # The rows of the keys tell what is wrong with them.
         return []
     detail = "action_api_key belongs to another account of the exchange: no action is taken"
-    return [Row("key", "error", detail, "give a key of the account that is watched", account)]
+    return [CheckRow("key", "error", detail, "give a key of the account that is watched", account)]
 
 
-async def _account(
-    config: Config, account: str, usage: "Usage | None", owners: Mapping[str, int], uids: dict[str, int]
-) -> list[Row]:
+async def _account_rows(
+    config: Config, account: str, usage: "WeightBudget | None", owners: Mapping[str, int], uids: dict[str, int]
+) -> list[CheckRow]:
     """The account's rows; without `usage` nothing is asked of the exchange. `uids` gets whose account it is."""
     try:
         exchange = open_exchange(config, account, SystemClock(), usage)
     except ConfigError as error:
-        failed = _failed("secrets", error, account)
-        return [failed, *_skipped("no usable key", account, ("exchange", "clock", "key", "permissions"))]
+        failed = _error_row("secrets", error, account)
+        return [failed, *_skipped_rows("no usable key", account, ("exchange", "clock", "key", "permissions"))]
     try:
-        if exchange.key_mark in owners:
-            uids[account] = owners[exchange.key_mark]
-        secrets = Row("secrets", "ok", _sources(config, account), account=account)
+        if exchange.key_fingerprint in owners:
+            uids[account] = owners[exchange.key_fingerprint]
+        secrets = CheckRow("secrets", "ok", _sources(config, account), account=account)
         if usage is None:
-            return [secrets, *_skipped("offline", account, ("exchange", "clock", "key", "permissions"))]
-        online = await _online(config, account, exchange)
-        return [secrets, *online, *await _whose(config, account, exchange, uids)]
+            return [secrets, *_skipped_rows("offline", account, ("exchange", "clock", "key", "permissions"))]
+        online = await _online_rows(config, account, exchange)
+        return [secrets, *online, *await _owner_rows(config, account, exchange, uids)]
     finally:
         await exchange.aclose()
 
 
-async def _online(config: Config, account: str, exchange: "Exchange") -> list[Row]:
+async def _online_rows(config: Config, account: str, exchange: "Exchange") -> list[CheckRow]:
     try:
         offset = await exchange.sync_clock()
     except ExchangeUnreachable as error:
         detail = f"{config.exchange.rest_url} can't be reached ({error.message})"
-        reached = Row("exchange", "error", detail, "check the address, the network and exchange.proxy", account)
-        return [reached, *_skipped("exchange not reached", account, ("clock", "key", "permissions"))]
+        reached = CheckRow("exchange", "error", detail, "check the address, the network and exchange.proxy", account)
+        return [reached, *_skipped_rows("exchange not reached", account, ("clock", "key", "permissions"))]
     except ExchangeError as error:
-        reached = _failed("exchange", error, account)
-        return [reached, *_skipped("exchange not reached", account, ("clock", "key", "permissions"))]
-    rows = [Row("exchange", "ok", f"{config.exchange.rest_url} answers", account=account), _clock(offset, account)]
+        reached = _error_row("exchange", error, account)
+        return [reached, *_skipped_rows("exchange not reached", account, ("clock", "key", "permissions"))]
+    rows = [
+        CheckRow("exchange", "ok", f"{config.exchange.rest_url} answers", account=account),
+        _clock_row(offset, account),
+    ]
     reads = [("the key", exchange.read_key, config.actions)]
     if config.account(account).action_api_key is not None:
-        reads = [("the key", exchange.read_key, ()), ("action_api_key", exchange.read_acting_key, config.actions)]
+        reads = [("the key", exchange.read_key, ()), ("action_api_key", exchange.read_action_key, config.actions)]
     acts = any(action.mode != "dry-run" for action in config.actions)
     for which, read, actions in reads:
         try:
             permissions = await read()
         except ExchangeError as error:
-            refused = _failed("key", error, account)
+            refused = _error_row("key", error, account)
             rows.append(replace(refused, detail=f"{which}: {refused.detail}"))
-            rows += _skipped(f"no answer to {which}", account, ("permissions",))
+            rows += _skipped_rows(f"no answer to {which}", account, ("permissions",))
         else:
-            rows.append(_key(which, permissions, account))
-            rows += _permissions(which, permissions, actions, account, acts=acts)
+            rows.append(_key_row(which, permissions, account))
+            rows += _permission_rows(which, permissions, actions, account, acts=acts)
     is_refused = any(row.name == "key" and row.result == "error" for row in rows)
-    return rows if is_refused else [*rows, *await _unreadable(config, account, exchange)]
+    return rows if is_refused else [*rows, *await _unreadable_rows(config, account, exchange)]
 
 
-async def _unreadable(config: Config, account: str, exchange: "Exchange") -> list[Row]:
+async def _unreadable_rows(config: Config, account: str, exchange: "Exchange") -> list[CheckRow]:
     """What the daemon would watch and can't read; a key alone says nothing of that."""
     watched = config.account(account)
     reads: list[tuple[str, Callable[[], Awaitable[object]]]] = []
@@ -213,42 +225,44 @@ async def _unreadable(config: Config, account: str, exchange: "Exchange") -> lis
         try:
             await read()
         except ExchangeError as error:
-            refused = _failed("account", error, account)
+            refused = _error_row("account", error, account)
             rows.append(replace(refused, detail=f"{which} can't be read: {refused.detail}"))
     return rows
 
 
-def _clock(offset: timedelta, account: str) -> Row:
-    if abs(offset) <= CLOCK_TOLERANCE:
+def _clock_row(offset: timedelta, account: str) -> CheckRow:
+    if abs(offset) <= MAX_CLOCK_OFFSET:
         milliseconds = offset / timedelta(milliseconds=1)
-        return Row("clock", "ok", f"{milliseconds:+.0f} ms between the exchange's clock and this one", account=account)
+        return CheckRow(
+            "clock", "ok", f"{milliseconds:+.0f} ms between the exchange's clock and this one", account=account
+        )
     direction = "behind" if offset > timedelta() else "ahead of"
     detail = f"this machine's clock is {format_duration(abs(offset))} {direction} the exchange's"
-    return Row("clock", "warning", detail, "synchronise it with NTP", account)
+    return CheckRow("clock", "warning", detail, "synchronise it with NTP", account)
 
 
-def _key(which: str, permissions: KeyPermissions, account: str) -> Row:
+def _key_row(which: str, permissions: KeyPermissions, account: str) -> CheckRow:
     if permissions.expires_at is not None:
         left = permissions.expires_at - SystemClock().now()
-        if left < KEY_EXPIRES_SOON:
+        if left < KEY_EXPIRY_WARNING:
             detail = f"{which} is accepted; its rights end at {permissions.expires_at:%Y-%m-%d %H:%M} UTC"
-            return Row("key", "warning", detail, "renew the key at the exchange", account)
-    return Row("key", "ok", f"{which} is accepted", account=account)
+            return CheckRow("key", "warning", detail, "renew the key at the exchange", account)
+    return CheckRow("key", "ok", f"{which} is accepted", account=account)
 
 
-def _permissions(
+def _permission_rows(
     which: str, permissions: KeyPermissions, actions: Iterable[ActionSpec], account: str, *, acts: bool
-) -> list[Row]:
+) -> list[CheckRow]:
     """What a key may do against what it needs, each finding a row of its own, the worst first.
 
     `actions` are those that this key would carry out; `acts`: some action of the configuration is more than a dry run.
     """
-    wanted, has = needed(actions), given(permissions)
+    wanted, has = needed_permissions(actions), granted_permissions(permissions)
     spare = has - wanted
-    rows: list[Row] = []
+    rows: list[CheckRow] = []
 
-    def found(result: Result, detail: str, mend: str) -> None:
-        rows.append(Row("permissions", result, f"{which} {detail}", mend, account))
+    def found(result: CheckStatus, detail: str, mend: str) -> None:
+        rows.append(CheckRow("permissions", result, f"{which} {detail}", mend, account))
 
     if permissions.withdrawals:
         detail = "may withdraw; with such a key no action is taken"
@@ -256,7 +270,7 @@ def _permissions(
     if not permissions.reading:
         found("error", "may not read", "allow reading at the exchange")
     if acts and permissions.portfolio_margin:
-        spare -= {Right.PORTFOLIO_MARGIN}
+        spare -= {Permission.PORTFOLIO_MARGIN}
         detail = "is one of portfolio margin; with such a key no action will be taken"
         found("error", detail, 'use a key of a classic account, or set mode = "dry-run"')
     if wanted - has:
@@ -271,66 +285,68 @@ def _permissions(
         return rows
     acting = f", and what the actions need: {', '.join(sorted(wanted))}" if wanted else ""
     detail = f"{which} may read{acting}; no withdrawals; restricted to known addresses"
-    return [Row("permissions", "ok", detail, account=account)]
+    return [CheckRow("permissions", "ok", detail, account=account)]
 
 
-def _database(config: Config, offline: bool) -> Row:
+def _database_row(config: Config, offline: bool) -> CheckRow:
     try:
-        file = sqlite_file(resolve_url(config).reveal())
+        file = sqlite_file(resolve_database_url(config).reveal())
         if file is not None and not file.exists():
-            return Row("database", "warning", f"there is none yet at {file}", "`margin-monitor db upgrade` makes it")
+            return CheckRow(
+                "database", "warning", f"there is none yet at {file}", "`margin-monitor db upgrade` makes it"
+            )
         if file is None and offline:
-            return Row("database", "skipped", "offline")
-        return Row("database", "ok", check_database(config))
+            return CheckRow("database", "skipped", "offline")
+        return CheckRow("database", "ok", check_database(config))
     except (ConfigError, StoreError, OSError) as error:
-        return _failed("database", error)
+        return _error_row("database", error)
 
 
-def _space(config: Config) -> Row:
+def _space_row(config: Config) -> CheckRow:
     """What is recorded needs room: also stream events that wait for a database on a server."""
     try:
-        folder, free, is_low = free_space(config)
+        folder, free, is_low = read_free_space(config)
     except (MonitorError, OSError) as error:
-        return _failed("space", error)
+        return _error_row("space", error)
     detail = f"{free / 1_000_000:,.0f} MB free in {folder}"
     if is_low:
-        return Row("space", "warning", f"only {detail}", "free some: what is not recorded is soon forgotten")
-    return Row("space", "ok", detail)
+        return CheckRow("space", "warning", f"only {detail}", "free some: what is not recorded is soon forgotten")
+    return CheckRow("space", "ok", detail)
 
 
-def _channels(config: Config) -> list[Row]:
+def _channel_rows(config: Config) -> list[CheckRow]:
     if not config.channels:
         mend = "add [[channels]] with a name and an url"
-        return [Row("channels", "warning", "there is no channel: alerts reach nobody", mend)]
+        return [CheckRow("channels", "warning", "there is no channel: alerts reach nobody", mend)]
     rows = []
     for channel in config.channels:
         name = f"channel:{channel.name}"
         try:
-            rows.append(Row(name, "ok", parse_channel(config, channel.name)))
+            rows.append(CheckRow(name, "ok", describe_channel(config, channel.name)))
         except ConfigError as error:
-            rows.append(_failed(name, error))
+            rows.append(_error_row(name, error))
     return rows
 
 
-def _heartbeat(config: Config) -> list[Row]:
+def _heartbeat_rows(config: Config) -> list[CheckRow]:
     """Nothing is asked of it: a ping would say that all is well. Where there is none, lint says so."""
     try:
         if resolve_heartbeat(config) is None:
             return []
     except ConfigError as error:
-        return [_failed("heartbeat", error)]
-    return [Row("heartbeat", "ok", f"pinged every {format_duration(config.heartbeat.every)} while all is well")]
+        return [_error_row("heartbeat", error)]
+    return [CheckRow("heartbeat", "ok", f"pinged every {format_duration(config.heartbeat.every)} while all is well")]
 
 
-def _failed(name: str, error: MonitorError | OSError, account: str | None = None) -> Row:
+def _error_row(name: str, error: MonitorError | OSError, account: str | None = None) -> CheckRow:
     if isinstance(error, OSError):
-        return Row(name, "error", f"{error.filename}: {error.strerror}", None, account)
+        return CheckRow(name, "error", f"{error.filename}: {error.strerror}", None, account)
     detail = f"{error.where}: {error.message}" if error.where else error.message
-    return Row(name, "error", detail, error.mend or None, account)
+    return CheckRow(name, "error", detail, error.mend or None, account)
 
 
-def _skipped(why: str, account: str, names: Sequence[str]) -> list[Row]:
-    return [Row(name, "skipped", why, account=account) for name in names]
+def _skipped_rows(why: str, account: str, names: Sequence[str]) -> list[CheckRow]:
+    return [CheckRow(name, "skipped", why, account=account) for name in names]
 
 
 def _sources(config: Config, name: str) -> str:
@@ -341,23 +357,23 @@ def _sources(config: Config, name: str) -> str:
     return f"read from {', '.join(places)}"
 
 
-def _words(names: Sequence[str], what: str) -> str:
+def _names_text(names: Sequence[str], what: str) -> str:
     return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _item(row: Row) -> dict[str, Any]:
+def _item(row: CheckRow) -> dict[str, Any]:
     return {key: value for key, value in asdict(row).items() if value is not None}
 
 
-def _print_rows(rows: Sequence[Row]) -> None:
-    styles: dict[Result, output.Style] = {"ok": "good", "warning": "note", "error": "bad", "skipped": "dim"}
+def _print_rows(rows: Sequence[CheckRow]) -> None:
+    styles: dict[CheckStatus, output.TextStyle] = {"ok": "good", "warning": "note", "error": "bad", "skipped": "dim"}
     output.print_table(
         ("check", "account", "result", "detail"),
         [
             (
                 row.name,
                 row.account or "",
-                output.Cell(row.result, styles[row.result]),
+                output.StyledCell(row.result, styles[row.result]),
                 f"{row.detail}; {row.mend}" if row.mend else row.detail,
             )
             for row in rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
-from monitor.config.effective import effective, toml_key, toml_value
+from monitor.config.effective import effective_config, toml_key, toml_value
 from monitor.core.numbers.durations import format_duration
 from monitor.errors import Exit
 
@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
-    shown = effective(config)
+    config = config_option.read_config(args)
+    shown = effective_config(config)
     if args.json:
         output.print_json(shown)
     else:
@@ -48,17 +48,17 @@ def _is_table(value: object) -> bool:
 
 
 def _value(value: object) -> str:
-    return toml_value(_written(value))
+    return toml_value(_with_duration_text(value))
 
 
-def _written(value: object) -> object:
+def _with_duration_text(value: object) -> object:
     """The value with its durations written as people write them."""
     match value:
         case timedelta():
             return format_duration(value)
         case list():
-            return [_written(item) for item in value]
+            return [_with_duration_text(item) for item in value]
         case Mapping():
-            return {name: _written(item) for name, item in value.items()}
+            return {name: _with_duration_text(item) for name, item in value.items()}
         case _:
             return value

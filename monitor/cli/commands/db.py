@@ -7,14 +7,14 @@ from pathlib import Path
 
 from monitor.app.database import (
     back_up_database,
-    database_problems,
+    find_database_problems,
     prune_database,
     restore_database,
     set_database_aside,
     upgrade_database,
 )
 from monitor.cli import config_option, output
-from monitor.cli.operator_name import login_name
+from monitor.cli.operator_name import operator_name
 from monitor.cli.parser import PROGRAM, add_json
 from monitor.clock import SystemClock
 from monitor.config.model import Config
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     match args.part:
         case "upgrade":
             return _upgrade(config, args.fresh, args.json)
@@ -76,7 +76,7 @@ def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
 
 
 def _check(config: Config, as_json: bool) -> int:
-    problems = database_problems(config)
+    problems = find_database_problems(config)
     if as_json:
         output.print_json({"ok": not problems, "items": [{"detail": problem} for problem in problems]})
     elif problems:
@@ -89,7 +89,7 @@ def _check(config: Config, as_json: bool) -> int:
 
 
 def _restore(config: Config, file: Path, force: bool) -> int:
-    who = f"{login_name(os.environ)}, by db restore"
+    who = f"{operator_name(os.environ)}, by db restore"
     revision, needed = restore_database(config, file, who, SystemClock(), force=force)
     output.print_line(f"{config.storage_url} is {file} now, revision {revision}", "good")
     if revision != needed:

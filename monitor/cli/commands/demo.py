@@ -12,23 +12,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from monitor.cli.output import Style, print_json, print_line
+from monitor.cli.output import TextStyle, print_json, print_line
 from monitor.cli.parser import add_json
-from monitor.demo.screen import DemoFrame, DemoScreen, demo_run
-from monitor.demo.story import verdict
+from monitor.demo.screen import DemoFrame, DemoScreen, parse_run
+from monitor.demo.story import find_failures
 from monitor.errors import Exit, MonitorError, UsageError
 from monitor.sandbox.scenario.builtin import SCENARIOS
-from monitor.view.charts.chart_spec import Bar, BarRole, Line, Mark, Picture, draw
-from monitor.view.formatting import level_text
+from monitor.view.charts.chart_spec import ChartLine, ChartSpec, Marker, ThresholdLine, ThresholdRole, draw_chart
+from monitor.view.formatting import format_level
 
 DEFAULT_SCENARIO = "crash-2025-10-10"
-SPEED = 108.0
+DEMO_SPEED = 108.0
 """72 minutes in 40 seconds."""
 
-RUNS = ("unguarded", "guarded")
-PATIENCE_S = 85
+DEMO_RUNS = ("unguarded", "guarded")
+RUN_TIMEOUT_S = 85
 
-_BARS: tuple[tuple[str, BarRole, str], ...] = (
+_THRESHOLDS: tuple[tuple[str, ThresholdRole, str], ...] = (
     ("initial_level", "initial", "initial"),
     ("margin_call_level", "margin_call", "margin call"),
     ("liquidation_level", "liquidation", "liquidation"),
@@ -53,31 +53,31 @@ def run(args: argparse.Namespace) -> int:
     if args.scenario not in SCENARIOS:
         raise UsageError(f'no scenario is called "{args.scenario}"', mend=f"there is: {', '.join(SCENARIOS)}")
     folder = _folder(args.output)
-    document = asyncio.run(_play(args.scenario, folder))
+    document = asyncio.run(_play_both(args.scenario, folder))
     wrong = document.pop("wrong")
     if args.json:
         print_json(document)
     else:
-        _tell(document, wrong)
+        _print_result(document, wrong)
     return Exit.DONE if document["ok"] else Exit.NO
 
 
-async def _play(scenario: str, folder: Path) -> dict[str, Any]:
+async def _play_both(scenario: str, folder: Path) -> dict[str, Any]:
     frames: dict[str, dict[str, Any]] = {}
-    seconds = (SCENARIOS[scenario]().duration_s or 0) / SPEED
+    seconds = (SCENARIOS[scenario]().duration_s or 0) / DEMO_SPEED
     with DemoScreen(sys.stderr, live=sys.stderr.isatty()) as screen:
 
         def framed(name: str, frame: dict[str, Any]) -> None:
             frames[name] = frame
-            progress = min(float(frames.get(run, {}).get("progress", 0)) for run in RUNS)
-            runs = tuple(demo_run(run, frames.get(run, {})) for run in RUNS)
+            progress = min(float(frames.get(run, {}).get("progress", 0)) for run in DEMO_RUNS)
+            runs = tuple(parse_run(run, frames.get(run, {})) for run in DEMO_RUNS)
             screen.show(DemoFrame(scenario, runs, progress, seconds * (1 - progress)))
 
-        async with asyncio.timeout(PATIENCE_S):
-            results = await asyncio.gather(*(_run(name, scenario, folder, framed) for name in RUNS))
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            results = await asyncio.gather(*(_run_child(name, scenario, folder, framed) for name in DEMO_RUNS))
     picture = folder / "demo.png"
-    await draw(_picture(scenario, results), picture)
-    wrong = verdict(results) if scenario == DEFAULT_SCENARIO else []
+    await draw_chart(_chart(scenario, results), picture)
+    wrong = find_failures(results) if scenario == DEFAULT_SCENARIO else []
     timeline = sorted((moment for result in results for moment in result.pop("timeline")), key=lambda m: m["at"])
     for result in results:
         for part in ("series", "bars", "told", "streamed"):
@@ -92,13 +92,13 @@ async def _play(scenario: str, folder: Path) -> dict[str, Any]:
     }
 
 
-async def _run(name: str, scenario: str, folder: Path, framed: Any) -> dict[str, Any]:
+async def _run_child(name: str, scenario: str, folder: Path, on_frame: Any) -> dict[str, Any]:
     own = folder / name
     own.mkdir()
     with (own / "log").open("wb") as log:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "monitor.demo.run"),
-            *("--name", name, "--scenario", scenario, "--folder", str(own), "--speed", str(SPEED)),
+            *("--name", name, "--scenario", scenario, "--folder", str(own), "--speed", str(DEMO_SPEED)),
             *(["--guarded"] if name == "guarded" else []),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -111,7 +111,7 @@ async def _run(name: str, scenario: str, folder: Path, framed: Any) -> dict[str,
             async for line in child.stdout:
                 said: dict[str, Any] = json.loads(line)
                 if "frame" in said:
-                    framed(name, said["frame"])
+                    on_frame(name, said["frame"])
                 else:
                     result = said["result"]
             await child.wait()
@@ -129,9 +129,9 @@ def _folder(output: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="margin-monitor-demo-"))
     try:
         output.mkdir(parents=True, exist_ok=True)
-        for name in RUNS:
+        for name in DEMO_RUNS:
             if (output / name).exists():
-                shutil.rmtree(output / name) if (output / name / "log").exists() else _occupied(output / name)
+                shutil.rmtree(output / name) if (output / name / "log").exists() else _refuse_folder(output / name)
     except OSError as error:
         raise UsageError(
             f"can't write to {output} ({error.strerror})", where="--output", mend="name another folder"
@@ -139,67 +139,71 @@ def _folder(output: Path | None) -> Path:
     return output.absolute()
 
 
-def _occupied(path: Path) -> None:
+def _refuse_folder(path: Path) -> None:
     raise UsageError(f"{path} is there already and is no earlier demo", where="--output", mend="name another folder")
 
 
-def _picture(scenario: str, results: Sequence[Mapping[str, Any]]) -> Picture:
+def _chart(scenario: str, results: Sequence[Mapping[str, Any]]) -> ChartSpec:
     """Both levels with the account's bars, what was told and done, and the prices below."""
     first = results[0]
-    return Picture(
+    return ChartSpec(
         title=f"{scenario}: the same account with and without help",
         subtitle="margin level of cross; alerts and actions as they happened",
-        lines=[Line(run["name"], _points(run["series"]["margin_level"])) for run in results],
-        bars=[
-            Bar(f"{words} {level_text(Decimal(first['bars'][bar]))}", Decimal(first["bars"][bar]), role)
-            for bar, role, words in _BARS
+        lines=[ChartLine(run["name"], _parse_points(run["series"]["margin_level"])) for run in results],
+        thresholds=[
+            ThresholdLine(f"{words} {format_level(Decimal(first['bars'][bar]))}", Decimal(first["bars"][bar]), role)
+            for bar, role, words in _THRESHOLDS
             if bar in first["bars"]
         ],
-        marks=[mark for run in results for mark in _marks(run)],
+        markers=[mark for run in results for mark in _markers(run)],
         prices=[
-            Line(symbol, points) for symbol in ("BTCUSDT", "SOLUSDT") if (points := _points(first["series"][symbol]))
+            ChartLine(symbol, points)
+            for symbol in ("BTCUSDT", "SOLUSDT")
+            if (points := _parse_points(first["series"][symbol]))
         ],
     )
 
 
-def _marks(run: Mapping[str, Any]) -> list[Mark]:
+def _markers(run: Mapping[str, Any]) -> list[Marker]:
     """The first firing of each cross rule, the first sending of each action, and the liquidation."""
-    marks: list[Mark] = []
+    marks: list[Marker] = []
     rungs = (
         {a["rule"]: a for a in reversed(run["alerts"]) if a["scope"] == "cross"} if run["name"] == "unguarded" else {}
     )
     for rule in ("below-initial", "near-call", "margin-call"):
         if rule in rungs:
             alert = rungs[rule]
-            marks.append(Mark(_time(alert["fired_at"]), "alert", rule, run["name"], alert["severity"]))
+            marks.append(Marker(_parse_time(alert["fired_at"]), "alert", rule, run["name"], alert["severity"]))
     for action in run["actions"]:
         if action["state"] == "CONFIRMED":
             verb = "repay" if action["kind"] == "repay" else "bring in"
             marks.append(
-                Mark(_time(action["created_at"]), "action", f"{verb} {Decimal(action['amount']):,.0f}", run["name"])
+                Marker(
+                    _parse_time(action["created_at"]), "action", f"{verb} {Decimal(action['amount']):,.0f}", run["name"]
+                )
             )
     if run["liquidated_at"] is not None:
-        marks.append(Mark(_time(run["liquidated_at"]), "liquidation", "liquidated", run["name"]))
+        marks.append(Marker(_parse_time(run["liquidated_at"]), "liquidation", "liquidated", run["name"]))
     return marks
 
 
-def _tell(document: Mapping[str, Any], wrong: Sequence[str]) -> None:
+def _print_result(document: Mapping[str, Any], wrong: Sequence[str]) -> None:
     print_line("What happened, by the exchange's clock (UTC):", "strong")
     for moment in document["timeline"]:
         if moment["kind"] in ("told", "action", "liquidation"):
-            styles: Mapping[str, Style] = {"liquidation": "bad", "action": "good"}
+            styles: Mapping[str, TextStyle] = {"liquidation": "bad", "action": "good"}
             line = f"  {moment['at'][11:19]}  {moment['run']:9}  {moment['text']}"
             print_line(line, styles.get(moment["kind"], ""))
     print_line()
     for result in document["runs"]:
-        print_line(f"{result['name']}: {_ending(result)}", "strong")
+        print_line(f"{result['name']}: {_summary_text(result)}", "strong")
     print_line(f"picture: {document['picture']}")
     for line in wrong:
         print_line(f"The story did not come true: {line}", "bad")
 
 
-def _ending(result: Mapping[str, Any]) -> str:
-    low = f"lowest level {level_text(Decimal(result['lowest_level']))} at {result['lowest_at'][11:16]}"
+def _summary_text(result: Mapping[str, Any]) -> str:
+    low = f"lowest level {format_level(Decimal(result['lowest_level']))} at {result['lowest_at'][11:16]}"
     moved = ", ".join(
         f"{words} {Decimal(amount):,.2f} {asset}"
         for kind, words in (("repaid", "repaid"), ("transferred_in", "brought in"))
@@ -217,9 +221,9 @@ def _ending(result: Mapping[str, Any]) -> str:
     return f"liquidated at {result['liquidated_at'][11:19]}, {lead}; {low}"
 
 
-def _points(texts: Sequence[Sequence[str]]) -> list[tuple[datetime, Decimal | None]]:
-    return [(_time(at), Decimal(value)) for at, value in texts]
+def _parse_points(texts: Sequence[Sequence[str]]) -> list[tuple[datetime, Decimal | None]]:
+    return [(_parse_time(at), Decimal(value)) for at, value in texts]
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -4,26 +4,26 @@ import argparse
 import os
 import time
 
-from monitor.app.database import open_operator
+from monitor.app.database import open_commands
 from monitor.cli import config_option, output
-from monitor.cli.operator_name import login_name
-from monitor.cli.parser import add_json, nearest
-from monitor.cli.printing import print_table
+from monitor.cli.operator_name import operator_name
+from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.printing import print_view_table
 from monitor.core.alerting.drill import Drill
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.errors import Exit, OrderRefused, UsageError
-from monitor.store.store import OrderStore
+from monitor.errors import CommandRefused, Exit, UsageError
+from monitor.store.store import CommandStore
 from monitor.store.writes.commands import read_drill, request_drill
-from monitor.store.writes.daemon_row import present_clock, read_daemon
-from monitor.store.writes.outbox import read_drill as read_messages
+from monitor.store.writes.daemon_row import command_clock, read_daemon
+from monitor.store.writes.outbox import read_drill_deliveries as read_messages
 from monitor.view.documents.drills import drill_document
 from monitor.view.terminal.drills import drill_table
 
-BEGINS_WITHIN_S = 10.0
+START_TIMEOUT_S = 10.0
 """A daemon looks for orders several times a second."""
 
-ENDS_WITHIN_S = 60.0
-LOOK_S = 0.1
+END_TIMEOUT_S = 60.0
+POLL_INTERVAL_S = 0.1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,37 +38,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit 0 when every message was taken."""
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     names = [rule.name for rule in config.rules]
     if args.rule not in names:
-        raise UsageError(f'there is no rule "{args.rule}"', mend=nearest(args.rule, names))
-    with open_operator(config) as store:
-        daemon = store.order(read_daemon)
+        raise UsageError(f'there is no rule "{args.rule}"', mend=suggest_nearest(args.rule, names))
+    with open_commands(config) as store:
+        daemon = store.execute(read_daemon)
         if daemon is None or not daemon.running:
-            raise OrderRefused("no daemon runs that could carry it out", mend="start `margin-monitor run`")
-        now = store.order(present_clock, ordering=True).now()
-        number = store.order(request_drill, args.rule, args.author or login_name(os.environ), now)
+            raise CommandRefused("no daemon runs that could carry it out", mend="start `margin-monitor run`")
+        now = store.execute(command_clock, is_command=True).now()
+        number = store.execute(request_drill, args.rule, args.author or operator_name(os.environ), now)
         drill, messages = _wait(store, number)
     document = drill_document(drill, messages)
     if args.json:
         output.print_json(document)
     else:
-        print_table(drill_table(document))
+        print_view_table(drill_table(document))
         told = sum(message.state is DeliveryState.SENT for message in messages)
         line = f"drill {drill.id} of {drill.rule}: {drill.outcome}; {told} messages taken; no action was made"
         output.print_line(line, "good" if document["ok"] else "bad")
     return Exit.DONE if document["ok"] else Exit.NO
 
 
-def _wait(store: OrderStore, number: int) -> tuple[Drill, tuple[Delivery, ...]]:
+def _wait(store: CommandStore, number: int) -> tuple[Drill, tuple[Delivery, ...]]:
     """The drill once it is done, and what became of its messages. Raises OrderRefused when that takes too long."""
     started = time.monotonic()
     while True:
-        drill, messages = store.order(read_drill, number), store.order(read_messages, number)
+        drill, messages = store.execute(read_drill, number), store.execute(read_messages, number)
         assert drill is not None
         if drill.done_at is not None:
             return drill, messages
         waited_s = time.monotonic() - started
-        if waited_s > (ENDS_WITHIN_S if messages else BEGINS_WITHIN_S):
-            raise OrderRefused("the daemon did not carry it out in time", mend="look into its log")
-        time.sleep(LOOK_S)
+        if waited_s > (END_TIMEOUT_S if messages else START_TIMEOUT_S):
+            raise CommandRefused("the daemon did not carry it out in time", mend="look into its log")
+        time.sleep(POLL_INTERVAL_S)

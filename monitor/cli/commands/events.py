@@ -4,17 +4,17 @@ import argparse
 
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
-from monitor.cli.option_types import check_moment, count, moment
+from monitor.cli.option_types import check_time_option, count_option, time_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_list, print_table, wants_documents
+from monitor.cli.printing import print_documents, print_view_table, wants_json_list
 from monitor.errors import Exit
 from monitor.store.readers.events import read_events, read_movements
-from monitor.store.writes.daemon_row import present_clock
+from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.events import event_document
 from monitor.view.terminal.events import events_table
 
-USUAL_LIMIT = 100
-MOVEMENTS = ("capital-flow", "transfer", "liquidation", "order")
+DEFAULT_LIMIT = 100
+MOVEMENT_TYPES = ("capital-flow", "transfer", "liquidation", "order")
 """What no stream tells and reads of the exchange's histories do."""
 
 
@@ -22,28 +22,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--type",
         metavar="T",
-        help=f'the exchange\'s own event type, or "rejected"; or what was read: {", ".join(MOVEMENTS)}',
+        help=f'the exchange\'s own event type, or "rejected"; or what was read: {", ".join(MOVEMENT_TYPES)}',
     )
     parser.add_argument("--since", metavar="WHEN", help="received since: 2h, 2025-10-10 or 2025-10-10T21:15:00Z")
-    parser.add_argument("--limit", metavar="N", help=f"the newest N (default {USUAL_LIMIT}, with --since all)")
+    parser.add_argument("--limit", metavar="N", help=f"the newest N (default {DEFAULT_LIMIT}, with --since all)")
     add_json(parser, lists=True)
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
-    check_moment("--since", args.since)
+    config = config_option.read_config(args)
+    check_time_option("--since", args.since)
     with open_reader(config) as store:
-        since = moment("--since", args.since, store.read(present_clock).now()) if args.since else None
-        limit = count("--limit", args.limit) if args.limit else None if since is not None else USUAL_LIMIT
-        if args.type in MOVEMENTS:
+        since = time_option("--since", args.since, store.read(command_clock).now()) if args.since else None
+        limit = count_option("--limit", args.limit) if args.limit else None if since is not None else DEFAULT_LIMIT
+        if args.type in MOVEMENT_TYPES:
             rows = store.read(read_movements, kind=args.type, since=since, limit=limit)
         else:
             rows = store.read(read_events, type=args.type, since=since, limit=limit)
     items = [event_document(row) for row in rows]
-    if wants_documents(args):
-        print_list(args, items)
+    if wants_json_list(args):
+        print_documents(args, items)
     elif items:
-        print_table(events_table(items))
+        print_view_table(events_table(items))
     else:
         output.print_line("no such event has been recorded")
     return Exit.DONE

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
-from monitor.cli.option_types import check_moment, moment
-from monitor.cli.parser import add_json, nearest
-from monitor.cli.printing import print_list, print_table, wants_documents
+from monitor.cli.option_types import check_time_option, time_option
+from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.printing import print_documents, print_view_table, wants_json_list
 from monitor.core.model.metric import METRICS, Metric
 from monitor.errors import Exit, MonitorError, UsageError
 from monitor.records.history import HistoryRow, Resolution
@@ -18,14 +18,20 @@ from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore
-from monitor.store.writes.daemon_row import present_clock
-from monitor.view.charts.chart_spec import Panels, Picture, PictureFailed, draw
-from monitor.view.charts.history_chart import BARS, MOST_LINES, has_panels, history_panels, history_picture
+from monitor.store.writes.daemon_row import command_clock
+from monitor.view.charts.chart_spec import ChartFailed, ChartPanels, ChartSpec, draw_chart
+from monitor.view.charts.history_chart import (
+    MAX_LINES,
+    THRESHOLD_METRICS,
+    history_chart,
+    history_panels,
+    supports_panels,
+)
 from monitor.view.documents.history import Series, history_document
 from monitor.view.terminal.history import history_table
 
-USUAL_SPAN = timedelta(hours=24)
-SCOPES = ("cross", "isolated", "asset", "account", "monitor")
+DEFAULT_HISTORY_SPAN = timedelta(hours=24)
+METRIC_SCOPES = ("cross", "isolated", "asset", "account", "monitor")
 
 _RAW_UP_TO = timedelta(hours=6)
 _MINUTES_UP_TO = timedelta(days=7)
@@ -34,7 +40,7 @@ _MINUTES_UP_TO = timedelta(days=7)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("metric", metavar="METRIC", help="such as margin_level")
     parser.add_argument("--account", metavar="NAME", help="one account")
-    parser.add_argument("--scope", choices=SCOPES, help="one scope")
+    parser.add_argument("--scope", choices=METRIC_SCOPES, help="one scope")
     parser.add_argument("--symbol", metavar="PAIR", help="one isolated pair, such as BTCUSDT")
     parser.add_argument("--asset", metavar="ASSET", help="one asset, such as BTC")
     parser.add_argument("--since", metavar="WHEN", help="2h, 2025-10-10 or 2025-10-10T21:15:00Z (default 24h)")
@@ -46,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
     metric = _metric(args.metric)
     if args.symbol and args.asset:
         raise UsageError("--symbol and --asset exclude each other")
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     accounts = [account.name for account in config.accounts]
     if args.account and args.account not in accounts:
-        raise UsageError(f'there is no account "{args.account}"', mend=nearest(args.account, accounts))
-    check_moment("--since", args.since)
+        raise UsageError(f'there is no account "{args.account}"', mend=suggest_nearest(args.account, accounts))
+    check_time_option("--since", args.since)
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
-        since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
+        now = store.read(command_clock).now()
+        since = time_option("--since", args.since, now) if args.since else now - DEFAULT_HISTORY_SPAN
         series = store.read(
             read_history,
             metric.name,
@@ -66,10 +72,10 @@ def run(args: argparse.Namespace) -> int:
         series = tuple(row for row in series if row.points)
         if args.plot:
             _plot(store, metric, series, since, now, Path(args.plot))
-    if wants_documents(args):
-        print_list(args, [history_document(row) for row in series])
+    if wants_json_list(args):
+        print_documents(args, [history_document(row) for row in series])
     elif not args.plot and series:
-        print_table(history_table(series))
+        print_view_table(history_table(series))
     elif not args.plot:
         output.print_line(f"nothing of {metric.name} is recorded in that time")
     return Exit.DONE
@@ -78,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 def _metric(name: str) -> Metric:
     metric = METRICS.get(name)
     if metric is None:
-        raise UsageError(f'unknown metric "{name}"', mend=nearest(name, METRICS))
+        raise UsageError(f'unknown metric "{name}"', mend=suggest_nearest(name, METRICS))
     return metric
 
 
@@ -100,25 +106,25 @@ def _plot(
             name: store.read(
                 read_history, name, account=one.account, scope=one.scope, subject=one.subject, resolution="1h"
             )
-            for name in BARS
+            for name in THRESHOLD_METRICS
         }
         return {name: found[0] for name, found in rows.items() if found}
 
-    picture: Picture | Panels
-    if has_panels(series):
+    picture: ChartSpec | ChartPanels
+    if supports_panels(series):
         picture = history_panels(metric, series, bars, alerts, intents, since, until)
     else:
         of_one = bars(series[0]) if len(series) == 1 else {}
-        picture = history_picture(metric, series, of_one, alerts, intents, since, until)
+        picture = history_chart(metric, series, of_one, alerts, intents, since, until)
     try:
-        asyncio.run(draw(picture, path))
-    except (PictureFailed, OSError) as error:
+        asyncio.run(draw_chart(picture, path))
+    except (ChartFailed, OSError) as error:
         raise MonitorError(f"the picture could not be drawn: {error}", where=str(path)) from error
     output.print_note(f"wrote {path}")
     narrow = "narrow with --account, --scope or --symbol"
     if series[0].scope == "asset":
         narrow = "narrow with --account or --asset"
-    if len(series) > MOST_LINES:
-        output.print_note(f"{len(series) - MOST_LINES} more are not drawn; {narrow}")
-    if len(series) > 1 and not has_panels(series):
+    if len(series) > MAX_LINES:
+        output.print_note(f"{len(series) - MAX_LINES} more are not drawn; {narrow}")
+    if len(series) > 1 and not supports_panels(series):
         output.print_note(f"no alerts are drawn on so many lines; {narrow}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from monitor import resources
 from monitor.cli import output
-from monitor.cli.config_template import Answers, config_text
+from monitor.cli.config_template import InitAnswers, config_text
 from monitor.cli.parser import PROGRAM
 from monitor.config.loading import build_config, user_config
 from monitor.config.schema import DEFAULT_REST_URL
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
         return _write_units(Path(args.systemd), args.force)
     target = _target(args, os.environ)
     if target.exists() and not args.force:
-        raise _already_there(target)
-    answers = _from_options(args) if args.non_interactive else _asked(args)
+        raise _exists_error(target)
+    answers = _answers_from_options(args) if args.non_interactive else _ask_person(args)
     content = config_text(answers).encode()
     # Checked before anything is written, so that what is there is never replaced by what can't be loaded.
     build_config(content, target, os.environ)
@@ -60,24 +60,24 @@ def _config_option(args: argparse.Namespace, target: Path) -> str:
     return f"--config {target} " if args.output or args.config else ""
 
 
-def _from_options(args: argparse.Namespace) -> Answers:
+def _answers_from_options(args: argparse.Namespace) -> InitAnswers:
     missing = [] if args.api_key else ["--api-key"]
     if not args.api_secret and not args.private_key:
         missing.append("--api-secret or --private-key")
     if missing:
         raise UsageError(f"--non-interactive needs {' and '.join(missing)}", mend=f"see `{PROGRAM} init --help`")
-    return Answers(
+    return InitAnswers(
         account=args.account or "main",
         api_key=args.api_key,
         api_secret=args.api_secret or "",
         private_key=args.private_key or "",
-        isolated=_isolated(args.isolated or "all"),
-        channels=tuple(_channel(each) for each in args.channel),
+        isolated=_parse_pairs(args.isolated or "all"),
+        channels=tuple(_channel_address(each) for each in args.channel),
         rest_url=args.rest_url or "",
     )
 
 
-def _asked(args: argparse.Namespace) -> Answers:
+def _ask_person(args: argparse.Namespace) -> InitAnswers:
     """The answers of a person at a terminal; what an option already says is not asked."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("questions need a terminal", mend="use --non-interactive with the options")
@@ -92,11 +92,13 @@ def _asked(args: argparse.Namespace) -> Answers:
             private_key = f"file:{Path(private_key).expanduser().absolute()}"
         api_secret = "" if private_key else _ask_secret("API secret")
     isolated = args.isolated or _ask("Isolated pairs, comma-separated, or all", "all")
-    channels = [_channel(each) for each in args.channel]
+    channels = [_channel_address(each) for each in args.channel]
     if not channels:
         url = _ask_secret("Where to send alerts: an Apprise URL, empty for nowhere", may_be_empty=True)
         channels = [("phone", url)] if url else []
-    return Answers(account, api_key, api_secret, private_key, _isolated(isolated), tuple(channels), args.rest_url or "")
+    return InitAnswers(
+        account, api_key, api_secret, private_key, _parse_pairs(isolated), tuple(channels), args.rest_url or ""
+    )
 
 
 def _ask(question: str, default: str = "") -> str:
@@ -118,14 +120,14 @@ def _ask_secret(question: str, *, may_be_empty: bool = False) -> str:
             return answer
 
 
-def _isolated(text: str) -> tuple[str, ...] | None:
+def _parse_pairs(text: str) -> tuple[str, ...] | None:
     """The pairs named; None for all."""
     if text.strip().lower() == "all":
         return None
     return tuple(word.strip().upper() for word in text.split(",") if word.strip())
 
 
-def _channel(text: str) -> tuple[str, str]:
+def _channel_address(text: str) -> tuple[str, str]:
     name, equals, url = text.partition("=")
     if not equals or not name.strip() or not url.strip() or "://" in name:
         # What was given may be a secret URL: it is not repeated.
@@ -150,12 +152,12 @@ def _write_private(target: Path, content: bytes, force: bool) -> None:
         finally:
             Path(temporary).unlink(missing_ok=True)
     except FileExistsError as error:
-        raise _already_there(target) from error
+        raise _exists_error(target) from error
     except OSError as error:
         raise MonitorError(f"can't write: {error.strerror}", where=str(target), mend="choose --output FILE") from error
 
 
-def _already_there(target: Path) -> MonitorError:
+def _exists_error(target: Path) -> MonitorError:
     return MonitorError("is already there", where=str(target), mend="use --force to overwrite it, or --output FILE")
 
 
@@ -164,18 +166,18 @@ def _write_units(folder: Path, force: bool) -> int:
 
     None is written if one is in the way.
     """
-    shipped = resources.shipped("systemd")
+    shipped = resources.packaged_path("systemd")
     units = sorted(path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file())
     if not units:
         raise MonitorError("this installation has no service units", where=str(shipped), mend="install it again")
     in_the_way = [folder / unit for unit in units if (folder / unit).exists()]
     if in_the_way and not force:
-        raise _already_there(in_the_way[0])
+        raise _exists_error(in_the_way[0])
     try:
         for unit in units:
             target = folder / unit
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text((shipped / unit).read_text().replace(_UNIT_COMMAND, str(_own_command())))
+            target.write_text((shipped / unit).read_text().replace(_UNIT_COMMAND, str(_command_path())))
             target.chmod(0o644)
             output.print_line(f"wrote {target}")
     except OSError as error:
@@ -188,7 +190,7 @@ def _write_units(folder: Path, force: bool) -> int:
     return Exit.DONE
 
 
-def _own_command() -> Path:
+def _command_path() -> Path:
     """Where the command of this installation is, beside its interpreter; as the units have it where it is not."""
     beside = Path(sys.executable).parent / PROGRAM
     return beside if beside.is_file() else Path(_UNIT_COMMAND)

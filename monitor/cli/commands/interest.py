@@ -6,17 +6,17 @@ from datetime import timedelta
 
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
-from monitor.cli.option_types import check_moment, moment
+from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_lines, print_table
+from monitor.cli.printing import print_cells, print_view_table
 from monitor.errors import Exit
 from monitor.store.readers.interest import read_interest, read_spans
-from monitor.store.readers.status import read_live
-from monitor.store.writes.daemon_row import present_clock
+from monitor.store.readers.status import read_live_documents
+from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.interest import interest_document
 from monitor.view.terminal.interest import interest_lines, interest_table, rates_table
 
-USUAL_SPAN = timedelta(days=30)
+DEFAULT_INTEREST_SPAN = timedelta(days=30)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,21 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
-    check_moment("--since", args.since)
+    config = config_option.read_config(args)
+    check_time_option("--since", args.since)
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
-        since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
+        now = store.read(command_clock).now()
+        since = time_option("--since", args.since, now) if args.since else now - DEFAULT_INTEREST_SPAN
         totals = store.read(read_interest, by=args.by, since=since)
-        live = store.read(read_live)
+        live = store.read(read_live_documents)
         spans = store.read(read_spans)
     document = interest_document(totals, [json.loads(row.document) for row in live], since, now, args.by, spans)
     if args.json:
         output.print_json(document)
         return Exit.DONE
     for table in (interest_table(document), rates_table(document)):
-        print_table(table)
+        print_view_table(table)
         if table.rows:
             output.print_line()
-    print_lines(interest_lines(document))
+    print_cells(interest_lines(document))
     return Exit.DONE

@@ -5,13 +5,13 @@ import asyncio
 import time
 from typing import Any
 
-from monitor.app.channels import sink
+from monitor.app.channels import open_sink
 from monitor.cli import config_option, output
-from monitor.cli.parser import add_json, nearest
-from monitor.cli.printing import print_list, wants_documents
+from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.printing import print_documents, wants_json_list
 from monitor.config.model import Config
 from monitor.errors import ConfigError, Exit, UsageError
-from monitor.notify.sinks import Told
+from monitor.notify.sinks import Delivered
 from monitor.view.messages.message import notice_message
 
 _TEXT = "This is a test message of margin-monitor\nIf you can read it, this channel works. Nothing has happened."
@@ -25,22 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     names = [channel.name for channel in config.channels]
     if args.channel is not None:
         if args.channel not in names:
-            raise UsageError(f'there is no channel "{args.channel}"', mend=nearest(args.channel, names))
+            raise UsageError(f'there is no channel "{args.channel}"', mend=suggest_nearest(args.channel, names))
         names = [args.channel]
     if not names:
         raise ConfigError("there is no channel to test", where="channels", mend="add [[channels]] with a name and url")
     results = asyncio.run(_test(config, names))
-    if wants_documents(args):
-        print_list(args, results)
+    if wants_json_list(args):
+        print_documents(args, results)
     else:
         rows = [
             (
                 result["channel"],
-                output.Cell("told", "good") if result["ok"] else output.Cell("not told", "bad"),
+                output.StyledCell("told", "good") if result["ok"] else output.StyledCell("not told", "bad"),
                 f"{result['ms']} ms",
                 result["answer"],
             )
@@ -56,14 +56,14 @@ async def _test(config: Config, names: list[str]) -> list[dict[str, Any]]:
 
 async def _send(config: Config, name: str) -> dict[str, Any]:
     try:
-        sink = sink(config, name)
+        sink = open_sink(config, name)
     except ConfigError as error:
         return {"channel": name, "ok": False, "ms": 0, "answer": str(error)}
     try:
-        await sink.warm()
+        await sink.warm_up()
         started = time.monotonic()
         answer = await sink.send(notice_message("info", _TEXT))
         took_ms = round((time.monotonic() - started) * 1000)
     finally:
         await sink.close()
-    return {"channel": name, "ok": isinstance(answer, Told), "ms": took_ms, "answer": answer.answer}
+    return {"channel": name, "ok": isinstance(answer, Delivered), "ms": took_ms, "answer": answer.answer}

@@ -7,21 +7,21 @@ from datetime import datetime, timedelta
 from monitor import __version__
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
-from monitor.cli.option_types import moment
+from monitor.cli.option_types import time_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_lines
+from monitor.cli.printing import print_cells
 from monitor.clock import SystemClock
-from monitor.config.redaction import KNOWN
+from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import Exit, UsageError
 from monitor.runtime import pause_file
-from monitor.store.readers.report import read_report
-from monitor.store.writes.daemon_row import present_clock
+from monitor.store.readers.report import read_report_rows
+from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.report import report_document
 from monitor.view.report.html_page import report_page
-from monitor.view.report.text import headline, period, sections
+from monitor.view.report.text import report_headline, report_period, report_sections
 from monitor.view.terminal.table import Cell
 
-USUAL_SPAN = timedelta(hours=24)
+DEFAULT_REPORT_SPAN = timedelta(hours=24)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,30 +36,32 @@ def run(args: argparse.Namespace) -> int:
     form = args.format or ("json" if args.json else "text")
     if args.json and form != "json":
         raise UsageError(f"--json and --format {form} exclude each other", mend="keep one of them")
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     # A slip is told whether there is a database or not.
-    _since(args.since, SystemClock().now())
+    _parse_since(args.since, SystemClock().now())
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
-        since = _since(args.since, now)
-        rows = store.read(read_report, since, now)
+        now = store.read(command_clock).now()
+        since = _parse_since(args.since, now)
+        rows = store.read(read_report_rows, since, now)
     names = [account.name for account in config.accounts]
-    paused = pause_file.is_there(config.safety.pause_file)
+    paused = pause_file.exists(config.safety.pause_file)
     document = report_document(rows, names, since, now, __version__, pause_file=paused)
     match form:
         case "json":
             output.print_json(document)
         case "html":
-            sys.stdout.write(KNOWN.redact(report_page(document)))
+            sys.stdout.write(KNOWN_SECRETS.redact(report_page(document)))
         case _:
-            print_lines([Cell(headline(document), "strong"), Cell(f"{period(document)}; times are UTC", "dim")])
-            for section in sections(document):
-                print_lines([Cell(""), Cell(section.title.upper(), "strong"), *section.lines])
+            print_cells(
+                [Cell(report_headline(document), "strong"), Cell(f"{report_period(document)}; times are UTC", "dim")]
+            )
+            for section in report_sections(document):
+                print_cells([Cell(""), Cell(section.title.upper(), "strong"), *section.lines])
     return Exit.DONE
 
 
-def _since(text: str | None, now: datetime) -> datetime:
-    since = moment("--since", text, now) if text else now - USUAL_SPAN
+def _parse_since(text: str | None, now: datetime) -> datetime:
+    since = time_option("--since", text, now) if text else now - DEFAULT_REPORT_SPAN
     if since >= now:
         raise UsageError(f"--since: {text} is not in the past", mend="name an earlier moment")
     return since

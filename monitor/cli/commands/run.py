@@ -9,16 +9,16 @@ from contextlib import suppress
 from monitor.app import daemon
 from monitor.app.database import attach_store
 from monitor.cli import config_option
-from monitor.cli.daemon.daemon_loop import Turn
-from monitor.cli.daemon.duplicate_accounts import refuse_twins
-from monitor.cli.daemon.exit_notice import say_goodbye
+from monitor.cli.daemon.daemon_loop import DaemonLoop
+from monitor.cli.daemon.duplicate_accounts import refuse_duplicate_accounts
+from monitor.cli.daemon.exit_notice import send_exit_notice
 from monitor.cli.daemon.key_check import refuse_bad_keys
 from monitor.cli.log_setup import background_logging
 from monitor.clock import Clock, SystemClock
 from monitor.config.model import Config
 from monitor.errors import ConfigError
-from monitor.runtime.event_loop import run_loop
-from monitor.runtime.store_session import opened
+from monitor.runtime.event_loop import run_event_loop
+from monitor.runtime.store_session import wait_until_open
 from monitor.runtime.systemd import ServiceManager
 
 
@@ -29,31 +29,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit 0 after a clean stop. Raises what keeps it from starting."""
     try:
-        config = config_option.load(args)
+        config = config_option.read_config(args)
     except ConfigError as error:
-        _say_what_is_wrong(args, error)
+        _notify_config_error(args, error)
         raise
     with background_logging():
-        run_loop(lambda: serve(config, SystemClock()))
+        run_event_loop(lambda: run_daemon(config, SystemClock()))
     return 0
 
 
-def _say_what_is_wrong(args: argparse.Namespace, error: ConfigError) -> None:
+def _notify_config_error(args: argparse.Namespace, error: ConfigError) -> None:
     """A service that does not come up because of its configuration: said on the channels that it names.
 
     Who starts it at a terminal reads it there.
     """
     with suppress(ConfigError):
-        if not sys.stderr.isatty() and (channels := config_option.channels(args)) is not None:
-            asyncio.run(say_goodbye(channels, error))
+        if not sys.stderr.isatty() and (channels := config_option.read_channels(args)) is not None:
+            asyncio.run(send_exit_notice(channels, error))
 
 
-async def serve(config: Config, clock: Clock) -> None:
+async def run_daemon(config: Config, clock: Clock) -> None:
     """The daemon, again and again with a new configuration after each reload, until it is told to stop.
 
     What ends it otherwise is said on the channels first.
     """
-    turn = Turn(config, clock, ServiceManager())
+    turn = DaemonLoop(config, clock, ServiceManager())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, turn.stop)
@@ -63,13 +63,13 @@ async def serve(config: Config, clock: Clock) -> None:
         store = attach_store(config)
         try:
             if (
-                await turn.unless_stopped(opened(store))
-                and await turn.unless_stopped(refuse_bad_keys(config, clock))
-                and await turn.unless_stopped(refuse_twins(config, clock, store))
+                await turn.run_unless_stopped(wait_until_open(store))
+                and await turn.run_unless_stopped(refuse_bad_keys(config, clock))
+                and await turn.run_unless_stopped(refuse_duplicate_accounts(config, clock, store))
             ):
                 await turn.run(store)
         finally:
             await store.close()
     except Exception as error:
-        await say_goodbye(turn.config, error)
+        await send_exit_notice(turn.config, error)
         raise

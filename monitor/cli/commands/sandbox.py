@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
-        asyncio.run(server_main.serve(args))
+        asyncio.run(server_main.run_server(args))
     except server_main.SandboxUsageError as error:
         raise UsageError(str(error)) from error
     return Exit.DONE

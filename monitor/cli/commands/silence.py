@@ -6,23 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from monitor.app.database import open_operator, open_reader
+from monitor.app.database import open_commands, open_reader
 from monitor.cli import config_option, output
-from monitor.cli.operator_name import login_name
-from monitor.cli.option_types import comment, count, duration
-from monitor.cli.parser import add_json, nearest
-from monitor.cli.printing import print_list, wants_documents
+from monitor.cli.operator_name import operator_name
+from monitor.cli.option_types import comment_option, count_option, duration_option
+from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.printing import print_documents, wants_json_list
 from monitor.config.model import Config
-from monitor.core.alerting.lifecycle import silencing
+from monitor.core.alerting.lifecycle import active_silence
 from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
 from monitor.core.model.alert import SEVERITIES, Alert, AlertState
-from monitor.core.model.events import Matcher, Silence
+from monitor.core.model.events import Silence, SilenceMatcher
 from monitor.errors import Exit, UsageError
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence, read_silences
-from monitor.store.writes.daemon_row import present_clock
+from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.silences import silence_document
-from monitor.view.formatting import age_text, time_text
+from monitor.view.formatting import format_age, format_time
 
 _LABELS = ("rule", "account", "scope", "symbol", "asset", "severity")
 """Labels that alerts have without their rule's own."""
@@ -65,37 +65,37 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    span = duration("--duration", args.duration)
+    span = duration_option("--duration", args.duration)
     if span <= timedelta():
         raise UsageError("--duration is no time at all", mend="write it like 30m or 2h")
-    note = comment(args.comment)
-    matchers = tuple(_matcher(text) for text in args.matchers)
-    config = config_option.load(args)
+    note = comment_option(args.comment)
+    matchers = tuple(_parse_matcher(text) for text in args.matchers)
+    config = config_option.read_config(args)
     for matcher in matchers:
-        _refuse_meaningless(matcher, config)
-    author = args.author or login_name(os.environ)
-    with open_operator(config) as store:
-        now = store.order(present_clock, ordering=True).now()
+        _refuse_unmatchable(matcher, config)
+    author = args.author or operator_name(os.environ)
+    with open_commands(config) as store:
+        now = store.execute(command_clock, is_command=True).now()
         wanted = Silence(0, matchers, now, now + span, author, note, args.include_critical)
-        silence = store.order(add_silence, wanted)
-        rows = store.order(read_alerts)
+        silence = store.execute(add_silence, wanted)
+        rows = store.execute(read_alerts)
     if args.json:
         output.print_json(silence_document(silence, now))
         return Exit.DONE
-    output.print_line(f"silence {silence.id} holds until {time_text(silence.ends_at)}", "good")
+    output.print_line(f"silence {silence.id} holds until {format_time(silence.ends_at)}", "good")
     firing = [row.alert for row in rows if row.alert.state is AlertState.FIRING]
-    for line in _effect(silence, firing, now):
+    for line in _effect_text(silence, firing, now):
         output.print_line(line)
     return Exit.DONE
 
 
 def _list(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
+    config = config_option.read_config(args)
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
+        now = store.read(command_clock).now()
         silences = store.read(read_silences, None if args.all else now)
-    if wants_documents(args):
-        print_list(args, [silence_document(silence, now) for silence in silences])
+    if wants_json_list(args):
+        print_documents(args, [silence_document(silence, now) for silence in silences])
     elif silences:
         headings = ("silence", "state", "matchers", "ends", "left", "author", "comment")
         output.print_table(headings, [_row(silence, now) for silence in silences], right=(0, 4))
@@ -105,12 +105,12 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _expire(args: argparse.Namespace) -> int:
-    number = count("ID", args.id)
-    config = config_option.load(args)
-    with open_operator(config) as store:
-        now = store.order(present_clock, ordering=True).now()
-        store.order(expire_silence, number, now)
-        silences = store.order(read_silences)
+    number = count_option("ID", args.id)
+    config = config_option.read_config(args)
+    with open_commands(config) as store:
+        now = store.execute(command_clock, is_command=True).now()
+        store.execute(expire_silence, number, now)
+        silences = store.execute(read_silences)
     if args.json:
         output.print_json(next(silence_document(silence, now) for silence in silences if silence.id == number))
         return Exit.DONE
@@ -118,7 +118,7 @@ def _expire(args: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _matcher(text: str) -> Matcher:
+def _parse_matcher(text: str) -> SilenceMatcher:
     try:
         return parse_matcher(text)
     except ValueError as error:
@@ -126,11 +126,11 @@ def _matcher(text: str) -> Matcher:
         raise UsageError(message, mend=mend) from error
 
 
-def _refuse_meaningless(matcher: Matcher, config: Config) -> None:
+def _refuse_unmatchable(matcher: SilenceMatcher, config: Config) -> None:
     """Raises UsageError for a label that no alert has, and for a value that it never has: a slip of the pen."""
     labels = dict.fromkeys((*_LABELS, *(name for rule in config.rules for name in rule.labels)))
     if matcher.name not in labels:
-        raise UsageError(f'no alert has a label "{matcher.name}"', mend=nearest(matcher.name, labels))
+        raise UsageError(f'no alert has a label "{matcher.name}"', mend=suggest_nearest(matcher.name, labels))
     values: dict[str, Sequence[str]] = {
         "rule": [rule.name for rule in config.rules],
         "account": [account.name for account in config.accounts],
@@ -139,33 +139,35 @@ def _refuse_meaningless(matcher: Matcher, config: Config) -> None:
     }
     known = values.get(matcher.name)
     if known is not None and matcher.op in ("=", "!=") and matcher.value not in known:
-        raise UsageError(f'there is no {matcher.name} "{matcher.value}"', mend=nearest(matcher.value, known))
+        raise UsageError(f'there is no {matcher.name} "{matcher.value}"', mend=suggest_nearest(matcher.value, known))
 
 
-def _effect(silence: Silence, firing: Sequence[Alert], now: datetime) -> list[str]:
+def _effect_text(silence: Silence, firing: Sequence[Alert], now: datetime) -> list[str]:
     """What it does to the alerts that fire now."""
-    quiet = [alert for alert in firing if silencing(alert, (silence,), now) is not None]
-    lines = [f"of what fires now it keeps quiet: {_numbers(quiet)}" if quiet else "it holds for nothing that fires now"]
+    quiet = [alert for alert in firing if active_silence(alert, (silence,), now) is not None]
+    lines = [
+        f"of what fires now it keeps quiet: {_alert_numbers(quiet)}" if quiet else "it holds for nothing that fires now"
+    ]
     everything = replace(silence, include_critical=True)
-    spared = [alert for alert in firing if alert not in quiet and silencing(alert, (everything,), now) is not None]
+    spared = [alert for alert in firing if alert not in quiet and active_silence(alert, (everything,), now) is not None]
     if spared:
-        lines.append(f"critical alerts are spared: {_numbers(spared)}; --include-critical keeps them quiet, too")
+        lines.append(f"critical alerts are spared: {_alert_numbers(spared)}; --include-critical keeps them quiet, too")
     return lines
 
 
-def _numbers(alerts: Sequence[Alert]) -> str:
+def _alert_numbers(alerts: Sequence[Alert]) -> str:
     return ", ".join(f"#{alert.id} ({alert.key.rule})" for alert in alerts)
 
 
-def _row(silence: Silence, now: datetime) -> list[str | output.Cell]:
+def _row(silence: Silence, now: datetime) -> list[str | output.StyledCell]:
     state = silence_document(silence, now)["state"]
     spares = "" if silence.include_critical else " (not critical)"
     return [
         str(silence.id),
-        output.Cell(state, "good" if state == "active" else "dim"),
+        output.StyledCell(state, "good" if state == "active" else "dim"),
         " ".join(matcher_text(matcher) for matcher in silence.matchers) + spares,
-        output.Cell(time_text(silence.ends_at), "dim"),
-        age_text(silence.ends_at - now) if state != "expired" else "",
+        output.StyledCell(format_time(silence.ends_at), "dim"),
+        format_age(silence.ends_at - now) if state != "expired" else "",
         silence.author,
         silence.comment,
     ]

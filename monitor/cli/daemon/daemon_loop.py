@@ -9,23 +9,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.app import daemon as daemon_module
-from monitor.cli.daemon.duplicate_accounts import refuse_twins
+from monitor.app.daemon import build_daemon, check_secrets
+from monitor.cli.daemon.duplicate_accounts import refuse_duplicate_accounts
 from monitor.cli.daemon.key_check import refuse_bad_keys
 from monitor.clock import Clock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.core.model.alert import Severity
 from monitor.errors import ConfigError, MonitorError, StoreError
-from monitor.exchange.binance.rate_limits import Usage
+from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.runtime.daemon import Daemon
-from monitor.runtime.pruner import prune_for_ever
+from monitor.runtime.pruner import prune_hourly
 from monitor.runtime.systemd import ServiceManager
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
 
-STANDS_WITHIN_S = 60.0
+RELOAD_TIMEOUT_S = 60.0
 """A new configuration has to bring the daemon to its feet within this (machine seconds), or the old one comes back."""
 
 LOOK_S = 0.5
@@ -40,23 +40,23 @@ class _Ailing:
     unread: Container[str] = ()
 
 
-class Turn:
+class DaemonLoop:
     """One daemon at a time on one store; a reload puts another in its place, with all that the first had in memory."""
 
     def __init__(self, config: Config, clock: Clock, manager: ServiceManager) -> None:
         self.config = config
         self._clock = clock
         self._manager = manager
-        self._usage = Usage()
+        self._usage = WeightBudget()
         self._store: Store | None = None
         self._daemon: Daemon | None = None
-        self._next: tuple[Config, Daemon] | None = None
+        self._replacement: tuple[Config, Daemon] | None = None
         self._stopped = asyncio.Event()
-        self._telling: set[asyncio.Task[None]] = set()
-        self._reloading: asyncio.Task[None] | None = None
-        self._unfinished = ""
+        self._notification_tasks: set[asyncio.Task[None]] = set()
+        self._reload_task: asyncio.Task[None] | None = None
+        self._reload_failure = ""
         """Why a daemon on a new configuration was told to end."""
-        self._is_taken_on = True
+        self._is_config_confirmed = True
         """Whether the configuration is the one to go back to: the first one, or one that was seen to stand."""
 
     @property
@@ -78,11 +78,11 @@ class Turn:
             # It is still starting, from the configuration that it found.
             log.error("config.reload_failed cause='the daemon has not started yet'")
             return
-        self._manager.reloading()
-        if self._reloading is not None:
+        self._manager.report_reloading()
+        if self._reload_task is not None:
             # The file as it is now counts.
-            self._reloading.cancel()
-        self._reloading = asyncio.create_task(self._reload())
+            self._reload_task.cancel()
+        self._reload_task = asyncio.create_task(self._reload())
 
     async def _reload(self) -> None:
         assert self._daemon is not None
@@ -91,19 +91,19 @@ class Turn:
             fresh = load_config(Path(self.config.source), os.environ)
             if fresh.storage_url != self.config.storage_url:
                 raise ConfigError("[storage] url changed", where=str(fresh.source), mend="restart to take it on")
-            daemon_module.check_secrets(fresh)
+            check_secrets(fresh)
             # A key that is refused already is no news, and no reason to refuse what may mend it.
-            await refuse_bad_keys(fresh, self._clock, _with_refused_keys(self._daemon))
-            await refuse_twins(fresh, self._clock, self._store)
-            following = fresh, self._built(fresh)
+            await refuse_bad_keys(fresh, self._clock, _accounts_with_refused_keys(self._daemon))
+            await refuse_duplicate_accounts(fresh, self._clock, self._store)
+            following = fresh, self._build_daemon(fresh)
         except Exception as error:
-            log.error("config.reload_failed cause=%s", _named(error), exc_info=_unexpected(error))
-            self._tell("warning", f"The new configuration was refused, the old one goes on: {_named(error)}")
+            log.error("config.reload_failed cause=%s", _error_text(error), exc_info=_unexpected_error(error))
+            self._notify("warning", f"The new configuration was refused, the old one goes on: {_error_text(error)}")
             return
-        self._next = following
+        self._replacement = following
         self._daemon.stop()
 
-    async def unless_stopped(self, work: Coroutine[object, object, object]) -> bool:
+    async def run_unless_stopped(self, work: Coroutine[object, object, object]) -> bool:
         """Whether `work` came to its end before the program was told to stop. Raises what it raises."""
         doing, stopped = asyncio.create_task(work), asyncio.create_task(self._stopped.wait())
         try:
@@ -119,34 +119,34 @@ class Turn:
     async def run(self, store: Store) -> None:
         """Until it is told to stop. Raises what ends a daemon that had stood."""
         self._store = store
-        self._daemon = self._built(self.config)
+        self._daemon = self._build_daemon(self.config)
         before: Config | None = None
         ailing = _Ailing()
         while not self._stopped.is_set():
-            failure = await self._run_one(self._daemon, None if before is None else ailing)
+            failure = await self._run_daemon(self._daemon, None if before is None else ailing)
             if self._stopped.is_set() and failure is None:
                 break
-            if failure is not None and (before is None or self._daemon.has_stood or isinstance(failure, StoreError)):
+            if failure is not None and (before is None or self._daemon.is_ready or isinstance(failure, StoreError)):
                 raise failure
-            if failure is None and self._next is not None:
-                if self._is_taken_on:
+            if failure is None and self._replacement is not None:
+                if self._is_config_confirmed:
                     before, ailing = self.config, _ailing(self._daemon)
                 self._daemon.hand_over()
-                (self.config, self._daemon), self._next = self._next, None
-                self._is_taken_on = False
+                (self.config, self._daemon), self._replacement = self._replacement, None
+                self._is_config_confirmed = False
             elif before is not None:
-                self._go_back(before, self._unfinished if failure is None else _named(failure), failure)
-                before, self._is_taken_on = None, True
-        self._manager.stopping()
+                self._restore_config(before, self._reload_failure if failure is None else _error_text(failure), failure)
+                before, self._is_config_confirmed = None, True
+        self._manager.report_stopping()
 
-    def _go_back(self, before: Config, why: str, failure: Exception | None) -> None:
+    def _restore_config(self, old_config: Config, why: str, failure: Exception | None) -> None:
         """The old configuration in the place of one that did not stand, with all that was learnt meanwhile."""
-        log.error("config.reload_undone cause=%s", why, exc_info=failure and _unexpected(failure))
-        self.config = before
-        self._daemon = self._built(before)
-        self._tell("critical", f"The new configuration did not stand, the old one is back: {why}")
+        log.error("config.reload_undone cause=%s", why, exc_info=failure and _unexpected_error(failure))
+        self.config = old_config
+        self._daemon = self._build_daemon(old_config)
+        self._notify("critical", f"The new configuration did not stand, the old one is back: {why}")
 
-    async def _run_one(self, daemon: Daemon, ailing: _Ailing | None) -> Exception | None:
+    async def _run_daemon(self, daemon: Daemon, ailing: _Ailing | None) -> Exception | None:
         """Runs a daemon to its end; what ended it, None where it was told to.
 
         `ailing` are the accounts that were so before it, where it has a new configuration; else None.
@@ -154,8 +154,8 @@ class Turn:
         assert self._store is not None
         storage = self.config.storage
         retained = (storage.retain_samples, storage.retain_events)
-        pruning = asyncio.create_task(prune_for_ever(*retained, self._store, self._clock))
-        watching = None if ailing is None else asyncio.create_task(self._see_it_stand(daemon, ailing))
+        pruning = asyncio.create_task(prune_hourly(*retained, self._store, self._clock))
+        watching = None if ailing is None else asyncio.create_task(self._confirm_reload(daemon, ailing))
         # What is there now stays: looking through it for what may go would only stop the loop for milliseconds.
         gc.collect()
         gc.freeze()
@@ -170,31 +170,31 @@ class Turn:
                     await asyncio.wait([task])
         return None
 
-    async def _see_it_stand(self, daemon: Daemon, ailing: _Ailing) -> None:
+    async def _confirm_reload(self, daemon: Daemon, ailing: _Ailing) -> None:
         """Say that the configuration is taken on, once the daemon stands on it; and end a daemon that does not."""
         try:
-            async with asyncio.timeout(STANDS_WITHIN_S):
-                await daemon.stands()
-                self._unfinished = await _fall_or_answer(daemon, ailing)
+            async with asyncio.timeout(RELOAD_TIMEOUT_S):
+                await daemon.wait_until_ready()
+                self._reload_failure = await _fall_or_answer(daemon, ailing)
         except TimeoutError:
             unread = ", ".join(sorted(daemon.unread_accounts))
             whose = f" (accounts: {unread})" if unread else ""
-            self._unfinished = f"not everything was read within {STANDS_WITHIN_S:g} s{whose}"
-        if self._unfinished:
+            self._reload_failure = f"not everything was read within {RELOAD_TIMEOUT_S:g} s{whose}"
+        if self._reload_failure:
             daemon.stop()
             return
-        self._is_taken_on = True
+        self._is_config_confirmed = True
         log.info("config.reloaded source=%s", self.config.source)
 
-    def _built(self, config: Config) -> Daemon:
+    def _build_daemon(self, config: Config) -> Daemon:
         assert self._store is not None
-        return daemon_module.build(config, self._store, self._clock, self._manager.beat, self._daemon, self._usage)
+        return build_daemon(config, self._store, self._clock, self._manager.report_alive, self._daemon, self._usage)
 
-    def _tell(self, severity: Severity, text: str) -> None:
+    def _notify(self, severity: Severity, text: str) -> None:
         assert self._daemon is not None
-        task = asyncio.create_task(_quietly(self._daemon, severity, text))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        task = asyncio.create_task(_notify_best_effort(self._daemon, severity, text))
+        self._notification_tasks.add(task)
+        task.add_done_callback(self._notification_tasks.discard)
 
 
 async def _fall_or_answer(daemon: Daemon, ailing: _Ailing) -> str:
@@ -209,21 +209,21 @@ async def _fall_or_answer(daemon: Daemon, ailing: _Ailing) -> str:
 
 
 def _ailing(daemon: Daemon) -> _Ailing:
-    return _Ailing(daemon.failing_accounts.keys(), daemon.unread_accounts | _with_refused_keys(daemon))
+    return _Ailing(daemon.failing_accounts.keys(), daemon.unread_accounts | _accounts_with_refused_keys(daemon))
 
 
-def _with_refused_keys(daemon: Daemon) -> frozenset[str]:
-    return frozenset(name for name, state in daemon.states().items() if state.key_accepted is False)
+def _accounts_with_refused_keys(daemon: Daemon) -> frozenset[str]:
+    return frozenset(name for name, state in daemon.account_states().items() if state.key_accepted is False)
 
 
-async def _quietly(daemon: Daemon, severity: Severity, text: str) -> None:
+async def _notify_best_effort(daemon: Daemon, severity: Severity, text: str) -> None:
     with suppress(StoreError):
         await daemon.notify(severity, text)
 
 
-def _named(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     return str(error) if isinstance(error, MonitorError) else f"{type(error).__name__}: {error}"
 
 
-def _unexpected(error: BaseException) -> BaseException | None:
+def _unexpected_error(error: BaseException) -> BaseException | None:
     return None if isinstance(error, MonitorError) else error

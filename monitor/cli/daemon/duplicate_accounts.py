@@ -14,11 +14,11 @@ from monitor.store.writes import account_owners
 
 log = logging.getLogger(__name__)
 
-ANSWERS_WITHIN_S = 10.0
+ANSWER_TIMEOUT_S = 10.0
 """Machine seconds that a key's answer is waited for."""
 
 
-async def refuse_twins(config: Config, clock: Clock, store: Store) -> None:
+async def refuse_duplicate_accounts(config: Config, clock: Clock, store: Store) -> None:
     """Raise ConfigError where two accounts are the same account of the exchange.
 
     What is remembered of a key needs no asking. A key that gives no answer is no reason to refuse: the daemon asks on,
@@ -28,34 +28,34 @@ async def refuse_twins(config: Config, clock: Clock, store: Store) -> None:
         return
     known: Mapping[str, int] = {}
     with suppress(StoreError):
-        known = await store.read(account_owners.known)
-    uids = await asyncio.gather(*(_uid(config, account.name, clock, known) for account in config.accounts))
+        known = await store.read(account_owners.read_known_owners)
+    uids = await asyncio.gather(*(_read_uid(config, account.name, clock, known) for account in config.accounts))
     first: dict[int, str] = {}
     for account, uid in zip(config.accounts, uids, strict=True):
         if uid is None:
             continue
         if uid in first:
-            raise same_account(first[uid], account.name)
+            raise duplicate_account_error(first[uid], account.name)
         first[uid] = account.name
 
 
-def same_account(one: str, other: str) -> ConfigError:
+def duplicate_account_error(first: str, second: str) -> ConfigError:
     """The refusal of two accounts that are one."""
     return ConfigError(
-        f'is the same account of the exchange as account "{one}"',
-        where=f'accounts "{other}"',
+        f'is the same account of the exchange as account "{first}"',
+        where=f'accounts "{second}"',
         mend="take one of the two out of the configuration",
     )
 
 
-async def _uid(config: Config, account: str, clock: Clock, known: Mapping[str, int]) -> int | None:
+async def _read_uid(config: Config, account: str, clock: Clock, known_owners: Mapping[str, int]) -> int | None:
     exchange = open_exchange(config, account, clock)
     try:
-        if exchange.key_mark in known:
-            return known[exchange.key_mark]
-        async with asyncio.timeout(ANSWERS_WITHIN_S):
+        if exchange.key_fingerprint in known_owners:
+            return known_owners[exchange.key_fingerprint]
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
             await exchange.sync_clock()
-            return await exchange.read_identity()
+            return await exchange.read_user_id()
     except (ExchangeError, TimeoutError) as error:
         log.warning("owner.unknown account=%s cause=%s", account, error)
         return None

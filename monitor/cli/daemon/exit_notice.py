@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.app.channels import sink
+from monitor.app.channels import open_sink
 from monitor.clock import machine_now
 from monitor.config.model import Config
 from monitor.errors import ConfigError, MonitorError
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 15.0
+EXIT_NOTICE_TIMEOUT_S = 15.0
 """So long (machine seconds) the end waits for the channels."""
 
-ONCE_IN_S = 3600.0
+REPEAT_AFTER_S = 3600.0
 """A service manager may start it again and again: the same words are not said again within this."""
 
 
-async def say_goodbye(config: Config, error: BaseException) -> None:
+async def send_exit_notice(config: Config, error: BaseException) -> None:
     """Says on all channels that the daemon ends and why; a channel that can't be used is passed over."""
     why = str(error) if isinstance(error, MonitorError) else f"an error of its own ({type(error).__name__})"
     text = f"margin-monitor ends and watches no more: {why}"
-    if not config.channels or _was_said(config, text):
+    if not config.channels or _was_sent_recently(config, text):
         return
-    sinks = [sink for channel in config.channels if (sink := _sink(config, channel.name)) is not None]
+    sinks = [sink for channel in config.channels if (sink := _open_sink(config, channel.name)) is not None]
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            await asyncio.gather(*(_say(sink, text) for sink in sinks))
+        async with asyncio.timeout(EXIT_NOTICE_TIMEOUT_S):
+            await asyncio.gather(*(_send_notice(sink, text) for sink in sinks))
 
 
-async def _say(sink: "Sink", text: str) -> None:
-    from monitor.notify.sinks import NotTold
+async def _send_notice(sink: "Sink", text: str) -> None:
+    from monitor.notify.sinks import NotDelivered
     from monitor.view.messages.message import notice_message
 
     try:
@@ -47,7 +47,7 @@ async def _say(sink: "Sink", text: str) -> None:
     except Exception:
         log.exception("goodbye.unsaid channel=%s", sink.name)
         return
-    if isinstance(result, NotTold):
+    if isinstance(result, NotDelivered):
         log.error("goodbye.unsaid channel=%s answer=%r", sink.name, result.answer)
     else:
         log.info("goodbye.said channel=%s", sink.name)
@@ -55,15 +55,15 @@ async def _say(sink: "Sink", text: str) -> None:
         await sink.close()
 
 
-def _sink(config: Config, name: str) -> "Sink | None":
+def _open_sink(config: Config, name: str) -> "Sink | None":
     try:
-        return sink(config, name)
+        return open_sink(config, name)
     except ConfigError as error:
         log.error("goodbye.unsaid channel=%s cause=%s", name, error)
         return None
 
 
-def _was_said(config: Config, text: str) -> bool:
+def _was_sent_recently(config: Config, text: str) -> bool:
     """Whether these very words were said within the hour; if not, it is noted that they are now."""
     digest = hashlib.sha256(f"{config.source}\n{text}".encode()).hexdigest()
     now = machine_now().timestamp()
@@ -75,7 +75,7 @@ def _was_said(config: Config, text: str) -> bool:
         try:
             if path.exists():
                 said_at = float(json.loads(path.read_text()).get("at", 0))
-                if 0 <= now - said_at < ONCE_IN_S:
+                if 0 <= now - said_at < REPEAT_AFTER_S:
                     return True
             path.write_text(json.dumps({"at": now}))
         except (OSError, ValueError, AttributeError):

@@ -12,19 +12,19 @@ from monitor.errors import ExchangeError, KeyInvalid, KeyRefused
 log = logging.getLogger(__name__)
 
 
-async def refuse_bad_keys(config: Config, clock: Clock, except_of: Container[str] = ()) -> None:
+async def refuse_bad_keys(config: Config, clock: Clock, excluded: Container[str] = ()) -> None:
     """Raises KeyRefused when the exchange refuses a key. An exchange that can't be reached is passed over.
 
     `except_of` are accounts whose keys are not asked about.
     """
-    names = [account.name for account in config.accounts if account.name not in except_of]
-    refusals = await asyncio.gather(*(_refusal(config, name, clock) for name in names))
+    names = [account.name for account in config.accounts if account.name not in excluded]
+    refusals = await asyncio.gather(*(_check_key(config, name, clock) for name in names))
     for refusal in refusals:
         if refusal is not None:
             raise refusal
 
 
-async def _refusal(config: Config, account: str, clock: Clock) -> KeyRefused | None:
+async def _check_key(config: Config, account: str, clock: Clock) -> KeyRefused | None:
     exchange = open_exchange(config, account, clock)
     try:
         await exchange.sync_clock()

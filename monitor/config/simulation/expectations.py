@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from monitor.config.consistency import note_unknown_names
-from monitor.config.errors import Mistakes, Place
+from monitor.config.consistency import check_names
+from monitor.config.errors import ErrorList, Location
 from monitor.config.model import Config
-from monitor.config.parsing import note_unknown_keys, read_table
+from monitor.config.parsing import check_unknown_keys, read_table
 from monitor.config.schema import keys_of
-from monitor.config.simulation.rule_test_schema import ActionTable, AlertTable, ExpectTable
+from monitor.config.simulation.rule_test_schema import ExpectedActionTable, ExpectedAlertTable, ExpectTable
 from monitor.core.model.alert import Severity
 from monitor.simulation.rule_test import Expectation, ExpectedAction, ExpectedAlert
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 _LISTS = ("alerts", "actions")
 
 
-def expectations(content: object, place: Place, config: Config, mistakes: Mistakes) -> tuple[Expectation, ...]:
+def read_expectations(content: object, place: Location, config: Config, mistakes: ErrorList) -> tuple[Expectation, ...]:
     """The good ones of the expectations; every mistake is noted. A test without any proves nothing: a mistake."""
     if not isinstance(content, list) or not content:
         mistakes.add(place, "is missing", "write [[tests.expect]] with at, and alerts or actions")
@@ -28,11 +28,11 @@ def expectations(content: object, place: Place, config: Config, mistakes: Mistak
     return tuple(found)
 
 
-def _expectation(table: object, place: Place, config: Config, mistakes: Mistakes) -> Expectation | None:
+def _expectation(table: object, place: Location, config: Config, mistakes: ErrorList) -> Expectation | None:
     if not isinstance(table, dict):
         mistakes.add(place, "must be a table", "write [[tests.expect]] above its keys")
         return None
-    note_unknown_keys(table, (*keys_of(ExpectTable), *_LISTS), place, mistakes)
+    check_unknown_keys(table, (*keys_of(ExpectTable), *_LISTS), place, mistakes)
     plain = {name: value for name, value in table.items() if name in keys_of(ExpectTable)}
     head = read_table(ExpectTable, plain, "expect", place, mistakes)
     if head is None:
@@ -47,7 +47,9 @@ def _expectation(table: object, place: Place, config: Config, mistakes: Mistakes
     )
 
 
-def _alerts(table: Mapping[str, Any], place: Place, config: Config, mistakes: Mistakes) -> tuple[ExpectedAlert, ...]:
+def _alerts(
+    table: Mapping[str, Any], place: Location, config: Config, mistakes: ErrorList
+) -> tuple[ExpectedAlert, ...]:
     found: list[ExpectedAlert] = []
     for here, each in _items(table["alerts"], place, mistakes):
         labels = each.get("labels")
@@ -55,33 +57,35 @@ def _alerts(table: Mapping[str, Any], place: Place, config: Config, mistakes: Mi
             mistakes.add(here.key("labels"), "must be a table of texts", 'write { team = "me" }')
             continue
         plain = {name: value for name, value in each.items() if name != "labels"}
-        read = read_table(AlertTable, plain, "alerts", here, mistakes)
+        read = read_table(ExpectedAlertTable, plain, "alerts", here, mistakes)
         if read is None:
             continue
-        note_unknown_names([read.rule], [rule.name for rule in config.rules], "rule", here.key("rule"), mistakes)
+        check_names([read.rule], [rule.name for rule in config.rules], "rule", here.key("rule"), mistakes)
         channels = [channel.name for channel in config.channels]
-        note_unknown_names(read.told or (), channels, "channel", here.key("told"), mistakes)
+        check_names(read.told or (), channels, "channel", here.key("told"), mistakes)
         severity = cast("Severity | None", read.severity)
         told = None if read.told is None else frozenset(read.told)
         found.append(ExpectedAlert(read.rule, read.scope, read.subject, read.state, severity, labels, told))
     return tuple(found)
 
 
-def _actions(table: Mapping[str, Any], place: Place, config: Config, mistakes: Mistakes) -> tuple[ExpectedAction, ...]:
+def _actions(
+    table: Mapping[str, Any], place: Location, config: Config, mistakes: ErrorList
+) -> tuple[ExpectedAction, ...]:
     found: list[ExpectedAction] = []
     for here, each in _items(table["actions"], place, mistakes):
-        read = read_table(ActionTable, each, "actions", here, mistakes)
+        read = read_table(ExpectedActionTable, each, "actions", here, mistakes)
         if read is None:
             continue
         names = [read.action] if read.action is not None else []
-        note_unknown_names(names, [spec.name for spec in config.actions], "action", here.key("action"), mistakes)
+        check_names(names, [spec.name for spec in config.actions], "action", here.key("action"), mistakes)
         found.append(
             ExpectedAction(read.action, read.kind, read.asset, read.amount, read.source, read.symbol, read.blocked)
         )
     return tuple(found)
 
 
-def _items(content: object, place: Place, mistakes: Mistakes) -> Iterable[tuple[Place, dict[str, Any]]]:
+def _items(content: object, place: Location, mistakes: ErrorList) -> Iterable[tuple[Location, dict[str, Any]]]:
     if not isinstance(content, list):
         mistakes.add(place, "must be a list of tables", "write [{ … }, { … }], or [] for none")
         return

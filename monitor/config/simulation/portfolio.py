@@ -10,33 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config import value_types
-from monitor.config.errors import Mistakes, Place, Wrong
+from monitor.config.errors import ErrorList, InvalidValue, Location
 from monitor.config.model import Config
-from monitor.config.parsing import note_unknown_keys, parse_toml, read_table
+from monitor.config.parsing import check_unknown_keys, parse_toml, read_table
 from monitor.config.schema import key, keys_of, optional
-from monitor.core.model.account import Balance, Bars, Price
+from monitor.core.model.account import Balance, Price, Thresholds
 from monitor.core.numbers.amounts import ONE
 from monitor.errors import ConfigError
-from monitor.simulation.portfolio import PairHolding, Portfolio, lacking_prices
+from monitor.simulation.portfolio import PairHolding, SimulatedPortfolio, missing_price_symbols
 
-BAR_KEYS = ("initial_level", "margin_call_level", "liquidation_level")
-KEYS = ("cross", "isolated", "spot", "funding", "prices")
-CROSS_KEYS = (*BAR_KEYS, "balances")
-PAIR_KEYS = ("symbol", *BAR_KEYS, "index_price", "base", "quote")
+THRESHOLD_KEYS = ("initial_level", "margin_call_level", "liquidation_level")
+PORTFOLIO_KEYS = ("cross", "isolated", "spot", "funding", "prices")
+CROSS_KEYS = (*THRESHOLD_KEYS, "balances")
+PAIR_KEYS = ("symbol", *THRESHOLD_KEYS, "index_price", "base", "quote")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN_AMOUNT = value_types.amount(positive=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PricedPortfolio:
     """A portfolio, and the prices by symbol that stand beside it."""
 
-    portfolio: Portfolio
+    portfolio: SimulatedPortfolio
     prices: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
+class _BalanceTable:
     asset: str = key(value_types.asset(), "what it is")
     free: Decimal = key(_PLAIN_AMOUNT, "free amount", "0")
     locked: Decimal = key(_PLAIN_AMOUNT, "amount locked in orders", "0")
@@ -49,7 +49,7 @@ class _Row:
         return Balance(self.asset, self.free, self.locked, self.borrowed, self.interest)
 
 
-def read_portfolio(path: Path, account: str) -> Found:
+def read_portfolio(path: Path, account: str) -> PricedPortfolio:
     """The portfolio of a TOML file, or of a JSON file, which may be what `status --json` printed.
 
     `account` is the one that is looked for in a status of several. Raises ConfigError.
@@ -62,26 +62,28 @@ def read_portfolio(path: Path, account: str) -> Found:
             f"can't read {path} ({error.strerror})", where="--portfolio", mend="check the path"
         ) from error
     if path.suffix == ".json":
-        return recorded_portfolio(_of_account(_parse_json(content, shown), account, shown), shown)
-    mistakes = Mistakes()
-    found = portfolio_in(parse_toml(content, shown), Place(shown), mistakes)
-    mistakes.refuse()
+        return portfolio_from_status(_select_account(_parse_json(content, shown), account, shown), shown)
+    mistakes = ErrorList()
+    found = parse_portfolio(parse_toml(content, shown), Location(shown), mistakes)
+    mistakes.raise_if_any()
     return found
 
 
-def recorded_portfolio(document: Mapping[str, Any], shown: str) -> Found:
+def portfolio_from_status(document: Mapping[str, Any], source: str) -> PricedPortfolio:
     """The portfolio of one account of a status document, whatever else is in it. Raises ConfigError."""
-    mistakes = Mistakes()
-    found = portfolio_in(document, Place(shown), mistakes, is_recorded=True)
-    mistakes.refuse()
+    mistakes = ErrorList()
+    found = parse_portfolio(document, Location(source), mistakes, is_recorded=True)
+    mistakes.raise_if_any()
     return found
 
 
-def portfolio_in(document: Mapping[str, Any], place: Place, mistakes: Mistakes, *, is_recorded: bool = False) -> Found:
+def parse_portfolio(
+    document: Mapping[str, Any], place: Location, mistakes: ErrorList, *, is_recorded: bool = False
+) -> PricedPortfolio:
     """The portfolio that a table states. Of one that was recorded, only what is known is read."""
-    reader = _Reader(mistakes, is_recorded)
+    reader = _PortfolioReader(mistakes, is_recorded)
     if not is_recorded:
-        note_unknown_keys(document, KEYS, place, mistakes)
+        check_unknown_keys(document, PORTFOLIO_KEYS, place, mistakes)
     prices = reader.amounts(document, "prices", place)
     cross = reader.table(document, "cross", place)
     rows = reader.rows(cross, place.key("cross"), prices)
@@ -93,26 +95,26 @@ def portfolio_in(document: Mapping[str, Any], place: Place, mistakes: Mistakes, 
     for index, table in enumerate(listed):
         reader.pair(table, place.key("isolated").item(index), pairs, prices)
     wallets = {name: reader.amounts(document, name, place, kind=_PLAIN_AMOUNT) for name in ("spot", "funding")}
-    bars = reader.bars(cross, place.key("cross")) if cross else None
-    return Found(Portfolio(cross=rows, bars=bars, pairs=pairs, wallets=wallets), prices)
+    bars = reader.thresholds(cross, place.key("cross")) if cross else None
+    return PricedPortfolio(SimulatedPortfolio(cross=rows, thresholds=bars, pairs=pairs, wallets=wallets), prices)
 
 
-def pegged(config: Config) -> dict[str, Decimal]:
+def peg_prices(config: Config) -> dict[str, Decimal]:
     """The prices of stable assets while they are what they should be."""
     return {f"{asset}USDT": ONE for asset in config.risk.stable_assets if asset != "USDT"}
 
 
-def lacking(portfolio: Portfolio, prices: Mapping[str, Decimal]) -> tuple[str, ...]:
+def missing_prices(portfolio: SimulatedPortfolio, prices: Mapping[str, Decimal]) -> tuple[str, ...]:
     """The symbols without whose prices the portfolio has no value."""
-    return lacking_prices(portfolio, {symbol: Price(value, _EPOCH) for symbol, value in prices.items()})
+    return missing_price_symbols(portfolio, {symbol: Price(value, _EPOCH) for symbol, value in prices.items()})
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    mistakes: Mistakes
+class _PortfolioReader:
+    mistakes: ErrorList
     is_recorded: bool
 
-    def table(self, document: Mapping[str, Any], name: str, place: Place) -> Mapping[str, Any]:
+    def table(self, document: Mapping[str, Any], name: str, place: Location) -> Mapping[str, Any]:
         content = document.get(name)
         if content is None:
             return {}
@@ -122,7 +124,11 @@ class _Reader:
         return content
 
     def amounts(
-        self, document: Mapping[str, Any], name: str, place: Place, kind: value_types.Kind[Decimal] | None = None
+        self,
+        document: Mapping[str, Any],
+        name: str,
+        place: Location,
+        kind: value_types.ValueType[Decimal] | None = None,
     ) -> dict[str, Decimal]:
         """A table of amounts by asset or symbol."""
         found: dict[str, Decimal] = {}
@@ -132,9 +138,9 @@ class _Reader:
                 found[word] = amount
         return found
 
-    def rows(self, cross: Mapping[str, Any], place: Place, prices: dict[str, Decimal]) -> dict[str, Balance]:
+    def rows(self, cross: Mapping[str, Any], place: Location, prices: dict[str, Decimal]) -> dict[str, Balance]:
         if not self.is_recorded:
-            note_unknown_keys(cross, CROSS_KEYS, place, self.mistakes)
+            check_unknown_keys(cross, CROSS_KEYS, place, self.mistakes)
         listed = cross.get("balances", [])
         if not isinstance(listed, list):
             self.mistakes.add(
@@ -149,61 +155,63 @@ class _Reader:
             if row.asset in found:
                 self.mistakes.add(place.key("balances").item(index), f"{row.asset} stands there twice", "keep one")
             found[row.asset] = row.balance
-            _note_price(row, prices)
+            _add_price(row, prices)
         return found
 
-    def pair(self, table: object, place: Place, found: dict[str, PairHolding], prices: dict[str, Decimal]) -> None:
+    def pair(self, table: object, place: Location, found: dict[str, PairHolding], prices: dict[str, Decimal]) -> None:
         if not isinstance(table, Mapping):
             self.mistakes.add(place, "must be a table", "write [[isolated]] above its keys")
             return
         if self.is_recorded and (table.get("base") is None or table.get("quote") is None):
             return
         if not self.is_recorded:
-            note_unknown_keys(table, PAIR_KEYS, place, self.mistakes)
+            check_unknown_keys(table, PAIR_KEYS, place, self.mistakes)
         symbol = self.read(value_types.asset(), table.get("symbol", ""), place.key("symbol"))
         base, quote = (self.row(table.get(side, {}), place.key(side)) for side in ("base", "quote"))
         if symbol is None or base is None or quote is None:
             return
-        found[symbol] = PairHolding(base.balance, quote.balance, self.bars(table, place))
-        _note_price(base, prices)
-        _note_price(quote, prices)
+        found[symbol] = PairHolding(base.balance, quote.balance, self.thresholds(table, place))
+        _add_price(base, prices)
+        _add_price(quote, prices)
         if table.get("index_price") is not None:
             index = self.read(value_types.amount(), table["index_price"], place.key("index_price"))
             if index is not None:
                 prices[symbol] = index
 
-    def row(self, table: object, place: Place) -> _Row | None:
+    def row(self, table: object, place: Location) -> _BalanceTable | None:
         if self.is_recorded and isinstance(table, dict):
-            table = {name: value for name, value in table.items() if name in keys_of(_Row) and value is not None}
-        return read_table(_Row, table, "balances", place, self.mistakes)
+            table = {
+                name: value for name, value in table.items() if name in keys_of(_BalanceTable) and value is not None
+            }
+        return read_table(_BalanceTable, table, "balances", place, self.mistakes)
 
-    def bars(self, table: Mapping[str, Any], place: Place) -> Bars | None:
+    def thresholds(self, table: Mapping[str, Any], place: Location) -> Thresholds | None:
         """The three bars; a recorded account of which they are not known has none."""
-        if self.is_recorded and any(table.get(name) is None for name in BAR_KEYS):
+        if self.is_recorded and any(table.get(name) is None for name in THRESHOLD_KEYS):
             return None
         found: list[Decimal] = []
-        for name in BAR_KEYS:
+        for name in THRESHOLD_KEYS:
             if name not in table:
                 self.mistakes.add(place.key(name), "is missing", f'write {name} = "…", as `status` shows it')
                 continue
             value = self.read(value_types.amount(), table[name], place.key(name))
             found += [value] if value is not None else []
-        if len(found) != len(BAR_KEYS):
+        if len(found) != len(THRESHOLD_KEYS):
             return None
         if sorted(found, reverse=True) != found:
             self.mistakes.add(place, "its bars are not in order", "initial is above margin call above liquidation")
             return None
-        return Bars(*found)
+        return Thresholds(*found)
 
-    def read(self, kind: value_types.Kind[Any], value: object, place: Place) -> Any:
+    def read(self, kind: value_types.ValueType[Any], value: object, place: Location) -> Any:
         try:
             return kind.read(value)
-        except Wrong as wrong:
-            self.mistakes.add_wrong(place, wrong)
+        except InvalidValue as wrong:
+            self.mistakes.add_invalid(place, wrong)
             return None
 
 
-def _note_price(row: _Row, prices: dict[str, Decimal]) -> None:
+def _add_price(row: _BalanceTable, prices: dict[str, Decimal]) -> None:
     if row.price_usdt is not None and row.asset != "USDT":
         prices.setdefault(f"{row.asset}USDT", row.price_usdt)
 
@@ -218,7 +226,7 @@ def _parse_json(content: bytes, shown: str) -> Mapping[str, Any]:
     return document
 
 
-def _of_account(document: Mapping[str, Any], account: str, shown: str) -> Mapping[str, Any]:
+def _select_account(document: Mapping[str, Any], account: str, shown: str) -> Mapping[str, Any]:
     accounts = document.get("accounts")
     if not isinstance(accounts, list):
         return document

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from monitor.core.numbers.amounts import parse_amount
 from monitor.errors import ConfigError
-from monitor.simulation.price_path import Bar
+from monitor.simulation.price_path import PriceBar
 
-COLUMNS = ("open_time_ms", "open", "high", "low", "close")
+PRICE_BAR_COLUMNS = ("open_time_ms", "open", "high", "low", "close")
 _MEND = "columns are open_time_ms,open,high,low,close,volume"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_MS = 4_102_444_800_000
-_TIMES = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
+_MAX_MILLISECONDS = 4_102_444_800_000
+_TIME_COLUMNS = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
 """What the first column may be called, in any case and with blanks or underscores."""
 
 
-def read_bars(path: Path) -> tuple[Bar, ...]:
+def read_price_bars(path: Path) -> tuple[PriceBar, ...]:
     """The bars of a file, oldest first; one at least. A first line of headings is passed over,
     and times are milliseconds or, as in the exchange's files since 2025, microseconds.
 
@@ -31,7 +31,7 @@ def read_bars(path: Path) -> tuple[Bar, ...]:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "no CSV, or broken"
         raise ConfigError(f"can't read {path} ({reason})", where="--prices", mend="give a .csv or .csv.gz") from error
-    bars: list[Bar] = []
+    bars: list[PriceBar] = []
     for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
         if not row or (number == 1 and _is_heading(row)):
             continue
@@ -46,17 +46,17 @@ def read_bars(path: Path) -> tuple[Bar, ...]:
 
 
 def _is_heading(row: list[str]) -> bool:
-    names = [name.strip().lower().replace(" ", "_") for name in row[: len(COLUMNS)]]
-    return names[0] in _TIMES and tuple(names[1:]) == COLUMNS[1:]
+    names = [name.strip().lower().replace(" ", "_") for name in row[: len(PRICE_BAR_COLUMNS)]]
+    return names[0] in _TIME_COLUMNS and tuple(names[1:]) == PRICE_BAR_COLUMNS[1:]
 
 
-def _bar(row: list[str], where: str) -> Bar:
-    if len(row) < len(COLUMNS):
+def _bar(row: list[str], where: str) -> PriceBar:
+    if len(row) < len(PRICE_BAR_COLUMNS):
         raise ConfigError(f"has {len(row)} columns", where=where, mend=_MEND)
     stamp = row[0].strip()
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 16 and int(stamp) < _LATEST_MS * 1000):
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 16 and int(stamp) < _MAX_MILLISECONDS * 1000):
         raise ConfigError(f"{stamp[:40]!r} is no time in milliseconds or microseconds", where=where, mend=_MEND)
-    microseconds = int(stamp) if int(stamp) >= _LATEST_MS else int(stamp) * 1000
+    microseconds = int(stamp) if int(stamp) >= _MAX_MILLISECONDS else int(stamp) * 1000
     try:
         values: list[Decimal] = [parse_amount(word) for word in row[1:5]]
     except ValueError as error:
@@ -64,4 +64,4 @@ def _bar(row: list[str], where: str) -> Bar:
     opened, high, low, close = values
     if not 0 < low <= min(opened, close) <= max(opened, close) <= high:
         raise ConfigError("its low and high don't enclose its open and close", where=where, mend=_MEND)
-    return Bar(_EPOCH + timedelta(microseconds=microseconds), opened, high, low, close)
+    return PriceBar(_EPOCH + timedelta(microseconds=microseconds), opened, high, low, close)

@@ -6,54 +6,54 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.config import value_types
-from monitor.config.errors import Wrong
+from monitor.config.errors import InvalidValue
 from monitor.config.schema import key, optional
-from monitor.config.value_types import Kind
+from monitor.config.value_types import ValueType
 from monitor.core.numbers.durations import parse_since
-from monitor.core.rules.rule_table import SCOPES
+from monitor.core.rules.rule_table import METRIC_SCOPES
 from monitor.simulation.series import parse_series
 
-STATES = ("pending", "firing", "resolved")
-USUAL_START = "2025-01-01T00:00:00Z"
+ALERT_STATES = ("pending", "firing", "resolved")
+DEFAULT_START = "2025-01-01T00:00:00Z"
 
 
-def moment() -> Kind[datetime]:
+def time_value() -> ValueType[datetime]:
     """A moment: RFC 3339 text, or a time of TOML; without offset it is UTC."""
 
     def read(value: object) -> datetime:
         if isinstance(value, datetime):
             return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         if not isinstance(value, str):
-            raise Wrong("is no moment", f'write it like "{USUAL_START}"')
+            raise InvalidValue("is no moment", f'write it like "{DEFAULT_START}"')
         try:
             return parse_since(value, datetime(1970, 1, 1, tzinfo=UTC))
         except ValueError as error:
-            raise Wrong("is no moment", f'write it like "{USUAL_START}"') from error
+            raise InvalidValue("is no moment", f'write it like "{DEFAULT_START}"') from error
 
-    return Kind("moment", read)
+    return ValueType("moment", read)
 
 
-def values() -> Kind[tuple[object, ...]]:
+def series_values() -> ValueType[tuple[object, ...]]:
     """The short notation of a series."""
 
     def read(value: object) -> tuple[object, ...]:
         try:
             return parse_series(value_types.text().read(value))
         except ValueError as error:
-            raise Wrong(str(error), 'write it like "1.8 1.7x3 _ stale 1.5-0.1x4"') from error
+            raise InvalidValue(str(error), 'write it like "1.8 1.7x3 _ stale 1.5-0.1x4"') from error
 
-    return Kind("series", read)
+    return ValueType("series", read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestTable:
+class RuleTestTable:
     """One [[tests]]: what of it is a plain value."""
 
     __test__ = False
 
     name: str = key(value_types.name(), "what the test says")
     account: str | None = optional(value_types.name(), "the account that it is about", "the first")
-    start: datetime = key(moment(), "when the series begin", USUAL_START)
+    start: datetime = key(time_value(), "when the series begin", DEFAULT_START)
     interval: timedelta = key(value_types.duration("1s"), "from one value of a series to the next", "1m")
     paused: bool = key(value_types.boolean(), "whether actions are paused", False)
 
@@ -63,10 +63,10 @@ class SeriesTable:
     """One [[tests.series]]."""
 
     metric: str | None = optional(value_types.text(), "the metric", "price is given")
-    scope: str | None = optional(value_types.choice(*SCOPES), "its scope", "the metric's own, or by its subject")
+    scope: str | None = optional(value_types.choice(*METRIC_SCOPES), "its scope", "the metric's own, or by its subject")
     subject: str | None = optional(value_types.asset(), "the pair or asset", "none")
     price: str | None = optional(value_types.asset(), "the symbol of a price", "metric is given")
-    values: tuple[object, ...] = key(values(), "its values")
+    values: tuple[object, ...] = key(series_values(), "its values")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,19 +78,19 @@ class ExpectTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertTable:
+class ExpectedAlertTable:
     """One alert of an expectation."""
 
     rule: str = key(value_types.name(), "its rule")
-    scope: str | None = optional(value_types.choice(*SCOPES), "its scope", "any")
+    scope: str | None = optional(value_types.choice(*METRIC_SCOPES), "its scope", "any")
     subject: str | None = optional(value_types.asset(), "its pair or asset", "any")
-    state: str = key(value_types.choice(*STATES), "its state", "firing")
+    state: str = key(value_types.choice(*ALERT_STATES), "its state", "firing")
     severity: str | None = optional(value_types.choice("info", "warning", "critical"), "its severity", "any")
     told: tuple[str, ...] | None = optional(value_types.list_of(value_types.name()), "the channels told so far", "any")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionTable:
+class ExpectedActionTable:
     """One action of an expectation."""
 
     action: str | None = optional(value_types.name(), "its name", "any")

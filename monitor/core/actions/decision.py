@@ -6,35 +6,35 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-from monitor.core.actions.limits import FRESH_WITHIN
-from monitor.core.actions.plan import ACKNOWLEDGED_PATIENCE, Choice, choose, finish, unfinished
-from monitor.core.actions.plan_context import Ground
-from monitor.core.actions.position import LEVEL_STEP, standing_of
+from monitor.core.actions.limits import REREAD_WITHIN
+from monitor.core.actions.plan import PROOF_TIMEOUT, PlannedStep, follow_up_step, next_step, pending_follow_ups
+from monitor.core.actions.plan_context import PlanContext
+from monitor.core.actions.position import LEVEL_STEP, scope_position
 from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.metrics.snapshot import Subject, figures_of
-from monitor.core.metrics.thresholds import RESTING_ON_BARS
+from monitor.core.metrics.snapshot import Subject, measure_subject
+from monitor.core.metrics.thresholds import THRESHOLD_DEPENDENT_METRICS
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import SEVERITIES, Alert, AlertState
-from monitor.core.model.blocks import RuleStop, Stop, Stops
+from monitor.core.model.blocks import ActionBlock, ActionBlocks, RuleStop
 from monitor.core.model.intent import Intent, IntentState, IntentStep
-from monitor.core.model.metric import Value
-from monitor.core.model.metric_values import Figures
+from monitor.core.model.metric import MetricValue
+from monitor.core.model.metric_values import MetricValues
 from monitor.core.model.order import Order, Reduce
 from monitor.core.model.safety import Safety
 from monitor.core.numbers.amounts import floor_to
 from monitor.core.rules.rule import Rule
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-READ_PAUSE = timedelta(seconds=5)
+READ_RETRY_PAUSE = timedelta(seconds=5)
 """How long a read that failed is not asked for again."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _S = IntentState
-_UNSEEN = "the figures of its alert are not known, and nothing is sent until they are; act by hand"
+_UNSEEN_TEXT = "the figures of its alert are not known, and nothing is sent until they are; act by hand"
 
-_Call = tuple[Alert, tuple[str, ...]]
+_ActionCall = tuple[Alert, tuple[str, ...]]
 """An alert that fires, and the actions that it calls for."""
 
 
@@ -48,18 +48,18 @@ class Decision:
 
     intents: tuple[Intent, ...] = ()
     steps: tuple[IntentStep, ...] = ()
-    blocked: Stops = field(default_factory=dict)
-    wants: frozenset[str] = frozenset()
+    blocks: ActionBlocks = field(default_factory=dict)
+    requested_reads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class _Candidate:
     """A plan that may act: of an alert that fires, or what is left to do of one that did."""
 
     plan: int | None
     scope: Scope
-    call: _Call | None
-    choose: Callable[[Ground], Choice]
+    call: _ActionCall | None
+    plan_step: Callable[[PlanContext], PlannedStep]
 
     @property
     def alert(self) -> Alert | None:
@@ -68,11 +68,11 @@ class _Turn:
 
 def decide(
     state: AccountState,
-    figures: Mapping[Subject, Figures],
+    metrics: Mapping[Subject, MetricValues],
     rules: Sequence[Rule],
     specs: Sequence[ActionSpec],
     safety: Safety,
-    settings: Settings,
+    settings: AccountSettings,
     now: datetime,
     new_id: Callable[[], int],
 ) -> Decision:
@@ -83,84 +83,108 @@ def decide(
     for a while also when its alert is over. An empty `figures` means that nothing was measured: only proposals are
     looked after.
     """
-    answered = list(_answered(state, specs, now))
-    calls, unseen = _calls(state, rules) if specs else ([], [])
-    halves = [half for half in unfinished(state.intents.values(), specs, now) if stop_of(state, half[1].plan) is None]
-    if not answered and not calls and not unseen and not halves:
+    answered = list(_answer_proposals(state, specs, now))
+    action_calls, unseen_calls = _firing_calls(state, rules) if specs else ([], [])
+    follow_ups = [
+        half
+        for half in pending_follow_ups(state.intents.values(), specs, now)
+        if find_rule_stop(state, half[1].plan) is None
+    ]
+    if not answered and not action_calls and not unseen_calls and not follow_ups:
         return Decision()
     intents = {**state.intents, **{intent.id: intent for intent, _ in answered}}
-    if not figures:
-        return Decision(*_split(answered), blocked=state.blocked if calls or unseen else {})
-    known = {spec.name: spec for spec in specs}
+    if not metrics:
+        return Decision(*_split(answered), blocks=state.action_blocks if action_calls or unseen_calls else {})
+    spec_by_name = {spec.name: spec for spec in specs}
     made: list[tuple[Intent, IntentStep]] = list(answered)
-    calls, stopped = _without_stopped(calls, known, state)
-    blocked = dict(_blind(unseen, known, now)) | stopped
-    wants: frozenset[str] = frozenset()
-    acted: set[Scope] = set()
-    by_bars = {rule.name for rule in rules if rule.actions and not RESTING_ON_BARS.isdisjoint(rule.when.names)}
-    patience = min(ACKNOWLEDGED_PATIENCE, safety.settle)
-    for turn in (*_unfinished(halves, patience, now), *_called_for(calls, known, patience, now)):
-        ground = ground_of(state, turn.plan, turn.scope, figures, settings, tuple(intents.values()), now, turn.alert)
-        if turn.scope in acted:
+    action_calls, stopped = _split_stopped(action_calls, spec_by_name, state)
+    blocks = dict(_unseen_blocks(unseen_calls, spec_by_name, now)) | stopped
+    requested_reads: frozenset[str] = frozenset()
+    acted_scopes: set[Scope] = set()
+    threshold_rules = {
+        rule.name
+        for rule in rules
+        if rule.actions and not THRESHOLD_DEPENDENT_METRICS.isdisjoint(rule.when.metric_names)
+    }
+    proof_timeout = min(PROOF_TIMEOUT, safety.settle)
+    for turn in (
+        *_follow_up_candidates(follow_ups, proof_timeout, now),
+        *_alert_candidates(action_calls, spec_by_name, proof_timeout, now),
+    ):
+        context = build_plan_context(
+            state, turn.plan, turn.scope, metrics, settings, tuple(intents.values()), now, turn.alert
+        )
+        if turn.scope in acted_scopes:
             continue
-        if ground is None:
-            blocked |= _blind([] if turn.call is None else [turn.call], known, now)
+        if context is None:
+            blocks |= _unseen_blocks([] if turn.call is None else [turn.call], spec_by_name, now)
             continue
-        if turn.alert is not None and turn.alert.key.rule in by_bars:
-            ground = replace(ground, is_called_by_bars=True)
-        choice = turn.choose(ground)
-        blocked |= {(turn.scope, name): stop for name, stop in _told(choice.blocked, state)}
-        wants |= choice.wants
-        if choice.spec is None or choice.proposal is None:
+        if turn.alert is not None and turn.alert.key.rule in threshold_rules:
+            context = replace(context, is_triggered_by_thresholds=True)
+        planned = turn.plan_step(context)
+        blocks |= {(turn.scope, name): stop for name, stop in _reportable_blocks(planned.blocks, state)}
+        requested_reads |= planned.requested_reads
+        if planned.spec is None or planned.proposal is None:
             continue
-        acted.add(turn.scope)
-        intent = _born(choice.spec, choice.proposal, ground, now, new_id(), is_half=choice.half_of is not None)
-        born = list(_birth(intent, choice.proposal.reason, now))
-        made += born
-        intents[intent.id] = born[-1][0]
-    return Decision(*_split(made), blocked=blocked, wants=_worth_asking(state, wants, now))
+        acted_scopes.add(turn.scope)
+        intent = _new_intent(
+            planned.spec, planned.proposal, context, now, new_id(), is_follow_up=planned.follows is not None
+        )
+        steps = list(_first_steps(intent, planned.proposal.reason, now))
+        made += steps
+        intents[intent.id] = steps[-1][0]
+    return Decision(*_split(made), blocks=blocks, requested_reads=_without_recent_failures(state, requested_reads, now))
 
 
-def scope_of(alert: Alert) -> Scope:
+def alert_scope(alert: Alert) -> Scope:
     """The scope in which an alert's actions act: the pair it is about, else cross."""
     return Scope(alert.key.subject) if alert.key.scope == "isolated" else CROSS
 
 
-def ground_of(
+def build_plan_context(
     state: AccountState,
     plan: int | None,
     scope: Scope,
-    figures: Mapping[Subject, Figures],
-    settings: Settings,
+    metrics: Mapping[Subject, MetricValues],
+    settings: AccountSettings,
     intents: Sequence[Intent],
     now: datetime,
     alert: Alert | None = None,
-) -> Ground | None:
+) -> PlanContext | None:
     """What a plan stands on; None while the figures of its scope are not known. `alert` is its alert while it fires."""
     subject: Subject = (scope.kind, scope.symbol)
-    measured = figures.get(subject) or figures_of(state, settings, subject, now)
-    standing = standing_of(state, scope, measured)
-    if standing is None:
+    scope_metrics = metrics.get(subject) or measure_subject(state, settings, subject, now)
+    position = scope_position(state, scope, scope_metrics)
+    if position is None:
         return None
-    called_at = None if alert is None else alert.fired_at
-    standing = replace(standing, acts_with_own_key=settings.acts_with_own_key)
-    known = (*intents, *state.elsewhere)
-    return Ground(plan, scope, standing, measured.read, known, _worse_since(state, alert), called_at, measured.bars)
+    firing_since = None if alert is None else alert.fired_at
+    position = replace(position, uses_action_key=settings.acts_with_own_key)
+    known = (*intents, *state.sibling_intents)
+    return PlanContext(
+        plan,
+        scope,
+        position,
+        scope_metrics.read,
+        known,
+        _worse_since(state, alert),
+        firing_since,
+        scope_metrics.thresholds,
+    )
 
 
-def named(order: Order, intent: Intent) -> Order:
+def with_client_id(order: Order, intent: Intent) -> Order:
     """The order with the name that it is to bear at the exchange, by which it can be found there."""
     if not isinstance(order, Reduce):
         return order
     return replace(order, client_id=f"mm-{intent.id}-{(intent.created_at - _EPOCH) // timedelta(milliseconds=1)}")
 
 
-def told_level(level: Value) -> Decimal | None:
+def recorded_level(level: MetricValue) -> Decimal | None:
     """The level as an intent tells it, to 8 decimals; None when it is infinite or missing."""
     return floor_to(level, LEVEL_STEP) if isinstance(level, Decimal) and level.is_finite() else None
 
 
-def _calls(state: AccountState, rules: Sequence[Rule]) -> tuple[list[_Call], list[_Call]]:
+def _firing_calls(state: AccountState, rules: Sequence[Rule]) -> tuple[list[_ActionCall], list[_ActionCall]]:
     """The firing alerts that call for actions, worst first: those that can be seen, and those that can't."""
     actions = {rule.name: rule.actions for rule in rules if rule.actions}
     firing = [
@@ -173,24 +197,24 @@ def _calls(state: AccountState, rules: Sequence[Rule]) -> tuple[list[_Call], lis
     return seen, [call for call in firing if call[0].unknown_since is not None]
 
 
-def _blind(
-    calls: Iterable[_Call], known: Mapping[str, ActionSpec], now: datetime
-) -> Iterator[tuple[tuple[Scope, str], Stop]]:
+def _unseen_blocks(
+    calls: Iterable[_ActionCall], known: Mapping[str, ActionSpec], now: datetime
+) -> Iterator[tuple[tuple[Scope, str], ActionBlock]]:
     """What stops the actions of alerts whose figures are not known, once that lasts for longer than a read takes."""
     for alert, actions in calls:
         since = alert.unknown_since or alert.fired_at or alert.since
-        if now - since < FRESH_WITHIN:
+        if now - since < REREAD_WITHIN:
             continue
         for spec in (known[name] for name in actions if name in known):
             if spec.mode != "dry-run":
-                yield (scope_of(alert), spec.name), Stop(_UNSEEN, counts=spec.mode == "live")
+                yield (alert_scope(alert), spec.name), ActionBlock(_UNSEEN_TEXT, blocks_live_action=spec.mode == "live")
 
 
-def stop_of(state: AccountState, plan: int | None) -> RuleStop | None:
+def find_rule_stop(state: AccountState, plan: int | None) -> RuleStop | None:
     """What stops the actions of the rule to which an alert of this number belongs; None where nothing does."""
     rules = {alert.id: key.rule for key, alert in state.alerts.items()}
     rule = None if plan is None else rules.get(plan)
-    stops = (*state.operator.stopped, *_unjudged(state, rules))
+    stops = (*state.commands.stopped_rules, *_unjudged(state, rules))
     holding = [s for s in stops if s.account == state.account and (s.rule == rule or plan in s.plans)]
     return next((stop for stop in holding if stop.is_lasting), next(iter(holding), None))
 
@@ -204,37 +228,44 @@ def _unjudged(state: AccountState, rules: Mapping[int, str]) -> Iterator[RuleSto
             yield RuleStop(state.account, rules.get(intent.alert, ""), intent.id, at, "", plans, "unjudged")
 
 
-def _without_stopped(
-    calls: Sequence[_Call], known: Mapping[str, ActionSpec], state: AccountState
-) -> tuple[list[_Call], dict[tuple[Scope, str], Stop]]:
+def _split_stopped(
+    calls: Sequence[_ActionCall], known: Mapping[str, ActionSpec], state: AccountState
+) -> tuple[list[_ActionCall], dict[tuple[Scope, str], ActionBlock]]:
     """The calls without the actions of rules that are stopped, and these; dry runs go on."""
-    left: list[_Call] = []
-    blocked: dict[tuple[Scope, str], Stop] = {}
+    active: list[_ActionCall] = []
+    blocks: dict[tuple[Scope, str], ActionBlock] = {}
     for alert, actions in calls:
-        stop = stop_of(state, alert.id)
+        stop = find_rule_stop(state, alert.id)
         if stop is None:
-            left.append((alert, actions))
+            active.append((alert, actions))
             continue
         halted = [name for name in actions if name in known and known[name].mode != "dry-run"]
-        left.append((alert, tuple(name for name in actions if name not in halted)))
+        active.append((alert, tuple(name for name in actions if name not in halted)))
         for name in halted:
-            blocked[scope_of(alert), name] = Stop(stop.text, counts=stop.is_lasting and known[name].mode == "live")
-    return left, blocked
+            blocks[alert_scope(alert), name] = ActionBlock(
+                stop.text, blocks_live_action=stop.is_lasting and known[name].mode == "live"
+            )
+    return active, blocks
 
 
-def _unfinished(halves: Sequence[tuple[ActionSpec, Intent]], patience: timedelta, now: datetime) -> Iterator[_Turn]:
-    for spec, first in halves:
-        chosen = partial(finish, spec=spec, first=first, patience=patience, now=now)
-        yield _Turn(first.plan, first.helps, None, chosen)
+def _follow_up_candidates(
+    follow_ups: Sequence[tuple[ActionSpec, Intent]], proof_timeout: timedelta, now: datetime
+) -> Iterator[_Candidate]:
+    for spec, first in follow_ups:
+        plan_step = partial(follow_up_step, spec=spec, first_intent=first, proof_timeout=proof_timeout, now=now)
+        yield _Candidate(first.plan, first.target_scope, None, plan_step)
 
 
-def _called_for(
-    calls: Sequence[_Call], known: Mapping[str, ActionSpec], patience: timedelta, now: datetime
-) -> Iterator[_Turn]:
+def _alert_candidates(
+    calls: Sequence[_ActionCall], known: Mapping[str, ActionSpec], proof_timeout: timedelta, now: datetime
+) -> Iterator[_Candidate]:
     for alert, actions in calls:
         specs = [known[name] for name in actions if name in known]
-        yield _Turn(
-            alert.id, scope_of(alert), (alert, actions), partial(choose, specs=specs, patience=patience, now=now)
+        yield _Candidate(
+            alert.id,
+            alert_scope(alert),
+            (alert, actions),
+            partial(next_step, specs=specs, proof_timeout=proof_timeout, now=now),
         )
 
 
@@ -245,86 +276,94 @@ def _worse_since(state: AccountState, alert: Alert | None) -> datetime | None:
     return next((other.fired_at for other in state.alerts.values() if other.id == alert.inhibited_by), None)
 
 
-def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, number: int, *, is_half: bool) -> Intent:
+def _new_intent(
+    spec: ActionSpec, proposal: Proposal, context: PlanContext, now: datetime, number: int, *, is_follow_up: bool
+) -> Intent:
     # Who approved a transfer has approved what it is for.
-    asked = spec.mode == "approve" and not is_half
-    born = Intent(
+    needs_approval = spec.mode == "approve" and not is_follow_up
+    intent = Intent(
         id=number,
-        plan=ground.plan,
+        plan=context.plan,
         action=spec.name,
         kind=proposal.kind,
         mode=spec.mode,
-        account=ground.standing.account,
+        account=context.position.account,
         order=proposal.order,
-        state=_S.PROPOSED if asked else _S.PLANNED,
+        state=_S.PROPOSED if needs_approval else _S.PLANNED,
         amount_usdt=proposal.amount_usdt,
         created_at=now,
-        alert=ground.plan,
-        goal=None if proposal.order.scope == ground.scope else ground.scope,
+        alert=context.plan,
+        destination=None if proposal.order.scope == context.scope else context.scope,
         purpose=proposal.purpose,
         reason=proposal.reason,
-        level_before=told_level(ground.read("margin_level")),
-        level_after=told_level(proposal.level_after),
-        expires_at=now + spec.approve_within if asked else None,
-        uid=ground.standing.uid,
+        level_before=recorded_level(context.read_metric("margin_level")),
+        level_after=recorded_level(proposal.level_after),
+        expires_at=now + spec.approve_within if needs_approval else None,
+        uid=context.position.uid,
     )
-    return replace(born, order=named(proposal.order, born))
+    return replace(intent, order=with_client_id(proposal.order, intent))
 
 
-def _birth(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[Intent, IntentStep]]:
+def _first_steps(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[Intent, IntentStep]]:
     yield intent, IntentStep(intent.id, None, intent.state, now, reason)
     if intent.mode == "dry-run":
         done = replace(intent, state=_S.SIMULATED, settled_at=now)
         yield done, IntentStep(intent.id, _S.PLANNED, _S.SIMULATED, now, "dry run: nothing was sent")
 
 
-def _worth_asking(state: AccountState, wants: frozenset[str], now: datetime) -> frozenset[str]:
+def _without_recent_failures(state: AccountState, requested_reads: frozenset[str], now: datetime) -> frozenset[str]:
     """Without the reads that failed just now: asked again at every price, they would use up what others need."""
-    return frozenset(name for name in wants if name not in state.failed_at or now - state.failed_at[name] >= READ_PAUSE)
+    return frozenset(
+        name
+        for name in requested_reads
+        if name not in state.failed_at or now - state.failed_at[name] >= READ_RETRY_PAUSE
+    )
 
 
-def _told(blocked: Mapping[str, Stop], state: AccountState) -> Iterator[tuple[str, Stop]]:
+def _reportable_blocks(blocks: Mapping[str, ActionBlock], state: AccountState) -> Iterator[tuple[str, ActionBlock]]:
     """Without what only waits for a first read; once that fails, a person is told."""
-    for name, stop in blocked.items():
-        if not stop.lacks:
+    for name, stop in blocks.items():
+        if not stop.missing_reads:
             yield name, stop
-        elif stop.lacks & state.failed_at.keys():
+        elif stop.missing_reads & state.failed_at.keys():
             yield name, replace(stop, reason=f"{stop.reason}: reading it fails; move the money by hand")
 
 
-def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -> Iterator[tuple[Intent, IntentStep]]:
+def _answer_proposals(
+    state: AccountState, specs: Sequence[ActionSpec], now: datetime
+) -> Iterator[tuple[Intent, IntentStep]]:
     """Proposals that a person has answered, or that have waited long enough."""
     by_name = {spec.name: spec for spec in specs}
-    decisions = state.operator.decisions or {}
+    decisions = state.commands.decisions or {}
     firing = {alert.id for alert in state.alerts.values() if alert.state is AlertState.FIRING}
     for intent in state.intents.values():
         if intent.state is not _S.PROPOSED:
             continue
         spec = by_name.get(intent.action)
         approved = decisions.get(intent.id)
-        is_held = state.is_held_back or stop_of(state, intent.plan) is not None
+        is_held = state.is_sending_blocked or find_rule_stop(state, intent.plan) is not None
         if approved is False:
-            yield _moved(intent, _S.REJECTED, now, "rejected by a person")
+            yield _step_to(intent, _S.REJECTED, now, "rejected by a person")
         elif spec is None:
-            yield _moved(intent, _S.EXPIRED, now, "its action is not configured any more")
+            yield _step_to(intent, _S.EXPIRED, now, "its action is not configured any more")
         elif intent.alert is not None and intent.alert not in firing:
-            yield _moved(intent, _S.EXPIRED, now, "its alert does not fire any more")
+            yield _step_to(intent, _S.EXPIRED, now, "its alert does not fire any more")
         elif approved and not is_held:
             # Its time goes on: what was approved too late to be sent in it is not sent.
             known = replace(intent, asked_at=intent.asked_at or now)
             timed = known if spec.on_no_answer == "skip" else replace(known, expires_at=None)
-            yield _moved(timed, _S.PLANNED, now, "approved by a person")
+            yield _step_to(timed, _S.PLANNED, now, "approved by a person")
         elif intent.expires_at is not None and now >= intent.expires_at:
             if intent.asked_at is None:
-                yield _moved(intent, _S.EXPIRED, now, "no channel has taken the question")
+                yield _step_to(intent, _S.EXPIRED, now, "no channel has taken the question")
             elif spec.on_no_answer == "act" and not is_held:
                 unbound = replace(intent, expires_at=None)
-                yield _moved(unbound, _S.PLANNED, now, "nobody answered: on_no_answer = act")
+                yield _step_to(unbound, _S.PLANNED, now, "nobody answered: on_no_answer = act")
             else:
-                yield _moved(intent, _S.EXPIRED, now, "nobody approved it in time")
+                yield _step_to(intent, _S.EXPIRED, now, "nobody approved it in time")
 
 
-def _moved(intent: Intent, to: IntentState, now: datetime, note: str) -> tuple[Intent, IntentStep]:
+def _step_to(intent: Intent, to: IntentState, now: datetime, note: str) -> tuple[Intent, IntentStep]:
     """The intent one step on."""
     moved = replace(intent, state=to) if to is _S.PLANNED else replace(intent, state=to, settled_at=now, evidence=note)
     return moved, IntentStep(intent.id, intent.state, to, now, note)

@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.core.actions.revalidation import NoLonger, recheck
+from monitor.core.actions.revalidation import NotWanted, revalidate
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.metrics.valuation import AHEAD
+from monitor.core.metrics.valuation import MAX_CLOCK_AHEAD
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import Withheld
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 
-def last_look(
-    sized: AccountState,
+def final_check(
+    sized_on: AccountState,
     current: AccountState,
-    claimed: Intent,
+    intent: Intent,
     specs: Sequence[ActionSpec],
-    settings: Settings,
+    settings: AccountSettings,
     now: datetime,
 ) -> Withheld | None:
     """Why the order must not leave any more; None where it may.
@@ -27,44 +27,53 @@ def last_look(
     `sized` is the state that the order was sized on, `current` the newest one. The figures of both have to allow it,
     and those it was sized on must not be older than its action takes.
     """
-    spec = next((spec for spec in specs if claimed.made_by(spec.name)), None)
+    spec = next((spec for spec in specs if intent.is_made_by(spec.name)), None)
     if spec is None:
         return Withheld("its action is not configured to send any more")
-    read = sized.cross if claimed.helps == CROSS else sized.isolated
+    read = sized_on.cross if intent.target_scope == CROSS else sized_on.isolated
     if read is None:
         return Withheld("the figures that it was sized on are not known")
     age = now - read.as_of
-    if age < -AHEAD:
+    if age < -MAX_CLOCK_AHEAD:
         return Withheld("the figures are of a moment that is still to come", by_limit=True)
     if age > spec.max_data_age:
         seconds = int(age.total_seconds())
         reason = f"the figures were {seconds} s old once it was written down, max_data_age is exceeded"
         return Withheld(reason, by_limit=True)
-    for state in (_newest(sized, current, keys=sized), _newest(sized, current, keys=current)):
-        found = recheck(state, claimed, specs, settings, now)
-        if isinstance(found, NoLonger):
+    for state in (
+        _newest_state(sized_on, current, permissions_of=sized_on),
+        _newest_state(sized_on, current, permissions_of=current),
+    ):
+        found = revalidate(state, intent, specs, settings, now)
+        if isinstance(found, NotWanted):
             return Withheld(found.reason, found.by_limit)
     return None
 
 
-def _newest(sized: AccountState, current: AccountState, *, keys: AccountState) -> AccountState:
+def _newest_state(sized_on: AccountState, current: AccountState, *, permissions_of: AccountState) -> AccountState:
     """The newest that is known of everything, with what the keys may do according to `keys`."""
-    has_newer = (sized.cross is not None and current.cross is not None and current.cross.as_of > sized.cross.as_of) or (
-        sized.isolated is not None and current.isolated is not None and current.isolated.as_of > sized.isolated.as_of
+    has_newer = (
+        sized_on.cross is not None and current.cross is not None and current.cross.as_of > sized_on.cross.as_of
+    ) or (
+        sized_on.isolated is not None
+        and current.isolated is not None
+        and current.isolated.as_of > sized_on.isolated.as_of
     )
-    base = replace(current, wallets={**current.wallets, **sized.wallets}) if has_newer else sized
+    base = replace(current, wallets={**current.wallets, **sized_on.wallets}) if has_newer else sized_on
     return replace(
         base,
         intents=current.intents,
-        operator=current.operator,
+        commands=current.commands,
         health=current.health,
         owner=current.owner,
-        record=current.record,
+        record_coverage=current.record_coverage,
         alerts=current.alerts,
-        key_accepted=sized.key_accepted if keys.key_accepted is None else keys.key_accepted,
-        key=keys.key or sized.key,
+        key_accepted=sized_on.key_accepted if permissions_of.key_accepted is None else permissions_of.key_accepted,
+        key=permissions_of.key or sized_on.key,
         action_key_accepted=(
-            sized.action_key_accepted if keys.action_key_accepted is None else keys.action_key_accepted
+            sized_on.action_key_accepted
+            if permissions_of.action_key_accepted is None
+            else permissions_of.action_key_accepted
         ),
-        action_key=keys.action_key or sized.action_key,
+        action_key=permissions_of.action_key or sized_on.action_key,
     )

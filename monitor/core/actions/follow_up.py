@@ -5,103 +5,107 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.actions import repay, transfer_in
-from monitor.core.actions.plan_context import Ground, may_try_again, target_of
-from monitor.core.actions.position import FEE
-from monitor.core.actions.proposal import SMALLEST_REST, Allowance, Nothing, Proposal
+from monitor.core.actions.plan_context import PlanContext, may_retry, target_level
+from monitor.core.actions.position import TRADING_FEE
+from monitor.core.actions.proposal import MIN_REMAINDER_USDT, Allowance, NoProposal, Proposal
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.intent import SPENT, Intent, IntentState
+from monitor.core.model.intent import SPENT_STATES, Intent, IntentState
 from monitor.core.model.order import ActionKind, Reduce
 from monitor.core.numbers.amounts import ZERO
 
-SECOND_HALF_WITHIN = timedelta(minutes=10)
+FOLLOW_UP_WITHIN = timedelta(minutes=10)
 """How long after a transfer was sent its second half is made although no alert calls for it any more."""
 
-IN_HALVES: tuple[ActionKind, ...] = ("transfer_in", "reduce")
+TWO_STEP_KINDS: tuple[ActionKind, ...] = ("transfer_in", "reduce")
 """Kinds that may leave a repayment to be made."""
 
-REPAYS_WITHIN = timedelta(seconds=3)
+AUTO_REPAY_WITHIN = timedelta(seconds=3)
 """How long after an order was proven the exchange may take to repay with what it brought."""
 
 _S = IntentState
 
 
-def second_half(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) -> Proposal | Nothing:
+def propose_follow_up(
+    context: PlanContext, spec: ActionSpec, first_intent: Intent, now: datetime
+) -> Proposal | NoProposal:
     """What follows `first`: its second hop, or the repayment with what it brought.
 
     What was brought in as collateral, because the debt could not be repaid then, is used up to the target only. With
     what an order brought the exchange repays by itself, or fails to without a word: the debt tells.
     """
-    if isinstance(first.order, Reduce):
-        return _unrepaid(ground, spec, first, now)
-    if first.scope != ground.scope:
-        return transfer_in.second_hop(ground.standing, first)
+    if isinstance(first_intent.order, Reduce):
+        return _repay_remainder(context, spec, first_intent, now)
+    if first_intent.scope != context.scope:
+        return transfer_in.propose_second_hop(context.position, first_intent)
     if spec.use == "collateral":
-        return Nothing("it was brought in as collateral")
-    target = None if first.purpose == "repay" else target_of(ground, spec)
-    if isinstance(target, Nothing):
+        return NoProposal("it was brought in as collateral")
+    target = None if first_intent.purpose == "repay" else target_level(context, spec)
+    if isinstance(target, NoProposal):
         return target
-    left = first.amount - _repaid_since(ground, first)
+    left = first_intent.amount - _repaid_since(context, first_intent)
     if left <= ZERO:
-        return Nothing("what was brought in is repaid already")
-    return repay.propose(ground.standing, spec, target, now, Allowance(left), only=first.asset)
+        return NoProposal("what was brought in is repaid already")
+    return repay.propose_repayment(context.position, spec, target, now, Allowance(left), only_asset=first_intent.asset)
 
 
-def holds_back(second: Proposal | Nothing) -> bool:
+def waits_for_exchange(proposal: Proposal | NoProposal) -> bool:
     """Whether the exchange is given time for its own part: until then nothing else is sold."""
-    return isinstance(second, Nothing) and second.waits
+    return isinstance(proposal, NoProposal) and proposal.waits_for_exchange
 
 
-def half_open(spec: ActionSpec, mine: Sequence[Intent]) -> Intent | None:
+def pending_follow_up(spec: ActionSpec, own_intents: Sequence[Intent]) -> Intent | None:
     """The last of this action in its plan that arrived, while its second half is still to come."""
     done = _S.SIMULATED if spec.mode == "dry-run" else _S.CONFIRMED
-    arrived = [i for i in mine if i.kind in IN_HALVES and i.state is done]
+    arrived = [i for i in own_intents if i.kind in TWO_STEP_KINDS and i.state is done]
     if not arrived:
         return None
     last = max(arrived, key=lambda i: i.id)
-    later = [i for i in mine if i.id > last.id]
-    if any(i.state not in (_S.EXPIRED, _S.REFUSED) or (i.state is _S.REFUSED and not may_try_again(i)) for i in later):
+    later = [i for i in own_intents if i.id > last.id]
+    if any(i.state not in (_S.EXPIRED, _S.REFUSED) or (i.state is _S.REFUSED and not may_retry(i)) for i in later):
         return None
     return last
 
 
-def is_recent(first: Intent, now: datetime) -> bool:
+def is_recent(first_intent: Intent, now: datetime) -> bool:
     """Whether a transfer was sent so lately that its second half may be made without a firing alert."""
-    return now - (first.submitted_at or first.created_at) <= SECOND_HALF_WITHIN
+    return now - (first_intent.submitted_at or first_intent.created_at) <= FOLLOW_UP_WITHIN
 
 
-def of_action(ground: Ground, spec: ActionSpec) -> list[Intent]:
+def intents_of_action(context: PlanContext, spec: ActionSpec) -> list[Intent]:
     """The intents of this plan that the action has made."""
-    return [i for i in ground.intents if i.plan == ground.plan and i.made_by(spec.name)]
+    return [i for i in context.intents if i.plan == context.plan and i.is_made_by(spec.name)]
 
 
-def _unrepaid(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) -> Proposal | Nothing:
+def _repay_remainder(
+    context: PlanContext, spec: ActionSpec, first_intent: Intent, now: datetime
+) -> Proposal | NoProposal:
     """The repayment with what an order brought and the exchange did not repay."""
-    row = ground.standing.rows.get(first.asset)
-    if row is None or first.owed_before is None:
-        return Nothing("what it brought is repaid already")
-    brought = first.amount * (1 - FEE)
-    left = min(brought, brought - (first.owed_before - row.balance.owed) - 2 * row.next_interest)
-    if left * row.price < SMALLEST_REST:
-        return Nothing("what it brought is repaid already")
-    if _is_young(first, now):
-        return Nothing("the exchange is given a moment to repay with what it brought", waits=True)
-    return repay.propose(ground.standing, spec, None, now, Allowance(left), only=first.asset)
+    row = context.position.by_asset.get(first_intent.asset)
+    if row is None or first_intent.owed_before is None:
+        return NoProposal("what it brought is repaid already")
+    proceeds = first_intent.amount * (1 - TRADING_FEE)
+    left = min(proceeds, proceeds - (first_intent.owed_before - row.balance.owed) - 2 * row.next_interest)
+    if left * row.price < MIN_REMAINDER_USDT:
+        return NoProposal("what it brought is repaid already")
+    if _may_auto_repay(first_intent, now):
+        return NoProposal("the exchange is given a moment to repay with what it brought", waits_for_exchange=True)
+    return repay.propose_repayment(context.position, spec, None, now, Allowance(left), only_asset=first_intent.asset)
 
 
-def _is_young(first: Intent, now: datetime) -> bool:
-    at = first.settled_at or first.submitted_at
-    return at is not None and now - at < REPAYS_WITHIN
+def _may_auto_repay(first_intent: Intent, now: datetime) -> bool:
+    at = first_intent.settled_at or first_intent.submitted_at
+    return at is not None and now - at < AUTO_REPAY_WITHIN
 
 
-def _repaid_since(ground: Ground, first: Intent) -> Decimal:
+def _repaid_since(context: PlanContext, first_intent: Intent) -> Decimal:
     """What others have repaid of the asset since the transfer was sent, which may be what it brought."""
-    sent = first.submitted_at or first.created_at
+    sent = first_intent.submitted_at or first_intent.created_at
     return sum(
         (
             i.amount
-            for i in ground.intents
-            if (i.kind, i.scope, i.asset) == ("repay", ground.scope, first.asset)
-            and i.state in SPENT
+            for i in context.intents
+            if (i.kind, i.scope, i.asset) == ("repay", context.scope, first_intent.asset)
+            and i.state in SPENT_STATES
             and i.submitted_at is not None
             and i.submitted_at >= sent
         ),

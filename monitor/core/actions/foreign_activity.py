@@ -4,22 +4,22 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.intent import FINAL, Intent, IntentState
-from monitor.core.model.ledger import SAME_MOMENT, Foreign, Hands, Movement
-from monitor.core.model.order import ActionKind, ByName
-from monitor.core.numbers.amounts import plain
-from monitor.core.state.attribution import AFTER_SENDING
-from monitor.core.state.foreign_movements import foreign
+from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
+from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, ForeignActivity, ForeignMovement, Movement
+from monitor.core.model.order import ActionKind, ManualCall
+from monitor.core.numbers.amounts import format_decimal
+from monitor.core.state.attribution import TRACE_WINDOW
+from monitor.core.state.foreign_movements import find_foreign_movements
 
-DAY = timedelta(hours=24)
+SUSPICION_PERIOD = timedelta(hours=24)
 
-GRACE = timedelta(seconds=10)
+EXPLANATION_GRACE = timedelta(seconds=10)
 """How long what was just seen waits for an order of our own that explains it: its answer may be on its way."""
 
 _NEVER_LEFT = frozenset({IntentState.REFUSED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.SIMULATED})
 
 
-def kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:
+def movement_kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:
     """The kinds of movement that the actions make, those that send: only these tell anything of another daemon."""
     found: set[ActionKind] = set()
     for action in actions:
@@ -31,51 +31,67 @@ def kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:
     return frozenset(found)
 
 
-def suspected(hands: Hands, movements: Iterable[Movement], actions: Iterable[ActionSpec], now: datetime) -> Hands:
+def add_suspects(
+    activity: ForeignActivity, movements: Iterable[Movement], actions: Iterable[ActionSpec], now: datetime
+) -> ForeignActivity:
     """What is known with these movements: those of our kinds that somebody asked for and no order here explains."""
-    kinds = kinds_of(actions)
-    new = {one.key: one for one in foreign(movements) if one.is_certain and one.kind in kinds and now - one.at < DAY}
-    fresh = {key: one for key, one in new.items() if key not in hands.suspects}
-    return Hands({**hands.suspects, **fresh}, hands.found) if fresh else hands
-
-
-def examined(hands: Hands, intents: Iterable[Intent], now: datetime) -> tuple[Hands, tuple[Foreign, ...]]:
-    """What is left of it by now, and what is newly taken for another hand's doing."""
-    if not hands.suspects:
-        return hands, ()
-    known = tuple(intents)
-    kept = {key: one for key, one in hands.suspects.items() if now - one.at < DAY}
-    found = {
-        key for key, one in kept.items() if _is_ripe(one, hands, now) and not any(_explains(i, one) for i in known)
+    kinds = movement_kinds_of(actions)
+    new = {
+        one.key: one
+        for one in find_foreign_movements(movements)
+        if one.is_certain and one.kind in kinds and now - one.at < SUSPICION_PERIOD
     }
-    newly = tuple(kept[key] for key in sorted(found - hands.found))
-    if len(kept) == len(hands.suspects) and found == hands.found:
-        return hands, ()
-    return Hands(kept, frozenset(found)), newly
+    unknown = {key: one for key, one in new.items() if key not in activity.suspects}
+    return ForeignActivity({**activity.suspects, **unknown}, activity.confirmed) if unknown else activity
 
 
-def in_words(one: Foreign) -> str:
+def confirm_suspects(
+    activity: ForeignActivity, intents: Iterable[Intent], now: datetime
+) -> tuple[ForeignActivity, tuple[ForeignMovement, ...]]:
+    """What is left of it by now, and what is newly taken for another hand's doing."""
+    if not activity.suspects:
+        return activity, ()
+    known = tuple(intents)
+    kept = {key: one for key, one in activity.suspects.items() if now - one.at < SUSPICION_PERIOD}
+    found = {
+        key
+        for key, one in kept.items()
+        if _is_grace_over(one, activity, now) and not any(_explains(i, one) for i in known)
+    }
+    newly = tuple(kept[key] for key in sorted(found - activity.confirmed))
+    if len(kept) == len(activity.suspects) and found == activity.confirmed:
+        return activity, ()
+    return ForeignActivity(kept, frozenset(found)), newly
+
+
+def describe_foreign_movement(movement: ForeignMovement) -> str:
     """What it was, for a person."""
-    what = {"repay": "repaid", "transfer_in": "brought in", "reduce": "ordered on the market"}.get(one.kind, one.kind)
-    return f"{plain(one.amount)} {one.asset} {what} in {one.scope} at {one.at:%H:%M:%S} UTC by no order of this record"
+    what = {"repay": "repaid", "transfer_in": "brought in", "reduce": "ordered on the market"}.get(
+        movement.kind, movement.kind
+    )
+    return f"{format_decimal(movement.amount)} {movement.asset} {what} in {movement.scope} at {movement.at:%H:%M:%S} UTC by no order of this record"
 
 
-def _is_ripe(one: Foreign, hands: Hands, now: datetime) -> bool:
-    return one.key in hands.found or now - one.seen_at >= GRACE
+def _is_grace_over(movement: ForeignMovement, activity: ForeignActivity, now: datetime) -> bool:
+    return movement.key in activity.confirmed or now - movement.seen_at >= EXPLANATION_GRACE
 
 
-def _explains(intent: Intent, one: Foreign) -> bool:
+def _explains(intent: Intent, movement: ForeignMovement) -> bool:
     """Whether the intent is, or may yet turn out to be, what moved."""
-    if intent.state in _NEVER_LEFT or one.kind == "reduce":
+    if intent.state in _NEVER_LEFT or movement.kind == "reduce":
         # An order on the market is told by its name alone.
         return False
-    is_by_name = isinstance(intent.order, ByName)
-    if intent.asset != one.asset or not (is_by_name or intent.kind == one.kind):
+    is_by_name = isinstance(intent.order, ManualCall)
+    if intent.asset != movement.asset or not (is_by_name or intent.kind == movement.kind):
         return False
-    if intent.state not in FINAL and intent.state is not IntentState.PROPOSED:
+    if intent.state not in FINAL_STATES and intent.state is not IntentState.PROPOSED:
         if intent.state is IntentState.PLANNED:
             # It may yet be sized anew and sent, but it can't have moved anything before it was planned.
-            return intent.created_at <= one.at + SAME_MOMENT
-        return intent.amount == one.amount or intent.submitted_at is None
+            return intent.created_at <= movement.at + SAME_EVENT_TOLERANCE
+        return intent.amount == movement.amount or intent.submitted_at is None
     sent = intent.submitted_at
-    return sent is not None and intent.amount == one.amount and -SAME_MOMENT <= one.at - sent <= AFTER_SENDING
+    return (
+        sent is not None
+        and intent.amount == movement.amount
+        and -SAME_EVENT_TOLERANCE <= movement.at - sent <= TRACE_WINDOW
+    )

@@ -12,88 +12,90 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.actions.decision import ground_of
-from monitor.core.actions.position import FEE, LEVEL_STEP, Standing
+from monitor.core.actions.decision import build_plan_context
+from monitor.core.actions.position import LEVEL_STEP, TRADING_FEE, ScopePosition
 from monitor.core.margin.levels import Totals, margin_level
-from monitor.core.metrics.valuation import price_of
+from monitor.core.metrics.valuation import usdt_price
 from monitor.core.model.account import CROSS, Balance, Scope
-from monitor.core.model.intent import SPENT, BalanceBefore, Intent
-from monitor.core.model.order import ByName, Reduce, Transfer
-from monitor.core.numbers.amounts import EIGHT, ZERO, floor_to, plain
-from monitor.core.state.account_settings import Settings
+from monitor.core.model.intent import SPENT_STATES, BalanceBefore, Intent
+from monitor.core.model.order import ManualCall, Reduce, Transfer
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, ZERO, floor_to, format_decimal
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-SLACK = Decimal("0.001")
+LEVEL_TOLERANCE = Decimal("0.001")
 """The share of the level that counts as no change."""
 
-WORTH_NAMING = Decimal(1)
+MIN_NAMED_USDT = Decimal(1)
 """USDT that must be gone of an asset for it to be named."""
 
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Worsening:
+class LevelLoss:
     """The level as prices alone would have it, the level as it is, and what is gone beyond the order, in words."""
 
     expected: Decimal
     level: Decimal
-    gone: str
+    missing_assets: str
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """For people, without the number of the order."""
-        gone = f"; gone beyond the order: {self.gone}" if self.gone else ""
-        return f"the level is {_text(self.level)}, where prices alone explain {_text(self.expected)}{gone}"
+        gone = f"; gone beyond the order: {self.missing_assets}" if self.missing_assets else ""
+        return f"the level is {_level_text(self.level)}, where prices alone explain {_level_text(self.expected)}{gone}"
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class UnknownLoss:
     """Whether an order made things worse can't be told, and why not; `is_lasting`: it never can."""
 
-    why: str
+    reason: str
     is_lasting: bool = False
 
 
-def balances_of(state: AccountState, scope: Scope) -> tuple[BalanceBefore, ...]:
+def scope_balances(state: AccountState, scope: Scope) -> tuple[BalanceBefore, ...]:
     """What is held and owed of each asset of the scope, by the last read; empty where it was never read."""
     found = _balances(state, scope)
     rows = (BalanceBefore(asset, balance.held, balance.owed) for asset, balance in sorted(found.items()))
     return tuple(row for row in rows if row.held or row.owed)
 
 
-def worsening(state: AccountState, intent: Intent, settings: Settings, now: datetime) -> Worsening | Untold | None:
+def find_level_loss(
+    state: AccountState, intent: Intent, settings: AccountSettings, now: datetime
+) -> LevelLoss | UnknownLoss | None:
     """What a confirmed `intent` made worse; None where nothing.
 
     `state` has the balances that prove the order. It can't be told where these were not read since the order left, or
     an asset whose balance changed has no price.
     """
-    read = state.cross if intent.helps == CROSS else state.isolated
+    read = state.cross if intent.target_scope == CROSS else state.isolated
     sent = intent.submitted_at
     if not intent.balances_before or sent is None:
-        return Untold("the balances of before are not recorded", is_lasting=True)
+        return UnknownLoss("the balances of before are not recorded", is_lasting=True)
     if read is None or read.as_of < sent:
-        return Untold("its scope was not read since it was sent")
-    ground = ground_of(state, intent.plan, intent.helps, {}, settings, (), now)
+        return UnknownLoss("its scope was not read since it was sent")
+    context = build_plan_context(state, intent.plan, intent.target_scope, {}, settings, (), now)
     before = {row.asset: row for row in intent.balances_before}
-    after = _balances(state, intent.helps)
-    if ground is None or not after:
-        return Untold("the figures of its scope are not known")
-    prices = _prices(state, ground.standing, before.keys() | after.keys())
+    after = _balances(state, intent.target_scope)
+    if context is None or not after:
+        return UnknownLoss("the figures of its scope are not known")
+    prices = _prices(state, context.position, before.keys() | after.keys())
     unpriced = (before.keys() | after.keys()) - prices.keys()
     changed = {asset for asset in unpriced if _net(before, asset) != after.get(asset, Balance(asset)).net}
     if changed:
-        return Untold(f"no price is known of {', '.join(sorted(changed))}")
-    then = _totals(((row.asset, row.held, row.owed) for row in before.values()), prices)
-    present = _totals(((asset, balance.held, balance.owed) for asset, balance in after.items()), prices)
+        return UnknownLoss(f"no price is known of {', '.join(sorted(changed))}")
+    before_totals = _totals(((row.asset, row.held, row.owed) for row in before.values()), prices)
+    after_totals = _totals(((asset, balance.held, balance.owed) for asset, balance in after.items()), prices)
     hours = int((read.as_of - sent) / HOUR) + 1
-    interest = sum((row.next_interest * row.price for row in ground.standing.rows.values()), ZERO) * hours
-    taken, borrowed = _beside(state, intent, prices)
-    assets = then.assets + borrowed - taken - _loss(intent, prices)
-    least = margin_level(assets, then.liabilities + borrowed + interest) * (1 - SLACK)
-    if not present.liabilities or present.level >= least:
+    interest = sum((row.next_interest * row.price for row in context.position.by_asset.values()), ZERO) * hours
+    taken, borrowed = _other_orders(state, intent, prices)
+    assets = before_totals.assets + borrowed - taken - _allowed_loss(intent, prices)
+    min_level = margin_level(assets, before_totals.liabilities + borrowed + interest) * (1 - LEVEL_TOLERANCE)
+    if not after_totals.liabilities or after_totals.level >= min_level:
         return None
-    return Worsening(then.level, present.level, _gone(intent, before, after, prices))
+    return LevelLoss(before_totals.level, after_totals.level, _missing_assets(intent, before, after, prices))
 
 
 def _balances(state: AccountState, scope: Scope) -> Mapping[str, Balance]:
@@ -103,55 +105,55 @@ def _balances(state: AccountState, scope: Scope) -> Mapping[str, Balance]:
     return {} if pair is None else {side.asset: side for side in (pair.base, pair.quote)}
 
 
-def _prices(state: AccountState, standing: Standing, assets: Iterable[str]) -> dict[str, Decimal]:
-    found = {asset: standing.price(asset) or price_of(asset, state.prices) for asset in assets}
+def _prices(state: AccountState, position: ScopePosition, assets: Iterable[str]) -> dict[str, Decimal]:
+    found = {asset: position.price(asset) or usdt_price(asset, state.prices) for asset in assets}
     return {asset: price for asset, price in found.items() if price is not None}
 
 
-def _loss(intent: Intent, prices: Mapping[str, Decimal]) -> Decimal:
+def _allowed_loss(intent: Intent, prices: Mapping[str, Decimal]) -> Decimal:
     """What an order on the market may lose, at its own price bound and with the usual fee."""
     order = intent.order
     if not isinstance(order, Reduce):
         return ZERO
-    sold, owed = prices.get(order.sells, ZERO), prices.get(order.asset, ZERO)
+    sold, owed = prices.get(order.sell_asset, ZERO), prices.get(order.asset, ZERO)
     if order.side == "SELL":
         given, brought = order.quantity * sold, order.quantity * order.price * owed
     else:
         given, brought = order.quantity * order.price * sold, order.quantity * owed
-    return max(ZERO, given - brought * (1 - FEE))
+    return max(ZERO, given - brought * (1 - TRADING_FEE))
 
 
-def _beside(state: AccountState, intent: Intent, prices: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
+def _other_orders(state: AccountState, intent: Intent, prices: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
     """What other orders of this program took out of the scope meanwhile, and what they borrowed there, in USDT."""
     taken = borrowed = ZERO
     for other in state.intents.values():
         at = other.settled_at or other.submitted_at
         is_of_then = at is not None and intent.submitted_at is not None and at >= intent.submitted_at
-        if other.id == intent.id or other.state not in SPENT or not is_of_then:
+        if other.id == intent.id or other.state not in SPENT_STATES or not is_of_then:
             continue
         value = other.amount * prices.get(other.asset, ZERO)
         order = other.order
-        if isinstance(order, Transfer) and order.source == "cross" and intent.helps == CROSS:
+        if isinstance(order, Transfer) and order.source == "cross" and intent.target_scope == CROSS:
             taken += value
-        elif isinstance(order, ByName) and order.scope == intent.helps:
+        elif isinstance(order, ManualCall) and order.scope == intent.target_scope:
             taken += value if other.kind == "transfer_out" else ZERO
             borrowed += value if other.kind == "borrow" else ZERO
     return taken, borrowed
 
 
-def _gone(
+def _missing_assets(
     intent: Intent, before: Mapping[str, BalanceBefore], after: Mapping[str, Balance], prices: Mapping[str, Decimal]
 ) -> str:
     """The assets of which less is there than before, net of what is owed, beyond what the order itself moves."""
     order = intent.order
-    moved = {order.sells, order.asset} if isinstance(order, Reduce) else frozenset[str]()
+    moved = {order.sell_asset, order.asset} if isinstance(order, Reduce) else frozenset[str]()
     found = []
     for asset in sorted(prices.keys() - moved):
         brought = order.amount if isinstance(order, Transfer) and order.asset == asset and order.source else ZERO
-        brought = brought if order.scope == intent.helps else ZERO
+        brought = brought if order.scope == intent.target_scope else ZERO
         lost = _net(before, asset) + brought - after.get(asset, Balance(asset)).net
-        if lost * prices[asset] >= WORTH_NAMING:
-            found.append(f"{plain(floor_to(lost, EIGHT))} {asset}")
+        if lost * prices[asset] >= MIN_NAMED_USDT:
+            found.append(f"{format_decimal(floor_to(lost, EIGHT_DECIMALS))} {asset}")
     return ", ".join(found)
 
 
@@ -166,5 +168,5 @@ def _totals(rows: Iterable[tuple[str, Decimal, Decimal]], prices: Mapping[str, D
     return Totals(sum((held for held, _ in priced), ZERO), sum((owed for _, owed in priced), ZERO))
 
 
-def _text(level: Decimal) -> str:
-    return plain(floor_to(level, LEVEL_STEP)) if level.is_finite() else "infinite"
+def _level_text(level: Decimal) -> str:
+    return format_decimal(floor_to(level, LEVEL_STEP)) if level.is_finite() else "infinite"

@@ -7,7 +7,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import KeyPermissions
 
 
-class Right(StrEnum):
+class Permission(StrEnum):
     """A right that watching does not need, in the words of the exchange's own page of keys."""
 
     MARGIN = "margin loan, repay and transfer (enableMargin)"
@@ -20,63 +20,67 @@ class Right(StrEnum):
     PORTFOLIO_MARGIN = "portfolio margin (enablePortfolioMarginTrading)"
 
 
-def needed(actions: Iterable[ActionSpec]) -> frozenset[Right]:
+def needed_permissions(actions: Iterable[ActionSpec]) -> frozenset[Permission]:
     """The rights without which the exchange would refuse one of the actions; a dry run needs none."""
-    found: set[Right] = set()
+    found: set[Permission] = set()
     for action in actions:
         if action.mode == "dry-run":
             continue
         match action.kind:
             case "repay":
-                found.add(Right.MARGIN)
+                found.add(Permission.MARGIN)
             case "transfer_in":
-                found.add(Right.TRANSFER)
+                found.add(Permission.TRANSFER)
                 if action.use != "collateral":
-                    found.add(Right.MARGIN)
+                    found.add(Permission.MARGIN)
             case "reduce":
                 # The debt is finished by a repayment where the order's own left something.
-                found |= {Right.TRADING, Right.MARGIN}
+                found |= {Permission.TRADING, Permission.MARGIN}
             case "cancel_orders":
-                found.add(Right.TRADING)
+                found.add(Permission.TRADING)
     return frozenset(found)
 
 
-def given(key: KeyPermissions) -> frozenset[Right]:
+def granted_permissions(key: KeyPermissions) -> frozenset[Permission]:
     """The rights that a key has beyond reading; that of withdrawing is told apart."""
     has = {
-        Right.MARGIN: key.margin,
-        Right.TRADING: key.trading,
-        Right.TRANSFER: key.universal_transfer,
-        Right.INTERNAL_TRANSFER: key.internal_transfer,
-        Right.FUTURES: key.futures,
-        Right.OPTIONS: key.options,
-        Right.FIX: key.fix_trading,
-        Right.PORTFOLIO_MARGIN: key.portfolio_margin,
+        Permission.MARGIN: key.margin,
+        Permission.TRADING: key.trading,
+        Permission.TRANSFER: key.universal_transfer,
+        Permission.INTERNAL_TRANSFER: key.internal_transfer,
+        Permission.FUTURES: key.futures,
+        Permission.OPTIONS: key.options,
+        Permission.FIX: key.fix_trading,
+        Permission.PORTFOLIO_MARGIN: key.portfolio_margin,
     }
     return frozenset(right for right, is_given in has.items() if is_given)
 
 
-_BY_KIND: Mapping[str, Right] = {
-    "repay": Right.MARGIN,
-    "borrow": Right.MARGIN,
-    "transfer_in": Right.TRANSFER,
-    "transfer_out": Right.TRANSFER,
-    "transfer": Right.TRANSFER,
-    "order": Right.TRADING,
-    "cancel_orders": Right.TRADING,
+_PERMISSION_BY_KIND: Mapping[str, Permission] = {
+    "repay": Permission.MARGIN,
+    "borrow": Permission.MARGIN,
+    "transfer_in": Permission.TRANSFER,
+    "transfer_out": Permission.TRANSFER,
+    "transfer": Permission.TRANSFER,
+    "order": Permission.TRADING,
+    "cancel_orders": Permission.TRADING,
 }
 
 
-def forbidden(key: KeyPermissions, kind: str) -> str | None:
+def permission_objection(key: KeyPermissions, kind: str) -> str | None:
     """Why the exchange would refuse what a person orders with the key; None where nothing is known against it."""
-    right = _BY_KIND.get(kind)
-    return None if right is None or right in given(key) else f"the key may not do it; allow {right} at the exchange"
+    permission = _PERMISSION_BY_KIND.get(kind)
+    return (
+        None
+        if permission is None or permission in granted_permissions(key)
+        else f"the key may not do it; allow {permission} at the exchange"
+    )
 
 
-def stranger(uid: int | None, acting_uid: int | None) -> str | None:
+def key_owner_objection(uid: int | None, action_key_uid: int | None) -> str | None:
     """Why it is not certain that the second key belongs to the account, by the exchange's numbers of both users."""
-    if uid is None or acting_uid is None:
+    if uid is None or action_key_uid is None:
         return "whose account the action key belongs to is not known yet; `margin-monitor check` shows it"
-    if uid != acting_uid:
+    if uid != action_key_uid:
         return "action_api_key belongs to another account of the exchange; give the key of this one"
     return None

@@ -12,35 +12,51 @@ from decimal import Decimal
 from typing import assert_never
 
 from monitor.core.actions import cancel_orders, reduce, repay, transfer_in
-from monitor.core.actions.follow_up import IN_HALVES, half_open, holds_back, is_recent, of_action, second_half
-from monitor.core.actions.limits import Approved, Refused, Spent, allowance, exhausted, review, spent_by, with_found
-from monitor.core.actions.plan_context import REST_REFUSALS, Ground, may_try_again, says_no_direct_way, target_of
-from monitor.core.actions.position import Standing
-from monitor.core.actions.proposal import SMALLEST_REST, Allowance, Nothing, Proposal
+from monitor.core.actions.follow_up import (
+    TWO_STEP_KINDS,
+    intents_of_action,
+    is_recent,
+    pending_follow_up,
+    propose_follow_up,
+    waits_for_exchange,
+)
+from monitor.core.actions.limits import (
+    Allowed,
+    Denied,
+    LimitUsage,
+    cap_reached,
+    remaining_allowance,
+    review,
+    usage_of,
+    with_gap_movements,
+)
+from monitor.core.actions.plan_context import REMAINDER_CODES, PlanContext, lacks_direct_route, may_retry, target_level
+from monitor.core.actions.position import ScopePosition
+from monitor.core.actions.proposal import MIN_REMAINDER_USDT, Allowance, NoProposal, Proposal
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.actions.target import level_wanted
-from monitor.core.model.blocks import Stop
-from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState
-from monitor.core.model.order import ActionKind, ByName, CancelOrders, Reduce, Repay, Transfer
+from monitor.core.actions.target import evaluate_target
+from monitor.core.model.blocks import ActionBlock
+from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState
+from monitor.core.model.order import ActionKind, CancelOrders, ManualCall, Reduce, Repay, Transfer
 from monitor.core.numbers.amounts import ZERO
 
-ACKNOWLEDGED_PATIENCE = timedelta(seconds=10)
+PROOF_TIMEOUT = timedelta(seconds=10)
 """How long the next action waits for the proof of an acknowledged one before it counts as unknown."""
 
 RETRY_AFTER = timedelta(seconds=1)
 RETRIES = 5
 RETRIES_WITHIN = timedelta(minutes=1)
-REFUSAL_PAUSE = timedelta(minutes=1)
+MIN_REFUSAL_PAUSE = timedelta(minutes=1)
 """How long an action that was refused for good is passed over, at least."""
 
-LARGER_REST = Decimal(20)
+LARGER_REMAINDER_USDT = Decimal(20)
 """USDT that a partial repayment leaves at least, after the exchange refused a smaller rest."""
 
 _S = IntentState
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PlannedStep:
     """What a plan does next. Without `proposal` it waits or has nothing left to do.
 
     `half_of` is the transfer whose second half the proposal is. `blocked` names, by action, what stops an action that
@@ -49,111 +65,133 @@ class Choice:
 
     spec: ActionSpec | None = None
     proposal: Proposal | None = None
-    half_of: Intent | None = None
-    blocked: Mapping[str, Stop] = field(default_factory=dict)
-    wants: frozenset[str] = frozenset()
+    follows: Intent | None = None
+    blocks: Mapping[str, ActionBlock] = field(default_factory=dict)
+    requested_reads: frozenset[str] = frozenset()
 
 
-def choose(ground: Ground, specs: Sequence[ActionSpec], patience: timedelta, now: datetime) -> Choice:
+def next_step(
+    context: PlanContext, specs: Sequence[ActionSpec], proof_timeout: timedelta, now: datetime
+) -> PlannedStep:
     """The first action of the plan that is wanted and allowed; a refused one passes to the next."""
-    if _has_to_wait(ground, patience, now):
-        return Choice()
-    blocked: dict[str, Stop] = {}
-    wants: frozenset[str] = frozenset()
+    if _must_wait(context, proof_timeout, now):
+        return PlannedStep()
+    blocks: dict[str, ActionBlock] = {}
+    requested_reads: frozenset[str] = frozenset()
     for spec in specs:
-        mine = of_action(ground, spec)
-        had_its_turn = _passed_over(ground, spec, mine, now)
-        if had_its_turn is not None:
-            blocked[spec.name] = Stop(had_its_turn)
+        own_intents = intents_of_action(context, spec)
+        skip_reason = _skip_reason(context, spec, own_intents, now)
+        if skip_reason is not None:
+            blocks[spec.name] = ActionBlock(skip_reason)
             continue
-        found, half_of = _next(ground, spec, specs, mine, now)
+        found, follows = _reviewed_proposal(context, spec, specs, own_intents, now)
         if isinstance(found, Proposal):
-            return Choice(spec, found, half_of)
-        if isinstance(found, Nothing):
-            wants |= found.wants
-        stop = _stop(spec, found)
-        if stop is not None:
-            blocked[spec.name] = stop
-    return Choice(blocked=blocked, wants=wants)
+            return PlannedStep(spec, found, follows)
+        if isinstance(found, NoProposal):
+            requested_reads |= found.requested_reads
+        block = _block(spec, found)
+        if block is not None:
+            blocks[spec.name] = block
+    return PlannedStep(blocks=blocks, requested_reads=requested_reads)
 
 
-def unfinished(
+def pending_follow_ups(
     intents: Iterable[Intent], specs: Sequence[ActionSpec], now: datetime
 ) -> list[tuple[ActionSpec, Intent]]:
     """What was sent lately, arrived, and has a second half that is still to come, each with its action."""
-    known = {spec.name: spec for spec in specs if spec.kind in IN_HALVES and spec.mode != "dry-run"}
+    known = {spec.name: spec for spec in specs if spec.kind in TWO_STEP_KINDS and spec.mode != "dry-run"}
     plans: dict[tuple[int | None, str], list[Intent]] = {}
     for intent in intents:
         if intent.mode != "manual" and intent.action in known:
             plans.setdefault((intent.plan, intent.action), []).append(intent)
-    firsts = ((known[action], half_open(known[action], mine)) for (_, action), mine in plans.items())
+    firsts = ((known[action], pending_follow_up(known[action], mine)) for (_, action), mine in plans.items())
     return [(spec, first) for spec, first in firsts if first is not None and is_recent(first, now)]
 
 
-def finish(ground: Ground, spec: ActionSpec, first: Intent, patience: timedelta, now: datetime) -> Choice:
+def follow_up_step(
+    context: PlanContext, spec: ActionSpec, first_intent: Intent, proof_timeout: timedelta, now: datetime
+) -> PlannedStep:
     """The second half of a transfer that arrived, when it is wanted and allowed."""
-    if _has_to_wait(ground, patience, now) or _passed_over(ground, spec, of_action(ground, spec), now) is not None:
-        return Choice()
-    found = second_half(ground, spec, first, now)
-    reviewed = found if isinstance(found, Nothing) else _reviewed(ground, spec, found, first, now)
-    return Choice(spec, reviewed, first) if isinstance(reviewed, Proposal) else Choice()
+    if (
+        _must_wait(context, proof_timeout, now)
+        or _skip_reason(context, spec, intents_of_action(context, spec), now) is not None
+    ):
+        return PlannedStep()
+    found = propose_follow_up(context, spec, first_intent, now)
+    reviewed = found if isinstance(found, NoProposal) else _review_proposal(context, spec, found, first_intent, now)
+    return PlannedStep(spec, reviewed, first_intent) if isinstance(reviewed, Proposal) else PlannedStep()
 
 
-def propose(
-    ground: Ground,
+def propose_action(
+    context: PlanContext,
     spec: ActionSpec,
     plan: Sequence[ActionSpec],
-    mine: Sequence[Intent],
-    left: Allowance,
+    own_intents: Sequence[Intent],
+    allowance: Allowance,
     now: datetime,
     *,
-    only: str | None = None,
-) -> tuple[Proposal | Nothing, Intent | None]:
+    only_symbol: str | None = None,
+) -> tuple[Proposal | NoProposal, Intent | None]:
     """What `spec` would do on this ground, and the intent of which that is the second half, if it is one.
 
     `plan` are the actions that orders would be cancelled for; `only` the one symbol on which they would be.
     """
-    target = target_of(ground, spec)
-    if isinstance(target, Nothing):
+    target = target_level(context, spec)
+    if isinstance(target, NoProposal):
         return target, None
-    first = half_open(spec, mine)
-    if first is not None:
-        second = second_half(ground, spec, first, now)
-        if isinstance(second, Proposal) or first.scope != ground.scope or holds_back(second):
-            return second, first
-    busy = _busy(ground, spec.kind if spec.kind in ("reduce", "cancel_orders") else "repay")
-    rest = LARGER_REST if any(i.refused_code in REST_REFUSALS for i in mine) else SMALLEST_REST
-    standing = ground.standing
+    first_intent = pending_follow_up(spec, own_intents)
+    if first_intent is not None:
+        follow_up = propose_follow_up(context, spec, first_intent, now)
+        if isinstance(follow_up, Proposal) or first_intent.scope != context.scope or waits_for_exchange(follow_up):
+            return follow_up, first_intent
+    unsettled = _unsettled_assets(context, spec.kind if spec.kind in ("reduce", "cancel_orders") else "repay")
+    min_remainder = (
+        LARGER_REMAINDER_USDT if any(i.refused_code in REMAINDER_CODES for i in own_intents) else MIN_REMAINDER_USDT
+    )
+    position = context.position
     match spec.kind:
         case "repay":
-            return repay.propose(standing, spec, target, now, left, busy=busy, rest=rest), None
+            return repay.propose_repayment(
+                position, spec, target, now, allowance, unsettled=unsettled, min_remainder=min_remainder
+            ), None
         case "transfer_in":
-            direct = not any(says_no_direct_way(i) for i in ground.intents)
-            found = transfer_in.propose(standing, spec, target, now, left, busy=busy, rest=rest, direct=direct)
+            direct_route = not any(lacks_direct_route(i) for i in context.intents)
+            found = transfer_in.propose_transfer_in(
+                position,
+                spec,
+                target,
+                now,
+                allowance,
+                unsettled=unsettled,
+                min_remainder=min_remainder,
+                direct_route=direct_route,
+            )
             return found, None
         case "reduce":
-            return reduce.propose(standing, spec, target, now, left, busy=busy), None
+            return reduce.propose_reduction(position, spec, target, now, allowance, unsettled=unsettled), None
         case "cancel_orders":
-            aim, sellable = _aim(ground, plan), _sellable(plan)
-            return cancel_orders.propose(standing, spec, aim, sellable, busy=busy, only=only), None
+            highest_target, sellable = _highest_target(context, plan), _sellable(plan)
+            return cancel_orders.propose_cancellation(
+                position, spec, highest_target, sellable, unsettled=unsettled, only_symbol=only_symbol
+            ), None
         case _:
             assert_never(spec.kind)
 
 
-def _busy(ground: Ground, kind: ActionKind) -> frozenset[str]:
+def _unsettled_assets(context: PlanContext, kind: ActionKind) -> frozenset[str]:
     """What an order of this kind and of unknown outcome is about: for one on the market, what it sells too."""
-    open_ = [i for i in ground.intents if (i.kind, i.scope) == (kind, ground.scope) and i.state in IN_FLIGHT]
-    sold = {i.order.sells for i in open_ if isinstance(i.order, Reduce)}
+    open_ = [i for i in context.intents if (i.kind, i.scope) == (kind, context.scope) and i.state in IN_FLIGHT_STATES]
+    sold = {i.order.sell_asset for i in open_ if isinstance(i.order, Reduce)}
     return frozenset({i.asset for i in open_} | sold)
 
 
-def _aim(ground: Ground, plan: Sequence[ActionSpec]) -> Decimal | None:
+def _highest_target(context: PlanContext, plan: Sequence[ActionSpec]) -> Decimal | None:
     """The highest level that an action of the plan is to reach; None where one is sized by an amount."""
     levels: list[Decimal] = []
     for spec in plan:
         if spec.kind == "cancel_orders":
             continue
-        level = None if spec.sized_to is None else level_wanted(spec.sized_to, ground.read)
+        level = None if spec.sizing_target is None else evaluate_target(spec.sizing_target, context.read_metric)
         if not isinstance(level, Decimal):
             return None
         levels.append(level)
@@ -168,51 +206,55 @@ def _sellable(plan: Sequence[ActionSpec]) -> frozenset[str] | None:
     return frozenset(asset for spec in sellers for asset in spec.sell)
 
 
-def _next(
-    ground: Ground, spec: ActionSpec, plan: Sequence[ActionSpec], mine: Sequence[Intent], now: datetime
-) -> tuple[Proposal | Nothing | Refused, Intent | None]:
+def _reviewed_proposal(
+    context: PlanContext, spec: ActionSpec, plan: Sequence[ActionSpec], own_intents: Sequence[Intent], now: datetime
+) -> tuple[Proposal | NoProposal | Denied, Intent | None]:
     """The reviewed proposal of one action, with the amount that the limits leave, and what it is the second half of."""
     if spec.mode == "dry-run":
-        ground = replace(ground, standing=_as_if_done(ground))
-    spent = _spent(ground, spec, now)
-    found, half_of = propose(ground, spec, plan, mine, allowance(spec, spent), now)
-    if isinstance(found, Nothing):
-        return ((exhausted(spec, spent) or found) if found.blocked else found), None
-    return _reviewed(ground, spec, found, half_of, now), half_of
+        context = replace(context, position=_simulated_position(context))
+    usage = _usage(context, spec, now)
+    found, follows = propose_action(context, spec, plan, own_intents, remaining_allowance(spec, usage), now)
+    if isinstance(found, NoProposal):
+        return ((cap_reached(spec, usage) or found) if found.is_blocked else found), None
+    return _review_proposal(context, spec, found, follows, now), follows
 
 
-def _spent(ground: Ground, spec: ActionSpec, now: datetime) -> Spent:
-    spent = spent_by(spec, ground.standing.account, ground.intents, now, ground.standing.uid)
-    return with_found(spent, spec, ground.standing.found, now)
+def _usage(context: PlanContext, spec: ActionSpec, now: datetime) -> LimitUsage:
+    usage = usage_of(spec, context.position.account, context.intents, now, context.position.uid)
+    return with_gap_movements(usage, spec, context.position.gap_movements, now)
 
 
-def _reviewed(
-    ground: Ground, spec: ActionSpec, found: Proposal, half_of: Intent | None, now: datetime
-) -> Proposal | Refused:
-    spent = _spent(ground, spec, now)
+def _review_proposal(
+    context: PlanContext, spec: ActionSpec, proposal: Proposal, follows: Intent | None, now: datetime
+) -> Proposal | Denied:
+    usage = _usage(context, spec, now)
     verdict = review(
-        found,
-        ground.standing,
+        proposal,
+        context.position,
         spec,
-        spent,
+        usage,
         now,
-        worse_since=ground.worse_since,
-        called_at=ground.called_at,
-        half_of=half_of,
+        worse_since=context.worse_since,
+        firing_since=context.firing_since,
+        follows=follows,
     )
-    return cut(found, verdict.amount, ground.standing) if isinstance(verdict, Approved) else verdict
+    return resize(proposal, verdict.amount, context.position) if isinstance(verdict, Allowed) else verdict
 
 
-def _stop(spec: ActionSpec, found: Nothing | Refused) -> Stop | None:
+def _block(spec: ActionSpec, outcome: NoProposal | Denied) -> ActionBlock | None:
     """What people should hear of an action that is not taken now; None where nothing has to be done, or may be."""
     if spec.mode == "dry-run":
         return None
-    if isinstance(found, Refused) or found.blocked:
-        return Stop(found.reason, counts=spec.mode == "live" and found.blocked)
-    return Stop(found.reason, counts=spec.mode == "live", lacks=found.lacks) if found.lacks else None
+    if isinstance(outcome, Denied) or outcome.is_blocked:
+        return ActionBlock(outcome.reason, blocks_live_action=spec.mode == "live" and outcome.is_blocked)
+    return (
+        ActionBlock(outcome.reason, blocks_live_action=spec.mode == "live", missing_reads=outcome.missing_reads)
+        if outcome.missing_reads
+        else None
+    )
 
 
-def cut(proposal: Proposal, amount: Decimal, standing: Standing) -> Proposal:
+def resize(proposal: Proposal, amount: Decimal, position: ScopePosition) -> Proposal:
     """The proposal with a smaller amount, and the level that this leads to.
 
     An order on the market is sized within its limits from the start: its lots can't be cut as finely.
@@ -221,88 +263,88 @@ def cut(proposal: Proposal, amount: Decimal, standing: Standing) -> Proposal:
         return proposal
     order = replace(proposal.order, amount=amount)
     usdt = proposal.amount_usdt * amount / proposal.order.amount
-    return replace(proposal, order=order, amount_usdt=usdt, level_after=standing.after(order).level)
+    return replace(proposal, order=order, amount_usdt=usdt, level_after=position.after(order).level)
 
 
-def _has_to_wait(ground: Ground, patience: timedelta, now: datetime) -> bool:
-    related = (i for i in ground.intents if i.plan == ground.plan or i.scope == ground.scope)
-    return any(_holds_up(ground, intent, patience, now) for intent in related)
+def _must_wait(context: PlanContext, proof_timeout: timedelta, now: datetime) -> bool:
+    related = (i for i in context.intents if i.plan == context.plan or i.scope == context.scope)
+    return any(_is_unsettled(context, intent, proof_timeout, now) for intent in related)
 
 
-def _holds_up(ground: Ground, intent: Intent, patience: timedelta, now: datetime) -> bool:
+def _is_unsettled(context: PlanContext, intent: Intent, proof_timeout: timedelta, now: datetime) -> bool:
     """Whether the plan waits for this intent: it is not settled, or no snapshot shows yet what it did."""
     match intent.state:
         case _S.PROPOSED:
-            return intent.plan == ground.plan
+            return intent.plan == context.plan
         case _S.PLANNED | _S.SUBMITTING:
             return True
         case _S.ACKNOWLEDGED:
-            return intent.submitted_at is None or now - intent.submitted_at < patience
+            return intent.submitted_at is None or now - intent.submitted_at < proof_timeout
         case _S.CONFIRMED:
-            return intent.settled_at is not None and ground.standing.as_of < intent.settled_at
+            return intent.settled_at is not None and context.position.as_of < intent.settled_at
         case _:
             return False
 
 
-def _passed_over(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetime) -> str | None:
+def _skip_reason(context: PlanContext, spec: ActionSpec, own_intents: Sequence[Intent], now: datetime) -> str | None:
     """Why the action had its turn in this plan for now: refused, rejected, unanswered, tried too often; None if not."""
-    since = ground.worse_since
-    tries: list[datetime] = []
-    for intent in mine:
+    since = context.worse_since
+    attempts: list[datetime] = []
+    for intent in own_intents:
         at = intent.settled_at
         if at is None:
             continue
         if intent.is_unasked:
             return f"no channel has taken the question R-{intent.id}; once one takes a message, it is asked again"
         # Once a channel took word of it after its end, somebody can be asked.
-        unanswered = intent.ran_out and intent.asked_at is not None and intent.asked_at <= at
+        unanswered = intent.is_timed_out and intent.asked_at is not None and intent.asked_at <= at
         if (intent.state is _S.REJECTED or unanswered) and (since is None or since <= at):
             was = (
                 f"R-{intent.id} was not approved and sent in time" if unanswered else f"a person rejected R-{intent.id}"
             )
             return f"{was}, so it is not proposed again; act by hand"
-        pause = max(spec.cooldown, REFUSAL_PAUSE)
-        if intent.state is _S.REFUSED and not may_try_again(intent) and now - at < pause:
-            return _again(intent, at + pause)
+        pause = max(spec.cooldown, MIN_REFUSAL_PAUSE)
+        if intent.state is _S.REFUSED and not may_retry(intent) and now - at < pause:
+            return _retry_text(intent, at + pause)
         if intent.state in (_S.REFUSED, _S.EXPIRED):
             if now - at < RETRIES_WITHIN:
-                tries.append(at)
+                attempts.append(at)
             if now - at < RETRY_AFTER:
-                return _again(intent, at + RETRY_AFTER)
-    if len(tries) < RETRIES:
+                return _retry_text(intent, at + RETRY_AFTER)
+    if len(attempts) < RETRIES:
         return None
-    last = max((i for i in mine if i.settled_at in tries), key=lambda i: i.id)
-    return _again(last, sorted(tries)[-RETRIES] + RETRIES_WITHIN)
+    last = max((i for i in own_intents if i.settled_at in attempts), key=lambda i: i.id)
+    return _retry_text(last, sorted(attempts)[-RETRIES] + RETRIES_WITHIN)
 
 
-def _again(intent: Intent, at: datetime) -> str:
+def _retry_text(intent: Intent, at: datetime) -> str:
     """What became of the intent, and when its action is tried again."""
-    told = (intent.evidence or "no reason given").removeprefix("refused ")
+    reason = (intent.evidence or "no reason given").removeprefix("refused ")
     was = f"the exchange refused R-{intent.id}" if intent.state is _S.REFUSED else f"R-{intent.id} was not sent"
-    return f"{was} ({told}); tried again from {at:%H:%M:%S} UTC on, or act by hand"
+    return f"{was} ({reason}); tried again from {at:%H:%M:%S} UTC on, or act by hand"
 
 
-def _as_if_done(ground: Ground) -> Standing:
+def _simulated_position(context: PlanContext) -> ScopePosition:
     """The standing if the dry runs of this plan had been real; one that the real balances overtook is left out."""
-    standing = ground.standing
-    for intent in ground.intents:
-        is_ours = intent.state is _S.SIMULATED and intent.plan == ground.plan
-        if is_ours and not isinstance(intent.order, ByName) and _still_possible(standing, intent):
-            standing = standing.after(intent.order)
-    return standing
+    position = context.position
+    for intent in context.intents:
+        is_ours = intent.state is _S.SIMULATED and intent.plan == context.plan
+        if is_ours and not isinstance(intent.order, ManualCall) and _still_possible(position, intent):
+            position = position.after(intent.order)
+    return position
 
 
-def _still_possible(standing: Standing, intent: Intent) -> bool:
+def _still_possible(position: ScopePosition, intent: Intent) -> bool:
     if isinstance(intent.order, CancelOrders):
-        return any(one.symbol == intent.order.symbol for one in standing.resting)
+        return any(one.symbol == intent.order.symbol for one in position.open_orders)
     if isinstance(intent.order, Reduce):
-        sold = standing.rows.get(intent.order.sells)
-        price = standing.last_price(intent.order.symbol)
-        if sold is None or price is None or intent.asset not in standing.rows:
+        sold = position.by_asset.get(intent.order.sell_asset)
+        price = position.last_price(intent.order.symbol)
+        if sold is None or price is None or intent.asset not in position.by_asset:
             return False
         return intent.order.quantity * (1 if intent.order.side == "SELL" else price) <= sold.balance.free
     if isinstance(intent.order, Transfer):
-        there = standing.outside.get(intent.order.source, {}).get(intent.asset, ZERO)
-        return intent.amount <= there and standing.price(intent.asset) is not None
-    row = standing.rows.get(intent.asset)
+        there = position.external.get(intent.order.source, {}).get(intent.asset, ZERO)
+        return intent.amount <= there and position.price(intent.asset) is not None
+    row = position.by_asset.get(intent.asset)
     return row is not None and intent.amount <= min(row.balance.free, row.balance.owed)

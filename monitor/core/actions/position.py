@@ -8,19 +8,19 @@ from typing import Literal, assert_never
 
 from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, marginal_ratio
 from monitor.core.margin.levels import margin_level
-from monitor.core.metrics.delisting import leaving
-from monitor.core.metrics.valuation import price_of
+from monitor.core.metrics.delisting import assets_to_be_delisted
+from monitor.core.metrics.valuation import usdt_price
 from monitor.core.model.account import CROSS, Balance, KeyPermissions, Scope
-from monitor.core.model.metric_values import Figures
+from monitor.core.model.metric_values import MetricValues
 from monitor.core.model.order import CancelOrders, Order, Reduce, Repay, Transfer
-from monitor.core.model.symbols import Markets, Resting
+from monitor.core.model.symbols import OpenOrder, SymbolRulebook
 from monitor.core.numbers.amounts import ZERO
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.record_coverage import OwnRecord, Priced, priced
+from monitor.core.state.record_coverage import PricedMovement, RecordCoverage, price_movements
 
-Place = Literal["spot", "funding", "cross"]
+SourceWallet = Literal["spot", "funding", "cross"]
 
-FEE = Decimal("0.001")
+TRADING_FEE = Decimal("0.001")
 """What a trade costs where nothing lowers it."""
 
 LEVEL_STEP = Decimal("1E-8")
@@ -28,7 +28,7 @@ LEVEL_STEP = Decimal("1E-8")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AssetPosition:
     """One asset of the scope: its balance, its USDT price, and the interest rate an hour last paid on it."""
 
     balance: Balance
@@ -43,18 +43,18 @@ class Row:
         return self.balance.borrowed * self.hourly_rate
 
     @property
-    def spare(self) -> Decimal:
+    def sellable(self) -> Decimal:
         """What may be given for something else without owing more of it than is held: never more than is free."""
         return max(ZERO, min(self.balance.free, self.balance.net))
 
     @property
-    def lacking(self) -> Decimal:
+    def shortfall(self) -> Decimal:
         """What is owed of it beyond what is held."""
         return max(ZERO, -self.balance.net)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScopePosition:
     """One scope as an action finds it. Values are in USDT.
 
     `assets` is what the exchange's own level says is held (level × liabilities), so sizes aim at its level, not at
@@ -66,87 +66,87 @@ class Standing:
     as_of: datetime
     assets: Decimal
     liabilities: Decimal
-    rows: Mapping[str, Row]
-    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    by_asset: Mapping[str, AssetPosition]
+    external_prices: Mapping[str, Decimal] = field(default_factory=dict)
     """USDT prices of assets that the scope does not hold but that could be brought in."""
-    outside: Mapping[Place, Mapping[str, Decimal]] = field(default_factory=dict)
-    outside_as_of: Mapping[Place, datetime] = field(default_factory=dict)
-    paused: bool = False
+    external: Mapping[SourceWallet, Mapping[str, Decimal]] = field(default_factory=dict)
+    external_as_of: Mapping[SourceWallet, datetime] = field(default_factory=dict)
+    is_paused: bool = False
     journal_failing: bool = False
-    twin: str = ""
-    unidentified: str = ""
+    duplicate_account: str = ""
+    unidentified_account: str = ""
     uid: int | None = None
     """The exchange's number of the user whose account it is."""
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
-    acts_with_own_key: bool = False
+    uses_action_key: bool = False
     """Whether a second key moves money; `action_key` is what that one may do."""
     action_key_accepted: bool | None = None
     action_key: KeyPermissions | None = None
     transfer_in_enabled: bool = True
-    cross_lets_out: bool = True
+    cross_transfer_out_enabled: bool = True
     """Whether what is brought to cross may leave it again."""
     repay_enabled: bool = True
     trade_enabled: bool = True
-    markets: Markets = field(default_factory=Markets)
-    traded: Mapping[str, Decimal] = field(default_factory=dict)
+    symbol_rules: SymbolRulebook = field(default_factory=SymbolRulebook)
+    last_prices: Mapping[str, Decimal] = field(default_factory=dict)
     """The last price of symbols, quote per base; where there is none, that which values the assets stands for it."""
-    resting: tuple[Resting, ...] = ()
+    open_orders: tuple[OpenOrder, ...] = ()
     """What is open, as far as it was read."""
-    record: OwnRecord = field(default_factory=OwnRecord)
-    found: tuple[Priced, ...] = ()
+    record_coverage: RecordCoverage = field(default_factory=RecordCoverage)
+    gap_movements: tuple[PricedMovement, ...] = ()
     """What moved in gaps of the record of the last day."""
-    uncounted: frozenset[str] = frozenset()
+    worthless_collateral: frozenset[str] = frozenset()
     """Assets of which the exchange counts nothing more, or that leave margin trading."""
-    leaving: frozenset[str] = frozenset()
+    delisting: frozenset[str] = frozenset()
     """Assets that are to be delisted: no more of them may be brought in than is owed beyond what is held."""
-    terms_unread: bool = False
+    terms_unknown: bool = False
     """Whether it was never read what the exchange counts and what leaves margin trading."""
-    counted: Mapping[str, Decimal] = field(default_factory=dict)
+    collateral_ratios: Mapping[str, Decimal] = field(default_factory=dict)
     """The share of its value that an asset counts for as collateral, where that is known."""
 
     @property
-    def refuses_key(self) -> bool:
+    def is_key_refused(self) -> bool:
         """Whether the exchange refuses a key that is needed to act."""
-        return self.key_accepted is False or (self.acts_with_own_key and self.action_key_accepted is False)
+        return self.key_accepted is False or (self.uses_action_key and self.action_key_accepted is False)
 
     @property
-    def acting_key(self) -> KeyPermissions | None:
+    def action_permissions(self) -> KeyPermissions | None:
         """What the key that moves money may do; None while it is not known."""
-        return self.action_key if self.acts_with_own_key else self.key
+        return self.action_key if self.uses_action_key else self.key
 
     @property
     def level(self) -> Decimal:
         return margin_level(self.assets, self.liabilities)
 
     def price(self, asset: str) -> Decimal | None:
-        row = self.rows.get(asset)
-        return row.price if row is not None else self.prices.get(asset)
+        row = self.by_asset.get(asset)
+        return row.price if row is not None else self.external_prices.get(asset)
 
     def last_price(self, symbol: str) -> Decimal | None:
         """What one unit of the symbol's base costs in its quote."""
-        if symbol in self.traded:
-            return self.traded[symbol]
-        market = self.markets.by_symbol.get(symbol)
+        if symbol in self.last_prices:
+            return self.last_prices[symbol]
+        market = self.symbol_rules.by_symbol.get(symbol)
         base, quote = (None, None) if market is None else (self.price(market.base), self.price(market.quote))
         return None if base is None or not quote else base / quote
 
-    def after(self, order: Order) -> "Standing":
+    def after(self, order: Order) -> "ScopePosition":
         """The standing once `order` is done, all prices unchanged. Raises KeyError for an asset without a price."""
         match order:
             case Repay():
-                return self._repaid(order)
+                return self._after_repay(order)
             case Transfer():
-                return self._brought_in(order)
+                return self._after_transfer(order)
             case Reduce():
-                return self._traded(order)
+                return self._after_trade(order)
             case CancelOrders():
-                return self._freed(order)
+                return self._after_cancel(order)
             case _:
                 assert_never(order)
 
-    def _repaid(self, order: Repay) -> "Standing":
-        row = self.rows[order.asset]
+    def _after_repay(self, order: Repay) -> "ScopePosition":
+        row = self.by_asset[order.asset]
         balance = row.balance
         interest = min(order.amount, balance.interest)
         left = replace(
@@ -159,156 +159,161 @@ class Standing:
         return replace(
             self,
             assets=self.assets - value,
-            liabilities=self.liabilities - value if left.owed or len(self._debts()) > 1 else ZERO,
-            rows={**self.rows, order.asset: replace(row, balance=left)},
+            liabilities=self.liabilities - value if left.owed or len(self._owed_assets()) > 1 else ZERO,
+            by_asset={**self.by_asset, order.asset: replace(row, balance=left)},
         )
 
-    def _traded(self, order: Reduce) -> "Standing":
+    def _after_trade(self, order: Reduce) -> "ScopePosition":
         """What is sold is gone, and what came in repays as far as that is owed."""
         price = self.last_price(order.symbol) or order.price
-        given = order.quantity if order.side == "SELL" else order.quantity * price
-        brought = order.amount * (1 - FEE)
-        sold, owing = self.rows[order.sells], self.rows[order.asset]
+        spent = order.quantity if order.side == "SELL" else order.quantity * price
+        proceeds = order.amount * (1 - TRADING_FEE)
+        sold, owing = self.by_asset[order.sell_asset], self.by_asset[order.asset]
         rows = {
-            **self.rows,
-            order.sells: replace(sold, balance=replace(sold.balance, free=sold.balance.free - given)),
-            order.asset: replace(owing, balance=replace(owing.balance, free=owing.balance.free + brought)),
+            **self.by_asset,
+            order.sell_asset: replace(sold, balance=replace(sold.balance, free=sold.balance.free - spent)),
+            order.asset: replace(owing, balance=replace(owing.balance, free=owing.balance.free + proceeds)),
         }
-        assets = self.assets - given * sold.price + brought * owing.price
-        repaid = Repay(order.scope, order.asset, min(brought, owing.balance.owed))
-        return replace(self, assets=assets, rows=rows)._repaid(repaid)
+        assets = self.assets - spent * sold.price + proceeds * owing.price
+        repaid = Repay(order.scope, order.asset, min(proceeds, owing.balance.owed))
+        return replace(self, assets=assets, by_asset=rows)._after_repay(repaid)
 
-    def _freed(self, order: CancelOrders) -> "Standing":
-        row = self.rows.get(order.frees)
+    def _after_cancel(self, order: CancelOrders) -> "ScopePosition":
+        row = self.by_asset.get(order.unlocks)
         if row is None:
             return self
         free = replace(row.balance, free=row.balance.free + row.balance.locked, locked=ZERO)
-        left = tuple(one for one in self.resting if one.symbol != order.symbol)
-        return replace(self, rows={**self.rows, order.frees: replace(row, balance=free)}, resting=left)
+        open_orders = tuple(one for one in self.open_orders if one.symbol != order.symbol)
+        return replace(
+            self, by_asset={**self.by_asset, order.unlocks: replace(row, balance=free)}, open_orders=open_orders
+        )
 
-    def _brought_in(self, order: Transfer) -> "Standing":
-        source = dict(self.outside.get(order.source, {}))
+    def _after_transfer(self, order: Transfer) -> "ScopePosition":
+        source = dict(self.external.get(order.source, {}))
         source[order.asset] = source.get(order.asset, ZERO) - order.amount
-        outside = {**self.outside, order.source: source}
+        outside = {**self.external, order.source: source}
         if order.scope != self.scope:
             cross = dict(outside.get("cross", {}))
             cross[order.asset] = cross.get(order.asset, ZERO) + order.amount
-            return replace(self, outside={**outside, "cross": cross})
+            return replace(self, external={**outside, "cross": cross})
         price = self.price(order.asset)
         if price is None:
             raise KeyError(order.asset)
-        row = self.rows.get(order.asset, Row(Balance(order.asset), price))
+        row = self.by_asset.get(order.asset, AssetPosition(Balance(order.asset), price))
         balance = replace(row.balance, free=row.balance.free + order.amount)
         return replace(
             self,
-            outside=outside,
+            external=outside,
             assets=self.assets + order.amount * price,
-            rows={**self.rows, order.asset: replace(row, balance=balance)},
+            by_asset={**self.by_asset, order.asset: replace(row, balance=balance)},
         )
 
-    def _debts(self) -> tuple[str, ...]:
-        return tuple(asset for asset, row in self.rows.items() if row.balance.owed)
+    def _owed_assets(self) -> tuple[str, ...]:
+        return tuple(asset for asset, row in self.by_asset.items() if row.balance.owed)
 
 
-def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing | None:
+def scope_position(state: AccountState, scope: Scope, metrics: MetricValues) -> ScopePosition | None:
     """The standing of one scope; None while its level or the value of its debts is not known."""
-    level, liabilities = figures.read("margin_level"), figures.read("liabilities_usdt")
-    if figures.as_of is None or not isinstance(level, Decimal) or not isinstance(liabilities, Decimal):
+    level, liabilities = metrics.read("margin_level"), metrics.read("liabilities_usdt")
+    if metrics.as_of is None or not isinstance(level, Decimal) or not isinstance(liabilities, Decimal):
         return None
-    rows = _rows(state, scope, figures)
+    by_asset = _asset_positions(state, scope, metrics)
     if not level.is_finite() or liabilities <= ZERO:
-        held = figures.read("assets_usdt")
-        assets, liabilities = held if isinstance(held, Decimal) else ZERO, ZERO
+        assets_value = metrics.read("assets_usdt")
+        assets, liabilities = assets_value if isinstance(assets_value, Decimal) else ZERO, ZERO
     else:
         # What was rounded up would be missing at the end: the level is taken for half a step lower.
         assets = (level - LEVEL_STEP / 2) * liabilities
-    outside: dict[Place, Mapping[str, Decimal]] = {}
-    outside_as_of: dict[Place, datetime] = {}
+    external: dict[SourceWallet, Mapping[str, Decimal]] = {}
+    external_as_of: dict[SourceWallet, datetime] = {}
     for name, wallet in state.wallets.items():
-        place: Place = "spot" if name == "spot" else "funding"
-        outside[place], outside_as_of[place] = wallet.free, wallet.as_of
+        source: SourceWallet = "spot" if name == "spot" else "funding"
+        external[source], external_as_of[source] = wallet.free, wallet.as_of
     if state.cross is not None:
-        outside["cross"] = {asset: balance.free for asset, balance in state.cross.balances.items()}
-        outside_as_of["cross"] = state.cross.as_of
-    return Standing(
+        external["cross"] = {asset: balance.free for asset, balance in state.cross.balances.items()}
+        external_as_of["cross"] = state.cross.as_of
+    return ScopePosition(
         account=state.account,
         scope=scope,
-        as_of=figures.as_of,
+        as_of=metrics.as_of,
         assets=assets,
         liabilities=liabilities,
-        rows=rows,
-        prices=_other_prices(state, scope, outside, rows),
-        outside=outside,
-        outside_as_of=outside_as_of,
-        paused=state.is_paused,
-        record=state.record,
-        found=priced(state.record.found, state.prices),
+        by_asset=by_asset,
+        external_prices=_external_prices(state, scope, external, by_asset),
+        external=external,
+        external_as_of=external_as_of,
+        is_paused=state.is_paused,
+        record_coverage=state.record_coverage,
+        gap_movements=price_movements(state.record_coverage.gap_movements, state.prices),
         journal_failing=state.health.store_failing,
-        twin=state.health.twin,
-        unidentified=state.health.unidentified,
+        duplicate_account=state.health.duplicate_account,
+        unidentified_account=state.health.unidentified_account,
         uid=state.uid,
         key_accepted=state.key_accepted,
         key=state.key,
         action_key_accepted=state.action_key_accepted,
         action_key=state.action_key,
-        transfer_in_enabled=_takes_transfers(state, scope),
-        cross_lets_out=_cross_lets_out(state),
+        transfer_in_enabled=_transfer_in_enabled(state, scope),
+        cross_transfer_out_enabled=_cross_transfer_out_enabled(state),
         repay_enabled=scope == CROSS or _pair_enabled(state, scope),
-        trade_enabled=_trades(state, scope),
-        markets=state.followed.markets,
-        traded=_last_prices(state),
-        resting=_resting(state, scope),
-        uncounted=_uncounted(state, scope, rows),
-        leaving=leaving(state, scope, rows),
-        terms_unread=_terms_unread(state, scope),
-        counted=_counted(state, scope, rows),
+        trade_enabled=_trade_enabled(state, scope),
+        symbol_rules=state.reference.trading_rules,
+        last_prices=_last_prices(state),
+        open_orders=_open_orders(state, scope),
+        worthless_collateral=_worthless_collateral(state, scope, by_asset),
+        delisting=assets_to_be_delisted(state, scope, by_asset),
+        terms_unknown=_terms_unknown(state, scope),
+        collateral_ratios=_collateral_ratios(state, scope, by_asset),
     )
 
 
-def _rows(state: AccountState, scope: Scope, figures: Figures) -> dict[str, Row]:
-    prices = {holding.balance.asset: holding.price for holding in figures.holdings}
+def _asset_positions(state: AccountState, scope: Scope, metrics: MetricValues) -> dict[str, AssetPosition]:
+    prices = {holding.balance.asset: holding.price for holding in metrics.holdings}
     pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
-    index = figures.read("index_price")
+    index = metrics.read("index_price")
     if pair is not None and isinstance(index, Decimal):
         # The level of a pair follows its index price, not the last trade of the base asset.
         quote = prices[pair.quote.asset]
         prices[pair.base.asset] = index * quote if quote is not None else None
-    rows: dict[str, Row] = {}
-    for holding in figures.holdings:
+    by_asset: dict[str, AssetPosition] = {}
+    for holding in metrics.holdings:
         asset = holding.balance.asset
-        price, least = prices[asset], state.followed.min_repay.get(asset, ZERO)
+        price, min_repay = prices[asset], state.reference.min_repay.get(asset, ZERO)
         if price is not None:
-            rows[asset] = Row(holding.balance, price, holding.hourly_rate or ZERO, least)
-    return rows
+            by_asset[asset] = AssetPosition(holding.balance, price, holding.hourly_rate or ZERO, min_repay)
+    return by_asset
 
 
-def _other_prices(
-    state: AccountState, scope: Scope, outside: Mapping[Place, Mapping[str, Decimal]], rows: Mapping[str, Row]
+def _external_prices(
+    state: AccountState,
+    scope: Scope,
+    external: Mapping[SourceWallet, Mapping[str, Decimal]],
+    by_asset: Mapping[str, AssetPosition],
 ) -> dict[str, Decimal]:
     if scope != CROSS:
         return {}
     found: dict[str, Decimal] = {}
-    for wallet in outside.values():
+    for wallet in external.values():
         for asset in wallet:
-            price = None if asset in rows else price_of(asset, state.prices)
+            price = None if asset in by_asset else usdt_price(asset, state.prices)
             if price is not None:
                 found[asset] = price
     return found
 
 
-def _takes_transfers(state: AccountState, scope: Scope) -> bool:
+def _transfer_in_enabled(state: AccountState, scope: Scope) -> bool:
     if scope == CROSS:
         return state.cross is not None and state.cross.transfer_in_enabled
     return _pair_enabled(state, scope)
 
 
-def _cross_lets_out(state: AccountState) -> bool:
+def _cross_transfer_out_enabled(state: AccountState) -> bool:
     """Whether cross allows transfers out: below a collateral level of 2 the exchange refuses them."""
     cross = state.cross
     return cross is not None and cross.transfer_out_enabled and cross.collateral_margin_level > TRANSFER_OUT_LEVEL
 
 
-def _trades(state: AccountState, scope: Scope) -> bool:
+def _trade_enabled(state: AccountState, scope: Scope) -> bool:
     if scope == CROSS:
         return state.cross is not None and state.cross.trade_enabled
     pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
@@ -317,44 +322,50 @@ def _trades(state: AccountState, scope: Scope) -> bool:
 
 def _last_prices(state: AccountState) -> dict[str, Decimal]:
     """Of the symbols whose rules are known."""
-    return {symbol: state.prices[symbol].value for symbol in state.followed.markets.by_symbol if symbol in state.prices}
+    return {
+        symbol: state.prices[symbol].value
+        for symbol in state.reference.trading_rules.by_symbol
+        if symbol in state.prices
+    }
 
 
-def _resting(state: AccountState, scope: Scope) -> tuple[Resting, ...]:
+def _open_orders(state: AccountState, scope: Scope) -> tuple[OpenOrder, ...]:
     """What was open when that was last read, without what a stream has told the end of since."""
-    known = state.followed.orders.get(scope)
+    known = state.reference.orders.get(scope)
     if known is None:
         return ()
-    return tuple(one for one in state.followed.resting.get(scope, ()) if one.number in known.numbers)
+    return tuple(one for one in state.reference.open_orders.get(scope, ()) if one.order_id in known.order_ids)
 
 
-def _terms_unread(state: AccountState, scope: Scope) -> bool:
-    known = state.followed
-    unread = known.schedules is None or (scope == CROSS and known.collateral is None)
-    return unread and not known.terms_given
+def _terms_unknown(state: AccountState, scope: Scope) -> bool:
+    known = state.reference
+    is_unread = known.schedules is None or (scope == CROSS and known.collateral is None)
+    return is_unread and not known.terms_assumed
 
 
-def _uncounted(state: AccountState, scope: Scope, rows: Mapping[str, Row]) -> frozenset[str]:
+def _worthless_collateral(state: AccountState, scope: Scope, by_asset: Mapping[str, AssetPosition]) -> frozenset[str]:
     """What would not help as collateral: its share is zero, no more of it is taken, or it is delisted soon.
 
     A pair counts both of its assets whole for as long as it is not to be delisted itself.
     """
-    found = leaving(state, scope, rows)
+    found = assets_to_be_delisted(state, scope, by_asset)
     if scope != CROSS:
         return found
-    if state.followed.schedules is not None:
-        found |= state.followed.schedules.restricted.no_more_collateral
-    return frozenset(found | {asset for asset, share in _counted(state, scope, rows).items() if not share})
+    if state.reference.schedules is not None:
+        found |= state.reference.schedules.restrictions.no_more_collateral
+    return frozenset(
+        found | {asset for asset, share in _collateral_ratios(state, scope, by_asset).items() if not share}
+    )
 
 
-def _counted(state: AccountState, scope: Scope, rows: Mapping[str, Row]) -> dict[str, Decimal]:
+def _collateral_ratios(state: AccountState, scope: Scope, by_asset: Mapping[str, AssetPosition]) -> dict[str, Decimal]:
     """The share that the next unit counts for, beside what is held already."""
-    known = state.followed.collateral
+    known = state.reference.collateral
     if scope != CROSS or known is None:
         return {}
-    brought = {asset for wallet in state.wallets.values() for asset in wallet.free}
-    held = {asset: row.balance.held * row.price for asset, row in rows.items()}
-    return {asset: marginal_ratio(held.get(asset, ZERO), known.tiers.get(asset, ())) for asset in brought}
+    transferable = {asset for wallet in state.wallets.values() for asset in wallet.free}
+    held = {asset: row.balance.held * row.price for asset, row in by_asset.items()}
+    return {asset: marginal_ratio(held.get(asset, ZERO), known.tiers.get(asset, ())) for asset in transferable}
 
 
 def _pair_enabled(state: AccountState, scope: Scope) -> bool:

@@ -4,38 +4,38 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.position import FEE, Row, Standing
+from monitor.core.actions.position import TRADING_FEE, AssetPosition, ScopePosition
 from monitor.core.actions.proposal import (
-    LEAST_WORTH,
-    SMALLEST_REST,
+    MIN_ORDER_USDT,
+    MIN_REMAINDER_USDT,
     UNLIMITED,
     Allowance,
-    Nothing,
+    NoProposal,
     Proposal,
-    debt_soon,
+    debt_with_next_interest,
 )
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.margin.sizing import sell_to_reach
-from monitor.core.model.order import Reduce, Side
-from monitor.core.model.symbols import Market
-from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, ceil_to, floor_to, plain
+from monitor.core.model.order import OrderSide, Reduce
+from monitor.core.model.symbols import TradingRules
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, ceil_to, floor_to, format_decimal
 
-_FOREVER = Decimal("1E30")
+_NO_LIMIT = Decimal("1E30")
 _REPAY_FIRST = "repay it from what is free first"
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Route:
     """An asset that is held, traded for a debt."""
 
-    market: Market
-    side: Side
-    sells: str
+    symbol_rules: TradingRules
+    side: OrderSide
+    sell_asset: str
     debt: str
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Sizing:
     """What sizes an order: the target (None: an amount does), the limits, and what is owed in USDT."""
 
     target: Decimal | None
@@ -51,197 +51,217 @@ class _Trade:
     `worth` is what may be given of the asset that is sold, `brings` what comes in for it, in USDT.
     """
 
-    way: _Way
+    route: _Route
     price: Decimal
     bound: Decimal
     quantity: Decimal
     is_enough: bool
-    worth: Decimal
-    brings: Decimal
-    broken: str | None
+    sellable_usdt: Decimal
+    proceeds_usdt: Decimal
+    violation: str | None
 
     @property
     def rank(self) -> tuple[bool, Decimal, Decimal]:
         """Enough before too little, then that of which most may be given, then what brings most."""
-        return self.is_enough, self.worth, self.brings
+        return self.is_enough, self.sellable_usdt, self.proceeds_usdt
 
 
-def propose(
-    standing: Standing,
+def propose_reduction(
+    position: ScopePosition,
     spec: ActionSpec,
     target: Decimal | None,
     now: datetime,
     allowance: Allowance = UNLIMITED,
     *,
-    busy: frozenset[str] = frozenset(),
-) -> Proposal | Nothing:
+    unsettled: frozenset[str] = frozenset(),
+) -> Proposal | NoProposal:
     """The order that brings the level to `target` at the last price, as far as what is free and the allowance go.
 
     It gives no more than is free and held beyond what is owed of the same, and brings no more than is owed beyond what
     is held: the net of each asset is made smaller, never turned round. Sized by the fee alone; the bound keeps a worse
     price away, and what it leaves undone is another order's. What is in `busy` is part of an order of unknown outcome.
     """
-    owed = {a: r for a, r in standing.rows.items() if r.balance.owed > ZERO and spec.asset in (None, a)}
+    owed = {a: r for a, r in position.by_asset.items() if r.balance.owed > ZERO and spec.asset in (None, a)}
     if not owed:
-        return Nothing(f"{spec.asset} is not owed" if spec.asset else "nothing is owed")
-    refusal = _why_useless(standing, spec, target)
+        return NoProposal(f"{spec.asset} is not owed" if spec.asset else "nothing is owed")
+    refusal = _why_no_help(position, spec, target)
     if refusal is not None:
         return refusal
-    debts = {asset: row for asset, row in owed.items() if asset not in busy}
+    debts = {asset: row for asset, row in owed.items() if asset not in unsettled}
     if not debts:
-        return Nothing(
+        return NoProposal(
             f"what became of an order for {', '.join(sorted(owed))} is not known; `actions resolve` settles it",
-            blocked=True,
+            is_blocked=True,
         )
-    held = {a: r for a, r in standing.rows.items() if a in (spec.sell or standing.rows) and a not in busy}
-    if not standing.markets.knows(standing.scope.symbol, debts.keys() | held.keys()):
-        return Nothing(
-            "the rules of the symbols are not known yet; trade by hand", blocked=True, wants=frozenset({"markets"})
+    held = {a: r for a, r in position.by_asset.items() if a in (spec.sell or position.by_asset) and a not in unsettled}
+    if not position.symbol_rules.covers(position.scope.symbol, debts.keys() | held.keys()):
+        return NoProposal(
+            "the rules of the symbols are not known yet; trade by hand",
+            is_blocked=True,
+            requested_reads=frozenset({"markets"}),
         )
-    ways = [
-        _Way(market, "SELL" if market.base == sells else "BUY", sells, debt)
+    routes = [
+        _Route(market, "SELL" if market.base == sells else "BUY", sells, debt)
         for debt in sorted(debts)
         for sells in sorted(held)
-        if sells != debt and (market := _market(standing, sells, debt)) is not None
+        if sells != debt and (market := _tradable_symbol(position, sells, debt)) is not None
     ]
-    wanted = _Wanted(target, spec, allowance, debt_soon(standing, now))
-    trades = [trade for way in ways if (trade := _trade(standing, way, wanted)) is not None]
+    sizing = _Sizing(target, spec, allowance, debt_with_next_interest(position, now))
+    trades = [trade for way in routes if (trade := _size_trade(position, way, sizing)) is not None]
     if not trades:
-        return _empty(ways, standing, debts, held)
-    possible = [trade for trade in trades if trade.broken is None]
+        return _no_trade(routes, position, debts, held)
+    possible = [trade for trade in trades if trade.violation is None]
     if not possible:
         best = max(trades, key=lambda trade: trade.rank)
-        return Nothing(
-            f"{plain(best.quantity)} {best.way.market.base} would be {best.broken}; bring money in", blocked=True
+        return NoProposal(
+            f"{format_decimal(best.quantity)} {best.route.symbol_rules.base} would be {best.violation}; bring money in",
+            is_blocked=True,
         )
-    return _order(standing, spec, max(possible, key=lambda trade: trade.rank))
+    return _proposal(position, spec, max(possible, key=lambda trade: trade.rank))
 
 
-def _why_useless(standing: Standing, spec: ActionSpec, target: Decimal | None) -> Nothing | None:
+def _why_no_help(position: ScopePosition, spec: ActionSpec, target: Decimal | None) -> NoProposal | None:
     """Why trading would not help, whatever is traded: the worst that it may cost eats what it brings."""
-    kept = (ONE - FEE) * (ONE - spec.max_slippage)
-    if target is not None and standing.level >= target:
-        return Nothing("the target is reached")
-    if standing.level * kept <= ONE:
-        least = ceil_to(ONE / kept, Decimal("0.0001"))
-        return Nothing(
-            f"trading may cost {plain((ONE - kept) * 100)} %, which lowers a level below {plain(least)}; "
+    kept_share = (ONE - TRADING_FEE) * (ONE - spec.max_slippage)
+    if target is not None and position.level >= target:
+        return NoProposal("the target is reached")
+    if position.level * kept_share <= ONE:
+        least = ceil_to(ONE / kept_share, Decimal("0.0001"))
+        return NoProposal(
+            f"trading may cost {format_decimal((ONE - kept_share) * 100)} %, which lowers a level below {format_decimal(least)}; "
             "lower max_slippage, or bring money in",
-            blocked=True,
+            is_blocked=True,
         )
-    if target is not None and target * kept <= ONE:
-        return Nothing(f"trading can't lead to a level of {plain(target)}; bring money in", blocked=True)
+    if target is not None and target * kept_share <= ONE:
+        return NoProposal(f"trading can't lead to a level of {format_decimal(target)}; bring money in", is_blocked=True)
     return None
 
 
-def _market(standing: Standing, sells: str, debt: str) -> Market | None:
+def _tradable_symbol(position: ScopePosition, sell_asset: str, debt: str) -> TradingRules | None:
     """The symbol by which the scope trades one for the other, if it may now."""
-    market = standing.markets.between(sells, debt)
-    if standing.scope.symbol:
-        market = standing.markets.by_symbol.get(standing.scope.symbol)
-        market = market if market is not None and {market.base, market.quote} == {sells, debt} else None
-    side: Side = "SELL" if market is not None and market.base == sells else "BUY"
-    return market if market is not None and market.takes(side) else None
+    rules = position.symbol_rules.between(sell_asset, debt)
+    if position.scope.symbol:
+        rules = position.symbol_rules.by_symbol.get(position.scope.symbol)
+        rules = rules if rules is not None and {rules.base, rules.quote} == {sell_asset, debt} else None
+    side: OrderSide = "SELL" if rules is not None and rules.base == sell_asset else "BUY"
+    return rules if rules is not None and rules.accepts(side) else None
 
 
-def _trade(standing: Standing, way: _Way, wanted: _Wanted) -> _Trade | None:
+def _size_trade(position: ScopePosition, route: _Route, sizing: _Sizing) -> _Trade | None:
     """The way with its figures; None where nothing is free, allowed, or priced, or where it would not help."""
-    market, spec = way.market, wanted.spec
-    sold, owing = standing.rows[way.sells], standing.rows[way.debt]
-    price = standing.last_price(market.symbol)
-    bound = ZERO if not price else market.bound(way.side, price, spec.max_slippage)
+    rules, spec = route.symbol_rules, sizing.spec
+    sold, owing = position.by_asset[route.sell_asset], position.by_asset[route.debt]
+    price = position.last_price(rules.symbol)
+    bound = ZERO if not price else rules.worst_price(route.side, price, spec.max_slippage)
     if not price or bound <= ZERO:
         return None
-    spare, lacking = sold.spare, owing.lacking
+    sellable, shortfall = sold.sellable, owing.shortfall
     # Should the price move as far for us as it may against us, the caps still hold, and no more comes in than is owed.
     leeway = ONE + spec.max_slippage
-    allowed = wanted.allowance.of(owing.price) / leeway
-    if way.side == "SELL":
-        whole = min(lacking / leeway, lacking - SMALLEST_REST / owing.price) / price
-        most = min(spare, allowed / price)
+    allowed = sizing.allowance.amount_at(owing.price) / leeway
+    if route.side == "SELL":
+        whole = min(shortfall / leeway, shortfall - MIN_REMAINDER_USDT / owing.price) / price
+        max_quantity = min(sellable, allowed / price)
     else:
-        whole, most = lacking, min(spare / bound, allowed)
-    whole = floor_to(max(ZERO, whole), market.step)
-    most = min(most, whole, market.largest(price))
-    needed = _needed(standing, way, wanted, price)
-    if most <= ZERO or needed is None:
+        whole, max_quantity = shortfall, min(sellable / bound, allowed)
+    whole = floor_to(max(ZERO, whole), rules.lot_step)
+    max_quantity = min(max_quantity, whole, rules.max_order_quantity(price))
+    needed = _needed_quantity(position, route, sizing, price)
+    if max_quantity <= ZERO or needed is None:
         return None
     # Of less, at the worst price that is taken, the exchange would not let us repay.
-    least = owing.min_repay / (ONE - FEE) / (bound if way.side == "SELL" else ONE)
-    needed = max(needed, least)
-    quantity = ceil_to(min(needed, whole), market.step)
-    if quantity > most:
-        quantity = floor_to(min(needed, most), market.step)
-    if way.side == "BUY" and (owing.balance.owed - quantity) * owing.price < SMALLEST_REST and whole <= most:
+    min_quantity = owing.min_repay / (ONE - TRADING_FEE) / (bound if route.side == "SELL" else ONE)
+    needed = max(needed, min_quantity)
+    quantity = ceil_to(min(needed, whole), rules.lot_step)
+    if quantity > max_quantity:
+        quantity = floor_to(min(needed, max_quantity), rules.lot_step)
+    if (
+        route.side == "BUY"
+        and (owing.balance.owed - quantity) * owing.price < MIN_REMAINDER_USDT
+        and whole <= max_quantity
+    ):
         # The exchange would refuse to repay all but so little.
         quantity = whole
-    broken = market.why_not(quantity, min(bound, price))
-    if broken is None and quantity < least:
-        broken = (
-            f"too little to repay {way.debt} with, of which the exchange takes no less than {plain(owing.min_repay)}"
-        )
-    if broken is None and quantity * price * standing.rows[market.quote].price < LEAST_WORTH:
-        broken = f"worth less than {LEAST_WORTH} USDT"
-    brings = quantity * (price if way.side == "SELL" else ONE) * owing.price
-    return _Trade(way, price, bound, quantity, quantity >= min(needed, whole), spare * sold.price, brings, broken)
+    violation = rules.broken_rule(quantity, min(bound, price))
+    if violation is None and quantity < min_quantity:
+        violation = f"too little to repay {route.debt} with, of which the exchange takes no less than {format_decimal(owing.min_repay)}"
+    if violation is None and quantity * price * position.by_asset[rules.quote].price < MIN_ORDER_USDT:
+        violation = f"worth less than {MIN_ORDER_USDT} USDT"
+    proceeds_usdt = quantity * (price if route.side == "SELL" else ONE) * owing.price
+    return _Trade(
+        route, price, bound, quantity, quantity >= min(needed, whole), sellable * sold.price, proceeds_usdt, violation
+    )
 
 
-def _needed(standing: Standing, way: _Way, wanted: _Wanted, price: Decimal) -> Decimal | None:
+def _needed_quantity(position: ScopePosition, route: _Route, sizing: _Sizing, price: Decimal) -> Decimal | None:
     """How much of the base reaches the target; None where the cost eats the effect.
 
     The level follows the index and the order the last trade: what lies between them is cost, or gain, too.
     """
-    market = way.market
-    base, quote = standing.rows[market.base].price, standing.rows[market.quote].price * price
-    if wanted.target is None:
-        amount = wanted.spec.amount if wanted.spec.amount is not None else _FOREVER
-        return amount / price if way.side == "SELL" else amount
-    kept = (ONE - FEE) * (quote / base if way.side == "SELL" else base / quote)
-    if wanted.target * kept <= ONE:
+    rules = route.symbol_rules
+    base, quote = position.by_asset[rules.base].price, position.by_asset[rules.quote].price * price
+    if sizing.target is None:
+        amount = sizing.spec.amount if sizing.spec.amount is not None else _NO_LIMIT
+        return amount / price if route.side == "SELL" else amount
+    kept_share = (ONE - TRADING_FEE) * (quote / base if route.side == "SELL" else base / quote)
+    if sizing.target * kept_share <= ONE:
         return None
-    value = sell_to_reach(wanted.target, standing.assets, wanted.debt, ONE - kept)
+    value = sell_to_reach(sizing.target, position.assets, sizing.debt, ONE - kept_share)
     if not value.is_finite():
         return None
-    return value / (base if way.side == "SELL" else quote)
+    return value / (base if route.side == "SELL" else quote)
 
 
-def _empty(ways: list[_Way], standing: Standing, debts: dict[str, Row], held: dict[str, Row]) -> Nothing:
+def _no_trade(
+    routes: list[_Route], position: ScopePosition, debts: dict[str, AssetPosition], held: dict[str, AssetPosition]
+) -> NoProposal:
     owed = ", ".join(sorted(debts))
-    if not ways:
-        return Nothing(f"nothing held in {standing.scope} trades for {owed} now; bring money in", blocked=True)
-    both = _held_and_owed(ways, held, debts)
+    if not routes:
+        return NoProposal(f"nothing held in {position.scope} trades for {owed} now; bring money in", is_blocked=True)
+    both = _held_and_owed(routes, held, debts)
     if both:
-        return Nothing(f"{both} is held as well as owed, and trading would turn it round; {_REPAY_FIRST}", blocked=True)
-    if any(held[way.sells].balance.free > ZERO for way in ways):
+        return NoProposal(
+            f"{both} is held as well as owed, and trading would turn it round; {_REPAY_FIRST}", is_blocked=True
+        )
+    if any(held[way.sell_asset].balance.free > ZERO for way in routes):
         spent = f"the limits leave nothing to trade for {owed}, or it would cost too much"
-        return Nothing(f"{spent}; raise them, or trade by hand", blocked=True)
-    names = ", ".join(sorted({way.sells for way in ways}))
-    are_locked = any(held[way.sells].balance.locked > ZERO for way in ways)
+        return NoProposal(f"{spent}; raise them, or trade by hand", is_blocked=True)
+    names = ", ".join(sorted({way.sell_asset for way in routes}))
+    are_locked = any(held[way.sell_asset].balance.locked > ZERO for way in routes)
     hand = " (some is locked in orders); cancel them" if are_locked else "; bring money in"
-    return Nothing(f"no free {names} in {standing.scope} to trade for {owed}{hand}", blocked=True)
+    return NoProposal(f"no free {names} in {position.scope} to trade for {owed}{hand}", is_blocked=True)
 
 
-def _held_and_owed(ways: list[_Way], held: dict[str, Row], debts: dict[str, Row]) -> str:
+def _held_and_owed(routes: list[_Route], held: dict[str, AssetPosition], debts: dict[str, AssetPosition]) -> str:
     """What is in every way because it is owed as much as it is held; empty where a way is free of that."""
     found: set[str] = set()
-    for way in ways:
-        sold, owing = held[way.sells], debts[way.debt]
+    for way in routes:
+        sold, owing = held[way.sell_asset], debts[way.debt]
         if sold.balance.free <= ZERO:
             continue
-        if sold.spare > ZERO and owing.lacking > ZERO:
+        if sold.sellable > ZERO and owing.shortfall > ZERO:
             return ""
-        found.add(way.sells if sold.spare <= ZERO else way.debt)
+        found.add(way.sell_asset if sold.sellable <= ZERO else way.debt)
     return ", ".join(sorted(found))
 
 
-def _order(standing: Standing, spec: ActionSpec, trade: _Trade) -> Proposal:
-    way, quantity = trade.way, trade.quantity
-    brought = floor_to(quantity * trade.price, EIGHT) if way.side == "SELL" else quantity
-    order = Reduce(standing.scope, way.debt, brought, way.market.symbol, way.side, quantity, trade.bound, way.sells)
-    what = f"sell {plain(quantity)} {way.sells} for the {way.debt} owed"
-    if way.side == "BUY":
-        what = f"buy {plain(quantity)} of the {way.debt} owed with {way.sells}"
-    worth = brought * standing.rows[way.debt].price
-    after = standing.after(order).level
-    reason = f"{what}, at {plain(trade.bound)} or better"
-    return Proposal(spec.name, "reduce", order, worth, standing.level, after, reason, "repay")
+def _proposal(position: ScopePosition, spec: ActionSpec, trade: _Trade) -> Proposal:
+    route, quantity = trade.route, trade.quantity
+    brought = floor_to(quantity * trade.price, EIGHT_DECIMALS) if route.side == "SELL" else quantity
+    order = Reduce(
+        position.scope,
+        route.debt,
+        brought,
+        route.symbol_rules.symbol,
+        route.side,
+        quantity,
+        trade.bound,
+        route.sell_asset,
+    )
+    what = f"sell {format_decimal(quantity)} {route.sell_asset} for the {route.debt} owed"
+    if route.side == "BUY":
+        what = f"buy {format_decimal(quantity)} of the {route.debt} owed with {route.sell_asset}"
+    worth = brought * position.by_asset[route.debt].price
+    after = position.after(order).level
+    reason = f"{what}, at {format_decimal(trade.bound)} or better"
+    return Proposal(spec.name, "reduce", order, worth, position.level, after, reason, "repay")

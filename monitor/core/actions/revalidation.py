@@ -5,25 +5,32 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.decision import ground_of, named, stop_of, told_level
-from monitor.core.actions.follow_up import half_open, is_recent, second_half
-from monitor.core.actions.level_loss import balances_of
-from monitor.core.actions.limits import Refused, allowance, counts, review, spent_by, with_found
-from monitor.core.actions.plan import cut, propose
-from monitor.core.actions.position import Standing
-from monitor.core.actions.proposal import Allowance, Nothing
+from monitor.core.actions.decision import build_plan_context, find_rule_stop, recorded_level, with_client_id
+from monitor.core.actions.follow_up import is_recent, pending_follow_up, propose_follow_up
+from monitor.core.actions.level_loss import scope_balances
+from monitor.core.actions.limits import (
+    Denied,
+    counts_toward_limits,
+    remaining_allowance,
+    review,
+    usage_of,
+    with_gap_movements,
+)
+from monitor.core.actions.plan import propose_action, resize
+from monitor.core.actions.position import ScopePosition
+from monitor.core.actions.proposal import Allowance, NoProposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import Intent
-from monitor.core.model.order import ByName, CancelOrders, Order, Reduce, Repay, Transfer
-from monitor.core.numbers.amounts import EIGHT, floor_to
-from monitor.core.state.account_settings import Settings
+from monitor.core.model.order import CancelOrders, ManualCall, Order, Reduce, Repay, Transfer
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, floor_to
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class OrderBalances:
     """What the account shows of an order's asset: owed and free in its scope.
 
     `source` is what is free where a transfer comes from, what is held of the asset that is sold, or what is locked of
@@ -36,101 +43,105 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
-class NoLonger:
+class NotWanted:
     """The order is not sent; why. `not_yet`: what has to be known is not known yet, as after a start.
 
     `by_limit`: a limit stops it, and not the end of what it was wanted for.
     """
 
     reason: str
-    not_yet: bool = False
+    is_retryable: bool = False
     by_limit: bool = False
 
 
-def recheck(
-    state: AccountState, intent: Intent, specs: Sequence[ActionSpec], settings: Settings, now: datetime
-) -> Intent | NoLonger:
+def revalidate(
+    state: AccountState, intent: Intent, specs: Sequence[ActionSpec], settings: AccountSettings, now: datetime
+) -> Intent | NotWanted:
     """The intent as it is to be sent: sized anew on the present state, with what the account shows before it.
 
     The wish must be the same: kind, scope, asset, source and purpose. An amount that a person approved never grows.
     Its alert must still fire; only the second half of a recent transfer is made without.
     """
-    spec = next((spec for spec in specs if intent.made_by(spec.name)), None)
-    if spec is None or spec.mode == "dry-run" or isinstance(intent.order, ByName):
-        return NoLonger("its action is not configured to send any more")
+    spec = next((spec for spec in specs if intent.is_made_by(spec.name)), None)
+    if spec is None or spec.mode == "dry-run" or isinstance(intent.order, ManualCall):
+        return NotWanted("its action is not configured to send any more")
     if intent.expires_at is not None and now >= intent.expires_at:
-        return NoLonger("it was approved, but could not be sent before its time was over")
+        return NotWanted("it was approved, but could not be sent before its time was over")
     alert = next((a for a in state.alerts.values() if a.id == intent.alert and a.state is AlertState.FIRING), None)
     others = tuple(i for i in state.intents.values() if i.id != intent.id)
-    mine = [i for i in others if i.plan == intent.plan and i.made_by(spec.name)]
-    half_of = None if counts(spec, intent) else half_open(spec, mine)
-    if alert is None and (half_of is None or not is_recent(half_of, now)):
-        return NoLonger("its alert does not fire any more")
+    own_intents = [i for i in others if i.plan == intent.plan and i.is_made_by(spec.name)]
+    follows = None if counts_toward_limits(spec, intent) else pending_follow_up(spec, own_intents)
+    if alert is None and (follows is None or not is_recent(follows, now)):
+        return NotWanted("its alert does not fire any more")
     if alert is not None and alert.unknown_since is not None:
-        return NoLonger("whether its alert still fires is not known", not_yet=True)
-    stopped = stop_of(state, intent.plan)
-    if stopped is not None:
-        return NoLonger(stopped.text, not_yet=not stopped.is_lasting, by_limit=stopped.is_lasting)
-    ground = ground_of(state, intent.plan, intent.helps, {}, settings, others, now, alert)
-    if ground is None:
-        return NoLonger("the figures of its scope are not known", not_yet=True)
-    standing = ground.standing
-    if intent.uid is not None and standing.uid is not None and intent.uid != standing.uid:
-        return NoLonger("it was decided for another account of the exchange")
-    if (standing.key is None or standing.acting_key is None) and not standing.refuses_key:
-        return NoLonger("what the key may do is not known", not_yet=True)
-    if standing.record.objection is not None:
-        failing = standing.record.is_failing
-        return NoLonger(standing.record.objection, not_yet=not failing, by_limit=failing)
-    spent = with_found(spent_by(spec, state.account, ground.intents, now, state.uid), spec, standing.found, now)
-    if half_of is not None:
-        found = second_half(ground, spec, half_of, now)
+        return NotWanted("whether its alert still fires is not known", is_retryable=True)
+    rule_stop = find_rule_stop(state, intent.plan)
+    if rule_stop is not None:
+        return NotWanted(rule_stop.text, is_retryable=not rule_stop.is_lasting, by_limit=rule_stop.is_lasting)
+    context = build_plan_context(state, intent.plan, intent.target_scope, {}, settings, others, now, alert)
+    if context is None:
+        return NotWanted("the figures of its scope are not known", is_retryable=True)
+    position = context.position
+    if intent.uid is not None and position.uid is not None and intent.uid != position.uid:
+        return NotWanted("it was decided for another account of the exchange")
+    if (position.key is None or position.action_permissions is None) and not position.is_key_refused:
+        return NotWanted("what the key may do is not known", is_retryable=True)
+    if position.record_coverage.objection is not None:
+        failing = position.record_coverage.is_failing
+        return NotWanted(position.record_coverage.objection, is_retryable=not failing, by_limit=failing)
+    usage = with_gap_movements(
+        usage_of(spec, state.account, context.intents, now, state.uid), spec, position.gap_movements, now
+    )
+    if follows is not None:
+        found = propose_follow_up(context, spec, follows, now)
     else:
         only = intent.order.symbol if isinstance(intent.order, CancelOrders) else None
-        left = _approved(allowance(spec, spent), spec, intent)
-        found, half_of = propose(ground, _the_same(spec, intent), specs, mine, left, now, only=only)
-    if isinstance(found, Nothing):
-        return NoLonger(found.reason, by_limit=found.blocked)
-    if found.purpose != intent.purpose or not _is_same_wish(found.order, intent.order):
-        return NoLonger("another order is wanted now")
+        left = _approved_allowance(remaining_allowance(spec, usage), spec, intent)
+        found, follows = propose_action(
+            context, _narrowed_spec(spec, intent), specs, own_intents, left, now, only_symbol=only
+        )
+    if isinstance(found, NoProposal):
+        return NotWanted(found.reason, by_limit=found.is_blocked)
+    if found.purpose != intent.purpose or not _is_same_order(found.order, intent.order):
+        return NotWanted("another order is wanted now")
     if intent.mode == "approve" and isinstance(found.order, Reduce) and isinstance(intent.order, Reduce):
-        approved = _as_approved(found.order, intent.order, ground.standing)
+        approved = _within_approval(found.order, intent.order, context.position)
         if approved is None:
-            return NoLonger("the price is worse than what was approved")
+            return NotWanted("the price is worse than what was approved")
         worth = found.amount_usdt * approved.amount / found.order.amount
-        found = replace(found, order=approved, amount_usdt=worth, level_after=ground.standing.after(approved).level)
+        found = replace(found, order=approved, amount_usdt=worth, level_after=context.position.after(approved).level)
     elif intent.mode == "approve":
-        found = cut(found, min(found.order.amount, intent.amount), ground.standing)
+        found = resize(found, min(found.order.amount, intent.amount), context.position)
     verdict = review(
-        found, ground.standing, spec, spent, now, worse_since=ground.worse_since, half_of=half_of, sending=True
+        found, context.position, spec, usage, now, worse_since=context.worse_since, follows=follows, is_sending=True
     )
-    if isinstance(verdict, Refused):
-        return NoLonger(verdict.reason, by_limit=verdict.blocked)
-    final = cut(found, verdict.amount, ground.standing)
-    before = balances(state, intent.order)
+    if isinstance(verdict, Denied):
+        return NotWanted(verdict.reason, by_limit=verdict.is_blocked)
+    final = resize(found, verdict.amount, context.position)
+    before = order_balances(state, intent.order)
     return replace(
         intent,
-        order=named(final.order, intent),
+        order=with_client_id(final.order, intent),
         amount_usdt=final.amount_usdt,
-        level_before=told_level(ground.read("margin_level")),
-        level_after=told_level(final.level_after),
+        level_before=recorded_level(context.read_metric("margin_level")),
+        level_after=recorded_level(final.level_after),
         owed_before=before.owed,
         free_before=before.free,
         source_before=before.source,
-        balances_before=balances_of(state, intent.helps),
+        balances_before=scope_balances(state, intent.target_scope),
     )
 
 
-def balances(state: AccountState, order: Order) -> Before:
+def order_balances(state: AccountState, order: Order) -> OrderBalances:
     """What `state` shows of the order's asset; None where nothing was read."""
     if isinstance(order, CancelOrders):
-        freed = _balance(state, order.scope, order.frees)
-        return Before(None, None, None if freed is None else freed.locked)
+        freed = _balance(state, order.scope, order.unlocks)
+        return OrderBalances(None, None, None if freed is None else freed.locked)
     balance = _balance(state, order.scope, order.asset)
     owed, free = (balance.owed, balance.free) if balance is not None else (None, None)
     source: Decimal | None = None
     if isinstance(order, Reduce):
-        sold = _balance(state, order.scope, order.sells)
+        sold = _balance(state, order.scope, order.sell_asset)
         source = None if sold is None else sold.held
     if isinstance(order, Transfer):
         if order.source == "cross":
@@ -138,7 +149,7 @@ def balances(state: AccountState, order: Order) -> Before:
             source = there.free if there is not None else None
         elif order.source in state.wallets:
             source = state.wallets[order.source].free.get(order.asset, Decimal(0))
-    return Before(owed, free, source)
+    return OrderBalances(owed, free, source)
 
 
 def _balance(state: AccountState, scope: Scope, asset: str) -> Balance | None:
@@ -150,37 +161,37 @@ def _balance(state: AccountState, scope: Scope, asset: str) -> Balance | None:
     return next((b for b in (pair.base, pair.quote) if b.asset == asset), None)
 
 
-def _the_same(spec: ActionSpec, intent: Intent) -> ActionSpec:
+def _narrowed_spec(spec: ActionSpec, intent: Intent) -> ActionSpec:
     """The spec narrowed to what the intent is about, so that prices which moved do not change the choice."""
     if isinstance(intent.order, Transfer) and intent.order.source != "cross":
         return replace(spec, asset=intent.asset, source=(intent.order.source,))
     if isinstance(intent.order, Reduce):
-        return replace(spec, asset=intent.asset, sell=(intent.order.sells,))
+        return replace(spec, asset=intent.asset, sell=(intent.order.sell_asset,))
     if isinstance(intent.order, CancelOrders):
         return spec
     return replace(spec, asset=intent.asset)
 
 
-def _as_approved(found: Reduce, planned: Reduce, standing: Standing) -> Reduce | None:
+def _within_approval(found: Reduce, planned: Reduce, position: ScopePosition) -> Reduce | None:
     """The order with no more of it, and at no worse a price, than a person approved; None where it could not fill."""
-    price = standing.last_price(found.symbol) or found.price
+    price = position.last_price(found.symbol) or found.price
     sells = found.side == "SELL"
     if price < planned.price if sells else price > planned.price:
         return None
     quantity = min(found.quantity, planned.quantity)
     bound = max(found.price, planned.price) if sells else min(found.price, planned.price)
-    amount = floor_to(found.amount * quantity / found.quantity, EIGHT)
+    amount = floor_to(found.amount * quantity / found.quantity, EIGHT_DECIMALS)
     return replace(found, quantity=quantity, price=bound, amount=amount)
 
 
-def _approved(left: Allowance, spec: ActionSpec, intent: Intent) -> Allowance:
+def _approved_allowance(allowance: Allowance, spec: ActionSpec, intent: Intent) -> Allowance:
     """What a person approved of an order in whole lots bounds it before it is sized, since it can't be cut after."""
     if intent.mode != "approve" or not isinstance(intent.order, Reduce):
-        return left
-    return replace(left, amount=min(left.amount, intent.amount * (1 + spec.max_slippage)))
+        return allowance
+    return replace(allowance, amount=min(allowance.amount, intent.amount * (1 + spec.max_slippage)))
 
 
-def _is_same_wish(found: Order, planned: Order) -> bool:
+def _is_same_order(found: Order, planned: Order) -> bool:
     if isinstance(found, Reduce) and isinstance(planned, Reduce):
         return (found.symbol, found.side, found.asset) == (planned.symbol, planned.side, planned.asset)
     if isinstance(found, CancelOrders) and isinstance(planned, CancelOrders):

@@ -7,15 +7,15 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from monitor.core.actions.target import DEFAULT_TARGET, Target
-from monitor.core.model.order import ActionKind, Wallet
+from monitor.core.actions.target import DEFAULT_TARGET, LevelTarget
+from monitor.core.model.order import ActionKind, WalletName
 from monitor.core.numbers.amounts import ZERO
 
 ActionMode = Literal["dry-run", "approve", "live"]
-Use = Literal["auto", "repay", "collateral"]
+TransferUse = Literal["auto", "repay", "collateral"]
 OnNoAnswer = Literal["skip", "act"]
 
-_ALWAYS = frozenset(
+_COMMON_KEYS = frozenset(
     {
         "name",
         "kind",
@@ -27,14 +27,14 @@ _ALWAYS = frozenset(
         "on_no_answer",
     }
 )
-_SIZED = _ALWAYS | {"asset", "target", "amount", "max_amount", "max_amount_usdt", "max_per_day"}
+_SIZED_KEYS = _COMMON_KEYS | {"asset", "target", "amount", "max_amount", "max_amount_usdt", "max_per_day"}
 
-KEYS: Mapping[ActionKind, frozenset[str]] = MappingProxyType(
+KEYS_BY_KIND: Mapping[ActionKind, frozenset[str]] = MappingProxyType(
     {
-        "repay": _SIZED,
-        "transfer_in": _SIZED | {"source", "keep_in_source", "use"},
-        "reduce": _SIZED | {"max_slippage", "sell"},
-        "cancel_orders": _ALWAYS | {"asset"},
+        "repay": _SIZED_KEYS,
+        "transfer_in": _SIZED_KEYS | {"source", "keep_in_source", "use"},
+        "reduce": _SIZED_KEYS | {"max_slippage", "sell"},
+        "cancel_orders": _COMMON_KEYS | {"asset"},
     }
 )
 """The keys that mean something for each kind; any other is a mistake of the configuration."""
@@ -52,15 +52,15 @@ class ActionSpec:
     kind: ActionKind
     mode: ActionMode = "dry-run"
     asset: str | None = None
-    target: Target | None = None
+    target: LevelTarget | None = None
     amount: Decimal | None = None
     max_amount: Decimal | None = None
     max_amount_usdt: Decimal | None = None
     max_per_day: Decimal | None = None
     max_actions_per_day: int = 10
-    source: tuple[Wallet, ...] = ("spot", "funding")
+    source: tuple[WalletName, ...] = ("spot", "funding")
     keep_in_source: Decimal = ZERO
-    use: Use = "auto"
+    use: TransferUse = "auto"
     max_slippage: Decimal = Decimal("0.01")
     sell: tuple[str, ...] = ()
     max_data_age: timedelta = timedelta(seconds=20)
@@ -94,7 +94,7 @@ class ActionSpec:
                 raise ValueError(f'mode = "live" needs {" and ".join(missing)}')
 
     @property
-    def sized_to(self) -> Target | None:
+    def sizing_target(self) -> LevelTarget | None:
         """The level that sizes the amount; None when the amount is given."""
         if self.amount is not None:
             return None

@@ -5,203 +5,223 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.position import Standing
+from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import (
-    LEAST_WORTH,
-    SMALLEST_REST,
+    MIN_ORDER_USDT,
+    MIN_REMAINDER_USDT,
     UNLIMITED,
     Allowance,
-    Nothing,
+    NoProposal,
     Proposal,
-    debt_soon,
-    falls_short,
-    may_enter,
-    owed_soon,
-    without_crumbs,
+    amount_without_dust,
+    debt_with_next_interest,
+    is_below_minimum,
+    max_transfer_in,
+    owed_with_next_interest,
 )
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.margin.sizing import transfer_and_repay_to_reach, transfer_in_to_reach
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent
-from monitor.core.model.order import Purpose, Repay, Transfer, Wallet
-from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, ceil_to, floor_to, plain
+from monitor.core.model.order import Repay, Transfer, TransferPurpose, WalletName
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, ceil_to, floor_to, format_decimal
 
-DIRECT_REFUSALS = frozenset({-1102, -1130})
+NO_DIRECT_ROUTE_CODES = frozenset({-1102, -1130})
 """Codes by which the exchange says that it has no direct way from spot into an isolated pair."""
 
-_FOREVER = Decimal("1E30")
-_TERMS = frozenset({"reference_data"})
-_MORE = "put more there, or raise the limits"
+_NO_LIMIT = Decimal("1E30")
+_TERMS_READS = frozenset({"reference_data"})
+_ADD_FUNDS = "put more there, or raise the limits"
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
+class _Candidate:
     """One asset from one place, for one use."""
 
-    use: Purpose
-    place: Wallet
+    use: TransferPurpose
+    source: WalletName
     asset: str
     price: Decimal
     needed: Decimal
     usable: Decimal
-    share: Decimal = ONE
+    collateral_ratio: Decimal = ONE
     """How much of its value counts as collateral."""
 
     @property
     def rank(self) -> tuple[bool, bool, Decimal, Decimal]:
         """Repaying before collateral, enough before too little, what counts more before what counts less."""
         worth = min(self.needed, self.usable) * self.price
-        return self.use == "repay", self.usable >= self.needed, self.share, worth
+        return self.use == "repay", self.usable >= self.needed, self.collateral_ratio, worth
 
 
-def propose(
-    standing: Standing,
+def propose_transfer_in(
+    position: ScopePosition,
     spec: ActionSpec,
     target: Decimal | None,
     now: datetime,
     allowance: Allowance = UNLIMITED,
     *,
-    busy: frozenset[str] = frozenset(),
-    rest: Decimal = SMALLEST_REST,
-    direct: bool = True,
-) -> Proposal | Nothing:
+    unsettled: frozenset[str] = frozenset(),
+    min_remainder: Decimal = MIN_REMAINDER_USDT,
+    direct_route: bool = True,
+) -> Proposal | NoProposal:
     """The transfer that brings the level to `target`, as far as the sources and the allowance go.
 
     With `use` auto, what is owed is brought in and sized for repaying at once, no less than the exchange takes as a
     repayment; collateral only where nothing owed is at hand for that. Assets in `busy` can't be repaid now. `direct`
     False: an isolated pair is reached over cross, and this order is the first hop.
     """
-    if not any(row.balance.owed for row in standing.rows.values()):
-        return Nothing("nothing is owed")
-    if target is not None and standing.level >= target:
-        return Nothing("the target is reached")
-    unread = frozenset(place for place in spec.source if place not in standing.outside)
-    old = unread | {p for p in spec.source if now - standing.outside_as_of.get(p, now) > spec.max_data_age}
-    choices = [
-        choice for choice in _choices(standing, spec, target, now, allowance, busy, rest) if choice.usable > ZERO
+    if not any(row.balance.owed for row in position.by_asset.values()):
+        return NoProposal("nothing is owed")
+    if target is not None and position.level >= target:
+        return NoProposal("the target is reached")
+    unread = frozenset(place for place in spec.source if place not in position.external)
+    outdated = unread | {p for p in spec.source if now - position.external_as_of.get(p, now) > spec.max_data_age}
+    candidates = [
+        choice
+        for choice in _candidates(position, spec, target, now, allowance, unsettled, min_remainder)
+        if choice.usable > ZERO
     ]
-    if not choices and standing.terms_unread and _waits_for_terms(standing, spec):
-        return Nothing("what the exchange counts as collateral is not known yet", True, _TERMS, lacks=_TERMS)
-    if not choices:
+    if not candidates and position.terms_unknown and _waits_for_terms(position, spec):
+        return NoProposal(
+            "what the exchange counts as collateral is not known yet", True, _TERMS_READS, missing_reads=_TERMS_READS
+        )
+    if not candidates:
         if unread:
-            return Nothing(
-                f"the balance of {' and '.join(sorted(unread))} is not known yet", wants=unread, lacks=unread
+            return NoProposal(
+                f"the balance of {' and '.join(sorted(unread))} is not known yet",
+                requested_reads=unread,
+                missing_reads=unread,
             )
-        return Nothing(_why_empty(standing, spec, busy), blocked=True, wants=old)
-    best = max(choices, key=lambda choice: choice.rank)
+        return NoProposal(_no_candidate_text(position, spec, unsettled), is_blocked=True, requested_reads=outdated)
+    best = max(candidates, key=lambda choice: choice.rank)
     amount = min(best.needed, best.usable)
     if best.use == "repay":
-        row = standing.rows[best.asset]
-        amount = without_crumbs(amount, owed_soon(row, now), best.usable, rest / best.price, row.min_repay)
-    if amount * best.price < LEAST_WORTH:
-        return Nothing(f"bringing in {best.asset} would be worth less than {LEAST_WORTH} USDT", wants=old)
-    return _order(standing, spec, best, amount, direct)
+        row = position.by_asset[best.asset]
+        amount = amount_without_dust(
+            amount, owed_with_next_interest(row, now), best.usable, min_remainder / best.price, row.min_repay
+        )
+    if amount * best.price < MIN_ORDER_USDT:
+        return NoProposal(
+            f"bringing in {best.asset} would be worth less than {MIN_ORDER_USDT} USDT", requested_reads=outdated
+        )
+    return _proposal(position, spec, best, amount, direct_route)
 
 
-def second_hop(standing: Standing, first: Intent) -> Proposal | Nothing:
+def propose_second_hop(position: ScopePosition, first_intent: Intent) -> Proposal | NoProposal:
     """From cross into the isolated pair, what the first hop brought to cross and is still free there."""
-    free = standing.outside.get("cross", {}).get(first.asset, ZERO)
-    amount = floor_to(min(first.amount, free), EIGHT)
-    price = standing.price(first.asset)
+    free = position.external.get("cross", {}).get(first_intent.asset, ZERO)
+    amount = floor_to(min(first_intent.amount, free), EIGHT_DECIMALS)
+    price = position.price(first_intent.asset)
     if amount <= ZERO or price is None:
-        return Nothing(f"the {first.asset} brought to cross is not free there; move it by hand", blocked=True)
-    order = Transfer("cross", standing.scope, first.asset, amount)
-    after = standing.after(order).level
-    reason = f"second hop of {first.asset} into {standing.scope}"
+        return NoProposal(
+            f"the {first_intent.asset} brought to cross is not free there; move it by hand", is_blocked=True
+        )
+    order = Transfer("cross", position.scope, first_intent.asset, amount)
+    after = position.after(order).level
+    reason = f"second hop of {first_intent.asset} into {position.scope}"
     worth = amount * price
-    return Proposal(first.action, "transfer_in", order, worth, standing.level, after, reason, first.purpose)
+    return Proposal(
+        first_intent.action, "transfer_in", order, worth, position.level, after, reason, first_intent.purpose
+    )
 
 
-def _choices(
-    standing: Standing,
+def _candidates(
+    position: ScopePosition,
     spec: ActionSpec,
     target: Decimal | None,
     now: datetime,
     allowance: Allowance,
-    busy: frozenset[str],
-    rest: Decimal,
-) -> Iterator[_Choice]:
-    debt = debt_soon(standing, now)
+    unsettled: frozenset[str],
+    min_remainder: Decimal,
+) -> Iterator[_Candidate]:
+    debt = debt_with_next_interest(position, now)
     for place in spec.source:
-        for asset, free in sorted(standing.outside.get(place, {}).items(), key=_dollars_first):
-            price = standing.price(asset)
+        for asset, free in sorted(position.external.get(place, {}).items(), key=_usdt_first):
+            price = position.price(asset)
             if price is None or spec.asset not in (None, asset):
                 continue
-            usable = floor_to(min(max(ZERO, free - spec.keep_in_source), allowance.of(price)), EIGHT)
-            usable = min(usable, may_enter(standing, asset))
-            row = standing.rows.get(asset)
-            owed = owed_soon(row, now) if row is not None else ZERO
-            is_short = row is not None and falls_short(owed, min(usable, owed), rest / price, row.min_repay)
-            if spec.use != "collateral" and owed > ZERO and asset not in busy and not is_short:
-                value = None if target is None else transfer_and_repay_to_reach(target, standing.assets, debt)
-                needed = _amount(value, spec, price)
-                yield _Choice("repay", place, asset, price, min(needed, owed), min(usable, owed))
-            elif asset in standing.uncounted or (standing.terms_unread and _needs_terms(standing, asset)):
+            usable = floor_to(min(max(ZERO, free - spec.keep_in_source), allowance.amount_at(price)), EIGHT_DECIMALS)
+            usable = min(usable, max_transfer_in(position, asset))
+            row = position.by_asset.get(asset)
+            owed = owed_with_next_interest(row, now) if row is not None else ZERO
+            is_short = row is not None and is_below_minimum(
+                owed, min(usable, owed), min_remainder / price, row.min_repay
+            )
+            if spec.use != "collateral" and owed > ZERO and asset not in unsettled and not is_short:
+                value = None if target is None else transfer_and_repay_to_reach(target, position.assets, debt)
+                needed = _needed_amount(value, spec, price)
+                yield _Candidate("repay", place, asset, price, min(needed, owed), min(usable, owed))
+            elif asset in position.worthless_collateral or (position.terms_unknown and _needs_terms(position, asset)):
                 continue
             elif spec.use != "repay" and (spec.asset is not None or row is not None or asset == "USDT"):
-                value = None if target is None else transfer_in_to_reach(target, standing.assets, debt)
-                share = standing.counted.get(asset, ONE)
-                yield _Choice("collateral", place, asset, price, _amount(value, spec, price), usable, share)
+                value = None if target is None else transfer_in_to_reach(target, position.assets, debt)
+                share = position.collateral_ratios.get(asset, ONE)
+                yield _Candidate("collateral", place, asset, price, _needed_amount(value, spec, price), usable, share)
 
 
-def _needs_terms(standing: Standing, asset: str) -> bool:
+def _needs_terms(position: ScopePosition, asset: str) -> bool:
     """Whether it must be known that the exchange counts the asset, before it is brought in as collateral."""
-    row = standing.rows.get(asset)
+    row = position.by_asset.get(asset)
     return asset != "USDT" and (row is None or row.balance.owed <= ZERO)
 
 
-def _waits_for_terms(standing: Standing, spec: ActionSpec) -> bool:
-    there = {a for place in spec.source for a, free in standing.outside.get(place, {}).items() if free > ZERO}
+def _waits_for_terms(position: ScopePosition, spec: ActionSpec) -> bool:
+    there = {a for place in spec.source for a, free in position.external.get(place, {}).items() if free > ZERO}
     wanted = there if spec.asset is None else there & {spec.asset}
-    known = standing.rows.keys() | ({spec.asset} if spec.asset is not None else set())
-    return spec.use != "repay" and any(asset in known and _needs_terms(standing, asset) for asset in wanted)
+    known = position.by_asset.keys() | ({spec.asset} if spec.asset is not None else set())
+    return spec.use != "repay" and any(asset in known and _needs_terms(position, asset) for asset in wanted)
 
 
-def _amount(value: Decimal | None, spec: ActionSpec, price: Decimal) -> Decimal:
+def _needed_amount(value: Decimal | None, spec: ActionSpec, price: Decimal) -> Decimal:
     if value is None:
-        return spec.amount if spec.amount is not None else _FOREVER
-    return ceil_to(value / price, EIGHT)
+        return spec.amount if spec.amount is not None else _NO_LIMIT
+    return ceil_to(value / price, EIGHT_DECIMALS)
 
 
-def _order(standing: Standing, spec: ActionSpec, choice: _Choice, amount: Decimal, direct: bool) -> Proposal:
-    there = Transfer(choice.place, standing.scope, choice.asset, amount)
-    done = standing.after(there)
-    if choice.use == "repay":
-        owed = standing.rows[choice.asset].balance.owed
-        done = done.after(Repay(standing.scope, choice.asset, min(amount, owed)))
-        reason = f"bring in {choice.asset} from {choice.place} and repay with it"
+def _proposal(
+    position: ScopePosition, spec: ActionSpec, candidate: _Candidate, amount: Decimal, direct_route: bool
+) -> Proposal:
+    direct_transfer = Transfer(candidate.source, position.scope, candidate.asset, amount)
+    done = position.after(direct_transfer)
+    if candidate.use == "repay":
+        owed = position.by_asset[candidate.asset].balance.owed
+        done = done.after(Repay(position.scope, candidate.asset, min(amount, owed)))
+        reason = f"bring in {candidate.asset} from {candidate.source} and repay with it"
     else:
-        reason = f"bring in {choice.asset} from {choice.place} as collateral"
-    over_cross = standing.scope != CROSS and (choice.place == "funding" or not direct)
-    order = Transfer(choice.place, CROSS, choice.asset, amount) if over_cross else there
+        reason = f"bring in {candidate.asset} from {candidate.source} as collateral"
+    over_cross = position.scope != CROSS and (candidate.source == "funding" or not direct_route)
+    order = Transfer(candidate.source, CROSS, candidate.asset, amount) if over_cross else direct_transfer
     if over_cross:
         reason += ", over cross"
-    worth = amount * choice.price
-    return Proposal(spec.name, "transfer_in", order, worth, standing.level, done.level, reason, choice.use)
+    worth = amount * candidate.price
+    return Proposal(spec.name, "transfer_in", order, worth, position.level, done.level, reason, candidate.use)
 
 
-def _why_empty(standing: Standing, spec: ActionSpec, busy: frozenset[str]) -> str:
+def _no_candidate_text(position: ScopePosition, spec: ActionSpec, unsettled: frozenset[str]) -> str:
     what = spec.asset or ("what is owed" if spec.use == "repay" else "anything that would help")
     places = " or ".join(spec.source)
     kept = f" above the {spec.keep_in_source} kept there" if spec.keep_in_source else ""
-    if spec.asset in standing.uncounted and spec.asset is not None:
+    if spec.asset in position.worthless_collateral and spec.asset is not None:
         return f"{spec.asset} is not owed, and the exchange counts no more of it as collateral; name another asset"
-    if spec.asset is not None and not may_enter(standing, spec.asset):
+    if spec.asset is not None and not max_transfer_in(position, spec.asset):
         return f"{spec.asset} is to be delisted, and what is held of it covers what is owed; repay with that"
-    short = ", ".join(_too_few(standing, spec, busy)) if spec.use != "collateral" else ""
+    short = ", ".join(_min_repay_texts(position, spec, unsettled)) if spec.use != "collateral" else ""
     if short:
-        return f"{places}{kept}, or the limits, leave less than the exchange takes as a repayment: {short}; {_MORE}"
+        return (
+            f"{places}{kept}, or the limits, leave less than the exchange takes as a repayment: {short}; {_ADD_FUNDS}"
+        )
     return f"{places} has no {what}{kept}, or the limits leave nothing of it; put some there"
 
 
-def _too_few(standing: Standing, spec: ActionSpec, busy: frozenset[str]) -> Iterator[str]:
+def _min_repay_texts(position: ScopePosition, spec: ActionSpec, unsettled: frozenset[str]) -> Iterator[str]:
     """The least repayments of what is owed and at hand."""
-    for asset, row in sorted(standing.rows.items()):
-        at_hand = any(standing.outside.get(place, {}).get(asset, ZERO) > spec.keep_in_source for place in spec.source)
-        if row.balance.owed and row.min_repay and at_hand and spec.asset in (None, asset) and asset not in busy:
-            yield f"{plain(row.min_repay)} {asset}"
+    for asset, row in sorted(position.by_asset.items()):
+        at_hand = any(position.external.get(place, {}).get(asset, ZERO) > spec.keep_in_source for place in spec.source)
+        if row.balance.owed and row.min_repay and at_hand and spec.asset in (None, asset) and asset not in unsettled:
+            yield f"{format_decimal(row.min_repay)} {asset}"
 
 
-def _dollars_first(entry: tuple[str, Decimal]) -> tuple[bool, str]:
+def _usdt_first(entry: tuple[str, Decimal]) -> tuple[bool, str]:
     """What keeps its value is the better collateral where the choice is ours."""
     return entry[0] != "USDT", entry[0]

@@ -4,39 +4,39 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from monitor.core.model.events import Matcher
+from monitor.core.model.events import SilenceMatcher
 
-LONGEST_VALUE = 200
+MAX_MATCHER_LENGTH = 200
 
-_SHAPE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+_MATCHER = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _PLAIN = re.compile(r"[\w.:*+-]+")
 _OPERATORS: Mapping[str, Literal["=", "!=", "=~", "!~"]] = {"=": "=", "!=": "!=", "=~": "=~", "!~": "!~"}
 
 
-def parse_matcher(text: str) -> Matcher:
+def parse_matcher(text: str) -> SilenceMatcher:
     r"""The condition that `text` states; its value may stand in double quotes, where `\"` and `\\` mean `"` and `\`.
 
     Raises ValueError, with the mend, for another shape and for a regular expression that can't be.
     """
-    found = _SHAPE.fullmatch(text)
-    if found is None or len(text) > LONGEST_VALUE:
-        raise ValueError(f"{_shown(text)} is no matcher; write rule=NAME, severity!=info or symbol=~REGEX")
+    found = _MATCHER.fullmatch(text)
+    if found is None or len(text) > MAX_MATCHER_LENGTH:
+        raise ValueError(f"{_excerpt(text)} is no matcher; write rule=NAME, severity!=info or symbol=~REGEX")
     name, operator, value = found.groups()
     if value.startswith('"'):
         quoted = _QUOTED.fullmatch(value)
         if quoted is None:
-            raise ValueError(f"{_shown(text)}: quotes stand around the whole value; write {name}{operator}VALUE")
+            raise ValueError(f"{_excerpt(text)}: quotes stand around the whole value; write {name}{operator}VALUE")
         value = re.sub(r'\\(["\\])', r"\1", quoted.group(1))
     if operator in ("=~", "!~"):
         try:
             re.compile(value)
         except re.error as error:
-            raise ValueError(f"{_shown(text)} holds no regular expression ({error}); write it like BTC.*") from error
-    return Matcher(name, _OPERATORS[operator], value)
+            raise ValueError(f"{_excerpt(text)} holds no regular expression ({error}); write it like BTC.*") from error
+    return SilenceMatcher(name, _OPERATORS[operator], value)
 
 
-def matcher_text(matcher: Matcher) -> str:
+def matcher_text(matcher: SilenceMatcher) -> str:
     """The matcher as `parse_matcher` reads it, its value quoted where it could be mistaken."""
     value = matcher.value
     if not _PLAIN.fullmatch(value):
@@ -44,5 +44,5 @@ def matcher_text(matcher: Matcher) -> str:
     return f"{matcher.name}{matcher.op}{value}"
 
 
-def _shown(text: str) -> str:
+def _excerpt(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")

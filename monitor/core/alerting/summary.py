@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from monitor.core.metrics.value_text import value_text
 from monitor.core.model.metric import Missing
-from monitor.core.model.metric_values import Figures
+from monitor.core.model.metric_values import MetricValues
 
-_COUNTED = {
+_COUNT_NOUNS = {
     "orders_open": ("open order", "open orders"),
     "liquidations_24h": ("liquidation in 24 h", "liquidations in 24 h"),
     "foreign_movements_24h": ("movement by another hand in 24 h", "movements by another hand in 24 h"),
@@ -17,14 +17,14 @@ _COUNTED = {
 """What is counted, one of it and several."""
 
 
-def summary_of(names: Sequence[str], figures: Figures) -> str:
+def summarize(names: Sequence[str], metrics: MetricValues) -> str:
     """The condition's first metric that is known, and its value: `margin level 1.21`, or `2 open orders`."""
     if not names:
-        return figures.kind
-    values = {name: figures.shown.get(name, Missing.UNAVAILABLE) for name in names}
+        return metrics.kind
+    values = {name: metrics.display.get(name, Missing.UNAVAILABLE) for name in names}
     name = next((name for name, value in values.items() if not isinstance(value, Missing)), names[0])
     value = values[name]
-    if name in _COUNTED and not isinstance(value, Missing):
-        one, several = _COUNTED[name]
+    if name in _COUNT_NOUNS and not isinstance(value, Missing):
+        one, several = _COUNT_NOUNS[name]
         return f"{value_text(name, value)} {one if value == 1 else several}"
     return f"{name.replace('_', ' ')} {value_text(name, value)}"

@@ -3,83 +3,108 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.model.events import BarsRead, Event, LiquidationsRead, ReadFailed, StreamEvent, TiersRead
+from monitor.core.model.events import (
+    Event,
+    LeverageTiersRead,
+    LiquidationsRead,
+    ReadFailed,
+    StreamEvent,
+    ThresholdsRead,
+)
 from monitor.core.model.intent import Intent
 from monitor.core.model.journal import Notice
-from monitor.core.model.ledger import Foreign, Movement
-from monitor.core.model.lending_terms import Terms, changes
-from monitor.core.model.reads import CollateralRead, LedgerRead, OrderTold, RecordRead, SchedulesRead, TransfersRead
+from monitor.core.model.ledger import ForeignMovement, Movement
+from monitor.core.model.lending_terms import LendingTerms, describe_changes
+from monitor.core.model.reads import (
+    CollateralRatiosRead,
+    GapHistoryRead,
+    LedgerRead,
+    ListingScheduleRead,
+    OrderUpdate,
+    TransfersRead,
+)
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply_reference import new_terms
-from monitor.core.state.attribution import of_ledger, of_liquidations, of_order, of_transfers
-from monitor.core.state.foreign_movements import is_name_of_daemon
+from monitor.core.state.attribution import (
+    attribute_daemon_order,
+    attribute_ledger_rows,
+    attribute_transfers,
+    liquidation_movements,
+)
+from monitor.core.state.foreign_movements import is_daemon_client_id
 from monitor.core.state.record_coverage import (
-    TOLD_AFTER,
-    OwnRecord,
-    closes,
-    failed,
-    not_among,
-    told_found,
-    told_unread,
-    told_unread_again,
-    unexplained,
+    NOTIFY_AFTER_FAILURES,
+    RecordCoverage,
+    closes_gap,
+    count_failure,
+    exclude_known,
+    find_unexplained,
+    gap_movements_text,
+    gap_unread_text,
+    second_read_abandoned_text,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Chronicle:
+class ActivityRecords:
     """What there is to remember of one event."""
 
     movements: tuple[Movement, ...] = ()
-    terms: tuple[Terms, ...] = ()
+    terms: tuple[LendingTerms, ...] = ()
     notices: tuple[Notice, ...] = ()
-    found: tuple[Foreign, ...] = ()
+    gap_movements: tuple[ForeignMovement, ...] = ()
     known_until: datetime | None = None
 
 
-NOTHING = Chronicle()
+NO_RECORDS = ActivityRecords()
 
 
-def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now: datetime) -> Chronicle:
+def collect_activity(before: AccountState, event: Event, channels: tuple[str, ...], now: datetime) -> ActivityRecords:
     """What `event` tells of the surroundings that was not known `before`; `channels` hear of changed terms."""
     match event:
         case LedgerRead(rows=rows, repayments=repayments):
-            return Chronicle(movements=of_ledger(rows, repayments, _known(before), now))
+            return ActivityRecords(movements=attribute_ledger_rows(rows, repayments, _account_intents(before), now))
         case TransfersRead(transfers=transfers):
-            return Chronicle(movements=of_transfers(transfers, _known(before), now))
-        case StreamEvent(order=OrderTold() as told) if is_name_of_daemon(told.client_id):
-            return Chronicle(movements=of_order(event.scope, told, _known(before), now))
+            return ActivityRecords(movements=attribute_transfers(transfers, _account_intents(before), now))
+        case StreamEvent(order=OrderUpdate() as told) if is_daemon_client_id(told.client_id):
+            return ActivityRecords(movements=attribute_daemon_order(event.scope, told, _account_intents(before), now))
         case LiquidationsRead(liquidations):
-            return Chronicle(movements=of_liquidations(liquidations, now))
-        case RecordRead(until=until):
-            new = not_among(unexplained(event, _known(before), now), before.record.found)
-            said = (Notice("warning", told_found(before.account, new), channels, now),) if new and channels else ()
-            known_until = until if closes(before.record, event, now) else None
-            return Chronicle(found=new, known_until=known_until, notices=said)
+            return ActivityRecords(movements=liquidation_movements(liquidations, now))
+        case GapHistoryRead(until=until):
+            new = exclude_known(
+                find_unexplained(event, _account_intents(before), now), before.record_coverage.gap_movements
+            )
+            said = (
+                (Notice("warning", gap_movements_text(before.account, new), channels, now),) if new and channels else ()
+            )
+            known_until = until if closes_gap(before.record_coverage, event, now) else None
+            return ActivityRecords(gap_movements=new, known_until=known_until, notices=said)
         case ReadFailed(read="record", cause=cause) if channels:
-            return Chronicle(notices=_of_failure(before, failed(before.record, cause), channels, now))
-        case BarsRead() | TiersRead() | CollateralRead() | SchedulesRead():
+            return ActivityRecords(
+                notices=_failure_notices(before, count_failure(before.record_coverage, cause), channels, now)
+            )
+        case ThresholdsRead() | LeverageTiersRead() | CollateralRatiosRead() | ListingScheduleRead():
             terms = new_terms(before, event, now)
-            texts = changes(before.followed.terms, terms) if channels else ()
-            return Chronicle(
+            texts = describe_changes(before.reference.terms, terms) if channels else ()
+            return ActivityRecords(
                 terms=terms,
                 notices=tuple(Notice("warning", f"{before.account}: {text}", channels, now) for text in texts),
             )
         case _:
-            return NOTHING
+            return NO_RECORDS
 
 
-def _of_failure(
-    before: AccountState, record: OwnRecord, channels: tuple[str, ...], now: datetime
+def _failure_notices(
+    before: AccountState, coverage: RecordCoverage, channels: tuple[str, ...], now: datetime
 ) -> tuple[Notice, ...]:
     """Said once: that a gap can't be read, or that its second read is given up."""
-    if record.is_failing and not before.record.is_failing:
-        return (Notice("critical", told_unread(before.account, record), channels, now),)
-    if record.open_since is None and record.failures == TOLD_AFTER:
-        return (Notice("warning", told_unread_again(before.account, record), channels, now),)
+    if coverage.is_failing and not before.record_coverage.is_failing:
+        return (Notice("critical", gap_unread_text(before.account, coverage), channels, now),)
+    if coverage.gap_since is None and coverage.failures == NOTIFY_AFTER_FAILURES:
+        return (Notice("warning", second_read_abandoned_text(before.account, coverage), channels, now),)
     return ()
 
 
-def _known(state: AccountState) -> tuple[Intent, ...]:
+def _account_intents(state: AccountState) -> tuple[Intent, ...]:
     """The intents of this record, under whatever name they were made in the account."""
-    return (*state.intents.values(), *state.elsewhere)
+    return (*state.intents.values(), *state.sibling_intents)

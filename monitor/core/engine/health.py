@@ -5,33 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.metrics.snapshot import MONITOR, Sight
+from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot
 from monitor.core.metrics.unknown_conditions import unknown_text
 from monitor.core.numbers.durations import span_text
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-SHORTEST_STANDSTILL = timedelta(seconds=2)
+MIN_STANDSTILL = timedelta(seconds=2)
 """Accounts complete a step twice a second; an interval of a second is no reason to doubt them."""
 
-OVERDUE = 2
+MAX_MISSED_INTERVALS = 2
 """Data are fresh until they are this many intervals old: of the reads or of the pings, whichever is longer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class AccountHealth:
     """One account: what is known of it, and since when it has completed no step. `state` None: it is not running."""
 
-    settings: Settings
+    settings: AccountSettings
     state: AccountState | None
-    stepped_at: datetime
+    last_step_at: datetime
 
 
-def ailments(
-    accounts: Mapping[str, Watched],
-    troubles: Mapping[str, str],
+def health_problems(
+    accounts: Mapping[str, AccountHealth],
+    channel_problems: Mapping[str, str],
     store_failing: bool,
-    every: timedelta,
+    ping_interval: timedelta,
     now: datetime,
 ) -> tuple[str, ...]:
     """Why the heartbeat must not say that all is well; empty when it may.
@@ -42,30 +42,32 @@ def ailments(
     """
     found: list[str] = []
     for name, watched in accounts.items():
-        found += _account(name, watched, every, now)
+        found += _account_problems(name, watched, ping_interval, now)
     if store_failing:
         found.append("the database can't be written")
-    found += [f"channel {name} does not work: {why}" for name, why in sorted(troubles.items())]
+    found += [f"channel {name} does not work: {why}" for name, why in sorted(channel_problems.items())]
     return tuple(found)
 
 
-def _account(name: str, watched: Watched, every: timedelta, now: datetime) -> list[str]:
-    standstill = now - watched.stepped_at
-    if watched.state is None:
+def _account_problems(name: str, account: AccountHealth, ping_interval: timedelta, now: datetime) -> list[str]:
+    standstill = now - account.last_step_at
+    if account.state is None:
         return [f"account {name} is not running"]
-    if standstill > max(every, SHORTEST_STANDSTILL):
-        return [f"account {name} has completed no step for {_span(standstill)}"]
-    sight = Sight(watched.state, watched.settings, now)
-    if "data_age" in sight.only_counted:
+    if standstill > max(ping_interval, MIN_STANDSTILL):
+        return [f"account {name} has completed no step for {_span_text(standstill)}"]
+    snapshot = MetricsSnapshot(account.state, account.settings, now)
+    if "data_age" in snapshot.unseen_since_start:
         return [f"account {name} was not read yet"]
-    figures = sight.of(MONITOR)
-    age, interval = figures.shown["data_age"], figures.shown["poll_interval"]
+    metrics = snapshot.get(MONITOR_SUBJECT)
+    age, interval = metrics.display["data_age"], metrics.display["poll_interval"]
     assert isinstance(age, Decimal) and isinstance(interval, Decimal)
-    bound = min(OVERDUE * max(interval, _seconds(every)), _seconds(watched.settings.stale_after))
+    bound = min(MAX_MISSED_INTERVALS * max(interval, _seconds(ping_interval)), _seconds(account.settings.stale_after))
     if age > bound:
         return [f"account {name} was not read for {span_text(age)}"]
     return (
-        [f"account {name}: {unknown_text(watched.state.unknown, now)}"] if figures.shown["conditions_unknown"] else []
+        [f"account {name}: {unknown_text(account.state.unknown_conditions, now)}"]
+        if metrics.display["conditions_unknown"]
+        else []
     )
 
 
@@ -73,5 +75,5 @@ def _seconds(span: timedelta) -> Decimal:
     return Decimal(span // timedelta(microseconds=1)) / 1_000_000
 
 
-def _span(span: timedelta) -> str:
+def _span_text(span: timedelta) -> str:
     return span_text(_seconds(span))

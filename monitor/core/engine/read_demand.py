@@ -5,15 +5,14 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.core.metrics.valuation import is_fresh, newest_at, price_of
+from monitor.core.metrics.valuation import is_fresh, newest_price_at, usdt_price
 from monitor.core.model.account import Scope
 from monitor.core.model.events import (
-    ActionSettled,
-    AssetMoved,
+    BalanceAdjusted,
     BalancesChanged,
     CrossRead,
     Event,
-    Filled,
+    IntentUpdated,
     IsolatedRead,
     LiquidationsRead,
     MarginNotice,
@@ -21,19 +20,20 @@ from monitor.core.model.events import (
     StreamChanged,
     StreamEvent,
     Tick,
+    TradeFilled,
 )
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import CancelOrders, Transfer
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.reference_state import Followed
-from monitor.core.state.scopes import needed_symbols, scopes
+from monitor.core.state.reference_state import ReferenceState
+from monitor.core.state.scopes import needed_symbols, watched_scopes
 
 if TYPE_CHECKING:
     from monitor.core.state.account_state import AccountState
 
 
-PATIENCE = timedelta(seconds=5)
+RECONCILE_TIMEOUT = timedelta(seconds=5)
 """Between two tries to read what events told."""
 
 
@@ -41,73 +41,73 @@ def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
     """The reads that should long have settled what events told: the one that was asked for must have failed."""
     overdue: set[str] = set()
     failure = state.last_failure
-    for scope, told in state.picture.told.items():
+    for scope, overlay in state.live_balances.overlays.items():
         name, snapshot = ("isolated", state.isolated) if scope.symbol else ("cross", state.cross)
-        tries = [told.news_at, snapshot.received_at if snapshot is not None else None]
+        tries = [overlay.newest_at, snapshot.received_at if snapshot is not None else None]
         if failure is not None and failure.read == name:
             tries.append(failure.at)
-        if told.news_at is not None and now - max(at for at in tries if at is not None) >= PATIENCE:
+        if overlay.newest_at is not None and now - max(at for at in tries if at is not None) >= RECONCILE_TIMEOUT:
             overdue.add(name)
     return frozenset(overdue)
 
 
-def newly_wanted(before: Followed, after: Followed) -> frozenset[str]:
+def newly_needed_reads(before: ReferenceState, after: ReferenceState) -> frozenset[str]:
     """Reads that have become necessary."""
     wanted: set[str] = set()
-    if after.asked_at != before.asked_at:
+    if after.ledger_requested_at != before.ledger_requested_at:
         wanted.add("capital_flow")
-    if after.index_asked_at != before.index_asked_at:
+    if after.index_requested_at != before.index_requested_at:
         wanted.add("index")
-    if after.disagreeing - before.disagreeing:
+    if after.order_mismatch - before.order_mismatch:
         wanted.add("orders")
     return frozenset(wanted)
 
 
-ACCOUNTS = frozenset({"cross", "isolated"})
+BALANCE_READS = frozenset({"cross", "isolated"})
 """The reads that tell balances and debts."""
-BARS_PAUSE = timedelta(seconds=10)
+THRESHOLDS_RETRY = timedelta(seconds=10)
 """Bars that could not be read are asked for again this often at most: dearer reads come with them."""
 
 
-def _wants(
-    before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
+def requested_reads(
+    before: AccountState, after: AccountState, event: Event, settings: AccountSettings, now: datetime
 ) -> frozenset[str]:
     """Reads that the event calls for: what a stream tells is reconciled by a read at once."""
-    if after.followed is not before.followed and (necessary := newly_wanted(before.followed, after.followed)):
-        return necessary | _called_for(before, after, event, settings, now)
-    return _called_for(before, after, event, settings, now)
+    if after.reference is not before.reference and (necessary := newly_needed_reads(before.reference, after.reference)):
+        return necessary | _reads_after(before, after, event, settings, now)
+    return _reads_after(before, after, event, settings, now)
 
 
-def _called_for(
-    before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
+def _reads_after(
+    before: AccountState, after: AccountState, event: Event, settings: AccountSettings, now: datetime
 ) -> frozenset[str]:
     if isinstance(event, PricesRead):
-        return _comparable_now(before, after, event.prices, settings, now)
+        return _reads_to_compare(before, after, event.prices, settings, now)
     match event:
         case StreamChanged(stream=stream, connected=connected):
             # A gap: what happened in it was never delivered.
             if stream == "market" and not connected:
-                return ACCOUNTS | {"prices"}
-            return ACCOUNTS | {"orders"} if stream == "account" and connected else ACCOUNTS
+                return BALANCE_READS | {"prices"}
+            return BALANCE_READS | {"orders"} if stream == "account" and connected else BALANCE_READS
         case LiquidationsRead(liquidations):
             # A bankrupt one leaves a loan.
             return frozenset({"liquidation_loan"} if set(liquidations) - set(before.liquidations or ()) else ())
-        case ActionSettled(intent):
-            return ACCOUNTS | _touched_by(intent)
-        case StreamEvent(scope=scope, meaning=BalancesChanged() | AssetMoved() | Filled() | MarginNotice()):
-            return _read_of(scope)
+        case IntentUpdated(intent):
+            return BALANCE_READS | _reads_after_intent(intent)
+        case StreamEvent(scope=scope, parsed=BalancesChanged() | BalanceAdjusted() | TradeFilled() | MarginNotice()):
+            return _scope_read(scope)
         case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
             # What could not be read may have been anything; the risk stream speaks of debts.
-            return _read_of(scope) if rejected is not None or stream == "risk" else frozenset()
+            return _scope_read(scope) if rejected is not None or stream == "risk" else frozenset()
         case Tick():
             return overdue_reads(after, now)
         case CrossRead() | IsolatedRead():
-            return _unpriced(before, after, settings) | _unknown(before, after, settings, now)
+            return _missing_price_reads(before, after, settings) | _missing_reads(before, after, settings, now)
         case _:
             return frozenset()
 
 
-def _touched_by(intent: Intent) -> frozenset[str]:
+def _reads_after_intent(intent: Intent) -> frozenset[str]:
     """What else an order changes beside the margin accounts."""
     match intent.order:
         case Transfer():
@@ -118,25 +118,25 @@ def _touched_by(intent: Intent) -> frozenset[str]:
             return frozenset()
 
 
-def _read_of(scope: Scope) -> frozenset[str]:
+def _scope_read(scope: Scope) -> frozenset[str]:
     return frozenset({"isolated" if scope.symbol else "cross"})
 
 
-def _comparable_now(
-    before: AccountState, after: AccountState, prices: Iterable[str], settings: Settings, now: datetime
+def _reads_to_compare(
+    before: AccountState, after: AccountState, prices: Iterable[str], settings: AccountSettings, now: datetime
 ) -> frozenset[str]:
     """The reads after which own and polled levels can be compared, which needs prices known when a snapshot comes.
 
     When prices come back, and when one is first known.
     """
-    if not is_fresh(newest_at(before), now, settings.prices_stale_after):
-        return ACCOUNTS
+    if not is_fresh(newest_price_at(before), now, settings.prices_stale_after):
+        return BALANCE_READS
     new = {symbol for symbol in prices if symbol not in before.prices}
     if not new:
         return frozenset()
     wanted: set[str] = set()
     if after.cross is not None and any(
-        price_of(asset, before.prices) is None and price_of(asset, after.prices) is not None
+        usdt_price(asset, before.prices) is None and usdt_price(asset, after.prices) is not None
         for asset in after.cross.balances
     ):
         wanted.add("cross")
@@ -145,7 +145,7 @@ def _comparable_now(
     return frozenset(wanted)
 
 
-def _unpriced(before: AccountState, after: AccountState, settings: Settings) -> frozenset[str]:
+def _missing_price_reads(before: AccountState, after: AccountState, settings: AccountSettings) -> frozenset[str]:
     """The prices, if no stream brings them, or something new is held or owed that has none yet."""
     market = after.streams.get("market")
     if market is None or not market.connected or not after.prices:
@@ -154,7 +154,7 @@ def _unpriced(before: AccountState, after: AccountState, settings: Settings) -> 
     return frozenset({"prices"}) if lacking - needed_symbols(before, settings) else frozenset()
 
 
-def _owed(state: AccountState) -> frozenset[tuple[str, str]]:
+def _debts(state: AccountState) -> frozenset[tuple[str, str]]:
     """By pair (empty: cross) and asset."""
     owed = {("", b.asset) for b in state.cross.balances.values() if b.borrowed} if state.cross is not None else set()
     for pair in state.isolated.pairs.values() if state.isolated is not None else ():
@@ -162,25 +162,29 @@ def _owed(state: AccountState) -> frozenset[tuple[str, str]]:
     return frozenset(owed)
 
 
-def _unknown(before: AccountState, after: AccountState, settings: Settings, now: datetime) -> frozenset[str]:
+def _missing_reads(
+    before: AccountState, after: AccountState, settings: AccountSettings, now: datetime
+) -> frozenset[str]:
     """Bars and interest of what is new or was never read; and the key, if it was refused and now serves."""
     wanted: set[str] = set()
     # Scopes, not rows: the venue lists pairs that were never created, or are disabled, and tells nothing of them.
-    known, found = ({s.symbol for s in scopes(state, settings) if s.symbol} for state in (before, after))
+    known, found = ({s.symbol for s in watched_scopes(state, settings) if s.symbol} for state in (before, after))
     if found - known:
         wanted |= {"reference_data", "interest"}
-    if _owed(after) - _owed(before):
+    if _debts(after) - _debts(before):
         # The first hour is charged at borrowing.
         wanted |= {"interest", "interest_rates"}
-    lacking = (settings.cross and after.bars is None) or found - after.tiers.keys()
+    lacking = (settings.cross and after.cross_thresholds is None) or found - after.tiers.keys()
     failed_at = after.failed_at.get("reference_data")
-    if (lacking or _rests_on_memory(after, settings, found)) and (failed_at is None or now - failed_at >= BARS_PAUSE):
+    if (lacking or _uses_remembered_thresholds(after, settings, found)) and (
+        failed_at is None or now - failed_at >= THRESHOLDS_RETRY
+    ):
         wanted.add("reference_data")
     if after.key_accepted is False:
         wanted.add("key")
     return frozenset(wanted)
 
 
-def _rests_on_memory(state: AccountState, settings: Settings, pairs: AbstractSet[str]) -> bool:
+def _uses_remembered_thresholds(state: AccountState, settings: AccountSettings, pairs: AbstractSet[str]) -> bool:
     """Whether bars or tiers in use are those of an earlier run."""
-    return any(scope.symbol in pairs if scope.symbol else settings.cross for scope in state.remembered)
+    return any(scope.symbol in pairs if scope.symbol else settings.cross for scope in state.remembered_scopes)

@@ -28,7 +28,7 @@ def marginal_ratio(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
     return next((t.ratio for t in tiers if t.start <= value and (t.end is None or value < t.end)), ZERO)
 
 
-def largest_transfer_out(
+def max_transfer_out(
     collateral: Decimal, liabilities: Decimal, ratio: Decimal, level: Decimal = TRANSFER_OUT_LEVEL
 ) -> Decimal:
     """Largest value of an asset that may leave while the collateral margin level stays at `level`.
@@ -44,7 +44,7 @@ def largest_transfer_out(
     return room / ratio if ratio > ZERO else INFINITE
 
 
-def largest_tiered_transfer_out(
+def max_tiered_transfer_out(
     value: Decimal,
     tiers: Sequence[CollateralTier],
     collateral: Decimal,

@@ -10,7 +10,7 @@ from monitor.core.numbers.amounts import INFINITE, ZERO
 HOURS_A_DAY = 24
 HOURS_A_YEAR = 24 * 365
 _HOUR = timedelta(hours=1)
-_NEVER_HOURS = Decimal(1_000_000)
+_MAX_HOURS = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def charges_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost
     if room <= ZERO:
         return ZERO
     step = level * cost
-    if step <= ZERO or room > step * _NEVER_HOURS:
+    if step <= ZERO or room > step * _MAX_HOURS:
         return INFINITE
     charges, rest = divmod(room, step)
     return charges + 1 if rest else charges

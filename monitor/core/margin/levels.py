@@ -59,7 +59,7 @@ def margin_level(assets: Decimal, liabilities: Decimal) -> Decimal:
     return assets / liabilities if liabilities > ZERO else INFINITE
 
 
-def totals(positions: Iterable[Position]) -> Totals:
+def sum_positions(positions: Iterable[Position]) -> Totals:
     """The value held and the value owed; zero both without positions."""
     assets = liabilities = ZERO
     for position in positions:
@@ -68,14 +68,16 @@ def totals(positions: Iterable[Position]) -> Totals:
     return Totals(assets, liabilities)
 
 
-def exposure(positions: Iterable[Position], stables: Container[str]) -> Exposure:
+def split_exposure(positions: Iterable[Position], stables: Container[str]) -> Exposure:
     """The totals, split by whether the asset is one of `stables`."""
     stable: list[Position] = []
     volatile: list[Position] = []
     for position in positions:
         (stable if position.asset in stables else volatile).append(position)
-    calm, moving = totals(stable), totals(volatile)
-    return Exposure(calm.assets, calm.liabilities, moving.assets, moving.liabilities)
+    stable_totals, volatile_totals = sum_positions(stable), sum_positions(volatile)
+    return Exposure(
+        stable_totals.assets, stable_totals.liabilities, volatile_totals.assets, volatile_totals.liabilities
+    )
 
 
 def isolated_level(
@@ -85,43 +87,43 @@ def isolated_level(
     return margin_level(base_held * price + quote_held, base_owed * price + quote_owed)
 
 
-def drop_to_level(parts: Exposure, level: Decimal) -> Decimal:
+def drop_to_level(exposure: Exposure, level: Decimal) -> Decimal:
     """The fraction (0 to 1) by which all volatile assets, held and owed, must fall together to reach `level`.
 
     INFINITE when no fall does it or nothing is owed, ZERO when the level is already at or below.
     """
-    factor = _factor_to_level(parts, level)
+    factor = _factor_to_level(exposure, level)
     if factor is None:
         return INFINITE
     return ONE - factor if ZERO < factor <= ONE else INFINITE
 
 
-def rise_to_level(parts: Exposure, level: Decimal) -> Decimal:
+def rise_to_level(exposure: Exposure, level: Decimal) -> Decimal:
     """The fraction (may exceed 1) by which all volatile assets must rise together to reach `level`.
 
     INFINITE when no rise does it or nothing is owed, ZERO when the level is already at or below.
     """
-    factor = _factor_to_level(parts, level)
+    factor = _factor_to_level(exposure, level)
     return factor - ONE if factor is not None and factor >= ONE else INFINITE
 
 
-def move_to_level(parts: Exposure, level: Decimal) -> Decimal:
+def move_to_level(exposure: Exposure, level: Decimal) -> Decimal:
     """The smaller of the fall and the rise that lead to `level`: both in one go.
 
     INFINITE when neither does it or nothing is owed, ZERO when the level is already at or below.
     """
-    factor = _factor_to_level(parts, level)
+    factor = _factor_to_level(exposure, level)
     return abs(ONE - factor) if factor is not None and factor > ZERO else INFINITE
 
 
-def _factor_to_level(parts: Exposure, level: Decimal) -> Decimal | None:
+def _factor_to_level(exposure: Exposure, level: Decimal) -> Decimal | None:
     """The factor on all volatile prices that meets `level`: 1 when already there, None when there is none."""
-    everything = parts.totals
+    everything = exposure.totals
     if everything.liabilities <= ZERO:
         return None
     if everything.assets <= level * everything.liabilities:
         return ONE
-    weight = parts.volatile_assets - level * parts.volatile_liabilities
+    weight = exposure.volatile_assets - level * exposure.volatile_liabilities
     if not weight:
         return None
-    return (level * parts.stable_liabilities - parts.stable_assets) / weight
+    return (level * exposure.stable_liabilities - exposure.stable_assets) / weight

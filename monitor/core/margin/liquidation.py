@@ -7,7 +7,7 @@ from typing import Literal
 from monitor.core.margin.levels import Position, Totals
 from monitor.core.numbers.amounts import INFINITE, ZERO
 
-Danger = Literal["below", "above"]
+LiquidationSide = Literal["below", "above"]
 """On which side of its liquidation price a price liquidates."""
 
 
@@ -16,8 +16,8 @@ class LiquidationPrice:
     """The price at which the level meets the bar. `now`: it is there already, and `price` is the present one."""
 
     price: Decimal
-    danger: Danger | None
-    now: bool = False
+    side: LiquidationSide | None
+    is_reached: bool = False
 
 
 def isolated_liquidation_price(
@@ -38,7 +38,7 @@ def isolated_liquidation_price(
     return liquidation_price(base, everything, level)
 
 
-def danger_direction(held: Decimal, owed: Decimal, level: Decimal) -> Danger | None:
+def liquidation_side(held: Decimal, owed: Decimal, level: Decimal) -> LiquidationSide | None:
     """Whether a fall or a rise of one asset's price brings the account to `level`; None: its price does not matter."""
     weight = held - level * owed
     if weight > ZERO:
@@ -46,21 +46,21 @@ def danger_direction(held: Decimal, owed: Decimal, level: Decimal) -> Danger | N
     return "above" if weight < ZERO else None
 
 
-def liquidation_price(position: Position, everything: Totals, level: Decimal) -> LiquidationPrice | None:
+def liquidation_price(position: Position, account_totals: Totals, level: Decimal) -> LiquidationPrice | None:
     """The price of one asset at which the account falls to `level` while all other prices stay.
 
     `everything` is the whole account, this position included. None when no price of this asset does it, or nothing is
     owed; `now` when the level is already at or below.
     """
-    if everything.liabilities <= ZERO:
+    if account_totals.liabilities <= ZERO:
         return None
-    danger = danger_direction(position.held, position.owed, level)
-    if everything.assets <= level * everything.liabilities:
-        return LiquidationPrice(position.price, danger, now=True)
+    danger = liquidation_side(position.held, position.owed, level)
+    if account_totals.assets <= level * account_totals.liabilities:
+        return LiquidationPrice(position.price, danger, is_reached=True)
     if danger is None:
         return None
-    other_assets = everything.assets - position.held * position.price
-    other_liabilities = everything.liabilities - position.owed * position.price
+    other_assets = account_totals.assets - position.held * position.price
+    other_liabilities = account_totals.liabilities - position.owed * position.price
     price = (level * other_liabilities - other_assets) / (position.held - level * position.owed)
     return LiquidationPrice(price, danger) if price > ZERO else None
 
@@ -74,4 +74,4 @@ def isolated_distance(index: Decimal, liquidation: LiquidationPrice | None) -> D
         raise ValueError(f"an index price must be positive, not {index}")
     if liquidation is None:
         return INFINITE
-    return ZERO if liquidation.now else abs(index - liquidation.price) / index
+    return ZERO if liquidation.is_reached else abs(index - liquidation.price) / index

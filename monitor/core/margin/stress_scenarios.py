@@ -16,7 +16,7 @@ LARGE_ALTS = frozenset({"ETH", "SOL", "BNB"})
 
 
 @dataclass(frozen=True, slots=True)
-class Crash:
+class StressScenario:
     """Moves from before the crash to its low, by class of asset; negative is a fall. `source`: who says so."""
 
     date: str
@@ -27,13 +27,13 @@ class Crash:
     parity: Decimal = ONE
     """What a token that stands for another asset was worth of it, where `parities` has no figure of its own."""
     parities: Mapping[str, Decimal] = field(default_factory=dict)
-    named: Mapping[str, Decimal] = field(default_factory=dict)
+    moves_by_asset: Mapping[str, Decimal] = field(default_factory=dict)
     """Assets that moved unlike their class."""
 
     def move(self, asset: str, stables: frozenset[str], pegs: Mapping[str, str]) -> Decimal:
         """How far the asset moved, as a fraction; `pegs` says for what a token stands. An unknown one is an alt."""
-        if asset in self.named:
-            return self.named[asset]
+        if asset in self.moves_by_asset:
+            return self.moves_by_asset[asset]
         if asset in stables:
             return ZERO
         if asset in pegs and pegs[asset] not in pegs:
@@ -44,24 +44,24 @@ class Crash:
         return self.large_alts if asset in LARGE_ALTS else self.other_alts
 
 
-CRASHES: Mapping[str, Crash] = {
+STRESS_SCENARIOS: Mapping[str, StressScenario] = {
     crash.date: crash
     for crash in (
-        Crash(
+        StressScenario(
             "2025-10-10",
             btc=Decimal("-0.1311"),
             large_alts=Decimal("-0.295"),
             other_alts=Decimal("-0.85"),
             parity=Decimal("0.20"),
             parities={"WBETH": Decimal("0.20"), "BNSOL": Decimal("0.13")},
-            named={"USDE": Decimal("-0.35")},
+            moves_by_asset={"USDE": Decimal("-0.35")},
             source=(
                 "one-minute bars of the Binance perpetuals, 20:49 to 21:22 UTC: BTC 116,837 to 101,516 and SOL -29.5 % "
                 "in 22 minutes, taken for all large alts; press of the days after: many other alts -75 to -85 %, and "
                 "from 21:36 on Binance alone WBETH at 0.20 ETH, BNSOL at 0.13 SOL, USDe at 0.65"
             ),
         ),
-        Crash(
+        StressScenario(
             "2021-05-19",
             btc=Decimal("-0.3118"),
             large_alts=Decimal("-0.46"),
@@ -75,4 +75,4 @@ CRASHES: Mapping[str, Crash] = {
 }
 """By date, the worst night first."""
 
-WORST_NIGHT = "2025-10-10"
+WORST_SCENARIO = "2025-10-10"

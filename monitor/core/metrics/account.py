@@ -4,31 +4,31 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.metrics.monitor import UNAVAILABLE
-from monitor.core.metrics.valuation import is_fresh, price_of
-from monitor.core.model.blocks import counting
-from monitor.core.model.metric import Missing, Value
-from monitor.core.model.metric_values import Figures
+from monitor.core.metrics.valuation import is_fresh, usdt_price
+from monitor.core.model.blocks import blocked_live_actions
+from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.numbers.durations import seconds_between
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.scopes import scopes
+from monitor.core.state.scopes import watched_scopes
 
 
-def account_figures(state: AccountState, settings: Settings, now: datetime) -> Figures:
+def measure_account(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValues:
     """What concerns the account as a whole: its key, its liquidations and its blocked actions.
 
     Where a second key moves money, what is said holds for the worse of the two. What a refused key may do is not known.
     """
     accepted = None if state.key_accepted is None else state.key_accepted and state.action_key_accepted is not False
     keys = [key for key in (state.key, state.action_key) if key is not None] if accepted and state.key else []
-    values: dict[str, Value] = {
+    values: dict[str, MetricValue] = {
         "key_accepted": UNAVAILABLE if accepted is None else Decimal(accepted),
-        "actions_blocked": Decimal(len(counting(state.blocked))),
-        "orders_open": _orders_open(state, settings),
+        "actions_blocked": Decimal(len(blocked_live_actions(state.action_blocks))),
+        "orders_open": _open_order_count(state, settings),
         "liquidation_loan_usdt": _liquidation_loan(state, settings, now),
-        "liquidations_24h": _liquidations(state, settings, now),
-        "foreign_movements_24h": Decimal(len(state.hands.found)),
+        "liquidations_24h": _liquidations_24h(state, settings, now),
+        "foreign_movements_24h": Decimal(len(state.foreign_activity.confirmed)),
     }
     if not keys:
         values |= dict.fromkeys(("key_can_withdraw", "key_ip_restricted", "time_to_key_expiry"), UNAVAILABLE)
@@ -37,35 +37,35 @@ def account_figures(state: AccountState, settings: Settings, now: datetime) -> F
         values["key_ip_restricted"] = Decimal(all(key.ip_restricted for key in keys))
         ends = [key.expires_at for key in keys if key.expires_at is not None]
         values["time_to_key_expiry"] = seconds_between(now, min(ends)) if ends else INFINITE
-    return Figures("account", "", "ok", now, "poll", values, values)
+    return MetricValues("account", "", "ok", now, "poll", values, values)
 
 
-def _orders_open(state: AccountState, settings: Settings) -> Value:
+def _open_order_count(state: AccountState, settings: AccountSettings) -> MetricValue:
     """The open orders of all watched scopes; not known while those of one scope are not."""
-    watched = scopes(state, settings)
+    watched = watched_scopes(state, settings)
     if (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None):
         return UNAVAILABLE
-    known = [state.followed.orders.get(scope) for scope in watched if scope not in state.followed.disagreeing]
+    known = [state.reference.orders.get(scope) for scope in watched if scope not in state.reference.order_mismatch]
     if len(known) < len(watched) or any(orders is None or orders.read_at is None for orders in known):
         return UNAVAILABLE
-    return Decimal(sum(len(orders.numbers) for orders in known if orders is not None))
+    return Decimal(sum(len(orders.order_ids) for orders in known if orders is not None))
 
 
-def _liquidations(state: AccountState, settings: Settings, now: datetime) -> Value:
+def _liquidations_24h(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValue:
     """The orders of the last day; of a day that was not read to its end lately nobody knows how many it has."""
     if state.liquidations is None or not is_fresh(state.liquidations_at, now, settings.liquidations_stale_after):
         return UNAVAILABLE
     return Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24)))
 
 
-def _liquidation_loan(state: AccountState, settings: Settings, now: datetime) -> Value:
+def _liquidation_loan(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValue:
     """What cross was left owing; nothing of the kind exists without cross."""
     if not settings.cross:
         return Missing.NOT_APPLICABLE
-    loan = state.followed.liquidation_loan
+    loan = state.reference.liquidation_loan
     if loan is None or not is_fresh(loan.at, now, settings.reference_stale_after):
         return UNAVAILABLE
     if not loan.remaining:
         return ZERO
-    price = price_of(loan.asset, state.prices)
+    price = usdt_price(loan.asset, state.prices)
     return UNAVAILABLE if price is None else loan.remaining * price

@@ -7,31 +7,31 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from monitor.core.margin.interest import annual_from_hourly, hourly_from_daily
-from monitor.core.metrics.delisting import delisting, monitoring_tag
+from monitor.core.metrics.delisting import monitoring_tag, time_to_delisting
 from monitor.core.metrics.interest_paid import DAY, MONTH
-from monitor.core.metrics.interest_rates import Rate, is_current, rate_of
-from monitor.core.metrics.pegs import fair_ratio, price_ratio, reference_of
-from monitor.core.metrics.valuation import is_fresh, market_at, price_of
+from monitor.core.metrics.interest_rates import DebtRate, debt_rate, is_current
+from monitor.core.metrics.pegs import peg_reference, price_ratio, reference_ratio
+from monitor.core.metrics.valuation import build_price_context, is_fresh, usdt_price
 from monitor.core.model.account import CROSS, Balance, InterestPaid, Price, Scope
-from monitor.core.model.metric import Missing, Value
-from monitor.core.model.metric_values import Figures, FigureState, Measured
+from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric_values import DataState, LazyMetrics, MetricValues
 from monitor.core.numbers.amounts import ONE, ZERO
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.live_balances import balances_of
-from monitor.core.state.scopes import scopes
+from monitor.core.state.live_balances import live_scope_balances
+from monitor.core.state.scopes import watched_scopes
 
 UNAVAILABLE = Missing.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class AssetIndex:
     """Every balance of the watched scopes and every interest known, by asset; made once for many assets.
 
     `as_of` is that of the oldest snapshot; None while a watched scope was never read.
     """
 
-    rows: Mapping[str, tuple[tuple[Scope, Balance], ...]]
+    balances: Mapping[str, tuple[tuple[Scope, Balance], ...]]
     interest: Mapping[str, tuple[InterestPaid, ...]]
     as_of: datetime | None
     prices_are_fresh: bool
@@ -39,14 +39,14 @@ class Ledger:
     @property
     def assets(self) -> tuple[str, ...]:
         """Every asset held or owed in a watched scope, in order."""
-        return tuple(sorted(self.rows))
+        return tuple(sorted(self.balances))
 
 
-def ledger_of(state: AccountState, settings: Settings, now: datetime) -> Ledger:
+def index_assets(state: AccountState, settings: AccountSettings, now: datetime) -> AssetIndex:
     """What is held, owed and paid of every asset."""
     rows: dict[str, list[tuple[Scope, Balance]]] = {}
-    for scope in scopes(state, settings):
-        for balance in balances_of(state, scope):
+    for scope in watched_scopes(state, settings):
+        for balance in live_scope_balances(state, scope):
             if not balance.is_zero:
                 rows.setdefault(balance.asset, []).append((scope, balance))
     interest: dict[str, list[InterestPaid]] = {}
@@ -56,122 +56,126 @@ def ledger_of(state: AccountState, settings: Settings, now: datetime) -> Ledger:
     times = [snapshot.as_of if snapshot is not None else None for snapshot in reads]
     if settings.isolated != ():
         times.append(state.isolated.as_of if state.isolated is not None else None)
-    return Ledger(
-        rows={asset: tuple(found) for asset, found in rows.items()},
+    return AssetIndex(
+        balances={asset: tuple(found) for asset, found in rows.items()},
         interest={asset: tuple(found) for asset, found in interest.items()},
         as_of=min((at for at in times if at is not None), default=None) if None not in times else None,
-        prices_are_fresh=market_at(state, settings, now).is_fresh,
+        prices_are_fresh=build_price_context(state, settings, now).is_fresh,
     )
 
 
-def asset_figures(
-    state: AccountState, settings: Settings, asset: str, now: datetime, ledger: Ledger | None = None
-) -> Figures:
+def measure_asset(
+    state: AccountState, settings: AccountSettings, asset: str, now: datetime, index: AssetIndex | None = None
+) -> MetricValues:
     """One asset's metrics. `ledger` saves working it out again."""
-    view = _Asset(state, settings, asset, now, ledger or ledger_of(state, settings, now))
-    shown = Measured(_METRICS if view.reference is None else _PEGGED, view)
+    view = _AssetMetrics(state, settings, asset, now, index or index_assets(state, settings, now))
+    shown = LazyMetrics(_METRICS if view.reference is None else _PEGGED, view)
     as_of = view.ledger.as_of
     stale = not is_fresh(as_of, now, settings.stale_after)
-    figure_state: FigureState = "unavailable" if as_of is None else "stale" if stale else "ok"
-    seen: Mapping[str, Value] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
-    return Figures("asset", asset, figure_state, as_of, "poll", seen, shown)
+    figure_state: DataState = "unavailable" if as_of is None else "stale" if stale else "ok"
+    seen: Mapping[str, MetricValue] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
+    return MetricValues("asset", asset, figure_state, as_of, "poll", seen, shown)
 
 
-def monitored(state: AccountState, settings: Settings) -> tuple[str, ...]:
+def monitoring_tagged_assets(state: AccountState, settings: AccountSettings) -> tuple[str, ...]:
     """The assets held or owed that the exchange has tagged *Monitoring*, as far as that was read."""
-    tags = state.followed.tags
-    there = {b.asset for scope in scopes(state, settings) for b in balances_of(state, scope) if not b.is_zero}
-    return () if tags is None else tuple(sorted(there & tags.monitored))
+    tags = state.reference.tags
+    there = {
+        b.asset for scope in watched_scopes(state, settings) for b in live_scope_balances(state, scope) if not b.is_zero
+    }
+    return () if tags is None else tuple(sorted(there & tags.tagged_assets))
 
 
-def owed_rates(state: AccountState, settings: Settings) -> Iterator[tuple[Scope, str, Rate]]:
+def list_debt_rates(state: AccountState, settings: AccountSettings) -> Iterator[tuple[Scope, str, DebtRate]]:
     """The rate of everything that is borrowed in a watched scope, as far as it is known."""
-    for scope in scopes(state, settings):
-        for balance in balances_of(state, scope):
-            rate = rate_of(state, balance.asset, scope.symbol) if balance.borrowed else None
+    for scope in watched_scopes(state, settings):
+        for balance in live_scope_balances(state, scope):
+            rate = debt_rate(state, balance.asset, scope.symbol) if balance.borrowed else None
             if rate is not None:
                 yield scope, balance.asset, rate
 
 
-class _Asset:
+class _AssetMetrics:
     """The asset as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
     __slots__ = ("_rate", "asset", "ledger", "now", "reference", "rows", "settings", "state")
 
-    def __init__(self, state: AccountState, settings: Settings, asset: str, now: datetime, ledger: Ledger) -> None:
+    def __init__(
+        self, state: AccountState, settings: AccountSettings, asset: str, now: datetime, ledger: AssetIndex
+    ) -> None:
         self.state = state
         self.settings = settings
         self.asset = asset
         self.now = now
         self.ledger = ledger
-        self.rows = ledger.rows.get(asset, ())
-        self.reference = reference_of(asset, settings)
-        self._rate: tuple[Scope, Rate | None] | None = None
+        self.rows = ledger.balances.get(asset, ())
+        self.reference = peg_reference(asset, settings)
+        self._rate: tuple[Scope, DebtRate | None] | None = None
 
-    def rate(self) -> tuple[Scope, Rate | None]:
+    def rate(self) -> tuple[Scope, DebtRate | None]:
         """The highest rate now paid, and where; of cross where nothing is owed."""
         if self._rate is None:
             owing = [scope for scope, balance in self.rows if balance.owed] or [CROSS]
             found = [
                 (scope, rate)
                 for scope in owing
-                if (rate := rate_of(self.state, self.asset, scope.symbol)) is not None
+                if (rate := debt_rate(self.state, self.asset, scope.symbol)) is not None
                 and is_current(rate, self.settings, self.now)
             ]
             self._rate = max(found, key=lambda each: each[1].hourly) if found else (CROSS, None)
         return self._rate
 
-    def of_rate(self, value: Callable[[Rate], Decimal | None]) -> Value:
+    def from_rate(self, value: Callable[[DebtRate], Decimal | None]) -> MetricValue:
         rate = self.rate()[1]
         found = None if rate is None else value(rate)
         return UNAVAILABLE if found is None else found
 
-    def rate_change(self) -> Value:
+    def rate_change(self) -> MetricValue:
         """Relative to a day ago; a younger debt is compared with the rate published then, else its first charge."""
         scope, rate = self.rate()
-        then = None if rate is None else _day_ago(self.state, self.asset, scope)
+        then = None if rate is None else _rate_day_ago(self.state, self.asset, scope)
         return (rate.hourly - then) / then if rate is not None and then else UNAVAILABLE
 
-    def price(self) -> Value:
-        price = price_of(self.asset, self.state.prices)
+    def price(self) -> MetricValue:
+        price = usdt_price(self.asset, self.state.prices)
         return UNAVAILABLE if price is None else price
 
-    def interest(self, span: timedelta, paid: Callable[[InterestPaid], Mapping[str, Decimal]]) -> Value:
+    def interest(self, span: timedelta, paid: Callable[[InterestPaid], Mapping[str, Decimal]]) -> MetricValue:
         """What was charged; until every charge of the time is recorded, a sum would be too small."""
         read = self.state.interest
         if read is None or read.since is None or not is_fresh(read.at, self.now, self.settings.interest_stale_after):
             return UNAVAILABLE
         if read.since > read.at - span:
             return UNAVAILABLE
-        return _in_usdt(map(paid, self.ledger.interest.get(self.asset, ())), self.state.prices)
+        return _sum_in_usdt(map(paid, self.ledger.interest.get(self.asset, ())), self.state.prices)
 
-    def free(self, wallet: str) -> Value:
+    def free(self, wallet: str) -> MetricValue:
         known = self.state.wallets.get(wallet)
         if known is None or not is_fresh(known.as_of, self.now, self.settings.wallets_stale_after):
             return UNAVAILABLE
         return known.free.get(self.asset, ZERO)
 
-    def peg_ratio(self) -> Value:
+    def peg_ratio(self) -> MetricValue:
         if self.reference is None or not self.ledger.prices_are_fresh:
             return UNAVAILABLE
         ratio = price_ratio(self.asset, self.reference, self.state.prices)
         return UNAVAILABLE if ratio is None else ratio
 
-    def peg_deviation(self) -> Value:
-        ratio, fair = self.peg_ratio(), fair_ratio(self.state, self.settings, self.asset)
+    def peg_deviation(self) -> MetricValue:
+        ratio, fair = self.peg_ratio(), reference_ratio(self.state, self.settings, self.asset)
         return UNAVAILABLE if not isinstance(ratio, Decimal) or fair is None else ratio / fair - ONE
 
 
-_METRICS: Mapping[str, Callable[[_Asset], Value]] = MappingProxyType(
+_METRICS: Mapping[str, Callable[[_AssetMetrics], MetricValue]] = MappingProxyType(
     {
         "held": lambda view: sum((balance.held for _, balance in view.rows), ZERO),
         "owed": lambda view: sum((balance.owed for _, balance in view.rows), ZERO),
-        "price_usdt": _Asset.price,
-        "hourly_rate": lambda view: view.of_rate(lambda rate: rate.hourly),
-        "next_hourly_rate": lambda view: view.of_rate(lambda rate: rate.next_hourly),
-        "annual_rate": lambda view: view.of_rate(lambda rate: annual_from_hourly(rate.hourly)),
-        "rate_change_24h": _Asset.rate_change,
-        "time_to_delist": lambda view: delisting(view.state, view.settings, "asset", view.asset, view.now),
+        "price_usdt": _AssetMetrics.price,
+        "hourly_rate": lambda view: view.from_rate(lambda rate: rate.hourly),
+        "next_hourly_rate": lambda view: view.from_rate(lambda rate: rate.next_hourly),
+        "annual_rate": lambda view: view.from_rate(lambda rate: annual_from_hourly(rate.hourly)),
+        "rate_change_24h": _AssetMetrics.rate_change,
+        "time_to_delist": lambda view: time_to_delisting(view.state, view.settings, "asset", view.asset, view.now),
         "monitoring_tag": lambda view: monitoring_tag(view.state, view.settings, view.asset, view.now),
         "interest_24h_usdt": lambda view: view.interest(DAY, lambda paid: paid.last_24h),
         "interest_30d_usdt": lambda view: view.interest(MONTH, lambda paid: paid.last_30d),
@@ -180,12 +184,12 @@ _METRICS: Mapping[str, Callable[[_Asset], Value]] = MappingProxyType(
     }
 )
 
-_PEGGED: Mapping[str, Callable[[_Asset], Value]] = MappingProxyType(
-    {**_METRICS, "peg_ratio": _Asset.peg_ratio, "peg_deviation": _Asset.peg_deviation}
+_PEGGED: Mapping[str, Callable[[_AssetMetrics], MetricValue]] = MappingProxyType(
+    {**_METRICS, "peg_ratio": _AssetMetrics.peg_ratio, "peg_deviation": _AssetMetrics.peg_deviation}
 )
 
 
-def _day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
+def _rate_day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
     """The rate an hour 24 hours ago: as it was charged, as it was published, as it was charged first."""
     paid = state.interest.paid.get((scope, asset)) if state.interest is not None else None
     if paid is not None and paid.day_ago_rate is not None:
@@ -196,13 +200,13 @@ def _day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
     return hourly_from_daily(paid.first_rate) if paid is not None else None
 
 
-def _in_usdt(sums: Iterable[Mapping[str, Decimal]], prices: Mapping[str, Price]) -> Value:
+def _sum_in_usdt(sums: Iterable[Mapping[str, Decimal]], prices: Mapping[str, Price]) -> MetricValue:
     """At present prices; interest on one asset may have been charged in another."""
     total = ZERO
     for charged in sums:
         for asset, amount in charged.items():
             if amount:
-                price = price_of(asset, prices)
+                price = usdt_price(asset, prices)
                 if price is None:
                     return UNAVAILABLE
                 total += amount * price

@@ -5,25 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, collateral_value, largest_tiered_transfer_out
+from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, collateral_value, max_tiered_transfer_out
 from monitor.core.margin.levels import margin_level
-from monitor.core.margin.usdt_prices import basis_of, price_of
+from monitor.core.margin.usdt_prices import asset_basis, usdt_price
 from monitor.core.metrics.common import is_stale
-from monitor.core.metrics.valuation import market_at
+from monitor.core.metrics.valuation import build_price_context
 from monitor.core.model.account import Balance, CollateralTier, Price
-from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, floor_to
-from monitor.core.state.account_settings import Settings
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, floor_to
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.live_balances import cross_balances
+from monitor.core.state.live_balances import live_cross_balances
 
-Tiers = Mapping[str, tuple[CollateralTier, ...]]
+CollateralTiers = Mapping[str, tuple[CollateralTier, ...]]
 
-_WHOLE = (CollateralTier(ZERO, None, ONE),)
+_FULL_RATIO = (CollateralTier(ZERO, None, ONE),)
 """Of an asset that counts less than whole more may leave than of one that does; never less."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class TransferOutLimit:
     """So much of one asset may leave, if nothing else does."""
 
     asset: str
@@ -32,7 +32,7 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class _Counted:
+class _CollateralTotals:
     """The collateral value of everything held, and the value of everything owed."""
 
     collateral: Decimal
@@ -48,11 +48,11 @@ def collateral_drift(state: AccountState) -> Decimal | None:
 
     None while they do not compare: nothing is owed, or ratios or prices are not known.
     """
-    factor = _factor(state)
+    factor = _calibration(state)
     return abs(ONE / factor - ONE) if factor is not None else None
 
 
-def may_leave(state: AccountState, settings: Settings, now: datetime) -> tuple[Leaving, ...]:
+def transfer_out_limits(state: AccountState, settings: AccountSettings, now: datetime) -> tuple[TransferOutLimit, ...]:
     """What may leave the cross account although it owes, by asset, that of most value first.
 
     The collateral level that the exchange demands remains, and no more leaves than is free. Empty when nothing may
@@ -62,21 +62,21 @@ def may_leave(state: AccountState, settings: Settings, now: datetime) -> tuple[L
     snapshot = state.cross
     if snapshot is None or not snapshot.transfer_out_enabled or is_stale(snapshot.as_of, settings, now):
         return ()
-    if not market_at(state, settings, now).is_fresh:
+    if not build_price_context(state, settings, now).is_fresh:
         return ()
-    balances, prices = cross_balances(state).values(), _Prices(state.prices, state.cross_bases)
-    tiers, factor = _tiers(state), _factor(state)
-    counted = _counted(balances, prices, tiers) if factor is not None else None
-    if factor is None or counted is None or abs(ONE / factor - ONE) > settings.drift_bound:
+    balances, prices = live_cross_balances(state).values(), _Prices(state.prices, state.cross_basis_at_snapshot)
+    tiers, factor = _tiers(state), _calibration(state)
+    counted = _collateral_totals(balances, prices, tiers) if factor is not None else None
+    if factor is None or counted is None or abs(ONE / factor - ONE) > settings.max_drift:
         # Held and owed are moved on by prices; what of it counts is the exchange's own word.
-        tiers, counted = None, _by_polled(balances, prices, snapshot.collateral_margin_level)
+        tiers, counted = None, _totals_from_polled_level(balances, prices, snapshot.collateral_margin_level)
         factor = ONE
     if counted is None or counted.liabilities <= ZERO:
         return ()
     found = [
         leaving
         for balance in balances
-        if (leaving := _leaving(balance, prices, tiers, counted, TRANSFER_OUT_LEVEL / factor)) is not None
+        if (leaving := _transfer_out_limit(balance, prices, tiers, counted, TRANSFER_OUT_LEVEL / factor)) is not None
     ]
     return tuple(sorted(found, key=lambda leaving: (-leaving.value_usdt, leaving.asset)))
 
@@ -86,59 +86,65 @@ class _Prices:
     prices: Mapping[str, Price]
     bases: Mapping[str, Decimal]
 
-    def of(self, asset: str) -> Decimal | None:
+    def value_of(self, asset: str) -> Decimal | None:
         """What one unit is worth to the exchange."""
-        price = price_of(asset, self.prices)
-        return None if price is None else price * basis_of(asset, self.prices, self.bases)
+        price = usdt_price(asset, self.prices)
+        return None if price is None else price * asset_basis(asset, self.prices, self.bases)
 
 
-def _leaving(
-    balance: Balance, prices: _Prices, tiers: Tiers | None, counted: _Counted, level: Decimal
-) -> Leaving | None:
-    price = prices.of(balance.asset)
+def _transfer_out_limit(
+    balance: Balance, prices: _Prices, tiers: CollateralTiers | None, totals: _CollateralTotals, level: Decimal
+) -> TransferOutLimit | None:
+    price = prices.value_of(balance.asset)
     if not price or balance.free <= ZERO:
         return None
-    own = _WHOLE if tiers is None else tiers.get(balance.asset, ())
-    value = largest_tiered_transfer_out(balance.held * price, own, counted.collateral, counted.liabilities, level)
-    amount = floor_to(min(balance.free, value / price), EIGHT)
-    return Leaving(balance.asset, amount, amount * price) if amount > ZERO else None
+    own = _FULL_RATIO if tiers is None else tiers.get(balance.asset, ())
+    value = max_tiered_transfer_out(balance.held * price, own, totals.collateral, totals.liabilities, level)
+    amount = floor_to(min(balance.free, value / price), EIGHT_DECIMALS)
+    return TransferOutLimit(balance.asset, amount, amount * price) if amount > ZERO else None
 
 
-def _factor(state: AccountState) -> Decimal | None:
+def _calibration(state: AccountState) -> Decimal | None:
     """The exchange's collateral level over ours, both of the last read; None: they do not compare."""
     snapshot = state.cross
     if snapshot is None or not snapshot.collateral_margin_level.is_finite():
         return None
-    own = _counted(snapshot.balances.values(), _Prices(state.cross_prices, state.cross_bases), _tiers(state))
+    own = _collateral_totals(
+        snapshot.balances.values(),
+        _Prices(state.cross_prices_at_snapshot, state.cross_basis_at_snapshot),
+        _tiers(state),
+    )
     if own is None or own.liabilities <= ZERO or own.collateral <= ZERO or snapshot.collateral_margin_level <= ZERO:
         return None
     return snapshot.collateral_margin_level / own.level
 
 
-def _counted(balances: Iterable[Balance], prices: _Prices, tiers: Tiers | None) -> _Counted | None:
+def _collateral_totals(
+    balances: Iterable[Balance], prices: _Prices, tiers: CollateralTiers | None
+) -> _CollateralTotals | None:
     """None while the ratios or the price of something are not known."""
     if tiers is None:
         return None
     collateral = liabilities = ZERO
     for balance in balances:
-        price = prices.of(balance.asset)
+        price = prices.value_of(balance.asset)
         if price is None:
             return None
         collateral += collateral_value(balance.held * price, tiers.get(balance.asset, ()))
         liabilities += balance.owed * price
-    return _Counted(collateral, liabilities)
+    return _CollateralTotals(collateral, liabilities)
 
 
-def _by_polled(balances: Iterable[Balance], prices: _Prices, level: Decimal) -> _Counted | None:
+def _totals_from_polled_level(balances: Iterable[Balance], prices: _Prices, level: Decimal) -> _CollateralTotals | None:
     liabilities = ZERO
     for balance in balances:
-        price = prices.of(balance.asset)
+        price = prices.value_of(balance.asset)
         if price is None and balance.owed:
             return None
         liabilities += balance.owed * (price or ZERO)
-    return _Counted(level * liabilities, liabilities) if level.is_finite() else None
+    return _CollateralTotals(level * liabilities, liabilities) if level.is_finite() else None
 
 
-def _tiers(state: AccountState) -> Tiers | None:
-    known = state.followed.collateral
+def _tiers(state: AccountState) -> CollateralTiers | None:
+    known = state.reference.collateral
     return None if known is None else known.tiers

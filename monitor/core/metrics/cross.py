@@ -14,47 +14,65 @@ from monitor.core.margin.levels import Exposure, Totals, drop_to_level, move_to_
 from monitor.core.margin.liquidation import liquidation_price
 from monitor.core.metrics.common import (
     UNAVAILABLE,
-    Level,
-    bar_values,
+    ScopeLevel,
     is_stale,
-    measured,
-    move_to,
-    never_read,
+    price_move_to,
+    scope_metric_values,
+    threshold_values,
+    unread_metric_values,
     value_usdt,
     with_notice,
-    worse,
+    worse_level,
 )
 from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
-from monitor.core.metrics.isolated import isolated_figures
-from monitor.core.metrics.thresholds import cross_in_force
-from monitor.core.metrics.valuation import Market, book_now, book_then, drift, market_at, positions, price_of
+from monitor.core.metrics.isolated import measure_pair
+from monitor.core.metrics.thresholds import cross_thresholds
+from monitor.core.metrics.valuation import (
+    PriceContext,
+    build_price_context,
+    current_value,
+    drift,
+    snapshot_value,
+    usdt_price,
+    value_positions,
+)
 from monitor.core.model.account import Balance, CrossSnapshot, Price
-from monitor.core.model.metric import Value
-from monitor.core.model.metric_values import Figures, Holding, Measured
+from monitor.core.model.metric import MetricValue
+from monitor.core.model.metric_values import LazyMetrics, MetricValues, ValuedBalance
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.live_balances import cross_balances
-from monitor.core.state.scope_value import book_of
+from monitor.core.state.live_balances import live_cross_balances
+from monitor.core.state.scope_value import value_scope
 
 LEVEL_ROUNDING = Decimal("0.00000002")
 """The exchange tells its level to eight decimals; moved on with prices, that much of it may be rounding."""
 
-__all__ = ["cross_figures", "isolated_figures"]
+__all__ = ["measure_cross", "measure_pair"]
 
 
-def cross_figures(state: AccountState, settings: Settings, now: datetime, market: Market | None = None) -> Figures:
+def measure_cross(
+    state: AccountState, settings: AccountSettings, now: datetime, price_context: PriceContext | None = None
+) -> MetricValues:
     """The cross account's metrics and its non-zero balances. `market` saves working it out again."""
     snapshot = state.cross
     if snapshot is None:
-        return with_notice(never_read("cross", "", cross_in_force(state, now)), state.picture.notice, settings, now)
-    view = _Cross(state, settings, snapshot, market or market_at(state, settings, now))
-    shown = Measured(_METRICS, view, view.bars)
-    found = measured("cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force)
-    return with_notice(found, state.picture.notice, settings, now) if state.picture.notice is not None else found
+        return with_notice(
+            unread_metric_values("cross", "", cross_thresholds(state, now)), state.live_balances.notice, settings, now
+        )
+    view = _CrossMetrics(state, settings, snapshot, price_context or build_price_context(state, settings, now))
+    shown = LazyMetrics(_METRICS, view, view.bars)
+    found = scope_metric_values(
+        "cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force
+    )
+    return (
+        with_notice(found, state.live_balances.notice, settings, now)
+        if state.live_balances.notice is not None
+        else found
+    )
 
 
-class _Cross:
+class _CrossMetrics:
     """The account as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
     __slots__ = (
@@ -72,42 +90,44 @@ class _Cross:
         "then",
     )
 
-    def __init__(self, state: AccountState, settings: Settings, snapshot: CrossSnapshot, market: Market) -> None:
+    def __init__(
+        self, state: AccountState, settings: AccountSettings, snapshot: CrossSnapshot, price_context: PriceContext
+    ) -> None:
         self.state = state
         self.settings = settings
         self.snapshot = snapshot
-        self.market = market
-        self.in_force = cross_in_force(state, market.now)
-        self.bars = bar_values(self.in_force)
-        self.then = book_then(state, snapshot)
-        self.present = book_now(state, self.then.unpriced)
+        self.market = price_context
+        self.in_force = cross_thresholds(state, price_context.now)
+        self.bars = threshold_values(self.in_force)
+        self.then = snapshot_value(state, snapshot)
+        self.present = current_value(state, self.then.unpriced)
         self.own = self._level()
-        self.level = worse(self.own, state.picture.notice, settings, market.now)
+        self.level = worse_level(self.own, state.live_balances.notice, settings, price_context.now)
         self._parts: Exposure | None = None
-        self._held: tuple[Holding, ...] | None = None
+        self._held: tuple[ValuedBalance, ...] | None = None
 
-    def holdings(self) -> tuple[Holding, ...]:
+    def holdings(self) -> tuple[ValuedBalance, ...]:
         """Every row with its price, worked out once."""
         if self._held is None:
-            self._held = _holdings(self.state, self.level.value, self.bars["liquidation_level"])
+            self._held = _valued_balances(self.state, self.level.value, self.bars["liquidation_level"])
         return self._held
 
-    def _level(self) -> Level:
+    def _level(self) -> ScopeLevel:
         """The polled level, moved as our own valuation moved since, if that may be believed.
 
         What prices said after the poll, before they fell silent, is old news, but newer than the poll: where it is
         worse, it counts until the next one.
         """
         polled, then = self.snapshot.margin_level, self.then
-        off = drift(polled, then.totals) if self.market.cross_then else None
-        moved = self._moved(off)
+        off = drift(polled, then.totals) if self.market.cross_comparable else None
+        moved = self._revalued_level(off)
         if moved is None:
-            return Level(polled, False, off)
+            return ScopeLevel(polled, False, off)
         if self.market.is_fresh and not is_stale(self.snapshot.as_of, self.settings, self.market.now):
-            return Level(moved, True, off)
-        return Level(min(polled, moved), False, off)
+            return ScopeLevel(moved, True, off)
+        return ScopeLevel(min(polled, moved), False, off)
 
-    def _moved(self, off: Decimal | None) -> Decimal | None:
+    def _revalued_level(self, off: Decimal | None) -> Decimal | None:
         """The level at the newest prices.
 
         None when prices were stale or unknown when the snapshot came, or when our own valuation was `off` by more than
@@ -119,16 +139,16 @@ class _Cross:
         if not polled.is_finite():
             # The first debt, told since: there is no level of the exchange's to move on from.
             return self.present.level if self.present.liabilities else None
-        if off is None or off > self.settings.drift_bound:
+        if off is None or off > self.settings.max_drift:
             return None
         return polled * (self.present.level / self.then.level)
 
-    def change_5m(self) -> Value:
+    def change_5m(self) -> MetricValue:
         """What prices alone did to the level in five minutes."""
         level = self.own
         if not level.value.is_finite():
             return ZERO
-        past = self.market.before() if level.is_live else None
+        past = self.market.five_minutes_ago() if level.is_live else None
         before = (
             past.totals(self.present.balances, self.then.unpriced, self.present.bases) if past is not None else None
         )
@@ -138,7 +158,7 @@ class _Cross:
             return level.value - before.level
         return level.value - self.snapshot.margin_level * (before.level / self.then.level)
 
-    def parts(self) -> Exposure | None:
+    def exposure(self) -> Exposure | None:
         """What is held and owed at the newest prices.
 
         Assets without a price are worth what the exchange's totals had beyond all others, and count as volatile. None
@@ -146,15 +166,15 @@ class _Cross:
         """
         if self._parts is None:
             if self.then.unpriced or self.present.unpriced:
-                return self._parts_with_unpriced()
+                return self._exposure_with_unpriced()
             self._parts = self.present.exposure(self.settings.stable_assets)
         return self._parts
 
-    def _parts_with_unpriced(self) -> Exposure | None:
+    def _exposure_with_unpriced(self) -> Exposure | None:
         snapshot, stables = self.snapshot, self.settings.stable_assets
-        btc = price_of("BTC", self.state.cross_prices)
+        btc = usdt_price("BTC", self.state.cross_prices_at_snapshot)
         if btc is None or self.present.unpriced:
-            everything = book_of(self.present.balances, self.state.prices, bases=self.state.cross_bases)
+            everything = value_scope(self.present.balances, self.state.prices, bases=self.state.cross_basis_at_snapshot)
             return None if everything.unpriced else everything.exposure(stables)
         seen, parts = self.then.totals, self.present.exposure(stables)
         return Exposure(
@@ -164,62 +184,64 @@ class _Cross:
             parts.volatile_liabilities + max(ZERO, snapshot.liabilities_btc * btc - seen.liabilities),
         )
 
-    def move(self, reach: Callable[[Exposure, Decimal], Decimal], bar: str) -> Value:
-        return move_to(reach, self.level.value, self.parts() if self.level.value.is_finite() else None, self.bars[bar])
+    def price_move(self, reach: Callable[[Exposure, Decimal], Decimal], threshold: str) -> MetricValue:
+        return price_move_to(
+            reach, self.level.value, self.exposure() if self.level.value.is_finite() else None, self.bars[threshold]
+        )
 
-    def value(self, of: Callable[[Totals], Decimal]) -> Value:
-        return value_usdt(of, self.parts(), ONE)
+    def value(self, select: Callable[[Totals], Decimal]) -> MetricValue:
+        return value_usdt(select, self.exposure(), ONE)
 
-    def interest_usdt(self) -> Value:
+    def interest_usdt(self) -> MetricValue:
         return _interest_usdt(self.present.balances, self.market.prices)
 
-    def time_by_interest(self) -> Value:
+    def time_by_interest(self) -> MetricValue:
         level = self.level.value
         if not level.is_finite():
             return INFINITE
         owing = [balance for balance in self.present.balances.values() if balance.owed]
-        prices = {asset: p.price for asset, p in positions(owing, self.market.prices).items()}
+        prices = {asset: p.price for asset, p in value_positions(owing, self.market.prices).items()}
         bar = self.bars["liquidation_level"]
         return seconds_to_liquidation(self.state, self.settings, "", owing, prices, level, bar, self.market.now)
 
 
-_METRICS: Mapping[str, Callable[[_Cross], Value]] = MappingProxyType(
+_METRICS: Mapping[str, Callable[[_CrossMetrics], MetricValue]] = MappingProxyType(
     {
         "margin_level": lambda cross: cross.level.value,
         "polled_margin_level": lambda cross: cross.snapshot.margin_level,
         "collateral_margin_level": lambda cross: cross.snapshot.collateral_margin_level,
-        "margin_level_change_5m": _Cross.change_5m,
+        "margin_level_change_5m": _CrossMetrics.change_5m,
         "initial_level": lambda cross: cross.bars["initial_level"],
         "margin_call_level": lambda cross: cross.bars["margin_call_level"],
         "liquidation_level": lambda cross: cross.bars["liquidation_level"],
         "assets_usdt": lambda cross: cross.value(lambda sums: sums.assets),
         "liabilities_usdt": lambda cross: cross.value(lambda sums: sums.liabilities),
         "equity_usdt": lambda cross: cross.value(lambda sums: sums.equity),
-        "interest_usdt": _Cross.interest_usdt,
-        "drop_to_liquidation": lambda cross: cross.move(drop_to_level, "liquidation_level"),
-        "rise_to_liquidation": lambda cross: cross.move(rise_to_level, "liquidation_level"),
-        "drop_to_margin_call": lambda cross: cross.move(drop_to_level, "margin_call_level"),
-        "distance_to_liquidation": lambda cross: cross.move(move_to_level, "liquidation_level"),
-        "time_to_liquidation_by_interest": _Cross.time_by_interest,
+        "interest_usdt": _CrossMetrics.interest_usdt,
+        "drop_to_liquidation": lambda cross: cross.price_move(drop_to_level, "liquidation_level"),
+        "rise_to_liquidation": lambda cross: cross.price_move(rise_to_level, "liquidation_level"),
+        "drop_to_margin_call": lambda cross: cross.price_move(drop_to_level, "margin_call_level"),
+        "distance_to_liquidation": lambda cross: cross.price_move(move_to_level, "liquidation_level"),
+        "time_to_liquidation_by_interest": _CrossMetrics.time_by_interest,
     }
 )
 
 
-def _interest_usdt(balances: Mapping[str, Balance], prices: Mapping[str, Price]) -> Value:
+def _interest_usdt(balances: Mapping[str, Balance], prices: Mapping[str, Price]) -> MetricValue:
     total = ZERO
     for balance in balances.values():
         if balance.interest:
-            price = price_of(balance.asset, prices)
+            price = usdt_price(balance.asset, prices)
             if price is None:
                 return UNAVAILABLE
             total += balance.interest * price
     return total
 
 
-def _holdings(state: AccountState, level: Decimal, liquidation: Value) -> tuple[Holding, ...]:
+def _valued_balances(state: AccountState, level: Decimal, liquidation: MetricValue) -> tuple[ValuedBalance, ...]:
     """Every row with its price, and the price at which it alone would liquidate when all rows have one."""
-    balances = cross_balances(state)
-    known = positions(balances.values(), state.prices)
+    balances = live_cross_balances(state)
+    known = value_positions(balances.values(), state.prices)
     own = Totals(
         sum((p.held * p.price for p in known.values()), ZERO), sum((p.owed * p.price for p in known.values()), ZERO)
     )
@@ -230,16 +252,16 @@ def _holdings(state: AccountState, level: Decimal, liquidation: Value) -> tuple[
         scale = ONE if abs(own.level - level) <= LEVEL_ROUNDING else own.level / level
         bar = liquidation * scale if isinstance(liquidation, Decimal) else None
 
-    def row(balance: Balance) -> Holding:
+    def row(balance: Balance) -> ValuedBalance:
         rate = hourly_rate(state, balance.asset)
         position = known.get(balance.asset)
         if position is None:
-            return Holding(balance, hourly_rate=rate)
+            return ValuedBalance(balance, hourly_rate=rate)
         if bar is None or balance.asset == "USDT":
-            return Holding(balance, position.price, rate)
+            return ValuedBalance(balance, position.price, rate)
         end = liquidation_price(position, own, bar)
         if end is None:
-            return Holding(balance, position.price, rate)
-        return Holding(balance, position.price, rate, end.price, end.danger)
+            return ValuedBalance(balance, position.price, rate)
+        return ValuedBalance(balance, position.price, rate, end.price, end.side)
 
     return tuple(row(balance) for _, balance in sorted(balances.items()))

@@ -7,35 +7,35 @@ from typing import Literal
 
 from monitor.core.metrics.valuation import is_fresh
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.lending_terms import time_to_delist
-from monitor.core.model.metric import Missing, Value
+from monitor.core.model.lending_terms import seconds_to_delisting
+from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.numbers.amounts import INFINITE
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 
-def delisting(
-    state: AccountState, settings: Settings, kind: Literal["isolated", "asset"], subject: str, now: datetime
-) -> Value:
+def time_to_delisting(
+    state: AccountState, settings: AccountSettings, kind: Literal["isolated", "asset"], subject: str, now: datetime
+) -> MetricValue:
     """Seconds until margin trading of it ends, infinite while nothing is scheduled; unavailable on an old schedule."""
-    schedules = state.followed.schedules
+    schedules = state.reference.schedules
     if schedules is None or not is_fresh(schedules.at, now, settings.reference_stale_after):
         return Missing.UNAVAILABLE
-    left: Decimal | None = time_to_delist(subject, kind, schedules.delistings, now)
+    left: Decimal | None = seconds_to_delisting(subject, kind, schedules.delistings, now)
     return INFINITE if left is None else left
 
 
-def monitoring_tag(state: AccountState, settings: Settings, asset: str, now: datetime) -> Value:
+def monitoring_tag(state: AccountState, settings: AccountSettings, asset: str, now: datetime) -> MetricValue:
     """1 where the exchange has tagged the asset *Monitoring*, else 0; unavailable on old tags."""
-    tags = state.followed.tags
+    tags = state.reference.tags
     if tags is None or not is_fresh(tags.at, now, settings.reference_stale_after):
         return Missing.UNAVAILABLE
-    return Decimal(asset in tags.monitored)
+    return Decimal(asset in tags.tagged_assets)
 
 
-def leaving(state: AccountState, scope: Scope, assets: Iterable[str]) -> frozenset[str]:
+def assets_to_be_delisted(state: AccountState, scope: Scope, assets: Iterable[str]) -> frozenset[str]:
     """What is to be delisted in the scope: assets of cross, or both `assets` of a pair that goes itself."""
-    schedules = state.followed.schedules
+    schedules = state.reference.schedules
     if schedules is None:
         return frozenset()
     if scope == CROSS:

@@ -4,23 +4,23 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import Debt, InterestCharge, InterestPaid
+from monitor.core.model.account import DebtKey, InterestCharge, InterestPaid
 from monitor.core.numbers.amounts import ZERO
 
 DAY = timedelta(hours=24)
 MONTH = timedelta(days=30)
 
-_DAY_AGO_AT_MOST = timedelta(hours=27)
+_MAX_DAY_AGO = timedelta(hours=27)
 """A charge before this is of a debt that was repaid since."""
 
 
-def paid_by_debt(charges: Iterable[InterestCharge], now: datetime) -> Mapping[Debt, InterestPaid]:
+def sum_interest_by_debt(charges: Iterable[InterestCharge], now: datetime) -> Mapping[DebtKey, InterestPaid]:
     """What the charges (oldest first, each once) tell `now`; those of more than 30 days ago tell nothing."""
-    firsts: dict[Debt, InterestCharge] = {}
-    lasts: dict[Debt, InterestCharge] = {}
-    day_ago: dict[Debt, Decimal] = {}
-    month: dict[Debt, dict[str, Decimal]] = {}
-    day: dict[Debt, dict[str, Decimal]] = {}
+    firsts: dict[DebtKey, InterestCharge] = {}
+    lasts: dict[DebtKey, InterestCharge] = {}
+    day_ago: dict[DebtKey, Decimal] = {}
+    month: dict[DebtKey, dict[str, Decimal]] = {}
+    day: dict[DebtKey, dict[str, Decimal]] = {}
     for charge in charges:
         age = now - charge.charged_at
         if age >= MONTH:
@@ -31,7 +31,7 @@ def paid_by_debt(charges: Iterable[InterestCharge], now: datetime) -> Mapping[De
         _add(month.setdefault(debt, {}), charge)
         if age < DAY:
             _add(day.setdefault(debt, {}), charge)
-        elif age < _DAY_AGO_AT_MOST:
+        elif age < _MAX_DAY_AGO:
             day_ago[debt] = charge.daily_rate
     return {
         debt: InterestPaid(last, firsts[debt].daily_rate, day_ago.get(debt), day.get(debt, {}), month[debt])

@@ -7,17 +7,17 @@ from decimal import Decimal
 
 from monitor.core.margin.interest import Loan, hourly_cost, hourly_from_daily, seconds_to_level
 from monitor.core.model.account import Balance, Scope
-from monitor.core.model.metric import Missing, Value
+from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.numbers.amounts import INFINITE, ZERO
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-CHARGED_COUNTS_FOR = timedelta(hours=2)
+MAX_CHARGE_LAG = timedelta(hours=2)
 """A debt is charged at each full hour: a charge older than this against the published rate is of a debt repaid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class DebtRate:
     """Fractions an hour on a debt: the one in force as of `as_of`, and the one of the coming hour where it is known."""
 
     hourly: Decimal
@@ -25,37 +25,37 @@ class Rate:
     next_hourly: Decimal | None = None
 
 
-def rate_of(state: AccountState, asset: str, symbol: str = "") -> Rate | None:
+def debt_rate(state: AccountState, asset: str, symbol: str = "") -> DebtRate | None:
     """The rate in one scope: as it was last charged there, else as it is published; None: neither is known."""
     paid = state.interest.paid.get((Scope(symbol), asset)) if state.interest is not None else None
-    published, at = _published(state, asset, symbol)
+    published, at = _published_rate(state, asset, symbol)
     ahead = _next_rate(state, asset, symbol)
-    if paid is not None and (at is None or paid.last.charged_at >= at - CHARGED_COUNTS_FOR):
-        return Rate(hourly_from_daily(paid.last.daily_rate), paid.last.charged_at, ahead)
-    return Rate(published, at, ahead) if published is not None and at is not None else None
+    if paid is not None and (at is None or paid.last.charged_at >= at - MAX_CHARGE_LAG):
+        return DebtRate(hourly_from_daily(paid.last.daily_rate), paid.last.charged_at, ahead)
+    return DebtRate(published, at, ahead) if published is not None and at is not None else None
 
 
 def hourly_rate(state: AccountState, asset: str, symbol: str = "") -> Decimal | None:
     """Fraction per hour on a debt in `asset` of one scope; None: not known."""
-    rate = rate_of(state, asset, symbol)
+    rate = debt_rate(state, asset, symbol)
     return rate.hourly if rate is not None else None
 
 
-def is_current(rate: Rate, settings: Settings, now: datetime) -> bool:
+def is_current(rate: DebtRate, settings: AccountSettings, now: datetime) -> bool:
     """Whether the rate is no older than charges and published rates may be."""
     return now - rate.as_of <= max(settings.interest_stale_after, settings.rates_stale_after)
 
 
 def seconds_to_liquidation(
     state: AccountState,
-    settings: Settings,
+    settings: AccountSettings,
     symbol: str,
     balances: Iterable[Balance],
     prices: Mapping[str, Decimal],
     level: Decimal,
-    bar: Value,
+    threshold: MetricValue,
     now: datetime,
-) -> Value:
+) -> MetricValue:
     """Seconds until interest alone brings the scope's `level` down to `bar`.
 
     `prices` by asset, all in one currency. INFINITE when nothing is owed; unavailable while the bar, a price or a
@@ -63,7 +63,7 @@ def seconds_to_liquidation(
     """
     if not level.is_finite():
         return INFINITE
-    if not isinstance(bar, Decimal):
+    if not isinstance(threshold, Decimal):
         return Missing.UNAVAILABLE
     owed = ZERO
     loans: list[Loan] = []
@@ -75,14 +75,14 @@ def seconds_to_liquidation(
             return Missing.UNAVAILABLE
         owed += balance.owed * price
         if balance.borrowed:
-            rate = rate_of(state, balance.asset, symbol)
+            rate = debt_rate(state, balance.asset, symbol)
             if rate is None or not is_current(rate, settings, now):
                 return Missing.UNAVAILABLE
             loans.append(Loan(balance.asset, balance.borrowed, rate.hourly, price))
-    return seconds_to_level(level * owed, owed, bar, hourly_cost(loans), now)
+    return seconds_to_level(level * owed, owed, threshold, hourly_cost(loans), now)
 
 
-def _published(state: AccountState, asset: str, symbol: str) -> tuple[Decimal | None, datetime | None]:
+def _published_rate(state: AccountState, asset: str, symbol: str) -> tuple[Decimal | None, datetime | None]:
     """What the venue publishes; of a pair only the rate of the coming hour is."""
     if symbol:
         ahead = state.next_rates

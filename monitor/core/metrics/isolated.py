@@ -7,48 +7,54 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from monitor.core.margin.levels import Exposure, Totals, drop_to_level, isolated_level, rise_to_level
-from monitor.core.margin.liquidation import danger_direction
+from monitor.core.margin.liquidation import liquidation_side
 from monitor.core.metrics.common import (
     UNAVAILABLE,
-    Level,
-    bar_values,
+    ScopeLevel,
     is_stale,
-    measured,
-    move_to,
-    never_read,
+    price_move_to,
+    scope_metric_values,
+    threshold_values,
+    unread_metric_values,
     value_usdt,
 )
-from monitor.core.metrics.delisting import delisting
+from monitor.core.metrics.delisting import time_to_delisting
 from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
-from monitor.core.metrics.thresholds import pair_in_force
-from monitor.core.metrics.valuation import Market, drift, market_at, price_of
+from monitor.core.metrics.thresholds import pair_thresholds
+from monitor.core.metrics.valuation import PriceContext, build_price_context, drift, usdt_price
 from monitor.core.model.account import IsolatedPair
-from monitor.core.model.metric import Value
-from monitor.core.model.metric_values import Danger, Figures, Holding, Measured
+from monitor.core.model.metric import MetricValue
+from monitor.core.model.metric_values import LazyMetrics, LiquidationSide, MetricValues, ValuedBalance
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.live_balances import pair_now
+from monitor.core.state.live_balances import live_pair
 
 
-def isolated_figures(
-    state: AccountState, settings: Settings, symbol: str, now: datetime, market: Market | None = None
-) -> Figures:
+def measure_pair(
+    state: AccountState,
+    settings: AccountSettings,
+    symbol: str,
+    now: datetime,
+    price_context: PriceContext | None = None,
+) -> MetricValues:
     """One isolated pair's metrics. `market` saves working it out again."""
     snapshot = state.isolated
-    pair = pair_now(state, symbol)
+    pair = live_pair(state, symbol)
     if snapshot is None or pair is None:
-        return never_read("isolated", symbol)
+        return unread_metric_values("isolated", symbol)
     if not pair.created:
-        return Figures("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
-    market = market or market_at(state, settings, now)
+        return MetricValues("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
+    price_context = price_context or build_price_context(state, settings, now)
     as_of = pair.as_of or snapshot.as_of
-    view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, as_of)
-    shown = Measured(_METRICS, view, view.bars)
-    return measured("isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.in_force)
+    view = _PairMetrics(state, settings, pair, snapshot.pairs[symbol], price_context, as_of)
+    shown = LazyMetrics(_METRICS, view, view.bars)
+    return scope_metric_values(
+        "isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.in_force
+    )
 
 
-class _Pair:
+class _PairMetrics:
     """The pair as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
     __slots__ = (
@@ -68,53 +74,53 @@ class _Pair:
     def __init__(
         self,
         state: AccountState,
-        settings: Settings,
+        settings: AccountSettings,
         pair: IsolatedPair,
         read: IsolatedPair,
-        market: Market,
+        price_context: PriceContext,
         as_of: datetime,
     ) -> None:
         self.state = state
         self.settings = settings
         self.pair = pair
         self.read = read
-        self.market = market
-        self.is_fresh = market.is_fresh and not is_stale(as_of, settings, market.now)
-        self.in_force = pair_in_force(state, settings, pair, market.now)
-        self.bars = bar_values(self.in_force)
+        self.market = price_context
+        self.is_fresh = price_context.is_fresh and not is_stale(as_of, settings, price_context.now)
+        self.in_force = pair_thresholds(state, settings, pair, price_context.now)
+        self.bars = threshold_values(self.in_force)
         self.index, self.level = self._index_and_level()
         self._parts: Exposure | None = None
 
-    def holdings(self) -> tuple[Holding, ...]:
+    def holdings(self) -> tuple[ValuedBalance, ...]:
         """Both sides, valued."""
-        return _holdings(self.state, self.pair)
+        return _valued_balances(self.state, self.pair)
 
-    def _index_and_level(self) -> tuple[Decimal, Level]:
+    def _index_and_level(self) -> tuple[Decimal, ScopeLevel]:
         """The margin index and the level: as they were read, moved as price and events moved since.
 
         What the price said after the read, before it fell silent, is old news, but newer than the read: where it makes
         the level worse, it counts until the next one.
         """
         spot = self.market.prices.get(self.pair.symbol)
-        index, polled = self._moved(None if spot is None else spot.value), self.read.margin_level
+        index, polled = self._moved_index(None if spot is None else spot.value), self.read.margin_level
         off = drift(polled, _own_totals(self.read, self.read.index_price)) if polled.is_finite() else None
         moved = None if index is None else self._moved_level(index, off)
         if index is not None and moved is not None and (self.is_fresh or moved < polled):
-            return index, Level(moved, self.is_fresh, off)
+            return index, ScopeLevel(moved, self.is_fresh, off)
         if index is None or not self.is_fresh:
             index = self.pair.index_price
-        return index, Level(polled, False, off)
+        return index, ScopeLevel(polled, False, off)
 
-    def _moved(self, spot: Decimal | None) -> Decimal | None:
+    def _moved_index(self, spot: Decimal | None) -> Decimal | None:
         """The margin index as it should be when the spot price is `spot`; None when that can't be told.
 
         As it was read, moved as the spot price did since.
         """
-        if spot is None or not self.market.isolated_then:
+        if spot is None or not self.market.isolated_comparable:
             return None
         if not self.pair.index_price:
             return spot
-        then = self.state.isolated_prices.get(self.pair.symbol)
+        then = self.state.isolated_prices_at_snapshot.get(self.pair.symbol)
         return None if then is None else self.pair.index_price * (spot / then.value)
 
     def _moved_level(self, index: Decimal, off: Decimal | None) -> Decimal | None:
@@ -123,44 +129,44 @@ class _Pair:
         if not polled.is_finite():
             # The first debt, told since: there is no level of the exchange's to move on from.
             return _own_level(pair, index) if pair.base.owed or pair.quote.owed else None
-        if off is None or off > self.settings.drift_bound:
+        if off is None or off > self.settings.max_drift:
             return None
         return polled * (_own_level(pair, index) / _own_level(read, read.index_price))
 
-    def change_5m(self) -> Value:
+    def change_5m(self) -> MetricValue:
         """What prices alone did to the level in five minutes."""
         level, pair = self.level, self.pair
         if not level.value.is_finite():
             return ZERO
-        past = self.market.before() if level.is_live else None
-        before = self._moved(past.price(pair.symbol)) if past is not None else None
+        past = self.market.five_minutes_ago() if level.is_live else None
+        before = self._moved_index(past.price(pair.symbol)) if past is not None else None
         if before is None:
             return UNAVAILABLE
         if not pair.margin_level.is_finite():
             return level.value - _own_level(pair, before)
         return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(self.read, pair.index_price))
 
-    def parts(self) -> Exposure | None:
+    def exposure(self) -> Exposure | None:
         """What is held and owed, in the quote asset; None while the price of what is held is not known."""
         if not self.index and self.pair.base.held:
             return None
         if self._parts is None:
-            self._parts = _parts(self.pair, self.index, self.settings)
+            self._parts = _exposure(self.pair, self.index, self.settings)
         return self._parts
 
-    def move(self, reach: Callable[[Exposure, Decimal], Decimal], bar: str) -> Value:
-        return move_to(reach, self.level.value, self.parts(), self.bars[bar])
+    def price_move(self, reach: Callable[[Exposure, Decimal], Decimal], threshold: str) -> MetricValue:
+        return price_move_to(reach, self.level.value, self.exposure(), self.bars[threshold])
 
-    def value(self, of: Callable[[Totals], Decimal]) -> Value:
-        return value_usdt(of, self.parts(), price_of(self.pair.quote.asset, self.market.prices))
+    def value(self, select: Callable[[Totals], Decimal]) -> MetricValue:
+        return value_usdt(select, self.exposure(), usdt_price(self.pair.quote.asset, self.market.prices))
 
-    def interest_usdt(self) -> Value:
-        pair, quote_price = self.pair, price_of(self.pair.quote.asset, self.market.prices)
+    def interest_usdt(self) -> MetricValue:
+        pair, quote_price = self.pair, usdt_price(self.pair.quote.asset, self.market.prices)
         if quote_price is None:
             return UNAVAILABLE
         return (pair.base.interest * self.index + pair.quote.interest) * quote_price
 
-    def time_by_interest(self) -> Value:
+    def time_by_interest(self) -> MetricValue:
         base, quote = self.pair.base, self.pair.quote
         prices = {base.asset: self.index, quote.asset: ONE}
         bar = self.bars["liquidation_level"]
@@ -169,14 +175,14 @@ class _Pair:
         )
 
 
-_METRICS: Mapping[str, Callable[[_Pair], Value]] = MappingProxyType(
+_METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType(
     {
         "margin_level": lambda view: view.level.value,
         "polled_margin_level": lambda view: view.pair.margin_level,
-        "margin_level_change_5m": _Pair.change_5m,
+        "margin_level_change_5m": _PairMetrics.change_5m,
         "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
         "index_price": lambda view: view.index or UNAVAILABLE,
-        "time_to_delist": lambda view: delisting(
+        "time_to_delist": lambda view: time_to_delisting(
             view.state, view.settings, "isolated", view.pair.symbol, view.market.now
         ),
         "liquidation_price": lambda view: INFINITE if (end := view.pair.liquidation_price) is None else end,
@@ -184,20 +190,20 @@ _METRICS: Mapping[str, Callable[[_Pair], Value]] = MappingProxyType(
         "quote_held": lambda view: view.pair.quote.held,
         "base_borrowed": lambda view: view.pair.base.borrowed,
         "quote_borrowed": lambda view: view.pair.quote.borrowed,
-        "interest_usdt": _Pair.interest_usdt,
+        "interest_usdt": _PairMetrics.interest_usdt,
         "initial_level": lambda view: view.bars["initial_level"],
         "margin_call_level": lambda view: view.bars["margin_call_level"],
         "liquidation_level": lambda view: view.bars["liquidation_level"],
         "assets_usdt": lambda view: view.value(lambda sums: sums.assets),
         "liabilities_usdt": lambda view: view.value(lambda sums: sums.liabilities),
         "equity_usdt": lambda view: view.value(lambda sums: sums.equity),
-        "drop_to_liquidation": lambda view: view.move(drop_to_level, "liquidation_level"),
-        "rise_to_liquidation": lambda view: view.move(rise_to_level, "liquidation_level"),
-        "drop_to_margin_call": lambda view: view.move(drop_to_level, "margin_call_level"),
+        "drop_to_liquidation": lambda view: view.price_move(drop_to_level, "liquidation_level"),
+        "rise_to_liquidation": lambda view: view.price_move(rise_to_level, "liquidation_level"),
+        "drop_to_margin_call": lambda view: view.price_move(drop_to_level, "margin_call_level"),
         "distance_to_liquidation": lambda view: _distance(
             view.pair, view.index, view.level.value, view.bars["liquidation_level"]
         ),
-        "time_to_liquidation_by_interest": _Pair.time_by_interest,
+        "time_to_liquidation_by_interest": _PairMetrics.time_by_interest,
     }
 )
 
@@ -214,7 +220,7 @@ def _own_level(pair: IsolatedPair, index: Decimal) -> Decimal:
     )
 
 
-def _parts(pair: IsolatedPair, index: Decimal, settings: Settings) -> Exposure:
+def _exposure(pair: IsolatedPair, index: Decimal, settings: AccountSettings) -> Exposure:
     """Both sides in the quote asset. What is stable is so in USDT: in a pair of two other assets nothing is."""
     base, quote = pair.base, pair.quote
     stable_assets = stable_liabilities = volatile_assets = volatile_liabilities = ZERO
@@ -228,7 +234,7 @@ def _parts(pair: IsolatedPair, index: Decimal, settings: Settings) -> Exposure:
     return Exposure(stable_assets, stable_liabilities, volatile_assets, volatile_liabilities)
 
 
-def _distance(pair: IsolatedPair, index: Decimal, level: Decimal, liquidation: Value) -> Decimal:
+def _distance(pair: IsolatedPair, index: Decimal, level: Decimal, liquidation: MetricValue) -> Decimal:
     """From the index to the exchange's own liquidation price; zero once it is reached."""
     if not level.is_finite():
         return INFINITE
@@ -237,21 +243,21 @@ def _distance(pair: IsolatedPair, index: Decimal, level: Decimal, liquidation: V
     price = pair.liquidation_price
     if price is None or index <= ZERO:
         return INFINITE
-    room = price - index if _danger(pair, price) == "above" else index - price
+    room = price - index if _liquidation_side(pair, price) == "above" else index - price
     return max(ZERO, room) / index
 
 
-def _danger(pair: IsolatedPair, liquidation: Decimal) -> Danger | None:
+def _liquidation_side(pair: IsolatedPair, liquidation: Decimal) -> LiquidationSide | None:
     """On which side of the liquidation price the pair is lost."""
     level = _own_level(pair, liquidation)
-    return danger_direction(pair.base.held, pair.base.owed, level) if level.is_finite() else None
+    return liquidation_side(pair.base.held, pair.base.owed, level) if level.is_finite() else None
 
 
-def _holdings(state: AccountState, pair: IsolatedPair) -> tuple[Holding, ...]:
+def _valued_balances(state: AccountState, pair: IsolatedPair) -> tuple[ValuedBalance, ...]:
     base, quote = (
-        Holding(b, price_of(b.asset, state.prices), hourly_rate(state, b.asset, pair.symbol))
+        ValuedBalance(b, usdt_price(b.asset, state.prices), hourly_rate(state, b.asset, pair.symbol))
         for b in (pair.base, pair.quote)
     )
     end = pair.liquidation_price
-    danger = _danger(pair, end) if end is not None else None
-    return (replace(base, liquidation_price=end, danger=danger), quote)
+    danger = _liquidation_side(pair, end) if end is not None else None
+    return (replace(base, liquidation_price=end, liquidation_side=danger), quote)

@@ -9,16 +9,16 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.metrics.valuation import is_fresh, newest_at, price_of
+from monitor.core.metrics.valuation import is_fresh, newest_price_at, usdt_price
 from monitor.core.model.account import CROSS, Price
 from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.peg_history import ratios_of, slot_of
-from monitor.core.state.scopes import scopes
+from monitor.core.state.peg_history import build_history, slot_start
+from monitor.core.state.scopes import watched_scopes
 
 
-def reference_of(asset: str, settings: Settings) -> str | None:
+def peg_reference(asset: str, settings: AccountSettings) -> str | None:
     """The asset that this one should track; None: it is not pegged."""
     if asset in settings.stable_assets:
         return "USDT" if asset != "USDT" else None
@@ -30,47 +30,47 @@ def price_ratio(asset: str, reference: str, prices: Mapping[str, Price]) -> Deci
 
     Where they have none: by the pair of the two. None when neither is known.
     """
-    value, unit = price_of(asset, prices), price_of(reference, prices)
+    value, unit = usdt_price(asset, prices), usdt_price(reference, prices)
     if value is not None and unit is not None:
         return value / unit
     pair = prices.get(f"{asset}{reference}")
     return pair.value if pair is not None else None
 
 
-def fair_ratio(state: AccountState, settings: Settings, asset: str) -> Decimal | None:
+def reference_ratio(state: AccountState, settings: AccountSettings, asset: str) -> Decimal | None:
     """What the ratio of a pegged asset should be; None while too little is known."""
     if asset in settings.stable_assets:
         return ONE
-    known = state.pegs.get(asset)
-    return known.fair if known is not None else None
+    known = state.peg_history.get(asset)
+    return known.reference_ratio if known is not None else None
 
 
-def noted(state: AccountState, settings: Settings, now: datetime) -> AccountState:
+def record_ratios(state: AccountState, settings: AccountSettings, now: datetime) -> AccountState:
     """The state with the present ratios of what is held or owed, where these ten minutes lack one."""
-    slot = slot_of(now)
+    slot = slot_start(now)
     lacking = [
         asset
         for asset in settings.pegs
-        if ((known := state.pegs.get(asset)) is None or not known.points or known.points[-1][0] < slot)
-        and _has(state, settings, asset)
+        if ((known := state.peg_history.get(asset)) is None or not known.points or known.points[-1][0] < slot)
+        and _holds_or_owes(state, settings, asset)
     ]
-    if not lacking or not is_fresh(newest_at(state), now, settings.prices_stale_after):
+    if not lacking or not is_fresh(newest_price_at(state), now, settings.prices_stale_after):
         return state
-    pegs = dict(state.pegs)
+    pegs = dict(state.peg_history)
     for asset in lacking:
         ratio = price_ratio(asset, settings.pegs[asset], state.prices)
         if ratio is not None and ratio > 0:
             before = pegs[asset].points if asset in pegs else ()
-            pegs[asset] = ratios_of((*before, (slot, ratio)), now)
-    return replace(state, pegs=pegs)
+            pegs[asset] = build_history((*before, (slot, ratio)), now)
+    return replace(state, peg_history=pegs)
 
 
-def _has(state: AccountState, settings: Settings, asset: str) -> bool:
+def _holds_or_owes(state: AccountState, settings: AccountSettings, asset: str) -> bool:
     if settings.cross and state.cross is not None:
         balance = state.cross.balances.get(asset)
         if balance is not None and not balance.is_zero:
             return True
     if state.isolated is None:
         return False
-    pairs = (state.isolated.pairs[scope.symbol] for scope in scopes(state, settings) if scope != CROSS)
+    pairs = (state.isolated.pairs[scope.symbol] for scope in watched_scopes(state, settings) if scope != CROSS)
     return any(side.asset == asset and not side.is_zero for pair in pairs for side in (pair.base, pair.quote))

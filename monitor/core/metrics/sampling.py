@@ -7,66 +7,68 @@ from decimal import Decimal
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, Tick
 from monitor.core.model.journal import Sample
-from monitor.core.model.metric import Missing, Value
-from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import Sampled
+from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric_values import MetricValues
+from monitor.core.state.account_state import LastSample
 
-SAMPLE_EVERY = timedelta(seconds=10)
+SAMPLE_INTERVAL = timedelta(seconds=10)
 """A series gets a new point at most this often."""
 
 REPEAT_AFTER = timedelta(hours=1)
 """A value that does not change is written again after this long."""
 
-HELD_FOR = 2 * REPEAT_AFTER
+MAX_SAMPLE_AGE = 2 * REPEAT_AFTER
 """A sample holds until the next one, but no longer than this."""
 
-Series = tuple[MetricScope, str, str]
+SeriesKey = tuple[MetricScope, str, str]
 
 
 def due_samples(
-    sampled: Mapping[Series, Sampled],
-    figures: Mapping[tuple[MetricScope, str], Figures],
+    last_samples: Mapping[SeriesKey, LastSample],
+    metrics: Mapping[tuple[MetricScope, str], MetricValues],
     event: Event,
     now: datetime,
-) -> tuple[tuple[Sample, ...], Mapping[Series, Sampled]]:
+) -> tuple[tuple[Sample, ...], Mapping[SeriesKey, LastSample]]:
     """The samples to keep after `event`, and what was last kept of every series then.
 
     Snapshots give points; one that came too soon after the last point gives it as soon as the next may be. Between
     them else only the end of a series is written, when its figures went stale.
     """
     reading = isinstance(event, (CrossRead, IsolatedRead))
-    put_off = _put_off(sampled, now) if isinstance(event, Tick) else frozenset()
+    put_off = _deferred_series(last_samples, now) if isinstance(event, Tick) else frozenset()
     samples: list[Sample] = []
-    kept: dict[Series, Sampled] = {}
-    for (kind, name), measured in figures.items():
-        ended = measured.state == "stale"
+    kept: dict[SeriesKey, LastSample] = {}
+    for (kind, name), values in metrics.items():
+        ended = values.state == "stale"
         if not reading and not ended and not put_off:
             continue
-        for metric in measured.values:
+        for metric in values.values:
             series = (kind, name, metric)
             if not reading and not ended and series not in put_off:
                 # What is not asked for is not worked out.
                 continue
-            value, last = measured.values[metric], sampled.get(series)
+            value, last = values.values[metric], last_samples.get(series)
             if value is Missing.NOT_APPLICABLE:
                 continue
             if last is not None and not _is_due(last, value, now):
-                is_put_off = reading and value != last.value and now - last.at < SAMPLE_EVERY
-                if is_put_off != last.is_put_off and (reading or series in put_off):
-                    kept[series] = last._replace(is_put_off=is_put_off)
+                is_put_off = reading and value != last.value and now - last.at < SAMPLE_INTERVAL
+                if is_put_off != last.is_deferred and (reading or series in put_off):
+                    kept[series] = last._replace(is_deferred=is_put_off)
                 continue
-            kept[series] = Sampled(now, value)
+            kept[series] = LastSample(now, value)
             samples.append(Sample(kind, name, metric, now, value if isinstance(value, Decimal) else None))
-    return tuple(samples), ({**sampled, **kept} if kept else sampled)
+    return tuple(samples), ({**last_samples, **kept} if kept else last_samples)
 
 
-def _put_off(sampled: Mapping[Series, Sampled], now: datetime) -> frozenset[Series]:
+def _deferred_series(last_samples: Mapping[SeriesKey, LastSample], now: datetime) -> frozenset[SeriesKey]:
     """The series that lack a point which they may have by now."""
-    return frozenset(series for series, last in sampled.items() if last.is_put_off and now - last.at >= SAMPLE_EVERY)
+    return frozenset(
+        series for series, last in last_samples.items() if last.is_deferred and now - last.at >= SAMPLE_INTERVAL
+    )
 
 
-def _is_due(last: Sampled, value: Value, now: datetime) -> bool:
+def _is_due(last: LastSample, value: MetricValue, now: datetime) -> bool:
     at, was, _ = last
     if isinstance(was, Decimal) and value is Missing.UNAVAILABLE:
         return now > at
-    return now - at >= SAMPLE_EVERY and (value != was or now - at >= REPEAT_AFTER)
+    return now - at >= SAMPLE_INTERVAL and (value != was or now - at >= REPEAT_AFTER)

@@ -5,68 +5,69 @@ from datetime import datetime
 from functools import cached_property
 from typing import assert_never
 
-from monitor.core.metrics.account import account_figures
-from monitor.core.metrics.asset import Ledger, asset_figures, ledger_of
-from monitor.core.metrics.cross import cross_figures
-from monitor.core.metrics.isolated import isolated_figures
-from monitor.core.metrics.monitor import monitor_figures, only_counted
-from monitor.core.metrics.valuation import Market, market_at
+from monitor.core.metrics.account import measure_account
+from monitor.core.metrics.asset import AssetIndex, index_assets, measure_asset
+from monitor.core.metrics.cross import measure_cross
+from monitor.core.metrics.isolated import measure_pair
+from monitor.core.metrics.monitor import measure_monitor, metrics_unseen_since_start
+from monitor.core.metrics.valuation import PriceContext, build_price_context
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_settings import Settings
+from monitor.core.model.metric_values import MetricValues
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.scopes import is_watched, scopes
+from monitor.core.state.scopes import is_watched, watched_scopes
 
 Subject = tuple[MetricScope, str]
 
-ACCOUNT: Subject = ("account", "")
-MONITOR: Subject = ("monitor", "")
+ACCOUNT_SUBJECT: Subject = ("account", "")
+MONITOR_SUBJECT: Subject = ("monitor", "")
 
 
-class Sight:
+class MetricsSnapshot:
     """The figures of one account at one moment. Each is measured when it is first asked for, and only once."""
 
-    def __init__(self, state: AccountState, settings: Settings, now: datetime) -> None:
+    def __init__(self, state: AccountState, settings: AccountSettings, now: datetime) -> None:
         self.state = state
         self.settings = settings
         self.now = now
-        self._market: Market = market_at(state, settings, now)
-        self._figures: dict[Subject, Figures] = {}
+        self._price_context: PriceContext = build_price_context(state, settings, now)
+        self._values: dict[Subject, MetricValues] = {}
 
-    def of(self, subject: Subject) -> Figures:
+    def get(self, subject: Subject) -> MetricValues:
         """The figures of one subject."""
-        found = self._figures.get(subject)
+        found = self._values.get(subject)
         if found is None:
-            found = self._figures[subject] = self._measure(subject)
+            found = self._values[subject] = self._measure(subject)
         return found
 
-    def all_of(self, wanted: Iterable[Subject]) -> Mapping[Subject, Figures]:
+    def get_many(self, subjects: Iterable[Subject]) -> Mapping[Subject, MetricValues]:
         """The figures of many subjects."""
-        return {subject: self.of(subject) for subject in wanted}
+        return {subject: self.get(subject) for subject in subjects}
 
     @cached_property
-    def margin(self) -> tuple[Subject, ...]:
+    def margin_subjects(self) -> tuple[Subject, ...]:
         """Cross and every watched pair that exists."""
         return tuple(
-            ("cross" if not scope.symbol else "isolated", scope.symbol) for scope in scopes(self.state, self.settings)
+            ("cross" if not scope.symbol else "isolated", scope.symbol)
+            for scope in watched_scopes(self.state, self.settings)
         )
 
-    def priced_by(self, symbols: Iterable[str]) -> tuple[Subject, ...]:
+    def affected_by(self, symbols: Iterable[str]) -> tuple[Subject, ...]:
         """The scopes whose figures the prices of these symbols enter: their own pairs, and cross for what it holds."""
         state, settings = self.state, self.settings
         pairs: list[Subject] = []
         if state.isolated is not None and settings.isolated != ():
             pairs = [("isolated", s) for s in symbols if is_watched(state, settings, s)]
-        book = state.book
-        if settings.cross and (book is None or not book.touched_by.isdisjoint(symbols)):
+        book = state.cross_value
+        if settings.cross and (book is None or not book.symbols.isdisjoint(symbols)):
             return (("cross", ""), *pairs)
         return tuple(pairs)
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
         """Every subject that exists now; a pair or asset that is not in it is gone (once all scopes were read)."""
-        assets: Iterator[Subject] = (("asset", asset) for asset in self._ledger.assets)
-        return (*self.margin, *assets, ACCOUNT, MONITOR)
+        assets: Iterator[Subject] = (("asset", asset) for asset in self._asset_index.assets)
+        return (*self.margin_subjects, *assets, ACCOUNT_SUBJECT, MONITOR_SUBJECT)
 
     @cached_property
     def is_complete(self) -> bool:
@@ -76,32 +77,32 @@ class Sight:
         return pairs_known and (not self.settings.cross or self.state.cross is not None)
 
     @cached_property
-    def only_counted(self) -> frozenset[str]:
+    def unseen_since_start(self) -> frozenset[str]:
         """The metrics of scope monitor that are counted from the start because nothing has come yet."""
-        return only_counted(self.state, self.settings)
+        return metrics_unseen_since_start(self.state, self.settings)
 
     @cached_property
-    def _ledger(self) -> Ledger:
-        return ledger_of(self.state, self.settings, self.now)
+    def _asset_index(self) -> AssetIndex:
+        return index_assets(self.state, self.settings, self.now)
 
-    def _measure(self, subject: Subject) -> Figures:
+    def _measure(self, subject: Subject) -> MetricValues:
         state, settings, now = self.state, self.settings, self.now
         kind, name = subject
         match kind:
             case "cross":
-                return cross_figures(state, settings, now, self._market)
+                return measure_cross(state, settings, now, self._price_context)
             case "isolated":
-                return isolated_figures(state, settings, name, now, self._market)
+                return measure_pair(state, settings, name, now, self._price_context)
             case "asset":
-                return asset_figures(state, settings, name, now, self._ledger)
+                return measure_asset(state, settings, name, now, self._asset_index)
             case "account":
-                return account_figures(state, settings, now)
+                return measure_account(state, settings, now)
             case "monitor":
-                return monitor_figures(state, settings, map(self.of, self.margin), now)
+                return measure_monitor(state, settings, map(self.get, self.margin_subjects), now)
             case _:
                 assert_never(kind)
 
 
-def figures_of(state: AccountState, settings: Settings, subject: Subject, now: datetime) -> Figures:
+def measure_subject(state: AccountState, settings: AccountSettings, subject: Subject, now: datetime) -> MetricValues:
     """The figures of one subject; many of one moment are cheaper by a `Sight`."""
-    return Sight(state, settings, now).of(subject)
+    return MetricsSnapshot(state, settings, now).get(subject)

@@ -6,17 +6,17 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from monitor.core.model.alert import AlertKey, Unknown, Unknowns
-from monitor.core.model.metric import Missing, Value
+from monitor.core.model.alert import AlertKey, UnknownCondition, UnknownConditions
+from monitor.core.model.metric import MetricValue, Missing
 
 if TYPE_CHECKING:
-    from monitor.core.state.account_settings import Settings
+    from monitor.core.state.account_settings import AccountSettings
     from monitor.core.state.account_state import AccountState
 
-LASTING = timedelta(minutes=1)
+UNKNOWN_GRACE = timedelta(minutes=1)
 """A condition that is unknown for longer than this counts."""
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 """So many conditions are named in one line."""
 
 HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
@@ -30,66 +30,73 @@ HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
 """Figures that need a history first: a condition that lacks nothing else is given this long more."""
 
 
-def lacking(names: Sequence[str], read: Callable[[str], Value]) -> tuple[str, ...]:
+def missing_metrics(names: Sequence[str], read: Callable[[str], MetricValue]) -> tuple[str, ...]:
     """The metrics of a condition that are not available."""
     return tuple(name for name in names if read(name) is Missing.UNAVAILABLE)
 
 
-def noted(
-    state: "AccountState", settings: "Settings", found: Mapping[AlertKey, tuple[str, ...]], now: datetime
-) -> Unknowns:
+def update_unknown(
+    state: "AccountState",
+    settings: "AccountSettings",
+    missing_by_key: Mapping[AlertKey, tuple[str, ...]],
+    now: datetime,
+) -> UnknownConditions:
     """The unknown conditions after a look that `found` these; while a scope is not read, blindness speaks instead."""
-    known = state.unknown
-    if not found and not known:
+    known = state.unknown_conditions
+    if not missing_by_key and not known:
         return known
     seen = {kind: _is_read(state, settings, kind, now) for kind in ("cross", "isolated")}
-    after: dict[AlertKey, Unknown] = {}
-    for key, lacks in found.items():
+    after: dict[AlertKey, UnknownCondition] = {}
+    for key, missing in missing_by_key.items():
         if not (seen[key.scope] if key.scope in seen else all(seen.values())):
             continue
         before = known.get(key)
         after[key] = (
             before
-            if before is not None and before.lacking == lacks
-            else Unknown(before.since if before is not None else now, lacks)
+            if before is not None and before.missing_metrics == missing
+            else UnknownCondition(before.since if before is not None else now, missing)
         )
     return after if after != known else known
 
 
-def lasting(unknown: Unknowns, now: datetime) -> Unknowns:
+def filter_lasting(unknown: UnknownConditions, now: datetime) -> UnknownConditions:
     """Those that have been unknown for too long."""
-    return {key: one for key, one in unknown.items() if now - one.since > LASTING + _history_needed(one.lacking)}
+    return {
+        key: one
+        for key, one in unknown.items()
+        if now - one.since > UNKNOWN_GRACE + _history_needed(one.missing_metrics)
+    }
 
 
-def unknown_text(unknown: Unknowns, now: datetime) -> str:
+def unknown_text(unknown: UnknownConditions, now: datetime) -> str:
     """Such as `2 conditions unknown: near-call of cross (margin call level), depeg of BNB (peg deviation)`."""
-    counted = lasting(unknown, now)
-    named = [_named(key, one) for key, one in sorted(counted.items())]
-    more = [f"{len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
+    counted = filter_lasting(unknown, now)
+    named = [_condition_text(key, one) for key, one in sorted(counted.items())]
+    more = [f"{len(named) - MAX_NAMED} more"] if len(named) > MAX_NAMED else []
     word = "condition" if len(named) == 1 else "conditions"
-    parts = [*named[:MOST_NAMED], *more]
+    parts = [*named[:MAX_NAMED], *more]
     return f"{len(named)} {word} unknown" + (f": {', '.join(parts)}" if parts else "")
 
 
-def count(unknown: Unknowns, now: datetime) -> Decimal:
+def count_lasting(unknown: UnknownConditions, now: datetime) -> Decimal:
     """How many have been unknown for too long."""
-    return Decimal(len(lasting(unknown, now))) if unknown else Decimal(0)
+    return Decimal(len(filter_lasting(unknown, now))) if unknown else Decimal(0)
 
 
-def lacking_text(lacks: Sequence[str]) -> str:
+def missing_text(names: Sequence[str]) -> str:
     """The missing figures in words."""
-    return ", ".join(name.replace("_", " ") for name in lacks) or "its arithmetic has no result"
+    return ", ".join(name.replace("_", " ") for name in names) or "its arithmetic has no result"
 
 
-def _named(key: AlertKey, one: Unknown) -> str:
-    return f"{key.rule} of {key.subject or key.scope} ({lacking_text(one.lacking)})"
+def _condition_text(key: AlertKey, condition: UnknownCondition) -> str:
+    return f"{key.rule} of {key.subject or key.scope} ({missing_text(condition.missing_metrics)})"
 
 
-def _history_needed(lacks: Sequence[str]) -> timedelta:
-    return min((HISTORY_NEEDED.get(name, timedelta(0)) for name in lacks), default=timedelta(0))
+def _history_needed(names: Sequence[str]) -> timedelta:
+    return min((HISTORY_NEEDED.get(name, timedelta(0)) for name in names), default=timedelta(0))
 
 
-def _is_read(state: "AccountState", settings: "Settings", kind: str, now: datetime) -> bool:
+def _is_read(state: "AccountState", settings: "AccountSettings", kind: str, now: datetime) -> bool:
     """Whether the snapshot of this kind of scope is fresh; what is not watched does not matter."""
     if not (settings.cross if kind == "cross" else settings.isolated != ()):
         return True

@@ -3,22 +3,22 @@
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from monitor.core.model.account import PairStatus
-from monitor.core.model.events import Noticed
-from monitor.core.model.metric import METRICS, Missing, Unit, Value
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.events import ReportedLevel
+from monitor.core.model.metric import METRICS, MetricValue, Missing, Unit
+from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import span_text
 
 _CENT = Decimal("0.01")
 _TENTH = Decimal("0.1")
 
 
-def notice_text(notice: Noticed) -> str:
+def notice_text(notice: ReportedLevel) -> str:
     """Such as `the exchange said 1.23 MARGIN_CALL at 21:14:03 UTC`."""
     said = f"{value_text('margin_level', notice.level)} {notice.status}".rstrip()
     return f"the exchange said {said} at {notice.at:%H:%M:%S} UTC"
 
 
-def value_text(metric: str, value: Value) -> str:
+def value_text(metric: str, value: MetricValue) -> str:
     """A metric's value as people read it. Levels are cut, not rounded, so that 1.0999 never reads as 1.10."""
     if isinstance(value, Missing):
         return "unknown"
@@ -40,4 +40,4 @@ def value_text(metric: str, value: Value) -> str:
         case Unit.COUNT:
             return str(int(value))
         case Unit.AMOUNT | Unit.PRICE:
-            return plain(value)
+            return format_decimal(value)

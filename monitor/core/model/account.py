@@ -58,7 +58,7 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class Thresholds:
     """The levels at which the venue acts; the account's own, by scope."""
 
     initial: Decimal
@@ -67,7 +67,7 @@ class Bars:
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
+class LeverageTier:
     """One leverage tier of an isolated pair, chosen by the amount borrowed (in the asset)."""
 
     number: int
@@ -145,30 +145,30 @@ class IsolatedSnapshot:
     """As of `CrossSnapshot`."""
 
 
-def with_unread_balances(snapshot: CrossSnapshot, before: CrossSnapshot | None) -> CrossSnapshot:
+def keep_unread_balances(snapshot: CrossSnapshot, previous: CrossSnapshot | None) -> CrossSnapshot:
     """The snapshot with the balances known before of the assets that it tells nothing of."""
-    if not snapshot.rejected or before is None:
+    if not snapshot.rejected or previous is None:
         return snapshot
-    kept = {asset: before.balances[asset] for asset in snapshot.rejected if asset in before.balances}
+    kept = {asset: previous.balances[asset] for asset in snapshot.rejected if asset in previous.balances}
     return replace(snapshot, balances={**snapshot.balances, **kept})
 
 
-def with_unread_pairs(snapshot: IsolatedSnapshot, before: IsolatedSnapshot | None) -> IsolatedSnapshot:
+def keep_unread_pairs(snapshot: IsolatedSnapshot, previous: IsolatedSnapshot | None) -> IsolatedSnapshot:
     """The snapshot with what was known of the pairs that it tells nothing of: they grow old instead of vanishing."""
     if not snapshot.rejected:
         return snapshot
     kept: dict[str, IsolatedPair] = {}
-    if before is not None:
-        known = before.pairs.items()
-        kept = {s: replace(pair, as_of=pair.as_of or before.as_of) for s, pair in known if s in snapshot.rejected}
+    if previous is not None:
+        known = previous.pairs.items()
+        kept = {s: replace(pair, as_of=pair.as_of or previous.as_of) for s, pair in known if s in snapshot.rejected}
     return replace(snapshot, pairs={**snapshot.pairs, **kept}, complete=snapshot.rejected <= kept.keys())
 
 
-def pairs_as_of(snapshot: IsolatedSnapshot | None, only: Collection[str] | None) -> datetime | None:
-    """As of when the pairs are known, those of `only` where given: the oldest counts. None: of one nothing is."""
+def pairs_as_of(snapshot: IsolatedSnapshot | None, symbols: Collection[str] | None) -> datetime | None:
+    """As of when the pairs are known, those of `symbols` where given: the oldest counts. None: of one nothing is."""
     if snapshot is None:
         return None
-    unread = snapshot.rejected if only is None else snapshot.rejected & frozenset(only)
+    unread = snapshot.rejected if symbols is None else snapshot.rejected & frozenset(symbols)
     if unread - snapshot.pairs.keys():
         return None
     return min((snapshot.pairs[symbol].as_of or snapshot.as_of for symbol in unread), default=snapshot.as_of)
@@ -190,7 +190,7 @@ class InterestCharge:
 
 
 @dataclass(frozen=True, slots=True)
-class Liquidation:
+class LiquidationOrder:
     """One order of a forced liquidation. `quantity` (executed) in the base asset, `price` the average one."""
 
     symbol: str
@@ -230,7 +230,7 @@ class Price(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wallet:
+class WalletBalances:
     """Free amounts of a wallet outside margin (spot or funding), by asset."""
 
     as_of: datetime
@@ -246,7 +246,7 @@ class CollateralTier:
     ratio: Decimal
 
 
-Debt = tuple[Scope, str]
+DebtKey = tuple[Scope, str]
 """One scope, and the asset that is owed in it."""
 
 
@@ -265,15 +265,15 @@ class InterestPaid:
     last_30d: Mapping[str, Decimal]
 
 
-BarsOrigin = Literal["read", "remembered", "documented"]
+ThresholdOrigin = Literal["read", "remembered", "documented"]
 
 
 @dataclass(frozen=True, slots=True)
-class BarsInForce:
+class EffectiveThresholds:
     """The bars by which a scope is judged. `note` says what is not certain of them, empty when they were read."""
 
-    bars: Bars
-    origin: BarsOrigin = "read"
+    thresholds: Thresholds
+    origin: ThresholdOrigin = "read"
     note: str = ""
 
     @property

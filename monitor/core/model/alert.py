@@ -22,7 +22,7 @@ class AlertState(StrEnum):
     """A pending alert whose condition went away before it fired: it ends without having been told."""
 
 
-class Reason(StrEnum):
+class NotificationReason(StrEnum):
     """Why somebody is told."""
 
     FIRED = "fired"
@@ -82,7 +82,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class AlertTransition:
     """One change of an alert's state: appended, never changed. `from_state` None is its birth."""
 
     alert: int
@@ -98,18 +98,18 @@ class Notification:
     """What to say about an alert, to the named channels. The words are rendered when it is sent."""
 
     alert: int
-    reason: Reason
+    reason: NotificationReason
     severity: Severity
     channels: tuple[str, ...]
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownCondition:
     """Since when a condition is unknown, and the metrics that it lacks; none: its arithmetic has no result."""
 
     since: datetime
-    lacking: tuple[str, ...]
+    missing_metrics: tuple[str, ...]
 
 
-Unknowns = Mapping[AlertKey, Unknown]
+UnknownConditions = Mapping[AlertKey, UnknownCondition]

@@ -9,7 +9,7 @@ from monitor.core.model.account import Scope
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class ActionBlock:
     """What stops an action, and what a hand could do, in words.
 
     `counts`: a limit stops a live action, and a person should change something. Otherwise it passes by itself, or the
@@ -17,8 +17,8 @@ class Stop:
     """
 
     reason: str
-    counts: bool = False
-    lacks: frozenset[str] = frozenset()
+    blocks_live_action: bool = False
+    missing_reads: frozenset[str] = frozenset()
 
 
 Grounds = Literal["worse", "untold", "unjudged"]
@@ -64,17 +64,17 @@ class RuleStop:
         return f"{told}: {self.reason}; the actions of {self.rule} are stopped until `margin-monitor actions resume`"
 
 
-Stops = Mapping[tuple[Scope, str], Stop]
+ActionBlocks = Mapping[tuple[Scope, str], ActionBlock]
 """By the scope that an action is to help, and its name."""
 
 
-def counting(stops: Stops) -> dict[tuple[Scope, str], str]:
+def blocked_live_actions(blocks: ActionBlocks) -> dict[tuple[Scope, str], str]:
     """The live actions that a limit stops: the limit by scope and action."""
-    return {key: stop.reason for key, stop in stops.items() if stop.counts}
+    return {key: stop.reason for key, stop in blocks.items() if stop.blocks_live_action}
 
 
-def limits_on(stops: Stops, scope: Scope | None) -> dict[str, str]:
+def block_reasons(blocks: ActionBlocks, scope: Scope | None) -> dict[str, str]:
     """What stops each action in this scope; None: in all of them, each action with its scope."""
     if scope is None:
-        return {f"{action} ({there})": stop.reason for (there, action), stop in stops.items()}
-    return {action: stop.reason for (there, action), stop in stops.items() if there == scope}
+        return {f"{action} ({there})": stop.reason for (there, action), stop in blocks.items()}
+    return {action: stop.reason for (there, action), stop in blocks.items() if there == scope}

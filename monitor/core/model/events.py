@@ -7,21 +7,21 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.core.model.account import (
-    Bars,
     CrossSnapshot,
-    Debt,
+    DebtKey,
     InterestPaid,
     IsolatedSnapshot,
     KeyPermissions,
-    Liquidation,
+    LeverageTier,
+    LiquidationOrder,
     Price,
     Scope,
-    Tier,
-    Wallet,
+    Thresholds,
+    WalletBalances,
 )
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.intent import Intent
-from monitor.core.model.reads import OrderTold, OwnerRead, RecordRead, RecordReopened, Surrounding
+from monitor.core.model.reads import AuxiliaryRead, GapHistoryRead, GapReopened, OrderUpdate, OwnerRead
 
 StreamName = Literal["account", "risk", "market"]
 
@@ -41,18 +41,18 @@ class IsolatedRead:
 
 
 @dataclass(frozen=True, slots=True)
-class BarsRead:
+class ThresholdsRead:
     """The account's own cross bars (tradeCoeff) were read."""
 
-    bars: Bars
+    thresholds: Thresholds
 
 
 @dataclass(frozen=True, slots=True)
-class TiersRead:
+class LeverageTiersRead:
     """The leverage tiers of one isolated pair were read."""
 
     symbol: str
-    tiers: tuple[Tier, ...]
+    tiers: tuple[LeverageTier, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class InterestRead:
     `since`: from then on every charge of every watched scope is recorded; None while that is not known.
     """
 
-    paid: Mapping[Debt, InterestPaid]
+    paid: Mapping[DebtKey, InterestPaid]
     since: datetime | None
     at: datetime
 
@@ -99,7 +99,7 @@ class NextRatesRead:
 class LiquidationsRead:
     """The forced liquidation orders of the last day, all scopes; replaces what was known."""
 
-    liquidations: tuple[Liquidation, ...]
+    liquidations: tuple[LiquidationOrder, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class WalletRead:
     """A wallet outside margin was read."""
 
     wallet: Literal["spot", "funding"]
-    content: Wallet
+    balances: WalletBalances
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class KeyRead:
     accepted: bool
     permissions: KeyPermissions | None
     at: datetime
-    acting: bool = False
+    is_action_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class BalancesChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class AssetMoved:
+class BalanceAdjusted:
     """A transfer, deposit or withdrawal changed a balance by `delta`."""
 
     asset: str
@@ -154,7 +154,7 @@ class AssetMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class TradeFilled:
     """A trade, whole: base and quote changed hands, and `commission` was taken of `commission_asset`."""
 
     symbol: str
@@ -168,7 +168,7 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
-class LiabilityTold:
+class LiabilityChanged:
     """A cross debt in `asset` changed. `kind` is the venue's word; amounts are in no known sense, so not here."""
 
     asset: str
@@ -185,7 +185,7 @@ class MarginNotice:
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class ReportedLevel:
     """What the exchange itself said of the cross level, and when."""
 
     level: Decimal
@@ -193,10 +193,10 @@ class Noticed:
     at: datetime
 
 
-Meaning = BalancesChanged | AssetMoved | Filled | LiabilityTold | MarginNotice | None
+ParsedPayload = BalancesChanged | BalanceAdjusted | TradeFilled | LiabilityChanged | MarginNotice | None
 
 
-Oddity = Literal["rejected", "repeated", "late", "unknown"]
+Anomaly = Literal["rejected", "repeated", "late", "unknown"]
 """Not to be read; told before; older than one told before; of a type never heard of."""
 
 
@@ -216,10 +216,10 @@ class StreamEvent:
     event_time: datetime
     received_at: datetime
     payload: str
-    meaning: Meaning = None
+    parsed: ParsedPayload = None
     rejected: str | None = None
-    order: OrderTold | None = None
-    oddity: Oddity | None = None
+    order: OrderUpdate | None = None
+    anomaly: Anomaly | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
-class Matcher:
+class SilenceMatcher:
     """One condition of a silence on an alert's labels. `op`: = != =~ !~ (the last two: whole-value regex)."""
 
     name: str
@@ -265,7 +265,7 @@ class Silence:
     """Alerts that match all matchers are not told between `starts_at` and `ends_at`."""
 
     id: int
-    matchers: tuple[Matcher, ...]
+    matchers: tuple[SilenceMatcher, ...]
     starts_at: datetime
     ends_at: datetime
     author: str
@@ -274,7 +274,7 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorRead:
+class CommandsRead:
     """What people have ordered through the store, whole: the newest truth replaces the last.
 
     `decisions`: approved (True) or rejected (False) intents by id. `asked`: when a channel first took a message about
@@ -285,8 +285,8 @@ class OperatorRead:
     silences: tuple[Silence, ...] = ()
     paused: bool = False
     decisions: Mapping[int, bool] | None = None
-    asked: Mapping[int, datetime] | None = None
-    stopped: tuple[RuleStop, ...] = ()
+    asked_at: Mapping[int, datetime] | None = None
+    stopped_rules: tuple[RuleStop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,14 +304,14 @@ class HealthRead:
     pause_file: bool = False
     store_space_low: bool | None = None
     account_failing: bool = False
-    twin: str = ""
+    duplicate_account: str = ""
     """Another configured account that is the same user of the exchange."""
-    unidentified: str = ""
+    unidentified_account: str = ""
     """A configured account of which it is not known yet whose it is at the exchange: this one, or another."""
 
 
 @dataclass(frozen=True, slots=True)
-class ActionSettled:
+class IntentUpdated:
     """An intent changed state outside the step: sent, answered, verified. The one edge that goes back."""
 
     intent: Intent
@@ -332,8 +332,8 @@ class Tick:
 Event = (
     CrossRead
     | IsolatedRead
-    | BarsRead
-    | TiersRead
+    | ThresholdsRead
+    | LeverageTiersRead
     | PricesRead
     | InterestRead
     | RatesRead
@@ -345,13 +345,13 @@ Event = (
     | StreamEvent
     | StreamChanged
     | StreamAlive
-    | OperatorRead
+    | CommandsRead
     | HealthRead
     | OwnerRead
-    | ActionSettled
-    | Surrounding
-    | RecordRead
-    | RecordReopened
+    | IntentUpdated
+    | AuxiliaryRead
+    | GapHistoryRead
+    | GapReopened
     | ClockSetBack
     | Tick
 )

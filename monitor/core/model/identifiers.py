@@ -2,17 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
-SINCE = datetime(2026, 11, 1, tzinfo=UTC)
+ID_EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 """Before this there was nothing to number. As late as can be, so that numbers are short."""
 
-STEP = timedelta(minutes=1)
+ID_INTERVAL = timedelta(minutes=1)
 """Time goes on faster than numbers are used: fewer than one in this time, from one start to the next."""
 
 
-def least_number(now: datetime) -> int:
+def min_id(now: datetime) -> int:
     """What numbering begins with at `now`, whatever the database remembers.
 
     A database that is new, restored or behind knows nothing of the numbers that were given since, and messages and the
     exchange do. The floor is above all of them without asking anybody.
     """
-    return max(1, (now - SINCE) // STEP)
+    return max(1, (now - ID_EPOCH) // ID_INTERVAL)

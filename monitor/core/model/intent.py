@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from monitor.core.model.account import Scope
-from monitor.core.model.order import ActionKind, ByName, CallKind, Order, Purpose, Trace
+from monitor.core.model.order import ActionKind, ManualCall, ManualCallKind, Order, RequestLog, TransferPurpose
 
-Mode = Literal["dry-run", "approve", "live", "manual"]
+IntentMode = Literal["dry-run", "approve", "live", "manual"]
 
 
 class IntentState(StrEnum):
@@ -29,7 +29,7 @@ class IntentState(StrEnum):
 
 _S = IntentState
 
-LEGAL: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
+LEGAL_TRANSITIONS: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
     {
         (None, _S.PROPOSED),
         (None, _S.PLANNED),
@@ -58,12 +58,12 @@ LEGAL: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
 From SUBMITTING to EXPIRED goes only what provably never left: its sender itself withheld it.
 """
 
-IN_FLIGHT = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
+IN_FLIGHT_STATES = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
 """States in which money may have moved and the outcome is not yet known."""
 
-FINAL = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRMED, _S.FAILED})
+FINAL_STATES = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRMED, _S.FAILED})
 
-SPENT = IN_FLIGHT | {_S.CONFIRMED}
+SPENT_STATES = IN_FLIGHT_STATES | {_S.CONFIRMED}
 """States whose amount counts against the caps: what moved or may have moved."""
 
 
@@ -97,16 +97,16 @@ class Intent:
     id: int
     plan: int | None
     action: str
-    kind: ActionKind | CallKind
-    mode: Mode
+    kind: ActionKind | ManualCallKind
+    mode: IntentMode
     account: str
-    order: Order | ByName
+    order: Order | ManualCall
     state: IntentState
     amount_usdt: Decimal
     created_at: datetime
     alert: int | None = None
-    goal: Scope | None = None
-    purpose: Purpose | None = None
+    destination: Scope | None = None
+    purpose: TransferPurpose | None = None
     reason: str | None = None
     level_before: Decimal | None = None
     level_after: Decimal | None = None
@@ -132,12 +132,12 @@ class Intent:
     def scope(self) -> Scope:
         return self.order.scope
 
-    def made_by(self, action: str) -> bool:
+    def is_made_by(self, action: str) -> bool:
         """Whether the configured `action` made it. What people order by hand is nobody's, whatever it is called."""
         return self.mode != "manual" and self.action == action
 
     @property
-    def ran_out(self) -> bool:
+    def is_timed_out(self) -> bool:
         """Whether it was proposed and its time passed, with nobody asked or nobody answering."""
         at, ends = self.settled_at, self.expires_at
         return self.state is IntentState.EXPIRED and at is not None and ends is not None and at >= ends
@@ -145,12 +145,12 @@ class Intent:
     @property
     def is_unasked(self) -> bool:
         """Whether its time passed and no channel had taken the question."""
-        return self.ran_out and self.asked_at is None
+        return self.is_timed_out and self.asked_at is None
 
     @property
-    def helps(self) -> Scope:
+    def target_scope(self) -> Scope:
         """The scope whose level it is to raise."""
-        return self.scope if self.goal is None else self.goal
+        return self.scope if self.destination is None else self.destination
 
     @property
     def asset(self) -> str:
@@ -161,7 +161,7 @@ class Intent:
         return self.order.amount
 
 
-def asked(intent: Intent, at: datetime) -> Intent:
+def mark_asked(intent: Intent, at: datetime) -> Intent:
     """The intent once a channel has taken a message about it: the time to answer a proposal begins then."""
     if intent.state is not IntentState.PROPOSED or intent.expires_at is None:
         return replace(intent, asked_at=at)
@@ -178,4 +178,4 @@ class IntentStep:
     to_state: IntentState
     at: datetime
     note: str
-    trace: Trace | None = field(default=None, compare=False)
+    trace: RequestLog | None = field(default=None, compare=False)

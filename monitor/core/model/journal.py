@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.model.alert import Alert, MetricScope, Notification, Severity, Transition
+from monitor.core.model.alert import Alert, AlertTransition, MetricScope, Notification, Severity
 from monitor.core.model.events import ReadFailed, StreamEvent
 from monitor.core.model.intent import Intent, IntentStep
-from monitor.core.model.ledger import Foreign, Movement
-from monitor.core.model.lending_terms import Terms
+from monitor.core.model.ledger import ForeignMovement, Movement
+from monitor.core.model.lending_terms import LendingTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """Everything one step of one account wants remembered.
 
     `alerts` are whole rows as they are now (insert or replace by id), `intents` new ones or new states with
@@ -49,14 +49,14 @@ class Entry:
     failures: tuple[ReadFailed, ...] = ()
     samples: tuple[Sample, ...] = ()
     alerts: tuple[Alert, ...] = ()
-    transitions: tuple[Transition, ...] = ()
+    transitions: tuple[AlertTransition, ...] = ()
     notifications: tuple[Notification, ...] = ()
     notices: tuple[Notice, ...] = ()
     intents: tuple[Intent, ...] = ()
     intent_steps: tuple[IntentStep, ...] = ()
     movements: tuple[Movement, ...] = ()
-    terms: tuple[Terms, ...] = ()
-    found: tuple[Foreign, ...] = ()
+    terms: tuple[LendingTerms, ...] = ()
+    gap_movements: tuple[ForeignMovement, ...] = ()
     known_until: datetime | None = None
     live: str | None = None
     paused_by: str = ""
@@ -77,6 +77,6 @@ class Entry:
             or self.movements
             or self.terms
             or self.paused_by
-            or self.found
+            or self.gap_movements
             or self.known_until
         )

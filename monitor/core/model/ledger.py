@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.core.model.account import Scope
-from monitor.core.model.order import ActionKind, Record
+from monitor.core.model.order import ActionKind, VenueRecord
 
 MovementKind = Literal["capital-flow", "transfer", "liquidation", "order"]
 """`order`: one on the market that another daemon of this program placed, by the name that it bears."""
-Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
+MovementOrigin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
 """Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in top-up,
 and in auto-repay unless a sale of ours asked for it."""
 
@@ -31,13 +31,13 @@ class Movement:
     asset: str
     amount: Decimal
     type: str
-    origin: Origin
+    origin: MovementOrigin
     intent: int | None = None
     detail: Mapping[str, str | int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ForeignMovement:
     """One movement of a kind that actions make, by nobody that this record knows of.
 
     `is_certain`: somebody asked for it; otherwise the exchange may have moved it by itself, as in auto-repay. `key`
@@ -55,14 +55,14 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
-class Hands:
+class ForeignActivity:
     """What may be another hand's doing of the last 24 hours, by key; `found` are those that are taken for it."""
 
-    suspects: Mapping[str, Foreign] = field(default_factory=dict)
-    found: frozenset[str] = frozenset()
+    suspects: Mapping[str, ForeignMovement] = field(default_factory=dict)
+    confirmed: frozenset[str] = frozenset()
 
 
-SAME_MOMENT = timedelta(seconds=5)
+SAME_EVENT_TOLERANCE = timedelta(seconds=5)
 """How far two rows of one thing may be dated apart."""
 
 
@@ -96,13 +96,13 @@ class MarginTransfer:
     is_incoming: bool
     other: str
     status: str
-    was_asked_for: bool | None = None
+    was_requested: bool | None = None
 
 
-def record_of(row: LedgerRow, records: Iterable[Record]) -> Record | None:
+def find_record(row: LedgerRow, records: Iterable[VenueRecord]) -> VenueRecord | None:
     """The record of the same thing: by number, or by asset, exact amount and moment where the numbers differ."""
     fitting = [r for r in records if r.asset == row.asset]
     same = next((r for r in fitting if r.ref == str(row.tran_id)), None)
     if same is not None:
         return same
-    return next((r for r in fitting if r.amount == row.amount and abs(r.at - row.at) <= SAME_MOMENT), None)
+    return next((r for r in fitting if r.amount == row.amount and abs(r.at - row.at) <= SAME_EVENT_TOLERANCE), None)

@@ -7,14 +7,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.model.account import Bars, CollateralTier, Tier
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.account import CollateralTier, LeverageTier, Thresholds
+from monitor.core.numbers.amounts import format_decimal
 
 TermsKind = Literal["bars", "tiers", "collateral", "restricted"]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LendingTerms:
     """One thing's terms, in words that can be compared, and when they were first seen.
 
     `subject` is an asset, a pair, or empty for the cross account.
@@ -30,15 +30,15 @@ TermsKey = tuple[TermsKind, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class RememberedThresholds:
     """The bars and tiers that terms of an earlier run tell."""
 
-    bars: Bars | None = None
-    tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
+    thresholds: Thresholds | None = None
+    tiers: Mapping[str, tuple[LeverageTier, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Restricted:
+class Restrictions:
     """Assets without new longs by borrowing, and assets of which the exchange takes no more as collateral."""
 
     no_new_longs: frozenset[str] = frozenset()
@@ -54,74 +54,77 @@ class Delisting:
     symbols: frozenset[str]
 
 
-def bars_text(bars: Bars) -> str:
-    return f"initial {_n(bars.initial)}, margin call {_n(bars.margin_call)}, liquidation {_n(bars.liquidation)}"
+def thresholds_text(thresholds: Thresholds) -> str:
+    return f"initial {_number_text(thresholds.initial)}, margin call {_number_text(thresholds.margin_call)}, liquidation {_number_text(thresholds.liquidation)}"
 
 
-def tiers_text(tiers: Sequence[Tier]) -> str:
+def tiers_text(tiers: Sequence[LeverageTier]) -> str:
     """The tiers in order: initial and liquidation level, and the debts up to which they hold."""
     return "; ".join(
-        f"{tier.number}: {_n(tier.initial)}/{_n(tier.liquidation)} "
-        f"up to {_n(tier.base_max_borrowable)}/{_n(tier.quote_max_borrowable)}"
+        f"{tier.number}: {_number_text(tier.initial)}/{_number_text(tier.liquidation)} "
+        f"up to {_number_text(tier.base_max_borrowable)}/{_number_text(tier.quote_max_borrowable)}"
         for tier in tiers
     )
 
 
-def remembered(known: Iterable[Terms]) -> Remembered:
+def parse_remembered_thresholds(known_terms: Iterable[LendingTerms]) -> RememberedThresholds:
     """What `bars_text` and `tiers_text` were made of; what can't be read is as if never seen."""
-    bars: Bars | None = None
-    tiers: dict[str, tuple[Tier, ...]] = {}
-    for terms in known:
-        if terms.kind == "bars" and (found := _BARS.fullmatch(terms.text)) is not None:
-            bars = Bars(*map(Decimal, found.groups()))
+    bars: Thresholds | None = None
+    tiers: dict[str, tuple[LeverageTier, ...]] = {}
+    for terms in known_terms:
+        if terms.kind == "bars" and (found := _THRESHOLDS.fullmatch(terms.text)) is not None:
+            bars = Thresholds(*map(Decimal, found.groups()))
         if terms.kind == "tiers" and terms.text:
             parts = [_TIER.fullmatch(part) for part in terms.text.split("; ")]
-            read = [Tier(int(part[1]), *map(Decimal, part.groups()[1:])) for part in parts if part is not None]
+            read = [LeverageTier(int(part[1]), *map(Decimal, part.groups()[1:])) for part in parts if part is not None]
             if len(read) == len(parts):
                 tiers[terms.subject] = tuple(read)
-    return Remembered(bars, tiers)
+    return RememberedThresholds(bars, tiers)
 
 
 def collateral_text(tiers: Sequence[CollateralTier]) -> str:
     """The share that counts, by what is held of it in USDT. An asset that is not listed counts for nothing."""
     if not tiers:
         return "not listed"
-    parts = [f"{_n(t.ratio)} up to {_n(t.end)}" if t.end is not None else _n(t.ratio) for t in tiers]
+    parts = [
+        f"{_number_text(t.ratio)} up to {_number_text(t.end)}" if t.end is not None else _number_text(t.ratio)
+        for t in tiers
+    ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, then {parts[-1]}"
 
 
-def restricted_text(asset: str, restricted: Restricted) -> str:
+def restrictions_text(asset: str, restrictions: Restrictions) -> str:
     """What the exchange does not allow with the asset."""
     words = []
-    if asset in restricted.no_new_longs:
+    if asset in restrictions.no_new_longs:
         words.append("no new longs by borrowing")
-    if asset in restricted.no_more_collateral:
+    if asset in restrictions.no_more_collateral:
         words.append("no more of it is taken as collateral")
     return "; ".join(words) or "none"
 
 
-def seen(
-    known: Mapping[TermsKey, Terms], kind: TermsKind, texts: Mapping[str, str], now: datetime
-) -> tuple[Terms, ...]:
+def changed_terms(
+    known: Mapping[TermsKey, LendingTerms], kind: TermsKind, texts: Mapping[str, str], now: datetime
+) -> tuple[LendingTerms, ...]:
     """Those of the terms, by subject, that are new or other than known."""
     return tuple(
-        Terms(kind, subject, text, now)
+        LendingTerms(kind, subject, text, now)
         for subject, text in sorted(texts.items())
         if (kind, subject) not in known or known[kind, subject].text != text
     )
 
 
-def changes(known: Mapping[TermsKey, Terms], new: Iterable[Terms]) -> tuple[str, ...]:
+def describe_changes(known: Mapping[TermsKey, LendingTerms], new: Iterable[LendingTerms]) -> tuple[str, ...]:
     """What people are told of the new terms; those that were never seen before are no change."""
-    told = []
+    texts = []
     for terms in new:
         before = known.get((terms.kind, terms.subject))
         if before is not None and before.text != terms.text:
-            told.append(f"{_title(terms)} changed: {before.text} → {terms.text} (first seen {_at(terms)})")
-    return tuple(told)
+            texts.append(f"{_title(terms)} changed: {before.text} → {terms.text} (first seen {_time_text(terms)})")
+    return tuple(texts)
 
 
-def time_to_delist(
+def seconds_to_delisting(
     subject: str, kind: Literal["isolated", "asset"], schedule: Iterable[Delisting], now: datetime
 ) -> Decimal | None:
     """Seconds until the pair, or the asset in cross margin, leaves margin trading; None: nothing is scheduled.
@@ -135,7 +138,7 @@ def time_to_delist(
     return max(Decimal(0), Decimal(left.days * 86_400 + left.seconds) + Decimal(left.microseconds) / 1_000_000)
 
 
-def _title(terms: Terms) -> str:
+def _title(terms: LendingTerms) -> str:
     match terms.kind:
         case "bars":
             return "the bars of the cross account"
@@ -147,14 +150,14 @@ def _title(terms: Terms) -> str:
             return f"what is restricted of {terms.subject}"
 
 
-def _at(terms: Terms) -> str:
+def _time_text(terms: LendingTerms) -> str:
     return f"{terms.seen_at:%Y-%m-%d %H:%M} UTC"
 
 
-def _n(number: Decimal) -> str:
-    return plain(number + 0)
+def _number_text(number: Decimal) -> str:
+    return format_decimal(number + 0)
 
 
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
-_BARS = re.compile(f"initial {_NUMBER}, margin call {_NUMBER}, liquidation {_NUMBER}")
+_THRESHOLDS = re.compile(f"initial {_NUMBER}, margin call {_NUMBER}, liquidation {_NUMBER}")
 _TIER = re.compile(rf"(\d+): {_NUMBER}/{_NUMBER} up to {_NUMBER}/{_NUMBER}")

@@ -20,7 +20,7 @@ class Missing(Enum):
     """The subject has no such figure (`peg_deviation` of BTC): it is left out of the rule."""
 
 
-Value = Decimal | Missing
+MetricValue = Decimal | Missing
 
 
 class Unit(StrEnum):

@@ -10,13 +10,13 @@ from monitor.core.model.account import Scope
 from monitor.core.numbers.amounts import ZERO
 
 ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
-CallKind = Literal[
+ManualCallKind = Literal[
     "borrow", "transfer_out", "transfer", "order", "cancel_orders", "setting", "dust", "small_debts", "liquidation_loan"
 ]
 """What a person can order by name and no action does, `cancel_orders` apart."""
-Wallet = Literal["spot", "funding"]
-Side = Literal["BUY", "SELL"]
-Purpose = Literal["repay", "collateral"]
+WalletName = Literal["spot", "funding"]
+OrderSide = Literal["BUY", "SELL"]
+TransferPurpose = Literal["repay", "collateral"]
 """What money is brought in for."""
 
 
@@ -36,7 +36,7 @@ class Transfer:
     `source` "cross" is the second hop of the two-hop way into an isolated pair.
     """
 
-    source: Wallet | Literal["cross"]
+    source: WalletName | Literal["cross"]
     scope: Scope
     asset: str
     amount: Decimal
@@ -55,14 +55,14 @@ class Reduce:
     asset: str
     amount: Decimal
     symbol: str
-    side: Side
+    side: OrderSide
     quantity: Decimal
     price: Decimal
-    sells: str
+    sell_asset: str
     client_id: str = ""
 
     @property
-    def least(self) -> Decimal:
+    def min_proceeds(self) -> Decimal:
         """What it brings when it is filled at the bound, before any fee."""
         return self.quantity * self.price if self.side == "SELL" else self.quantity
 
@@ -73,7 +73,7 @@ class CancelOrders:
 
     scope: Scope
     symbol: str
-    frees: str
+    unlocks: str
 
     @property
     def asset(self) -> str:
@@ -86,7 +86,7 @@ class CancelOrders:
 
 
 @dataclass(frozen=True, slots=True)
-class ByName:
+class ManualCall:
     """Any other change that a person ordered by the name of the exchange's `function`.
 
     `asset` is what it is about: a symbol for orders, nothing for settings; `amount` is zero where it has none. Only
@@ -105,7 +105,7 @@ Order = Repay | Transfer | Reduce | CancelOrders
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class RequestLog:
     """What was asked and what came back, as text without secrets, for the record."""
 
     request: str
@@ -117,7 +117,7 @@ class Accepted:
     """The venue took the request. Not yet proof that money moved."""
 
     ref: str
-    trace: Trace | None = field(default=None, compare=False)
+    trace: RequestLog | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Refused:
     code: int
     reason: str
     transient: bool = False
-    trace: Trace | None = field(default=None, compare=False)
+    trace: RequestLog | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Unknown:
     """Whether it happened is not known. Never retried, only looked into."""
 
     cause: str
-    trace: Trace | None = field(default=None, compare=False)
+    trace: RequestLog | None = field(default=None, compare=False)
 
 
 Outcome = Accepted | Refused | Unknown
@@ -149,12 +149,12 @@ class Withheld:
     by_limit: bool = False
 
 
-Objection = Callable[[], Withheld | None]
+PreSendCheck = Callable[[], Withheld | None]
 """Asked right before an order leaves: the reason against it, None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class VenueRecord:
     """A row of the venue's own history that may be the trace of an order."""
 
     ref: str
@@ -162,13 +162,13 @@ class Record:
     amount: Decimal
     status: Literal["PENDING", "CONFIRMED", "FAILED"]
     at: datetime
-    automatic: bool = False
+    is_automatic: bool = False
     spent: Decimal | None = None
     """What an order on the market gave for `amount`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TimeWindow:
     """The time in which to look for records."""
 
     since: datetime

@@ -8,19 +8,19 @@ from decimal import Decimal
 from monitor.core.model.account import CollateralTier, Price, Scope
 from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
-from monitor.core.model.lending_terms import Delisting, Restricted
-from monitor.core.model.order import Record
-from monitor.core.model.symbols import Market, Resting
+from monitor.core.model.lending_terms import Delisting, Restrictions
+from monitor.core.model.order import VenueRecord
+from monitor.core.model.symbols import OpenOrder, TradingRules
 
 
 @dataclass(frozen=True, slots=True)
-class MarketsRead:
+class TradingRulesRead:
     """The rules of every symbol between assets of `assets` (cross), and of the isolated pairs; replaces what was known.
 
     A symbol between two of `assets` that is not among `markets` does not exist, or not for margin.
     """
 
-    markets: Mapping[str, Market]
+    rules: Mapping[str, TradingRules]
     assets: frozenset[str]
     at: datetime
 
@@ -33,31 +33,31 @@ class OwnerRead:
     """
 
     uid: int
-    elsewhere: tuple[Intent, ...] = ()
+    sibling_intents: tuple[Intent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class RecordRead:
+class GapHistoryRead:
     """The exchange's histories of every scope from `since` to `until`: repayments by scope, and transfers."""
 
     since: datetime
     until: datetime
-    repayments: tuple[tuple[Scope, tuple[Record, ...]], ...] = ()
+    repayments: tuple[tuple[Scope, tuple[VenueRecord, ...]], ...] = ()
     transfers: tuple[MarginTransfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class RecordReopened:
+class GapReopened:
     """For a time that began at `since` nothing was recorded after all."""
 
     since: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class OrderTold:
+class OrderUpdate:
     """What a stream told of one order: whether it is still open as of `as_of`, its size, and its name."""
 
-    number: int
+    order_id: int
     symbol: str
     is_open: bool
     as_of: datetime
@@ -66,13 +66,13 @@ class OrderTold:
 
 
 @dataclass(frozen=True, slots=True)
-class OrdersRead:
+class OpenOrdersRead:
     """The numbers of all open orders of one scope."""
 
     scope: Scope
-    numbers: frozenset[int]
+    order_ids: frozenset[int]
     as_of: datetime
-    orders: tuple[Resting, ...] = ()
+    orders: tuple[OpenOrder, ...] = ()
     """The same, with what they lock."""
 
 
@@ -87,7 +87,7 @@ class LedgerRead:
     since: datetime
     until: datetime
     rows: tuple[LedgerRow, ...]
-    repayments: tuple[Record, ...] = ()
+    repayments: tuple[VenueRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +108,16 @@ class LiquidationLoanRead:
 
 
 @dataclass(frozen=True, slots=True)
-class SchedulesRead:
+class ListingScheduleRead:
     """What leaves margin trading, and what the exchange restricts; replaces what was known."""
 
     delistings: tuple[Delisting, ...]
-    restricted: Restricted
+    restrictions: Restrictions
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class CollateralRead:
+class CollateralRatiosRead:
     """By asset the share of its value that counts as collateral, in tiers; replaces what was known."""
 
     tiers: Mapping[str, tuple[CollateralTier, ...]]
@@ -125,7 +125,7 @@ class CollateralRead:
 
 
 @dataclass(frozen=True, slots=True)
-class MinimaRead:
+class MinRepayRead:
     """By asset the least that the exchange takes as a repayment of a part; replaces what was known."""
 
     min_repay: Mapping[str, Decimal]
@@ -133,30 +133,30 @@ class MinimaRead:
 
 
 @dataclass(frozen=True, slots=True)
-class TagsRead:
+class MonitoringTagsRead:
     """The assets that bear the exchange's tag *Monitoring*, which comes weeks before a delisting."""
 
-    monitored: frozenset[str]
+    tagged_assets: frozenset[str]
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class IndexRead:
+class IndexPriceRead:
     """The margin index price of one symbol, quote per base."""
 
     symbol: str
     price: Price
 
 
-Surrounding = (
-    OrdersRead
+AuxiliaryRead = (
+    OpenOrdersRead
     | LedgerRead
     | TransfersRead
     | LiquidationLoanRead
-    | SchedulesRead
-    | CollateralRead
-    | MinimaRead
-    | TagsRead
-    | IndexRead
-    | MarketsRead
+    | ListingScheduleRead
+    | CollateralRatiosRead
+    | MinRepayRead
+    | MonitoringTagsRead
+    | IndexPriceRead
+    | TradingRulesRead
 )

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from monitor.core.model.order import Side
+from monitor.core.model.order import OrderSide
 from monitor.core.numbers.amounts import INFINITE, ZERO, ceil_to, floor_to
 
-TRADING = "TRADING"
+TRADING_STATUS = "TRADING"
 """The only status under which a symbol is traded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class TradingRules:
     """One symbol: its two assets, and the steps and bounds of its orders. `is_open`: orders are taken now.
 
     `buys` and `sells`: whether a margin account may.
@@ -21,36 +21,36 @@ class Market:
     symbol: str
     base: str
     quote: str
-    tick: Decimal
-    step: Decimal
+    tick_size: Decimal
+    lot_step: Decimal
     min_quantity: Decimal = ZERO
     max_quantity: Decimal = INFINITE
     min_notional: Decimal = ZERO
     max_notional: Decimal = INFINITE
     is_open: bool = True
-    status: str = TRADING
+    status: str = TRADING_STATUS
     """The exchange's own word."""
-    buys: bool = True
-    sells: bool = True
-    in_cross: bool = True
+    can_buy: bool = True
+    can_sell: bool = True
+    is_in_cross: bool = True
     """Whether cross trades it; a pair may be there for isolated margin alone."""
 
     @property
     def is_traded(self) -> bool:
         """Whether it is traded at all, be it by margin accounts or not."""
-        return self.status == TRADING
+        return self.status == TRADING_STATUS
 
-    def takes(self, side: Side) -> bool:
+    def accepts(self, side: OrderSide) -> bool:
         """Whether a margin account may trade this way now."""
-        return self.is_open and (self.buys if side == "BUY" else self.sells)
+        return self.is_open and (self.can_buy if side == "BUY" else self.can_sell)
 
-    def bound(self, side: Side, price: Decimal, slippage: Decimal) -> Decimal:
+    def worst_price(self, side: OrderSide, price: Decimal, slippage: Decimal) -> Decimal:
         """The worst price that an order may be filled at, on the tick; never worse than `slippage` off `price`."""
         if side == "SELL":
-            return ceil_to(price * (1 - slippage), self.tick)
-        return floor_to(price * (1 + slippage), self.tick)
+            return ceil_to(price * (1 - slippage), self.tick_size)
+        return floor_to(price * (1 + slippage), self.tick_size)
 
-    def why_not(self, quantity: Decimal, price: Decimal) -> str | None:
+    def broken_rule(self, quantity: Decimal, price: Decimal) -> str | None:
         """The rule that an order of this quantity at this price would break; None where it keeps them all."""
         if quantity <= ZERO or quantity < self.min_quantity:
             return f"less than the least lot of {self.symbol}"
@@ -58,32 +58,32 @@ class Market:
             return f"worth less than the least order on {self.symbol}"
         return None
 
-    def largest(self, price: Decimal) -> Decimal:
+    def max_order_quantity(self, price: Decimal) -> Decimal:
         """The largest quantity that one order at this price may have."""
         return min(self.max_quantity, self.max_notional / price)
 
 
 @dataclass(frozen=True, slots=True)
-class Resting:
+class OpenOrder:
     """An open order: its number, the symbol and the side, which tells what it locks."""
 
-    number: int
+    order_id: int
     symbol: str
-    side: Side
+    side: OrderSide
 
 
 @dataclass(frozen=True, slots=True)
-class Markets:
+class SymbolRulebook:
     """What is known of symbols."""
 
-    by_symbol: Mapping[str, Market] = field(default_factory=dict)
+    by_symbol: Mapping[str, TradingRules] = field(default_factory=dict)
     assets: frozenset[str] = frozenset()
 
-    def between(self, one: str, other: str) -> Market | None:
+    def between(self, first: str, second: str) -> TradingRules | None:
         """The symbol by which cross trades the two assets for each other."""
-        wanted = {one, other}
-        return next((m for m in self.by_symbol.values() if m.in_cross and {m.base, m.quote} == wanted), None)
+        wanted = {first, second}
+        return next((m for m in self.by_symbol.values() if m.is_in_cross and {m.base, m.quote} == wanted), None)
 
-    def knows(self, symbol: str, assets: Iterable[str]) -> bool:
+    def covers(self, symbol: str, assets: Iterable[str]) -> bool:
         """Whether the symbol of an isolated pair, or all of cross between these assets, was read."""
         return symbol in self.by_symbol if symbol else self.assets.issuperset(assets)

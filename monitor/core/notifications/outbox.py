@@ -8,24 +8,24 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Reason, Severity
+from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity
 
-UNRECORDED = 1 << 62
+FIRST_UNRECORDED_ID = 1 << 62
 """From here on count the numbers of deliveries that no database has a row for; the newest has the highest."""
 
-INSISTENCE = timedelta(minutes=10)
+CRITICAL_RETRY_FOR = timedelta(minutes=10)
 """How long what is critical is tried again although the service refuses the message itself."""
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """A message that no try could deliver for this long is no longer sent: what it said is history."""
 
-LONGEST_CRITICAL_WAIT_S = 60
-LONGEST_WAIT_S = 900
+MAX_CRITICAL_WAIT_S = 60
+MAX_WAIT_S = 900
 """A service may ask for that much patience at most."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Identity = tuple[str, int | None, int | None, str, int, str]
+DeliveryIdentity = tuple[str, int | None, int | None, str, int, str]
 """What makes two deliveries the same message to the same channel, whatever their numbers."""
 
 
@@ -47,7 +47,7 @@ class Delivery:
     id: int
     channel: str
     alert: int | None
-    reason: Reason | Literal["notice", "drill"]
+    reason: NotificationReason | Literal["notice", "drill"]
     severity: Severity
     created_at: datetime
     next_at: datetime
@@ -62,17 +62,17 @@ class Delivery:
     @property
     def is_recorded(self) -> bool:
         """Whether the database has a row for it."""
-        return self.id < UNRECORDED
+        return self.id < FIRST_UNRECORDED_ID
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> DeliveryIdentity:
         """The same for a row and for what was in memory before the row was written."""
         created_ms = (self.created_at - _EPOCH) // timedelta(milliseconds=1)
         return (self.channel, self.alert, self.drill, str(self.reason), created_ms, self.text)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LastNotified:
     """What a channel last heard of an alert."""
 
     alert: int
@@ -86,7 +86,7 @@ class Told:
 class Send:
     """Say it now, for this reason: the present truth, which may differ from why it was queued."""
 
-    reason: Reason
+    reason: NotificationReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class DeliveryAttempt:
     """What became of one attempt to say something, as it is to be remembered."""
 
     channel: str
@@ -107,18 +107,20 @@ class Attempt:
     answer: str
     state: DeliveryState
     next_at: datetime | None = None
-    told: Told | None = None
+    last_notified: LastNotified | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NotifiedAlert:
     """What a channel last heard of alerts that still matter to it, and which alert each of it is about."""
 
-    told: Told
+    last_notified: LastNotified
     key: AlertKey
 
 
-def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool, tried: bool = False) -> Send | Skip:
+def decide_delivery(
+    delivery: Delivery, alert: Alert, last_notified: LastNotified | None, superseded: bool, attempted: bool = False
+) -> Send | Skip:
     """What one channel is to be told of an alert now, given what it last heard.
 
     `superseded`: a later delivery of the same alert waits for the same channel. `tried`: an earlier one failed there,
@@ -127,24 +129,31 @@ def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool
     is_over = alert.state in (AlertState.RESOLVED, AlertState.INACTIVE)
     if superseded:
         return Skip("a newer message about this alert follows")
-    if is_over and told is None and alert.severity == "critical" and (tried or delivery.attempts > 0):
+    if is_over and last_notified is None and alert.severity == "critical" and (attempted or delivery.attempts > 0):
         # It came and went while the channel could not be reached: news all the same.
-        return Send(Reason.RESOLVED)
-    knows = told is not None and told.state is AlertState.FIRING
+        return Send(NotificationReason.RESOLVED)
+    knows_firing = last_notified is not None and last_notified.state is AlertState.FIRING
     if is_over:
-        return Send(Reason.RESOLVED) if knows else Skip("over before this channel heard of it")
-    if delivery.reason == Reason.RESOLVED:
+        return Send(NotificationReason.RESOLVED) if knows_firing else Skip("over before this channel heard of it")
+    if delivery.reason == NotificationReason.RESOLVED:
         return Skip("it still fires")
     if alert.silenced_by is not None:
         return Skip(f"silenced by {alert.silenced_by}")
-    if not knows:
-        return Send(Reason.ESCALATED if delivery.reason == Reason.ESCALATED else Reason.FIRED)
+    if not knows_firing:
+        return Send(
+            NotificationReason.ESCALATED
+            if delivery.reason == NotificationReason.ESCALATED
+            else NotificationReason.FIRED
+        )
     if alert.acked_by is not None:
         return Skip(f"acknowledged by {alert.acked_by}")
-    same = told is not None and told.severity == alert.severity
-    if same and (delivery.reason == Reason.FIRED or (told is not None and told.at > delivery.created_at)):
+    same = last_notified is not None and last_notified.severity == alert.severity
+    if same and (
+        delivery.reason == NotificationReason.FIRED
+        or (last_notified is not None and last_notified.at > delivery.created_at)
+    ):
         return Skip("this channel knows already")
-    return Send(Reason(delivery.reason))
+    return Send(NotificationReason(delivery.reason))
 
 
 def retry_delay_s(attempts: int, retry_after_s: float | None, severity: Severity = "info") -> float:
@@ -153,12 +162,12 @@ def retry_delay_s(attempts: int, retry_after_s: float | None, severity: Severity
     Its wish has bounds: a minute for what is critical, a quarter of an hour for all else.
     """
     backoff = min(60.0, 2.0 ** (min(max(attempts, 1), 7) - 1))
-    longest = LONGEST_CRITICAL_WAIT_S if severity == "critical" else LONGEST_WAIT_S
-    wish = 0.0 if retry_after_s is None or retry_after_s != retry_after_s else retry_after_s
-    return max(backoff, min(longest, wish))
+    max_wait_s = MAX_CRITICAL_WAIT_S if severity == "critical" else MAX_WAIT_S
+    requested_s = 0.0 if retry_after_s is None or retry_after_s != retry_after_s else retry_after_s
+    return max(backoff, min(max_wait_s, requested_s))
 
 
-def after_attempt(delivery: Delivery, attempt: Attempt) -> Delivery:
+def after_attempt(delivery: Delivery, attempt: DeliveryAttempt) -> Delivery:
     """The delivery once that attempt was made."""
     return replace(
         delivery,

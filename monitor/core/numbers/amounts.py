@@ -15,11 +15,11 @@ ZERO = Decimal(0)
 
 PRECISION = 50
 ONE = Decimal(1)
-EIGHT = Decimal("1E-8")
+EIGHT_DECIMALS = Decimal("1E-8")
 """The venue's step for amounts of any asset."""
 
-_LARGEST = Decimal("1E30")
-_DEEPEST = -40
+_MAX_AMOUNT = Decimal("1E30")
+_MIN_EXPONENT = -40
 _AMOUNT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _TRAPS = (decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow)
 
@@ -32,13 +32,13 @@ def parse_amount(text: str) -> Decimal:
     """
     stripped = text.strip()
     if not _AMOUNT.fullmatch(stripped):
-        raise ValueError(f"{_shown(text)} is not a number; write it like 1250.5")
+        raise ValueError(f"{_quote(text)} is not a number; write it like 1250.5")
     value = Decimal(stripped)
     exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or abs(value) > _LARGEST or exponent < _DEEPEST or exponent > 30:
-        raise ValueError(f"{_shown(text)} is too large or too fine to be an amount")
+    if not isinstance(exponent, int) or abs(value) > _MAX_AMOUNT or exponent < _MIN_EXPONENT or exponent > 30:
+        raise ValueError(f"{_quote(text)} is too large or too fine to be an amount")
     if len(value.as_tuple().digits) > PRECISION:
-        raise ValueError(f"{_shown(text)} has more than {PRECISION} digits")
+        raise ValueError(f"{_quote(text)} has more than {PRECISION} digits")
     return value
 
 
@@ -47,7 +47,7 @@ def floor_to(value: Decimal, step: Decimal) -> Decimal:
 
     Raises ValueError unless `step` is positive.
     """
-    return _to_step(value, step, up=False)
+    return _round_to_step(value, step, up=False)
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:
@@ -55,10 +55,10 @@ def ceil_to(value: Decimal, step: Decimal) -> Decimal:
 
     Raises ValueError unless `step` is positive.
     """
-    return _to_step(value, step, up=True)
+    return _round_to_step(value, step, up=True)
 
 
-def plain(value: Decimal) -> str:
+def format_decimal(value: Decimal) -> str:
     """The number as text without exponent and without trailing zeros: `1.5`, `100`, `0`.
 
     Raises ValueError for an infinite value, which has no such text: the caller says null or "nothing owed".
@@ -80,7 +80,7 @@ def use_exact_context() -> None:
             context.traps[trap] = True
 
 
-def _to_step(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
+def _round_to_step(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
     if not (step.is_finite() and step > ZERO):
         raise ValueError(f"step must be positive, not {step}")
     if abs(value) == INFINITE:
@@ -93,7 +93,7 @@ def _to_step(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
     return steps * step
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 

@@ -42,7 +42,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
-_LONGEST_MS = 100 * _MILLISECONDS["y"]
+_MAX_MS = 100 * _MILLISECONDS["y"]
 
 
 def parse_duration(text: str) -> timedelta:
@@ -56,12 +56,12 @@ def parse_duration(text: str) -> timedelta:
         return timedelta()
     match = _DURATION.fullmatch(stripped) if stripped else None
     if match is None:
-        raise ValueError(_why_no_duration(text, stripped))
+        raise ValueError(_explain_invalid_duration(text, stripped))
     milliseconds = sum(
         int(count) * _MILLISECONDS[unit] for count, unit in zip(match.groups(), _ORDER, strict=True) if count
     )
-    if milliseconds > _LONGEST_MS:
-        raise ValueError(f"{_shown(text)} is longer than 100 years")
+    if milliseconds > _MAX_MS:
+        raise ValueError(f"{_quote(text)} is longer than 100 years")
     return timedelta(milliseconds=milliseconds)
 
 
@@ -102,7 +102,7 @@ def parse_fraction(text: str) -> Decimal:
     try:
         return parse_amount(stripped[:-1]) / 100 if stripped.endswith("%") else parse_amount(stripped)
     except ValueError as error:
-        raise ValueError(f"{_shown(text)} is not a percentage; write 20% or 0.2") from error
+        raise ValueError(f"{_quote(text)} is not a percentage; write 20% or 0.2") from error
 
 
 def parse_since(text: str, now: datetime) -> datetime:
@@ -113,41 +113,41 @@ def parse_since(text: str, now: datetime) -> datetime:
     stripped = text.strip()
     match = _MOMENT.fullmatch(stripped)
     if match and match.group(4) is None:
-        raise ValueError(f"{_shown(text)} has no time zone; for UTC write {stripped.replace(' ', 'T')}Z")
+        raise ValueError(f"{_quote(text)} has no time zone; for UTC write {stripped.replace(' ', 'T')}Z")
     try:
         if match:
-            return _moment(match)
+            return _parse_moment(match)
         if _DATE.fullmatch(stripped):
             day = date.fromisoformat(stripped)
             return datetime(day.year, day.month, day.day, tzinfo=UTC)
         return now - parse_duration(stripped)
     except (ValueError, OverflowError) as error:
         ways = "a duration ago (7d), a date (2025-10-10), or 2025-10-10T21:15:00Z"
-        raise ValueError(f"{_shown(text)} is no point in time; write {ways}") from error
+        raise ValueError(f"{_quote(text)} is no point in time; write {ways}") from error
 
 
-def rfc3339(moment: datetime) -> str:
+def format_rfc3339(moment: datetime) -> str:
     """The moment in UTC with milliseconds (rounded down) and `Z`. Raises ValueError when it has no zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def _moment(match: re.Match[str]) -> datetime:
+def _parse_moment(match: re.Match[str]) -> datetime:
     day, clock, fraction, zone = match.groups()
     micros = (fraction or ".0")[1:7].ljust(6, "0")
     offset = "+00:00" if zone in "Zz" else zone
     return datetime.fromisoformat(f"{day}T{clock}.{micros}{offset}").astimezone(UTC)
 
 
-def _why_no_duration(text: str, stripped: str) -> str:
+def _explain_invalid_duration(text: str, stripped: str) -> str:
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", stripped):
-        return f"{_shown(text)} has no unit; write {stripped}s, {stripped}m or {stripped}h"
+        return f"{_quote(text)} has no unit; write {stripped}s, {stripped}m or {stripped}h"
     units = [part.group(1) for part in _PART.finditer(stripped)]
     if stripped and units and _PART.sub("", stripped) == "" and all(unit in _MILLISECONDS for unit in units):
-        return f"{_shown(text)} is not a duration; units descend, each once: 1w2d3h4m5s6ms"
-    return f"{_shown(text)} is not a duration; write it like 30s, 10m, 1h30m or 7d"
+        return f"{_quote(text)} is not a duration; units descend, each once: 1w2d3h4m5s6ms"
+    return f"{_quote(text)} is not a duration; write it like 30s, 10m, 1h30m or 7d"
 
 
-def _shown(text: str) -> str:
+def _quote(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")

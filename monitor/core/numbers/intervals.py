@@ -3,18 +3,21 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-Span = tuple[datetime, datetime]
+Interval = tuple[datetime, datetime]
 
 
-def complete_since(spans: Sequence[Span], until: datetime) -> datetime | None:
+def complete_since(intervals: Sequence[Interval], until: datetime) -> datetime | None:
     """From when on nothing is missing up to `until` or later; None: something is missing right before `until`."""
-    return spans[-1][0] if spans and spans[-1][1] >= until else None
+    return intervals[-1][0] if intervals and intervals[-1][1] >= until else None
 
 
-def newest_gap(spans: Iterable[Span], earliest: datetime, latest: datetime, longest: timedelta) -> Span | None:
-    """The newest missing span between `earliest` and `latest`, at most its last `longest`; None: nothing is missing."""
+def newest_gap(
+    intervals: Iterable[Interval], earliest: datetime, latest: datetime, max_length: timedelta
+) -> Interval | None:
+    """The newest missing span between `earliest` and `latest`, at most its last `max_length`; None: nothing is
+    missing."""
     end = latest
-    for since, until in sorted(spans, reverse=True):
+    for since, until in sorted(intervals, reverse=True):
         if since > end:
             continue
         if until < end:
@@ -24,4 +27,4 @@ def newest_gap(spans: Iterable[Span], earliest: datetime, latest: datetime, long
         until = earliest
     if end <= earliest:
         return None
-    return max(earliest, min(until, end), end - longest), end
+    return max(earliest, min(until, end), end - max_length), end

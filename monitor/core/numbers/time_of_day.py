@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 _MINUTE = timedelta(minutes=1)
 
 
-def reached(day: date, minutes: int, zone: tzinfo) -> datetime:
+def first_moment_at(day: date, minutes: int, zone: tzinfo) -> datetime:
     """The first moment at which the wall clock shows that time of that day, or a later one."""
     wanted = datetime.combine(day, time()) + minutes * _MINUTE
     # Of an hour that comes twice the first; before a gap, from where the clock is followed up to its jump.
@@ -15,7 +15,7 @@ def reached(day: date, minutes: int, zone: tzinfo) -> datetime:
     return moment
 
 
-def minutes_of(text: str) -> int | None:
+def parse_minutes_of_day(text: str) -> int | None:
     """Minutes after midnight of a text such as `08:00`, `24:00` included; None for anything else."""
     hours, colon, minutes = text.partition(":")
     if not (colon and len(hours) == len(minutes) == 2 and (hours + minutes).isascii() and (hours + minutes).isdigit()):

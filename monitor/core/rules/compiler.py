@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
-from monitor.core.model.metric import Missing, Value
+from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.rules.units import Term
 
-Read = Callable[[str], Value]
+MetricReader = Callable[[str], MetricValue]
 """The present value of a metric by its name."""
 
 Values = Sequence[Decimal]
@@ -21,15 +21,15 @@ Values = Sequence[Decimal]
 
 _T = TypeVar("_T")
 
-UNKNOWN = Decimal("sNaN")
+UNKNOWN_VALUE = Decimal("sNaN")
 """Stands for a value that is missing: whatever calculates or compares with it is undefined."""
 
 
-class Test(NamedTuple):
+class BooleanTest(NamedTuple):
     """A part of a condition. `plain` raises where something in it is undefined; `careful` says None then."""
 
-    plain: Callable[[Values], bool]
-    careful: Callable[[Values], bool | None]
+    two_valued: Callable[[Values], bool]
+    three_valued: Callable[[Values], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ class Quantity:
     """A part of an expression that has a value, and how to compute it."""
 
     term: Term
-    run: Callable[[Values], Decimal]
+    compute: Callable[[Values], Decimal]
 
 
-def guarded(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[Read], _T | Missing]:
+def compile_evaluator(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[MetricReader], _T | Missing]:
     """`run` over the values of `names`, unless one is missing or the arithmetic is undefined."""
     if len(names) == 1:
         name = names[0]
 
-        def evaluate_one(read: Read) -> _T | Missing:
+        def evaluate_one(read: MetricReader) -> _T | Missing:
             value = read(name)
             if not isinstance(value, Decimal):
                 return value
@@ -56,11 +56,11 @@ def guarded(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[Re
 
         return evaluate_one
 
-    def evaluate(read: Read) -> _T | Missing:
+    def evaluate(read: MetricReader) -> _T | Missing:
         values: list[Decimal] = []
         for value in map(read, names):
             if not isinstance(value, Decimal):
-                return _missing(read, names)
+                return _missing_reason(read, names)
             values.append(value)
         try:
             return run(values)
@@ -70,14 +70,14 @@ def guarded(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[Re
     return evaluate
 
 
-def judged(names: tuple[str, ...], test: Test) -> Callable[[Read], bool | Missing]:
+def compile_condition(names: tuple[str, ...], test: BooleanTest) -> Callable[[MetricReader], bool | Missing]:
     """`test` over the values of `names`: unknown only where no known part decides it."""
     plain, careful = test
     if len(names) == 1:
         # Alone: where its value is missing nothing is left that could decide.
-        return guarded(names, plain)
+        return compile_evaluator(names, plain)
 
-    def evaluate(read: Read) -> bool | Missing:
+    def evaluate(read: MetricReader) -> bool | Missing:
         values: list[Decimal] = []
         whole = True
         for value in map(read, names):
@@ -87,7 +87,7 @@ def judged(names: tuple[str, ...], test: Test) -> Callable[[Read], bool | Missin
                 return value
             else:
                 whole = False
-                values.append(UNKNOWN)
+                values.append(UNKNOWN_VALUE)
         try:
             if whole:
                 return plain(values)
@@ -99,12 +99,12 @@ def judged(names: tuple[str, ...], test: Test) -> Callable[[Read], bool | Missin
     return evaluate
 
 
-def _missing(read: Read, names: Sequence[str]) -> Missing:
+def _missing_reason(read: MetricReader, names: Sequence[str]) -> Missing:
     """Why there is no answer when one of the values is missing: that one does not apply, before all else."""
     return Missing.NOT_APPLICABLE if Missing.NOT_APPLICABLE in map(read, names) else Missing.UNAVAILABLE
 
 
-def compared(
+def compile_comparison(
     left: Quantity, compare: Callable[[Decimal, Decimal], bool], right: Quantity, names: Mapping[str, int]
 ) -> Callable[[Values], bool]:
     """Whether the comparison of two parts holds; without detours for metrics and constants."""
@@ -114,13 +114,13 @@ def compared(
     if left.term.metric is not None and right.term.metric is not None:
         first, second = names[left.term.metric.name], names[right.term.metric.name]
         return lambda values: compare(values[first], values[second])
-    one, other = left.run, right.run
+    one, other = left.compute, right.compute
     return lambda values: compare(one(values), other(values))
 
 
-def applied(compute: Callable[..., Decimal], parts: Sequence[Quantity]) -> Callable[[Values], Decimal]:
+def compile_call(compute: Callable[..., Decimal], parts: Sequence[Quantity]) -> Callable[[Values], Decimal]:
     """The result of a function or operator over its parts."""
-    runs = [part.run for part in parts]
+    runs = [part.compute for part in parts]
     if len(runs) == 1:
         only = runs[0]
         return lambda values: compute(only(values))
@@ -130,14 +130,14 @@ def applied(compute: Callable[..., Decimal], parts: Sequence[Quantity]) -> Calla
     return lambda values: compute(*[run(values) for run in runs])
 
 
-def fixed(term: Term) -> Quantity:
+def compile_constant(term: Term) -> Quantity:
     """A part whose value is known already; the term must carry it."""
     value = term.value
     assert value is not None
     return Quantity(term, lambda _: value)
 
 
-def single(plain: Callable[[Values], bool]) -> Test:
+def compile_test(plain: Callable[[Values], bool]) -> BooleanTest:
     """A comparison: unknown when anything in it is."""
 
     def careful(values: Values) -> bool | None:
@@ -146,10 +146,10 @@ def single(plain: Callable[[Values], bool]) -> Test:
         except decimal.DecimalException:
             return None
 
-    return Test(plain, careful)
+    return BooleanTest(plain, careful)
 
 
-def opposite(test: Test) -> Test:
+def negate(test: BooleanTest) -> BooleanTest:
     """`not`: of what is unknown the opposite is, too."""
     plain, careful = test
 
@@ -157,12 +157,12 @@ def opposite(test: Test) -> Test:
         verdict = careful(values)
         return None if verdict is None else not verdict
 
-    return Test(lambda values: not plain(values), denied)
+    return BooleanTest(lambda values: not plain(values), denied)
 
 
-def all_of(tests: Sequence[Test]) -> Test:
+def all_of(tests: Sequence[BooleanTest]) -> BooleanTest:
     """`and`: false as soon as one part is false, whatever is unknown of the others."""
-    plains, carefuls = [test.plain for test in tests], [test.careful for test in tests]
+    plains, carefuls = [test.two_valued for test in tests], [test.three_valued for test in tests]
 
     def careful(values: Values) -> bool | None:
         verdicts = [part(values) for part in carefuls]
@@ -170,13 +170,13 @@ def all_of(tests: Sequence[Test]) -> Test:
 
     if len(plains) == 2:
         one, other = plains
-        return Test(lambda values: one(values) and other(values), careful)
-    return Test(lambda values: all(plain(values) for plain in plains), careful)
+        return BooleanTest(lambda values: one(values) and other(values), careful)
+    return BooleanTest(lambda values: all(plain(values) for plain in plains), careful)
 
 
-def any_of(tests: Sequence[Test]) -> Test:
+def any_of(tests: Sequence[BooleanTest]) -> BooleanTest:
     """`or`: true as soon as one part is true, whatever is unknown of the others."""
-    plains, carefuls = [test.plain for test in tests], [test.careful for test in tests]
+    plains, carefuls = [test.two_valued for test in tests], [test.three_valued for test in tests]
 
     def careful(values: Values) -> bool | None:
         verdicts = [part(values) for part in carefuls]
@@ -184,5 +184,5 @@ def any_of(tests: Sequence[Test]) -> Test:
 
     if len(plains) == 2:
         one, other = plains
-        return Test(lambda values: one(values) or other(values), careful)
-    return Test(lambda values: any(plain(values) for plain in plains), careful)
+        return BooleanTest(lambda values: one(values) or other(values), careful)
+    return BooleanTest(lambda values: any(plain(values) for plain in plains), careful)

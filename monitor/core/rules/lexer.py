@@ -11,7 +11,7 @@ from typing import Literal
 from monitor.core.numbers.amounts import parse_amount
 from monitor.core.numbers.durations import parse_duration, to_seconds
 
-LONGEST = 1000
+MAX_LENGTH = 1000
 """Characters of the longest expression that is read."""
 
 LiteralKind = Literal["number", "percent", "duration"]
@@ -20,7 +20,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?|\.[0-9]+")
 _SUFFIX = re.compile(r"[A-Za-z0-9_.%]*")
 _OPERATORS = frozenset("+-*/()<>=!,")
-_REFUSED = {
+_REJECTED_CHARACTERS = {
     "%": "a percent sign belongs right after a number, as in 10%",
     ".": "a dot belongs inside a number, as in 1.5; names have none",
     "[": "brackets are not part of an expression",
@@ -57,7 +57,7 @@ class ExpressionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class LiteralToken:
     """A literal as written: its value (percent as a fraction, duration in seconds) and what it was written as."""
 
     value: Decimal
@@ -65,16 +65,16 @@ class Constant:
     text: str
 
 
-def mask_literals(text: str) -> tuple[str, dict[int, Constant]]:
+def mask_literals(text: str) -> tuple[str, dict[int, LiteralToken]]:
     """The text with each literal masked, and the literals by the offset at which they stand.
 
     The mask is ASCII, of the same length, on one line, and holds words, operators, spaces and single zeros only.
     Raises ExpressionError for what can't be part of an expression.
     """
-    if len(text) > LONGEST:
-        raise ExpressionError(f"longer than {LONGEST} characters", LONGEST + 1, "split it into several rules")
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH + 1, "split it into several rules")
     masked: list[str] = []
-    constants: dict[int, Constant] = {}
+    constants: dict[int, LiteralToken] = {}
     at = 0
     while at < len(text):
         character = text[at]
@@ -83,7 +83,7 @@ def mask_literals(text: str) -> tuple[str, dict[int, Constant]]:
         elif number := _NUMBER.match(text, at):
             suffix = _SUFFIX.match(text, number.end())
             written = number.group() + (suffix.group() if suffix else "")
-            constants[at] = _constant(written, number.group(), at)
+            constants[at] = _literal_token(written, number.group(), at)
             masked.append("0".ljust(len(written)))
             at += len(written)
             continue
@@ -95,24 +95,26 @@ def mask_literals(text: str) -> tuple[str, dict[int, Constant]]:
             at += 1
             continue
         else:
-            mend = _REFUSED.get(character, "an expression has names, numbers, and or not + - * / < <= > >= == != ( )")
+            mend = _REJECTED_CHARACTERS.get(
+                character, "an expression has names, numbers, and or not + - * / < <= > >= == != ( )"
+            )
             raise ExpressionError(f"unexpected {character!r}", at + 1, mend)
         masked.append(piece)
         at += len(piece)
     return "".join(masked), constants
 
 
-def _constant(written: str, number: str, at: int) -> Constant:
+def _literal_token(written: str, number: str, at: int) -> LiteralToken:
     suffix = written[len(number) :]
     try:
         if not suffix:
-            return Constant(parse_amount(number), "number", written)
+            return LiteralToken(parse_amount(number), "number", written)
         if suffix == "%":
-            return Constant(parse_amount(number) / 100, "percent", written)
+            return LiteralToken(parse_amount(number) / 100, "percent", written)
     except ValueError as error:
         raise ExpressionError(str(error), at + 1) from error
     try:
-        return Constant(to_seconds(parse_duration(written)), "duration", written)
+        return LiteralToken(to_seconds(parse_duration(written)), "duration", written)
     except ValueError as error:
         shown = written if len(written) <= 40 else written[:37] + "..."
         raise ExpressionError(

@@ -15,27 +15,27 @@ from decimal import Decimal
 
 from monitor.core.model.account import PairStatus
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import METRICS, Metric, Missing, Unit, Value
+from monitor.core.model.metric import METRICS, Metric, MetricValue, Missing, Unit
 from monitor.core.rules.compiler import (
+    BooleanTest,
+    MetricReader,
     Quantity,
-    Read,
-    Test,
     all_of,
     any_of,
-    applied,
-    compared,
-    fixed,
-    guarded,
-    judged,
-    opposite,
-    single,
+    compile_call,
+    compile_comparison,
+    compile_condition,
+    compile_constant,
+    compile_evaluator,
+    compile_test,
+    negate,
 )
-from monitor.core.rules.lexer import Constant, ExpressionError, mask_literals
-from monitor.core.rules.units import Kind, Term, check_comparison, kind_of_product, kind_of_quotient, kind_of_sum
+from monitor.core.rules.lexer import ExpressionError, LiteralToken, mask_literals
+from monitor.core.rules.units import Term, TermKind, check_comparison, kind_of_product, kind_of_quotient, kind_of_sum
 
-__all__ = ["Condition", "ExpressionError", "Read", "Target", "parse_condition", "parse_target"]
+__all__ = ["Condition", "ExpressionError", "LevelTarget", "MetricReader", "parse_condition", "parse_target"]
 
-DEEPEST = 30
+MAX_NESTING = 30
 """Levels of nesting that are read."""
 
 STATUS_WORDS: Mapping[str, Decimal] = {status.name: Decimal(int(status)) for status in PairStatus}
@@ -52,12 +52,12 @@ class Condition:
     """
 
     text: str
-    names: tuple[str, ...]
-    evaluate: Callable[[Read], bool | Missing] = field(repr=False, compare=False)
+    metric_names: tuple[str, ...]
+    evaluate: Callable[[MetricReader], bool | Missing] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LevelTarget:
     """A level to reach, such as `margin_level >= initial_level * 1.05`: the metric, and what it must become.
 
     `evaluate(read)` is the level wanted, missing as in Condition; `names` are the metrics that this reads.
@@ -65,8 +65,8 @@ class Target:
 
     text: str
     metric: str
-    names: tuple[str, ...]
-    evaluate: Callable[[Read], Value] = field(repr=False, compare=False)
+    metric_names: tuple[str, ...]
+    evaluate: Callable[[MetricReader], MetricValue] = field(repr=False, compare=False)
 
 
 def parse_condition(text: str, scopes: Sequence[MetricScope]) -> Condition:
@@ -75,20 +75,20 @@ def parse_condition(text: str, scopes: Sequence[MetricScope]) -> Condition:
     Raises ExpressionError for what is no condition: syntax, an unknown name, units that don't go together, a constant
     that its metric can never reach, or anything beyond comparison, `and or not`, `+ - * /`, `abs min max`.
     """
-    reader = _Reader(text, scopes)
+    reader = _ExpressionParser(text, scopes)
     test = reader.condition(reader.root, 0)
     names = tuple(reader.names)
     if not names:
         raise ExpressionError("the condition reads no metric", 1)
-    return Condition(" ".join(text.split()), names, judged(names, test))
+    return Condition(" ".join(text.split()), names, compile_condition(names, test))
 
 
-def parse_target(text: str, scopes: Sequence[MetricScope]) -> Target:
+def parse_target(text: str, scopes: Sequence[MetricScope]) -> LevelTarget:
     """The level that `text` asks for: `margin_level >= …`, with any sum of levels on the right.
 
     Raises ExpressionError as `parse_condition`, and for another form.
     """
-    reader = _Reader(text, scopes)
+    reader = _ExpressionParser(text, scopes)
     match reader.root:
         case ast.Compare(left=ast.Name(id=name), ops=[ast.GtE() | ast.Gt()], comparators=[right]):
             reader.condition(reader.root, 0)
@@ -99,7 +99,7 @@ def parse_target(text: str, scopes: Sequence[MetricScope]) -> Target:
     reader.names.clear()
     wanted = reader.quantity(right, 0)
     names = tuple(reader.names)
-    return Target(" ".join(text.split()), name, names, guarded(names, wanted.run))
+    return LevelTarget(" ".join(text.split()), name, names, compile_evaluator(names, wanted.compute))
 
 
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Decimal, Decimal], bool]] = {
@@ -117,7 +117,7 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[Decimal, Decimal], Decimal]] 
     ast.Div: operator.truediv,
 }
 _FUNCTIONS = ("abs", "min", "max")
-_SLIPS = (
+_COMMON_MISTAKES = (
     (re.compile(r"(?<![<>=!])=(?!=)"), "`=` compares nothing", "write =="),
     (re.compile(r"!(?!=)"), "`!` is not known", "write not"),
     (re.compile(r"<>"), "`<>` is not known", "write !="),
@@ -125,7 +125,7 @@ _SLIPS = (
 )
 
 
-class _Reader:
+class _ExpressionParser:
     """Turns the parsed text into closures over a list of values, one a name, in order of appearance."""
 
     def __init__(self, text: str, scopes: Sequence[MetricScope]) -> None:
@@ -136,9 +136,9 @@ class _Reader:
         if not masked.strip():
             raise ExpressionError("the expression is empty", 1)
         self.indent = len(masked) - len(masked.lstrip())
-        self.root = _parsed(masked, self.indent)
+        self.root = _parse_masked(masked, self.indent)
 
-    def condition(self, node: ast.expr, depth: int) -> Test:
+    def condition(self, node: ast.expr, depth: int) -> BooleanTest:
         """What is true or false."""
         self._check_depth(node, depth)
         match node:
@@ -146,7 +146,7 @@ class _Reader:
                 tests = [self.condition(part, depth + 1) for part in parts]
                 return all_of(tests) if isinstance(op, ast.And) else any_of(tests)
             case ast.UnaryOp(op=ast.Not(), operand=part):
-                return opposite(self.condition(part, depth + 1))
+                return negate(self.condition(part, depth + 1))
             case ast.Compare():
                 return self._comparison(node, depth)
             case ast.BinOp() | ast.Constant() | ast.Name() | ast.Call() | ast.UnaryOp():
@@ -156,7 +156,7 @@ class _Reader:
                 self.quantity(node, depth)
                 raise ExpressionError(f"`{self._source(node)}` is neither true nor false", self._column(node), mend)
             case _:
-                raise self._refused(node)
+                raise self._unsupported(node)
 
     def quantity(self, node: ast.expr, depth: int) -> Quantity:
         """What has a value."""
@@ -182,9 +182,9 @@ class _Reader:
                     "join conditions with and, or",
                 )
             case _:
-                raise self._refused(node)
+                raise self._unsupported(node)
 
-    def _comparison(self, node: ast.Compare, depth: int) -> Test:
+    def _comparison(self, node: ast.Compare, depth: int) -> BooleanTest:
         parts = [self.quantity(part, depth + 1) for part in (node.left, *node.comparators)]
         tests = []
         for left, op, right in zip(parts, node.ops, parts[1:], strict=False):
@@ -192,11 +192,11 @@ class _Reader:
             if compare is None:
                 raise ExpressionError("only < <= > >= == != compare", left.term.column)
             check_comparison(left.term, right.term, right.term.column)
-            tests.append(single(compared(left, compare, right, self.names)))
+            tests.append(compile_test(compile_comparison(left, compare, right, self.names)))
         return tests[0] if len(tests) == 1 else all_of(tests)
 
     def _arithmetic(self, node: ast.BinOp, left: Quantity, op: ast.operator, right: Quantity) -> Quantity:
-        kind: Kind
+        kind: TermKind
         match op:
             case ast.Add() | ast.Sub():
                 kind = kind_of_sum(left.term, right.term, right.term.column)
@@ -214,7 +214,7 @@ class _Reader:
             raise ExpressionError(
                 f"unknown function `{called}`",
                 self._column(node),
-                _nearest(called, _FUNCTIONS) or "abs, min and max exist",
+                _suggest(called, _FUNCTIONS) or "abs, min and max exist",
             )
         name = node.func.id
         if node.keywords or any(isinstance(part, ast.Starred) for part in node.args):
@@ -235,28 +235,28 @@ class _Reader:
         return self._computed(node, term.kind, min if name == "min" else max, parts)
 
     def _computed(
-        self, node: ast.expr, kind: Kind, compute: Callable[..., Decimal], parts: Sequence[Quantity]
+        self, node: ast.expr, kind: TermKind, compute: Callable[..., Decimal], parts: Sequence[Quantity]
     ) -> Quantity:
         values = [part.term.value for part in parts]
         known = [value for value in values if value is not None]
         text, column = self._source(node), self._column(node)
         if len(known) == len(parts):
             try:
-                return fixed(Term(kind, text, column, value=compute(*known)))
+                return compile_constant(Term(kind, text, column, value=compute(*known)))
             except decimal.DecimalException as error:
                 raise ExpressionError(f"`{text}` has no value", column, "a division by zero?") from error
-        return Quantity(Term(kind, text, column), applied(compute, parts))
+        return Quantity(Term(kind, text, column), compile_call(compute, parts))
 
     def _constant(self, node: ast.Constant) -> Quantity:
-        constant: Constant | None = self.constants.get(node.col_offset + self.indent)
+        constant: LiteralToken | None = self.constants.get(node.col_offset + self.indent)
         if constant is None:
             raise ExpressionError(f"`{self._source(node)}` is not known", self._column(node), "booleans are 0 and 1")
-        return fixed(Term(constant.kind, constant.text, self._column(node), value=constant.value))
+        return compile_constant(Term(constant.kind, constant.text, self._column(node), value=constant.value))
 
     def _name(self, node: ast.Name) -> Quantity:
         name, column = node.id, self._column(node)
         if name in STATUS_WORDS:
-            return fixed(Term(Unit.STATUS, name, column, value=STATUS_WORDS[name]))
+            return compile_constant(Term(Unit.STATUS, name, column, value=STATUS_WORDS[name]))
         metric = self._metric(name, column)
         index = self.names.setdefault(name, len(self.names))
         return Quantity(Term(metric.unit, name, column, metric=metric), operator.itemgetter(index))
@@ -268,7 +268,7 @@ class _Reader:
             if name in _FUNCTIONS:
                 raise ExpressionError(f"`{name}` is a function", column, f"write {name}(…)")
             shown = name if len(name) <= 40 else name[:37] + "..."
-            mend = _nearest(name, [*known, *STATUS_WORDS, *_FUNCTIONS]) or _nearest(name, list(METRICS))
+            mend = _suggest(name, [*known, *STATUS_WORDS, *_FUNCTIONS]) or _suggest(name, list(METRICS))
             raise ExpressionError(f"unknown name `{shown}`", column, mend)
         missing = [scope for scope in self.scopes if scope not in metric.scopes]
         if missing:
@@ -277,9 +277,9 @@ class _Reader:
         return metric
 
     def _check_depth(self, node: ast.expr, depth: int) -> None:
-        if depth > DEEPEST:
+        if depth > MAX_NESTING:
             raise ExpressionError(
-                f"nested deeper than {DEEPEST} levels", self._column(node), "split it into several rules"
+                f"nested deeper than {MAX_NESTING} levels", self._column(node), "split it into several rules"
             )
 
     def _column(self, node: ast.expr) -> int:
@@ -293,7 +293,7 @@ class _Reader:
         source = " ".join(self.text[start:end].split())
         return source if len(source) <= 40 else source[:37] + "..."
 
-    def _refused(self, node: ast.expr) -> ExpressionError:
+    def _unsupported(self, node: ast.expr) -> ExpressionError:
         return ExpressionError(
             f"`{self._source(node)}` is not part of an expression",
             self._column(node),
@@ -301,8 +301,8 @@ class _Reader:
         )
 
 
-def _parsed(masked: str, indent: int) -> ast.expr:
-    for slip, message, mend in _SLIPS:
+def _parse_masked(masked: str, indent: int) -> ast.expr:
+    for slip, message, mend in _COMMON_MISTAKES:
         if found := slip.search(masked):
             raise ExpressionError(message, found.start() + 1, mend)
     try:
@@ -324,6 +324,6 @@ def _syntax_error(error: SyntaxError, end: int, indent: int) -> ExpressionError:
     return ExpressionError("this can't stand here", column)
 
 
-def _nearest(word: str, known: Sequence[str]) -> str:
+def _suggest(word: str, known: Sequence[str]) -> str:
     found = difflib.get_close_matches(word[:100], known, n=1, cutoff=0.6)
     return f"did you mean `{found[0]}`?" if found else ""

@@ -9,22 +9,22 @@ from typing import NamedTuple
 
 from monitor.core.model.alert import MetricScope, Severity
 from monitor.core.model.metric import Missing
-from monitor.core.rules.parser import Condition, Read
-from monitor.core.rules.rule_table import ANY, Escalation, RuleError, RuleTable
+from monitor.core.rules.parser import Condition, MetricReader
+from monitor.core.rules.rule_table import MATCH_ALL, EscalationStep, RuleError, RuleTableReader
 
 __all__ = [
-    "Escalation",
+    "EscalationStep",
     "Finding",
     "Rule",
     "RuleError",
-    "applies",
     "build_rule",
-    "evaluate",
+    "evaluate_rule",
     "merge_rules",
     "parse_rules",
+    "rule_applies",
 ]
 
-REPEAT_S: Mapping[Severity, Decimal] = MappingProxyType(
+DEFAULT_REPEAT_S: Mapping[Severity, Decimal] = MappingProxyType(
     {"info": Decimal(86_400), "warning": Decimal(3_600), "critical": Decimal(300)}
 )
 """Seconds between reminders where a rule says nothing."""
@@ -63,16 +63,16 @@ class Rule:
     name: str
     scopes: tuple[MetricScope, ...]
     when: Condition
-    accounts: tuple[str, ...] = ANY
-    symbols: tuple[str, ...] = ANY
-    assets: tuple[str, ...] = ANY
+    accounts: tuple[str, ...] = MATCH_ALL
+    symbols: tuple[str, ...] = MATCH_ALL
+    assets: tuple[str, ...] = MATCH_ALL
     clear: Condition | None = None
     for_s: Decimal = Decimal(0)
     keep_firing_for_s: Decimal = Decimal(0)
     severity: Severity = "warning"
     channels: tuple[str, ...] | None = None
-    repeat_s: Decimal = REPEAT_S["warning"]
-    escalate: tuple[Escalation, ...] = ()
+    repeat_s: Decimal = DEFAULT_REPEAT_S["warning"]
+    escalate: tuple[EscalationStep, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     ladder: str | None = None
     rung: int = 0
@@ -81,10 +81,10 @@ class Rule:
     is_shipped: bool = field(default=False, compare=False)
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def metric_names(self) -> tuple[str, ...]:
         """Every metric that `when` or `clear` reads."""
-        clear = self.clear.names if self.clear is not None else ()
-        return tuple(dict.fromkeys((*self.when.names, *clear)))
+        clear = self.clear.metric_names if self.clear is not None else ()
+        return tuple(dict.fromkeys((*self.when.metric_names, *clear)))
 
 
 class Finding(NamedTuple):
@@ -95,14 +95,14 @@ class Finding(NamedTuple):
     value: Decimal | None
 
 
-def evaluate(rule: Rule, read: Read) -> Finding:
+def evaluate_rule(rule: Rule, read: MetricReader) -> Finding:
     """The rule's verdict on the subject that `read` answers for.
 
     It clears when `clear` holds and `when` does not; without `clear`, when `when` does not. An unknown `when` leaves
     both unknown.
     """
     holds = rule.when.evaluate(read)
-    first = read(rule.when.names[0])
+    first = read(rule.when.metric_names[0])
     value = first if isinstance(first, Decimal) else None
     clears: bool | Missing
     if holds is False:
@@ -114,7 +114,7 @@ def evaluate(rule: Rule, read: Read) -> Finding:
     return Finding(holds, clears, value)
 
 
-def applies(rule: Rule, account: str, scope: MetricScope, subject: str = "") -> bool:
+def rule_applies(rule: Rule, account: str, scope: MetricScope, subject: str = "") -> bool:
     """Whether the rule looks at this subject: its account, its scope, and its symbol or asset where it has one.
 
     The daemon itself is scope monitor of the account "".
@@ -137,7 +137,7 @@ def parse_rules(tables: Sequence[object], source: str) -> tuple[Rule, ...]:
     return merge_rules((), rules)
 
 
-def merge_rules(shipped: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...]:
+def merge_rules(shipped: Sequence[Rule], user_rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """The shipped rules and the user's, rungs counted over all.
 
     A rule of the user's with the name of a shipped one takes its place, in the order too; all others follow the shipped
@@ -145,7 +145,7 @@ def merge_rules(shipped: Sequence[Rule], own: Sequence[Rule]) -> tuple[Rule, ...
     """
     merged = {rule.name: rule for rule in shipped}
     seen: dict[str, Rule] = {}
-    for rule in own:
+    for rule in user_rules:
         if rule.name in seen:
             there = f" (first in {seen[rule.name].where})" if seen[rule.name].where else ""
             raise RuleError(rule.where, f'the name "{rule.name}" is taken{there}', "give each rule a name of its own")
@@ -165,12 +165,12 @@ def build_rule(table: Mapping[str, object], where: str) -> Rule:
 
     Rungs are not counted here. Raises RuleError for an unknown or missing key and for every value that can't be.
     """
-    name = RuleTable(table, where).name()
-    keys = RuleTable(table, f'{where} "{name}"')
-    keys.refuse_unknown(RULE_KEYS)
+    name = RuleTableReader(table, where).name()
+    keys = RuleTableReader(table, f'{where} "{name}"')
+    keys.reject_unknown(RULE_KEYS)
     scopes = keys.scopes()
     severity = keys.severity() or "warning"
-    repeat_s = keys.seconds("repeat", REPEAT_S[severity])
+    repeat_s = keys.seconds("repeat", DEFAULT_REPEAT_S[severity])
     if not repeat_s:
         raise RuleError(f"{keys.where}.repeat", "reminders need time between them", 'write repeat = "1m" or more')
     return Rule(
@@ -195,4 +195,4 @@ def build_rule(table: Mapping[str, object], where: str) -> Rule:
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return patterns == ANY or any(fnmatchcase(name, pattern) for pattern in patterns)
+    return patterns == MATCH_ALL or any(fnmatchcase(name, pattern) for pattern in patterns)

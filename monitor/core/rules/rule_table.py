@@ -11,10 +11,10 @@ from monitor.core.numbers.durations import parse_duration, to_seconds
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition
 from monitor.errors import ConfigError
 
-SCOPES: tuple[MetricScope, ...] = get_args(MetricScope)
-ANY = ("*",)
+METRIC_SCOPES: tuple[MetricScope, ...] = get_args(MetricScope)
+MATCH_ALL = ("*",)
 _OWN_LABELS = frozenset({"rule", "account", "scope", "symbol", "asset", "severity"})
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 
 class RuleError(ConfigError):
@@ -25,7 +25,7 @@ class RuleError(ConfigError):
 
 
 @dataclass(frozen=True, slots=True)
-class Escalation:
+class EscalationStep:
     """A step taken when an alert stays un-acknowledged for `after_s`.
 
     `severity` None: as before. `channels` are told besides those of the rule; `fallbacks`: so are the fallbacks of
@@ -39,45 +39,45 @@ class Escalation:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleTable:
+class RuleTableReader:
     """One table and its place in the file. Every method raises RuleError for a value that can't be."""
 
     table: Mapping[str, object]
     where: str
 
-    def refuse_unknown(self, known: Collection[str]) -> None:
+    def reject_unknown(self, known: Collection[str]) -> None:
         for key in self.table:
             if key not in known:
-                place = key if key.replace("-", "_").isidentifier() else _shown(key)
-                raise RuleError(f"{self.where}.{place}", "unknown key", _nearest(key, known))
+                place = key if key.replace("-", "_").isidentifier() else _quote(key)
+                raise RuleError(f"{self.where}.{place}", "unknown key", _suggest(key, known))
 
     def name(self) -> str:
         if "name" not in self.table:
             raise RuleError(self.where, "a rule needs a name", 'write name = "…"')
         name = self._text("name", self.table["name"])
-        if name != name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        if name != name.strip() or not name.isprintable() or len(name) > _MAX_NAME_LENGTH:
             raise RuleError(
-                f"{self.where}.name", f"can't be {_shown(name)}", f"up to {_LONGEST_NAME} characters, one line"
+                f"{self.where}.name", f"can't be {_quote(name)}", f"up to {_MAX_NAME_LENGTH} characters, one line"
             )
         return name
 
     def scopes(self) -> tuple[MetricScope, ...]:
         if "scope" not in self.table:
-            raise RuleError(self.where, "a rule needs a scope", f"one of {', '.join(SCOPES)}, or a list of them")
+            raise RuleError(self.where, "a rule needs a scope", f"one of {', '.join(METRIC_SCOPES)}, or a list of them")
         value = self.table["scope"]
         words = [value] if isinstance(value, str) else self._texts("scope")
         scopes = []
         for word in words:
-            scope = next((scope for scope in SCOPES if scope == word), None)
+            scope = next((scope for scope in METRIC_SCOPES if scope == word), None)
             if scope is None:
                 raise RuleError(
                     f"{self.where}.scope",
-                    f"unknown scope {_shown(word)}",
-                    _nearest(str(word), SCOPES) or _one_of(SCOPES),
+                    f"unknown scope {_quote(word)}",
+                    _suggest(str(word), METRIC_SCOPES) or _one_of(METRIC_SCOPES),
                 )
             scopes.append(scope)
         if not scopes:
-            raise RuleError(f"{self.where}.scope", "an empty list matches nothing", _one_of(SCOPES))
+            raise RuleError(f"{self.where}.scope", "an empty list matches nothing", _one_of(METRIC_SCOPES))
         return tuple(dict.fromkeys(scopes))
 
     def condition(self, key: str, scopes: tuple[MetricScope, ...]) -> Condition:
@@ -94,7 +94,7 @@ class RuleTable:
             return default
         value = self.table[key]
         if not isinstance(value, str):
-            raise RuleError(f"{self.where}.{key}", f"{_shown(value)} is not a duration", f'write {key} = "30s"')
+            raise RuleError(f"{self.where}.{key}", f"{_quote(value)} is not a duration", f'write {key} = "30s"')
         try:
             return to_seconds(parse_duration(value))
         except ValueError as error:
@@ -108,12 +108,12 @@ class RuleTable:
         for severity in SEVERITIES:
             if severity == word:
                 return severity
-        mend = _nearest(str(word), SEVERITIES) or _one_of(SEVERITIES)
-        raise RuleError(f"{self.where}.severity", f"unknown severity {_shown(word)}", mend)
+        mend = _suggest(str(word), SEVERITIES) or _one_of(SEVERITIES)
+        raise RuleError(f"{self.where}.severity", f"unknown severity {_quote(word)}", mend)
 
     def patterns(self, key: str) -> tuple[str, ...]:
         if key not in self.table:
-            return ANY
+            return MATCH_ALL
         patterns = self._texts(key)
         if not patterns:
             raise RuleError(f"{self.where}.{key}", "an empty list matches nothing", "leave the key out to match all")
@@ -152,22 +152,22 @@ class RuleTable:
             if name in _OWN_LABELS:
                 raise RuleError(f"{place}.{name}", "every alert has this label already", "choose another name")
             if not (isinstance(name, str) and name.isascii() and name.isidentifier()):
-                raise RuleError(place, f"can't name a label {_shown(name)}", "letters, digits and _ only")
+                raise RuleError(place, f"can't name a label {_quote(name)}", "letters, digits and _ only")
             if not isinstance(text, str):
-                raise RuleError(f"{place}.{name}", f"{_shown(text)} is not a text", f'write {name} = "…"')
+                raise RuleError(f"{place}.{name}", f"{_quote(text)} is not a text", f'write {name} = "…"')
         return dict(value)
 
-    def escalations(self, severity: Severity) -> tuple[Escalation, ...]:
+    def escalations(self, severity: Severity) -> tuple[EscalationStep, ...]:
         """The steps, in the order of their time; none makes the alert milder than `severity`."""
         value = self.table.get("escalate", [])
         place = f"{self.where}.escalate"
         if not isinstance(value, list | tuple):
             raise RuleError(place, "escalation is a list of steps", 'write escalate = [{ after = "10m" }]')
-        steps: list[Escalation] = []
+        steps: list[EscalationStep] = []
         for index, table in enumerate(value):
             if not isinstance(table, Mapping):
                 raise RuleError(f"{place}[{index}]", "a step is a table", 'write { after = "10m" }')
-            step = RuleTable(table, f"{place}[{index}]")._escalation()
+            step = RuleTableReader(table, f"{place}[{index}]")._escalation()
             if step.severity is not None and SEVERITIES.index(step.severity) < SEVERITIES.index(severity):
                 raise RuleError(f"{place}[{index}].severity", f"{step.severity} is milder than the rule's {severity}")
             if steps and step.after_s <= steps[-1].after_s:
@@ -175,37 +175,37 @@ class RuleTable:
             steps.append(step)
         return tuple(steps)
 
-    def _escalation(self) -> Escalation:
-        self.refuse_unknown(("after", "severity", "channels", "fallbacks"))
+    def _escalation(self) -> EscalationStep:
+        self.reject_unknown(("after", "severity", "channels", "fallbacks"))
         if "after" not in self.table:
             raise RuleError(self.where, "a step needs `after`", 'write after = "10m"')
         fallbacks = self.table.get("fallbacks", False)
         if not isinstance(fallbacks, bool):
-            raise RuleError(f"{self.where}.fallbacks", f"{_shown(fallbacks)} is neither true nor false")
-        return Escalation(self.seconds("after", Decimal(0)), self.severity(), self.channels() or (), fallbacks)
+            raise RuleError(f"{self.where}.fallbacks", f"{_quote(fallbacks)} is neither true nor false")
+        return EscalationStep(self.seconds("after", Decimal(0)), self.severity(), self.channels() or (), fallbacks)
 
     def _texts(self, key: str) -> tuple[str, ...]:
         value = self.table[key]
         if not isinstance(value, list | tuple):
-            raise RuleError(f"{self.where}.{key}", f"{_shown(value)} is not a list", f'write {key} = ["…"]')
+            raise RuleError(f"{self.where}.{key}", f"{_quote(value)} is not a list", f'write {key} = ["…"]')
         return tuple(dict.fromkeys(self._text(key, item) for item in value))
 
     def _text(self, key: str, value: object) -> str:
         if not isinstance(value, str):
-            raise RuleError(f"{self.where}.{key}", f"{_shown(value)} is not a text", f'write {key} = "…"')
+            raise RuleError(f"{self.where}.{key}", f"{_quote(value)} is not a text", f'write {key} = "…"')
         if not value.strip():
             raise RuleError(f"{self.where}.{key}", "is empty")
         return value
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     text = text.replace("'", '"') if isinstance(value, str) else text
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _nearest(word: str, known: Collection[str]) -> str:
-    found = difflib.get_close_matches(word[:_LONGEST_NAME], list(known), n=1, cutoff=0.6)
+def _suggest(word: str, known: Collection[str]) -> str:
+    found = difflib.get_close_matches(word[:_MAX_NAME_LENGTH], list(known), n=1, cutoff=0.6)
     return f'did you mean "{found[0]}"?' if found else ""
 
 

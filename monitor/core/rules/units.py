@@ -5,16 +5,18 @@ from decimal import Decimal
 from typing import Literal, assert_never
 
 from monitor.core.model.metric import Metric, Unit
-from monitor.core.numbers.amounts import ZERO, plain
+from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.numbers.durations import format_duration, from_seconds
 from monitor.core.rules.lexer import ExpressionError
 
-Kind = Unit | Literal["number", "percent", "duration", "derived"]
+TermKind = Unit | Literal["number", "percent", "duration", "derived"]
 """A metric's unit, what a literal was written as, or `derived`: a product of units that has no name here."""
 
-_PURE: frozenset[Kind] = frozenset({"number", "percent", Unit.LEVEL, Unit.FRACTION, Unit.COUNT, Unit.BOOLEAN})
-_WRITTEN: frozenset[Kind] = frozenset({"number", "percent", "duration"})
-_WORDS: dict[Kind, str] = {
+_DIMENSIONLESS: frozenset[TermKind] = frozenset(
+    {"number", "percent", Unit.LEVEL, Unit.FRACTION, Unit.COUNT, Unit.BOOLEAN}
+)
+_LITERAL_KINDS: frozenset[TermKind] = frozenset({"number", "percent", "duration"})
+_WORDS: dict[TermKind, str] = {
     Unit.LEVEL: "a level such as 1.5",
     Unit.FRACTION: "a fraction such as 10%",
     Unit.USDT: "an amount of USDT",
@@ -35,66 +37,66 @@ _WORDS: dict[Kind, str] = {
 class Term:
     """A part of an expression: its kind, its value when it is constant, its metric when it is nothing else."""
 
-    kind: Kind
+    kind: TermKind
     text: str
     column: int
     value: Decimal | None = None
     metric: Metric | None = None
 
 
-def kind_of_sum(left: Term, right: Term, column: int) -> Kind:
+def kind_of_sum(left: Term, right: Term, column: int) -> TermKind:
     """The kind of a sum, difference, minimum or maximum. Raises ExpressionError when they can't be put together."""
     for term in (left, right):
         if term.kind is Unit.STATUS:
             raise ExpressionError(
                 f"`{term.text}` can't be calculated with", term.column, "compare it with a status word"
             )
-    return _common(left, right, column)
+    return _common_kind(left, right, column)
 
 
-def kind_of_product(left: Term, right: Term) -> Kind:
+def kind_of_product(left: Term, right: Term) -> TermKind:
     """The kind of a product. Raises ExpressionError for a status."""
-    _refuse_status(left, right)
+    _reject_status(left, right)
     pairs = ((left.kind, right.kind), (right.kind, left.kind))
     for neutral in ("number", "percent"):
         for one, other in pairs:
             if one == neutral:
                 return other
     for one, other in pairs:
-        if one in _PURE and other not in _PURE:
+        if one in _DIMENSIONLESS and other not in _DIMENSIONLESS:
             return other
-    if left.kind not in _PURE:
+    if left.kind not in _DIMENSIONLESS:
         return "derived"
     return Unit.LEVEL if {left.kind, right.kind} == {Unit.LEVEL, Unit.FRACTION} else "number"
 
 
-def kind_of_quotient(left: Term, right: Term) -> Kind:
+def kind_of_quotient(left: Term, right: Term) -> TermKind:
     """The kind of a quotient: equal units cancel out. Raises ExpressionError for a status."""
-    _refuse_status(left, right)
+    _reject_status(left, right)
     spans = {Unit.SECONDS, "duration"}
     if (left.kind == right.kind and left.kind != "derived") or (left.kind in spans and right.kind in spans):
         return "number"
-    return left.kind if right.kind in _PURE else "derived"
+    return left.kind if right.kind in _DIMENSIONLESS else "derived"
 
 
 def check_comparison(left: Term, right: Term, column: int) -> None:
     """Raises ExpressionError when the two can't be compared, or when a metric can never have the constant's value."""
-    _common(left, right, column)
+    _common_kind(left, right, column)
     for term, other in ((left, right), (right, left)):
         metric = term.metric
         if metric is not None and other.value is not None and not metric.low <= other.value <= metric.high:
-            low, high = (_as_written(metric.unit, bound) for bound in (metric.low, metric.high))
+            low, high = (_format_bound(metric.unit, bound) for bound in (metric.low, metric.high))
             raise ExpressionError(f"`{metric.name}` goes from {low} to {high}, never to {other.text}", other.column)
 
 
-def _common(left: Term, right: Term, column: int) -> Kind:
-    if left.kind in _WRITTEN and right.kind in _WRITTEN:
-        return _common_of_written(left, right, column)
-    if right.kind in _WRITTEN:
-        _check_written(left.kind, left, right)
+def _common_kind(left: Term, right: Term, column: int) -> TermKind:
+    if left.kind in _LITERAL_KINDS and right.kind in _LITERAL_KINDS:
+        return _common_literal_kind(left, right, column)
+    if right.kind in _LITERAL_KINDS:
+        _check_literal(left.kind, left, right)
         return left.kind
-    if left.kind in _WRITTEN:
-        _check_written(right.kind, right, left)
+    if left.kind in _LITERAL_KINDS:
+        _check_literal(right.kind, right, left)
         return right.kind
     if left.kind == right.kind or "derived" in (left.kind, right.kind):
         return left.kind if right.kind == "derived" else right.kind
@@ -103,7 +105,7 @@ def _common(left: Term, right: Term, column: int) -> Kind:
     )
 
 
-def _common_of_written(left: Term, right: Term, column: int) -> Kind:
+def _common_literal_kind(left: Term, right: Term, column: int) -> TermKind:
     if left.kind == right.kind:
         return left.kind
     for term, other in ((left, right), (right, left)):
@@ -117,7 +119,7 @@ def _common_of_written(left: Term, right: Term, column: int) -> Kind:
     return "number"
 
 
-def _check_written(kind: Kind, term: Term, literal: Term) -> None:
+def _check_literal(kind: TermKind, term: Term, literal: Term) -> None:
     """Raises ExpressionError unless a literal may stand beside a term of `kind`."""
     if literal.kind == "number" and literal.value == ZERO and kind is not Unit.STATUS:
         return
@@ -125,7 +127,9 @@ def _check_written(kind: Kind, term: Term, literal: Term) -> None:
         case "number":
             _check_number(kind, term, literal)
         case "percent" if kind is Unit.LEVEL:
-            mend = f"write {plain(literal.value)}" if literal.value is not None else "write it as a plain number"
+            mend = (
+                f"write {format_decimal(literal.value)}" if literal.value is not None else "write it as a plain number"
+            )
             raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a percentage", literal.column, mend)
         case "percent" if kind not in (Unit.FRACTION, "derived"):
             raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a percentage", literal.column)
@@ -135,7 +139,7 @@ def _check_written(kind: Kind, term: Term, literal: Term) -> None:
             pass
 
 
-def _check_number(kind: Kind, term: Term, literal: Term) -> None:
+def _check_number(kind: TermKind, term: Term, literal: Term) -> None:
     written, column = literal.text, literal.column
     match kind:
         case Unit.STATUS:
@@ -150,7 +154,7 @@ def _check_number(kind: Kind, term: Term, literal: Term) -> None:
             pass
 
 
-def _refuse_status(*terms: Term) -> None:
+def _reject_status(*terms: Term) -> None:
     for term in terms:
         if term.kind is Unit.STATUS:
             raise ExpressionError(
@@ -158,14 +162,14 @@ def _refuse_status(*terms: Term) -> None:
             )
 
 
-def _as_written(unit: Unit, bound: Decimal) -> str:
+def _format_bound(unit: Unit, bound: Decimal) -> str:
     match unit:
         case Unit.FRACTION:
-            return f"{plain(bound * 100)}%"
+            return f"{format_decimal(bound * 100)}%"
         case Unit.SECONDS:
             sign = "-" if bound < ZERO else ""
             return sign + format_duration(from_seconds(abs(bound)))
         case Unit.LEVEL | Unit.USDT | Unit.AMOUNT | Unit.PRICE | Unit.COUNT | Unit.BOOLEAN | Unit.STATUS:
-            return plain(bound)
+            return format_decimal(bound)
         case _:
             assert_never(unit)

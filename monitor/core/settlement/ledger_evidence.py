@@ -5,20 +5,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.ledger import LedgerRow, record_of
-from monitor.core.model.order import Record, Repay, Transfer
-from monitor.core.numbers.amounts import ZERO, plain
+from monitor.core.model.ledger import LedgerRow, find_record
+from monitor.core.model.order import Repay, Transfer, VenueRecord
+from monitor.core.numbers.amounts import ZERO, format_decimal
 
-CERTAINLY_AFTER = timedelta(milliseconds=300)
+AFTER_SEND_MARGIN = timedelta(milliseconds=300)
 """A row dated this long after the send is surely not yet in the balances from before it: two clocks never agree, but
 they do to within half of a round trip."""
 
-_REPAID = frozenset({"REPAY", "REPAY_LIQUIDATION", "SMALL_CONVERT"})
-_BORROWED = frozenset({"BORROW"})
+_REPAY_KINDS = frozenset({"REPAY", "REPAY_LIQUIDATION", "SMALL_CONVERT"})
+_BORROW_KINDS = frozenset({"BORROW"})
 
 
-def ledger_trace(
-    intent: Intent, rows: Iterable[LedgerRow], records: Sequence[Record], own: Record | None, taken: frozenset[str]
+def matching_row(
+    intent: Intent,
+    rows: Iterable[LedgerRow],
+    records: Sequence[VenueRecord],
+    own_row: VenueRecord | None,
+    claimed_refs: frozenset[str],
 ) -> LedgerRow | None:
     """The ledger's row of this intent: by the transaction's id, else by exact amount and what is nobody else's.
 
@@ -28,11 +32,11 @@ def ledger_trace(
     """
     kind = "REPAY" if isinstance(intent.order, Repay) else "TRANSFER"
     fitting = [row for row in rows if row.kind == kind and row.asset == intent.asset]
-    mine = {intent.ref, None if own is None else own.ref} - {None}
+    mine = {intent.ref, None if own_row is None else own_row.ref} - {None}
     numbered = next((row for row in fitting if str(row.tran_id) in mine), None)
     if numbered is not None:
         return numbered
-    foreign = {r.ref: r for r in records if (r.automatic or r.ref in taken) and r is not own}
+    foreign = {r.ref: r for r in records if (r.is_automatic or r.ref in claimed_refs) and r is not own_row}
     # A record that a row bears the number of stands for that row alone.
     elsewhere = [r for ref, r in foreign.items() if ref not in {str(row.tran_id) for row in fitting}]
     return next(
@@ -40,22 +44,24 @@ def ledger_trace(
             row
             for row in fitting
             if row.amount == intent.amount
-            and str(row.tran_id) not in taken
+            and str(row.tran_id) not in claimed_refs
             and str(row.tran_id) not in foreign
-            and record_of(row, elsewhere) is None
+            and find_record(row, elsewhere) is None
         ),
         None,
     )
 
 
-def others(intent: Intent, rows: Iterable[LedgerRow], own: LedgerRow | None, sent: datetime) -> tuple[LedgerRow, ...]:
+def other_movements(
+    intent: Intent, rows: Iterable[LedgerRow], own_row: LedgerRow | None, sent: datetime
+) -> tuple[LedgerRow, ...]:
     """What else moved the order's asset in its scope after it was sent."""
     return tuple(
-        row for row in rows if row is not own and row.asset == intent.asset and row.at >= sent + CERTAINLY_AFTER
+        row for row in rows if row is not own_row and row.asset == intent.asset and row.at >= sent + AFTER_SEND_MARGIN
     )
 
 
-def given_elsewhere(intent: Intent, intents: Iterable[Intent]) -> Decimal:
+def sent_elsewhere(intent: Intent, intents: Iterable[Intent]) -> Decimal:
     """What other transfers of ours, sent after this one and proven, took out of the wallet that it comes from.
 
     No ledger tells of a wallet outside margin.
@@ -75,34 +81,34 @@ def given_elsewhere(intent: Intent, intents: Iterable[Intent]) -> Decimal:
     )
 
 
-def debt_fell_beside(fell: Decimal, beside: Iterable[LedgerRow]) -> Decimal:
+def own_debt_decrease(debt_decrease: Decimal, other_rows: Iterable[LedgerRow]) -> Decimal:
     """What is left of the fall of a debt without what others repaid and borrowed of it."""
-    rows = tuple(beside)
-    repaid = sum((row.amount for row in rows if row.kind in _REPAID), ZERO)
-    borrowed = sum((row.amount for row in rows if row.kind in _BORROWED), ZERO)
-    return fell - repaid + borrowed
+    rows = tuple(other_rows)
+    repaid = sum((row.amount for row in rows if row.kind in _REPAY_KINDS), ZERO)
+    borrowed = sum((row.amount for row in rows if row.kind in _BORROW_KINDS), ZERO)
+    return debt_decrease - repaid + borrowed
 
 
-def explains_transfer(arrived: Decimal, left: Decimal, beside: Iterable[LedgerRow]) -> bool:
+def others_explain_transfer(arrived: Decimal, left: Decimal, other_rows: Iterable[LedgerRow]) -> bool:
     """Whether what others moved may be all that arrived in the scope, and all that left the source.
 
     The ledger's amounts have no sign, so each row may have been either; the source is outside the ledger, and only
     transfers can have emptied it.
     """
-    rows = tuple(beside)
+    rows = tuple(other_rows)
     moved = sum((row.amount for row in rows), ZERO)
     transferred = sum((row.amount for row in rows if row.kind == "TRANSFER"), ZERO)
     return arrived <= moved and left <= transferred
 
 
-def in_words(rows: Iterable[LedgerRow], records: Sequence[Record]) -> str:
+def describe_rows(rows: Iterable[LedgerRow], records: Sequence[VenueRecord]) -> str:
     """Whose doing the rows were: `200 USDT repaid by the exchange itself (78)`."""
-    return "; ".join(_told(row, record_of(row, records)) for row in rows)
+    return "; ".join(_describe_row(row, find_record(row, records)) for row in rows)
 
 
-def _told(row: LedgerRow, record: Record | None) -> str:
+def _describe_row(row: LedgerRow, record: VenueRecord | None) -> str:
     what = {"REPAY": "repaid", "BORROW": "borrowed", "TRANSFER": "transferred"}.get(row.kind, row.kind)
     by = ""
     if row.kind == "REPAY" and record is not None:
-        by = " by the exchange itself" if record.automatic else " by another hand"
-    return f"{plain(row.amount + ZERO)} {row.asset} {what}{by} ({row.tran_id})"
+        by = " by the exchange itself" if record.is_automatic else " by another hand"
+    return f"{format_decimal(row.amount + ZERO)} {row.asset} {what}{by} ({row.tran_id})"

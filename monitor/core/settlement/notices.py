@@ -8,96 +8,98 @@ from monitor.core.model.alert import Severity
 from monitor.core.model.blocks import StopCause
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import Notice
-from monitor.core.model.order import ByName, CancelOrders, Reduce, Transfer
-from monitor.core.numbers.amounts import floor_to, plain
+from monitor.core.model.order import CancelOrders, ManualCall, Reduce, Transfer
+from monitor.core.numbers.amounts import floor_to, format_decimal
 from monitor.core.numbers.durations import span_text
 
 _S = IntentState
 _CENT = Decimal("0.01")
 
 
-def notices_of(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+def intent_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
     """One notice for every intent that has come to a state people must hear of; none without channels."""
     if not channels:
         return ()
-    said = ((intent, _said(intent)) for intent in intents)
+    severities_and_texts = ((intent, _severity_and_text(intent)) for intent in intents)
     return tuple(
-        Notice(what[0], f"{_about(intent)}: {what[1]}", channels, now, intent.id) for intent, what in said if what
+        Notice(what[0], f"{_order_text(intent)}: {what[1]}", channels, now, intent.id)
+        for intent, what in severities_and_texts
+        if what
     )
 
 
-def stopped_notice(intent: Intent, cause: StopCause, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+def rule_stop_notice(intent: Intent, cause: StopCause, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
     """What is said when a confirmed order made things worse, or may have; none without channels."""
     told = "it made things worse" if cause.grounds == "worse" else "whether it made things worse can't be told"
     text = (
-        f"{_about(intent)}: {told}: {cause.reason}; the actions of its rule are stopped. See to the account, "
+        f"{_order_text(intent)}: {told}: {cause.reason}; the actions of its rule are stopped. See to the account, "
         "then `margin-monitor actions resume`"
     )
     return (Notice("critical", text, channels, now, intent.id),) if channels else ()
 
 
-def paused_notice(paused_by: str, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+def pause_notice(cause: str, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
     """What is said when all actions are paused for `paused_by`; none where they are not, or without channels."""
     text = (
-        f"all actions are paused: another hand is at work ({paused_by}). See who it is, then `margin-monitor actions "
+        f"all actions are paused: another hand is at work ({cause}). See who it is, then `margin-monitor actions "
         "resume`"
     )
-    return (Notice("critical", text, channels, now),) if paused_by and channels else ()
+    return (Notice("critical", text, channels, now),) if cause and channels else ()
 
 
 def lost_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
     """What is said of orders whose record the database had lost; none without channels."""
     words = "the database had lost the record of this order, as after a failover: it was recorded once more, and counts"
-    said = (Notice("critical", f"{_about(intent)}: {words}", channels, now, intent.id) for intent in intents)
+    said = (Notice("critical", f"{_order_text(intent)}: {words}", channels, now, intent.id) for intent in intents)
     return tuple(said) if channels else ()
 
 
-def _about(intent: Intent) -> str:
-    wish = f"repay {plain(intent.amount)} {intent.asset}"
+def _order_text(intent: Intent) -> str:
+    text = f"repay {format_decimal(intent.amount)} {intent.asset}"
     if isinstance(intent.order, Transfer):
         use = {"repay": " to repay with", "collateral": " as collateral", None: ""}[intent.purpose]
-        over = "" if intent.goal is None else f" over {intent.scope}"
-        wish = f"bring in {plain(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
+        over = "" if intent.destination is None else f" over {intent.scope}"
+        text = f"bring in {format_decimal(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
     if isinstance(intent.order, Reduce):
-        wish = _trade(intent, intent.order)
+        text = _trade_text(intent, intent.order)
     if isinstance(intent.order, CancelOrders):
-        wish = f"cancel the orders on {intent.order.symbol}, which lock {intent.order.frees}"
-    if isinstance(intent.order, ByName):
-        amount = f" {plain(intent.amount)}" if intent.amount else ""
+        text = f"cancel the orders on {intent.order.symbol}, which lock {intent.order.unlocks}"
+    if isinstance(intent.order, ManualCall):
+        amount = f" {format_decimal(intent.amount)}" if intent.amount else ""
         return f"{intent.account} {intent.scope}: {intent.action}{amount} {intent.asset}".rstrip() + f" (R-{intent.id})"
-    return f"{intent.account} {intent.helps}: {wish} ({intent.action}, R-{intent.id})"
+    return f"{intent.account} {intent.target_scope}: {text} ({intent.action}, R-{intent.id})"
 
 
-def _trade(intent: Intent, order: Reduce) -> str:
+def _trade_text(intent: Intent, order: Reduce) -> str:
     """What is traded; once it is done, what it brought."""
     if intent.state is _S.CONFIRMED:
-        return f"{order.sells} traded for {plain(order.amount)} {order.asset} owed"
-    what = f"sell {plain(order.quantity)} {order.sells} for the {order.asset} owed"
+        return f"{order.sell_asset} traded for {format_decimal(order.amount)} {order.asset} owed"
+    text = f"sell {format_decimal(order.quantity)} {order.sell_asset} for the {order.asset} owed"
     if order.side == "BUY":
-        what = f"buy {plain(order.quantity)} of the {order.asset} owed with {order.sells}"
-    return f"{what}, at {plain(order.price)} or better"
+        text = f"buy {format_decimal(order.quantity)} of the {order.asset} owed with {order.sell_asset}"
+    return f"{text}, at {format_decimal(order.price)} or better"
 
 
-def _said(intent: Intent) -> tuple[Severity, str] | None:
+def _severity_and_text(intent: Intent) -> tuple[Severity, str] | None:
     """How bad the news is, and the news; None while it is nobody's business but ours."""
     match intent.state:
         case _S.PROPOSED:
             return (
                 "critical",
-                f"waits for you{_time_for(intent)}: `margin-monitor actions approve {intent.id}` or "
-                f"`reject {intent.id}`{_levels(intent, 'would become')}",
+                f"waits for you{_answer_time_text(intent)}: `margin-monitor actions approve {intent.id}` or "
+                f"`reject {intent.id}`{_level_change_text(intent, 'would become')}",
             )
         case _S.SIMULATED:
-            return "info", f"dry run, nothing was sent{_levels(intent, 'would have become')}"
+            return "info", f"dry run, nothing was sent{_level_change_text(intent, 'would have become')}"
         case _S.CONFIRMED if intent.resolved_by is not None:
             return "info", f"counts as done ({intent.evidence})"
         case _S.CONFIRMED:
-            return "info", f"done{_levels(intent, 'is now')}"
+            return "info", f"done{_level_change_text(intent, 'is now')}"
         case _S.REFUSED:
             words = (intent.evidence or "no reason given").removeprefix("refused ")
             again = "it may be tried again" if intent.refused_transiently else "nothing was moved"
             return "info" if intent.refused_transiently else "warning", f"the exchange refused it ({words}); {again}"
-        case _S.UNCERTAIN if isinstance(intent.order, ByName):
+        case _S.UNCERTAIN if isinstance(intent.order, ManualCall):
             # Nothing can be looked into: a person is asked in the same breath.
             return None
         case _S.UNCERTAIN:
@@ -128,21 +130,21 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
             return None
 
 
-def _time_for(intent: Intent) -> str:
+def _answer_time_text(intent: Intent) -> str:
     """How long a person has, which counts from the moment at which the first channel takes the question."""
     if intent.expires_at is None:
         return ""
     return f" for {span_text(Decimal((intent.expires_at - intent.created_at) // timedelta(seconds=1)))}"
 
 
-def _levels(intent: Intent, relation: str) -> str:
+def _level_change_text(intent: Intent, relation: str) -> str:
     """The level before, and after as far as it is known: nothing may be owed then."""
     if intent.level_before is None:
         return ""
-    after = "" if intent.level_after is None else f", {relation} {_level(intent.level_after)}"
-    return f"; the level was {_level(intent.level_before)}{after}"
+    after = "" if intent.level_after is None else f", {relation} {_level_text(intent.level_after)}"
+    return f"; the level was {_level_text(intent.level_before)}{after}"
 
 
-def _level(level: Decimal) -> str:
+def _level_text(level: Decimal) -> str:
     """Two decimals, never better than it is."""
     return f"{floor_to(level, _CENT):.2f}"

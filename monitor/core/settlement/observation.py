@@ -6,19 +6,19 @@ from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import Record
+from monitor.core.model.order import VenueRecord
 from monitor.core.model.safety import Safety
 from monitor.core.numbers.amounts import ZERO
 
-LOOKS = 5
+MIN_OBSERVATIONS = 5
 """Looks that must all find nothing before an order may count as not done."""
 
-EARLY = timedelta(seconds=5)
+CLOCK_TOLERANCE = timedelta(seconds=5)
 """How much earlier than our stamp of the send, in its own time as we measured it, the exchange may date a record."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """What one look found: the records that may be traces of the order, and the balances after it.
 
     `at` is when the balances were true. `owed` and `free` are those of the order's asset in its scope, `source` as in
@@ -28,11 +28,11 @@ class Look:
     """
 
     at: datetime
-    records: tuple[Record, ...]
+    records: tuple[VenueRecord, ...]
     owed: Decimal | None = None
     free: Decimal | None = None
     source: Decimal | None = None
-    given_elsewhere: Decimal = ZERO
+    sent_elsewhere: Decimal = ZERO
     ledger: tuple[LedgerRow, ...] | None = None
 
 
@@ -55,7 +55,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAgain:
+class Undecided:
     """Not decided yet."""
 
     reason: str
@@ -68,7 +68,7 @@ class Unresolved:
     reason: str
 
 
-Judgement = Confirmed | Failed | LookAgain | Unresolved
+Verdict = Confirmed | Failed | Undecided | Unresolved
 
 
 def sent_at(intent: Intent) -> datetime:
@@ -76,13 +76,13 @@ def sent_at(intent: Intent) -> datetime:
     return intent.submitted_at or intent.created_at
 
 
-def undecided(intent: Intent, reason: str, safety: Safety, now: datetime) -> LookAgain | Unresolved:
+def decide_later(intent: Intent, reason: str, safety: Safety, now: datetime) -> Undecided | Unresolved:
     """To be looked at again; once that has gone on for long, a person is asked."""
     if intent.state is not IntentState.UNRESOLVED and now - sent_at(intent) >= safety.unresolved_after:
         return Unresolved(reason)
-    return LookAgain(reason)
+    return Undecided(reason)
 
 
-def fell(before: Decimal | None, after: Decimal | None) -> Decimal | None:
+def decrease(before: Decimal | None, after: Decimal | None) -> Decimal | None:
     """By how much it became less; None where one of the two is not known."""
     return None if before is None or after is None else before - after

@@ -5,97 +5,103 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.model.intent import Intent
-from monitor.core.model.order import CancelOrders, Record, Reduce
+from monitor.core.model.order import CancelOrders, Reduce, VenueRecord
 from monitor.core.model.safety import Safety
-from monitor.core.numbers.amounts import ZERO, plain
+from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.settlement.observation import (
-    LOOKS,
+    MIN_OBSERVATIONS,
     Confirmed,
     Failed,
-    Judgement,
-    Look,
-    fell,
+    Observation,
+    Verdict,
+    decide_later,
+    decrease,
     sent_at,
-    undecided,
 )
 
-ROUNDING = Decimal("1E-8")
+ROUNDING_TOLERANCE = Decimal("1E-8")
 
 
-def judge_trade(intent: Intent, order: Reduce, looks: Sequence[Look], safety: Safety, now: datetime) -> Judgement:
+def verify_market_order(
+    intent: Intent, order: Reduce, observations: Sequence[Observation], safety: Safety, now: datetime
+) -> Verdict:
     """What the looks, oldest first, prove of an order.
 
     Confirmed: it has ended with something filled, however little, and what was sold is gone. Failed: it has ended with
     nothing filled, or the exchange does not know its name in five looks over the settle time and nothing is gone.
     """
-    last = looks[-1]
+    last = observations[-1]
     record = next(iter(last.records), None)
-    gone = fell(intent.source_before, last.source)
+    sold = decrease(intent.source_before, last.source)
     if record is None:
-        return _unknown_there(intent, order, looks, safety, now)
+        return _without_record(intent, order, observations, safety, now)
     if record.status == "PENDING":
-        return undecided(intent, f"order {record.ref} is still open", safety, now)
+        return decide_later(intent, f"order {record.ref} is still open", safety, now)
     if record.status == "FAILED":
-        return Failed(f"order {record.ref} ended with nothing filled at {plain(order.price)} or better")
-    if gone is None:
-        return undecided(intent, f"order {record.ref} is filled, but the balances could not be read", safety, now)
-    if gone < (record.spent or ZERO) - ROUNDING:
-        what = f"order {record.ref} is filled, but the balance of {order.sells} does not show it"
-        return undecided(intent, what, safety, now)
-    return Confirmed(_told(intent, order, record, last), record.ref, last.at, record.amount)
+        return Failed(f"order {record.ref} ended with nothing filled at {format_decimal(order.price)} or better")
+    if sold is None:
+        return decide_later(intent, f"order {record.ref} is filled, but the balances could not be read", safety, now)
+    if sold < (record.spent or ZERO) - ROUNDING_TOLERANCE:
+        what = f"order {record.ref} is filled, but the balance of {order.sell_asset} does not show it"
+        return decide_later(intent, what, safety, now)
+    return Confirmed(_evidence_text(intent, order, record, last), record.ref, last.at, record.amount)
 
 
-def judge_cancellation(
-    intent: Intent, order: CancelOrders, looks: Sequence[Look], safety: Safety, now: datetime
-) -> Judgement:
+def verify_cancellation(
+    intent: Intent, order: CancelOrders, observations: Sequence[Observation], safety: Safety, now: datetime
+) -> Verdict:
     """Confirmed: none of the orders from before is open, and less is locked. Failed: they stay open."""
-    last = looks[-1]
-    freed = fell(intent.source_before, last.source)
-    left = _older(intent, last)
-    if not left and freed is not None and freed > ZERO:
-        change = f"{plain(intent.source_before or ZERO)} → {plain(last.source or ZERO)}"
-        told = f"no order is open on {order.symbol}; {order.frees} locked {change}"
-        return Confirmed(told, intent.ref or "", last.at)
-    if not left:
-        return undecided(
-            intent, f"no order is open on {order.symbol}, but no less {order.frees} is locked", safety, now
+    last = observations[-1]
+    freed = decrease(intent.source_before, last.source)
+    still_open = _orders_open_before(intent, last)
+    if not still_open and freed is not None and freed > ZERO:
+        change = f"{format_decimal(intent.source_before or ZERO)} → {format_decimal(last.source or ZERO)}"
+        evidence = f"no order is open on {order.symbol}; {order.unlocks} locked {change}"
+        return Confirmed(evidence, intent.ref or "", last.at)
+    if not still_open:
+        return decide_later(
+            intent, f"no order is open on {order.symbol}, but no less {order.unlocks} is locked", safety, now
         )
-    full = [look for look in looks if _older(intent, look)]
-    is_ripe = len(full) >= LOOKS and last.at - full[0].at >= safety.settle
+    with_open_orders = [look for look in observations if _orders_open_before(intent, look)]
+    is_ripe = len(with_open_orders) >= MIN_OBSERVATIONS and last.at - with_open_orders[0].at >= safety.settle
     if intent.ref is None and is_ripe and freed is not None and freed <= ZERO:
-        return Failed(f"{len(left)} orders on {order.symbol} are still open")
-    return undecided(intent, f"{len(left)} orders on {order.symbol} are still open", safety, now)
+        return Failed(f"{len(still_open)} orders on {order.symbol} are still open")
+    return decide_later(intent, f"{len(still_open)} orders on {order.symbol} are still open", safety, now)
 
 
-def _unknown_there(intent: Intent, order: Reduce, looks: Sequence[Look], safety: Safety, now: datetime) -> Judgement:
+def _without_record(
+    intent: Intent, order: Reduce, observations: Sequence[Observation], safety: Safety, now: datetime
+) -> Verdict:
     what = "the exchange does not know the order"
     if intent.ref is not None:
-        return undecided(intent, f"acknowledged as {intent.ref}, but {what}", safety, now)
-    gone = fell(intent.source_before, looks[-1].source)
-    if gone is None:
-        return undecided(intent, f"{what}, and the balances could not be read", safety, now)
-    if gone > ZERO:
-        return undecided(intent, f"{what}, but there is less {order.sells}", safety, now)
-    empty = [look for look in looks if not look.records]
-    absent_for = empty[-1].at - empty[0].at
-    if len(empty) < LOOKS or absent_for < safety.settle:
-        return undecided(intent, f"{what} in {len(empty)} looks, and the balances did not move", safety, now)
+        return decide_later(intent, f"acknowledged as {intent.ref}, but {what}", safety, now)
+    sold = decrease(intent.source_before, observations[-1].source)
+    if sold is None:
+        return decide_later(intent, f"{what}, and the balances could not be read", safety, now)
+    if sold > ZERO:
+        return decide_later(intent, f"{what}, but there is less {order.sell_asset}", safety, now)
+    without_records = [look for look in observations if not look.records]
+    absent_for = without_records[-1].at - without_records[0].at
+    if len(without_records) < MIN_OBSERVATIONS or absent_for < safety.settle:
+        return decide_later(
+            intent, f"{what} in {len(without_records)} looks, and the balances did not move", safety, now
+        )
     seconds = int(absent_for.total_seconds())
-    return Failed(f"{what} in {len(empty)} looks over {seconds} s, and the balances did not move")
+    return Failed(f"{what} in {len(without_records)} looks over {seconds} s, and the balances did not move")
 
 
-def _older(intent: Intent, look: Look) -> list[Record]:
+def _orders_open_before(intent: Intent, observation: Observation) -> list[VenueRecord]:
     """The open orders that were there when the cancellation was sent."""
-    return [record for record in look.records if record.at <= sent_at(intent)]
+    return [record for record in observation.records if record.at <= sent_at(intent)]
 
 
-def _told(intent: Intent, order: Reduce, record: Record, look: Look) -> str:
+def _evidence_text(intent: Intent, order: Reduce, record: VenueRecord, observation: Observation) -> str:
     filled = record.spent if order.side == "SELL" else record.amount
-    sold = f"{order.sells} {_text(intent.source_before)} → {_text(look.source)}"
-    owed = f"{order.asset} owed {_text(intent.owed_before)} → {_text(look.owed)}"
-    part = f"{_text(filled)} of {plain(order.quantity)} filled"
-    return f"order {record.ref}: {part}, brought {plain(record.amount + ZERO)} {order.asset}; {sold}; {owed}"
+    sold = f"{order.sell_asset} {_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
+    owed = f"{order.asset} owed {_amount_text(intent.owed_before)} → {_amount_text(observation.owed)}"
+    part = f"{_amount_text(filled)} of {format_decimal(order.quantity)} filled"
+    return f"order {record.ref}: {part}, brought {format_decimal(record.amount + ZERO)} {order.asset}; {sold}; {owed}"
 
 
-def _text(amount: Decimal | None) -> str:
-    return "?" if amount is None else plain(amount + ZERO)
+def _amount_text(amount: Decimal | None) -> str:
+    return "?" if amount is None else format_decimal(amount + ZERO)

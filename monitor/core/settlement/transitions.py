@@ -8,8 +8,18 @@ from typing import Literal, assert_never
 from monitor.core.model.blocks import StopCause
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import Accepted, ByName, Outcome, Record, Reduce, Refused, Trace, Unknown, Withheld
-from monitor.core.settlement.observation import Confirmed, Failed, Judgement, LookAgain, Unresolved
+from monitor.core.model.order import (
+    Accepted,
+    ManualCall,
+    Outcome,
+    Reduce,
+    Refused,
+    RequestLog,
+    Unknown,
+    VenueRecord,
+    Withheld,
+)
+from monitor.core.settlement.observation import Confirmed, Failed, Undecided, Unresolved, Verdict
 
 _S = IntentState
 
@@ -18,7 +28,7 @@ ABANDONED_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class IntentUpdate:
     """An intent one step on, and the step. `stop`: why that stops its rule."""
 
     intent: Intent
@@ -26,15 +36,17 @@ class Moved:
     stop: StopCause | None = None
 
 
-def moved(before: Intent, after: Intent, now: datetime, note: str, trace: Trace | None = None) -> Moved:
+def transition(
+    before: Intent, after: Intent, now: datetime, note: str, trace: RequestLog | None = None
+) -> IntentUpdate:
     """`after` as the next step of `before`; `trace` is the request that led to it."""
-    return Moved(after, IntentStep(before.id, before.state, after.state, now, note, trace))
+    return IntentUpdate(after, IntentStep(before.id, before.state, after.state, now, note, trace))
 
 
-def expired(planned: Intent, now: datetime, reason: str, *, by_limit: bool = False) -> Moved:
+def expire(planned: Intent, now: datetime, reason: str, *, by_limit: bool = False) -> IntentUpdate:
     """An intent that is not sent; `by_limit`: a limit stopped it, and not the end of what it was wanted for."""
     after = replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason, stopped_by_limit=by_limit)
-    return moved(planned, after, now, reason)
+    return transition(planned, after, now, reason)
 
 
 def is_abandoned(sent: Intent, now: datetime) -> bool:
@@ -45,91 +57,99 @@ def is_abandoned(sent: Intent, now: datetime) -> bool:
     return sent.mode != "manual" or now - sent.created_at > ABANDONED_AFTER
 
 
-def abandoned(sent: Intent, now: datetime, note: str) -> Moved:
+def mark_uncertain(sent: Intent, now: datetime, note: str) -> IntentUpdate:
     """An intent whose sender ended in the middle: nobody knows whether it left."""
-    return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=note), now, note)
+    return transition(sent, replace(sent, state=_S.UNCERTAIN, evidence=note), now, note)
 
 
-def answered(sent: Intent, outcome: Outcome | Withheld, now: datetime) -> Moved:
+def apply_outcome(sent: Intent, outcome: Outcome | Withheld, now: datetime) -> IntentUpdate:
     """What the answer makes of an intent that is being sent."""
     match outcome:
         case Withheld(reason, by_limit):
-            return expired(replace(sent, submitted_at=None), now, reason, by_limit=by_limit)
+            return expire(replace(sent, submitted_at=None), now, reason, by_limit=by_limit)
         case Accepted(ref):
             after = replace(sent, state=_S.ACKNOWLEDGED, ref=ref)
-            return moved(sent, after, now, f"accepted as {ref}", outcome.trace)
+            return transition(sent, after, now, f"accepted as {ref}", outcome.trace)
         case Refused(code, reason, transient):
             note = f"refused {code}: {reason}"
             after = replace(sent, state=_S.REFUSED, settled_at=now, evidence=note)
             after = replace(after, refused_code=code, refused_transiently=transient)
-            return moved(sent, after, now, note, outcome.trace)
+            return transition(sent, after, now, note, outcome.trace)
         case Unknown(cause):
             after = replace(sent, state=_S.UNCERTAIN, evidence=cause)
-            return moved(sent, after, now, f"outcome unknown: {cause}", outcome.trace)
+            return transition(sent, after, now, f"outcome unknown: {cause}", outcome.trace)
         case _:
             assert_never(outcome)
 
 
-def answered_by_name(sent: Intent, outcome: Outcome, now: datetime) -> tuple[Moved, ...]:
+def apply_manual_outcome(sent: Intent, outcome: Outcome, now: datetime) -> tuple[IntentUpdate, ...]:
     """What the answer makes of a change that was ordered by name: the answer is all that there is to tell by.
 
     Also of one that was given up before the answer came.
     """
     if sent.state is _S.SUBMITTING:
-        first = answered(sent, outcome, now)
+        first = apply_outcome(sent, outcome, now)
         if isinstance(outcome, Refused):
             return (first,)
-        return first, _told(first.intent, outcome, now)
-    return () if isinstance(outcome, Unknown) else (_told(sent, outcome, now),)
+        return first, _settle_manual(first.intent, outcome, now)
+    return () if isinstance(outcome, Unknown) else (_settle_manual(sent, outcome, now),)
 
 
-def given_up(sent: Intent, now: datetime) -> tuple[Moved, ...]:
+def abandon(sent: Intent, now: datetime) -> tuple[IntentUpdate, ...]:
     """What becomes of an intent whose sender is gone; what was ordered by name is a person's at once."""
-    first = abandoned(sent, now, "its sender ended while sending")
-    if not isinstance(sent.order, ByName):
+    first = mark_uncertain(sent, now, "its sender ended while sending")
+    if not isinstance(sent.order, ManualCall):
         return (first,)
-    return first, _told(first.intent, Unknown("its sender ended while sending"), now)
+    return first, _settle_manual(first.intent, Unknown("its sender ended while sending"), now)
 
 
-def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decimal | None = None) -> Moved | None:
+def apply_verdict(
+    intent: Intent, verdict: Verdict, now: datetime, level_after: Decimal | None = None
+) -> IntentUpdate | None:
     """What a verdict makes of an intent that is looked into; None while nothing changes.
 
     A confirmed one is settled as of the snapshot that proves it, so that a decision can tell whether it has seen it.
     """
     match verdict:
-        case LookAgain():
+        case Undecided():
             return None
         case Confirmed(evidence, ref, at, amount):
             after = replace(
-                _brought(intent, amount),
+                _with_proceeds(intent, amount),
                 state=_S.CONFIRMED,
                 ref=ref,
                 settled_at=at,
                 evidence=evidence,
                 level_after=level_after,
             )
-            return moved(intent, after, now, evidence)
+            return transition(intent, after, now, evidence)
         case Failed(evidence):
-            return moved(intent, replace(intent, state=_S.FAILED, settled_at=now, evidence=evidence), now, evidence)
+            return transition(
+                intent, replace(intent, state=_S.FAILED, settled_at=now, evidence=evidence), now, evidence
+            )
         case Unresolved(reason):
             if intent.state is _S.UNRESOLVED:
                 return None
             after = replace(intent, state=_S.UNRESOLVED, evidence=reason)
-            return moved(intent, after, now, f"a person has to look: {reason}")
+            return transition(intent, after, now, f"a person has to look: {reason}")
         case _:
             assert_never(verdict)
 
 
-def resolved(
-    asked: Intent, outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED], by: str, comment: str, now: datetime
-) -> Moved:
+def settle_by_person(
+    unresolved: Intent,
+    outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED],
+    by: str,
+    comment: str,
+    now: datetime,
+) -> IntentUpdate:
     """An UNRESOLVED intent as a person settles it. What level it led to, nobody has measured."""
     note = f"resolved by {by}: {comment}"
-    after = replace(asked, state=outcome, settled_at=now, evidence=note, level_after=None, resolved_by=by)
-    return moved(asked, after, now, note)
+    after = replace(unresolved, state=outcome, settled_at=now, evidence=note, level_after=None, resolved_by=by)
+    return transition(unresolved, after, now, note)
 
 
-def _brought(intent: Intent, amount: Decimal | None) -> Intent:
+def _with_proceeds(intent: Intent, amount: Decimal | None) -> Intent:
     """The intent with what its order on the market brought, which is what counts against the caps."""
     if amount is None or not isinstance(intent.order, Reduce) or not intent.amount:
         return intent
@@ -137,31 +157,33 @@ def _brought(intent: Intent, amount: Decimal | None) -> Intent:
     return replace(intent, order=order, amount_usdt=intent.amount_usdt * amount / intent.amount)
 
 
-def _told(intent: Intent, outcome: Outcome, now: datetime) -> Moved:
+def _settle_manual(intent: Intent, outcome: Outcome, now: datetime) -> IntentUpdate:
     """The end of a change by name as far as the exchange told it, or the question to a person."""
     match outcome:
         case Accepted(ref):
             note = f"the exchange's own answer: done{f' as {ref}' if ref else ''}"
-            return moved(
+            return transition(
                 intent, replace(intent, state=_S.CONFIRMED, ref=ref or None, settled_at=now, evidence=note), now, note
             )
         case Refused(code, reason):
             note = f"refused {code}: {reason}"
             after = replace(intent, state=_S.FAILED, settled_at=now, evidence=note, refused_code=code)
-            return moved(intent, after, now, note)
+            return transition(intent, after, now, note)
         case Unknown(cause):
             note = f"a person has to look: {cause}"
-            return moved(intent, replace(intent, state=_S.UNRESOLVED, evidence=cause), now, note)
+            return transition(intent, replace(intent, state=_S.UNRESOLVED, evidence=cause), now, note)
         case _:
             assert_never(outcome)
 
 
-def executed_late(failed: Intent, trace: Record | LedgerRow) -> Intent:
+def mark_executed_late(failed: Intent, trace: VenueRecord | LedgerRow) -> Intent:
     """A failed intent that turned out to be executed: it stays FAILED, and counts as spent from now on."""
-    ref, told = (trace.ref, f"record {trace.ref}") if isinstance(trace, Record) else _shown(trace)
-    evidence = f"executed late: {told} of {trace.at:%H:%M:%S}"
+    ref, source_text = (
+        (trace.ref, f"record {trace.ref}") if isinstance(trace, VenueRecord) else _ledger_reference(trace)
+    )
+    evidence = f"executed late: {source_text} of {trace.at:%H:%M:%S}"
     return replace(failed, ref=ref, evidence=evidence, executed_late=True)
 
 
-def _shown(row: LedgerRow) -> tuple[str, str]:
+def _ledger_reference(row: LedgerRow) -> tuple[str, str]:
     return str(row.tran_id), f"capital flow {row.id}, which the history does not show,"

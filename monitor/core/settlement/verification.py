@@ -6,32 +6,42 @@ from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import ByName, CancelOrders, Record, Reduce, Repay, Transfer
+from monitor.core.model.order import CancelOrders, ManualCall, Reduce, Repay, Transfer, VenueRecord
 from monitor.core.model.safety import Safety
-from monitor.core.numbers.amounts import ZERO, plain
-from monitor.core.settlement.ledger_evidence import debt_fell_beside, explains_transfer, in_words, ledger_trace, others
+from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.core.settlement.ledger_evidence import (
+    describe_rows,
+    matching_row,
+    other_movements,
+    others_explain_transfer,
+    own_debt_decrease,
+)
 from monitor.core.settlement.observation import (
-    EARLY,
-    LOOKS,
+    CLOCK_TOLERANCE,
+    MIN_OBSERVATIONS,
     Confirmed,
     Failed,
-    Judgement,
-    Look,
-    LookAgain,
+    Observation,
+    Undecided,
     Unresolved,
-    fell,
+    Verdict,
+    decide_later,
+    decrease,
     sent_at,
-    undecided,
 )
-from monitor.core.settlement.order_verification import judge_cancellation, judge_trade
+from monitor.core.settlement.order_verification import verify_cancellation, verify_market_order
 
-INTEREST_SLACK = Decimal("0.005")
+INTEREST_TOLERANCE = Decimal("0.005")
 """Share of a debt that interest may have added between two looks at it: hours at the highest rates seen."""
 
 
-def judge(
-    intent: Intent, looks: Sequence[Look], safety: Safety, now: datetime, taken: frozenset[str] = frozenset()
-) -> Judgement:
+def verify(
+    intent: Intent,
+    observations: Sequence[Observation],
+    safety: Safety,
+    now: datetime,
+    claimed_refs: frozenset[str] = frozenset(),
+) -> Verdict:
     """What the looks so far, oldest first, prove about an intent that was sent.
 
     Confirmed: a record of it, settled, and a balance that moved by it; or the ledger's row and the moved balance, when
@@ -42,62 +52,73 @@ def judge(
     records that belong to other intents. A person is asked at once about what was ordered by name: it leaves no trace
     that could be looked for.
     """
-    if isinstance(intent.order, ByName):
+    if isinstance(intent.order, ManualCall):
         return Unresolved(f"{intent.order.function} leaves no trace that could be looked for")
-    if not looks:
-        return undecided(intent, "the exchange could not be looked at yet", safety, now)
+    if not observations:
+        return decide_later(intent, "the exchange could not be looked at yet", safety, now)
     if isinstance(intent.order, Reduce):
-        return judge_trade(intent, intent.order, looks, safety, now)
+        return verify_market_order(intent, intent.order, observations, safety, now)
     if isinstance(intent.order, CancelOrders):
-        return judge_cancellation(intent, intent.order, looks, safety, now)
-    last = looks[-1]
-    record = trace_of(intent, last.records, taken)
-    has_moved = moved(intent, last)
-    row = _row_of(intent, last, taken)
+        return verify_cancellation(intent, intent.order, observations, safety, now)
+    last = observations[-1]
+    record = matching_record(intent, last.records, claimed_refs)
+    has_moved = balances_moved(intent, last)
+    row = _own_row(intent, last, claimed_refs)
     if record is not None:
-        return _by_record(intent, record, last, _moved_beside(intent, last, taken), safety, now, row)
+        return _verdict_by_record(intent, record, last, _moved_by_order(intent, last, claimed_refs), safety, now, row)
     if has_moved is None:
-        return undecided(intent, "no record, and the balances could not be read", safety, now)
+        return decide_later(intent, "no record, and the balances could not be read", safety, now)
     if row is not None:
-        return _by_ledger(intent, row, looks, taken, safety, now)
-    beside = _told_of_others(intent, last, taken)
-    if _moved_beside(intent, last, taken):
+        return _verdict_by_ledger(intent, row, observations, claimed_refs, safety, now)
+    others_text = _others_text(intent, last, claimed_refs)
+    if _moved_by_order(intent, last, claimed_refs):
         missing = "no record" if last.ledger is None else "neither history nor capital flow shows it"
-        return undecided(intent, f"the balances moved as if it had happened, but {missing}{beside}", safety, now)
+        return decide_later(
+            intent, f"the balances moved as if it had happened, but {missing}{others_text}", safety, now
+        )
     if intent.ref is not None:
-        return undecided(intent, f"acknowledged as {intent.ref}, but there is no record yet{beside}", safety, now)
-    empty = _empty_looks(intent, looks, taken)
-    absent_for = empty[-1].at - empty[0].at
-    stood = f"the balances moved by others{beside}" if has_moved else "the balances did not move"
-    if len(empty) < LOOKS or absent_for < safety.settle:
-        return undecided(intent, f"no record in {len(empty)} looks, and {stood}", safety, now)
+        return decide_later(
+            intent, f"acknowledged as {intent.ref}, but there is no record yet{others_text}", safety, now
+        )
+    empty_observations = _empty_observations(intent, observations, claimed_refs)
+    absent_for = empty_observations[-1].at - empty_observations[0].at
+    balances_text = f"the balances moved by others{others_text}" if has_moved else "the balances did not move"
+    if len(empty_observations) < MIN_OBSERVATIONS or absent_for < safety.settle:
+        return decide_later(intent, f"no record in {len(empty_observations)} looks, and {balances_text}", safety, now)
     ledger = "the capital flow does not show it"
     if last.ledger is None:
         if now - sent_at(intent) < safety.unresolved_after / 2:
-            return LookAgain("the capital flow could not be read yet")
+            return Undecided("the capital flow could not be read yet")
         ledger = "the capital flow could not be read"
     seconds = int(absent_for.total_seconds())
-    return Failed(f"no record in {len(empty)} looks over {seconds} s, {ledger}, and {stood}")
+    return Failed(f"no record in {len(empty_observations)} looks over {seconds} s, {ledger}, and {balances_text}")
 
 
-def wants_ledger(intent: Intent, looks: Sequence[Look], safety: Safety, taken: frozenset[str] = frozenset()) -> bool:
+def needs_ledger(
+    intent: Intent, observations: Sequence[Observation], safety: Safety, claimed_refs: frozenset[str] = frozenset()
+) -> bool:
     """Whether the margin ledger, dear as it is, has to say something before the last look can be judged.
 
     When the two other witnesses disagree, before absence may count, and once a person was asked.
     """
-    if not looks or looks[-1].ledger is not None or not isinstance(intent.order, Repay | Transfer):
+    if not observations or observations[-1].ledger is not None or not isinstance(intent.order, Repay | Transfer):
         return False
-    last = looks[-1]
-    record, has_moved = trace_of(intent, last.records, taken), moved(intent, last)
+    last = observations[-1]
+    record, has_moved = matching_record(intent, last.records, claimed_refs), balances_moved(intent, last)
     if record is not None:
         wanted = {"PENDING": None, "CONFIRMED": True, "FAILED": False}[record.status]
         return wanted is not None and has_moved is not None and has_moved is not wanted
-    empty = _empty_looks(intent, looks, taken)
-    is_ripe = len(empty) >= LOOKS and empty[-1].at - empty[0].at >= safety.settle
+    empty_observations = _empty_observations(intent, observations, claimed_refs)
+    is_ripe = (
+        len(empty_observations) >= MIN_OBSERVATIONS
+        and empty_observations[-1].at - empty_observations[0].at >= safety.settle
+    )
     return bool(has_moved) or is_ripe or intent.state is IntentState.UNRESOLVED
 
 
-def trace_of(intent: Intent, records: Sequence[Record], taken: frozenset[str] = frozenset()) -> Record | None:
+def matching_record(
+    intent: Intent, records: Sequence[VenueRecord], claimed_refs: frozenset[str] = frozenset()
+) -> VenueRecord | None:
     """The record of this intent: by its transaction id once that is known, else by asset, exact amount and time.
 
     Rows that the exchange made by itself (auto-repay) and those of other intents are never ours.
@@ -109,12 +130,12 @@ def trace_of(intent: Intent, records: Sequence[Record], taken: frozenset[str] = 
         return None
     if intent.ref is not None:
         return next((r for r in records if r.ref == intent.ref), None)
-    since = sent_at(intent) - EARLY
+    since = sent_at(intent) - CLOCK_TOLERANCE
     fitting = [
         r
         for r in records
-        if not r.automatic
-        and r.ref not in taken
+        if not r.is_automatic
+        and r.ref not in claimed_refs
         and r.asset == intent.asset
         and r.amount == intent.amount
         and r.at >= since
@@ -123,26 +144,26 @@ def trace_of(intent: Intent, records: Sequence[Record], taken: frozenset[str] = 
     return min(settled or fitting, key=lambda r: r.at, default=None)
 
 
-def moved(intent: Intent, look: Look) -> bool | None:
+def balances_moved(intent: Intent, observation: Observation) -> bool | None:
     """Whether the balances moved by this order; None when those that tell were not read, before or after.
 
     A repayment shows in the debt (which interest may have raised a little), a transfer at its source or where it went.
     """
     if isinstance(intent.order, Repay):
-        drop = fell(intent.owed_before, look.owed)
+        drop = decrease(intent.owed_before, observation.owed)
         if drop is None or intent.owed_before is None:
             return None
-        return drop >= intent.amount - _slack(intent.owed_before, intent.amount)
-    arrived = fell(look.free, intent.free_before)
-    left = _left(intent, look)
+        return drop >= intent.amount - _interest_tolerance(intent.owed_before, intent.amount)
+    arrived = decrease(observation.free, intent.free_before)
+    left = _source_decrease(intent, observation)
     if arrived is None and left is None:
         return None
     return (arrived is not None and arrived >= intent.amount) or (left is not None and left >= intent.amount)
 
 
-def late_execution(
-    intent: Intent, look: Look, safety: Safety, taken: frozenset[str] = frozenset()
-) -> Record | LedgerRow | None:
+def find_late_execution(
+    intent: Intent, observation: Observation, safety: Safety, claimed_refs: frozenset[str] = frozenset()
+) -> VenueRecord | LedgerRow | None:
     """What shows that a FAILED intent was executed after all; None while nothing does.
 
     The history's record alone, or else the ledger's row and balances that moved by it: once the history had the settle
@@ -150,126 +171,155 @@ def late_execution(
     """
     if intent.state is not IntentState.FAILED:
         return None
-    record = trace_of(intent, look.records, taken)
+    record = matching_record(intent, observation.records, claimed_refs)
     if record is not None and record.status == "CONFIRMED":
         return record
-    row = _row_of(intent, look, taken) if isinstance(intent.order, Repay | Transfer) else None
-    if row is None or look.at - row.at < safety.settle:
+    row = _own_row(intent, observation, claimed_refs) if isinstance(intent.order, Repay | Transfer) else None
+    if row is None or observation.at - row.at < safety.settle:
         return None
-    return row if _moved_beside(intent, look, taken) else None
+    return row if _moved_by_order(intent, observation, claimed_refs) else None
 
 
-def wants_late_ledger(intent: Intent, look: Look, safety: Safety, taken: frozenset[str] = frozenset()) -> bool:
+def needs_ledger_for_late_check(
+    intent: Intent, observation: Observation, safety: Safety, claimed_refs: frozenset[str] = frozenset()
+) -> bool:
     """Whether the ledger has to say why the balances look as if a FAILED intent had been executed after all."""
-    if look.ledger is not None or not isinstance(intent.order, Repay | Transfer):
+    if observation.ledger is not None or not isinstance(intent.order, Repay | Transfer):
         return False
-    return late_execution(intent, look, safety, taken) is None and moved(intent, look) is True
+    return (
+        find_late_execution(intent, observation, safety, claimed_refs) is None
+        and balances_moved(intent, observation) is True
+    )
 
 
-def _by_record(
+def _verdict_by_record(
     intent: Intent,
-    record: Record,
-    look: Look,
+    record: VenueRecord,
+    observation: Observation,
     has_moved: bool | None,
     safety: Safety,
     now: datetime,
     row: LedgerRow | None,
-) -> Judgement:
+) -> Verdict:
     match record.status:
         case "PENDING":
-            return undecided(intent, f"record {record.ref} is pending", safety, now)
+            return decide_later(intent, f"record {record.ref} is pending", safety, now)
         case "FAILED" if row is not None:
-            return undecided(intent, f"record {record.ref} says FAILED, but the capital flow shows it", safety, now)
+            return decide_later(intent, f"record {record.ref} says FAILED, but the capital flow shows it", safety, now)
         case "FAILED" if has_moved is False:
             return Failed(f"record {record.ref} says FAILED, and the balances did not move")
         case "FAILED":
-            return undecided(intent, f"record {record.ref} says FAILED, but the balances moved", safety, now)
+            return decide_later(intent, f"record {record.ref} says FAILED, but the balances moved", safety, now)
         case "CONFIRMED" if has_moved:
             ledger = "" if row is None else f"; capital flow {row.id} agrees"
             return Confirmed(
-                f"record {record.ref} of {record.at:%H:%M:%S}; {_change(intent, look)}{ledger}", record.ref, look.at
+                f"record {record.ref} of {record.at:%H:%M:%S}; {_balance_change_text(intent, observation)}{ledger}",
+                record.ref,
+                observation.at,
             )
-        case "CONFIRMED" if row is not None and look.at - sent_at(intent) >= safety.settle:
+        case "CONFIRMED" if row is not None and observation.at - sent_at(intent) >= safety.settle:
             # A deposit, or an order that locks what arrived, may hide it from the balances for good.
-            told = f"record {record.ref} of {record.at:%H:%M:%S} and capital flow {row.id} agree"
-            return Confirmed(f"{told}; others moved the balances too: {_change(intent, look)}", record.ref, look.at)
+            evidence = f"record {record.ref} of {record.at:%H:%M:%S} and capital flow {row.id} agree"
+            return Confirmed(
+                f"{evidence}; others moved the balances too: {_balance_change_text(intent, observation)}",
+                record.ref,
+                observation.at,
+            )
         case _:
-            return undecided(intent, f"record {record.ref} says done, but the balances do not show it", safety, now)
+            return decide_later(intent, f"record {record.ref} says done, but the balances do not show it", safety, now)
 
 
-def _by_ledger(
-    intent: Intent, row: LedgerRow, looks: Sequence[Look], taken: frozenset[str], safety: Safety, now: datetime
-) -> Judgement:
+def _verdict_by_ledger(
+    intent: Intent,
+    row: LedgerRow,
+    observations: Sequence[Observation],
+    claimed_refs: frozenset[str],
+    safety: Safety,
+    now: datetime,
+) -> Verdict:
     """The ledger shows it and the history does not: it is late, or has lost it."""
-    last = looks[-1]
-    if not (moved(intent, last) or _moved_beside(intent, last, taken)):
-        return undecided(intent, f"capital flow {row.id} shows it, but the balances do not", safety, now)
-    silent = [look for look in looks if trace_of(intent, look.records, taken) is None]
-    if len(silent) < len(looks) or last.at - sent_at(intent) < safety.settle:
-        return undecided(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
-    told = f"capital flow {row.id} of {row.at:%H:%M:%S}; {_change(intent, last)}; the history does not show it"
-    return Confirmed(told, intent.ref or str(row.tran_id), last.at)
+    last = observations[-1]
+    if not (balances_moved(intent, last) or _moved_by_order(intent, last, claimed_refs)):
+        return decide_later(intent, f"capital flow {row.id} shows it, but the balances do not", safety, now)
+    without_record = [look for look in observations if matching_record(intent, look.records, claimed_refs) is None]
+    if len(without_record) < len(observations) or last.at - sent_at(intent) < safety.settle:
+        return decide_later(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
+    evidence = f"capital flow {row.id} of {row.at:%H:%M:%S}; {_balance_change_text(intent, last)}; the history does not show it"
+    return Confirmed(evidence, intent.ref or str(row.tran_id), last.at)
 
 
-def _row_of(intent: Intent, look: Look, taken: frozenset[str]) -> LedgerRow | None:
-    since = sent_at(intent) - EARLY
-    rows = [row for row in look.ledger or () if row.at >= since]
-    return ledger_trace(intent, rows, look.records, trace_of(intent, look.records, taken), taken)
+def _own_row(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> LedgerRow | None:
+    since = sent_at(intent) - CLOCK_TOLERANCE
+    rows = [row for row in observation.ledger or () if row.at >= since]
+    return matching_row(
+        intent, rows, observation.records, matching_record(intent, observation.records, claimed_refs), claimed_refs
+    )
 
 
-def _beside(intent: Intent, look: Look, taken: frozenset[str]) -> tuple[LedgerRow, ...]:
-    return others(intent, look.ledger or (), _row_of(intent, look, taken), sent_at(intent))
+def _other_movements(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> tuple[LedgerRow, ...]:
+    return other_movements(
+        intent, observation.ledger or (), _own_row(intent, observation, claimed_refs), sent_at(intent)
+    )
 
 
-def _moved_beside(intent: Intent, look: Look, taken: frozenset[str]) -> bool | None:
+def _moved_by_order(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> bool | None:
     """As `moved`, without what the ledger, where it was read, tells of others' doing."""
-    seen, beside = moved(intent, look), _beside(intent, look, taken)
-    if seen is None or not beside:
-        return seen
+    has_moved, other_rows = balances_moved(intent, observation), _other_movements(intent, observation, claimed_refs)
+    if has_moved is None or not other_rows:
+        return has_moved
     if isinstance(intent.order, Repay):
-        drop = fell(intent.owed_before, look.owed)
+        drop = decrease(intent.owed_before, observation.owed)
         if drop is None or intent.owed_before is None:
-            return seen
-        return debt_fell_beside(drop, beside) >= intent.amount - _slack(intent.owed_before, intent.amount)
-    arrived, left = fell(look.free, intent.free_before), _left(intent, look)
-    return seen and not explains_transfer(arrived or ZERO, left or ZERO, beside)
+            return has_moved
+        return own_debt_decrease(drop, other_rows) >= intent.amount - _interest_tolerance(
+            intent.owed_before, intent.amount
+        )
+    arrived, left = decrease(observation.free, intent.free_before), _source_decrease(intent, observation)
+    return has_moved and not others_explain_transfer(arrived or ZERO, left or ZERO, other_rows)
 
 
-def _left(intent: Intent, look: Look) -> Decimal | None:
+def _source_decrease(intent: Intent, observation: Observation) -> Decimal | None:
     """By how much the source became less, without what is known to have gone elsewhere."""
-    left = fell(intent.source_before, look.source)
-    return None if left is None else left - look.given_elsewhere
+    left = decrease(intent.source_before, observation.source)
+    return None if left is None else left - observation.sent_elsewhere
 
 
-def _told_of_others(intent: Intent, look: Look, taken: frozenset[str]) -> str:
-    beside = _beside(intent, look, taken)
-    return f" ({in_words(beside, look.records)})" if beside else ""
+def _others_text(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> str:
+    other_rows = _other_movements(intent, observation, claimed_refs)
+    return f" ({describe_rows(other_rows, observation.records)})" if other_rows else ""
 
 
-def _slack(owed: Decimal, amount: Decimal) -> Decimal:
+def _interest_tolerance(owed: Decimal, amount: Decimal) -> Decimal:
     """How much interest may hide of a repayment."""
-    return min(owed * INTEREST_SLACK, amount / 2)
+    return min(owed * INTEREST_TOLERANCE, amount / 2)
 
 
-def _empty_looks(intent: Intent, looks: Sequence[Look], taken: frozenset[str]) -> list[Look]:
+def _empty_observations(
+    intent: Intent, observations: Sequence[Observation], claimed_refs: frozenset[str]
+) -> list[Observation]:
     """The newest looks in a row that found neither a trace nor a movement that only this order explains."""
-    empty: list[Look] = []
-    for look in reversed(looks):
-        if _moved_beside(intent, look, taken) is not False or trace_of(intent, look.records, taken) is not None:
+    empty_observations: list[Observation] = []
+    for look in reversed(observations):
+        if (
+            _moved_by_order(intent, look, claimed_refs) is not False
+            or matching_record(intent, look.records, claimed_refs) is not None
+        ):
             break
-        if _row_of(intent, look, taken) is not None:
+        if _own_row(intent, look, claimed_refs) is not None:
             break
-        empty.append(look)
-    return empty[::-1]
+        empty_observations.append(look)
+    return empty_observations[::-1]
 
 
-def _change(intent: Intent, look: Look) -> str:
+def _balance_change_text(intent: Intent, observation: Observation) -> str:
     if isinstance(intent.order, Repay):
-        return f"{intent.asset} owed {_text(intent.owed_before)} → {_text(look.owed)}"
-    if isinstance(intent.order, Transfer) and (look.free is None or intent.free_before is None):
-        return f"{intent.asset} in {intent.order.source} {_text(intent.source_before)} → {_text(look.source)}"
-    return f"{intent.asset} free in {intent.scope} {_text(intent.free_before)} → {_text(look.free)}"
+        return f"{intent.asset} owed {_amount_text(intent.owed_before)} → {_amount_text(observation.owed)}"
+    if isinstance(intent.order, Transfer) and (observation.free is None or intent.free_before is None):
+        return f"{intent.asset} in {intent.order.source} {_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
+    return (
+        f"{intent.asset} free in {intent.scope} {_amount_text(intent.free_before)} → {_amount_text(observation.free)}"
+    )
 
 
-def _text(amount: Decimal | None) -> str:
-    return "?" if amount is None else plain(amount + ZERO)
+def _amount_text(amount: Decimal | None) -> str:
+    return "?" if amount is None else format_decimal(amount + ZERO)

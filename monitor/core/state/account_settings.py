@@ -7,7 +7,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollIntervals:
     """How often an account's scopes are read, in exchange time."""
 
     cross: timedelta = timedelta(seconds=60)
@@ -17,14 +17,14 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class AccountSettings:
     """What an account's figures depend on besides the venue."""
 
     account: str
     cross: bool = True
     isolated: tuple[str, ...] | None = None
     """Pairs watched; None: all that the venue lists, () none."""
-    pace: Pace = field(default_factory=Pace)
+    poll_intervals: PollIntervals = field(default_factory=PollIntervals)
     stale_after: timedelta = timedelta(minutes=3)
     prices_stale_after: timedelta = timedelta(seconds=15)
     interest_stale_after: timedelta = timedelta(hours=3)
@@ -34,7 +34,7 @@ class Settings:
     wallets_stale_after: timedelta = timedelta(minutes=30)
     stable_assets: frozenset[str] = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"})
     pegs: Mapping[str, str] = field(default_factory=dict)
-    drift_bound: Decimal = Decimal("0.01")
+    max_drift: Decimal = Decimal("0.01")
     isolated_margin_call: Mapping[Decimal, Decimal] = field(default_factory=dict)
     """Margin-call ratio by liquidation ratio: in no answer of the venue (stream-facts 6.5, 2026-11-22)."""
     acts_with_own_key: bool = False

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from monitor.core.model.account import CrossSnapshot, IsolatedSnapshot, Price
-from monitor.core.state.index_basis import bases_of
-from monitor.core.state.live_balances import cross_balances
-from monitor.core.state.reference_state import with_readings
-from monitor.core.state.scope_value import Book, PricesThen, book_of, repriced
+from monitor.core.state.index_basis import update_bases
+from monitor.core.state.live_balances import live_cross_balances
+from monitor.core.state.reference_state import with_index_readings
+from monitor.core.state.scope_value import PriceSnapshot, ScopeValue, revalue, value_scope
 
 if TYPE_CHECKING:
     from monitor.core.state.account_state import AccountState
@@ -22,25 +22,27 @@ PRICE_HISTORY = timedelta(minutes=5)
 
 PRICE_HISTORY_STEP = timedelta(seconds=5)
 
-PRICE_LIFE = timedelta(hours=1)
+MAX_PRICE_AGE = timedelta(hours=1)
 """A price that was not renewed for this long is forgotten; what is needed is read far more often."""
 
 
-TOLD_WITHIN = timedelta(seconds=1)
+PRICE_REPORT_DELAY = timedelta(seconds=1)
 """How long after it came about a price may be told: the stream tells of each symbol once a second."""
 
-AGREES = Decimal("0.01")
+MATCH_TOLERANCE = Decimal("0.01")
 """What our own valuation may be off from the exchange's and still be the same."""
 
 
-def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
+def apply_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
     """The state with the prices that are newer than the known ones; itself when none is."""
     known = state.prices
     newer: dict[str, Price] = {}
-    last = state.priced_at if state.priced_at is not None or not known else max(p.at for p in known.values())
+    last = (
+        state.newest_price_at if state.newest_price_at is not None or not known else max(p.at for p in known.values())
+    )
     for symbol, price in prices.items():
         was, at = known.get(symbol), price.at
-        if now - at > PRICE_LIFE:
+        if now - at > MAX_PRICE_AGE:
             continue
         if was is None or at >= was.at:
             newer[symbol] = price
@@ -51,31 +53,31 @@ def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> A
     merged = {**known, **newer}
     history, has_forgotten = state.price_history, False
     if not history or now - history[-1].at >= PRICE_HISTORY_STEP:
-        living = {s: p for s, p in merged.items() if now - p.at <= PRICE_LIFE}
+        living = {s: p for s, p in merged.items() if now - p.at <= MAX_PRICE_AGE}
         has_forgotten = len(living) != len(merged)
         merged = living
         # The newest entry from before the five minutes stays: it tells what the prices were when they began.
         started = max((then.at for then in history if then.at <= now - PRICE_HISTORY), default=None)
         kept = (then for then in history if started is None or then.at >= started)
-        history = (*kept, PricesThen(now, merged))
+        history = (*kept, PriceSnapshot(now, merged))
     changed = type(state).__new__(type(state))
     fields = state.__dict__.copy()
-    fields["prices"], fields["priced_at"], fields["price_history"] = merged, last, history
-    fields["book"] = None if has_forgotten else _moved_on(state, merged, newer)
+    fields["prices"], fields["newest_price_at"], fields["price_history"] = merged, last, history
+    fields["cross_value"] = None if has_forgotten else _revalue(state, merged, newer)
     object.__setattr__(changed, "__dict__", fields)
-    if state.followed.indexes:
-        changed = _with_reports(changed, newer)
+    if state.reference.index_readings:
+        changed = _with_index_reports(changed, newer)
     oldest = min([price.at for price in newer.values()])
-    if (state.cross is not None and oldest <= _latest(state.cross)) or (
-        state.isolated is not None and oldest <= _latest(state.isolated)
+    if (state.cross is not None and oldest <= _latest_price_time(state.cross)) or (
+        state.isolated is not None and oldest <= _latest_price_time(state.isolated)
     ):
-        return _known_then(changed, newer)
+        return _backdate_to_snapshot(changed, newer)
     return changed
 
 
-def _with_reports(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
+def _with_index_reports(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
     """The state after reports that tell more about the moment of an index; itself where there is no such index."""
-    indexes = state.followed.indexes
+    indexes = state.reference.index_readings
     readings = {
         symbol: reading.with_report(price)
         for symbol, price in newer.items()
@@ -83,67 +85,84 @@ def _with_reports(state: AccountState, newer: Mapping[str, Price]) -> AccountSta
     }
     if not readings:
         return state
-    followed = with_readings(state.followed, readings)
-    if followed.bases is state.followed.bases:
-        return replace(state, followed=followed)
+    reference = with_index_readings(state.reference, readings)
+    if reference.index_basis is state.reference.index_basis:
+        return replace(state, reference=reference)
     # Those that the last read was compared with were of the same moment.
-    was = state.cross_bases
-    known = bases_of(was, {s: r for s, r in readings.items() if s in was and was[s] == indexes[s].basis})
-    return replace(state, followed=followed, cross_bases=known, book_then=None, book=None)
+    was = state.cross_basis_at_snapshot
+    known = update_bases(was, {s: r for s, r in readings.items() if s in was and was[s] == indexes[s].basis})
+    return replace(
+        state, reference=reference, cross_basis_at_snapshot=known, cross_value_at_snapshot=None, cross_value=None
+    )
 
 
-def _known_then(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
+def _backdate_to_snapshot(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
     """The state when those of the prices that were true at a read already, and only came after it, count as of then:
     what the exchange told has them in it.
 
     A price is dated when it is told, up to a second after it came about. What was dated while the exchange answered,
     or so soon after, may be in the answer or not: it is, where the answer does not agree without it and does with it.
     """
-    if (snapshot := state.cross) is not None and (late := _until(newer, _latest(snapshot))):
-        before = state.book_then or book_of(snapshot.balances, state.cross_prices, bases=state.cross_bases)
-        prices = {**state.cross_prices, **late}
-        then = book_of(snapshot.balances, prices, bases=state.cross_bases)
+    if (snapshot := state.cross) is not None and (late := _until(newer, _latest_price_time(snapshot))):
+        before = state.cross_value_at_snapshot or value_scope(
+            snapshot.balances, state.cross_prices_at_snapshot, bases=state.cross_basis_at_snapshot
+        )
+        prices = {**state.cross_prices_at_snapshot, **late}
+        then = value_scope(snapshot.balances, prices, bases=state.cross_basis_at_snapshot)
         if _until(newer, snapshot.as_of) == late or _is_closer(snapshot.margin_level, then.level, before.level):
-            now = book_of(cross_balances(state), state.prices, then.unpriced, state.cross_bases)
+            now = value_scope(live_cross_balances(state), state.prices, then.unpriced, state.cross_basis_at_snapshot)
             at = max(price.at for price in prices.values())
-            state = replace(state, cross_prices=prices, cross_priced_at=at, book_then=then, book=now)
-    if (pairs := state.isolated) is not None and (late := _until(newer, _latest(pairs))):
-        known = state.isolated_prices
-        prices = {**known, **{s: p for s, p in late.items() if p.at <= pairs.as_of or _is_in(pairs, s, p, known)}}
+            state = replace(
+                state,
+                cross_prices_at_snapshot=prices,
+                newest_cross_price_at=at,
+                cross_value_at_snapshot=then,
+                cross_value=now,
+            )
+    if (pairs := state.isolated) is not None and (late := _until(newer, _latest_price_time(pairs))):
+        known = state.isolated_prices_at_snapshot
+        prices = {
+            **known,
+            **{s: p for s, p in late.items() if p.at <= pairs.as_of or _is_in_answer(pairs, s, p, known)},
+        }
         newest = max((price.at for price in prices.values()), default=None)
-        state = replace(state, isolated_prices=prices, isolated_priced_at=newest)
+        state = replace(state, isolated_prices_at_snapshot=prices, newest_isolated_price_at=newest)
     return state
 
 
-def _latest(snapshot: CrossSnapshot | IsolatedSnapshot) -> datetime:
+def _latest_price_time(snapshot: CrossSnapshot | IsolatedSnapshot) -> datetime:
     """Until when a price may be dated that is in what the exchange told."""
-    return (snapshot.answered_at or snapshot.as_of) + TOLD_WITHIN
+    return (snapshot.answered_at or snapshot.as_of) + PRICE_REPORT_DELAY
 
 
 def _until(prices: Mapping[str, Price], at: datetime) -> Mapping[str, Price]:
     return {symbol: price for symbol, price in prices.items() if price.at <= at}
 
 
-def _is_closer(told: Decimal, one: Decimal, other: Decimal) -> bool:
+def _is_closer(reported: Decimal, value: Decimal, alternative: Decimal) -> bool:
     """Whether `one` is nearer to what was told, from which `other` is too far away to be it."""
-    if not (told.is_finite() and one.is_finite() and other.is_finite()):
+    if not (reported.is_finite() and value.is_finite() and alternative.is_finite()):
         return False
-    return abs(other - told) > AGREES * abs(told) and abs(one - told) < abs(other - told)
+    return abs(alternative - reported) > MATCH_TOLERANCE * abs(reported) and abs(value - reported) < abs(
+        alternative - reported
+    )
 
 
-def _is_in(pairs: IsolatedSnapshot, symbol: str, price: Price, known: Mapping[str, Price]) -> bool:
+def _is_in_answer(pairs: IsolatedSnapshot, symbol: str, price: Price, known: Mapping[str, Price]) -> bool:
     """Whether the index that the answer told of the pair is nearer to this price than to the one known before."""
     pair, before = pairs.pairs.get(symbol), known.get(symbol)
     return pair is not None and (before is None or _is_closer(pair.index_price, price.value, before.value))
 
 
-def _moved_on(state: AccountState, prices: Mapping[str, Price], changed: Mapping[str, Price]) -> Book | None:
+def _revalue(state: AccountState, prices: Mapping[str, Price], changed: Mapping[str, Price]) -> ScopeValue | None:
     """What cross is worth at `prices`: moved on where that can be, else worked out anew."""
-    book, snapshot = state.book, state.cross
+    value, snapshot = state.cross_value, state.cross
     if snapshot is None:
         return None
-    balances = cross_balances(state)
-    if book is not None and book.balances is balances and book.prices is state.prices:
-        return repriced(book, prices, changed)
-    then = state.book_then or book_of(snapshot.balances, state.cross_prices, bases=state.cross_bases)
-    return book_of(balances, prices, then.unpriced, state.cross_bases)
+    balances = live_cross_balances(state)
+    if value is not None and value.balances is balances and value.prices is state.prices:
+        return revalue(value, prices, changed)
+    then = state.cross_value_at_snapshot or value_scope(
+        snapshot.balances, state.cross_prices_at_snapshot, bases=state.cross_basis_at_snapshot
+    )
+    return value_scope(balances, prices, then.unpriced, state.cross_basis_at_snapshot)

@@ -7,59 +7,59 @@ from typing import Protocol
 
 from monitor.core.model.account import CROSS, Balance, CrossSnapshot, IsolatedSnapshot, Price, Scope
 from monitor.core.model.events import (
-    AssetMoved,
+    BalanceAdjusted,
     BalancesChanged,
-    BarsRead,
     CrossRead,
     Event,
     IsolatedRead,
+    LeverageTiersRead,
     StreamEvent,
+    ThresholdsRead,
     Tick,
-    TiersRead,
 )
-from monitor.core.model.intent import FINAL, Intent
+from monitor.core.model.intent import FINAL_STATES, Intent
 from monitor.core.model.lending_terms import (
-    Terms,
+    LendingTerms,
     TermsKind,
-    bars_text,
+    changed_terms,
     collateral_text,
-    restricted_text,
-    seen,
+    restrictions_text,
+    thresholds_text,
     tiers_text,
 )
 from monitor.core.model.order import Reduce, Transfer
 from monitor.core.model.reads import (
-    CollateralRead,
-    IndexRead,
+    CollateralRatiosRead,
+    IndexPriceRead,
     LedgerRead,
     LiquidationLoanRead,
-    MarketsRead,
-    MinimaRead,
-    OrdersRead,
-    SchedulesRead,
-    TagsRead,
+    ListingScheduleRead,
+    MinRepayRead,
+    MonitoringTagsRead,
+    OpenOrdersRead,
+    TradingRulesRead,
 )
-from monitor.core.model.symbols import Markets
-from monitor.core.state.index_basis import read_index
+from monitor.core.model.symbols import SymbolRulebook
+from monitor.core.state.index_basis import match_index
 from monitor.core.state.open_orders import OpenOrders
-from monitor.core.state.reference_state import Followed, with_readings
+from monitor.core.state.reference_state import ReferenceState, with_index_readings
 
-GRACE = timedelta(seconds=5)
+STREAM_LAG = timedelta(seconds=5)
 """How late the stream may tell of what a snapshot already showed."""
 
-LOOK_AGAIN = timedelta(minutes=1)
+LEDGER_RETRY = timedelta(minutes=1)
 """What nothing explains causes a read of the ledger at most this often."""
 
-OWN_DOING = timedelta(minutes=2)
+OWN_ORDER_WINDOW = timedelta(minutes=2)
 """For this long after it was settled, an order of ours explains what moved."""
 
 LEDGER_LAG = timedelta(hours=3)
 """What moved and did not show in the ledger within this long is not waited for any more."""
 
-INDEX_AGAIN = timedelta(seconds=30)
+INDEX_RETRY = timedelta(seconds=30)
 """An index that was never matched with a spot price of its moment is asked for again, at most this often."""
 
-DEBTS = ""
+ALL_DEBTS = ""
 """Stands for all debts of a scope, where the stream does not say which balance it told of."""
 
 
@@ -73,144 +73,156 @@ class Known(Protocol):
     @property
     def prices(self) -> Mapping[str, Price]: ...
     @property
-    def followed(self) -> Followed: ...
+    def reference(self) -> ReferenceState: ...
     @property
     def intents(self) -> Mapping[int, Intent]: ...
 
 
-def follow(before: Known, event: Event, now: datetime) -> Followed:
+def apply_reference(before: Known, event: Event, now: datetime) -> ReferenceState:
     """What is known of the surroundings after `event`; `before` is the state that it came into."""
-    followed = before.followed
+    reference = before.reference
     match event:
         case Tick():
-            return _ripened(followed, now)
+            return _request_overdue(reference, now)
         case StreamEvent():
-            return _told(followed, event)
+            return _with_stream_event(reference, event)
         case CrossRead(snapshot):
             old = None if before.cross is None else before.cross.balances
             since = None if before.cross is None else before.cross.as_of
-            followed = _with_balances(before, followed, CROSS, old, snapshot.balances, since, now)
-            if before.prices and followed.index_asked_at is None and any(b.owed for b in snapshot.balances.values()):
-                followed = replace(followed, index_asked_at=now)
-            return _with_locked(followed, CROSS, snapshot.balances.values(), snapshot.as_of)
+            reference = _with_balances(before, reference, CROSS, old, snapshot.balances, since, now)
+            if (
+                before.prices
+                and reference.index_requested_at is None
+                and any(b.owed for b in snapshot.balances.values())
+            ):
+                reference = replace(reference, index_requested_at=now)
+            return _with_locked(reference, CROSS, snapshot.balances.values(), snapshot.as_of)
         case IsolatedRead(snapshot):
-            return _with_pairs(before, followed, snapshot, now)
-        case OrdersRead(scope, numbers, as_of, resting):
-            orders = followed.orders.get(scope, OpenOrders()).read(numbers, as_of)
+            return _with_pairs(before, reference, snapshot, now)
+        case OpenOrdersRead(scope, numbers, as_of, resting):
+            orders = reference.orders.get(scope, OpenOrders()).with_read(numbers, as_of)
             return replace(
-                followed,
-                orders={**followed.orders, scope: orders},
-                resting={**followed.resting, scope: resting},
-                disagreeing=followed.disagreeing - {scope},
+                reference,
+                orders={**reference.orders, scope: orders},
+                open_orders={**reference.open_orders, scope: resting},
+                order_mismatch=reference.order_mismatch - {scope},
             )
-        case MarketsRead(markets, assets, _):
-            return replace(followed, markets=Markets(markets, assets))
+        case TradingRulesRead(markets, assets, _):
+            return replace(reference, trading_rules=SymbolRulebook(markets, assets))
         case LedgerRead():
-            return _with_ledger(followed, event, now)
+            return _with_ledger(reference, event, now)
         case LiquidationLoanRead():
-            return replace(followed, liquidation_loan=event)
-        case IndexRead(symbol, price):
-            return _with_index(before, followed, symbol, price)
-        case SchedulesRead():
-            return replace(_with_terms(followed, new_terms(before, event, now)), schedules=event)
-        case CollateralRead():
-            return replace(_with_terms(followed, new_terms(before, event, now)), collateral=event)
-        case MinimaRead(min_repay):
-            return replace(followed, min_repay=min_repay)
-        case TagsRead():
-            return replace(followed, tags=event)
-        case BarsRead() | TiersRead():
-            return _with_terms(followed, new_terms(before, event, now))
+            return replace(reference, liquidation_loan=event)
+        case IndexPriceRead(symbol, price):
+            return _with_index(before, reference, symbol, price)
+        case ListingScheduleRead():
+            return replace(_with_terms(reference, new_terms(before, event, now)), schedules=event)
+        case CollateralRatiosRead():
+            return replace(_with_terms(reference, new_terms(before, event, now)), collateral=event)
+        case MinRepayRead(min_repay):
+            return replace(reference, min_repay=min_repay)
+        case MonitoringTagsRead():
+            return replace(reference, tags=event)
+        case ThresholdsRead() | LeverageTiersRead():
+            return _with_terms(reference, new_terms(before, event, now))
         case _:
-            return followed
+            return reference
 
 
-def new_terms(before: Known, event: Event, now: datetime) -> tuple[Terms, ...]:
+def new_terms(before: Known, event: Event, now: datetime) -> tuple[LendingTerms, ...]:
     """The terms that the event brings and that are new, or other than known.
 
     Collateral ratios and restrictions only of what the cross account holds: nobody is told of four hundred others.
     """
-    known = before.followed.terms
+    known = before.reference.terms
     cross = before.cross.balances.values() if before.cross is not None else ()
     kind: TermsKind
     match event:
-        case BarsRead(bars):
-            kind, texts = "bars", {"": bars_text(bars)}
-        case TiersRead(symbol, tiers):
+        case ThresholdsRead(bars):
+            kind, texts = "bars", {"": thresholds_text(bars)}
+        case LeverageTiersRead(symbol, tiers):
             kind, texts = "tiers", {symbol: tiers_text(tiers)}
-        case CollateralRead(tiers):
+        case CollateralRatiosRead(tiers):
             kind = "collateral"
             texts = {b.asset: collateral_text(tiers.get(b.asset, ())) for b in cross if b.held}
-        case SchedulesRead(_, restricted, _):
+        case ListingScheduleRead(_, restricted, _):
             kind = "restricted"
-            texts = {b.asset: restricted_text(b.asset, restricted) for b in cross if not b.is_zero}
+            texts = {b.asset: restrictions_text(b.asset, restricted) for b in cross if not b.is_zero}
         case _:
             return ()
-    return seen(known, kind, texts, now)
+    return changed_terms(known, kind, texts, now)
 
 
-def _told(followed: Followed, event: StreamEvent) -> Followed:
+def _with_stream_event(reference: ReferenceState, event: StreamEvent) -> ReferenceState:
     assets: Iterable[str]
-    match event.meaning:
+    match event.parsed:
         case BalancesChanged(amounts=amounts):
             assets = amounts.keys()
-        case AssetMoved(asset=asset):
+        case BalanceAdjusted(asset=asset):
             assets = (asset,)
         case _ if event.stream == "risk":
-            assets = (DEBTS,)
+            assets = (ALL_DEBTS,)
         case _:
             assets = ()
     scope, at = event.scope, event.received_at
     if assets:
-        told_at = {**followed.told_at, **{(scope, asset): at for asset in assets}}
-        untold = {key: since for key, since in followed.untold.items() if not (key[0] == scope and key[1] in assets)}
+        last_event_at = {**reference.last_event_at, **{(scope, asset): at for asset in assets}}
+        unexplained = {
+            key: since for key, since in reference.unexplained.items() if not (key[0] == scope and key[1] in assets)
+        }
         # The risk stream tells of interest too, which is no movement; a new loan shows in the balances.
-        moved_at = followed.moved_at if event.stream == "risk" else {**followed.moved_at, scope: at}
-        followed = replace(followed, told_at=told_at, untold=untold, moved_at=moved_at)
+        ledger_stale_since = (
+            reference.ledger_stale_since if event.stream == "risk" else {**reference.ledger_stale_since, scope: at}
+        )
+        reference = replace(
+            reference, last_event_at=last_event_at, unexplained=unexplained, ledger_stale_since=ledger_stale_since
+        )
     if event.order is not None:
-        told = event.order
-        orders = followed.orders.get(scope, OpenOrders()).changed(told.number, told.is_open, told.as_of)
-        followed = replace(followed, orders={**followed.orders, scope: orders})
-    return followed
+        update = event.order
+        orders = reference.orders.get(scope, OpenOrders()).with_change(update.order_id, update.is_open, update.as_of)
+        reference = replace(reference, orders={**reference.orders, scope: orders})
+    return reference
 
 
-def _with_pairs(before: Known, followed: Followed, snapshot: IsolatedSnapshot, now: datetime) -> Followed:
+def _with_pairs(before: Known, reference: ReferenceState, snapshot: IsolatedSnapshot, now: datetime) -> ReferenceState:
     known = before.isolated
     for symbol, pair in snapshot.pairs.items():
         scope = Scope(symbol)
         last = known.pairs.get(symbol) if known is not None else None
         old = None if last is None else {side.asset: side for side in (last.base, last.quote)}
         new = {side.asset: side for side in (pair.base, pair.quote)}
-        followed = _with_balances(before, followed, scope, old, new, None if known is None else known.as_of, now)
-        followed = _with_locked(followed, scope, new.values(), snapshot.as_of)
-    return followed
+        reference = _with_balances(before, reference, scope, old, new, None if known is None else known.as_of, now)
+        reference = _with_locked(reference, scope, new.values(), snapshot.as_of)
+    return reference
 
 
 def _with_balances(
     before: Known,
-    followed: Followed,
+    reference: ReferenceState,
     scope: Scope,
     old: Mapping[str, Balance] | None,
     new: Mapping[str, Balance],
     since: datetime | None,
     now: datetime,
-) -> Followed:
+) -> ReferenceState:
     """Notices what moved from one snapshot of the scope to the next, and whether anything explains it."""
     if old is None or since is None or old is new:
-        return followed
-    moved = [asset for asset in old.keys() | new.keys() if _moved(old.get(asset), new.get(asset))]
+        return reference
+    moved = [asset for asset in old.keys() | new.keys() if _has_moved(old.get(asset), new.get(asset))]
     if not moved:
-        return followed
-    told, own = followed.told_at, _ours(before.intents.values(), scope, now)
-    untold = dict(followed.untold)
+        return reference
+    last_event_at, own = reference.last_event_at, _moved_by_own_intents(before.intents.values(), scope, now)
+    unexplained = dict(reference.unexplained)
     for asset in moved:
-        heard = max((told[key] for key in ((scope, asset), (scope, DEBTS)) if key in told), default=None)
-        if asset not in own and (heard is None or heard < since - GRACE):
-            untold.setdefault((scope, asset), now)
-    return replace(followed, untold=untold, moved_at={**followed.moved_at, scope: now})
+        reported_at = max(
+            (last_event_at[key] for key in ((scope, asset), (scope, ALL_DEBTS)) if key in last_event_at), default=None
+        )
+        if asset not in own and (reported_at is None or reported_at < since - STREAM_LAG):
+            unexplained.setdefault((scope, asset), now)
+    return replace(reference, unexplained=unexplained, ledger_stale_since={**reference.ledger_stale_since, scope: now})
 
 
-def _moved(old: Balance | None, new: Balance | None) -> bool:
+def _has_moved(old: Balance | None, new: Balance | None) -> bool:
     """Whether more than interest changed."""
     if old is None or new is None:
         other = old or new
@@ -218,69 +230,81 @@ def _moved(old: Balance | None, new: Balance | None) -> bool:
     return old is not new and (old.held != new.held or old.borrowed != new.borrowed)
 
 
-def _ours(intents: Iterable[Intent], scope: Scope, now: datetime) -> frozenset[str]:
+def _moved_by_own_intents(intents: Iterable[Intent], scope: Scope, now: datetime) -> frozenset[str]:
     """The assets of the scope that orders of ours have moved, or may have."""
     found: set[str] = set()
     for intent in intents:
         if intent.submitted_at is None:
             continue
-        is_recent = intent.state not in FINAL or now - (intent.settled_at or intent.submitted_at) <= OWN_DOING
+        is_recent = (
+            intent.state not in FINAL_STATES or now - (intent.settled_at or intent.submitted_at) <= OWN_ORDER_WINDOW
+        )
         from_cross = isinstance(intent.order, Transfer) and intent.order.source == "cross"
         if is_recent and (intent.scope == scope or (from_cross and scope == CROSS)):
             found.add(intent.asset)
             if isinstance(intent.order, Reduce):
-                found.add(intent.order.sells)
+                found.add(intent.order.sell_asset)
     return frozenset(found)
 
 
-def _with_locked(followed: Followed, scope: Scope, balances: Iterable[Balance], as_of: datetime) -> Followed:
+def _with_locked(
+    reference: ReferenceState, scope: Scope, balances: Iterable[Balance], as_of: datetime
+) -> ReferenceState:
     """Compares what is locked with the orders known to be open. Where nothing is locked, none is."""
     has_locked = any(balance.locked for balance in balances)
-    orders = followed.orders.get(scope, OpenOrders())
-    if not has_locked and (orders.numbers or orders.read_at is None or orders.none_though_locked):
-        orders = orders.nothing_locked(as_of)
-        followed = replace(followed, orders={**followed.orders, scope: orders})
-    agrees = orders.agrees_with(has_locked, as_of)
-    if agrees == (scope not in followed.disagreeing):
-        return followed
-    disagreeing = followed.disagreeing - {scope} if agrees else followed.disagreeing | {scope}
-    return replace(followed, disagreeing=disagreeing)
+    orders = reference.orders.get(scope, OpenOrders())
+    if not has_locked and (orders.order_ids or orders.read_at is None or orders.locked_without_orders):
+        orders = orders.with_nothing_locked(as_of)
+        reference = replace(reference, orders={**reference.orders, scope: orders})
+    agrees = orders.matches_locked(has_locked, as_of)
+    if agrees == (scope not in reference.order_mismatch):
+        return reference
+    disagreeing = reference.order_mismatch - {scope} if agrees else reference.order_mismatch | {scope}
+    return replace(reference, order_mismatch=disagreeing)
 
 
-def _ripened(followed: Followed, now: datetime) -> Followed:
+def _request_overdue(reference: ReferenceState, now: datetime) -> ReferenceState:
     """After a moment of grace, what nothing explains is looked up in the ledger; unmatched indexes are read again."""
-    asked = followed.index_asked_at
-    if (asked is None or now - asked >= INDEX_AGAIN) and any(r.is_wanted for r in followed.indexes.values()):
-        followed = replace(followed, index_asked_at=now)
-    lags = followed.watches_hands and any(now - since >= GRACE for since in followed.moved_at.values())
-    if not (followed.untold or lags):
-        return followed
-    ripe = {key for key, since in followed.untold.items() if now - since >= GRACE}
-    if not (ripe or lags) or (followed.asked_at is not None and now - followed.asked_at < LOOK_AGAIN):
-        return followed
-    untold = {key: since for key, since in followed.untold.items() if key not in ripe}
-    return replace(followed, untold=untold, asked_at=now)
+    asked = reference.index_requested_at
+    if (asked is None or now - asked >= INDEX_RETRY) and any(r.should_retry for r in reference.index_readings.values()):
+        reference = replace(reference, index_requested_at=now)
+    lags = reference.watches_foreign_activity and any(
+        now - since >= STREAM_LAG for since in reference.ledger_stale_since.values()
+    )
+    if not (reference.unexplained or lags):
+        return reference
+    ripe = {key for key, since in reference.unexplained.items() if now - since >= STREAM_LAG}
+    if not (ripe or lags) or (
+        reference.ledger_requested_at is not None and now - reference.ledger_requested_at < LEDGER_RETRY
+    ):
+        return reference
+    untold = {key: since for key, since in reference.unexplained.items() if key not in ripe}
+    return replace(reference, unexplained=untold, ledger_requested_at=now)
 
 
-def _with_index(before: Known, followed: Followed, symbol: str, index: Price) -> Followed:
-    last = followed.indexes.get(symbol)
+def _with_index(before: Known, reference: ReferenceState, symbol: str, index: Price) -> ReferenceState:
+    last = reference.index_readings.get(symbol)
     # What an open reading gives may turn out to be of two moments: it is nothing to fall back on.
-    sure = last.before if last is not None and last.is_open else followed.bases.get(symbol)
-    reading = read_index(index, before.prices.get(symbol), sure)
-    return with_readings(followed, {symbol: reading})
+    sure = last.fallback_basis if last is not None and last.is_open else reference.index_basis.get(symbol)
+    reading = match_index(index, before.prices.get(symbol), sure)
+    return with_index_readings(reference, {symbol: reading})
 
 
-def _with_ledger(followed: Followed, read: LedgerRead, now: datetime) -> Followed:
-    moved_at = dict(followed.moved_at)
+def _with_ledger(reference: ReferenceState, read: LedgerRead, now: datetime) -> ReferenceState:
+    moved_at = dict(reference.ledger_stale_since)
     moved = moved_at.get(read.scope)
     if moved is not None and (
         any(row.at >= moved - timedelta(minutes=2) for row in read.rows) or now - moved > LEDGER_LAG
     ):
         del moved_at[read.scope]
-    return replace(followed, moved_at=moved_at, ledger_at={**followed.ledger_at, read.scope: read.until})
+    return replace(
+        reference,
+        ledger_stale_since=moved_at,
+        ledger_read_until={**reference.ledger_read_until, read.scope: read.until},
+    )
 
 
-def _with_terms(followed: Followed, new: tuple[Terms, ...]) -> Followed:
+def _with_terms(reference: ReferenceState, new: tuple[LendingTerms, ...]) -> ReferenceState:
     if not new:
-        return followed
-    return replace(followed, terms={**followed.terms, **{(terms.kind, terms.subject): terms for terms in new}})
+        return reference
+    return replace(reference, terms={**reference.terms, **{(terms.kind, terms.subject): terms for terms in new}})

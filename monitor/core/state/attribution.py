@@ -4,26 +4,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import Liquidation, Scope
-from monitor.core.model.intent import SPENT, Intent
-from monitor.core.model.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, Movement, Origin, record_of
-from monitor.core.model.order import Record, Reduce, Repay, Transfer
-from monitor.core.model.reads import OrderTold
-from monitor.core.numbers.amounts import ZERO, plain
+from monitor.core.model.account import LiquidationOrder, Scope
+from monitor.core.model.intent import SPENT_STATES, Intent
+from monitor.core.model.ledger import (
+    SAME_EVENT_TOLERANCE,
+    LedgerRow,
+    MarginTransfer,
+    Movement,
+    MovementOrigin,
+    find_record,
+)
+from monitor.core.model.order import Reduce, Repay, Transfer, VenueRecord
+from monitor.core.model.reads import OrderUpdate
+from monitor.core.numbers.amounts import ZERO, format_decimal
 
-AFTER_SENDING = timedelta(minutes=10)
+TRACE_WINDOW = timedelta(minutes=10)
 """How long after an order was sent a row of its very amount may still be its trace."""
 
 
-def of_ledger(
-    rows: Iterable[LedgerRow], repayments: Sequence[Record], intents: Iterable[Intent], seen_at: datetime
+def attribute_ledger_rows(
+    rows: Iterable[LedgerRow], repayments: Sequence[VenueRecord], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
     """The rows of the ledger and whose doing each was. `repayments` is the history of repayments in their time."""
     known = tuple(intents)
     found = []
     for row in rows:
-        own = _own(row, known) or _repaid_by_sale(row, repayments, known)
-        origin: Origin = "ours" if own is not None else _ledger_origin(row, repayments)
+        own_intent = _own_intent(row, known) or _repaid_by_sale(row, repayments, known)
+        origin: MovementOrigin = "ours" if own_intent is not None else _ledger_origin(row, repayments)
         detail = {"id": row.id, "tranId": row.tran_id, "note": row.note or None}
         found.append(
             Movement(
@@ -36,14 +43,14 @@ def of_ledger(
                 amount=row.amount,
                 type=row.kind,
                 origin=origin,
-                intent=None if own is None else own.id,
+                intent=None if own_intent is None else own_intent.id,
                 detail=detail,
             )
         )
     return tuple(found)
 
 
-def of_transfers(
+def attribute_transfers(
     transfers: Iterable[MarginTransfer], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
     """The transfers that are settled, and whose doing each was."""
@@ -52,8 +59,8 @@ def of_transfers(
     for transfer in transfers:
         if transfer.status not in ("CONFIRMED", "FAILED"):
             continue
-        own = _own_transfer(transfer, known)
-        origin: Origin = "ours" if own is not None else _ASKED_FOR[transfer.was_asked_for]
+        own_intent = _own_transfer_intent(transfer, known)
+        origin: MovementOrigin = "ours" if own_intent is not None else _ORIGIN_BY_REQUEST[transfer.was_requested]
         found.append(
             Movement(
                 scope=transfer.scope,
@@ -65,14 +72,14 @@ def of_transfers(
                 amount=transfer.amount,
                 type="ROLL_IN" if transfer.is_incoming else "ROLL_OUT",
                 origin=origin,
-                intent=None if own is None else own.id,
+                intent=None if own_intent is None else own_intent.id,
                 detail={"txId": transfer.tx_id, "other": transfer.other, "status": transfer.status},
             )
         )
     return tuple(found)
 
 
-def of_liquidations(orders: Iterable[Liquidation], seen_at: datetime) -> tuple[Movement, ...]:
+def liquidation_movements(orders: Iterable[LiquidationOrder], seen_at: datetime) -> tuple[Movement, ...]:
     """The forced orders; `amount` is in the base asset, which the symbol names."""
     return tuple(
         Movement(
@@ -85,97 +92,101 @@ def of_liquidations(orders: Iterable[Liquidation], seen_at: datetime) -> tuple[M
             amount=order.quantity,
             type=order.side,
             origin="liquidation",
-            detail={"symbol": order.symbol, "orderId": order.order_id, "avgPrice": plain(order.price + ZERO)},
+            detail={"symbol": order.symbol, "orderId": order.order_id, "avgPrice": format_decimal(order.price + ZERO)},
         )
         for order in orders
     )
 
 
-def of_order(scope: Scope, told: OrderTold, intents: Iterable[Intent], seen_at: datetime) -> tuple[Movement, ...]:
+def attribute_daemon_order(
+    scope: Scope, update: OrderUpdate, intents: Iterable[Intent], seen_at: datetime
+) -> tuple[Movement, ...]:
     """An order that bears the name of a daemon of this program, where no intent here has given it that name."""
-    if any(isinstance(i.order, Reduce) and i.order.client_id == told.client_id for i in intents):
+    if any(isinstance(i.order, Reduce) and i.order.client_id == update.client_id for i in intents):
         return ()
     return (
         Movement(
             scope=scope,
             kind="order",
-            key=f"{told.symbol} {told.number}",
-            at=told.as_of,
+            key=f"{update.symbol} {update.order_id}",
+            at=update.as_of,
             seen_at=seen_at,
-            asset=told.symbol,
-            amount=told.quantity,
+            asset=update.symbol,
+            amount=update.quantity,
             type="ORDER",
             origin="another hand",
-            detail={"clientOrderId": told.client_id, "orderId": told.number},
+            detail={"clientOrderId": update.client_id, "orderId": update.order_id},
         ),
     )
 
 
-def needs_repayments(rows: Iterable[LedgerRow]) -> bool:
+def needs_repayment_history(rows: Iterable[LedgerRow]) -> bool:
     """Whether only the history of repayments can tell whose doing some of the rows were."""
     return any(row.kind == "REPAY" for row in rows)
 
 
-_ASKED_FOR: Mapping[bool | None, Origin] = {
+_ORIGIN_BY_REQUEST: Mapping[bool | None, MovementOrigin] = {
     True: "another hand",
     False: "exchange",
     None: "another hand or exchange",
 }
 
-_TRADES = ("BUY_INCOME", "BUY_EXPENSE", "SELL_INCOME", "SELL_EXPENSE", "TRADING_COMMISSION")
+_TRADE_KINDS = ("BUY_INCOME", "BUY_EXPENSE", "SELL_INCOME", "SELL_EXPENSE", "TRADING_COMMISSION")
 
 
-def _ledger_origin(row: LedgerRow, repayments: Sequence[Record]) -> Origin:
-    if row.kind in _TRADES:
+def _ledger_origin(row: LedgerRow, repayments: Sequence[VenueRecord]) -> MovementOrigin:
+    if row.kind in _TRADE_KINDS:
         return "trade"
     if "LIQUIDATION" in row.kind:
         return "liquidation"
     if row.kind == "COMMISSION_RETURN":
         return "exchange"
     if row.kind == "REPAY":
-        record = record_of(row, repayments)
+        record = find_record(row, repayments)
         if record is not None:
-            return "exchange" if record.automatic else "another hand"
+            return "exchange" if record.is_automatic else "another hand"
     return "another hand or exchange" if row.kind in ("REPAY", "TRANSFER", "BORROW") else "another hand"
 
 
-def _own(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
+def _own_intent(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
     kind = {"REPAY": Repay, "TRANSFER": Transfer}.get(row.kind)
     if kind is None:
         return None
-    ours = [i for i in intents if isinstance(i.order, kind) and _touches(i, row.scope)]
-    return _matching(ours, str(row.tran_id), row.asset, row.amount, row.at)
+    ours = [i for i in intents if isinstance(i.order, kind) and _affects_scope(i, row.scope)]
+    return _matching_intent(ours, str(row.tran_id), row.asset, row.amount, row.at)
 
 
-def _repaid_by_sale(row: LedgerRow, repayments: Sequence[Record], intents: Iterable[Intent]) -> Intent | None:
+def _repaid_by_sale(row: LedgerRow, repayments: Sequence[VenueRecord], intents: Iterable[Intent]) -> Intent | None:
     """The sale of ours whose proceeds the exchange repaid with, as its order asked for."""
-    record = record_of(row, repayments) if row.kind == "REPAY" else None
-    if record is None or not record.automatic:
+    record = find_record(row, repayments) if row.kind == "REPAY" else None
+    if record is None or not record.is_automatic:
         return None
     sales = (
         intent
         for intent in intents
         if isinstance(intent.order, Reduce)
-        and (intent.state in SPENT or intent.executed_late)
+        and (intent.state in SPENT_STATES or intent.executed_late)
         and (intent.scope, intent.asset) == (row.scope, row.asset)
         and intent.submitted_at is not None
-        and -SAME_MOMENT <= row.at - intent.submitted_at <= AFTER_SENDING
+        and -SAME_EVENT_TOLERANCE <= row.at - intent.submitted_at <= TRACE_WINDOW
     )
     return max(sales, key=lambda intent: intent.id, default=None)
 
 
-def _own_transfer(transfer: MarginTransfer, intents: Iterable[Intent]) -> Intent | None:
-    ours = [i for i in intents if isinstance(i.order, Transfer) and _touches(i, transfer.scope)]
-    return _matching(ours, str(transfer.tx_id), transfer.asset, transfer.amount, transfer.at)
+def _own_transfer_intent(transfer: MarginTransfer, intents: Iterable[Intent]) -> Intent | None:
+    ours = [i for i in intents if isinstance(i.order, Transfer) and _affects_scope(i, transfer.scope)]
+    return _matching_intent(ours, str(transfer.tx_id), transfer.asset, transfer.amount, transfer.at)
 
 
-def _touches(intent: Intent, scope: Scope) -> bool:
+def _affects_scope(intent: Intent, scope: Scope) -> bool:
     """Whether the order changes the scope: where it goes, or cross where it comes from."""
     from_cross = isinstance(intent.order, Transfer) and intent.order.source == "cross"
     return scope == intent.scope or (from_cross and not scope.symbol)
 
 
-def _matching(intents: Sequence[Intent], number: str, asset: str, amount: Decimal, at: datetime) -> Intent | None:
+def _matching_intent(
+    intents: Sequence[Intent], number: str, asset: str, amount: Decimal, at: datetime
+) -> Intent | None:
     """By the transaction's number; else, since numbers may differ between histories, by what it moved and when."""
     numbered = next((i for i in intents if i.ref == number), None)
     if numbered is not None:
@@ -184,11 +195,11 @@ def _matching(intents: Sequence[Intent], number: str, asset: str, amount: Decima
         (
             i
             for i in intents
-            if (i.state in SPENT or i.executed_late)
+            if (i.state in SPENT_STATES or i.executed_late)
             and i.asset == asset
             and i.amount == amount
             and i.submitted_at is not None
-            and -SAME_MOMENT <= at - i.submitted_at <= AFTER_SENDING
+            and -SAME_EVENT_TOLERANCE <= at - i.submitted_at <= TRACE_WINDOW
         ),
         None,
     )

@@ -11,12 +11,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import Price
-from monitor.core.numbers.amounts import EIGHT, floor_to
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, floor_to
 
-SAME_TIME = timedelta(seconds=15)
+MATCH_WINDOW = timedelta(seconds=15)
 """Index and spot price compare when the reports around the index are no further from it than this."""
 
-TOLERANCE = Decimal("0.001")
+MAX_SPOT_DIFFERENCE = Decimal("0.001")
 """How much the two spot prices around an index may differ, as a fraction: a basis is off by no more."""
 
 
@@ -27,7 +27,7 @@ class IndexReading:
     index: Price
     spot: Price | None = None
     """The last report dated no later than the index; None: none near enough is known."""
-    before: Decimal | None = None
+    fallback_basis: Decimal | None = None
     """The basis that holds where this reading gives none."""
     is_open: bool = True
     """Whether a report may still come that tells more about the index's moment."""
@@ -38,14 +38,16 @@ class IndexReading:
         return self.spot is None and not self.is_open
 
     @property
-    def is_wanted(self) -> bool:
+    def should_retry(self) -> bool:
         """Whether another reading should not wait for its turn: this one matched nothing, and no basis is known."""
-        return self.is_unmatched and self.before is None
+        return self.is_unmatched and self.fallback_basis is None
 
     @property
     def basis(self) -> Decimal | None:
         """Index over spot, floored to eight decimals, which keep everything computed from it exact; else `before`."""
-        return self.before if self.spot is None else floor_to(self.index.value / self.spot.value, EIGHT)
+        return (
+            self.fallback_basis if self.spot is None else floor_to(self.index.value / self.spot.value, EIGHT_DECIMALS)
+        )
 
     def with_report(self, spot: Price) -> "IndexReading":
         """The reading after another report of the spot price, in whatever order the reports come."""
@@ -55,22 +57,22 @@ class IndexReading:
             # Two prices of one moment: which of them the index knew can't be told.
             return replace(self, is_open=False, spot=None)
         if spot.at <= self.index.at:
-            is_nearer = self.index.at - spot.at <= SAME_TIME and (self.spot is None or spot.at >= self.spot.at)
+            is_nearer = self.index.at - spot.at <= MATCH_WINDOW and (self.spot is None or spot.at >= self.spot.at)
             return replace(self, spot=spot) if is_nearer else self
-        if self.spot is None or spot.at - self.index.at > SAME_TIME:
+        if self.spot is None or spot.at - self.index.at > MATCH_WINDOW:
             return replace(self, is_open=False)
-        is_steady = abs(spot.value - self.spot.value) <= TOLERANCE * self.spot.value
+        is_steady = abs(spot.value - self.spot.value) <= MAX_SPOT_DIFFERENCE * self.spot.value
         return replace(self, is_open=False, spot=self.spot if is_steady else None)
 
 
-def read_index(index: Price, spot: Price | None, before: Decimal | None) -> IndexReading:
+def match_index(index: Price, spot: Price | None, fallback_basis: Decimal | None) -> IndexReading:
     """The reading of an index that just came; `spot` is the newest report known, `before` the basis known."""
-    reading = IndexReading(index, before=before)
+    reading = IndexReading(index, fallback_basis=fallback_basis)
     # A report from after the index has taken the place of the one that was in force: then the moment is not matched.
     return reading if spot is None else reading.with_report(spot)
 
 
-def bases_of(bases: Mapping[str, Decimal], readings: Mapping[str, IndexReading]) -> Mapping[str, Decimal]:
+def update_bases(bases: Mapping[str, Decimal], readings: Mapping[str, IndexReading]) -> Mapping[str, Decimal]:
     """`bases` with those of the readings; a symbol whose reading gives none, and had none before, has none."""
     changed = {symbol: reading.basis for symbol, reading in readings.items() if bases.get(symbol) != reading.basis}
     if not changed:

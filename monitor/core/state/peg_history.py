@@ -5,46 +5,46 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-WINDOW = timedelta(days=7)
-EVERY = timedelta(minutes=10)
+HISTORY_WINDOW = timedelta(days=7)
+SLOT_LENGTH = timedelta(minutes=10)
 """One ratio is kept for each ten minutes of the clock."""
 
-LEAST = 6
+MIN_RATIOS = 6
 """With fewer ratios than an hour gives nothing is fair yet."""
 
-UNCHANGED_FOR = timedelta(minutes=65)
+MAX_RATIO_AGE = timedelta(minutes=65)
 """A recorded ratio holds until the next one, which comes within the hour: see sampling.REPEAT_AFTER."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ratios:
+class PegHistory:
     """The price ratios of one pegged asset in the last week, oldest first, and their median. Made by `ratios_of`."""
 
     points: tuple[tuple[datetime, Decimal], ...]
-    fair: Decimal | None
+    reference_ratio: Decimal | None
     """None while too few are known."""
 
 
-def ratios_of(points: Iterable[tuple[datetime, Decimal]], now: datetime) -> Ratios:
+def build_history(points: Iterable[tuple[datetime, Decimal]], now: datetime) -> PegHistory:
     """What is known `now` of ratios noted at rising times, at most one every ten minutes."""
-    kept = tuple(point for point in points if now - point[0] <= WINDOW)
-    return Ratios(kept, median([ratio for _, ratio in kept]) if len(kept) >= LEAST else None)
+    kept = tuple(point for point in points if now - point[0] <= HISTORY_WINDOW)
+    return PegHistory(kept, median([ratio for _, ratio in kept]) if len(kept) >= MIN_RATIOS else None)
 
 
-def recorded(samples: Iterable[tuple[datetime, Decimal | None]], now: datetime) -> Ratios:
+def history_from_samples(samples: Iterable[tuple[datetime, Decimal | None]], now: datetime) -> PegHistory:
     """What samples (oldest first) tell, which are written only when the ratio changed; None: it went missing."""
     found: dict[datetime, Decimal] = {}
     last: tuple[datetime, Decimal] | None = None
     for at, ratio in (*samples, (now, None)):
-        if last is not None and at - last[0] <= UNCHANGED_FOR:
-            slot = slot_of(last[0]) + EVERY
-            while slot < slot_of(at):
+        if last is not None and at - last[0] <= MAX_RATIO_AGE:
+            slot = slot_start(last[0]) + SLOT_LENGTH
+            while slot < slot_start(at):
                 found.setdefault(slot, last[1])
-                slot += EVERY
+                slot += SLOT_LENGTH
         last = (at, ratio) if ratio is not None else None
         if ratio is not None:
-            found.setdefault(slot_of(at), ratio)
-    return ratios_of(sorted(found.items()), now)
+            found.setdefault(slot_start(at), ratio)
+    return build_history(sorted(found.items()), now)
 
 
 def median(values: Iterable[Decimal]) -> Decimal:
@@ -54,7 +54,7 @@ def median(values: Iterable[Decimal]) -> Decimal:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def slot_of(moment: datetime) -> datetime:
+def slot_start(moment: datetime) -> datetime:
     """The beginning of its ten minutes."""
     start = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    return start + (moment - start) // EVERY * EVERY
+    return start + (moment - start) // SLOT_LENGTH * SLOT_LENGTH

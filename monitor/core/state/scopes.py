@@ -1,12 +1,12 @@
 """Watched scopes of an account, and the symbols whose prices they need."""
 
-from monitor.core.margin.usdt_prices import way_of, ways_to_try
+from monitor.core.margin.usdt_prices import candidate_symbols, find_route
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 
-def scopes(state: AccountState, settings: Settings) -> tuple[Scope, ...]:
+def watched_scopes(state: AccountState, settings: AccountSettings) -> tuple[Scope, ...]:
     """The scopes that are watched and known to exist."""
     found: list[Scope] = []
     if settings.cross:
@@ -16,7 +16,7 @@ def scopes(state: AccountState, settings: Settings) -> tuple[Scope, ...]:
     return tuple(found)
 
 
-def is_watched(state: AccountState, settings: Settings, symbol: str) -> bool:
+def is_watched(state: AccountState, settings: AccountSettings, symbol: str) -> bool:
     """Whether `scopes` has the pair of this symbol."""
     pair = state.isolated.pairs.get(symbol) if state.isolated is not None else None
     if pair is None or not (pair.created and pair.enabled):
@@ -24,7 +24,7 @@ def is_watched(state: AccountState, settings: Settings, symbol: str) -> bool:
     return settings.isolated is None or symbol in settings.isolated
 
 
-def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
+def needed_symbols(state: AccountState, settings: AccountSettings) -> frozenset[str]:
     """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT.
 
     An asset that turned out to have no price in USDT is wanted in whatever may lead there, until something does, and in
@@ -34,7 +34,7 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
     assets: set[str] = set()
     if settings.cross and state.cross is not None:
         assets.update(state.cross.balances)
-    for scope in scopes(state, settings):
+    for scope in watched_scopes(state, settings):
         if scope.symbol and state.isolated is not None:
             pair = state.isolated.pairs[scope.symbol]
             symbols.add(scope.symbol)
@@ -42,7 +42,7 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
             # The pair's figures are in its quote asset; in USDT they need its price even when none is there.
             assets.add(pair.quote.asset)
     # Limits in USDT count these at their present price.
-    assets.update(one.asset for one in state.record.found)
+    assets.update(one.asset for one in state.record_coverage.gap_movements)
     for asset in assets & settings.pegs.keys():
         assets.add(settings.pegs[asset])
         if state.prices and f"{asset}USDT" not in state.prices:
@@ -50,6 +50,10 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
     for asset in assets - {"USDT"}:
         symbols.add(f"{asset}USDT")
         if state.prices and f"{asset}USDT" not in state.prices:
-            way = way_of(asset, state.prices)
-            symbols |= {way.own, way.rest or way.own} if way is not None else ways_to_try(asset, state.prices)
+            route = find_route(asset, state.prices)
+            symbols |= (
+                {route.pair, route.bridge_pair or route.pair}
+                if route is not None
+                else candidate_symbols(asset, state.prices)
+            )
     return frozenset(symbols)

@@ -11,22 +11,22 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import Balance, IsolatedPair, Scope
-from monitor.core.model.events import BalancesChanged, Filled, LiabilityTold, Noticed, StreamEvent
+from monitor.core.model.events import BalancesChanged, LiabilityChanged, ReportedLevel, StreamEvent, TradeFilled
 from monitor.core.numbers.amounts import ZERO
 
-DOUBT = timedelta(milliseconds=250)
+CLOCK_UNCERTAINTY = timedelta(milliseconds=250)
 """How far past the end of a read the exchange's times may lie and what they date be in it all the same: our knowledge
 of its clock is that exact, or as exact as the read was long."""
 
-BORROWED = "BORROW"
+BORROW_EVENT = "BORROW"
 """The only word of a liability event that is documented (2026-11-22)."""
 
-MOST_FILLS = 1000
+MAX_FILLS = 1000
 """Fills beyond so many since the last read explain nothing: what they did waits for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class StreamBalance:
     """What the newest event said of one asset."""
 
     free: Decimal
@@ -39,84 +39,86 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StreamOverlay:
     """What events newer than the last read have said of one scope."""
 
-    positions: Mapping[str, Position] = field(default_factory=dict)
-    fills: Mapping[tuple[str, int], Filled] = field(default_factory=dict)
-    traded: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    balances: Mapping[str, StreamBalance] = field(default_factory=dict)
+    fills: Mapping[tuple[str, int], TradeFilled] = field(default_factory=dict)
+    fill_totals: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """What all the fills together did to base and quote, by symbol."""
     fees: Mapping[str, Decimal] = field(default_factory=dict)
-    borrowed: Mapping[str, datetime] = field(default_factory=dict)
+    loans: Mapping[str, datetime] = field(default_factory=dict)
     """The assets of which a loan was told, and when."""
-    newest: frozenset[str] = frozenset()
+    newest_keys: frozenset[str] = frozenset()
     """The keys of the position events of the newest moment: what came at one moment has no other order."""
     read_until: datetime | None = None
     """What is not newer than this is in the read."""
 
     @property
-    def news_at(self) -> datetime | None:
+    def newest_at(self) -> datetime | None:
         """When the newest of it happened; None: nothing is newer than the read."""
-        times = [position.at for position in self.positions.values()]
+        times = [position.at for position in self.balances.values()]
         times += [fill.as_of for fill in self.fills.values()]
-        return max([*times, *self.borrowed.values()], default=None)
+        return max([*times, *self.loans.values()], default=None)
 
 
-NOTHING_TOLD = Told()
+EMPTY_OVERLAY = StreamOverlay()
 
 
-def heard(told: Told, event: StreamEvent) -> Told:
+def apply_event(overlay: StreamOverlay, event: StreamEvent) -> StreamOverlay:
     """`told` with the event, `told` itself where it says nothing new. Late and repeated events change nothing."""
-    match event.meaning:
-        case BalancesChanged() as changed if _is_news(told, changed.as_of):
-            return _with_positions(told, event.key, changed)
-        case Filled() as fill if _is_news(told, fill.as_of) and (fill.symbol, fill.trade) not in told.fills:
-            return _with_fill(told, fill) if len(told.fills) < MOST_FILLS else told
-        case LiabilityTold(asset, kind, as_of) if kind == BORROWED and _is_news(told, as_of):
-            known = told.borrowed.get(asset)
-            return told if known is not None and known >= as_of else _with_loan(told, asset, as_of)
+    match event.parsed:
+        case BalancesChanged() as changed if _is_newer(overlay, changed.as_of):
+            return _with_balances(overlay, event.key, changed)
+        case TradeFilled() as fill if _is_newer(overlay, fill.as_of) and (fill.symbol, fill.trade) not in overlay.fills:
+            return _with_fill(overlay, fill) if len(overlay.fills) < MAX_FILLS else overlay
+        case LiabilityChanged(asset, kind, as_of) if kind == BORROW_EVENT and _is_newer(overlay, as_of):
+            known = overlay.loans.get(asset)
+            return overlay if known is not None and known >= as_of else _with_loan(overlay, asset, as_of)
         case _:
-            return told
+            return overlay
 
 
-def read_again(told: Told, as_of: datetime, answered_at: datetime) -> Told:
+def rebase(overlay: StreamOverlay, as_of: datetime, answered_at: datetime) -> StreamOverlay:
     """What is left of `told` after a read that was asked for at `as_of` and answered by `answered_at`.
 
     What happened meanwhile may be in it or not; it is dropped as well, because its events ask for another read.
     """
-    until = answered_at + max(DOUBT, answered_at - as_of)
-    left = Told(
-        positions={asset: position for asset, position in told.positions.items() if position.at > until},
-        borrowed={asset: at for asset, at in told.borrowed.items() if at > until},
-        newest=told.newest,
+    until = answered_at + max(CLOCK_UNCERTAINTY, answered_at - as_of)
+    left = StreamOverlay(
+        balances={asset: position for asset, position in overlay.balances.items() if position.at > until},
+        loans={asset: at for asset, at in overlay.loans.items() if at > until},
+        newest_keys=overlay.newest_keys,
         read_until=until,
     )
-    for fill in told.fills.values():
+    for fill in overlay.fills.values():
         left = _with_fill(left, fill) if fill.as_of > until else left
     return left
 
 
-def balances_now(read: Mapping[str, Balance], told: Told) -> Mapping[str, Balance]:
+def overlay_balances(snapshot_balances: Mapping[str, Balance], overlay: StreamOverlay) -> Mapping[str, Balance]:
     """What is held and owed with what was told since; `read` itself when that changes nothing."""
-    if not (told.positions or told.fills):
-        return read
-    explained = _explained(read, told)
-    odd = {
-        asset: position.held - _of(read, asset).held - explained.get(asset, ZERO)
-        for asset, position in told.positions.items()
+    if not (overlay.balances or overlay.fills):
+        return snapshot_balances
+    explained = _fill_deltas(snapshot_balances, overlay)
+    unexplained = {
+        asset: position.held - _balance_of(snapshot_balances, asset).held - explained.get(asset, ZERO)
+        for asset, position in overlay.balances.items()
     }
     loans = {
         asset
-        for asset, excess in odd.items()
+        for asset, excess in unexplained.items()
         # Told to be a loan, or proven: more was spent than there was.
-        if excess > ZERO and (asset in told.borrowed or told.positions[asset].held < excess)
+        if excess > ZERO and (asset in overlay.loans or overlay.balances[asset].held < excess)
     }
-    rising = {told.positions[asset].at for asset, excess in odd.items() if excess > ZERO and asset not in loans}
+    rising = {
+        overlay.balances[asset].at for asset, excess in unexplained.items() if excess > ZERO and asset not in loans
+    }
     changed: dict[str, Balance] = {}
-    for asset in told.positions.keys() | explained.keys():
-        before = _of(read, asset)
-        position = told.positions.get(asset)
-        after = _resolved(
+    for asset in overlay.balances.keys() | explained.keys():
+        before = _balance_of(snapshot_balances, asset)
+        position = overlay.balances.get(asset)
+        after = _reconcile(
             before,
             before.held + explained.get(asset, ZERO),
             position,
@@ -126,51 +128,51 @@ def balances_now(read: Mapping[str, Balance], told: Told) -> Mapping[str, Balanc
         if after != before:
             changed[asset] = after
     if not changed:
-        return read
-    return {asset: balance for asset, balance in {**read, **changed}.items() if not balance.is_zero}
+        return snapshot_balances
+    return {asset: balance for asset, balance in {**snapshot_balances, **changed}.items() if not balance.is_zero}
 
 
-def pair_told(read: IsolatedPair, told: Told) -> IsolatedPair:
+def overlay_pair(pair: IsolatedPair, overlay: StreamOverlay) -> IsolatedPair:
     """The pair with what was told since; `read` itself when that changes nothing."""
-    before = {side.asset: side for side in (read.base, read.quote)}
-    after = balances_now(before, told)
+    before = {side.asset: side for side in (pair.base, pair.quote)}
+    after = overlay_balances(before, overlay)
     if after is before:
-        return read
+        return pair
     base, quote = (after.get(asset) or Balance(asset) for asset in before)
-    return replace(read, base=base, quote=quote)
+    return replace(pair, base=base, quote=quote)
 
 
-def _resolved(
-    before: Balance, explained: Decimal, position: Position | None, *, is_loan: bool, is_exchange: bool
+def _reconcile(
+    before: Balance, explained: Decimal, position: StreamBalance | None, *, is_loan: bool, is_exchange: bool
 ) -> Balance:
     """One asset, of which `explained` should be held; `is_exchange`: something else rose with it in one event."""
-    odd = ZERO if position is None else position.held - explained
+    unexplained = ZERO if position is None else position.held - explained
     if is_loan:
-        return _held(before, explained + odd, position, more_owed=odd)
-    if odd < ZERO and not is_exchange:
+        return _with_held(before, explained + unexplained, position, more_owed=unexplained)
+    if unexplained < ZERO and not is_exchange:
         # As much as is owed may have been repaid, which is no loss; the rest can't.
-        return _held(before, explained + min(ZERO, odd + before.owed), position)
+        return _with_held(before, explained + min(ZERO, unexplained + before.owed), position)
     if explained < ZERO:
-        return _held(before, ZERO, position, more_owed=-explained)
-    return _held(before, explained, position)
+        return _with_held(before, ZERO, position, more_owed=-explained)
+    return _with_held(before, explained, position)
 
 
-def _held(before: Balance, held: Decimal, position: Position | None, more_owed: Decimal = ZERO) -> Balance:
+def _with_held(before: Balance, held: Decimal, position: StreamBalance | None, more_owed: Decimal = ZERO) -> Balance:
     locked = min(held, before.locked if position is None else position.locked)
     return replace(before, free=held - locked, locked=locked, borrowed=before.borrowed + more_owed)
 
 
-def _explained(read: Mapping[str, Balance], told: Told) -> dict[str, Decimal]:
+def _fill_deltas(snapshot_balances: Mapping[str, Balance], overlay: StreamOverlay) -> dict[str, Decimal]:
     """What the fills did to each asset."""
-    known = frozenset({*read, *told.positions})
-    changes = {asset: -fee for asset, fee in told.fees.items() if asset in known}
-    for symbol, traded in told.traded.items():
-        for asset, change in zip(_sides(symbol, known), traded, strict=False):
+    known = frozenset({*snapshot_balances, *overlay.balances})
+    changes = {asset: -fee for asset, fee in overlay.fees.items() if asset in known}
+    for symbol, traded in overlay.fill_totals.items():
+        for asset, change in zip(_split_symbol(symbol, known), traded, strict=False):
             changes[asset] = changes.get(asset, ZERO) + change
     return changes
 
 
-def _sides(symbol: str, assets: frozenset[str]) -> tuple[str, ...]:
+def _split_symbol(symbol: str, assets: frozenset[str]) -> tuple[str, ...]:
     """Base and quote of a symbol, empty unless both are among the assets. A fill changes both, so both are told of."""
     return next(
         ((base, symbol[len(base) :]) for base in assets if symbol.startswith(base) and symbol[len(base) :] in assets),
@@ -178,57 +180,57 @@ def _sides(symbol: str, assets: frozenset[str]) -> tuple[str, ...]:
     )
 
 
-def _with_fill(told: Told, fill: Filled) -> Told:
+def _with_fill(overlay: StreamOverlay, fill: TradeFilled) -> StreamOverlay:
     sign = 1 if fill.is_buyer else -1
-    base, quote = told.traded.get(fill.symbol, (ZERO, ZERO))
+    base, quote = overlay.fill_totals.get(fill.symbol, (ZERO, ZERO))
     traded = base + sign * fill.quantity, quote - sign * fill.quote_quantity
-    fees = told.fees
+    fees = overlay.fees
     if fill.commission:
         fees = {**fees, fill.commission_asset: fees.get(fill.commission_asset, ZERO) + fill.commission}
     return replace(
-        told,
-        fills={**told.fills, (fill.symbol, fill.trade): fill},
-        traded={**told.traded, fill.symbol: traded},
+        overlay,
+        fills={**overlay.fills, (fill.symbol, fill.trade): fill},
+        fill_totals={**overlay.fill_totals, fill.symbol: traded},
         fees=fees,
     )
 
 
-def _with_positions(told: Told, key: str, changed: BalancesChanged) -> Told:
-    newest = max((position.at for position in told.positions.values()), default=None)
-    if newest == changed.as_of and key in told.newest:
-        return told
+def _with_balances(overlay: StreamOverlay, key: str, changed: BalancesChanged) -> StreamOverlay:
+    newest = max((position.at for position in overlay.balances.values()), default=None)
+    if newest == changed.as_of and key in overlay.newest_keys:
+        return overlay
     newer = {
-        asset: Position(free, locked, changed.as_of)
+        asset: StreamBalance(free, locked, changed.as_of)
         for asset, (free, locked) in changed.amounts.items()
-        if asset not in told.positions or changed.as_of >= told.positions[asset].at
+        if asset not in overlay.balances or changed.as_of >= overlay.balances[asset].at
     }
     if newest is None or changed.as_of > newest:
         keys = frozenset({key})
     elif changed.as_of == newest:
-        keys = told.newest | {key}
+        keys = overlay.newest_keys | {key}
     else:
-        keys = told.newest
-    return replace(told, positions={**told.positions, **newer}, newest=keys)
+        keys = overlay.newest_keys
+    return replace(overlay, balances={**overlay.balances, **newer}, newest_keys=keys)
 
 
-def _with_loan(told: Told, asset: str, as_of: datetime) -> Told:
-    return replace(told, borrowed={**told.borrowed, asset: as_of})
+def _with_loan(overlay: StreamOverlay, asset: str, as_of: datetime) -> StreamOverlay:
+    return replace(overlay, loans={**overlay.loans, asset: as_of})
 
 
-def _is_news(told: Told, at: datetime) -> bool:
-    return told.read_until is None or at > told.read_until
+def _is_newer(overlay: StreamOverlay, at: datetime) -> bool:
+    return overlay.read_until is None or at > overlay.read_until
 
 
-def _of(read: Mapping[str, Balance], asset: str) -> Balance:
-    return read.get(asset) or Balance(asset)
+def _balance_of(balances: Mapping[str, Balance], asset: str) -> Balance:
+    return balances.get(asset) or Balance(asset)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LiveBalances:
     """What events have told since the last reads, and what that makes of them where it changes anything."""
 
-    told: Mapping[Scope, Told] = field(default_factory=dict)
+    overlays: Mapping[Scope, StreamOverlay] = field(default_factory=dict)
     cross: Mapping[str, Balance] | None = None
     pairs: Mapping[str, IsolatedPair] = field(default_factory=dict)
-    notice: Noticed | None = None
+    notice: ReportedLevel | None = None
     """The exchange's own word on the cross level, while no read is newer."""

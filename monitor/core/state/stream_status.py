@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.core.model.events import Oddity, StreamChanged, StreamEvent
+from monitor.core.model.events import Anomaly, StreamChanged, StreamEvent
 
 
 @dataclass(frozen=True, slots=True)
-class StreamState:
+class StreamStatus:
     """What is known of one stream's connection. `last_frame_at` never goes back."""
 
     connected: bool = False
@@ -16,19 +16,19 @@ class StreamState:
     changed_at: datetime | None = None
     last_frame_at: datetime | None = None
     connects: int = 0
-    oddities: Mapping[Oddity, int] = field(default_factory=dict)
+    anomalies: Mapping[Anomaly, int] = field(default_factory=dict)
     """How many of its events came otherwise than they should, since the start."""
 
     @property
     def reconnects(self) -> int:
         return max(0, self.connects - 1)
 
-    def alive(self, at: datetime) -> "StreamState":
+    def with_frame(self, at: datetime) -> "StreamStatus":
         """The same with a frame that came at `at`."""
         is_older = self.last_frame_at is not None and self.last_frame_at >= at
         return self if is_older else replace(self, last_frame_at=at)
 
-    def changed(self, change: StreamChanged) -> "StreamState":
+    def with_change(self, change: StreamChanged) -> "StreamStatus":
         """The same once it was connected, was lost, or carries something else."""
         after = replace(
             self,
@@ -38,12 +38,12 @@ class StreamState:
             connects=self.connects + (change.connected and not self.connected),
         )
         # What it carries may change without a word from the other side; a connection stands once something came.
-        return after.alive(change.at) if change.connected and not self.connected else after
+        return after.with_frame(change.at) if change.connected and not self.connected else after
 
-    def heard(self, event: StreamEvent) -> "StreamState":
+    def with_event(self, event: StreamEvent) -> "StreamStatus":
         """The same with an event that it told."""
-        known = self.alive(event.received_at)
-        if event.oddity is None:
+        known = self.with_frame(event.received_at)
+        if event.anomaly is None:
             return known
-        counted = {**self.oddities, event.oddity: self.oddities.get(event.oddity, 0) + 1}
-        return replace(known, oddities=counted)
+        counted = {**self.anomalies, event.anomaly: self.anomalies.get(event.anomaly, 0) + 1}
+        return replace(known, anomalies=counted)

@@ -8,18 +8,18 @@ import httpx
 from monitor.clock import Clock
 from monitor.errors import ConfigError
 from monitor.exchange.binance.api.http import http_client, tls_context
-from monitor.exchange.binance.api.response import Credentials
+from monitor.exchange.binance.api.response import ApiCredentials
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.binance_account import BinanceAccount, Hosts
-from monitor.exchange.binance.rate_limits import Usage
-from monitor.exchange.binance.streams.websocket import Sockets
+from monitor.exchange.binance.binance_account import BaseUrls, BinanceAccount
+from monitor.exchange.binance.rate_limits import WeightBudget
+from monitor.exchange.binance.streams.websocket import WebSocketFactory
 
 
-def connect(
+def create_account(
     *,
     name: str,
-    hosts: Hosts,
-    credentials: Credentials,
+    base_urls: BaseUrls,
+    credentials: ApiCredentials,
     clock: Clock,
     cross: bool = True,
     recv_window: timedelta = timedelta(seconds=5),
@@ -27,9 +27,9 @@ def connect(
     keepalive_s: float = 180.0,
     proxy: str = "",
     ca_file: Path | None = None,
-    action_credentials: Credentials | None = None,
-    usage: Usage | None = None,
-    sockets: Sockets | None = None,
+    action_credentials: ApiCredentials | None = None,
+    weight_budget: WeightBudget | None = None,
+    websockets: WebSocketFactory | None = None,
     http_transport: httpx.AsyncBaseTransport | None = None,
 ) -> BinanceAccount:
     """An account ready for use; nothing is asked of the venue yet.
@@ -43,32 +43,38 @@ def connect(
             raise ConfigError(
                 "the API key holds characters that no key has", where=f'accounts "{name}"', mend="copy it once more"
             )
-    every = (hosts.rest, *hosts.rest_fallbacks, hosts.ws_api, hosts.market_stream, hosts.risk_stream)
+    every = (
+        base_urls.rest,
+        *base_urls.rest_fallbacks,
+        base_urls.ws_api,
+        base_urls.market_stream,
+        base_urls.risk_stream,
+    )
     tls = tls_context(ca_file) if any(url.startswith(("https:", "wss:")) for url in every) else None
     http = http_client(timeout_s=timeout_s, keepalive_s=keepalive_s, proxy=proxy, tls=tls, transport=http_transport)
-    shared = usage if usage is not None else Usage()
+    shared = weight_budget if weight_budget is not None else WeightBudget()
 
-    def transport(used: Credentials) -> Transport:
+    def transport(used: ApiCredentials) -> Transport:
         return Transport(
             account=name,
-            hosts=(hosts.rest, *hosts.rest_fallbacks),
+            hosts=(base_urls.rest, *base_urls.rest_fallbacks),
             credentials=used,
             http=http,
             clock=clock,
-            usage=shared,
+            weight_budget=shared,
             recv_window=recv_window,
             timeout_s=timeout_s,
         )
 
     return BinanceAccount(
         name=name,
-        hosts=hosts,
+        base_urls=base_urls,
         cross=cross,
-        reading=transport(credentials),
-        acting=None if action_credentials is None else transport(action_credentials),
+        read_transport=transport(credentials),
+        action_transport=None if action_credentials is None else transport(action_credentials),
         http=http,
-        sockets=sockets if sockets is not None else Sockets(proxy=proxy or None, tls=tls),
+        websockets=websockets if websockets is not None else WebSocketFactory(proxy=proxy or None, tls=tls),
         clock=clock,
-        usage=shared,
-        key_mark=credentials.mark,
+        weight_budget=shared,
+        key_fingerprint=credentials.fingerprint,
     )

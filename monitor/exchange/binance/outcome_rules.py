@@ -8,14 +8,14 @@ import httpx
 from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
 
 
-class Failure(Enum):
+class SendFailure(Enum):
     """How a request ended without an answer."""
 
     NOT_SENT = "not sent"
     LOST = "lost"
 
 
-Reading = Literal["believe", "retry", "clock", "limit", "forbidden", "key", "refused", "unreadable"]
+ReadAction = Literal["believe", "retry", "clock", "limit", "forbidden", "key", "refused", "unreadable"]
 """What to do about the answer to a read."""
 
 KEY_CODES = frozenset({-1002, -1022, -2008, -2014, -2015})
@@ -44,18 +44,23 @@ REFUSED_CODES = frozenset(
 )
 """Documented business and request errors: nothing happened."""
 
-_READ_AGAIN_CODES = frozenset({-1000, -1001, -1004, -1006, -1007, -1008, -3000, -3044})
+_RETRY_READ_CODES = frozenset({-1000, -1001, -1004, -1006, -1007, -1008, -3000, -3044})
 
 
-def failure_of(error: BaseException) -> Failure:
+def classify_failure(error: BaseException) -> SendFailure:
     """Whether the request certainly never left. Anything not known to come before the send counts as lost."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        return Failure.NOT_SENT
-    return Failure.LOST
+        return SendFailure.NOT_SENT
+    return SendFailure.LOST
 
 
-def judge(
-    status: int | None, code: int | None, *, message: str = "", ref: str | None = None, failure: Failure | None = None
+def classify_write(
+    status: int | None,
+    code: int | None,
+    *,
+    message: str = "",
+    ref: str | None = None,
+    failure: SendFailure | None = None,
 ) -> Outcome:
     """The outcome of one money request.
 
@@ -63,7 +68,7 @@ def judge(
     held one, `ref` the transaction id if it held that.
     """
     if status is None:
-        if failure is Failure.NOT_SENT:
+        if failure is SendFailure.NOT_SENT:
             return Refused(0, "not sent: no connection", transient=True)
         return Unknown("no answer")
     if status == 200:
@@ -82,7 +87,7 @@ def judge(
     return Unknown(f"HTTP {status}, undocumented code {code}")
 
 
-def judge_read(status: int, code: int | None, *, is_html: bool = False) -> Reading:
+def classify_read(status: int, code: int | None, *, is_html: bool = False) -> ReadAction:
     """What to do about the answer to a read. `code` is that of an error body, whatever the status."""
     match status:
         case 418 | 429:
@@ -93,19 +98,19 @@ def judge_read(status: int, code: int | None, *, is_html: bool = False) -> Readi
             return "retry"
     match code:
         case None:
-            return "unreadable" if is_html else _without_code(status)
+            return "unreadable" if is_html else _classify_without_code(status)
         case _ if code == CLOCK_CODE:
             return "clock"
         case _ if code == LIMIT_CODE:
             return "limit"
         case _ if code in KEY_CODES:
             return "key"
-        case _ if code in _READ_AGAIN_CODES:
+        case _ if code in _RETRY_READ_CODES:
             return "retry"
     return "refused"
 
 
-def _without_code(status: int) -> Reading:
+def _classify_without_code(status: int) -> ReadAction:
     if status == 200:
         return "believe"
     return "key" if status == 401 else "unreadable"

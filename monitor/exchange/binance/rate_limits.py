@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Literal
 
-from monitor.exchange.binance.wire.numbers import Implausible, moment
+from monitor.exchange.binance.wire.numbers import Implausible, parse_time
 
-Counted = Literal["ip", "uid"]
+CountedBy = Literal["ip", "uid"]
 
 
 class Priority(Enum):
@@ -30,22 +30,22 @@ API_LIMIT = 6000
 IP_LIMIT = 12000
 UID_LIMIT = 180000
 
-SHORTEST_HOLD_S = 2
+MIN_HOLD_S = 2
 """How long a pool keeps still at least when the venue does not say; otherwise until the count begins anew."""
 
-LONGEST_HOLD_S = 300
+MAX_HOLD_S = 300
 """How long a pool keeps still at most: no limit is counted over more than five minutes."""
 
 BAN_HOLD_S = 120
 """The shortest ban that the venue gives."""
 
 _MINUTE = timedelta(minutes=1)
-_LONGEST_BAN = timedelta(days=3)
-_UNTIL = re.compile(r"banned until (\d{13})")
+_MAX_BAN = timedelta(days=3)
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class WeightPool:
     """One weight pool. `account` is empty where it is counted per address."""
 
     path: str
@@ -58,14 +58,14 @@ class Pool:
         return UID_LIMIT if self.account else IP_LIMIT
 
 
-def pool_of(method: str, path: str, counted: Counted, account: str) -> Pool:
+def weight_pool(method: str, path: str, counted: CountedBy, account: str) -> WeightPool:
     """The pool that a request is counted in."""
     if path.startswith("/api/"):
-        return Pool("/api")
-    return Pool(f"{method} {path}", account if counted == "uid" else "")
+        return WeightPool("/api")
+    return WeightPool(f"{method} {path}", account if counted == "uid" else "")
 
 
-def used_weight(headers: Mapping[str, str]) -> tuple[int, Counted] | None:
+def read_used_weight(headers: Mapping[str, str]) -> tuple[int, CountedBy] | None:
     """The pool's use that an answer reports and how it is counted. `headers` must be case-insensitive."""
     for name, counted in _HEADERS:
         text = headers.get(name)
@@ -74,37 +74,37 @@ def used_weight(headers: Mapping[str, str]) -> tuple[int, Counted] | None:
     return None
 
 
-def hold_after(status: int, headers: Mapping[str, str], message: str, now: datetime) -> timedelta:
+def hold_duration(status: int, headers: Mapping[str, str], message: str, now: datetime) -> timedelta:
     """For how long a 429 or 418 asks for silence: Retry-After, or the time named in the message.
 
     Where neither is told: the shortest ban, or until the next minute's count. A ban lasts three days at most, another
     hold five minutes. Moments are held against the answer's own date, where it has one: `now` may be wrong. One that is
     past says nothing, since who is refused now is not let in now. `headers` must be case-insensitive.
     """
-    here = _date(headers.get("date")) or now
-    banned = status == 418 or _UNTIL.search(message) is not None
-    for span in (_retry_after(headers.get("retry-after"), here), _named(message, here)):
+    server_now = _date(headers.get("date")) or now
+    banned = status == 418 or _BANNED_UNTIL.search(message) is not None
+    for span in (_retry_after(headers.get("retry-after"), server_now), _ban_time_in(message, server_now)):
         if span is not None and span > timedelta():
-            return min(span, _LONGEST_BAN if banned else timedelta(seconds=LONGEST_HOLD_S))
+            return min(span, _MAX_BAN if banned else timedelta(seconds=MAX_HOLD_S))
     if status == 418:
         return timedelta(seconds=BAN_HOLD_S)
-    return max(_minute(now) + _MINUTE - now, timedelta(seconds=SHORTEST_HOLD_S))
+    return max(_start_of_minute(now) + _MINUTE - now, timedelta(seconds=MIN_HOLD_S))
 
 
-def _retry_after(value: str | None, here: datetime) -> timedelta | None:
+def _retry_after(value: str | None, server_now: datetime) -> timedelta | None:
     """Seconds, or a date."""
     if value is None:
         return None
     if value.isascii() and value.isdecimal():
         return timedelta(seconds=int(value[:9]))
     until = _date(value)
-    return None if until is None else until - here
+    return None if until is None else until - server_now
 
 
-def _named(message: str, here: datetime) -> timedelta | None:
-    if told := _UNTIL.search(message):
+def _ban_time_in(message: str, server_now: datetime) -> timedelta | None:
+    if match := _BANNED_UNTIL.search(message):
         try:
-            return moment(int(told[1]), "banned until") - here
+            return parse_time(int(match[1]), "banned until") - server_now
         except Implausible:
             pass
     return None
@@ -121,24 +121,24 @@ def _date(value: str | None) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-class Usage:
+class WeightBudget:
     """What one egress address and its accounts have used, and until when they must keep still.
 
     Use is counted in the exchange's minutes; holds end at seconds of the clock (`elapsed_s`), which nothing sets.
     """
 
-    def __init__(self, banned_until_s: float | None = None, remember: Callable[[float], None] | None = None) -> None:
+    def __init__(self, banned_until_s: float | None = None, on_ban: Callable[[float], None] | None = None) -> None:
         """`banned_until_s` is the ban known before; `remember` is told when a new one ends."""
-        self._remember = remember
-        self._used: dict[Pool, tuple[datetime, int]] = {}
-        self._held: dict[Pool, float] = {}
+        self._on_ban = on_ban
+        self._used: dict[WeightPool, tuple[datetime, int]] = {}
+        self._held: dict[WeightPool, float] = {}
         self._banned_until_s = banned_until_s
 
-    def observe(self, pool: Pool, used: int, now: datetime) -> None:
+    def observe(self, pool: WeightPool, used: int, now: datetime) -> None:
         """Note the use that the venue reports for `pool` in the present minute."""
-        self._used[pool] = (_minute(now), used)
+        self._used[pool] = (_start_of_minute(now), used)
 
-    def hold(self, pool: Pool, until_s: float) -> None:
+    def hold(self, pool: WeightPool, until_s: float) -> None:
         """Nothing more into `pool` before `until_s`."""
         self._held[pool] = max(until_s, self._held.get(pool, until_s))
 
@@ -147,8 +147,8 @@ class Usage:
         if self._banned_until_s is not None and until_s <= self._banned_until_s:
             return
         self._banned_until_s = until_s
-        if self._remember is not None:
-            self._remember(until_s)
+        if self._on_ban is not None:
+            self._on_ban(until_s)
 
     @property
     def banned_until_s(self) -> float | None:
@@ -156,7 +156,7 @@ class Usage:
         return self._banned_until_s
 
     def wait_s(
-        self, pool: Pool, weight: int, now: datetime, now_s: float, priority: Priority = Priority.FIRST
+        self, pool: WeightPool, weight: int, now: datetime, now_s: float, priority: Priority = Priority.FIRST
     ) -> float | None:
         """After how many seconds a request of `weight` may go into `pool`; None when at once."""
         if self._banned_until_s is not None and self._banned_until_s > now_s:
@@ -165,19 +165,19 @@ class Usage:
         if held_s is not None and held_s > now_s:
             return held_s - now_s
         # The sources differ on who is counted for some requests: the answers tell by which pool fills.
-        for counted in (pool, Pool(pool.path)):
+        for counted in (pool, WeightPool(pool.path)):
             if (used := self.used(counted, now)) and used + weight > counted.limit * priority.value:
-                return (_minute(now) + _MINUTE - now).total_seconds()
+                return (_start_of_minute(now) + _MINUTE - now).total_seconds()
         return None
 
-    def used(self, pool: Pool, now: datetime) -> int:
+    def used(self, pool: WeightPool, now: datetime) -> int:
         """What the venue said last of the use of `pool` in the present minute."""
         minute, used = self._used.get(pool, (now, 0))
-        return used if minute == _minute(now) else 0
+        return used if minute == _start_of_minute(now) else 0
 
-    def share(self, account: str, now: datetime) -> Decimal:
+    def used_share(self, account: str, now: datetime) -> Decimal:
         """Share of the fullest pool that `account` draws on, in the present minute."""
-        minute = _minute(now)
+        minute = _start_of_minute(now)
         return max(
             (
                 Decimal(used) / pool.limit
@@ -188,12 +188,12 @@ class Usage:
         )
 
 
-_HEADERS: tuple[tuple[str, Counted], ...] = (
+_HEADERS: tuple[tuple[str, CountedBy], ...] = (
     ("x-sapi-used-ip-weight-1m", "ip"),
     ("x-sapi-used-uid-weight-1m", "uid"),
     ("x-mbx-used-weight-1m", "ip"),
 )
 
 
-def _minute(now: datetime) -> datetime:
+def _start_of_minute(now: datetime) -> datetime:
     return now.replace(second=0, microsecond=0)

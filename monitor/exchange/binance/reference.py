@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, TOPICS, AnyFunction
+from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, TOPIC_MODULES, AnyEndpointFunction
 from monitor.exchange.binance.api.endpoint import Security
-from monitor.exchange.binance.api.function import Change, Parameter, Read
-from monitor.exchange.binance.rate_limits import Counted
+from monitor.exchange.binance.api.function import Parameter, ReadFunction, WriteFunction
+from monitor.exchange.binance.rate_limits import CountedBy
 
 BEGIN = "<!-- functions: made by python -m monitor.exchange.binance.reference -->"
 END = "<!-- end of functions -->"
@@ -15,7 +15,7 @@ END = "<!-- end of functions -->"
 TESTS = "tests/integration/exchange/test_every_function.py"
 """Where every function is tried; the test's own name follows from what the function does."""
 
-_POOLS: dict[Counted, str] = {"ip": "IP", "uid": "UID"}
+_POOLS: dict[CountedBy, str] = {"ip": "IP", "uid": "UID"}
 _SECURITY = {Security.NONE: "none", Security.KEY: "key", Security.SIGNED: "signed"}
 
 
@@ -31,7 +31,7 @@ def page(written: str) -> str:
 def tables() -> str:
     """A table for each topic, and one of the other names."""
     parts = []
-    for topic in TOPICS:
+    for topic in TOPIC_MODULES:
         heading = (topic.__doc__ or "").partition("\n")[0].rstrip(".")
         rows = [_row(one) for one in FUNCTIONS.values() if vars(topic).get(one.name) is one]
         parts.append("\n".join((f"### {heading}", "", *_HEAD, *rows)))
@@ -54,28 +54,28 @@ _HEAD = (
 )
 
 
-def _row(one: AnyFunction) -> str:
-    changes = "**changes** " if isinstance(one, Change) else ""
-    walked = " Walked." if isinstance(one, Read) and one.history is not None else ""
-    if one.is_silent:
+def _row(one: AnyEndpointFunction) -> str:
+    changes = "**changes** " if isinstance(one, WriteFunction) else ""
+    walked = " Walked." if isinstance(one, ReadFunction) and one.history is not None else ""
+    if one.is_local:
         nothing = "nothing is asked | – | –"
         return f"| `{one.name}` | {one.summary} | {nothing} | {_parameters(one)} | `tests/cli/commands/test_call.py` |"
     endpoint = one.endpoint
     weight = f"{endpoint.weight} {_POOLS[endpoint.counted]}"
-    if one.weigh is not None:
-        weight = f"{one.weigh({})} to {weight}" if one.weigh({}) != endpoint.weight else f"up to {weight}"
+    if one.weight_of is not None:
+        weight = f"{one.weight_of({})} to {weight}" if one.weight_of({}) != endpoint.weight else f"up to {weight}"
     return (
         f"| `{one.name}` | {changes}{one.summary}{walked} | `{endpoint.name}` | {_SECURITY[endpoint.security]} "
         f"| {weight} | {_parameters(one)} | `{_test(one)}` |"
     )
 
 
-def _test(one: AnyFunction) -> str:
-    return "test_change_is_accepted…" if isinstance(one, Change) else "test_read_answers…"
+def _test(one: AnyEndpointFunction) -> str:
+    return "test_change_is_accepted…" if isinstance(one, WriteFunction) else "test_read_answers…"
 
 
-def _parameters(one: AnyFunction) -> str:
-    implied = [f"{name}={value}" for name, value in one.fixed.items()]
+def _parameters(one: AnyEndpointFunction) -> str:
+    implied = [f"{name}={value}" for name, value in one.fixed_params.items()]
     return ", ".join([*(_shown(each) for each in one.parameters), *implied]) or "–"
 
 

@@ -26,14 +26,14 @@ class HmacSigner:
         return hmac.digest(self._secret, payload, "sha256").hex()
 
 
-def query_of(parameters: Parameters) -> str:
+def encode_query(parameters: Parameters) -> str:
     """The parameters percent-encoded (RFC 3986) and joined, in their order; those that are None are left out."""
     return "&".join(f"{_encode(name)}={_encode(str(value))}" for name, value in parameters.items() if value is not None)
 
 
-def signed_query(parameters: Parameters, signer: Signer) -> str:
+def sign_query(parameters: Parameters, signer: Signer) -> str:
     """The query with its signature as the last parameter."""
-    query = query_of(parameters)
+    query = encode_query(parameters)
     return f"{query}&signature={_encode(signer.sign(query.encode('ascii')))}"
 
 

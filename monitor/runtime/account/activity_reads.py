@@ -6,59 +6,59 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.clock import Clock
-from monitor.core.margin.usdt_prices import price_of, symbol_of
+from monitor.core.margin.usdt_prices import pricing_symbol, usdt_price
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.events import Event
 from monitor.core.model.reads import (
-    CollateralRead,
-    IndexRead,
+    CollateralRatiosRead,
+    IndexPriceRead,
     LedgerRead,
-    MarketsRead,
-    MinimaRead,
-    SchedulesRead,
-    TagsRead,
+    ListingScheduleRead,
+    MinRepayRead,
+    MonitoringTagsRead,
+    TradingRulesRead,
     TransfersRead,
 )
 from monitor.core.numbers.amounts import ONE, ZERO
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.attribution import needs_repayments
-from monitor.core.state.live_balances import balances_of
+from monitor.core.state.attribution import needs_repayment_history
+from monitor.core.state.live_balances import live_scope_balances
 from monitor.core.state.open_orders import OpenOrders
-from monitor.core.state.scopes import needed_symbols, scopes
+from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.exchange.port import Exchange
-from monitor.runtime.account.poller import Guarded
+from monitor.runtime.account.poller import GuardedRead
 
-FIRST_LEDGER = timedelta(days=7)
+FIRST_LEDGER_WINDOW = timedelta(days=7)
 """How far back the ledger is read where none of it is known: as far as one request reaches."""
 
 LEDGER_OVERLAP = timedelta(minutes=10)
 """What was read last is read again: a history may show late what has happened."""
 
-LEDGER_AT_LEAST = timedelta(hours=24)
+MAX_LEDGER_AGE = timedelta(hours=24)
 """The ledger of a scope in which nothing moved is read this seldom: each time costs a hundred of weight."""
 
-TRANSFERS_BACK = timedelta(hours=24)
-ORDERS_AGAIN_S = 30.0
+TRANSFER_WINDOW = timedelta(hours=24)
+MIN_ORDERS_READ_GAP_S = 30.0
 """Open orders that were read a moment ago are not read again, whoever asks."""
 
-RESTING_AGAIN = timedelta(hours=2)
+HALT_CHECK_INTERVAL = timedelta(hours=2)
 """A symbol may rest because nobody trades it."""
 
-MONITORING = "Monitoring"
+MONITORING_TAG = "Monitoring"
 """The tag that the exchange gives to what it may delist."""
 
-MATTERS = ONE / 20
+MATERIAL_SHARE = ONE / 20
 """An asset matters to the level from this share of everything held, or of everything owed."""
 
 
-class SurroundingsWatch:
+class ActivityReader:
     """Reads by name; each failure concerns its own scope alone."""
 
     def __init__(
         self,
         exchange: Exchange,
-        settings: Settings,
+        settings: AccountSettings,
         clock: Clock,
         deliver: Callable[[Event], None],
         state: Callable[[], AccountState],
@@ -71,162 +71,168 @@ class SurroundingsWatch:
         self._ledger_read: set[Scope] = set()
         self._transfers_read: set[Scope] = set()
         self._last_index = ""
-        self._collaterals_turn = True
-        self._tags_turn = True
-        self._markets_at: datetime | None = None
-        self._asked_about: set[str] = set()
+        self._collateral_is_due = True
+        self._tags_are_due = True
+        self._rules_read_at: datetime | None = None
+        self._halt_checked: set[str] = set()
 
-    async def ledger(self, guarded: Guarded) -> None:
+    async def read_ledger(self, run_guarded: GuardedRead) -> None:
         """The margin ledger of every scope in which something moved since, or that was not read for a day."""
         for scope in self._scopes():
             if not self._ledger_is_due(scope):
                 continue
 
             async def read(scope: Scope = scope) -> None:
-                known, now = self._state().followed.ledger_at.get(scope), self._clock.now()
-                since = now - FIRST_LEDGER if known is None else max(known - LEDGER_OVERLAP, now - FIRST_LEDGER)
-                around = self._exchange.surroundings
-                rows = await around.ledger(scope, since, now)
-                repayments = await around.repayments(scope, since, now) if needs_repayments(rows) else ()
+                known, now = self._state().reference.ledger_read_until.get(scope), self._clock.now()
+                since = (
+                    now - FIRST_LEDGER_WINDOW
+                    if known is None
+                    else max(known - LEDGER_OVERLAP, now - FIRST_LEDGER_WINDOW)
+                )
+                around = self._exchange.activity
+                rows = await around.read_ledger(scope, since, now)
+                repayments = await around.read_repayments(scope, since, now) if needs_repayment_history(rows) else ()
                 self._ledger_read.add(scope)
                 self._deliver(LedgerRead(scope, since, now, rows, repayments))
 
-            await guarded("capital_flow", scope, read)
+            await run_guarded("capital_flow", scope, read)
 
-    async def transfers(self, guarded: Guarded) -> None:
+    async def read_transfers(self, run_guarded: GuardedRead) -> None:
         """Transfers into and out of every scope; the first time those of a week."""
         for scope in self._scopes():
 
             async def read(scope: Scope = scope) -> None:
                 now = self._clock.now()
                 # After a start those of the time in which nobody read them, too.
-                since = now - (TRANSFERS_BACK if scope in self._transfers_read else FIRST_LEDGER)
-                self._deliver(TransfersRead(scope, await self._exchange.surroundings.transfers(scope, since, now)))
+                since = now - (TRANSFER_WINDOW if scope in self._transfers_read else FIRST_LEDGER_WINDOW)
+                self._deliver(TransfersRead(scope, await self._exchange.activity.read_transfers(scope, since, now)))
                 self._transfers_read.add(scope)
 
-            await guarded("transfers", scope, read)
+            await run_guarded("transfers", scope, read)
 
-    async def orders(self, guarded: Guarded) -> None:
+    async def read_open_orders(self, run_guarded: GuardedRead) -> None:
         """The open orders of every scope that has something locked; where nothing is, none is open."""
         for scope in self._scopes():
-            known = self._state().followed.orders.get(scope, OpenOrders())
-            has_locked = any(balance.locked for balance in balances_of(self._state(), scope))
-            if not (has_locked or known.numbers) or self._was_read(known.read_at, scope):
+            known = self._state().reference.orders.get(scope, OpenOrders())
+            has_locked = any(balance.locked for balance in live_scope_balances(self._state(), scope))
+            if not (has_locked or known.order_ids) or self._is_recent(known.read_at, scope):
                 continue
 
             async def read(scope: Scope = scope) -> None:
-                self._deliver(await self._exchange.surroundings.open_orders(scope))
+                self._deliver(await self._exchange.activity.read_open_orders(scope))
 
-            await guarded("orders", scope, read)
+            await run_guarded("orders", scope, read)
 
-    async def liquidation_loan(self, guarded: Guarded) -> None:
+    async def read_liquidation_loan(self, run_guarded: GuardedRead) -> None:
         """What a bankrupt liquidation of cross left owing."""
         if not self._settings.cross:
             return
 
         async def read() -> None:
-            self._deliver(await self._exchange.surroundings.liquidation_loan(self._clock.now()))
+            self._deliver(await self._exchange.activity.read_liquidation_loan(self._clock.now()))
 
-        await guarded("liquidation_loan", CROSS, read)
+        await run_guarded("liquidation_loan", CROSS, read)
 
-    async def reference_data(self, guarded: Guarded) -> None:
+    async def read_reference_data(self, run_guarded: GuardedRead) -> None:
         """Schedules, restrictions and least repayments; every second time what counts as collateral and the tags of
         assets, two dear reads."""
 
         async def schedules() -> None:
-            around = self._exchange.surroundings
-            delistings, restricted = await around.delistings(), await around.restricted()
-            self._deliver(SchedulesRead(delistings, restricted, self._clock.now()))
+            around = self._exchange.activity
+            delistings, restricted = await around.read_delistings(), await around.read_restricted_assets()
+            self._deliver(ListingScheduleRead(delistings, restricted, self._clock.now()))
 
         async def collateral() -> None:
-            self._deliver(CollateralRead(await self._exchange.surroundings.collateral(), self._clock.now()))
+            self._deliver(
+                CollateralRatiosRead(await self._exchange.activity.read_collateral_ratios(), self._clock.now())
+            )
 
         async def minima() -> None:
-            self._deliver(MinimaRead(await self._exchange.surroundings.min_repay(), self._clock.now()))
+            self._deliver(MinRepayRead(await self._exchange.activity.read_min_repay(), self._clock.now()))
 
         async def tags() -> None:
-            found = await self._exchange.surroundings.tags()
-            monitored = frozenset(asset for asset, own in found.items() if MONITORING in own)
-            self._deliver(TagsRead(monitored, self._clock.now()))
+            found = await self._exchange.activity.read_asset_tags()
+            monitored = frozenset(asset for asset, own in found.items() if MONITORING_TAG in own)
+            self._deliver(MonitoringTagsRead(monitored, self._clock.now()))
 
-        await guarded("reference_data", None, schedules)
-        if self._settings.cross and self._collaterals_turn:
-            self._collaterals_turn = not await guarded("reference_data", CROSS, collateral)
+        await run_guarded("reference_data", None, schedules)
+        if self._settings.cross and self._collateral_is_due:
+            self._collateral_is_due = not await run_guarded("reference_data", CROSS, collateral)
         else:
-            self._collaterals_turn = True
-        await guarded("reference_data", None, minima)
-        self._tags_turn = not (self._tags_turn and await guarded("reference_data", None, tags))
+            self._collateral_is_due = True
+        await run_guarded("reference_data", None, minima)
+        self._tags_are_due = not (self._tags_are_due and await run_guarded("reference_data", None, tags))
 
-    async def markets(self, guarded: Guarded) -> None:
+    async def read_symbol_rules(self, run_guarded: GuardedRead) -> None:
         """The rules and the status of the symbols that something held or owed could be traded by, or is valued by."""
 
         async def read() -> None:
             state = self._state()
             valuing = needed_symbols(state, self._settings) & state.prices.keys()
-            assets = frozenset(b.asset for b in balances_of(state, CROSS) if not b.is_zero)
+            assets = frozenset(b.asset for b in live_scope_balances(state, CROSS) if not b.is_zero)
             isolated = [scope.symbol for scope in self._scopes() if scope.symbol]
-            markets = await self._exchange.surroundings.markets(assets, isolated, valuing)
-            self._markets_at = self._clock.now()
-            self._deliver(MarketsRead(markets, assets, self._markets_at))
+            markets = await self._exchange.activity.read_symbol_rules(assets, isolated, valuing)
+            self._rules_read_at = self._clock.now()
+            self._deliver(TradingRulesRead(markets, assets, self._rules_read_at))
 
-        await guarded("markets", None, read)
+        await run_guarded("markets", None, read)
 
-    async def rested(self, guarded: Guarded, resting: AbstractSet[str], moving: AbstractSet[str]) -> None:
+    async def check_halted(self, run_guarded: GuardedRead, quiet: AbstractSet[str], moving: AbstractSet[str]) -> None:
         """Ask whether symbols are halted whose price no stream told since the last read; of each every two hours.
 
         At once when one that was halted is told again.
         """
-        markets = self._state().followed.markets.by_symbol
+        markets = self._state().reference.trading_rules.by_symbol
         revived = any(symbol in markets and not markets[symbol].is_traded for symbol in moving)
-        if self._markets_at is None or self._clock.now() - self._markets_at >= RESTING_AGAIN:
-            self._asked_about = set()
-        if revived or resting - self._asked_about:
-            self._asked_about |= resting
-            await self.markets(guarded)
+        if self._rules_read_at is None or self._clock.now() - self._rules_read_at >= HALT_CHECK_INTERVAL:
+            self._halt_checked = set()
+        if revived or quiet - self._halt_checked:
+            self._halt_checked |= quiet
+            await self.read_symbol_rules(run_guarded)
 
-    async def index(self, guarded: Guarded) -> None:
+    async def read_index(self, run_guarded: GuardedRead) -> None:
         """The index price of one asset that matters to cross, the next one each time; of all that give no basis yet."""
-        symbols = self._that_matter()
-        known = self._state().followed.indexes
-        unknown = [symbol for symbol in symbols if symbol not in known or known[symbol].is_wanted]
+        symbols = self._material_symbols()
+        known = self._state().reference.index_readings
+        unknown = [symbol for symbol in symbols if symbol not in known or known[symbol].should_retry]
         following = next((symbol for symbol in symbols if symbol > self._last_index), symbols[0] if symbols else "")
         for symbol in unknown or ([following] if following else []):
 
             async def read(symbol: str = symbol) -> None:
-                self._deliver(IndexRead(symbol, await self._exchange.surroundings.index(symbol)))
+                self._deliver(IndexPriceRead(symbol, await self._exchange.activity.read_index_price(symbol)))
 
             self._last_index = symbol
-            await guarded("index", CROSS, read)
+            await run_guarded("index", CROSS, read)
 
     def _scopes(self) -> tuple[Scope, ...]:
         """The scopes in which there is anything."""
         state = self._state()
         return tuple(
             scope
-            for scope in scopes(state, self._settings)
-            if any(not balance.is_zero for balance in balances_of(state, scope))
+            for scope in watched_scopes(state, self._settings)
+            if any(not balance.is_zero for balance in live_scope_balances(state, scope))
         )
 
     def _ledger_is_due(self, scope: Scope) -> bool:
-        followed = self._state().followed
-        read_at = followed.ledger_at.get(scope)
-        if read_at is None or scope not in self._ledger_read or scope in followed.moved_at:
+        followed = self._state().reference
+        read_at = followed.ledger_read_until.get(scope)
+        if read_at is None or scope not in self._ledger_read or scope in followed.ledger_stale_since:
             return True
-        return self._clock.now() - read_at >= LEDGER_AT_LEAST
+        return self._clock.now() - read_at >= MAX_LEDGER_AGE
 
-    def _was_read(self, read_at: datetime | None, scope: Scope) -> bool:
-        if read_at is None or scope in self._state().followed.disagreeing:
+    def _is_recent(self, read_at: datetime | None, scope: Scope) -> bool:
+        if read_at is None or scope in self._state().reference.order_mismatch:
             return False
-        return (self._clock.now() - read_at).total_seconds() < ORDERS_AGAIN_S
+        return (self._clock.now() - read_at).total_seconds() < MIN_ORDERS_READ_GAP_S
 
-    def _that_matter(self) -> list[str]:
+    def _material_symbols(self) -> list[str]:
         """The pairs that price the assets that make up a twentieth of what cross holds or owes, in order."""
         state = self._state()
         if not self._settings.cross:
             return []
         worth: list[tuple[Balance, Decimal]] = []
-        for balance in balances_of(state, CROSS):
-            price = price_of(balance.asset, state.prices)
+        for balance in live_scope_balances(state, CROSS):
+            price = usdt_price(balance.asset, state.prices)
             if price is not None:
                 worth.append((balance, price))
         held = sum((balance.held * price for balance, price in worth), ZERO)
@@ -234,8 +240,8 @@ class SurroundingsWatch:
         if not owed:
             return []
         return sorted(
-            symbol_of(balance.asset, state.prices)
+            pricing_symbol(balance.asset, state.prices)
             for balance, price in worth
             if balance.asset != "USDT"
-            and (balance.held * price >= held * MATTERS or balance.owed * price >= owed * MATTERS)
+            and (balance.held * price >= held * MATERIAL_SHARE or balance.owed * price >= owed * MATERIAL_SHARE)
         )

@@ -7,24 +7,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from monitor.core.model.events import StreamEvent
-from monitor.core.model.journal import Entry
-from monitor.store.writes.journal import Mark
+from monitor.core.model.journal import JournalEntry
+from monitor.store.writes.journal import EntryMark
 
 log = logging.getLogger(__name__)
 
-MOST = 10_000
+MAX_EVENTS = 10_000
 """Stream events, and failed reads, kept in memory while neither database nor file can take them."""
 
 
 @dataclass(slots=True)
-class Waiting:
+class WaitingEntry:
     """An entry that waits. `mark` once it was tried: what became of it may be unknown, so it keeps its number.
 
     `is_part`: it was a part of one that the store refused.
     """
 
-    entry: Entry
-    mark: Mark | None = None
+    entry: JournalEntry
+    mark: EntryMark | None = None
     is_part: bool = False
 
 
@@ -34,7 +34,7 @@ class Backlog:
     def __init__(self) -> None:
         self._writer = uuid.uuid4().hex
         self._seq = 0
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[WaitingEntry] = deque()
 
     @property
     def is_empty(self) -> bool:
@@ -42,36 +42,36 @@ class Backlog:
         return not self._queue
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[JournalEntry, ...]:
         """All that waits, oldest first."""
         return tuple(waiting.entry for waiting in self._queue)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: JournalEntry) -> None:
         """Comes after everything that waits; together with the last of it, unless that was tried already."""
         last = self._queue[-1] if self._queue else None
         if last is None or last.mark is not None or last.is_part:
-            self._queue.append(Waiting(entry))
+            self._queue.append(WaitingEntry(entry))
         else:
-            last.entry = _bounded(merged([last.entry, entry]))
+            last.entry = _drop_excess(merge_entries([last.entry, entry]))
 
-    def first(self) -> Waiting | None:
+    def first(self) -> WaitingEntry | None:
         """What is to be written next, with the mark to give it; None when nothing waits."""
         if not self._queue:
             return None
         waiting = self._queue[0]
         if waiting.mark is None:
             self._seq += 1
-            waiting.mark = Mark(self._writer, self._seq)
+            waiting.mark = EntryMark(self._writer, self._seq)
         return waiting
 
     def drop_first(self) -> None:
         """The first was written, or is given up."""
         self._queue.popleft()
 
-    def split_first(self, parts: Iterable[Entry]) -> None:
+    def split_first(self, parts: Iterable[JournalEntry]) -> None:
         """The first was refused as a whole; its parts take its place."""
         self._queue.popleft()
-        self._queue.extendleft(reversed([Waiting(part, is_part=True) for part in parts]))
+        self._queue.extendleft(reversed([WaitingEntry(part, is_part=True) for part in parts]))
 
     def take_events(self) -> tuple[StreamEvent, ...]:
         """The stream events of all that waits, which are then kept elsewhere."""
@@ -80,19 +80,19 @@ class Backlog:
             self.rewrite(lambda entry: replace(entry, events=()))
         return events
 
-    def rewrite(self, change: Callable[[Entry], Entry]) -> None:
+    def rewrite(self, change: Callable[[JournalEntry], JournalEntry]) -> None:
         """Puts another entry in the place of each; those that are empty then go, if they were never tried."""
         for waiting in self._queue:
             waiting.entry = change(waiting.entry)
         self._queue = deque(w for w in self._queue if w.mark is not None or not w.entry.is_empty)
 
-    def put_first(self, entry: Entry) -> None:
+    def put_first(self, entry: JournalEntry) -> None:
         """Comes before everything that waits, of which nothing was written in this database."""
         for waiting in self._queue:
             waiting.mark = None
-        self._queue.appendleft(Waiting(entry, is_part=True))
+        self._queue.appendleft(WaitingEntry(entry, is_part=True))
 
-    def forget_decided(self) -> None:
+    def drop_decisions(self) -> None:
         """Only what came from outside still waits: the database knows better what was decided."""
         self.rewrite(
             lambda entry: replace(
@@ -101,13 +101,13 @@ class Backlog:
         )
 
 
-def merged(entries: Iterable[Entry]) -> Entry:
+def merge_entries(entries: Iterable[JournalEntry]) -> JournalEntry:
     """Several entries of one account as one: everything that happened, and the newest row of each alert and intent.
 
     An intent that was born and moved in one go is kept in its last state with all its steps.
     """
     parts = list(entries)
-    return Entry(
+    return JournalEntry(
         account=parts[-1].account,
         at=parts[-1].at,
         events=tuple(e for p in parts for e in p.events),
@@ -122,15 +122,15 @@ def merged(entries: Iterable[Entry]) -> Entry:
         movements=tuple(m for p in parts for m in p.movements),
         paused_by=next((part.paused_by for part in parts if part.paused_by), ""),
         terms=tuple(t for p in parts for t in p.terms),
-        found=tuple(f for p in parts for f in p.found),
+        gap_movements=tuple(f for p in parts for f in p.gap_movements),
         known_until=max((p.known_until for p in parts if p.known_until is not None), default=None),
         live=next((p.live for p in reversed(parts) if p.live is not None), None),
     )
 
 
-def parts_of(entry: Entry) -> Iterable[Entry]:
+def split_entry(entry: JournalEntry) -> Iterable[JournalEntry]:
     """The entry piece by piece: what was decided first and in one, then each thing that came from outside."""
-    bare = Entry(account=entry.account, at=entry.at)
+    bare = JournalEntry(account=entry.account, at=entry.at)
     decided = replace(entry, events=(), failures=(), samples=(), movements=(), terms=(), live=None)
     if not decided.is_empty:
         yield decided
@@ -143,7 +143,7 @@ def parts_of(entry: Entry) -> Iterable[Entry]:
         yield replace(bare, live=entry.live)
 
 
-def is_decided(entry: Entry) -> bool:
+def has_decisions(entry: JournalEntry) -> bool:
     """Whether it holds something that the account's state goes on from: memory and database differ without it."""
     return bool(
         entry.alerts
@@ -152,13 +152,13 @@ def is_decided(entry: Entry) -> bool:
         or entry.intents
         or entry.intent_steps
         or entry.paused_by
-        or entry.found
+        or entry.gap_movements
     )
 
 
-def _bounded(entry: Entry) -> Entry:
-    given_up = max(0, len(entry.events) - MOST) + max(0, len(entry.failures) - MOST)
+def _drop_excess(entry: JournalEntry) -> JournalEntry:
+    given_up = max(0, len(entry.events) - MAX_EVENTS) + max(0, len(entry.failures) - MAX_EVENTS)
     if not given_up:
         return entry
     log.error("store.backlog_full account=%s given_up=%d", entry.account, given_up)
-    return replace(entry, events=entry.events[-MOST:], failures=entry.failures[-MOST:])
+    return replace(entry, events=entry.events[-MAX_EVENTS:], failures=entry.failures[-MAX_EVENTS:])

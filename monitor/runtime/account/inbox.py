@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from monitor.core.model.account import Price
 from monitor.core.model.events import (
     ClockSetBack,
+    CommandsRead,
     CrossRead,
     Event,
     HealthRead,
     IsolatedRead,
-    OperatorRead,
     PricesRead,
     StreamAlive,
     StreamName,
@@ -19,7 +19,7 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.reads import OwnerRead
 
-MOST_AT_ONCE = 500
+MAX_BATCH = 500
 """Events handed out in one go, so that a flood is committed in parts and nothing else waits for all of it."""
 
 
@@ -32,7 +32,7 @@ class Inbox:
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
         self._prices: dict[str, Price] = {}
-        self._alive: dict[StreamName, StreamAlive] = {}
+        self._liveness: dict[StreamName, StreamAlive] = {}
         self._latest: dict[type[Event], Event] = {}
         self._arrived = asyncio.Event()
         self.conflated = 0
@@ -43,7 +43,7 @@ class Inbox:
             case PricesRead(prices):
                 self._put_prices(prices)
             case StreamAlive(stream):
-                self._alive[stream] = event
+                self._liveness[stream] = event
             case CrossRead() | IsolatedRead():
                 waiting = self._latest.get(type(event))
                 if not isinstance(waiting, CrossRead | IsolatedRead) or event.snapshot.as_of >= waiting.snapshot.as_of:
@@ -54,7 +54,7 @@ class Inbox:
                 self._latest.pop(CrossRead, None)
                 self._latest.pop(IsolatedRead, None)
                 self._events.append(event)
-            case HealthRead() | OperatorRead() | OwnerRead() | Tick():
+            case HealthRead() | CommandsRead() | OwnerRead() | Tick():
                 self.conflated += type(event) in self._latest
                 self._latest[type(event)] = event
             case _:
@@ -69,15 +69,15 @@ class Inbox:
     async def take(self) -> list[Event]:
         """What waits, oldest first, at least one event; prices and what replaces itself come last, once each."""
         await self._arrived.wait()
-        taken = [self._events.popleft() for _ in range(min(len(self._events), MOST_AT_ONCE))]
-        taken += self._alive.values()
-        self._alive = {}
+        taken = [self._events.popleft() for _ in range(min(len(self._events), MAX_BATCH))]
+        taken += self._liveness.values()
+        self._liveness = {}
         if self._prices:
             taken.append(PricesRead(self._prices))
             self._prices = {}
         # Prices before snapshots: a snapshot is compared with the newest prices known when it came. Whose account it is
         # comes before the word that it is known, and time comes last.
-        taken += sorted(self._latest.values(), key=_turn)
+        taken += sorted(self._latest.values(), key=_batch_order)
         self._latest = {}
         if not self._events:
             self._arrived.clear()
@@ -91,5 +91,5 @@ class Inbox:
                 self._prices[symbol] = price
 
 
-def _turn(event: Event) -> int:
+def _batch_order(event: Event) -> int:
     return 2 if isinstance(event, Tick) else 0 if isinstance(event, OwnerRead) else 1

@@ -12,11 +12,11 @@ from monitor.clock import Clock
 from monitor.core.metrics.interest_paid import MONTH
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.events import Event, InterestRead, NextRatesRead, RatesRead
-from monitor.core.numbers.intervals import Span, complete_since, newest_gap
-from monitor.core.state.account_settings import Settings
+from monitor.core.numbers.intervals import Interval, complete_since, newest_gap
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.live_balances import balances_of
-from monitor.core.state.scopes import scopes
+from monitor.core.state.live_balances import live_scope_balances
+from monitor.core.state.scopes import watched_scopes
 from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.poller import ReadOnce
@@ -26,30 +26,30 @@ from monitor.store.writes import interest as recording
 
 log = logging.getLogger(__name__)
 
-DEPTH = timedelta(days=90)
+RETENTION = timedelta(days=90)
 """As far back as the exchange tells charges."""
 
-FIRST_LOOK = timedelta(hours=26)
+FIRST_WINDOW = timedelta(hours=26)
 """What is read at once, so that present rates and the last day are known; what lies before comes little by little."""
 
 OVERLAP = timedelta(hours=3)
 """A charge may be listed late: the newest hours are never taken as recorded whole, and read again each time."""
 
-DOUBT = timedelta(minutes=1)
+CLOCK_TOLERANCE = timedelta(minutes=1)
 """By so much two measurements of the exchange's time may differ, and more."""
 
-WINDOW = timedelta(days=30)
+MAX_WINDOW = timedelta(days=30)
 ROWS_A_REQUEST = 100
-REST_S = 3.0
+REQUEST_SPACING_S = 3.0
 """Between two requests for what is missing (exchange seconds): 20 of weight 1 a minute beside a limit of 12,000."""
 
-BUSY = Decimal("0.5")
+MAX_WEIGHT_SHARE = Decimal("0.5")
 """What is missing waits while more than this share of a pool is used."""
 
-BUSY_REST_S = 15.0
+BUSY_WAIT_S = 15.0
 AFTER_FAILURE_S = 60.0
 
-SPARED_TURNS = 1
+MAX_SKIPPED_TURNS = 1
 """So often the coming rates are left out between two times, while balances are read at the full pace of rest.
 
 Oftener, and a rate would go stale.
@@ -59,7 +59,7 @@ Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]
 """Makes a read; a failure is told, and False."""
 
 
-class InterestWatch:
+class InterestReader:
     """Follows what one account pays. Charges go into the store with the span that they complete, in one transaction.
 
     So nothing is missed whatever interrupts it: what is not recorded as complete is read, however often.
@@ -68,7 +68,7 @@ class InterestWatch:
     def __init__(
         self,
         exchange: Exchange,
-        settings: Settings,
+        settings: AccountSettings,
         clock: Clock,
         store: Store,
         deliver: Callable[[Event], None],
@@ -80,109 +80,112 @@ class InterestWatch:
         self._store = store
         self._deliver = deliver
         self._state = state
-        self._looked = asyncio.Event()
-        self._crosses_turn = True
-        self._spared = 0
+        self._was_read = asyncio.Event()
+        self._cross_is_next = True
+        self._skipped_turns = 0
 
-    async def look(self, guarded: Guarded) -> None:
+    async def read_new(self, run_guarded: Guarded) -> None:
         """The newest charges of every scope, and what all recorded ones tell."""
         try:
             for scope in self._scopes():
-                await guarded("interest", scope, partial(self._newest, scope))
-            await self._tell()
+                await run_guarded("interest", scope, partial(self._read_newest, scope))
+            await self._deliver_paid()
         except StoreError as error:
             log.error("interest.unrecorded account=%s cause=%s", self._settings.account, error)
-        self._looked.set()
+        self._was_read.set()
 
-    async def fill(self, guarded: Guarded) -> None:
+    async def backfill(self, run_guarded: Guarded) -> None:
         """Until cancelled: after each look, whatever is missing of 90 days, the newest first, giving way to others."""
         while True:
-            await self._looked.wait()
-            self._looked.clear()
+            await self._was_read.wait()
+            self._was_read.clear()
             try:
-                await self._fill(guarded)
+                await self._backfill(run_guarded)
             except StoreError as error:
                 log.error("interest.unrecorded account=%s cause=%s", self._settings.account, error)
                 await self._clock.sleep(AFTER_FAILURE_S)
 
-    async def rates(self, guarded: Guarded) -> None:
+    async def read_rates(self, run_guarded: Guarded) -> None:
         """The rates in force of what is held or owed in cross, and those of the coming hour of what is owed."""
-        owed = {scope: _assets(b for b in balances_of(self._state(), scope) if b.borrowed) for scope in self._scopes()}
+        owed = {
+            scope: _assets(b for b in live_scope_balances(self._state(), scope) if b.borrowed)
+            for scope in self._scopes()
+        }
         cross = owed.pop(CROSS, [])
         isolated = sorted({asset for assets in owed.values() for asset in assets})
         if self._settings.cross:
-            await guarded("interest_rates", CROSS, partial(self._read_rates, cross))
-        if (cross or isolated) and not self._spares(cross, isolated):
-            await guarded("interest_rates", None, partial(self._read_next, cross, isolated))
+            await run_guarded("interest_rates", CROSS, partial(self._read_rates, cross))
+        if (cross or isolated) and not self._skips_next_rates(cross, isolated):
+            await run_guarded("interest_rates", None, partial(self._read_next_rates, cross, isolated))
 
-    def _spares(self, cross: list[str], isolated: list[str]) -> bool:
+    def _skips_next_rates(self, cross: list[str], isolated: list[str]) -> bool:
         """Whether the coming rates wait this time: cross and pairs, both owed, are neither safe nor in danger.
 
         Their balances alone then cost twenty of weight a minute, the coming rates more than all other reads.
         """
-        pace, state = self._settings.pace, self._state()
-        paced = {name: known.interval for name, known in state.paced.items()}
+        pace, state = self._settings.poll_intervals, self._state()
+        paced = {name: known.interval for name, known in state.poll_intervals.items()}
         at_full_pace = paced == {"cross": pace.cross, "isolated": pace.isolated}
-        if not (at_full_pace and cross and isolated and state.next_rates) or self._spared == SPARED_TURNS:
-            self._spared = 0
+        if not (at_full_pace and cross and isolated and state.next_rates) or self._skipped_turns == MAX_SKIPPED_TURNS:
+            self._skipped_turns = 0
             return False
-        self._spared += 1
+        self._skipped_turns += 1
         return True
 
-    async def _newest(self, scope: Scope) -> None:
+    async def _read_newest(self, scope: Scope) -> None:
         now = self._clock.now()
-        spans = (await self._spans()).get(scope, ())
-        since = max(now - FIRST_LOOK, min(now, spans[-1][1])) if spans else now - FIRST_LOOK
-        await self._record(scope, since, now)
+        spans = (await self._complete_spans()).get(scope, ())
+        since = max(now - FIRST_WINDOW, min(now, spans[-1][1])) if spans else now - FIRST_WINDOW
+        await self._read_and_record(scope, since, now)
 
-    async def _fill(self, guarded: Guarded) -> None:
+    async def _backfill(self, guarded: Guarded) -> None:
         given_up: set[Scope] = set()
         is_month_told = filled = False
-        while (gap := await self._gap(given_up)) is not None:
+        while (gap := await self._newest_gap(given_up)) is not None:
             scope, (since, until) = gap
             if filled and not is_month_told and until <= self._clock.now() - MONTH:
                 is_month_told = True
-                await self._tell()
-            while self._exchange.weight_used > BUSY:
-                await self._clock.sleep(BUSY_REST_S)
-            if await guarded("interest", scope, partial(self._older, scope, since, until)):
+                await self._deliver_paid()
+            while self._exchange.weight_used > MAX_WEIGHT_SHARE:
+                await self._clock.sleep(BUSY_WAIT_S)
+            if await guarded("interest", scope, partial(self._read_older, scope, since, until)):
                 filled = True
             else:
                 # Its turn comes again after the next look.
                 given_up.add(scope)
         if filled:
             log.info("interest.complete account=%s", self._settings.account)
-            await self._tell()
+            await self._deliver_paid()
 
-    async def _older(self, scope: Scope, since: datetime, until: datetime) -> None:
-        rows = await self._record(scope, since, until)
-        await self._clock.sleep(REST_S * (1 + rows // ROWS_A_REQUEST))
+    async def _read_older(self, scope: Scope, since: datetime, until: datetime) -> None:
+        rows = await self._read_and_record(scope, since, until)
+        await self._clock.sleep(REQUEST_SPACING_S * (1 + rows // ROWS_A_REQUEST))
 
-    async def _record(self, scope: Scope, since: datetime, until: datetime) -> int:
+    async def _read_and_record(self, scope: Scope, since: datetime, until: datetime) -> int:
         """How many charges there were."""
         before = self._clock.now()
         charges = await self._exchange.interest.read_charges(scope, since, until)
         # Of a time that is only guessed, or was corrected meanwhile, nobody knows whether it has come.
         complete = None if self._clock.offset is None else min(until, before - OVERLAP, self._clock.now() - OVERLAP)
         span = None if complete is None else (since, complete)
-        await self._store.order(recording.record, self._settings.account, scope, charges, span)
+        await self._store.execute(recording.record_charges, self._settings.account, scope, charges, span)
         return len(charges)
 
-    async def _gap(self, given_up: set[Scope]) -> tuple[Scope, Span] | None:
+    async def _newest_gap(self, given_up: set[Scope]) -> tuple[Scope, Interval] | None:
         """The newest missing window of all scopes."""
-        now, spans = self._clock.now(), await self._spans()
+        now, spans = self._clock.now(), await self._complete_spans()
         gaps = {
             scope: gap
             for scope in self._scopes()
             # Up to the newest span: what comes after it is for the next look.
             if scope not in given_up
             and (known := spans.get(scope))
-            and (gap := newest_gap(known, now - DEPTH, known[-1][1], WINDOW)) is not None
+            and (gap := newest_gap(known, now - RETENTION, known[-1][1], MAX_WINDOW)) is not None
         }
         return max(gaps.items(), key=lambda item: item[1][1], default=None)
 
-    async def _tell(self) -> None:
-        now, spans = self._clock.now(), await self._spans()
+    async def _deliver_paid(self) -> None:
+        now, spans = self._clock.now(), await self._complete_spans()
         until = now - OVERLAP - self._settings.interest_stale_after
         since = [complete_since(spans.get(scope, ()), until) for scope in self._scopes()]
         paid = await self._store.read(read_paid, self._settings.account, now)
@@ -191,7 +194,7 @@ class InterestWatch:
 
     async def _read_rates(self, owed: list[str]) -> None:
         now, reads = self._clock.now(), self._exchange.interest
-        held = _assets(balances_of(self._state(), CROSS))
+        held = _assets(live_scope_balances(self._state(), CROSS))
         hourly = await reads.read_rates()
         then = {asset: await reads.read_rate_at(asset, now - timedelta(hours=24)) for asset in owed}
         self._deliver(
@@ -202,7 +205,7 @@ class InterestWatch:
             )
         )
 
-    async def _read_next(self, cross: list[str], isolated: list[str]) -> None:
+    async def _read_next_rates(self, cross: list[str], isolated: list[str]) -> None:
         now, reads, known = self._clock.now(), self._exchange.interest, self._state().next_rates
         if known is None or not (cross and isolated):
             told = NextRatesRead(
@@ -211,26 +214,26 @@ class InterestWatch:
                 at=now,
             )
         # The dearest read of all that are made at rest: where both are owed they take turns.
-        elif self._crosses_turn:
+        elif self._cross_is_next:
             told = replace(known, cross=await reads.read_next_rates(cross, isolated=False), at=now)
         else:
             told = replace(known, isolated=await reads.read_next_rates(isolated, isolated=True), at=now)
-        self._crosses_turn = not self._crosses_turn
+        self._cross_is_next = not self._cross_is_next
         self._deliver(told)
 
     def _scopes(self) -> tuple[Scope, ...]:
-        return scopes(self._state(), self._settings)
+        return watched_scopes(self._state(), self._settings)
 
-    async def _spans(self) -> dict[Scope, tuple[Span, ...]]:
+    async def _complete_spans(self) -> dict[Scope, tuple[Interval, ...]]:
         """The spans that are complete. One that ends later than any may was recorded by a clock that was ahead.
 
         What is missing in such a one nobody knows, so all of it is read anew.
         """
         found = await self._store.read(read_spans, self._settings.account)
-        latest = self._clock.now() - OVERLAP + DOUBT
+        latest = self._clock.now() - OVERLAP + CLOCK_TOLERANCE
         if self._clock.offset is not None and any(spans[-1][1] > latest for spans in found.values()):
             log.warning("interest.from_the_future account=%s", self._settings.account)
-            await self._store.order(recording.forget_spans, self._settings.account, latest)
+            await self._store.execute(recording.drop_spans_after, self._settings.account, latest)
         return {
             Scope(symbol): tuple(span for span in spans if span[1] <= latest) for (_, symbol), spans in found.items()
         }

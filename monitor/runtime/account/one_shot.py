@@ -3,43 +3,51 @@
 from collections.abc import AsyncIterator
 
 from monitor.clock import Clock
-from monitor.core.model.events import BarsRead, CrossRead, Event, IsolatedRead, PricesRead, TiersRead, WalletRead
-from monitor.core.state.account_settings import Settings
+from monitor.core.model.events import (
+    CrossRead,
+    Event,
+    IsolatedRead,
+    LeverageTiersRead,
+    PricesRead,
+    ThresholdsRead,
+    WalletRead,
+)
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
-from monitor.core.state.scopes import needed_symbols, scopes
+from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.exchange.port import Exchange
 
 
-async def fetch(exchange: Exchange, settings: Settings, clock: Clock) -> AccountState:
+async def read_account_once(exchange: Exchange, settings: AccountSettings, clock: Clock) -> AccountState:
     """Balances, prices, bars and what lies outside, all read now. Raises ExchangeError when a read fails."""
     state = AccountState(account=settings.account, started_at=clock.now(), key_accepted=True)
-    snapshots = [event async for event in _snapshots(exchange, settings)]
+    snapshots = [event async for event in _snapshot_events(exchange, settings)]
     for event in snapshots:
         state = apply(state, event, clock.now())
     state = apply(state, PricesRead(await exchange.read_prices(sorted(needed_symbols(state, settings)))), clock.now())
     # Once more after the prices: a snapshot is compared at those known when it is taken in.
     for event in snapshots:
         state = apply(state, event, clock.now())
-    async for event in _surroundings(exchange, settings, state):
+    async for event in _reference_events(exchange, settings, state):
         state = apply(state, event, clock.now())
     return state
 
 
-async def _snapshots(exchange: Exchange, settings: Settings) -> AsyncIterator[Event]:
+async def _snapshot_events(exchange: Exchange, settings: AccountSettings) -> AsyncIterator[Event]:
     if settings.cross:
         yield CrossRead(await exchange.read_cross())
     if settings.isolated != ():
         yield IsolatedRead(await exchange.read_isolated())
 
 
-async def _surroundings(exchange: Exchange, settings: Settings, state: AccountState) -> AsyncIterator[Event]:
+async def _reference_events(exchange: Exchange, settings: AccountSettings, state: AccountState) -> AsyncIterator[Event]:
     """The bars of what owes something, and what could be brought in."""
     if settings.cross:
-        yield BarsRead(await exchange.read_bars())
+        yield ThresholdsRead(await exchange.read_thresholds())
     pairs = state.isolated.pairs if state.isolated is not None else {}
-    for symbol in (scope.symbol for scope in scopes(state, settings)):
+    for symbol in (scope.symbol for scope in watched_scopes(state, settings)):
         if symbol and symbol in pairs and (pairs[symbol].base.owed or pairs[symbol].quote.owed):
-            yield TiersRead(symbol, await exchange.read_tiers(symbol))
-    yield WalletRead("spot", await exchange.read_spot())
-    yield WalletRead("funding", await exchange.read_funding())
+            yield LeverageTiersRead(symbol, await exchange.read_tiers(symbol))
+    yield WalletRead("spot", await exchange.read_spot_wallet())
+    yield WalletRead("funding", await exchange.read_funding_wallet())

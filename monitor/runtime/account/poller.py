@@ -9,7 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
 from monitor.core.model.account import Scope
-from monitor.runtime.schedule import Every, run_every, run_now
+from monitor.runtime.schedule import WallClockInterval, run_every, run_now
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +31,11 @@ class Poller:
         self._clock = clock
         self._account = account
         self._intervals: dict[str, timedelta] = {}
-        self._asked: set[asyncio.TimerHandle] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
         self._waiting: set[str] = set()
         self._running: dict[str, asyncio.Task[None] | None] = {}
         self._is_stopped = False
-        self._again: set[str] = set()
+        self._rerun: set[str] = set()
 
     def start(self, reads: Mapping[str, tuple[ReadOnce, timedelta]]) -> None:
         """Begin polling; every read is made once at once."""
@@ -44,18 +44,20 @@ class Poller:
             self._intervals[name] = interval
             run_every(self._scheduler, self._job_id(name), self._wall_s(interval), self._run, name, read)
 
-    def pace(self, name: str, interval: timedelta) -> None:
+    def set_interval(self, name: str, interval: timedelta) -> None:
         """Read `name` every `interval` from now on; nothing happens if it is so already."""
         if self._intervals.get(name) in (None, interval):
             return
         shorter = interval < self._intervals[name]
         self._intervals[name] = interval
         log.info("poll.paced account=%s read=%s every_s=%s", self._account, name, interval.total_seconds())
-        self._scheduler.reschedule_job(self._job_id(name), trigger=Every(timedelta(seconds=self._wall_s(interval))))
+        self._scheduler.reschedule_job(
+            self._job_id(name), trigger=WallClockInterval(timedelta(seconds=self._wall_s(interval)))
+        )
         if shorter:
-            self.ask(name)
+            self.request(name)
 
-    def ask(self, name: str) -> None:
+    def request(self, name: str) -> None:
         """Read `name` as soon as may be, besides its timetable; once more when it is being read just now.
 
         What is under way may have been answered before the reason to ask.
@@ -63,17 +65,17 @@ class Poller:
         if name not in self._intervals or name in self._waiting:
             return
         self._waiting.add(name)
-        handle = asyncio.get_running_loop().call_later(MIN_GAP_S / max(1.0, self._clock.speed), self._now, name)
-        self._asked.add(handle)
+        handle = asyncio.get_running_loop().call_later(MIN_GAP_S / max(1.0, self._clock.speed), self._run_now, name)
+        self._timers.add(handle)
 
     def restart(self) -> None:
         """Make every read at once and count the intervals from now: the clock jumped."""
         for name in self._intervals:
-            self._now(name)
+            self._run_now(name)
 
     def stop(self) -> None:
         """End what is planned, and what is under way: its exchange is about to be closed."""
-        for handle in self._asked:
+        for handle in self._timers:
             handle.cancel()
         for name in self._intervals:
             self._scheduler.remove_job(self._job_id(name))
@@ -97,15 +99,15 @@ class Poller:
             log.debug("poll.ended account=%s read=%s", self._account, name)
         finally:
             self._running.pop(name, None)
-            if name in self._again:
-                self._again.discard(name)
-                self.ask(name)
+            if name in self._rerun:
+                self._rerun.discard(name)
+                self.request(name)
 
-    def _now(self, name: str) -> None:
+    def _run_now(self, name: str) -> None:
         self._waiting.discard(name)
-        self._asked = {handle for handle in self._asked if not handle.cancelled() and handle.when() > _loop_time()}
+        self._timers = {handle for handle in self._timers if not handle.cancelled() and handle.when() > _loop_time()}
         if name in self._running:
-            self._again.add(name)
+            self._rerun.add(name)
         elif name in self._intervals:
             run_now(self._scheduler, self._job_id(name))
 
@@ -120,4 +122,4 @@ def _loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
-Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]
+GuardedRead = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]

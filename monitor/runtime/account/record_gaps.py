@@ -10,36 +10,36 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import Scope
 from monitor.core.model.events import Event, ReadFailed
 from monitor.core.model.ledger import MarginTransfer
-from monitor.core.model.order import Record
-from monitor.core.model.reads import RecordRead
+from monitor.core.model.order import VenueRecord
+from monitor.core.model.reads import GapHistoryRead
 from monitor.core.model.safety import Safety
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.record_coverage import RECORD, TOLD_AFTER
-from monitor.core.state.scopes import scopes
+from monitor.core.state.record_coverage import NOTIFY_AFTER_FAILURES, RECORD_READ
+from monitor.core.state.scopes import watched_scopes
 from monitor.exchange.port import Exchange
-from monitor.runtime.account.poller import Guarded
+from monitor.runtime.account.poller import GuardedRead
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.2
+GAP_CHECK_EVERY_S = 0.2
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Machine seconds between tries that fail, however long they do."""
 
-LATE_EVERY_S = 5.0
+LATE_REPORT_EVERY_S = 5.0
 """Machine seconds between two looks whether a gap is still open; each one counts like a read that failed."""
 
-AT_ONCE = 5
+MAX_PARALLEL_SCOPES = 5
 """The histories of so many scopes are read side by side."""
 
 
-class RecordWatch:
+class RecordGapReader:
     """One account's reader of gaps. Where no action may send, none matters."""
 
     def __init__(
         self,
         exchange: Exchange,
-        settings: Settings,
+        settings: AccountSettings,
         clock: Clock,
         deliver: Callable[[Event], None],
         state: Callable[[], AccountState],
@@ -51,54 +51,54 @@ class RecordWatch:
         self._clock = clock
         self._deliver = deliver
         self._state = state
-        self._acts = any(spec.mode != "dry-run" for spec in actions)
+        self._has_live_actions = any(spec.mode != "dry-run" for spec in actions)
         self._safety = safety
-        self._again: tuple[datetime, datetime] | None = None
+        self._reread: tuple[datetime, datetime] | None = None
         """A gap that was closed, since the histories may tell late of its end: from when on, and when it was read."""
 
-    async def run(self, guarded: Guarded) -> None:
+    async def run(self, run_guarded: GuardedRead) -> None:
         """Until cancelled."""
-        if not self._acts:
+        if not self._has_live_actions:
             return
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._close(guarded))
-            tasks.create_task(self._count_late())
+            tasks.create_task(self._read_gaps(run_guarded))
+            tasks.create_task(self._report_late())
 
-    async def _close(self, guarded: Guarded) -> None:
+    async def _read_gaps(self, run_guarded: GuardedRead) -> None:
         failures = 0
         while True:
-            wanted = self._wanted()
+            wanted = self._next_window()
             if wanted is None:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(GAP_CHECK_EVERY_S)
                 continue
             since, until = wanted
-            is_second = self._state().record.open_since is None
+            is_second = self._state().record_coverage.gap_since is None
 
             async def read(since: datetime = since, until: datetime = until) -> None:
                 self._deliver(await self._read(since, until))
 
-            if await guarded(RECORD, None, read):
+            if await run_guarded(RECORD_READ, None, read):
                 failures = 0
-                self._again = None if is_second else wanted
-                await self._taken(since)
+                self._reread = None if is_second else wanted
+                await self._wait_until_applied(since)
             else:
                 failures += 1
-                if is_second and failures >= TOLD_AFTER:
-                    self._again, failures = None, 0
+                if is_second and failures >= NOTIFY_AFTER_FAILURES:
+                    self._reread, failures = None, 0
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
 
-    async def _count_late(self) -> None:
+    async def _report_late(self) -> None:
         """A gap that stays open although no read fails: nothing else would tell that nothing is sent."""
         while True:
-            await asyncio.sleep(LATE_EVERY_S)
+            await asyncio.sleep(LATE_REPORT_EVERY_S)
             state = self._state()
-            if state.record.open_since is None or state.record.is_failing:
+            if state.record_coverage.gap_since is None or state.record_coverage.is_failing:
                 continue
-            cause = self._lacking() or "its history does not answer in time"
+            cause = self._missing_input() or "its history does not answer in time"
             log.warning("record.late account=%s cause=%s", state.account, cause)
-            self._deliver(ReadFailed(RECORD, None, self._clock.now(), cause))
+            self._deliver(ReadFailed(RECORD_READ, None, self._clock.now(), cause))
 
-    def _lacking(self) -> str | None:
+    def _missing_input(self) -> str | None:
         """What has to be known before a gap can be read; None: nothing more."""
         state = self._state()
         if self._settings.cross and state.cross is None:
@@ -107,42 +107,42 @@ class RecordWatch:
             return "the isolated pairs are not read yet"
         return "whose account it is, is not known yet" if state.owner is None else None
 
-    def _wanted(self) -> tuple[datetime, datetime] | None:
+    def _next_window(self) -> tuple[datetime, datetime] | None:
         """From when on to read, and up to when; None: nothing, for now."""
-        if self._lacking() is not None:
+        if self._missing_input() is not None:
             # Which scopes there are is not known, or what was done in the account under other names.
             return None
-        now, open_since = self._clock.now(), self._state().record.open_since
+        now, open_since = self._clock.now(), self._state().record_coverage.gap_since
         if open_since is not None:
             return min(open_since, now), now
-        if self._again is not None and now - self._again[1] >= self._safety.settle:
+        if self._reread is not None and now - self._reread[1] >= self._safety.settle:
             # What moved after the gap is recorded, or a person's.
-            return self._again
+            return self._reread
         return None
 
-    async def _taken(self, since: datetime) -> None:
+    async def _wait_until_applied(self, since: datetime) -> None:
         """Wait until the read was looked at, for a moment: another one would tell the same."""
         for _ in range(10):
-            open_since = self._state().record.open_since
+            open_since = self._state().record_coverage.gap_since
             if open_since is None or open_since < since:
                 return
-            await asyncio.sleep(LOOK_S / 4)
+            await asyncio.sleep(GAP_CHECK_EVERY_S / 4)
 
-    async def _read(self, since: datetime, until: datetime) -> RecordRead:
-        places = scopes(self._state(), self._settings)
-        repayments: list[tuple[Scope, tuple[Record, ...]]] = []
+    async def _read(self, since: datetime, until: datetime) -> GapHistoryRead:
+        places = watched_scopes(self._state(), self._settings)
+        repayments: list[tuple[Scope, tuple[VenueRecord, ...]]] = []
         transfers: list[MarginTransfer] = []
-        for first in range(0, len(places), AT_ONCE):
-            some = places[first : first + AT_ONCE]
-            found = await asyncio.gather(*(self._of_scope(scope, since, until) for scope in some))
+        for first in range(0, len(places), MAX_PARALLEL_SCOPES):
+            some = places[first : first + MAX_PARALLEL_SCOPES]
+            found = await asyncio.gather(*(self._read_scope(scope, since, until) for scope in some))
             for scope, (repaid, moved) in zip(some, found, strict=True):
                 repayments.append((scope, repaid))
                 transfers += moved
-        return RecordRead(since, until, tuple(repayments), tuple(transfers))
+        return GapHistoryRead(since, until, tuple(repayments), tuple(transfers))
 
-    async def _of_scope(
+    async def _read_scope(
         self, scope: Scope, since: datetime, until: datetime
-    ) -> tuple[tuple[Record, ...], tuple[MarginTransfer, ...]]:
-        around = self._exchange.surroundings
+    ) -> tuple[tuple[VenueRecord, ...], tuple[MarginTransfer, ...]]:
+        activity = self._exchange.activity
         # Of every kind, whatever acts now: a gap is closed once, and another kind may go live later.
-        return await around.repayments(scope, since, until), await around.transfers(scope, since, until)
+        return await activity.read_repayments(scope, since, until), await activity.read_transfers(scope, since, until)

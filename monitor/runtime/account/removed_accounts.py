@@ -9,8 +9,8 @@ from dataclasses import replace
 from monitor.clock import Clock
 from monitor.core.engine.step import Policy
 from monitor.core.model.alert import Severity
-from monitor.core.model.events import ActionSettled, Event
-from monitor.core.model.intent import IN_FLIGHT, Intent
+from monitor.core.model.events import Event, IntentUpdated
+from monitor.core.model.intent import IN_FLIGHT_STATES, Intent
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 from monitor.errors import StoreError
@@ -22,13 +22,13 @@ from monitor.store.writes import intents as intent_rows
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5
+SETTLED_CHECK_EVERY_S = 0.5
 """Machine seconds between two looks at what the database knows of the orders."""
 
-RETRY_S = 5.0
+SETTLE_RETRY_S = 5.0
 
 
-class LeavingAccounts:
+class RemovedAccounts:
     """The accounts of the configuration before, with the keys that it had. Nothing is decided or sent for them."""
 
     def __init__(
@@ -38,7 +38,7 @@ class LeavingAccounts:
         store: Store,
         clock: Clock,
         is_store_known: Callable[[], bool],
-        say: Callable[[Severity, str], Awaitable[None]],
+        notify: Callable[[Severity, str], Awaitable[None]],
         wake_channels: Callable[[Iterable[str]], None],
         on_change: Callable[[], None],
     ) -> None:
@@ -51,10 +51,10 @@ class LeavingAccounts:
         self._store = store
         self._clock = clock
         self._is_store_known = is_store_known
-        self._say = say
+        self._notify = notify
         self._wake_channels = wake_channels
         self._on_change = on_change
-        self._said: set[str] = set()
+        self._announced: set[str] = set()
 
     @property
     def accounts(self) -> Mapping[str, WatchedAccount]:
@@ -68,87 +68,87 @@ class LeavingAccounts:
                 await self._until_settled(name)
                 break
             except (Exception, ExceptionGroup):
-                log.exception("leaving.restarting account=%s in_s=%s", name, RETRY_S)
-                await asyncio.sleep(RETRY_S)
+                log.exception("leaving.restarting account=%s in_s=%s", name, SETTLE_RETRY_S)
+                await asyncio.sleep(SETTLE_RETRY_S)
         del self._accounts[name]
         log.info("leaving.dropped account=%s", name)
-        if name in self._said:
-            await self._say("info", f"Account {name}: nothing is under way any more, it is dropped.")
+        if name in self._announced:
+            await self._notify("info", f"Account {name}: nothing is under way any more, it is dropped.")
 
     async def _until_settled(self, name: str) -> None:
         account = self._accounts[name]
-        knowledge = _Knowledge(name, self._clock, self._on_change)
-        knowledge.learn(await self._read(name))
+        known = _RemovedState(name, self._clock, self._on_change)
+        known.update_intents(await self._read_intents(name))
         exchange = account.open_exchange()
         try:
-            executor = self._executor(account.policy, exchange, knowledge)
+            executor = self._executor(account.policy, exchange, known)
             await self._announce(name, executor.unsettled)
             async with asyncio.TaskGroup() as tasks:
                 looking = tasks.create_task(executor.run(), name=f"leaving {name}")
                 while executor.unsettled:
-                    await asyncio.sleep(LOOK_S)
-                    knowledge.learn(await self._read(name))
+                    await asyncio.sleep(SETTLED_CHECK_EVERY_S)
+                    known.update_intents(await self._read_intents(name))
                 looking.cancel()
         finally:
             with suppress(Exception):
                 await asyncio.wait_for(exchange.aclose(), timeout=5)
 
-    def _executor(self, policy: Policy, exchange: Exchange, knowledge: "_Knowledge") -> Executor:
+    def _executor(self, policy: Policy, exchange: Exchange, known: "_RemovedState") -> Executor:
         """Without an action it finds nothing to send, and looks into what was sent."""
-        audience = replace(policy.audience, channels=self._channels)
+        audience = replace(policy.routing, channels=self._channels)
         return Executor(
             account=policy.settings.account,
             exchange=exchange,
             store=self._store,
             clock=self._clock,
-            policy=replace(policy, rules=(), actions=(), audience=audience),
-            deliver=knowledge.take,
-            state=lambda: knowledge.state,
+            policy=replace(policy, rules=(), actions=(), routing=audience),
+            deliver=known.apply_event,
+            state=lambda: known.state,
             wake_channels=self._wake_channels,
         )
 
     async def _announce(self, name: str, unsettled: tuple[Intent, ...]) -> None:
-        under_way = [intent for intent in unsettled if intent.state in IN_FLIGHT]
-        if not under_way or name in self._said:
+        under_way = [intent for intent in unsettled if intent.state in IN_FLIGHT_STATES]
+        if not under_way or name in self._announced:
             return
-        self._said.add(name)
+        self._announced.add(name)
         named = ", ".join(f"R-{intent.id}" for intent in under_way)
         log.warning("leaving.begun account=%s intents=%s", name, named)
-        await self._say(
+        await self._notify(
             "warning",
             f"Account {name} was taken out of the configuration while {named} is under way: that is looked into to the "
             "end, with the key that the account had. Nothing else is done for it.",
         )
 
-    async def _read(self, name: str) -> tuple[Intent, ...]:
+    async def _read_intents(self, name: str) -> tuple[Intent, ...]:
         """The orders of the account as the database knows them, once it can tell."""
         while True:
-            if self._is_store_known() and not self._store.failing:
+            if self._is_store_known() and not self._store.is_failing:
                 try:
-                    return await self._store.read(intent_rows.recent, name, self._clock.now())
+                    return await self._store.read(intent_rows.read_recent, name, self._clock.now())
                 except StoreError as error:
                     log.error("leaving.unread account=%s cause=%s", name, error)
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(SETTLED_CHECK_EVERY_S)
 
 
-class _Knowledge:
+class _RemovedState:
     """What is known of one account: what was read for its orders, and the orders as the database has them."""
 
     def __init__(self, name: str, clock: Clock, on_change: Callable[[], None]) -> None:
         self._clock = clock
         self._on_change = on_change
-        self._known: tuple[Intent, ...] = ()
+        self._known_intents: tuple[Intent, ...] = ()
         self.state = AccountState(account=name, started_at=clock.now())
 
-    def learn(self, known: tuple[Intent, ...]) -> None:
+    def update_intents(self, known: tuple[Intent, ...]) -> None:
         """Go on from what the database knows: people and their commands settle orders, too."""
         self.state = replace(self.state, intents={intent.id: intent for intent in known})
-        if known != self._known:
-            self._known = known
+        if known != self._known_intents:
+            self._known_intents = known
             self._on_change()
 
-    def take(self, event: Event) -> None:
+    def apply_event(self, event: Event) -> None:
         self.state = apply(self.state, event, self._clock.now())
-        if isinstance(event, ActionSettled):
+        if isinstance(event, IntentUpdated):
             # It is recorded already.
             self._on_change()

@@ -9,40 +9,40 @@ from functools import partial
 from typing import Protocol
 
 from monitor.clock import Clock
-from monitor.core.engine.step import Ids, Policy, step
+from monitor.core.engine.step import IdSource, Policy, step
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, Tick
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError, StoreRefused
-from monitor.runtime.account.backlog import Backlog, Waiting, is_decided, merged, parts_of
+from monitor.runtime.account.backlog import Backlog, WaitingEntry, has_decisions, merge_entries, split_entry
 from monitor.runtime.account.inbox import Inbox
 from monitor.store.store import Store
-from monitor.store.writes.journal import Committed
+from monitor.store.writes.journal import CommitResult
 
 log = logging.getLogger(__name__)
 
-LIVE_EVERY_S = 1.0
+LIVE_INTERVAL_S = 1.0
 """The live document is written at most this often (machine seconds)."""
 
-LIVE_AFTER_S = 0.1
+LIVE_DELAY_S = 0.1
 """How long it waits after something was decided (machine seconds)."""
 
-AT_ONCE = 500
+REPLAY_BATCH = 500
 """Events in one commit of those that waited in the file."""
 
-REPLAYS = 4
+MAX_REPLAYS = 4
 """Commits of those at most in a row, so that what is new is judged in between."""
 
 
-class Followers(Protocol):
+class StepListener(Protocol):
     """Who has to know what a step brought about. None of them may block."""
 
-    def committed(self, entry: Entry, committed: Committed) -> None: ...
+    def on_committed(self, entry: JournalEntry, committed: CommitResult) -> None: ...
 
-    def unrecorded(self, state: AccountState, entry: Entry) -> None: ...
+    def on_unrecorded(self, state: AccountState, entry: JournalEntry) -> None: ...
 
-    def stepped(
-        self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
+    def on_step(
+        self, state: AccountState, requested_reads: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
     ) -> None: ...
 
 
@@ -61,8 +61,8 @@ class Runner:
         store: Store,
         clock: Clock,
         inbox: Inbox,
-        ids: Ids,
-        followers: Followers,
+        ids: IdSource,
+        listener: StepListener,
         live_document: Callable[[AccountState], str],
         machine_time: Callable[[], float],
         backlog: Backlog | None = None,
@@ -76,13 +76,13 @@ class Runner:
         self._clock = clock
         self._inbox = inbox
         self._ids = ids
-        self._followers = followers
+        self._listener = listener
         self._live_document = live_document
         self._machine_time = machine_time
-        self._live = ""
+        self._last_live_text = ""
         self._live_at = float("-inf")
-        self._live_from = float("-inf")
-        self._living: asyncio.Task[None] | None = None
+        self._live_not_before = float("-inf")
+        self._live_task: asyncio.Task[None] | None = None
         self._backlog = backlog if backlog is not None else Backlog()
         self._spill = store.spill(state.account)
         self.steps = 0
@@ -93,119 +93,119 @@ class Runner:
     async def run(self) -> None:
         """Until cancelled. What was being committed then is committed all the same."""
         while True:
-            decided = self._decide(await self._inbox.take())
+            batch = self._decide(await self._inbox.take())
             # A price that changes nothing, which is nearly every one, leaves nothing to wait for.
-            if self._has_work(decided):
-                await _to_its_end(self._remember(decided))
-            self._tell(decided)
+            if self._has_work(batch):
+                await _run_shielded(self._record(batch))
+            self._notify_listener(batch)
 
-    async def finish(self) -> None:
+    async def drain(self) -> None:
         """Decide on what still waits, and commit it."""
         while not self._inbox.is_empty:
-            await self.handle(await self._inbox.take())
-        await self._catch_up()
-        if self._living is not None:
-            await self._living
+            await self.process(await self._inbox.take())
+        await self._write_waiting()
+        if self._live_task is not None:
+            await self._live_task
 
-    async def handle(self, events: Iterable[Event]) -> None:
+    async def process(self, events: Iterable[Event]) -> None:
         """Decide on each event in order, then commit all of it as one entry and tell the others."""
-        decided = self._decide(events)
-        await self._remember(decided)
-        self._tell(decided)
+        batch = self._decide(events)
+        await self._record(batch)
+        self._notify_listener(batch)
 
-    def _decide(self, events: Iterable[Event]) -> "_Decided":
+    def _decide(self, events: Iterable[Event]) -> "_Batch":
         self.is_deciding = True
-        decided = _Decided()
+        batch = _Batch()
         for event in events:
             done = step(self.state, event, self._policy, self._clock.now(), self._ids)
             self.state = done.state
-            decided.wants |= done.wants
-            decided.intervals = done.intervals or decided.intervals
-            decided.reread = decided.reread or isinstance(event, (CrossRead, IsolatedRead))
+            batch.requested_reads |= done.requested_reads
+            batch.intervals = done.intervals or batch.intervals
+            batch.reread = batch.reread or isinstance(event, (CrossRead, IsolatedRead))
             self.steps += 1
-            decided.ticked = decided.ticked or isinstance(event, Tick)
+            batch.ticked = batch.ticked or isinstance(event, Tick)
             if not done.entry.is_empty:
-                decided.entries.append(done.entry)
-        return decided
+                batch.entries.append(done.entry)
+        return batch
 
-    def adopt(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
+    def merge_store(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
         """The store has become known: the state goes on from what it knows, and from now on everything is committed."""
         self.state = change(self.state, self._backlog)
         self.is_known = True
 
     @property
     def _can_write(self) -> bool:
-        return self.is_known and not self._store.failing
+        return self.is_known and not self._store.is_failing
 
-    def _has_work(self, decided: "_Decided") -> bool:
-        if decided.entries:
+    def _has_work(self, batch: "_Batch") -> bool:
+        if batch.entries:
             return True
         return self._can_write and not (self._backlog.is_empty and self._spill.is_empty)
 
-    async def _remember(self, decided: "_Decided") -> None:
-        if decided.entries:
-            await self._commit(merged(decided.entries))
+    async def _record(self, batch: "_Batch") -> None:
+        if batch.entries:
+            await self._commit(merge_entries(batch.entries))
         else:
-            await self._catch_up()
+            await self._write_waiting()
         if self._can_write and not self._spill.is_empty:
             await self._replay()
 
-    def _tell(self, decided: "_Decided") -> None:
-        self._keep_living(any(entry.transitions or entry.intent_steps for entry in decided.entries))
-        self.ticks += decided.ticked
+    def _notify_listener(self, batch: "_Batch") -> None:
+        self._refresh_live_document(any(entry.transitions or entry.intent_steps for entry in batch.entries))
+        self.ticks += batch.ticked
         self.is_deciding = False
-        self._followers.stepped(self.state, decided.wants, decided.intervals, decided.reread)
+        self._listener.on_step(self.state, batch.requested_reads, batch.intervals, batch.reread)
 
-    def _keep_living(self, told: bool) -> None:
+    def _refresh_live_document(self, decided: bool) -> None:
         """Write the live document and the present values of open alerts, when they are due and have changed.
 
         After what was decided, and after what was told of it has had a moment to leave: no alert waits for a picture of
         the whole account, nor does the next price for its being written.
         """
         now = self._machine_time()
-        if told:
-            self._live_from = now + LIVE_AFTER_S
-        is_due = now - self._live_at >= LIVE_EVERY_S and now >= self._live_from
-        if not is_due or not self._can_write or (self._living is not None and not self._living.done()):
+        if decided:
+            self._live_not_before = now + LIVE_DELAY_S
+        is_due = now - self._live_at >= LIVE_INTERVAL_S and now >= self._live_not_before
+        if not is_due or not self._can_write or (self._live_task is not None and not self._live_task.done()):
             return
         self._live_at = now
         live = self._live_document(self.state)
-        if live == self._live:
+        if live == self._last_live_text:
             return
-        self._live = live
+        self._last_live_text = live
         alerts = tuple(self.state.alerts.values())
-        entry = Entry(account=self.state.account, at=self._clock.now(), live=live, alerts=alerts)
-        self._living = asyncio.create_task(self._write_live(entry), name=f"live {self.state.account}")
+        entry = JournalEntry(account=self.state.account, at=self._clock.now(), live=live, alerts=alerts)
+        self._live_task = asyncio.create_task(self._write_live(entry), name=f"live {self.state.account}")
 
-    async def _write_live(self, entry: Entry) -> None:
+    async def _write_live(self, entry: JournalEntry) -> None:
         try:
             await self._store.commit(entry)
         except StoreError as error:
             # The next one takes its place.
-            self._live = ""
+            self._last_live_text = ""
             log.error("live.unwritten account=%s cause=%s", entry.account, error)
 
-    async def _commit(self, entry: Entry) -> None:
+    async def _commit(self, entry: JournalEntry) -> None:
         """Write the entry after all that waits, or keep it and tell of it from memory."""
         waits_behind = entry.events and (not self._can_write or not self._spill.is_empty)
         self._backlog.add(entry)
         if waits_behind:
-            await self._put_aside()
+            await self._spill_events()
         if not self._can_write:
-            self._without_store(entry)
+            self._report_unrecorded(entry)
             return
         try:
             await self._write_backlog()
         except StoreRefused:
             # The database does not stand where this account believes. People hear all the same.
-            self._without_store(entry)
+            self._report_unrecorded(entry)
             raise
         except StoreError as error:
             log.error("store.failing account=%s cause=%s", entry.account, error)
-            self._without_store(entry)
-            await self._put_aside()
+            self._report_unrecorded(entry)
+            await self._spill_events()
 
-    async def _catch_up(self) -> None:
+    async def _write_waiting(self) -> None:
         """Write what waits, if it can be."""
         if self._backlog.is_empty or not self._can_write:
             return
@@ -225,52 +225,52 @@ class Runner:
             try:
                 committed = await self._store.commit(waiting.entry, waiting.mark)
             except StoreRefused as error:
-                self._refused(waiting, error)
+                self._drop_refused(waiting, error)
             else:
                 self._backlog.drop_first()
-                self._followers.committed(waiting.entry, committed)
+                self._listener.on_committed(waiting.entry, committed)
 
-    def _refused(self, waiting: Waiting, error: StoreRefused) -> None:
+    def _drop_refused(self, waiting: WaitingEntry, error: StoreRefused) -> None:
         """Something in the entry can't be stored: that alone is given up, and everything else goes in without it."""
         account = waiting.entry.account
         if not waiting.is_part:
             log.error("entry.parted account=%s cause=%s", account, error)
-            self._backlog.split_first(parts_of(waiting.entry))
+            self._backlog.split_first(split_entry(waiting.entry))
             return
         self._backlog.drop_first()
-        log.error("entry.refused account=%s cause=%s part=%s", account, error, _named(waiting.entry))
-        if is_decided(waiting.entry):
+        log.error("entry.refused account=%s cause=%s part=%s", account, error, _describe_part(waiting.entry))
+        if has_decisions(waiting.entry):
             raise error
         if waiting.entry.notices:
-            self._without_store(waiting.entry)
+            self._report_unrecorded(waiting.entry)
 
-    def _without_store(self, entry: Entry) -> None:
+    def _report_unrecorded(self, entry: JournalEntry) -> None:
         self._backlog.rewrite(lambda kept: replace(kept, samples=(), live=None))
-        self._followers.unrecorded(self.state, entry)
+        self._listener.on_unrecorded(self.state, entry)
 
-    async def _put_aside(self) -> None:
+    async def _spill_events(self) -> None:
         """Events wait in the file; in memory where that can't be used."""
         events = self._backlog.take_events()
         if not events:
             return
         try:
-            await self._store.beside(lambda: self._spill.append(events))
+            await self._store.run_file_work(lambda: self._spill.append(events))
         except StoreError as error:
             log.error("spill.failing account=%s cause=%s", self.state.account, error)
-            self._backlog.add(Entry(account=self.state.account, at=self._clock.now(), events=events))
+            self._backlog.add(JournalEntry(account=self.state.account, at=self._clock.now(), events=events))
 
     async def _replay(self) -> None:
         """Commit of the events that waited in the file as many as may be at once."""
         account = self.state.account
-        for _ in range(REPLAYS):
+        for _ in range(MAX_REPLAYS):
             try:
-                events, mark = await self._store.beside(lambda: self._spill.read(AT_ONCE))
+                events, mark = await self._store.run_file_work(lambda: self._spill.read(REPLAY_BATCH))
             except StoreError as error:
                 log.error("spill.failing account=%s cause=%s", account, error)
                 return
             try:
-                await self._write_events(Entry(account=account, at=self._clock.now(), events=events))
-                await self._store.beside(partial(self._spill.drop, mark))
+                await self._write_events(JournalEntry(account=account, at=self._clock.now(), events=events))
+                await self._store.run_file_work(partial(self._spill.drop, mark))
             except StoreError as error:
                 log.error("spill.failing account=%s cause=%s", account, error)
                 return
@@ -278,31 +278,31 @@ class Runner:
                 log.warning("spill.replayed account=%s", account)
                 return
 
-    async def _write_events(self, entry: Entry) -> None:
+    async def _write_events(self, entry: JournalEntry) -> None:
         """Commit events of the file. Given twice they go in once; one that is refused is given up."""
         try:
-            self._followers.committed(entry, await self._store.commit(entry))
+            self._listener.on_committed(entry, await self._store.commit(entry))
         except StoreRefused as error:
-            parts = list(parts_of(entry))
+            parts = list(split_entry(entry))
             if len(parts) == 1:
-                log.error("entry.refused account=%s cause=%s part=%s", entry.account, error, _named(entry))
+                log.error("entry.refused account=%s cause=%s part=%s", entry.account, error, _describe_part(entry))
                 return
             for part in parts:
                 await self._write_events(part)
 
 
 @dataclass(slots=True)
-class _Decided:
+class _Batch:
     """What came of the events that were taken in one go."""
 
-    entries: list[Entry] = field(default_factory=list)
-    wants: frozenset[str] = frozenset()
+    entries: list[JournalEntry] = field(default_factory=list)
+    requested_reads: frozenset[str] = frozenset()
     intervals: Mapping[str, timedelta] = field(default_factory=dict)
     reread: bool = False
     ticked: bool = False
 
 
-async def _to_its_end(work: Coroutine[object, object, None]) -> None:
+async def _run_shielded(work: Coroutine[object, object, None]) -> None:
     """Lets `work` end also when the waiting for it is cancelled."""
     task = asyncio.ensure_future(work)
     try:
@@ -312,7 +312,7 @@ async def _to_its_end(work: Coroutine[object, object, None]) -> None:
         raise
 
 
-def _named(part: Entry) -> str:
+def _describe_part(part: JournalEntry) -> str:
     events = [f"event {event.key}" for event in part.events]
     samples = [f"sample {sample.scope} {sample.metric}" for sample in part.samples]
     return ", ".join([*events, *samples]) or "other"

@@ -4,173 +4,189 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.core.actions.foreign_activity import GRACE, examined, kinds_of, suspected
-from monitor.core.alerting.evaluation import OPEN
+from monitor.core.actions.foreign_activity import EXPLANATION_GRACE, add_suspects, confirm_suspects, movement_kinds_of
+from monitor.core.alerting.evaluation import OPEN_STATES
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, Transition
-from monitor.core.model.events import HealthRead, InterestRead, OperatorRead
-from monitor.core.model.intent import FINAL, Intent, IntentState
-from monitor.core.model.journal import Entry
-from monitor.core.model.ledger import Hands
-from monitor.core.model.lending_terms import remembered as remembered_terms
+from monitor.core.model.alert import Alert, AlertKey, AlertState, AlertTransition, Notification
+from monitor.core.model.events import CommandsRead, HealthRead, InterestRead
+from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
+from monitor.core.model.journal import JournalEntry
+from monitor.core.model.ledger import ForeignActivity
+from monitor.core.model.lending_terms import parse_remembered_thresholds as remembered_terms
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.clock_correction import no_later
-from monitor.core.state.record_coverage import begun
-from monitor.core.state.reference_state import Followed
-from monitor.core.state.stream_overlay import Picture
+from monitor.core.state.clock_correction import clamp_timestamps
+from monitor.core.state.record_coverage import start_coverage
+from monitor.core.state.reference_state import ReferenceState
+from monitor.core.state.stream_overlay import LiveBalances
 from monitor.runtime.account.backlog import Backlog
-from monitor.store.startup import Loaded
-from monitor.view.documents.level_notice import read_notice
+from monitor.store.startup import SavedState
+from monitor.view.documents.level_notice import read_level_notice
 
 
-def remembered(
-    loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None, health: HealthRead
+def restore_state(
+    loaded: SavedState, policy: Policy, now: datetime, commands: CommandsRead | None, health: HealthRead
 ) -> AccountState:
     """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
 
     Their data are missing until the first read: so they neither clear nor go on before. Bars and tiers hold as they
     were last read, and the exchange's own word on the level until it is read anew.
     """
-    return _with_bars(
+    return _with_thresholds(
         AccountState(
             account=policy.settings.account,
             started_at=now,
-            picture=Picture(notice=read_notice(loaded.live, now)),
-            alerts=_unknown(no_later(loaded.alerts, now), now),
+            live_balances=LiveBalances(notice=read_level_notice(loaded.live_document, now)),
+            alerts=_as_unknown(clamp_timestamps(loaded.alerts, now), now),
             intents={i.id: i for i in loaded.intents},
-            operator=operator if operator is not None else OperatorRead(),
+            commands=commands if commands is not None else CommandsRead(),
             health=health,
             # Whether charges are missing shows when the exchange is asked.
             interest=InterestRead(loaded.interest, None, now),
-            pegs=loaded.pegs,
-            followed=Followed(
-                terms=loaded.terms, ledger_at=loaded.ledger_until, watches_hands=bool(kinds_of(policy.actions))
+            peg_history=loaded.pegs,
+            reference=ReferenceState(
+                terms=loaded.terms,
+                ledger_read_until=loaded.ledger_until,
+                watches_foreign_activity=bool(movement_kinds_of(policy.actions)),
             ),
-            hands=_hands(Hands(), loaded, policy, now),
-            record=begun(loaded.known_until, loaded.found, now),
+            foreign_activity=_foreign_activity(ForeignActivity(), loaded, policy, now),
+            record_coverage=start_coverage(loaded.recorded_until, loaded.gap_movements, now),
         )
     )
 
 
-def carried_on(
-    before: AccountState | None, policy: Policy, now: datetime, operator: OperatorRead | None, health: HealthRead
+def continue_from_memory(
+    before: AccountState | None, policy: Policy, now: datetime, commands: CommandsRead | None, health: HealthRead
 ) -> AccountState:
     """The same from memory, while the store can't be read. Nothing that moves money is decided on it."""
     health = replace(health, store_failing=True)
     name = policy.settings.account
     if before is None:
-        known = OperatorRead() if operator is None else operator
-        followed = Followed(watches_hands=bool(kinds_of(policy.actions)))
-        return AccountState(account=name, started_at=now, operator=known, health=health, followed=followed)
-    return _with_bars(
+        known = CommandsRead() if commands is None else commands
+        followed = ReferenceState(watches_foreign_activity=bool(movement_kinds_of(policy.actions)))
+        return AccountState(account=name, started_at=now, commands=known, health=health, reference=followed)
+    return _with_thresholds(
         AccountState(
             account=name,
             started_at=now,
-            picture=Picture(notice=before.picture.notice),
-            alerts=_unknown(before.alerts.values(), now),
+            live_balances=LiveBalances(notice=before.live_balances.notice),
+            alerts=_as_unknown(before.alerts.values(), now),
             intents=before.intents,
-            operator=before.operator if operator is None else operator,
+            commands=before.commands if commands is None else commands,
             health=health,
             interest=before.interest,
-            pegs=before.pegs,
-            followed=Followed(
-                terms=before.followed.terms,
-                ledger_at=before.followed.ledger_at,
-                watches_hands=bool(kinds_of(policy.actions)),
+            peg_history=before.peg_history,
+            reference=ReferenceState(
+                terms=before.reference.terms,
+                ledger_read_until=before.reference.ledger_read_until,
+                watches_foreign_activity=bool(movement_kinds_of(policy.actions)),
             ),
-            hands=before.hands,
-            record=before.record,
+            foreign_activity=before.foreign_activity,
+            record_coverage=before.record_coverage,
         )
     )
 
 
-def numbered_anew(state: AccountState, first_free: int, number: Callable[[], int]) -> AccountState:
+def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], int]) -> AccountState:
     """The state without its intents, and with numbers for its open alerts that are free in the store.
 
     For a store that refused what was decided: it knows better what was ordered, and people know of the alerts. Whether
     it took the pause that another hand's doing calls for is not known: what was done is found once more.
     """
     alerts = {
-        key: alert if alert.id >= first_free else replace(alert, id=number())
+        key: alert if alert.id >= first_free else replace(alert, id=next_id())
         for key, alert in state.alerts.items()
-        if alert.state in OPEN
+        if alert.state in OPEN_STATES
     }
-    return replace(state, intents={}, alerts=alerts, hands=replace(state.hands, found=frozenset()))
+    return replace(
+        state, intents={}, alerts=alerts, foreign_activity=replace(state.foreign_activity, confirmed=frozenset())
+    )
 
 
-def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, policy: Policy, now: datetime) -> AccountState:
+def merge_stored_state(
+    state: AccountState, backlog: Backlog, loaded: SavedState, policy: Policy, now: datetime
+) -> AccountState:
     """The state that goes on from both, with the backlog made to fit: alerts that the store knew keep their numbers.
 
     What was decided from memory is recorded after that, and everything that is open has its row.
     """
-    known = {alert.key: alert for alert in loaded.alerts if alert.state in OPEN}
-    alerts = dict(_unknown(known.values(), now))
+    known = {alert.key: alert for alert in loaded.alerts if alert.state in OPEN_STATES}
+    alerts = dict(_as_unknown(known.values(), now))
     renamed: dict[int, Alert] = {}
     for key, mine in state.alerts.items():
         theirs = known.get(key)
         if theirs is None or theirs.id == mine.id:
             alerts[key] = mine
             continue
-        alerts[key] = renamed[mine.id] = _one_of(theirs, mine)
-    backlog.rewrite(lambda entry: _renumbered(entry, renamed, loaded))
+        alerts[key] = renamed[mine.id] = _merge_alert(theirs, mine)
+    backlog.rewrite(lambda entry: _renumber_entry(entry, renamed, loaded))
     waiting = {intent.id for entry in backlog.entries for intent in entry.intents}
     if alerts:
-        born = _born({alert.id: alert for key, alert in alerts.items() if key not in known}, backlog)
-        backlog.put_first(Entry(account=state.account, at=now, alerts=tuple(alerts.values()), transitions=born))
-    return _with_bars(
+        first_transitions = _first_transitions(
+            {alert.id: alert for key, alert in alerts.items() if key not in known}, backlog
+        )
+        backlog.put_first(
+            JournalEntry(account=state.account, at=now, alerts=tuple(alerts.values()), transitions=first_transitions)
+        )
+    return _with_thresholds(
         replace(
             state,
             alerts=alerts,
-            intents={**_kept(state.intents, waiting), **{intent.id: intent for intent in loaded.intents}},
+            intents={**_open_intents(state.intents, waiting), **{intent.id: intent for intent in loaded.intents}},
             interest=InterestRead(loaded.interest, None, now),
-            pegs={**loaded.pegs, **state.pegs},
-            picture=_with_notice(state, loaded, now),
-            hands=_hands(state.hands, loaded, policy, now),
-            record=begun(loaded.known_until, loaded.found, now),
-            followed=replace(
-                state.followed,
-                terms={**loaded.terms, **state.followed.terms},
-                ledger_at={**loaded.ledger_until, **state.followed.ledger_at},
+            peg_history={**loaded.pegs, **state.peg_history},
+            live_balances=_with_notice(state, loaded, now),
+            foreign_activity=_foreign_activity(state.foreign_activity, loaded, policy, now),
+            record_coverage=start_coverage(loaded.recorded_until, loaded.gap_movements, now),
+            reference=replace(
+                state.reference,
+                terms={**loaded.terms, **state.reference.terms},
+                ledger_read_until={**loaded.ledger_until, **state.reference.ledger_read_until},
             ),
         )
     )
 
 
-def _hands(known: Hands, loaded: Loaded, policy: Policy, now: datetime) -> Hands:
+def _foreign_activity(known: ForeignActivity, loaded: SavedState, policy: Policy, now: datetime) -> ForeignActivity:
     """What may be another hand's doing, `known` and recorded.
 
     Taken for it is what had been a while before the record ends. Of what came later it is not certain that all that
     follows from it, such as a pause, was recorded: it is found anew.
     """
-    until = now if loaded.known_until is None else min(now, loaded.known_until - GRACE)
-    return examined(suspected(known, loaded.by_others, policy.actions, now), loaded.intents, until)[0]
+    until = now if loaded.recorded_until is None else min(now, loaded.recorded_until - EXPLANATION_GRACE)
+    return confirm_suspects(add_suspects(known, loaded.foreign_movements, policy.actions, now), loaded.intents, until)[
+        0
+    ]
 
 
-def _with_notice(state: AccountState, loaded: Loaded, now: datetime) -> Picture:
+def _with_notice(state: AccountState, loaded: SavedState, now: datetime) -> LiveBalances:
     """The picture with the notice of an earlier run, where cross was not read in this one, nor a newer one told."""
-    known = state.picture.notice is not None or state.cross is not None
-    return state.picture if known else replace(state.picture, notice=read_notice(loaded.live, now))
-
-
-def _with_bars(state: AccountState) -> AccountState:
-    """The state with the bars and tiers of an earlier run, where they were not read in this one."""
-    terms = remembered_terms(state.followed.terms.values())
-    tiers = {symbol: found for symbol, found in terms.tiers.items() if symbol not in state.tiers}
-    is_bars_wanted = state.bars is None and terms.bars is not None
-    return replace(
-        state,
-        bars=terms.bars if is_bars_wanted else state.bars,
-        tiers={**tiers, **state.tiers},
-        remembered=state.remembered | {*([CROSS] if is_bars_wanted else []), *map(Scope, tiers)},
+    known = state.live_balances.notice is not None or state.cross is not None
+    return (
+        state.live_balances
+        if known
+        else replace(state.live_balances, notice=read_level_notice(loaded.live_document, now))
     )
 
 
-def _unknown(alerts: Iterable[Alert], now: datetime) -> Mapping[AlertKey, Alert]:
-    return {a.key: replace(a, unknown_since=a.unknown_since or now) for a in alerts if a.state in OPEN}
+def _with_thresholds(state: AccountState) -> AccountState:
+    """The state with the bars and tiers of an earlier run, where they were not read in this one."""
+    terms = remembered_terms(state.reference.terms.values())
+    tiers = {symbol: found for symbol, found in terms.tiers.items() if symbol not in state.tiers}
+    is_bars_wanted = state.cross_thresholds is None and terms.thresholds is not None
+    return replace(
+        state,
+        cross_thresholds=terms.thresholds if is_bars_wanted else state.cross_thresholds,
+        tiers={**tiers, **state.tiers},
+        remembered_scopes=state.remembered_scopes | {*([CROSS] if is_bars_wanted else []), *map(Scope, tiers)},
+    )
 
 
-def _one_of(theirs: Alert, mine: Alert) -> Alert:
+def _as_unknown(alerts: Iterable[Alert], now: datetime) -> Mapping[AlertKey, Alert]:
+    return {a.key: replace(a, unknown_since=a.unknown_since or now) for a in alerts if a.state in OPEN_STATES}
+
+
+def _merge_alert(theirs: Alert, mine: Alert) -> Alert:
     """The alert of both: the number and what people did are the store's, the present figures those of memory."""
     if theirs.state is AlertState.FIRING:
         return replace(
@@ -185,29 +201,35 @@ def _one_of(theirs: Alert, mine: Alert) -> Alert:
     return replace(mine, id=theirs.id, since=theirs.since)
 
 
-def _renumbered(entry: Entry, renamed: Mapping[int, Alert], loaded: Loaded) -> Entry:
+def _renumber_entry(entry: JournalEntry, renamed: Mapping[int, Alert], loaded: SavedState) -> JournalEntry:
     """The entry with the store's numbers. Of an alert that had fired there, nothing has to be said again."""
     firing = {alert.id for alert in loaded.alerts if alert.state is AlertState.FIRING}
     return replace(
         entry,
         alerts=tuple(alert for alert in entry.alerts if alert.id not in renamed),
-        transitions=tuple(moved for one in entry.transitions if (moved := _moved(one, renamed, firing)) is not None),
-        notifications=tuple(told for one in entry.notifications if (told := _told(one, renamed, firing)) is not None),
-        terms=tuple(t for t in entry.terms if not _is_known(t.text, loaded.terms.get((t.kind, t.subject)))),
+        transitions=tuple(
+            moved for one in entry.transitions if (moved := _renumber_transition(one, renamed, firing)) is not None
+        ),
+        notifications=tuple(
+            told for one in entry.notifications if (told := _renumber_notification(one, renamed, firing)) is not None
+        ),
+        terms=tuple(t for t in entry.terms if not _is_same_text(t.text, loaded.terms.get((t.kind, t.subject)))),
     )
 
 
-def _born(alerts: Mapping[int, Alert], backlog: Backlog) -> tuple[Transition, ...]:
+def _first_transitions(alerts: Mapping[int, Alert], backlog: Backlog) -> tuple[AlertTransition, ...]:
     """The beginnings of alerts of which nothing waits to be recorded any more."""
     waiting = {transition.alert for entry in backlog.entries for transition in entry.transitions}
     return tuple(
-        Transition(number, None, alert.state, alert.fired_at or alert.since, alert.value)
+        AlertTransition(number, None, alert.state, alert.fired_at or alert.since, alert.value)
         for number, alert in alerts.items()
         if number not in waiting
     )
 
 
-def _moved(transition: Transition, renamed: Mapping[int, Alert], firing: set[int]) -> Transition | None:
+def _renumber_transition(
+    transition: AlertTransition, renamed: Mapping[int, Alert], firing: set[int]
+) -> AlertTransition | None:
     theirs = renamed.get(transition.alert)
     if theirs is None:
         return transition
@@ -216,21 +238,23 @@ def _moved(transition: Transition, renamed: Mapping[int, Alert], firing: set[int
     return replace(transition, alert=theirs.id, from_state=AlertState.PENDING)
 
 
-def _told(notification: Notification, renamed: Mapping[int, Alert], firing: set[int]) -> Notification | None:
+def _renumber_notification(
+    notification: Notification, renamed: Mapping[int, Alert], firing: set[int]
+) -> Notification | None:
     theirs = renamed.get(notification.alert)
     if theirs is None:
         return notification
     return None if theirs.id in firing else replace(notification, alert=theirs.id)
 
 
-def _is_known(text: str, known: object) -> bool:
+def _is_same_text(text: str, known: object) -> bool:
     return getattr(known, "text", None) == text
 
 
-def _kept(intents: Mapping[int, Intent], waiting: set[int]) -> dict[int, Intent]:
+def _open_intents(intents: Mapping[int, Intent], waiting: set[int]) -> dict[int, Intent]:
     """Those of memory that are under way, or wait to be recorded.
 
     What was merely planned elsewhere is nobody's; of what is over and not in the store, the exchange's history tells.
     """
-    over = FINAL | {IntentState.PLANNED}
+    over = FINAL_STATES | {IntentState.PLANNED}
     return {n: i for n, i in intents.items() if n in waiting or i.state not in over}

@@ -7,31 +7,31 @@ from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.core.model.alert import Alert
-from monitor.core.notifications.outbox import Attempt, Delivery, DeliveryState, Told
-from monitor.notify.sinks import NotTold, SendResult
-from monitor.runtime.messages.channel_queue import Channel, Desk, Wellbeing
-from monitor.runtime.messages.delivery_store import Durable
-from monitor.runtime.messages.outbox import failed_attempt
+from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState, LastNotified
+from monitor.notify.sinks import NotDelivered, SendResult
+from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue
+from monitor.runtime.messages.delivery_store import DeliveryStore
+from monitor.runtime.messages.outbox import build_failed_attempt
 
 log = logging.getLogger(__name__)
 
 
-class Outcome:
+class AttemptRecorder:
     """Takes in the answers of all channels."""
 
     def __init__(
         self,
-        desks: Mapping[str, Desk],
-        durable: Durable,
-        wellbeing: Wellbeing,
+        queues: Mapping[str, ChannelQueue],
+        delivery_store: DeliveryStore,
+        health: ChannelHealth,
         clock: Clock,
         open_alert: Callable[[int], Alert | None],
         start: Callable[[Coroutine[None, None, None], str], None],
     ) -> None:
         """`start` lets something run beside."""
-        self._desks = desks
-        self._durable = durable
-        self._wellbeing = wellbeing
+        self._queues = queues
+        self._delivery_store = delivery_store
+        self._health = health
         self._clock = clock
         self._open_alert = open_alert
         self._start = start
@@ -41,51 +41,52 @@ class Outcome:
         channel: Channel,
         deliveries: Sequence[Delivery],
         result: SendResult,
-        told: Mapping[int, Told],
+        notified: Mapping[int, LastNotified],
         title: str,
     ) -> None:
         """What became of one attempt, for each of the deliveries; at its first failure the fallback hears of it."""
-        now, desk = self._clock.now(), self._desks[channel.name]
+        now, desk = self._clock.now(), self._queues[channel.name]
         numbers = ",".join(str(delivery.id) if delivery.is_recorded else "unrecorded" for delivery in deliveries)
-        if not isinstance(result, NotTold):
-            self._wellbeing.tried(channel.name, None)
+        if not isinstance(result, NotDelivered):
+            self._health.record(channel.name, None)
             log.info("notification.sent channel=%s deliveries=%s title=%r", channel.name, numbers, title)
             sent = DeliveryState.SENT
             attempts = [
-                Attempt(channel.name, d.id, now, True, result.answer, sent, told=told.get(d.id)) for d in deliveries
+                DeliveryAttempt(channel.name, d.id, now, True, result.answer, sent, last_notified=notified.get(d.id))
+                for d in deliveries
             ]
-            self._durable.note(channel.name, desk.outbox.note(attempts))
+            self._delivery_store.add_attempts(channel.name, desk.outbox.apply_attempts(attempts))
             # Beside the next message, which need not wait; before the store is asked again, it is written.
-            self._start(self._durable.write(channel.name), f"ledger {channel.name}")
+            self._start(self._delivery_store.write_pending(channel.name), f"ledger {channel.name}")
             return
-        self._wellbeing.tried(channel.name, result.answer)
+        self._health.record(channel.name, result.answer)
         said = "notification.failed channel=%s deliveries=%s attempt=%d answer=%r"
         log.warning(said, channel.name, numbers, max(delivery.attempts for delivery in deliveries) + 1, result.answer)
         attempts = [
-            failed_attempt(
+            build_failed_attempt(
                 delivery,
                 result.answer,
                 result.retry_after_s,
-                desk.outbox.gives_up(delivery, now, is_final=result.final),
+                desk.outbox.is_given_up(delivery, now, is_final=result.final),
                 now,
                 self._clock.speed,
             )
             for delivery in deliveries
         ]
-        self._durable.note(channel.name, desk.outbox.note(attempts))
-        desk.ask()
+        self._delivery_store.add_attempts(channel.name, desk.outbox.apply_attempts(attempts))
+        desk.request_poll()
         for delivery in deliveries:
             if delivery.attempts == 0:
                 await self._fall_back(channel, delivery, now)
 
     async def _fall_back(self, channel: Channel, delivery: Delivery, now: datetime) -> None:
         """The channel's fallback is to tell it too. What its row is made of waits in memory while the store fails."""
-        if channel.fallback is None or channel.fallback not in self._desks:
+        if channel.fallback is None or channel.fallback not in self._queues:
             return
-        desk = self._desks[channel.fallback]
+        desk = self._queues[channel.fallback]
         if delivery.alert is not None:
-            known = self._desks[channel.name].outbox.alert(delivery.alert) or self._open_alert(delivery.alert)
-            desk.outbox.know(() if known is None else (known,))
+            known = self._queues[channel.name].outbox.find_alert(delivery.alert) or self._open_alert(delivery.alert)
+            desk.outbox.update_alerts(() if known is None else (known,))
         stand_in = replace(delivery, channel=channel.fallback, next_at=now, answer=None)
-        await self._durable.queue_once(desk, stand_in)
-        desk.ask()
+        await self._delivery_store.queue_once(desk, stand_in)
+        desk.request_poll()

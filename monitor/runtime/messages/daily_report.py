@@ -10,35 +10,35 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
 from monitor.core.notifications.outbox import Delivery
-from monitor.core.notifications.report_schedule import Daily, span_of
+from monitor.core.notifications.report_schedule import DailySchedule, period_start
 from monitor.errors import StoreError
 from monitor.records.report import ReportRows
 from monitor.runtime import pause_file
 from monitor.runtime.schedule import run_every, run_now
-from monitor.store.readers.report import read_report
+from monitor.store.readers.report import read_report_rows
 from monitor.store.store import Store
 from monitor.store.writes import reports
-from monitor.store.writes.daemon_row import first_run
-from monitor.store.writes.reports import Reported
+from monitor.store.writes.daemon_row import read_first_run
+from monitor.store.writes.reports import DailyReportRow
 from monitor.view.documents.report import report_document
 from monitor.view.report.text import report_text
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 20.0
+REPORT_CHECK_EVERY_S = 20.0
 """Exchange seconds from one look at the clock to the next."""
 
-SHORTEST_LOOK_S = 0.2
+MIN_CHECK_S = 0.2
 """Machine seconds: with a fast clock it is looked this often at most."""
 
 _JOB = "daily report"
 
 
 @dataclass(frozen=True, slots=True)
-class ReportOrder:
+class ReportSettings:
     """When the report is wanted, on which accounts, and who gets it. `pause_file` "": there is none."""
 
-    daily: Daily
+    schedule: DailySchedule
     accounts: Sequence[str]
     channels: Sequence[str]
     pause_file: str = ""
@@ -48,34 +48,34 @@ class DailyReport:
     """Looks at the clock, and makes the report that is due. What was made is remembered in the store."""
 
     def __init__(
-        self, order: ReportOrder, store: Store, clock: Clock, version: str, wake: Callable[[Iterable[str]], None]
+        self, settings: ReportSettings, store: Store, clock: Clock, version: str, wake: Callable[[Iterable[str]], None]
     ) -> None:
-        self._order = order
+        self._settings = settings
         self._store = store
         self._clock = clock
         self._version = version
         self._wake = wake
-        self._reported: date | None = None
+        self._last_day: date | None = None
         self._scheduler: AsyncIOScheduler | None = None
 
     def start(self, scheduler: AsyncIOScheduler) -> None:
         """From now on it is looked for; a report that was missed is made at the first look."""
-        if not self._order.channels:
+        if not self._settings.channels:
             log.warning("report.unheard why='no channel of [report] takes info messages'")
             return
         self._scheduler = scheduler
-        run_every(scheduler, _JOB, max(SHORTEST_LOOK_S, LOOK_S / self._clock.speed), self.look)
+        run_every(scheduler, _JOB, max(MIN_CHECK_S, REPORT_CHECK_EVERY_S / self._clock.speed), self.check)
 
     def restart(self) -> None:
         """Look at once: the clock jumped."""
         if self._scheduler is not None:
             run_now(self._scheduler, _JOB)
 
-    async def look(self) -> None:
+    async def check(self) -> None:
         """Makes the report if it is due. A store that fails is asked again at the next look."""
         now = self._clock.now()
-        day, _ = self._order.daily.newest(now)
-        if self._reported == day:
+        day, _ = self._settings.schedule.latest(now)
+        if self._last_day == day:
             return
         try:
             await self._make(now)
@@ -83,23 +83,23 @@ class DailyReport:
             log.error("report.put_off cause=%s", error)
 
     async def _make(self, now: datetime) -> None:
-        last = await self._store.read(reports.newest)
-        self._reported = None if last is None else date.fromisoformat(last.day)
-        due = self._order.daily.due(now, self._reported, await self._store.read(first_run))
+        last = await self._store.read(reports.read_newest_report)
+        self._last_day = None if last is None else date.fromisoformat(last.day)
+        due = self._settings.schedule.due(now, self._last_day, await self._store.read(read_first_run))
         if due is None:
             return
         day, at = due
-        since = span_of(now, None if last is None else last.until)
-        rows = await self._store.read(read_report, since, now)
+        since = period_start(now, None if last is None else last.until)
+        rows = await self._store.read(read_report_rows, since, now)
         # Beside the loop: a day of many pairs is a second's work.
-        text = await asyncio.to_thread(self._told, rows, since, now)
-        report = Reported(day.isoformat(), at, since, now, rows.head)
-        messages = [Delivery(0, name, None, "notice", "info", now, now, text=text) for name in self._order.channels]
-        if await self._store.order(reports.queue, report, messages) is not None:
-            log.info("report.made day=%s due=%s head=%s", report.day, at.isoformat(), rows.head)
-            self._wake(self._order.channels)
-        self._reported = day
+        text = await asyncio.to_thread(self._render, rows, since, now)
+        report = DailyReportRow(day.isoformat(), at, since, now, rows.audit_head)
+        messages = [Delivery(0, name, None, "notice", "info", now, now, text=text) for name in self._settings.channels]
+        if await self._store.execute(reports.enqueue_report, report, messages) is not None:
+            log.info("report.made day=%s due=%s head=%s", report.day, at.isoformat(), rows.audit_head)
+            self._wake(self._settings.channels)
+        self._last_day = day
 
-    def _told(self, rows: ReportRows, since: datetime, now: datetime) -> str:
-        paused = pause_file.is_there(self._order.pause_file)
-        return report_text(report_document(rows, self._order.accounts, since, now, self._version, pause_file=paused))
+    def _render(self, rows: ReportRows, since: datetime, now: datetime) -> str:
+        paused = pause_file.exists(self._settings.pause_file)
+        return report_text(report_document(rows, self._settings.accounts, since, now, self._version, pause_file=paused))

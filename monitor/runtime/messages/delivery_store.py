@@ -9,158 +9,162 @@ from dataclasses import replace
 from typing import TypeVar
 
 from monitor.clock import Clock
-from monitor.core.notifications.outbox import UNRECORDED, Attempt, Delivery, DeliveryState
-from monitor.core.notifications.throttling import Wait
+from monitor.core.notifications.outbox import FIRST_UNRECORDED_ID, Delivery, DeliveryAttempt, DeliveryState
+from monitor.core.notifications.throttling import Hold
 from monitor.errors import MonitorError, StoreError
-from monitor.runtime.messages.attempt_buffer import Ledger
-from monitor.runtime.messages.channel_queue import Channel, Desk
+from monitor.runtime.messages.attempt_buffer import AttemptBuffer
+from monitor.runtime.messages.channel_queue import Channel, ChannelQueue
 from monitor.store.store import Store
-from monitor.store.writes.due_notifications import Look, look
-from monitor.store.writes.outbox import failing_channels
+from monitor.store.writes.due_notifications import ChannelDue, read_channel_due
+from monitor.store.writes.outbox import read_failing_channels
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-ANSWER_WITHIN_S = 2.0
+STORE_TIMEOUT_S = 2.0
 """A channel waits no longer for the store, and then goes on from memory (machine seconds)."""
 
-RECALL_WITHIN_S = 5.0
+RESTORE_TIMEOUT_S = 5.0
 
-RETRY_S = 1.0
+STORE_RETRY_S = 1.0
 """How often the store is asked again while it does not answer, or does not take what was sent (machine seconds)."""
 
-BATCH = 500
+MAX_DUE = 500
 
 
-class Interrupted(Exception):
+class PollInterrupted(Exception):
     """Something fresh arrived while the store was asked: it goes first."""
 
 
-class Durable:
+class DeliveryStore:
     """Reads what is due, and writes what became of it."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._began = clock.now()
-        self._ledger = Ledger(store)
-        self._is_recalled = True
+        self._started_at = clock.now()
+        self._attempt_buffer = AttemptBuffer(store)
+        self._is_restored = True
 
-    async def recall(self, channels: Sequence[str]) -> frozenset[str]:
+    async def restore(self, channels: Sequence[str]) -> frozenset[str]:
         """The channels whose last message failed; what was held is due again. Nothing while the store fails."""
         try:
-            async with asyncio.timeout(RECALL_WITHIN_S):
-                failing = await self._store.read(failing_channels, channels)
-                await self._store.release_deliveries(self._clock.now())
+            async with asyncio.timeout(RESTORE_TIMEOUT_S):
+                failing = await self._store.read(read_failing_channels, channels)
+                await self._store.release_postponed_deliveries(self._clock.now())
         except (MonitorError, TimeoutError) as error:
-            self._is_recalled = False
+            self._is_restored = False
             log.error("channels.not_recalled cause=%s", str(error) or "the database does not answer")
             return frozenset()
         return failing
 
-    def note(self, channel: str, attempts: Sequence[Attempt]) -> None:
+    def add_attempts(self, channel: str, attempts: Sequence[DeliveryAttempt]) -> None:
         """These are to be written."""
         if attempts:
-            self._ledger.note(channel, attempts)
+            self._attempt_buffer.add(channel, attempts)
 
-    async def write(self, channel: str) -> None:
+    async def write_pending(self, channel: str) -> None:
         """Writes what is in memory alone, if the store takes it in time."""
-        await self._ledger.write(channel)
+        await self._attempt_buffer.flush(channel)
 
-    def look_at(self, channel: str, desk: Desk) -> float:
+    def next_poll_at(self, channel: str, queue: ChannelQueue) -> float:
         """When the channel has to look again because the store lacks something (machine seconds)."""
-        own = desk.outbox.own(self._clock.now())
-        lacking = self._ledger.has(channel) or bool(own) or desk.store_at > time.monotonic()
-        return time.monotonic() + RETRY_S if lacking else float("inf")
+        own = queue.outbox.items_without_row(self._clock.now())
+        lacking = self._attempt_buffer.has_pending(channel) or bool(own) or queue.store_retry_at > time.monotonic()
+        return time.monotonic() + STORE_RETRY_S if lacking else float("inf")
 
-    async def look(self, channel: Channel, desk: Desk) -> Look | None:
+    async def poll(self, channel: Channel, queue: ChannelQueue) -> ChannelDue | None:
         """What is due. None: something fresh came in between, which goes first."""
-        restrained = bool(channel.restraint.max_per_hour)
-        stored: Look | None = None
-        if desk.store_at <= time.monotonic():
+        restrained = bool(channel.limits.max_per_hour)
+        stored: ChannelDue | None = None
+        if queue.store_retry_at <= time.monotonic():
             try:
-                stored = await self._stored(channel, desk, restrained=restrained)
-            except Interrupted:
+                stored = await self._poll_store(channel, queue, restrained=restrained)
+            except PollInterrupted:
                 return None
             except MonitorError as error:
                 log.error("channel.blind channel=%s cause=%s", channel.name, error)
-                desk.store_at = time.monotonic() + RETRY_S
+                queue.store_retry_at = time.monotonic() + STORE_RETRY_S
         if stored is not None:
-            desk.looked = max([desk.looked, *(delivery.id for delivery in stored.due)])
-        view = desk.outbox.view(stored, self._clock.now(), restrained=restrained)
-        self.note(channel.name, view.attempts)
-        self._ledger.close(channel.name, view.doubles)
-        return view.look
+            queue.last_polled_id = max([queue.last_polled_id, *(delivery.id for delivery in stored.deliveries)])
+        view = queue.outbox.merge_due(stored, self._clock.now(), is_limited=restrained)
+        self.add_attempts(channel.name, view.attempts)
+        self._attempt_buffer.add_closed(channel.name, view.duplicates)
+        return view.due
 
-    async def _stored(self, channel: Channel, desk: Desk, *, restrained: bool) -> Look:
+    async def _poll_store(self, channel: Channel, queue: ChannelQueue, *, restrained: bool) -> ChannelDue:
         # The store should know what was sent before it is asked what is to be sent.
-        await self._unless_fresh(desk, self._ledger.write(channel.name))
-        if not self._is_recalled:
-            await self._unless_fresh(desk, self._store.release_deliveries(self._clock.now()))
-            self._is_recalled = True
-        if not self._store.failing:
-            await self._make_rows(channel.name, desk)
+        await self._unless_pushed(queue, self._attempt_buffer.flush(channel.name))
+        if not self._is_restored:
+            await self._unless_pushed(queue, self._store.release_postponed_deliveries(self._clock.now()))
+            self._is_restored = True
+        if not self._store.is_failing:
+            await self._make_rows(channel.name, queue)
         now = self._clock.now()
-        reading = self._store.read(look, channel.name, now, self._began, BATCH, restrained=restrained)
-        return await self._unless_fresh(desk, reading)
+        reading = self._store.read(
+            read_channel_due, channel.name, now, self._started_at, MAX_DUE, is_limited=restrained
+        )
+        return await self._unless_pushed(queue, reading)
 
-    async def _make_rows(self, channel: str, desk: Desk) -> None:
+    async def _make_rows(self, channel: str, queue: ChannelQueue) -> None:
         """Gives a row to what no entry holds."""
-        for item in desk.outbox.own(self._clock.now()):
+        for item in queue.outbox.items_without_row(self._clock.now()):
             fresh = replace(item.delivery, state=DeliveryState.QUEUED, attempts=0, sent_at=None, answer=None)
             try:
-                row = await self._unless_fresh(desk, self._store.queue_once(fresh))
+                row = await self._unless_pushed(queue, self._store.enqueue_once(fresh))
             except MonitorError as error:
                 # Its alert may still be on its way into the store.
                 log.debug("notification.without_row channel=%s cause=%s", channel, error)
                 return
             if row is None:
-                item.is_own = False
+                item.needs_row = False
             else:
-                self.note(channel, desk.outbox.adopt(row)[1])
+                self.add_attempts(channel, queue.outbox.merge_row(row)[1])
 
-    def close(self, channel: str, desk: Desk, why: Mapping[int, str]) -> None:
+    def close(self, channel: str, queue: ChannelQueue, why: Mapping[int, str]) -> None:
         """These are not told, since nothing in them is new."""
         for number, reason in why.items():
-            desk.outbox.close(number, reason)
-        self._ledger.close(channel, {number: reason for number, reason in why.items() if number < UNRECORDED})
+            queue.outbox.close(number, reason)
+        self._attempt_buffer.add_closed(
+            channel, {number: reason for number, reason in why.items() if number < FIRST_UNRECORDED_ID}
+        )
 
-    async def postpone(self, channel: str, desk: Desk, deliveries: Sequence[int], wait: Wait) -> None:
+    async def postpone(self, channel: str, queue: ChannelQueue, deliveries: Sequence[int], hold: Hold) -> None:
         """These wait."""
-        log.info("notification.held channel=%s count=%d why=%r", channel, len(deliveries), wait.why)
-        desk.outbox.postpone(deliveries, wait.until)
-        rows = [number for number in deliveries if number < UNRECORDED]
-        if rows and desk.store_at <= time.monotonic():
-            with suppress(Interrupted):
+        log.info("notification.held channel=%s count=%d why=%r", channel, len(deliveries), hold.why)
+        queue.outbox.postpone(deliveries, hold.until)
+        rows = [number for number in deliveries if number < FIRST_UNRECORDED_ID]
+        if rows and queue.store_retry_at <= time.monotonic():
+            with suppress(PollInterrupted):
                 try:
-                    await self._unless_fresh(desk, self._store.postpone(rows, wait.until))
+                    await self._unless_pushed(queue, self._store.postpone_deliveries(rows, hold.until))
                 except MonitorError as error:
                     log.error("notification.unwritten channel=%s cause=%s", channel, error)
-                    desk.store_at = time.monotonic() + RETRY_S
+                    queue.store_retry_at = time.monotonic() + STORE_RETRY_S
 
-    async def queue_once(self, desk: Desk, delivery: Delivery) -> Delivery | None:
+    async def queue_once(self, queue: ChannelQueue, delivery: Delivery) -> Delivery | None:
         """A message for a channel unless it had the very same: as a row, or in memory until it can be one."""
-        if delivery.is_recorded and not self._store.failing:
+        if delivery.is_recorded and not self._store.is_failing:
             try:
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    row = await self._store.queue_once(delivery)
+                async with asyncio.timeout(STORE_TIMEOUT_S):
+                    row = await self._store.enqueue_once(delivery)
             except (MonitorError, TimeoutError) as error:
                 log.error("notification.without_row channel=%s cause=%s", delivery.channel, error)
             else:
-                return None if row is None else desk.outbox.adopt(row)[0].delivery
-        return desk.outbox.put(replace(delivery, attempts=0), is_own=True)
+                return None if row is None else queue.outbox.merge_row(row)[0].delivery
+        return queue.outbox.add(replace(delivery, attempts=0), needs_row=True)
 
-    async def _unless_fresh(self, desk: Desk, work: Coroutine[None, None, T]) -> T:
+    async def _unless_pushed(self, queue: ChannelQueue, work: Coroutine[None, None, T]) -> T:
         """The store's answer. Raises Interrupted when something fresh arrives first, StoreError when it takes long."""
-        asking, arrived = asyncio.ensure_future(work), asyncio.ensure_future(desk.arrived.wait())
+        asking, arrived = asyncio.ensure_future(work), asyncio.ensure_future(queue.arrived.wait())
         try:
-            await asyncio.wait({asking, arrived}, timeout=ANSWER_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({asking, arrived}, timeout=STORE_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
             if asking.done():
                 return asking.result()
-            if desk.fresh:
-                raise Interrupted
-            raise StoreError(f"the database did not answer within {ANSWER_WITHIN_S:g} s")
+            if queue.pushed:
+                raise PollInterrupted
+            raise StoreError(f"the database did not answer within {STORE_TIMEOUT_S:g} s")
         finally:
             asking.cancel()
             arrived.cancel()

@@ -7,29 +7,29 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from monitor.clock import Clock
-from monitor.core.alerting.drill import Drill, exercise, stages, subject_of
+from monitor.core.alerting.drill import Drill, drill_alert, drill_stages, drill_subject
 from monitor.core.engine.step import Policy
-from monitor.core.metrics.snapshot import Sight
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
 from monitor.store.store import Store
 from monitor.store.writes import outbox
-from monitor.view.messages.message import DrillMark, alert_message
+from monitor.view.messages.message import DrillPosition, alert_message
 
 log = logging.getLogger(__name__)
 
-TOO_OLD = timedelta(minutes=5)
+MAX_DRILL_AGE = timedelta(minutes=5)
 """A drill that no daemon was there for is not made up for later."""
 
-PATIENCE_S = 20.0
+ANSWER_TIMEOUT_S = 20.0
 """Machine seconds in which its messages have to be taken; what is still tried then is given up."""
 
-LOOK_S = 0.2
-RETRY_S = 2.0
+DRILL_CHECK_EVERY_S = 0.2
+DRILL_RETRY_S = 2.0
 
 
-class Drills:
+class DrillRunner:
     """One drill after the other. It queues messages and waits for them, and does nothing else."""
 
     def __init__(
@@ -45,39 +45,39 @@ class Drills:
         self._policies = policies
         self._states = states
         self._wake = wake
-        self._ordered: asyncio.Queue[Drill] = asyncio.Queue()
+        self._queue: asyncio.Queue[Drill] = asyncio.Queue()
         self._known: set[int] = set()
 
-    def order(self, drills: Iterable[Drill]) -> None:
+    def enqueue(self, drills: Iterable[Drill]) -> None:
         """People want these; those that it knows of already are on their way."""
         for drill in drills:
             if drill.id not in self._known:
                 self._known.add(drill.id)
-                self._ordered.put_nowait(drill)
+                self._queue.put_nowait(drill)
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            drill = await self._ordered.get()
+            drill = await self._queue.get()
             try:
                 outcome = await self._carry_out(drill)
                 await self._store.finish_drill(drill.id, self._clock.now(), outcome)
                 log.info("drill.done drill=%d rule=%r outcome=%r", drill.id, drill.rule, outcome)
             except StoreError as error:
-                log.error("drill.put_off drill=%d in_s=%s cause=%s", drill.id, RETRY_S, error)
-                self._ordered.put_nowait(drill)
-                await asyncio.sleep(RETRY_S)
+                log.error("drill.put_off drill=%d in_s=%s cause=%s", drill.id, DRILL_RETRY_S, error)
+                self._queue.put_nowait(drill)
+                await asyncio.sleep(DRILL_RETRY_S)
 
     async def _carry_out(self, drill: Drill) -> str:
-        if self._clock.now() - drill.requested_at > TOO_OLD:
+        if self._clock.now() - drill.requested_at > MAX_DRILL_AGE:
             return "not carried out: no daemon was there in time"
-        queued = await self._store.read(outbox.read_drill, drill.id)
+        queued = await self._store.read(outbox.read_drill_deliveries, drill.id)
         if not queued:
             wanted = self._messages(drill)
             if isinstance(wanted, str):
                 return wanted
             # All or none, so that a drill that is taken up again after a crash is not begun anew.
-            await self._store.order(outbox.queue_all, wanted)
+            await self._store.execute(outbox.enqueue_all, wanted)
         return await self._await_answers(drill)
 
     def _messages(self, drill: Drill) -> Sequence[Delivery] | str:
@@ -88,16 +88,16 @@ class Drills:
             if rule is None:
                 return f'there is no rule "{drill.rule}"'
             state = self._states().get(account)
-            sight = None if state is None else Sight(state, policy.settings, now)
-            subject = subject_of(rule, account, sight)
+            snapshot = None if state is None else MetricsSnapshot(state, policy.settings, now)
+            subject = drill_subject(rule, account, snapshot)
             if subject is None:
                 continue
-            known = sight is not None and subject in sight.subjects
-            figures = sight.of(subject) if sight is not None and known else None
+            known = snapshot is not None and subject in snapshot.subjects
+            figures = snapshot.get(subject) if snapshot is not None and known else None
             deliveries = []
-            for stage in stages(policy.rules, rule, subject, account, policy.audience):
-                mark = DrillMark(drill.id, stage.number, stage.of)
-                alert = exercise(stage, subject, account, figures, now)
+            for stage in drill_stages(policy.rules, rule, subject, account, policy.routing):
+                mark = DrillPosition(drill.id, stage.number, stage.of)
+                alert = drill_alert(stage, subject, account, figures, now)
                 message = alert_message(alert, stage.reason, figures, now, drill=mark)
                 text = json.dumps(message.document, ensure_ascii=False)
                 deliveries += [
@@ -108,14 +108,18 @@ class Drills:
         return f'the rule "{drill.rule}" looks at no account that is watched'
 
     async def _await_answers(self, drill: Drill) -> str:
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        deadline = asyncio.get_running_loop().time() + ANSWER_TIMEOUT_S
         while True:
-            queued = [d for d in await self._store.read(outbox.read_drill, drill.id) if d.state is DeliveryState.QUEUED]
+            queued = [
+                d
+                for d in await self._store.read(outbox.read_drill_deliveries, drill.id)
+                if d.state is DeliveryState.QUEUED
+            ]
             if not queued:
                 return "carried out"
             if asyncio.get_running_loop().time() > deadline:
                 given_up = {delivery.id: delivery.answer or "no answer" for delivery in queued}
-                await self._store.close_deliveries(DeliveryState.FAILED, given_up)
+                await self._store.close_unsent_deliveries(DeliveryState.FAILED, given_up)
                 return "carried out, not everything was taken"
             self._wake({delivery.channel for delivery in queued})
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(DRILL_CHECK_EVERY_S)

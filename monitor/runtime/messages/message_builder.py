@@ -9,15 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from monitor.clock import Clock
-from monitor.core.actions.decision import scope_of
-from monitor.core.metrics.snapshot import figures_of
+from monitor.core.actions.decision import alert_scope
+from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.account import Scope
-from monitor.core.model.alert import Alert, Reason, Severity
-from monitor.core.model.blocks import limits_on
+from monitor.core.model.alert import Alert, NotificationReason, Severity
+from monitor.core.model.blocks import block_reasons
 from monitor.core.model.metric import METRICS
 from monitor.core.notifications.outbox import Delivery
-from monitor.core.notifications.throttling import Due
-from monitor.core.state.account_settings import Settings
+from monitor.core.notifications.throttling import DueAlert
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
 from monitor.records.history import HistoryRow
@@ -25,61 +25,63 @@ from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
-from monitor.view.charts.chart_spec import Picture, PictureFailed, draw
-from monitor.view.charts.history_chart import BARS, history_picture
-from monitor.view.messages.grouping import together
+from monitor.view.charts.chart_spec import ChartFailed, ChartSpec, draw_chart
+from monitor.view.charts.history_chart import THRESHOLD_METRICS, history_chart
+from monitor.view.messages.grouping import group_messages
 from monitor.view.messages.message import Message, alert_message
-from monitor.view.messages.recovery_text import restore_lines
+from monitor.view.messages.recovery_text import recovery_lines
 
 log = logging.getLogger(__name__)
 
-PICTURED = timedelta(hours=6)
+CHART_SPAN = timedelta(hours=6)
 """How far back the picture of a message goes."""
 
-MOST_PRICES = 3
+MAX_PRICES = 3
 """So many prices are drawn beneath a level."""
 
-MOST_SAMPLES = 2500
+MAX_SAMPLES = 2500
 """Samples of a series that a picture is drawn from: six hours of one in nine seconds."""
 
-READING_PATIENCE_S = 5.0
-PICTURE_PATIENCE_S = 10.0
+CHART_READ_TIMEOUT_S = 5.0
+CHART_DRAW_TIMEOUT_S = 10.0
 """A picture that takes longer to be read or drawn is left out; its words left long before (machine seconds)."""
 
-Knowledge = Callable[[str], tuple[AccountState, Settings] | None]
+StateLookup = Callable[[str], tuple[AccountState, AccountSettings] | None]
 """What is known of an account by its name now; None while it is not being watched."""
 
 
-class Composer:
+class MessageBuilder:
     """Renders messages from the present truth."""
 
-    def __init__(self, store: Store, clock: Clock, knowledge: Knowledge) -> None:
+    def __init__(self, store: Store, clock: Clock, state_lookup: StateLookup) -> None:
         self._store = store
         self._clock = clock
-        self._knowledge = knowledge
+        self._state_lookup = state_lookup
 
-    def compose(
+    def build(
         self,
         alert: Alert,
-        reason: Reason,
+        reason: NotificationReason,
         *,
         severity: Severity | None = None,
         delivery: Delivery | None = None,
-        recorded: bool = True,
+        is_recorded: bool = True,
     ) -> Message:
         """The message about an alert. `delivery` is what it is sent for, and tells since when it waits."""
         now = self._clock.now()
-        known = self._knowledge(alert.key.account)
+        known = self._state_lookup(alert.key.account)
         figures = None
         restore: list[str] = []
         limits: Mapping[str, str] = {}
         if known is not None:
             state, settings = known
-            figures = figures_of(state, settings, (alert.key.scope, alert.key.subject), now)
-            if alert.key.scope in ("cross", "isolated") and reason is not Reason.RESOLVED:
-                restore = restore_lines(state, Scope(alert.key.subject), figures)
-            if alert.key.scope in ("cross", "isolated", "account") and reason is not Reason.RESOLVED:
-                limits = limits_on(state.blocked, None if alert.key.scope == "account" else scope_of(alert))
+            figures = measure_subject(state, settings, (alert.key.scope, alert.key.subject), now)
+            if alert.key.scope in ("cross", "isolated") and reason is not NotificationReason.RESOLVED:
+                restore = recovery_lines(state, Scope(alert.key.subject), figures)
+            if alert.key.scope in ("cross", "isolated", "account") and reason is not NotificationReason.RESOLVED:
+                limits = block_reasons(
+                    state.action_blocks, None if alert.key.scope == "account" else alert_scope(alert)
+                )
         return alert_message(
             alert,
             reason,
@@ -89,53 +91,55 @@ class Composer:
             at=None if delivery is None else delivery.created_at,
             restore=restore,
             limits=limits,
-            recorded=recorded,
+            recorded=is_recorded,
         )
 
-    def together(self, group: Sequence[Due]) -> Message:
+    def build_group(self, group: Sequence[DueAlert]) -> Message:
         """One message about all of these, the worst first."""
-        return together(
+        return group_messages(
             [
-                self.compose(
+                self.build(
                     due.alert,
                     due.reason,
                     severity=due.delivery.severity,
                     delivery=due.delivery,
-                    recorded=due.delivery.is_recorded,
+                    is_recorded=due.delivery.is_recorded,
                 )
                 for due in group
             ]
         )
 
     @contextlib.asynccontextmanager
-    async def picture(self, alert: Alert) -> AsyncIterator[Path | None]:
+    async def draw_chart(self, alert: Alert) -> AsyncIterator[Path | None]:
         """A picture of the level and its bars for as long as it is needed; None where there is nothing to show."""
         with TemporaryDirectory(prefix="margin-monitor-") as folder:
             path = Path(folder) / "level.png"
             try:
-                async with asyncio.timeout(READING_PATIENCE_S):
-                    drawing = await self._drawing(alert)
+                async with asyncio.timeout(CHART_READ_TIMEOUT_S):
+                    drawing = await self._chart_spec(alert)
                 if drawing is not None:
-                    await draw(drawing, path, timeout_s=PICTURE_PATIENCE_S)
-            except (PictureFailed, StoreError, TimeoutError, OSError) as error:
+                    await draw_chart(drawing, path, timeout_s=CHART_DRAW_TIMEOUT_S)
+            except (ChartFailed, StoreError, TimeoutError, OSError) as error:
                 log.warning(
                     "picture.left_out alert=%d cause=%s", alert.id, str(error) or "it could not be read in time"
                 )
             yield path if path.exists() else None
 
-    async def _drawing(self, alert: Alert) -> Picture | None:
+    async def _chart_spec(self, alert: Alert) -> ChartSpec | None:
         until = self._clock.now()
-        since = until - PICTURED
+        since = until - CHART_SPAN
         levels = await self._series("margin_level", alert, since)
         if levels is None or len(levels.points) < 2:
             return None
-        bars = {bar: row for bar in BARS if (row := await self._series(bar, alert, since)) is not None}
+        thresholds = {
+            bar: row for bar in THRESHOLD_METRICS if (row := await self._series(bar, alert, since)) is not None
+        }
         rows = await self._store.read(read_alerts, include_closed=True, account=alert.key.account, limit=50)
         intents = await self._store.read(read_intents, include_final=True, account=alert.key.account, limit=50)
-        return history_picture(
+        return history_chart(
             METRICS["margin_level"],
             (levels,),
-            bars,
+            thresholds,
             [row.alert for row in rows],
             [row.intent for row in intents],
             since,
@@ -148,17 +152,17 @@ class Composer:
         if alert.key.scope == "isolated":
             index = await self._series("index_price", alert, since)
             return [index] if index is not None else []
-        known = self._knowledge(alert.key.account)
+        known = self._state_lookup(alert.key.account)
         if known is None:
             return []
         state, settings = known
-        holdings = figures_of(state, settings, ("cross", ""), self._clock.now()).holdings
+        holdings = measure_subject(state, settings, ("cross", ""), self._clock.now()).holdings
         worth = {
             h.balance.asset: max(h.balance.held, h.balance.owed) * h.price
             for h in holdings
             if h.price is not None and h.balance.asset not in settings.stable_assets
         }
-        heaviest = sorted(worth, key=lambda asset: worth[asset], reverse=True)[:MOST_PRICES]
+        heaviest = sorted(worth, key=lambda asset: worth[asset], reverse=True)[:MAX_PRICES]
         rows = await self._store.read(
             read_history,
             "price_usdt",
@@ -166,7 +170,7 @@ class Composer:
             scope="asset",
             subject=None,
             since=since,
-            newest=MOST_SAMPLES,
+            newest=MAX_SAMPLES,
         )
         return sorted((r for r in rows if r.subject in heaviest), key=lambda row: heaviest.index(row.subject))
 
@@ -179,6 +183,6 @@ class Composer:
             scope=key.scope,
             subject=key.subject or None,
             since=since,
-            newest=MOST_SAMPLES,
+            newest=MAX_SAMPLES,
         )
         return rows[0] if rows else None

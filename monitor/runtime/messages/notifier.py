@@ -9,26 +9,40 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock
-from monitor.core.model.alert import Alert, Reason
-from monitor.core.model.journal import Entry, Notice
-from monitor.core.notifications.outbox import Delivery, Send, choose
-from monitor.core.notifications.throttling import Due, Rungs, Wait, gathered, over_limit, ripe_at, told_of
-from monitor.notify.sinks import NotTold
-from monitor.runtime.messages.attempt_recorder import Outcome
-from monitor.runtime.messages.channel_queue import Channel, Desk, Wellbeing, pause_s
-from monitor.runtime.messages.delivery_choice import choose_for, drill_of, is_urgent, not_taken, notice_wait
-from monitor.runtime.messages.delivery_store import Durable
-from monitor.runtime.messages.message_builder import Composer
-from monitor.runtime.messages.message_sender import Teller
-from monitor.runtime.messages.outbox import Outbox
+from monitor.core.model.alert import Alert, NotificationReason
+from monitor.core.model.journal import JournalEntry, Notice
+from monitor.core.notifications.outbox import Delivery, Send, decide_delivery
+from monitor.core.notifications.throttling import (
+    DueAlert,
+    Hold,
+    LadderIndex,
+    as_notified,
+    group_alerts,
+    rate_limit_hold,
+    send_at,
+)
+from monitor.notify.sinks import NotDelivered
+from monitor.runtime.messages.attempt_recorder import AttemptRecorder
+from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue, poll_pause_s
+from monitor.runtime.messages.delivery_choice import (
+    choose_for_channel,
+    is_urgent,
+    notice_hold,
+    parse_drill,
+    refusal_text,
+)
+from monitor.runtime.messages.delivery_store import DeliveryStore
+from monitor.runtime.messages.message_builder import MessageBuilder
+from monitor.runtime.messages.message_sender import MessageSender
+from monitor.runtime.messages.outbox import ChannelOutbox
 from monitor.store.store import Store
-from monitor.store.writes.due_notifications import Look
-from monitor.view.messages.message import bare_message, drill_message, notice_message
+from monitor.store.writes.due_notifications import ChannelDue
+from monitor.view.messages.message import drill_message, minimal_message, notice_message
 
 log = logging.getLogger(__name__)
 
 RESTART_S = 5.0
-LONGEST_RESTART_S = 60.0
+MAX_RESTART_S = 60.0
 """The rest after a bug in a channel's own part, twice as long each time."""
 
 
@@ -40,95 +54,97 @@ class Notifier:
         channels: Iterable[Channel],
         store: Store,
         clock: Clock,
-        composer: Composer,
+        message_builder: MessageBuilder,
         open_alert: Callable[[int], Alert | None],
-        rungs: Rungs | None = None,
+        ladders: LadderIndex | None = None,
     ) -> None:
         """`rungs` tells which alerts are worse ones of which."""
         self._channels = {channel.name: channel for channel in channels}
         self._clock = clock
-        self._composer = composer
+        self._message_builder = message_builder
         self._open_alert = open_alert
-        self._rungs = rungs if rungs is not None else Rungs()
+        self._ladders = ladders if ladders is not None else LadderIndex()
         numbers = itertools.count()
-        self._desks = {name: Desk(Outbox(numbers, clock.speed)) for name in self._channels}
+        self._queues = {name: ChannelQueue(ChannelOutbox(numbers, clock.speed)) for name in self._channels}
         self._draining = False
-        self._wellbeing = Wellbeing(self._channels)
-        self._beside: set[asyncio.Task[None]] = set()
-        self._queueing: set[asyncio.Task[None]] = set()
-        self._durable = Durable(store, clock)
-        self._teller = Teller(composer, self._start)
-        self._outcome = Outcome(self._desks, self._durable, self._wellbeing, clock, open_alert, self._start)
+        self._health = ChannelHealth(self._channels)
+        self._background: set[asyncio.Task[None]] = set()
+        self._notice_tasks: set[asyncio.Task[None]] = set()
+        self._delivery_store = DeliveryStore(store, clock)
+        self._sender = MessageSender(message_builder, self._start)
+        self._attempt_recorder = AttemptRecorder(
+            self._queues, self._delivery_store, self._health, clock, open_alert, self._start
+        )
 
     @property
-    def failing(self) -> int:
+    def failing_count(self) -> int:
         """How many channels do not work: those that failed at their last attempt, and those that hang."""
-        return len(self.troubles)
+        return len(self.problems)
 
     @property
-    def troubles(self) -> Mapping[str, str]:
+    def problems(self) -> Mapping[str, str]:
         """The channels that do not work, and why."""
-        return self._wellbeing.troubles()
+        return self._health.problems()
 
     def wake(self, channels: Iterable[str]) -> None:
         """Something is due for these channels. Only a hint: the store is the truth."""
         for name in channels:
-            if name in self._desks:
-                self._desks[name].ask()
+            if name in self._queues:
+                self._queues[name].request_poll()
 
-    def hand(self, deliveries: Iterable[Delivery]) -> None:
+    def push(self, deliveries: Iterable[Delivery]) -> None:
         """These were recorded just now. The first word of something critical waits for no look at the store."""
         for delivery in deliveries:
             channel = self._channels.get(delivery.channel)
             if channel is None:
                 continue
-            desk = self._desks[channel.name]
-            item, attempts = desk.outbox.adopt(delivery)
-            self._durable.note(channel.name, attempts)
+            desk = self._queues[channel.name]
+            item, attempts = desk.outbox.merge_row(delivery)
+            self._delivery_store.add_attempts(channel.name, attempts)
             if is_urgent(channel, delivery) and item.is_untried:
-                desk.hand(delivery)
+                desk.push(delivery)
             else:
-                desk.ask()
+                desk.request_poll()
 
-    def hand_unrecorded(self, entry: Entry, alerts: Iterable[Alert]) -> None:
+    def push_unrecorded(self, entry: JournalEntry, alerts: Iterable[Alert]) -> None:
         """The store could not take this entry: what it says is told from memory, marked as not recorded.
 
         `alerts` are those that its notifications are about. When the entry is committed later on, what was told of it
         is not told again.
         """
         known = tuple(alerts)
-        for desk in self._desks.values():
-            desk.outbox.know(known)
+        for desk in self._queues.values():
+            desk.outbox.update_alerts(known)
         for told in entry.notifications:
             for name in told.channels:
-                self._keep(Delivery(0, name, told.alert, told.reason, told.severity, told.at, told.at))
+                self._push_unrecorded(Delivery(0, name, told.alert, told.reason, told.severity, told.at, told.at))
         for notice in entry.notices:
-            for delivery in self._said(notice):
-                self._keep(delivery)
+            for delivery in self._notice_deliveries(notice):
+                self._push_unrecorded(delivery)
 
-    def say(self, notice: Notice) -> None:
+    def notify(self, notice: Notice) -> None:
         """A notice that belongs to no entry: recorded and told, or told from memory and recorded once it can be."""
-        for delivery in self._said(notice):
-            task = asyncio.create_task(self._queue(delivery), name=f"notice {delivery.channel}")
-            self._queueing.add(task)
-            task.add_done_callback(self._queueing.discard)
+        for delivery in self._notice_deliveries(notice):
+            task = asyncio.create_task(self._queue_notice(delivery), name=f"notice {delivery.channel}")
+            self._notice_tasks.add(task)
+            task.add_done_callback(self._notice_tasks.discard)
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Alerts that were told from memory have other numbers from now on, by their old ones."""
-        for desk in self._desks.values():
+        for desk in self._queues.values():
             desk.outbox.renumber(numbers)
 
     def release(self, corrected_s: float = 0.0) -> None:
         """The clock jumped, and was corrected by so much: whatever waits is looked at now."""
-        for desk in self._desks.values():
-            desk.outbox.correct(timedelta(seconds=corrected_s))
+        for desk in self._queues.values():
+            desk.outbox.shift_times(timedelta(seconds=corrected_s))
             desk.outbox.release(self._clock.now())
-            desk.ask()
+            desk.request_poll()
 
-    async def recall(self) -> None:
+    async def restore(self) -> None:
         """What the store knows of the channels: those that failed still do, and what was held is looked at again."""
-        for name in await self._durable.recall(tuple(self._channels)):
-            self._wellbeing.tried(name, "its last message before the start was not taken")
+        for name in await self._delivery_store.restore(tuple(self._channels)):
+            self._health.record(name, "its last message before the start was not taken")
 
     async def run(self) -> None:
         """One task a channel until cancelled. A channel whose task fails is restarted; the others never notice."""
@@ -141,15 +157,15 @@ class Notifier:
         self._draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self._queueing:
-                    await asyncio.wait(set(self._queueing))
-                for desk in self._desks.values():
+                while self._notice_tasks:
+                    await asyncio.wait(set(self._notice_tasks))
+                for desk in self._queues.values():
                     desk.idle.clear()
-                    desk.ask()
-                for desk in self._desks.values():
+                    desk.request_poll()
+                for desk in self._queues.values():
                     await desk.idle.wait()
 
-    def _said(self, notice: Notice) -> list[Delivery]:
+    def _notice_deliveries(self, notice: Notice) -> list[Delivery]:
         return [
             Delivery(
                 0, name, None, "notice", notice.severity, notice.at, notice.at, text=notice.text, intent=notice.intent
@@ -158,23 +174,23 @@ class Notifier:
             if name in self._channels
         ]
 
-    async def _queue(self, delivery: Delivery) -> None:
-        desk = self._desks[delivery.channel]
-        kept = await self._durable.queue_once(desk, delivery)
+    async def _queue_notice(self, delivery: Delivery) -> None:
+        desk = self._queues[delivery.channel]
+        kept = await self._delivery_store.queue_once(desk, delivery)
         if kept is not None and is_urgent(self._channels[delivery.channel], kept):
-            desk.hand(kept)
-        desk.ask()
+            desk.push(kept)
+        desk.request_poll()
 
-    def _keep(self, delivery: Delivery) -> None:
+    def _push_unrecorded(self, delivery: Delivery) -> None:
         channel = self._channels.get(delivery.channel)
         if channel is None:
             return
-        desk = self._desks[channel.name]
-        kept = desk.outbox.put(delivery)
+        desk = self._queues[channel.name]
+        kept = desk.outbox.add(delivery)
         if kept is not None and is_urgent(channel, kept):
-            desk.hand(kept)
+            desk.push(kept)
         elif kept is not None:
-            desk.ask()
+            desk.request_poll()
 
     async def _keep_serving(self, channel: Channel) -> None:
         rest_s = RESTART_S
@@ -183,29 +199,29 @@ class Notifier:
             try:
                 await self._serve(channel)
             except Exception as error:
-                if time.monotonic() - began > 2 * LONGEST_RESTART_S:
+                if time.monotonic() - began > 2 * MAX_RESTART_S:
                     rest_s = RESTART_S
-                self._wellbeing.tried(channel.name, f"its part of this program failed: {type(error).__name__}")
+                self._health.record(channel.name, f"its part of this program failed: {type(error).__name__}")
                 log.exception("channel.restarting channel=%s in_s=%s", channel.name, rest_s)
                 await asyncio.sleep(rest_s)
-                rest_s = min(2 * rest_s, LONGEST_RESTART_S)
+                rest_s = min(2 * rest_s, MAX_RESTART_S)
 
     async def _serve(self, channel: Channel) -> None:
-        await channel.sink.warm()
-        desk = self._desks[channel.name]
-        desk.ask()
+        await channel.sink.warm_up()
+        desk = self._queues[channel.name]
+        desk.request_poll()
         while True:
-            self._wellbeing.seen(channel.name)
+            self._health.heartbeat(channel.name)
             desk.woken.clear()
-            await self._send_fresh(channel)
-            if desk.look_at <= time.monotonic():
+            await self._send_pushed(channel)
+            if desk.poll_at <= time.monotonic():
                 # Whoever asks for a look from now on gets another one.
-                desk.look_at = float("inf")
+                desk.poll_at = float("inf")
                 pause_s = await self._send_due(channel)
-                desk.look_at = min(desk.look_at, time.monotonic() + pause_s)
-            desk.look_at = min(desk.look_at, self._durable.look_at(channel.name, desk))
+                desk.poll_at = min(desk.poll_at, time.monotonic() + pause_s)
+            desk.poll_at = min(desk.poll_at, self._delivery_store.next_poll_at(channel.name, desk))
             with suppress(TimeoutError):
-                async with asyncio.timeout(desk.look_at - time.monotonic()):
+                async with asyncio.timeout(desk.poll_at - time.monotonic()):
                     await desk.woken.wait()
 
     async def _send_due(self, channel: Channel) -> float:
@@ -213,127 +229,131 @@ class Notifier:
 
         Returns how long there will be nothing (machine seconds), as far as is known.
         """
-        desk = self._desks[channel.name]
+        desk = self._queues[channel.name]
         while True:
-            await self._send_fresh(channel)
-            seen = await self._durable.look(channel, desk)
-            if seen is None or desk.fresh:
+            await self._send_pushed(channel)
+            seen = await self._delivery_store.poll(channel, desk)
+            if seen is None or desk.pushed:
                 continue
             later = [] if seen.next_at is None else [seen.next_at]
-            if not seen.due or not await self._send_one(channel, seen, later):
-                if not seen.due or len(later) <= (seen.next_at is not None):
+            if not seen.deliveries or not await self._send_next(channel, seen, later):
+                if not seen.deliveries or len(later) <= (seen.next_at is not None):
                     desk.idle.set()
-                return pause_s(later, self._clock)
-            self._wellbeing.seen(channel.name)
+                return poll_pause_s(later, self._clock)
+            self._health.heartbeat(channel.name)
 
-    async def _send_fresh(self, channel: Channel) -> None:
+    async def _send_pushed(self, channel: Channel) -> None:
         """Tells what was handed over and no look at the store has shown yet; what is in any doubt is left to that."""
-        desk = self._desks[channel.name]
-        while desk.fresh:
-            due: list[Due] = []
-            said: list[Delivery] = []
-            for delivery in desk.take():
-                item = desk.outbox.item(delivery.id)
+        desk = self._queues[channel.name]
+        while desk.pushed:
+            due: list[DueAlert] = []
+            notices: list[Delivery] = []
+            for delivery in desk.take_pushed():
+                item = desk.outbox.find_item(delivery.id)
                 if item is not None and not item.is_untried:
                     continue
                 if delivery.alert is None:
-                    said.append(delivery)
+                    notices.append(delivery)
                     continue
                 alert = self._open_alert(delivery.alert)
                 if alert is None and not delivery.is_recorded:
-                    alert = desk.outbox.alert(delivery.alert)
-                chosen = None if alert is None else choose(delivery, alert, None, superseded=False)
-                first_word = isinstance(chosen, Send) and chosen.reason is Reason.FIRED
-                is_clear = first_word and delivery.id > desk.looked and channel.wants("critical", Reason.FIRED)
+                    alert = desk.outbox.find_alert(delivery.alert)
+                chosen = None if alert is None else decide_delivery(delivery, alert, None, superseded=False)
+                first_word = isinstance(chosen, Send) and chosen.reason is NotificationReason.FIRED
+                is_clear = (
+                    first_word
+                    and delivery.id > desk.last_polled_id
+                    and channel.accepts("critical", NotificationReason.FIRED)
+                )
                 if alert is not None and is_clear:
-                    due.append(Due(delivery, alert, Reason.FIRED))
+                    due.append(DueAlert(delivery, alert, NotificationReason.FIRED))
                 else:
-                    desk.ask()
-            for group in gathered(due):
-                await self._tell(channel, group)
-            for delivery in said:
-                await self._say(channel, delivery, ())
+                    desk.request_poll()
+            for group in group_alerts(due):
+                await self._send_alerts(channel, group)
+            for delivery in notices:
+                await self._send_notice(channel, delivery, ())
 
-    async def _send_one(self, channel: Channel, seen: Look, later: list[datetime]) -> bool:
+    async def _send_next(self, channel: Channel, due: ChannelDue, retry_at: list[datetime]) -> bool:
         """Whether another look is needed: a message left, or something was put off. `later`: when more is ripe."""
-        now, desk = self._clock.now(), self._desks[channel.name]
-        told: list[Due] = []
+        now, desk = self._clock.now(), self._queues[channel.name]
+        chosen_alerts: list[DueAlert] = []
         ended: dict[int, str] = {}
-        held: list[tuple[list[int], Wait]] = []
-        for delivery in seen.due:
+        held: list[tuple[list[int], Hold]] = []
+        for delivery in due.deliveries:
             if delivery.alert is None:
                 continue
-            match choose_for(channel, delivery, seen, self._open_alert(delivery.alert), now):
-                case Due() as chosen:
-                    told.append(chosen)
-                case Wait() as wait:
+            match choose_for_channel(channel, delivery, due, self._open_alert(delivery.alert), now):
+                case DueAlert() as chosen:
+                    chosen_alerts.append(chosen)
+                case Hold() as wait:
                     held.append(([delivery.id], wait))
                 case str() as why:
                     ended[delivery.id] = why
         is_sent = False
-        for group in gathered(told):
-            ripe = now if self._draining else ripe_at(group)
+        for group in group_alerts(chosen_alerts):
+            ripe = now if self._draining else send_at(group)
             if ripe > now:
-                later.append(ripe)
+                retry_at.append(ripe)
                 continue
-            over = over_limit(group, seen.heard.values(), seen.sent, self._rungs, channel.restraint, now)
+            over = rate_limit_hold(group, due.last_notified.values(), due.sent_at, self._ladders, channel.limits, now)
             if over is None:
-                await self._tell(channel, group)
+                await self._send_alerts(channel, group)
                 is_sent = True
                 break
             held.append(([each.delivery.id for each in group], over))
-        said = next((delivery for delivery in seen.due if delivery.alert is None), None)
-        if not is_sent and said is not None:
-            await self._say(channel, said, seen.sent)
+        notice = next((delivery for delivery in due.deliveries if delivery.alert is None), None)
+        if not is_sent and notice is not None:
+            await self._send_notice(channel, notice, due.sent_at)
             is_sent = True
         if ended:
-            self._durable.close(channel.name, desk, ended)
+            self._delivery_store.close(channel.name, desk, ended)
         for deliveries, wait in held:
-            await self._durable.postpone(channel.name, desk, deliveries, wait)
-        return is_sent or bool(held) or not seen.is_whole
+            await self._delivery_store.postpone(channel.name, desk, deliveries, wait)
+        return is_sent or bool(held) or not due.is_complete
 
-    async def _tell(self, channel: Channel, group: Sequence[Due]) -> None:
+    async def _send_alerts(self, channel: Channel, group: Sequence[DueAlert]) -> None:
         """One message about all alerts of the group; a picture of the worst follows where the channel takes one."""
         now = self._clock.now()
-        told = {each.delivery.id: told_of(each, channel.name, now) for each in group}
+        notified = {each.delivery.id: as_notified(each, channel.name, now) for each in group}
         deliveries = [each.delivery for each in group]
         worst = group[0]
-        self._desks[channel.name].outbox.begin(deliveries, now)
-        bare = bare_message(worst.alert, worst.reason, worst.delivery.severity)
-        result = await self._teller.tell(
-            channel, lambda: self._composer.together(group), bare, plain=_plain(deliveries)
+        self._queues[channel.name].outbox.mark_started(deliveries, now)
+        bare = minimal_message(worst.alert, worst.reason, worst.delivery.severity)
+        result = await self._sender.send(
+            channel, lambda: self._message_builder.build_group(group), bare, plain=_needs_plain_text(deliveries)
         )
-        await self._outcome.record(channel, deliveries, result, told, bare.title)
-        if not isinstance(result, NotTold) and not any(delivery.attempts for delivery in deliveries):
-            self._teller.follow(channel, worst, bare)
+        await self._attempt_recorder.record(channel, deliveries, result, notified, bare.title)
+        if not isinstance(result, NotDelivered) and not any(delivery.attempts for delivery in deliveries):
+            self._sender.send_chart_later(channel, worst, bare)
 
-    async def _say(self, channel: Channel, delivery: Delivery, sent: Sequence[datetime]) -> None:
+    async def _send_notice(self, channel: Channel, delivery: Delivery, sent: Sequence[datetime]) -> None:
         """A notice, or a message of a drill: that one nothing holds back, since somebody asked for it."""
-        now, desk = self._clock.now(), self._desks[channel.name]
-        document = drill_of(delivery)
-        reason = Reason.FIRED if document is None else Reason(document["stage"])
-        if not channel.wants(delivery.severity, reason):
-            self._durable.close(channel.name, desk, {delivery.id: not_taken(delivery, str(delivery.reason))})
+        now, desk = self._clock.now(), self._queues[channel.name]
+        document = parse_drill(delivery)
+        reason = NotificationReason.FIRED if document is None else NotificationReason(document["stage"])
+        if not channel.accepts(delivery.severity, reason):
+            self._delivery_store.close(channel.name, desk, {delivery.id: refusal_text(delivery, str(delivery.reason))})
             return
-        wait = None if document is not None else notice_wait(channel, delivery, sent, now)
+        wait = None if document is not None else notice_hold(channel, delivery, sent, now)
         if wait is not None:
-            await self._durable.postpone(channel.name, desk, [delivery.id], wait)
+            await self._delivery_store.postpone(channel.name, desk, [delivery.id], wait)
             return
         if document is not None:
             message = drill_message(delivery.severity, document)
         else:
             message = notice_message(delivery.severity, delivery.text, recorded=delivery.is_recorded)
-        desk.outbox.begin([delivery], now)
-        result = await self._teller.tell(channel, lambda: message, message, plain=_plain([delivery]))
-        await self._outcome.record(channel, [delivery], result, {}, message.title)
+        desk.outbox.mark_started([delivery], now)
+        result = await self._sender.send(channel, lambda: message, message, plain=_needs_plain_text([delivery]))
+        await self._attempt_recorder.record(channel, [delivery], result, {}, message.title)
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
         """Beside what the channel does next."""
         task = asyncio.create_task(work, name=name)
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
 
-def _plain(deliveries: Iterable[Delivery]) -> bool:
+def _needs_plain_text(deliveries: Iterable[Delivery]) -> bool:
     """From its second try on what is critical is said in plain words."""
     return any(delivery.attempts and delivery.severity == "critical" for delivery in deliveries)

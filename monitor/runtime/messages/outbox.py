@@ -6,30 +6,30 @@ from datetime import datetime, timedelta
 
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.notifications.outbox import (
+    CRITICAL_RETRY_FOR,
+    FIRST_UNRECORDED_ID,
     GIVE_UP_AFTER,
-    INSISTENCE,
-    UNRECORDED,
-    Attempt,
     Delivery,
+    DeliveryAttempt,
+    DeliveryIdentity,
     DeliveryState,
-    Heard,
-    Identity,
-    Told,
+    LastNotified,
+    NotifiedAlert,
     after_attempt,
     retry_delay_s,
 )
-from monitor.store.writes.due_notifications import Look
+from monitor.store.writes.due_notifications import ChannelDue
 
 HOUR = timedelta(hours=1)
 
-MOST = 1000
+MAX_ITEMS = 1000
 """Messages kept in mind of one channel; beyond that the oldest finished ones are forgotten."""
 
-_OVER = (AlertState.RESOLVED, AlertState.INACTIVE)
+_CLOSED_STATES = (AlertState.RESOLVED, AlertState.INACTIVE)
 
 
 @dataclass(slots=True)
-class Item:
+class OutboxItem:
     """One delivery as far as it has got.
 
     `untold` are its attempts for the row that it has not got yet. `refused_at`: since when the service refuses the
@@ -37,10 +37,10 @@ class Item:
     """
 
     delivery: Delivery
-    untold: list[Attempt] = field(default_factory=list)
+    unwritten_attempts: list[DeliveryAttempt] = field(default_factory=list)
     refused_at: datetime | None = None
-    is_own: bool = False
-    is_begun: bool = False
+    needs_row: bool = False
+    is_started: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -50,66 +50,66 @@ class Item:
     @property
     def is_untried(self) -> bool:
         """Whether nothing was done about it yet."""
-        return self.is_open and not self.is_begun and self.delivery.attempts == 0
+        return self.is_open and not self.is_started and self.delivery.attempts == 0
 
-    def refuses(self, now: datetime, speed: float) -> bool:
+    def note_refusal(self, now: datetime, speed: float) -> bool:
         """Notes that the message itself was refused; whether that is the end of it: of what is critical not at once."""
         if self.refused_at is None:
             self.refused_at = now
         delivery = self.delivery
         if delivery.severity == "critical" and delivery.drill is None:
-            return now - self.refused_at >= INSISTENCE * speed
+            return now - self.refused_at >= CRITICAL_RETRY_FOR * speed
         return True
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class OutboxView:
     """What is due, the attempts that rows have to hear of, and the rows that say again what was told."""
 
-    look: Look
-    attempts: tuple[Attempt, ...]
-    doubles: Mapping[int, str]
+    due: ChannelDue
+    attempts: tuple[DeliveryAttempt, ...]
+    duplicates: Mapping[int, str]
 
 
-class Outbox:
+class ChannelOutbox:
     """The deliveries of one channel, what it has heard, and when messages left."""
 
     def __init__(self, numbers: Iterator[int], speed: float = 1.0) -> None:
         """`numbers` are those of deliveries without a row, shared by all channels. `speed` is that of the clock."""
         self._numbers = numbers
         self._speed = speed
-        self._items: dict[Identity, Item] = {}
-        self._identities: dict[int, Identity] = {}
+        self._items: dict[DeliveryIdentity, OutboxItem] = {}
+        self._identities: dict[int, DeliveryIdentity] = {}
         self._alerts: dict[int, Alert] = {}
-        self._heard: dict[int, Heard] = {}
-        self._told: dict[int, Told] = {}
+        self._notified_alerts: dict[int, NotifiedAlert] = {}
+        self._last_notified: dict[int, LastNotified] = {}
         self._sent: list[datetime] = []
         self._misdated: set[datetime] = set()
 
-    def know(self, alerts: Iterable[Alert]) -> None:
+    def update_alerts(self, alerts: Iterable[Alert]) -> None:
         """These alerts are now so."""
         self._alerts |= {alert.id: alert for alert in alerts}
 
-    def put(self, delivery: Delivery, *, is_own: bool = False) -> Delivery | None:
+    def add(self, delivery: Delivery, *, needs_row: bool = False) -> Delivery | None:
         """A delivery without a row, with the number that it got; None when the very message is known already."""
         if delivery.identity in self._items:
             return None
-        delivery = replace(delivery, id=UNRECORDED + next(self._numbers))
-        self._add(Item(delivery, is_own=is_own))
+        delivery = replace(delivery, id=FIRST_UNRECORDED_ID + next(self._numbers))
+        self._add(OutboxItem(delivery, needs_row=needs_row))
         return delivery
 
-    def adopt(self, row: Delivery) -> tuple[Item, Sequence[Attempt]]:
+    def merge_row(self, row: Delivery) -> tuple[OutboxItem, Sequence[DeliveryAttempt]]:
         """A delivery as the database has it now, and the attempts that its row has to hear of."""
         item = self._items.get(row.identity)
         if item is None:
-            item = Item(row)
+            item = OutboxItem(row)
             self._add(item)
             return item, ()
         if not item.delivery.is_recorded:
-            attempts = [replace(attempt, delivery=row.id) for attempt in item.untold]
+            attempts = [replace(attempt, delivery=row.id) for attempt in item.unwritten_attempts]
             self._identities.pop(item.delivery.id, None)
             self._identities[row.id] = row.identity
-            item.delivery, item.untold, item.is_own = replace(item.delivery, id=row.id), [], False
+            item.delivery, item.unwritten_attempts, item.needs_row = replace(item.delivery, id=row.id), [], False
             return item, attempts
         if item.is_open and row.id != item.delivery.id:
             self._identities[row.id] = row.identity
@@ -118,55 +118,55 @@ class Outbox:
             item.delivery = replace(row, next_at=max(row.next_at, item.delivery.next_at))
         return item, ()
 
-    def item(self, number: int) -> Item | None:
+    def find_item(self, number: int) -> OutboxItem | None:
         """The delivery of that number, if it is known."""
         identity = self._identities.get(number)
         return None if identity is None else self._items[identity]
 
-    def own(self, now: datetime) -> list[Item]:
+    def items_without_row(self, now: datetime) -> list[OutboxItem]:
         """Those whose row is ours to make, unless they are too old for one."""
         return [
             item
             for item in self._items.values()
-            if item.is_own and not item.delivery.is_recorded and now - item.delivery.created_at < GIVE_UP_AFTER
+            if item.needs_row and not item.delivery.is_recorded and now - item.delivery.created_at < GIVE_UP_AFTER
         ]
 
-    def alert(self, number: int) -> Alert | None:
+    def find_alert(self, number: int) -> Alert | None:
         """The alert of that number as it was last known here."""
         return self._alerts.get(number)
 
-    def gives_up(self, delivery: Delivery, now: datetime, *, is_final: bool) -> bool:
+    def is_given_up(self, delivery: Delivery, now: datetime, *, is_final: bool) -> bool:
         """Whether a refusal is the end of the delivery."""
-        item = self.item(delivery.id)
-        return is_final and (item is None or item.refuses(now, self._speed))
+        item = self.find_item(delivery.id)
+        return is_final and (item is None or item.note_refusal(now, self._speed))
 
-    def begin(self, deliveries: Iterable[Delivery], now: datetime) -> None:
+    def mark_started(self, deliveries: Iterable[Delivery], now: datetime) -> None:
         """These are being sent: whatever befalls the sender, they are not sent again at once."""
         for delivery in deliveries:
-            item = self.item(delivery.id)
+            item = self.find_item(delivery.id)
             if item is not None:
                 wait = timedelta(seconds=retry_delay_s(delivery.attempts + 1, None) * self._speed)
-                item.is_begun = True
+                item.is_started = True
                 item.delivery = replace(item.delivery, next_at=now + wait)
 
-    def note(self, attempts: Iterable[Attempt]) -> list[Attempt]:
+    def apply_attempts(self, attempts: Iterable[DeliveryAttempt]) -> list[DeliveryAttempt]:
         """Takes in what became of attempts; returns those that a row has to hear of."""
-        for_rows: list[Attempt] = []
+        for_rows: list[DeliveryAttempt] = []
         moments: set[datetime] = set()
         for attempt in attempts:
-            item = self.item(attempt.delivery)
+            item = self.find_item(attempt.delivery)
             if item is None:
                 for_rows.append(attempt)
                 continue
             item.delivery = after_attempt(item.delivery, attempt)
-            if attempt.told is not None and item.delivery.alert is not None:
+            if attempt.last_notified is not None and item.delivery.alert is not None:
                 # It may have got another number while the message was on its way.
-                attempt = replace(attempt, told=replace(attempt.told, alert=item.delivery.alert))
-            (for_rows if item.delivery.is_recorded else item.untold).append(attempt)
-            if attempt.told is not None:
-                self._told[attempt.told.alert] = attempt.told
+                attempt = replace(attempt, last_notified=replace(attempt.last_notified, alert=item.delivery.alert))
+            (for_rows if item.delivery.is_recorded else item.unwritten_attempts).append(attempt)
+            if attempt.last_notified is not None:
+                self._last_notified[attempt.last_notified.alert] = attempt.last_notified
             if attempt.ok and item.delivery.drill is None:
-                moments.add(_whole_ms(attempt.at))
+                moments.add(_truncate_to_ms(attempt.at))
         self._sent += sorted(moments)
         return for_rows
 
@@ -179,14 +179,14 @@ class Outbox:
         for number in numbers:
             self._change(number, next_at=until)
 
-    def view(self, stored: Look | None, now: datetime, *, restrained: bool) -> "View":
+    def merge_due(self, stored: ChannelDue | None, now: datetime, *, is_limited: bool) -> "OutboxView":
         """What is due by the database's account and our own. `stored` None: it can't be read, memory alone counts."""
-        attempts: list[Attempt] = []
+        attempts: list[DeliveryAttempt] = []
         doubles: dict[int, str] = {}
         due: list[Delivery] = []
         rows: set[int] = set()
-        for row in () if stored is None else stored.due:
-            item, late = self.adopt(row)
+        for row in () if stored is None else stored.deliveries:
+            item, late = self.merge_row(row)
             attempts += late
             if row.id != item.delivery.id:
                 doubles[row.id] = "the very same was told"
@@ -207,23 +207,25 @@ class Outbox:
                 due.append(delivery)
         self._sent = [at for at in self._sent if at > now - HOUR]
         # A row of a moment to come was dated by a clock that was ahead: it says nothing, then or later.
-        self._misdated |= set() if stored is None else {at for at in stored.sent if at > now}
-        self._forget()
+        self._misdated |= set() if stored is None else {at for at in stored.sent_at if at > now}
+        self._drop_old()
         numbers = frozenset(delivery.alert for delivery in due if delivery.alert is not None)
-        known = Look((), None) if stored is None else stored
-        self.know(self._further(alert) for alert in known.alerts.values())
-        self._heard |= known.heard
-        look = Look(
-            due=tuple(sorted(due, key=lambda delivery: (delivery.next_at, delivery.id))),
+        known = ChannelDue((), None) if stored is None else stored
+        self.update_alerts(self._newest_alert(alert) for alert in known.alerts.values())
+        self._notified_alerts |= known.last_notified
+        due_now = ChannelDue(
+            deliveries=tuple(sorted(due, key=lambda delivery: (delivery.next_at, delivery.id))),
             next_at=min(later, default=None),
-            is_whole=known.is_whole,
+            is_complete=known.is_complete,
             alerts={number: self._alerts[number] for number in numbers if number in self._alerts},
-            heard=self._heard_of(known.heard if stored is not None else self._heard, numbers),
-            tried=known.tried | (numbers & tried),
-            sent=tuple(sorted(({*known.sent} - self._misdated) | {*self._sent})) if restrained else (),
+            last_notified=self._notified_of(
+                known.last_notified if stored is not None else self._notified_alerts, numbers
+            ),
+            attempted=known.attempted | (numbers & tried),
+            sent_at=tuple(sorted(({*known.sent_at} - self._misdated) | {*self._sent})) if is_limited else (),
             from_memory=stored is None,
         )
-        return View(look, tuple(attempts), doubles)
+        return OutboxView(due_now, tuple(attempts), doubles)
 
     def release(self, now: datetime) -> None:
         """What waits without having been tried is looked at now: what held it may hold no more."""
@@ -231,10 +233,10 @@ class Outbox:
             if item.is_untried:
                 item.delivery = replace(item.delivery, next_at=min(item.delivery.next_at, now))
 
-    def correct(self, by: timedelta) -> None:
+    def shift_times(self, by: timedelta) -> None:
         """The clock was corrected by so much: what was dated by it moves along, so that ages and waits stay."""
         self._misdated |= set(self._sent)
-        self._sent = [_whole_ms(at + by) for at in self._sent]
+        self._sent = [_truncate_to_ms(at + by) for at in self._sent]
         for item in self._items.values():
             item.refused_at = None if item.refused_at is None else item.refused_at + by
             if item.is_open:
@@ -248,71 +250,77 @@ class Outbox:
                 continue
             del self._items[identity]
             item.delivery = replace(item.delivery, alert=numbers[old])
-            item.untold = [
-                attempt if attempt.told is None else replace(attempt, told=replace(attempt.told, alert=numbers[old]))
-                for attempt in item.untold
+            item.unwritten_attempts = [
+                attempt
+                if attempt.last_notified is None
+                else replace(attempt, last_notified=replace(attempt.last_notified, alert=numbers[old]))
+                for attempt in item.unwritten_attempts
             ]
             if item.delivery.identity in self._items:
                 self._identities.pop(item.delivery.id, None)
             else:
                 self._add(item)
         for old, new in numbers.items():
-            alert, told = self._alerts.pop(old, None), self._told.pop(old, None)
+            alert, told = self._alerts.pop(old, None), self._last_notified.pop(old, None)
             if alert is not None:
                 self._alerts.setdefault(new, replace(alert, id=new))
             if told is not None:
-                self._told[new] = replace(told, alert=new)
+                self._last_notified[new] = replace(told, alert=new)
 
-    def _heard_of(self, stored: Mapping[int, Heard], numbers: frozenset[int]) -> Mapping[int, Heard]:
+    def _notified_of(self, stored: Mapping[int, NotifiedAlert], numbers: frozenset[int]) -> Mapping[int, NotifiedAlert]:
         """What the channel believes: of what the database tells of, of these, and of what has no row yet."""
         waiting = {item.delivery.alert for item in self._items.values() if not item.delivery.is_recorded}
         found = dict(stored)
-        for number, told in self._told.items():
+        for number, told in self._last_notified.items():
             alert = self._alerts.get(number)
-            key = found[number].told.at if number in found else None
+            key = found[number].last_notified.at if number in found else None
             if number not in found and alert is not None and (number in numbers or number in waiting):
-                found[number] = Heard(told, alert.key)
+                found[number] = NotifiedAlert(told, alert.key)
             elif key is not None and told.at > key:
-                found[number] = replace(found[number], told=told)
+                found[number] = replace(found[number], last_notified=told)
         return found
 
-    def _further(self, alert: Alert) -> Alert:
+    def _newest_alert(self, alert: Alert) -> Alert:
         """The alert, or what is known of it already when that is its end."""
         known = self._alerts.get(alert.id)
-        return known if known is not None and known.state in _OVER and alert.state not in _OVER else alert
+        return (
+            known
+            if known is not None and known.state in _CLOSED_STATES and alert.state not in _CLOSED_STATES
+            else alert
+        )
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: OutboxItem) -> None:
         self._items[item.delivery.identity] = item
         self._identities[item.delivery.id] = item.delivery.identity
 
     def _change(self, number: int, **fields: object) -> None:
-        item = self.item(number)
+        item = self.find_item(number)
         if item is not None:
             item.delivery = replace(item.delivery, **fields)  # type: ignore[arg-type]  # names of its own fields
 
-    def _forget(self) -> None:
-        if len(self._items) <= MOST:
+    def _drop_old(self) -> None:
+        if len(self._items) <= MAX_ITEMS:
             return
         finished = [identity for identity, item in self._items.items() if not item.is_open]
-        for identity in finished[: len(self._items) - MOST // 2]:
+        for identity in finished[: len(self._items) - MAX_ITEMS // 2]:
             self._identities.pop(self._items.pop(identity).delivery.id, None)
         open_alerts = {item.delivery.alert for item in self._items.values()}
-        for kept in (self._alerts, self._told, self._heard):
+        for kept in (self._alerts, self._last_notified, self._notified_alerts):
             for number in [number for number in kept if number not in open_alerts]:
                 del kept[number]
 
 
-def _whole_ms(moment: datetime) -> datetime:
+def _truncate_to_ms(moment: datetime) -> datetime:
     """As the database keeps it."""
     return moment - timedelta(microseconds=moment.microsecond % 1000) if moment.microsecond % 1000 else moment
 
 
-def failed_attempt(
+def build_failed_attempt(
     delivery: Delivery, answer: str, retry_after_s: float | None, gives_up: bool, now: datetime, speed: float
-) -> Attempt:
+) -> DeliveryAttempt:
     """An attempt that was not taken: the delivery is tried again later, or given up. `speed` is that of the clock."""
     if gives_up or now - delivery.created_at >= GIVE_UP_AFTER:
-        return Attempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.FAILED)
+        return DeliveryAttempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.FAILED)
     # What a service asks for, and our patience with it, is machine time.
     wait = timedelta(seconds=retry_delay_s(delivery.attempts + 1, retry_after_s, delivery.severity) * speed)
-    return Attempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.QUEUED, now + wait)
+    return DeliveryAttempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.QUEUED, now + wait)

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.core.model.blocks import StopCause
-from monitor.core.model.intent import IN_FLIGHT, Intent
-from monitor.core.model.journal import Entry, Notice
-from monitor.core.settlement.notices import lost_notices, notices_of, stopped_notice
-from monitor.core.settlement.transitions import Moved
+from monitor.core.model.intent import IN_FLIGHT_STATES, Intent
+from monitor.core.model.journal import JournalEntry, Notice
+from monitor.core.settlement.notices import intent_notices, lost_notices, rule_stop_notice
+from monitor.core.settlement.transitions import IntentUpdate
 from monitor.errors import StoreRefused
 from monitor.store.store import Store
 from monitor.store.writes import commands, journal
@@ -17,34 +17,36 @@ from monitor.store.writes import commands, journal
 log = logging.getLogger(__name__)
 
 
-async def restated(
-    store: Store, account: str, known: Iterable[Intent], channels: tuple[str, ...], now: datetime
+async def restate_lost_intents(
+    store: Store, account: str, intents: Iterable[Intent], channels: tuple[str, ...], now: datetime
 ) -> tuple[int, ...]:
     """The orders of which the database had lost what their sender knows, recorded once more. Raises StoreError.
 
     Where it refuses that, all actions are paused: the next daemon would not know of these orders.
     """
     try:
-        lost = await store.restate(known, now, lambda lost: lost_notices(lost, channels, now))
+        lost = await store.restate(intents, now, lambda lost: lost_notices(lost, channels, now))
     except StoreRefused as error:
-        await _pause(store, account, error, channels, now)
+        await _pause_actions(store, account, error, channels, now)
         return ()
     if lost:
         log.error("intent.lost account=%s intents=%s why='the database had lost steps of them'", account, lost)
     return lost
 
 
-async def _pause(store: Store, account: str, cause: StoreRefused, channels: tuple[str, ...], now: datetime) -> None:
+async def _pause_actions(
+    store: Store, account: str, cause: StoreRefused, channels: tuple[str, ...], now: datetime
+) -> None:
     """Pause all actions, and tell people why, unless they are paused. Raises StoreError."""
     log.error("intent.unrecorded account=%s cause=%s", account, cause)
     if await store.read(commands.is_paused):
         return
     words = f"orders that were sent can't be recorded once more ({cause.message})"
     notices = (Notice("critical", f"{account}: all actions are paused: {words}", channels, now),) if channels else ()
-    await store.commit(Entry(account, now, paused_by=f"margin-monitor: {words}", notices=notices))
+    await store.commit(JournalEntry(account, now, paused_by=f"margin-monitor: {words}", notices=notices))
 
 
-class Recorder:
+class IntentRecorder:
     """What is recorded is told, whatever happens to this process in between."""
 
     def __init__(
@@ -53,33 +55,33 @@ class Recorder:
         clock: Clock,
         channels: tuple[str, ...],
         wake_channels: Callable[[Iterable[str]], None],
-        lost: Callable[[Intent], None],
+        on_lost: Callable[[Intent], None],
     ) -> None:
         """`lost` is told of an order whose earlier steps the database did not have any more."""
         self._store = store
         self._clock = clock
         self._channels = channels
         self._wake_channels = wake_channels
-        self._lost = lost
+        self._on_lost = on_lost
 
-    async def record(self, moved: Moved, *, has_left: bool = True) -> bool:
+    async def record(self, moved: IntentUpdate, *, has_left: bool = True) -> bool:
         """Whether the intent took the step; False: it stood elsewhere. Raises StoreError.
 
         One that the database knows of an earlier step of alone, or not at all, although that was durable once, is
         recorded anew as a whole. `has_left` False: the step that this one begins with may never have been recorded.
         """
         now = self._clock.now()
-        notices = notices_of([moved.intent], self._channels, now)
+        notices = intent_notices([moved.intent], self._channels, now)
         if moved.stop is not None:
-            notices += stopped_notice(moved.intent, moved.stop, self._channels, now)
-        taken = await self._store.record(moved.intent, moved.step, notices, moved.stop)
-        if not taken and has_left and moved.step.from_state in IN_FLIGHT:
-            taken = await self._record_anew(moved, notices)
+            notices += rule_stop_notice(moved.intent, moved.stop, self._channels, now)
+        taken = await self._store.record_step(moved.intent, moved.step, notices, moved.stop)
+        if not taken and has_left and moved.step.from_state in IN_FLIGHT_STATES:
+            taken = await self._restate_lost(moved, notices)
         if taken and notices:
             self._wake_channels(self._channels)
         return taken
 
-    async def _record_anew(self, moved: Moved, notices: tuple[Notice, ...]) -> bool:
+    async def _restate_lost(self, moved: IntentUpdate, notices: tuple[Notice, ...]) -> bool:
         """Whether the database had lost the intent's steps, and has them again."""
         now = self._clock.now()
 
@@ -89,22 +91,22 @@ class Recorder:
         try:
             lost = await self._store.restate((moved.intent,), now, said, moved.stop)
         except StoreRefused as error:
-            await _pause(self._store, moved.intent.account, error, self._channels, now)
+            await _pause_actions(self._store, moved.intent.account, error, self._channels, now)
             self._wake_channels(self._channels)
             raise
         if not lost:
             return False
         log.error("intent.lost intent=%d why='the database had lost its steps; recorded once more'", moved.intent.id)
         self._wake_channels(self._channels)
-        self._lost(moved.intent)
+        self._on_lost(moved.intent)
         return True
 
     async def judge(self, intent: Intent, stop: StopCause | None) -> bool:
         """Record that an order is judged, and `stop`, why its rule is stopped; whether it awaited that. Raises
         StoreError."""
         now = self._clock.now()
-        notices = () if stop is None else stopped_notice(intent, stop, self._channels, now)
-        judged = await self._store.order(journal.judge, intent, now, notices, stop)
+        notices = () if stop is None else rule_stop_notice(intent, stop, self._channels, now)
+        judged = await self._store.execute(journal.judge, intent, now, notices, stop)
         if judged and notices:
             self._wake_channels(self._channels)
         return judged
@@ -112,6 +114,6 @@ class Recorder:
     async def amend(self, intent: Intent) -> None:
         """The intent stays in its state, but more is known of it now. Raises StoreError."""
         now = self._clock.now()
-        notices = notices_of([intent], self._channels, now)
-        await self._store.commit(Entry(intent.account, now, intents=(intent,), notices=notices))
+        notices = intent_notices([intent], self._channels, now)
+        await self._store.commit(JournalEntry(intent.account, now, intents=(intent,), notices=notices))
         self._wake_channels(self._channels)

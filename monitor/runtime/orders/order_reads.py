@@ -6,25 +6,25 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.clock import Clock
-from monitor.core.actions.revalidation import balances
+from monitor.core.actions.revalidation import order_balances
 from monitor.core.model.account import CROSS, KeyPermissions, Scope
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, KeyRead, PricesRead, WalletRead
 from monitor.core.model.intent import Intent
-from monitor.core.model.order import ByName, Reduce, Transfer, Window
-from monitor.core.settlement.ledger_evidence import given_elsewhere
-from monitor.core.settlement.observation import EARLY, Look
+from monitor.core.model.order import ManualCall, Reduce, TimeWindow, Transfer
+from monitor.core.settlement.ledger_evidence import sent_elsewhere
+from monitor.core.settlement.observation import CLOCK_TOLERANCE, Observation
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 
-KEY_PATIENCE_S = 0.5
+KEY_TIMEOUT_S = 0.5
 """How long an order waits to learn what its key may do now (machine seconds): a crash doesn't wait."""
 
-_AHEAD = timedelta(minutes=1)
+_WINDOW_AHEAD = timedelta(minutes=1)
 
 
-class Snapshots:
+class OrderReads:
     """Reads what an order touches; what comes is also delivered, so that decisions see it as soon as we do."""
 
     def __init__(self, exchange: Exchange, clock: Clock, deliver: Callable[[Event], None]) -> None:
@@ -32,80 +32,87 @@ class Snapshots:
         self._clock = clock
         self._deliver = deliver
 
-    async def refresh(self, state: AccountState, intent: Intent, *scopes: Scope) -> AccountState:
+    async def refresh_scopes(self, state: AccountState, intent: Intent, *scopes: Scope) -> AccountState:
         """`state` with everything read anew that the order touches, and `scopes`. Raises ExchangeError."""
-        places = _places(intent, scopes)
-        return _whole(await self._with(state, [self._read(place) for place in places]), intent, scopes)
+        places = _sources(intent, scopes)
+        return _require_complete(
+            await self._apply_reads(state, [self._read(place) for place in places]), intent, scopes
+        )
 
-    async def before(self, state: AccountState, intent: Intent) -> AccountState:
+    async def refresh_for(self, state: AccountState, intent: Intent) -> AccountState:
         """`state` with everything read anew that sizes the order, the price that it trades at as well."""
-        reads = [self._read(place) for place in _places(intent, (intent.helps,))]
+        reads = [self._read(place) for place in _sources(intent, (intent.target_scope,))]
         if isinstance(intent.order, Reduce):
             reads.append(self._price(intent.order.symbol))
-        return _whole(await self._with(state, reads), intent, (intent.helps,))
+        return _require_complete(await self._apply_reads(state, reads), intent, (intent.target_scope,))
 
-    async def _with(self, state: AccountState, reads: Iterable[Awaitable[Event]]) -> AccountState:
+    async def _apply_reads(self, state: AccountState, reads: Iterable[Awaitable[Event]]) -> AccountState:
         now = self._clock.now()
         for event in await asyncio.gather(*reads):
             self._deliver(event)
             state = apply(state, event, now)
         return state
 
-    async def rights(self, state: AccountState, *, own_acting_key: bool) -> AccountState:
+    async def refresh_permissions(self, state: AccountState, *, own_acting_key: bool) -> AccountState:
         """`state` with what the keys may do now; as it was last known where that does not come in time."""
-        reads = [self._rights_of(state.key, acting=False)]
+        reads = [self._read_permissions(state.key, is_action_key=False)]
         if own_acting_key:
-            reads.append(self._rights_of(state.action_key, acting=True))
+            reads.append(self._read_permissions(state.action_key, is_action_key=True))
         for event in await asyncio.gather(*reads):
             if event is not None:
                 self._deliver(event)
                 state = apply(state, event, event.at)
         return state
 
-    async def _rights_of(self, known: KeyPermissions | None, *, acting: bool) -> KeyRead | None:
+    async def _read_permissions(self, known: KeyPermissions | None, *, is_action_key: bool) -> KeyRead | None:
         try:
-            async with asyncio.timeout(KEY_PATIENCE_S):
-                return KeyRead(True, await read_rights(self._exchange, known, acting=acting), self._clock.now(), acting)
+            async with asyncio.timeout(KEY_TIMEOUT_S):
+                return KeyRead(
+                    True,
+                    await read_key_permissions(self._exchange, known, is_action_key=is_action_key),
+                    self._clock.now(),
+                    is_action_key,
+                )
         except KeyInvalid:
-            return KeyRead(False, None, self._clock.now(), acting)
+            return KeyRead(False, None, self._clock.now(), is_action_key)
         except (ExchangeError, TimeoutError):
             return None
 
-    async def look(self, state: AccountState, intent: Intent) -> tuple[Look, AccountState]:
+    async def observe(self, state: AccountState, intent: Intent) -> tuple[Observation, AccountState]:
         """One look for the traces of an order, and the state as it then was. Raises ExchangeError.
 
         Records first: balances read after them can only tell more.
         """
-        if isinstance(intent.order, ByName):
+        if isinstance(intent.order, ManualCall):
             raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
         records = await self._exchange.find_records(intent.order, self._window(intent))
-        seen = await self.refresh(state, intent)
-        shown = balances(seen, intent.order)
+        seen = await self.refresh_scopes(state, intent)
+        totals = order_balances(seen, intent.order)
         snapshot = seen.cross if intent.scope == CROSS else seen.isolated
         at = snapshot.as_of if snapshot is not None else self._clock.now()
-        elsewhere = given_elsewhere(intent, seen.intents.values())
-        return Look(at, records, shown.owed, shown.free, shown.source, elsewhere), seen
+        elsewhere = sent_elsewhere(intent, seen.intents.values())
+        return Observation(at, records, totals.owed, totals.free, totals.source, elsewhere), seen
 
-    async def with_ledger(self, look: Look, intent: Intent) -> Look:
+    async def add_ledger(self, look: Observation, intent: Intent) -> Observation:
         """The look with what the margin ledger shows by now. Raises ExchangeError."""
-        if isinstance(intent.order, ByName):
+        if isinstance(intent.order, ManualCall):
             raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
-        rows = await self._exchange.find_flow(intent.order, self._window(intent))
+        rows = await self._exchange.find_ledger_rows(intent.order, self._window(intent))
         return replace(look, ledger=rows)
 
-    def _window(self, intent: Intent) -> Window:
+    def _window(self, intent: Intent) -> TimeWindow:
         """Where traces of the order may lie, in the exchange's time."""
         sent = intent.submitted_at if intent.submitted_at is not None else intent.created_at
-        return Window(sent - EARLY, self._clock.now() + _AHEAD)
+        return TimeWindow(sent - CLOCK_TOLERANCE, self._clock.now() + _WINDOW_AHEAD)
 
     async def _read(self, place: str) -> Event:
         match place:
             case "isolated":
                 return IsolatedRead(await self._exchange.read_isolated())
             case "spot":
-                return WalletRead("spot", await self._exchange.read_spot())
+                return WalletRead("spot", await self._exchange.read_spot_wallet())
             case "funding":
-                return WalletRead("funding", await self._exchange.read_funding())
+                return WalletRead("funding", await self._exchange.read_funding_wallet())
             case _:
                 return CrossRead(await self._exchange.read_cross())
 
@@ -113,7 +120,7 @@ class Snapshots:
         return PricesRead(await self._exchange.read_prices([symbol]))
 
 
-def _whole(state: AccountState, intent: Intent, scopes: Iterable[Scope]) -> AccountState:
+def _require_complete(state: AccountState, intent: Intent, scopes: Iterable[Scope]) -> AccountState:
     """The state. Raises PayloadRejected where something that the order touches was left out of what was just read."""
     for scope in (intent.scope, *scopes):
         if scope.symbol and state.isolated is not None and scope.symbol in state.isolated.rejected:
@@ -123,25 +130,27 @@ def _whole(state: AccountState, intent: Intent, scopes: Iterable[Scope]) -> Acco
     return state
 
 
-def _places(intent: Intent, scopes: Iterable[Scope]) -> list[str]:
+def _sources(intent: Intent, scopes: Iterable[Scope]) -> list[str]:
     places = {scope.kind for scope in (intent.scope, *scopes)}
     source = {intent.order.source} if isinstance(intent.order, Transfer) else set()
     return sorted(places | source)
 
 
-async def read_rights(exchange: Exchange, known: KeyPermissions | None, *, acting: bool) -> KeyPermissions:
+async def read_key_permissions(
+    exchange: Exchange, known: KeyPermissions | None, *, is_action_key: bool
+) -> KeyPermissions:
     """What a key may do and whose it is, by the exchange's number of the user; that as last known where it can't be
     read. Raises ExchangeError."""
     reads = (
-        (exchange.read_acting_key(), exchange.read_acting_identity())
-        if acting
-        else (exchange.read_key(), exchange.read_identity())
+        (exchange.read_action_key(), exchange.read_action_user_id())
+        if is_action_key
+        else (exchange.read_key(), exchange.read_user_id())
     )
-    rights, uid = await asyncio.gather(*reads, return_exceptions=True)
-    if isinstance(rights, BaseException):
-        raise rights
+    permissions, uid = await asyncio.gather(*reads, return_exceptions=True)
+    if isinstance(permissions, BaseException):
+        raise permissions
     if isinstance(uid, ExchangeError):
-        return replace(rights, uid=None if known is None else known.uid)
+        return replace(permissions, uid=None if known is None else known.uid)
     if isinstance(uid, BaseException):
         raise uid
-    return replace(rights, uid=uid)
+    return replace(permissions, uid=uid)

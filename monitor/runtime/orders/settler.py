@@ -8,42 +8,42 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.clock import Clock
-from monitor.core.actions.level_loss import Untold, Worsening, worsening
+from monitor.core.actions.level_loss import LevelLoss, UnknownLoss, find_level_loss
 from monitor.core.engine.step import Policy
-from monitor.core.metrics.snapshot import figures_of
+from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.blocks import StopCause
-from monitor.core.model.intent import FINAL, Intent, IntentState
-from monitor.core.model.order import ByName
-from monitor.core.settlement.observation import LOOKS, Look, Unresolved
-from monitor.core.settlement.transitions import Moved, executed_late, judged
-from monitor.core.settlement.verification import judge, late_execution, wants_late_ledger, wants_ledger
+from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
+from monitor.core.model.order import ManualCall
+from monitor.core.settlement.observation import MIN_OBSERVATIONS, Observation, Unresolved
+from monitor.core.settlement.transitions import IntentUpdate, apply_verdict, mark_executed_late
+from monitor.core.settlement.verification import find_late_execution, needs_ledger, needs_ledger_for_late_check, verify
 from monitor.core.state.account_state import AccountState
 from monitor.errors import ExchangeError, StoreError
-from monitor.runtime.orders.intent_recorder import Recorder
-from monitor.runtime.orders.order_reads import Snapshots
+from monitor.runtime.orders.intent_recorder import IntentRecorder
+from monitor.runtime.orders.order_reads import OrderReads
 
 log = logging.getLogger(__name__)
 
-PACE_S = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+OBSERVE_AFTER_S = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
 """Exchange seconds before each look at an order of unknown outcome; then every LATER_S."""
 
-LATER_S = 10.0
-ASKED_S = 60.0
+LATE_INTERVAL_S = 10.0
+ESCALATED_INTERVAL_S = 60.0
 """Between looks once a person was asked, and while a failed order is watched for a late execution."""
 
-JUDGE_WITHIN = timedelta(minutes=2)
+MAX_LOSS_CHECK = timedelta(minutes=2)
 """How long an order may wait to be judged before its rule is stopped for want of that."""
 
-JUDGE_READ_S = 20.0
+LOSS_CHECK_READ_S = 20.0
 """Machine seconds that one read for a judgement may take."""
 
-KEPT_LOOKS = 200
+MAX_OBSERVATIONS = 200
 
-_ANOTHERS = "the account's key is of another account of the exchange now, so nothing here can look into it"
+_FOREIGN_KEY = "the account's key is of another account of the exchange now, so nothing here can look into it"
 
 _S = IntentState
 _OPEN = frozenset({_S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
-_UNASKED = _OPEN - {_S.UNRESOLVED}
+_NOT_ESCALATED = _OPEN - {_S.UNRESOLVED}
 
 
 class Settler:
@@ -51,46 +51,46 @@ class Settler:
 
     def __init__(
         self,
-        snapshots: Snapshots,
-        recorder: Recorder,
+        order_reads: OrderReads,
+        recorder: IntentRecorder,
         clock: Clock,
         policy: Policy,
         state: Callable[[], AccountState],
-        settled: Callable[[Intent], None],
+        on_settled: Callable[[Intent], None],
     ) -> None:
-        self._snapshots = snapshots
+        self._order_reads = order_reads
         self._recorder = recorder
         self._clock = clock
         self._policy = policy
         self._state = state
-        self._settled = settled
-        self._looking: set[int] = set()
-        self._attributing = asyncio.Lock()
+        self._on_settled = on_settled
+        self._observed: set[int] = set()
+        self._attribution_lock = asyncio.Lock()
 
     @property
     def unsettled(self) -> tuple[Intent, ...]:
         """The orders of which something may still be found out here."""
         return tuple(intent for intent in self._state().intents.values() if self._is_unsettled(intent))
 
-    def look_into(self, tasks: asyncio.TaskGroup) -> None:
+    def start_observing(self, tasks: asyncio.TaskGroup) -> None:
         """Starts looking wherever nobody looks yet."""
         for intent in self.unsettled:
-            if intent.id in self._looking:
+            if intent.id in self._observed:
                 continue
-            self._looking.add(intent.id)
-            if isinstance(intent.order, ByName):
-                tasks.create_task(self._ask(intent), name=f"ask about {intent.id}")
+            self._observed.add(intent.id)
+            if isinstance(intent.order, ManualCall):
+                tasks.create_task(self._escalate(intent), name=f"ask about {intent.id}")
             elif intent.awaits_judgement:
                 tasks.create_task(self._judge(intent), name=f"judge {intent.id}")
             elif intent.state in _OPEN:
                 tasks.create_task(self._settle(intent), name=f"settle {intent.id}")
             else:
-                tasks.create_task(self._watch_failed(intent), name=f"watch {intent.id}")
+                tasks.create_task(self._watch_for_late_execution(intent), name=f"watch {intent.id}")
 
     def _is_unsettled(self, intent: Intent) -> bool:
-        if isinstance(intent.order, ByName):
-            return intent.state in _UNASKED
-        return intent.state in _OPEN or self._can_judge(intent) or self._may_come_late(intent)
+        if isinstance(intent.order, ManualCall):
+            return intent.state in _NOT_ESCALATED
+        return intent.state in _OPEN or self._can_judge(intent) or self._may_execute_late(intent)
 
     def _can_judge(self, intent: Intent) -> bool:
         """Whether it is to be judged here: an account that left has no rules, and no prices to judge by."""
@@ -98,42 +98,42 @@ class Settler:
 
     async def _settle(self, intent: Intent) -> None:
         """Looks at growing intervals, without end, until records and balances agree or a person has settled it."""
-        looks: list[Look] = []
+        looks: list[Observation] = []
         attempt = 0
         while True:
-            await self._clock.sleep(self._pause(intent, attempt))
+            await self._clock.sleep(self._interval_s(intent, attempt))
             attempt += 1
             intent = self._state().intents.get(intent.id, intent)
             if intent.state not in _OPEN:
                 break
             seen = self._state()
-            if _is_of_another(intent, seen):
+            if _belongs_to_other_user(intent, seen):
                 # Its traces are in the other account: here their absence says nothing.
-                moved = judged(intent, Unresolved(_ANOTHERS), self._clock.now())
+                moved = apply_verdict(intent, Unresolved(_FOREIGN_KEY), self._clock.now())
                 if moved is not None:
                     await self._record(moved)
                 continue
             try:
-                look, seen = await self._snapshots.look(seen, intent)
+                look, seen = await self._order_reads.observe(seen, intent)
             except ExchangeError as error:
                 log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
             else:
-                looks = [*looks, look][-KEPT_LOOKS:]
-                looks[-1] = await self._asking_the_ledger(intent, looks)
-            verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
-            moved = judged(intent, verdict, self._clock.now(), self._level(intent, seen))
+                looks = [*looks, look][-MAX_OBSERVATIONS:]
+                looks[-1] = await self._with_ledger(intent, looks)
+            verdict = verify(intent, looks, self._policy.safety, self._clock.now(), self._claimed_refs(intent))
+            moved = apply_verdict(intent, verdict, self._clock.now(), self._level_after(intent, seen))
             if moved is not None and moved.intent.state is _S.CONFIRMED:
                 moved = self._with_judgement(moved, seen)
             if moved is not None and not await self._record(moved):
                 if self._can_judge(moved.intent):
                     await self._judge(moved.intent)
                 break
-        self._looking.discard(intent.id)
+        self._observed.discard(intent.id)
 
-    def _with_judgement(self, moved: Moved, seen: AccountState) -> Moved:
+    def _with_judgement(self, moved: IntentUpdate, seen: AccountState) -> IntentUpdate:
         """With whether the order made things worse, by the balances that prove it, or that it awaits to be judged."""
-        found = worsening(seen, moved.intent, self._policy.settings, self._clock.now())
-        if isinstance(found, Untold):
+        found = find_level_loss(seen, moved.intent, self._policy.settings, self._clock.now())
+        if isinstance(found, UnknownLoss):
             # Without an alert it is of no rule: there is nothing to stop.
             if moved.intent.alert is None:
                 return moved
@@ -146,27 +146,29 @@ class Settler:
         began, attempt = self._clock.now(), 0
         while True:
             found = await self._worsening_by_now(intent)
-            is_over = isinstance(found, Untold) and (found.is_lasting or self._clock.now() - began >= JUDGE_WITHIN)
-            if (is_over or not isinstance(found, Untold)) and await self._is_judged(intent, found):
+            is_over = isinstance(found, UnknownLoss) and (
+                found.is_lasting or self._clock.now() - began >= MAX_LOSS_CHECK
+            )
+            if (is_over or not isinstance(found, UnknownLoss)) and await self._is_judged(intent, found):
                 break
-            await self._clock.sleep(PACE_S[attempt] if attempt < len(PACE_S) else LATER_S)
+            await self._clock.sleep(OBSERVE_AFTER_S[attempt] if attempt < len(OBSERVE_AFTER_S) else LATE_INTERVAL_S)
             attempt += 1
-        self._looking.discard(intent.id)
+        self._observed.discard(intent.id)
 
-    async def _worsening_by_now(self, intent: Intent) -> Worsening | Untold | None:
+    async def _worsening_by_now(self, intent: Intent) -> LevelLoss | UnknownLoss | None:
         """What the order made worse, by a fresh read of its scope and the one that it is to help."""
         state = self._state()
-        if _is_of_another(intent, state):
-            return Untold(_ANOTHERS, is_lasting=True)
+        if _belongs_to_other_user(intent, state):
+            return UnknownLoss(_FOREIGN_KEY, is_lasting=True)
         try:
-            async with asyncio.timeout(JUDGE_READ_S):
-                seen = await self._snapshots.refresh(state, intent, intent.helps)
+            async with asyncio.timeout(LOSS_CHECK_READ_S):
+                seen = await self._order_reads.refresh_scopes(state, intent, intent.target_scope)
         except (ExchangeError, TimeoutError) as error:
             log.info("intent.not_judged account=%s intent=%d cause=%s", intent.account, intent.id, error)
-            return Untold("the account could not be read")
-        return worsening(seen, intent, self._policy.settings, self._clock.now())
+            return UnknownLoss("the account could not be read")
+        return find_level_loss(seen, intent, self._policy.settings, self._clock.now())
 
-    async def _is_judged(self, intent: Intent, found: Worsening | Untold | None) -> bool:
+    async def _is_judged(self, intent: Intent, found: LevelLoss | UnknownLoss | None) -> bool:
         """Whether the judgement is recorded, by this or by another."""
         judged = replace(intent, awaits_judgement=False)
         try:
@@ -175,30 +177,30 @@ class Settler:
         except StoreError as error:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return False
-        self._settled(judged)
+        self._on_settled(judged)
         return True
 
-    async def _asking_the_ledger(self, intent: Intent, looks: Sequence[Look]) -> Look:
+    async def _with_ledger(self, intent: Intent, looks: Sequence[Observation]) -> Observation:
         """The last look, with the margin ledger where that has to say something."""
-        if not wants_ledger(intent, looks, self._policy.safety, self._taken(intent)):
+        if not needs_ledger(intent, looks, self._policy.safety, self._claimed_refs(intent)):
             return looks[-1]
         try:
-            return await self._snapshots.with_ledger(looks[-1], intent)
+            return await self._order_reads.add_ledger(looks[-1], intent)
         except ExchangeError as error:
             log.info("intent.no_ledger account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return looks[-1]
 
-    async def _ask(self, intent: Intent) -> None:
+    async def _escalate(self, intent: Intent) -> None:
         """What was ordered by name can't be looked into: only a person can say what became of it."""
-        moved = judged(intent, judge(intent, (), self._policy.safety, self._clock.now()), self._clock.now())
-        while moved is not None and await self._record(moved) and self._is_unasked(intent):
-            await self._clock.sleep(LATER_S)
-        self._looking.discard(intent.id)
+        moved = apply_verdict(intent, verify(intent, (), self._policy.safety, self._clock.now()), self._clock.now())
+        while moved is not None and await self._record(moved) and self._needs_escalation(intent):
+            await self._clock.sleep(LATE_INTERVAL_S)
+        self._observed.discard(intent.id)
 
-    def _is_unasked(self, intent: Intent) -> bool:
-        return self._state().intents.get(intent.id, intent).state in _UNASKED
+    def _needs_escalation(self, intent: Intent) -> bool:
+        return self._state().intents.get(intent.id, intent).state in _NOT_ESCALATED
 
-    async def _record(self, moved: Moved) -> bool:
+    async def _record(self, moved: IntentUpdate) -> bool:
         """Whether looking goes on."""
         intent, step = moved.intent, moved.step
         try:
@@ -212,83 +214,83 @@ class Settler:
             return True
         level = logging.WARNING if intent.state in (_S.FAILED, _S.UNRESOLVED) else logging.INFO
         log.log(level, "intent.%s account=%s id=%d note=%s", intent.state.lower(), intent.account, intent.id, step.note)
-        self._settled(intent)
-        return intent.state not in FINAL
+        self._on_settled(intent)
+        return intent.state not in FINAL_STATES
 
-    async def _watch_failed(self, intent: Intent) -> None:
+    async def _watch_for_late_execution(self, intent: Intent) -> None:
         """An order that counts as not done may still be executed: that is recorded, counted, and told at once."""
-        while self._may_come_late(intent):
-            await self._clock.sleep(ASKED_S)
+        while self._may_execute_late(intent):
+            await self._clock.sleep(ESCALATED_INTERVAL_S)
             try:
-                look, _ = await self._snapshots.look(self._state(), intent)
-                if wants_late_ledger(intent, look, self._policy.safety, self._taken(intent)):
-                    look = await self._snapshots.with_ledger(look, intent)
+                look, _ = await self._order_reads.observe(self._state(), intent)
+                if needs_ledger_for_late_check(intent, look, self._policy.safety, self._claimed_refs(intent)):
+                    look = await self._order_reads.add_ledger(look, intent)
             except ExchangeError as error:
                 log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
                 continue
             # One at a time: what one of two equal orders is found to be is never counted for the other.
-            async with self._attributing:
-                if await self._is_late(intent, look):
+            async with self._attribution_lock:
+                if await self._record_late_execution(intent, look):
                     break
 
-    async def _is_late(self, intent: Intent, look: Look) -> bool:
+    async def _record_late_execution(self, intent: Intent, look: Observation) -> bool:
         """Whether it was executed after all, and that is recorded."""
-        trace = late_execution(intent, look, self._policy.safety, self._taken(intent))
-        if trace is None or self._another_is_open(intent):
+        record = find_late_execution(intent, look, self._policy.safety, self._claimed_refs(intent))
+        if record is None or self._has_equal_open(intent):
             return False
-        late = executed_late(intent, trace)
+        late = mark_executed_late(intent, record)
         try:
             await self._recorder.amend(late)
         except StoreError as error:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return False
         log.error("intent.executed_late account=%s intent=%d ref=%s", intent.account, intent.id, late.ref)
-        self._settled(late)
+        self._on_settled(late)
         return True
 
-    def _may_come_late(self, intent: Intent) -> bool:
+    def _may_execute_late(self, intent: Intent) -> bool:
         """Whether it is watched: for a while since it counts as failed, which a person may have said long after."""
         if intent.state is not _S.FAILED or intent.submitted_at is None or intent.executed_late:
             return False
-        if _is_of_another(intent, self._state()):
+        if _belongs_to_other_user(intent, self._state()):
             return False
         since = max(intent.submitted_at, intent.settled_at or intent.submitted_at)
         return self._clock.now() - since < 2 * self._policy.safety.unresolved_after
 
-    def _another_is_open(self, intent: Intent) -> bool:
+    def _has_equal_open(self, intent: Intent) -> bool:
         """Whether an equal order is still looked into: the record could be its trace."""
         return any(i.order == intent.order and i.state in _OPEN for i in self._state().intents.values())
 
-    def _pause(self, intent: Intent, attempt: int) -> float:
+    def _interval_s(self, intent: Intent, attempt: int) -> float:
         """Exchange seconds before the next look. The first at an acknowledged order comes at once."""
         if intent.state is _S.UNRESOLVED and attempt:
-            return ASKED_S
+            return ESCALATED_INTERVAL_S
         if intent.state is _S.ACKNOWLEDGED and not attempt:
             return 0.0
-        pause = PACE_S[attempt] if attempt < len(PACE_S) else LATER_S
-        return min(pause, self._policy.safety.settle.total_seconds() / LOOKS)
+        pause = OBSERVE_AFTER_S[attempt] if attempt < len(OBSERVE_AFTER_S) else LATE_INTERVAL_S
+        return min(pause, self._policy.safety.settle.total_seconds() / MIN_OBSERVATIONS)
 
-    def _taken(self, intent: Intent) -> frozenset[str]:
+    def _claimed_refs(self, intent: Intent) -> frozenset[str]:
         """The records that belong to other intents."""
         return frozenset(i.ref for i in self._state().intents.values() if i.ref is not None and i.id != intent.id)
 
-    def _level(self, intent: Intent, seen: AccountState) -> Decimal | None:
+    def _level_after(self, intent: Intent, seen: AccountState) -> Decimal | None:
         """The level that the order led to, in the scope that it is to help; None when nothing is owed any more."""
-        subject = (intent.helps.kind, intent.helps.symbol)
-        level = figures_of(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
+        subject = (intent.target_scope.kind, intent.target_scope.symbol)
+        level = measure_subject(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
         return level if isinstance(level, Decimal) and level.is_finite() else None
 
 
-def _cause(intent: Intent, found: Worsening | Untold | None) -> StopCause | None:
+def _cause(intent: Intent, found: LevelLoss | UnknownLoss | None) -> StopCause | None:
     """Why the order stops its rule; None where it made nothing worse."""
     if found is None:
         return None
-    cause = StopCause("worse", found.words) if isinstance(found, Worsening) else StopCause("untold", found.why)
+    cause = StopCause("worse", found.text) if isinstance(found, LevelLoss) else StopCause("untold", found.reason)
     event = "made_worse" if cause.grounds == "worse" else "unjudged"
     log.error("intent.%s account=%s intent=%d %s", event, intent.account, intent.id, cause.reason)
     return cause
 
 
-def _is_of_another(intent: Intent, state: AccountState) -> bool:
+def _belongs_to_other_user(intent: Intent, state: AccountState) -> bool:
     """Whether the account's key was replaced by that of another user since the order was decided."""
     return intent.uid is not None and state.uid is not None and intent.uid != state.uid

@@ -12,57 +12,57 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from monitor.sandbox.api.errors import Refusal, missing
-from monitor.sandbox.api.parameters import Params
-from monitor.sandbox.scenario.scenario import KeySpec
+from monitor.sandbox.api.errors import SimApiError, missing_parameter
+from monitor.sandbox.api.parameters import RequestParams
+from monitor.sandbox.scenario.scenario import ApiKeySpec
 
 DEFAULT_RECV_WINDOW_MS = 5000.0
-LONGEST_RECV_WINDOW_MS = 60_000.0
-AHEAD_MS = 1000
+MAX_RECV_WINDOW_MS = 60_000.0
+MAX_AHEAD_MS = 1000
 
 _KEY_FORM = re.compile(r"[A-Za-z0-9]{64}")
 # What percent-encoding leaves behind; `+` is the form encoding of a space.
 _ENCODED_FORM = re.compile(r"(?:[A-Za-z0-9\-._~=&+]|%[0-9A-Fa-f]{2})*")
 
 
-def well_formed(api_key: str) -> bool:
+def is_well_formed(api_key: str) -> bool:
     """Whether a text could be an API key."""
     return _KEY_FORM.fullmatch(api_key) is not None
 
 
-def check_time(params: Params, server_ms: int, *, speed: float, slack_ms: int) -> None:
+def check_time(params: RequestParams, server_ms: int, *, speed: float, slack_ms: int) -> None:
     """Refuse a request whose timestamp lies outside its window (-1021, -1131).
 
     The window is as wide in real time as at normal speed, so it is widened by `speed`; `slack_ms` more
     while a test holds or pushes the time.
     """
-    timestamp = _number(params, "timestamp")
+    timestamp = _parse_number(params, "timestamp")
     if timestamp is None:
-        raise missing("timestamp")
-    window = _number(params, "recvWindow")
+        raise missing_parameter("timestamp")
+    window = _parse_number(params, "recvWindow")
     window = DEFAULT_RECV_WINDOW_MS if window is None else window
-    if window > LONGEST_RECV_WINDOW_MS:
-        raise Refusal(-1131, "recvWindow must be less than 60000")
+    if window > MAX_RECV_WINDOW_MS:
+        raise SimApiError(-1131, "recvWindow must be less than 60000")
     stretch = max(1.0, speed)
-    if timestamp >= server_ms + AHEAD_MS * stretch + slack_ms:
-        raise Refusal(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if timestamp >= server_ms + MAX_AHEAD_MS * stretch + slack_ms:
+        raise SimApiError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
     if server_ms - timestamp > window * stretch + slack_ms:
-        raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
+        raise SimApiError(-1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def check_signature(key: KeySpec, query: str, body: str) -> None:
+def check_signature(key: ApiKeySpec, query: str, body: str) -> None:
     """Refuse (-1022) a request whose signature does not fit its percent-encoded query and body."""
-    signed_query, in_query = _split(query)
-    signed_body, in_body = _split(body)
+    signed_query, in_query = _split_signature(query)
+    signed_body, in_body = _split_signature(body)
     signature = in_query if in_query is not None else in_body
     if not signature:
-        raise missing("signature")
+        raise missing_parameter("signature")
     payload = signed_query + signed_body
-    if not _ENCODED_FORM.fullmatch(payload) or not verify(key, payload, unquote(signature)):
-        raise Refusal(-1022, "Signature for this request is not valid.")
+    if not _ENCODED_FORM.fullmatch(payload) or not verify_signature(key, payload, unquote(signature)):
+        raise SimApiError(-1022, "Signature for this request is not valid.")
 
 
-def verify(key: KeySpec, payload: str, signature: str) -> bool:
+def verify_signature(key: ApiKeySpec, payload: str, signature: str) -> bool:
     """Whether `signature` (hex for HMAC, base64 else) is the key's over `payload`."""
     if key.api_secret:
         expected = hmac.digest(key.api_secret.encode(), payload.encode(), hashlib.sha256).hex()
@@ -81,7 +81,7 @@ def verify(key: KeySpec, payload: str, signature: str) -> bool:
     return True
 
 
-def _split(part: str) -> tuple[str, str | None]:
+def _split_signature(part: str) -> tuple[str, str | None]:
     """A raw query or body without its signature, and the signature as it stands there."""
     kept, signature = [], None
     for pair in part.split("&"):
@@ -93,13 +93,13 @@ def _split(part: str) -> tuple[str, str | None]:
     return "&".join(kept), signature
 
 
-def _number(params: Params, name: str) -> float | None:
+def _parse_number(params: RequestParams, name: str) -> float | None:
     value = params.values.get(name)
     if value is None:
         return None
     try:
         return float(value)
     except ValueError as error:
-        raise Refusal(
+        raise SimApiError(
             -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
         ) from error

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class Refusal(Exception):
+class SimApiError(Exception):
     """A request refused with the documented error envelope."""
 
     def __init__(self, code: int, message: str, *, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
@@ -14,36 +14,36 @@ class Refusal(Exception):
         self.headers = dict(headers or {})
 
 
-def missing(parameter: str) -> Refusal:
+def missing_parameter(name: str) -> SimApiError:
     """-1102: a mandatory parameter is absent, empty or malformed."""
-    return Refusal(-1102, f"Mandatory parameter '{parameter}' was not sent, was empty/null, or malformed.")
+    return SimApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
-def invalid(parameter: str) -> Refusal:
+def invalid_parameter(name: str) -> SimApiError:
     """-1130: a parameter's value can't be used."""
-    return Refusal(-1130, f"Data sent for parameter '{parameter}' is not valid.")
+    return SimApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
 
 
-def bad_symbol() -> Refusal:
+def unknown_symbol() -> SimApiError:
     """-1121: no such symbol."""
-    return Refusal(-1121, "Invalid symbol.")
+    return SimApiError(-1121, "Invalid symbol.")
 
 
-def not_a_pair() -> Refusal:
+def not_a_margin_pair() -> SimApiError:
     """-3028: the symbol has no margin trading of this kind."""
-    return Refusal(-3028, "Not a valid margin pair.")
+    return SimApiError(-3028, "Not a valid margin pair.")
 
 
-def not_an_asset() -> Refusal:
+def not_a_margin_asset() -> SimApiError:
     """-3027: the asset has no margin trading."""
-    return Refusal(-3027, "Not a valid margin asset.")
+    return SimApiError(-3027, "Not a valid margin asset.")
 
 
-def no_cross_account() -> Refusal:
+def no_cross_account() -> SimApiError:
     """-3003: cross margin was never opened."""
-    return Refusal(-3003, "Margin account does not exist.")
+    return SimApiError(-3003, "Margin account does not exist.")
 
 
-def no_isolated_account() -> Refusal:
+def no_isolated_account() -> SimApiError:
     """-11001: the pair has no isolated account."""
-    return Refusal(-11001, "Isolated margin account does not exist.")
+    return SimApiError(-11001, "Isolated margin account does not exist.")

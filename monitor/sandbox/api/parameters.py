@@ -4,18 +4,18 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
-from monitor.sandbox.amounts import read
-from monitor.sandbox.api.errors import Refusal, invalid, missing
+from monitor.sandbox.amounts import parse_decimal
+from monitor.sandbox.api.errors import SimApiError, invalid_parameter, missing_parameter
 
 
-class Params:
+class RequestParams:
     """Named texts with typed readers. A reader refuses what is missing (-1102) or malformed."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
 
     @classmethod
-    def parse(cls, query: str, body: str, *, repeats: Collection[str] = ()) -> "Params":
+    def parse(cls, query: str, body: str, *, repeats: Collection[str] = ()) -> "RequestParams":
         """From the raw query string and form body; what stands in both is taken from the query.
 
         Those of `repeats` may stand there several times and are joined by commas. Raises Refusal (-1101)
@@ -26,7 +26,7 @@ class Params:
             found: dict[str, str] = {}
             for name, value in parse_qsl(part, keep_blank_values=True):
                 if name in found and name not in repeats:
-                    raise Refusal(-1101, "Duplicate values for a parameter detected.")
+                    raise SimApiError(-1101, "Duplicate values for a parameter detected.")
                 found[name] = f"{found[name]},{value}" if name in found else value
             values.update(found)
         return cls(values)
@@ -35,23 +35,23 @@ class Params:
         """The text, None when absent; refused when empty (-1105)."""
         value = self.values.get(name)
         if value == "":
-            raise Refusal(-1105, f"Parameter '{name}' was empty.")
+            raise SimApiError(-1105, f"Parameter '{name}' was empty.")
         return value
 
     def required(self, name: str) -> str:
         """The text of a mandatory parameter."""
         value = self.values.get(name)
         if not value:
-            raise missing(name)
+            raise missing_parameter(name)
         return value
 
     def choice(self, name: str, *allowed: str, default: str | None = None) -> str:
         """One of `allowed`; mandatory without a default."""
         value = self.get(name) or default
         if value is None:
-            raise missing(name)
+            raise missing_parameter(name)
         if value not in allowed:
-            raise invalid(name)
+            raise invalid_parameter(name)
         return value
 
     def decimal(self, name: str) -> Decimal | None:
@@ -59,9 +59,9 @@ class Params:
         value = self.get(name)
         if value is None:
             return None
-        amount = read(value) if "e" not in value.lower() else None
+        amount = parse_decimal(value) if "e" not in value.lower() else None
         if amount is None:
-            raise _illegal(name, "^([0-9]{1,20})(\\.[0-9]{1,20})?$")
+            raise _illegal_value(name, "^([0-9]{1,20})(\\.[0-9]{1,20})?$")
         return amount
 
     def required_decimal(self, name: str) -> Decimal:
@@ -69,7 +69,7 @@ class Params:
         self.required(name)
         amount = self.decimal(name)
         if amount is None:
-            raise missing(name)
+            raise missing_parameter(name)
         return amount
 
     def integer(self, name: str) -> int | None:
@@ -78,7 +78,7 @@ class Params:
         if value is None:
             return None
         if not value.lstrip("-").isdigit():
-            raise _illegal(name, "^[0-9]{1,20}$")
+            raise _illegal_value(name, "^[0-9]{1,20}$")
         return int(value)
 
     def flag(self, name: str, *, default: bool = False) -> bool:
@@ -87,7 +87,7 @@ class Params:
         if value is None:
             return default
         if value.upper() not in ("TRUE", "FALSE"):
-            raise invalid(name)
+            raise invalid_parameter(name)
         return value.upper() == "TRUE"
 
     def names(self, name: str) -> list[str] | None:
@@ -96,5 +96,5 @@ class Params:
         return None if value is None else [one for one in value.split(",") if one]
 
 
-def _illegal(name: str, form: str) -> Refusal:
-    return Refusal(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'.")
+def _illegal_value(name: str, form: str) -> SimApiError:
+    return SimApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{form}'.")

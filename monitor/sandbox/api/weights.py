@@ -4,14 +4,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal
 
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.scenario.scenario import Limits
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.scenario.scenario import RequestLimits
 
 MINUTE_MS = 60_000
 FIRST_BAN_S = 120
-LONGEST_BAN_S = 3 * 24 * 3600
+MAX_BAN_S = 3 * 24 * 3600
 
-Unit = Literal["IP", "UID"]
+WeightUnit = Literal["IP", "UID"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,11 @@ class Weight:
     """What one request costs, and whose pool pays."""
 
     amount: int
-    unit: Unit = "IP"
+    unit: WeightUnit = "IP"
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class WeightCharge:
     """A weight charged: the pool's name and its use afterwards."""
 
     header: str
@@ -41,11 +41,11 @@ class _Offender:
 
 
 @dataclass(slots=True)
-class Meter:
+class WeightMeter:
     """Counts weight in clock-aligned virtual minutes and bans who goes on after a 429."""
 
-    limits: Limits
-    spent: dict[Unit, int] = field(default_factory=lambda: {"IP": 0, "UID": 0})
+    limits: RequestLimits
+    spent: dict[WeightUnit, int] = field(default_factory=lambda: {"IP": 0, "UID": 0})
     """All that was ever charged, over all pools."""
     _minute: int = -1
     _used: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
@@ -55,13 +55,13 @@ class Meter:
         """Refuse (418) what comes from a banned address."""
         until = self._offenders[address].banned_until_ms
         if now_ms < until:
-            raise banned(until, now_ms)
+            raise ban_error(until, now_ms)
 
     def ban(self, address: str, until_ms: int) -> None:
         """Ban an address."""
         self._offenders[address].banned_until_ms = until_ms
 
-    def charge(self, endpoint: str, weight: Weight, address: str, account: str, now_ms: int) -> Charge:
+    def charge(self, endpoint: str, weight: Weight, address: str, account: str, now_ms: int) -> WeightCharge:
         """Charge a request to its pool. Raises Refusal 429 over the limit, and 418 when that goes on."""
         minute = now_ms // MINUTE_MS
         if minute != self._minute:
@@ -77,17 +77,17 @@ class Meter:
         self.spent[weight.unit] += weight.amount
         used = self._used[pool]
         if used > limit:
-            self._over(address, minute, limit, weight.unit, header, used, now_ms)
-        return Charge(header, used)
+            self._raise_over_limit(address, minute, limit, weight.unit, header, used, now_ms)
+        return WeightCharge(header, used)
 
-    def count_call(self, endpoint: str, most: int, address: str, now_ms: int) -> None:
+    def count_call(self, endpoint: str, max_calls: int, address: str, now_ms: int) -> None:
         """Count a call to an endpoint whose calls are capped too. Raises Refusal 429 over the cap."""
         pool = (f"{endpoint} calls", address)
         self._used[pool] += 1
-        if self._used[pool] > most:
-            raise Refusal(
+        if self._used[pool] > max_calls:
+            raise SimApiError(
                 -1003,
-                f"Too many requests; current limit is {most} requests per minute.",
+                f"Too many requests; current limit is {max_calls} requests per minute.",
                 status=429,
                 headers={"Retry-After": str(_seconds_left(now_ms))},
             )
@@ -96,17 +96,19 @@ class Meter:
         """The use of one pool in the present minute."""
         return self._used.get((endpoint, owner), 0)
 
-    def _over(self, address: str, minute: int, limit: int, unit: Unit, header: str, used: int, now_ms: int) -> None:
+    def _raise_over_limit(
+        self, address: str, minute: int, limit: int, unit: WeightUnit, header: str, used: int, now_ms: int
+    ) -> None:
         offender = self._offenders[address]
         if offender.minute != minute:
             offender.minute, offender.after_limit = minute, 0
         offender.after_limit += 1
         if offender.after_limit > self.limits.requests_after_429:
             offender.banned_until_ms = now_ms + offender.next_ban_s * 1000
-            offender.next_ban_s = min(LONGEST_BAN_S, offender.next_ban_s * 2)
+            offender.next_ban_s = min(MAX_BAN_S, offender.next_ban_s * 2)
             offender.after_limit = 0
-            raise banned(offender.banned_until_ms, now_ms)
-        raise Refusal(
+            raise ban_error(offender.banned_until_ms, now_ms)
+        raise SimApiError(
             -1003,
             f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE ({unit}). "
             "Please use WebSocket Streams for live updates to avoid polling the API.",
@@ -115,9 +117,9 @@ class Meter:
         )
 
 
-def banned(until_ms: int, now_ms: int) -> Refusal:
+def ban_error(until_ms: int, now_ms: int) -> SimApiError:
     """418: the address is banned until then."""
-    return Refusal(
+    return SimApiError(
         -1003,
         f"Way too much request weight used; IP banned until {until_ms}. "
         "Please use WebSocket Streams for live updates to avoid bans.",

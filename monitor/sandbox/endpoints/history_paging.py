@@ -3,27 +3,27 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.endpoints.registry import Call
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.endpoints.registry import EndpointCall
 
 DAY_MS = 24 * 3600 * 1000
-LARGEST_PAGE = 100
+MAX_PAGE = 100
 
 Row = TypeVar("Row")
 
 
-def bad_dates() -> Refusal:
+def invalid_dates() -> SimApiError:
     """-3011: the window can't be."""
-    return Refusal(-3011, "Your input date is invalid.")
+    return SimApiError(-3011, "Your input date is invalid.")
 
 
-def window(
-    call: Call,
+def time_window(
+    call: EndpointCall,
     *,
     default_days: int = 7,
     span_days: int | None = None,
     depth_days: int | None = None,
-    too_long: Callable[[], Refusal] = bad_dates,
+    too_long: Callable[[], SimApiError] = invalid_dates,
 ) -> tuple[int, int]:
     """First and last millisecond that rows are shown of.
 
@@ -35,7 +35,7 @@ def window(
     last = now if end is None else end
     first = last - default_days * DAY_MS if start is None else start
     if first > last:
-        raise bad_dates()
+        raise invalid_dates()
     if span_days is not None and last - first > span_days * DAY_MS:
         if start is None or end is not None:
             raise too_long()
@@ -45,17 +45,21 @@ def window(
     return first, last if call.venue.scenario.readings.window_end == "included" else last - 1
 
 
-def visible(call: Call, rows: Iterable[Row], when: Callable[[Row], int], lag_s: int | None = None) -> list[Row]:
+def visible_rows(
+    call: EndpointCall, rows: Iterable[Row], when: Callable[[Row], int], lag_s: int | None = None
+) -> list[Row]:
     """The rows that the histories already show, newest first. `lag_s`: a lag of its own."""
     horizon = call.now_ms - (call.venue.scenario.readings.history_lag_s if lag_s is None else lag_s) * 1000
     return [row for row in reversed(list(rows)) if when(row) <= horizon]
 
 
-def page(call: Call, rows: Sequence[Row], show: Callable[[Row], object], *, size: int = 10) -> dict[str, object]:
+def paginate(
+    call: EndpointCall, rows: Sequence[Row], show: Callable[[Row], object], *, size: int = 10
+) -> dict[str, object]:
     """One page of `rows` by `current` and `size`, with the total."""
     current = call.params.integer("current") or 1
-    wanted = min(LARGEST_PAGE, call.params.integer("size") or size)
+    wanted = min(MAX_PAGE, call.params.integer("size") or size)
     if current < 1 or wanted < 1:
-        raise bad_dates()
+        raise invalid_dates()
     chosen = rows[(current - 1) * wanted : current * wanted]
     return {"rows": [show(row) for row in chosen], "total": len(rows)}

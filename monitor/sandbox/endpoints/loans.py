@@ -3,22 +3,22 @@
 import asyncio
 from collections.abc import Awaitable
 
-from monitor.sandbox.amounts import plain, text
-from monitor.sandbox.api.errors import Refusal
+from monitor.sandbox.amounts import format_decimal, format_plain
+from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.api.weights import Weight
-from monitor.sandbox.endpoints.history_paging import DAY_MS, page, visible, window
-from monitor.sandbox.endpoints.registry import Call, endpoint
+from monitor.sandbox.endpoints.history_paging import DAY_MS, paginate, time_window, visible_rows
+from monitor.sandbox.endpoints.registry import EndpointCall, endpoint
 from monitor.sandbox.ledger.accounts import InterestRecord, LiquidationRecord, LoanRecord
 from monitor.sandbox.lending import loans, transfers
 
 
 @endpoint("POST", "/sapi/v1/margin/borrow-repay", "SIGNED", 1500, "UID", right="margin")
-def borrow_or_repay(call: Call) -> Awaitable[object]:
+def borrow_or_repay(call: EndpointCall) -> Awaitable[object]:
     """Borrow or repay by hand. One at a time for each account: a second one in flight is refused (-3007)."""
     return _borrow_or_repay(call)
 
 
-async def _borrow_or_repay(call: Call) -> object:
+async def _borrow_or_repay(call: EndpointCall) -> object:
     params = call.params
     asset = params.required("asset")
     params.required("isIsolated")
@@ -29,7 +29,7 @@ async def _borrow_or_repay(call: Call) -> object:
     margin = call.margin(symbol)
     account, venue = call.account, call.venue
     if account.loan_in_flight:
-        raise Refusal(-3007, "You have pending transaction, please try again later.")
+        raise SimApiError(-3007, "You have pending transaction, please try again later.")
     account.loan_in_flight = True
     try:
         await asyncio.sleep(venue.scenario.limits.loan_delay_s / max(1.0, venue.timeline.speed))
@@ -40,86 +40,86 @@ async def _borrow_or_repay(call: Call) -> object:
 
 
 @endpoint("GET", "/sapi/v1/margin/borrow-repay", "SIGNED", 10)
-def loan_history(call: Call) -> object:
+def loan_history(call: EndpointCall) -> object:
     """Loans taken or repaid, newest first."""
     params = call.params
     direction = params.choice("type", "BORROW", "REPAY")
     asset, symbol = params.get("asset"), params.get("isolatedSymbol")
     number = params.integer("txId")
-    first, last = window(call)
+    first, last = time_window(call)
     first = max(first, last - (30 if asset else 7) * DAY_MS)
     rows = [
         row
-        for row in visible(call, call.account.loans, lambda row: row.at_ms)
+        for row in visible_rows(call, call.account.loans, lambda row: row.at_ms)
         if row.direction == direction
         and row.symbol == symbol
         and (row.tran_id == number if number is not None else first <= row.at_ms <= last)
         and asset in (None, row.asset)
     ]
-    return page(call, rows, lambda row: _loan_row(call, row))
+    return paginate(call, rows, lambda row: _loan_row(call, row))
 
 
-def _max_borrowable_weight(call: Call) -> Weight:
+def _max_borrowable_weight(call: EndpointCall) -> Weight:
     return Weight(50) if call.venue.scenario.readings.max_borrowable_weight == "50 IP" else Weight(750, "UID")
 
 
 @endpoint("GET", "/sapi/v1/margin/maxBorrowable", "SIGNED", _max_borrowable_weight)
-def max_borrowable(call: Call) -> object:
+def get_max_borrowable(call: EndpointCall) -> object:
     """What can be borrowed now, and the user's cap."""
     asset = call.params.required("asset")
     margin = call.margin(call.params.get("isolatedSymbol"))
     loans.check_asset(call.venue, margin, asset)
     return {
-        "amount": text(loans.max_borrowable(call.venue, call.account, margin, asset)),
-        "borrowLimit": plain(loans.borrow_limit(call.venue, margin, asset)),
+        "amount": format_decimal(loans.max_borrowable(call.venue, call.account, margin, asset)),
+        "borrowLimit": format_plain(loans.borrow_limit(call.venue, margin, asset)),
     }
 
 
 @endpoint("GET", "/sapi/v1/margin/maxTransferable", "SIGNED", 50)
-def max_transferable(call: Call) -> object:
+def get_max_transferable(call: EndpointCall) -> object:
     """What may leave the margin account now."""
     asset = call.params.required("asset")
     margin = call.margin(call.params.get("isolatedSymbol"))
     loans.check_asset(call.venue, margin, asset)
-    return {"amount": text(transfers.max_transferable(call.venue, call.account, margin, asset))}
+    return {"amount": format_decimal(transfers.max_transferable(call.venue, call.account, margin, asset))}
 
 
 @endpoint("GET", "/sapi/v1/margin/interestHistory", "SIGNED", 1)
-def interest_history(call: Call) -> object:
+def interest_history(call: EndpointCall) -> object:
     """Charges of interest, newest first; cross, or one pair."""
     asset, symbol = call.params.get("asset"), call.params.get("isolatedSymbol")
-    first, last = window(call, span_days=30, depth_days=90)
+    first, last = time_window(call, span_days=30, depth_days=90)
     rows = [
         row
-        for row in visible(call, call.account.interest, lambda row: row.at_ms)
+        for row in visible_rows(call, call.account.interest, lambda row: row.at_ms)
         if row.symbol == symbol and first <= row.at_ms <= last and asset in (None, row.asset)
     ]
-    return page(call, rows, _interest_row)
+    return paginate(call, rows, _interest_row)
 
 
 @endpoint("GET", "/sapi/v1/margin/forceLiquidationRec", "SIGNED", 1)
-def liquidation_history(call: Call) -> object:
+def liquidation_history(call: EndpointCall) -> object:
     """Orders that the exchange liquidated with, newest first; of one pair, else of cross or of all."""
     symbol = call.params.get("isolatedSymbol")
     every = not symbol and call.venue.scenario.readings.liquidations_of_cross == "all"
-    first, last = window(call, default_days=30, depth_days=90)
+    first, last = time_window(call, default_days=30, depth_days=90)
     rows = [
         row
-        for row in visible(call, call.account.liquidations, lambda row: row.at_ms)
+        for row in visible_rows(call, call.account.liquidations, lambda row: row.at_ms)
         if (every or (row.isolated and row.symbol == symbol if symbol else not row.isolated))
         and first <= row.at_ms <= last
     ]
-    return page(call, rows, _liquidation_row)
+    return paginate(call, rows, _liquidation_row)
 
 
-def _loan_row(call: Call, row: LoanRecord) -> dict[str, object]:
+def _loan_row(call: EndpointCall, row: LoanRecord) -> dict[str, object]:
     pending = call.now_ms - row.at_ms < call.venue.scenario.readings.loan_pending_s * 1000
     answer: dict[str, object] = {
         "type": row.kind,
-        "amount": text(row.principal + row.interest),
+        "amount": format_decimal(row.principal + row.interest),
         "asset": row.asset,
-        "interest": text(row.interest),
-        "principal": text(row.principal),
+        "interest": format_decimal(row.interest),
+        "principal": format_decimal(row.principal),
         "status": "PENDING" if pending else "CONFIRMED",
         "timestamp": row.at_ms,
         "txId": row.tran_id,
@@ -134,9 +134,9 @@ def _interest_row(row: InterestRecord) -> dict[str, object]:
         "txId": row.tran_id,
         "interestAccuredTime": row.at_ms,
         "asset": row.asset,
-        "principal": text(row.principal),
-        "interest": text(row.interest),
-        "interestRate": text(row.daily_rate),
+        "principal": format_decimal(row.principal),
+        "interest": format_decimal(row.interest),
+        "interestRate": format_decimal(row.daily_rate),
         "type": row.kind,
     }
     if row.symbol is None:
@@ -148,11 +148,11 @@ def _interest_row(row: InterestRecord) -> dict[str, object]:
 
 def _liquidation_row(row: LiquidationRecord) -> dict[str, object]:
     return {
-        "avgPrice": text(row.price),
-        "executedQty": text(row.quantity),
+        "avgPrice": format_decimal(row.price),
+        "executedQty": format_decimal(row.quantity),
         "orderId": row.order_id,
-        "price": text(row.price),
-        "qty": text(row.quantity),
+        "price": format_decimal(row.price),
+        "qty": format_decimal(row.quantity),
         "side": row.side,
         "symbol": row.symbol,
         "timeInForce": "GTC",

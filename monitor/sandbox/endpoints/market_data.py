@@ -2,31 +2,31 @@
 
 import msgspec
 
-from monitor.sandbox.amounts import ZERO, plain, text
-from monitor.sandbox.api.errors import Refusal, bad_symbol
+from monitor.sandbox.amounts import ZERO, format_decimal, format_plain
+from monitor.sandbox.api.errors import SimApiError, unknown_symbol
 from monitor.sandbox.api.weights import Weight
-from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.market.listings import Pair
+from monitor.sandbox.endpoints.registry import EndpointCall, endpoint
+from monitor.sandbox.market.listings import ListedPair
 
 ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
 PREVENTION_MODES = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
 
 
 @endpoint("GET", "/api/v3/time", "NONE", 1)
-def server_time(call: Call) -> object:
+def server_time(call: EndpointCall) -> object:
     """The venue's clock."""
     return {"serverTime": call.now_ms}
 
 
 @endpoint("GET", "/sapi/v1/system/status", "NONE", 1)
-def system_status(call: Call) -> object:
+def system_status(call: EndpointCall) -> object:
     """0 normal, 1 maintenance."""
     down = call.venue.scenario.maintenance
     return {"status": int(down), "msg": "system_maintenance" if down else "normal"}
 
 
 @endpoint("GET", "/api/v3/exchangeInfo", "NONE", 20)
-def exchange_info(call: Call) -> object:
+def exchange_info(call: EndpointCall) -> object:
     """Rate limits, and every symbol asked for with its filters."""
     limits = call.venue.scenario.limits
     return {
@@ -37,50 +37,50 @@ def exchange_info(call: Call) -> object:
             {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
         ],
         "exchangeFilters": [],
-        "symbols": [_symbol(call, call.venue.catalogue.pairs[symbol]) for symbol in _asked(call)],
+        "symbols": [_symbol_row(call, call.venue.listings.pairs[symbol]) for symbol in _requested_symbols(call)],
     }
 
 
-def _ticker_weight(call: Call) -> Weight:
+def _ticker_weight(call: EndpointCall) -> Weight:
     return Weight(2 if "symbol" in call.params.values else 4)
 
 
 @endpoint("GET", "/api/v3/ticker/price", "NONE", _ticker_weight)
-def ticker_price(call: Call) -> object:
+def ticker_price(call: EndpointCall) -> object:
     """The last price of one symbol, of several, or of all."""
     rows = []
-    for symbol in _asked(call):
+    for symbol in _requested_symbols(call):
         price = call.venue.prices.spot(symbol)
         if price is not None:
-            rows.append({"symbol": symbol, "price": text(price)})
+            rows.append({"symbol": symbol, "price": format_decimal(price)})
     if call.params.get("symbol") is not None:
         if not rows:
-            raise bad_symbol()
+            raise unknown_symbol()
         return rows[0]
     return rows
 
 
-def _asked(call: Call) -> list[str]:
+def _requested_symbols(call: EndpointCall) -> list[str]:
     one, several = call.params.get("symbol"), call.params.get("symbols")
     if one is not None and several is not None:
-        raise Refusal(-1128, "Combination of optional parameters invalid.")
+        raise SimApiError(-1128, "Combination of optional parameters invalid.")
     if one is not None:
-        return [call.listed(one)]
+        return [call.require_listed(one)]
     if several is None:
-        return list(call.venue.catalogue.pairs)
+        return list(call.venue.listings.pairs)
     try:
         names = msgspec.json.decode(several, type=list[str])
     except msgspec.DecodeError as error:
-        raise Refusal(
+        raise SimApiError(
             -1100, "Illegal characters found in parameter 'symbols'; legal range is '^\\[(\"[A-Z0-9-_.]{1,20}\")*\\]$'."
         ) from error
-    return [call.listed(name) for name in names]
+    return [call.require_listed(name) for name in names]
 
 
-def _symbol(call: Call, pair: Pair) -> dict[str, object]:
+def _symbol_row(call: EndpointCall, pair: ListedPair) -> dict[str, object]:
     return {
         "symbol": pair.symbol,
-        "status": call.venue.halted.get(pair.symbol, "TRADING"),
+        "status": call.venue.symbol_status.get(pair.symbol, "TRADING"),
         "baseAsset": pair.base,
         "baseAssetPrecision": 8,
         "quoteAsset": pair.quote,
@@ -100,7 +100,7 @@ def _symbol(call: Call, pair: Pair) -> dict[str, object]:
         "pegInstructionsAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": True,
-        "filters": _filters(pair),
+        "filters": _filter_rows(pair),
         "permissions": [],
         "permissionSets": [["SPOT", "MARGIN"]],
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
@@ -108,15 +108,15 @@ def _symbol(call: Call, pair: Pair) -> dict[str, object]:
     }
 
 
-def _filters(pair: Pair) -> list[dict[str, object]]:
+def _filter_rows(pair: ListedPair) -> list[dict[str, object]]:
     return [
-        {"filterType": "PRICE_FILTER", "minPrice": text(pair.tick), "maxPrice": "10000000.00000000",
-         "tickSize": text(pair.tick)},
-        {"filterType": "LOT_SIZE", "minQty": text(pair.step), "maxQty": "9000000.00000000",
-         "stepSize": text(pair.step)},
-        {"filterType": "MARKET_LOT_SIZE", "minQty": text(ZERO), "maxQty": "9000000.00000000", "stepSize": text(ZERO)},
+        {"filterType": "PRICE_FILTER", "minPrice": format_decimal(pair.tick), "maxPrice": "10000000.00000000",
+         "tickSize": format_decimal(pair.tick)},
+        {"filterType": "LOT_SIZE", "minQty": format_decimal(pair.step), "maxQty": "9000000.00000000",
+         "stepSize": format_decimal(pair.step)},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": format_decimal(ZERO), "maxQty": "9000000.00000000", "stepSize": format_decimal(ZERO)},
         {"filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": "5", "bidMultiplierDown": "0.2",
          "askMultiplierUp": "5", "askMultiplierDown": "0.2", "avgPriceMins": 5},
-        {"filterType": "NOTIONAL", "minNotional": plain(pair.min_notional), "applyMinToMarket": True,
+        {"filterType": "NOTIONAL", "minNotional": format_plain(pair.min_notional), "applyMinToMarket": True,
          "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
     ]  # fmt: skip

@@ -6,21 +6,21 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from monitor.sandbox.api.errors import (
-    Refusal,
-    bad_symbol,
+    SimApiError,
     no_cross_account,
     no_isolated_account,
-    not_a_pair,
+    not_a_margin_pair,
+    unknown_symbol,
 )
-from monitor.sandbox.api.parameters import Params
-from monitor.sandbox.api.weights import Unit, Weight
-from monitor.sandbox.ledger.accounts import Account, Margin
-from monitor.sandbox.scenario.scenario import KeySpec
+from monitor.sandbox.api.parameters import RequestParams
+from monitor.sandbox.api.weights import Weight, WeightUnit
+from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
+from monitor.sandbox.scenario.scenario import ApiKeySpec
 from monitor.sandbox.venue import Venue
 
 # NONE: no key. KEYED: the key header alone. SIGNED: key, timestamp and signature. EITHER: a key, signed or not.
-Security = Literal["NONE", "KEYED", "SIGNED", "EITHER"]
-Right = Literal["reading", "margin", "trading", "transfer"]
+EndpointSecurity = Literal["NONE", "KEYED", "SIGNED", "EITHER"]
+KeyRight = Literal["reading", "margin", "trading", "transfer"]
 
 
 class UserStreams(Protocol):
@@ -44,20 +44,20 @@ class UserStreams(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class EndpointCall:
     """One request on its way to its endpoint."""
 
     venue: Venue
-    params: Params
-    caller: Account | None
-    key: KeySpec | None
+    params: RequestParams
+    caller: SimAccount | None
+    key: ApiKeySpec | None
     user_streams: UserStreams
 
     @property
-    def account(self) -> Account:
+    def account(self) -> SimAccount:
         """The account of the key. Only for endpoints that need a key."""
         if self.caller is None:
-            raise Refusal(-2014, "API-key format invalid.", status=401)
+            raise SimApiError(-2014, "API-key format invalid.", status=401)
         return self.caller
 
     @property
@@ -65,39 +65,39 @@ class Call:
         """The venue's present."""
         return self.venue.now_ms()
 
-    def cross(self) -> Margin:
+    def cross(self) -> SimMarginAccount:
         """The caller's cross account. Refused (-3003) when never opened."""
         margin = self.account.margin(None)
         if margin is None:
             raise no_cross_account()
         return margin
 
-    def isolated(self, symbol: str) -> Margin:
+    def isolated(self, symbol: str) -> SimMarginAccount:
         """The caller's isolated account of a pair. Refused when there is no such pair or account."""
-        if self.venue.catalogue.isolated_pair(symbol) is None:
-            raise not_a_pair()
+        if self.venue.listings.isolated_pair(symbol) is None:
+            raise not_a_margin_pair()
         margin = self.account.margin(symbol)
         if margin is None:
             raise no_isolated_account()
         return margin
 
-    def margin(self, symbol: str | None) -> Margin:
+    def margin(self, symbol: str | None) -> SimMarginAccount:
         """Cross, or the isolated account of `symbol`."""
         return self.cross() if symbol is None else self.isolated(symbol)
 
-    def listed(self, symbol: str) -> str:
+    def require_listed(self, symbol: str) -> str:
         """`symbol`, if it is listed (-1121 else)."""
-        if symbol not in self.venue.catalogue.pairs:
-            raise bad_symbol()
+        if symbol not in self.venue.listings.pairs:
+            raise unknown_symbol()
         return symbol
 
-    def text(self, amount: Decimal) -> str:
+    def format_amount(self, amount: Decimal) -> str:
         """An amount as answers spell it."""
-        return self.venue.amount(amount)
+        return self.venue.format_amount(amount)
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class SimEndpoint:
     """One endpoint. `right` is what the key must be allowed to do.
 
     `calls_a_minute` caps the calls of one address beside their weight; `repeats` are parameters that may
@@ -106,43 +106,45 @@ class Endpoint:
 
     method: str
     path: str
-    security: Security
-    weight: Callable[[Call], Weight]
-    right: Right
-    answer: Callable[[Call], object]
-    calls_a_minute: int | None = None
+    security: EndpointSecurity
+    weight: Callable[[EndpointCall], Weight]
+    right: KeyRight
+    answer: Callable[[EndpointCall], object]
+    max_calls_per_minute: int | None = None
     repeats: tuple[str, ...] = ()
 
 
 # The answer without a body.
-NOTHING = object()
-ENDPOINTS: dict[tuple[str, str], Endpoint] = {}
+EMPTY_ANSWER = object()
+ENDPOINTS: dict[tuple[str, str], SimEndpoint] = {}
 
 
 def endpoint(
     method: str,
     path: str,
-    security: Security,
-    weight: int | Callable[[Call], Weight],
-    unit: Unit = "IP",
+    security: EndpointSecurity,
+    weight: int | Callable[[EndpointCall], Weight],
+    unit: WeightUnit = "IP",
     *,
-    right: Right = "reading",
-    calls_a_minute: int | None = None,
+    right: KeyRight = "reading",
+    max_calls_per_minute: int | None = None,
     repeats: tuple[str, ...] = (),
-) -> Callable[[Callable[[Call], object]], Callable[[Call], object]]:
+) -> Callable[[Callable[[EndpointCall], object]], Callable[[EndpointCall], object]]:
     """Enter the decorated function in the table. `weight` is a number of `unit`, or depends on the call."""
     fixed = Weight(weight, unit) if isinstance(weight, int) else None
     cost = weight if callable(weight) else None
 
-    def price(call: Call) -> Weight:
+    def price(call: EndpointCall) -> Weight:
         if fixed is not None:
             return fixed
         if cost is None:
             raise TypeError("a weight is a number or a function")
         return cost(call)
 
-    def enter(answer: Callable[[Call], object]) -> Callable[[Call], object]:
-        ENDPOINTS[method, path] = Endpoint(method, path, security, price, right, answer, calls_a_minute, repeats)
+    def enter(answer: Callable[[EndpointCall], object]) -> Callable[[EndpointCall], object]:
+        ENDPOINTS[method, path] = SimEndpoint(
+            method, path, security, price, right, answer, max_calls_per_minute, repeats
+        )
         return answer
 
     return enter

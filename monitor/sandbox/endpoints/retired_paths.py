@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from monitor.sandbox.scenario.scenario import Readings
+from monitor.sandbox.scenario.scenario import Interpretations
 
 _NOT_FOUND = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>"
 _GONE = '{"code":-1016,"msg":"This service is no longer available."}'
 
 # Path -> the methods that are gone. GET /sapi/v1/margin/transfer lives on, its POST does not.
-RETIRED: Mapping[str, tuple[str, ...]] = {
+RETIRED_PATHS: Mapping[str, tuple[str, ...]] = {
     "/sapi/v1/margin/loan": ("GET", "POST"),
     "/sapi/v1/margin/repay": ("GET", "POST"),
     "/sapi/v1/margin/transfer": ("POST",),
@@ -27,12 +27,12 @@ RETIRED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def no_such_path(method: str, path: str, readings: Readings) -> web.Response:
+def unknown_path_response(method: str, path: str, interpretations: Interpretations) -> web.Response:
     """The answer for a path that is not served: of a retired one as the readings say, else 404 with HTML."""
-    if method not in RETIRED.get(path, ()):
+    if method not in RETIRED_PATHS.get(path, ()):
         return web.Response(text=_NOT_FOUND, status=404, content_type="text/html")
-    status = readings.retired_path_status
-    match readings.retired_path_body:
+    status = interpretations.retired_path_status
+    match interpretations.retired_path_body:
         case "html":
             return web.Response(text=_NOT_FOUND, status=status, content_type="text/html")
         case "empty":

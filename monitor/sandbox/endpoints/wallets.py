@@ -2,25 +2,25 @@
 
 from decimal import Decimal
 
-from monitor.sandbox.amounts import ONE, ZERO, nearest, plain, text
-from monitor.sandbox.api.errors import invalid
-from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.ledger.ledger import Balance
+from monitor.sandbox.amounts import ONE, ZERO, format_decimal, format_plain, round_half_up
+from monitor.sandbox.api.errors import invalid_parameter
+from monitor.sandbox.endpoints.registry import EndpointCall, endpoint
+from monitor.sandbox.ledger.ledger import SimBalance
 
 # Wallets of the overview that the sandbox has no money in.
 EMPTY_WALLETS = ("USDⓈ-M Futures", "COIN-M Futures", "Earn", "Options", "Trading Bots", "Copy Trading")
 
 
 @endpoint("GET", "/api/v3/account", "SIGNED", 20)
-def spot_account(call: Call) -> object:
+def spot_account(call: EndpointCall) -> object:
     """The spot wallet."""
-    rate = text(call.venue.scenario.commission)
+    rate = format_decimal(call.venue.scenario.commission)
     points = int(call.venue.scenario.commission * 10_000)
     wallet = call.account.spot
     omit = call.params.flag("omitZeroBalances")
     balances = [
-        {"asset": asset, "free": text(wallet.free(asset)), "locked": text(ZERO)}
-        for asset in dict.fromkeys([*wallet.balances, *call.venue.catalogue.assets])
+        {"asset": asset, "free": format_decimal(wallet.free(asset)), "locked": format_decimal(ZERO)}
+        for asset in dict.fromkeys([*wallet.balances, *call.venue.listings.assets])
         if wallet.free(asset) or not omit
     ]
     return {
@@ -28,7 +28,12 @@ def spot_account(call: Call) -> object:
         "takerCommission": points,
         "buyerCommission": 0,
         "sellerCommission": 0,
-        "commissionRates": {"maker": rate, "taker": rate, "buyer": text(ZERO), "seller": text(ZERO)},
+        "commissionRates": {
+            "maker": rate,
+            "taker": rate,
+            "buyer": format_decimal(ZERO),
+            "seller": format_decimal(ZERO),
+        },
         "canTrade": True,
         "canWithdraw": True,
         "canDeposit": True,
@@ -44,37 +49,37 @@ def spot_account(call: Call) -> object:
 
 
 @endpoint("POST", "/sapi/v3/asset/getUserAsset", "SIGNED", 5)
-def user_assets(call: Call) -> object:
+def user_assets(call: EndpointCall) -> object:
     """The positive balances of the spot wallet."""
     return [
-        {"asset": asset, "free": plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0", "ipoable": "0",
+        {"asset": asset, "free": format_plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0", "ipoable": "0",
          "btcValuation": _valuation(call, asset, amount)}
         for asset, amount in _positive(call, call.account.spot.balances)
     ]  # fmt: skip
 
 
 @endpoint("POST", "/sapi/v1/asset/get-funding-asset", "SIGNED", 1)
-def funding_assets(call: Call) -> object:
+def funding_assets(call: EndpointCall) -> object:
     """The positive balances of the funding wallet."""
     return [
-        {"asset": asset, "free": plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0",
+        {"asset": asset, "free": format_plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0",
          "btcValuation": _valuation(call, asset, amount)}
         for asset, amount in _positive(call, call.account.funding.balances)
     ]  # fmt: skip
 
 
 @endpoint("GET", "/sapi/v1/asset/wallet/balance", "SIGNED", 60)
-def wallet_overview(call: Call) -> object:
+def wallet_overview(call: EndpointCall) -> object:
     """What each wallet is worth in `quoteAsset`, debts taken off."""
     quote = call.params.get("quoteAsset") or "BTC"
-    unit = call.venue.prices.usdt(quote)
+    unit = call.venue.prices.usdt_price(quote)
     if not unit:
-        raise invalid("quoteAsset")
+        raise invalid_parameter("quoteAsset")
     account, prices = call.account, call.venue.prices
 
-    def worth(*wallets: dict[str, Balance]) -> str:
-        usdt = sum((row.net * prices.usdt(asset) for one in wallets for asset, row in one.items()), ZERO)
-        return plain(nearest(usdt / unit))
+    def worth(*wallets: dict[str, SimBalance]) -> str:
+        usdt = sum((row.net * prices.usdt_price(asset) for one in wallets for asset, row in one.items()), ZERO)
+        return format_plain(round_half_up(usdt / unit))
 
     pairs = [margin.wallet.balances for margin in account.isolated.values() if margin.created]
     rows = (
@@ -87,13 +92,13 @@ def wallet_overview(call: Call) -> object:
     return [{"activate": active, "balance": balance, "walletName": name} for active, balance, name in rows]
 
 
-def _positive(call: Call, balances: dict[str, Balance]) -> list[tuple[str, Decimal]]:
+def _positive(call: EndpointCall, balances: dict[str, SimBalance]) -> list[tuple[str, Decimal]]:
     wanted = call.params.get("asset")
     return [(asset, balance.free) for asset, balance in balances.items() if balance.free and wanted in (None, asset)]
 
 
-def _valuation(call: Call, asset: str, amount: Decimal) -> str:
+def _valuation(call: EndpointCall, asset: str, amount: Decimal) -> str:
     if not call.params.flag("needBtcValuation"):
         return "0"
     prices = call.venue.prices
-    return call.text(nearest(amount * prices.usdt(asset) / (prices.usdt("BTC") or ONE)))
+    return call.format_amount(round_half_up(amount * prices.usdt_price(asset) / (prices.usdt_price("BTC") or ONE)))

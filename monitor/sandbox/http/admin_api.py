@@ -14,56 +14,56 @@ from decimal import Decimal
 import msgspec
 from aiohttp import web
 
-from monitor.sandbox.amounts import read
-from monitor.sandbox.api.errors import Refusal
+from monitor.sandbox.amounts import parse_decimal
+from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.faults import Fault, FaultError, parse_faults
-from monitor.sandbox.ledger.ledger import Overdrawn
-from monitor.sandbox.user_actions import Hand
+from monitor.sandbox.ledger.ledger import InsufficientBalance
+from monitor.sandbox.user_actions import UserActions
 
-BASE = "/_admin"
-LOOPBACK = ("127.0.0.1", "::1")
+ADMIN_PATH = "/_admin"
+LOOPBACK_ADDRESSES = ("127.0.0.1", "::1")
 
 
-class Admin:
+class AdminApi:
     """Answers at the admin door. Looks are given as functions, so that it knows no collaborator's inside."""
 
     def __init__(
         self,
-        hand: Hand,
-        looks: dict[str, Callable[[], object]],
+        user_actions: UserActions,
+        views: dict[str, Callable[[], object]],
         add_fault: Callable[[Fault], None],
         clear_faults: Callable[[], None],
     ) -> None:
-        self._hand = hand
-        self._looks = looks
+        self._user_actions = user_actions
+        self._views = views
         self._add_fault = add_fault
         self._clear_faults = clear_faults
 
     def add_routes(self, app: web.Application) -> None:
         """Put the door into an application."""
-        for name, look in self._looks.items():
-            app.router.add_get(f"{BASE}/{name}", self._look(look))
-        app.router.add_post(f"{BASE}/faults", self._guarded(self._post_faults))
-        app.router.add_delete(f"{BASE}/faults", self._guarded(self._delete_faults))
-        app.router.add_post(f"{BASE}/streams/{{what}}", self._guarded(self._post_stream))
-        app.router.add_post(f"{BASE}/{{act}}", self._guarded(self._post_act))
+        for name, look in self._views.items():
+            app.router.add_get(f"{ADMIN_PATH}/{name}", self._view_handler(look))
+        app.router.add_post(f"{ADMIN_PATH}/faults", self._guard(self._post_faults))
+        app.router.add_delete(f"{ADMIN_PATH}/faults", self._guard(self._delete_faults))
+        app.router.add_post(f"{ADMIN_PATH}/streams/{{what}}", self._guard(self._post_stream))
+        app.router.add_post(f"{ADMIN_PATH}/{{act}}", self._guard(self._post_act))
 
-    def _look(self, look: Callable[[], object]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _view_handler(self, look: Callable[[], object]) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(_request: web.Request) -> object:
             return look()
 
-        return self._guarded(answer)
+        return self._guard(answer)
 
-    def _guarded(
+    def _guard(
         self, answer: Callable[[web.Request], Awaitable[object]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def guarded(request: web.Request) -> web.Response:
-            if request.remote not in LOOPBACK:
-                return _json({"error": "only from this machine"}, 403)
+            if request.remote not in LOOPBACK_ADDRESSES:
+                return _json_response({"error": "only from this machine"}, 403)
             try:
-                return _json(await answer(request))
-            except (Refusal, FaultError, Overdrawn, ValueError, KeyError) as error:
-                return _json({"error": str(error)}, 400)
+                return _json_response(await answer(request))
+            except (SimApiError, FaultError, InsufficientBalance, ValueError, KeyError) as error:
+                return _json_response({"error": str(error)}, 400)
 
         return guarded
 
@@ -79,7 +79,7 @@ class Admin:
         return {}
 
     async def _post_stream(self, request: web.Request) -> object:
-        asked = await _object(request)
+        asked = await _read_object(request)
         row = {"stream": "account", **asked, "what": request.match_info["what"]}
         for fault in parse_faults(msgspec.json.encode([row]), "faults"):
             self._add_fault(fault)
@@ -87,11 +87,11 @@ class Admin:
 
     async def _post_act(self, request: web.Request) -> object:
         act = request.match_info["act"]
-        asked = {**request.query, **await _object(request)}
-        hand = self._hand
+        asked = {**request.query, **await _read_object(request)}
+        hand = self._user_actions
         acts: dict[str, Callable[[], object]] = {
             "freeze": hand.freeze,
-            "thaw": hand.thaw,
+            "thaw": hand.unfreeze,
             "freeze-prices": hand.freeze_prices,
             "release-prices": hand.release_prices,
             "interest": hand.charge_interest,
@@ -99,24 +99,24 @@ class Admin:
             "price": lambda: hand.set_price(str(asked["symbol"]), _amount(asked, "price")),
             "basis": lambda: hand.set_basis(str(asked["symbol"]), _amount(asked, "basis")),
             "rate": lambda: hand.set_rate(str(asked["asset"]), _amount(asked, "daily")),
-            "deposit": lambda: hand.deposit(*_whose(asked), str(asked.get("place", "spot"))),
-            "borrow": lambda: hand.borrow(*_whose(asked), _text(asked, "symbol")),
-            "repay": lambda: hand.repay(*_whose(asked), _text(asked, "symbol")),
+            "deposit": lambda: hand.deposit(*_account_name(asked), str(asked.get("place", "spot"))),
+            "borrow": lambda: hand.borrow(*_account_name(asked), _text(asked, "symbol")),
+            "repay": lambda: hand.repay(*_account_name(asked), _text(asked, "symbol")),
             "transfer": lambda: self._transfer(asked),
-            "top-up": lambda: hand.top_up(*_whose(asked)),
+            "top-up": lambda: hand.top_up(*_account_name(asked)),
         }
         if act not in acts:
             raise ValueError(f"unknown act {act}; known are {', '.join(acts)}")
         result = acts[act]()
         return {} if result is None else {"tranId": result}
 
-    def _transfer(self, asked: dict[str, object]) -> int:
-        account, asset, amount = _whose(asked)
-        ends = _text(asked, "fromSymbol"), _text(asked, "toSymbol")
-        return self._hand.transfer(account, str(asked["type"]), asset, amount, *ends)
+    def _transfer(self, fields: dict[str, object]) -> int:
+        account, asset, amount = _account_name(fields)
+        ends = _text(fields, "fromSymbol"), _text(fields, "toSymbol")
+        return self._user_actions.transfer(account, str(fields["type"]), asset, amount, *ends)
 
 
-async def _object(request: web.Request) -> dict[str, object]:
+async def _read_object(request: web.Request) -> dict[str, object]:
     raw = await request.read()
     asked = msgspec.json.decode(raw) if raw.strip() else {}
     if not isinstance(asked, dict):
@@ -124,21 +124,21 @@ async def _object(request: web.Request) -> dict[str, object]:
     return asked
 
 
-def _amount(asked: dict[str, object], name: str) -> Decimal:
-    amount = read(str(asked[name]))
+def _amount(fields: dict[str, object], name: str) -> Decimal:
+    amount = parse_decimal(str(fields[name]))
     if amount is None:
         raise ValueError(f"{name} is no number")
     return amount
 
 
-def _whose(asked: dict[str, object]) -> tuple[str, str, Decimal]:
-    return str(asked.get("account", "main")), str(asked["asset"]), _amount(asked, "amount")
+def _account_name(fields: dict[str, object]) -> tuple[str, str, Decimal]:
+    return str(fields.get("account", "main")), str(fields["asset"]), _amount(fields, "amount")
 
 
-def _text(asked: dict[str, object], name: str) -> str | None:
-    value = asked.get(name)
+def _text(fields: dict[str, object], name: str) -> str | None:
+    value = fields.get(name)
     return None if value is None else str(value)
 
 
-def _json(answer: object, status: int = 200) -> web.Response:
+def _json_response(answer: object, status: int = 200) -> web.Response:
     return web.Response(body=msgspec.json.encode(answer), status=status, content_type="application/json")

@@ -5,33 +5,33 @@ from collections.abc import Callable
 import msgspec
 from aiohttp import web
 
-HTML = "<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>"
+HTML_BODY = "<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>"
 
 
-def spoil(response: web.Response, form: str) -> web.Response:
+def corrupt(response: web.Response, form: str) -> web.Response:
     """The response with its body spoilt as `form` says (see faults.MALFORMED)."""
     raw = response.body if isinstance(response.body, bytes) else b""
     if form == "html":
-        return web.Response(text=HTML, content_type="text/html")
-    return web.Response(body=_BODIES[form](raw), status=response.status, content_type="application/json")
+        return web.Response(text=HTML_BODY, content_type="text/html")
+    return web.Response(body=_CORRUPTIONS[form](raw), status=response.status, content_type="application/json")
 
 
-def _truncated(raw: bytes) -> bytes:
+def _truncate(raw: bytes) -> bytes:
     return raw[: len(raw) // 2]
 
 
-def _rewritten(change: Callable[[str, object], object]) -> Callable[[bytes], bytes]:
+def _rewrite_values(change: Callable[[str, object], object]) -> Callable[[bytes], bytes]:
     def rewrite(raw: bytes) -> bytes:
-        return msgspec.json.encode(_walk("", msgspec.json.decode(raw), change))
+        return msgspec.json.encode(_map_values("", msgspec.json.decode(raw), change))
 
     return rewrite
 
 
-def _walk(name: str, value: object, change: Callable[[str, object], object]) -> object:
+def _map_values(name: str, value: object, change: Callable[[str, object], object]) -> object:
     if isinstance(value, dict):
-        return {key: _walk(key, one, change) for key, one in value.items()}
+        return {key: _map_values(key, one, change) for key, one in value.items()}
     if isinstance(value, list):
-        return [_walk(name, one, change) for one in value]
+        return [_map_values(name, one, change) for one in value]
     return change(name, value)
 
 
@@ -51,7 +51,7 @@ def _wrong_types(_name: str, value: object) -> object:
     return {"value": value} if isinstance(value, str) else value
 
 
-def _contradiction(name: str, value: object) -> object:
+def _contradict(name: str, value: object) -> object:
     return "37.00000000" if name == "marginLevel" else value
 
 
@@ -71,15 +71,15 @@ def _odd_row(raw: bytes) -> bytes:
     if isinstance(answer, dict):
         rows = next((answer[name] for name in ("userAssets", "assets", "rows", "symbols") if name in answer), None)
     if isinstance(rows, list) and rows:
-        rows[0] = _walk("", rows[0], _nan)
+        rows[0] = _map_values("", rows[0], _nan)
     return msgspec.json.encode(answer)
 
 
-_BODIES: dict[str, Callable[[bytes], bytes]] = {
-    "truncated": _truncated,
-    "nan": _rewritten(_nan),
-    "wrong_types": _rewritten(_wrong_types),
-    "contradiction": _rewritten(_contradiction),
+_CORRUPTIONS: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": _truncate,
+    "nan": _rewrite_values(_nan),
+    "wrong_types": _rewrite_values(_wrong_types),
+    "contradiction": _rewrite_values(_contradict),
     "missing_rows": _missing_rows,
     "odd_row": _odd_row,
     "empty": lambda _raw: b"",

@@ -5,22 +5,22 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.sandbox.amounts import ZERO
-from monitor.sandbox.ledger.ledger import Wallet
-from monitor.sandbox.scenario.scenario import Bars
+from monitor.sandbox.ledger.ledger import SimWallet
+from monitor.sandbox.scenario.scenario import SimThresholds
 
 Actor = Literal["api", "hand", "venue"]
 
 
 @dataclass(slots=True)
-class Margin:
+class SimMarginAccount:
     """One margin account: cross (`symbol` None) or one isolated pair."""
 
     account: str
-    wallet: Wallet
+    wallet: SimWallet
     symbol: str | None = None
     created: bool = True
     enabled: bool = True
-    called: bool = False
+    is_margin_called: bool = False
     lowest_level: Decimal | None = None
     lowest_at_ms: int = 0
     last_update_ms: int = 0
@@ -103,7 +103,7 @@ class LiquidationRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class LiquidationStory:
+class LiquidationSummary:
     """One liquidation as a whole: what the sandbox tells about it in its ledger."""
 
     at_ms: int
@@ -126,7 +126,7 @@ class LoanRepayment:
 
 
 @dataclass(slots=True)
-class LiquidationLoan:
+class SimLiquidationLoan:
     """What a bankrupt cross account owes in USDC."""
 
     amount: Decimal = ZERO
@@ -160,7 +160,7 @@ class SmallLiabilityRecord:
 
 
 @dataclass(slots=True)
-class Order:
+class SimOrder:
     """One margin order."""
 
     order_id: int
@@ -189,8 +189,8 @@ class Order:
     iceberg: Decimal = ZERO
     list_id: int = -1
     # A stop that its price has not reached yet, and the best price seen while trailing.
-    waits: bool = False
-    extreme: Decimal | None = None
+    awaits_trigger: bool = False
+    best_price: Decimal | None = None
 
     @property
     def is_open(self) -> bool:
@@ -205,7 +205,7 @@ class Order:
     @property
     def is_working(self) -> bool:
         """Whether it rests on the book."""
-        return self.is_open and not self.is_pending and not self.waits
+        return self.is_open and not self.is_pending and not self.awaits_trigger
 
     @property
     def fills_at_market(self) -> bool:
@@ -213,13 +213,13 @@ class Order:
         return self.kind in ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
 
     @property
-    def rest(self) -> Decimal:
+    def remaining(self) -> Decimal:
         """What is not filled yet."""
         return self.quantity - self.executed
 
 
 @dataclass(slots=True)
-class OrderList:
+class SimOrderList:
     """Orders bound to each other. With a `working_id` the others wait until that one is filled."""
 
     list_id: int
@@ -233,7 +233,7 @@ class OrderList:
 
 
 @dataclass(frozen=True, slots=True)
-class PreventedMatch:
+class SimPreventedMatch:
     """An order that would have traded with another one of the same user."""
 
     number: int
@@ -248,7 +248,7 @@ class PreventedMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Trade:
+class SimTrade:
     """One fill of a margin order."""
 
     trade_id: int
@@ -265,40 +265,40 @@ class Trade:
 
 
 @dataclass(slots=True)
-class Account:
+class SimAccount:
     """One user with all that belongs to him."""
 
     name: str
-    spot: Wallet
-    funding: Wallet
-    cross: Margin
-    bars: Bars
+    spot: SimWallet
+    funding: SimWallet
+    cross: SimMarginAccount
+    thresholds: SimThresholds
     vip_level: int
     uid: int
     interest_in_bnb: bool
-    isolated: dict[str, Margin] = field(default_factory=dict)
+    isolated: dict[str, SimMarginAccount] = field(default_factory=dict)
     loans: list[LoanRecord] = field(default_factory=list)
     interest: list[InterestRecord] = field(default_factory=list)
     transfers: list[TransferRecord] = field(default_factory=list)
     flows: list[FlowRecord] = field(default_factory=list)
     liquidations: list[LiquidationRecord] = field(default_factory=list)
-    stories: list[LiquidationStory] = field(default_factory=list)
-    orders: dict[int, Order] = field(default_factory=dict)
-    trades: list[Trade] = field(default_factory=list)
-    order_lists: dict[int, OrderList] = field(default_factory=dict)
-    prevented: list[PreventedMatch] = field(default_factory=list)
-    loan: LiquidationLoan = field(default_factory=LiquidationLoan)
+    liquidation_summaries: list[LiquidationSummary] = field(default_factory=list)
+    orders: dict[int, SimOrder] = field(default_factory=dict)
+    trades: list[SimTrade] = field(default_factory=list)
+    order_lists: dict[int, SimOrderList] = field(default_factory=dict)
+    prevented_matches: list[SimPreventedMatch] = field(default_factory=list)
+    liquidation_loan: SimLiquidationLoan = field(default_factory=SimLiquidationLoan)
     loan_in_flight: bool = False
     dust: list[DustRecord] = field(default_factory=list)
     dust_client_ids: set[str] = field(default_factory=set)
     small_liabilities: list[SmallLiabilityRecord] = field(default_factory=list)
     spot_fees_in_bnb: bool = False
 
-    def margin(self, symbol: str | None) -> Margin | None:
+    def margin(self, symbol: str | None) -> SimMarginAccount | None:
         """The margin account of a pair, or cross for None; None when it was never created."""
         margin = self.cross if symbol is None else self.isolated.get(symbol)
         return margin if margin is not None and margin.created else None
 
-    def margins(self) -> list[Margin]:
+    def margins(self) -> list[SimMarginAccount]:
         """Every margin account that exists."""
         return [margin for margin in (self.cross, *self.isolated.values()) if margin.created]

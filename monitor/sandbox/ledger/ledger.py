@@ -14,12 +14,12 @@ from monitor.sandbox.amounts import ZERO
 Party = Literal["world", "lender", "interest", "market", "fees", "insurance"]
 
 
-class Overdrawn(Exception):
+class InsufficientBalance(Exception):
     """A posting wants more than the place holds."""
 
 
 @dataclass(slots=True)
-class Balance:
+class SimBalance:
     """One asset in one wallet. `borrowed` and `interest` are owed, the rest is there."""
 
     free: Decimal = ZERO
@@ -43,24 +43,24 @@ class Balance:
         return self.held - self.owed
 
 
-class Wallet:
+class SimWallet:
     """The balances of one account in one place ("spot", "funding", "cross" or a pair)."""
 
     def __init__(self, owner: str, place: str) -> None:
         self.owner = owner
         self.place = place
-        self.balances: dict[str, Balance] = {}
+        self.balances: dict[str, SimBalance] = {}
 
     @property
     def name(self) -> str:
         """Owner and place, as entries name it."""
         return f"{self.owner}/{self.place}"
 
-    def get(self, asset: str) -> Balance:
+    def get(self, asset: str) -> SimBalance:
         """The balance of `asset`, made if there was none."""
         balance = self.balances.get(asset)
         if balance is None:
-            balance = self.balances[asset] = Balance()
+            balance = self.balances[asset] = SimBalance()
         return balance
 
     def free(self, asset: str) -> Decimal:
@@ -79,7 +79,7 @@ class Wallet:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One posting: `amount` of `asset` went from `source` to `target`."""
 
     at_ms: int
@@ -90,56 +90,56 @@ class Entry:
     memo: str
 
 
-class Books:
+class SimLedger:
     """All wallets and the outside parties, posted double."""
 
     def __init__(self) -> None:
-        self.wallets: list[Wallet] = []
-        self.entries: list[Entry] = []
+        self.wallets: list[SimWallet] = []
+        self.entries: list[LedgerEntry] = []
         self.now_ms = 0
-        self._outside: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+        self._external: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
 
-    def open_wallet(self, owner: str, place: str) -> Wallet:
+    def open_wallet(self, owner: str, place: str) -> SimWallet:
         """A new empty wallet."""
-        wallet = Wallet(owner, place)
+        wallet = SimWallet(owner, place)
         self.wallets.append(wallet)
         return wallet
 
-    def pay(self, asset: str, amount: Decimal, source: Wallet | Party, target: Wallet | Party, memo: str) -> None:
+    def pay(self, asset: str, amount: Decimal, source: SimWallet | Party, target: SimWallet | Party, memo: str) -> None:
         """Move a free amount. Raises Overdrawn when a wallet does not hold it; 0 does nothing."""
         if not amount:
             return
         if amount < 0:
             raise ValueError("an amount to pay is positive")
-        if isinstance(source, Wallet):
+        if isinstance(source, SimWallet):
             if source.free(asset) < amount:
-                raise Overdrawn(f"{source.name} holds {source.free(asset)} {asset}, {amount} wanted")
+                raise InsufficientBalance(f"{source.name} holds {source.free(asset)} {asset}, {amount} wanted")
             source.get(asset).free -= amount
         else:
-            self._outside[source, asset] -= amount
-        if isinstance(target, Wallet):
+            self._external[source, asset] -= amount
+        if isinstance(target, SimWallet):
             target.get(asset).free += amount
         else:
-            self._outside[target, asset] += amount
-        self.entries.append(Entry(self.now_ms, asset, amount, _name(source), _name(target), memo))
+            self._external[target, asset] += amount
+        self.entries.append(LedgerEntry(self.now_ms, asset, amount, _place_name(source), _place_name(target), memo))
 
-    def lend(self, wallet: Wallet, asset: str, amount: Decimal, memo: str = "borrow") -> None:
+    def lend(self, wallet: SimWallet, asset: str, amount: Decimal, memo: str = "borrow") -> None:
         """Pay out a loan: the wallet holds and owes it."""
         self.pay(asset, amount, "lender", wallet, memo)
         wallet.get(asset).borrowed += amount
 
-    def accrue(self, wallet: Wallet, asset: str, amount: Decimal) -> None:
+    def accrue(self, wallet: SimWallet, asset: str, amount: Decimal) -> None:
         """Add interest to what the wallet owes."""
         wallet.get(asset).interest += amount
 
-    def repay(self, wallet: Wallet, asset: str, amount: Decimal, memo: str = "repay") -> tuple[Decimal, Decimal]:
+    def repay(self, wallet: SimWallet, asset: str, amount: Decimal, memo: str = "repay") -> tuple[Decimal, Decimal]:
         """Repay from the wallet's free balance, interest first. Returns (interest part, principal part).
 
         Raises Overdrawn when the amount is not free or not owed.
         """
         balance = wallet.get(asset)
         if amount > balance.owed:
-            raise Overdrawn(f"{wallet.name} owes {balance.owed} {asset}, {amount} offered")
+            raise InsufficientBalance(f"{wallet.name} owes {balance.owed} {asset}, {amount} offered")
         interest = min(amount, balance.interest)
         principal = amount - interest
         self.pay(asset, interest, wallet, "interest", memo)
@@ -148,7 +148,7 @@ class Books:
         balance.borrowed -= principal
         return interest, principal
 
-    def forgive(self, wallet: Wallet, asset: str) -> Decimal:
+    def forgive(self, wallet: SimWallet, asset: str) -> Decimal:
         """Strike out a debt that can't be paid; the insurance fund pays its principal. Returns the debt."""
         balance = wallet.get(asset)
         owed = balance.owed
@@ -156,26 +156,26 @@ class Books:
         balance.borrowed = balance.interest = ZERO
         return owed
 
-    def lock(self, wallet: Wallet, asset: str, amount: Decimal) -> None:
+    def lock(self, wallet: SimWallet, asset: str, amount: Decimal) -> None:
         """Put a free amount behind an open order. Raises Overdrawn."""
         balance = wallet.get(asset)
         if balance.free < amount:
-            raise Overdrawn(f"{wallet.name} holds {balance.free} {asset}, {amount} wanted")
+            raise InsufficientBalance(f"{wallet.name} holds {balance.free} {asset}, {amount} wanted")
         balance.free -= amount
         balance.locked += amount
 
-    def unlock(self, wallet: Wallet, asset: str, amount: Decimal) -> None:
+    def unlock(self, wallet: SimWallet, asset: str, amount: Decimal) -> None:
         """Free an amount that was locked. Raises Overdrawn."""
         balance = wallet.get(asset)
         if balance.locked < amount:
-            raise Overdrawn(f"{wallet.name} has locked {balance.locked} {asset}, {amount} wanted")
+            raise InsufficientBalance(f"{wallet.name} has locked {balance.locked} {asset}, {amount} wanted")
         balance.locked -= amount
         balance.free += amount
 
     def imbalance(self) -> dict[str, Decimal]:
         """Assets whose wallets and outside parties don't add up to zero. Empty when the books are right."""
         sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
-        for (_, asset), amount in self._outside.items():
+        for (_, asset), amount in self._external.items():
             sums[asset] += amount
         lent: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for wallet in self.wallets:
@@ -184,10 +184,10 @@ class Books:
                 lent[asset] += balance.borrowed
         wrong = {asset: amount for asset, amount in sums.items() if amount}
         for asset, amount in lent.items():
-            if self._outside["lender", asset] + amount:
-                wrong[f"{asset} lent"] = self._outside["lender", asset] + amount
+            if self._external["lender", asset] + amount:
+                wrong[f"{asset} lent"] = self._external["lender", asset] + amount
         return wrong
 
 
-def _name(place: Wallet | Party) -> str:
-    return place.name if isinstance(place, Wallet) else place
+def _place_name(place: SimWallet | Party) -> str:
+    return place.name if isinstance(place, SimWallet) else place

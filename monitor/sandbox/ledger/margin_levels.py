@@ -5,22 +5,22 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.sandbox.amounts import ZERO
-from monitor.sandbox.scenario.scenario import CollateralTier
+from monitor.sandbox.scenario.scenario import SimCollateralTier
 
-Danger = Literal["below", "above"]
-Status = Literal["EXCESSIVE", "NORMAL", "MARGIN_CALL", "PRE_LIQUIDATION", "FORCE_LIQUIDATION"]
+SimLiquidationSide = Literal["below", "above"]
+IsolatedStatus = Literal["EXCESSIVE", "NORMAL", "MARGIN_CALL", "PRE_LIQUIDATION", "FORCE_LIQUIDATION"]
 
-EXCESSIVE_ABOVE = Decimal(2)
+EXCESSIVE_LEVEL = Decimal(2)
 # The narrow band above liquidation of the older tier tables: 1.07 for a liquidation ratio of 1.05.
 PRE_LIQUIDATION_SHARE = Decimal("0.4")
 
 
-def level(assets: Decimal, liabilities: Decimal) -> Decimal | None:
+def margin_level(assets: Decimal, liabilities: Decimal) -> Decimal | None:
     """Assets ÷ liabilities, unrounded; None (infinite) when nothing is owed."""
     return assets / liabilities if liabilities else None
 
 
-def collateral_value(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
+def collateral_value(value: Decimal, tiers: Sequence[SimCollateralTier]) -> Decimal:
     """How much of `value` (USD) counts as collateral: each tier's share of what lies inside it."""
     counted = ZERO
     for number, tier in enumerate(tiers):
@@ -30,13 +30,13 @@ def collateral_value(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal
 
 
 def liquidation_price(
-    ratio: Decimal, other_assets: Decimal, other_liabilities: Decimal, held: Decimal, owed: Decimal
-) -> tuple[Decimal, Danger] | None:
+    ratio: Decimal, other_assets: Decimal, other_liabilities: Decimal, held_amount: Decimal, owed_amount: Decimal
+) -> tuple[Decimal, SimLiquidationSide] | None:
     """The price of one asset at which the level falls to `ratio`, others fixed, and the side of danger.
 
     `other_*` are values without that asset. None when no positive price of it does so.
     """
-    weight = held - ratio * owed
+    weight = held_amount - ratio * owed_amount
     if not weight:
         return None
     price = (ratio * other_liabilities - other_assets) / weight
@@ -45,9 +45,9 @@ def liquidation_price(
     return price, "below" if weight > 0 else "above"
 
 
-def isolated_status(current: Decimal | None, *, margin_call: Decimal, liquidation: Decimal) -> Status:
+def isolated_status(current: Decimal | None, *, margin_call: Decimal, liquidation: Decimal) -> IsolatedStatus:
     """The status word of an isolated pair. The borders are not documented: this is the usual reading."""
-    if current is None or current > EXCESSIVE_ABOVE:
+    if current is None or current > EXCESSIVE_LEVEL:
         return "EXCESSIVE"
     if current > margin_call:
         return "NORMAL"

@@ -4,23 +4,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from monitor.sandbox.amounts import ONE, ZERO
-from monitor.sandbox.ledger.accounts import Account, Margin
-from monitor.sandbox.ledger.ledger import Balance
+from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
+from monitor.sandbox.ledger.ledger import SimBalance
 from monitor.sandbox.ledger.margin_levels import (
-    Danger,
-    Status,
+    IsolatedStatus,
+    SimLiquidationSide,
     collateral_value,
     isolated_status,
-    level,
     liquidation_price,
+    margin_level,
 )
-from monitor.sandbox.market.listings import Catalogue, Tier
-from monitor.sandbox.market.prices import PriceBook
-from monitor.sandbox.scenario.scenario import Bars
+from monitor.sandbox.market.listings import Listings, SimIsolatedTier
+from monitor.sandbox.market.prices import CurrentPrices
+from monitor.sandbox.scenario.scenario import SimThresholds
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MarginValuation:
     """Values in USDT, levels unrounded; a level is None when nothing is owed."""
 
     assets: Decimal
@@ -29,11 +29,11 @@ class Standing:
     collateral: Decimal
     level: Decimal | None
     collateral_level: Decimal | None
-    bars: Bars
-    tier: Tier | None = None
-    status: Status | None = None
+    thresholds: SimThresholds
+    tier: SimIsolatedTier | None = None
+    status: IsolatedStatus | None = None
     index_price: Decimal | None = None
-    liquidation: tuple[Decimal, Danger] | None = None
+    liquidation: tuple[Decimal, SimLiquidationSide] | None = None
 
     @property
     def equity(self) -> Decimal:
@@ -44,89 +44,89 @@ class Standing:
 class Valuer:
     """Values margin accounts with one book of prices."""
 
-    def __init__(self, prices: PriceBook, catalogue: Catalogue) -> None:
+    def __init__(self, prices: CurrentPrices, catalogue: Listings) -> None:
         self._prices = prices
-        self._catalogue = catalogue
+        self._listings = catalogue
 
-    def standing(self, account: Account, margin: Margin) -> Standing:
+    def value_account(self, account: SimAccount, margin: SimMarginAccount) -> MarginValuation:
         """Where a margin account stands now."""
         if margin.symbol is None:
             return self._cross(account, margin)
         return self._isolated(margin, margin.symbol)
 
-    def level(self, margin: Margin) -> Decimal | None:
+    def level(self, margin: SimMarginAccount) -> Decimal | None:
         """The level alone, unrounded: what liquidation goes by."""
         if margin.symbol is None:
             assets, liabilities, _ = self._totals(margin)
-            return level(assets, liabilities)
-        pair = self._catalogue.pairs[margin.symbol]
+            return margin_level(assets, liabilities)
+        pair = self._listings.pairs[margin.symbol]
         base, quote = margin.wallet.get(pair.base), margin.wallet.get(pair.quote)
         price = self._prices.index(margin.symbol) or ZERO
-        return level(base.held * price + quote.held, base.owed * price + quote.owed)
+        return margin_level(base.held * price + quote.held, base.owed * price + quote.owed)
 
-    def bars(self, account: Account, margin: Margin) -> Bars:
+    def thresholds(self, account: SimAccount, margin: SimMarginAccount) -> SimThresholds:
         """The levels at which a margin account is judged now."""
         if margin.symbol is None:
-            return account.bars
-        pair = self._catalogue.pairs[margin.symbol]
+            return account.thresholds
+        pair = self._listings.pairs[margin.symbol]
         wallet = margin.wallet
-        return _tier_bars(self._catalogue.tier_for(margin.symbol, wallet.owed(pair.base), wallet.owed(pair.quote)))
+        return _tier_thresholds(self._listings.tier_for(margin.symbol, wallet.owed(pair.base), wallet.owed(pair.quote)))
 
-    def cross_liquidation_price(self, account: Account, asset: str) -> tuple[Decimal, Danger] | None:
+    def cross_liquidation_price(self, account: SimAccount, asset: str) -> tuple[Decimal, SimLiquidationSide] | None:
         """The price of `asset` in USDT at which the cross account is liquidated, others fixed."""
         assets, liabilities, _ = self._totals(account.cross)
-        balance, price = account.cross.wallet.get(asset), self._prices.usdt(asset)
+        balance, price = account.cross.wallet.get(asset), self._prices.usdt_price(asset)
         return liquidation_price(
-            account.bars.liquidation,
+            account.thresholds.liquidation,
             assets - balance.held * price,
             liabilities - balance.owed * price,
             balance.held,
             balance.owed,
         )
 
-    def _totals(self, margin: Margin) -> tuple[Decimal, Decimal, Decimal]:
+    def _totals(self, margin: SimMarginAccount) -> tuple[Decimal, Decimal, Decimal]:
         assets = liabilities = interest = ZERO
         for asset, balance in margin.wallet.balances.items():
             if balance.held or balance.owed:
-                price = self._prices.usdt(asset)
+                price = self._prices.usdt_price(asset)
                 assets += balance.held * price
                 liabilities += balance.owed * price
                 interest += balance.interest * price
         return assets, liabilities, interest
 
-    def _cross(self, account: Account, margin: Margin) -> Standing:
+    def _cross(self, account: SimAccount, margin: SimMarginAccount) -> MarginValuation:
         assets, liabilities, interest = self._totals(margin)
         collateral = ZERO
         for asset, balance in margin.wallet.balances.items():
-            tiers = self._catalogue.collateral.get(asset)
+            tiers = self._listings.collateral.get(asset)
             if balance.held and tiers is not None:
-                collateral += collateral_value(balance.held * self._prices.usdt(asset), tiers)
-        return Standing(
+                collateral += collateral_value(balance.held * self._prices.usdt_price(asset), tiers)
+        return MarginValuation(
             assets=assets,
             liabilities=liabilities,
             interest=interest,
             collateral=collateral,
-            level=level(assets, liabilities),
-            collateral_level=level(collateral, liabilities),
-            bars=account.bars,
+            level=margin_level(assets, liabilities),
+            collateral_level=margin_level(collateral, liabilities),
+            thresholds=account.thresholds,
         )
 
-    def _isolated(self, margin: Margin, symbol: str) -> Standing:
-        pair = self._catalogue.pairs[symbol]
+    def _isolated(self, margin: SimMarginAccount, symbol: str) -> MarginValuation:
+        pair = self._listings.pairs[symbol]
         base, quote = margin.wallet.get(pair.base), margin.wallet.get(pair.quote)
         price = self._prices.index(symbol) or ZERO
-        in_usdt = ONE if pair.quote == "USDT" else self._prices.usdt(pair.quote)
+        in_usdt = ONE if pair.quote == "USDT" else self._prices.usdt_price(pair.quote)
         assets, liabilities = base.held * price + quote.held, base.owed * price + quote.owed
-        tier = self._catalogue.tier_for(symbol, base.owed, quote.owed)
-        current = level(assets, liabilities)
-        return Standing(
+        tier = self._listings.tier_for(symbol, base.owed, quote.owed)
+        current = margin_level(assets, liabilities)
+        return MarginValuation(
             assets=assets * in_usdt,
             liabilities=liabilities * in_usdt,
             interest=(base.interest * price + quote.interest) * in_usdt,
             collateral=assets * in_usdt,
             level=current,
             collateral_level=current,
-            bars=_tier_bars(tier),
+            thresholds=_tier_thresholds(tier),
             tier=tier,
             status=isolated_status(current, margin_call=tier.margin_call_ratio, liquidation=tier.liquidation_ratio),
             index_price=price,
@@ -134,11 +134,11 @@ class Valuer:
         )
 
 
-def _tier_bars(tier: Tier) -> Bars:
-    return Bars(tier.initial_ratio, tier.margin_call_ratio, tier.liquidation_ratio)
+def _tier_thresholds(tier: SimIsolatedTier) -> SimThresholds:
+    return SimThresholds(tier.initial_ratio, tier.margin_call_ratio, tier.liquidation_ratio)
 
 
-def _pair_liquidation(ratio: Decimal, base: Balance, quote: Balance) -> tuple[Decimal, Danger] | None:
+def _pair_liquidation(ratio: Decimal, base: SimBalance, quote: SimBalance) -> tuple[Decimal, SimLiquidationSide] | None:
     if not base.owed and not quote.owed:
         return None
     return liquidation_price(ratio, quote.held, quote.owed, base.held, base.owed)

@@ -3,11 +3,11 @@
 from decimal import Decimal
 from typing import Literal
 
-from monitor.sandbox.amounts import ONE, ZERO, down, places
-from monitor.sandbox.api.errors import Refusal, not_an_asset
-from monitor.sandbox.ledger.accounts import Account, Actor, LoanRecord, Margin
+from monitor.sandbox.amounts import ONE, ZERO, decimal_places, round_down
+from monitor.sandbox.api.errors import SimApiError, not_a_margin_asset
+from monitor.sandbox.ledger.accounts import Actor, LoanRecord, SimAccount, SimMarginAccount
 from monitor.sandbox.lending import interest
-from monitor.sandbox.market.listings import Catalogue
+from monitor.sandbox.market.listings import Listings
 from monitor.sandbox.venue import Venue
 
 BORROW_LIMIT_USDT = Decimal(5_000_000)
@@ -15,101 +15,115 @@ BORROW_LIMIT_USDT = Decimal(5_000_000)
 Direction = Literal["BORROW", "REPAY"]
 
 
-def check_asset(venue: Venue, margin: Margin, asset: str) -> None:
+def check_asset(venue: Venue, margin: SimMarginAccount, asset: str) -> None:
     """Refuse an asset that this margin account can't hold (-3027)."""
     if margin.symbol is None:
-        known = asset in venue.catalogue.collateral
+        known = asset in venue.listings.collateral
     else:
-        pair = venue.catalogue.pairs[margin.symbol]
+        pair = venue.listings.pairs[margin.symbol]
         known = asset in (pair.base, pair.quote)
     if not known:
-        raise not_an_asset()
+        raise not_a_margin_asset()
 
 
 def check_amount(amount: Decimal) -> None:
     """Refuse an amount that is not positive, or has more than eight decimals (-1111)."""
     if amount <= 0:
-        raise Refusal(-3026, "Your input param is invalid.")
-    if places(amount) > 8:
-        raise Refusal(-1111, "Precision is over the maximum defined for this asset.")
+        raise SimApiError(-3026, "Your input param is invalid.")
+    if decimal_places(amount) > 8:
+        raise SimApiError(-1111, "Precision is over the maximum defined for this asset.")
 
 
 def borrow(
-    venue: Venue, account: Account, margin: Margin, asset: str, amount: Decimal, *, kind: str = "MANUAL", by: Actor
+    venue: Venue,
+    account: SimAccount,
+    margin: SimMarginAccount,
+    asset: str,
+    amount: Decimal,
+    *,
+    kind: str = "MANUAL",
+    by: Actor,
 ) -> int:
     """Take a loan and its first hour of interest. Returns the tranId; raises Refusal."""
     check_asset(venue, margin, asset)
     check_amount(amount)
     if not margin.enabled:
-        raise Refusal(-3008, "Borrow not allowed.")
+        raise SimApiError(-3008, "Borrow not allowed.")
     if amount > venue.scenario.inventory.get(asset, amount):
-        raise Refusal(-3045, "The system doesn't have enough asset now.")
+        raise SimApiError(-3045, "The system doesn't have enough asset now.")
     if amount > max_borrowable(venue, account, margin, asset):
         if margin.symbol is None:
-            raise Refusal(-3006, "Your borrow amount has exceed maximum borrow amount.")
-        raise Refusal(-11008, "Exceeding the account's maximum borrowable limit.")
-    venue.books.lend(margin.wallet, asset, amount)
-    first_hour = interest.charge(venue, account, margin, asset, amount, "ON_BORROW")
-    tran_id = _record(venue, account, margin, "BORROW", kind, asset, amount, ZERO, by)
-    venue.tell_liability(margin, asset, "BORROW", amount, first_hour)
-    _tell(venue, margin, asset, amount)
+            raise SimApiError(-3006, "Your borrow amount has exceed maximum borrow amount.")
+        raise SimApiError(-11008, "Exceeding the account's maximum borrowable limit.")
+    venue.ledger.lend(margin.wallet, asset, amount)
+    first_hour = interest.charge_interest(venue, account, margin, asset, amount, "ON_BORROW")
+    tran_id = _record_loan(venue, account, margin, "BORROW", kind, asset, amount, ZERO, by)
+    venue.emit_liability_change(margin, asset, "BORROW", amount, first_hour)
+    _emit_changes(venue, margin, asset, amount)
     return tran_id
 
 
 def repay(
-    venue: Venue, account: Account, margin: Margin, asset: str, amount: Decimal, *, kind: str = "MANUAL", by: Actor
+    venue: Venue,
+    account: SimAccount,
+    margin: SimMarginAccount,
+    asset: str,
+    amount: Decimal,
+    *,
+    kind: str = "MANUAL",
+    by: Actor,
 ) -> int:
     """Repay from the margin account's free balance, interest first. Returns the tranId; raises Refusal."""
     check_asset(venue, margin, asset)
     check_amount(amount)
     balance = margin.wallet.get(asset)
     if amount > balance.owed:
-        raise Refusal(-3015, "Repay amount exceeds borrow amount.")
-    least = venue.catalogue.min_repay(asset)
+        raise SimApiError(-3015, "Repay amount exceeds borrow amount.")
+    least = venue.listings.min_repay(asset)
     if amount < min(least, balance.owed):
-        raise Refusal(-3016, "Repay amount less than minimum repay amount.")
+        raise SimApiError(-3016, "Repay amount less than minimum repay amount.")
     if ZERO < balance.owed - amount < least:
-        raise Refusal(venue.scenario.readings.small_rest_code, "The unpaid debt is too small after this repayment.")
+        raise SimApiError(venue.scenario.readings.small_rest_code, "The unpaid debt is too small after this repayment.")
     if amount > balance.free:
-        raise Refusal(-3041, "Balance is not enough")
-    interest_part, principal_part = venue.books.repay(margin.wallet, asset, amount)
-    tran_id = _record(venue, account, margin, "REPAY", kind, asset, principal_part, interest_part, by)
-    venue.tell_liability(margin, asset, "REPAY", principal_part, interest_part)
-    _tell(venue, margin, asset, -amount)
+        raise SimApiError(-3041, "Balance is not enough")
+    interest_part, principal_part = venue.ledger.repay(margin.wallet, asset, amount)
+    tran_id = _record_loan(venue, account, margin, "REPAY", kind, asset, principal_part, interest_part, by)
+    venue.emit_liability_change(margin, asset, "REPAY", principal_part, interest_part)
+    _emit_changes(venue, margin, asset, -amount)
     return tran_id
 
 
-def max_borrowable(venue: Venue, account: Account, margin: Margin, asset: str) -> Decimal:
+def max_borrowable(venue: Venue, account: SimAccount, margin: SimMarginAccount, asset: str) -> Decimal:
     """How much of `asset` the level, the user's limit and the inventory allow to borrow now."""
-    price = venue.prices.usdt(asset)
-    standing = venue.valuer.standing(account, margin)
-    initial = standing.bars.initial
+    price = venue.prices.usdt_price(asset)
+    standing = venue.valuer.value_account(account, margin)
+    initial = standing.thresholds.initial
     if not price or initial <= ONE:
         return ZERO
-    share = ONE if margin.symbol is not None else _first_rate(venue.catalogue, asset)
+    share = ONE if margin.symbol is not None else _first_hour_rate(venue.listings, asset)
     room = (standing.collateral - initial * standing.liabilities) / (initial - share) / price
     limit = borrow_limit(venue, margin, asset) - margin.wallet.owed(asset)
-    return max(ZERO, down(min(room, limit, venue.scenario.inventory.get(asset, limit))))
+    return max(ZERO, round_down(min(room, limit, venue.scenario.inventory.get(asset, limit))))
 
 
-def borrow_limit(venue: Venue, margin: Margin, asset: str) -> Decimal:
+def borrow_limit(venue: Venue, margin: SimMarginAccount, asset: str) -> Decimal:
     """The cap by the user's level: of the last tier for an isolated pair."""
     if margin.symbol is None:
-        price = venue.prices.usdt(asset)
-        return down(BORROW_LIMIT_USDT / price) if price else ZERO
-    tier = venue.catalogue.tiers(margin.symbol)[-1]
-    return tier.base_max if asset == venue.catalogue.pairs[margin.symbol].base else tier.quote_max
+        price = venue.prices.usdt_price(asset)
+        return round_down(BORROW_LIMIT_USDT / price) if price else ZERO
+    tier = venue.listings.tiers(margin.symbol)[-1]
+    return tier.base_max if asset == venue.listings.pairs[margin.symbol].base else tier.quote_max
 
 
-def _first_rate(catalogue: Catalogue, asset: str) -> Decimal:
+def _first_hour_rate(catalogue: Listings, asset: str) -> Decimal:
     tiers = catalogue.collateral.get(asset)
     return tiers[0].rate if tiers else ZERO
 
 
-def _record(
+def _record_loan(
     venue: Venue,
-    account: Account,
-    margin: Margin,
+    account: SimAccount,
+    margin: SimMarginAccount,
     direction: Direction,
     kind: str,
     asset: str,
@@ -128,7 +142,7 @@ def _record(
     return tran_id
 
 
-def _tell(venue: Venue, margin: Margin, asset: str, delta: Decimal) -> None:
+def _emit_changes(venue: Venue, margin: SimMarginAccount, asset: str, delta: Decimal) -> None:
     if venue.scenario.readings.loan_sends_balance_update:
-        venue.tell_balance(margin, asset, delta)
-    venue.tell_position(margin, [asset])
+        venue.emit_balance_update(margin, asset, delta)
+    venue.emit_position(margin, [asset])

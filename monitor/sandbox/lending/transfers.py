@@ -4,18 +4,25 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from monitor.sandbox.amounts import ZERO, down
-from monitor.sandbox.amounts import places as decimals
-from monitor.sandbox.api.errors import Refusal, invalid, missing, no_cross_account, no_isolated_account, not_a_pair
-from monitor.sandbox.ledger.accounts import Account, Actor, Margin, TransferRecord
-from monitor.sandbox.ledger.ledger import Wallet
-from monitor.sandbox.ledger.margin_levels import EXCESSIVE_ABOVE
+from monitor.sandbox.amounts import ZERO, round_down
+from monitor.sandbox.amounts import decimal_places as decimals
+from monitor.sandbox.api.errors import (
+    SimApiError,
+    invalid_parameter,
+    missing_parameter,
+    no_cross_account,
+    no_isolated_account,
+    not_a_margin_pair,
+)
+from monitor.sandbox.ledger.accounts import Actor, SimAccount, SimMarginAccount, TransferRecord
+from monitor.sandbox.ledger.ledger import SimWallet
+from monitor.sandbox.ledger.margin_levels import EXCESSIVE_LEVEL
 from monitor.sandbox.lending.loans import check_asset
 from monitor.sandbox.venue import Venue
 
-Place = Literal["spot", "funding", "cross", "isolated", "elsewhere"]
+WalletKind = Literal["spot", "funding", "cross", "isolated", "elsewhere"]
 
-KINDS: dict[str, tuple[Place, Place]] = {
+TRANSFER_KINDS: dict[str, tuple[WalletKind, WalletKind]] = {
     "MAIN_MARGIN": ("spot", "cross"),
     "MARGIN_MAIN": ("cross", "spot"),
     "MAIN_FUNDING": ("spot", "funding"),
@@ -35,125 +42,133 @@ KINDS: dict[str, tuple[Place, Place]] = {
     "PORTFOLIO_MARGIN_MAIN": ("elsewhere", "spot"),
 }
 # Accepted for years and absent from today's official list: whether they still work is a reading.
-DIRECT_KINDS: dict[str, tuple[Place, Place]] = {
+DIRECT_TRANSFER_KINDS: dict[str, tuple[WalletKind, WalletKind]] = {
     "MAIN_ISOLATED_MARGIN": ("spot", "isolated"),
     "ISOLATED_MARGIN_MAIN": ("isolated", "spot"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class SimTransferRoute:
     """Where a transfer goes from and to; a symbol where that end is an isolated pair."""
 
     kind: str
-    source: Place
-    target: Place
+    source: WalletKind
+    target: WalletKind
     from_symbol: str | None
     to_symbol: str | None
 
 
-def route(venue: Venue, kind: str, from_symbol: str | None, to_symbol: str | None) -> Route:
+def find_route(venue: Venue, kind: str, from_symbol: str | None, to_symbol: str | None) -> SimTransferRoute:
     """The route that a type and its symbols name. Raises Refusal.
 
     A symbol that the type has no use for is ignored, as the exchange does.
     """
-    known = {**KINDS, **DIRECT_KINDS} if venue.scenario.readings.direct_isolated_transfer else KINDS
+    known = (
+        {**TRANSFER_KINDS, **DIRECT_TRANSFER_KINDS}
+        if venue.scenario.readings.direct_isolated_transfer
+        else TRANSFER_KINDS
+    )
     ends = known.get(kind)
     if ends is None:
-        raise invalid("type")
+        raise invalid_parameter("type")
     source, target = ends
     if source == "isolated" and not from_symbol:
-        raise missing("fromSymbol")
+        raise missing_parameter("fromSymbol")
     if target == "isolated" and not to_symbol:
-        raise missing("toSymbol")
-    return Route(
+        raise missing_parameter("toSymbol")
+    return SimTransferRoute(
         kind, source, target, from_symbol if source == "isolated" else None, to_symbol if target == "isolated" else None
     )
 
 
-def transfer(venue: Venue, account: Account, way: Route, asset: str, amount: Decimal, *, by: Actor) -> int:
+def execute_transfer(
+    venue: Venue, account: SimAccount, route: SimTransferRoute, asset: str, amount: Decimal, *, by: Actor
+) -> int:
     """Carry out a transfer. Returns the tranId; raises Refusal and then nothing has moved."""
     if amount <= 0:
-        raise Refusal(-5007, "Quantity must be greater than zero.")
+        raise SimApiError(-5007, "Quantity must be greater than zero.")
     if decimals(amount) > 8:
-        raise Refusal(-1111, "Precision is over the maximum defined for this asset.")
-    if "elsewhere" in (way.source, way.target):
-        raise Refusal(-5013, "Asset transfer failed: insufficient balance")
-    _check_target(venue, account, way, asset)
-    wallet, margin = _end(venue, account, way.source, way.from_symbol)
+        raise SimApiError(-1111, "Precision is over the maximum defined for this asset.")
+    if "elsewhere" in (route.source, route.target):
+        raise SimApiError(-5013, "Asset transfer failed: insufficient balance")
+    _check_target(venue, account, route, asset)
+    wallet, margin = _resolve_wallet(venue, account, route.source, route.from_symbol)
     if wallet.free(asset) < amount:
-        raise Refusal(-5013, "Asset transfer failed: insufficient balance")
+        raise SimApiError(-5013, "Asset transfer failed: insufficient balance")
     if margin is not None and amount > max_transferable(venue, account, margin, asset):
-        raise Refusal(-3020, "Transfer out amount exceeds max amount.")
-    if way.target == "isolated" and way.to_symbol is not None:
-        venue.open_isolated(account, way.to_symbol)
-    into, into_margin = _end(venue, account, way.target, way.to_symbol)
-    return _move(venue, account, way.kind, (wallet, margin), (into, into_margin), asset, amount, by)
+        raise SimApiError(-3020, "Transfer out amount exceeds max amount.")
+    if route.target == "isolated" and route.to_symbol is not None:
+        venue.open_isolated(account, route.to_symbol)
+    into, into_margin = _resolve_wallet(venue, account, route.target, route.to_symbol)
+    return _move(venue, account, route.kind, (wallet, margin), (into, into_margin), asset, amount, by)
 
 
-def top_up(venue: Venue, account: Account, asset: str, amount: Decimal) -> int:
+def top_up(venue: Venue, account: SimAccount, asset: str, amount: Decimal) -> int:
     """The exchange's own transfer from spot into cross. No history of asked-for transfers lists it. Raises Refusal."""
     if account.spot.free(asset) < amount:
-        raise Refusal(-5013, "Asset transfer failed: insufficient balance")
+        raise SimApiError(-5013, "Asset transfer failed: insufficient balance")
     ends = (account.spot, None), (account.cross.wallet, account.cross)
     return _move(venue, account, "AUTO_TOP_UP", *ends, asset, amount, "venue")
 
 
-def max_transferable(venue: Venue, account: Account, margin: Margin, asset: str) -> Decimal:
+def max_transferable(venue: Venue, account: SimAccount, margin: SimMarginAccount, asset: str) -> Decimal:
     """How much may leave a margin account: what is free, as long as the level stays above 2."""
     free = margin.wallet.free(asset)
-    standing = venue.valuer.standing(account, margin)
+    standing = venue.valuer.value_account(account, margin)
     if not standing.liabilities:
         return free
-    price = venue.prices.usdt(asset)
+    price = venue.prices.usdt_price(asset)
     if not price:
         return ZERO
-    tiers = venue.catalogue.collateral.get(asset)
+    tiers = venue.listings.collateral.get(asset)
     share = tiers[0].rate if margin.symbol is None and tiers else Decimal(1)
     if not share:
         return free
-    room = (standing.collateral - EXCESSIVE_ABOVE * standing.liabilities) / share / price
-    return max(ZERO, down(min(free, room)))
+    room = (standing.collateral - EXCESSIVE_LEVEL * standing.liabilities) / share / price
+    return max(ZERO, round_down(min(free, room)))
 
 
 def _move(
     venue: Venue,
-    account: Account,
+    account: SimAccount,
     kind: str,
-    source: tuple[Wallet, Margin | None],
-    target: tuple[Wallet, Margin | None],
+    source: tuple[SimWallet, SimMarginAccount | None],
+    target: tuple[SimWallet, SimMarginAccount | None],
     asset: str,
     amount: Decimal,
     by: Actor,
 ) -> int:
     places = source[0].place, target[0].place
-    venue.books.pay(asset, amount, source[0], target[0], kind)
+    venue.ledger.pay(asset, amount, source[0], target[0], kind)
     tran_id = venue.next_tran_id()
     account.transfers.append(TransferRecord(tran_id, venue.now_ms(), kind, asset, amount, *places, by))
     venue.record_movement(account, "transfer", asset, amount, *places, tran_id, by)
     for side, delta in ((source[1], -amount), (target[1], amount)):
         if side is not None:
             venue.record_flow(account, side.symbol, asset, "TRANSFER", delta, tran_id)
-            venue.tell_balance(side, asset, delta)
-            venue.tell_position(side, [asset])
+            venue.emit_balance_update(side, asset, delta)
+            venue.emit_position(side, [asset])
     return tran_id
 
 
-def _check_target(venue: Venue, account: Account, way: Route, asset: str) -> None:
-    if way.target == "cross":
+def _check_target(venue: Venue, account: SimAccount, route: SimTransferRoute, asset: str) -> None:
+    if route.target == "cross":
         if not account.cross.created:
             raise no_cross_account()
         check_asset(venue, account.cross, asset)
-    if way.target == "isolated":
-        pair = venue.catalogue.isolated_pair(way.to_symbol or "")
+    if route.target == "isolated":
+        pair = venue.listings.isolated_pair(route.to_symbol or "")
         if pair is None:
-            raise not_a_pair()
-        check_asset(venue, Margin(account.name, account.cross.wallet, pair.symbol), asset)
-    if way.target in ("cross", "isolated") and asset in venue.scenario.no_transfer_in:
-        raise Refusal(-3043, "Transferring in not allowed.")
+            raise not_a_margin_pair()
+        check_asset(venue, SimMarginAccount(account.name, account.cross.wallet, pair.symbol), asset)
+    if route.target in ("cross", "isolated") and asset in venue.scenario.no_transfer_in:
+        raise SimApiError(-3043, "Transferring in not allowed.")
 
 
-def _end(venue: Venue, account: Account, place: Place, symbol: str | None) -> tuple[Wallet, Margin | None]:
+def _resolve_wallet(
+    venue: Venue, account: SimAccount, place: WalletKind, symbol: str | None
+) -> tuple[SimWallet, SimMarginAccount | None]:
     if place == "spot":
         return account.spot, None
     if place == "funding":

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from monitor.sandbox.amounts import EIGHT_PLACES, ONE, ZERO
-from monitor.sandbox.scenario.price_path import PricePath
+from monitor.sandbox.scenario.price_path import SimPricePath
 
 
-class PriceBook:
+class CurrentPrices:
     """What every symbol costs now: its spot price, and the index price that levels go by.
 
     Symbols walk their path, or keep their fixed price; a symbol without either is priced through USDT. What has no
@@ -21,7 +21,7 @@ class PriceBook:
 
     def __init__(
         self,
-        paths: Mapping[str, PricePath],
+        paths: Mapping[str, SimPricePath],
         fixed: Mapping[str, Decimal],
         pairs: Mapping[str, tuple[str, str]],
         basis: Mapping[str, Decimal],
@@ -30,47 +30,47 @@ class PriceBook:
         self._spot = dict(fixed)
         self._pairs = pairs
         self._basis = dict(basis)
-        self._ways = _ways(pairs)
-        self._held: set[str] = set()
-        self._still = False
-        self._usdt: dict[str, Decimal] = {}
+        self._usdt_routes = _find_usdt_routes(pairs)
+        self._fixed_symbols: set[str] = set()
+        self._is_frozen = False
+        self._usdt_prices: dict[str, Decimal] = {}
         self.version = 0
 
     def move_to(self, second: int) -> bool:
         """Walk every path to the virtual `second`. True when some price changed."""
-        if self._still:
+        if self._is_frozen:
             return False
         changed = False
         for symbol, path in self._paths.items():
-            if symbol in self._held:
+            if symbol in self._fixed_symbols:
                 continue
             price = path.at(second)
             if price != self._spot.get(symbol):
                 self._spot[symbol] = price
                 changed = True
         if changed:
-            self._touch()
+            self._invalidate()
         return changed
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Put a symbol's spot price by hand; it stays there until `release`."""
         self._spot[symbol] = price
-        self._held.add(symbol)
-        self._touch()
+        self._fixed_symbols.add(symbol)
+        self._invalidate()
 
     def set_basis(self, symbol: str, basis: Decimal) -> None:
         """Let the index price of a symbol be spot × (1 + basis)."""
         self._basis[symbol] = basis
-        self._touch()
+        self._invalidate()
 
     def freeze(self) -> None:
         """Keep every price where it is while time goes on."""
-        self._still = True
+        self._is_frozen = True
 
     def release(self) -> None:
         """Let every symbol follow its path again."""
-        self._still = False
-        self._held.clear()
+        self._is_frozen = False
+        self._fixed_symbols.clear()
 
     def spot(self, symbol: str) -> Decimal | None:
         """The last price of a symbol, None when nothing prices it."""
@@ -89,21 +89,21 @@ class PriceBook:
         basis = self._basis.get(symbol)
         return spot if spot is None or not basis else (spot * (ONE + basis)).quantize(EIGHT_PLACES)
 
-    def usdt(self, asset: str) -> Decimal:
+    def usdt_price(self, asset: str) -> Decimal:
         """The index value of one unit of `asset` in USDT; 0 when nothing prices it."""
-        value = self._usdt.get(asset)
+        value = self._usdt_prices.get(asset)
         if value is None:
-            value = self._usdt[asset] = self._in_usdt(asset)
+            value = self._usdt_prices[asset] = self._compute_usdt_price(asset)
         return value
 
-    def _in_usdt(self, asset: str) -> Decimal:
+    def _compute_usdt_price(self, asset: str) -> Decimal:
         if asset == "USDT":
             return ONE
-        symbol, other, is_base = self._ways.get(asset, (f"{asset}USDT", "USDT", True))
+        symbol, other, is_base = self._usdt_routes.get(asset, (f"{asset}USDT", "USDT", True))
         price = self.index(symbol)
         if not price:
             return ZERO
-        return (price if is_base else ONE / price) * self.usdt(other)
+        return (price if is_base else ONE / price) * self.usdt_price(other)
 
     def symbols(self) -> list[str]:
         """Every symbol that has a price."""
@@ -112,12 +112,12 @@ class PriceBook:
     def _spot_in_usdt(self, asset: str) -> Decimal:
         return ONE if asset == "USDT" else self._spot.get(f"{asset}USDT", ZERO)
 
-    def _touch(self) -> None:
-        self._usdt.clear()
+    def _invalidate(self) -> None:
+        self._usdt_prices.clear()
         self.version += 1
 
 
-def _ways(pairs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str, bool]]:
+def _find_usdt_routes(pairs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str, bool]]:
     """By asset without a pair with USDT as its quote: its first pair, the other asset, and whether it is the base."""
     ways: dict[str, tuple[str, str, bool]] = {}
     for symbol, (base, quote) in pairs.items():

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monitor.sandbox.scenario.price_path import PricePath
-from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, PairSpec, Scenario, holding
+from monitor.sandbox.scenario.price_path import SimPricePath
+from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, PairSpec, Scenario, initial_balance
 
 CRASH_START = datetime(2025, 10, 10, 20, 48, tzinfo=UTC)
 CRASH_MINUTES = 72
@@ -33,19 +33,23 @@ _WBETH_DEPEG = (
 )  # fmt: skip
 
 
-def calm() -> Scenario:
+def calm_scenario() -> Scenario:
     """Flat prices and a small account, far from liquidation."""
     account = AccountSpec(
         name="main",
         spot={"USDT": Decimal(5000), "BTC": Decimal("0.1")},
         funding={"USDT": Decimal(1000)},
         cross={
-            "BTC": holding("1.5"),
-            "USDT": holding("20000", borrowed="30000"),
-            "ETH": holding(borrowed="10"),
+            "BTC": initial_balance("1.5"),
+            "USDT": initial_balance("20000", borrowed="30000"),
+            "ETH": initial_balance(borrowed="10"),
         },
         bars=CROSS_3X,
-        isolated={"BTCUSDT": PairSpec(base=holding("0.5"), quote=holding("500", borrowed="20000", interest="1.25"))},
+        isolated={
+            "BTCUSDT": PairSpec(
+                base=initial_balance("0.5"), quote=initial_balance("500", borrowed="20000", interest="1.25")
+            )
+        },
     )
     return Scenario(
         name="calm",
@@ -55,7 +59,7 @@ def calm() -> Scenario:
     )
 
 
-def crash() -> Scenario:
+def crash_scenario() -> Scenario:
     """The night of 2025-10-10: a cross account that does not survive it unaided, a long pair and a short one.
 
     Cross starts near a level of 1.57, falls below its initial bar (1.5) about 25 minutes before the low and
@@ -67,14 +71,18 @@ def crash() -> Scenario:
         spot={"USDT": Decimal(60_000), "BTC": Decimal("0.1")},
         funding={"USDT": Decimal(20_000)},
         cross={
-            "BTC": holding("0.25", borrowed="0.081", interest="0.00001203"),
-            "SOL": holding("1000"),
-            "USDT": holding("5000", borrowed="152000", interest="20.81735160"),
+            "BTC": initial_balance("0.25", borrowed="0.081", interest="0.00001203"),
+            "SOL": initial_balance("1000"),
+            "USDT": initial_balance("5000", borrowed="152000", interest="20.81735160"),
         },
         bars=CROSS_3X,
         isolated={
-            "SOLUSDT": PairSpec(base=holding("60"), quote=holding("25", borrowed="7000", interest="0.95890411")),
-            "BTCUSDT": PairSpec(base=holding(borrowed="0.4", interest="0.00000685"), quote=holding("54000")),
+            "SOLUSDT": PairSpec(
+                base=initial_balance("60"), quote=initial_balance("25", borrowed="7000", interest="0.95890411")
+            ),
+            "BTCUSDT": PairSpec(
+                base=initial_balance(borrowed="0.4", interest="0.00000685"), quote=initial_balance("54000")
+            ),
         },
     )
     return Scenario(
@@ -82,18 +90,18 @@ def crash() -> Scenario:
         start=CRASH_START,
         duration_s=CRASH_MINUTES * 60,
         accounts=(account,),
-        paths={"BTCUSDT": _path(_BTC_CRASH), "SOLUSDT": _path(_SOL_CRASH)},
+        paths={"BTCUSDT": _price_path(_BTC_CRASH), "SOLUSDT": _price_path(_SOL_CRASH)},
         leverage={"SOLUSDT": 3, "BTCUSDT": 10},
     )
 
 
-def depeg() -> Scenario:
+def depeg_scenario() -> Scenario:
     """A staking token loses its peg while the asset that it stands for keeps its price: WBETH falls to 0.2 ETH."""
     account = AccountSpec(
         name="main",
         spot={"USDT": Decimal(60_000)},
         funding={"USDT": Decimal(20_000)},
-        cross={"WBETH": holding("10"), "USDT": holding("1000", borrowed="20000")},
+        cross={"WBETH": initial_balance("10"), "USDT": initial_balance("1000", borrowed="20000")},
         bars=CROSS_3X,
     )
     return Scenario(
@@ -102,13 +110,17 @@ def depeg() -> Scenario:
         duration_s=84 * 60,
         accounts=(account,),
         prices={"ETHUSDT": Decimal(4000)},
-        paths={"WBETHUSDT": _path(_WBETH_DEPEG)},
+        paths={"WBETHUSDT": _price_path(_WBETH_DEPEG)},
     )
 
 
-SCENARIOS: dict[str, Callable[[], Scenario]] = {"calm": calm, "crash-2025-10-10": crash, "depeg-wbeth": depeg}
+SCENARIOS: dict[str, Callable[[], Scenario]] = {
+    "calm": calm_scenario,
+    "crash-2025-10-10": crash_scenario,
+    "depeg-wbeth": depeg_scenario,
+}
 
 
-def _path(points: Sequence[tuple[int, str]]) -> PricePath:
+def _price_path(points: Sequence[tuple[int, str]]) -> SimPricePath:
     start_ms = int(CRASH_START.timestamp() * 1000)
-    return PricePath([(start_ms + minute * 60_000, Decimal(price)) for minute, price in points])
+    return SimPricePath([(start_ms + minute * 60_000, Decimal(price)) for minute, price in points])

@@ -10,12 +10,12 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
-from monitor.sandbox.amounts import ONE, places
+from monitor.sandbox.amounts import ONE, decimal_places
 
 BAR_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 TIME_COLUMNS = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
 """What the first column may be called, in any case and with blanks or underscores."""
-LATEST_MS = 4_102_444_800_000
+MAX_MILLISECONDS = 4_102_444_800_000
 """A time beyond this is one in microseconds."""
 
 
@@ -24,7 +24,7 @@ class PriceFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class SimPriceBar:
     """One bar of a price series; `start_ms` is when it opens."""
 
     start_ms: int
@@ -34,7 +34,7 @@ class Bar:
     close: Decimal
 
 
-class PricePath:
+class SimPricePath:
     """A price through time: straight lines between points, flat before the first and after the last."""
 
     def __init__(self, points: Sequence[tuple[int, Decimal]]) -> None:
@@ -45,7 +45,7 @@ class PricePath:
         if any(later <= earlier for earlier, later in pairwise(self._times)):
             raise ValueError("the points of a price path must rise in time")
         self._prices = [price for _, price in points]
-        self._quantum = ONE.scaleb(-max(2, *(places(price) for price in self._prices)))
+        self._quantum = ONE.scaleb(-max(2, *(decimal_places(price) for price in self._prices)))
 
     @property
     def start_ms(self) -> int:
@@ -70,12 +70,12 @@ class PricePath:
         exact = from_price + (to_price - from_price) * (moment - from_ms) / (to_ms - from_ms)
         return exact.quantize(self._quantum)
 
-    def moved(self, by_ms: int) -> "PricePath":
+    def shift(self, by_ms: int) -> "SimPricePath":
         """The same path so much later."""
-        return PricePath([(at + by_ms, price) for at, price in zip(self._times, self._prices, strict=True)])
+        return SimPricePath([(at + by_ms, price) for at, price in zip(self._times, self._prices, strict=True)])
 
 
-def walk(bars: Iterable[Bar]) -> PricePath:
+def path_from_bars(bars: Iterable[SimPriceBar]) -> SimPricePath:
     """The path through `bars` (rising in time, of one length)."""
     series = list(bars)
     lengths = [later.start_ms - earlier.start_ms for earlier, later in pairwise(series)]
@@ -90,10 +90,10 @@ def walk(bars: Iterable[Bar]) -> PricePath:
             (bar.start_ms + 2 * length // 3, second),
             (bar.start_ms + length * 59 // 60, bar.close),
         ]
-    return PricePath(points)
+    return SimPricePath(points)
 
 
-def read_bars(path: Path) -> list[Bar]:
+def read_price_bars(path: Path) -> list[SimPriceBar]:
     """The bars of a CSV file (`.gz` or not) with the columns of `BAR_COLUMNS`, with or without a line of headings.
 
     Raises PriceFileError with the line when a figure is missing, absurd or out of order.
@@ -104,24 +104,24 @@ def read_bars(path: Path) -> list[Bar]:
         lines = csv.reader(io.StringIO(content.decode("utf-8-sig")))
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise PriceFileError(f"{path}: can't be read as bars ({error}); give a CSV or CSV.GZ file") from error
-    bars: list[Bar] = []
+    bars: list[SimPriceBar] = []
     for number, row in enumerate(lines, start=1):
         if number == 1 and row and not row[0].strip().isdigit():
             names = tuple(name.strip().lower().replace(" ", "_") for name in row[:5])
             if names[0] not in TIME_COLUMNS or names[1:] != BAR_COLUMNS[1:5]:
                 raise PriceFileError(f"{path}:1: the columns must be {','.join(BAR_COLUMNS)}")
             continue
-        bars.append(_bar(path, number, row, bars[-1].start_ms if bars else -1))
+        bars.append(_parse_bar(path, number, row, bars[-1].start_ms if bars else -1))
     if not bars:
         raise PriceFileError(f"{path}: holds no bars")
     return bars
 
 
-def _bar(path: Path, number: int, row: Sequence[str], previous_ms: int) -> Bar:
+def _parse_bar(path: Path, number: int, row: Sequence[str], previous_ms: int) -> SimPriceBar:
     where = f"{path}:{number}"
     try:
         told = int(row[0])
-        start_ms = told if told < LATEST_MS else told // 1000
+        start_ms = told if told < MAX_MILLISECONDS else told // 1000
         opened, high, low, close = (Decimal(cell) for cell in row[1:5])
     except (ValueError, ArithmeticError) as error:
         raise PriceFileError(f"{where}: five numbers expected: {','.join(BAR_COLUMNS[:5])}") from error
@@ -129,4 +129,4 @@ def _bar(path: Path, number: int, row: Sequence[str], previous_ms: int) -> Bar:
         raise PriceFileError(f"{where}: the bars must rise in time; sort the file")
     if not (0 < low <= min(opened, close) and high >= max(opened, close)):
         raise PriceFileError(f"{where}: open and close must lie between low and high, above 0")
-    return Bar(start_ms, opened, high, low, close)
+    return SimPriceBar(start_ms, opened, high, low, close)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from monitor.sandbox.amounts import ZERO
-from monitor.sandbox.scenario.price_path import PricePath, read_bars, walk
+from monitor.sandbox.scenario.price_path import SimPricePath, path_from_bars, read_price_bars
 
 
 @dataclass(frozen=True, slots=True)
-class Permissions:
+class ApiKeyPermissions:
     """What an API key may do, as apiRestrictions reports it."""
 
     reading: bool = True
@@ -31,17 +31,17 @@ class Permissions:
 
 
 @dataclass(frozen=True, slots=True)
-class KeySpec:
+class ApiKeySpec:
     """One API key: with a secret (HMAC), or with the PEM of an Ed25519 or RSA public key."""
 
     api_key: str
     api_secret: str = ""
     public_key: str = ""
-    permissions: Permissions = Permissions()
+    permissions: ApiKeyPermissions = ApiKeyPermissions()
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class InitialBalance:
     """One asset in a margin account. `free` and `locked` are there; `borrowed` and `interest` are owed."""
 
     free: Decimal = ZERO
@@ -54,14 +54,14 @@ class Holding:
 class PairSpec:
     """One isolated pair of an account. `created` false: it shows as the placeholder row only."""
 
-    base: Holding = Holding()
-    quote: Holding = Holding()
+    base: InitialBalance = InitialBalance()
+    quote: InitialBalance = InitialBalance()
     enabled: bool = True
     created: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class SimThresholds:
     """The levels at which a cross account is judged: borrowing, margin call, liquidation."""
 
     initial: Decimal
@@ -69,8 +69,8 @@ class Bars:
     liquidation: Decimal
 
 
-CROSS_3X = Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
-CROSS_5X = Bars(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
+CROSS_3X = SimThresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
+CROSS_5X = SimThresholds(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +78,25 @@ class AccountSpec:
     """One user of the exchange. Without `keys` it gets one HMAC key made from its name."""
 
     name: str = "main"
-    keys: tuple[KeySpec, ...] = ()
+    keys: tuple[ApiKeySpec, ...] = ()
     spot: Mapping[str, Decimal] = field(default_factory=dict)
     funding: Mapping[str, Decimal] = field(default_factory=dict)
-    cross: Mapping[str, Holding] = field(default_factory=dict)
+    cross: Mapping[str, InitialBalance] = field(default_factory=dict)
     cross_created: bool = True
-    bars: Bars = CROSS_3X
+    bars: SimThresholds = CROSS_3X
     isolated: Mapping[str, PairSpec] = field(default_factory=dict)
     vip_level: int = 0
     uid: int | None = None
     """The number of the user; None: one by the place among the accounts."""
     interest_in_bnb: bool = False
 
-    def all_keys(self) -> tuple[KeySpec, ...]:
+    def all_keys(self) -> tuple[ApiKeySpec, ...]:
         """The keys given, or the one made from the name."""
         return self.keys or (hmac_key(self.name),)
 
 
 @dataclass(frozen=True, slots=True)
-class CollateralTier:
+class SimCollateralTier:
     """From `min_usd` of an asset's value on, `rate` of it counts as collateral."""
 
     min_usd: Decimal
@@ -104,7 +104,7 @@ class CollateralTier:
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class Interpretations:
     """Which of two readings the sandbox plays where the exchange's documents leave one open."""
 
     renewed_subscription_id: Literal["same", "new"] = "same"
@@ -144,7 +144,7 @@ class Readings:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """How much may be asked for in a clock minute, and the pace of control frames."""
 
     api_ip_weight: int = 6000
@@ -174,12 +174,12 @@ class Scenario:
     duration_s: int | None = None
     accounts: tuple[AccountSpec, ...] = (AccountSpec(),)
     prices: Mapping[str, Decimal] = field(default_factory=dict)
-    paths: Mapping[str, PricePath] = field(default_factory=dict)
+    paths: Mapping[str, SimPricePath] = field(default_factory=dict)
     bars: Mapping[str, Path] = field(default_factory=dict)
     basis: Mapping[str, Decimal] = field(default_factory=dict)
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     leverage: Mapping[str, int] = field(default_factory=dict)
-    collateral: Mapping[str, tuple[CollateralTier, ...]] = field(default_factory=dict)
+    collateral: Mapping[str, tuple[SimCollateralTier, ...]] = field(default_factory=dict)
     inventory: Mapping[str, Decimal] = field(default_factory=dict)
     min_repay: Mapping[str, Decimal] = field(default_factory=dict)
     no_index: frozenset[str] = frozenset()
@@ -196,19 +196,19 @@ class Scenario:
     commission: Decimal = Decimal("0.001")
     liquidation_fee: Decimal = Decimal("0.02")
     maintenance: bool = False
-    readings: Readings = Readings()
-    limits: Limits = Limits()
+    readings: Interpretations = Interpretations()
+    limits: RequestLimits = RequestLimits()
 
-    def all_paths(self) -> dict[str, PricePath]:
+    def all_paths(self) -> dict[str, SimPricePath]:
         """Every price path, files of bars read. Raises PriceFileError."""
-        return {**self.paths, **{symbol: walk(read_bars(path)) for symbol, path in self.bars.items()}}
+        return {**self.paths, **{symbol: path_from_bars(read_price_bars(path)) for symbol, path in self.bars.items()}}
 
     def with_bars(self, bars: Mapping[str, Path]) -> "Scenario":
         """This scenario on other prices: it starts with the first bar and ends with the last.
 
         Raises PriceFileError.
         """
-        paths = {symbol: walk(read_bars(path)) for symbol, path in bars.items()}
+        paths = {symbol: path_from_bars(read_price_bars(path)) for symbol, path in bars.items()}
         if not paths:
             return self
         start_ms = min(path.start_ms for path in paths.values())
@@ -226,21 +226,21 @@ class Scenario:
         return replace(
             self,
             start=moment,
-            paths={symbol: path.moved(span // timedelta(milliseconds=1)) for symbol, path in self.all_paths().items()},
+            paths={symbol: path.shift(span // timedelta(milliseconds=1)) for symbol, path in self.all_paths().items()},
             bars={},
             delistings=tuple((at + span, cross, isolated) for at, cross, isolated in self.delistings),
         )
 
 
-def hmac_key(name: str, permissions: Permissions | None = None) -> KeySpec:
+def hmac_key(name: str, permissions: ApiKeyPermissions | None = None) -> ApiKeySpec:
     """The HMAC key that belongs to `name`: always the same, 64 letters and digits as the exchange's are."""
-    return KeySpec(
+    return ApiKeySpec(
         api_key=hashlib.sha256(f"sandbox key of {name}".encode()).hexdigest(),
         api_secret=hashlib.sha256(f"sandbox secret of {name}".encode()).hexdigest(),
-        permissions=permissions or Permissions(),
+        permissions=permissions or ApiKeyPermissions(),
     )
 
 
-def holding(free: str = "0", borrowed: str = "0", interest: str = "0", locked: str = "0") -> Holding:
+def initial_balance(free: str = "0", borrowed: str = "0", interest: str = "0", locked: str = "0") -> InitialBalance:
     """A Holding from texts."""
-    return Holding(Decimal(free), Decimal(borrowed), Decimal(interest), Decimal(locked))
+    return InitialBalance(Decimal(free), Decimal(borrowed), Decimal(interest), Decimal(locked))

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.sandbox.scenario.price_path import PricePath
+from monitor.sandbox.scenario.price_path import SimPricePath
 from monitor.sandbox.scenario.scenario import AccountSpec, Scenario
 
 
@@ -30,37 +30,37 @@ def read_scenario(path: Path) -> Scenario:
         raise ScenarioError(f"{path}: not JSON ({error}); mend it there") from error
     if not isinstance(document, dict):
         raise ScenarioError(f"{path}: one object is meant")
-    _check_names(document, Scenario, f"{path}")
+    _check_field_names(document, Scenario, f"{path}")
     for number, account in enumerate(document.get("accounts", [])):
         if not isinstance(account, dict):
             raise ScenarioError(f"{path}: accounts[{number}]: an object is meant")
-        _check_names(account, AccountSpec, f"{path}: accounts[{number}]")
-        account["cross"] = {asset: _spelt_out(held) for asset, held in account.get("cross", {}).items()}
+        _check_field_names(account, AccountSpec, f"{path}: accounts[{number}]")
+        account["cross"] = {asset: _expand_balance(held) for asset, held in account.get("cross", {}).items()}
         for pair in account.get("isolated", {}).values():
             for side in ("base", "quote"):
                 if side in pair:
-                    pair[side] = _spelt_out(pair[side])
+                    pair[side] = _expand_balance(pair[side])
     try:
         document["bars"] = {symbol: str(path.parent / name) for symbol, name in document.get("bars", {}).items()}
-        return msgspec.convert(document, Scenario, dec_hook=_decode)
+        return msgspec.convert(document, Scenario, dec_hook=_decode_value)
     except (msgspec.ValidationError, AttributeError, TypeError, ValueError) as error:
         raise ScenarioError(f"{path}: {error}; mend it there") from error
 
 
-def _check_names(document: dict[str, object], kind: type[Any], where: str) -> None:
+def _check_field_names(document: dict[str, object], kind: type[Any], where: str) -> None:
     known = [one.name for one in fields(kind)]
     for name in document:
         if name not in known:
             raise ScenarioError(f'{where}: unknown key "{name}"; known are {", ".join(known)}')
 
 
-def _spelt_out(held: object) -> object:
-    return {"free": held} if isinstance(held, str) else held
+def _expand_balance(balance: object) -> object:
+    return {"free": balance} if isinstance(balance, str) else balance
 
 
-def _decode(kind: type, raw: object) -> object:
-    if kind is PricePath and isinstance(raw, list):
-        return PricePath([(int(at), Decimal(str(price))) for at, price in raw])
+def _decode_value(kind: type, raw: object) -> object:
+    if kind is SimPricePath and isinstance(raw, list):
+        return SimPricePath([(int(at), Decimal(str(price))) for at, price in raw])
     if issubclass(kind, Path) and isinstance(raw, str):
         return Path(raw)
     raise ValueError(f"no {kind.__name__} can be made of {raw!r}")

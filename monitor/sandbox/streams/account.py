@@ -6,15 +6,15 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.api.weights import Meter, Weight
-from monitor.sandbox.feed import Delivery, SentEvent, Stream
-from monitor.sandbox.streams.connection import Connection
-from monitor.sandbox.streams.tokens import Tokens
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.api.weights import Weight, WeightMeter
+from monitor.sandbox.feed import EventDelivery, SentEvent, UserStreamKind
+from monitor.sandbox.streams.connection import ClientConnection
+from monitor.sandbox.streams.tokens import TokenIssuer
 from monitor.sandbox.venue import Venue
 
-POOL = "/api"
-MOST_SUBSCRIPTIONS = 1000
+WEIGHT_POOL = "/api"
+MAX_SUBSCRIPTIONS = 1000
 
 
 @dataclass(slots=True)
@@ -27,12 +27,12 @@ class Subscription:
     expires_ms: int
 
 
-class AccountConnection(Connection):
+class AccountConnection(ClientConnection):
     """A client of the WebSocket API."""
 
     stream = "account"
 
-    def __init__(self, venue: Venue, tokens: Tokens, meter: Meter, address: str, query: str) -> None:
+    def __init__(self, venue: Venue, tokens: TokenIssuer, meter: WeightMeter, address: str, query: str) -> None:
         super().__init__(address, venue.now_ms())
         self._venue = venue
         self._tokens = tokens
@@ -50,30 +50,30 @@ class AccountConnection(Connection):
             "userDataStream.unsubscribe": (2, self._unsubscribe),
         }
 
-    def listens_to(self, account: str, symbol: str | None, stream: Stream) -> bool:
+    def listens_to(self, account: str, symbol: str | None, stream: UserStreamKind) -> bool:
         """Whether a subscription stands for this account's events."""
-        return stream == "account" and self._for(account, symbol) is not None
+        return stream == "account" and self._find_subscription(account, symbol) is not None
 
-    def carry(self, event: SentEvent) -> None:
+    def deliver(self, event: SentEvent) -> None:
         """Send an event under its subscription's number."""
-        subscription = self._for(event.account, event.symbol)
+        subscription = self._find_subscription(event.account, event.symbol)
         if subscription is not None:
             self.send_event(subscription.number, event)
 
     def send_event(self, number: int, event: SentEvent) -> None:
         """Send an event under a number."""
-        delivery = Delivery(self.number)
+        delivery = EventDelivery(self.number)
         event.deliveries.append(delivery)
         self.send(f'{{"subscriptionId":{number},"event":{event.text}}}', delivery)
 
-    def forget(self) -> None:
+    def drop_subscriptions(self) -> None:
         self.subscriptions.clear()
 
     def on_close(self) -> None:
         # Tokens that run out later have nobody to tell.
         self.subscriptions.clear()
 
-    def end(self, subscription: Subscription) -> None:
+    def terminate(self, subscription: Subscription) -> None:
         """End a subscription and say so. The socket stays open."""
         self.subscriptions.pop(subscription.number, None)
         feed = self._venue.feed
@@ -83,16 +83,16 @@ class AccountConnection(Connection):
         feed.sent.append(event)
         self.send_event(subscription.number, event)
 
-    def feign_ends(self) -> None:
+    def fake_terminations(self) -> None:
         """Say that every subscription ended, and keep it."""
         for number, subscription in list(self.subscriptions.items()):
-            self.end(subscription)
+            self.terminate(subscription)
             self.subscriptions[number] = subscription
 
-    def end_all(self) -> None:
+    def terminate_all(self) -> None:
         """End every subscription."""
         for subscription in list(self.subscriptions.values()):
-            self.end(subscription)
+            self.terminate(subscription)
 
     async def on_text(self, text: str) -> None:
         """Answer one request."""
@@ -100,16 +100,16 @@ class AccountConnection(Connection):
         try:
             request = msgspec.json.decode(text)
             if not isinstance(request, dict):
-                raise Refusal(-1100, "Illegal characters found in a parameter.")
+                raise SimApiError(-1100, "Illegal characters found in a parameter.")
             number = request.get("id")
             answer: dict[str, object] = {"id": number, "status": 200, "result": self._answer(request)}
         except msgspec.DecodeError:
-            answer = _error(number, Refusal(-1100, "Illegal characters found in a parameter."))
-        except Refusal as refusal:
+            answer = _error(number, SimApiError(-1100, "Illegal characters found in a parameter."))
+        except SimApiError as refusal:
             answer = _error(number, refusal)
         if self._shows_limits:
             limits = self._venue.scenario.limits
-            used = self._meter.used(POOL, self.address)
+            used = self._meter.used(WEIGHT_POOL, self.address)
             answer["rateLimits"] = [
                 {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1,
                  "limit": limits.api_ip_weight, "count": used}
@@ -120,47 +120,47 @@ class AccountConnection(Connection):
         known = self._methods.get(str(request.get("method")))
         params = request.get("params", {})
         if known is None or not isinstance(params, dict):
-            raise Refusal(-1020, "This operation is not supported.")
+            raise SimApiError(-1020, "This operation is not supported.")
         weight, act = known
         now = self._venue.now_ms()
         self._meter.check_ban(self.address, now)
-        self._meter.charge(POOL, Weight(weight), self.address, "", now)
+        self._meter.charge(WEIGHT_POOL, Weight(weight), self.address, "", now)
         return act(params)
 
     def _subscribe(self, params: dict[str, object]) -> object:
         token = self._tokens.token(str(params.get("listenToken", "")))
-        if token is None or self._tokens.is_spurned():
-            raise Refusal(-1209, "Invalid listen token.")
+        if token is None or self._tokens.is_rejected():
+            raise SimApiError(-1209, "Invalid listen token.")
         readings = self._venue.scenario.readings
-        present = self._for(token.account, token.symbol)
+        present = self._find_subscription(token.account, token.symbol)
         if present is not None and readings.token_renewal == "refused":
-            raise Refusal(-2035, "Subscription already active for this account.")
+            raise SimApiError(-2035, "Subscription already active for this account.")
         if present is not None and readings.renewed_subscription_id == "same":
             subscription = present
         else:
-            if len(self.subscriptions) >= MOST_SUBSCRIPTIONS:
-                raise Refusal(-1003, "Too many active subscriptions.", status=429)
+            if len(self.subscriptions) >= MAX_SUBSCRIPTIONS:
+                raise SimApiError(-1003, "Too many active subscriptions.", status=429)
             if self._next_number >= self._venue.scenario.limits.subscription_numbers:
-                raise Refusal(-2042, "No more subscription ids on this connection.")
+                raise SimApiError(-2042, "No more subscription ids on this connection.")
             if present is not None:
                 del self.subscriptions[present.number]
             subscription = Subscription(self._next_number, token.account, token.symbol, 0)
             self._next_number += 1
             self.subscriptions[subscription.number] = subscription
         subscription.expires_ms = max(subscription.expires_ms, token.expires_ms)
-        self._venue.at(token.expires_ms, lambda: self._expire(subscription))
+        self._venue.schedule_at(token.expires_ms, lambda: self._expire(subscription))
         unit = 1000 if readings.token_expiration_unit == "us" else 1
         return {"subscriptionId": subscription.number, "expirationTime": token.expires_ms * unit}
 
     def _unsubscribe(self, params: dict[str, object]) -> object:
         number = params.get("subscriptionId")
         if number is None:
-            self.end_all()
+            self.terminate_all()
             return {}
         subscription = self.subscriptions.get(number) if isinstance(number, int) else None
         if subscription is None:
-            raise Refusal(-2036, "No such active subscription.")
-        self.end(subscription)
+            raise SimApiError(-2036, "No such active subscription.")
+        self.terminate(subscription)
         return {}
 
     def _list(self, _params: dict[str, object]) -> object:
@@ -176,7 +176,7 @@ class AccountConnection(Connection):
             "userDataStream": bool(self.subscriptions),
         }
 
-    def _for(self, account: str, symbol: str | None) -> Subscription | None:
+    def _find_subscription(self, account: str, symbol: str | None) -> Subscription | None:
         for subscription in self.subscriptions.values():
             if (subscription.account, subscription.symbol) == (account, symbol):
                 return subscription
@@ -185,9 +185,9 @@ class AccountConnection(Connection):
     def _expire(self, subscription: Subscription) -> None:
         present = self.subscriptions.get(subscription.number)
         if present is subscription and subscription.expires_ms <= self._venue.now_ms():
-            self.end(subscription)
+            self.terminate(subscription)
 
 
-def _error(number: object, refusal: Refusal) -> dict[str, object]:
+def _error(number: object, refusal: SimApiError) -> dict[str, object]:
     error: dict[str, object] = {"code": refusal.code, "msg": refusal.message}
     return {"id": number, "status": refusal.status, "error": error}

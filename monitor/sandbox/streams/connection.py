@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
-from monitor.sandbox.feed import Delivery
+from monitor.sandbox.feed import EventDelivery
 
-PING_EVERY_S = 20.0
-PONG_WITHIN_S = 60.0
+PING_INTERVAL_S = 20.0
+PONG_TIMEOUT_S = 60.0
 LIFETIME_MS = 24 * 3600 * 1000
 # Prices beyond this backlog are dropped (the newest will follow); events never are.
-PRICE_BACKLOG = 200
-LARGE = 2 * 2**20
-OVERSIZED = 17 * 2**20
-DEEP = 100_000
+MAX_PRICE_BACKLOG = 200
+LARGE_PADDING = 2 * 2**20
+OVERSIZED_PADDING = 17 * 2**20
+NESTING_DEPTH = 100_000
 
 _numbers = itertools.count(1)
 
@@ -26,11 +26,11 @@ _numbers = itertools.count(1)
 @dataclass(slots=True)
 class _Frame:
     text: str | bytes
-    delivery: Delivery | None
+    delivery: EventDelivery | None
     not_before: float
 
 
-class Connection:
+class ClientConnection:
     """What every stream connection has in common. Subclasses say what its texts mean."""
 
     stream = ""
@@ -46,20 +46,20 @@ class Connection:
         self.distort = ""
         self.distort_left = 0
         self.form = "truncated"
-        self._kept_back: _Frame | None = None
-        self._cut_when_empty = False
+        self._held_frame: _Frame | None = None
+        self._aborts_when_empty = False
         self._frames: deque[_Frame] = deque()
         self._wake = asyncio.Event()
         self.last_pong = time.monotonic()
         # When something left last, and when something that was no answer did (seconds of the machine).
         self.wrote_at = 0.0
-        self.told_at = 0.0
+        self.unsolicited_at = 0.0
         # When the other side ended it; a farewell is answered, even on a line that is half open.
         self.ended_at = 0.0
         self._transport: asyncio.Transport | None = None
 
     async def run(
-        self, request: web.Request, *, ping_every_s: float = PING_EVERY_S, pong_within_s: float = PONG_WITHIN_S
+        self, request: web.Request, *, ping_every_s: float = PING_INTERVAL_S, pong_within_s: float = PONG_TIMEOUT_S
     ) -> web.StreamResponse:
         """Serve the connection until either side ends it."""
         try:
@@ -81,11 +81,11 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._forget_frames()
+            self._drop_frames()
             self.on_close()
         return self.socket
 
-    def send(self, text: str, delivery: Delivery | None = None) -> None:
+    def send(self, text: str, delivery: EventDelivery | None = None) -> None:
         """Queue a frame. On a half-open connection it goes nowhere."""
         if self.silent:
             if delivery is not None:
@@ -93,15 +93,15 @@ class Connection:
             return
         frame = _Frame(text, delivery, time.monotonic() + self.delay_s)
         if self.distort:
-            self._frames.extend(self._distorted(frame))
+            self._frames.extend(self._apply_distortion(frame))
         else:
-            kept, self._kept_back = self._kept_back, None
+            kept, self._held_frame = self._held_frame, None
             self._frames.extend((frame,) if kept is None else (frame, kept))
         self._wake.set()
 
-    def cut_when_empty(self) -> None:
+    def abort_when_empty(self) -> None:
         """Cut the line once everything queued has been written."""
-        self._cut_when_empty = True
+        self._aborts_when_empty = True
         self._wake.set()
 
     @property
@@ -109,9 +109,9 @@ class Connection:
         """How many frames wait to be written."""
         return len(self._frames)
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Cut the line without a farewell; what was not written is lost."""
-        self._forget_frames()
+        self._drop_frames()
         if self._transport is not None:
             self._transport.abort()
 
@@ -119,7 +119,7 @@ class Connection:
         """End the connection politely."""
         await self.socket.close(code=code)
 
-    def forget(self) -> None:
+    def drop_subscriptions(self) -> None:
         """Lose every subscription without a word."""
 
     def on_open(self) -> None:
@@ -168,11 +168,11 @@ class Connection:
                     return
                 self.wrote_at = time.monotonic()
                 if '"result"' not in str(frame.text):
-                    self.told_at = self.wrote_at
+                    self.unsolicited_at = self.wrote_at
                 if frame.delivery is not None and frame.delivery.fate == "queued":
                     frame.delivery.fate = "written"
-            if self._cut_when_empty:
-                self.cut()
+            if self._aborts_when_empty:
+                self.abort()
                 return
 
     async def _ping(self, every_s: float, pong_within_s: float) -> None:
@@ -181,12 +181,12 @@ class Connection:
             if self.silent:
                 continue
             if time.monotonic() - self.last_pong > pong_within_s + every_s:
-                self.cut()
+                self.abort()
                 return
             await self.socket.ping(str(int(time.time() * 1000)).encode())
             self.wrote_at = time.monotonic()
 
-    def _distorted(self, frame: _Frame) -> tuple[_Frame, ...]:
+    def _apply_distortion(self, frame: _Frame) -> tuple[_Frame, ...]:
         """What leaves instead of a frame while a fault spoils it: answers to requests stay whole."""
         if frame.delivery is None and (self.stream != "market" or '"result"' in str(frame.text)):
             return (frame,)
@@ -194,15 +194,15 @@ class Connection:
             self.distort_left -= 1
             if not self.distort_left:
                 distort, self.distort = self.distort, ""
-                return self._spoilt(frame, distort)
-        return self._spoilt(frame, self.distort)
+                return self._distort_frame(frame, distort)
+        return self._distort_frame(frame, self.distort)
 
-    def _spoilt(self, frame: _Frame, distort: str) -> tuple[_Frame, ...]:
+    def _distort_frame(self, frame: _Frame, distort: str) -> tuple[_Frame, ...]:
         match distort:
             case "malform":
                 if frame.delivery is not None:
                     frame.delivery.fate = "swallowed"
-                return (_Frame(_malformed(str(frame.text), self.form), None, frame.not_before),)
+                return (_Frame(_malform(str(frame.text), self.form), None, frame.not_before),)
             case "mute":
                 if frame.delivery is not None:
                     frame.delivery.fate = "swallowed"
@@ -210,34 +210,34 @@ class Connection:
             case "duplicate":
                 return (frame, _Frame(frame.text, None, frame.not_before))
             case "reorder":
-                kept, self._kept_back = self._kept_back, None
+                kept, self._held_frame = self._held_frame, None
                 if kept is not None:
                     return (frame, kept)
                 if self.distort:
-                    self._kept_back = frame
+                    self._held_frame = frame
                     return ()
         return (frame,)
 
-    def _forget_frames(self) -> None:
-        if self._kept_back is not None:
-            self._frames.append(self._kept_back)
-            self._kept_back = None
+    def _drop_frames(self) -> None:
+        if self._held_frame is not None:
+            self._frames.append(self._held_frame)
+            self._held_frame = None
         for frame in self._frames:
             if frame.delivery is not None:
                 frame.delivery.fate = "cut"
         self._frames.clear()
 
 
-def _malformed(text: str, form: str) -> str | bytes:
+def _malform(text: str, form: str) -> str | bytes:
     """What is sent instead of a frame's text."""
     match form:
         case "binary":
             return b"\x00\xff\xfe" + text.encode()[::-1]
         case "large" | "oversized":
-            size = LARGE if form == "large" else OVERSIZED
+            size = LARGE_PADDING if form == "large" else OVERSIZED_PADDING
             return text[:-1] + ',"padding":"' + "x" * size + '"}'
         case "deep":
-            return '{"depth":' + "[" * DEEP + "]" * DEEP + "," + text[1:]
+            return '{"depth":' + "[" * NESTING_DEPTH + "]" * NESTING_DEPTH + "," + text[1:]
         case "wrapped":
             return '{"envelope":[' + text + "]}"
         case _:

@@ -7,19 +7,19 @@ from decimal import Decimal
 
 import msgspec
 
-from monitor.sandbox.amounts import ONE, text
-from monitor.sandbox.streams.connection import PRICE_BACKLOG, Connection
+from monitor.sandbox.amounts import ONE, format_decimal
+from monitor.sandbox.streams.connection import MAX_PRICE_BACKLOG, ClientConnection
 from monitor.sandbox.venue import Venue
 
-KINDS = ("miniTicker", "bookTicker", "trade", "aggTrade", "ticker", "avgPrice")
+STREAM_KINDS = ("miniTicker", "bookTicker", "trade", "aggTrade", "ticker", "avgPrice")
 ALL_TICKERS = "!miniTicker@arr"
 HALF_SPREAD = Decimal("0.00001")
 # A sped-up exchange sends no more than about this many frames in a second of real time.
-FRAMES_PER_S = 20
-LONGEST_ROUND_S = 0.25
+MAX_FRAMES_PER_S = 20
+MAX_ROUND_S = 0.25
 
 
-class Tape:
+class TickerStatistics:
     """What frames say beyond the price: the day's open, extremes and volume, and running numbers."""
 
     def __init__(self, venue: Venue) -> None:
@@ -34,16 +34,16 @@ class Tape:
             return None
         now, second = self._venue.now_ms(), self._venue.second
         number = 400_900_217 + second - self._start
-        shown = text(price)
+        shown = format_decimal(price)
         match kind:
             case "bookTicker":
                 bid, ask = price * (ONE - HALF_SPREAD), price * (ONE + HALF_SPREAD)
                 return {
                     "u": number,
                     "s": symbol,
-                    "b": text(bid),
+                    "b": format_decimal(bid),
                     "B": "31.21000000",
-                    "a": text(ask),
+                    "a": format_decimal(ask),
                     "A": "40.66000000",
                 }
             case "trade":
@@ -58,10 +58,14 @@ class Tape:
         volume = Decimal(second - self._start + 1)
         row: dict[str, object] = {
             "e": "24hrMiniTicker" if kind == "miniTicker" else "24hrTicker", "E": now, "s": symbol, "c": shown,
-            "o": text(opened), "h": text(high), "l": text(low), "v": text(volume), "q": text(volume * price),
+            "o": format_decimal(opened), "h": format_decimal(high), "l": format_decimal(low), "v": format_decimal(volume), "q": format_decimal(volume * price),
         }  # fmt: skip
         if kind == "ticker":
-            row |= {"b": text(price * (ONE - HALF_SPREAD)), "a": text(price * (ONE + HALF_SPREAD)), "w": shown}
+            row |= {
+                "b": format_decimal(price * (ONE - HALF_SPREAD)),
+                "a": format_decimal(price * (ONE + HALF_SPREAD)),
+                "w": shown,
+            }
         return row
 
     def _day(self, symbol: str, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
@@ -70,46 +74,48 @@ class Tape:
         return self._days[symbol]
 
 
-class MarketConnection(Connection):
+class MarketConnection(ClientConnection):
     """A client of the market streams."""
 
     stream = "market"
 
-    def __init__(self, venue: Venue, tape: Tape, address: str, names: Iterable[str], *, combined: bool) -> None:
+    def __init__(
+        self, venue: Venue, statistics: TickerStatistics, address: str, names: Iterable[str], *, combined: bool
+    ) -> None:
         super().__init__(address, venue.now_ms())
         self._venue = venue
-        self._tape = tape
+        self._statistics = statistics
         self.combined = combined
         # Stream name → (virtual second, price) of the last frame; None before the first.
         self.names: dict[str, tuple[int, Decimal] | None] = dict.fromkeys(names)
         self._arrivals: deque[float] = deque()
         self._next_round = 0.0
         # What the stream of all tickers told last of each symbol.
-        self._told: dict[str, Decimal] = {}
+        self._last_sent: dict[str, Decimal] = {}
 
-    def pump(self) -> None:
+    def publish_prices(self) -> None:
         """Send what is new, if the round has come."""
         now = time.monotonic()
-        if now < self._next_round or self.backlog > PRICE_BACKLOG:
+        if now < self._next_round or self.backlog > MAX_PRICE_BACKLOG:
             return
         sent = 0
         for name, last in list(self.names.items()):
-            sent += self._pump_all() if name == ALL_TICKERS else self._pump_one(name, last)
+            sent += self._publish_all() if name == ALL_TICKERS else self._publish_symbol(name, last)
         if sent:
-            self._next_round = now + min(LONGEST_ROUND_S, sent / FRAMES_PER_S)
+            self._next_round = now + min(MAX_ROUND_S, sent / MAX_FRAMES_PER_S)
 
-    def forget(self) -> None:
+    def drop_subscriptions(self) -> None:
         self.names.clear()
 
     async def on_text(self, text: str) -> None:
         """Obey one control frame."""
-        if not await self._within_pace():
+        if not await self._is_within_rate():
             return
         number: object = None
         try:
             request = msgspec.json.decode(text)
             number = request.get("id") if isinstance(request, dict) else None
-            result = self._obey(request)
+            result = self._execute(request)
         except (msgspec.DecodeError, ValueError) as error:
             answer: dict[str, object] = {"code": 2, "msg": f"Invalid request: {error}"}
             self.send(msgspec.json.encode({**answer, "id": number}).decode())
@@ -118,9 +124,9 @@ class MarketConnection(Connection):
 
     async def on_control(self) -> None:
         """Control frames count as messages."""
-        await self._within_pace()
+        await self._is_within_rate()
 
-    def _obey(self, request: object) -> object:
+    def _execute(self, request: object) -> object:
         if not isinstance(request, dict):
             raise ValueError("request must be an object")
         names = request.get("params", [])
@@ -146,7 +152,7 @@ class MarketConnection(Connection):
                 return self.combined
         raise ValueError(f"unknown variant {request.get('method')!r}")
 
-    async def _within_pace(self) -> bool:
+    async def _is_within_rate(self) -> bool:
         now = time.monotonic()
         self._arrivals.append(now)
         while self._arrivals and self._arrivals[0] < now - 1:
@@ -156,29 +162,29 @@ class MarketConnection(Connection):
         await self.close(1008)
         return False
 
-    def _pump_one(self, name: str, last: tuple[int, Decimal] | None) -> int:
+    def _publish_symbol(self, name: str, last: tuple[int, Decimal] | None) -> int:
         low_symbol, _, kind = name.partition("@")
         symbol = low_symbol.upper()
         price = self._venue.prices.spot(symbol) if low_symbol.islower() else None
-        if price is None or kind not in KINDS or symbol in self._venue.halted:
+        if price is None or kind not in STREAM_KINDS or symbol in self._venue.symbol_status:
             return 0
         second = self._venue.second
         if last is not None and last[1] == price and (last[0] == second or symbol in self._venue.scenario.quiet):
             return 0
-        payload = self._tape.frame(symbol, kind)
+        payload = self._statistics.frame(symbol, kind)
         if payload is None:
             return 0
         self.names[name] = (second, price)
         self._send_payload(name, payload)
         return 1
 
-    def _pump_all(self) -> int:
+    def _publish_all(self) -> int:
         changed = []
         for symbol in self._venue.prices.symbols():
             price = self._venue.prices.spot(symbol)
-            if price is not None and self._told.get(symbol) != price:
-                self._told[symbol] = price
-                changed.append(self._tape.frame(symbol, "miniTicker"))
+            if price is not None and self._last_sent.get(symbol) != price:
+                self._last_sent[symbol] = price
+                changed.append(self._statistics.frame(symbol, "miniTicker"))
         if changed:
             self._send_payload(ALL_TICKERS, changed)
         return 1 if changed else 0

@@ -6,105 +6,105 @@ from collections.abc import Callable, Sequence
 import msgspec
 from aiohttp import web
 
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.api.weights import Meter, Weight
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.api.weights import Weight, WeightMeter
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.simulation_loop import Clockwork
+from monitor.sandbox.simulation_loop import SimulationLoop
 from monitor.sandbox.streams.account import AccountConnection
-from monitor.sandbox.streams.connection import LIFETIME_MS, PING_EVERY_S, PONG_WITHIN_S, Connection
-from monitor.sandbox.streams.market import MarketConnection, Tape
+from monitor.sandbox.streams.connection import LIFETIME_MS, PING_INTERVAL_S, PONG_TIMEOUT_S, ClientConnection
+from monitor.sandbox.streams.market import MarketConnection, TickerStatistics
 from monitor.sandbox.streams.risk import RiskConnection
-from monitor.sandbox.streams.tokens import ListenKey, Tokens
+from monitor.sandbox.streams.tokens import SimListenKey, TokenIssuer
 from monitor.sandbox.venue import Venue
 
-SHORTEST_BEAT_S = 0.005
-LONGEST_BEAT_S = 0.05
+MIN_INTERVAL_S = 0.005
+MAX_INTERVAL_S = 0.05
 
 
-class StreamHouse:
+class StreamServer:
     """Opens, feeds, ends and spoils stream connections."""
 
     def __init__(
         self,
         venue: Venue,
-        clockwork: Clockwork,
-        meter: Meter,
+        simulation_loop: SimulationLoop,
+        meter: WeightMeter,
         *,
-        ping_every_s: float = PING_EVERY_S,
-        pong_within_s: float = PONG_WITHIN_S,
+        ping_every_s: float = PING_INTERVAL_S,
+        pong_within_s: float = PONG_TIMEOUT_S,
     ) -> None:
         self._venue = venue
-        self._clockwork = clockwork
+        self._simulation_loop = simulation_loop
         self._meter = meter
         self._ping_every_s = ping_every_s
         self._pong_within_s = pong_within_s
-        self._tape = Tape(venue)
-        self._refusing: set[str] = set()
-        self._muted: set[str] = set()
-        self.tokens = Tokens(venue, self._key_expired)
-        self.connections: list[Connection] = []
+        self._ticker_statistics = TickerStatistics(venue)
+        self._refused_streams: set[str] = set()
+        self._muted_streams: set[str] = set()
+        self.tokens = TokenIssuer(venue, self._send_key_expired)
+        self.connections: list[ClientConnection] = []
 
     def add_routes(self, app: web.Application) -> None:
         """The doors: one for the WebSocket API, two each for market and risk."""
-        app.router.add_get("/ws-api/v3", self._open_account)
-        for base, opener in (("/market", self._open_market), ("/risk", self._open_risk)):
+        app.router.add_get("/ws-api/v3", self._serve_account)
+        for base, opener in (("/market", self._serve_market), ("/risk", self._serve_risk)):
             app.router.add_get(f"{base}/stream", opener)
             app.router.add_get(f"{base}/ws", opener)
             app.router.add_get(f"{base}/ws/{{names:.*}}", opener)
 
-    async def beat(self) -> None:
+    async def run(self) -> None:
         """Keep the exchange living and the prices flowing, until cancelled."""
-        pause = min(LONGEST_BEAT_S, max(SHORTEST_BEAT_S, 0.5 / self._venue.timeline.speed))
+        pause = min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, 0.5 / self._venue.timeline.speed))
         while True:
-            self._clockwork.catch_up()
-            self.pump()
+            self._simulation_loop.catch_up()
+            self.publish_prices()
             await asyncio.sleep(pause)
 
-    def pump(self) -> None:
+    def publish_prices(self) -> None:
         """Send prices that are due, and end connections that are a day old."""
         now = self._venue.now_ms()
         for connection in list(self.connections):
             if now - connection.opened_ms >= LIFETIME_MS:
-                connection.cut()
+                connection.abort()
             elif isinstance(connection, MarketConnection):
-                connection.pump()
+                connection.publish_prices()
 
     async def close(self) -> None:
         """End every connection."""
         for connection in list(self.connections):
             await connection.close()
 
-    def befall(self, fault: Fault) -> None:
+    def apply_fault(self, fault: Fault) -> None:
         """Let a stream fault happen: now, or `at` seconds after the start."""
         if fault.at is None:
-            self._strike(fault)
+            self._trigger(fault)
             return
         start_ms = int(self._venue.scenario.start.timestamp() * 1000)
-        self._venue.at(start_ms + int(fault.at * 1000), lambda: self._strike(fault))
+        self._venue.schedule_at(start_ms + int(fault.at * 1000), lambda: self._trigger(fault))
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """End every stream fault in force. Lines that were cut stay cut."""
-        self._refusing.clear()
-        self._muted.clear()
-        self.tokens.spurn(0)
+        self._refused_streams.clear()
+        self._muted_streams.clear()
+        self.tokens.reject_next(0)
         for connection in self.connections:
             connection.silent = False
             connection.delay_s = 0.0
             connection.distort = ""
 
-    def _strike(self, fault: Fault) -> None:
+    def _trigger(self, fault: Fault) -> None:
         """Let it happen to the connections of its stream, and end it when its time is over."""
         hit = [one for one in self.connections if one.stream == fault.stream]
         acts: dict[str, Callable[[], None]] = {
-            "drop": lambda: self._each(hit, lambda one: one.cut()),
-            "refuse": lambda: self._refuse(fault),
-            "half_open": lambda: self._silence(hit, fault),
-            "delay": lambda: self._each(hit, lambda one: setattr(one, "delay_s", fault.seconds)),
+            "drop": lambda: self._for_each(hit, lambda one: one.abort()),
+            "refuse": lambda: self._refuse_connections(fault),
+            "half_open": lambda: self._make_half_open(hit, fault),
+            "delay": lambda: self._for_each(hit, lambda one: setattr(one, "delay_s", fault.seconds)),
             "flood": lambda: self._flood(fault),
-            "forget": lambda: self._each(hit, lambda one: one.forget()),
-            "spurn": lambda: self.tokens.spurn(fault.count),
-            "terminate": lambda: self._each(hit, _end_subscriptions),
-            "feign": lambda: self._each(hit, _feign_ends),
+            "forget": lambda: self._for_each(hit, lambda one: one.drop_subscriptions()),
+            "spurn": lambda: self.tokens.reject_next(fault.count),
+            "terminate": lambda: self._for_each(hit, _end_subscriptions),
+            "feign": lambda: self._for_each(hit, _fake_terminations),
             "silent": lambda: self._mute(fault, hit),
             "expire": lambda: self._expire(fault.stream, hit),
             "shutdown": lambda: self._shut_down(hit),
@@ -118,49 +118,51 @@ class StreamHouse:
                 one.form = fault.form
                 # What has a time lasts that long, whatever passes meanwhile.
                 one.distort_left = 0 if fault.seconds else fault.count
-            self._until(fault, lambda: self._each(hit, lambda one: setattr(one, "distort", "")))
+            self._end_after(fault, lambda: self._for_each(hit, lambda one: setattr(one, "distort", "")))
 
     @staticmethod
-    def _each(connections: Sequence[Connection], act: Callable[[Connection], object]) -> None:
+    def _for_each(connections: Sequence[ClientConnection], act: Callable[[ClientConnection], object]) -> None:
         for connection in connections:
             act(connection)
 
-    def _refuse(self, fault: Fault) -> None:
-        self._refusing.add(fault.stream)
-        self._until(fault, lambda: self._refusing.discard(fault.stream))
+    def _refuse_connections(self, fault: Fault) -> None:
+        self._refused_streams.add(fault.stream)
+        self._end_after(fault, lambda: self._refused_streams.discard(fault.stream))
 
-    def _mute(self, fault: Fault, connections: Sequence[Connection]) -> None:
-        self._muted.add(fault.stream)
-        self._each(connections, lambda one: setattr(one, "distort", "mute"))
-        self._until(fault, lambda: self._unmute(fault.stream))
+    def _mute(self, fault: Fault, connections: Sequence[ClientConnection]) -> None:
+        self._muted_streams.add(fault.stream)
+        self._for_each(connections, lambda one: setattr(one, "distort", "mute"))
+        self._end_after(fault, lambda: self._unmute(fault.stream))
 
     def _unmute(self, stream: str) -> None:
-        self._muted.discard(stream)
-        self._each([one for one in self.connections if one.stream == stream], lambda one: setattr(one, "distort", ""))
+        self._muted_streams.discard(stream)
+        self._for_each(
+            [one for one in self.connections if one.stream == stream], lambda one: setattr(one, "distort", "")
+        )
 
-    def _silence(self, connections: Sequence[Connection], fault: Fault) -> None:
+    def _make_half_open(self, connections: Sequence[ClientConnection], fault: Fault) -> None:
         for connection in connections:
             connection.silent = True
-        self._until(fault, lambda: self._each(connections, lambda one: setattr(one, "silent", False)))
+        self._end_after(fault, lambda: self._for_each(connections, lambda one: setattr(one, "silent", False)))
 
-    def _until(self, fault: Fault, end: Callable[[], None]) -> None:
+    def _end_after(self, fault: Fault, end: Callable[[], None]) -> None:
         if fault.seconds:
-            self._venue.at(self._venue.now_ms() + int(fault.seconds * 1000), end)
+            self._venue.schedule_at(self._venue.now_ms() + int(fault.seconds * 1000), end)
 
     def _flood(self, fault: Fault) -> None:
         for account in self._venue.accounts.values():
             if fault.account in ("", account.name):
                 for _ in range(fault.count):
-                    self._venue.tell_position(account.cross, ["USDT"])
+                    self._venue.emit_position(account.cross, ["USDT"])
 
-    def _expire(self, stream: str, connections: Sequence[Connection]) -> None:
+    def _expire(self, stream: str, connections: Sequence[ClientConnection]) -> None:
         if stream == "risk":
             self.tokens.expire_keys()
             return
         self.tokens.expire_tokens()
-        self._each(connections, _end_subscriptions)
+        self._for_each(connections, _end_subscriptions)
 
-    def _shut_down(self, connections: Sequence[Connection]) -> None:
+    def _shut_down(self, connections: Sequence[ClientConnection]) -> None:
         notice = {"e": "serverShutdown", "E": self._venue.now_ms()}
         for connection in connections:
             if isinstance(connection, AccountConnection):
@@ -170,55 +172,57 @@ class StreamHouse:
             else:
                 shown = notice
             connection.send(msgspec.json.encode(shown).decode())
-            connection.cut_when_empty()
+            connection.abort_when_empty()
 
-    def _key_expired(self, key: ListenKey) -> None:
+    def _send_key_expired(self, key: SimListenKey) -> None:
         for connection in self.connections:
             if isinstance(connection, RiskConnection) and connection.key == key.text:
-                connection.expired(key)
+                connection.send_key_expired(key)
 
-    async def _open_account(self, request: web.Request) -> web.StreamResponse:
+    async def _serve_account(self, request: web.Request) -> web.StreamResponse:
         address = request.remote or ""
         try:
             self._meter.check_ban(address, self._venue.now_ms())
             self._meter.charge("/api", Weight(2), address, "", self._venue.now_ms())
-        except Refusal as refusal:
+        except SimApiError as refusal:
             return web.Response(status=refusal.status, headers=refusal.headers)
         connection = AccountConnection(self._venue, self.tokens, self._meter, address, request.query_string)
         return await self._serve(request, connection)
 
-    async def _open_market(self, request: web.Request) -> web.StreamResponse:
-        names, combined = _names(request)
-        connection = MarketConnection(self._venue, self._tape, request.remote or "", names, combined=combined)
+    async def _serve_market(self, request: web.Request) -> web.StreamResponse:
+        names, combined = _stream_names(request)
+        connection = MarketConnection(
+            self._venue, self._ticker_statistics, request.remote or "", names, combined=combined
+        )
         return await self._serve(request, connection)
 
-    async def _open_risk(self, request: web.Request) -> web.StreamResponse:
-        names, combined = _names(request)
+    async def _serve_risk(self, request: web.Request) -> web.StreamResponse:
+        names, combined = _stream_names(request)
         key = names[0] if names else ""
         connection = RiskConnection(self._venue, self.tokens, request.remote or "", key, combined=combined)
         return await self._serve(request, connection)
 
-    async def _serve(self, request: web.Request, connection: Connection) -> web.StreamResponse:
-        self._clockwork.catch_up()
-        if connection.stream in self._refusing:
+    async def _serve(self, request: web.Request, connection: ClientConnection) -> web.StreamResponse:
+        self._simulation_loop.catch_up()
+        if connection.stream in self._refused_streams:
             return web.Response(status=503)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return web.Response(status=400)
-        if connection.stream in self._muted:
+        if connection.stream in self._muted_streams:
             connection.distort = "mute"
         self.connections.append(connection)
         listener = connection if isinstance(connection, AccountConnection | RiskConnection) else None
         if listener is not None:
-            self._venue.feed.join(listener)
+            self._venue.feed.subscribe(listener)
         try:
             return await connection.run(request, ping_every_s=self._ping_every_s, pong_within_s=self._pong_within_s)
         finally:
             self.connections.remove(connection)
             if listener is not None:
-                self._venue.feed.leave(listener)
+                self._venue.feed.unsubscribe(listener)
 
 
-def _names(request: web.Request) -> tuple[list[str], bool]:
+def _stream_names(request: web.Request) -> tuple[list[str], bool]:
     raw = request.match_info.get("names")
     if raw is not None:
         return [name for name in raw.split("/") if name], False
@@ -226,11 +230,11 @@ def _names(request: web.Request) -> tuple[list[str], bool]:
     return [name for name in request.query.get("streams", "").split("/") if name], combined
 
 
-def _end_subscriptions(connection: Connection) -> None:
+def _end_subscriptions(connection: ClientConnection) -> None:
     if isinstance(connection, AccountConnection):
-        connection.end_all()
+        connection.terminate_all()
 
 
-def _feign_ends(connection: Connection) -> None:
+def _fake_terminations(connection: ClientConnection) -> None:
     if isinstance(connection, AccountConnection):
-        connection.feign_ends()
+        connection.fake_terminations()

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from monitor.sandbox.venue import Venue
 
-V2_MINUTES = 60
-DAY_MS = 24 * 3600 * 1000
+UNIFIED_KEY_MINUTES = 60
+MAX_TOKEN_VALIDITY_MS = 24 * 3600 * 1000
 
 
 @dataclass(slots=True)
-class Token:
+class SimListenToken:
     """A listen token: whose events it opens, until when (virtual ms)."""
 
     text: str
@@ -22,7 +22,7 @@ class Token:
 
 
 @dataclass(slots=True)
-class ListenKey:
+class SimListenKey:
     """A listen key. `family` is v1 (risk, cross) or v2 (everything of the account)."""
 
     text: str
@@ -31,41 +31,41 @@ class ListenKey:
     expires_ms: int
 
 
-class Tokens:
+class TokenIssuer:
     """Issues tokens and keys on the venue's time. `on_expired_key` is told when a key ran out.
 
     No token lives longer than `longest_ms`.
     """
 
-    def __init__(self, venue: Venue, on_expired_key: Callable[[ListenKey], None]) -> None:
+    def __init__(self, venue: Venue, on_expired_key: Callable[[SimListenKey], None]) -> None:
         self._venue = venue
         self._on_expired_key = on_expired_key
         self._numbers = itertools.count(1)
-        self._tokens: dict[str, Token] = {}
-        self._keys: dict[str, ListenKey] = {}
-        self._spurned = 0
-        self.longest_ms = DAY_MS
+        self._tokens: dict[str, SimListenToken] = {}
+        self._keys: dict[str, SimListenKey] = {}
+        self._rejections_left = 0
+        self.max_validity_ms = MAX_TOKEN_VALIDITY_MS
 
     def new_token(self, account: str, symbol: str | None, validity_ms: int) -> tuple[str, int]:
         """A listen token and when it expires (ms)."""
-        expires_ms = self._venue.now_ms() + min(validity_ms, self.longest_ms)
-        token = Token(self._text("token", account), account, symbol, expires_ms)
+        expires_ms = self._venue.now_ms() + min(validity_ms, self.max_validity_ms)
+        token = SimListenToken(self._text("token", account), account, symbol, expires_ms)
         self._tokens[token.text] = token
         return token.text, token.expires_ms
 
-    def token(self, text: str) -> Token | None:
+    def token(self, text: str) -> SimListenToken | None:
         """The token, if it exists and has not run out."""
         token = self._tokens.get(text)
         return token if token is not None and token.expires_ms > self._venue.now_ms() else None
 
-    def spurn(self, count: int) -> None:
+    def reject_next(self, count: int) -> None:
         """Refuse this many of the tokens used next, good as they are."""
-        self._spurned = count
+        self._rejections_left = count
 
-    def is_spurned(self) -> bool:
+    def is_rejected(self) -> bool:
         """Whether the token used just now is one of these. Counts it."""
-        self._spurned -= 1
-        return self._spurned >= 0
+        self._rejections_left -= 1
+        return self._rejections_left >= 0
 
     def open_key(self, account: str, family: str) -> str:
         """The listen key of an account, extended; a new one when there is none."""
@@ -73,7 +73,7 @@ class Tokens:
             if (key.account, key.family) == (account, family):
                 self._extend(key)
                 return key.text
-        key = ListenKey(self._text(family, account), account, family, 0)
+        key = SimListenKey(self._text(family, account), account, family, 0)
         self._keys[key.text] = key
         self._extend(key)
         return key.text
@@ -92,7 +92,7 @@ class Tokens:
             if (key.account, key.family) == (account, family):
                 del self._keys[text]
 
-    def listen_key(self, text: str) -> ListenKey | None:
+    def listen_key(self, text: str) -> SimListenKey | None:
         """The listen key, if it exists."""
         return self._keys.get(text)
 
@@ -105,14 +105,14 @@ class Tokens:
         """Let every listen key run out now."""
         for key in list(self._keys.values()):
             key.expires_ms = min(key.expires_ms, self._venue.now_ms())
-            self._check(key)
+            self._expire_if_due(key)
 
-    def _extend(self, key: ListenKey) -> None:
-        minutes = V2_MINUTES if key.family == "v2" else self._venue.scenario.readings.risk_key_minutes
+    def _extend(self, key: SimListenKey) -> None:
+        minutes = UNIFIED_KEY_MINUTES if key.family == "v2" else self._venue.scenario.readings.risk_key_minutes
         key.expires_ms = self._venue.now_ms() + minutes * 60_000
-        self._venue.at(key.expires_ms, lambda: self._check(key))
+        self._venue.schedule_at(key.expires_ms, lambda: self._expire_if_due(key))
 
-    def _check(self, key: ListenKey) -> None:
+    def _expire_if_due(self, key: SimListenKey) -> None:
         if self._keys.get(key.text) is key and key.expires_ms <= self._venue.now_ms():
             del self._keys[key.text]
             self._on_expired_key(key)

@@ -4,31 +4,37 @@ import itertools
 from decimal import Decimal
 from typing import Literal
 
-from monitor.sandbox.amounts import ZERO, down, nearest, text
-from monitor.sandbox.ledger.accounts import Account, Margin, Order, OrderList, Trade
+from monitor.sandbox.amounts import ZERO, format_decimal, round_down, round_half_up
+from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount, SimOrder, SimOrderList, SimTrade
 from monitor.sandbox.venue import Venue
 
 _execution_ids = itertools.count(8_641_984)
 
 
-def report(
-    venue: Venue, margin: Margin, order: Order, execution: str, *, trade: Trade | None = None, expiry: str = ""
+def emit_execution_report(
+    venue: Venue,
+    margin: SimMarginAccount,
+    order: SimOrder,
+    execution: str,
+    *,
+    trade: SimTrade | None = None,
+    expiry: str = "",
 ) -> None:
     """Tell about one step in the life of an order. `expiry` is why it expired."""
     now = venue.now_ms()
-    last_quote = ZERO if trade is None else down(trade.quantity * trade.price)
+    last_quote = ZERO if trade is None else round_down(trade.quantity * trade.price)
     fields: dict[str, object] = {
         "s": order.symbol, "c": order.cancelled_as or order.client_id, "S": order.side, "o": order.kind,
-        "f": order.time_in_force, "q": text(order.quantity), "p": text(order.price), "P": text(order.stop_price),
-        "F": text(order.iceberg), "g": order.list_id, "C": order.client_id if order.cancelled_as else "",
+        "f": order.time_in_force, "q": format_decimal(order.quantity), "p": format_decimal(order.price), "P": format_decimal(order.stop_price),
+        "F": format_decimal(order.iceberg), "g": order.list_id, "C": order.client_id if order.cancelled_as else "",
         "x": execution, "X": order.status, "r": "NONE", "i": order.order_id,
-        "l": text(ZERO if trade is None else trade.quantity),
-        "z": text(order.executed), "L": text(ZERO if trade is None else trade.price),
-        "n": "0" if trade is None else text(trade.commission),
+        "l": format_decimal(ZERO if trade is None else trade.quantity),
+        "z": format_decimal(order.executed), "L": format_decimal(ZERO if trade is None else trade.price),
+        "n": "0" if trade is None else format_decimal(trade.commission),
         "N": None if trade is None else trade.commission_asset, "T": now,
         "t": -1 if trade is None else trade.trade_id, "I": next(_execution_ids),
         "w": order.is_working and order.kind != "MARKET", "m": trade is not None and trade.is_maker, "M": False,
-        "O": order.created_ms, "Z": text(order.executed_quote), "Y": text(last_quote), "Q": text(ZERO),
+        "O": order.created_ms, "Z": format_decimal(order.executed_quote), "Y": format_decimal(last_quote), "Q": format_decimal(ZERO),
         "W": order.created_ms, "V": order.prevention,
     }  # fmt: skip
     if order.trailing_bips:
@@ -38,27 +44,27 @@ def report(
     venue.feed.emit(margin.account, margin.symbol, "account", "executionReport", fields, now)
 
 
-def report_list(venue: Venue, account: Account, margin: Margin, one: OrderList) -> None:
+def emit_list_status(venue: Venue, account: SimAccount, margin: SimMarginAccount, order_list: SimOrderList) -> None:
     """Tell where an order list stands."""
-    now, done = venue.now_ms(), is_done(account, one)
+    now, done = venue.now_ms(), is_list_done(account, order_list)
     fields: dict[str, object] = {
-        "s": one.symbol, "g": one.list_id, "c": one.contingency, "l": "ALL_DONE" if done else "EXEC_STARTED",
-        "L": "ALL_DONE" if done else "EXECUTING", "r": "NONE", "C": one.client_id, "T": now,
+        "s": order_list.symbol, "g": order_list.list_id, "c": order_list.contingency, "l": "ALL_DONE" if done else "EXEC_STARTED",
+        "L": "ALL_DONE" if done else "EXECUTING", "r": "NONE", "C": order_list.client_id, "T": now,
         "O": [
-            {"s": one.symbol, "i": number, "c": account.orders[number].client_id} for number in one.order_ids
+            {"s": order_list.symbol, "i": number, "c": account.orders[number].client_id} for number in order_list.order_ids
         ],
     }  # fmt: skip
     venue.feed.emit(margin.account, margin.symbol, "account", "listStatus", fields, now)
 
 
-def is_done(account: Account, one: OrderList) -> bool:
+def is_list_done(account: SimAccount, order_list: SimOrderList) -> bool:
     """Whether no order of a list is open any more."""
-    return not any(account.orders[number].is_open for number in one.order_ids)
+    return not any(account.orders[number].is_open for number in order_list.order_ids)
 
 
-def tell_exchange_fill(
+def emit_liquidation_fill(
     venue: Venue,
-    margin: Margin,
+    margin: SimMarginAccount,
     order_id: int,
     symbol: str,
     side: Literal["BUY", "SELL"],
@@ -66,7 +72,7 @@ def tell_exchange_fill(
     price: Decimal,
 ) -> None:
     """Report a liquidation order of the exchange's own as filled."""
-    order = Order(
+    order = SimOrder(
         order_id=order_id,
         client_id=f"liquidation-{order_id}",
         symbol=symbol,
@@ -74,16 +80,16 @@ def tell_exchange_fill(
         side=side,
         kind="LIMIT",
         time_in_force="IOC",
-        price=nearest(price),
+        price=round_half_up(price),
         quantity=quantity,
         side_effect="NO_SIDE_EFFECT",
         created_ms=venue.now_ms(),
         status="FILLED",
         executed=quantity,
-        executed_quote=down(quantity * price),
+        executed_quote=round_down(quantity * price),
     )
-    trade = Trade(
+    trade = SimTrade(
         venue.next_trade_id(), order_id, venue.now_ms(), symbol, order.isolated, side == "BUY", False,
-        nearest(price), quantity, ZERO, venue.catalogue.pairs[symbol].quote,
+        round_half_up(price), quantity, ZERO, venue.listings.pairs[symbol].quote,
     )  # fmt: skip
-    report(venue, margin, order, "TRADE", trade=trade)
+    emit_execution_report(venue, margin, order, "TRADE", trade=trade)

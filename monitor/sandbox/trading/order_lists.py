@@ -4,70 +4,77 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.ledger.accounts import Account, Margin, Order, OrderList
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount, SimOrder, SimOrderList
 from monitor.sandbox.trading import fills, orders
-from monitor.sandbox.trading.order_events import report_list
-from monitor.sandbox.trading.orders import Ticket
+from monitor.sandbox.trading.order_events import emit_list_status
+from monitor.sandbox.trading.orders import OrderRequest
 from monitor.sandbox.venue import Venue
 
 
-def place_pair(venue: Venue, account: Account, margin: Margin, client_id: str, legs: Sequence[Ticket]) -> OrderList:
+def place_pair(
+    venue: Venue, account: SimAccount, margin: SimMarginAccount, client_id: str, legs: Sequence[OrderRequest]
+) -> SimOrderList:
     """Place an OCO of two legs, both at once on the book. Raises Refusal, and then nothing has happened."""
     _check_list(account, client_id, legs)
-    spot = min(orders.check(venue, account, margin, leg) for leg in legs)
-    drawn = [orders.draw_up(venue, margin, leg, spot) for leg in legs]
+    spot = min(orders.check_order(venue, account, margin, leg) for leg in legs)
+    drawn = [orders.build_order(venue, margin, leg, spot) for leg in legs]
     dearest = max(drawn, key=lambda one: orders.worst_price(one, spot))
-    fills.fund(venue, account, margin, dearest, orders.worst_price(dearest, spot))
-    made = _bind(venue, account, drawn, client_id, "OCO", None)
-    report_list(venue, account, margin, made)
+    fills.lock_funds(venue, account, margin, dearest, orders.worst_price(dearest, spot))
+    made = _link_orders(venue, account, drawn, client_id, "OCO", None)
+    emit_list_status(venue, account, margin, made)
     for order in drawn:
-        orders.enter(venue, account, margin, order)
+        orders.activate_order(venue, account, margin, order)
     return made
 
 
 def place_chain(
-    venue: Venue, account: Account, margin: Margin, client_id: str, working: Ticket, pending: Sequence[Ticket]
-) -> OrderList:
+    venue: Venue,
+    account: SimAccount,
+    margin: SimMarginAccount,
+    client_id: str,
+    working: OrderRequest,
+    pending: Sequence[OrderRequest],
+) -> SimOrderList:
     """Place an OTO or OTOCO: `pending` waits until `working` is filled whole. Raises Refusal."""
     _check_list(account, client_id, [working, *pending])
-    spot = orders.check(venue, account, margin, working)
-    first = orders.draw_up(venue, margin, working, spot)
+    spot = orders.check_order(venue, account, margin, working)
+    first = orders.build_order(venue, margin, working, spot)
     for one in pending:
         orders.check_filters(one, working.price)
-    waiting = [orders.draw_up(venue, margin, one, working.price) for one in pending]
+    waiting = [orders.build_order(venue, margin, one, working.price) for one in pending]
     for order in waiting:
         order.status = "PENDING_NEW"
-    fills.fund(venue, account, margin, first, orders.worst_price(first, spot))
-    made = _bind(venue, account, [first, *waiting], client_id, "OTO", first.order_id)
-    report_list(venue, account, margin, made)
+    fills.lock_funds(venue, account, margin, first, orders.worst_price(first, spot))
+    made = _link_orders(venue, account, [first, *waiting], client_id, "OTO", first.order_id)
+    emit_list_status(venue, account, margin, made)
     # The first one last: it may be filled at once, and then the others must be there.
     for order in (*waiting, first):
-        orders.enter(venue, account, margin, order)
+        orders.activate_order(venue, account, margin, order)
     return made
 
 
-def find(
-    account: Account, *, isolated: bool, symbol: str | None, list_id: int | None, client_id: str | None
-) -> OrderList:
+def find_order_list(
+    account: SimAccount, *, isolated: bool, symbol: str | None, list_id: int | None, client_id: str | None
+) -> SimOrderList:
     """The newest order list with that number or client id. Refused (-2013) when there is none."""
     for one in reversed(account.order_lists.values()):
         named = one.list_id == list_id if list_id is not None else one.client_id == client_id
         if named and one.isolated == isolated and symbol in (None, one.symbol):
             return one
-    raise Refusal(-2013, "Order list does not exist.")
+    raise SimApiError(-2013, "Order list does not exist.")
 
 
-def borrowed(account: Account, one: OrderList) -> tuple[Decimal, str] | None:
+def total_borrowed(account: SimAccount, order_list: SimOrderList) -> tuple[Decimal, str] | None:
     """What the orders of a list borrowed when they were placed, and of which asset."""
-    for number in one.order_ids:
+    for number in order_list.order_ids:
         order = account.orders[number]
         if order.borrowed:
             return order.borrowed, order.borrowed_asset
     return None
 
 
-def _check_list(account: Account, client_id: str, legs: Sequence[Ticket]) -> None:
+def _check_list(account: SimAccount, client_id: str, legs: Sequence[OrderRequest]) -> None:
     open_ids = {
         one.client_id
         for one in account.order_lists.values()
@@ -76,20 +83,20 @@ def _check_list(account: Account, client_id: str, legs: Sequence[Ticket]) -> Non
     names = [leg.client_id for leg in legs]
     taken = {order.client_id for order in account.orders.values() if order.is_open}
     if client_id in open_ids or len(set(names)) < len(names) or taken.intersection(names):
-        raise Refusal(-2010, "Duplicate order sent.")
+        raise SimApiError(-2010, "Duplicate order sent.")
 
 
-def _bind(
+def _link_orders(
     venue: Venue,
-    account: Account,
-    drawn: Sequence[Order],
+    account: SimAccount,
+    drawn: Sequence[SimOrder],
     client_id: str,
     contingency: Literal["OCO", "OTO"],
     working_id: int | None,
-) -> OrderList:
+) -> SimOrderList:
     numbers = tuple(order.order_id for order in drawn)
     first = drawn[0]
-    made = OrderList(
+    made = SimOrderList(
         venue.next_list_id(), client_id, contingency, first.symbol, first.isolated, numbers, working_id, venue.now_ms()
     )
     account.order_lists[made.list_id] = made

@@ -5,26 +5,33 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.sandbox.amounts import ONE, ZERO, step_down
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.ledger.accounts import Account, Margin, Order, OrderList, PreventedMatch, Trade
-from monitor.sandbox.market.listings import Pair
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.ledger.accounts import (
+    SimAccount,
+    SimMarginAccount,
+    SimOrder,
+    SimOrderList,
+    SimPreventedMatch,
+    SimTrade,
+)
+from monitor.sandbox.market.listings import ListedPair
 from monitor.sandbox.trading import fills
-from monitor.sandbox.trading.order_events import report, report_list
-from monitor.sandbox.trading.stop_triggers import STOPS, goes_off, has_gone_off
+from monitor.sandbox.trading.order_events import emit_execution_report, emit_list_status
+from monitor.sandbox.trading.stop_triggers import STOP_KINDS, check_trigger, is_triggered
 from monitor.sandbox.venue import Venue
 
 Side = Literal["BUY", "SELL"]
 
 # On some cross pairs a limit must lie within this share of the index price.
 INDEX_BAND = Decimal("0.15")
-MARKET_KINDS = ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
+MARKET_ORDER_KINDS = ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class OrderRequest:
     """An order as asked for. `quote_quantity` only for MARKET, `price` only for limits, `stop_price` for stops."""
 
-    pair: Pair
+    pair: ListedPair
     side: Side
     kind: str
     time_in_force: str
@@ -40,50 +47,52 @@ class Ticket:
     prevention: str = "EXPIRE_MAKER"
 
 
-def place(venue: Venue, account: Account, margin: Margin, ticket: Ticket) -> tuple[Order, list[Trade]]:
+def place_order(
+    venue: Venue, account: SimAccount, margin: SimMarginAccount, ticket: OrderRequest
+) -> tuple[SimOrder, list[SimTrade]]:
     """Place an order: filled at once as far as it can be, else resting, killed or refused. Raises Refusal."""
-    spot = check(venue, account, margin, ticket)
-    order = draw_up(venue, margin, ticket, spot)
-    fills.fund(venue, account, margin, order, worst_price(order, spot))
-    return order, enter(venue, account, margin, order)
+    spot = check_order(venue, account, margin, ticket)
+    order = build_order(venue, margin, ticket, spot)
+    fills.lock_funds(venue, account, margin, order, worst_price(order, spot))
+    return order, activate_order(venue, account, margin, order)
 
 
-def check(venue: Venue, account: Account, margin: Margin, ticket: Ticket) -> Decimal:
+def check_order(venue: Venue, account: SimAccount, margin: SimMarginAccount, ticket: OrderRequest) -> Decimal:
     """The spot price, if the order may be placed at it. Raises Refusal."""
     symbol = ticket.pair.symbol
     spot = venue.prices.spot(symbol)
     if not spot:
-        raise Refusal(-1112, "No orders on book for symbol.")
-    if symbol in venue.halted:
-        raise Refusal(-2010, "Market is closed.")
+        raise SimApiError(-1112, "No orders on book for symbol.")
+    if symbol in venue.symbol_status:
+        raise SimApiError(-2010, "Market is closed.")
     if any(one.is_open and one.client_id == ticket.client_id for one in account.orders.values()):
-        raise Refusal(-2010, "Duplicate order sent.")
+        raise SimApiError(-2010, "Duplicate order sent.")
     check_filters(ticket, spot)
     if margin.symbol is None and symbol in venue.scenario.limit_price_pairs:
         _check_index_band(ticket, venue.prices.index(symbol) or spot)
     if ticket.kind == "LIMIT_MAKER" and _crosses(ticket.side, ticket.price, spot):
-        raise Refusal(-2010, "Order would immediately match and take.")
-    fixed_stop = ticket.kind in STOPS and not ticket.trailing_bips
-    if fixed_stop and goes_off(ticket.kind, ticket.side, ticket.stop_price, spot):
-        raise Refusal(-2010, "Order would trigger immediately.")
+        raise SimApiError(-2010, "Order would immediately match and take.")
+    fixed_stop = ticket.kind in STOP_KINDS and not ticket.trailing_bips
+    if fixed_stop and is_triggered(ticket.kind, ticket.side, ticket.stop_price, spot):
+        raise SimApiError(-2010, "Order would trigger immediately.")
     return spot
 
 
-def check_filters(ticket: Ticket, spot: Decimal) -> None:
+def check_filters(ticket: OrderRequest, spot: Decimal) -> None:
     """Refuse (-1013) an order against the pair's steps and least value."""
-    pair, at_market, quantity = ticket.pair, ticket.kind in MARKET_KINDS, _quantity(ticket, spot)
+    pair, at_market, quantity = ticket.pair, ticket.kind in MARKET_ORDER_KINDS, _base_quantity(ticket, spot)
     if quantity <= 0 or quantity % pair.step:
-        raise Refusal(-1013, "Filter failure: LOT_SIZE")
+        raise SimApiError(-1013, "Filter failure: LOT_SIZE")
     priced = [price for price in (ticket.price, ticket.stop_price) if price] if at_market else [ticket.price]
     if any(price <= 0 or price % pair.tick for price in priced):
-        raise Refusal(-1013, "Filter failure: PRICE_FILTER")
+        raise SimApiError(-1013, "Filter failure: PRICE_FILTER")
     if quantity * (spot if at_market else ticket.price) < pair.min_notional:
-        raise Refusal(-1013, "Filter failure: NOTIONAL")
+        raise SimApiError(-1013, "Filter failure: NOTIONAL")
 
 
-def draw_up(venue: Venue, margin: Margin, ticket: Ticket, spot: Decimal) -> Order:
+def build_order(venue: Venue, margin: SimMarginAccount, ticket: OrderRequest, spot: Decimal) -> SimOrder:
     """The order that a ticket asks for. Nothing has happened yet."""
-    return Order(
+    return SimOrder(
         order_id=venue.next_order_id(),
         client_id=ticket.client_id,
         symbol=ticket.pair.symbol,
@@ -92,7 +101,7 @@ def draw_up(venue: Venue, margin: Margin, ticket: Ticket, spot: Decimal) -> Orde
         kind=ticket.kind,
         time_in_force=ticket.time_in_force,
         price=ticket.price,
-        quantity=_quantity(ticket, spot),
+        quantity=_base_quantity(ticket, spot),
         side_effect=ticket.side_effect,
         created_ms=venue.now_ms(),
         updated_ms=venue.now_ms(),
@@ -101,40 +110,46 @@ def draw_up(venue: Venue, margin: Margin, ticket: Ticket, spot: Decimal) -> Orde
         stop_price=ticket.stop_price,
         trailing_bips=ticket.trailing_bips,
         iceberg=ticket.iceberg,
-        waits=ticket.kind in STOPS,
+        awaits_trigger=ticket.kind in STOP_KINDS,
     )
 
 
-def worst_price(order: Order, spot: Decimal) -> Decimal:
+def worst_price(order: SimOrder, spot: Decimal) -> Decimal:
     """The price by which an order is funded."""
     return max(order.stop_price, spot) if order.fills_at_market else order.price
 
 
-def enter(venue: Venue, account: Account, margin: Margin, order: Order) -> list[Trade]:
+def activate_order(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> list[SimTrade]:
     """Let a funded order begin: what can be filled is filled at once. Returns the fills."""
     account.orders[order.order_id] = order
-    report(venue, margin, order, "NEW")
-    return [] if order.waits or order.is_pending else _execute(venue, account, margin, order, is_maker=False)
+    emit_execution_report(venue, margin, order, "NEW")
+    return (
+        []
+        if order.awaits_trigger or order.is_pending
+        else _execute_order(venue, account, margin, order, is_maker=False)
+    )
 
 
-def cancel(venue: Venue, account: Account, margin: Margin, order: Order, *, new_client_id: str) -> None:
+def cancel_order(
+    venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder, *, new_client_id: str
+) -> None:
     """Cancel an open order, and with it the rest of its list. Raises Refusal (-2011) when it is not open."""
     if not order.is_open:
-        raise Refusal(-2011, "Unknown order sent.")
-    for one in (order, *_others(account, order)):
+        raise SimApiError(-2011, "Unknown order sent.")
+    for one in (order, *_open_siblings(account, order)):
         one.cancelled_as = new_client_id
-        fills.close(venue, account, margin, one, "CANCELED")
-    _tell_list(venue, account, margin, order)
+        fills.close_order(venue, account, margin, one, "CANCELED")
+    _report_list(venue, account, margin, order)
 
 
-def cancel_all(venue: Venue, account: Account, margin: Margin, *, reason: str) -> None:
+def expire_all_orders(venue: Venue, account: SimAccount, margin: SimMarginAccount, *, reason: str) -> None:
     """Let the exchange end every open order of a margin account: they expire."""
     for order in list(account.orders.values()):
-        if order.is_open and _belongs(order, margin):
-            fills.close(venue, account, margin, order, "EXPIRED", reason=reason)
+        if order.is_open and _belongs_to(order, margin):
+            fills.close_order(venue, account, margin, order, "EXPIRED", reason=reason)
 
 
-def match(venue: Venue) -> None:
+def match_orders(venue: Venue) -> None:
     """Fill resting orders whose price the market has reached, and let stops go off."""
     for account in venue.accounts.values():
         for order in list(account.orders.values()):
@@ -142,47 +157,49 @@ def match(venue: Venue) -> None:
             spot = venue.prices.spot(order.symbol)
             if not order.is_open or order.is_pending or margin is None or not spot:
                 continue
-            if not order.waits:
-                _execute(venue, account, margin, order, is_maker=True)
-            elif has_gone_off(order, spot):
-                order.waits = False
-                _lead(venue, account, margin, order)
-                report(venue, margin, order, "NEW")
-                _execute(venue, account, margin, order, is_maker=False)
+            if not order.awaits_trigger:
+                _execute_order(venue, account, margin, order, is_maker=True)
+            elif check_trigger(order, spot):
+                order.awaits_trigger = False
+                _cancel_rivals(venue, account, margin, order)
+                emit_execution_report(venue, margin, order, "NEW")
+                _execute_order(venue, account, margin, order, is_maker=False)
 
 
-def _execute(venue: Venue, account: Account, margin: Margin, order: Order, *, is_maker: bool) -> list[Trade]:
+def _execute_order(
+    venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder, *, is_maker: bool
+) -> list[SimTrade]:
     spot = venue.prices.spot(order.symbol) or ZERO
     trades = []
     if order.fills_at_market or _crosses(order.side, order.price, spot):
         price = order.price if is_maker else spot
-        quantity = _fillable(venue, order)
+        quantity = _fillable_quantity(venue, order)
         if quantity and fills.can_pay(venue, margin, order, quantity, price):
-            _lead(venue, account, margin, order)
-            trades.append(fills.fill(venue, account, margin, order, quantity, price, is_maker=is_maker))
+            _cancel_rivals(venue, account, margin, order)
+            trades.append(fills.fill_order(venue, account, margin, order, quantity, price, is_maker=is_maker))
             if order.is_open:
                 # The rest waits for the next second's depth.
-                venue.restless = True
+                venue.dirty = True
     if order.is_open and not is_maker:
         _prevent_own_match(venue, account, margin, order)
     if order.is_open and (order.fills_at_market or order.time_in_force in ("IOC", "FOK")):
         kind = "FOK_ORDER" if order.time_in_force == "FOK" else "IOC_QUANTITY"
         reason = "INSUFFICIENT_LIQUIDITY" if order.fills_at_market else f"UNFILLED_{kind}_EXPIRED"
-        fills.close(venue, account, margin, order, "EXPIRED", reason=reason)
-    _settle_list(venue, account, margin, order)
+        fills.close_order(venue, account, margin, order, "EXPIRED", reason=reason)
+    _update_list(venue, account, margin, order)
     return trades
 
 
-def _fillable(venue: Venue, order: Order) -> Decimal:
+def _fillable_quantity(venue: Venue, order: SimOrder) -> Decimal:
     depth = venue.depth(order.symbol)
-    if depth is None or depth >= order.rest:
-        return order.rest
+    if depth is None or depth >= order.remaining:
+        return order.remaining
     if order.time_in_force == "FOK":
         return ZERO
-    return step_down(max(ZERO, depth), venue.catalogue.pairs[order.symbol].step)
+    return step_down(max(ZERO, depth), venue.listings.pairs[order.symbol].step)
 
 
-def _prevent_own_match(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+def _prevent_own_match(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
     """Keep what rests of an order from trading with the user's own resting orders."""
     for other in list(account.orders.values()):
         opposite = other.is_working and other.symbol == order.symbol and other.side != order.side
@@ -190,45 +207,45 @@ def _prevent_own_match(venue: Venue, account: Account, margin: Margin, order: Or
             continue
         if not (order.fills_at_market or _crosses(order.side, order.price, other.price)):
             continue
-        account.prevented.append(
-            PreventedMatch(
-                len(account.prevented) + 1, venue.now_ms(), order.symbol, order.isolated, order.order_id,
-                other.order_id, order.prevention, other.price, min(order.rest, other.rest),
+        account.prevented_matches.append(
+            SimPreventedMatch(
+                len(account.prevented_matches) + 1, venue.now_ms(), order.symbol, order.isolated, order.order_id,
+                other.order_id, order.prevention, other.price, min(order.remaining, other.remaining),
             )
         )  # fmt: skip
         other_margin = account.margin(other.symbol if other.isolated else None)
         if order.prevention != "EXPIRE_TAKER" and other_margin is not None:
-            fills.close(venue, account, other_margin, other, "EXPIRED_IN_MATCH", execution="TRADE_PREVENTION")
-            _settle_list(venue, account, other_margin, other)
+            fills.close_order(venue, account, other_margin, other, "EXPIRED_IN_MATCH", execution="TRADE_PREVENTION")
+            _update_list(venue, account, other_margin, other)
         if order.prevention != "EXPIRE_MAKER":
-            fills.close(venue, account, margin, order, "EXPIRED_IN_MATCH", execution="TRADE_PREVENTION")
+            fills.close_order(venue, account, margin, order, "EXPIRED_IN_MATCH", execution="TRADE_PREVENTION")
             return
 
 
-def _lead(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+def _cancel_rivals(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
     """Let one leg of an OCO go on alone: the other expires, and what it locked is locked for this one."""
-    rivals = [one for one in _others(account, order) if _list_of(account, order).working_id != order.order_id]
+    rivals = [one for one in _open_siblings(account, order) if _list_of(account, order).working_id != order.order_id]
     for rival in rivals:
-        fills.close(venue, account, margin, rival, "EXPIRED", reason="OCO_TRIGGER")
+        fills.close_order(venue, account, margin, rival, "EXPIRED", reason="OCO_TRIGGER")
     if rivals and not order.locked and not order.fills_at_market:
-        fills.fund(venue, account, margin, order, order.price)
+        fills.lock_funds(venue, account, margin, order, order.price)
 
 
-def _settle_list(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+def _update_list(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
     """Do what the end of an order means for the others of its list."""
     if order.list_id < 0 or order.is_open:
         return
-    others, is_first = _others(account, order), _list_of(account, order).working_id == order.order_id
+    others, is_first = _open_siblings(account, order), _list_of(account, order).working_id == order.order_id
     if order.status == "FILLED" and is_first:
-        _wake(venue, account, margin, others)
+        _activate_pending(venue, account, margin, others)
     else:
         reason = "OTO_PHASE_ONE_EXPIRED" if is_first else "OCO_TRIGGER"
         for other in others:
-            fills.close(venue, account, margin, other, "EXPIRED", reason=reason)
-    _tell_list(venue, account, margin, order)
+            fills.close_order(venue, account, margin, other, "EXPIRED", reason=reason)
+    _report_list(venue, account, margin, order)
 
 
-def _wake(venue: Venue, account: Account, margin: Margin, pending: list[Order]) -> None:
+def _activate_pending(venue: Venue, account: SimAccount, margin: SimMarginAccount, pending: list[SimOrder]) -> None:
     """Put the orders that waited for a fill on the book; of two, only one may need funds."""
     spot = venue.prices.spot(pending[0].symbol) or ZERO if pending else ZERO
     dearest = max(pending, key=lambda one: worst_price(one, spot), default=None)
@@ -238,34 +255,34 @@ def _wake(venue: Venue, account: Account, margin: Margin, pending: list[Order]) 
         order.status, order.updated_ms = "NEW", venue.now_ms()
         try:
             if order is dearest:
-                fills.fund(venue, account, margin, order, worst_price(order, spot))
-        except Refusal:
+                fills.lock_funds(venue, account, margin, order, worst_price(order, spot))
+        except SimApiError:
             for one in pending:
-                fills.close(venue, account, margin, one, "REJECTED", reason="REJECTED")
+                fills.close_order(venue, account, margin, one, "REJECTED", reason="REJECTED")
             return
-        report(venue, margin, order, "NEW")
+        emit_execution_report(venue, margin, order, "NEW")
     for order in pending:
         if order.is_working:
-            _execute(venue, account, margin, order, is_maker=False)
+            _execute_order(venue, account, margin, order, is_maker=False)
 
 
-def _others(account: Account, order: Order) -> list[Order]:
+def _open_siblings(account: SimAccount, order: SimOrder) -> list[SimOrder]:
     if order.list_id < 0:
         return []
     numbers = _list_of(account, order).order_ids
     return [account.orders[one] for one in numbers if one != order.order_id and account.orders[one].is_open]
 
 
-def _list_of(account: Account, order: Order) -> OrderList:
+def _list_of(account: SimAccount, order: SimOrder) -> SimOrderList:
     return account.order_lists[order.list_id]
 
 
-def _tell_list(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+def _report_list(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
     if order.list_id >= 0:
-        report_list(venue, account, margin, _list_of(account, order))
+        emit_list_status(venue, account, margin, _list_of(account, order))
 
 
-def _quantity(ticket: Ticket, spot: Decimal) -> Decimal:
+def _base_quantity(ticket: OrderRequest, spot: Decimal) -> Decimal:
     return ticket.quantity or step_down(ticket.quote_quantity / spot, ticket.pair.step)
 
 
@@ -273,14 +290,14 @@ def _crosses(side: Side, price: Decimal, spot: Decimal) -> bool:
     return spot <= price if side == "BUY" else spot >= price
 
 
-def _check_index_band(ticket: Ticket, index: Decimal) -> None:
-    if ticket.kind in MARKET_KINDS:
+def _check_index_band(ticket: OrderRequest, index: Decimal) -> None:
+    if ticket.kind in MARKET_ORDER_KINDS:
         return
     too_low = ticket.side == "SELL" and ticket.price < index * (ONE - INDEX_BAND)
     too_high = ticket.side == "BUY" and ticket.price > index * (ONE + INDEX_BAND)
     if too_low or too_high:
-        raise Refusal(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
+        raise SimApiError(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
 
 
-def _belongs(order: Order, margin: Margin) -> bool:
+def _belongs_to(order: SimOrder, margin: SimMarginAccount) -> bool:
     return order.symbol == margin.symbol if order.isolated else margin.symbol is None

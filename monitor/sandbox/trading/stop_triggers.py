@@ -3,34 +3,34 @@
 from decimal import Decimal
 
 from monitor.sandbox.amounts import ONE
-from monitor.sandbox.ledger.accounts import Order
+from monitor.sandbox.ledger.accounts import SimOrder
 
-STOPS = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+STOP_KINDS = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
 
 _BIPS = Decimal(10_000)
 
 
-def goes_off(kind: str, side: str, stop_price: Decimal, spot: Decimal) -> bool:
+def is_triggered(kind: str, side: str, stop_price: Decimal, spot: Decimal) -> bool:
     """Whether a stop goes off at `spot`."""
-    return spot <= stop_price if _falls(kind, side) else spot >= stop_price
+    return spot <= stop_price if _triggers_on_fall(kind, side) else spot >= stop_price
 
 
-def has_gone_off(order: Order, spot: Decimal) -> bool:
+def check_trigger(order: SimOrder, spot: Decimal) -> bool:
     """Whether a waiting stop goes off now. Remembers the best price while it trails.
 
     A trailing stop with a stop price follows from the moment that the price was beyond it.
     """
     if not order.trailing_bips:
-        return goes_off(order.kind, order.side, order.stop_price, spot)
-    falls = _falls(order.kind, order.side)
-    if order.extreme is None:
+        return is_triggered(order.kind, order.side, order.stop_price, spot)
+    falls = _triggers_on_fall(order.kind, order.side)
+    if order.best_price is None:
         if order.stop_price and (spot < order.stop_price if falls else spot > order.stop_price):
             return False
-        order.extreme = spot
-    order.extreme = max(order.extreme, spot) if falls else min(order.extreme, spot)
+        order.best_price = spot
+    order.best_price = max(order.best_price, spot) if falls else min(order.best_price, spot)
     share = Decimal(order.trailing_bips) / _BIPS
-    return spot <= order.extreme * (ONE - share) if falls else spot >= order.extreme * (ONE + share)
+    return spot <= order.best_price * (ONE - share) if falls else spot >= order.best_price * (ONE + share)
 
 
-def _falls(kind: str, side: str) -> bool:
+def _triggers_on_fall(kind: str, side: str) -> bool:
     return kind.startswith("STOP_LOSS") == (side == "SELL")

@@ -12,7 +12,7 @@ from monitor.store.db import session_names
 from monitor.store.db.lease import FileLease, ServerLease
 
 
-class Access:
+class DatabaseAccess:
     """One database as its writer reaches it. All methods may wait for the database, and raise StoreError."""
 
     def __init__(self, url: URL, *, create: bool, exclusive: bool) -> None:
@@ -20,11 +20,11 @@ class Access:
         self.path = opening.sqlite_path(url)
         self._create = create
         self._file_lease = FileLease(self.path) if self.path is not None and exclusive else None
-        name = session_names.new_name()
-        self._server_lease = ServerLease(opening.shown(url), name) if self.path is None and exclusive else None
-        self._session_name = name if exclusive else session_names.PROGRAM
-        self._file: tuple[int, int] | None = None
-        self.changes = 0
+        name = session_names.new_session_name()
+        self._server_lease = ServerLease(opening.display_url(url), name) if self.path is None and exclusive else None
+        self._session_name = name if exclusive else session_names.PROGRAM_NAME
+        self._file_id: tuple[int, int] | None = None
+        self.replacement_count = 0
         """How often the database turned out to be another one than before."""
         self.connects = 0
 
@@ -32,49 +32,49 @@ class Access:
         """What opens it for writing."""
         return opening.writing_engine(self.url, name=self._session_name)
 
-    def before(self) -> None:
+    def ensure_file_and_lease(self) -> None:
         """What has to be there before it can be connected to: the file, and the lease on it."""
         if self.path is None:
             return
         if self._create:
             opening.create_file(self.path)
         elif not self.path.exists():
-            raise opening.missing(self.url)
+            raise opening.missing_error(self.url)
         if self._file_lease is not None:
-            self._file_lease.take()
+            self._file_lease.acquire()
 
-    def prepare(self, connection: Connection) -> None:
+    def prepare_connection(self, connection: Connection) -> None:
         """The lease of a server's database, and a schema of this program's revision; an empty database gets one."""
         if self._server_lease is not None:
-            self._server_lease.take(connection)
+            self._server_lease.acquire(connection)
         if opening.is_empty(connection):
             if not self._create:
-                raise opening.missing(self.url)
-            _make(connection)
+                raise opening.missing_error(self.url)
+            _create_schema(connection)
         opening.check_revision(connection, self.url)
-        self._note_file()
+        self._record_file_id()
         self.connects += 1
 
-    def has_moved(self) -> bool:
+    def is_replaced(self) -> bool:
         """Whether another file lies now where the one that is open was."""
-        return self._file is not None and self._found_file() != self._file
+        return self._file_id is not None and self._current_file_id() != self._file_id
 
-    def describe(self, error: DBAPIError) -> StoreError:
+    def describe_error(self, error: DBAPIError) -> StoreError:
         """What to tell people about an error of the driver."""
-        return opening.unreachable(self.url, error)
+        return opening.unreachable_error(self.url, error)
 
     def release(self) -> None:
         """Gives up the lease of a file; that of a server's database goes with the connection."""
         if self._file_lease is not None:
             self._file_lease.release()
 
-    def _note_file(self) -> None:
-        found = self._found_file()
-        if self._file is not None and found != self._file:
-            self.changes += 1
-        self._file = found
+    def _record_file_id(self) -> None:
+        found = self._current_file_id()
+        if self._file_id is not None and found != self._file_id:
+            self.replacement_count += 1
+        self._file_id = found
 
-    def _found_file(self) -> tuple[int, int] | None:
+    def _current_file_id(self) -> tuple[int, int] | None:
         if self.path is None:
             return None
         try:
@@ -82,19 +82,19 @@ class Access:
         except FileNotFoundError:
             return (0, 0)
         except OSError:
-            return self._file
+            return self._file_id
         return found.st_dev, found.st_ino
 
     @property
-    def wal(self) -> Path | None:
+    def wal_path(self) -> Path | None:
         """The log of a SQLite database."""
         return None if self.path is None else Path(f"{self.path}-wal")
 
 
-def _make(connection: Connection) -> None:
+def _create_schema(connection: Connection) -> None:
     # alembic is heavy, and needed once in the life of a database
-    from monitor.store.db.migrate import upgrade_on
+    from monitor.store.db.migrate import upgrade_connection
 
     connection.rollback()
     with connection.begin():
-        upgrade_on(connection)
+        upgrade_connection(connection)

@@ -11,9 +11,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from monitor.errors import OtherRevision, StoreError
+from monitor.errors import StoreError, WrongDatabaseRevision
 
-HEAD = "0024"
+SCHEMA_REVISION = "0024"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2
@@ -21,7 +21,7 @@ BUSY_TIMEOUT_S = 2
 
 CONNECT_TIMEOUT_S = 5
 
-_LINE: dict[str, Any] = {
+_TCP_KEEPALIVES: dict[str, Any] = {
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 3,
@@ -30,14 +30,14 @@ _LINE: dict[str, Any] = {
 }
 """A server that went away without a word is noticed within 20 s; seconds, and milliseconds."""
 
-_SESSION = (
+_SESSION_OPTIONS = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000 "
     "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=2000 -c statement_timeout={statement_ms}"
 )
 """The same for the server, so that what a vanished client held is free again; and no statement waits for ever."""
 
-_WRITING_MS = 8_000
-_READING_MS = 60_000
+_WRITE_TIMEOUT_MS = 8_000
+_READ_TIMEOUT_MS = 60_000
 _ENCODINGS = ("UTF8", "SQL_ASCII")
 """Of the server: those that take every text. The second takes bytes as they are."""
 
@@ -47,15 +47,15 @@ def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise StoreError("the database URL can't be read", where="[storage] url", mend=_SHAPES) from error
+        raise StoreError("the database URL can't be read", where="[storage] url", mend=_URL_FORMS) from error
     if parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:":
         return parsed
     if parsed.drivername == "postgresql+psycopg" and parsed.database:
         return parsed
-    raise StoreError(f"no database can be opened at {shown(parsed)}", where="[storage] url", mend=_SHAPES)
+    raise StoreError(f"no database can be opened at {display_url(parsed)}", where="[storage] url", mend=_URL_FORMS)
 
 
-def shown(url: URL) -> str:
+def display_url(url: URL) -> str:
     """How a database is named to people: the path of a file, or the URL without its password and options."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
@@ -67,7 +67,7 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
 
 
-def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int = _WRITING_MS) -> Engine:
+def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int = _WRITE_TIMEOUT_MS) -> Engine:
     """An engine whose every connection writes durably: FULL synchronous, foreign keys on, checkpoints by hand.
 
     Transactions begin IMMEDIATE on SQLite, so that two processes queue instead of failing half way. A PostgreSQL server
@@ -77,7 +77,7 @@ def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int 
     if path is None:
         return _postgresql(url, "-c synchronous_commit=on", statement_ms, name)
     engine = create_engine(
-        URL.create("sqlite", database=f"file:{_escaped(path)}", query={"mode": "rw", "uri": "true"}),
+        URL.create("sqlite", database=f"file:{_escape_path(path)}", query={"mode": "rw", "uri": "true"}),
         poolclass=NullPool,
         hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
@@ -98,9 +98,9 @@ def reading_engine(url: URL) -> Engine:
     path = sqlite_path(url)
     if path is None:
         options = "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
-        return _postgresql(url, options, _READING_MS, pooled=True)
+        return _postgresql(url, options, _READ_TIMEOUT_MS, pooled=True)
     engine = create_engine(
-        URL.create("sqlite", database=f"file:{_escaped(path)}", query={"mode": "ro", "uri": "true"}),
+        URL.create("sqlite", database=f"file:{_escape_path(path)}", query={"mode": "ro", "uri": "true"}),
         hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
     )
@@ -125,7 +125,7 @@ def create_file(path: Path) -> None:
         ) from error
 
 
-def exists(url: URL) -> bool:
+def database_exists(url: URL) -> bool:
     """Whether there is anything at `url`: a SQLite file with content, or a PostgreSQL database with our tables.
 
     Raises StoreError when that can't be found out.
@@ -141,21 +141,21 @@ def exists(url: URL) -> bool:
         with engine.connect() as connection:
             return not is_empty(connection)
     except DBAPIError as error:
-        raise unreachable(url, error) from error
+        raise unreachable_error(url, error) from error
     finally:
         engine.dispose()
 
 
 def check_present(url: URL) -> None:
     """Raises StoreError, with the mend, unless a database is there (a missing file is never created)."""
-    if not exists(url):
-        raise missing(url)
+    if not database_exists(url):
+        raise missing_error(url)
 
 
-def missing(url: URL) -> StoreError:
+def missing_error(url: URL) -> StoreError:
     """What to tell people where there is no database."""
     return StoreError(
-        f"no database at {shown(url)}", mend="run `margin-monitor db upgrade` or start `margin-monitor run`"
+        f"no database at {display_url(url)}", mend="run `margin-monitor db upgrade` or start `margin-monitor run`"
     )
 
 
@@ -166,25 +166,25 @@ def is_empty(connection: Connection) -> bool:
 
 def check_revision(connection: Connection, url: URL) -> None:
     """Raises StoreError, with the mend, unless the schema is exactly this program's."""
-    found = revision(connection)
-    if found == HEAD:
+    found = read_revision(connection)
+    if found == SCHEMA_REVISION:
         return
     if found is None:
-        raise OtherRevision(
-            f"{shown(url)} is not a database of margin-monitor", mend="give another database in [storage] url"
+        raise WrongDatabaseRevision(
+            f"{display_url(url)} is not a database of margin-monitor", mend="give another database in [storage] url"
         )
-    if found > HEAD:
-        raise OtherRevision(
-            f"the database {shown(url)} has revision {found}, newer than this program's {HEAD}",
+    if found > SCHEMA_REVISION:
+        raise WrongDatabaseRevision(
+            f"the database {display_url(url)} has revision {found}, newer than this program's {SCHEMA_REVISION}",
             mend="install the newer margin-monitor again, or restore a backup",
         )
-    raise OtherRevision(
-        f"the database {shown(url)} has revision {found}, this program needs {HEAD}",
+    raise WrongDatabaseRevision(
+        f"the database {display_url(url)} has revision {found}, this program needs {SCHEMA_REVISION}",
         mend="run `margin-monitor db upgrade`",
     )
 
 
-def revision(connection: Connection) -> str | None:
+def read_revision(connection: Connection) -> str | None:
     """The revision of the schema, None where no migration of ours ever ran."""
     if not inspect(connection).has_table("alembic_version"):
         return None
@@ -192,7 +192,7 @@ def revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def unreachable(url: URL, error: DBAPIError | sqlite3.Error) -> StoreError:
+def unreachable_error(url: URL, error: DBAPIError | sqlite3.Error) -> StoreError:
     """What to tell people about a database that can't be opened. The driver's words, without the password."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     words = " ".join(str(cause).split())
@@ -202,7 +202,7 @@ def unreachable(url: URL, error: DBAPIError | sqlite3.Error) -> StoreError:
     for part, its_mend in _MENDS.items():
         if part in words:
             mend = its_mend
-    return StoreError(f"the database {shown(url)} can't be used: {words[:300]}", mend=mend)
+    return StoreError(f"the database {display_url(url)} can't be used: {words[:300]}", mend=mend)
 
 
 def _postgresql(
@@ -210,12 +210,12 @@ def _postgresql(
 ) -> Engine:
     # What the URL gives comes last, so that it holds.
     own = url.query.get("options", "")
-    session = f"{_SESSION.format(statement_ms=statement_ms)} {options}"
+    session = f"{_SESSION_OPTIONS.format(statement_ms=statement_ms)} {options}"
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_S,
         "application_name": name,
         "client_encoding": "utf8",
-        **_LINE,
+        **_TCP_KEEPALIVES,
     }
     arguments |= {key: value for key, value in url.query.items() if key in arguments}
     arguments["options"] = f"{session} {own}" if isinstance(own, str) else session
@@ -227,8 +227,8 @@ def _postgresql(
     def on_connect(connection: Any, record: object) -> None:
         encoding = connection.info.parameter_status("server_encoding")
         if encoding not in _ENCODINGS:
-            raise OtherRevision(
-                f"the database {shown(url)} has the encoding {encoding}, which can't hold every text",
+            raise WrongDatabaseRevision(
+                f"the database {display_url(url)} has the encoding {encoding}, which can't hold every text",
                 mend="make one with `createdb --encoding=UTF8 --template=template0`",
             )
 
@@ -248,20 +248,20 @@ def _prepare_sqlite(engine: Engine, begin: str, *pragmas: str) -> None:
         connection.exec_driver_sql(begin)
 
 
-def _escaped(path: Path) -> str:
+def _escape_path(path: Path) -> str:
     return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-_DAMAGED = (
+_DAMAGED_MEND = (
     "put a backup back with `margin-monitor db restore`, or keep it aside with `margin-monitor db upgrade --fresh`"
 )
 _MENDS = {
-    "file is not a database": _DAMAGED,
-    "disk image is malformed": _DAMAGED,
+    "file is not a database": _DAMAGED_MEND,
+    "disk image is malformed": _DAMAGED_MEND,
     "disk is full": "free some space",
     "No space left": "free some space",
     "database is locked": "end the program that keeps it locked",
 }
 """By a part of the driver's words."""
 
-_SHAPES = "give sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+_URL_FORMS = "give sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"

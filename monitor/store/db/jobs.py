@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 
 from monitor.errors import MonitorError, StoreError, StoreRefused
 
-_OF_THE_UNIT = (IntegrityError, DataError, ProgrammingError)
+_UNIT_ERRORS = (IntegrityError, DataError, ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -20,24 +20,24 @@ class Job:
 
     unit: Callable[[Connection], Any]
     future: asyncio.Future[Any] | None = None
-    answer: Any = None
+    result: Any = None
     error: BaseException | None = None
 
     @property
-    def is_wanted(self) -> bool:
+    def is_awaited(self) -> bool:
         return self.future is None or not self.future.cancelled()
 
-    def settle(self) -> None:
+    def resolve(self) -> None:
         """In the loop: tell who waits."""
         if self.future is None or self.future.done():
             return
         if self.error is not None:
             self.future.set_exception(self.error)
         else:
-            self.future.set_result(self.answer)
+            self.future.set_result(self.result)
 
 
-class Undone(Exception):
+class UnitFailed(Exception):
     """The only unit of a transaction failed on its own: the transaction goes, the connection stays."""
 
     def __init__(self, job: Job, cause: Exception) -> None:
@@ -46,19 +46,19 @@ class Undone(Exception):
         self.cause = cause
 
 
-def attempt(connection: Connection, job: Job, *, alone: bool) -> None:
+def run_unit(connection: Connection, job: Job, *, alone: bool) -> None:
     """Runs one unit inside the open transaction. Raises for what concerns the whole transaction only."""
     if not alone:
         connection.exec_driver_sql("SAVEPOINT unit")
     try:
-        job.answer = job.unit(connection)
+        job.result = job.unit(connection)
     except Exception as error:  # the bulkhead between neighbours of one transaction
-        if isinstance(error, DBAPIError) and not isinstance(error, _OF_THE_UNIT):
+        if isinstance(error, DBAPIError) and not isinstance(error, _UNIT_ERRORS):
             raise
-        forget_cached(connection)
-        cause = refused(error)
+        clear_cache(connection)
+        cause = caller_error(error)
         if alone:
-            raise Undone(job, cause) from error
+            raise UnitFailed(job, cause) from error
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
         job.error = cause
@@ -67,7 +67,7 @@ def attempt(connection: Connection, job: Job, *, alone: bool) -> None:
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
 
 
-def settle(jobs: list[Job]) -> None:
+def resolve_jobs(jobs: list[Job]) -> None:
     """Tells all who wait, in one call into each loop."""
     waiting: dict[asyncio.AbstractEventLoop, list[Job]] = {}
     for job in jobs:
@@ -76,15 +76,15 @@ def settle(jobs: list[Job]) -> None:
     for loop, own in waiting.items():
         # A loop that has ended waits for nothing.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_settle_here, own)
+            loop.call_soon_threadsafe(_resolve_in_loop, own)
 
 
-def _settle_here(jobs: list[Job]) -> None:
+def _resolve_in_loop(jobs: list[Job]) -> None:
     for job in jobs:
-        job.settle()
+        job.resolve()
 
 
-def refused(error: Exception) -> Exception:
+def caller_error(error: Exception) -> Exception:
     """What the caller of a unit gets: StoreRefused, or why what a person ordered can't be."""
     if isinstance(error, MonitorError) and (not isinstance(error, StoreError) or isinstance(error, StoreRefused)):
         return error
@@ -97,6 +97,6 @@ def refused(error: Exception) -> Exception:
     return told
 
 
-def forget_cached(connection: Connection) -> None:
+def clear_cache(connection: Connection) -> None:
     """Drops what units remembered on this connection: part of it may have been undone."""
     connection.info.pop("series", None)

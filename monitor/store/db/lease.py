@@ -11,31 +11,31 @@ from pathlib import Path
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
-from monitor.errors import AnotherInstance, StoreError
+from monitor.errors import AnotherDaemon, StoreError
 from monitor.store.db import session_names
 from monitor.store.schema import tables
 
 log = logging.getLogger(__name__)
 
-SILENT_S = 60.0
+STALE_AFTER_S = 60.0
 """A daemon writes every second that it is there. One that did not for so long has lost its line (machine seconds)."""
 
-_PATIENCE_S = 0.5
+_ACQUIRE_TIMEOUT_S = 0.5
 """Somebody who only looks whether the lease is held holds it for a moment himself."""
 
-_ENDS_WITHIN_S = 2.0
+_TERMINATION_TIMEOUT_S = 2.0
 """How long a dead session that was told to end is waited for: a busy server takes its time."""
 
 _LOCK = "pg_try_advisory_lock(hashtext('margin-monitor'), hashtext(current_schema()))"
-_ITS_LOCK = (
+_LOCK_ROW = (
     "locktype = 'advisory' AND granted AND objsubid = 2 "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
     "AND classid::bigint = (hashtext('margin-monitor')::bigint & 4294967295) "
     "AND objid::bigint = (hashtext(current_schema())::bigint & 4294967295)"
 )
-_HELD = f"SELECT count(*) FROM pg_locks WHERE {_ITS_LOCK}"
+_COUNT_HELD = f"SELECT count(*) FROM pg_locks WHERE {_LOCK_ROW}"
 _HOLDER = (
-    f"SELECT pid, application_name FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks WHERE {_ITS_LOCK})"
+    f"SELECT pid, application_name FROM pg_stat_activity WHERE pid IN (SELECT pid FROM pg_locks WHERE {_LOCK_ROW})"
 )
 
 
@@ -46,7 +46,7 @@ class FileLease:
         self._path = Path(f"{database}.lock")
         self._descriptor: int | None = None
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Holds the lease from now on. Raises AnotherInstance when another process does."""
         if self._descriptor is not None:
             return
@@ -56,12 +56,14 @@ class FileLease:
             raise StoreError(
                 f"can't open {self._path}: {error.strerror}", mend="mend the folder's permissions"
             ) from error
-        deadline = time.monotonic() + _PATIENCE_S
-        while not _locked(descriptor, fcntl.LOCK_EX):
+        deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
+        while not _try_lock(descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
                 os.close(descriptor)
-                raise another_instance(str(self._path).removesuffix(".lock"), int(holder) if holder.isdigit() else None)
+                raise another_instance_error(
+                    str(self._path).removesuffix(".lock"), int(holder) if holder.isdigit() else None
+                )
             time.sleep(0.02)
         self._descriptor = descriptor
         # Who holds it is only said there; a full disk takes nothing away from the lease.
@@ -82,7 +84,7 @@ class FileLease:
         except OSError:
             return False
         try:
-            return not _locked(descriptor, fcntl.LOCK_SH)
+            return not _try_lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
 
@@ -94,63 +96,65 @@ class ServerLease:
     such as one whose line was cut, is ended by whoever comes next.
     """
 
-    def __init__(self, shown: str, name: str) -> None:
+    def __init__(self, display_url: str, name: str) -> None:
         """`name` is that of the sessions of this holder, and of no other."""
-        self._shown = shown
+        self._display_url = display_url
         self._name = name
         self._last_seen: datetime | None = None
         self._unseen_since = time.monotonic()
 
-    def take(self, connection: Connection) -> None:
+    def acquire(self, connection: Connection) -> None:
         """Raises AnotherInstance when another daemon holds it, StoreError while a dead session still does."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
         ended = False
         while not connection.execute(text(f"SELECT {_LOCK}")).scalar():
-            if not ended and self._end_ghost(connection):
-                ended, deadline = True, time.monotonic() + _ENDS_WITHIN_S
+            if not ended and self._terminate_stale_session(connection):
+                ended, deadline = True, time.monotonic() + _TERMINATION_TIMEOUT_S
             if time.monotonic() > deadline:
                 if ended:
                     raise StoreError(
-                        f"a dead session of margin-monitor still holds the database {self._shown}",
+                        f"a dead session of margin-monitor still holds the database {self._display_url}",
                         mend="it was told to end; if it stays, end it on the server",
                     )
-                raise another_instance(self._shown, _daemon(connection)[0])
+                raise another_instance_error(self._display_url, _read_last_daemon(connection)[0])
             time.sleep(0.02)
 
-    def _end_ghost(self, connection: Connection) -> bool:
+    def _terminate_stale_session(self, connection: Connection) -> bool:
         """Whether the holder is a session without a daemon, which was told to end."""
         holder = connection.execute(text(_HOLDER)).one_or_none()
         if holder is None or holder.pid == connection.execute(text("SELECT pg_backend_pid()")).scalar():
             return False
         is_own = holder.application_name == self._name
-        if not (is_own or session_names.is_gone(holder.application_name) or self._is_silent(connection)):
+        if not (is_own or session_names.is_process_gone(holder.application_name) or self._is_holder_silent(connection)):
             return False
         log.warning("lease.ghost session=%d of=%r", holder.pid, holder.application_name)
         return bool(connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": holder.pid}).scalar())
 
-    def _is_silent(self, connection: Connection) -> bool:
+    def _is_holder_silent(self, connection: Connection) -> bool:
         """Whether the holder has given no sign of life for so long that there is nobody behind it."""
-        _, seen_at = _daemon(connection)
+        _, seen_at = _read_last_daemon(connection)
         if seen_at != self._last_seen or seen_at is None:
             self._last_seen, self._unseen_since = seen_at, time.monotonic()
-        return time.monotonic() - self._unseen_since > SILENT_S
+        return time.monotonic() - self._unseen_since > STALE_AFTER_S
 
 
 def is_held(connection: Connection) -> bool:
     """Whether any daemon holds the lease of the database that `connection` reads."""
     if connection.dialect.name == "postgresql":
-        return bool(connection.execute(text(_HELD)).scalar())
+        return bool(connection.execute(text(_COUNT_HELD)).scalar())
     path = connection.exec_driver_sql("PRAGMA database_list").one()[2]
     return FileLease(Path(path)).is_held()
 
 
-def another_instance(shown: str, pid: int | None) -> AnotherInstance:
+def another_instance_error(display_url: str, pid: int | None) -> AnotherDaemon:
     """The error that names the daemon in the way."""
     who = f"another margin-monitor (pid {pid})" if pid else "another margin-monitor"
-    return AnotherInstance(f"{who} holds the database {shown}", mend="stop it, or give this one a database of its own")
+    return AnotherDaemon(
+        f"{who} holds the database {display_url}", mend="stop it, or give this one a database of its own"
+    )
 
 
-def _daemon(connection: Connection) -> tuple[int | None, datetime | None]:
+def _read_last_daemon(connection: Connection) -> tuple[int | None, datetime | None]:
     """The process that last announced itself, and when it was last seen; nothing where that can't be read."""
     with contextlib.suppress(DBAPIError), connection.begin_nested():
         found = connection.execute(select(tables.daemon.c.pid, tables.daemon.c.seen_at)).first()
@@ -158,7 +162,7 @@ def _daemon(connection: Connection) -> tuple[int | None, datetime | None]:
     return None, None
 
 
-def _locked(descriptor: int, mode: int) -> bool:
+def _try_lock(descriptor: int, mode: int) -> bool:
     try:
         fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
     except OSError:

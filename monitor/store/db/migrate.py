@@ -12,10 +12,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from monitor.errors import StoreError
-from monitor.resources import shipped
+from monitor.resources import packaged_path
 from monitor.store.db import connections as opening
 from monitor.store.db import lease
-from monitor.store.db.connections import HEAD
+from monitor.store.db.connections import SCHEMA_REVISION
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
@@ -31,39 +31,39 @@ def upgrade(url: str) -> tuple[str | None, str]:
         opening.create_file(path)
     engine = opening.writing_engine(parsed, statement_ms=0)
     try:
-        with naming_failures(parsed), engine.begin() as connection:
-            before = opening.revision(connection)
-            if before is not None and before > HEAD:
+        with describe_failures(parsed), engine.begin() as connection:
+            before = opening.read_revision(connection)
+            if before is not None and before > SCHEMA_REVISION:
                 opening.check_revision(connection, parsed)
-            if before is not None and before < HEAD and lease.is_held(connection):
+            if before is not None and before < SCHEMA_REVISION and lease.is_held(connection):
                 # A daemon of the older version would go on writing rows of the older shape.
-                raise lease.another_instance(opening.shown(parsed), None)
-            upgrade_on(connection)
-            return before, HEAD
+                raise lease.another_instance_error(opening.display_url(parsed), None)
+            upgrade_connection(connection)
+            return before, SCHEMA_REVISION
     finally:
         engine.dispose()
 
 
 @contextmanager
-def naming_failures(url: URL) -> Iterator[None]:
+def describe_failures(url: URL) -> Iterator[None]:
     """Raise StoreError, which names the database and the mend, for what an upgrade fails of."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
-        raise opening.unreachable(url, error) from error
+        raise opening.unreachable_error(url, error) from error
     except CommandError as error:
-        raise StoreError(f"the database {opening.shown(url)} can't be upgraded: {error}") from error
+        raise StoreError(f"the database {opening.display_url(url)} can't be upgraded: {error}") from error
 
 
-def upgrade_on(connection: Connection) -> None:
+def upgrade_connection(connection: Connection) -> None:
     """All migrations that it lacks, within the transaction that is open on the connection."""
     config = Config()
-    config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
+    config.set_main_option("script_location", str(packaged_path("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
-def check(url: str) -> list[str]:
+def find_problems(url: str) -> list[str]:
     """What is wrong with the database, in words; empty when nothing is.
 
     On SQLite every page and every reference (PostgreSQL guards those itself).
@@ -84,7 +84,7 @@ def check(url: str) -> list[str]:
                     for row in connection.execute(text("PRAGMA foreign_key_check")).all()
                 ]
     except DBAPIError as error:
-        raise opening.unreachable(parsed, error) from error
+        raise opening.unreachable_error(parsed, error) from error
     finally:
         engine.dispose()
     return problems

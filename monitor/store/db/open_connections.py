@@ -10,29 +10,29 @@ from weakref import WeakSet
 from sqlalchemy import Engine, event
 
 
-class Lines:
+class OpenConnections:
     """The open connections of one engine. SQLite has none: what waits for a disk can't be called back."""
 
     def __init__(self, engine: Engine) -> None:
         self._open: WeakSet[Any] = WeakSet()
-        self._gate = threading.Lock()
+        self._lock = threading.Lock()
         if engine.dialect.name == "postgresql":
             event.listen(engine, "do_connect", self._connect)
 
-    def cut(self) -> int:
+    def abort_all(self) -> int:
         """Ends the waiting of whoever waits on one of them, with an error; how many there were."""
-        with self._gate:
+        with self._lock:
             connections = list(self._open)
-        return sum(_cut(connection) for connection in connections)
+        return sum(_shut_socket(connection) for connection in connections)
 
     def _connect(self, dialect: Any, record: object, arguments: Any, parameters: Any) -> Any:
         connection = dialect.connect(*arguments, **parameters)
-        with self._gate:
+        with self._lock:
             self._open.add(connection)
         return connection
 
 
-def _cut(connection: Any) -> bool:
+def _shut_socket(connection: Any) -> bool:
     """The socket is shut, not closed: its number must not pass to another while somebody waits on it."""
     with contextlib.suppress(Exception):
         if not connection.closed:

@@ -11,21 +11,21 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from monitor.store.schema.columns import Moment, milliseconds
+from monitor.store.schema.columns import TimestampType, to_milliseconds
 
 Convert = Callable[[Any], Any]
 
 
-class HotInsert:
+class PreparedInsert:
     """INSERT of whole rows into one table, leaving out those whose key is already there."""
 
     def __init__(self, table: Table, columns: tuple[str, ...], dialect: Dialect) -> None:
-        compiled = new_rows_only(table, dialect).compile(dialect=dialect, column_keys=list(columns))
+        compiled = insert_new_rows(table, dialect).compile(dialect=dialect, column_keys=list(columns))
         self._sql = str(compiled)
         if compiled.positiontup not in (None, list(columns)):
             raise ValueError(f"the columns of {table.name} must stand in the table's own order")
         self._columns = columns
-        self._named = dialect.paramstyle != "qmark"
+        self._has_named_parameters = dialect.paramstyle != "qmark"
         converters = ((index, _converter(table.c[name].type, dialect)) for index, name in enumerate(columns))
         self._converters = [(index, convert) for index, convert in converters if convert is not None]
 
@@ -40,18 +40,18 @@ class HotInsert:
             converted.append(tuple(values))
         if not converted:
             return 0
-        if self._named:
+        if self._has_named_parameters:
             converted = [dict(zip(self._columns, row, strict=True)) for row in converted]
-        with _driven(connection, self._sql) as cursor:
+        with _driver_cursor(connection, self._sql) as cursor:
             cursor.executemany(self._sql, converted)
             return int(cursor.rowcount)
 
 
-class HotRow:
+class PreparedRowWrite:
     """A statement that writes one whole row of a table, such as an upsert. The database fills what is left out."""
 
-    def __init__(self, statement: Insert, table: Table, dialect: Dialect, leaving_out: tuple[str, ...] = ()) -> None:
-        self._columns = [column.name for column in table.columns if column.name not in leaving_out]
+    def __init__(self, statement: Insert, table: Table, dialect: Dialect, excluded: tuple[str, ...] = ()) -> None:
+        self._columns = [column.name for column in table.columns if column.name not in excluded]
         compiled = statement.compile(dialect=dialect, column_keys=self._columns)
         self._sql = str(compiled)
         self._order = list(compiled.positiontup) if compiled.positiontup is not None else None
@@ -59,17 +59,17 @@ class HotRow:
 
     def run(self, connection: Connection, row: Mapping[str, Any]) -> int:
         """How many rows were written; the row given has a value for every column."""
-        with _driven(connection, self._sql) as cursor:
-            cursor.execute(self._sql, self._given(row))
+        with _driver_cursor(connection, self._sql) as cursor:
+            cursor.execute(self._sql, self._parameters(row))
             return int(cursor.rowcount)
 
-    def number(self, connection: Connection, row: Mapping[str, Any]) -> int:
+    def run_returning_id(self, connection: Connection, row: Mapping[str, Any]) -> int:
         """The one value that the statement returns for the row that it wrote."""
-        with _driven(connection, self._sql) as cursor:
-            cursor.execute(self._sql, self._given(row))
+        with _driver_cursor(connection, self._sql) as cursor:
+            cursor.execute(self._sql, self._parameters(row))
             return int(cursor.fetchone()[0])
 
-    def _given(self, row: Mapping[str, Any]) -> Any:
+    def _parameters(self, row: Mapping[str, Any]) -> Any:
         values = {
             name: row[name] if convert is None or row[name] is None else convert(row[name])
             for name, convert in self._converters.items()
@@ -78,7 +78,7 @@ class HotRow:
 
 
 @contextlib.contextmanager
-def _driven(connection: Connection, sql: str) -> Iterator[Any]:
+def _driver_cursor(connection: Connection, sql: str) -> Iterator[Any]:
     """A cursor of the driver in the connection's transaction, its errors told as SQLAlchemy tells them.
 
     Its own way to a statement costs as much again as the statement.
@@ -99,28 +99,30 @@ def _driven(connection: Connection, sql: str) -> Iterator[Any]:
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     # The long way through the type costs as much as the insert itself.
-    return milliseconds if isinstance(kind, Moment) else kind.bind_processor(dialect)
+    return to_milliseconds if isinstance(kind, TimestampType) else kind.bind_processor(dialect)
 
 
 @lru_cache(maxsize=16)
-def hot_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> HotInsert:
+def prepare_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> PreparedInsert:
     """The compiled insert of these columns for this database."""
-    return HotInsert(table, columns, dialect)
+    return PreparedInsert(table, columns, dialect)
 
 
 @lru_cache(maxsize=16)
-def hot_upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()) -> HotRow:
+def prepare_upsert(
+    table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()
+) -> PreparedRowWrite:
     """`upsert`, compiled for this database."""
-    return HotRow(upsert(table, dialect, keys, guard), table, dialect)
+    return PreparedRowWrite(upsert(table, dialect, keys, guard), table, dialect)
 
 
 @lru_cache(maxsize=16)
-def hot_numbered(table: Table, dialect: Dialect) -> HotRow:
+def prepare_insert_returning_id(table: Table, dialect: Dialect) -> PreparedRowWrite:
     """INSERT of a row without its `id`; the result holds the one that the database gave it."""
-    return HotRow(insert(table).returning(table.c.id), table, dialect, leaving_out=("id",))
+    return PreparedRowWrite(insert(table).returning(table.c.id), table, dialect, excluded=("id",))
 
 
-def new_rows_only(table: Table, dialect: Dialect) -> Insert:
+def insert_new_rows(table: Table, dialect: Dialect) -> Insert:
     """INSERT … ON CONFLICT DO NOTHING in the database's own words."""
     if dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()

@@ -3,15 +3,15 @@
 from datetime import datetime
 from pathlib import Path
 
-from monitor.errors import MonitorError, OtherRevision, StoreError, UsageError
+from monitor.errors import MonitorError, StoreError, UsageError, WrongDatabaseRevision
 from monitor.store.db import connections as opening
 from monitor.store.db import migrate
 
-_PASSING = ("is locked", "has not answered", "unable to open", "can't look")
+_TRANSIENT_ERRORS = ("is locked", "has not answered", "unable to open", "can't look")
 """Words of trouble that says nothing of the file itself."""
 
 
-def set_aside(url: str, now: datetime) -> Path | None:
+def quarantine_damaged(url: str, now: datetime) -> Path | None:
     """Where the damaged file lies now, with what belongs to it; None where there was none.
 
     Raises MonitorError for a database that is sound or can't be looked at, UsageError for PostgreSQL.
@@ -37,10 +37,10 @@ def set_aside(url: str, now: datetime) -> Path | None:
 
 def _is_damaged(url: str) -> bool:
     try:
-        return bool(migrate.check(url))
-    except OtherRevision as error:
+        return bool(migrate.find_problems(url))
+    except WrongDatabaseRevision as error:
         raise MonitorError(error.message, mend=error.mend) from error
     except StoreError as error:
-        if any(words in error.message for words in _PASSING):
+        if any(words in error.message for words in _TRANSIENT_ERRORS):
             raise
         return True

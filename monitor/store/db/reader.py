@@ -10,28 +10,30 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.errors import MonitorError, StoreError
 from monitor.store.db import connections as opening
-from monitor.store.db.open_connections import Lines
-from monitor.store.db.worker_threads import Threads
+from monitor.store.db.open_connections import OpenConnections
+from monitor.store.db.worker_threads import WorkerThreads
 
 T = TypeVar("T")
 
-PATIENCE_S = 5.0
+READ_TIMEOUT_S = 5.0
 """How long anybody waits for what is read."""
 
-THREADS = 2
+READER_THREADS = 2
 
 
-class Reading:
+class DatabaseReader:
     """Runs reading functions of the database."""
 
     def __init__(self, engine: Engine, url: URL) -> None:
         self._engine = engine
         self._url = url
-        self._threads = Threads("store-reader", THREADS, PATIENCE_S, "the database", Lines(engine).cut)
+        self._threads = WorkerThreads(
+            "store-reader", READER_THREADS, READ_TIMEOUT_S, "the database", OpenConnections(engine).abort_all
+        )
 
-    async def do(self, function: Callable[[Connection], T]) -> T:
+    async def run(self, function: Callable[[Connection], T]) -> T:
         """What it returns. Raises StoreError, also when the database does not answer in time."""
-        return await self._threads.do(lambda: read(self._engine, self._url, function))
+        return await self._threads.run(lambda: read_once(self._engine, self._url, function))
 
     def close(self) -> None:
         """Lets go of the database; what hangs is left behind."""
@@ -40,7 +42,7 @@ class Reading:
             self._engine.dispose()
 
 
-def read(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
+def read_once(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
     """What the function returns of one state of the database. Raises StoreError."""
     try:
         with engine.connect() as connection:
@@ -48,14 +50,14 @@ def read(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
     except DBAPIError as error:
         # Connections to a file that was replaced would go on reading the old one.
         engine.dispose()
-        raise opening.unreachable(url, error) from error
+        raise opening.unreachable_error(url, error) from error
     except MonitorError:
         raise
     except SQLAlchemyError as error:
-        raise StoreError(f"reading {opening.shown(url)} failed: {error}") from error
+        raise StoreError(f"reading {opening.display_url(url)} failed: {error}") from error
     except Exception as error:
         # A row that no program of ours wrote, or a damaged one: as little use as a page that can't be read.
         raise StoreError(
-            f"what the database {opening.shown(url)} holds can't be understood ({type(error).__name__}: {error})",
+            f"what the database {opening.display_url(url)} holds can't be understood ({type(error).__name__}: {error})",
             mend="look for what was changed by hand; `margin-monitor db check` looks for damage",
         ) from error

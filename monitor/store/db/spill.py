@@ -19,7 +19,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _STREAMS: dict[str, StreamName] = {"account": "account", "risk": "risk", "market": "market"}
 
 
-class Spill:
+class EventSpill:
     """The events of one account that wait for the database, oldest first; they outlive the process.
 
     One task uses it. Nothing of it is kept in memory. All methods block, and raise StoreError when the file can't be
@@ -31,7 +31,7 @@ class Spill:
         self._read_to = 0
         self._known_size: int | None = None
         try:
-            self._known_size = self._whole()
+            self._known_size = self._complete_length()
         except StoreError as error:
             log.error("spill.failing file=%s cause=%s", path.name, error)
 
@@ -44,13 +44,13 @@ class Spill:
     def _size(self) -> int:
         """How long the file is. What could not be looked at is looked at again, before anything in it may be lost."""
         if self._known_size is None:
-            self._known_size = self._whole()
+            self._known_size = self._complete_length()
         return self._known_size
 
     def append(self, events: Iterable[StreamEvent]) -> None:
         """Durable when it returns; of a failed attempt nothing stays."""
-        lines = b"".join(_line(event) for event in events)
-        with _described(self._path):
+        lines = b"".join(_encode(event) for event in events)
+        with _describe_errors(self._path):
             size = self._size
             is_new = not size
             descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -65,20 +65,20 @@ class Spill:
                 _sync_folder(self._path.parent)
         self._known_size = self._size + len(lines)
 
-    def read(self, most: int) -> tuple[tuple[StreamEvent, ...], int]:
+    def read(self, max_events: int) -> tuple[tuple[StreamEvent, ...], int]:
         """The oldest that wait, at most so many, and the mark that drops them; without lines that can't be read."""
         found: list[StreamEvent] = []
         mark = self._read_to
-        with _described(self._path), self._path.open("rb") as file:
+        with _describe_errors(self._path), self._path.open("rb") as file:
             file.seek(self._read_to)
-            while mark < self._size and len(found) < most:
+            while mark < self._size and len(found) < max_events:
                 line = file.readline()
                 if not line:
                     log.error("spill.cut_off file=%s bytes=%d", self._path.name, self._size - mark)
                     return tuple(found), self._size
                 mark += len(line)
                 try:
-                    found.append(_event(line))
+                    found.append(_decode(line))
                 except (ValueError, TypeError, KeyError) as error:
                     log.error("spill.unreadable file=%s at=%d cause=%s", self._path.name, mark, type(error).__name__)
         return tuple(found), mark
@@ -87,13 +87,13 @@ class Spill:
         """What was read up to the mark is in the database. The file goes when that is all of it."""
         self._read_to = mark
         if self.is_empty:
-            with _described(self._path):
+            with _describe_errors(self._path):
                 self._path.unlink(missing_ok=True)
             self._read_to = self._known_size = 0
 
-    def _whole(self) -> int:
+    def _complete_length(self) -> int:
         """How much of the file is whole lines."""
-        with _described(self._path):
+        with _describe_errors(self._path):
             try:
                 with self._path.open("rb") as file:
                     return sum(len(line) for line in file if line.endswith(b"\n"))
@@ -101,7 +101,7 @@ class Spill:
                 return 0
 
 
-def _line(event: StreamEvent) -> bytes:
+def _encode(event: StreamEvent) -> bytes:
     row = (
         event.stream,
         event.scope.symbol,
@@ -115,7 +115,7 @@ def _line(event: StreamEvent) -> bytes:
     return json.dumps(row, separators=(",", ":")).encode() + b"\n"
 
 
-def _event(line: bytes) -> StreamEvent:
+def _decode(line: bytes) -> StreamEvent:
     stream, symbol, kind, key, event_time, received_at, payload, rejected = json.loads(line)
     return StreamEvent(
         stream=_STREAMS[stream],
@@ -145,7 +145,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _described(path: Path) -> Iterator[None]:
+def _describe_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

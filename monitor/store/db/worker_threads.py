@@ -19,16 +19,16 @@ class _Work:
     future: asyncio.Future[Any]
 
 
-class Threads:
+class WorkerThreads:
     """Runs functions in the order given, as many at a time as there are threads."""
 
     def __init__(
-        self, name: str, count: int, patience_s: float, what: str, cut: Callable[[], object] = lambda: None
+        self, name: str, count: int, timeout_s: float, resource: str, on_timeout: Callable[[], object] = lambda: None
     ) -> None:
         """`what` does not answer where a function takes longer than `patience_s`; `cut` may end its waiting then."""
-        self._cut = cut
-        self._patience_s = patience_s
-        self._what = what
+        self._on_timeout = on_timeout
+        self._timeout_s = timeout_s
+        self._resource = resource
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._busy_since: dict[int, float] = {}
         self._threads = [
@@ -38,33 +38,33 @@ class Threads:
         for thread in self._threads:
             thread.start()
 
-    async def do(self, function: Callable[[], T]) -> T:
+    async def run(self, function: Callable[[], T]) -> T:
         """What it returns or raises. Raises StoreError when it takes too long; it may come to its end all the same."""
         begun = sorted(self._busy_since.copy().values())
-        if len(begun) == len(self._threads) and time.monotonic() - begun[-1] > self._patience_s:
+        if len(begun) == len(self._threads) and time.monotonic() - begun[-1] > self._timeout_s:
             raise self._no_answer(time.monotonic() - begun[0])
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put(_Work(function, future))
         try:
             # Not `timeout`: an answer that is there counts, however late this loop comes to look.
-            await asyncio.wait((future,), timeout=self._patience_s)
+            await asyncio.wait((future,), timeout=self._timeout_s)
             if future.done():
                 return future.result()
         finally:
             future.cancel()
-        self._cut()
-        raise self._no_answer(self._patience_s)
+        self._on_timeout()
+        raise self._no_answer(self._timeout_s)
 
     def close(self) -> None:
         """Lets what is queued come to its end; what hangs is left behind."""
         for _ in self._threads:
             self._queue.put(None)
-        deadline = time.monotonic() + self._patience_s
+        deadline = time.monotonic() + self._timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _no_answer(self, waited_s: float) -> StoreError:
-        return StoreError(f"{self._what} has not answered for {waited_s:.0f} s")
+        return StoreError(f"{self._resource} has not answered for {waited_s:.0f} s")
 
     def _run(self, number: int) -> None:
         while (work := self._queue.get()) is not None:
@@ -79,13 +79,13 @@ class Threads:
             finally:
                 del self._busy_since[number]
             try:
-                work.future.get_loop().call_soon_threadsafe(_settle, work.future, answer, failure)
+                work.future.get_loop().call_soon_threadsafe(_resolve, work.future, answer, failure)
             except RuntimeError:
                 # A loop that has ended waits for nothing.
                 continue
 
 
-def _settle(future: asyncio.Future[Any], answer: Any, failure: Exception | None) -> None:
+def _resolve(future: asyncio.Future[Any], answer: Any, failure: Exception | None) -> None:
     if future.done():
         return
     if failure is not None:

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
-from monitor.core.alerting.lifecycle import acknowledged
-from monitor.core.model.alert import Alert, AlertState, Transition
+from monitor.core.alerting.lifecycle import with_ack
+from monitor.core.model.alert import Alert, AlertState, AlertTransition
 from monitor.core.notifications.outbox import Delivery
-from monitor.records.alerts import AlertRow, Witnessed
+from monitor.records.alerts import AlertRow, AlertValue
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import alert_of, delivery_of
-from monitor.store.writes.commands import newest_acks
+from monitor.store.schema.row_mapping import alert_from_row, delivery_from_row
+from monitor.store.writes.commands import read_newest_acks
 
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
 
@@ -35,22 +35,22 @@ def read_alerts(
         wanted = wanted.where(or_(table.c.state.in_(_OPEN), table.c.resolved_at >= since))
     if limit is not None:
         wanted = wanted.limit(limit)
-    return _with_deliveries(connection, [alert_of(row) for row in connection.execute(wanted).mappings()])
+    return _with_deliveries(connection, [alert_from_row(row) for row in connection.execute(wanted).mappings()])
 
 
 def read_alert(connection: Connection, alert: int) -> AlertRow | None:
     """One alert by its number, None if there is none."""
     rows = connection.execute(select(tables.alerts).where(tables.alerts.c.id == alert)).mappings()
-    found = _with_deliveries(connection, [alert_of(row) for row in rows])
+    found = _with_deliveries(connection, [alert_from_row(row) for row in rows])
     return found[0] if found else None
 
 
-def read_transitions(connection: Connection, alert: int) -> tuple[Transition, ...]:
+def read_transitions(connection: Connection, alert: int) -> tuple[AlertTransition, ...]:
     """Every change of the alert's state, in order."""
     table = tables.alert_transitions
     rows = connection.execute(select(table).where(table.c.alert == alert).order_by(table.c.id))
     return tuple(
-        Transition(
+        AlertTransition(
             row.alert,
             None if row.from_state is None else AlertState(row.from_state),
             AlertState(row.to_state),
@@ -62,14 +62,14 @@ def read_transitions(connection: Connection, alert: int) -> tuple[Transition, ..
     )
 
 
-def read_witnessed(connection: Connection, since: datetime) -> tuple[Witnessed, ...]:
+def read_alert_values(connection: Connection, since: datetime) -> tuple[AlertValue, ...]:
     """The figures at which alerts changed their state since a moment, oldest first."""
     alerts, steps = tables.alerts, tables.alert_transitions
     wanted = select(alerts.c.account, alerts.c.scope, alerts.c.subject, alerts.c.when, steps.c.at, steps.c.value)
     wanted = wanted.join(steps, steps.c.alert == alerts.c.id)
     lately = wanted.where(steps.c.at >= since, steps.c.value.is_not(None)).order_by(steps.c.id)
     return tuple(
-        Witnessed(account, scope, subject, when, at, value)
+        AlertValue(account, scope, subject, when, at, value)
         for account, scope, subject, when, at, value in connection.execute(lately)
         if value.is_finite()
     )
@@ -84,6 +84,6 @@ def _with_deliveries(connection: Connection, alerts: Iterable[Alert]) -> tuple[A
         ids = [alert.id for alert in alerts[start : start + 500]]
         rows = connection.execute(select(table).where(table.c.alert.in_(ids)).order_by(table.c.id))
         for row in rows.mappings():
-            told[row["alert"]].append(delivery_of(row))
-    acks = newest_acks(connection)
-    return tuple(AlertRow(acknowledged(alert, acks), tuple(told[alert.id])) for alert in alerts)
+            told[row["alert"]].append(delivery_from_row(row))
+    acks = read_newest_acks(connection)
+    return tuple(AlertRow(with_ack(alert, acks), tuple(told[alert.id])) for alert in alerts)

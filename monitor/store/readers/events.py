@@ -7,8 +7,8 @@ from sqlalchemy import Connection, func, select
 
 from monitor.core.model.account import Scope
 from monitor.core.model.events import ReadFailed
-from monitor.core.numbers.amounts import plain
-from monitor.records.events import EventRow, Failing
+from monitor.core.numbers.amounts import format_decimal
+from monitor.records.events import EventRow, FailedReadsRow
 from monitor.store.schema import tables
 
 
@@ -69,7 +69,7 @@ def read_movements(
             payload=json.dumps(
                 {
                     "asset": row.asset,
-                    "amount": plain(row.amount),
+                    "amount": format_decimal(row.amount),
                     "type": row.type,
                     "origin": row.origin,
                     "intent": row.intent,
@@ -108,7 +108,7 @@ def read_failures(
     )
 
 
-def count_failures(connection: Connection, since: datetime) -> tuple[Failing, ...]:
+def count_failures(connection: Connection, since: datetime) -> tuple[FailedReadsRow, ...]:
     """The failed reads since a moment, by account and what was read."""
     table = tables.failures
     counted = (
@@ -120,7 +120,7 @@ def count_failures(connection: Connection, since: datetime) -> tuple[Failing, ..
     wanted = select(table.c.account, table.c.read, counted.c.count, table.c.at, table.c.cause, table.c.rejected)
     wanted = wanted.join(counted, counted.c.newest == table.c.id).order_by(table.c.account, table.c.read)
     return tuple(
-        Failing(account, read, count, at, rejected or cause)
+        FailedReadsRow(account, read, count, at, rejected or cause)
         for account, read, count, at, cause, rejected in connection.execute(wanted)
     )
 

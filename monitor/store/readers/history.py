@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
-from monitor.core.engine.history_summary import Point
+from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.alert import MetricScope
 from monitor.records.history import HistoryRow, Resolution
 from monitor.store.schema import tables
@@ -44,20 +44,20 @@ def read_history(
             row.scope,
             row.subject,
             resolution,
-            _points(connection, row.id, since, until, resolution, newest),
+            _read_points(connection, row.id, since, until, resolution, newest),
         )
         for row in found
     )
 
 
-def _points(
+def _read_points(
     connection: Connection,
     series: int,
     since: datetime | None,
     until: datetime | None,
     resolution: Resolution,
     newest: int | None,
-) -> tuple[Point, ...]:
+) -> tuple[SamplePoint, ...]:
     table = tables.samples
     span = [table.c.series == series]
     if since is not None:
@@ -69,6 +69,8 @@ def _points(
         bucket = type_coerce(table.c.at, BigInteger) // _BUCKET_MS[resolution]
         wanted = wanted.where(table.c.at.in_(select(func.max(table.c.at)).where(*span).group_by(bucket)))
     if newest is None:
-        return tuple(Point(row.at, row.value, row.missing) for row in connection.execute(wanted.order_by(table.c.at)))
+        return tuple(
+            SamplePoint(row.at, row.value, row.missing) for row in connection.execute(wanted.order_by(table.c.at))
+        )
     rows = connection.execute(wanted.order_by(table.c.at.desc()).limit(newest)).all()
-    return tuple(Point(row.at, row.value, row.missing) for row in reversed(rows))
+    return tuple(SamplePoint(row.at, row.value, row.missing) for row in reversed(rows))

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
-from monitor.core.model.intent import FINAL, Intent, IntentState, IntentStep
-from monitor.core.model.order import Trace
+from monitor.core.model.intent import FINAL_STATES, Intent, IntentState, IntentStep
+from monitor.core.model.order import RequestLog
 from monitor.records.intents import IntentRow
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import intent_of
+from monitor.store.schema.row_mapping import intent_from_row
 from monitor.store.writes import audit
 
 
@@ -26,33 +26,33 @@ def read_intents(
     table = tables.intents
     wanted = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
     if not include_final:
-        wanted = wanted.where(table.c.state.not_in(sorted(FINAL)))
+        wanted = wanted.where(table.c.state.not_in(sorted(FINAL_STATES)))
     if account is not None:
         wanted = wanted.where(table.c.account == account)
     if since is not None:
         lately = or_(table.c.created_at >= since, table.c.settled_at >= since)
-        wanted = wanted.where(or_(lately, table.c.state.not_in(sorted(FINAL))))
+        wanted = wanted.where(or_(lately, table.c.state.not_in(sorted(FINAL_STATES))))
     if limit is not None:
         wanted = wanted.limit(limit)
-    return _with_steps(connection, [intent_of(row) for row in connection.execute(wanted).mappings()])
+    return _with_steps(connection, [intent_from_row(row) for row in connection.execute(wanted).mappings()])
 
 
 def read_intent(connection: Connection, intent: int) -> IntentRow | None:
     """One intent by its number, None if there is none."""
     rows = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings()
-    found = _with_steps(connection, [intent_of(row) for row in rows])
+    found = _with_steps(connection, [intent_from_row(row) for row in rows])
     return found[0] if found else None
 
 
 def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRow, ...]:
     steps: dict[int, list[IntentStep]] = defaultdict(list)
-    told: dict[int, list[Trace | None]] = defaultdict(list)
+    told: dict[int, list[RequestLog | None]] = defaultdict(list)
     decided: dict[int, bool] = {}
     table, decisions = tables.intent_transitions, tables.decisions
     # In portions, since a statement holds only so many numbers.
     for start in range(0, len(intents), 500):
         ids = [intent.id for intent in intents[start : start + 500]]
-        told |= audit.traces(connection, ids)
+        told |= audit.read_request_logs(connection, ids)
         for row in connection.execute(
             select(table).where(table.c.intent.in_(ids)).order_by(table.c.intent, table.c.seq)
         ):
@@ -61,11 +61,12 @@ def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRo
         rows = connection.execute(select(decisions.c.intent, decisions.c.approved).where(decisions.c.intent.in_(ids)))
         decided |= {row.intent: row.approved for row in rows}
     return tuple(
-        IntentRow(intent, _traced(steps[intent.id], told[intent.id]), decided.get(intent.id)) for intent in intents
+        IntentRow(intent, _with_request_logs(steps[intent.id], told[intent.id]), decided.get(intent.id))
+        for intent in intents
     )
 
 
-def _traced(steps: list[IntentStep], traces: list[Trace | None]) -> tuple[IntentStep, ...]:
+def _with_request_logs(steps: list[IntentStep], traces: list[RequestLog | None]) -> tuple[IntentStep, ...]:
     """The steps with the requests that led to them; one that is older than the trail has its first steps outside it."""
     known = [None] * (len(steps) - len(traces)) + traces
     return tuple(replace(step, trace=trace) for step, trace in zip(steps, known, strict=True))

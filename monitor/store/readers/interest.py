@@ -8,14 +8,14 @@ from typing import Literal
 
 from sqlalchemy import Connection, select
 
-from monitor.core.metrics.interest_paid import MONTH, paid_by_debt
-from monitor.core.model.account import Debt, InterestCharge, InterestPaid
-from monitor.records.interest import InterestSum
+from monitor.core.metrics.interest_paid import MONTH, sum_interest_by_debt
+from monitor.core.model.account import DebtKey, InterestCharge, InterestPaid
+from monitor.records.interest import InterestSumRow
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import charge_of
-from monitor.store.writes.interest import Span
+from monitor.store.schema.row_mapping import charge_from_row
+from monitor.store.writes.interest import RecordedSpan
 
-_AT_ONCE = 1_000
+_FETCH_ROWS = 1_000
 """Rows in memory at a time: a month of many pairs is tens of thousands."""
 
 
@@ -43,8 +43,8 @@ def read_charges(
         wanted = wanted.where(table.c.charged_at >= since)
     if until is not None:
         wanted = wanted.where(table.c.charged_at < until)
-    rows = connection.execution_options(yield_per=_AT_ONCE).execute(wanted)
-    return (ChargeRow(row["account"], charge_of(row)) for row in rows.mappings())
+    rows = connection.execution_options(yield_per=_FETCH_ROWS).execute(wanted)
+    return (ChargeRow(row["account"], charge_from_row(row)) for row in rows.mappings())
 
 
 def read_interest(
@@ -54,7 +54,7 @@ def read_interest(
     account: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> tuple[InterestSum, ...]:
+) -> tuple[InterestSumRow, ...]:
     """Sums of charges, exact, by day and asset or by asset alone, oldest day first."""
     sums: dict[tuple[date | None, str, str, str], tuple[Decimal, int]] = {}
     for row in read_charges(connection, account=account, since=since, until=until):
@@ -65,23 +65,27 @@ def read_interest(
         sums[key] = (total + charge.interest, count + 1)
     ordered = sorted(sums.items(), key=lambda item: (item[0][0] or date.min, *item[0][1:]))
     return tuple(
-        InterestSum(day, asset, account, "isolated" if symbol else "cross", symbol, total, count)
+        InterestSumRow(day, asset, account, "isolated" if symbol else "cross", symbol, total, count)
         for (day, asset, account, symbol), (total, count) in ordered
     )
 
 
-def read_paid(connection: Connection, account: str, now: datetime) -> Mapping[Debt, InterestPaid]:
+def read_paid(connection: Connection, account: str, now: datetime) -> Mapping[DebtKey, InterestPaid]:
     """What the recorded charges of an account tell of each debt."""
-    return paid_by_debt((row.charge for row in read_charges(connection, account=account, since=now - MONTH)), now)
+    return sum_interest_by_debt(
+        (row.charge for row in read_charges(connection, account=account, since=now - MONTH)), now
+    )
 
 
-def read_spans(connection: Connection, account: str | None = None) -> Mapping[tuple[str, str], tuple[Span, ...]]:
+def read_spans(
+    connection: Connection, account: str | None = None
+) -> Mapping[tuple[str, str], tuple[RecordedSpan, ...]]:
     """By account and pair (empty: cross): the spans of time in which every charge is recorded, oldest first."""
     table = tables.interest_spans
     wanted = select(table).order_by(table.c.account, table.c.symbol, table.c.since)
     if account is not None:
         wanted = wanted.where(table.c.account == account)
-    found: dict[tuple[str, str], tuple[Span, ...]] = {}
+    found: dict[tuple[str, str], tuple[RecordedSpan, ...]] = {}
     for row in connection.execute(wanted):
         key = (row.account, row.symbol)
         found[key] = (*found.get(key, ()), (row.since, row.until))

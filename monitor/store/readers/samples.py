@@ -6,11 +6,11 @@ from sqlalchemy import Connection, select
 
 from monitor.core.model.metric import METRICS, Missing
 from monitor.core.numbers.amounts import INFINITE
-from monitor.simulation.recorded_frames import Recorded
+from monitor.simulation.recorded_frames import ReplaySample
 from monitor.store.schema import tables
 
 
-def read_recording(connection: Connection, account: str, since: datetime, until: datetime) -> tuple[Recorded, ...]:
+def read_samples(connection: Connection, account: str, since: datetime, until: datetime) -> tuple[ReplaySample, ...]:
     """The samples from `since` to before `until`, oldest first; metrics that this version does not know left out."""
     series, samples = tables.series, tables.samples
     rows = connection.execute(
@@ -20,7 +20,7 @@ def read_recording(connection: Connection, account: str, since: datetime, until:
         .order_by(samples.c.at)
     )
     return tuple(
-        Recorded(
+        ReplaySample(
             row.at,
             row.scope,
             row.subject,

@@ -2,22 +2,25 @@
 
 from sqlalchemy import Connection, select
 
-from monitor.records.status import LiveDocument, StatusRows
+from monitor.records.status import LiveDocumentRow, StatusRows
 from monitor.store.schema import tables
 from monitor.store.writes import rule_stops
 from monitor.store.writes.commands import is_paused
 from monitor.store.writes.daemon_row import read_daemon
 
 
-def read_status(connection: Connection) -> StatusRows:
+def read_status_rows(connection: Connection) -> StatusRows:
     """The daemon, the kill switch and the newest document of every account, by name."""
     return StatusRows(
-        read_daemon(connection), is_paused(connection), read_live(connection), rule_stops.read(connection)
+        read_daemon(connection),
+        is_paused(connection),
+        read_live_documents(connection),
+        rule_stops.read_rule_stops(connection),
     )
 
 
-def read_live(connection: Connection) -> tuple[LiveDocument, ...]:
+def read_live_documents(connection: Connection) -> tuple[LiveDocumentRow, ...]:
     """The newest document of every account, by name; empty when nothing was recorded yet."""
     table = tables.live
     rows = connection.execute(select(table.c.account, table.c.at, table.c.document).order_by(table.c.account))
-    return tuple(LiveDocument(row.account, row.at, row.document) for row in rows)
+    return tuple(LiveDocumentRow(row.account, row.at, row.document) for row in rows)

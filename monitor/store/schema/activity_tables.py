@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Index, Table, Text, UniqueConstraint
 
-from monitor.store.schema.columns import Amount, Id, Moment, metadata
+from monitor.store.schema.columns import AmountType, Id, TimestampType, metadata
 
 movements = Table(
     "movements",
@@ -13,10 +13,10 @@ movements = Table(
     Column("symbol", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),
-    Column("at", Moment, nullable=False),
-    Column("seen_at", Moment, nullable=False),
+    Column("at", TimestampType, nullable=False),
+    Column("seen_at", TimestampType, nullable=False),
     Column("asset", Text, nullable=False),
-    Column("amount", Amount, nullable=False),
+    Column("amount", AmountType, nullable=False),
     Column("type", Text, nullable=False),
     Column("origin", Text, nullable=False),
     Column("intent", Id),
@@ -33,6 +33,6 @@ terms = Table(
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("text", Text, nullable=False),
-    Column("seen_at", Moment, nullable=False),
+    Column("seen_at", TimestampType, nullable=False),
     UniqueConstraint("account", "kind", "subject", "seen_at", name="uq_terms"),
 )

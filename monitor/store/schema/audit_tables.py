@@ -2,13 +2,13 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
 
-from monitor.store.schema.columns import Id, Moment, metadata
+from monitor.store.schema.columns import Id, TimestampType, metadata
 
 audit = Table(
     "audit",
     metadata,
     Column("seq", Id, primary_key=True, autoincrement=False),
-    Column("at", Moment, nullable=False),
+    Column("at", TimestampType, nullable=False),
     Column("kind", Text, nullable=False),
     Column("intent", Id),
     Column("data", Text, nullable=False),
@@ -22,7 +22,7 @@ decisions = Table(
     Column("intent", Id, ForeignKey("intents.id"), primary_key=True, autoincrement=False),
     Column("approved", Boolean, nullable=False),
     Column("by", Text, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", TimestampType, nullable=False),
 )
 
 rule_stops = Table(
@@ -32,9 +32,9 @@ rule_stops = Table(
     Column("account", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("intent", Id, ForeignKey("intents.id"), nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("at", TimestampType, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("lifted_at", Moment),
+    Column("lifted_at", TimestampType),
     Column("lifted_by", Text),
     Column("grounds", Text, nullable=False, server_default="worse"),
 )

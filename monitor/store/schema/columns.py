@@ -18,7 +18,7 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit number that SQLite hands out itself when it is the primary key."""
 
 
-class Amount(TypeDecorator[Decimal]):
+class AmountType(TypeDecorator[Decimal]):
     """A Decimal, exact: NUMERIC on PostgreSQL, text without exponent on SQLite (whose numbers are floats).
 
     Infinity is kept; NaN is refused with ValueError, since no figure of ours may be one.
@@ -42,19 +42,19 @@ class Amount(TypeDecorator[Decimal]):
         return None if value is None else Decimal(value)
 
 
-class Moment(TypeDecorator[datetime]):
+class TimestampType(TypeDecorator[datetime]):
     """An aware time, as whole milliseconds since 1970 UTC (finer parts are cut off)."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        return None if value is None else milliseconds(value)
+        return None if value is None else to_milliseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else EPOCH + timedelta(milliseconds=value)
 
 
-def milliseconds(moment: datetime) -> int:
+def to_milliseconds(time: datetime) -> int:
     """Whole milliseconds since 1970 UTC. Raises TypeError for a naive time."""
-    return (moment - EPOCH) // _MILLISECOND
+    return (time - EPOCH) // _MILLISECOND

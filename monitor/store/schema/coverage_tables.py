@@ -2,13 +2,13 @@
 
 from sqlalchemy import Boolean, Column, PrimaryKeyConstraint, Table, Text
 
-from monitor.store.schema.columns import Amount, Moment, metadata
+from monitor.store.schema.columns import AmountType, TimestampType, metadata
 
 records = Table(
     "records",
     metadata,
     Column("account", Text, primary_key=True),
-    Column("known_until", Moment, nullable=False),
+    Column("known_until", TimestampType, nullable=False),
 )
 
 found = Table(
@@ -18,8 +18,8 @@ found = Table(
     Column("kind", Text, nullable=False),
     Column("symbol", Text, nullable=False),
     Column("asset", Text, nullable=False),
-    Column("amount", Amount, nullable=False),
-    Column("at", Moment, nullable=False),
+    Column("amount", AmountType, nullable=False),
+    Column("at", TimestampType, nullable=False),
     Column("is_certain", Boolean, nullable=False),
     Column("key", Text, nullable=False),
     PrimaryKeyConstraint("account", "kind", "symbol", "asset", "at", "amount", "key"),

@@ -2,13 +2,13 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text
 
-from monitor.store.schema.columns import Id, Moment, metadata
+from monitor.store.schema.columns import Id, TimestampType, metadata
 
 live = Table(
     "live",
     metadata,
     Column("account", Text, primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", TimestampType, nullable=False),
     Column("document", Text, nullable=False),
 )
 
@@ -17,9 +17,9 @@ daemon = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("pid", Integer, nullable=False),
-    Column("since", Moment, nullable=False),
+    Column("since", TimestampType, nullable=False),
     Column("version", Text, nullable=False),
-    Column("seen_at", Moment, nullable=False),
+    Column("seen_at", TimestampType, nullable=False),
     Column("steady_base", Text),
     Column("steady_ms", BigInteger),
     CheckConstraint("id = 1", name="ck_daemon_one_row"),
@@ -29,8 +29,8 @@ runs = Table(
     "runs",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("since", Moment, nullable=False),
-    Column("until", Moment, nullable=False),
+    Column("since", TimestampType, nullable=False),
+    Column("until", TimestampType, nullable=False),
     Column("version", Text, nullable=False),
     Index("ix_runs_until", "until"),
 )
@@ -41,16 +41,16 @@ owners = Table(
     Column("key_mark", Text, primary_key=True),
     Column("uid", BigInteger, nullable=False),
     Column("account", Text, nullable=False),
-    Column("seen_at", Moment, nullable=False),
+    Column("seen_at", TimestampType, nullable=False),
 )
 
 reports = Table(
     "reports",
     metadata,
     Column("day", Text, primary_key=True),
-    Column("due", Moment, nullable=False),
-    Column("since", Moment, nullable=False),
-    Column("until", Moment, nullable=False),
+    Column("due", TimestampType, nullable=False),
+    Column("since", TimestampType, nullable=False),
+    Column("until", TimestampType, nullable=False),
     Column("head", Text),
 )
 
@@ -66,7 +66,7 @@ bans = Table(
     "bans",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("until", Moment, nullable=False),
-    Column("noted_at", Moment),
+    Column("until", TimestampType, nullable=False),
+    Column("noted_at", TimestampType),
     CheckConstraint("id = 1", name="ck_bans_one_row"),
 )

@@ -3,24 +3,26 @@
 from collections.abc import Collection
 from enum import StrEnum
 
-from monitor.core.model.intent import IN_FLIGHT, LEGAL, IntentState
+from monitor.core.model.intent import IN_FLIGHT_STATES, LEGAL_TRANSITIONS, IntentState
 
 
-def legal_steps() -> str:
+def legal_steps_check() -> str:
     """The CHECK of an intent's step, from the list that the core decides by."""
-    births = _listed({to for start, to in LEGAL if start is None})
+    births = _sql_list({to for start, to in LEGAL_TRANSITIONS if start is None})
     edges = [f"(from_state IS NULL AND to_state IN ({births}))"]
     for state in IntentState:
-        following = {to for start, to in LEGAL if start is state}
+        following = {to for start, to in LEGAL_TRANSITIONS if start is state}
         if following:
-            edges.append(f"(from_state IS NOT NULL AND from_state = '{state}' AND to_state IN ({_listed(following)}))")
+            edges.append(
+                f"(from_state IS NOT NULL AND from_state = '{state}' AND to_state IN ({_sql_list(following)}))"
+            )
     return " OR ".join(edges)
 
 
-def in_flight() -> str:
+def in_flight_where() -> str:
     """The WHERE of the index that lets one intent of a kind be under way."""
-    return f"state IN ({_listed(IN_FLIGHT)})"
+    return f"state IN ({_sql_list(IN_FLIGHT_STATES)})"
 
 
-def _listed(states: Collection[StrEnum]) -> str:
+def _sql_list(states: Collection[StrEnum]) -> str:
     return ", ".join(f"'{state}'" for state in sorted(states))

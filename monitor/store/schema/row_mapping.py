@@ -7,19 +7,25 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from monitor.core.model.account import InterestCharge, Scope
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Reason
-from monitor.core.model.events import Matcher, Silence
+from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
+from monitor.core.model.events import Silence, SilenceMatcher
 from monitor.core.model.intent import BalanceBefore, Intent, IntentState
-from monitor.core.model.order import ByName, CancelOrders, Order, Reduce, Repay, Transfer
-from monitor.core.notifications.outbox import Delivery, DeliveryState, Told
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.order import CancelOrders, ManualCall, Order, Reduce, Repay, Transfer
+from monitor.core.notifications.outbox import Delivery, DeliveryState, LastNotified
+from monitor.core.numbers.amounts import format_decimal
 
-Row = RowMapping
+DbRow = RowMapping
 
-_ORDER_TYPES = {Repay: "repay", Transfer: "transfer", Reduce: "reduce", CancelOrders: "cancel_orders", ByName: "call"}
+_ORDER_TYPES = {
+    Repay: "repay",
+    Transfer: "transfer",
+    Reduce: "reduce",
+    CancelOrders: "cancel_orders",
+    ManualCall: "call",
+}
 
 
-def alert_row(alert: Alert) -> dict[str, Any]:
+def row_from_alert(alert: Alert) -> dict[str, Any]:
     """The row of `alert`."""
     return {
         "id": alert.id,
@@ -54,7 +60,7 @@ def alert_row(alert: Alert) -> dict[str, Any]:
     }
 
 
-def alert_of(row: Row) -> Alert:
+def alert_from_row(row: DbRow) -> Alert:
     """The alert of a row of `alerts`."""
     values: dict[str, Any] = {**row}
     key = AlertKey(values.pop("rule"), values.pop("account"), values.pop("scope"), values.pop("subject"))
@@ -62,7 +68,7 @@ def alert_of(row: Row) -> Alert:
     return Alert(key=key, labels=labels, state=AlertState(values.pop("state")), **values)
 
 
-def intent_row(intent: Intent) -> dict[str, Any]:
+def row_from_intent(intent: Intent) -> dict[str, Any]:
     """The row of `intent`."""
     order = intent.order
     return {
@@ -77,7 +83,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "symbol": order.scope.symbol,
         "asset": order.asset,
         "amount": order.amount,
-        "source": _source(order),
+        "source": _source_of(order),
         "market": order.symbol if isinstance(order, Reduce) else None,
         "side": order.side if isinstance(order, Reduce) else None,
         "quantity": order.quantity if isinstance(order, Reduce) else None,
@@ -87,7 +93,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "amount_usdt": intent.amount_usdt,
         "created_at": intent.created_at,
         "alert": intent.alert,
-        "goal": None if intent.goal is None else intent.goal.symbol,
+        "goal": None if intent.destination is None else intent.destination.symbol,
         "purpose": intent.purpose,
         "reason": intent.reason,
         "level_before": intent.level_before,
@@ -112,7 +118,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
     }
 
 
-def intent_of(row: Row) -> Intent:
+def intent_from_row(row: DbRow) -> Intent:
     """The intent of a row of `intents`."""
     values: dict[str, Any] = {**row}
     values.pop("scope")
@@ -120,8 +126,8 @@ def intent_of(row: Row) -> Intent:
     source, order_type, goal = values.pop("source"), values.pop("order_type"), values.pop("goal")
     market, side, quantity = values.pop("market"), values.pop("side"), values.pop("quantity")
     price, client_id = values.pop("price"), values.pop("client_id")
-    balances = _balances_of(values.pop("balances_before"))
-    order: Order | ByName
+    balances = _balances_from_text(values.pop("balances_before"))
+    order: Order | ManualCall
     match order_type:
         case "reduce":
             order = Reduce(scope, asset, amount, market, side, quantity, price, source, client_id)
@@ -130,56 +136,56 @@ def intent_of(row: Row) -> Intent:
         case "transfer":
             order = Transfer(source, scope, asset, amount)
         case "call":
-            order = ByName(values["action"], scope, asset, amount)
+            order = ManualCall(values["action"], scope, asset, amount)
         case _:
             order = Repay(scope, asset, amount)
     return Intent(
         order=order,
         state=IntentState(values.pop("state")),
-        goal=None if goal is None else Scope(goal),
+        destination=None if goal is None else Scope(goal),
         balances_before=balances,
         **values,
     )
 
 
 def _balances_text(balances: tuple[BalanceBefore, ...]) -> str | None:
-    rows = [[row.asset, plain(row.held), plain(row.owed)] for row in balances]
+    rows = [[row.asset, format_decimal(row.held), format_decimal(row.owed)] for row in balances]
     return json.dumps(rows, separators=(",", ":")) if rows else None
 
 
-def _balances_of(text: str | None) -> tuple[BalanceBefore, ...]:
+def _balances_from_text(text: str | None) -> tuple[BalanceBefore, ...]:
     rows = [] if text is None else json.loads(text)
     return tuple(BalanceBefore(asset, Decimal(held), Decimal(owed)) for asset, held, owed in rows)
 
 
-def _source(order: Order | ByName) -> str | None:
+def _source_of(order: Order | ManualCall) -> str | None:
     """What the order takes from: a wallet, the asset that is sold, or that of which something is locked."""
     match order:
         case Transfer(source=source):
             return source
-        case Reduce(sells=asset) | CancelOrders(frees=asset):
+        case Reduce(sell_asset=asset) | CancelOrders(unlocks=asset):
             return asset
         case _:
             return None
 
 
-def delivery_of(row: Row) -> Delivery:
+def delivery_from_row(row: DbRow) -> Delivery:
     """The delivery of a row of `deliveries`."""
     values: dict[str, Any] = {**row}
     reason = values.pop("reason")
     return Delivery(
-        reason=reason if reason in ("notice", "drill") else Reason(reason),
+        reason=reason if reason in ("notice", "drill") else NotificationReason(reason),
         state=DeliveryState(values.pop("state")),
         **values,
     )
 
 
-def told_of(row: Row) -> Told:
+def last_notified_from_row(row: DbRow) -> LastNotified:
     """What a row of `told` says."""
-    return Told(row["alert"], row["channel"], AlertState(row["state"]), row["severity"], row["at"])
+    return LastNotified(row["alert"], row["channel"], AlertState(row["state"]), row["severity"], row["at"])
 
 
-def charge_of(row: Row) -> InterestCharge:
+def charge_from_row(row: DbRow) -> InterestCharge:
     """The charge of a row of `interest`."""
     return InterestCharge(
         scope=Scope(row["symbol"]),
@@ -194,7 +200,7 @@ def charge_of(row: Row) -> InterestCharge:
     )
 
 
-def silence_row(silence: Silence) -> dict[str, Any]:
+def row_from_silence(silence: Silence) -> dict[str, Any]:
     """The row of `silence`, without its id."""
     return {
         "matchers": json.dumps([[m.name, m.op, m.value] for m in silence.matchers], ensure_ascii=False),
@@ -206,8 +212,8 @@ def silence_row(silence: Silence) -> dict[str, Any]:
     }
 
 
-def silence_of(row: Row) -> Silence:
+def silence_from_row(row: DbRow) -> Silence:
     """The silence of a row of `silences`."""
     values: dict[str, Any] = {**row}
-    matchers = tuple(Matcher(*condition) for condition in json.loads(values.pop("matchers")))
+    matchers = tuple(SilenceMatcher(*condition) for condition in json.loads(values.pop("matchers")))
     return Silence(matchers=matchers, **values)

@@ -11,25 +11,27 @@ from monitor.store.schema import tables
 from monitor.store.writes import intents
 
 
-def remember(connection: Connection, account: str, key_mark: str, uid: int, at: datetime) -> None:
+def save_owner(connection: Connection, account: str, key_mark: str, uid: int, at: datetime) -> None:
     """Note whose account the key opens. `key_mark` tells the key apart from others, and nothing else of it."""
     row = {"key_mark": key_mark, "uid": uid, "account": account, "seen_at": at}
     connection.execute(upsert(tables.owners, connection.dialect, ("key_mark",)), row)
 
 
-def known(connection: Connection) -> Mapping[str, int]:
+def read_known_owners(connection: Connection) -> Mapping[str, int]:
     """By mark of a key the exchange's number of the user whose account it opens."""
     table = tables.owners
     return {row.key_mark: row.uid for row in connection.execute(select(table.c.key_mark, table.c.uid))}
 
 
-def take_up(connection: Connection, account: str, key_mark: str, uid: int | None, now: datetime) -> OwnerRead | None:
+def identify_owner(
+    connection: Connection, account: str, key_mark: str, uid: int | None, now: datetime
+) -> OwnerRead | None:
     """Whose account it is, with what was done in it under other names; None where that is not known.
 
     `uid` is what the exchange has just said, None where it was not asked.
     """
     if uid is not None:
-        remember(connection, account, key_mark, uid, now)
+        save_owner(connection, account, key_mark, uid, now)
     else:
-        uid = known(connection).get(key_mark)
-    return None if uid is None else OwnerRead(uid, intents.elsewhere(connection, account, uid, now))
+        uid = read_known_owners(connection).get(key_mark)
+    return None if uid is None else OwnerRead(uid, intents.read_recent_under_other_names(connection, account, uid, now))

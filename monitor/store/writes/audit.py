@@ -15,26 +15,26 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, select, text
 
 from monitor.core.model.intent import Intent, IntentStep
-from monitor.core.model.order import Trace
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.order import RequestLog
+from monitor.core.numbers.amounts import format_decimal
 from monitor.store.schema import tables
-from monitor.store.schema.columns import milliseconds
-from monitor.store.schema.row_mapping import intent_of, intent_row
+from monitor.store.schema.columns import to_milliseconds
+from monitor.store.schema.row_mapping import intent_from_row, row_from_intent
 
-_Step = tuple[Any, ...]
+_StepRow = tuple[Any, ...]
 """A step as both tables tell it: from, to, when, note."""
 
-Kind = Literal["step", "amended", "decision", "pause", "stop"]
+AuditKind = Literal["step", "amended", "decision", "pause", "stop"]
 
-_BEGUN = "begun"
+_GENESIS_KIND = "begun"
 
-_PORTION = 1000
-_LOCK = 7_205_759_403_792_794
+_BATCH_ROWS = 1000
+_LOCK_KEY = 7_205_759_403_792_794
 """The PostgreSQL advisory lock under which a row is appended, so that two processes never seal the same number."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class AuditHead:
     """The newest row of the trail: who knows it can tell later whether anything was cut off."""
 
     seq: int
@@ -45,21 +45,21 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class AuditProblem:
     """Something that was altered, removed or put elsewhere. `seq` is the row of the trail where it shows."""
 
     seq: int | None
-    what: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class AuditResult:
     """What a look at the whole trail found. `head` is None where there is no row."""
 
     rows: int
-    head: Head | None
-    flaws: tuple[Flaw, ...]
-    uncovered: int
+    head: AuditHead | None
+    problems: tuple[AuditProblem, ...]
+    older_intents: int
     """Intents of which the trail does not know, since they are older than it."""
 
 
@@ -72,90 +72,96 @@ def append_step(connection: Connection, step: IntentStep) -> None:
         "from": step.from_state,
         "to": step.to_state,
         "note": step.note,
-        "intent": _present(connection, step.intent),
+        "intent": _current_facts(connection, step.intent),
     }
     if step.trace is not None:
         facts |= {"request": step.trace.request, "answer": step.trace.answer}
     _append(connection, "step", step.intent, step.at, facts)
 
 
-def append_amended(connection: Connection, intent: int, at: datetime) -> None:
+def append_amendment(connection: Connection, intent: int, at: datetime) -> None:
     """Seals what became known of an intent without moving it."""
-    _append(connection, "amended", intent, at, {"intent": _present(connection, intent)})
+    _append(connection, "amended", intent, at, {"intent": _current_facts(connection, intent)})
 
 
-def append_order(
-    connection: Connection, kind: Kind, intent: int | None, at: datetime, facts: Mapping[str, Any]
+def append_command(
+    connection: Connection, kind: AuditKind, intent: int | None, at: datetime, facts: Mapping[str, Any]
 ) -> None:
     """Seals what a person has ordered."""
     _append(connection, kind, intent, at, facts)
 
 
-def head(connection: Connection) -> Head | None:
+def read_head(connection: Connection) -> AuditHead | None:
     """The newest row; None while there is none."""
     table = tables.audit
     row = connection.execute(select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)).first()
-    return None if row is None else Head(row.seq, row.hash)
+    return None if row is None else AuditHead(row.seq, row.hash)
 
 
-def traces(connection: Connection, intents: Sequence[int]) -> Mapping[int, list[Trace | None]]:
+def read_request_logs(connection: Connection, intents: Sequence[int]) -> Mapping[int, list[RequestLog | None]]:
     """By intent, what was asked and answered at each of its steps, oldest first; None where nothing was asked."""
     table = tables.audit
     wanted = select(table.c.intent, table.c.data).where(table.c.intent.in_(intents), table.c.kind == "step")
-    found: dict[int, list[Trace | None]] = {}
+    found: dict[int, list[RequestLog | None]] = {}
     for row in connection.execute(wanted.order_by(table.c.seq)):
-        facts = _read(row.data)
-        trace = Trace(facts["request"], facts["answer"]) if "request" in facts and "answer" in facts else None
+        facts = _parse_facts(row.data)
+        trace = RequestLog(facts["request"], facts["answer"]) if "request" in facts and "answer" in facts else None
         found.setdefault(row.intent, []).append(trace)
     return found
 
 
-def verify(connection: Connection, known: Head | None = None) -> Verified:
+def verify_trail(connection: Connection, known_head: AuditHead | None = None) -> AuditResult:
     """Reads the whole trail and holds it against itself, against the intents, and against a head noted earlier.
 
     Any row that was altered, removed or moved is found, and so is a trail that was emptied or begun anew; rows cut off
     at the end only against a `known` head.
     """
-    flaws: list[Flaw] = []
-    last = Head(0, "")
+    flaws: list[AuditProblem] = []
+    last = AuditHead(0, "")
     older: frozenset[int] | None = None
     newest: dict[int, Mapping[str, Any]] = {}
-    steps: dict[int, list[_Step]] = {}
-    is_known = known is None
-    for row in _rows(connection):
+    steps: dict[int, list[_StepRow]] = {}
+    is_known = known_head is None
+    for row in _read_rows(connection):
         if row.seq != last.seq + 1:
-            flaws.append(Flaw(row.seq, f"rows {last.seq + 1} to {row.seq - 1} are gone"))
-        elif row.hash != _sealed(last.hash, row.seq, row.at, row.kind, row.intent, row.data):
-            flaws.append(Flaw(row.seq, "this row was altered, or is not the one that followed the row before it"))
-        last = Head(row.seq, row.hash)
-        is_known = is_known or last == known
-        facts = _read(row.data)
-        if row.kind == _BEGUN:
+            flaws.append(AuditProblem(row.seq, f"rows {last.seq + 1} to {row.seq - 1} are gone"))
+        elif row.hash != _seal(last.hash, row.seq, row.at, row.kind, row.intent, row.data):
+            flaws.append(
+                AuditProblem(row.seq, "this row was altered, or is not the one that followed the row before it")
+            )
+        last = AuditHead(row.seq, row.hash)
+        is_known = is_known or last == known_head
+        facts = _parse_facts(row.data)
+        if row.kind == _GENESIS_KIND:
             if older is not None:
-                flaws.append(Flaw(row.seq, "the trail begins a second time"))
-            older = older or _older(facts)
+                flaws.append(AuditProblem(row.seq, "the trail begins a second time"))
+            older = older or _intents_before_trail(facts)
         if row.intent is not None and "intent" in facts:
             newest[row.intent] = facts["intent"]
         if row.kind == "step" and row.intent is not None:
-            told = (facts.get("from"), facts.get("to"), milliseconds(row.at), facts.get("note"))
+            told = (facts.get("from"), facts.get("to"), to_milliseconds(row.at), facts.get("note"))
             steps.setdefault(row.intent, []).append(told)
     if not is_known:
-        flaws.append(Flaw(None, f"the known head {known} is not in the trail: its end was cut off or replaced"))
+        flaws.append(
+            AuditProblem(None, f"the known head {known_head} is not in the trail: its end was cut off or replaced")
+        )
     if older is None:
-        flaws.append(Flaw(None, "the row that the trail begins with is gone: it was emptied, or begun anew"))
-    against, uncovered = _against_intents(connection, newest, steps, older or frozenset())
-    return Verified(last.seq, last if last.seq else None, (*flaws, *against), uncovered)
+        flaws.append(AuditProblem(None, "the row that the trail begins with is gone: it was emptied, or begun anew"))
+    against, uncovered = _compare_with_intents(connection, newest, steps, older or frozenset())
+    return AuditResult(last.seq, last if last.seq else None, (*flaws, *against), uncovered)
 
 
-def _present(connection: Connection, intent: int) -> dict[str, Any]:
+def _current_facts(connection: Connection, intent: int) -> dict[str, Any]:
     rows = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings()
-    return _facts_of(intent_of(rows.one()))
+    return _intent_facts(intent_from_row(rows.one()))
 
 
-def _append(connection: Connection, kind: Kind, intent: int | None, at: datetime, facts: Mapping[str, Any]) -> None:
+def _append(
+    connection: Connection, kind: AuditKind, intent: int | None, at: datetime, facts: Mapping[str, Any]
+) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    last = head(connection) or Head(0, "")
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    last = read_head(connection) or AuditHead(0, "")
     written = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     seq = last.seq + 1
     row = {
@@ -164,61 +170,63 @@ def _append(connection: Connection, kind: Kind, intent: int | None, at: datetime
         "kind": kind,
         "intent": intent,
         "data": written,
-        "hash": _sealed(last.hash, seq, at, kind, intent, written),
+        "hash": _seal(last.hash, seq, at, kind, intent, written),
     }
     connection.execute(insert(tables.audit), row)
 
 
-def _sealed(before: str, seq: int, at: datetime, kind: str, intent: int | None, written: str) -> str:
-    sealed = json.dumps([before, seq, milliseconds(at), kind, intent, written], separators=(",", ":"))
+def _seal(before: str, seq: int, at: datetime, kind: str, intent: int | None, written: str) -> str:
+    sealed = json.dumps([before, seq, to_milliseconds(at), kind, intent, written], separators=(",", ":"))
     return hashlib.sha256(sealed.encode()).hexdigest()
 
 
-def _rows(connection: Connection) -> Iterator[Any]:
+def _read_rows(connection: Connection) -> Iterator[Any]:
     table = tables.audit
     after = 0
     while True:
-        rows = connection.execute(select(table).where(table.c.seq > after).order_by(table.c.seq).limit(_PORTION)).all()
+        rows = connection.execute(
+            select(table).where(table.c.seq > after).order_by(table.c.seq).limit(_BATCH_ROWS)
+        ).all()
         yield from rows
-        if len(rows) < _PORTION:
+        if len(rows) < _BATCH_ROWS:
             return
         after = rows[-1].seq
 
 
-def _against_intents(
+def _compare_with_intents(
     connection: Connection,
     newest: Mapping[int, Mapping[str, Any]],
-    steps: Mapping[int, list[_Step]],
+    steps: Mapping[int, list[_StepRow]],
     older: frozenset[int],
-) -> tuple[list[Flaw], int]:
+) -> tuple[list[AuditProblem], int]:
     """How the intents stand otherwise than the trail says, and how many of them are older than it."""
     table, transitions = tables.intents, tables.intent_transitions
-    told: dict[int, list[_Step]] = {}
+    told: dict[int, list[_StepRow]] = {}
     for row in connection.execute(select(transitions).order_by(transitions.c.intent, transitions.c.seq)):
-        told.setdefault(row.intent, []).append((row.from_state, row.to_state, milliseconds(row.at), row.note))
-    flaws: list[Flaw] = []
+        told.setdefault(row.intent, []).append((row.from_state, row.to_state, to_milliseconds(row.at), row.note))
+    flaws: list[AuditProblem] = []
     uncovered = 0
     present: set[int] = set()
     for stored in connection.execute(select(table).order_by(table.c.id)).mappings():
-        intent = intent_of(stored)
+        intent = intent_from_row(stored)
         present.add(intent.id)
         if intent.id not in newest:
             if intent.id in older:
                 uncovered += 1
             else:
-                flaws.append(Flaw(None, f"intent {intent.id} has no row in the trail"))
+                flaws.append(AuditProblem(None, f"intent {intent.id} has no row in the trail"))
             continue
-        if _stated(_facts_of(intent)) != _stated(newest[intent.id]):
-            flaws.append(Flaw(None, f"intent {intent.id} does not stand as the trail says"))
+        if _without_defaults(_intent_facts(intent)) != _without_defaults(newest[intent.id]):
+            flaws.append(AuditProblem(None, f"intent {intent.id} does not stand as the trail says"))
         sealed, seen = steps.get(intent.id, []), told.get(intent.id, [])
         # One that is older than the trail has its first steps outside it.
         if seen != sealed and not (intent.id in older and seen[len(seen) - len(sealed) :] == sealed):
-            flaws.append(Flaw(None, f"the steps of intent {intent.id} are not those of the trail"))
-    flaws += [Flaw(None, f"intent {number} is gone") for number in sorted(newest.keys() - present)]
+            flaws.append(AuditProblem(None, f"the steps of intent {intent.id} are not those of the trail"))
+    flaws += [AuditProblem(None, f"intent {number} is gone") for number in sorted(newest.keys() - present)]
     return flaws, uncovered
 
 
-def _read(written: str) -> Mapping[str, Any]:
+def _parse_facts(written: str) -> Mapping[str, Any]:
     """The facts of a row; none where it was altered into something that is no fact."""
     try:
         facts = json.loads(written)
@@ -227,18 +235,18 @@ def _read(written: str) -> Mapping[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def _older(facts: Mapping[str, Any]) -> frozenset[int]:
+def _intents_before_trail(facts: Mapping[str, Any]) -> frozenset[int]:
     """The intents that the trail's beginning names as older than it."""
     named = facts.get("older")
     return frozenset(named) if isinstance(named, list) else frozenset()
 
 
-def _facts_of(intent: Intent) -> dict[str, Any]:
+def _intent_facts(intent: Intent) -> dict[str, Any]:
     """Everything that is stored of an intent, in the one form that both databases give back."""
-    return {name: fact(value) for name, value in intent_row(intent).items()}
+    return {name: canonical_value(value) for name, value in row_from_intent(intent).items()}
 
 
-def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _without_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts that say something: a row sealed by an older version lacks the columns that came after it.
 
     In a later column false says the same as nothing: where a migration knew better, it sealed that.
@@ -246,13 +254,13 @@ def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None and value is not False}
 
 
-def fact(value: Any) -> Any:
+def canonical_value(value: Any) -> Any:
     """A stored value as the trail seals it."""
     match value:
         case Decimal():
-            return plain(value.normalize()) if value.is_finite() else str(value)
+            return format_decimal(value.normalize()) if value.is_finite() else str(value)
         case datetime():
-            return milliseconds(value)
+            return to_milliseconds(value)
         case StrEnum():
             return value.value
         case _:

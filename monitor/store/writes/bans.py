@@ -8,41 +8,41 @@ from sqlalchemy import Connection, select
 from monitor.store.db.prepared import upsert
 from monitor.store.schema import tables
 
-LONGEST_BAN = timedelta(days=3)
+MAX_BAN = timedelta(days=3)
 """A ban that was remembered for longer was stamped by a clock that was ahead."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ban:
+class BanRow:
     """The end of a ban, and when that was noted, both by one clock; None: not known."""
 
     until: datetime
     noted_at: datetime | None
 
-    def left(self, now: datetime) -> timedelta:
+    def remaining(self, now: datetime) -> timedelta:
         """How long it lasts on, never longer than it did when it was noted: `now` may be another clock's."""
-        length = LONGEST_BAN if self.noted_at is None else self.until - self.noted_at
-        return min(self.until - now, length, LONGEST_BAN)
+        length = MAX_BAN if self.noted_at is None else self.until - self.noted_at
+        return min(self.until - now, length, MAX_BAN)
 
 
-def remember(
-    connection: Connection, until: datetime, instead_of: datetime | None = None, noted_at: datetime | None = None
+def save_ban(
+    connection: Connection, until: datetime, replaces: datetime | None = None, noted_at: datetime | None = None
 ) -> None:
     """The address is banned until then, or for longer where that was known, unless this is known better instead."""
-    known = banned_until(connection)
-    if known is not None and known >= until and known != instead_of:
+    known = read_banned_until(connection)
+    if known is not None and known >= until and known != replaces:
         return
     row = {"id": 1, "until": until, "noted_at": noted_at}
     connection.execute(upsert(tables.bans, connection.dialect, ("id",)), row)
 
 
-def read(connection: Connection) -> Ban | None:
+def read_ban(connection: Connection) -> BanRow | None:
     """The last ban, which may be over; None: there never was one."""
     row = connection.execute(select(tables.bans.c.until, tables.bans.c.noted_at)).one_or_none()
-    return None if row is None else Ban(row.until, row.noted_at)
+    return None if row is None else BanRow(row.until, row.noted_at)
 
 
-def banned_until(connection: Connection) -> datetime | None:
+def read_banned_until(connection: Connection) -> datetime | None:
     """The end of the last ban, which may have passed; None: there never was one."""
-    ban = read(connection)
+    ban = read_ban(connection)
     return None if ban is None else ban.until

@@ -5,7 +5,7 @@ from sqlalchemy import Connection, update
 from monitor.store.schema import tables
 
 
-def note_change(connection: Connection) -> None:
+def bump_change_counter(connection: Connection) -> None:
     """A running daemon looks at everything that people ordered once more."""
     table = tables.control
     connection.execute(update(table).where(table.c.id == 1).values(changes=table.c.changes + 1))

@@ -10,51 +10,51 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 from monitor.core.alerting.drill import Drill
 from monitor.core.model.alert import AlertState
 from monitor.core.model.blocks import RuleStop
-from monitor.core.model.events import Ack, OperatorRead, Silence
+from monitor.core.model.events import Ack, CommandsRead, Silence
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.settlement.notices import notices_of
-from monitor.core.settlement.transitions import resolved
-from monitor.errors import OrderRefused, StoreError
+from monitor.core.settlement.notices import intent_notices
+from monitor.core.settlement.transitions import settle_by_person
+from monitor.errors import CommandRefused, StoreError
 from monitor.store.db.prepared import upsert
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import intent_of, silence_of, silence_row
+from monitor.store.schema.row_mapping import intent_from_row, row_from_silence, silence_from_row
 from monitor.store.writes import audit, journal, rule_stops
 from monitor.store.writes import intents as intent_rows
-from monitor.store.writes.change_counter import note_change
+from monitor.store.writes.change_counter import bump_change_counter
 from monitor.store.writes.pause_switch import pause as pause
 
-_OPEN = (AlertState.PENDING, AlertState.FIRING)
+_OPEN_ALERT_STATES = (AlertState.PENDING, AlertState.FIRING)
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class Commands:
     """All that people have ordered, as of change number `changes`.
 
     `settled` are the intents that left UNRESOLVED in the last 24 hours, by a person or by late evidence, and those
     of that time that people sent by hand.
     """
 
-    changes: int
-    read: OperatorRead
+    change_number: int
+    event: CommandsRead
     drills: tuple[Drill, ...]
-    settled: tuple[Intent, ...]
+    settled_intents: tuple[Intent, ...]
 
 
-def read_orders(connection: Connection, now: datetime, since: int | None = None) -> Orders | None:
+def read_commands(connection: Connection, now: datetime, since: int | None = None) -> Commands | None:
     """Everything in force at `now`; None when nothing was ordered after change number `since` (one short read)."""
     table = tables.control
     row = connection.execute(select(table.c.changes, table.c.paused).where(table.c.id == 1)).one()
     if row.changes == since:
         return None
-    read = OperatorRead(
-        acks=tuple(newest_acks(connection).values()),
+    read = CommandsRead(
+        acks=tuple(read_newest_acks(connection).values()),
         silences=read_silences(connection, now),
         paused=row.paused,
-        decisions=_decisions(connection),
-        asked=_asked(connection, now),
-        stopped=rule_stops.read(connection, now),
+        decisions=_read_decisions(connection),
+        asked_at=_read_asked(connection, now),
+        stopped_rules=rule_stops.read_rule_stops(connection, now),
     )
-    return Orders(row.changes, read, _open_drills(connection), _settled(connection, now))
+    return Commands(row.changes, read, _read_open_drills(connection), _read_settled(connection, now))
 
 
 def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: datetime) -> None:
@@ -62,19 +62,19 @@ def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: d
     table = tables.alerts
     state = connection.execute(select(table.c.state).where(table.c.id == alert)).scalar()
     if state is None:
-        raise OrderRefused(f"there is no alert #{alert}", mend="`margin-monitor alerts` lists them")
-    if state not in _OPEN:
-        raise OrderRefused(f"alert #{alert} is {state} already")
+        raise CommandRefused(f"there is no alert #{alert}", mend="`margin-monitor alerts` lists them")
+    if state not in _OPEN_ALERT_STATES:
+        raise CommandRefused(f"alert #{alert} is {state} already")
     connection.execute(insert(tables.acks), {"alert": alert, "by": by, "at": at, "comment": comment})
-    note_change(connection)
+    bump_change_counter(connection)
 
 
 def add_silence(connection: Connection, silence: Silence) -> Silence:
     """The silence with the id it got. Its own id does not matter."""
-    key = connection.execute(insert(tables.silences), silence_row(silence)).inserted_primary_key
+    key = connection.execute(insert(tables.silences), row_from_silence(silence)).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a silence no number")
-    note_change(connection)
+    bump_change_counter(connection)
     return replace(silence, id=key[0])
 
 
@@ -83,11 +83,11 @@ def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
     table = tables.silences
     ends_at = connection.execute(select(table.c.ends_at).where(table.c.id == silence)).scalar()
     if ends_at is None:
-        raise OrderRefused(f"there is no silence {silence}", mend="`margin-monitor silence list` lists them")
+        raise CommandRefused(f"there is no silence {silence}", mend="`margin-monitor silence list` lists them")
     if ends_at <= at:
-        raise OrderRefused(f"silence {silence} is over already")
+        raise CommandRefused(f"silence {silence} is over already")
     connection.execute(update(table).where(table.c.id == silence).values(ends_at=at))
-    note_change(connection)
+    bump_change_counter(connection)
 
 
 def read_silences(connection: Connection, ends_after: datetime | None = None) -> tuple[Silence, ...]:
@@ -96,12 +96,12 @@ def read_silences(connection: Connection, ends_after: datetime | None = None) ->
     wanted = select(table).order_by(table.c.id)
     if ends_after is not None:
         wanted = wanted.where(table.c.ends_at > ends_after)
-    return tuple(silence_of(row) for row in connection.execute(wanted).mappings())
+    return tuple(silence_from_row(row) for row in connection.execute(wanted).mappings())
 
 
-def resume(connection: Connection, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:
+def resume_actions(connection: Connection, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:
     """Whether that ended a pause, and the stops that it lifted."""
-    return pause(connection, False, by, at), rule_stops.lift_all(connection, by, at)
+    return pause(connection, False, by, at), rule_stops.lift_rule_stops(connection, by, at)
 
 
 def is_paused(connection: Connection) -> bool:
@@ -109,41 +109,41 @@ def is_paused(connection: Connection) -> bool:
     return bool(connection.execute(select(tables.control.c.paused).where(tables.control.c.id == 1)).scalar())
 
 
-def standing(connection: Connection, intent: int | None) -> tuple[bool, IntentState | None]:
+def read_pause_and_state(connection: Connection, intent: int | None) -> tuple[bool, IntentState | None]:
     """Whether actions are paused, and the state of the intent; None: there is none of that number."""
     table = tables.intents
     state = connection.execute(select(table.c.state).where(table.c.id == intent)).scalar()
     return is_paused(connection), None if state is None else IntentState(state)
 
 
-def paused_by(connection: Connection) -> tuple[str, datetime] | None:
+def read_pause(connection: Connection) -> tuple[str, datetime] | None:
     """Who paused all actions, and when; None: nobody has."""
     table = tables.control
     row = connection.execute(select(table.c.paused, table.c.paused_by, table.c.paused_at).where(table.c.id == 1)).one()
     return (row.paused_by, row.paused_at) if row.paused else None
 
 
-def decide(connection: Connection, intent: int, approved: bool, by: str, at: datetime) -> None:
+def decide_proposal(connection: Connection, intent: int, approved: bool, by: str, at: datetime) -> None:
     """A person approves or rejects a proposed intent; the daemon carries it out.
 
     Raises OrderRefused when it is not PROPOSED any more, too late, or rejected before (a rejection stays).
     """
-    found = _existing(connection, intent)
+    found = _find_intent(connection, intent)
     if found.state is not IntentState.PROPOSED:
-        raise OrderRefused(f"intent {intent} is {found.state}, only a PROPOSED one can be approved or rejected")
+        raise CommandRefused(f"intent {intent} is {found.state}, only a PROPOSED one can be approved or rejected")
     if approved and found.expires_at is not None and found.expires_at <= at:
-        raise OrderRefused(f"intent {intent} has waited too long for approval")
+        raise CommandRefused(f"intent {intent} has waited too long for approval")
     table = tables.decisions
     before = connection.execute(select(table.c.approved).where(table.c.intent == intent)).scalar()
     if before is False and approved:
-        raise OrderRefused(f"intent {intent} was rejected already")
+        raise CommandRefused(f"intent {intent} was rejected already")
     row = {"intent": intent, "approved": approved, "by": by, "at": at}
     connection.execute(upsert(table, connection.dialect, ("intent",)), row)
-    audit.append_order(connection, "decision", intent, at, {"approved": approved, "by": by})
-    note_change(connection)
+    audit.append_command(connection, "decision", intent, at, {"approved": approved, "by": by})
+    bump_change_counter(connection)
 
 
-def resolve(
+def resolve_intent(
     connection: Connection,
     intent: int,
     outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED],
@@ -153,13 +153,15 @@ def resolve(
     channels: tuple[str, ...],
 ) -> Intent:
     """The intent as a person has settled it; `channels` are to hear of it. Raises OrderRefused unless UNRESOLVED."""
-    found = _existing(connection, intent)
+    found = _find_intent(connection, intent)
     if found.state is not IntentState.UNRESOLVED:
-        raise OrderRefused(f"intent {intent} is {found.state}, only an UNRESOLVED one can be resolved by hand")
-    moved = resolved(found, outcome, by, comment, at)
-    if not journal.record(connection, moved.intent, moved.step, notices_of([moved.intent], channels, at)):
-        raise OrderRefused(f"intent {intent} has just been settled otherwise")
-    note_change(connection)
+        raise CommandRefused(f"intent {intent} is {found.state}, only an UNRESOLVED one can be resolved by hand")
+    moved = settle_by_person(found, outcome, by, comment, at)
+    if not journal.record_step_with_notices(
+        connection, moved.intent, moved.step, intent_notices([moved.intent], channels, at)
+    ):
+        raise CommandRefused(f"intent {intent} has just been settled otherwise")
+    bump_change_counter(connection)
     return moved.intent
 
 
@@ -168,7 +170,7 @@ def request_drill(connection: Connection, rule: str, by: str, at: datetime) -> i
     key = connection.execute(insert(tables.drills), {"rule": rule, "by": by, "requested_at": at}).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a drill no number")
-    note_change(connection)
+    bump_change_counter(connection)
     drill: int = key[0]
     return drill
 
@@ -187,14 +189,14 @@ def read_drill(connection: Connection, drill: int) -> Drill | None:
     return None if row is None else Drill(**row)
 
 
-def _existing(connection: Connection, intent: int) -> Intent:
-    found = intent_rows.read(connection, intent)
+def _find_intent(connection: Connection, intent: int) -> Intent:
+    found = intent_rows.find_intent(connection, intent)
     if found is None:
-        raise OrderRefused(f"there is no intent {intent}", mend="`margin-monitor actions --all` lists them")
+        raise CommandRefused(f"there is no intent {intent}", mend="`margin-monitor actions --all` lists them")
     return found
 
 
-def _decisions(connection: Connection) -> Mapping[int, bool]:
+def _read_decisions(connection: Connection) -> Mapping[int, bool]:
     table = tables.decisions
     rows = connection.execute(
         select(table.c.intent, table.c.approved)
@@ -204,7 +206,7 @@ def _decisions(connection: Connection) -> Mapping[int, bool]:
     return {row.intent: row.approved for row in rows}
 
 
-def _asked(connection: Connection, now: datetime) -> Mapping[int, datetime]:
+def _read_asked(connection: Connection, now: datetime) -> Mapping[int, datetime]:
     """When a channel first told of a proposal that is open, or that ran out in the last 24 hours."""
     table = tables.intents
     ran_out = and_(table.c.state == IntentState.EXPIRED, table.c.settled_at >= now - timedelta(hours=24))
@@ -214,13 +216,13 @@ def _asked(connection: Connection, now: datetime) -> Mapping[int, datetime]:
     return {row.id: row.asked_at for row in connection.execute(wanted)}
 
 
-def _open_drills(connection: Connection) -> tuple[Drill, ...]:
+def _read_open_drills(connection: Connection) -> tuple[Drill, ...]:
     table = tables.drills
     rows: Any = connection.execute(select(table).where(table.c.done_at.is_(None)).order_by(table.c.id)).mappings()
     return tuple(Drill(**row) for row in rows)
 
 
-def _settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
+def _read_settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     table, steps = tables.intents, tables.intent_transitions
     settled = select(steps.c.intent).where(
         steps.c.from_state == IntentState.UNRESOLVED, steps.c.at >= now - timedelta(hours=24)
@@ -228,11 +230,16 @@ def _settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     by_hand = and_(table.c.mode == "manual", table.c.created_at >= now - timedelta(hours=24))
     wanted = select(table).where(or_(table.c.id.in_(settled), by_hand)).order_by(table.c.id)
     rows = connection.execute(wanted).mappings()
-    return tuple(intent_of(row) for row in rows)
+    return tuple(intent_from_row(row) for row in rows)
 
 
-def newest_acks(connection: Connection) -> dict[int, Ack]:
+def read_newest_acks(connection: Connection) -> dict[int, Ack]:
     """The newest ack of every open alert, by its number: also one that no daemon has seen yet."""
     acks, alerts = tables.acks, tables.alerts
-    wanted = select(acks).join(alerts, alerts.c.id == acks.c.alert).where(alerts.c.state.in_(_OPEN)).order_by(acks.c.id)
+    wanted = (
+        select(acks)
+        .join(alerts, alerts.c.id == acks.c.alert)
+        .where(alerts.c.state.in_(_OPEN_ALERT_STATES))
+        .order_by(acks.c.id)
+    )
     return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in connection.execute(wanted)}

@@ -10,11 +10,11 @@ from monitor.store.db import lease
 from monitor.store.db.prepared import upsert
 from monitor.store.schema import tables
 
-SIGN_OF_LIFE = timedelta(seconds=5)
+MAX_SILENCE = timedelta(seconds=5)
 """A daemon that works is seen more often than this."""
 
 
-def announce(
+def register_daemon(
     connection: Connection, pid: int, since: datetime, version: str, steady: SteadyReading | None = None
 ) -> None:
     """This daemon takes the place of the one before, whose time is kept."""
@@ -22,40 +22,42 @@ def announce(
     before = select(table.c.since, table.c.seen_at, table.c.version)
     connection.execute(insert(tables.runs).from_select(["since", "until", "version"], before))
     row = {"id": 1, "pid": pid, "since": since, "version": version, "seen_at": since}
-    row |= _columns_of(steady)
+    row |= _steady_columns(steady)
     connection.execute(upsert(tables.daemon, connection.dialect, ("id",)), row)
 
 
-def seen(connection: Connection, at: datetime, steady: SteadyReading | None = None) -> None:
+def update_last_seen(connection: Connection, at: datetime, steady: SteadyReading | None = None) -> None:
     """The daemon is still there. `steady` is what the machine's steady clock said at that moment."""
-    connection.execute(update(tables.daemon).where(tables.daemon.c.id == 1).values(seen_at=at, **_columns_of(steady)))
+    connection.execute(
+        update(tables.daemon).where(tables.daemon.c.id == 1).values(seen_at=at, **_steady_columns(steady))
+    )
 
 
-def resume(connection: Connection, clock: Clock) -> bool:
+def resume_clock(connection: Connection, clock: Clock) -> bool:
     """Whether the clock goes on from the moment at which the daemon was last seen, on this machine since its start."""
     table = tables.daemon
     row = connection.execute(select(table.c.seen_at, table.c.steady_base, table.c.steady_ms)).one_or_none()
     if row is None or row.steady_base is None:
         return False
-    return clock.resume(row.seen_at, SteadyReading(row.steady_base, row.steady_ms / 1000))
+    return clock.resume_from(row.seen_at, SteadyReading(row.steady_base, row.steady_ms / 1000))
 
 
-def present_clock(connection: Connection, *, ordering: bool = False) -> SystemClock:
+def command_clock(connection: Connection, *, is_command: bool = False) -> SystemClock:
     """The clock of a command: the daemon's time where that is known on this machine, else the wall clock's.
 
     Beside a daemon on another machine its last sign of life is the time: of what people order (`ordering`), or where
     the wall clock is behind it. A daemon that hangs must not make what is read look young.
     """
     clock = SystemClock()
-    if resume(connection, clock):
+    if resume_clock(connection, clock):
         return clock
     daemon = read_daemon(connection)
     if daemon is None or not daemon.running:
         return clock
     off = clock.now() - daemon.seen_at
-    if off < -SIGN_OF_LIFE or (ordering and off > SIGN_OF_LIFE):
+    if off < -MAX_SILENCE or (is_command and off > MAX_SILENCE):
         now_s = clock.elapsed_s()
-        clock.learn(daemon.seen_at, now_s, now_s)
+        clock.record_measurement(daemon.seen_at, now_s, now_s)
     return clock
 
 
@@ -72,7 +74,7 @@ def read_runs(connection: Connection, ends_after: datetime | None = None) -> tup
     return tuple((since, until) for found in (wanted, newest) for since, until in connection.execute(found))
 
 
-def first_run(connection: Connection) -> datetime | None:
+def read_first_run(connection: Connection) -> datetime | None:
     """When the first daemon that is remembered began; None: none ever did."""
     began = [connection.execute(select(func.min(t.c.since))).scalar() for t in (tables.runs, tables.daemon)]
     return min((at for at in began if at is not None), default=None)
@@ -86,7 +88,7 @@ def read_daemon(connection: Connection) -> DaemonRow | None:
     return DaemonRow(lease.is_held(connection), row.pid, row.since, row.version, row.seen_at)
 
 
-def _columns_of(steady: SteadyReading | None) -> dict[str, str | int | None]:
+def _steady_columns(steady: SteadyReading | None) -> dict[str, str | int | None]:
     if steady is None:
         return {"steady_base": None, "steady_ms": None}
     return {"steady_base": steady.base, "steady_ms": int(steady.seconds * 1000)}

@@ -7,43 +7,43 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 
-from monitor.core.model.identifiers import least_number
+from monitor.core.model.identifiers import min_id
 from monitor.store.schema import tables
 
-FIRST_BY_HAND = 1_000_000_000
+FIRST_MANUAL_INTENT_ID = 1_000_000_000
 """Intents made by hand, beside a daemon that counts in its own memory, are numbered from here on."""
 
-FIRST_UNRECORDED = 1_000_000_000
+FIRST_UNRECORDED_ALERT_ID = 1_000_000_000
 """Alerts begun while no database was known are numbered from here on."""
 
 
-def first_number(connection: Connection, now: datetime) -> int:
+def lowest_free_id(connection: Connection, now: datetime) -> int:
     """The least number that may be given now, whatever rows there are."""
     kept = connection.execute(select(tables.control.c.numbers_from)).scalar()
-    return max(kept or 1, least_number(now))
+    return max(kept or 1, min_id(now))
 
 
-def go_on_from(connection: Connection, number: int) -> None:
+def raise_id_floor(connection: Connection, number: int) -> None:
     """Let no number below `number` be given from now on; a higher one that is kept already stays."""
     control = tables.control
     connection.execute(update(control).where(control.c.numbers_from < number).values(numbers_from=number))
 
 
-def number_after(database: Path) -> int:
+def next_id_after(database: Path) -> int:
     """The first number above all that a SQLite database of any revision has given; 1 where that can't be read."""
     found = 1
     # No rows yet, a damaged file, or a revision without the column: the other sources still count.
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as old:
-        for question in _HIGHEST:
+        for question in _NEXT_ID_QUERIES:
             with suppress(sqlite3.Error):
                 (number,) = old.execute(question).fetchone()
                 found = max(found, number or 1)
     return found
 
 
-_HIGHEST = (
-    f"SELECT max(id) + 1 FROM alerts WHERE id < {FIRST_UNRECORDED}",
-    f"SELECT max(id) + 1 FROM intents WHERE id < {FIRST_BY_HAND}",
-    f"SELECT max(id) - {FIRST_BY_HAND} + 2 FROM intents WHERE id < {2 * FIRST_BY_HAND}",
+_NEXT_ID_QUERIES = (
+    f"SELECT max(id) + 1 FROM alerts WHERE id < {FIRST_UNRECORDED_ALERT_ID}",
+    f"SELECT max(id) + 1 FROM intents WHERE id < {FIRST_MANUAL_INTENT_ID}",
+    f"SELECT max(id) - {FIRST_MANUAL_INTENT_ID} + 2 FROM intents WHERE id < {2 * FIRST_MANUAL_INTENT_ID}",
     "SELECT numbers_from FROM control",
 )

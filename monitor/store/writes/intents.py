@@ -8,16 +8,24 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from monitor.core.model.intent import FINAL, IN_FLIGHT, LEGAL, Intent, IntentState, IntentStep, asked
+from monitor.core.model.intent import (
+    FINAL_STATES,
+    IN_FLIGHT_STATES,
+    LEGAL_TRANSITIONS,
+    Intent,
+    IntentState,
+    IntentStep,
+    mark_asked,
+)
 from monitor.core.model.order import Reduce
 from monitor.core.settlement.transitions import is_abandoned
 from monitor.errors import StoreError
 from monitor.store.schema import tables
-from monitor.store.schema.columns import Moment
-from monitor.store.schema.row_mapping import intent_of, intent_row
+from monitor.store.schema.columns import TimestampType
+from monitor.store.schema.row_mapping import intent_from_row, row_from_intent
 from monitor.store.writes import audit, rule_stops
 
-_FIXED = frozenset(
+_IMMUTABLE_COLUMNS = frozenset(
     {
         "id",
         "state",
@@ -40,18 +48,18 @@ _FIXED = frozenset(
 )
 """What an intent is, which none of its steps can change, and its state, which the database moves by the step itself."""
 
-_BOUGHT = frozenset({"amount", "amount_usdt"})
-_SIZED = _BOUGHT | {"quantity", "price", "client_id"}
+_FILL_COLUMNS = frozenset({"amount", "amount_usdt"})
+_SIZE_COLUMNS = _FILL_COLUMNS | {"quantity", "price", "client_id"}
 """How large it is: sized a last time when it is claimed. An order on the market is settled with what it brought."""
 
 
-_ASKS = frozenset({IntentState.PROPOSED, IntentState.EXPIRED})
+_ASKING_STATES = frozenset({IntentState.PROPOSED, IntentState.EXPIRED})
 """States in which it matters whether a person was asked: one that nobody was asked about is proposed again."""
 
-DAY = timedelta(hours=24)
+RECENT_WINDOW = timedelta(hours=24)
 
 
-def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[IntentStep], at: datetime) -> None:
+def write_intents(connection: Connection, intents: Sequence[Intent], steps: Sequence[IntentStep], at: datetime) -> None:
     """Inserts the new intents and moves the known ones, each by its own steps in the order given.
 
     Raises StoreError when a step does not start where the intent stands, or ends elsewhere than the intent given.
@@ -62,7 +70,7 @@ def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[Int
         raise StoreError(f"steps of intents that are not in the entry: {sorted(strangers)}")
     for intent in intents:
         own = [step for step in steps if step.intent == intent.id]
-        _write_one(connection, intent, own, at)
+        _write_intent(connection, intent, own, at)
 
 
 def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") -> bool:
@@ -75,14 +83,14 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
     if connection.execute(select(paused)).scalar():
         return False
-    if rule_stops.holds(connection, intent):
+    if rule_stops.is_rule_stopped(connection, intent):
         return False
     taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=intent.submitted_at or at)
     step = IntentStep(intent.id, IntentState.PLANNED, IntentState.SUBMITTING, at, note)
-    return record(connection, taken, step)
+    return record_step(connection, taken, step)
 
 
-def record(connection: Connection, intent: Intent, step: IntentStep) -> bool:
+def record_step(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     """Moves the intent by one step, if it still stands where the step starts; False, and nothing written, if not.
 
     False as well when the step would put a second intent of the same kind in flight.
@@ -90,15 +98,15 @@ def record(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     """
     if step.intent != intent.id or step.to_state is not intent.state:
         raise StoreError(f"intent {intent.id}: the step given is not the one to {intent.state}")
-    if step.from_state is None or (step.from_state, step.to_state) not in LEGAL:
+    if step.from_state is None or (step.from_state, step.to_state) not in LEGAL_TRANSITIONS:
         raise StoreError(f"intent {intent.id} cannot go from {step.from_state} to {step.to_state}")
     try:
         with connection.begin_nested():
-            if not _move(connection, intent, step):
+            if not _apply_step(connection, intent, step):
                 return False
             append(connection, step)
     except IntegrityError:
-        if step.to_state in IN_FLIGHT:
+        if step.to_state in IN_FLIGHT_STATES:
             return False
         raise
     return True
@@ -110,16 +118,16 @@ def note_judged(connection: Connection, intent: int, at: datetime) -> bool:
     awaiting = update(table).where(table.c.id == intent, table.c.awaits_judgement)
     if connection.execute(awaiting.values(awaits_judgement=False)).rowcount != 1:
         return False
-    audit.append_amended(connection, intent, at)
+    audit.append_amendment(connection, intent, at)
     return True
 
 
-def note_asked(connection: Connection, intent: int, at: datetime) -> bool:
+def record_asked(connection: Connection, intent: int, at: datetime) -> bool:
     """Notes that a channel took a message about a proposal; False when one had before, or nobody waits for it."""
-    found = read(connection, intent)
-    if found is None or found.asked_at is not None or found.state not in _ASKS:
+    found = find_intent(connection, intent)
+    if found is None or found.asked_at is not None or found.state not in _ASKING_STATES:
         return False
-    now_asked = asked(found, at)
+    now_asked = mark_asked(found, at)
     table = tables.intents
     moved = connection.execute(
         update(table)
@@ -127,11 +135,11 @@ def note_asked(connection: Connection, intent: int, at: datetime) -> bool:
         .values(asked_at=now_asked.asked_at, expires_at=now_asked.expires_at)
     )
     if moved.rowcount == 1:
-        audit.append_amended(connection, intent, at)
+        audit.append_amendment(connection, intent, at)
     return moved.rowcount == 1
 
 
-def recover(connection: Connection, now: datetime) -> tuple[Intent, ...]:
+def mark_interrupted(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     """The intents that were being sent when the daemon ended: whether they happened is now unknown, and recorded so.
 
     What a person's command is sending at this moment is left to it.
@@ -140,44 +148,44 @@ def recover(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     rows = connection.execute(select(table).where(table.c.state == IntentState.SUBMITTING).order_by(table.c.id))
     found = []
     for row in rows.mappings().all():
-        sent = intent_of(row)
+        sent = intent_from_row(row)
         if not is_abandoned(sent, now):
             continue
         intent = replace(sent, state=IntentState.UNCERTAIN)
         step = IntentStep(
             intent.id, IntentState.SUBMITTING, IntentState.UNCERTAIN, now, "the daemon ended while sending"
         )
-        record(connection, intent, step)
+        record_step(connection, intent, step)
         found.append(intent)
     return tuple(found)
 
 
-def recent(connection: Connection, account: str, now: datetime) -> tuple[Intent, ...]:
+def read_recent(connection: Connection, account: str, now: datetime) -> tuple[Intent, ...]:
     """The account's intents that are not final, and those created, sent or settled in the last 24 hours."""
-    return _recent(connection, tables.intents.c.account == account, now)
+    return _select_recent(connection, tables.intents.c.account == account, now)
 
 
-def elsewhere(connection: Connection, account: str, uid: int, now: datetime) -> tuple[Intent, ...]:
+def read_recent_under_other_names(connection: Connection, account: str, uid: int, now: datetime) -> tuple[Intent, ...]:
     """The same of all other names under which intents were made in the user's account of the exchange."""
     table = tables.intents
-    return _recent(connection, (table.c.uid == uid) & (table.c.account != account), now)
+    return _select_recent(connection, (table.c.uid == uid) & (table.c.account != account), now)
 
 
-def read(connection: Connection, intent: int) -> Intent | None:
+def find_intent(connection: Connection, intent: int) -> Intent | None:
     """The intent as it stands, None if there is none of that number."""
     row = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings().first()
-    return None if row is None else intent_of(row)
+    return None if row is None else intent_from_row(row)
 
 
-def _recent(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> tuple[Intent, ...]:
+def _select_recent(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> tuple[Intent, ...]:
     table = tables.intents
-    since = now - DAY
+    since = now - RECENT_WINDOW
     rows = connection.execute(
         select(table)
         .where(
             wanted,
             or_(
-                table.c.state.not_in(sorted(FINAL)),
+                table.c.state.not_in(sorted(FINAL_STATES)),
                 table.c.awaits_judgement,
                 table.c.created_at >= since,
                 table.c.submitted_at >= since,
@@ -186,41 +194,41 @@ def _recent(connection: Connection, wanted: ColumnElement[bool], now: datetime) 
         )
         .order_by(table.c.id)
     )
-    return tuple(intent_of(row) for row in rows.mappings())
+    return tuple(intent_from_row(row) for row in rows.mappings())
 
 
-def _write_one(connection: Connection, intent: Intent, steps: list[IntentStep], at: datetime) -> None:
+def _write_intent(connection: Connection, intent: Intent, steps: list[IntentStep], at: datetime) -> None:
     if steps and steps[-1].to_state is not intent.state:
         raise StoreError(f"intent {intent.id}: its steps end at {steps[-1].to_state}, not at {intent.state}")
     if not steps:
-        _move_or_refuse(connection, intent, IntentStep(intent.id, intent.state, intent.state, at, ""))
-        audit.append_amended(connection, intent.id, at)
+        _apply_step_or_raise(connection, intent, IntentStep(intent.id, intent.state, intent.state, at, ""))
+        audit.append_amendment(connection, intent.id, at)
         return
     if steps[0].from_state is None:
         born = steps.pop(0)
-        connection.execute(insert(tables.intents), intent_row(replace(intent, state=born.to_state)))
+        connection.execute(insert(tables.intents), row_from_intent(replace(intent, state=born.to_state)))
         append(connection, born)
     for step in steps:
-        _move_or_refuse(connection, replace(intent, state=step.to_state), step)
+        _apply_step_or_raise(connection, replace(intent, state=step.to_state), step)
         append(connection, step)
 
 
-def _move_or_refuse(connection: Connection, intent: Intent, step: IntentStep) -> None:
-    if not _move(connection, intent, step):
+def _apply_step_or_raise(connection: Connection, intent: Intent, step: IntentStep) -> None:
+    if not _apply_step(connection, intent, step):
         raise StoreError(f"intent {intent.id} is no longer {step.from_state}")
 
 
-def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
+def _apply_step(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     """Writes what became known with the step, if the intent still stands where it starts. The step then moves it."""
     table = tables.intents
-    fixed = _FIXED | _SIZED
+    fixed = _IMMUTABLE_COLUMNS | _SIZE_COLUMNS
     if step.to_state is IntentState.SUBMITTING:
-        fixed = _FIXED
+        fixed = _IMMUTABLE_COLUMNS
     elif step.to_state is IntentState.CONFIRMED and isinstance(intent.order, Reduce):
-        fixed -= _BOUGHT
-    changed: dict[str, Any] = {name: value for name, value in intent_row(intent).items() if name not in fixed}
+        fixed -= _FILL_COLUMNS
+    changed: dict[str, Any] = {name: value for name, value in row_from_intent(intent).items() if name not in fixed}
     # What a channel has told meanwhile stays.
-    changed["asked_at"] = func.coalesce(table.c.asked_at, literal(intent.asked_at, Moment))
+    changed["asked_at"] = func.coalesce(table.c.asked_at, literal(intent.asked_at, TimestampType))
     moved = connection.execute(
         update(table)
         .where(table.c.id == intent.id, table.c.account == intent.account, table.c.state == step.from_state)

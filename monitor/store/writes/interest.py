@@ -5,10 +5,10 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, insert, select
 
 from monitor.core.model.account import InterestCharge, Scope
-from monitor.store.db.prepared import hot_insert
+from monitor.store.db.prepared import prepare_insert
 from monitor.store.schema import tables
 
-COLUMNS = (
+CHARGE_COLUMNS = (
     "account",
     "scope",
     "symbol",
@@ -22,11 +22,11 @@ COLUMNS = (
     "charged_at",
 )
 
-Span = tuple[datetime, datetime]
+RecordedSpan = tuple[datetime, datetime]
 
 
-def record(
-    connection: Connection, account: str, scope: Scope, charges: tuple[InterestCharge, ...], span: Span | None
+def record_charges(
+    connection: Connection, account: str, scope: Scope, charges: tuple[InterestCharge, ...], span: RecordedSpan | None
 ) -> int:
     """How many of the charges were new. `span` is now recorded whole; None: no time is, only these charges are."""
     rows = (
@@ -45,19 +45,19 @@ def record(
         )
         for charge in charges
     )
-    new = hot_insert(tables.interest, COLUMNS, connection.dialect).run(connection, rows)
+    new = prepare_insert(tables.interest, CHARGE_COLUMNS, connection.dialect).run(connection, rows)
     if span is not None and span[0] < span[1]:
-        _cover(connection, account, scope, span)
+        _merge_span(connection, account, scope, span)
     return new
 
 
-def forget_spans(connection: Connection, account: str, until: datetime) -> None:
+def drop_spans_after(connection: Connection, account: str, until: datetime) -> None:
     """Take no span of the account for whole that ends after `until`; the charges stay."""
     table = tables.interest_spans
     connection.execute(delete(table).where(table.c.account == account, table.c.until > until))
 
 
-def _cover(connection: Connection, account: str, scope: Scope, span: Span) -> None:
+def _merge_span(connection: Connection, account: str, scope: Scope, span: RecordedSpan) -> None:
     """Spans that meet become one, so that a scope without gaps has a single row."""
     table = tables.interest_spans
     since, until = span

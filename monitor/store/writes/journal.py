@@ -6,21 +6,21 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from monitor.core.model.alert import Alert, AlertState, Notification, Transition
+from monitor.core.model.alert import Alert, AlertState, AlertTransition, Notification
 from monitor.core.model.blocks import StopCause
 from monitor.core.model.events import ReadFailed, StreamEvent
 from monitor.core.model.intent import Intent, IntentStep
-from monitor.core.model.journal import Entry, Notice, Sample
+from monitor.core.model.journal import JournalEntry, Notice, Sample
 from monitor.core.notifications.outbox import Delivery
-from monitor.core.settlement.notices import notices_of
+from monitor.core.settlement.notices import intent_notices
 from monitor.errors import StoreError
 from monitor.store import restating
-from monitor.store.db.prepared import hot_insert, hot_upsert, upsert
+from monitor.store.db.prepared import prepare_insert, prepare_upsert, upsert
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import alert_row
+from monitor.store.schema.row_mapping import row_from_alert
 from monitor.store.writes import intents, movements, outbox, rule_stops
 from monitor.store.writes import record_coverage as record_rows
-from monitor.store.writes.change_counter import note_change
+from monitor.store.writes.change_counter import bump_change_counter
 from monitor.store.writes.pause_switch import pause
 
 EVENT_COLUMNS = (
@@ -43,7 +43,7 @@ SeriesKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class EntryMark:
     """Which of its entries a writer gives: their numbers rise, and one whose fate is not known keeps its own."""
 
     writer: str
@@ -51,7 +51,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommitResult:
     """What was new in an entry: known events are left out silently.
 
     `before`: the whole entry had been written by an earlier attempt, whose answer never came.
@@ -59,42 +59,45 @@ class Committed:
 
     new_events: int
     deliveries: tuple[Delivery, ...]
-    before: bool = False
+    already_written: bool = False
 
 
-def commit(connection: Connection, entry: Entry) -> Committed:
+def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
     """Writes the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written."""
-    new_events = _events(connection, entry.account, entry.events)
-    _failures(connection, entry.account, entry.failures)
-    _samples(connection, entry.account, entry.samples)
-    _alerts(connection, entry.alerts)
-    _transitions(connection, entry.transitions)
-    intents.write(connection, entry.intents, entry.intent_steps, entry.at)
-    movements.write(connection, entry.account, entry.movements)
+    new_events = _write_events(connection, entry.account, entry.events)
+    _write_failures(connection, entry.account, entry.failures)
+    _write_samples(connection, entry.account, entry.samples)
+    _write_alerts(connection, entry.alerts)
+    _write_transitions(connection, entry.transitions)
+    intents.write_intents(connection, entry.intents, entry.intent_steps, entry.at)
+    movements.write_movements(connection, entry.account, entry.movements)
     movements.write_terms(connection, entry.account, entry.terms)
     if entry.paused_by:
         pause(connection, True, entry.paused_by, entry.at)
-    record_rows.write(connection, entry.account, entry.found, entry.known_until)
-    deliveries = (*_notifications(connection, entry.notifications), *_notices(connection, entry.notices))
+    record_rows.write_coverage(connection, entry.account, entry.gap_movements, entry.known_until)
+    deliveries = (
+        *_enqueue_notifications(connection, entry.notifications),
+        *_enqueue_notices(connection, entry.notices),
+    )
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}
         connection.execute(upsert(tables.live, connection.dialect, ("account",)), row)
-    return Committed(new_events, deliveries)
+    return CommitResult(new_events, deliveries)
 
 
-def commit_once(connection: Connection, entry: Entry, mark: Mark) -> Committed:
+def commit_once(connection: Connection, entry: JournalEntry, mark: EntryMark) -> CommitResult:
     """The same, unless an entry of this mark, or a later one of its writer, was written already."""
     table = tables.commits
     known = connection.execute(select(table.c.writer, table.c.seq).where(table.c.account == entry.account)).first()
     if known is not None and known.writer == mark.writer and known.seq >= mark.seq:
-        return Committed(0, (), before=True)
+        return CommitResult(0, (), already_written=True)
     written = commit(connection, entry)
     row = {"account": entry.account, "writer": mark.writer, "seq": mark.seq}
-    hot_upsert(table, connection.dialect, ("account",), ()).run(connection, row)
+    prepare_upsert(table, connection.dialect, ("account",), ()).run(connection, row)
     return written
 
 
-def record(
+def record_step_with_notices(
     connection: Connection,
     intent: Intent,
     step: IntentStep,
@@ -105,13 +108,13 @@ def record(
 
     `stop`: why that stops the actions of its rule.
     """
-    taken = intents.record(connection, intent, step)
+    taken = intents.record_step(connection, intent, step)
     if taken:
-        _notices(connection, notices)
+        _enqueue_notices(connection, notices)
         if stop is not None:
-            rule_stops.add(connection, intent, stop, step.at)
+            rule_stops.stop_rule(connection, intent, stop, step.at)
         elif intent.awaits_judgement:
-            note_change(connection)
+            bump_change_counter(connection)
     return taken
 
 
@@ -121,10 +124,10 @@ def judge(
     """Record the judgement of an order that awaits it, and queue what people are to hear; whether it awaited that."""
     if not intents.note_judged(connection, intent.id, at):
         return False
-    _notices(connection, notices)
-    note_change(connection)
+    _enqueue_notices(connection, notices)
+    bump_change_counter(connection)
     if stop is not None:
-        rule_stops.add(connection, intent, stop, at)
+        rule_stops.stop_rule(connection, intent, stop, at)
     return True
 
 
@@ -141,20 +144,20 @@ def restate(
     """
     lost = tuple(intent for intent in known if restating.restate(connection, intent, now))
     if lost:
-        _notices(connection, notices(lost))
+        _enqueue_notices(connection, notices(lost))
     if stop is not None and known[0] in lost:
-        rule_stops.add(connection, known[0], stop, now)
+        rule_stops.stop_rule(connection, known[0], stop, now)
     return tuple(intent.id for intent in lost)
 
 
-def recover(connection: Connection, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
+def recover_interrupted(connection: Connection, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
     """The intents that were being sent when the daemon ended, UNCERTAIN now; `channels` hear of it."""
-    found = intents.recover(connection, now)
-    _notices(connection, notices_of(found, channels, now))
+    found = intents.mark_interrupted(connection, now)
+    _enqueue_notices(connection, intent_notices(found, channels, now))
     return found
 
 
-def _events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> int:
+def _write_events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> int:
     rows = (
         (
             account,
@@ -170,10 +173,10 @@ def _events(connection: Connection, account: str, events: tuple[StreamEvent, ...
         )
         for event in events
     )
-    return hot_insert(tables.events, EVENT_COLUMNS, connection.dialect).run(connection, rows)
+    return prepare_insert(tables.events, EVENT_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def _failures(connection: Connection, account: str, failures: tuple[ReadFailed, ...]) -> None:
+def _write_failures(connection: Connection, account: str, failures: tuple[ReadFailed, ...]) -> None:
     rows = (
         (
             account,
@@ -187,46 +190,46 @@ def _failures(connection: Connection, account: str, failures: tuple[ReadFailed, 
         )
         for failure in failures
     )
-    hot_insert(tables.failures, FAILURE_COLUMNS, connection.dialect).run(connection, rows)
+    prepare_insert(tables.failures, FAILURE_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def _samples(connection: Connection, account: str, samples: tuple[Sample, ...]) -> None:
+def _write_samples(connection: Connection, account: str, samples: tuple[Sample, ...]) -> None:
     rows = []
     for sample in samples:
         infinite = sample.value is not None and sample.value.is_infinite()
         missing = "infinite" if infinite else "unavailable" if sample.value is None else None
-        series = _series(connection, (account, sample.scope, sample.subject, sample.metric))
+        series = _series_id(connection, (account, sample.scope, sample.subject, sample.metric))
         rows.append((series, sample.at, None if infinite else sample.value, missing))
-    hot_insert(tables.samples, SAMPLE_COLUMNS, connection.dialect).run(connection, rows)
+    prepare_insert(tables.samples, SAMPLE_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def _series(connection: Connection, key: SeriesKey) -> int:
+def _series_id(connection: Connection, key: SeriesKey) -> int:
     # Remembered on the connection, so that it is forgotten with whatever it belonged to when that is undone.
     known: dict[SeriesKey, int] = connection.info.setdefault("series", {})
     if key not in known:
         columns = ("account", "scope", "subject", "metric")
-        hot_insert(tables.series, columns, connection.dialect).run(connection, [key])
+        prepare_insert(tables.series, columns, connection.dialect).run(connection, [key])
         wanted = [tables.series.c[name] == value for name, value in zip(columns, key, strict=True)]
         known[key] = connection.execute(select(tables.series.c.id).where(*wanted)).scalar_one()
     return known[key]
 
 
-def _alerts(connection: Connection, alerts: tuple[Alert, ...]) -> None:
+def _write_alerts(connection: Connection, alerts: tuple[Alert, ...]) -> None:
     guard = ("rule", "account", "scope", "subject")
-    write = hot_upsert(tables.alerts, connection.dialect, ("id",), guard)
+    write = prepare_upsert(tables.alerts, connection.dialect, ("id",), guard)
     for alert in alerts:
-        if write.run(connection, alert_row(alert)) != 1:
+        if write.run(connection, row_from_alert(alert)) != 1:
             raise StoreError(f"the number #{alert.id} belongs to another alert")
 
 
-def _transitions(connection: Connection, transitions: tuple[Transition, ...]) -> None:
+def _write_transitions(connection: Connection, transitions: tuple[AlertTransition, ...]) -> None:
     rows = ((t.alert, t.from_state, AlertState(t.to_state), t.at, t.value, t.note) for t in transitions)
-    hot_insert(tables.alert_transitions, TRANSITION_COLUMNS, connection.dialect).run(connection, rows)
+    prepare_insert(tables.alert_transitions, TRANSITION_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def _notices(connection: Connection, notices: Iterable[Notice]) -> tuple[Delivery, ...]:
+def _enqueue_notices(connection: Connection, notices: Iterable[Notice]) -> tuple[Delivery, ...]:
     return tuple(
-        outbox.queue(
+        outbox.enqueue(
             connection,
             Delivery(
                 id=0,
@@ -245,9 +248,9 @@ def _notices(connection: Connection, notices: Iterable[Notice]) -> tuple[Deliver
     )
 
 
-def _notifications(connection: Connection, notifications: tuple[Notification, ...]) -> tuple[Delivery, ...]:
+def _enqueue_notifications(connection: Connection, notifications: tuple[Notification, ...]) -> tuple[Delivery, ...]:
     return tuple(
-        outbox.queue(
+        outbox.enqueue(
             connection,
             Delivery(
                 id=0,

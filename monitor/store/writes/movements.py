@@ -8,11 +8,11 @@ from sqlalchemy import Connection, and_, func, select
 
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import Movement
-from monitor.core.model.lending_terms import Terms, TermsKey
-from monitor.store.db.prepared import hot_insert
+from monitor.core.model.lending_terms import LendingTerms, TermsKey
+from monitor.store.db.prepared import prepare_insert
 from monitor.store.schema import tables
 
-COLUMNS = (
+MOVEMENT_COLUMNS = (
     "account",
     "scope",
     "symbol",
@@ -29,7 +29,7 @@ COLUMNS = (
 )
 
 
-def write(connection: Connection, account: str, movements: Iterable[Movement]) -> int:
+def write_movements(connection: Connection, account: str, movements: Iterable[Movement]) -> int:
     """How many of them were new."""
     rows = (
         (
@@ -49,10 +49,10 @@ def write(connection: Connection, account: str, movements: Iterable[Movement]) -
         )
         for one in movements
     )
-    return hot_insert(tables.movements, COLUMNS, connection.dialect).run(connection, rows)
+    return prepare_insert(tables.movements, MOVEMENT_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def by_others(connection: Connection, account: str, since: datetime) -> tuple[Movement, ...]:
+def read_foreign_movements(connection: Connection, account: str, since: datetime) -> tuple[Movement, ...]:
     """What was another hand's doing since then, as it was recorded."""
     table = tables.movements
     wanted = select(table).where(table.c.account == account, table.c.at >= since, table.c.origin == "another hand")
@@ -73,14 +73,14 @@ def by_others(connection: Connection, account: str, since: datetime) -> tuple[Mo
     )
 
 
-def write_terms(connection: Connection, account: str, terms: Iterable[Terms]) -> int:
+def write_terms(connection: Connection, account: str, terms: Iterable[LendingTerms]) -> int:
     """How many of them were new. What was before stays: it tells what changed when."""
     rows = ((account, one.kind, one.subject, one.text, one.seen_at) for one in terms)
     columns = ("account", "kind", "subject", "text", "seen_at")
-    return hot_insert(tables.terms, columns, connection.dialect).run(connection, rows)
+    return prepare_insert(tables.terms, columns, connection.dialect).run(connection, rows)
 
 
-def newest_terms(connection: Connection, account: str) -> Mapping[TermsKey, Terms]:
+def read_newest_terms(connection: Connection, account: str) -> Mapping[TermsKey, LendingTerms]:
     """The terms last seen of each thing."""
     table = tables.terms
     newest = (
@@ -90,10 +90,10 @@ def newest_terms(connection: Connection, account: str) -> Mapping[TermsKey, Term
         .subquery()
     )
     rows = connection.execute(select(table).join(newest, and_(table.c.id == newest.c.id)))
-    return {(row.kind, row.subject): Terms(row.kind, row.subject, row.text, row.seen_at) for row in rows}
+    return {(row.kind, row.subject): LendingTerms(row.kind, row.subject, row.text, row.seen_at) for row in rows}
 
 
-def ledger_known_until(connection: Connection, account: str) -> Mapping[Scope, datetime]:
+def read_ledger_until(connection: Connection, account: str) -> Mapping[Scope, datetime]:
     """When the newest recorded row of each scope's ledger is dated."""
     table = tables.movements
     newest = (

@@ -7,17 +7,24 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from monitor.core.model.alert import AlertKey, AlertState
-from monitor.core.notifications.outbox import LONGEST_WAIT_S, Attempt, Delivery, DeliveryState, Heard, Told
-from monitor.store.db.prepared import hot_numbered, upsert
+from monitor.core.notifications.outbox import (
+    MAX_WAIT_S,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryState,
+    LastNotified,
+    NotifiedAlert,
+)
+from monitor.store.db.prepared import prepare_insert_returning_id, upsert
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import delivery_of, told_of
+from monitor.store.schema.row_mapping import delivery_from_row, last_notified_from_row
 from monitor.store.writes import intents
-from monitor.store.writes.change_counter import note_change
+from monitor.store.writes.change_counter import bump_change_counter
 
 _QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
 
 
-def queue(connection: Connection, delivery: Delivery) -> Delivery:
+def enqueue(connection: Connection, delivery: Delivery) -> Delivery:
     """The delivery with the id it got. Its own id does not matter."""
     row = {
         "channel": delivery.channel,
@@ -34,10 +41,13 @@ def queue(connection: Connection, delivery: Delivery) -> Delivery:
         "drill": delivery.drill,
         "intent": delivery.intent,
     }
-    return replace(delivery, id=hot_numbered(tables.deliveries, connection.dialect).number(connection, row))
+    return replace(
+        delivery,
+        id=prepare_insert_returning_id(tables.deliveries, connection.dialect).run_returning_id(connection, row),
+    )
 
 
-def queue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
+def enqueue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
     """The same, unless its channel has had the very message, whatever became of it: None then.
 
     The same message has the same cause, words and moment. Channels that stand in for each other so end at each other.
@@ -52,22 +62,22 @@ def queue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
         table.c.text == delivery.text,
     )
     known = connection.execute(select(table.c.id).where(*same).limit(1)).scalar()
-    return queue(connection, delivery) if known is None else None
+    return enqueue(connection, delivery) if known is None else None
 
 
-def queue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
+def enqueue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
     """The deliveries with the ids they got, all or none."""
-    return tuple(queue(connection, delivery) for delivery in deliveries)
+    return tuple(enqueue(connection, delivery) for delivery in deliveries)
 
 
-def read_drill(connection: Connection, drill: int) -> tuple[Delivery, ...]:
+def read_drill_deliveries(connection: Connection, drill: int) -> tuple[Delivery, ...]:
     """All that a drill says, in order, with what became of it."""
     table = tables.deliveries
     rows = connection.execute(select(table).where(table.c.drill == drill).order_by(table.c.id))
-    return tuple(delivery_of(row) for row in rows.mappings())
+    return tuple(delivery_from_row(row) for row in rows.mappings())
 
 
-def due(connection: Connection, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
+def read_due_deliveries(connection: Connection, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
     """The channel's queued deliveries whose time has come, oldest first."""
     table = tables.deliveries
     rows = connection.execute(
@@ -76,10 +86,10 @@ def due(connection: Connection, channel: str, now: datetime, limit: int = 100) -
         .order_by(table.c.next_at, table.c.id)
         .limit(limit)
     )
-    return tuple(delivery_of(row) for row in rows.mappings())
+    return tuple(delivery_from_row(row) for row in rows.mappings())
 
 
-def next_due(connection: Connection, channel: str, after: datetime | None = None) -> datetime | None:
+def read_next_due_at(connection: Connection, channel: str, after: datetime | None = None) -> datetime | None:
     """When the channel's next delivery (of those due after a moment) may be tried; None: nothing is queued."""
     table = tables.deliveries
     wanted = select(func.min(table.c.next_at)).where(_QUEUED, table.c.channel == channel)
@@ -89,16 +99,16 @@ def next_due(connection: Connection, channel: str, after: datetime | None = None
     return found
 
 
-def record_attempts(connection: Connection, attempts: Iterable[Attempt]) -> int:
+def record_attempts(connection: Connection, attempts: Iterable[DeliveryAttempt]) -> int:
     """How many attempts were appended, each with the provider's own words; their deliveries go on to its `state`.
 
     QUEUED with `next_at` for another try. `told` is what the channel has now heard of the alert. Nothing is written of
     a delivery that was already finished.
     """
-    return sum(_record(connection, attempt) for attempt in attempts)
+    return sum(_record_attempt(connection, attempt) for attempt in attempts)
 
 
-def close(connection: Connection, state: DeliveryState, why: Mapping[int, str]) -> int:
+def close_unsent(connection: Connection, state: DeliveryState, why: Mapping[int, str]) -> int:
     """Ends queued deliveries that were not tried, each with its answer: nothing new to say, or too late.
 
     How many; those that were finished don't count.
@@ -118,51 +128,55 @@ def postpone(connection: Connection, deliveries: Iterable[int], until: datetime)
     return connection.execute(wanted).rowcount
 
 
-def release(connection: Connection, now: datetime) -> int:
+def release_postponed(connection: Connection, now: datetime) -> int:
     """How many deliveries that wait without having been tried are due again: what held them may hold no more.
 
     So are those whose next try is later than any may be: a clock that was ahead dated it.
     """
     table = tables.deliveries
-    misdated = table.c.next_at > now + timedelta(seconds=LONGEST_WAIT_S)
+    misdated = table.c.next_at > now + timedelta(seconds=MAX_WAIT_S)
     waits = and_(_QUEUED, table.c.next_at > now, or_(table.c.attempts == 0, misdated))
     return connection.execute(update(table).where(waits).values(next_at=now)).rowcount
 
 
-def remember_told(connection: Connection, told: Told) -> None:
+def save_last_notified(connection: Connection, last_notified: LastNotified) -> None:
     """From now on this is what the channel last heard of the alert."""
     row = {
-        "channel": told.channel,
-        "alert": told.alert,
-        "state": told.state,
-        "severity": told.severity,
-        "at": told.at,
+        "channel": last_notified.channel,
+        "alert": last_notified.alert,
+        "state": last_notified.state,
+        "severity": last_notified.severity,
+        "at": last_notified.at,
     }
     connection.execute(upsert(tables.told, connection.dialect, ("channel", "alert")), row)
 
 
-def read_heard(connection: Connection, channel: str, about: frozenset[int] | None = None) -> Mapping[int, Heard]:
+def read_last_notified(
+    connection: Connection, channel: str, alert_ids: frozenset[int] | None = None
+) -> Mapping[int, NotifiedAlert]:
     """What the channel last heard, by alert: `about` these, or of all that are open or still have something queued."""
-    if about is not None and not about:
+    if alert_ids is not None and not alert_ids:
         return {}
     table, alerts, deliveries = tables.told, tables.alerts, tables.deliveries
     waiting = select(deliveries.c.alert).where(
         _QUEUED, deliveries.c.channel == channel, deliveries.c.alert.is_not(None)
     )
     still_open = alerts.c.state.in_((AlertState.PENDING, AlertState.FIRING))
-    wanted = or_(still_open, table.c.alert.in_(waiting)) if about is None else table.c.alert.in_(about)
+    wanted = or_(still_open, table.c.alert.in_(waiting)) if alert_ids is None else table.c.alert.in_(alert_ids)
     rows = connection.execute(
         select(table, alerts.c.rule, alerts.c.account, alerts.c.scope, alerts.c.subject)
         .join(alerts, alerts.c.id == table.c.alert)
         .where(table.c.channel == channel, wanted)
     )
     return {
-        row["alert"]: Heard(told_of(row), AlertKey(row["rule"], row["account"], row["scope"], row["subject"]))
+        row["alert"]: NotifiedAlert(
+            last_notified_from_row(row), AlertKey(row["rule"], row["account"], row["scope"], row["subject"])
+        )
         for row in rows.mappings()
     }
 
 
-def read_sent(connection: Connection, channel: str, since: datetime) -> tuple[datetime, ...]:
+def read_sent_times(connection: Connection, channel: str, since: datetime) -> tuple[datetime, ...]:
     """When the channel's messages after a moment were sent, oldest first; those that left together are one.
 
     Drills are left out: somebody asked for them.
@@ -172,7 +186,9 @@ def read_sent(connection: Connection, channel: str, since: datetime) -> tuple[da
     return tuple(connection.execute(wanted.distinct().order_by(table.c.sent_at)).scalars())
 
 
-def read_tried(connection: Connection, channel: str, alerts: frozenset[int], before: datetime) -> frozenset[int]:
+def read_attempted_alerts(
+    connection: Connection, channel: str, alerts: frozenset[int], before: datetime
+) -> frozenset[int]:
     """The alerts of which the channel failed to take word, or was to have it `before`: a try may be unrecorded."""
     if not alerts:
         return frozenset()
@@ -182,7 +198,7 @@ def read_tried(connection: Connection, channel: str, alerts: frozenset[int], bef
     return frozenset(connection.execute(wanted.distinct()).scalars())
 
 
-def failing_channels(connection: Connection, channels: Iterable[str]) -> frozenset[str]:
+def read_failing_channels(connection: Connection, channels: Iterable[str]) -> frozenset[str]:
     """Those whose last attempt failed."""
     attempts, deliveries = tables.delivery_attempts, tables.deliveries
     newest = select(attempts.c.ok).join(deliveries, deliveries.c.id == attempts.c.delivery)
@@ -192,15 +208,15 @@ def failing_channels(connection: Connection, channels: Iterable[str]) -> frozens
     )
 
 
-def _note_asked(connection: Connection, attempt: Attempt) -> None:
+def _record_asked(connection: Connection, attempt: DeliveryAttempt) -> None:
     """Somebody was asked about the intent that the delivery tells of."""
     table = tables.deliveries
     intent = connection.execute(select(table.c.intent).where(table.c.id == attempt.delivery)).scalar()
-    if intent is not None and intents.note_asked(connection, intent, attempt.at):
-        note_change(connection)
+    if intent is not None and intents.record_asked(connection, intent, attempt.at):
+        bump_change_counter(connection)
 
 
-def _record(connection: Connection, attempt: Attempt) -> bool:
+def _record_attempt(connection: Connection, attempt: DeliveryAttempt) -> bool:
     table = tables.deliveries
     moved = connection.execute(
         update(table)
@@ -218,7 +234,7 @@ def _record(connection: Connection, attempt: Attempt) -> bool:
     tried = {"delivery": attempt.delivery, "at": attempt.at, "ok": attempt.ok, "answer": attempt.answer}
     connection.execute(insert(tables.delivery_attempts), tried)
     if attempt.ok:
-        _note_asked(connection, attempt)
-    if attempt.told is not None:
-        remember_told(connection, attempt.told)
+        _record_asked(connection, attempt)
+    if attempt.last_notified is not None:
+        save_last_notified(connection, attempt.last_notified)
     return True

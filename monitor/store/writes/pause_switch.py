@@ -6,7 +6,7 @@ from sqlalchemy import Connection, update
 
 from monitor.store.schema import tables
 from monitor.store.writes import audit
-from monitor.store.writes.change_counter import note_change
+from monitor.store.writes.change_counter import bump_change_counter
 
 
 def pause(connection: Connection, paused: bool, by: str, at: datetime, *, has_trail: bool = True) -> bool:
@@ -20,6 +20,6 @@ def pause(connection: Connection, paused: bool, by: str, at: datetime, *, has_tr
     )
     if moved.rowcount:
         if has_trail:
-            audit.append_order(connection, "pause", None, at, {"paused": paused, "by": by})
-        note_change(connection)
+            audit.append_command(connection, "pause", None, at, {"paused": paused, "by": by})
+        bump_change_counter(connection)
     return bool(moved.rowcount)

@@ -7,37 +7,40 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from monitor.core.model.account import Scope
-from monitor.core.model.ledger import Foreign
+from monitor.core.model.ledger import ForeignMovement
 from monitor.core.state.record_coverage import DAY
-from monitor.store.db.prepared import hot_insert
+from monitor.store.db.prepared import prepare_insert
 from monitor.store.schema import tables
 
-FOUND_COLUMNS = ("account", "kind", "symbol", "asset", "amount", "at", "is_certain", "key")
+GAP_MOVEMENT_COLUMNS = ("account", "kind", "symbol", "asset", "amount", "at", "is_certain", "key")
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
+class CoverageUpdate:
     """The accounts whose record was extended, and those whose row is behind what was written, or gone."""
 
     extended: tuple[str, ...]
     behind: tuple[str, ...]
 
 
-def write(connection: Connection, account: str, found: Iterable[Foreign], known_until: datetime | None) -> None:
+def write_coverage(
+    connection: Connection, account: str, movements: Iterable[ForeignMovement], known_until: datetime | None
+) -> None:
     """Remember what was found in a gap, and that the gap is closed. What is known stays, and so does a later end."""
     rows = (
-        (account, one.kind, one.scope.symbol, one.asset, one.amount, one.at, one.is_certain, one.key) for one in found
+        (account, one.kind, one.scope.symbol, one.asset, one.amount, one.at, one.is_certain, one.key)
+        for one in movements
     )
-    hot_insert(tables.found, FOUND_COLUMNS, connection.dialect).run(connection, rows)
+    prepare_insert(tables.found, GAP_MOVEMENT_COLUMNS, connection.dialect).run(connection, rows)
     if known_until is None:
         return
     table = tables.records
-    hot_insert(table, ("account", "known_until"), connection.dialect).run(connection, [(account, known_until)])
+    prepare_insert(table, ("account", "known_until"), connection.dialect).run(connection, [(account, known_until)])
     later = update(table).where(table.c.account == account, table.c.known_until < known_until)
     connection.execute(later.values(known_until=known_until))
 
 
-def extend(connection: Connection, accounts: Mapping[str, datetime | None], at: datetime) -> Extended:
+def extend_coverage(connection: Connection, accounts: Mapping[str, datetime | None], at: datetime) -> CoverageUpdate:
     """Extend the records of accounts to `at`. The moments are those up to which they were extended last, where known.
 
     A row below that is not touched: the database has lost what was committed, or is another one.
@@ -52,22 +55,22 @@ def extend(connection: Connection, accounts: Mapping[str, datetime | None], at: 
             extended.append(account)
         elif last is not None:
             behind.append(account)
-    return Extended(tuple(extended), tuple(behind))
+    return CoverageUpdate(tuple(extended), tuple(behind))
 
 
-def known_until(connection: Connection, account: str) -> datetime | None:
+def read_recorded_until(connection: Connection, account: str) -> datetime | None:
     """Up to when nothing is missing, but what a restored database lost; None for an account never seen."""
     table = tables.records
     return connection.execute(select(table.c.known_until).where(table.c.account == account)).scalar()
 
 
-def read_found(connection: Connection, account: str, now: datetime) -> tuple[Foreign, ...]:
+def read_gap_movements(connection: Connection, account: str, now: datetime) -> tuple[ForeignMovement, ...]:
     """What moved in the gaps of the last day."""
     table = tables.found
     rows = connection.execute(
         select(table).where(table.c.account == account, table.c.at > now - DAY).order_by(table.c.at)
     )
     return tuple(
-        Foreign(row.kind, Scope(row.symbol), row.asset, row.amount, row.at, row.is_certain, row.key, row.at)
+        ForeignMovement(row.kind, Scope(row.symbol), row.asset, row.amount, row.at, row.is_certain, row.key, row.at)
         for row in rows
     )

@@ -12,7 +12,7 @@ from monitor.store.writes import outbox
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class DailyReportRow:
     """The report of one day: when it was due, what time it tells of, and where the audit trail ended then."""
 
     day: str
@@ -22,22 +22,24 @@ class Reported:
     head: str | None
 
 
-def newest(connection: Connection) -> Reported | None:
+def read_newest_report(connection: Connection) -> DailyReportRow | None:
     """The last daily report; None while there was none."""
     table = tables.reports
     row = connection.execute(select(table).order_by(table.c.due.desc()).limit(1)).mappings().one_or_none()
-    return None if row is None else Reported(**row)
+    return None if row is None else DailyReportRow(**row)
 
 
-def was_made(connection: Connection, day: str) -> bool:
+def has_report(connection: Connection, day: str) -> bool:
     """Whether that day has had its report."""
     return connection.execute(select(tables.reports.c.day).where(tables.reports.c.day == day)).scalar() is not None
 
 
-def queue(connection: Connection, report: Reported, deliveries: Sequence[Delivery]) -> tuple[Delivery, ...] | None:
+def enqueue_report(
+    connection: Connection, report: DailyReportRow, deliveries: Sequence[Delivery]
+) -> tuple[Delivery, ...] | None:
     """The deliveries with the ids they got; None, and nothing is queued, when that day has had its report."""
-    if was_made(connection, report.day):
+    if has_report(connection, report.day):
         return None
     row = {"day": report.day, "due": report.due, "since": report.since, "until": report.until, "head": report.head}
     connection.execute(insert(tables.reports), row)
-    return outbox.queue_all(connection, deliveries)
+    return outbox.enqueue_all(connection, deliveries)

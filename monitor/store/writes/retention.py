@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Table, delete, select
 from monitor.core.notifications.outbox import DeliveryState
 from monitor.store.schema import tables
 
-BATCH = 2_000
+MAX_ROWS_PER_STEP = 2_000
 
 
-def prune_samples(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+def prune_samples(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
     """How many samples older than `before` went: at most about `batch`, 0 when none is left."""
     table = tables.samples
     for series in connection.execute(select(tables.series.c.id).order_by(tables.series.c.id)).scalars().all():
@@ -25,17 +25,17 @@ def prune_samples(connection: Connection, before: datetime, batch: int = BATCH) 
     return 0
 
 
-def prune_events(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+def prune_events(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
     """How many stream events received before `before` went: at most `batch`, 0 when none is left."""
-    return _prune(connection, tables.events, "received_at", before, batch)
+    return _delete_before(connection, tables.events, "received_at", before, batch)
 
 
-def prune_failures(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+def prune_failures(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
     """How many failed reads older than `before` went: at most `batch`, 0 when none is left."""
-    return _prune(connection, tables.failures, "at", before, batch)
+    return _delete_before(connection, tables.failures, "at", before, batch)
 
 
-def prune_attempts(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+def prune_attempts(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
     """How many delivery attempts of before `before` went: at most `batch`, 0 when none is left.
 
     What became of their deliveries stays, and so do the attempts of those that are still to be tried.
@@ -46,14 +46,14 @@ def prune_attempts(connection: Connection, before: datetime, batch: int = BATCH)
     return connection.execute(delete(table).where(table.c.id.in_(oldest.limit(batch)))).rowcount
 
 
-def prune_movements(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+def prune_movements(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
     """How many movements of before `before` went: at most `batch`, 0 when none is left."""
-    return _prune(connection, tables.movements, "at", before, batch)
+    return _delete_before(connection, tables.movements, "at", before, batch)
 
 
 Pruner = Callable[[Connection, datetime], int]
 
 
-def _prune(connection: Connection, table: Table, column: str, before: datetime, batch: int) -> int:
+def _delete_before(connection: Connection, table: Table, column: str, before: datetime, batch: int) -> int:
     oldest = select(table.c.id).where(table.c[column] < before).order_by(table.c[column]).limit(batch)
     return connection.execute(delete(table).where(table.c.id.in_(oldest))).rowcount

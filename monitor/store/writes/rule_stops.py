@@ -11,16 +11,16 @@ from monitor.core.model.blocks import RuleStop, StopCause
 from monitor.core.model.intent import Intent
 from monitor.store.schema import tables
 from monitor.store.writes import audit
-from monitor.store.writes.change_counter import note_change
+from monitor.store.writes.change_counter import bump_change_counter
 
-UNFINISHED_WITHIN = timedelta(hours=24)
+UNFINISHED_WINDOW = timedelta(hours=24)
 """How old an alert's orders may be that are stopped with its rule although it does not fire any more."""
 
 
-UNJUDGED = "whether it made things worse is not known yet"
+LOSS_UNKNOWN_TEXT = "whether it made things worse is not known yet"
 
 
-def add(connection: Connection, intent: Intent, cause: StopCause, at: datetime) -> None:
+def stop_rule(connection: Connection, intent: Intent, cause: StopCause, at: datetime) -> None:
     """Stop the actions of the intent's rule in its account."""
     table, alerts = tables.rule_stops, tables.alerts
     rule = connection.execute(select(alerts.c.rule).where(alerts.c.id == intent.alert)).scalar()
@@ -29,11 +29,11 @@ def add(connection: Connection, intent: Intent, cause: StopCause, at: datetime) 
     row = {"account": intent.account, "rule": rule, "intent": intent.id, "at": at}
     connection.execute(insert(table), row | {"reason": cause.reason, "grounds": cause.grounds})
     facts = {"account": intent.account, "rule": rule, "stopped": True, "reason": cause.reason, "grounds": cause.grounds}
-    audit.append_order(connection, "stop", intent.id, at, facts)
-    note_change(connection)
+    audit.append_command(connection, "stop", intent.id, at, facts)
+    bump_change_counter(connection)
 
 
-def read(connection: Connection, now: datetime | None = None) -> tuple[RuleStop, ...]:
+def read_rule_stops(connection: Connection, now: datetime | None = None) -> tuple[RuleStop, ...]:
     """The stops in force, oldest first, then the rules that wait; the plans of each only where `now` is given."""
     intents, alerts = tables.intents, tables.alerts
     waiting = select(intents.c.id, intents.c.account, alerts.c.rule, intents.c.settled_at, intents.c.created_at)
@@ -46,7 +46,7 @@ def read(connection: Connection, now: datetime | None = None) -> tuple[RuleStop,
                 row.rule,
                 row.id,
                 row.settled_at or row.created_at,
-                UNJUDGED,
+                LOSS_UNKNOWN_TEXT,
                 _plans(connection, row.account, row.rule, now),
                 "unjudged",
             )
@@ -80,10 +80,10 @@ def _plans(connection: Connection, account: str, rule: str, now: datetime | None
     intents, alerts = tables.intents, tables.alerts
     wanted = select(alerts.c.id).join(intents, intents.c.alert == alerts.c.id)
     wanted = wanted.where(alerts.c.rule == rule, intents.c.account == account)
-    return frozenset(connection.execute(wanted.where(intents.c.created_at >= now - UNFINISHED_WITHIN)).scalars())
+    return frozenset(connection.execute(wanted.where(intents.c.created_at >= now - UNFINISHED_WINDOW)).scalars())
 
 
-def holds(connection: Connection, intent: Intent) -> bool:
+def is_rule_stopped(connection: Connection, intent: Intent) -> bool:
     """Whether the rule of the intent is stopped in its account, or waits until an order of it is judged."""
     table, intents, alerts = tables.rule_stops, tables.intents, tables.alerts
     rule = select(alerts.c.rule).where(alerts.c.id == intent.alert).scalar_subquery()
@@ -95,14 +95,14 @@ def holds(connection: Connection, intent: Intent) -> bool:
     return any(connection.execute(wanted.limit(1)).first() is not None for wanted in (stopped, waiting))
 
 
-def lift_all(connection: Connection, by: str, at: datetime) -> tuple[RuleStop, ...]:
+def lift_rule_stops(connection: Connection, by: str, at: datetime) -> tuple[RuleStop, ...]:
     """End every stop that is in force, in the name of who resumes."""
     table = tables.rule_stops
     lifted = _lasting(connection)
     connection.execute(update(table).where(table.c.lifted_at.is_(None)).values(lifted_at=at, lifted_by=by))
     for stop in lifted:
         facts = {"account": stop.account, "rule": stop.rule, "stopped": False, "by": by}
-        audit.append_order(connection, "stop", stop.intent, at, facts)
+        audit.append_command(connection, "stop", stop.intent, at, facts)
     if lifted:
-        note_change(connection)
+        bump_change_counter(connection)
     return lifted

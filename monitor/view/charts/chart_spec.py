@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from monitor.core.model.alert import Severity
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.view.json_values import Document, json_decimal, json_time
 
-BarRole = Literal["initial", "margin_call", "liquidation"]
-MarkKind = Literal["alert", "resolved", "action", "liquidation"]
+ThresholdRole = Literal["initial", "margin_call", "liquidation"]
+MarkerKind = Literal["alert", "resolved", "action", "liquidation"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChartLine:
     """One series. A value of None (infinite or unavailable) is a gap."""
 
     label: str
@@ -26,27 +26,27 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ThresholdLine:
     """A level at which the exchange acts. `role` decides its colour."""
 
     label: str
     value: Decimal
-    role: BarRole
+    role: ThresholdRole
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Marker:
     """Something that happened, on the line of that label ("": the first)."""
 
     at: datetime
-    kind: MarkKind
+    kind: MarkerKind
     text: str
     line: str = ""
     severity: Severity = "critical"
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class DataGap:
     """A time in which the line has no value, and why."""
 
     start: datetime
@@ -55,36 +55,36 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ChartSpec:
     """A time series with what matters around it. `prices` get a panel of their own, as change since its start.
 
     `form` is how the values of `lines` are labelled: as they are, or as percentages.
     """
 
     title: str
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     subtitle: str = ""
-    bars: Sequence[Bar] = ()
-    marks: Sequence[Mark] = ()
-    prices: Sequence[Line] = ()
-    gaps: Sequence[Gap] = ()
-    form: Literal["number", "percent"] = "number"
+    thresholds: Sequence[ThresholdLine] = ()
+    markers: Sequence[Marker] = ()
+    prices: Sequence[ChartLine] = ()
+    gaps: Sequence[DataGap] = ()
+    value_format: Literal["number", "percent"] = "number"
 
 
 @dataclass(frozen=True, slots=True)
-class Panels:
+class ChartPanels:
     """Pictures one below the other over one time axis. Of each only the title, no subtitle and no prices are shown."""
 
     title: str
-    panels: Sequence[Picture]
+    panels: Sequence[ChartSpec]
     subtitle: str = ""
 
 
-class PictureFailed(Exception):
+class ChartFailed(Exception):
     """The child could not draw the picture."""
 
 
-async def draw(picture: Picture | Panels, path: Path, *, timeout_s: float = 60.0) -> None:
+async def draw_chart(chart: ChartSpec | ChartPanels, path: Path, *, timeout_s: float = 60.0) -> None:
     """Write the picture to `path` as PNG. Takes about a second in another process.
 
     Raises PictureFailed when the child fails or is not done in time; it is killed then.
@@ -97,37 +97,37 @@ async def draw(picture: Picture | Panels, path: Path, *, timeout_s: float = 60.0
     )
     try:
         async with asyncio.timeout(timeout_s):
-            _, said = await child.communicate(json.dumps(as_document(picture)).encode())
+            _, said = await child.communicate(json.dumps(chart_document(chart)).encode())
     except TimeoutError:
-        raise PictureFailed(f"the picture was not ready within {timeout_s:g} s") from None
+        raise ChartFailed(f"the picture was not ready within {timeout_s:g} s") from None
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
     if child.returncode != 0:
         last = said.decode(errors="replace").strip().rpartition("\n")[2]
-        raise PictureFailed(last or f"the drawing process ended with {child.returncode}")
+        raise ChartFailed(last or f"the drawing process ended with {child.returncode}")
 
 
-def as_document(picture: Picture | Panels) -> Document:
+def chart_document(chart: ChartSpec | ChartPanels) -> Document:
     """The picture as JSON for the child."""
-    if isinstance(picture, Panels):
-        panels = [as_document(panel) for panel in picture.panels]
-        return {"title": picture.title, "subtitle": picture.subtitle, "panels": panels}
+    if isinstance(chart, ChartPanels):
+        panels = [chart_document(panel) for panel in chart.panels]
+        return {"title": chart.title, "subtitle": chart.subtitle, "panels": panels}
     return {
-        "title": picture.title,
-        "subtitle": picture.subtitle,
-        "form": picture.form,
-        "lines": [_line(line) for line in picture.lines],
-        "prices": [_line(line) for line in picture.prices],
-        "gaps": [{"start": moment_text(g.start), "end": moment_text(g.end), "text": g.text} for g in picture.gaps],
-        "bars": [{"label": b.label, "value": decimal_text(b.value), "role": b.role} for b in picture.bars],
+        "title": chart.title,
+        "subtitle": chart.subtitle,
+        "form": chart.value_format,
+        "lines": [_line(line) for line in chart.lines],
+        "prices": [_line(line) for line in chart.prices],
+        "gaps": [{"start": json_time(g.start), "end": json_time(g.end), "text": g.text} for g in chart.gaps],
+        "bars": [{"label": b.label, "value": json_decimal(b.value), "role": b.role} for b in chart.thresholds],
         "marks": [
-            {"at": moment_text(m.at), "kind": m.kind, "text": m.text, "line": m.line, "severity": m.severity}
-            for m in picture.marks
+            {"at": json_time(m.at), "kind": m.kind, "text": m.text, "line": m.line, "severity": m.severity}
+            for m in chart.markers
         ],
     }
 
 
-def _line(line: Line) -> Document:
-    return {"label": line.label, "points": [[moment_text(at), decimal_text(value)] for at, value in line.points]}
+def _line(line: ChartLine) -> Document:
+    return {"label": line.label, "points": [[json_time(at), json_decimal(value)] for at, value in line.points]}

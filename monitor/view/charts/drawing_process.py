@@ -7,15 +7,15 @@ import json
 import sys
 from pathlib import Path
 
-from monitor.view.charts.chart import DPI, drawn
-from monitor.view.charts.fonts import with_known_characters
-from monitor.view.charts.panels import drawn_in_panels
+from monitor.view.charts.chart import DPI, draw_figure
+from monitor.view.charts.fonts import set_fonts
+from monitor.view.charts.panels import draw_panels
 
 
 def main() -> None:
     """Draw what standard input describes."""
-    spec = with_known_characters(json.load(sys.stdin))
-    figure = drawn_in_panels(spec) if "panels" in spec else drawn(spec)
+    spec = set_fonts(json.load(sys.stdin))
+    figure = draw_panels(spec) if "panels" in spec else draw_figure(spec)
     figure.savefig(Path(sys.argv[1]), format="png", dpi=DPI)
 
 

@@ -7,49 +7,49 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-BASE = "DejaVu Sans"
+BASE_FONT = "DejaVu Sans"
 """Comes with the library and has Latin, Greek and Cyrillic."""
 
-BOXES = ("Last Resort",)
+PLACEHOLDER_FONTS = ("Last Resort",)
 """Families that have a box for every character."""
 
 MAX_FONTS = 400
 """Fonts that are looked into at most: opening one takes a millisecond."""
 
 
-def with_known_characters(spec: dict[str, Any]) -> dict[str, Any]:
+def set_fonts(spec: dict[str, Any]) -> dict[str, Any]:
     """The picture's document with fonts set for it; a character that no font of the machine has is written as its code.
 
     A font for Chinese, Japanese and Korean is, for example, in Debian's `fonts-noto-cjk`.
     """
-    wanted = {ord(char) for text in _texts(spec) for char in text if not char.isascii()}
-    families, missing = _families(wanted)
+    wanted = {ord(char) for text in _all_texts(spec) for char in text if not char.isascii()}
+    families, missing = _find_families(wanted)
     mpl.rcParams["font.family"] = families
     if not missing:
         return spec
     codes = {code: f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}" for code in missing}
-    rewritten = _rewritten(spec, codes)
+    rewritten = _replace_characters(spec, codes)
     assert isinstance(rewritten, dict)
     return rewritten
 
 
-def _families(wanted: set[int]) -> tuple[list[str], set[int]]:
+def _find_families(wanted: set[int]) -> tuple[list[str], set[int]]:
     """The families that have the characters, the base first; and the characters that none has."""
-    families = [BASE]
-    missing = wanted - _characters(font_manager.findfont(BASE))
+    families = [BASE_FONT]
+    missing = wanted - _font_characters(font_manager.findfont(BASE_FONT))
     for entry in font_manager.fontManager.ttflist[:MAX_FONTS]:
         if not missing:
             break
-        if entry.name in families or entry.name.startswith(BOXES):
+        if entry.name in families or entry.name.startswith(PLACEHOLDER_FONTS):
             continue
-        found = missing & _characters(entry.fname)
+        found = missing & _font_characters(entry.fname)
         if found:
             families.append(entry.name)
             missing -= found
     return families, missing
 
 
-def _characters(path: str) -> set[int]:
+def _font_characters(path: str) -> set[int]:
     try:
         return set(FT2Font(path).get_charmap())
     except (OSError, RuntimeError):
@@ -57,25 +57,25 @@ def _characters(path: str) -> set[int]:
         return set()
 
 
-def _texts(value: object) -> Iterable[str]:
+def _all_texts(value: object) -> Iterable[str]:
     match value:
         case str():
             yield value
         case dict():
             for item in value.values():
-                yield from _texts(item)
+                yield from _all_texts(item)
         case list():
             for item in value:
-                yield from _texts(item)
+                yield from _all_texts(item)
 
 
-def _rewritten(value: object, codes: dict[int, str]) -> object:
+def _replace_characters(value: object, codes: dict[int, str]) -> object:
     match value:
         case str():
             return value.translate(codes)
         case dict():
-            return {key: _rewritten(item, codes) for key, item in value.items()}
+            return {key: _replace_characters(item, codes) for key, item in value.items()}
         case list():
-            return [_rewritten(item, codes) for item in value]
+            return [_replace_characters(item, codes) for item in value]
         case _:
             return value

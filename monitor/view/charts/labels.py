@@ -11,17 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-_LANE = 0.21
+_LANE_HEIGHT = 0.21
 """Inches."""
-_MOST_LANES = 6
+_MAX_LANES = 6
 _TEXT_SIZE = 7.5
-_RIGHT_END = 0.985
-_FOOT = 0.15
+_RIGHT_EDGE = 0.985
+_BOTTOM_MARGIN = 0.15
 """Inches from the lower edge."""
-_NEAR = 0.015
+_CLOSE_SHARE = 0.015
 """Marks closer than this part of the picture's width stand on each other."""
-_MANY = 6
-_MOST_JOINED = 3
+_MAX_NAMES = 6
+_MAX_JOINED = 3
 
 RESOLVED = "^"
 """The marker of an alert's end."""
@@ -39,27 +39,27 @@ class Callout:
     line: str = ""
 
 
-def readable(marks: list[Callout], span: tuple[float, float]) -> list[Callout]:
+def merge_close_labels(marks: list[Callout], span: tuple[float, float]) -> list[Callout]:
     """The marks with as many names as can be read: those of one look at nearly one moment share one.
 
     Where many are left, an alert's end keeps its mark and loses its name.
     """
-    near = (span[1] - span[0]) * _NEAR
+    near = (span[1] - span[0]) * _CLOSE_SHARE
     kept: list[Callout] = []
-    for mark in sorted(marks, key=lambda m: (*_look(m), m.x)):
+    for mark in sorted(marks, key=lambda m: (*_appearance(m), m.x)):
         last = kept[-1] if kept else None
-        if last is None or _look(last) != _look(mark) or mark.x - last.x > near:
+        if last is None or _appearance(last) != _appearance(mark) or mark.x - last.x > near:
             kept.append(mark)
         else:
-            kept[-1] = replace(last, text=_joined(last.text, mark.text))
-    if sum(bool(mark.text) for mark in kept) > _MANY:
+            kept[-1] = replace(last, text=_join_names(last.text, mark.text))
+    if sum(bool(mark.text) for mark in kept) > _MAX_NAMES:
         kept = [replace(mark, text="") if mark.marker == RESOLVED else mark for mark in kept]
     return kept
 
 
-def explain(figure: Figure, meanings: list[tuple[str, str]], colour: str) -> None:
+def draw_marker_legend(figure: Figure, meanings: list[tuple[str, str]], colour: str) -> None:
     """What the shapes of the marks mean, below the picture."""
-    x, foot = 0.02, _FOOT / figure.get_figheight()
+    x, foot = 0.02, _BOTTOM_MARGIN / figure.get_figheight()
     for marker, meaning in meanings:
         line: Any = figure.add_artist(
             Line2D(
@@ -71,7 +71,7 @@ def explain(figure: Figure, meanings: list[tuple[str, str]], colour: str) -> Non
         x += 0.03 + 0.0085 * len(meaning)
 
 
-def callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
+def draw_callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
     """Name the marks above the plot, in as few lanes as do not collide; answers the height they take of the figure.
 
     What finds no room in the last lane stays a mark without a name.
@@ -94,16 +94,16 @@ def callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
             annotation_clip=False,
         )
         box = label.get_window_extent(renderer)
-        shift = min(4.0, figure.bbox.width * _RIGHT_END - box.x1)
+        shift = min(4.0, figure.bbox.width * _RIGHT_EDGE - box.x1)
         lane = next((i for i, start in enumerate(starts) if box.x1 + shift + 10 < start), len(starts))
-        if lane == _MOST_LANES:
+        if lane == _MAX_LANES:
             label.remove()
             continue
         starts[lane : lane + 1] = [box.x0 + shift]
-        lift = (lane + 0.7) * _LANE * 72
+        lift = (lane + 0.7) * _LANE_HEIGHT * 72
         label.xyann = (shift * 72 / figure.dpi, lift)
-        _leader(axes, mark, lift + 4)
-    return len(starts) * _LANE / figure.get_figheight()
+        _draw_leader(axes, mark, lift + 4)
+    return len(starts) * _LANE_HEIGHT / figure.get_figheight()
 
 
 def label_right_end(axes: Axes, labels: list[tuple[float, str, str]], size: float) -> None:
@@ -114,7 +114,7 @@ def label_right_end(axes: Axes, labels: list[tuple[float, str, str]], size: floa
     height_points = axes.get_position().height * figure.bbox.height * 72 / figure.dpi
     step = (high - low) * size * 1.3 / height_points
     ordered = sorted(labels)
-    for (_, text, colour), y in zip(ordered, _apart([value for value, _, _ in ordered], step), strict=True):
+    for (_, text, colour), y in zip(ordered, _spread([value for value, _, _ in ordered], step), strict=True):
         axes.annotate(
             text,
             (1.0, y),
@@ -128,28 +128,28 @@ def label_right_end(axes: Axes, labels: list[tuple[float, str, str]], size: floa
         )
 
 
-def time_axis(axes: Axes, colour: str) -> None:
+def format_time_axis(axes: Axes, colour: str) -> None:
     """Ticks at round times, and the dates that they belong to."""
     locator: Any = dates.AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]  # untyped library
     formatter: Any = dates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]  # as above
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(formatter)
-    first, last = (to_moment(x) for x in axes.get_xlim())
+    first, last = (x_to_time(x) for x in axes.get_xlim())
     days = f"{first:%Y-%m-%d}" if first.date() == last.date() else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     axes.set_xlabel(f"{days}, UTC", fontsize=8, color=colour, loc="right")
 
 
-def to_number(moment: datetime) -> float:
+def time_to_x(moment: datetime) -> float:
     """The moment as a coordinate."""
     return float(dates.date2num(moment))  # type: ignore[no-untyped-call]  # untyped library
 
 
-def to_moment(x: float) -> datetime:
+def x_to_time(x: float) -> datetime:
     moment: datetime = dates.num2date(x, tz=UTC)  # type: ignore[no-untyped-call]  # untyped library
     return moment
 
 
-def value_at(points: list[tuple[float, float]], x: float) -> float | None:
+def interpolate(points: list[tuple[float, float]], x: float) -> float | None:
     """The line's value at `x`, straight between its points; None in a gap or before its start."""
     after = bisect_right([p[0] for p in points], x)
     if after == 0:
@@ -160,19 +160,19 @@ def value_at(points: list[tuple[float, float]], x: float) -> float | None:
     return y0 if math.isnan(y1) or x1 == x0 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
 
-def _look(mark: Callout) -> tuple[str, str, str]:
+def _appearance(mark: Callout) -> tuple[str, str, str]:
     return mark.line, mark.marker, mark.colour
 
 
-def _joined(first: str, second: str) -> str:
+def _join_names(first: str, second: str) -> str:
     """Both names, until there are too many to be read."""
     names = [name for name in first.split(", ") if name]
-    if len(names) > _MOST_JOINED or not second or second in names:
+    if len(names) > _MAX_JOINED or not second or second in names:
         return first
-    return ", ".join([*names, second if len(names) < _MOST_JOINED else "…"])
+    return ", ".join([*names, second if len(names) < _MAX_JOINED else "…"])
 
 
-def _leader(axes: Axes, mark: Callout, lift: float) -> None:
+def _draw_leader(axes: Axes, mark: Callout, lift: float) -> None:
     """A thin line from a name down to what it names."""
     low, high = axes.get_ylim()
     line = {"arrowstyle": "-", "color": mark.colour, "alpha": 0.35, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
@@ -187,15 +187,18 @@ def _leader(axes: Axes, mark: Callout, lift: float) -> None:
     )  # fmt: skip
 
 
-def _apart(values: list[float], step: float) -> list[float]:
+def _spread(values: list[float], step: float) -> list[float]:
     """Ascending positions at least `step` apart, each group centred on the values it stands for."""
     groups: list[list[float]] = []
     for value in values:
         groups.append([value])
-        while len(groups) > 1 and _lowest(groups[-1], step) < _lowest(groups[-2], step) + len(groups[-2]) * step:
+        while (
+            len(groups) > 1
+            and _lowest_position(groups[-1], step) < _lowest_position(groups[-2], step) + len(groups[-2]) * step
+        ):
             groups[-2:] = [groups[-2] + groups[-1]]
-    return [_lowest(group, step) + number * step for group in groups for number in range(len(group))]
+    return [_lowest_position(group, step) + number * step for group in groups for number in range(len(group))]
 
 
-def _lowest(group: list[float], step: float) -> float:
+def _lowest_position(group: list[float], step: float) -> float:
     return sum(group) / len(group) - step * (len(group) - 1) / 2

@@ -5,30 +5,30 @@ from datetime import datetime
 from decimal import Decimal
 from typing import get_args
 
-from monitor.core.metrics.asset import monitored, owed_rates
-from monitor.core.metrics.collateral import may_leave
-from monitor.core.metrics.cross import cross_figures, isolated_figures
-from monitor.core.metrics.data_quality import Gap, gaps
-from monitor.core.metrics.unknown_conditions import lasting
-from monitor.core.metrics.valuation import newest_at
+from monitor.core.metrics.asset import list_debt_rates, monitoring_tagged_assets
+from monitor.core.metrics.collateral import transfer_out_limits
+from monitor.core.metrics.cross import measure_cross, measure_pair
+from monitor.core.metrics.data_quality import DataIssue, find_data_issues
+from monitor.core.metrics.unknown_conditions import filter_lasting
+from monitor.core.metrics.valuation import newest_price_at
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import SEVERITIES, AlertState
-from monitor.core.model.events import Oddity
-from monitor.core.model.intent import IN_FLIGHT
-from monitor.core.model.metric import Value
-from monitor.core.model.metric_values import Danger, Figures, Holding
-from monitor.core.numbers.amounts import EIGHT, ceil_to, floor_to, plain
-from monitor.core.state.account_settings import Settings
+from monitor.core.model.events import Anomaly
+from monitor.core.model.intent import IN_FLIGHT_STATES
+from monitor.core.model.metric import MetricValue
+from monitor.core.model.metric_values import LiquidationSide, MetricValues, ValuedBalance
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, ceil_to, floor_to, format_decimal
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.scopes import scopes
-from monitor.view.documents.recovery import restoration, restore_document
+from monitor.core.state.scopes import watched_scopes
+from monitor.view.documents.recovery import find_recovery, recovery_document
 from monitor.view.json_values import (
     Document,
-    age_number,
-    balance_fields,
-    decimal_text,
-    moment_text,
-    seconds_number,
+    json_age,
+    json_balance,
+    json_decimal,
+    json_seconds,
+    json_time,
 )
 
 _CROSS_LEVELS = (
@@ -59,7 +59,7 @@ _ISOLATED_LEVELS = (
 )
 
 
-def account_document(state: AccountState, settings: Settings, now: datetime, version: str) -> Document:
+def account_document(state: AccountState, settings: AccountSettings, now: datetime, version: str) -> Document:
     """The account's figures, streams, and counts of alerts and intents at `now`.
 
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
@@ -68,9 +68,9 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
     rules of which nobody can say whether they hold, and the figures that they lack. `monitored`: what is held or owed
     and bears the exchange's tag *Monitoring*.
     """
-    cross = cross_document(state, settings, cross_figures(state, settings, now), now) if settings.cross else None
+    cross = cross_document(state, settings, measure_cross(state, settings, now), now) if settings.cross else None
     isolated = [
-        isolated_document(isolated_figures(state, settings, symbol, now), state, settings, now)
+        isolated_document(measure_pair(state, settings, symbol, now), state, settings, now)
         for symbol in _symbols(state, settings)
     ]
     firing = [alert for alert in state.alerts.values() if alert.state is AlertState.FIRING]
@@ -84,10 +84,10 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
                 "name": name,
                 "connected": stream.connected,
                 "subscriptions": list(stream.subscriptions),
-                "last_frame_at": moment_text(stream.last_frame_at),
-                "silence_s": age_number(stream.last_frame_at, now),
+                "last_frame_at": json_time(stream.last_frame_at),
+                "silence_s": json_age(stream.last_frame_at, now),
                 "reconnects": stream.reconnects,
-                **{oddity: stream.oddities.get(oddity, 0) for oddity in get_args(Oddity)},
+                **{oddity: stream.anomalies.get(oddity, 0) for oddity in get_args(Anomaly)},
             }
             for name, stream in sorted(state.streams.items())
         ],
@@ -96,39 +96,39 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
                 "asset": asset,
                 "scope": scope.kind,
                 "symbol": scope.symbol or None,
-                "hourly": decimal_text(rate.hourly),
-                "next_hourly": decimal_text(rate.next_hourly),
-                "as_of": moment_text(rate.as_of),
+                "hourly": json_decimal(rate.hourly),
+                "next_hourly": json_decimal(rate.next_hourly),
+                "as_of": json_time(rate.as_of),
             }
-            for scope, asset, rate in owed_rates(state, settings)
+            for scope, asset, rate in list_debt_rates(state, settings)
         ],
-        "clock_offset_s": seconds_number(state.health.clock_offset_s),
-        "weight_used": decimal_text(state.health.weight_used),
+        "clock_offset_s": json_seconds(state.health.clock_offset_s),
+        "weight_used": json_decimal(state.health.weight_used),
         "alerts_firing": len(firing),
         "worst_alert": max((alert.severity for alert in firing), key=SEVERITIES.index, default=None),
-        "intents_in_flight": sum(intent.state in IN_FLIGHT for intent in state.intents.values()),
+        "intents_in_flight": sum(intent.state in IN_FLIGHT_STATES for intent in state.intents.values()),
         "actions_stopped": [
             {
                 "scope": scope.kind,
                 "symbol": scope.symbol or None,
                 "action": action,
                 "why": stop.reason,
-                "by_limit": stop.counts,
+                "by_limit": stop.blocks_live_action,
             }
-            for (scope, action), stop in state.blocked.items()
+            for (scope, action), stop in state.action_blocks.items()
         ],
-        "monitored": list(monitored(state, settings)),
+        "monitored": list(monitoring_tagged_assets(state, settings)),
         "conditions_unknown": [
             {
                 "rule": key.rule,
                 "scope": key.scope,
                 "subject": key.subject or None,
-                "lacking": list(one.lacking),
-                "since": moment_text(one.since),
+                "lacking": list(one.missing_metrics),
+                "since": json_time(one.since),
             }
-            for key, one in sorted(lasting(state.unknown, now).items())
+            for key, one in sorted(filter_lasting(state.unknown_conditions, now).items())
         ],
-        "stale_after_s": seconds_number(settings.stale_after),
+        "stale_after_s": json_seconds(settings.stale_after),
         "version": version,
     }
     document["state"] = account_state(document, key_refused=state.key_accepted is False)
@@ -152,7 +152,7 @@ def scope_documents(document: Document) -> Iterator[Document]:
     yield from document.get("isolated", ())
 
 
-def cross_document(state: AccountState, settings: Settings, figures: Figures, now: datetime) -> Document:
+def cross_document(state: AccountState, settings: AccountSettings, figures: MetricValues, now: datetime) -> Document:
     """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity.
 
     `notice` is what the exchange said of the level after the last read; the worse of the two is the level.
@@ -163,23 +163,23 @@ def cross_document(state: AccountState, settings: Settings, figures: Figures, no
         "notice": None
         if figures.notice is None
         else {
-            "level": plain(figures.notice.level),
+            "level": format_decimal(figures.notice.level),
             "status": figures.notice.status,
-            "at": moment_text(figures.notice.at),
+            "at": json_time(figures.notice.at),
         },
-        **{name: decimal_text(figures.shown.get(name)) for name in _CROSS_LEVELS},
-        "time_to_liquidation_by_interest": seconds_number(figures.shown.get("time_to_liquidation_by_interest")),
+        **{name: json_decimal(figures.display.get(name)) for name in _CROSS_LEVELS},
+        "time_to_liquidation_by_interest": json_seconds(figures.display.get("time_to_liquidation_by_interest")),
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
-        "gaps": _gaps(gaps(state, settings, CROSS, figures, now)),
+        "gaps": _data_issues(find_data_issues(state, settings, CROSS, figures, now)),
         "may_leave": [
-            {"asset": one.asset, "amount": plain(one.amount), "value_usdt": plain(one.value_usdt)}
-            for one in may_leave(state, settings, now)
+            {"asset": one.asset, "amount": format_decimal(one.amount), "value_usdt": format_decimal(one.value_usdt)}
+            for one in transfer_out_limits(state, settings, now)
         ],
-        "restore": restore_document(restoration(state, CROSS, figures)),
+        "restore": recovery_document(find_recovery(state, CROSS, figures)),
     }
 
 
-def isolated_document(figures: Figures, state: AccountState, settings: Settings, now: datetime) -> Document:
+def isolated_document(figures: MetricValues, state: AccountState, settings: AccountSettings, now: datetime) -> Document:
     """One isolated pair; `base` and `quote` are null while nothing is known of it."""
     pair = state.isolated.pairs.get(figures.subject) if state.isolated is not None else None
     holdings = {holding.balance.asset: holding for holding in figures.holdings}
@@ -189,65 +189,67 @@ def isolated_document(figures: Figures, state: AccountState, settings: Settings,
         "symbol": figures.subject,
         **_head(state, figures, now),
         "status": pair.status.name if pair is not None and pair.status is not None else None,
-        **{name: decimal_text(figures.shown.get(name)) for name in _ISOLATED_LEVELS},
-        "liquidation_price": _price(figures.shown.get("liquidation_price"), base.danger if base is not None else None),
-        "danger": base.danger if base is not None else None,
+        **{name: json_decimal(figures.display.get(name)) for name in _ISOLATED_LEVELS},
+        "liquidation_price": _price(
+            figures.display.get("liquidation_price"), base.liquidation_side if base is not None else None
+        ),
+        "danger": base.liquidation_side if base is not None else None,
         "base": _side(base),
         "quote": _side(quote),
-        "gaps": _gaps(gaps(state, settings, Scope(figures.subject), figures, now)),
-        "restore": restore_document(restoration(state, Scope(figures.subject), figures)),
+        "gaps": _data_issues(find_data_issues(state, settings, Scope(figures.subject), figures, now)),
+        "restore": recovery_document(find_recovery(state, Scope(figures.subject), figures)),
     }
 
 
-def _gaps(found: Iterable[Gap]) -> list[Document]:
-    return [{"kind": gap.kind, "name": gap.name or None, "text": gap.text} for gap in found]
+def _data_issues(issues: Iterable[DataIssue]) -> list[Document]:
+    return [{"kind": gap.kind, "name": gap.name or None, "text": gap.text} for gap in issues]
 
 
-def _symbols(state: AccountState, settings: Settings) -> tuple[str, ...]:
+def _symbols(state: AccountState, settings: AccountSettings) -> tuple[str, ...]:
     if settings.isolated is not None:
         return settings.isolated
-    return tuple(scope.symbol for scope in scopes(state, settings) if scope != CROSS)
+    return tuple(scope.symbol for scope in watched_scopes(state, settings) if scope != CROSS)
 
 
-def _head(state: AccountState, figures: Figures, now: datetime) -> Document:
+def _head(state: AccountState, figures: MetricValues, now: datetime) -> Document:
     """How old the figures are: `as_of` is when the scope was read, `live_as_of` of when the prices since are."""
-    live_as_of = newest_at(state) if figures.source == "live" else None
+    live_as_of = newest_price_at(state) if figures.source == "live" else None
     return {
         "state": figures.state,
-        "as_of": moment_text(figures.as_of),
-        "age_s": age_number(figures.as_of, now),
+        "as_of": json_time(figures.as_of),
+        "age_s": json_age(figures.as_of, now),
         "source": figures.source,
-        "live_as_of": moment_text(live_as_of),
-        "live_age_s": age_number(live_as_of, now),
-        "bars_origin": figures.bars.origin if figures.bars is not None else None,
+        "live_as_of": json_time(live_as_of),
+        "live_age_s": json_age(live_as_of, now),
+        "bars_origin": figures.thresholds.origin if figures.thresholds is not None else None,
     }
 
 
-def _balance_row(holding: Holding) -> Document:
+def _balance_row(holding: ValuedBalance) -> Document:
     price = holding.price
     value: Decimal | None = None if price is None else holding.balance.net * price
     return {
-        **balance_fields(holding.balance),
-        "price_usdt": decimal_text(price),
-        "value_usdt": decimal_text(value),
-        "hourly_rate": decimal_text(holding.hourly_rate),
-        "liquidation_price": _price(holding.liquidation_price, holding.danger),
-        "danger": holding.danger,
+        **json_balance(holding.balance),
+        "price_usdt": json_decimal(price),
+        "value_usdt": json_decimal(value),
+        "hourly_rate": json_decimal(holding.hourly_rate),
+        "liquidation_price": _price(holding.liquidation_price, holding.liquidation_side),
+        "danger": holding.liquidation_side,
     }
 
 
-def _price(price: Value | None, danger: Danger | None) -> str | None:
+def _price(price: MetricValue | None, danger: LiquidationSide | None) -> str | None:
     """A price to the 8 decimals that the venue gives, never further away than it is."""
     if not isinstance(price, Decimal) or not price.is_finite():
         return None
-    return plain(floor_to(price, EIGHT) if danger == "above" else ceil_to(price, EIGHT))
+    return format_decimal(floor_to(price, EIGHT_DECIMALS) if danger == "above" else ceil_to(price, EIGHT_DECIMALS))
 
 
-def _side(holding: Holding | None) -> Document | None:
+def _side(holding: ValuedBalance | None) -> Document | None:
     if holding is None:
         return None
     return {
-        **balance_fields(holding.balance),
-        "price_usdt": decimal_text(holding.price),
-        "hourly_rate": decimal_text(holding.hourly_rate),
+        **json_balance(holding.balance),
+        "price_usdt": json_decimal(holding.price),
+        "hourly_rate": json_decimal(holding.hourly_rate),
     }

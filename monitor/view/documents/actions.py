@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.order import Reduce
-from monitor.core.numbers.amounts import plain
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.core.numbers.amounts import format_decimal
+from monitor.view.json_values import Document, json_decimal, json_time
 
 
 def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
@@ -23,14 +23,14 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "alert": intent.alert,
         "state": intent.state.value,
         "asset": intent.asset,
-        "amount": plain(intent.amount),
-        "amount_usdt": plain(intent.amount_usdt),
+        "amount": format_decimal(intent.amount),
+        "amount_usdt": format_decimal(intent.amount_usdt),
         "reason": intent.reason,
-        "level_before": decimal_text(intent.level_before),
-        "level_after": decimal_text(intent.level_after),
-        "created_at": moment_text(intent.created_at),
-        "asked_at": moment_text(intent.asked_at),
-        "expires_at": moment_text(intent.expires_at),
+        "level_before": json_decimal(intent.level_before),
+        "level_after": json_decimal(intent.level_after),
+        "created_at": json_time(intent.created_at),
+        "asked_at": json_time(intent.asked_at),
+        "expires_at": json_time(intent.expires_at),
         "tran_id": intent.ref,
         "evidence": intent.evidence,
         "executed_late": intent.executed_late,
@@ -40,13 +40,13 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
     }
 
 
-def stop_document(stop: RuleStop) -> Document:
+def rule_stop_document(stop: RuleStop) -> Document:
     """A rule whose actions are stopped until a person resumes them, or wait until an order is judged (`unjudged`)."""
     return {
         "account": stop.account,
         "rule": stop.rule,
         "intent": stop.intent,
-        "since": moment_text(stop.at),
+        "since": json_time(stop.at),
         "why": stop.reason,
         "grounds": stop.grounds,
     }
@@ -61,13 +61,13 @@ def _market(intent: Intent) -> Document:
         "order": {
             "symbol": order.symbol,
             "side": order.side,
-            "quantity": plain(order.quantity),
-            "price": plain(order.price),
+            "quantity": format_decimal(order.quantity),
+            "price": format_decimal(order.price),
             "client_id": order.client_id,
         }
     }
 
 
 def _step_document(step: IntentStep) -> Document:
-    told = {"state": step.to_state.value, "at": moment_text(step.at), "note": step.note}
+    told = {"state": step.to_state.value, "at": json_time(step.at), "note": step.note}
     return told if step.trace is None else told | {"request": step.trace.request, "answer": step.trace.answer}

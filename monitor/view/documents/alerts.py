@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from monitor.core.alerting.lifecycle import all_labels
 from monitor.core.model.alert import Alert
 from monitor.core.notifications.outbox import Delivery
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.view.json_values import Document, json_decimal, json_time
 
 
 def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Document:
@@ -19,15 +19,15 @@ def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Documen
         "subject": alert.key.subject or None,
         "state": alert.state.value,
         "severity": alert.severity,
-        "since": moment_text(alert.since),
-        "fired_at": moment_text(alert.fired_at),
-        "resolved_at": moment_text(alert.resolved_at),
-        "value": decimal_text(alert.value),
+        "since": json_time(alert.since),
+        "fired_at": json_time(alert.fired_at),
+        "resolved_at": json_time(alert.resolved_at),
+        "value": json_decimal(alert.value),
         "when": alert.when,
         "clear": alert.clear,
-        "unknown_since": moment_text(alert.unknown_since),
+        "unknown_since": json_time(alert.unknown_since),
         "summary": alert.summary,
-        "acked": {"by": alert.acked_by, "at": moment_text(alert.acked_at), "comment": alert.ack_comment}
+        "acked": {"by": alert.acked_by, "at": json_time(alert.acked_at), "comment": alert.ack_comment}
         if acked
         else None,
         "silenced_by": alert.silenced_by,
@@ -44,6 +44,6 @@ def _delivery(delivery: Delivery) -> Document:
         "reason": str(delivery.reason),
         "state": delivery.state.value,
         "attempts": delivery.attempts,
-        "at": moment_text(delivery.sent_at),
+        "at": json_time(delivery.sent_at),
         "answer": delivery.answer,
     }

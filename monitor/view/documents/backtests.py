@@ -7,47 +7,47 @@ from monitor.core.model.account import Scope
 from monitor.core.model.alert import Alert
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import Transfer
-from monitor.core.numbers.amounts import floor_to, plain
+from monitor.core.numbers.amounts import floor_to, format_decimal
 from monitor.simulation.backtest import Backtest
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.view.json_values import Document, json_decimal, json_time
 
-_CENT = Decimal("0.01")
+CENT = Decimal("0.01")
 
 
-def backtest_items(found: Backtest) -> list[Document]:
+def backtest_items(backtest: Backtest) -> list[Document]:
     """Every alert that would have fired, in the order of their firing."""
-    return [_item(found, alert) for alert in found.story.fired]
+    return [_item(backtest, alert) for alert in backtest.timeline.fired]
 
 
 def backtest_document(tests: Sequence[Backtest]) -> Document:
     """All accounts: the alerts, the lowest levels, what was moved, and what stood in the way."""
     return {
         "items": [item for found in tests for item in backtest_items(found)],
-        "lows": [low for found in tests for low in _lows(found)],
+        "lows": [low for found in tests for low in lowest_levels(found)],
         "moved": [
-            {"account": found.account, "kind": kind, "asset": asset, "amount": plain(amount)}
+            {"account": found.account, "kind": kind, "asset": asset, "amount": format_decimal(amount)}
             for found in tests
-            for (kind, asset), amount in sorted(found.spent.items())
+            for (kind, asset), amount in sorted(found.moved_totals.items())
         ],
         "blocked": [
-            {"account": found.account, "action": each.action, "reason": each.reason, "since": moment_text(each.since)}
+            {"account": found.account, "action": each.action, "reason": each.reason, "since": json_time(each.since)}
             for found in tests
-            for each in found.story.stopped
+            for each in found.timeline.blocked_actions
         ],
     }
 
 
-def _item(found: Backtest, alert: Alert) -> Document:
+def _item(backtest: Backtest, alert: Alert) -> Document:
     return {
         "rule": alert.key.rule,
         "account": alert.key.account,
         "scope": alert.key.scope,
         "subject": alert.key.subject or None,
         "severity": alert.severity,
-        "fired_at": moment_text(alert.fired_at),
-        "resolved_at": moment_text(alert.resolved_at),
-        "minutes_before_low": decimal_text(found.minutes_before_low(alert)),
-        "actions": [_action(intent) for intent in found.done_for(alert)],
+        "fired_at": json_time(alert.fired_at),
+        "resolved_at": json_time(alert.resolved_at),
+        "minutes_before_low": json_decimal(backtest.minutes_before_low(alert)),
+        "actions": [_action(intent) for intent in backtest.executed_for(alert)],
     }
 
 
@@ -56,33 +56,33 @@ def _action(intent: Intent) -> Document:
         "action": intent.action,
         "kind": intent.kind,
         "asset": intent.asset,
-        "amount": plain(intent.amount),
-        "amount_usdt": plain(floor_to(intent.amount_usdt, _CENT)),
+        "amount": format_decimal(intent.amount),
+        "amount_usdt": format_decimal(floor_to(intent.amount_usdt, CENT)),
         "source": intent.order.source if isinstance(intent.order, Transfer) else None,
-        "at": moment_text(intent.created_at),
-        "level_before": decimal_text(intent.level_before),
-        "level_after": decimal_text(intent.level_after),
+        "at": json_time(intent.created_at),
+        "level_before": json_decimal(intent.level_before),
+        "level_after": json_decimal(intent.level_after),
     }
 
 
-def _lows(found: Backtest) -> Iterator[Document]:
-    acted = found.story is not found.without
-    for scope in found.without.lows:
-        low = _low(found, scope, guarded=True)
+def lowest_levels(backtest: Backtest) -> Iterator[Document]:
+    acted = backtest.timeline is not backtest.without_actions
+    for scope in backtest.without_actions.lows:
+        low = _lowest_level(backtest, scope, guarded=True)
         yield {
-            "account": found.account,
+            "account": backtest.account,
             "scope": scope.kind,
             "symbol": scope.symbol or None,
             **low,
-            "without_actions": _low(found, scope, guarded=False) if acted else None,
+            "without_actions": _lowest_level(backtest, scope, guarded=False) if acted else None,
         }
 
 
-def _low(found: Backtest, scope: Scope, *, guarded: bool) -> Document:
-    story = found.story if guarded else found.without
+def _lowest_level(backtest: Backtest, scope: Scope, *, guarded: bool) -> Document:
+    story = backtest.timeline if guarded else backtest.without_actions
     low = story.lows.get(scope)
     return {
-        "level": None if low is None else decimal_text(low.level.quantize(Decimal("1E-8"))),
-        "at": None if low is None else moment_text(low.at),
-        "liquidated_at": moment_text(story.liquidated.get(scope)),
+        "level": None if low is None else json_decimal(low.level.quantize(Decimal("1E-8"))),
+        "at": None if low is None else json_time(low.at),
+        "liquidated_at": json_time(story.liquidated.get(scope)),
     }

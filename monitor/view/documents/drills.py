@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from monitor.core.alerting.drill import Drill
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.view.json_values import Document, moment_text
+from monitor.view.json_values import Document, json_time
 
 
 def drill_document(drill: Drill, messages: Sequence[Delivery]) -> Document:
@@ -15,15 +15,15 @@ def drill_document(drill: Drill, messages: Sequence[Delivery]) -> Document:
         "id": drill.id,
         "rule": drill.rule,
         "by": drill.by,
-        "requested_at": moment_text(drill.requested_at),
-        "done_at": moment_text(drill.done_at),
+        "requested_at": json_time(drill.requested_at),
+        "done_at": json_time(drill.done_at),
         "outcome": drill.outcome,
         "ok": bool(wanted) and all(message.state is DeliveryState.SENT for message in wanted),
-        "items": [_message(message) for message in messages],
+        "items": [_message_item(message) for message in messages],
     }
 
 
-def _message(message: Delivery) -> Document:
+def _message_item(message: Delivery) -> Document:
     said = json.loads(message.text)
     return {
         "channel": message.channel,
@@ -33,6 +33,6 @@ def _message(message: Delivery) -> Document:
         "title": said["title"],
         "state": message.state.value,
         "attempts": message.attempts,
-        "at": moment_text(message.sent_at),
+        "at": json_time(message.sent_at),
         "answer": message.answer,
     }

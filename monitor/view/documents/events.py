@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any, Protocol
 
-from monitor.view.json_values import Document, moment_text
+from monitor.view.json_values import Document, json_time
 
 
 class RecordedEvent(Protocol):
@@ -42,8 +42,8 @@ def event_document(event: RecordedEvent) -> Document:
         "scope": event.scope,
         "symbol": event.symbol or None,
         "type": event.type,
-        "event_time": moment_text(event.event_time),
-        "received_at": moment_text(event.received_at),
+        "event_time": json_time(event.event_time),
+        "received_at": json_time(event.received_at),
         "stream": event.stream,
         "key": event.key,
         "payload": _payload(event.payload),

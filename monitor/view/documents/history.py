@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.view.json_values import Document, json_decimal, json_time
 
 
 class Sampled(Protocol):
@@ -48,5 +48,5 @@ def history_document(series: Series) -> Document:
         "subject": series.subject or None,
         "unit": metric.unit.value if metric is not None else "",
         "resolution": series.resolution,
-        "points": [[moment_text(point.at), decimal_text(point.value)] for point in series.points],
+        "points": [[json_time(point.at), json_decimal(point.value)] for point in series.points],
     }

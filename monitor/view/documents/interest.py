@@ -6,8 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from monitor.core.numbers.amounts import ZERO, plain
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.view.json_values import Document, json_decimal, json_time
 
 HOURS_A_DAY = 24
 DAYS_A_MONTH = 30
@@ -76,12 +76,12 @@ def interest_document(
     accounts = list(accounts)
     prices = _prices(accounts)
     debts = [debt for account in accounts for debt in _debts(account)]
-    in_usdt = [_usdt(total.interest, total.asset, prices) for total in totals]
+    in_usdt = [_usdt_value(total.interest, total.asset, prices) for total in totals]
     costs = {debt: _daily_usdt(debt, prices) for debt in debts}
     day_usdt = sum((cost for cost in costs.values() if cost is not None), ZERO)
     return {
-        "since": moment_text(since),
-        "until": moment_text(until),
+        "since": json_time(since),
+        "until": json_time(until),
         "by": by,
         "items": [
             {
@@ -90,24 +90,24 @@ def interest_document(
                 "account": total.account,
                 "scope": total.scope,
                 "symbol": total.symbol or None,
-                "interest": plain(total.interest),
-                "interest_usdt": decimal_text(usdt),
+                "interest": format_decimal(total.interest),
+                "interest_usdt": json_decimal(usdt),
                 "charges": total.charges,
             }
             for total, usdt in zip(totals, in_usdt, strict=True)
         ],
         "rates": [_rate(debt, debt.rate) for debt in debts if debt.rate is not None],
-        "total_usdt": plain(sum((usdt for usdt in in_usdt if usdt is not None), ZERO)),
+        "total_usdt": format_decimal(sum((usdt for usdt in in_usdt if usdt is not None), ZERO)),
         "projected": {
-            "day_usdt": plain(day_usdt),
-            "month_usdt": plain(day_usdt * DAYS_A_MONTH),
-            "year_usdt": plain(day_usdt * DAYS_A_YEAR),
+            "day_usdt": format_decimal(day_usdt),
+            "month_usdt": format_decimal(day_usdt * DAYS_A_MONTH),
+            "year_usdt": format_decimal(day_usdt * DAYS_A_YEAR),
             "without": sorted({debt.asset for debt, cost in costs.items() if cost is None}),
         },
         "saving_if_repaid": [
-            {"asset": asset, "per_day": plain(saved)} for asset, saved in sorted(_savings(debts).items())
+            {"asset": asset, "per_day": format_decimal(saved)} for asset, saved in sorted(_savings(debts).items())
         ],
-        "recorded": _recorded(accounts, spans or {}),
+        "recorded": _complete_span(accounts, spans or {}),
     }
 
 
@@ -118,16 +118,16 @@ def _rate(debt: _Debt, rate: Document) -> Document:
         "asset": debt.asset,
         "scope": debt.scope,
         "symbol": debt.symbol,
-        "hourly": plain(hourly),
+        "hourly": format_decimal(hourly),
         "next_hourly": rate["next_hourly"],
-        "daily": plain(hourly * HOURS_A_DAY),
-        "annual": plain(hourly * HOURS_A_DAY * DAYS_A_YEAR),
+        "daily": format_decimal(hourly * HOURS_A_DAY),
+        "annual": format_decimal(hourly * HOURS_A_DAY * DAYS_A_YEAR),
         "as_of": rate["as_of"],
     }
 
 
 def _daily_usdt(debt: _Debt, prices: Mapping[str, Decimal]) -> Decimal | None:
-    return None if debt.daily is None else _usdt(debt.borrowed * debt.daily, debt.asset, prices)
+    return None if debt.daily is None else _usdt_value(debt.borrowed * debt.daily, debt.asset, prices)
 
 
 def _savings(debts: Iterable[_Debt]) -> dict[str, Decimal]:
@@ -156,7 +156,7 @@ def _debts(account: Document) -> Iterator[_Debt]:
             )
 
 
-def _recorded(
+def _complete_span(
     accounts: Iterable[Document], spans: Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]]
 ) -> Document:
     """The time in which no charge of any scope is missing; null while a scope has none."""
@@ -171,8 +171,8 @@ def _recorded(
     newest = [spans[scope][-1] for scope in scopes if spans.get(scope)]
     whole = bool(newest) and len(newest) == len(scopes)
     return {
-        "since": moment_text(max(since for since, _ in newest)) if whole else None,
-        "until": moment_text(min(until for _, until in newest)) if whole else None,
+        "since": json_time(max(since for since, _ in newest)) if whole else None,
+        "until": json_time(min(until for _, until in newest)) if whole else None,
     }
 
 
@@ -196,6 +196,6 @@ def _prices(accounts: Iterable[Document]) -> dict[str, Decimal]:
     return prices
 
 
-def _usdt(amount: Decimal, asset: str, prices: Mapping[str, Decimal]) -> Decimal | None:
+def _usdt_value(amount: Decimal, asset: str, prices: Mapping[str, Decimal]) -> Decimal | None:
     price = prices.get(asset)
     return None if price is None else amount * price

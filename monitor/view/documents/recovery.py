@@ -4,54 +4,54 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.position import standing_of
-from monitor.core.actions.recovery import RestoreOption, restore_options
+from monitor.core.actions.position import scope_position
+from monitor.core.actions.recovery import RecoveryOption, recovery_options
 from monitor.core.model.account import Scope
-from monitor.core.model.metric_values import Figures
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.metric_values import MetricValues
+from monitor.core.numbers.amounts import format_decimal
 from monitor.core.state.account_state import AccountState
-from monitor.view.json_values import Document, moment_text
+from monitor.view.json_values import Document, json_time
 
-SAFE_OVER_INITIAL = Decimal("1.05")
+SAFE_LEVEL_FACTOR = Decimal("1.05")
 """Safe again means the initial level and five per cent: what the shipped actions aim at, too."""
 
 
 @dataclass(frozen=True, slots=True)
-class Restoration:
+class Recovery:
     """The ways to reach `target`, the cheapest first. `outside_as_of`: when what could be brought in was last read."""
 
     target: Decimal
-    options: tuple[RestoreOption, ...]
-    outside_as_of: datetime | None = None
+    options: tuple[RecoveryOption, ...]
+    external_as_of: datetime | None = None
 
 
-def restoration(state: AccountState, scope: Scope, figures: Figures) -> Restoration | None:
+def find_recovery(state: AccountState, scope: Scope, figures: MetricValues) -> Recovery | None:
     """The ways back to safety; None when the scope is safe, owes nothing, or is not known well enough."""
     initial = figures.read("initial_level")
-    standing = standing_of(state, scope, figures)
+    standing = scope_position(state, scope, figures)
     if standing is None or not isinstance(initial, Decimal):
         return None
-    target = initial * SAFE_OVER_INITIAL
-    options = restore_options(standing, target)
-    wallets = [at for place, at in standing.outside_as_of.items() if place != "cross"]
-    return Restoration(target, options, min(wallets, default=None)) if options else None
+    target = initial * SAFE_LEVEL_FACTOR
+    options = recovery_options(standing, target)
+    wallets = [at for place, at in standing.external_as_of.items() if place != "cross"]
+    return Recovery(target, options, min(wallets, default=None)) if options else None
 
 
-def restore_document(found: Restoration | None) -> Document | None:
-    if found is None:
+def recovery_document(recovery: Recovery | None) -> Document | None:
+    if recovery is None:
         return None
     return {
-        "target": plain(found.target),
-        "outside_as_of": moment_text(found.outside_as_of),
+        "target": format_decimal(recovery.target),
+        "outside_as_of": json_time(recovery.external_as_of),
         "options": [
             {
                 "route": option.route,
                 "asset": option.asset,
-                "amount": plain(option.amount),
-                "value_usdt": plain(option.value_usdt),
+                "amount": format_decimal(option.amount),
+                "value_usdt": format_decimal(option.value_usdt),
                 "feasible": option.feasible,
                 **({"repays": option.repays} if option.repays else {}),
             }
-            for option in found.options
+            for option in recovery.options
         ],
     }

@@ -6,24 +6,24 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from monitor.core.engine.history_summary import Extreme, Stretch, downtime
+from monitor.core.engine.history_summary import Extreme, TimeRange, downtime_ranges
 from monitor.core.model.alert import Alert
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.events import Silence
-from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState, IntentStep
+from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState, IntentStep
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.core.numbers.amounts import ZERO, plain
-from monitor.core.numbers.intervals import Span
+from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.core.numbers.intervals import Interval
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.history import Series
 from monitor.view.documents.interest import InterestTotal, interest_document
 from monitor.view.documents.report_health import Failing, Told, health_document
-from monitor.view.documents.report_scopes import Place, SeriesBook, scope_entry
+from monitor.view.documents.report_scopes import SeriesIndex, SeriesKey, scope_entry
 from monitor.view.documents.silences import silence_document
-from monitor.view.documents.status import DaemonSeen, status_document
-from monitor.view.formatting import first_metric
-from monitor.view.json_values import Document, moment_text, seconds_number
+from monitor.view.documents.status import DaemonStatus, status_document
+from monitor.view.formatting import find_first_metric
+from monitor.view.json_values import Document, json_seconds, json_time
 
 
 class _AlertTold(Protocol):
@@ -101,7 +101,7 @@ class Recorded(Protocol):
     @property
     def status(self) -> _Status: ...
     @property
-    def runs(self) -> Sequence[Span]: ...
+    def runs(self) -> Sequence[Interval]: ...
     @property
     def first_run(self) -> datetime | None: ...
     @property
@@ -109,11 +109,11 @@ class Recorded(Protocol):
     @property
     def charges(self) -> Sequence[InterestTotal]: ...
     @property
-    def charged(self) -> Mapping[tuple[str, str], Sequence[Span]]: ...
+    def charge_spans(self) -> Mapping[tuple[str, str], Sequence[Interval]]: ...
     @property
     def alerts(self) -> Sequence[_AlertTold]: ...
     @property
-    def witnessed(self) -> Sequence[_Witnessed]: ...
+    def alert_values(self) -> Sequence[_Witnessed]: ...
     @property
     def intents(self) -> Sequence[_IntentTold]: ...
     @property
@@ -125,63 +125,63 @@ class Recorded(Protocol):
     @property
     def channels(self) -> Sequence[Told]: ...
     @property
-    def paused(self) -> tuple[str, datetime] | None: ...
+    def pause(self) -> tuple[str, datetime] | None: ...
     @property
     def silences(self) -> Sequence[Silence]: ...
     @property
     def banned_until(self) -> datetime | None: ...
     @property
-    def head(self) -> str | None: ...
+    def audit_head(self) -> str | None: ...
 
 
 def report_document(
     rows: Recorded, accounts: Sequence[str], since: datetime, now: datetime, version: str, *, pause_file: bool
 ) -> Document:
     """The report on the named accounts. `pause_file`: whether the file that pauses all actions is there."""
-    span = Stretch(since, now)
+    span = TimeRange(since, now)
     daemon = rows.status.daemon
     is_running = daemon is not None and daemon.running
-    down = downtime(rows.runs, rows.first_run, is_running, span)
-    paused = rows.paused is not None or pause_file
-    seen = DaemonSeen(paused=paused)
+    down = downtime_ranges(rows.runs, rows.first_run, is_running, span)
+    paused = rows.pause is not None or pause_file
+    seen = DaemonStatus(paused=paused)
     if daemon is not None:
-        seen = DaemonSeen(daemon.running, daemon.pid, daemon.since, paused)
+        seen = DaemonStatus(daemon.running, daemon.pid, daemon.since, paused)
     live = {row.account: json.loads(row.document) for row in rows.status.documents}
     status = status_document(accounts, live, seen, now, version, rows.status.stops)
-    book = SeriesBook(rows.series, down, span, _witnessed(rows.witnessed))
+    book = SeriesIndex(rows.series, down, span, _lows_of_alerts(rows.alert_values))
     return {
-        "generated_at": moment_text(now),
+        "generated_at": json_time(now),
         "version": version,
-        "since": moment_text(since),
-        "until": moment_text(now),
-        "span_s": seconds_number(now - since),
+        "since": json_time(since),
+        "until": json_time(now),
+        "span_s": json_seconds(now - since),
         "daemon": status["daemon"],
         "accounts": [_account(account, book) for account in status["accounts"]],
-        "interest": interest_document(rows.charges, list(live.values()), since, now, "asset", rows.charged),
+        "interest": interest_document(rows.charges, list(live.values()), since, now, "asset", rows.charge_spans),
         "alerts": [_alert(row, now) for row in rows.alerts],
         "actions": _actions(rows.intents, book, status["accounts"]),
         "movements": _movements(rows.movements),
         "health": health_document(rows, book, accounts, down, span),
         "quiet": {
-            "paused": None if rows.paused is None else {"by": rows.paused[0], "at": moment_text(rows.paused[1])},
+            "paused": None if rows.pause is None else {"by": rows.pause[0], "at": json_time(rows.pause[1])},
             "pause_file": pause_file,
             "silences": [silence_document(silence, now) for silence in rows.silences],
         },
-        "audit_head": rows.head,
+        "audit_head": rows.audit_head,
     }
 
 
-def _witnessed(rows: Sequence[_Witnessed]) -> Mapping[Place, Sequence[Extreme]]:
+def _lows_of_alerts(rows: Sequence[_Witnessed]) -> Mapping[SeriesKey, Sequence[Extreme]]:
     """The figures that alerts went by, by what they are of: they are seen at each price, samples at each read."""
-    found: dict[Place, list[Extreme]] = {}
+    found: dict[SeriesKey, list[Extreme]] = {}
     for row in rows:
-        metric = first_metric(row.when)
+        metric = find_first_metric(row.when)
         if metric is not None:
             found.setdefault((row.account, row.scope, row.subject, metric.name), []).append(Extreme(row.value, row.at))
     return found
 
 
-def _account(account: Document, book: SeriesBook) -> Document:
+def _account(account: Document, book: SeriesIndex) -> Document:
     name = account["account"]
     cross, pairs = account.get("cross"), account["isolated"]
     scopes = [] if cross is None else [scope_entry(name, "cross", None, cross, book)]
@@ -198,12 +198,12 @@ def _alert(row: _AlertTold, now: datetime) -> Document:
     end = alert.resolved_at or now
     return {
         **alert_document(alert, row.deliveries),
-        "lasted_s": seconds_number(end - (alert.fired_at or alert.since)),
+        "lasted_s": json_seconds(end - (alert.fired_at or alert.since)),
         "undelivered": sorted(missed - told),
     }
 
 
-def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[Document]) -> Document:
+def _actions(rows: Sequence[_IntentTold], book: SeriesIndex, accounts: Sequence[Document]) -> Document:
     """The intents of the span, what they moved, which are open; when limits stopped live ones, what is stopped now."""
     moved: dict[tuple[str, str, str, str, str], tuple[Decimal, int]] = {}
     for row in rows:
@@ -222,18 +222,20 @@ def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[D
                 "symbol": symbol or None,
                 "kind": kind,
                 "asset": asset,
-                "amount": plain(amount),
+                "amount": format_decimal(amount),
                 "count": count,
             }
             for (account, scope, symbol, kind, asset), (amount, count) in sorted(moved.items())
         ],
-        "unresolved": sorted(row.intent.id for row in rows if row.intent.state in IN_FLIGHT),
+        "unresolved": sorted(row.intent.id for row in rows if row.intent.state in IN_FLIGHT_STATES),
         "rules_stopped": [stop for account in accounts for stop in account["rules_stopped"]],
         "unasked": sorted(row.intent.id for row in rows if row.intent.is_unasked),
         "stopped": [
-            {"account": account["account"], "since": moment_text(stretch.since), "until": moment_text(stretch.until)}
+            {"account": account["account"], "since": json_time(stretch.since), "until": json_time(stretch.until)}
             for account in accounts
-            for stretch in book.times(account["account"], "account", "", "actions_blocked", lambda value: value > 0)
+            for stretch in book.times_where(
+                account["account"], "account", "", "actions_blocked", lambda value: value > 0
+            )
         ],
         "stopped_now": [
             {"account": account["account"], **stop}
@@ -262,9 +264,9 @@ def _movements(rows: Sequence[_Moved]) -> list[Document]:
             "origin": origin,
             "asset": asset,
             "status": status or None,
-            "amount": plain(amount),
+            "amount": format_decimal(amount),
             "count": count,
-            "last_at": moment_text(last),
+            "last_at": json_time(last),
         }
         for (account, scope, symbol, kind, type_, origin, asset, status), (amount, count, last) in sorted(sums.items())
     ]

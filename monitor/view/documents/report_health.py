@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from monitor.core.engine.history_summary import Stretch, furthest
-from monitor.core.numbers.intervals import Span
-from monitor.view.documents.report_scopes import SeriesBook
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.core.engine.history_summary import TimeRange, largest_magnitude
+from monitor.core.numbers.intervals import Interval
+from monitor.view.documents.report_scopes import SeriesIndex
+from monitor.view.json_values import Document, json_decimal, json_time
 
 
 class Failing(Protocol):
@@ -46,7 +46,7 @@ class Watched(Protocol):
     """What is recorded of the daemon's own troubles."""
 
     @property
-    def runs(self) -> Sequence[Span]: ...
+    def runs(self) -> Sequence[Interval]: ...
     @property
     def first_run(self) -> datetime | None: ...
     @property
@@ -60,25 +60,25 @@ class Watched(Protocol):
 
 
 def health_document(
-    rows: Watched, book: SeriesBook, accounts: Sequence[str], down: Sequence[Stretch], span: Stretch
+    rows: Watched, book: SeriesIndex, accounts: Sequence[str], down: Sequence[TimeRange], span: TimeRange
 ) -> Document:
     """`watched_since`: before that no daemon is remembered. `starts`: how often one was started in the span."""
     banned = rows.banned_until
     return {
-        "watched_since": moment_text(rows.first_run),
+        "watched_since": json_time(rows.first_run),
         "starts": sum(span.since <= since <= span.until for since, _ in rows.runs),
-        "down": [_stretch(stretch) for stretch in down],
+        "down": [_time_range(stretch) for stretch in down],
         "disconnected": [
-            {"account": name, **_stretch(stretch)}
+            {"account": name, **_time_range(stretch)}
             for name in accounts
-            for stretch in book.times(name, "monitor", "", "stream_connected", lambda value: value == 0)
+            for stretch in book.times_where(name, "monitor", "", "stream_connected", lambda value: value == 0)
         ],
         "failed_reads": [
             {
                 "account": one.account,
                 "read": one.read,
                 "count": one.count,
-                "last_at": moment_text(one.last_at),
+                "last_at": json_time(one.last_at),
                 "cause": one.cause,
             }
             for one in rows.failures
@@ -95,18 +95,18 @@ def health_document(
             }
             for one in rows.channels
         ],
-        "clock": [_furthest(name, "clock_offset", "offset_s", book) for name in accounts],
-        "weight": [_furthest(name, "weight_used", "used", book) for name in accounts],
-        "banned_until": moment_text(banned) if banned is not None and banned > span.since else None,
+        "clock": [_largest(name, "clock_offset", "offset_s", book) for name in accounts],
+        "weight": [_largest(name, "weight_used", "used", book) for name in accounts],
+        "banned_until": json_time(banned) if banned is not None and banned > span.since else None,
     }
 
 
-def _furthest(account: str, metric: str, key: str, book: SeriesBook) -> Document:
+def _largest(account: str, metric: str, key: str, book: SeriesIndex) -> Document:
     """The worst that was recorded; null where nothing was."""
-    worst = furthest(book.held(account, "monitor", "", metric))
+    worst = largest_magnitude(book.known_values(account, "monitor", "", metric))
     value = None if worst is None else worst.value
-    return {"account": account, key: decimal_text(value), "at": None if worst is None else moment_text(worst.at)}
+    return {"account": account, key: json_decimal(value), "at": None if worst is None else json_time(worst.at)}
 
 
-def _stretch(stretch: Stretch) -> Document:
-    return {"since": moment_text(stretch.since), "until": moment_text(stretch.until)}
+def _time_range(stretch: TimeRange) -> Document:
+    return {"since": json_time(stretch.since), "until": json_time(stretch.until)}

@@ -3,11 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from monitor.core.engine.history_summary import Extreme, Held, Stretch, first, held, line, lowest, times_of, unknown
+from monitor.core.engine.history_summary import (
+    Extreme,
+    KnownValue,
+    TimeRange,
+    first_value,
+    known_values,
+    lowest_value,
+    ranges_where,
+    sparkline_points,
+    unknown_ranges,
+)
 from monitor.view.documents.history import Series
-from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.view.json_values import Document, json_decimal, json_time
 
-_NOW = (
+_CURRENT_FIELDS = (
     "state",
     "as_of",
     "age_s",
@@ -19,73 +29,77 @@ _NOW = (
 )
 
 
-Place = tuple[str, str, str, str]
+SeriesKey = tuple[str, str, str, str]
 """What a series is of: account, scope, subject and metric."""
 
 
 _LOWS = ("margin_level", "distance_to_liquidation")
 
 
-class SeriesBook:
+class SeriesIndex:
     """The recorded series by what they are of, as far as they hold in the span; and what alerts saw between samples."""
 
     def __init__(
         self,
         series: Sequence[Series],
-        down: Sequence[Stretch],
-        span: Stretch,
-        witnessed: Mapping[Place, Sequence[Extreme]],
+        downtime: Sequence[TimeRange],
+        span: TimeRange,
+        alert_values: Mapping[SeriesKey, Sequence[Extreme]],
     ) -> None:
-        self._witnessed = witnessed
-        self._series: dict[Place, Series] = {(one.account, one.scope, one.subject, one.metric): one for one in series}
-        self._down = down
+        self._alert_values = alert_values
+        self._series: dict[SeriesKey, Series] = {
+            (one.account, one.scope, one.subject, one.metric): one for one in series
+        }
+        self._downtime = downtime
         self.span = span
 
-    def held(self, account: str, scope: str, subject: str, metric: str) -> tuple[Held, ...]:
+    def known_values(self, account: str, scope: str, subject: str, metric: str) -> tuple[KnownValue, ...]:
         """What was known of it in the span; empty when nothing was."""
         one = self._series.get((account, scope, subject, metric))
-        return () if one is None else held(one.points, self._down, self.span)
+        return () if one is None else known_values(one.points, self._downtime, self.span)
 
     def lowest(self, account: str, scope: str, subject: str, metric: str) -> Extreme | None:
         """The lowest value that was recorded of it, by a sample or by an alert; None while there is none."""
-        seen = [*self._witnessed.get((account, scope, subject, metric), ())]
-        sampled = lowest(self.held(account, scope, subject, metric))
+        seen = [*self._alert_values.get((account, scope, subject, metric), ())]
+        sampled = lowest_value(self.known_values(account, scope, subject, metric))
         seen += [] if sampled is None else [sampled]
         return min(seen, key=lambda one: (one.value, one.at), default=None)
 
-    def times(
-        self, account: str, scope: str, subject: str, metric: str, claim: Callable[[Decimal], bool]
-    ) -> tuple[Stretch, ...]:
+    def times_where(
+        self, account: str, scope: str, subject: str, metric: str, predicate: Callable[[Decimal], bool]
+    ) -> tuple[TimeRange, ...]:
         """The times in which the claim held of it."""
-        return times_of(self.held(account, scope, subject, metric), claim)
+        return ranges_where(self.known_values(account, scope, subject, metric), predicate)
 
 
-def scope_entry(account: str, scope: str, symbol: str | None, now: Document, book: SeriesBook) -> Document:
+def scope_entry(account: str, scope: str, symbol: str | None, now: Document, book: SeriesIndex) -> Document:
     """The scope as it is `now`, by its part of the status, and as it was recorded in the span."""
-    levels, owed = (book.held(account, scope, symbol or "", metric) for metric in ("margin_level", "liabilities_usdt"))
+    levels, owed = (
+        book.known_values(account, scope, symbol or "", metric) for metric in ("margin_level", "liabilities_usdt")
+    )
     lows = {metric: book.lowest(account, scope, symbol or "", metric) for metric in _LOWS}
     here = now if now["state"] in ("ok", "no_debt") else None
-    began, ends = first(owed), first(owed[::-1])
+    began, ends = first_value(owed), first_value(owed[::-1])
     change = ends.value - began.value if began is not None and ends is not None else None
     return {
         "scope": scope,
         "symbol": symbol,
-        **{name: now[name] for name in _NOW},
+        **{name: now[name] for name in _CURRENT_FIELDS},
         "lowest": _extreme("margin_level", lows["margin_level"], here, book.span),
         "nearest": _extreme("distance_to_liquidation", lows["distance_to_liquidation"], here, book.span),
-        "liabilities_usdt": decimal_text(ends.value) if ends is not None else None,
-        "liabilities_change_usdt": decimal_text(change),
-        "liabilities_since": moment_text(began.at) if began is not None else None,
+        "liabilities_usdt": json_decimal(ends.value) if ends is not None else None,
+        "liabilities_change_usdt": json_decimal(change),
+        "liabilities_since": json_time(began.at) if began is not None else None,
         "unknown": [
-            {"since": moment_text(gap.since), "until": moment_text(gap.until)} for gap in unknown(levels, book.span)
+            {"since": json_time(gap.since), "until": json_time(gap.until)} for gap in unknown_ranges(levels, book.span)
         ],
-        "line": [[moment_text(at), decimal_text(value)] for at, value in line(levels, book.span)],
+        "line": [[json_time(at), json_decimal(value)] for at, value in sparkline_points(levels, book.span)],
     }
 
 
-def _extreme(metric: str, recorded: Extreme | None, now: Document | None, span: Stretch) -> Document | None:
+def _extreme(metric: str, recorded: Extreme | None, now: Document | None, span: TimeRange) -> Document | None:
     """The lowest that was recorded, or what holds now where that is lower: prices move between two samples."""
     present = None if now is None or now[metric] is None else Decimal(now[metric])
     if present is not None and (recorded is None or present < recorded.value):
         recorded = Extreme(present, span.until)
-    return None if recorded is None else {metric: decimal_text(recorded.value), "at": moment_text(recorded.at)}
+    return None if recorded is None else {metric: json_decimal(recorded.value), "at": json_time(recorded.at)}

@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 
 from monitor.core.numbers.durations import format_duration
-from monitor.simulation.rule_test_result import Compared, Line, Verdict
+from monitor.simulation.rule_test_result import Comparison, ResultLine, RuleTestResult
 from monitor.view.json_values import Document
 
 
-def verdict_document(file: str, verdict: Verdict) -> Document:
+def test_result_document(file: str, verdict: RuleTestResult) -> Document:
     """One test: by the time of each expectation, what was expected and what there was."""
     return {
         "file": file,
         "name": verdict.name,
         "ok": verdict.is_ok,
-        "expected": [_side(each, each.expected) for each in verdict.compared],
-        "got": [_side(each, each.got) for each in verdict.compared],
+        "expected": [_comparison(each, each.expected) for each in verdict.comparisons],
+        "got": [_comparison(each, each.got) for each in verdict.comparisons],
     }
 
 
-def tests_document(items: Sequence[Document]) -> Document:
+def test_results_document(items: Sequence[Document]) -> Document:
     """All tests of one call."""
     passed = sum(1 for item in items if item["ok"])
     return {"passed": passed, "failed": len(items) - passed, "items": list(items)}
 
 
-def _side(each: Compared, lines: Sequence[Line]) -> Document:
-    return {"at": format_duration(each.at), each.what: [dict(line) for line in lines]}
+def _comparison(compared: Comparison, lines: Sequence[ResultLine]) -> Document:
+    return {"at": format_duration(compared.at), compared.what: [dict(line) for line in lines]}

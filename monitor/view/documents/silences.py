@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from monitor.core.model.events import Silence
-from monitor.view.json_values import Document, moment_text
+from monitor.view.json_values import Document, json_time
 
 
 def silence_document(silence: Silence, now: datetime) -> Document:
@@ -12,8 +12,8 @@ def silence_document(silence: Silence, now: datetime) -> Document:
     return {
         "id": silence.id,
         "matchers": [{"name": m.name, "op": m.op, "value": m.value} for m in silence.matchers],
-        "starts_at": moment_text(silence.starts_at),
-        "ends_at": moment_text(silence.ends_at),
+        "starts_at": json_time(silence.starts_at),
+        "ends_at": json_time(silence.ends_at),
         "author": silence.author,
         "comment": silence.comment,
         "include_critical": silence.include_critical,

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from monitor.core.model.blocks import RuleStop
 from monitor.core.numbers.durations import parse_since
 from monitor.view.documents.account import account_state, scope_documents
-from monitor.view.documents.actions import stop_document
-from monitor.view.json_values import Document, age_number, moment_text
+from monitor.view.documents.actions import rule_stop_document
+from monitor.view.json_values import Document, json_age, json_time
 
 
 @dataclass(frozen=True, slots=True)
-class DaemonSeen:
+class DaemonStatus:
     """What a reader knows of the daemon. `running`: it holds the database and has been heard of lately."""
 
     running: bool = False
@@ -25,30 +25,30 @@ class DaemonSeen:
 def status_document(
     accounts: Sequence[str],
     live: Mapping[str, Document],
-    daemon: DaemonSeen,
+    daemon: DaemonStatus,
     now: datetime,
     version: str,
     stops: Sequence[RuleStop] = (),
 ) -> Document:
     """The named accounts as of `now`. `live` holds their stored documents; one without is of state `unknown`."""
     return {
-        "generated_at": moment_text(now),
+        "generated_at": json_time(now),
         "version": version,
         "daemon": {
             "running": daemon.running,
             "pid": daemon.pid if daemon.running else None,
-            "since": moment_text(daemon.since) if daemon.running else None,
+            "since": json_time(daemon.since) if daemon.running else None,
             "paused": daemon.paused,
         },
         "accounts": [
-            (aged(live[name], now, running=daemon.running) if name in live else unknown_account(name))
-            | {"rules_stopped": [stop_document(stop) for stop in stops if stop.account == name]}
+            (update_ages(live[name], now, running=daemon.running) if name in live else unknown_account(name))
+            | {"rules_stopped": [rule_stop_document(stop) for stop in stops if stop.account == name]}
             for name in accounts
         ],
     }
 
 
-def aged(document: Document, now: datetime, *, running: bool) -> Document:
+def update_ages(document: Document, now: datetime, *, running: bool) -> Document:
     """A stored account document as a reader at `now` must see it: ages counted on, old figures called stale.
 
     Streams that a stopped daemon had are no longer connected.
@@ -56,19 +56,19 @@ def aged(document: Document, now: datetime, *, running: bool) -> Document:
     document = copy.deepcopy(document)
     stale_after = timedelta(seconds=document["stale_after_s"])
     for scope in scope_documents(document):
-        as_of = _moment(scope["as_of"], now)
-        scope["age_s"] = age_number(as_of, now)
-        scope["live_age_s"] = age_number(_moment(scope.get("live_as_of"), now), now)
+        as_of = _parse_time(scope["as_of"], now)
+        scope["age_s"] = json_age(as_of, now)
+        scope["live_age_s"] = json_age(_parse_time(scope.get("live_as_of"), now), now)
         if scope["state"] in ("ok", "no_debt") and (as_of is None or now - as_of > stale_after):
             scope["state"] = "stale"
     for stream in document["streams"]:
-        stream["silence_s"] = age_number(_moment(stream["last_frame_at"], now), now)
+        stream["silence_s"] = json_age(_parse_time(stream["last_frame_at"], now), now)
         stream["connected"] = stream["connected"] and running
     document["state"] = account_state(document, key_refused=document["state"] == "key_refused")
     return document
 
 
-def refreshed(fetched: Document, stored: Document | None) -> Document:
+def merge_fetched(fetched: Document, stored: Document | None) -> Document:
     """An account just read, with what only a daemon knows from its stored document: alerts, streams, rates."""
     if stored is None:
         return fetched
@@ -123,5 +123,5 @@ def _rows(account: Document) -> Iterator[tuple[str, str, Document]]:
                 yield row["asset"], label, row
 
 
-def _moment(text: str | None, now: datetime) -> datetime | None:
+def _parse_time(text: str | None, now: datetime) -> datetime | None:
     return None if text is None else parse_since(text, now)

@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.core.margin.stress import AssetMove, Shock, outcome
-from monitor.core.numbers.amounts import plain
+from monitor.core.margin.stress import AssetMove, Shock, simulate_shock
+from monitor.core.numbers.amounts import format_decimal
 from monitor.view.documents.stress_portfolio import is_in_usdt, portfolio_of, scopes_of
-from monitor.view.json_values import Document, decimal_text
+from monitor.view.json_values import Document, json_decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Keepers:
+class StableAssets:
     """The assets that keep their value, and the tokens that stand for another asset."""
 
     stables: frozenset[str]
     pegs: Mapping[str, str]
 
 
-def stress_document(status: Document, shock: Shock, keepers: Keepers) -> Document:
+def stress_document(status: Document, shock: Shock, stable_assets: StableAssets) -> Document:
     """One item for each scope of the `status` document, with the age of the figures it rests on.
 
     A scope that owes nothing, or is not known well enough, has no level after it. `liquidated_at` is the part of the
@@ -26,20 +26,20 @@ def stress_document(status: Document, shock: Shock, keepers: Keepers) -> Documen
     return {
         "generated_at": status["generated_at"],
         "shock": {
-            "drop": plain(shock.drop),
-            "moves": {asset: plain(move) for asset, move in shock.named.items()},
-            "like": shock.crash.date if shock.crash is not None else None,
-            "source": shock.crash.source if shock.crash is not None else None,
+            "drop": format_decimal(shock.drop),
+            "moves": {asset: format_decimal(move) for asset, move in shock.moves_by_asset.items()},
+            "like": shock.scenario.date if shock.scenario is not None else None,
+            "source": shock.scenario.source if shock.scenario is not None else None,
         },
         "accounts": [
-            stressed_scope(account["account"], label, scope, shock, keepers)
+            stress_item(account["account"], label, scope, shock, stable_assets)
             for account in status["accounts"]
             for label, scope in scopes_of(account)
         ],
     }
 
 
-def stressed_scope(account: str, label: str, scope: Document, shock: Shock, keepers: Keepers) -> Document:
+def stress_item(account: str, label: str, scope: Document, shock: Shock, stable_assets: StableAssets) -> Document:
     """What the shock does to one scope."""
     portfolio = portfolio_of(scope)
     item: Document = {
@@ -58,18 +58,18 @@ def stressed_scope(account: str, label: str, scope: Document, shock: Shock, keep
     }
     if portfolio is None:
         return item
-    moves = {p.asset: shock.move(p.asset, keepers.stables, keepers.pegs) for p in portfolio.positions}
-    found = outcome(portfolio, moves, keepers.stables)
+    moves = {p.asset: shock.move(p.asset, stable_assets.stables, stable_assets.pegs) for p in portfolio.positions}
+    found = simulate_shock(portfolio, moves, stable_assets.stables)
     return item | {
-        "level_after": decimal_text(found.level_after),
-        "liquidated": found.liquidated,
-        "liquidated_at": decimal_text(found.reached_at) if found.liquidated else None,
-        "to_survive_usdt": decimal_text(found.to_survive) if is_in_usdt(scope) else None,
-        "first_to_liquidate": _first(found.first),
+        "level_after": json_decimal(found.level_after),
+        "liquidated": found.is_liquidated,
+        "liquidated_at": json_decimal(found.reached_at) if found.is_liquidated else None,
+        "to_survive_usdt": json_decimal(found.to_survive) if is_in_usdt(scope) else None,
+        "first_to_liquidate": _single_asset_move(found.nearest_asset_move),
     }
 
 
-def _first(found: AssetMove | None) -> Document | None:
+def _single_asset_move(found: AssetMove | None) -> Document | None:
     if found is None:
         return None
-    return {"asset": found.asset, "move": plain(found.move), "price_usdt": plain(found.price)}
+    return {"asset": found.asset, "move": format_decimal(found.move), "price_usdt": format_decimal(found.price)}

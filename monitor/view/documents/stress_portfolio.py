@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from monitor.core.margin.levels import Position
-from monitor.core.margin.stress import Portfolio, is_measurable
+from monitor.core.margin.stress import StressPortfolio, is_measurable
 from monitor.core.numbers.amounts import ZERO
-from monitor.view.json_values import Document, number
+from monitor.view.json_values import Document, parse_json_decimal
 
 REMAINDER = ""
 """The asset of what has no price of its own: the exchange counts it, so it is worth the rest of its totals."""
@@ -20,18 +20,18 @@ def scopes_of(account: Document) -> Iterator[tuple[str, Document]]:
         yield pair["symbol"], pair
 
 
-def portfolio_of(scope: Document) -> Portfolio | None:
+def portfolio_of(scope: Document) -> StressPortfolio | None:
     """The scope's holdings in USDT (a pair's in its quote where that has no price).
 
     None while nothing is owed, or too little is known.
     """
-    level, bar = number(scope.get("margin_level")), number(scope.get("liquidation_level"))
+    level, bar = parse_json_decimal(scope.get("margin_level")), parse_json_decimal(scope.get("liquidation_level"))
     if level is None or bar is None:
         return None
-    positions = _pair(scope) if "index_price" in scope else _cross(scope)
+    positions = _pair_positions(scope) if "index_price" in scope else _cross_positions(scope)
     if positions is None:
         return None
-    portfolio = Portfolio(positions, level, bar)
+    portfolio = StressPortfolio(positions, level, bar)
     return portfolio if is_measurable(portfolio) else None
 
 
@@ -40,22 +40,22 @@ def is_in_usdt(scope: Document) -> bool:
     return "index_price" not in scope or scope["quote"]["price_usdt"] is not None
 
 
-def _pair(scope: Document) -> tuple[Position, ...] | None:
-    base, quote, index = scope["base"], scope["quote"], number(scope["index_price"])
+def _pair_positions(scope: Document) -> tuple[Position, ...] | None:
+    base, quote, index = scope["base"], scope["quote"], parse_json_decimal(scope["index_price"])
     if base is None or quote is None or index is None:
         return None
-    quote_price = number(quote["price_usdt"]) or Decimal(1)
+    quote_price = parse_json_decimal(quote["price_usdt"]) or Decimal(1)
     return (_position(base, index * quote_price), _position(quote, quote_price))
 
 
-def _cross(scope: Document) -> tuple[Position, ...] | None:
+def _cross_positions(scope: Document) -> tuple[Position, ...] | None:
     """Every row, and what the totals have beyond them where a row has no price."""
     rows = scope["balances"]
-    known = [(row, price) for row in rows if (price := number(row["price_usdt"])) is not None]
+    known = [(row, price) for row in rows if (price := parse_json_decimal(row["price_usdt"])) is not None]
     positions = tuple(_position(row, price) for row, price in known)
     if len(known) == len(rows):
         return positions
-    assets, liabilities = number(scope["assets_usdt"]), number(scope["liabilities_usdt"])
+    assets, liabilities = parse_json_decimal(scope["assets_usdt"]), parse_json_decimal(scope["liabilities_usdt"])
     if assets is None or liabilities is None:
         return None
     held = sum((p.held * p.price for p in positions), ZERO)

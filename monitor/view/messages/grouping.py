@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from monitor.view.messages.message import Message
 
-MOST_NUMBERS = 8
+MAX_TITLE_NUMBERS = 8
 """So many numbers stand in a title; the text has all."""
 
 
-def together(messages: Sequence[Message]) -> Message:
+def group_messages(messages: Sequence[Message]) -> Message:
     """The first of the messages, which is about the worst alert, with the others named in title and text.
 
     The object of a webhook is that of the worst, and `alerts` in it are all of them.
@@ -18,7 +18,7 @@ def together(messages: Sequence[Message]) -> Message:
     if not others:
         return worst
     numbers = [f"#{message.document['id']}" for message in messages]
-    listed = ", ".join(numbers if len(numbers) <= MOST_NUMBERS else [*numbers[: MOST_NUMBERS - 1], "…"])
+    listed = ", ".join(numbers if len(numbers) <= MAX_TITLE_NUMBERS else [*numbers[: MAX_TITLE_NUMBERS - 1], "…"])
     title = f"{worst.title.removesuffix(f' ({numbers[0]})')}, and {len(others)} more ({listed})"
     text = "\n".join([worst.text, "", "Together with it:", *(_without_first_word(each.title) for each in others)])
     alerts = [message.document for message in messages]

@@ -8,36 +8,36 @@ from pathlib import Path
 from typing import Literal
 
 from monitor.core.metrics.value_text import notice_text
-from monitor.core.model.alert import Alert, Reason, Severity
-from monitor.core.model.metric import Value
-from monitor.core.model.metric_values import Figures
+from monitor.core.model.alert import Alert, NotificationReason, Severity
+from monitor.core.model.metric import MetricValue
+from monitor.core.model.metric_values import MetricValues
 from monitor.view.documents.alerts import alert_document
 from monitor.view.formatting import (
-    age_text,
-    amount_text,
-    bar_text,
-    first_metric,
-    level_text,
-    money_text,
-    percent_text,
-    price_text,
-    time_text,
+    find_first_metric,
+    format_age,
+    format_amount,
+    format_level,
+    format_percent,
+    format_price,
+    format_threshold,
+    format_time,
+    format_usdt,
 )
 from monitor.view.json_values import Document
-from monitor.view.messages.formats import Format
+from monitor.view.messages.formats import MessageFormat
 
-Kind = Literal["info", "warning", "failure", "success"]
+MessageKind = Literal["info", "warning", "failure", "success"]
 
-KINDS: Mapping[Severity, Kind] = {"info": "info", "warning": "warning", "critical": "failure"}
+KIND_BY_SEVERITY: Mapping[Severity, MessageKind] = {"info": "info", "warning": "warning", "critical": "failure"}
 
-LATE = timedelta(minutes=2)
+DELAY_SHOWN_FROM = timedelta(minutes=2)
 """From this age on a message says how old its cause is."""
 
-_FIRST_WORDS: Mapping[Reason, str] = {
-    Reason.FIRED: "FIRING",
-    Reason.REMINDED: "REMINDER",
-    Reason.ESCALATED: "ESCALATED",
-    Reason.RESOLVED: "RESOLVED",
+_TITLE_WORDS: Mapping[NotificationReason, str] = {
+    NotificationReason.FIRED: "FIRING",
+    NotificationReason.REMINDED: "REMINDER",
+    NotificationReason.ESCALATED: "ESCALATED",
+    NotificationReason.RESOLVED: "RESOLVED",
 }
 
 
@@ -51,15 +51,15 @@ class Message:
 
     title: str
     text: str
-    kind: Kind
+    kind: MessageKind
     document: Document
-    picture: Path | None = None
-    format: Format = "text"
+    image: Path | None = None
+    format: MessageFormat = "text"
     plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class DrillMark:
+class DrillPosition:
     """Which drill a message belongs to, and which of its messages it is."""
 
     id: int
@@ -69,17 +69,17 @@ class DrillMark:
 
 def alert_message(
     alert: Alert,
-    reason: Reason,
-    figures: Figures | None,
+    reason: NotificationReason,
+    figures: MetricValues | None,
     now: datetime,
     *,
     severity: Severity | None = None,
     at: datetime | None = None,
     restore: Sequence[str] = (),
     limits: Mapping[str, str] | None = None,
-    drill: DrillMark | None = None,
+    drill: DrillPosition | None = None,
     recorded: bool = True,
-    picture: Path | None = None,
+    image: Path | None = None,
 ) -> Message:
     """The message about one alert.
 
@@ -89,8 +89,8 @@ def alert_message(
     the alert's after an escalation. `recorded` False: the database could not be written when this left.
     """
     severity = severity or alert.severity
-    word, number = ("DRILL", f"drill {drill.id}") if drill is not None else (_FIRST_WORDS[reason], f"#{alert.id}")
-    title = f"[{word}] {severity} {_about(alert)}: {_value(alert)} ({number})"
+    word, number = ("DRILL", f"drill {drill.id}") if drill is not None else (_TITLE_WORDS[reason], f"#{alert.id}")
+    title = f"[{word}] {severity} {_subject_text(alert)}: {_value_text(alert)} ({number})"
     text = "\n".join(
         [
             *([_drill_line(drill, alert, reason)] if drill is not None else []),
@@ -102,24 +102,26 @@ def alert_message(
             *_alert_lines(alert, reason, now, at or now, recorded=recorded),
         ]
     )
-    kind = "success" if reason is Reason.RESOLVED else KINDS[severity]
+    kind = "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity]
     document = {**alert_document(alert), "severity": severity, "reason": reason.value, "title": title, "text": text}
     if drill is not None:
         document |= {"reason": "drill", "stage": reason.value, "drill": drill.id}
-    return Message(title, text, kind, document, picture)
+    return Message(title, text, kind, document, image)
 
 
-def bare_message(alert: Alert, reason: Reason, severity: Severity) -> Message:
+def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity) -> Message:
     """What can be said of an alert whatever else is wrong: its title, and its rule."""
-    title = f"[{_FIRST_WORDS[reason]}] {severity} {_about(alert)}: {_value(alert)} (#{alert.id})"
-    text = f"{_value(alert)}\nRule {alert.key.rule}: {alert.when}"
+    title = f"[{_TITLE_WORDS[reason]}] {severity} {_subject_text(alert)}: {_value_text(alert)} (#{alert.id})"
+    text = f"{_value_text(alert)}\nRule {alert.key.rule}: {alert.when}"
     document = {"id": alert.id, "severity": severity, "reason": reason.value, "title": title, "text": text}
-    return Message(title, text, "success" if reason is Reason.RESOLVED else KINDS[severity], document)
+    return Message(
+        title, text, "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity], document
+    )
 
 
 def drill_message(severity: Severity, document: Document) -> Message:
     """A message of a drill, from the object that a webhook gets of it."""
-    kind = "success" if document["stage"] == Reason.RESOLVED.value else KINDS[severity]
+    kind = "success" if document["stage"] == NotificationReason.RESOLVED.value else KIND_BY_SEVERITY[severity]
     return Message(document["title"], document["text"], kind, document)
 
 
@@ -129,52 +131,54 @@ def notice_message(severity: Severity, text: str, *, recorded: bool = True) -> M
     title = f"[NOTICE] {severity} {first if len(first) <= 120 else first[:117] + '...'}"
     body = text.strip() if recorded else f"{text.strip()}\n{_NOT_RECORDED}"
     document = {"severity": severity, "reason": "notice", "title": title, "text": body}
-    return Message(title, body, KINDS[severity], document)
+    return Message(title, body, KIND_BY_SEVERITY[severity], document)
 
 
 _NOT_RECORDED = "Not recorded: the database could not be written when this was sent; it may come again."
 
 
-def _drill_line(drill: DrillMark, alert: Alert, reason: Reason) -> str:
-    said = {Reason.RESOLVED: "is over", Reason.ESCALATED: "is not answered and escalates"}.get(reason, "fires")
+def _drill_line(drill: DrillPosition, alert: Alert, reason: NotificationReason) -> str:
+    said = {NotificationReason.RESOLVED: "is over", NotificationReason.ESCALATED: "is not answered and escalates"}.get(
+        reason, "fires"
+    )
     return (
         f"This is a drill, message {drill.number} of {drill.of}: {alert.key.rule} {said}. "
         "Nothing of it is real but the figures, and nothing is done."
     )
 
 
-def _about(alert: Alert) -> str:
+def _subject_text(alert: Alert) -> str:
     key = alert.key
     return " ".join(part for part in (key.account or "daemon", key.subject or key.scope) if part)
 
 
-def _value(alert: Alert) -> str:
+def _value_text(alert: Alert) -> str:
     if alert.gone:
         return "gone, no longer watched"
     return alert.summary or alert.key.rule
 
 
-def _first_line(alert: Alert, reason: Reason, figures: Figures | None) -> str:
+def _first_line(alert: Alert, reason: NotificationReason, figures: MetricValues | None) -> str:
     """What, how bad, how far from liquidation."""
-    start = "Over: " if reason is Reason.RESOLVED else ""
+    start = "Over: " if reason is NotificationReason.RESOLVED else ""
     if alert.gone:
-        return f"{start}{_about(alert)} is gone or its rule is; it is no longer watched."
+        return f"{start}{_subject_text(alert)} is gone or its rule is; it is no longer watched."
     if figures is not None and figures.kind in ("cross", "isolated"):
-        return f"{start}{_about(alert)} is {_standing(figures)}; {_how_far(figures)}."
-    metric = first_metric(alert.when)
+        return f"{start}{_subject_text(alert)} is {_level_phrase(figures)}; {_distance_phrase(figures)}."
+    metric = find_first_metric(alert.when)
     meaning = f" ({metric.meaning})" if metric is not None else ""
-    return f"{start}{_about(alert)}: {_value(alert)}{meaning}."
+    return f"{start}{_subject_text(alert)}: {_value_text(alert)}{meaning}."
 
 
-def _standing(figures: Figures) -> str:
+def _level_phrase(figures: MetricValues) -> str:
     """The level against the nearest bar that matters."""
-    shown = figures.shown
+    shown = figures.display
     level = shown.get("margin_level")
     if figures.state == "no_debt":
         return "without debt"
     if not isinstance(level, Decimal):
         return "at an unknown margin level"
-    said = f"at margin level {level_text(level, 4)}"
+    said = f"at margin level {format_level(level, 4)}"
     for bar, relation in (
         ("liquidation_level", "at or below liquidation"),
         ("margin_call_level", "at or below the margin call at"),
@@ -182,13 +186,15 @@ def _standing(figures: Figures) -> str:
     ):
         height = shown.get(bar)
         if isinstance(height, Decimal) and (level <= height if bar != "initial_level" else level < height):
-            return f"{said}, {relation} {bar_text(height)}"
+            return f"{said}, {relation} {format_threshold(height)}"
     initial = shown.get("initial_level")
-    return f"{said}, at or above the initial level {bar_text(initial)}" if isinstance(initial, Decimal) else said
+    return (
+        f"{said}, at or above the initial level {format_threshold(initial)}" if isinstance(initial, Decimal) else said
+    )
 
 
-def _how_far(figures: Figures) -> str:
-    shown = figures.shown
+def _distance_phrase(figures: MetricValues) -> str:
+    shown = figures.display
     distance = shown.get("distance_to_liquidation")
     if not isinstance(distance, Decimal):
         return "how far from liquidation is unknown"
@@ -197,16 +203,16 @@ def _how_far(figures: Figures) -> str:
     if distance <= 0:
         return "liquidation is due now"
     if figures.kind == "isolated":
-        return f"a move of {percent_text(distance)} to {price_text(shown.get('liquidation_price'))} liquidates it"
+        return f"a move of {format_percent(distance)} to {format_price(shown.get('liquidation_price'))} liquidates it"
     drop = shown.get("drop_to_liquidation")
     direction = "fall" if isinstance(drop, Decimal) and drop <= distance else "rise"
-    return f"a {direction} of {percent_text(distance)} of all that is not stable liquidates it"
+    return f"a {direction} of {format_percent(distance)} of all that is not stable liquidates it"
 
 
-def _figure_lines(figures: Figures | None, now: datetime) -> list[str]:
+def _figure_lines(figures: MetricValues | None, now: datetime) -> list[str]:
     if figures is None:
         return []
-    shown = figures.shown
+    shown = figures.display
     lines: list[str] = []
     if figures.notice is not None:
         lines.append(f"After the last read {notice_text(figures.notice)}")
@@ -214,57 +220,59 @@ def _figure_lines(figures: Figures | None, now: datetime) -> list[str]:
         bars = [shown.get(name) for name in ("initial_level", "margin_call_level", "liquidation_level")]
         if all(isinstance(bar, Decimal) for bar in bars):
             words = zip(("initial", "margin call", "liquidation"), bars, strict=True)
-            note = f" ({figures.bars.note})" if figures.bars is not None and figures.bars.note else ""
-            lines.append("Bars: " + ", ".join(f"{word} {bar_text(bar)}" for word, bar in words) + note)
+            note = f" ({figures.thresholds.note})" if figures.thresholds is not None and figures.thresholds.note else ""
+            lines.append("Bars: " + ", ".join(f"{word} {format_threshold(bar)}" for word, bar in words) + note)
         if figures.kind == "isolated":
-            lines.append(f"Index price {price_text(shown.get('index_price'))}, {_liquidation_price(shown)}")
-        lines += _worth_lines(shown)
+            lines.append(f"Index price {format_price(shown.get('index_price'))}, {_liquidation_price(shown)}")
+        lines += _value_lines(shown)
     if figures.kind == "asset":
-        lines.append(f"Held {amount_text(shown.get('held'))}, owed {amount_text(shown.get('owed'))} {figures.subject}")
+        lines.append(
+            f"Held {format_amount(shown.get('held'))}, owed {format_amount(shown.get('owed'))} {figures.subject}"
+        )
     owed = [
-        f"{amount_text(h.balance.owed)} {h.balance.asset}"
-        + (f" at {percent_text(h.hourly_rate * 24 * 365)} a year" if h.hourly_rate is not None else "")
+        f"{format_amount(h.balance.owed)} {h.balance.asset}"
+        + (f" at {format_percent(h.hourly_rate * 24 * 365)} a year" if h.hourly_rate is not None else "")
         for h in figures.holdings
         if h.balance.owed
     ]
     if owed:
         lines.append("Owed: " + ", ".join(owed))
     if figures.as_of is not None:
-        old = f"{age_text(now - figures.as_of)} old"
+        old = f"{format_age(now - figures.as_of)} old"
         source = "revalued live" if figures.source == "live" else "polled"
         lines.append(
-            f"Figures of {time_text(figures.as_of)} ({old}, {'STALE' if figures.state == 'stale' else source})"
+            f"Figures of {format_time(figures.as_of)} ({old}, {'STALE' if figures.state == 'stale' else source})"
         )
     return lines
 
 
-def _worth_lines(shown: Mapping[str, Value]) -> list[str]:
+def _value_lines(display: Mapping[str, MetricValue]) -> list[str]:
     names = (("Assets", "assets_usdt"), ("liabilities", "liabilities_usdt"), ("equity", "equity_usdt"))
-    known = [f"{word} {money_text(shown[name])}" for word, name in names if isinstance(shown.get(name), Decimal)]
+    known = [f"{word} {format_usdt(display[name])}" for word, name in names if isinstance(display.get(name), Decimal)]
     return [", ".join(known)] if known else []
 
 
-def _liquidation_price(shown: Mapping[str, Value]) -> str:
-    price = shown.get("liquidation_price")
+def _liquidation_price(display: Mapping[str, MetricValue]) -> str:
+    price = display.get("liquidation_price")
     if isinstance(price, Decimal) and not price.is_finite():
         return "no liquidation price"
-    return f"liquidation price {price_text(price)}"
+    return f"liquidation price {format_price(price)}"
 
 
-def _alert_lines(alert: Alert, reason: Reason, now: datetime, at: datetime, *, recorded: bool) -> list[str]:
+def _alert_lines(alert: Alert, reason: NotificationReason, now: datetime, at: datetime, *, recorded: bool) -> list[str]:
     began = alert.fired_at or alert.since
-    ended = alert.resolved_at if reason is Reason.RESOLVED else None
-    lasted = f", lasted {age_text(ended - began)}" if ended is not None else f" ({age_text(now - began)} ago)"
+    ended = alert.resolved_at if reason is NotificationReason.RESOLVED else None
+    lasted = f", lasted {format_age(ended - began)}" if ended is not None else f" ({format_age(now - began)} ago)"
     # What fires on although `when` holds no more waits for this.
-    own_end = reason is not Reason.RESOLVED and alert.clear not in ("", f"not ({alert.when})")
+    own_end = reason is not NotificationReason.RESOLVED and alert.clear not in ("", f"not ({alert.when})")
     until = f", until {alert.clear}" if own_end else ""
-    lines = [f"Rule {alert.key.rule}: {alert.when}{until}; since {time_text(began)}{lasted}"]
-    if alert.acked_by is not None and reason is not Reason.RESOLVED:
+    lines = [f"Rule {alert.key.rule}: {alert.when}{until}; since {format_time(began)}{lasted}"]
+    if alert.acked_by is not None and reason is not NotificationReason.RESOLVED:
         lines.append(f"Acknowledged by {alert.acked_by}: {alert.ack_comment or 'no comment'}")
     if alert.unknown_since is not None:
-        lines.append(f"Data are missing since {time_text(alert.unknown_since)}: the figures may be worse by now")
-    if now - at >= LATE:
-        lines.append(f"Delayed: this was due {age_text(now - at)} ago and could not be delivered earlier")
+        lines.append(f"Data are missing since {format_time(alert.unknown_since)}: the figures may be worse by now")
+    if now - at >= DELAY_SHOWN_FROM:
+        lines.append(f"Delayed: this was due {format_age(now - at)} ago and could not be delivered earlier")
     if not recorded:
         lines.append(_NOT_RECORDED)
     return lines

@@ -2,25 +2,25 @@
 
 from decimal import Decimal
 
-from monitor.core.actions.recovery import RestoreOption
+from monitor.core.actions.recovery import RecoveryOption
 from monitor.core.model.account import Scope
-from monitor.core.model.metric_values import Figures
+from monitor.core.model.metric_values import MetricValues
 from monitor.core.state.account_state import AccountState
-from monitor.view.documents.recovery import restoration
-from monitor.view.formatting import level_text, money_text, needed_text
+from monitor.view.documents.recovery import find_recovery
+from monitor.view.formatting import format_level, format_needed_amount, format_usdt
 
 
-def restore_lines(state: AccountState, scope: Scope, figures: Figures) -> list[str]:
+def recovery_lines(state: AccountState, scope: Scope, figures: MetricValues) -> list[str]:
     """The ways back to safety as sentences for a message; empty when there is no need or no knowledge."""
-    found = restoration(state, scope, figures)
+    found = find_recovery(state, scope, figures)
     if found is None:
         return []
-    return [f"{_sentence(option)} (back at {level_text(found.target)})" for option in found.options]
+    return [f"{_option_sentence(option)} (back at {format_level(found.target)})" for option in found.options]
 
 
-def route_text(route: str, amount: Decimal, asset: str, repays: str = "") -> str:
+def format_route(route: str, amount: Decimal, asset: str, repays: str = "") -> str:
     """One way back in words."""
-    sum_ = needed_text(amount, asset)
+    sum_ = format_needed_amount(amount, asset)
     match route:
         case "repay":
             return f"repay {sum_} from the free balance"
@@ -32,7 +32,7 @@ def route_text(route: str, amount: Decimal, asset: str, repays: str = "") -> str
             return f"bring in {sum_} as collateral"
 
 
-def _sentence(option: RestoreOption) -> str:
-    value = "" if option.asset == "USDT" else f", {money_text(option.value_usdt)}"
+def _option_sentence(option: RecoveryOption) -> str:
+    value = "" if option.asset == "USDT" else f", {format_usdt(option.value_usdt)}"
     lacking = "" if option.feasible else ", more than is at hand"
-    return f"{route_text(option.route, option.amount, option.asset, option.repays)}{value}{lacking}"
+    return f"{format_route(option.route, option.amount, option.asset, option.repays)}{value}{lacking}"

@@ -9,21 +9,21 @@ from decimal import Decimal
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Reason
+from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
 from monitor.view.json_values import Document
-from monitor.view.messages.formats import Format
+from monitor.view.messages.formats import MessageFormat
 from monitor.view.messages.message import Message, alert_message, notice_message
 
 log = logging.getLogger(__name__)
 
-FORMATS: Mapping[str, Format] = {".md": "markdown", ".html": "html", ".htm": "html"}
+FORMAT_BY_SUFFIX: Mapping[str, MessageFormat] = {".md": "markdown", ".html": "html", ".htm": "html"}
 """By the end of the file's name; any other is plain text."""
 
-LONGEST = 20_000
+MAX_TEMPLATE_CHARS = 20_000
 """Characters; what a template makes beyond that is cut off."""
 
 
-class TemplateInvalid(Exception):
+class InvalidTemplate(Exception):
     """A template that cannot be used: what is wrong with it, and in which line."""
 
 
@@ -32,8 +32,8 @@ class MessageTemplate:
 
     def __init__(self, name: str, source: str) -> None:
         """`name` is the file's: its end tells the format. Raises TemplateInvalid, tried on each kind of message."""
-        suffix = next((end for end in FORMATS if name.lower().endswith(end)), "")
-        self.format: Format = FORMATS.get(suffix, "text")
+        suffix = next((end for end in FORMAT_BY_SUFFIX if name.lower().endswith(end)), "")
+        self.format: MessageFormat = FORMAT_BY_SUFFIX.get(suffix, "text")
         environment = ImmutableSandboxedEnvironment(
             autoescape=self.format == "html", undefined=StrictUndefined, keep_trailing_newline=False
         )
@@ -41,20 +41,20 @@ class MessageTemplate:
         try:
             self._template: Template = environment.from_string(source)
         except TemplateSyntaxError as error:
-            raise TemplateInvalid(f"line {error.lineno}: {error.message}") from error
+            raise InvalidTemplate(f"line {error.lineno}: {error.message}") from error
         for about, message in _EXAMPLES.items():
             try:
-                made = self._text(message)
+                made = self._render_text(message)
             except Exception as error:
                 # Whatever somebody else's expression raises: an unknown word, a text divided, what is no function.
-                raise TemplateInvalid(f"for {about}: {error}") from error
+                raise InvalidTemplate(f"for {about}: {error}") from error
             if not made:
-                raise TemplateInvalid(f"for {about} it makes an empty text")
+                raise InvalidTemplate(f"for {about} it makes an empty text")
 
     def render(self, message: Message) -> Message:
         """The message in the template's words; in ours when the template fails, since it must be told either way."""
         try:
-            text = self._text(message)
+            text = self._render_text(message)
         except Exception as error:  # noqa: BLE001  an expression of somebody else's may raise anything
             log.error("template.failed cause=%r", f"{type(error).__name__}: {error}")
             return message
@@ -63,11 +63,11 @@ class MessageTemplate:
             return message
         return replace(message, text=text, format=self.format, document={**message.document, "text": text})
 
-    def _text(self, message: Message) -> str:
-        return self._template.render({**_NOTHING, **message.document}).strip()[:LONGEST]
+    def _render_text(self, message: Message) -> str:
+        return self._template.render({**_EMPTY_FIELDS, **message.document}).strip()[:MAX_TEMPLATE_CHARS]
 
 
-def _examples() -> Mapping[str, Message]:
+def _example_documents() -> Mapping[str, Message]:
     """The kinds of messages that a template has to get on with."""
     at = datetime(2025, 10, 10, 21, 15, tzinfo=UTC)
     key = AlertKey("near-call", "main", "cross", "")
@@ -77,12 +77,12 @@ def _examples() -> Mapping[str, Message]:
     )  # fmt: skip
     over = replace(alert, state=AlertState.RESOLVED, resolved_at=at)
     return {
-        "an alert that fires": alert_message(alert, Reason.FIRED, None, at),
-        "an alert that is over": alert_message(over, Reason.RESOLVED, None, at),
+        "an alert that fires": alert_message(alert, NotificationReason.FIRED, None, at),
+        "an alert that is over": alert_message(over, NotificationReason.RESOLVED, None, at),
         "a notice, which is about no alert": notice_message("info", "main cross: repaid 500 USDT"),
     }
 
 
-_EXAMPLES = _examples()
-_NOTHING: Document = dict.fromkeys(field for message in _EXAMPLES.values() for field in message.document)
+_EXAMPLES = _example_documents()
+_EMPTY_FIELDS: Document = dict.fromkeys(field for message in _EXAMPLES.values() for field in message.document)
 """The fields that a message about no alert lacks."""

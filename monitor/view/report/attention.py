@@ -5,54 +5,54 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.numbers.durations import span_text, to_seconds
-from monitor.view.formatting import UNKNOWN, percent_text
+from monitor.view.formatting import UNKNOWN, format_percent
 from monitor.view.json_values import Document
-from monitor.view.terminal.status_notes import monitored_cells, rule_stop_cells
+from monitor.view.terminal.status_notes import delisting_cells, rule_stop_cells
 from monitor.view.terminal.table import SEVERITY_TONES, Cell
 
-CLOCK_OFF = Decimal(1)
+MIN_CLOCK_OFFSET_S = Decimal(1)
 """Seconds: a request this much ahead of the exchange's clock would be refused."""
 
-MUCH_USED = Decimal("0.8")
+HIGH_WEIGHT_USE = Decimal("0.8")
 """Of the request limits."""
 
-RESTART = Decimal(60)
+MAX_RESTART_S = Decimal(60)
 """Seconds: a gap as short as a restart takes is told, and is nothing to look at."""
 
 
-def attention(document: Document) -> list[Cell]:
+def attention_items(document: Document) -> list[Cell]:
     """One line a thing; empty when there is nothing."""
     return [
-        *_money(document),
-        *_alerts(document),
-        *_blindness(document),
-        *monitored_cells(document["accounts"]),
-        *_voice(document["health"]),
-        *_limits(document),
+        *_action_items(document),
+        *_alert_items(document),
+        *_missing_data_items(document),
+        *delisting_cells(document["accounts"]),
+        *_channel_items(document["health"]),
+        *_limit_items(document),
     ]
 
 
-def label(account: str, entry: Document) -> str:
+def scope_label(account: str, entry: Document) -> str:
     """Which scope it is."""
     return f"{account} {entry['symbol'] or entry['scope']}"
 
 
-def clock_text(text: str | None) -> str:
+def format_report_time(text: str | None) -> str:
     """A moment of the report: month, day, minute."""
     return UNKNOWN if text is None else f"{text[5:10]} {text[11:16]}"
 
 
-def stretch_text(gap: Document) -> str:
+def format_time_range(gap: Document) -> str:
     """From when to when, and how long that is."""
-    return f"between {clock_text(gap['since'])} and {clock_text(gap['until'])} ({span_text(seconds_of(gap))})"
+    return f"between {format_report_time(gap['since'])} and {format_report_time(gap['until'])} ({span_text(range_seconds(gap))})"
 
 
-def seconds_of(gap: Document) -> Decimal:
+def range_seconds(gap: Document) -> Decimal:
     """How long it lasted."""
     return to_seconds(datetime.fromisoformat(gap["until"]) - datetime.fromisoformat(gap["since"]))
 
 
-def _money(document: Document) -> Iterator[Cell]:
+def _action_items(document: Document) -> Iterator[Cell]:
     for number in document["actions"]["unresolved"]:
         yield Cell(f"R-{number}: what became of it is not certain; see `margin-monitor actions show {number}`", "bad")
     yield from rule_stop_cells(document["actions"]["rules_stopped"])
@@ -60,16 +60,19 @@ def _money(document: Document) -> Iterator[Cell]:
         yield Cell(f"R-{number}: no channel took the question in time, and nothing was sent", "bad")
     for one in document["movements"]:
         if one["kind"] == "liquidation":
-            yield Cell(f"{label(one['account'], one)}: the exchange liquidated, {clock_text(one['last_at'])}", "bad")
+            yield Cell(
+                f"{scope_label(one['account'], one)}: the exchange liquidated, {format_report_time(one['last_at'])}",
+                "bad",
+            )
     now = [one for one in document["actions"]["stopped_now"] if one["by_limit"]]
     for one in now:
-        yield Cell(f"{one['action']} in {label(one['account'], one)} is stopped: {one['why']}", "bad")
+        yield Cell(f"{one['action']} in {scope_label(one['account'], one)} is stopped: {one['why']}", "bad")
     before = {one["account"] for one in document["actions"]["stopped"]} - {one["account"] for one in now}
     for account in sorted(before):
         yield Cell(f"{account}: live actions that an alert wanted were stopped by a limit", "bad")
 
 
-def _alerts(document: Document) -> Iterator[Cell]:
+def _alert_items(document: Document) -> Iterator[Cell]:
     alerts = document["alerts"]
     for alert in alerts:
         if alert["state"] == "firing":
@@ -86,7 +89,7 @@ def _alerts(document: Document) -> Iterator[Cell]:
             yield Cell(f"#{alert['id']} {alert['severity']} was not told to {', '.join(alert['undelivered'])}", "bad")
 
 
-def _blindness(document: Document) -> Iterator[Cell]:
+def _missing_data_items(document: Document) -> Iterator[Cell]:
     if not document["daemon"]["running"]:
         yield Cell("no daemon is running: nothing is watched", "bad")
     for account in document["accounts"]:
@@ -95,9 +98,9 @@ def _blindness(document: Document) -> Iterator[Cell]:
         elif account["state"] in ("stale", "unknown"):
             yield Cell(f"{account['account']}: what is known is {account['state']}", "bad")
         for entry in account["scopes"]:
-            gaps = [gap for gap in entry["unknown"] if seconds_of(gap) > RESTART]
+            gaps = [gap for gap in entry["unknown"] if range_seconds(gap) > MAX_RESTART_S]
             if gaps:
-                longest = max(gaps, key=seconds_of)
+                longest = max(gaps, key=range_seconds)
                 more = (
                     ""
                     if len(gaps) == 1
@@ -105,13 +108,15 @@ def _blindness(document: Document) -> Iterator[Cell]:
                     if len(gaps) == 2
                     else f", and {len(gaps) - 1} times more"
                 )
-                yield Cell(f"{label(account['account'], entry)}: no figures {stretch_text(longest)}{more}", "bad")
+                yield Cell(
+                    f"{scope_label(account['account'], entry)}: no figures {format_time_range(longest)}{more}", "bad"
+                )
     for gap in document["health"]["down"]:
-        if seconds_of(gap) > RESTART:
-            yield Cell(f"no daemon ran {stretch_text(gap)}", "bad")
+        if range_seconds(gap) > MAX_RESTART_S:
+            yield Cell(f"no daemon ran {format_time_range(gap)}", "bad")
 
 
-def _voice(health: Document) -> Iterator[Cell]:
+def _channel_items(health: Document) -> Iterator[Cell]:
     for one in health["channels"]:
         if one["given_up"]:
             yield Cell(f"channel {one['channel']} never got {', '.join(one['given_up'])}", "bad")
@@ -119,17 +124,17 @@ def _voice(health: Document) -> Iterator[Cell]:
             yield Cell(f"channel {one['channel']} took nothing: {one['answer']}", "bad")
 
 
-def _limits(document: Document) -> Iterator[Cell]:
+def _limit_items(document: Document) -> Iterator[Cell]:
     quiet, health = document["quiet"], document["health"]
     if quiet["paused"] is not None or quiet["pause_file"]:
         yield Cell("actions are paused: nothing is sent", "note")
     for one in health["clock"]:
-        if one["offset_s"] is not None and abs(Decimal(one["offset_s"])) >= CLOCK_OFF:
+        if one["offset_s"] is not None and abs(Decimal(one["offset_s"])) >= MIN_CLOCK_OFFSET_S:
             yield Cell(f"{one['account']}: the clock was {Decimal(one['offset_s']):.1f} s off the exchange's", "note")
     for one in health["weight"]:
-        if one["used"] is not None and Decimal(one["used"]) >= MUCH_USED:
+        if one["used"] is not None and Decimal(one["used"]) >= HIGH_WEIGHT_USE:
             yield Cell(
-                f"{one['account']}: {percent_text(Decimal(one['used']))} of the request limits were used", "note"
+                f"{one['account']}: {format_percent(Decimal(one['used']))} of the request limits were used", "note"
             )
     if health["banned_until"] is not None:
-        yield Cell(f"the exchange banned this address until {clock_text(health['banned_until'])}", "bad")
+        yield Cell(f"the exchange banned this address until {format_report_time(health['banned_until'])}", "bad")

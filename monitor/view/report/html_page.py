@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from monitor.view.formatting import bar_text, stamp_text
-from monitor.view.json_values import Document, number
-from monitor.view.report.attention import clock_text, label
-from monitor.view.report.sparkline import level_line
-from monitor.view.report.text import Section, headline, level_lines, period, sections
+from monitor.view.formatting import format_threshold, format_timestamp
+from monitor.view.json_values import Document, parse_json_decimal
+from monitor.view.report.attention import format_report_time, scope_label
+from monitor.view.report.sparkline import level_sparkline
+from monitor.view.report.text import Section, level_lines, report_headline, report_period, report_sections
 from monitor.view.terminal.table import Cell
 
 _CODE = re.compile(r"`([^`]+)`")
 _NOWRAP = re.compile(r"(?<![\d-])(\d\d-\d\d \d\d:\d\d(?!:)|\d[\d.,]* %)")
 """A moment or a share as a report writes it: a line must not end within one."""
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """What the page may load: nothing. Even words that got into it by a message from elsewhere can fetch nothing."""
 
 _STYLE = """
@@ -53,24 +53,24 @@ code { font: .85rem/1.4 ui-monospace, monospace; }
 
 def report_page(document: Document) -> str:
     """The page."""
-    first, _, *others = sections(document)
+    first, _, *others = report_sections(document)
     is_well = all(cell.tone == "good" for cell in first.lines)
     parts = [
-        f"<h1>{escape(headline(document))}</h1>",
-        f'<p class="pale">{escape(period(document))}; times are UTC</p>',
+        f"<h1>{escape(report_headline(document))}</h1>",
+        f'<p class="pale">{escape(report_period(document))}; times are UTC</p>',
         f"<h2>{escape(first.title)}</h2>",
-        f'<div class="look{" well" if is_well else ""}">{_list(first.lines)}</div>',
+        f'<div class="look{" well" if is_well else ""}">{_cell_list(first.lines)}</div>',
         "<h2>Levels</h2>",
         f'<div class="scopes">{"".join(_cards(document))}</div>',
         *(_section(section) for section in others),
-        f'<p class="pale" style="margin-top:2rem">made {escape(stamp_text(document["generated_at"]))} by '
+        f'<p class="pale" style="margin-top:2rem">made {escape(format_timestamp(document["generated_at"]))} by '
         f"margin-monitor {escape(document['version'])}</p>",
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_CONTENT_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(headline(document))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(report_headline(document))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         + "\n".join(parts)
         + "\n</body>\n</html>\n"
     )
@@ -85,24 +85,28 @@ def _cards(document: Document) -> Iterable[str]:
 
 
 def _card(account: str, entry: Document, document: Document) -> str:
-    name = label(account, entry)
+    name = scope_label(account, entry)
     # The heading says which scope it is.
     lines = [Cell(cell.text.removeprefix(f"{name}: ").strip(), cell.tone) for cell in level_lines(account, entry)]
-    drawn = level_line(entry, escape(f"level of {name}"))
+    drawn = level_sparkline(entry, escape(f"level of {name}"))
     span = ""
     if drawn:
         bars = (("initial", "initial"), ("margin_call", "margin call"), ("liquidation", "liquidation"))
-        known = [f"{word} {bar_text(number(entry[f'{bar}_level']))}" for bar, word in bars if entry[f"{bar}_level"]]
-        times = f"{clock_text(document['since'])} – {clock_text(document['until'])}"
+        known = [
+            f"{word} {format_threshold(parse_json_decimal(entry[f'{bar}_level']))}"
+            for bar, word in bars
+            if entry[f"{bar}_level"]
+        ]
+        times = f"{format_report_time(document['since'])} – {format_report_time(document['until'])}"
         span = f'<div class="key"><span>{escape(times)}</span><span>{escape(", ".join(known))}</span></div>'
-    return f'<div class="scope"><h3>{escape(name)}</h3>{_list(lines)}{drawn}{span}</div>'
+    return f'<div class="scope"><h3>{escape(name)}</h3>{_cell_list(lines)}{drawn}{span}</div>'
 
 
 def _section(section: Section) -> str:
-    return f"<h2>{escape(section.title)}</h2>{_list(section.lines)}"
+    return f"<h2>{escape(section.title)}</h2>{_cell_list(section.lines)}"
 
 
-def _list(cells: Iterable[Cell]) -> str:
+def _cell_list(cells: Iterable[Cell]) -> str:
     lines = []
     for cell in cells:
         names = " ".join(name for name in ("in" if cell.text.startswith("  ") else "", cell.tone) if name)

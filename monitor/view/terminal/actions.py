@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.numbers.durations import parse_since
-from monitor.view.formatting import age_text, amount_text, level_text, money_text, time_text
+from monitor.view.formatting import format_age, format_amount, format_level, format_time, format_usdt
 from monitor.view.json_values import Document
 from monitor.view.terminal.table import Cell, Table, Tone
 
@@ -33,11 +33,11 @@ def actions_table(actions: Iterable[Document], now: datetime) -> Table:
                 Cell(action["state"], _TONES.get(action["state"], "")),
                 Cell(action["action"]),
                 Cell(action["mode"], "strong" if action["mode"] == "live" else "dim"),
-                Cell(_about(action)),
-                Cell(_what(action), "strong"),
+                Cell(_scope_label(action)),
+                Cell(_amount_text(action), "strong"),
                 Cell("" if action["alert"] is None else f"#{action['alert']}"),
-                Cell(time_text(created), "dim"),
-                Cell(age_text(now - created)),
+                Cell(format_time(created), "dim"),
+                Cell(format_age(now - created)),
                 Cell(action["evidence"] or action["reason"] or "", "dim"),
             ]
         )
@@ -45,19 +45,19 @@ def actions_table(actions: Iterable[Document], now: datetime) -> Table:
     return Table(headings, rows, frozenset({0, 5, 8}))
 
 
-def story_lines(action: Document, now: datetime) -> list[Cell]:
+def intent_history_lines(action: Document, now: datetime) -> list[Cell]:
     """The story of one intent: what was wanted and why, then every step with what was known then."""
     alert = "" if action["alert"] is None else f", for alert #{action['alert']}"
     lines = [
         Cell(
-            f"intent {action['id']}: {action['kind'].replace('_', ' ')}{_worth(action)} in {_about(action)}",
+            f"intent {action['id']}: {action['kind'].replace('_', ' ')}{_value_text(action)} in {_scope_label(action)}",
             "strong",
         ),
         Cell(f"action {action['action']}, {action['mode']}{alert}: {action['reason'] or 'no reason given'}"),
-        Cell(f"level {_level(action['level_before'])} → {_level(action['level_after'])}"),
+        Cell(f"level {_level_text(action['level_before'])} → {_level_text(action['level_after'])}"),
     ]
     for step in action["steps"]:
-        when = time_text(parse_since(step["at"], now))
+        when = format_time(parse_since(step["at"], now))
         lines.append(Cell(f"  {when}  {step['state']:12} {step['note']}", _TONES.get(step["state"], "")))
         if "request" in step:
             lines.append(Cell(f"{'':4}asked     {step['request']}", "dim"))
@@ -72,21 +72,21 @@ def story_lines(action: Document, now: datetime) -> list[Cell]:
     return lines
 
 
-def _about(action: Document) -> str:
+def _scope_label(action: Document) -> str:
     return f"{action['account']} {action['symbol'] or action['scope']}"
 
 
-def _what(action: Document) -> str:
+def _amount_text(action: Document) -> str:
     """The amount and the asset; what was ordered by name may have neither."""
     amount = Decimal(action["amount"])
-    return f"{amount_text(amount)} {action['asset']}" if amount else str(action["asset"])
+    return f"{format_amount(amount)} {action['asset']}" if amount else str(action["asset"])
 
 
-def _worth(action: Document) -> str:
+def _value_text(action: Document) -> str:
     usdt = Decimal(action["amount_usdt"])
-    what = f" {_what(action)}".rstrip()
-    return f"{what} ({money_text(usdt)})" if usdt else what
+    what = f" {_amount_text(action)}".rstrip()
+    return f"{what} ({format_usdt(usdt)})" if usdt else what
 
 
-def _level(text: str | None) -> str:
-    return "?" if text is None else level_text(Decimal(text))
+def _level_text(text: str | None) -> str:
+    return "?" if text is None else format_level(Decimal(text))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from monitor.core.numbers.durations import parse_since
-from monitor.view.formatting import age_text, time_text
+from monitor.view.formatting import format_age, format_time
 from monitor.view.json_values import Document
 from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table
 
@@ -25,8 +25,8 @@ def alerts_table(alerts: Iterable[Document], now: datetime) -> Table:
                 Cell(about),
                 Cell(alert["summary"], "strong" if open_ else "dim"),
                 Cell(alert["rule"]),
-                Cell(time_text(since), "dim"),
-                Cell(age_text(until - since)),
+                Cell(format_time(since), "dim"),
+                Cell(format_age(until - since)),
                 Cell(_notes(alert), "dim"),
             ]
         )

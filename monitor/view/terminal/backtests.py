@@ -6,21 +6,21 @@ from decimal import Decimal
 
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import Transfer
-from monitor.core.numbers.amounts import floor_to, plain
+from monitor.core.numbers.amounts import floor_to, format_decimal
 from monitor.simulation.backtest import Backtest
-from monitor.view.documents.backtests import _CENT, _lows
+from monitor.view.documents.backtests import CENT, lowest_levels
 from monitor.view.json_values import Document
 from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table
 
-_DONE = {"transfer_in": "brought in", "repay": "repaid", "reduce": "sold and repaid"}
+_ACTION_WORDS = {"transfer_in": "brought in", "repay": "repaid", "reduce": "sold and repaid"}
 
 
 def backtest_table(items: Sequence[Document]) -> Table:
     """The alerts for people; `before the low` in minutes."""
     rows = [
         [
-            Cell(_moment(item["fired_at"])),
-            Cell(_moment(item["resolved_at"])),
+            Cell(_time_text(item["fired_at"])),
+            Cell(_time_text(item["resolved_at"])),
             Cell(item["rule"], "strong"),
             Cell(item["subject"] or item["scope"]),
             Cell(item["severity"], SEVERITY_TONES[item["severity"]]),
@@ -34,36 +34,38 @@ def backtest_table(items: Sequence[Document]) -> Table:
     )
 
 
-def backtest_lines(found: Backtest) -> Iterator[Cell]:
+def backtest_lines(backtest: Backtest) -> Iterator[Cell]:
     """What was done and how low it went, for people."""
-    for intent in found.story.done:
-        yield Cell(f"{found.account} {intent.created_at:%Y-%m-%d %H:%M:%S} {_done(intent)}")
-    for each in found.story.stopped:
-        yield Cell(f"{found.account} {each.since:%Y-%m-%d %H:%M:%S} {each.action} was stopped: {each.reason}", "note")
-    for low in _lows(found):
+    for intent in backtest.timeline.executed:
+        yield Cell(f"{backtest.account} {intent.created_at:%Y-%m-%d %H:%M:%S} {_action_text(intent)}")
+    for each in backtest.timeline.blocked_actions:
+        yield Cell(
+            f"{backtest.account} {each.since:%Y-%m-%d %H:%M:%S} {each.action} was stopped: {each.reason}", "note"
+        )
+    for low in lowest_levels(backtest):
         name = low["symbol"] or low["scope"]
-        end = "" if low["liquidated_at"] is None else f", liquidated at {_moment(low['liquidated_at'])}"
-        line = f"{found.account} {name}: lowest level {_level(low['level'])} at {_moment(low['at'])}{end}"
+        end = "" if low["liquidated_at"] is None else f", liquidated at {_time_text(low['liquidated_at'])}"
+        line = f"{backtest.account} {name}: lowest level {_level_text(low['level'])} at {_time_text(low['at'])}{end}"
         if low["without_actions"] is not None:
             bare = low["without_actions"]
-            lost = "" if bare["liquidated_at"] is None else f", liquidated at {_moment(bare['liquidated_at'])}"
-            line += f"; without actions {_level(bare['level'])} at {_moment(bare['at'])}{lost}"
+            lost = "" if bare["liquidated_at"] is None else f", liquidated at {_time_text(bare['liquidated_at'])}"
+            line += f"; without actions {_level_text(bare['level'])} at {_time_text(bare['at'])}{lost}"
         yield Cell(line, "bad" if low["liquidated_at"] else "good")
 
 
-def _done(intent: Intent) -> str:
+def _action_text(intent: Intent) -> str:
     source = f" from {intent.order.source}" if isinstance(intent.order, Transfer) else ""
-    what = _DONE.get(intent.kind, intent.kind)
+    what = _ACTION_WORDS.get(intent.kind, intent.kind)
     before, after = intent.level_before, intent.level_after
-    levels = "" if before is None else f", level {_level(str(before))}"
-    levels += "" if not levels or after is None else f" to {_level(str(after))}"
-    return f"{intent.action}: {what} {plain(intent.amount)} {intent.asset}{source}{levels}"
+    levels = "" if before is None else f", level {_level_text(str(before))}"
+    levels += "" if not levels or after is None else f" to {_level_text(str(after))}"
+    return f"{intent.action}: {what} {format_decimal(intent.amount)} {intent.asset}{source}{levels}"
 
 
-def _level(text: str | None) -> str:
+def _level_text(text: str | None) -> str:
     """Two decimals, never better than it is."""
-    return "unknown" if text is None else f"{floor_to(Decimal(text), _CENT):.2f}"
+    return "unknown" if text is None else f"{floor_to(Decimal(text), CENT):.2f}"
 
 
-def _moment(text: str | None) -> str:
+def _time_text(text: str | None) -> str:
     return "" if text is None else f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"

@@ -13,7 +13,7 @@ def drill_table(document: Document) -> Table:
             Cell(item["channel"]),
             Cell(f"{item['rule']} {item['stage']}"),
             Cell(item["severity"]),
-            Cell(*_RESULTS[item["state"]]),
+            Cell(*_RESULT_CELLS[item["state"]]),
             Cell(item["answer"] or "", "dim"),
         )
         for item in document["items"]
@@ -21,7 +21,7 @@ def drill_table(document: Document) -> Table:
     return Table(("channel", "what", "severity", "result", "answer"), rows)
 
 
-_RESULTS: Mapping[str, tuple[str, Tone]] = {
+_RESULT_CELLS: Mapping[str, tuple[str, Tone]] = {
     "sent": ("told", "good"),
     "failed": ("not told", "bad"),
     "expired": ("left out", "dim"),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from monitor.core.metrics.value_text import value_text
 from monitor.core.model.metric import Missing
 from monitor.view.documents.history import Series
-from monitor.view.formatting import UNKNOWN, time_text
+from monitor.view.formatting import UNKNOWN, format_time
 from monitor.view.terminal.table import Cell, Table
 
 
@@ -17,5 +17,5 @@ def history_table(series: Iterable[Series]) -> Table:
             value = point.value if point.value is not None else Missing.UNAVAILABLE
             text = value_text(one.metric, value) if point.value is not None else point.missing or UNKNOWN
             label = f"{one.account} {one.subject or one.scope}"
-            rows.append([Cell(time_text(point.at), "dim"), Cell(label), Cell(text)])
+            rows.append([Cell(format_time(point.at), "dim"), Cell(label), Cell(text)])
     return Table(("time", "about", "value"), rows, frozenset({2}))

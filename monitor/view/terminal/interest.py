@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from monitor.view.formatting import amount_text, money_text, percent_text, stamp_text
-from monitor.view.json_values import Document, number
+from monitor.view.formatting import format_amount, format_percent, format_timestamp, format_usdt
+from monitor.view.json_values import Document, parse_json_decimal
 from monitor.view.terminal.table import Cell, Table
 
 
@@ -14,8 +14,8 @@ def interest_table(document: Document) -> Table:
             *([Cell(item["day"])] if document["by"] == "day" else []),
             Cell(item["account"]),
             Cell(item["symbol"] or item["scope"]),
-            Cell(f"{amount_text(Decimal(item['interest']))} {item['asset']}"),
-            Cell(money_text(number(item["interest_usdt"])) if item["interest_usdt"] is not None else ""),
+            Cell(f"{format_amount(Decimal(item['interest']))} {item['asset']}"),
+            Cell(format_usdt(parse_json_decimal(item["interest_usdt"])) if item["interest_usdt"] is not None else ""),
             Cell(str(item["charges"])),
         ]
         for item in document["items"]
@@ -34,8 +34,8 @@ def rates_table(document: Document) -> Table:
             Cell(rate["symbol"] or rate["scope"]),
             Cell(f"{Decimal(rate['hourly']) * 100:.6f} %"),
             Cell(f"{Decimal(rate['next_hourly']) * 100:.6f} %" if rate["next_hourly"] is not None else ""),
-            Cell(percent_text(Decimal(rate["annual"]))),
-            Cell(stamp_text(rate["as_of"]), "dim"),
+            Cell(format_percent(Decimal(rate["annual"]))),
+            Cell(format_timestamp(rate["as_of"]), "dim"),
         ]
         for rate in document["rates"]
     ]
@@ -46,19 +46,22 @@ def interest_lines(document: Document) -> list[Cell]:
     """The sums, what is to come, and what of it is not known."""
     ahead, recorded = document["projected"], document["recorded"]
     lines = [
-        Cell(f"paid since {stamp_text(document['since'])}: {money_text(Decimal(document['total_usdt']))}", "strong"),
+        Cell(
+            f"paid since {format_timestamp(document['since'])}: {format_usdt(Decimal(document['total_usdt']))}",
+            "strong",
+        ),
     ]
     if document["items"] and recorded["since"] is None:
         lines.append(Cell("not every charge of that time is recorded yet", "note"))
     elif recorded["since"] is not None and recorded["since"] > document["since"]:
-        lines.append(Cell(f"charges before {stamp_text(recorded['since'])} are not all recorded", "note"))
+        lines.append(Cell(f"charges before {format_timestamp(recorded['since'])} are not all recorded", "note"))
     if document["rates"] or not ahead["without"]:
-        day, month, year = (money_text(Decimal(ahead[f"{span}_usdt"])) for span in ("day", "month", "year"))
+        day, month, year = (format_usdt(Decimal(ahead[f"{span}_usdt"])) for span in ("day", "month", "year"))
         lines.append(Cell(f"at the rates now: {day} a day, {month} in 30 days, {year} a year"))
     if ahead["without"]:
         owed = ", ".join(ahead["without"])
         lines.append(Cell(f"what is owed in {owed} is not counted: its rate or price is not known yet", "note"))
     for saving in document["saving_if_repaid"]:
-        amount = f"{amount_text(Decimal(saving['per_day']))} {saving['asset']}"
+        amount = f"{format_amount(Decimal(saving['per_day']))} {saving['asset']}"
         lines.append(Cell(f"repaying what is free now would save {amount} a day"))
     return lines

@@ -1,21 +1,21 @@
 """The differences of failed rule tests as lines."""
 
 from monitor.core.numbers.durations import format_duration
-from monitor.simulation.rule_test_result import Line, Verdict
+from monitor.simulation.rule_test_result import ResultLine, RuleTestResult
 
 
-def difference_lines(verdict: Verdict) -> list[str]:
+def difference_lines(verdict: RuleTestResult) -> list[str]:
     """What is not as expected, for people: `-` was expected and is not there, `+` is there and was not expected."""
     lines: list[str] = []
-    for each in verdict.compared:
+    for each in verdict.comparisons:
         if not each.is_ok:
             lines.append(f"  at {format_duration(each.at)}, {each.what}:")
-            lines += [f"    - {line_text(line)}" for line in each.missing]
-            lines += [f"    + {line_text(line)}" for line in each.surplus]
+            lines += [f"    - {format_line(line)}" for line in each.missing]
+            lines += [f"    + {format_line(line)}" for line in each.surplus]
     return lines
 
 
-def line_text(line: Line) -> str:
+def format_line(line: ResultLine) -> str:
     """An alert or an action in one line; labels that are not there are not said."""
     words = []
     for name, value in line.items():

@@ -6,7 +6,7 @@ from monitor.view.json_values import Document
 from monitor.view.terminal.table import Cell
 
 
-def stop_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+def blocked_action_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     """One line an action that an alert wants and that is stopped."""
     for account in accounts:
         yield from rule_stop_cells(account["rules_stopped"])
@@ -31,7 +31,7 @@ def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:
                 yield Cell(f"{actions} are STOPPED since {told}: {mend}", "bad")
 
 
-def monitored_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+def delisting_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     """One line an account with assets that the exchange may delist."""
     for account in accounts:
         # An older program left none.

@@ -5,36 +5,36 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.margin.interest import HOURS_A_YEAR
-from monitor.core.margin.levels import drop_to_level, exposure, rise_to_level
-from monitor.core.margin.stress import Portfolio, first_to_reach
+from monitor.core.margin.levels import drop_to_level, rise_to_level, split_exposure
+from monitor.core.margin.stress import StressPortfolio, find_nearest_asset_move
 from monitor.core.numbers.amounts import INFINITE, ONE, floor_to
 from monitor.core.numbers.durations import parse_since
 from monitor.view.documents.status import oldest_age_s
-from monitor.view.documents.stress import Keepers
+from monitor.view.documents.stress import StableAssets
 from monitor.view.documents.stress_portfolio import is_in_usdt, portfolio_of, scopes_of
 from monitor.view.formatting import (
     UNKNOWN,
-    age_text,
-    amount_text,
-    bar_text,
-    level_text,
-    money_text,
-    percent_text,
-    price_text,
-    stamp_text,
-    whole_text,
+    format_age,
+    format_amount,
+    format_level,
+    format_percent,
+    format_price,
+    format_threshold,
+    format_timestamp,
+    format_usdt,
+    format_whole,
 )
-from monitor.view.json_values import Document, number
-from monitor.view.messages.recovery_text import route_text
+from monitor.view.json_values import Document, parse_json_decimal
+from monitor.view.messages.recovery_text import format_route
 from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table, Tone
 
-FRESH = timedelta(minutes=1)
+FRESH_FOR = timedelta(minutes=1)
 """Balances no older than this need no word about their age."""
 
-_BARS = (("call", "margin_call_level"), ("liq.", "liquidation_level"))
-_MOST_WAYS = 3
-_LONG_FROM = Decimal(1_000)
-_WHOLE_FROM = Decimal(10_000)
+_THRESHOLDS = (("call", "margin_call_level"), ("liq.", "liquidation_level"))
+_MAX_RECOVERY_OPTIONS = 3
+_SHORTEN_AMOUNT_FROM = Decimal(1_000)
+_WHOLE_PRICE_FROM = Decimal(10_000)
 _YEAR = timedelta(days=365)
 _REACHED = "reached"
 
@@ -49,7 +49,7 @@ def headlines(document: Document) -> list[Cell]:
     return lines
 
 
-def scopes_table(accounts: Sequence[Document], keepers: Keepers) -> Table:
+def scopes_table(accounts: Sequence[Document], stable_assets: StableAssets) -> Table:
     """A row for each scope and bar: how far all prices, or one alone, may go before it is met, and the loss (USDT).
 
     Made to fit 80 columns: a single account is not named in every row.
@@ -58,10 +58,10 @@ def scopes_table(accounts: Sequence[Document], keepers: Keepers) -> Table:
     for account in accounts:
         scopes = list(scopes_of(account))
         if account["state"] in ("unknown", "key_refused") or not scopes:
-            rows.append([Cell(account["account"]), *[Cell("")] * 2, Cell(_words(account["state"]), "bad")])
+            rows.append([Cell(account["account"]), *[Cell("")] * 2, Cell(_state_words(account["state"]), "bad")])
         if account["state"] != "unknown":
             for label, scope in scopes:
-                rows += _scope_rows(account["account"], label, scope, keepers)
+                rows += _scope_rows(account["account"], label, scope, stable_assets)
     headings = ("account", "scope", "level", "initial", "bar", "if prices", "loss", "or alone", "age/poll")
     start = 1 if len(accounts) == 1 and accounts[0]["state"] not in ("unknown", "key_refused") else 0
     width = len(headings)
@@ -84,15 +84,15 @@ def debts_table(accounts: Sequence[Document], now: datetime) -> Table:
             owed = Decimal(row["borrowed"]) + Decimal(row["interest"])
             if not owed:
                 continue
-            hourly, price = number(row.get("hourly_rate")), number(row.get("price_usdt"))
+            hourly, price = parse_json_decimal(row.get("hourly_rate")), parse_json_decimal(row.get("price_usdt"))
             rows.append(
                 [
                     Cell(account["account"]),
                     Cell(label),
                     Cell(f"{_short_amount(owed)} {row['asset']}"),
-                    Cell(money_text(owed * price) if price is not None else ""),
-                    Cell(percent_text(hourly * HOURS_A_YEAR) if hourly is not None else "not known yet", "dim"),
-                    Cell(age_text(ages[label, row["asset"]]) if (label, row["asset"]) in ages else "", "dim"),
+                    Cell(format_usdt(owed * price) if price is not None else ""),
+                    Cell(format_percent(hourly * HOURS_A_YEAR) if hourly is not None else "not known yet", "dim"),
+                    Cell(format_age(ages[label, row["asset"]]) if (label, row["asset"]) in ages else "", "dim"),
                     Cell(f"{_short_amount(Decimal(row['free']))} {row['asset']}"),
                 ]
             )
@@ -101,7 +101,7 @@ def debts_table(accounts: Sequence[Document], now: datetime) -> Table:
     return Table(headings[start:], [row[start:] for row in rows], frozenset(range(2 - start, 7 - start)))
 
 
-def restore_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
+def recovery_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
     """One line a scope that is in danger: the ways back that are at hand, else the cheapest one.
 
     How old the balances are that could be brought in is said where they are older than `FRESH`.
@@ -110,21 +110,21 @@ def restore_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
     for account in accounts:
         for label, scope in scopes_of(account):
             restore = scope.get("restore")
-            if not restore or not restore["options"] or _band(scope)[1] == "good":
+            if not restore or not restore["options"] or _threshold_band(scope)[1] == "good":
                 continue
-            feasible = [option for option in restore["options"] if option["feasible"]][:_MOST_WAYS]
+            feasible = [option for option in restore["options"] if option["feasible"]][:_MAX_RECOVERY_OPTIONS]
             ways = ", or ".join(
-                route_text(option["route"], Decimal(option["amount"]), option["asset"], option.get("repays", ""))
+                format_route(option["route"], Decimal(option["amount"]), option["asset"], option.get("repays", ""))
                 for option in feasible or restore["options"][:1]
             )
             lacking = "" if feasible else ", which is more than is at hand"
-            target = level_text(Decimal(restore["target"]))
+            target = format_level(Decimal(restore["target"]))
             text = f"{account['account']} {label}: to be back at {target}: {ways}{lacking}"
-            lines.append(Cell(f"{text}{_wallets_age(restore, now)}", "note"))
+            lines.append(Cell(f"{text}{_external_age(restore, now)}", "note"))
     return lines
 
 
-def gap_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+def data_issue_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     """One line for each thing that the figures lack."""
     for account in accounts:
         for label, scope in scopes_of(account):
@@ -137,20 +137,22 @@ def interest_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     for account in accounts:
         seconds = (account.get("cross") or {}).get("time_to_liquidation_by_interest")
         if seconds is not None and timedelta(seconds=seconds) < _YEAR:
-            text = f"{account['account']} cross: interest alone liquidates it in {age_text(timedelta(seconds=seconds))}"
+            text = (
+                f"{account['account']} cross: interest alone liquidates it in {format_age(timedelta(seconds=seconds))}"
+            )
             yield Cell(text, "note")
 
 
-def leaving_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+def transfer_out_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     """One line a cross account from which something may leave although it owes: one asset or the other."""
     for account in accounts:
         cross = account.get("cross")
         if cross is None or cross["state"] != "ok":
             continue
-        found = [one for one in cross.get("may_leave", ()) if Decimal(one["value_usdt"]) >= ONE][:_MOST_WAYS]
+        found = [one for one in cross.get("may_leave", ()) if Decimal(one["value_usdt"]) >= ONE][:_MAX_RECOVERY_OPTIONS]
         if found:
-            what = " or ".join(_leaving_text(one) for one in found)
-            level = level_text(number(cross["collateral_margin_level"]))
+            what = " or ".join(_transfer_out_text(one) for one in found)
+            level = format_level(parse_json_decimal(cross["collateral_margin_level"]))
             text = f"{account['account']} cross: {what} may leave it (collateral level {level}, 2.00 must remain)"
             yield Cell(text, "dim")
 
@@ -160,7 +162,7 @@ def status_lines(document: Document) -> list[Cell]:
     daemon = document["daemon"]
     lines = []
     if daemon["running"]:
-        lines.append(Cell(f"daemon running since {stamp_text(daemon['since'])}, pid {daemon['pid']}", "dim"))
+        lines.append(Cell(f"daemon running since {format_timestamp(daemon['since'])}, pid {daemon['pid']}", "dim"))
     if daemon["paused"]:
         lines.append(Cell("actions are paused", "note"))
     for account in document["accounts"]:
@@ -179,26 +181,26 @@ def status_lines(document: Document) -> list[Cell]:
 def check_line(account: Document, problems: Sequence[str]) -> Cell:
     """One account for a monitoring system: the state, the age, and what is wrong."""
     age = oldest_age_s(account)
-    known = f"{age_text(timedelta(seconds=age))} old" if age is not None else "age unknown"
+    known = f"{format_age(timedelta(seconds=age))} old" if age is not None else "age unknown"
     if problems:
         return Cell(f"{account['account']}: {'; '.join(problems)} ({known})", "bad")
     return Cell(f"{account['account']}: ok ({known})", "good")
 
 
-def _leaving_text(one: Document) -> str:
+def _transfer_out_text(limit: Document) -> str:
     """An amount that may be had, rounded down to four digits that say something, and what that is worth."""
-    exact = Decimal(one["amount"])
+    exact = Decimal(limit["amount"])
     amount = floor_to(exact, Decimal(1).scaleb(max(exact.adjusted() - 3, -8)))
-    value = "" if one["asset"] == "USDT" else f" ({whole_text(Decimal(one['value_usdt']))} USDT)"
-    return f"{amount_text(amount)} {one['asset']}{value}"
+    value = "" if limit["asset"] == "USDT" else f" ({format_whole(Decimal(limit['value_usdt']))} USDT)"
+    return f"{format_amount(amount)} {limit['asset']}{value}"
 
 
-def _wallets_age(restore: Document, now: datetime) -> str:
+def _external_age(restore: Document, now: datetime) -> str:
     as_of = restore.get("outside_as_of")
     if as_of is None:
         return ""
     age = now - parse_since(as_of, now)
-    return f" (spot and funding read {age_text(age)} ago)" if age > FRESH else ""
+    return f" (spot and funding read {format_age(age)} ago)" if age > FRESH_FOR else ""
 
 
 def _verdicts(account: Document) -> Iterator[Cell]:
@@ -211,80 +213,91 @@ def _verdicts(account: Document) -> Iterator[Cell]:
         return
     bad = [(label, scope) for label, scope in scopes if scope["state"] in ("stale", "unavailable")]
     for label, scope in bad:
-        old = "never read" if scope["age_s"] is None else f"{age_text(timedelta(seconds=scope['age_s']))} old"
+        old = "never read" if scope["age_s"] is None else f"{format_age(timedelta(seconds=scope['age_s']))} old"
         yield Cell(f"{name} {label}: THE FIGURES ARE NOT TO BE RELIED ON, {old}", "bad")
-    known = [(label, scope) for label, scope in scopes if number(scope.get("margin_level")) is not None]
+    known = [(label, scope) for label, scope in scopes if parse_json_decimal(scope.get("margin_level")) is not None]
     for label, scope in sorted(known, key=lambda entry: _distance(entry[1])):
-        words, tone = _band(scope)
+        words, tone = _threshold_band(scope)
         if tone != "good":
-            level = level_text(number(scope["margin_level"]))
+            level = format_level(parse_json_decimal(scope["margin_level"]))
             where = words.replace("below", "below its initial bar")
-            yield Cell(f"{name} {label}: {where}, level {level}, {_liquidated_by(scope)}", tone)
-    calm = [(label, scope) for label, scope in known if _band(scope)[1] == "good" and scope["state"] == "ok"]
+            yield Cell(f"{name} {label}: {where}, level {level}, {_liquidation_text(scope)}", tone)
+    calm = [(label, scope) for label, scope in known if _threshold_band(scope)[1] == "good" and scope["state"] == "ok"]
     if calm and len(calm) == len(known) and not bad:
         label, scope = min(calm, key=lambda entry: _distance(entry[1]))
-        yield Cell(f"{name}: ok; nearest to liquidation is {label}, {_liquidated_by(scope)}", "good")
+        yield Cell(f"{name}: ok; nearest to liquidation is {label}, {_liquidation_text(scope)}", "good")
     if not known and not bad and account["state"] == "ok":
         yield Cell(f"{name}: nothing is owed", "good")
 
 
-def _scope_rows(account: str, label: str, scope: Document, keepers: Keepers) -> Iterator[list[Cell]]:
-    level = number(scope.get("margin_level"))
+def _scope_rows(account: str, label: str, scope: Document, stable_assets: StableAssets) -> Iterator[list[Cell]]:
+    level = parse_json_decimal(scope.get("margin_level"))
     state = scope["state"]
-    words, tone = _band(scope) if state == "ok" else (_words(state), "good" if state == "no_debt" else "bad")
-    shown = level_text(level) if level is not None else "∞" if state == "no_debt" else ""
+    words, tone = (
+        _threshold_band(scope) if state == "ok" else (_state_words(state), "good" if state == "no_debt" else "bad")
+    )
+    shown = format_level(level) if level is not None else "∞" if state == "no_debt" else ""
     age = _age(scope)
     first = [Cell(account), Cell(label), Cell(shown, tone), Cell(words, tone)]
     portfolio = portfolio_of(scope)
     if portfolio is None:
         yield [*first, *[Cell("")] * 4, age]
         return
-    for number_, (name, key) in enumerate(_BARS):
-        bar = number(scope[key])
-        cells = [Cell(f"{name} {bar_text(bar) if bar is not None else UNKNOWN}")]
-        cells += _room(scope, portfolio, bar, keepers) if bar is not None else [Cell("")] * 3
+    for number_, (name, key) in enumerate(_THRESHOLDS):
+        bar = parse_json_decimal(scope[key])
+        cells = [Cell(f"{name} {format_threshold(bar) if bar is not None else UNKNOWN}")]
+        cells += _distance_cells(scope, portfolio, bar, stable_assets) if bar is not None else [Cell("")] * 3
         yield [*(first if not number_ else [Cell("")] * 4), *cells, *([age] if not number_ else [])]
 
 
-def _room(scope: Document, portfolio: Portfolio, bar: Decimal, keepers: Keepers) -> list[Cell]:
+def _distance_cells(
+    scope: Document, portfolio: StressPortfolio, bar: Decimal, stable_assets: StableAssets
+) -> list[Cell]:
     """How far it is to the bar: all prices together, what that loses, and the one price that does it first."""
     if portfolio.level <= bar:
         return [Cell(_REACHED, "bad"), Cell(""), Cell("")]
-    own = portfolio.own(bar)
+    own = portfolio.own_level(bar)
     # A pair is liquidated by its own price: its quote asset is what everything in it is told in.
-    stables = frozenset({scope["quote"]["asset"]}) if "index_price" in scope else keepers.stables
-    parts = exposure(portfolio.positions, stables)
+    stables = frozenset({scope["quote"]["asset"]}) if "index_price" in scope else stable_assets.stables
+    parts = split_exposure(portfolio.positions, stables)
     drop, rise = drop_to_level(parts, own), rise_to_level(parts, own)
     move, loss = "no move does it", ""
     if min(drop, rise) < INFINITE:
         falls = drop <= rise
         net = parts.volatile_assets - parts.volatile_liabilities
-        move = f"fall {percent_text(drop)}" if falls else f"rise {percent_text(rise)}"
-        loss = whole_text(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
-    first = first_to_reach(portfolio, bar, stables)
-    unit = number(scope["quote"]["price_usdt"]) or ONE if "index_price" in scope else ONE
+        move = f"fall {format_percent(drop)}" if falls else f"rise {format_percent(rise)}"
+        loss = format_whole(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
+    first = find_nearest_asset_move(portfolio, bar, stables)
+    unit = parse_json_decimal(scope["quote"]["price_usdt"]) or ONE if "index_price" in scope else ONE
     alone = f"{first.asset} {_short_price(first.price / unit)}" if first is not None else ""
-    if "index_price" in scope and bar == portfolio.bar and number(scope["liquidation_price"]) is not None:
+    if (
+        "index_price" in scope
+        and bar == portfolio.liquidation_level
+        and parse_json_decimal(scope["liquidation_price"]) is not None
+    ):
         # Of its own liquidation the exchange's word is the better one.
-        distance, price = number(scope["distance_to_liquidation"]), number(scope["liquidation_price"])
+        distance, price = (
+            parse_json_decimal(scope["distance_to_liquidation"]),
+            parse_json_decimal(scope["liquidation_price"]),
+        )
         verb = {"below": "fall", "above": "rise"}.get(scope["danger"] or "", "move")
-        move, alone = f"{verb} {percent_text(distance)}", f"{scope['base']['asset']} {_short_price(price)}"
+        move, alone = f"{verb} {format_percent(distance)}", f"{scope['base']['asset']} {_short_price(price)}"
     return [Cell(move), Cell(loss), Cell(alone, "dim")]
 
 
 def _short_amount(amount: Decimal) -> str:
     """An amount to eight digits that count; programs get them all."""
-    return amount_text(amount if amount < _LONG_FROM else round(amount, 2))
+    return format_amount(amount if amount < _SHORTEN_AMOUNT_FROM else round(amount, 2))
 
 
 def _short_price(price: Decimal | None) -> str:
     """A price without cents where they say nothing."""
-    return price_text(price) if price is None or price < _WHOLE_FROM else f"{price:,.0f}"
+    return format_price(price) if price is None or price < _WHOLE_PRICE_FROM else f"{price:,.0f}"
 
 
-def _liquidated_by(scope: Document) -> str:
+def _liquidation_text(scope: Document) -> str:
     """How far from liquidation, in words."""
-    distance = number(scope["distance_to_liquidation"])
+    distance = parse_json_decimal(scope["distance_to_liquidation"])
     if distance is None and portfolio_of(scope) is None:
         return "how far it is from liquidation is not known"
     if distance is None:
@@ -293,18 +306,18 @@ def _liquidated_by(scope: Document) -> str:
         return "to be liquidated at any moment"
     if "index_price" in scope:
         verb = {"below": "fall", "above": "rise"}.get(scope["danger"] or "", "move")
-        return f"liquidated if {scope['base']['asset']} {verb}s {percent_text(distance)}"
-    drop = number(scope["drop_to_liquidation"])
+        return f"liquidated if {scope['base']['asset']} {verb}s {format_percent(distance)}"
+    drop = parse_json_decimal(scope["drop_to_liquidation"])
     return (
-        f"liquidated if prices {'fall' if drop is not None and drop <= distance else 'rise'} {percent_text(distance)}"
+        f"liquidated if prices {'fall' if drop is not None and drop <= distance else 'rise'} {format_percent(distance)}"
     )
 
 
-def _band(scope: Document) -> tuple[str, Tone]:
+def _threshold_band(scope: Document) -> tuple[str, Tone]:
     """Between which of its bars the scope is."""
-    level = number(scope.get("margin_level"))
+    level = parse_json_decimal(scope.get("margin_level"))
     initial, call, liquidation = (
-        number(scope.get(key)) for key in ("initial_level", "margin_call_level", "liquidation_level")
+        parse_json_decimal(scope.get(key)) for key in ("initial_level", "margin_call_level", "liquidation_level")
     )
     if level is None or liquidation is None:
         return "bars unknown", "note"
@@ -314,11 +327,15 @@ def _band(scope: Document) -> tuple[str, Tone]:
         return "MARGIN CALL", "bad"
     if initial is None:
         return "initial bar unknown", "note"
-    return (f"below {bar_text(initial)}", "note") if level < initial else (f"over {bar_text(initial)}", "good")
+    return (
+        (f"below {format_threshold(initial)}", "note")
+        if level < initial
+        else (f"over {format_threshold(initial)}", "good")
+    )
 
 
 def _distance(scope: Document) -> Decimal:
-    distance = number(scope["distance_to_liquidation"])
+    distance = parse_json_decimal(scope["distance_to_liquidation"])
     return INFINITE if distance is None else distance
 
 
@@ -326,10 +343,10 @@ def _age(scope: Document) -> Cell:
     """How old the level is, and the poll beneath it, where the level follows prices since."""
     if scope["age_s"] is None:
         return Cell("")
-    polled, live = age_text(timedelta(seconds=scope["age_s"])), scope.get("live_age_s")
+    polled, live = format_age(timedelta(seconds=scope["age_s"])), scope.get("live_age_s")
     if scope["state"] != "ok":
         return Cell(polled, "bad" if scope["state"] == "stale" else "")
-    return Cell(f"{polled} polled" if live is None else f"{age_text(timedelta(seconds=live))}/{polled}")
+    return Cell(f"{polled} polled" if live is None else f"{format_age(timedelta(seconds=live))}/{polled}")
 
 
 def _asset_rows(account: Document) -> Iterator[tuple[str, Document]]:
@@ -339,5 +356,5 @@ def _asset_rows(account: Document) -> Iterator[tuple[str, Document]]:
         yield from ((pair["symbol"], side) for side in (pair["base"], pair["quote"]) if side is not None)
 
 
-def _words(state: str) -> str:
+def _state_words(state: str) -> str:
     return state.replace("_", " ")

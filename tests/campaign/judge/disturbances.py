@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.records.intents import IntentRow
-from tests.campaign.judge.facts import CROSS_PATH, ISOLATED_PATH, Asked, Execution, Facts, Limits
+from tests.campaign.judge.facts import CROSS_PATH, ISOLATED_PATH, Execution, Facts, Limits, RequestFact
 from tests.campaign.plan import PACE, SPEED
 
 SLACK_MS = 1000
 """By how much, in exchange time, the daemon's clock and the exchange's may differ."""
 
-TOLD_S = 5 * SPEED * PACE
+REPORTED_WITHIN_S = 5 * SPEED * PACE
 """Steps of the wall clock from which on people are told: five seconds, at the speed of a run."""
 
 KNOWABLE_MS = 20_000
@@ -41,10 +41,10 @@ class Violation:
         return f"{self.what}: {self.where}"
 
 
-def judge_strains(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def judge_disturbances(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """Everything of these that is wrong. `sent` is the request of each intent, by its number."""
     yield from _late(facts, sent)
-    yield from _wordless(facts, sent)
+    yield from _unexplained(facts, sent)
     yield from _clocks(facts)
     yield from _restores(facts)
     yield from (Violation("a daemon acted on another's database", word) for word in facts.intrusions)
@@ -54,7 +54,7 @@ def judge_strains(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation
         if request.wish is not None and request.account != "main":
             yield Violation("sent with a key of another account", f"{request.wish} at {request.at}")
     yield from _attributed(facts)
-    yield from _hands(facts)
+    yield from _foreign_activity(facts)
 
 
 def all_rows(facts: Facts) -> tuple[IntentRow, ...]:
@@ -85,7 +85,7 @@ def claimed_at(row: IntentRow) -> int | None:
     return next((in_ms(step.at) for step in row.steps if step.to_state is IntentState.SUBMITTING), None)
 
 
-def is_knowable(facts: Facts, row: IntentRow, request: Asked) -> bool:
+def is_knowable(facts: Facts, row: IntentRow, request: RequestFact) -> bool:
     """Whether later decisions could know that the intent moved something, though its database may be gone."""
     if row.intent.id > 0 and row.intent.id not in forgotten(facts):
         return True
@@ -100,7 +100,7 @@ def in_ms(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _late(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _late(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """What an order stands on still holds when it leaves, however long its claim took."""
     limits = {one.name: one for one in facts.limits}
     for row in all_rows(facts):
@@ -114,18 +114,18 @@ def _late(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             yield Violation("sent on figures that had become old", f"{_named(intent)}: {request.left - read_at} ms")
 
 
-def _sized_on(requests: Iterable[Asked], intent: Intent, claimed: int) -> int | None:
+def _sized_on(requests: Iterable[RequestFact], intent: Intent, claimed: int) -> int | None:
     """When the figures were read that the order was sized on: the last before it was claimed."""
-    path = ISOLATED_PATH if intent.helps.symbol else CROSS_PATH
+    path = ISOLATED_PATH if intent.target_scope.symbol else CROSS_PATH
     reads = (r.at for r in requests if r.path == path and r.status == 200 and r.intact and r.at <= claimed + SLACK_MS)
     return max(reads, default=None)
 
 
-def _is_old(limits: Limits, read_at: int, request: Asked) -> bool:
+def _is_old(limits: Limits, read_at: int, request: RequestFact) -> bool:
     return request.left - read_at > limits.max_data_age_ms + SLACK_MS
 
 
-def _wordless(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _unexplained(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """What is not sent says why."""
     for row in facts.intents:
         is_over = row.intent.id not in sent and row.intent.state in UNSENT
@@ -139,7 +139,7 @@ def _clocks(facts: Facts) -> Iterator[Violation]:
     for step in facts.steps:
         if not any(r.path == CROSS_PATH and r.status == 200 and r.intact and r.at > step.at for r in facts.requests):
             yield Violation("the watch stood still after the clock was set", f"{step.seconds:+g} s at {step.at}")
-        if step.outlived and abs(step.seconds) >= TOLD_S and not is_told:
+        if step.outlived and abs(step.seconds) >= REPORTED_WITHIN_S and not is_told:
             yield Violation("nobody was told that the clock was set", f"{step.seconds:+g} s at {step.at}")
 
 
@@ -167,7 +167,7 @@ def _attributed(facts: Facts) -> Iterator[Violation]:
             yield Violation("another's doing taken for ours", f"{_named(row.intent)}: {one.kind} {one.amount}")
 
 
-def _hands(facts: Facts) -> Iterator[Violation]:
+def _foreign_activity(facts: Facts) -> Iterator[Violation]:
     """What others repaid is told, where an action repays and a rule tells of it."""
     began = min((r.at for r in facts.requests if r.path == CROSS_PATH and r.status == 200 and r.intact), default=None)
     repays = any(limits.kind == "repay" for limits in facts.limits)
@@ -178,7 +178,7 @@ def _hands(facts: Facts) -> Iterator[Violation]:
         yield Violation("another hand was not told", f"{seen[0].kind} {seen[0].amount} {seen[0].asset} at {seen[0].at}")
 
 
-def _is_of(execution: Execution, request: Asked) -> bool:
+def _is_of(execution: Execution, request: RequestFact) -> bool:
     wish = request.wish
     return wish is not None and (wish.kind, wish.asset, wish.amount) == (
         execution.kind,

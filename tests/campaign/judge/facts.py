@@ -27,7 +27,7 @@ _SOURCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class MoneyRequest:
     """What is to move, as request and intent both tell it. `name` is the one that an order on the market bears."""
 
     kind: str
@@ -39,14 +39,14 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestFact:
     """A request that reached the exchange. `wish` None: it moves nothing, or nobody knows what; `intact`: its answer
     left unspoilt; `account`: whose key it bears; `stamp`: when it was signed, by the daemon's own clock."""
 
     at: int
     method: str
     path: str
-    wish: Wish | None = None
+    wish: MoneyRequest | None = None
     status: int = 0
     applied: bool = False
     intact: bool = True
@@ -112,7 +112,7 @@ class AlertFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Stir:
+class AssetMovement:
     """Something moved an asset at the exchange, whoever's doing it was."""
 
     at: int
@@ -120,7 +120,7 @@ class Stir:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreFact:
     """A backup took the place of the database. `paused`: actions were then; `recorded`: the trail says by whom.
 
     `is_empty`: no backup, but a new database; nobody pauses then.
@@ -144,7 +144,7 @@ class RuleStopFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class AuditFact:
     """A row of the trail, in the order in which they were written: a rule is stopped, let go on, or claims an order."""
 
     what: Literal["stopped", "resumed", "claimed"]
@@ -153,7 +153,7 @@ class Sealed:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspended:
+class SuspendFact:
     """A running daemon's machine slept. `noticed`: it says so; `outlived`: that daemon went on for a while."""
 
     at: int
@@ -163,7 +163,7 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class ClockStepFact:
     """The wall clock of a running daemon was set by so many seconds. `outlived`: that daemon went on for a while."""
 
     at: int
@@ -180,20 +180,20 @@ class Facts:
     """
 
     limits: tuple[Limits, ...] = ()
-    requests: tuple[Asked, ...] = ()
+    requests: tuple[RequestFact, ...] = ()
     executions: tuple[Execution, ...] = ()
-    stirs: tuple[Stir, ...] = ()
+    stirs: tuple[AssetMovement, ...] = ()
     foreign: tuple[Execution, ...] = ()
     tells_of_hands: bool = False
     """Whether a rule tells of others who do what the actions do."""
     elsewhere: tuple[Execution, ...] = ()
     intents: tuple[IntentRow, ...] = ()
     lost: tuple[IntentRow, ...] = ()
-    restores: tuple[Restored, ...] = ()
-    steps: tuple[Stepped, ...] = ()
-    suspends: tuple[Suspended, ...] = ()
+    restores: tuple[RestoreFact, ...] = ()
+    steps: tuple[ClockStepFact, ...] = ()
+    suspends: tuple[SuspendFact, ...] = ()
     stops: tuple[RuleStopFact, ...] = ()
-    order: tuple[Sealed, ...] = ()
+    order: tuple[AuditFact, ...] = ()
     trail: tuple[str, ...] = ()
     alerts: tuple[AlertFact, ...] = ()
     notices: tuple[Delivery, ...] = ()
@@ -214,35 +214,35 @@ class Facts:
     """What the logs tell of parts that broke, in words."""
 
 
-def wish_of_request(method: str, path: str, params: Mapping[str, str]) -> Wish | None:
+def money_request_of(method: str, path: str, params: Mapping[str, str]) -> MoneyRequest | None:
     """What a request wants moved; None when it is none of those that the program sends by itself."""
     scope = params.get("toSymbol") or params.get("symbol") or "cross"
     amount = Decimal(params.get("amount", "0"))
     match method, path:
         case "POST", p if p == REPAY_PATH and params.get("type") == "REPAY":
-            return Wish("repay", scope, params["asset"], amount=amount)
+            return MoneyRequest("repay", scope, params["asset"], amount=amount)
         case "POST", p if p == TRANSFER_PATH and params.get("type") in _SOURCES:
-            return Wish("transfer", scope, params["asset"], _SOURCES[params["type"]], amount)
+            return MoneyRequest("transfer", scope, params["asset"], _SOURCES[params["type"]], amount)
         case "POST", p if p == ORDER_PATH:
             where = params["symbol"] if params.get("isIsolated") == "TRUE" else "cross"
             name, quantity = params.get("newClientOrderId", ""), Decimal(params["quantity"])
-            return Wish("reduce", where, params["symbol"], params["side"], quantity, name)
+            return MoneyRequest("reduce", where, params["symbol"], params["side"], quantity, name)
         case "DELETE", p if p == OPEN_ORDERS_PATH:
             where = params["symbol"] if params.get("isIsolated") == "TRUE" else "cross"
-            return Wish("cancel_orders", where, params["symbol"])
+            return MoneyRequest("cancel_orders", where, params["symbol"])
     return None
 
 
-def wish_of_intent(intent: Intent) -> Wish | None:
+def money_request_of_intent(intent: Intent) -> MoneyRequest | None:
     """What an intent wants moved, in the same terms."""
     scope = intent.scope.symbol or "cross"
     match intent.order:
         case Repay():
-            return Wish("repay", scope, intent.asset, amount=intent.amount)
+            return MoneyRequest("repay", scope, intent.asset, amount=intent.amount)
         case Transfer(source=source):
-            return Wish("transfer", scope, intent.asset, source, intent.amount)
+            return MoneyRequest("transfer", scope, intent.asset, source, intent.amount)
         case Reduce() as order:
-            return Wish("reduce", scope, order.symbol, order.side, order.quantity, order.client_id)
+            return MoneyRequest("reduce", scope, order.symbol, order.side, order.quantity, order.client_id)
         case CancelOrders(symbol=symbol):
-            return Wish("cancel_orders", scope, symbol)
+            return MoneyRequest("cancel_orders", scope, symbol)
     return None

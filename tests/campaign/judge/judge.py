@@ -9,11 +9,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.model.alert import AlertState
-from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState
+from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState
 from monitor.core.model.order import Reduce
 from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.core.numbers.amounts import floor_to
-from monitor.core.settlement.ledger_evidence import CERTAINLY_AFTER
+from monitor.core.settlement.ledger_evidence import AFTER_SEND_MARGIN
 from monitor.records.intents import IntentRow
 from tests.campaign.judge.disturbances import (
     SLACK_MS,
@@ -24,18 +24,18 @@ from tests.campaign.judge.disturbances import (
     forgotten,
     in_ms,
     is_knowable,
-    judge_strains,
+    judge_disturbances,
 )
 from tests.campaign.judge.facts import (
     CROSS_PATH,
     ISOLATED_PATH,
     AlertFact,
-    Asked,
     Execution,
     Facts,
     Limits,
-    Wish,
-    wish_of_intent,
+    MoneyRequest,
+    RequestFact,
+    money_request_of_intent,
 )
 from tests.campaign.judge.rule_stops import judge_stops
 
@@ -50,18 +50,18 @@ def judge(facts: Facts) -> list[Violation]:
     sent, found = _match(facts)
     found += _executions(facts, sent)
     found += _caps(facts, sent)
-    found += _stale(facts, sent)
+    found += _stale_reads(facts, sent)
     found += _paused(facts)
-    found += _hasty(facts, sent)
+    found += _cooldowns(facts, sent)
     found += _unasked(facts, sent)
-    found += judge_strains(facts, sent)
+    found += judge_disturbances(facts, sent)
     found += judge_stops(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
     found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
     found += [Violation("a position was turned round", where) for where in facts.flipped]
     found += [Violation("a daemon ended badly", end) for end in facts.ends]
     found += [Violation("a part of a daemon broke", bug) for bug in facts.bugs]
-    found += _untold(facts, sent)
+    found += _unreported(facts, sent)
     return found
 
 
@@ -70,15 +70,15 @@ def moves(method: str, path: str) -> bool:
     return method != "GET" and not any(part in path for part in _HARMLESS)
 
 
-def _match(facts: Facts) -> tuple[dict[int, Asked], list[Violation]]:
+def _match(facts: Facts) -> tuple[dict[int, RequestFact], list[Violation]]:
     """Which request belongs to which intent: to the last that was claimed before it and wants the same."""
     found: list[Violation] = []
-    claims: dict[Wish, list[tuple[int, Intent]]] = defaultdict(list)
+    claims: dict[MoneyRequest, list[tuple[int, Intent]]] = defaultdict(list)
     for at, intent in claims_of(facts):
-        wish = wish_of_intent(intent)
+        wish = money_request_of_intent(intent)
         if wish is not None:
             claims[wish].append((at, intent))
-    sent: dict[int, Asked] = {}
+    sent: dict[int, RequestFact] = {}
     for request in sorted(facts.requests, key=lambda request: request.at):
         if not moves(request.method, request.path):
             continue
@@ -97,7 +97,7 @@ def _match(facts: Facts) -> tuple[dict[int, Asked], list[Violation]]:
     return sent, found
 
 
-def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _executions(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """One execution for an intent at most, and each accounted for by what the daemon says of it."""
     asked = Counter(_moved(r.wish) for r in facts.requests if r.wish is not None and r.wish.kind not in _TRADES)
     for moved, count in Counter(_key(e) for e in facts.executions).items():
@@ -114,17 +114,19 @@ def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
         was_executed = request is not None and request.applied
         knows = intent.state is _S.CONFIRMED or intent.executed_late
         if was_executed and not knows:
-            yield Violation("an execution is not accounted for", _named(intent))
+            yield Violation("an execution is not accounted for", _intent_label(intent))
         if knows and not was_executed:
-            yield Violation("counted as done but never was", _named(intent))
+            yield Violation("counted as done but never was", _intent_label(intent))
         if request is not None and intent.state in (_S.PROPOSED, _S.PLANNED, _S.REJECTED, _S.EXPIRED, _S.SIMULATED):
-            yield Violation("sent though it was not to be", _named(intent))
-        if intent.state in IN_FLIGHT and not _is_a_person_asked(facts, intent):
-            yield Violation("never came to an end", _named(intent))
+            yield Violation("sent though it was not to be", _intent_label(intent))
+        if intent.state in IN_FLIGHT_STATES and not _is_a_person_asked(facts, intent):
+            yield Violation("never came to an end", _intent_label(intent))
         if knows and intent.ref is not None and intent.kind not in _TRADES:
             claimed_refs[intent.ref] += 1
             if intent.ref not in refs:
-                yield Violation("proved by a record that is none of its own", f"{_named(intent)} ref {intent.ref}")
+                yield Violation(
+                    "proved by a record that is none of its own", f"{_intent_label(intent)} ref {intent.ref}"
+                )
     for ref, count in claimed_refs.items():
         if count > 1:
             yield Violation("one execution proves several intents", ref)
@@ -136,12 +138,12 @@ def _is_a_person_asked(facts: Facts, intent: Intent) -> bool:
     if intent.state is not _S.UNRESOLVED or intent.submitted_at is None:
         return False
     since = in_ms(intent.submitted_at)
-    until = since + CERTAINLY_AFTER // timedelta(milliseconds=1)
+    until = since + AFTER_SEND_MARGIN // timedelta(milliseconds=1)
     told = any(f"{intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
     return told and any(one.asset == intent.asset and since <= one.at < until for one in facts.stirs)
 
 
-def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _caps(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """What the owner allowed each action, counted from what the exchange did, by kind whatever the action is called.
 
     One that was executed after it counted as failed is told as critical instead of counted: the next decision could not
@@ -156,13 +158,13 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
         if request is None or request.wish is None:
             continue
         if limits is None:
-            yield Violation("sent for an action that nobody configured", _named(intent))
+            yield Violation("sent for an action that nobody configured", _intent_label(intent))
         elif not _is_first_half(intent, limits):
             yield from _second_half(intent, request, rows, limits)
         else:
             amount = _asked_for(intent, limits) if request.wish.kind in _TRADES else request.wish.amount
             if limits.max_amount is not None and amount > limits.max_amount:
-                yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
+                yield Violation("above max_amount", f"{_intent_label(intent)} of {limits.max_amount}")
             if request.applied and not intent.executed_late and is_knowable(facts, row, request):
                 # What the next decision could know is what it brought, which may be less.
                 spent[limits.kind].append(min(amount, intent.amount))
@@ -176,9 +178,9 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
 def _per_day(intent: Intent, limits: Limits, amounts: Sequence[Decimal]) -> Iterator[Violation]:
     """Whether the last of all that was moved in this kind is still within the limits of the action that moved it."""
     if limits.max_per_day is not None and sum(amounts) > limits.max_per_day:
-        yield Violation("above max_per_day", f"{_named(intent)}: {sum(amounts)} of {limits.max_per_day}")
+        yield Violation("above max_per_day", f"{_intent_label(intent)}: {sum(amounts)} of {limits.max_per_day}")
     if len(amounts) > limits.max_actions_per_day:
-        yield Violation("above max_actions_per_day", f"{_named(intent)}: the {len(amounts)}th")
+        yield Violation("above max_actions_per_day", f"{_intent_label(intent)}: the {len(amounts)}th")
 
 
 def _asked_for(intent: Intent, limits: Limits) -> Decimal:
@@ -187,10 +189,12 @@ def _asked_for(intent: Intent, limits: Limits) -> Decimal:
     order = intent.order
     if not isinstance(order, Reduce) or order.side == "BUY":
         return intent.amount
-    return floor_to(order.least / (1 - limits.max_slippage), Decimal("0.01"))
+    return floor_to(order.min_proceeds / (1 - limits.max_slippage), Decimal("0.01"))
 
 
-def _second_half(intent: Intent, request: Asked, rows: Iterable[IntentRow], limits: Limits) -> Iterator[Violation]:
+def _second_half(
+    intent: Intent, request: RequestFact, rows: Iterable[IntentRow], limits: Limits
+) -> Iterator[Violation]:
     """What follows a transfer or an order moves no more than that brought."""
     firsts = [
         row.intent.amount
@@ -199,22 +203,22 @@ def _second_half(intent: Intent, request: Asked, rows: Iterable[IntentRow], limi
         if _is_first_half(row.intent, limits)
     ]
     if request.wish is not None and not any(request.wish.amount <= first for first in firsts):
-        yield Violation("a second half larger than its first", _named(intent))
+        yield Violation("a second half larger than its first", _intent_label(intent))
 
 
-def _stale(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _stale_reads(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """Before everything that was claimed, the account was read successfully within the age that its action allows."""
     by_name = {limits.name: limits for limits in facts.limits}
     for row in all_rows(facts):
         at, limits = claimed_at(row), by_name.get(row.intent.action)
         if row.intent.id not in sent or at is None or limits is None:
             continue
-        path = ISOLATED_PATH if row.intent.helps.symbol else CROSS_PATH
+        path = ISOLATED_PATH if row.intent.target_scope.symbol else CROSS_PATH
         if not any(
             read.path == path and read.status == 200 and read.intact and at - limits.max_data_age_ms <= read.at <= at
             for read in facts.requests
         ):
-            yield Violation("sent on stale data", f"{_named(row.intent)} at {at}")
+            yield Violation("sent on stale data", f"{_intent_label(row.intent)} at {at}")
 
 
 def _paused(facts: Facts) -> Iterator[Violation]:
@@ -223,13 +227,13 @@ def _paused(facts: Facts) -> Iterator[Violation]:
         for row in rows:
             at = claimed_at(row)
             if at is not None and span.since < at < span.until:
-                yield Violation("claimed while paused", f"{_named(row.intent)} at {at}")
+                yield Violation("claimed while paused", f"{_intent_label(row.intent)} at {at}")
         for request in facts.requests:
             if request.wish is not None and span.since + facts.grace_ms < request.left < span.until:
                 yield Violation("sent while paused", f"{request.wish} at {request.at}")
 
 
-def _hasty(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _cooldowns(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """After money moved, an action rests before it moves more of the same, whatever became of the database."""
     by_name = {limits.name: limits for limits in facts.limits}
     last: dict[tuple[str, str, str], int] = {}
@@ -239,12 +243,14 @@ def _hasty(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             continue
         target = (intent.kind, intent.scope.symbol, intent.asset)
         if target in last and at - last[target] < limits.cooldown_ms:
-            yield Violation("sent during the cooldown", f"{_named(intent)} {at - last[target]} ms after the last")
+            yield Violation(
+                "sent during the cooldown", f"{_intent_label(intent)} {at - last[target]} ms after the last"
+            )
         if sent[intent.id].applied and not intent.executed_late and is_knowable(facts, row, sent[intent.id]):
             last[target] = at
 
 
-def _unasked(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _unasked(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """What a person is to decide, and did not, leaves when he has had his time since the channel took the question."""
     by_name = {limits.name: limits for limits in facts.limits}
     unknown = forgotten(facts)
@@ -255,12 +261,14 @@ def _unasked(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             continue
         asked_at = facts.named.get(intent.id)
         if asked_at is None or request.left < asked_at:
-            yield Violation("sent though no channel took the question", _named(intent))
+            yield Violation("sent though no channel took the question", _intent_label(intent))
         elif request.left < asked_at + limits.approve_within_ms - SLACK_MS:
-            yield Violation("sent before a person had his time", f"{_named(intent)}: {request.left - asked_at} ms")
+            yield Violation(
+                "sent before a person had his time", f"{_intent_label(intent)}: {request.left - asked_at} ms"
+            )
 
 
-def _untold(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _unreported(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """Every critical alert, and every critical notice, reached the channel."""
     for alert in facts.alerts:
         if alert.fired and alert.severity == "critical" and alert.id not in facts.heard and not _may_be_silent(alert):
@@ -271,7 +279,7 @@ def _untold(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
     for row in facts.intents:
         told = any(f"{row.intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
         if row.intent.executed_late and row.intent.id in sent and not told:
-            yield Violation("a late execution was not told", _named(row.intent))
+            yield Violation("a late execution was not told", _intent_label(row.intent))
 
 
 def _may_be_silent(alert: AlertFact) -> bool:
@@ -286,11 +294,11 @@ def _given_up(delivery: Delivery) -> bool:
 
 
 def _is_first_half(intent: Intent, limits: Limits) -> bool:
-    wish = wish_of_intent(intent)
+    wish = money_request_of_intent(intent)
     return intent.kind == limits.kind and wish is not None and wish.source != "cross"
 
 
-def _moved(wish: Wish) -> tuple[str, str, Decimal]:
+def _moved(wish: MoneyRequest) -> tuple[str, str, Decimal]:
     return wish.kind, wish.asset, wish.amount
 
 
@@ -298,5 +306,5 @@ def _key(execution: Execution) -> tuple[str, str, Decimal]:
     return execution.kind, execution.asset, execution.amount
 
 
-def _named(intent: Intent) -> str:
+def _intent_label(intent: Intent) -> str:
     return f"intent {intent.id} {intent.action} {intent.kind} {intent.amount} {intent.asset} {intent.state}"

@@ -7,16 +7,16 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
 from monitor.records.intents import IntentRow
 from tests.campaign.judge.disturbances import Violation, in_ms
-from tests.campaign.judge.facts import CROSS_PATH, Asked, Facts, RuleStopFact
+from tests.campaign.judge.facts import CROSS_PATH, Facts, RequestFact, RuleStopFact
 
 PEOPLE = ("campaign",)
 """Who resumes."""
 
-CERTAINLY_TIMES, CERTAINLY_MORE = Decimal("1.5"), Decimal(300)
+CERTAIN_FACTOR, CERTAIN_EXTRA = Decimal("1.5"), Decimal(300)
 """What must be gone beside an order so that nothing makes up for it at any level below 2.5: so many times its amount,
 and what interest and rounding explain."""
 
-NOTICED_FROM_S = 1.0
+MIN_REPORTED_SLEEP_S = 1.0
 """Machine seconds of sleep from which on a daemon says so."""
 
 LASTING = frozenset({
@@ -25,16 +25,16 @@ LASTING = frozenset({
 })  # fmt: skip
 
 
-def judge_stops(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def judge_stops(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """Everything of these that is wrong. `sent` is the request of each intent, by its number."""
     yield from _claimed_while_stopped(facts)
     yield from _left_while_stopped(facts, sent)
     for stop in facts.stops:
         if stop.until is not None and stop.by not in PEOPLE:
-            yield Violation("a stop that nobody lifted", _of(stop))
+            yield Violation("a stop that nobody lifted", _stop_label(stop))
         if not any(n.severity == "critical" and f"R-{stop.intent})" in n.text for n in facts.notices):
-            yield Violation("nobody was told of a stop", _of(stop))
-    yield from _worse(facts, sent)
+            yield Violation("nobody was told of a stop", _stop_label(stop))
+    yield from _level_losses(facts, sent)
     yield from _suspended(facts)
 
 
@@ -51,17 +51,17 @@ def _claimed_while_stopped(facts: Facts) -> Iterator[Violation]:
                 yield Violation("sent though its rule was stopped", f"{row.rule} R-{row.intent} {stopped[row.rule]}")
 
 
-def _left_while_stopped(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _left_while_stopped(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """What was claimed before a stop does not leave long after it."""
     rules = {row.intent: row.rule for row in facts.order if row.what == "claimed"}
     for stop in facts.stops:
         for number, request in sent.items():
             is_within = request.left > stop.at + facts.grace_ms and (stop.until is None or request.left < stop.until)
             if is_within and rules.get(number) == stop.rule:
-                yield Violation("sent long after its rule was stopped", f"R-{number}, {_of(stop)}")
+                yield Violation("sent long after its rule was stopped", f"R-{number}, {_stop_label(stop)}")
 
 
-def _worse(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+def _level_losses(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """An order beside which much was taken stops its rule; one beside which nothing moved does not.
 
     Only where nothing else moved in the account until it was confirmed.
@@ -72,12 +72,12 @@ def _worse(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
         if request is None or not request.applied or intent.alert is None or not _moved_alone(facts, row, request):
             continue
         if intent.id in stopped and not request.taken:
-            yield Violation("stopped though nothing was worse", _named(intent))
+            yield Violation("stopped though nothing was worse", _intent_label(intent))
         if intent.id not in stopped and _is_worse(intent, request):
-            yield Violation("nothing stopped what made things worse", f"{_named(intent)}: {request.taken} more")
+            yield Violation("nothing stopped what made things worse", f"{_intent_label(intent)}: {request.taken} more")
 
 
-def _moved_alone(facts: Facts, row: IntentRow, request: Asked) -> bool:
+def _moved_alone(facts: Facts, row: IntentRow, request: RequestFact) -> bool:
     """Whether the program confirmed a movement of money beside which there was no other."""
     at = next((in_ms(step.at) for step in row.steps if step.to_state is IntentState.CONFIRMED), None)
     is_told = row.intent.kind in ("repay", "transfer_in") and row.intent.resolved_by is None
@@ -86,25 +86,25 @@ def _moved_alone(facts: Facts, row: IntentRow, request: Asked) -> bool:
     return sum(request.at <= stir.at <= at for stir in facts.stirs) <= 1
 
 
-def _is_worse(intent: Intent, request: Asked) -> bool:
+def _is_worse(intent: Intent, request: RequestFact) -> bool:
     """Whether what was taken was taken where the order was to help, and more than it can have brought."""
-    scope = intent.helps
+    scope = intent.target_scope
     is_there = intent.kind == "repay" or scope == CROSS
-    return is_there and request.taken > intent.amount * CERTAINLY_TIMES + CERTAINLY_MORE
+    return is_there and request.taken > intent.amount * CERTAIN_FACTOR + CERTAIN_EXTRA
 
 
 def _suspended(facts: Facts) -> Iterator[Violation]:
     """After it slept the daemon says so, and reads on."""
     for one in facts.suspends:
-        if one.outlived and one.seconds >= NOTICED_FROM_S and not one.noticed:
+        if one.outlived and one.seconds >= MIN_REPORTED_SLEEP_S and not one.noticed:
             yield Violation("nobody noticed that the machine slept", f"{one.seconds:g} s at {one.at}")
         if not any(r.path == CROSS_PATH and r.status == 200 and r.intact and r.at > one.at for r in facts.requests):
             yield Violation("the watch stood still after the machine slept", f"{one.seconds:g} s at {one.at}")
 
 
-def _of(stop: RuleStopFact) -> str:
+def _stop_label(stop: RuleStopFact) -> str:
     return f"{stop.rule} since R-{stop.intent} at {stop.at}"
 
 
-def _named(intent: Intent) -> str:
+def _intent_label(intent: Intent) -> str:
     return f"intent {intent.id} {intent.action} {intent.kind} {intent.amount} {intent.asset}"

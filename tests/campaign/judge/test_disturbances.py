@@ -10,7 +10,7 @@ import pytest
 from monitor.core.model.intent import IntentState as S
 from monitor.core.model.intent import IntentStep
 from monitor.records.intents import IntentRow
-from tests.campaign.judge.facts import CROSS_PATH, Asked, Facts, Restored, Span, Stepped
+from tests.campaign.judge.facts import CROSS_PATH, ClockStepFact, Facts, RequestFact, RestoreFact, Span
 from tests.campaign.judge.judge import judge
 from tests.campaign.judge.test_judge import (
     NOON,
@@ -19,12 +19,12 @@ from tests.campaign.judge.test_judge import (
     alert,
     asked_to_repay,
     at,
-    fine,
-    more,
+    clean_facts,
     read,
     repaid,
     row,
     third,
+    with_facts,
 )
 
 LATER = NOON + timedelta(seconds=100)
@@ -34,27 +34,27 @@ def stalled(facts: Facts, left_after: float) -> Facts:
     """One repayment more, on figures of right before its claim, which left so many seconds after it."""
     added = third("100")
     late = replace(added["requests"][0], at=at(119.9 + left_after), stamp=at(119.9 + left_after))
-    return more(facts, requests=(late,), executions=added["executions"], intents=added["intents"])
+    return with_facts(facts, requests=(late,), executions=added["executions"], intents=added["intents"])
 
 
 def approved_until(facts: Facts, second: float) -> Facts:
-    return more(facts, **third("100", expires_at=NOON + timedelta(seconds=second)))
+    return with_facts(facts, **third("100", expires_at=NOON + timedelta(seconds=second)))
 
 
 def given_up(facts: Facts, note: str) -> Facts:
     """An intent that was never sent, and what was noted of it."""
     never = row(3, 119.9, "100", S.EXPIRED, ref=None)
     steps = (IntentStep(3, None, S.PLANNED, NOON, ""), IntentStep(3, S.PLANNED, S.EXPIRED, NOON, note))
-    return more(facts, intents=(replace(never, steps=steps),))
+    return with_facts(facts, intents=(replace(never, steps=steps),))
 
 
 def stepped(facts: Facts, seconds: float, second: float = 100, *, outlived: bool = True, told: bool = False) -> Facts:
     said = {"Clock jump: the wall clock of this machine was set (2 h back)."} if told else set()
-    step = Stepped(at(second), seconds, outlived)
+    step = ClockStepFact(at(second), seconds, outlived)
     return replace(facts, steps=(step,), heard_texts=facts.heard_texts | said)
 
 
-def lost(number: int, second: float, amount: str, state: S = S.CONFIRMED, **given: Any) -> IntentRow:
+def lost_row(number: int, second: float, amount: str, state: S = S.CONFIRMED, **given: Any) -> IntentRow:
     """An intent of a database that a restore replaced, made later than those that the backup holds."""
     return _made_later(row(number, second, amount, state, **given))
 
@@ -63,39 +63,43 @@ def _made_later(found: IntentRow) -> IntentRow:
     return replace(found, intent=replace(found.intent, created_at=LATER))
 
 
-def put_back(facts: Facts, *rows: IntentRow, paused: bool = True, recorded: bool = True) -> Facts:
+def with_restore(facts: Facts, *rows: IntentRow, paused: bool = True, recorded: bool = True) -> Facts:
     """A backup of the two first repayments was restored at second 150; `rows` were lost."""
-    return more(facts, lost=(*facts.intents, *rows), restores=(Restored(at(150), paused, recorded),))
+    return with_facts(facts, lost=(*facts.intents, *rows), restores=(RestoreFact(at(150), paused, recorded),))
 
 
 def moved_then(facts: Facts, amount: str, second: float = 120) -> Facts:
     """What an intent that was lost has moved."""
-    return more(facts, requests=(asked_to_repay(second, amount),), executions=(repaid(second, amount, 73),))
+    return with_facts(facts, requests=(asked_to_repay(second, amount),), executions=(repaid(second, amount, 73),))
 
 
-def forgot(facts: Facts) -> Facts:
+def with_forgotten_intent(facts: Facts) -> Facts:
     """The backup has a third repayment as planned; it was sent before the restore, and is sent again after it."""
     planned = row(3, 119.9, "100")
-    once = more(facts, requests=(asked_to_repay(120, "100", applied=False), read(199), asked_to_repay(200, "100")))
+    once = with_facts(
+        facts, requests=(asked_to_repay(120, "100", applied=False), read(199), asked_to_repay(200, "100"))
+    )
     again = row(3, 199.9, "100")
-    return more(
+    return with_facts(
         replace(once, intents=(*facts.intents, again)),
         executions=(repaid(200, "100", 73),),
         lost=(*facts.intents, planned),
-        restores=(Restored(at(150), paused=True, recorded=True),),
+        restores=(RestoreFact(at(150), paused=True, recorded=True),),
     )
 
 
 def by_another(facts: Facts) -> Facts:
     """The first repayment is proved by what another hand repaid."""
-    return more(facts, executions=(repaid(1, "400", 72),), foreign=(repaid(1.2, "400", 71),))
+    return with_facts(facts, executions=(repaid(1, "400", 72),), foreign=(repaid(1.2, "400", 71),))
 
 
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "an order that left long after its claim": (lambda f: stalled(f, 25), "sent on figures that had become old"),
     "an order that left after its deadline": (lambda f: approved_until(f, 119.95), "sent past its deadline"),
     "an order that left long after a pause": (
-        lambda f: replace(stalled(more(f, requests=(read(105),)), 10), pauses=(*f.pauses, Span(at(122), at(140)))),
+        lambda f: replace(
+            stalled(with_facts(f, requests=(read(105),)), 10), pauses=(*f.pauses, Span(at(122), at(140)))
+        ),
         "sent while paused",
     ),
     "an intent that ended without a word": (lambda f: given_up(f, " "), "not sent, and nobody knows why"),
@@ -104,60 +108,60 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "the watch stood still after the clock was set",
     ),
     "reads that failed after the clock was set": (
-        lambda f: stepped(more(f, requests=(read(121, status=500),)), -3600, 119.5, told=True),
+        lambda f: stepped(with_facts(f, requests=(read(121, status=500),)), -3600, 119.5, told=True),
         "the watch stood still after the clock was set",
     ),
     "a step that nobody was told of": (lambda f: stepped(f, 3600), "nobody was told that the clock was set"),
-    "a restore without a pause": (lambda f: put_back(f, paused=False), "a restore did not pause"),
-    "a pause by nobody": (lambda f: put_back(f, recorded=False), "a restore's pause is not in the trail"),
+    "a restore without a pause": (lambda f: with_restore(f, paused=False), "a restore did not pause"),
+    "a pause by nobody": (lambda f: with_restore(f, recorded=False), "a restore's pause is not in the trail"),
     "a number given anew after a restore": (
-        lambda f: put_back(f, _made_later(row(2, 119.9, "100", S.FAILED, ref=None))),
+        lambda f: with_restore(f, _made_later(row(2, 119.9, "100", S.FAILED, ref=None))),
         "a number was given twice",
     ),
     "more than max_per_day, across a restore": (
-        lambda f: put_back(moved_then(f, "400.01"), lost(3, 119.9, "400.01")),
+        lambda f: with_restore(moved_then(f, "400.01"), lost_row(3, 119.9, "400.01")),
         "above max_per_day",
     ),
     "the same, where the lost record did not know it": (
-        lambda f: put_back(moved_then(f, "400.01"), lost(3, 119.9, "400.01", S.UNCERTAIN, ref=None)),
+        lambda f: with_restore(moved_then(f, "400.01"), lost_row(3, 119.9, "400.01", S.UNCERTAIN, ref=None)),
         "above max_per_day",
     ),
     "more than max_per_day, by another action of the kind": (
-        lambda f: more(
+        lambda f: with_facts(
             replace(f, limits=(*f.limits, replace(REPAYS, name="repay-pair"))), **third("400.01", action="repay-pair")
         ),
         "above max_per_day",
     ),
-    "an order of the backup sent again": (forgot, "sent twice"),
+    "an order of the backup sent again": (with_forgotten_intent, "sent twice"),
     "a second daemon that sent": (
         lambda f: replace(f, intrusions=("intent.claimed",)),
         "a daemon acted on another's database",
     ),
     "another's repayment taken for ours": (by_another, "another's doing taken for ours"),
     "another's repayment that was not told": (
-        lambda f: more(replace(f, tells_of_hands=True), foreign=(repaid(1.2, "400", 75),)),
+        lambda f: with_facts(replace(f, tells_of_hands=True), foreign=(repaid(1.2, "400", 75),)),
         "another hand was not told",
     ),
     "money moved in another account": (
-        lambda f: more(f, elsewhere=(repaid(5, "100", 99),)),
+        lambda f: with_facts(f, elsewhere=(repaid(5, "100", 99),)),
         "moved in another account",
     ),
     "an order with another's key": (
-        lambda f: more(f, requests=(replace(asked_to_repay(121, "300", applied=False), account="other"),)),
+        lambda f: with_facts(f, requests=(replace(asked_to_repay(121, "300", applied=False), account="other"),)),
         "sent with a key of another account",
     ),
 }
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_what_is_planted_is_found(name: str) -> None:
+def test_planted_violation_is_found(name: str) -> None:
     plant, expected = PLANTED[name]
-    assert expected in {violation.what for violation in judge(plant(fine()))}
+    assert expected in {violation.what for violation in judge(plant(clean_facts()))}
 
 
-FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
+ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "an order that left within the age of its figures": lambda f: stalled(f, 18),
-    "an order that left in time and came late": lambda f: more(
+    "an order that left in time and came late": lambda f: with_facts(
         f,
         requests=(replace(asked_to_repay(150, "100"), stamp=at(121)),),
         executions=(repaid(150, "100", 73),),
@@ -167,28 +171,30 @@ FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
     "a step that was told": lambda f: stepped(f, -86_400, told=True),
     "a small step": lambda f: stepped(f, 30),
     "a step right before the daemon's end": lambda f: stepped(f, 3600, outlived=False),
-    "a restore of what nothing was lost of": put_back,
-    "more than an earlier action of the kind might": lambda f: more(
+    "a restore of what nothing was lost of": with_restore,
+    "more than an earlier action of the kind might": lambda f: with_facts(
         replace(f, limits=(*f.limits, replace(REPAYS, name="repay-pair", max_per_day=D(900)))),
         **third("450", action="repay-pair"),
     ),
-    "caps kept across a restore": lambda f: put_back(moved_then(f, "400"), lost(3, 119.9, "400")),
-    "a late execution that no history showed at the restore": lambda f: put_back(
-        moved_then(f, "400.01", 140), lost(3, 119.9, "400.01", S.UNCERTAIN, ref=None)
+    "caps kept across a restore": lambda f: with_restore(moved_then(f, "400"), lost_row(3, 119.9, "400")),
+    "a late execution that no history showed at the restore": lambda f: with_restore(
+        moved_then(f, "400.01", 140), lost_row(3, 119.9, "400.01", S.UNCERTAIN, ref=None)
     ),
     "an intent of the backup that was sent before the restore": lambda f: replace(
-        forgot(f),
+        with_forgotten_intent(f),
         requests=(*f.requests, asked_to_repay(120, "100")),
         executions=(*f.executions, repaid(120, "100", 73)),
         intents=(*f.intents, _unsent(row(3, 119.9, "100", S.EXPIRED, ref=None))),
     ),
-    "a read with another's key": lambda f: more(f, requests=(Asked(at(5), "GET", CROSS_PATH, account="other"),)),
-    "another's repayment that was told": lambda f: more(
+    "a read with another's key": lambda f: with_facts(
+        f, requests=(RequestFact(at(5), "GET", CROSS_PATH, account="other"),)
+    ),
+    "another's repayment that was told": lambda f: with_facts(
         replace(f, tells_of_hands=True),
         foreign=(repaid(1.2, "400", 75),),
         alerts=(replace(alert(1), rule="foreign-hand"),),
     ),
-    "another's repayment beside ours": lambda f: more(f, foreign=(repaid(1.2, "400", 75),)),
+    "another's repayment beside ours": lambda f: with_facts(f, foreign=(repaid(1.2, "400", 75),)),
 }
 
 
@@ -197,6 +203,6 @@ def _unsent(found: IntentRow) -> IntentRow:
     return replace(found, steps=(found.steps[0], why))
 
 
-@pytest.mark.parametrize("name", FINE_TOO)
-def test_what_is_allowed_is_not_held_against_it(name: str) -> None:
-    assert judge(FINE_TOO[name](fine())) == []
+@pytest.mark.parametrize("name", ALLOWED)
+def test_allowed_behaviour_is_no_violation(name: str) -> None:
+    assert judge(ALLOWED[name](clean_facts())) == []

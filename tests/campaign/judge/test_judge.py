@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.alert import AlertState, Reason
+from monitor.core.model.alert import AlertState, NotificationReason
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.order import Reduce, Repay, Transfer
 from monitor.core.notifications.outbox import Delivery, DeliveryState
@@ -20,13 +20,13 @@ from tests.campaign.judge.facts import (
     REPAY_PATH,
     TRANSFER_PATH,
     AlertFact,
-    Asked,
+    AssetMovement,
     Execution,
     Facts,
     Limits,
+    RequestFact,
     Span,
-    Stir,
-    wish_of_request,
+    money_request_of,
 )
 from tests.campaign.judge.judge import judge
 
@@ -40,22 +40,22 @@ SELLS = Limits("sell-some", "reduce", 20_000, D(500), D(800), 2, max_slippage=D(
 BRINGS = Limits("top-up", "transfer_in", 20_000, D(500), D(800), 2, keep_in_source=D(50))
 
 
-def read(second: float, *, status: int = 200, intact: bool = True) -> Asked:
-    return Asked(at(second), "GET", CROSS_PATH, None, status, True, intact)
+def read(second: float, *, status: int = 200, intact: bool = True) -> RequestFact:
+    return RequestFact(at(second), "GET", CROSS_PATH, None, status, True, intact)
 
 
 def at(second: float) -> int:
     return NOON_MS + int(second * 1000)
 
 
-def asked_to_repay(second: float, amount: str, *, applied: bool = True) -> Asked:
+def asked_to_repay(second: float, amount: str, *, applied: bool = True) -> RequestFact:
     params = {"type": "REPAY", "asset": "USDT", "isIsolated": "FALSE", "amount": amount}
-    return Asked(at(second), "POST", REPAY_PATH, wish_of_request("POST", REPAY_PATH, params), 200, applied)
+    return RequestFact(at(second), "POST", REPAY_PATH, money_request_of("POST", REPAY_PATH, params), 200, applied)
 
 
-def asked_to_bring(second: float, amount: str) -> Asked:
+def asked_to_bring(second: float, amount: str) -> RequestFact:
     params = {"type": "MAIN_MARGIN", "asset": "USDT", "amount": amount}
-    return Asked(at(second), "POST", TRANSFER_PATH, wish_of_request("POST", TRANSFER_PATH, params), 200, True)
+    return RequestFact(at(second), "POST", TRANSFER_PATH, money_request_of("POST", TRANSFER_PATH, params), 200, True)
 
 
 def repaid(second: float, amount: str, tran_id: int) -> Execution:
@@ -89,7 +89,7 @@ def row(
     return IntentRow(intent, steps, None)
 
 
-def fine() -> Facts:
+def clean_facts() -> Facts:
     """Two repayments, the second cut off before it was carried out; an alert that was told; a pause with nothing in
     it."""
     return Facts(
@@ -112,24 +112,24 @@ def alert(
 
 
 def delivery(state: DeliveryState, attempts: int, text: str = "") -> Delivery:
-    return Delivery(1, "phone", 1, Reason.FIRED, "critical", NOON, NOON, state, attempts, text=text)
+    return Delivery(1, "phone", 1, NotificationReason.FIRED, "critical", NOON, NOON, state, attempts, text=text)
 
 
-def more(facts: Facts, **parts: Any) -> Facts:
+def with_facts(facts: Facts, **parts: Any) -> Facts:
     """The facts with these appended to what they hold."""
     longer: dict[str, Any] = {name: (*getattr(facts, name), *part) for name, part in parts.items()}
     return replace(facts, **longer)
 
 
-def without(facts: Facts, name: str, index: int) -> Facts:
+def without_fact(facts: Facts, name: str, index: int) -> Facts:
     kept = list(getattr(facts, name))
     del kept[index]
     shorter: dict[str, Any] = {name: tuple(kept)}
     return replace(facts, **shorter)
 
 
-def test_a_run_in_which_all_is_well_is_clean() -> None:
-    assert judge(fine()) == []
+def test_clean_run_has_no_violation() -> None:
+    assert judge(clean_facts()) == []
 
 
 def third(amount: str, second: float = 120, **intent: Any) -> dict[str, tuple[Any, ...]]:
@@ -148,7 +148,7 @@ def asked_about(facts: Facts, named: float | None = None, *, approved: bool | No
     intents = (replace(found, intent=replace(found.intent, mode="approve"), approved=approved),)
     limits = (replace(REPAYS, approve_within_ms=30_000, max_actions_per_day=3), BRINGS)
     heard = {} if named is None else {3: at(named)}
-    return more(replace(facts, limits=limits, named=heard), **{**added, "intents": intents})
+    return with_facts(replace(facts, limits=limits, named=heard), **{**added, "intents": intents})
 
 
 def transferred(amount: str, left: str) -> dict[str, tuple[Any, ...]]:
@@ -164,113 +164,124 @@ def sold(facts: Facts, sized: str, brought: str) -> Facts:
     bound = D(sized) * 100 * D("0.99")
     order = Reduce(CROSS, "USDT", D(brought), "BTCUSDT", "SELL", D("0.01"), bound, "BTC", "mm-3")
     params = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "newClientOrderId": "mm-3"}
-    request = Asked(at(120), "POST", ORDER_PATH, wish_of_request("POST", ORDER_PATH, params), 200, True)
+    request = RequestFact(at(120), "POST", ORDER_PATH, money_request_of("POST", ORDER_PATH, params), 200, True)
     sale = row(3, 119.9, brought, action="sell-some", kind="reduce", order=order)
     limits = () if any(each.name == SELLS.name for each in facts.limits) else (SELLS,)
-    return more(facts, limits=limits, requests=(request,), intents=(sale,))
+    return with_facts(facts, limits=limits, requests=(request,), intents=(sale,))
 
 
-def undecided(facts: Facts, moved_at: float) -> Facts:
+def with_undecided_intent(facts: Facts, moved_at: float) -> Facts:
     """The second repayment is before a person, and something else moved what it is of."""
     asked = row(2, 60.9, "300", S.UNRESOLVED, ref=None, submitted_at=NOON + timedelta(seconds=60.9))
     notice = delivery(DeliveryState.SENT, 1, "intent 2 is open")
     return replace(
-        more(without(facts, "intents", 1), intents=(asked,), notices=(notice,), stirs=(Stir(at(moved_at), "USDT"),)),
+        with_facts(
+            without_fact(facts, "intents", 1),
+            intents=(asked,),
+            notices=(notice,),
+            stirs=(AssetMovement(at(moved_at), "USDT"),),
+        ),
         heard_texts=frozenset({notice.text}),
     )
 
 
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
-    "the same order again": (lambda f: more(f, requests=(asked_to_repay(2, "400", applied=False),)), "sent twice"),
+    "the same order again": (
+        lambda f: with_facts(f, requests=(asked_to_repay(2, "400", applied=False),)),
+        "sent twice",
+    ),
     "the same order again, carried out": (
-        lambda f: more(f, requests=(asked_to_repay(2, "400"),), executions=(repaid(2, "400", 72),)),
+        lambda f: with_facts(f, requests=(asked_to_repay(2, "400"),), executions=(repaid(2, "400", 72),)),
         "sent twice",
     ),
     "an execution that no request explains": (
-        lambda f: more(f, executions=(repaid(2, "400", 72),)),
+        lambda f: with_facts(f, executions=(repaid(2, "400", 72),)),
         "executed more often than asked for",
     ),
     "an order without a claim": (
-        lambda f: without(f, "intents", 1),
+        lambda f: without_fact(f, "intents", 1),
         "sent without a journalled claim",
     ),
     "an order before its claim": (
-        lambda f: more(without(f, "intents", 0), intents=(row(1, 1.1, "400"),)),
+        lambda f: with_facts(without_fact(f, "intents", 0), intents=(row(1, 1.1, "400"),)),
         "sent without a journalled claim",
     ),
     "a write that is no order of ours": (
-        lambda f: more(f, requests=(Asked(at(5), "POST", "/sapi/v1/margin/borrow-repay", None),)),
+        lambda f: with_facts(f, requests=(RequestFact(at(5), "POST", "/sapi/v1/margin/borrow-repay", None),)),
         "sent without any intent",
     ),
     "an execution counted as failed": (
-        lambda f: more(without(f, "intents", 0), intents=(row(1, 0.9, "400", S.FAILED),)),
+        lambda f: with_facts(without_fact(f, "intents", 0), intents=(row(1, 0.9, "400", S.FAILED),)),
         "an execution is not accounted for",
     ),
     "an outcome that stays open": (
-        lambda f: more(without(f, "intents", 1), intents=(row(2, 60.9, "300", S.UNCERTAIN, ref=None),)),
+        lambda f: with_facts(without_fact(f, "intents", 1), intents=(row(2, 60.9, "300", S.UNCERTAIN, ref=None),)),
         "never came to an end",
     ),
     "a person asked where nothing else moved": (
-        lambda f: undecided(f, moved_at=61.5),
+        lambda f: with_undecided_intent(f, moved_at=61.5),
         "never came to an end",
     ),
     "nobody asked where nothing can decide": (
-        lambda f: replace(undecided(f, moved_at=61.0), notices=()),
+        lambda f: replace(with_undecided_intent(f, moved_at=61.0), notices=()),
         "never came to an end",
     ),
     "confirmed without an execution": (
-        lambda f: more(without(f, "intents", 1), intents=(row(2, 60.9, "300"),)),
+        lambda f: with_facts(without_fact(f, "intents", 1), intents=(row(2, 60.9, "300"),)),
         "counted as done but never was",
     ),
     "one record as the proof of two": (
-        lambda f: more(f, **third("100", ref="71")),
+        lambda f: with_facts(f, **third("100", ref="71")),
         "one execution proves several intents",
     ),
     "more than max_amount": (
-        lambda f: more(replace(f, limits=(replace(REPAYS, max_amount=D(399)), BRINGS))),
+        lambda f: with_facts(replace(f, limits=(replace(REPAYS, max_amount=D(399)), BRINGS))),
         "above max_amount",
     ),
     "a sale sized for more than max_amount": (lambda f: sold(f, "505", "600"), "above max_amount"),
-    "more than max_per_day": (lambda f: more(f, **third("400.01")), "above max_per_day"),
+    "more than max_per_day": (lambda f: with_facts(f, **third("400.01")), "above max_per_day"),
     "more often than max_actions_per_day": (
-        lambda f: more(replace(f, limits=(replace(REPAYS, max_actions_per_day=1), BRINGS)), **third("100")),
+        lambda f: with_facts(replace(f, limits=(replace(REPAYS, max_actions_per_day=1), BRINGS)), **third("100")),
         "above max_actions_per_day",
     ),
-    "less left than keep_in_source": (lambda f: more(f, **transferred("100", "49.99")), "below keep_in_source"),
+    "less left than keep_in_source": (lambda f: with_facts(f, **transferred("100", "49.99")), "below keep_in_source"),
     "a second half larger than its first": (
-        lambda f: more(f, **third("100", action="top-up")),
+        lambda f: with_facts(f, **third("100", action="top-up")),
         "a second half larger than its first",
     ),
-    "figures that are too old": (lambda f: more(f, **third("100", second=140)), "sent on stale data"),
+    "figures that are too old": (lambda f: with_facts(f, **third("100", second=140)), "sent on stale data"),
     "figures that could not be read": (
-        lambda f: more(
+        lambda f: with_facts(
             replace(f, requests=(*f.requests[:4], read(119, intact=False), read(118, status=500))), **third("100")
         ),
         "sent on stale data",
     ),
     "a claim during a pause": (
-        lambda f: more(more(f, requests=(read(109),)), **third("100", second=110)),
+        lambda f: with_facts(with_facts(f, requests=(read(109),)), **third("100", second=110)),
         "claimed while paused",
     ),
     "an order long after the pause began": (
         lambda f: replace(
-            more(f, requests=(read(99), asked_to_repay(110, "100", applied=False))),
+            with_facts(f, requests=(read(99), asked_to_repay(110, "100", applied=False))),
             intents=(*f.intents, row(3, 99.9, "100", S.FAILED, ref=None)),
         ),
         "sent while paused",
     ),
     "a trail that was tampered with": (lambda f: replace(f, trail=("intent 1 is gone",)), "the trail is broken"),
-    "an alert of which nobody heard": (lambda f: more(f, alerts=(alert(2),)), "a critical alert was not delivered"),
+    "an alert of which nobody heard": (
+        lambda f: with_facts(f, alerts=(alert(2),)),
+        "a critical alert was not delivered",
+    ),
     "an alert without any delivery": (
-        lambda f: more(f, alerts=(replace(alert(2), deliveries=()),)),
+        lambda f: with_facts(f, alerts=(replace(alert(2), deliveries=()),)),
         "a critical alert was not delivered",
     ),
     "an alert given up after an attempt": (
-        lambda f: more(f, alerts=(alert(2, delivery(DeliveryState.EXPIRED, 1), state=AlertState.RESOLVED),)),
+        lambda f: with_facts(f, alerts=(alert(2, delivery(DeliveryState.EXPIRED, 1), state=AlertState.RESOLVED),)),
         "a critical alert was not delivered",
     ),
     "a notice of which nobody heard": (
-        lambda f: more(f, notices=(delivery(DeliveryState.SENT, 1, "intent 2 is open"),)),
+        lambda f: with_facts(f, notices=(delivery(DeliveryState.SENT, 1, "intent 2 is open"),)),
         "a critical notice was not delivered",
     ),
     "a late execution that nobody was told of": (
@@ -289,7 +300,7 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "a position turned round": (lambda f: replace(f, flipped=("cross BTC -0.08",)), "a position was turned round"),
     "a part that broke": (lambda f: replace(f, bugs=("log-1: account.restarting",)), "a part of a daemon broke"),
     "no rest after money moved": (
-        lambda f: more(replace(f, limits=(replace(REPAYS, cooldown_ms=120_000), BRINGS)), **third("100")),
+        lambda f: with_facts(replace(f, limits=(replace(REPAYS, cooldown_ms=120_000), BRINGS)), **third("100")),
         "sent during the cooldown",
     ),
     "an order that nobody was asked about": (lambda f: asked_about(f), "sent though no channel took the question"),
@@ -300,49 +311,53 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_what_is_planted_is_found(name: str) -> None:
+def test_planted_violation_is_found(name: str) -> None:
     plant, expected = PLANTED[name]
-    assert expected in {violation.what for violation in judge(plant(fine()))}
+    assert expected in {violation.what for violation in judge(plant(clean_facts()))}
 
 
-FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
-    "a person asked where nothing can decide": lambda f: undecided(f, moved_at=61.0),
-    "a rest as long as was ordered": lambda f: more(
+ALLOWED: dict[str, Callable[[Facts], Facts]] = {
+    "a person asked where nothing can decide": lambda f: with_undecided_intent(f, moved_at=61.0),
+    "a rest as long as was ordered": lambda f: with_facts(
         replace(f, limits=(replace(REPAYS, cooldown_ms=60_000), BRINGS)), **third("100")
     ),
-    "a third repayment within the caps": lambda f: more(
+    "a third repayment within the caps": lambda f: with_facts(
         replace(f, limits=(replace(REPAYS, max_actions_per_day=3), BRINGS)), **third("400")
     ),
     "a sale that brought less than it was sized for": lambda f: sold(
-        more(f, limits=(replace(SELLS, max_per_day=D(490)),)), "495", "488"
+        with_facts(f, limits=(replace(SELLS, max_per_day=D(490)),)), "495", "488"
     ),
     "a sale that a risen price made worth more": lambda f: sold(f, "495", "900"),
-    "a transfer that leaves what is to be kept": lambda f: more(f, **transferred("100", "50")),
-    "the repayment that follows a transfer": lambda f: more(
-        more(f, **transferred("100", "50")),
+    "a transfer that leaves what is to be kept": lambda f: with_facts(f, **transferred("100", "50")),
+    "the repayment that follows a transfer": lambda f: with_facts(
+        with_facts(f, **transferred("100", "50")),
         requests=(read(125), asked_to_repay(126, "100")),
         executions=(repaid(126, "100", 74),),
         intents=(row(4, 125.9, "100", action="top-up"),),
     ),
-    "two orders alike, each with its claim": lambda f: more(
+    "two orders alike, each with its claim": lambda f: with_facts(
         f,
         requests=(asked_to_repay(121, "300", applied=False),),
         intents=(row(3, 120.9, "300", S.FAILED, ref=None),),
     ),
     "an order that was under way when the pause began": lambda f: replace(
-        more(f, requests=(read(99), asked_to_repay(100.5, "100", applied=False))),
+        with_facts(f, requests=(read(99), asked_to_repay(100.5, "100", applied=False))),
         intents=(*f.intents, row(3, 99.9, "100", S.FAILED, ref=None)),
     ),
-    "an alert kept quiet by a worse one": lambda f: more(f, alerts=(replace(alert(2, quieted=True), deliveries=()),)),
-    "an alert over before anybody could be told": lambda f: more(
+    "an alert kept quiet by a worse one": lambda f: with_facts(
+        f, alerts=(replace(alert(2, quieted=True), deliveries=()),)
+    ),
+    "an alert over before anybody could be told": lambda f: with_facts(
         f, alerts=(alert(2, delivery(DeliveryState.EXPIRED, 0), state=AlertState.RESOLVED),)
     ),
     "an order that nobody answered in time": lambda f: asked_about(f, 89),
     "an order that a person approved": lambda f: asked_about(f, 119, approved=True),
-    "a key for the streams": lambda f: more(f, requests=(Asked(at(5), "POST", "/sapi/v1/userListenToken"),)),
+    "a key for the streams": lambda f: with_facts(
+        f, requests=(RequestFact(at(5), "POST", "/sapi/v1/userListenToken"),)
+    ),
 }
 
 
-@pytest.mark.parametrize("name", FINE_TOO)
-def test_what_is_allowed_is_not_held_against_it(name: str) -> None:
-    assert judge(FINE_TOO[name](fine())) == []
+@pytest.mark.parametrize("name", ALLOWED)
+def test_allowed_behaviour_is_no_violation(name: str) -> None:
+    assert judge(ALLOWED[name](clean_facts())) == []

@@ -10,10 +10,22 @@ from monitor.core.model.intent import BalanceBefore, IntentStep
 from monitor.core.model.intent import IntentState as S
 from monitor.core.notifications.outbox import DeliveryState
 from monitor.records.intents import IntentRow
-from tests.campaign.judge.facts import Facts, Restored, RuleStopFact, Sealed, Stir, Suspended
+from tests.campaign.judge.facts import AssetMovement, AuditFact, Facts, RestoreFact, RuleStopFact, SuspendFact
 from tests.campaign.judge.judge import judge
-from tests.campaign.judge.test_disturbances import lost, moved_then, put_back
-from tests.campaign.judge.test_judge import BRINGS, NOON, REPAYS, D, at, delivery, fine, more, repaid, row, third
+from tests.campaign.judge.test_disturbances import lost_row, moved_then, with_restore
+from tests.campaign.judge.test_judge import (
+    BRINGS,
+    NOON,
+    REPAYS,
+    D,
+    at,
+    clean_facts,
+    delivery,
+    repaid,
+    row,
+    third,
+    with_facts,
+)
 
 RULE = "cross-low"
 BEFORE = (BalanceBefore("USDT", D(5000), D(40_000)),)
@@ -26,30 +38,30 @@ def confirmed(number: int, second: float, amount: str) -> IntentRow:
     return replace(found, steps=(*found.steps, end))
 
 
-def taken(facts: Facts, amount: str, *, beside: tuple[Stir, ...] = ()) -> Facts:
+def with_amount_taken(facts: Facts, amount: str, *, beside: tuple[AssetMovement, ...] = ()) -> Facts:
     """A third repayment, of 100, in the moment of which so much more was taken."""
     added = third("100")
     request = replace(added["requests"][0], taken=D(amount))
-    return more(
+    return with_facts(
         facts,
         requests=(request,),
         executions=added["executions"],
         intents=(confirmed(3, 119.9, "100"),),
-        stirs=(Stir(at(120), "USDT"), *beside),
-        order=(Sealed("claimed", RULE, 3),),
+        stirs=(AssetMovement(at(120), "USDT"), *beside),
+        order=(AuditFact("claimed", RULE, 3),),
     )
 
 
-def stopped(facts: Facts, *, until: float | None = None, by: str | None = None, told: bool = True) -> Facts:
+def with_rule_stop(facts: Facts, *, until: float | None = None, by: str | None = None, told: bool = True) -> Facts:
     """The rule was stopped after that."""
     lifted = None if until is None else at(until)
     text = "main cross: repay 100 USDT (repay-idle, R-3): it made things worse: the level is 1.2"
     notices = (delivery(DeliveryState.SENT, 1, text),) if told else ()
-    ends = () if until is None else (Sealed("resumed", RULE, 3),)
-    longer = more(
+    ends = () if until is None else (AuditFact("resumed", RULE, 3),)
+    longer = with_facts(
         facts,
         stops=(RuleStopFact(RULE, 3, at(130), lifted, by),),
-        order=(Sealed("stopped", RULE, 3), *ends),
+        order=(AuditFact("stopped", RULE, 3), *ends),
         notices=notices,
     )
     return replace(longer, heard_texts=facts.heard_texts | {notice.text for notice in notices})
@@ -59,20 +71,20 @@ def sent_again(facts: Facts, second: float) -> Facts:
     """Another order of the rule."""
     following = third("50", second)
     claimed = replace(row(4, second - 0.1, "50"), approved=None)
-    return more(
+    return with_facts(
         replace(facts, limits=(replace(REPAYS, max_actions_per_day=9), BRINGS)),
-        requests=(replace(fine().requests[-1], at=at(second - 1)), *following["requests"]),
+        requests=(replace(clean_facts().requests[-1], at=at(second - 1)), *following["requests"]),
         executions=(repaid(second, "50", 74),),
         intents=(claimed,),
-        order=(Sealed("claimed", RULE, 4),),
+        order=(AuditFact("claimed", RULE, 4),),
     )
 
 
 def left_late(facts: Facts) -> Facts:
     """An order that was claimed before the stop, and left long after it."""
-    sent = sent_again(taken(facts, "2000"), 129)
+    sent = sent_again(with_amount_taken(facts, "2000"), 129)
     late = tuple(replace(one, at=at(140), stamp=at(140)) if one.at == at(129) else one for one in sent.requests)
-    return stopped(replace(sent, requests=late))
+    return with_rule_stop(replace(sent, requests=late))
 
 
 def cooling(facts: Facts) -> Facts:
@@ -80,12 +92,12 @@ def cooling(facts: Facts) -> Facts:
     return replace(facts, limits=(rests, BRINGS))
 
 
-def again_after(facts: Facts, second: float, restored: Restored) -> Facts:
+def again_after(facts: Facts, second: float, restored: RestoreFact) -> Facts:
     """A repayment whose record was lost, and another one by the database that took its place."""
-    gone = lost(3, 119.9, "100")
+    gone = lost_row(3, 119.9, "100")
     before = replace(moved_then(facts, "100"), lost=(*facts.intents, gone), restores=(restored,))
     follows = third("50", second)
-    return more(
+    return with_facts(
         before,
         requests=(replace(facts.requests[-1], at=at(second - 1)), *follows["requests"]),
         executions=(repaid(second, "50", 75),),
@@ -93,24 +105,35 @@ def again_after(facts: Facts, second: float, restored: Restored) -> Facts:
     )
 
 
-PUT_BACK, EMPTY = Restored(at(150), paused=True, recorded=True), Restored(at(150), is_empty=True)
+PUT_BACK, EMPTY = RestoreFact(at(150), paused=True, recorded=True), RestoreFact(at(150), is_empty=True)
 
 
-def slept(facts: Facts, *, noticed: bool, second: float = 100, seconds: float = 20, outlived: bool = True) -> Facts:
-    return replace(facts, suspends=(Suspended(at(second), seconds, noticed, outlived),))
+def with_suspend(
+    facts: Facts, *, noticed: bool, second: float = 100, seconds: float = 20, outlived: bool = True
+) -> Facts:
+    return replace(facts, suspends=(SuspendFact(at(second), seconds, noticed, outlived),))
 
 
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
-    "much taken and nothing stopped": (lambda f: taken(f, "2000"), "nothing stopped what made things worse"),
-    "a stop for nothing": (lambda f: stopped(taken(f, "0")), "stopped though nothing was worse"),
-    "a stop that nobody was told of": (lambda f: stopped(taken(f, "2000"), told=False), "nobody was told of a stop"),
+    "much taken and nothing stopped": (
+        lambda f: with_amount_taken(f, "2000"),
+        "nothing stopped what made things worse",
+    ),
+    "a stop for nothing": (lambda f: with_rule_stop(with_amount_taken(f, "0")), "stopped though nothing was worse"),
+    "a stop that nobody was told of": (
+        lambda f: with_rule_stop(with_amount_taken(f, "2000"), told=False),
+        "nobody was told of a stop",
+    ),
     "a stop of which nobody heard": (
-        lambda f: replace(stopped(taken(f, "2000")), heard_texts=frozenset()),
+        lambda f: replace(with_rule_stop(with_amount_taken(f, "2000")), heard_texts=frozenset()),
         "a critical notice was not delivered",
     ),
-    "a stop that ended by itself": (lambda f: stopped(taken(f, "2000"), until=140), "a stop that nobody lifted"),
+    "a stop that ended by itself": (
+        lambda f: with_rule_stop(with_amount_taken(f, "2000"), until=140),
+        "a stop that nobody lifted",
+    ),
     "an order of a rule that is stopped": (
-        lambda f: sent_again(stopped(taken(f, "2000")), 135),
+        lambda f: sent_again(with_rule_stop(with_amount_taken(f, "2000")), 135),
         "sent though its rule was stopped",
     ),
     "an order that left long after its rule was stopped": (left_late, "sent long after its rule was stopped"),
@@ -120,42 +143,50 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "sent during the cooldown",
     ),
     "more than max_per_day, by a new database": (
-        lambda f: replace(put_back(moved_then(f, "400.01"), lost(3, 119.9, "400.01")), restores=(EMPTY,)),
+        lambda f: replace(with_restore(moved_then(f, "400.01"), lost_row(3, 119.9, "400.01")), restores=(EMPTY,)),
         "above max_per_day",
     ),
     "a number given anew by a new database": (
-        lambda f: replace(put_back(f, lost(2, 119.9, "100", S.FAILED, ref=None)), restores=(EMPTY,)),
+        lambda f: replace(with_restore(f, lost_row(2, 119.9, "100", S.FAILED, ref=None)), restores=(EMPTY,)),
         "a number was given twice",
     ),
-    "a sleep that nobody noticed": (lambda f: slept(f, noticed=False), "nobody noticed that the machine slept"),
+    "a sleep that nobody noticed": (lambda f: with_suspend(f, noticed=False), "nobody noticed that the machine slept"),
     "a watch that slept on": (
-        lambda f: slept(f, noticed=True, second=119.5),
+        lambda f: with_suspend(f, noticed=True, second=119.5),
         "the watch stood still after the machine slept",
     ),
 }
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_what_is_planted_is_found(name: str) -> None:
+def test_planted_violation_is_found(name: str) -> None:
     plant, expected = PLANTED[name]
-    assert expected in {violation.what for violation in judge(plant(fine()))}
+    assert expected in {violation.what for violation in judge(plant(clean_facts()))}
 
 
-FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
-    "a stop of what was worse": lambda f: stopped(taken(f, "2000")),
-    "a stop where another hand moved something": lambda f: stopped(taken(f, "0", beside=(Stir(at(122), "USDT"),))),
-    "little taken": lambda f: taken(f, "200"),
-    "much taken, and much brought by another": lambda f: taken(f, "2000", beside=(Stir(at(122), "USDT"),)),
-    "an order after a person resumed": lambda f: sent_again(stopped(taken(f, "2000"), until=132, by="campaign"), 135),
-    "an order that had left when its rule was stopped": lambda f: stopped(sent_again(taken(f, "2000"), 130)),
+ALLOWED: dict[str, Callable[[Facts], Facts]] = {
+    "a stop of what was worse": lambda f: with_rule_stop(with_amount_taken(f, "2000")),
+    "a stop where another hand moved something": lambda f: with_rule_stop(
+        with_amount_taken(f, "0", beside=(AssetMovement(at(122), "USDT"),))
+    ),
+    "little taken": lambda f: with_amount_taken(f, "200"),
+    "much taken, and much brought by another": lambda f: with_amount_taken(
+        f, "2000", beside=(AssetMovement(at(122), "USDT"),)
+    ),
+    "an order after a person resumed": lambda f: sent_again(
+        with_rule_stop(with_amount_taken(f, "2000"), until=132, by="campaign"), 135
+    ),
+    "an order that had left when its rule was stopped": lambda f: with_rule_stop(
+        sent_again(with_amount_taken(f, "2000"), 130)
+    ),
     "a rest across a restore": lambda f: again_after(cooling(f), 181, PUT_BACK),
     "a new database, which nobody pauses": lambda f: again_after(cooling(f), 181, EMPTY),
-    "a sleep that was noticed": lambda f: slept(f, noticed=True),
-    "a nap": lambda f: slept(f, noticed=False, seconds=0.5),
-    "a sleep right before the daemon's end": lambda f: slept(f, noticed=False, outlived=False),
+    "a sleep that was noticed": lambda f: with_suspend(f, noticed=True),
+    "a nap": lambda f: with_suspend(f, noticed=False, seconds=0.5),
+    "a sleep right before the daemon's end": lambda f: with_suspend(f, noticed=False, outlived=False),
 }
 
 
-@pytest.mark.parametrize("name", FINE_TOO)
-def test_what_is_allowed_is_not_held_against_it(name: str) -> None:
-    assert judge(FINE_TOO[name](fine())) == []
+@pytest.mark.parametrize("name", ALLOWED)
+def test_allowed_behaviour_is_no_violation(name: str) -> None:
+    assert judge(ALLOWED[name](clean_facts())) == []

@@ -14,10 +14,10 @@ import pytest
 from monitor.core.model.account import CROSS
 from monitor.core.model.alert import Alert, AlertKey, AlertState
 from monitor.core.model.intent import Intent, IntentState, IntentStep
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import Repay
 from monitor.store.store import Store
-from tests.support.command import Said, margin_monitor, write_config
+from tests.support.command import CommandOutput, margin_monitor, write_config
 
 S = IntentState
 PATHS: dict[IntentState, Sequence[IntentState]] = {
@@ -31,18 +31,18 @@ PATHS: dict[IntentState, Sequence[IntentState]] = {
 def config(tmp_path: Path, sqlite_template: Path) -> Path:
     """A config whose database holds a proposed (1), a confirmed (2) and an unresolved (3) intent."""
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
-    asyncio.run(_written(tmp_path))
+    asyncio.run(_write_store(tmp_path))
     return write_config(tmp_path)
 
 
-async def _written(folder: Path) -> None:
+async def _write_store(folder: Path) -> None:
     now = datetime.now(UTC)
     alert = Alert(
         17, AlertKey("near-call", "main", "cross"), AlertState.FIRING, "critical", now, "", "", "", fired_at=now
     )
     store = Store.open(f"sqlite:///{folder / 'monitor.db'}")
     try:
-        await store.commit(Entry("main", now, alerts=(alert,)))
+        await store.commit(JournalEntry("main", now, alerts=(alert,)))
         for number, (state, path) in enumerate(PATHS.items(), start=1):
             intent = Intent(
                 id=number,
@@ -67,7 +67,9 @@ async def _written(folder: Path) -> None:
             for to in path:
                 steps.append(IntentStep(number, before, to, now, f"now {to.lower()}"))
                 before = to
-            await store.commit(Entry("main", now, intents=(replace(intent, state=state),), intent_steps=tuple(steps)))
+            await store.commit(
+                JournalEntry("main", now, intents=(replace(intent, state=state),), intent_steps=tuple(steps))
+            )
     finally:
         await store.close()
 
@@ -77,13 +79,13 @@ def state_of(config: Path, number: int) -> str:
     return found
 
 
-def refused(said: Said) -> str:
+def error_of(said: CommandOutput) -> str:
     assert said.code == 1
     assert len(said.err.splitlines()) == 1
     return said.err
 
 
-def test_what_is_under_way_is_listed_and_all_with_all(config: Path) -> None:
+def test_open_intents_are_listed_and_all_with_all(config: Path) -> None:
     under_way = margin_monitor(config, "actions", "--json").json()["items"]
     assert [(item["id"], item["state"]) for item in under_way] == [(3, "UNRESOLVED"), (1, "PROPOSED")]
     everything = margin_monitor(config, "actions", "--all", "--jsonl").out.splitlines()
@@ -98,7 +100,7 @@ def test_the_table_names_state_amount_and_alert(config: Path) -> None:
     assert "#17" in row
 
 
-def test_show_tells_the_story_step_by_step(config: Path) -> None:
+def test_show_lists_every_step(config: Path) -> None:
     said = margin_monitor(config, "actions", "show", "2")
     lines = said.out.splitlines()
     assert lines[0] == "intent 2: repay 500 USDT (500.00 USDT) in main cross"
@@ -118,8 +120,8 @@ def test_json_may_stand_before_or_after_the_part(config: Path, words: tuple[str,
 def test_approve_and_reject_answer_proposals_only(config: Path) -> None:
     assert "approved" in margin_monitor(config, "actions", "approve", "1").out
     assert "rejected" in margin_monitor(config, "actions", "reject", "1").out
-    assert "rejected already" in refused(margin_monitor(config, "actions", "approve", "1"))
-    assert "only a PROPOSED one" in refused(margin_monitor(config, "actions", "approve", "2"))
+    assert "rejected already" in error_of(margin_monitor(config, "actions", "approve", "1"))
+    assert "only a PROPOSED one" in error_of(margin_monitor(config, "actions", "approve", "2"))
 
 
 def test_pause_and_resume_say_what_changed(config: Path) -> None:
@@ -133,13 +135,13 @@ def test_pause_and_resume_say_what_changed(config: Path) -> None:
     }
 
 
-def test_resolve_settles_an_unresolved_one_for_good(config: Path) -> None:
+def test_resolve_settles_an_unresolved_intent_for_good(config: Path) -> None:
     words = ("actions", "resolve", "3", "--as", "confirmed", "--comment", "seen in the history", "--author", "me")
     assert margin_monitor(config, *words).code == 0
     document = margin_monitor(config, "actions", "show", "3", "--json").json()
     assert document["state"] == "CONFIRMED"
     assert document["evidence"] == "resolved by me: seen in the history"
-    assert "only an UNRESOLVED one" in refused(margin_monitor(config, *words))
+    assert "only an UNRESOLVED one" in error_of(margin_monitor(config, *words))
     assert state_of(config, 3) == "CONFIRMED"
 
 
@@ -162,19 +164,19 @@ def test_mistakes_are_usage_errors_on_one_line(config: Path, words: tuple[str, .
     assert len(said.err.splitlines()) == 1
 
 
-def test_an_unknown_number_is_named_with_the_mend(config: Path) -> None:
-    assert "actions --all" in refused(margin_monitor(config, "actions", "show", "99"))
-    assert "actions --all" in refused(margin_monitor(config, "actions", "approve", "99"))
+def test_unknown_number_is_reported_with_the_fix(config: Path) -> None:
+    assert "actions --all" in error_of(margin_monitor(config, "actions", "show", "99"))
+    assert "actions --all" in error_of(margin_monitor(config, "actions", "approve", "99"))
 
 
-def test_without_any_intent_the_list_is_content(tmp_path: Path, sqlite_template: Path) -> None:
+def test_empty_list_is_no_error(tmp_path: Path, sqlite_template: Path) -> None:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     config = write_config(tmp_path)
     assert margin_monitor(config, "actions").out == "no action is under way\n"
     assert margin_monitor(config, "actions", "--json").json() == {"items": [], "stops": []}
 
 
-def test_verify_vouches_for_the_trail_and_says_what_is_wrong(config: Path) -> None:
+def test_verify_confirms_the_trail_or_names_the_problem(config: Path) -> None:
     whole = margin_monitor(config, "actions", "verify", "--json")
     assert whole.code == 0
     assert json.loads(whole.out)["ok"]

@@ -10,41 +10,41 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.commands.call import spelled
+from monitor.cli.commands.call import exchange_spelling
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import IntentState
-from monitor.core.model.order import ByName
+from monitor.core.model.order import ManualCall
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, PairSpec, Scenario, initial_balance
 from monitor.store.db.migrate import upgrade
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import OrderStore, ReadStore
+from monitor.store.store import CommandStore, ReadStore
 from monitor.store.writes import commands
-from tests.support.command import Said, margin_monitor
-from tests.support.sandbox import Running, sandbox
+from tests.support.command import CommandOutput, margin_monitor
+from tests.support.sandbox import RunningSandbox, sandbox
 
 BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
 TRANSFER = "/sapi/v1/asset/transfer"
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CallHarness:
     """A sandbox, a config for it, and the command as a person runs it."""
 
-    running: Running
+    running: RunningSandbox
     config: Path
 
-    async def call(self, *words: str) -> Said:
+    async def call(self, *words: str) -> CommandOutput:
         return await asyncio.to_thread(margin_monitor, self.config, "call", *words)
 
     @property
     def url(self) -> str:
         return f"sqlite:///{self.config.parent}/monitor.db"
 
-    def received(self, method: str, path: str) -> list[dict[str, str]]:
+    def received_requests(self, method: str, path: str) -> list[dict[str, str]]:
         """The parameters of every request of that kind."""
         return [one.params for one in self.running.sandbox.requests if (one.method, one.path) == (method, path)]
 
@@ -54,10 +54,10 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def desk(
+async def call_harness(
     folder: Path, scenario: Scenario | None = None, *, faults: Sequence[Fault] = (), database: bool = False
-) -> AsyncIterator[Desk]:
-    present = replace(scenario or calm(), start=datetime.now(UTC))
+) -> AsyncIterator[CallHarness]:
+    present = replace(scenario or calm_scenario(), start=datetime.now(UTC))
     async with sandbox(present, faults=faults) as running:
         key = running.ready.accounts[0]
         config = folder / "config.toml"
@@ -66,25 +66,25 @@ async def desk(
             f'[[accounts]]\nname = "main"\napi_key = "{key["api_key"]}"\napi_secret = "{key["api_secret"]}"\n'
         )
         config.chmod(0o600)
-        made = Desk(running, config)
+        made = CallHarness(running, config)
         if database:
             await asyncio.to_thread(upgrade, made.url)
         yield made
 
 
 async def test_a_read_prints_the_answer_and_nothing_else(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+    async with call_harness(tmp_path) as d:
         said = await d.call("get_max_margin_loan", "asset=USDT")
         assert (said.code, said.err) == (0, "")
         assert set(said.json()) == {"amount", "borrowLimit"}
         assert said.out.startswith('{\n  "amount": "')
         other = await d.call("margin_max_borrowable", "isolated_symbol=BTCUSDT", "--account", "main", "asset=USDT")
         assert other.code == 0
-        assert d.received("GET", "/sapi/v1/margin/maxBorrowable")[-1]["isolatedSymbol"] == "BTCUSDT"
+        assert d.received_requests("GET", "/sapi/v1/margin/maxBorrowable")[-1]["isolatedSymbol"] == "BTCUSDT"
 
 
 async def test_long_numbers_keep_every_digit(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+    async with call_harness(tmp_path) as d:
         said = await d.call("get_margin_symbol", "symbol=BTCUSDT")
     (pair,) = said.json()
     assert f'"id": {pair["id"]}' in said.out
@@ -92,20 +92,20 @@ async def test_long_numbers_keep_every_digit(tmp_path: Path) -> None:
 
 
 async def test_old_parameters_and_any_case_of_yes_and_no_are_understood(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+    async with call_harness(tmp_path) as d:
         said = await d.call("get_margin_interest_history", "limit=3", "asset=USDT")
         assert said.code == 0
-        assert d.received("GET", "/sapi/v1/margin/interestHistory")[-1]["size"] == "3"
+        assert d.received_requests("GET", "/sapi/v1/margin/interestHistory")[-1]["size"] == "3"
         said = await d.call("get_open_margin_orders", "isIsolated=true", "symbol=BTCUSDT")
         assert (said.code, said.json()) == (0, [])
-        assert d.received("GET", "/sapi/v1/margin/openOrders")[-1]["isIsolated"] == "TRUE"
+        assert d.received_requests("GET", "/sapi/v1/margin/openOrders")[-1]["isIsolated"] == "TRUE"
 
 
 async def test_listen_keys_of_old_are_tokens_now(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+    async with call_harness(tmp_path) as d:
         first = await d.call("margin_stream_get_listen_key", "symbol=BTCUSDT")
         assert set(first.json()) == {"token", "expirationTime"}
-        assert d.received("POST", "/sapi/v1/userListenToken")[-1]["isIsolated"] == "true"
+        assert d.received_requests("POST", "/sapi/v1/userListenToken")[-1]["isIsolated"] == "true"
         second = await d.call("margin_stream_keepalive", "listenKey=old")
         assert second.json()["token"] != first.json()["token"]
         asked = len(d.running.sandbox.requests)
@@ -141,13 +141,13 @@ async def test_listen_keys_of_old_are_tokens_now(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_can_not_be_is_one_line_and_exit_2(tmp_path: Path, words: list[str], line: str) -> None:
+def test_impossible_call_is_one_line_and_exit_2(tmp_path: Path, words: list[str], line: str) -> None:
     said = margin_monitor(tmp_path / "none.toml", "call", *words)
     assert (said.code, said.out, said.err) == (2, "", f"{line}\n")
 
 
 async def test_a_refusal_of_the_exchange_is_one_line_with_code_and_text(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+    async with call_harness(tmp_path) as d:
         said = await d.call("get_margin_price_index", "symbol=NOSUCH", "--json")
     assert said.code == 1
     assert said.err.count("\n") == 1
@@ -157,21 +157,21 @@ async def test_a_refusal_of_the_exchange_is_one_line_with_code_and_text(tmp_path
     assert document["exchange"]["msg"] in said.err
 
 
-async def test_nothing_changes_without_a_yes(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+async def test_no_change_without_confirmation(tmp_path: Path) -> None:
+    async with call_harness(tmp_path) as d:
         said = await d.call("transfer_spot_to_margin", "asset=USDT", "amount=10")
         assert (said.code, said.out) == (2, "")
         assert d.running.sandbox.requests == []
 
 
-async def test_a_repayment_by_hand_is_an_intent_and_confirmed(tmp_path: Path) -> None:
-    async with desk(tmp_path, database=True) as d:
+async def test_manual_repayment_is_an_intent_and_confirmed(tmp_path: Path) -> None:
+    async with call_harness(tmp_path, database=True) as d:
         said = await d.call("repay_margin_loan", "asset=USDT", "amount=100.5", "--yes")
         assert said.code == 0, said.err
         assert set(said.json()) == {"tranId"}
         assert "repay_margin_loan of account main: asset=USDT amount=100.5 isIsolated=FALSE type=REPAY" in said.err
         (row,) = d.intents()
-        assert len(d.received("POST", BORROW_REPAY)) == 1
+        assert len(d.received_requests("POST", BORROW_REPAY)) == 1
     intent = row.intent
     assert (intent.mode, intent.kind, intent.state) == ("manual", "repay", IntentState.CONFIRMED)
     assert (intent.amount, intent.amount_usdt) == (Decimal("100.5"), Decimal("100.5"))
@@ -180,10 +180,10 @@ async def test_a_repayment_by_hand_is_an_intent_and_confirmed(tmp_path: Path) ->
 
 
 async def test_an_amount_with_an_exponent_is_sent_as_a_plain_decimal(tmp_path: Path) -> None:
-    async with desk(tmp_path, database=True) as d:
+    async with call_harness(tmp_path, database=True) as d:
         said = await d.call("repay_margin_loan", "asset=USDT", "amount=1.005E+2", "--yes")
         assert said.code == 0, said.err
-        (sent,) = d.received("POST", BORROW_REPAY)
+        (sent,) = d.received_requests("POST", BORROW_REPAY)
         (row,) = d.intents()
     assert sent["amount"] == "100.5"
     assert row.intent.amount == Decimal("100.5")
@@ -195,14 +195,14 @@ def test_every_amount_of_every_function_is_spelled_without_exponent(typed: str, 
     assert {("repay_margin_loan", "amount"), ("create_margin_order", "stopPrice")} <= amounts
     for function, name in amounts:
         found = FUNCTIONS[function]
-        parameter = found.parameter(name)
+        parameter = found.find_parameter(name)
         assert parameter is not None
-        assert spelled(found, parameter, typed) == sent
+        assert exchange_spelling(found, parameter, typed) == sent
 
 
 @pytest.mark.slow
 async def test_every_other_change_is_an_intent_too(tmp_path: Path) -> None:
-    async with desk(tmp_path, database=True) as d:
+    async with call_harness(tmp_path, database=True) as d:
         done = await d.call("create_margin_loan", "asset=USDT", "amount=5", "--yes")
         refused = await d.call("create_margin_loan", "asset=USDT", "amount=1000000000", "--yes")
         burn = await d.call("set_bnb_burn", "interestBNBBurn=false", "--yes")
@@ -215,7 +215,7 @@ async def test_every_other_change_is_an_intent_too(tmp_path: Path) -> None:
     by_action = {(row.action, row.state): row for row in rows}
     assert {(row.mode, row.account) for row in rows} == {("manual", "main")}
     loan = by_action["create_margin_loan", IntentState.CONFIRMED]
-    assert loan.order == ByName("create_margin_loan", CROSS, "USDT", Decimal(5))
+    assert loan.order == ManualCall("create_margin_loan", CROSS, "USDT", Decimal(5))
     assert (loan.kind, loan.amount_usdt, loan.ref) == ("borrow", Decimal(5), str(done.json()["tranId"]))
     assert by_action["create_margin_loan", IntentState.REFUSED].refused_code == -3006
     setting = by_action["set_bnb_burn", IntentState.CONFIRMED]
@@ -228,10 +228,10 @@ async def test_every_other_change_is_an_intent_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-async def test_an_order_whose_answer_was_lost_is_a_persons(tmp_path: Path) -> None:
+async def test_order_with_a_lost_answer_becomes_unresolved(tmp_path: Path) -> None:
     order = ["create_margin_order", "symbol=BTCUSDT", "side=SELL", "type=MARKET", "quantity=0.001", "--yes"]
     cut = Fault(what="cut_after", method="POST", path="/sapi/v1/margin/order", count=1)
-    async with desk(tmp_path, faults=[cut], database=True) as d:
+    async with call_harness(tmp_path, faults=[cut], database=True) as d:
         lost = await d.call(*order)
         assert (lost.code, "is not known" in lost.err) == (1, True)
         (row,) = d.intents()
@@ -239,16 +239,16 @@ async def test_an_order_whose_answer_was_lost_is_a_persons(tmp_path: Path) -> No
         assert f"actions resolve {row.intent.id} --as confirmed|failed" in lost.err
         again = await d.call(*order)
         assert (again.code, "under way" in again.err) == (1, True)
-        assert len(d.received("POST", "/sapi/v1/margin/order")) == 1
+        assert len(d.received_requests("POST", "/sapi/v1/margin/order")) == 1
         said = ("resolve", str(row.intent.id), "--as", "confirmed", "--comment", "seen in the history")
         assert (await asyncio.to_thread(margin_monitor, d.config, "actions", *said)).code == 0
         assert (await d.call(*order)).code == 0
 
 
 async def test_nothing_is_sent_while_actions_are_paused(tmp_path: Path) -> None:
-    async with desk(tmp_path, database=True) as d:
-        with OrderStore.open(d.url) as store:
-            store.order(commands.pause, True, "test", datetime.now(UTC))
+    async with call_harness(tmp_path, database=True) as d:
+        with CommandStore.open(d.url) as store:
+            store.execute(commands.pause, True, "test", datetime.now(UTC))
         for words in (["repay_margin_loan", "asset=USDT", "amount=1"], ["set_bnb_burn", "spotBNBBurn=true"]):
             said = await d.call(*words, "--yes")
             assert (said.code, said.out) == (1, "")
@@ -259,19 +259,19 @@ async def test_nothing_is_sent_while_actions_are_paused(tmp_path: Path) -> None:
 
 async def test_an_unknown_outcome_blocks_the_next_of_its_kind(tmp_path: Path) -> None:
     cut = Fault(what="cut_before", method="POST", path=BORROW_REPAY, count=1)
-    async with desk(tmp_path, faults=[cut], database=True) as d:
+    async with call_harness(tmp_path, faults=[cut], database=True) as d:
         first = await d.call("repay_margin_loan", "asset=USDT", "amount=7", "--yes")
         assert first.code == 1
         assert "whether it was done is not known" in first.err
         second = await d.call("repay_margin_loan", "asset=USDT", "amount=8", "--yes")
-        assert (second.code, len(d.received("POST", BORROW_REPAY))) == (1, 1)
+        assert (second.code, len(d.received_requests("POST", BORROW_REPAY))) == (1, 1)
         assert "under way" in second.err
         other = await d.call("repay_margin_loan", "asset=USDT", "amount=9", "symbol=BTCUSDT", "--yes")
         assert other.code == 0, other.err
 
 
-async def test_without_a_database_it_is_sent_and_said_so(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+async def test_without_a_database_the_call_is_sent_with_a_warning(tmp_path: Path) -> None:
+    async with call_harness(tmp_path) as d:
         said = await d.call("transfer_spot_to_margin", "asset=USDT", "amount=10", "--yes")
         assert said.code == 0, said.err
         assert "there is no database: this is recorded nowhere" in said.err
@@ -286,25 +286,27 @@ async def test_without_a_database_it_is_sent_and_said_so(tmp_path: Path) -> None
         ("transfer_isolated_margin_to_spot", ["ISOLATEDMARGIN_MARGIN", "MARGIN_MAIN"]),
     ],
 )
-async def test_a_pair_is_reached_by_way_of_cross_where_there_is_no_direct_way(
+async def test_pair_is_reached_through_cross_without_a_direct_route(
     tmp_path: Path, function: str, hops: list[str], direct: bool
 ) -> None:
     free = AccountSpec(
-        spot={"USDT": Decimal(50)}, cross={"USDT": holding("100")}, isolated={"BTCUSDT": PairSpec(quote=holding("100"))}
+        spot={"USDT": Decimal(50)},
+        cross={"USDT": initial_balance("100")},
+        isolated={"BTCUSDT": PairSpec(quote=initial_balance("100"))},
     )
-    scenario = replace(calm(), accounts=(free,), readings=Readings(direct_isolated_transfer=direct))
-    async with desk(tmp_path, scenario, database=True) as d:
+    scenario = replace(calm_scenario(), accounts=(free,), readings=Interpretations(direct_isolated_transfer=direct))
+    async with call_harness(tmp_path, scenario, database=True) as d:
         said = await d.call(function, "asset=USDT", "symbol=BTCUSDT", "amount=11", "--yes")
         assert said.code == 0, said.err
-        kinds = [one["type"] for one in d.received("POST", TRANSFER)]
+        kinds = [one["type"] for one in d.received_requests("POST", TRANSFER)]
         assert kinds[1:] == ([] if direct else hops)
 
 
-async def test_a_transfer_that_stopped_half_way_says_where_the_money_is(tmp_path: Path) -> None:
+async def test_half_completed_transfer_names_where_the_money_is(tmp_path: Path) -> None:
     second = Fault(
         what="status", method="POST", path=TRANSFER, params={"type": "MARGIN_ISOLATEDMARGIN"}, status=400, code=-3020
     )
-    async with desk(tmp_path, faults=[second], database=True) as d:
+    async with call_harness(tmp_path, faults=[second], database=True) as d:
         words = ("asset=USDT", "symbol=BTCUSDT", "amount=11", "--yes")
         said = await d.call("transfer_spot_to_isolated_margin", *words)
         first = d.intents()[-2].intent
@@ -315,7 +317,7 @@ async def test_a_transfer_that_stopped_half_way_says_where_the_money_is(tmp_path
 
 async def test_a_ban_holds_for_the_next_command_too(tmp_path: Path) -> None:
     ban = Fault(what="ban", path="/sapi/v1/margin/maxTransferable", seconds=600, count=1)
-    async with desk(tmp_path, faults=[ban], database=True) as d:
+    async with call_harness(tmp_path, faults=[ban], database=True) as d:
         assert (await d.call("get_max_margin_transfer", "asset=USDT")).code == 69
         asked = len(d.running.sandbox.requests)
         said = await d.call("get_system_status")
@@ -324,7 +326,7 @@ async def test_a_ban_holds_for_the_next_command_too(tmp_path: Path) -> None:
 
 
 async def test_the_key_itself_is_printed_nowhere(tmp_path: Path) -> None:
-    async with desk(tmp_path) as d:
+    async with call_harness(tmp_path) as d:
         secrets = d.running.ready.accounts[0]
         for words in (["get_margin_account"], ["repay_margin_loan", "asset=XXX", "amount=1", "--yes"]):
             said = await d.call(*words, "--json", "--log-level=debug")

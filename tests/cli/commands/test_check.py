@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import KeySpec, Permissions
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import ApiKeyPermissions, ApiKeySpec
 from monitor.store.db.migrate import upgrade
-from tests.support.cli_process import Ran, cli
-from tests.support.sandbox import Running, sandbox
+from tests.support.cli_process import CommandResult, run_cli
+from tests.support.sandbox import RunningSandbox, sandbox
 
 CLOSED = "http://127.0.0.1:1"
 """A loopback port on which nothing listens."""
@@ -36,27 +36,27 @@ name = "main"
     (folder / "config.toml").chmod(0o600)
 
 
-async def _check(folder: Path, *words: str) -> Ran:
+async def _check(folder: Path, *words: str) -> CommandResult:
     environ = {"STATE_DIRECTORY": str(folder)}
     return await asyncio.to_thread(
-        lambda: cli(folder, "check", "--json", "--config", "config.toml", *words, environ=environ)
+        lambda: run_cli(folder, "check", "--json", "--config", "config.toml", *words, environ=environ)
     )
 
 
-def _rows(ran: Ran) -> dict[str, Any]:
+def _rows(ran: CommandResult) -> dict[str, Any]:
     return {row["name"]: row for row in ran.document["items"]}
 
 
-def _results(ran: Ran) -> dict[str, str]:
+def _results(ran: CommandResult) -> dict[str, str]:
     return {name: row["result"] for name, row in _rows(ran).items()}
 
 
-def _account(running: Running) -> dict[str, str]:
+def _account(running: RunningSandbox) -> dict[str, str]:
     return next(dict(account) for account in running.ready.accounts if account["api_secret"])
 
 
 async def test_all_is_well_at_a_healthy_exchange(tmp_path: Path) -> None:
-    async with sandbox(calm()) as running:
+    async with sandbox(calm_scenario()) as running:
         channel = '[[channels]]\nname = "phone"\nurl = "json://127.0.0.1:1/x"\n'
         _write(tmp_path, running.ready.rest_url, _account(running), channels=channel)
         ran = await _check(tmp_path)
@@ -77,7 +77,7 @@ async def test_all_is_well_at_a_healthy_exchange(tmp_path: Path) -> None:
 
 
 async def test_a_refused_key_is_an_error_of_its_own_row(tmp_path: Path) -> None:
-    async with sandbox(calm()) as running:
+    async with sandbox(calm_scenario()) as running:
         _write(tmp_path, running.ready.rest_url, {"api_key": "A" * 64, "api_secret": "B" * 64})
         ran = await _check(tmp_path)
     assert ran.code == 1 and not ran.document["ok"]
@@ -86,9 +86,9 @@ async def test_a_refused_key_is_an_error_of_its_own_row(tmp_path: Path) -> None:
     assert "B" * 64 not in ran.stdout + ran.stderr
 
 
-async def test_what_is_watched_and_can_not_be_read_is_an_error(tmp_path: Path) -> None:
+async def test_unreadable_watched_scope_is_an_error(tmp_path: Path) -> None:
     fault = Fault("malformed", path="/sapi/v1/margin/account", form="contradiction", count=0)
-    async with sandbox(calm(), faults=[fault]) as running:
+    async with sandbox(calm_scenario(), faults=[fault]) as running:
         _write(tmp_path, running.ready.rest_url, _account(running))
         ran = await _check(tmp_path)
     assert (ran.code, ran.document["ok"]) == (1, False)
@@ -97,7 +97,7 @@ async def test_what_is_watched_and_can_not_be_read_is_an_error(tmp_path: Path) -
     assert "marginLevel contradicts" in row["detail"]
 
 
-async def test_an_exchange_that_does_not_answer_is_an_error_and_the_rest_is_still_told(tmp_path: Path) -> None:
+async def test_unreachable_exchange_is_an_error_and_other_rows_are_shown(tmp_path: Path) -> None:
     _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64})
     ran = await _check(tmp_path)
     assert ran.code == 1
@@ -109,7 +109,7 @@ async def test_an_exchange_that_does_not_answer_is_an_error_and_the_rest_is_stil
     assert _rows(ran)["channels"]["mend"] == "add [[channels]] with a name and an url"
 
 
-ONLY_READING = Permissions(margin=False, trading=False, transfer=False)
+ONLY_READING = ApiKeyPermissions(margin=False, trading=False, transfer=False)
 RESTRICT = "restrict it to this machine's address at the exchange"
 ALLOW = 'allow it at the exchange, or set mode = "dry-run"'
 
@@ -133,12 +133,12 @@ actions = ["top-up"]
     [
         (replace(ONLY_READING, withdraw=True), "", [("error", "switch withdrawals off at the exchange")]),
         (replace(ONLY_READING, ip_restrict=False), "", [("warning", RESTRICT)]),
-        (Permissions(transfer=False, trading=False), LIVE, [("error", ALLOW)]),
+        (ApiKeyPermissions(transfer=False, trading=False), LIVE, [("error", ALLOW)]),
         (ONLY_READING, LIVE.replace("live", "dry-run"), [("ok", None)]),
-        (Permissions(), LIVE, [("warning", "take it away at the exchange")]),
-        (Permissions(trading=False), LIVE, [("ok", None)]),
+        (ApiKeyPermissions(), LIVE, [("warning", "take it away at the exchange")]),
+        (ApiKeyPermissions(trading=False), LIVE, [("ok", None)]),
         (
-            Permissions(withdraw=True, transfer=False, ip_restrict=False, portfolio_margin=True),
+            ApiKeyPermissions(withdraw=True, transfer=False, ip_restrict=False, portfolio_margin=True),
             LIVE,
             [
                 ("error", "switch withdrawals off at the exchange"),
@@ -159,11 +159,11 @@ actions = ["top-up"]
         "all_at_once",
     ],
 )
-async def test_what_the_key_may_do_is_held_against_what_it_needs(
-    tmp_path: Path, permissions: Permissions, more: str, expected: list[tuple[str, str | None]]
+async def test_key_permissions_are_compared_with_the_needed_ones(
+    tmp_path: Path, permissions: ApiKeyPermissions, more: str, expected: list[tuple[str, str | None]]
 ) -> None:
-    key = KeySpec("C" * 64, "D" * 64, permissions=permissions)
-    scenario = calm()
+    key = ApiKeySpec("C" * 64, "D" * 64, permissions=permissions)
+    scenario = calm_scenario()
     first = replace(scenario.accounts[0], keys=(key,))
     async with sandbox(replace(scenario, accounts=(first, *scenario.accounts[1:]))) as running:
         _write(tmp_path, running.ready.rest_url, {"api_key": key.api_key, "api_secret": key.api_secret}, more)
@@ -173,11 +173,11 @@ async def test_what_the_key_may_do_is_held_against_what_it_needs(
     assert ran.code == (1 if "error" in dict(expected) else 0)
 
 
-async def test_each_of_two_keys_is_held_against_what_it_needs(tmp_path: Path) -> None:
+async def test_permissions_of_two_keys_are_compared_separately(tmp_path: Path) -> None:
     spare = replace(ONLY_READING, internal_transfer=True, futures=True, options=True)
-    reading = KeySpec("C" * 64, "D" * 64, permissions=spare)
-    acting = KeySpec("E" * 64, "F" * 64, permissions=Permissions(withdraw=True, trading=False))
-    scenario = calm()
+    reading = ApiKeySpec("C" * 64, "D" * 64, permissions=spare)
+    acting = ApiKeySpec("E" * 64, "F" * 64, permissions=ApiKeyPermissions(withdraw=True, trading=False))
+    scenario = calm_scenario()
     first = replace(scenario.accounts[0], keys=(reading, acting))
     async with sandbox(replace(scenario, accounts=(first,))) as running:
         keys = {"api_key": reading.api_key, "api_secret": reading.api_secret}
@@ -195,9 +195,9 @@ async def test_each_of_two_keys_is_held_against_what_it_needs(tmp_path: Path) ->
     ]
 
 
-async def test_a_machine_with_a_wrong_clock_is_told(tmp_path: Path) -> None:
+async def test_wrong_machine_clock_is_reported(tmp_path: Path) -> None:
     skew = Fault("clock_skew", count=0, seconds=90)
-    async with sandbox(calm(), faults=[skew]) as running:
+    async with sandbox(calm_scenario(), faults=[skew]) as running:
         _write(tmp_path, running.ready.rest_url, _account(running))
         row = _rows(await _check(tmp_path))["clock"]
     assert (row["result"], row["mend"]) == ("warning", "synchronise it with NTP")
@@ -206,7 +206,7 @@ async def test_a_machine_with_a_wrong_clock_is_told(tmp_path: Path) -> None:
 
 async def test_a_ban_that_it_meets_holds_for_the_next_command(tmp_path: Path) -> None:
     ban = Fault("ban", path="/sapi/v1/account/apiRestrictions", seconds=600, count=1)
-    async with sandbox(replace(calm(), start=datetime.now(UTC)), faults=[ban]) as running:
+    async with sandbox(replace(calm_scenario(), start=datetime.now(UTC)), faults=[ban]) as running:
         _write(tmp_path, running.ready.rest_url, _account(running))
         await asyncio.to_thread(upgrade, f"sqlite:///{tmp_path}/margin-monitor.db")
         assert _results(await _check(tmp_path))["key"] == "error"
@@ -216,9 +216,9 @@ async def test_a_ban_that_it_meets_holds_for_the_next_command(tmp_path: Path) ->
     assert "held back until" in exchange["detail"]
 
 
-def test_offline_asks_nobody(tmp_path: Path) -> None:
+def test_offline_check_sends_no_request(tmp_path: Path) -> None:
     _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64})
-    ran = cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
+    ran = run_cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
     assert ran.code == 0
     assert {row["result"] for row in ran.document["items"] if row["name"] in ("exchange", "clock", "key")} == {
         "skipped"
@@ -232,19 +232,19 @@ def test_offline_asks_nobody(tmp_path: Path) -> None:
         ('[[actions]]\nname = "a"\nkind = "repay"\n', "no rule names action a"),
     ],
 )
-def test_the_rules_row_says_what_may_move_money(tmp_path: Path, more: str, detail: str) -> None:
+def test_rules_row_names_live_actions(tmp_path: Path, more: str, detail: str) -> None:
     _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64}, more)
-    ran = cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
+    ran = run_cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
     assert _rows(ran)["rules"]["detail"].endswith(detail)
 
 
-def test_unreadable_secrets_channels_and_databases_are_rows_not_ends(tmp_path: Path) -> None:
+def test_unreadable_secrets_channels_and_databases_are_rows(tmp_path: Path) -> None:
     channel = '[[channels]]\nname = "phone"\nurl = "file:none"\n'
     database = f'[storage]\nurl = "sqlite:///{tmp_path}/garbage.db"\n'
     (tmp_path / "garbage.db").write_text("this is no database, and long enough to be seen as none")
     more = f'{database}[heartbeat]\nurl = "env:NOWHERE"\n'
     _write(tmp_path, CLOSED, {"api_key": "env:NONE", "api_secret": "B" * 64}, more, channel)
-    ran = cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
+    ran = run_cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
     rows = _rows(ran)
     assert ran.code == 1
     wrong = ("secrets", "database", "channel:phone", "heartbeat")
@@ -260,12 +260,12 @@ def test_the_heartbeat_has_a_row_where_there_is_one(tmp_path: Path) -> None:
         {"api_key": "A" * 64, "api_secret": "B" * 64},
         '[heartbeat]\nurl = "http://127.0.0.1:1/ping"\nevery = "90s"\n',
     )
-    row = _rows(cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml"))["heartbeat"]
+    row = _rows(run_cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml"))["heartbeat"]
     assert (row["result"], row["detail"]) == ("ok", "pinged every 1m30s while all is well")
 
 
 def test_a_config_that_cannot_be_loaded_is_78(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[schedule]\ncross = 60\n")
-    ran = cli(tmp_path, "check", "--config", "config.toml")
+    ran = run_cli(tmp_path, "check", "--config", "config.toml")
     assert (ran.code, ran.stdout) == (78, "")
     assert ran.stderr.splitlines()[0] == 'config.toml: schedule.cross: 60 has no unit; write it like "60s"'

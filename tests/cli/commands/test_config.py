@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.support.cli_process import cli
+from tests.support.cli_process import run_cli
 
-EXAMPLE = Path(__file__).parents[2] / "config" / "margin-monitor.example.toml"
+EXAMPLE = Path(__file__).parents[3] / "config" / "margin-monitor.example.toml"
 
 MORE = """
 [risk]
@@ -21,11 +21,11 @@ escalate = [{ after = "10m", severity = "critical", channels = ["phone"] }]
 """
 
 
-def test_what_is_shown_loads_and_shows_the_same(tmp_path: Path) -> None:
+def test_shown_configuration_loads_and_shows_the_same(tmp_path: Path) -> None:
     (tmp_path / "first.toml").write_text("default_rules = false\n" + EXAMPLE.read_text() + MORE)
-    first = cli(tmp_path, "config", "show", "--config", "first.toml")
+    first = run_cli(tmp_path, "config", "show", "--config", "first.toml")
     (tmp_path / "second.toml").write_text(first.stdout)
-    second = cli(tmp_path, "config", "show", "--config", "second.toml")
+    second = run_cli(tmp_path, "config", "show", "--config", "second.toml")
     assert (first.code, second.code) == (0, 0), first.stderr + second.stderr
     assert first.stdout.splitlines()[1:] == second.stdout.splitlines()[1:]
     assert 'escalate = [{ after = "10m", severity = "critical", channels = ["phone"] }]' in second.stdout
@@ -33,7 +33,7 @@ def test_what_is_shown_loads_and_shows_the_same(tmp_path: Path) -> None:
 
 def test_json_follows_the_rules_of_every_json(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(EXAMPLE.read_text() + MORE)
-    shown = cli(tmp_path, "config", "show", "--json", "--config", "c.toml").document
+    shown = run_cli(tmp_path, "config", "show", "--json", "--config", "c.toml").document
     assert (shown["schedule"]["cross"], shown["risk"]["drift_bound"]) == (60, "0.025")
     assert shown["accounts"][0]["api_secret"] == "credential:binance-secret"
     assert shown["rules"][-1]["for"] == 90

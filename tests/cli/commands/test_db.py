@@ -9,22 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model.journal import Entry, Sample
-from monitor.store.db.connections import HEAD
+from monitor.core.model.journal import JournalEntry, Sample
+from monitor.store.db.connections import SCHEMA_REVISION
 from monitor.store.readers.history import read_history
 from monitor.store.store import ReadStore, Store
-from tests.store.db.test_migrate import made_at
+from tests.store.db.test_migrate import database_at_revision
 from tests.support.command import margin_monitor, write_config
 
 
 def test_upgrade_says_from_which_revision_to_which(tmp_path: Path) -> None:
     config, database = write_config(tmp_path), tmp_path / "monitor.db"
-    assert margin_monitor(config, "db", "upgrade").out == f"made sqlite:///{database} at revision {HEAD}\n"
-    assert margin_monitor(config, "db", "upgrade").out == f"sqlite:///{database} is at revision {HEAD} already\n"
+    assert margin_monitor(config, "db", "upgrade").out == f"made sqlite:///{database} at revision {SCHEMA_REVISION}\n"
+    assert (
+        margin_monitor(config, "db", "upgrade").out
+        == f"sqlite:///{database} is at revision {SCHEMA_REVISION} already\n"
+    )
     assert margin_monitor(config, "db", "upgrade", "--json").json() == {
         "database": f"sqlite:///{database}",
-        "from": HEAD,
-        "to": HEAD,
+        "from": SCHEMA_REVISION,
+        "to": SCHEMA_REVISION,
     }
 
 
@@ -37,7 +40,10 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     for command in ("upgrade", "check"):
         said = margin_monitor(config, "db", command)
         assert (said.code, said.out, len(said.err.splitlines())) == (69, "", 1)
-        assert f"revision 9999, newer than this program's {HEAD}; install the newer margin-monitor again" in said.err
+        assert (
+            f"revision 9999, newer than this program's {SCHEMA_REVISION}; install the newer margin-monitor again"
+            in said.err
+        )
 
 
 def test_check_answers_by_its_exit_code(tmp_path: Path) -> None:
@@ -67,16 +73,16 @@ def test_a_backup_is_restored(tmp_path: Path) -> None:
     (tmp_path / "monitor.db").unlink()
     restored = margin_monitor(config, "db", "restore", str(copy))
     assert (restored.code, restored.err) == (0, "")
-    assert restored.out.startswith(f"sqlite:///{tmp_path / 'monitor.db'} is {copy} now, revision {HEAD}\n")
+    assert restored.out.startswith(f"sqlite:///{tmp_path / 'monitor.db'} is {copy} now, revision {SCHEMA_REVISION}\n")
     assert margin_monitor(config, "db", "check").code == 0
 
 
-def test_a_restore_upgrades_nothing_and_names_the_command_that_does(tmp_path: Path) -> None:
+def test_restore_names_the_upgrade_command(tmp_path: Path) -> None:
     config, copy = write_config(tmp_path), tmp_path / "copy.db"
-    made_at(f"sqlite:///{copy}", "0007")
+    database_at_revision(f"sqlite:///{copy}", "0007")
     said = margin_monitor(config, "db", "restore", str(copy))
     assert said.code == 0
-    assert f"it is older than this program ({HEAD}): run `margin-monitor db upgrade`\n" in said.out
+    assert f"it is older than this program ({SCHEMA_REVISION}): run `margin-monitor db upgrade`\n" in said.out
     refused = margin_monitor(config, "status")
     assert (refused.code, refused.err.count("\n")) == (69, 1)
     assert "has revision 0007" in refused.err
@@ -91,7 +97,7 @@ def test_prune_keeps_what_retain_samples_says(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     times = [now - timedelta(days=age) for age in (1, 29, 31, 90)]
     samples = tuple(Sample("cross", "", "margin_level", at, Decimal("1.5")) for at in times)
-    asyncio.run(_write(tmp_path, Entry("main", now, samples=samples)))
+    asyncio.run(_write(tmp_path, JournalEntry("main", now, samples=samples)))
     said = margin_monitor(config, "db", "prune")
     assert (said.code, said.out) == (0, "dropped 2 rows: samples older than 30d, events older than 400d\n")
     with ReadStore.open(f"sqlite:///{tmp_path / 'monitor.db'}") as store:
@@ -118,7 +124,7 @@ def test_every_part_has_its_help(tmp_path: Path, part: str) -> None:
     assert said.out.startswith(f"usage: margin-monitor db {part}")
 
 
-async def _write(folder: Path, entry: Entry) -> None:
+async def _write(folder: Path, entry: JournalEntry) -> None:
     store = Store.open(f"sqlite:///{folder / 'monitor.db'}", create=False)
     await store.commit(entry)
     await store.close()

@@ -13,23 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli_process import cli
+from tests.support.cli_process import run_cli
 from tests.support.timeouts import SOON_S
 
 OPTIONS = ("init", "--non-interactive", "--api-key", "env:KEY", "--api-secret", "a-literal-secret")
 
 
 def test_the_config_is_written_where_it_is_found_and_only_for_its_owner(tmp_path: Path) -> None:
-    ran = cli(tmp_path, *OPTIONS)
+    ran = run_cli(tmp_path, *OPTIONS)
     path = tmp_path / ".config" / "margin-monitor" / "config.toml"
     assert (ran.code, ran.stdout.splitlines()[0]) == (0, f"wrote {path}")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
 
 
-def test_the_options_are_what_is_written(tmp_path: Path) -> None:
+def test_options_are_written(tmp_path: Path) -> None:
     more = ("--account", "two", "--isolated", "btcusdt, ETHUSDT", "--rest-url", "http://127.0.0.1:9")
-    cli(tmp_path, *OPTIONS, *more, "--channel", "a=env:A", "--channel", "b=env:B=x", "--output", "c.toml")
+    run_cli(tmp_path, *OPTIONS, *more, "--channel", "a=env:A", "--channel", "b=env:B=x", "--output", "c.toml")
     assert tomllib.loads((tmp_path / "c.toml").read_text()) == {
         "exchange": {"rest_url": "http://127.0.0.1:9"},
         "accounts": [
@@ -48,10 +48,10 @@ def test_the_options_are_what_is_written(tmp_path: Path) -> None:
 def test_an_existing_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
     path = tmp_path / "c.toml"
     path.write_text("mine")
-    ran = cli(tmp_path, *OPTIONS, "--output", "c.toml")
+    ran = run_cli(tmp_path, *OPTIONS, "--output", "c.toml")
     assert (ran.code, path.read_text()) == (1, "mine")
     assert ran.stderr == f"{path}: is already there; use --force to overwrite it, or --output FILE\n"
-    assert cli(tmp_path, *OPTIONS, "--output", "c.toml", "--force").code == 0
+    assert run_cli(tmp_path, *OPTIONS, "--output", "c.toml", "--force").code == 0
     assert "a-literal-secret" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -68,13 +68,13 @@ def test_an_existing_file_is_overwritten_only_by_force(tmp_path: Path) -> None:
 def test_nothing_is_written_that_could_not_be_loaded(
     tmp_path: Path, words: tuple[str, ...], code: int, line: str
 ) -> None:
-    ran = cli(tmp_path, *OPTIONS, *words)
+    ran = run_cli(tmp_path, *OPTIONS, *words)
     assert (ran.code, ran.stderr) == (code, f"{line}\n")
     assert not (tmp_path / ".config").exists()
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    ran = cli(tmp_path, "init", "--non-interactive")
+def test_missing_options_are_named(tmp_path: Path) -> None:
+    ran = run_cli(tmp_path, "init", "--non-interactive")
     assert (ran.code, ran.stderr) == (
         2,
         "--non-interactive needs --api-key and --api-secret or --private-key; see `margin-monitor init --help`\n",
@@ -82,13 +82,13 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 def test_questions_need_a_terminal(tmp_path: Path) -> None:
-    ran = cli(tmp_path, "init")
+    ran = run_cli(tmp_path, "init")
     assert (ran.code, ran.stderr) == (2, "questions need a terminal; use --non-interactive with the options\n")
 
 
 def test_a_person_is_asked_and_secrets_are_not_echoed(tmp_path: Path) -> None:
     answers = ["", "the-typed-api-key", "", "the-typed-secret", "BTCUSDT", "json://127.0.0.1:9/hook"]
-    screen, code = _talk(tmp_path, answers)
+    screen, code = _answer_questions(tmp_path, answers)
     assert code == 0, screen
     assert "the-typed" not in screen and "hook" not in screen
     written = tomllib.loads((tmp_path / "c.toml").read_text())
@@ -98,11 +98,11 @@ def test_a_person_is_asked_and_secrets_are_not_echoed(tmp_path: Path) -> None:
     assert written["channels"] == [{"name": "phone", "url": "json://127.0.0.1:9/hook"}]
 
 
-def test_init_then_show_then_check_goes_round(tmp_path: Path) -> None:
+def test_init_show_and_check_work_together(tmp_path: Path) -> None:
     environ = {"KEY": "theKeyItself123", "XDG_STATE_HOME": str(tmp_path / "state")}
-    assert cli(tmp_path, *OPTIONS, "--channel", "phone=json://me:channel-password@127.0.0.1:9/x").code == 0
+    assert run_cli(tmp_path, *OPTIONS, "--channel", "phone=json://me:channel-password@127.0.0.1:9/x").code == 0
     outputs = [
-        cli(tmp_path, *words, environ=environ)
+        run_cli(tmp_path, *words, environ=environ)
         for words in (("config", "show"), ("config", "show", "--json"), ("check", "--offline"), ("check", "--offline", "--json"))
     ]  # fmt: skip
     assert [ran.code for ran in outputs] == [0, 0, 0, 0], outputs
@@ -116,16 +116,16 @@ def test_init_then_show_then_check_goes_round(tmp_path: Path) -> None:
 
 
 def test_the_units_are_written_and_not_overwritten(tmp_path: Path) -> None:
-    first = cli(tmp_path, "init", "--systemd", "units")
+    first = run_cli(tmp_path, "init", "--systemd", "units")
     assert (first.code, first.stderr) == (0, "")
     names = sorted(entry.name for entry in (tmp_path / "units").iterdir())
     assert names == ["margin-monitor.service", "margin-monitor.sysusers.conf", "margin-monitor.tmpfiles.conf"]
-    second = cli(tmp_path, "init", "--systemd", "units")
+    second = run_cli(tmp_path, "init", "--systemd", "units")
     assert second.code == 1 and "is already there; use --force" in second.stderr
-    assert cli(tmp_path, "init", "--systemd", "units", "--force").code == 0
+    assert run_cli(tmp_path, "init", "--systemd", "units", "--force").code == 0
 
 
-def _talk(home: Path, answers: list[str]) -> tuple[str, int]:
+def _answer_questions(home: Path, answers: list[str]) -> tuple[str, int]:
     """What a terminal shows while `init` is answered line by line, and the exit code."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

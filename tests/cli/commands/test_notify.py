@@ -15,7 +15,7 @@ def server() -> Iterator[HttpSink]:
         yield sink
 
 
-def test_every_channel_is_tried_and_told(tmp_path: Path, server: HttpSink) -> None:
+def test_every_channel_is_tried_and_reported(tmp_path: Path, server: HttpSink) -> None:
     said = margin_monitor(_config(tmp_path, server), "notify", "test", "--json")
     items = said.json()["items"]
     assert said.code == 0
@@ -32,7 +32,7 @@ def test_one_channel_by_name(tmp_path: Path, server: HttpSink) -> None:
     assert "told" in said.out
 
 
-def test_refusal_is_exit_1_with_the_providers_words(tmp_path: Path, server: HttpSink) -> None:
+def test_refusal_exits_1_and_quotes_the_service(tmp_path: Path, server: HttpSink) -> None:
     server.default = Answer(503, body="closed for today, s3cr3t")
     said = margin_monitor(_config(tmp_path, server), "notify", "test")
     assert said.code == 1

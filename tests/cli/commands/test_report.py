@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from monitor.__main__ import main
-from monitor.cli.commands.check import report_rows
+from monitor.cli.commands.check import daily_report_rows
 from monitor.config.loading import load_config
 from monitor.store.store import Store
-from tests.support.command import Said, write_config
-from tests.support.examples.daily_report import tell_story
+from tests.support.command import CommandOutput, write_config
+from tests.support.examples.daily_report import write_report_example
 
 
 @pytest.fixture
@@ -23,22 +23,22 @@ async def config(tmp_path: Path, sqlite_template: Path) -> Path:
     """A config whose database holds the story."""
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}", create=False)
-    await tell_story(store, datetime.now(UTC) - timedelta(seconds=1))
+    await write_report_example(store, datetime.now(UTC) - timedelta(seconds=1))
     await store.close()
     return write_config(tmp_path)
 
 
-Run = Callable[..., Said]
+Run = Callable[..., CommandOutput]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """A command line carried out in this process: starting one for each costs more than the rest of the test."""
 
-    def carry_out(config: Path, *words: str) -> Said:
+    def carry_out(config: Path, *words: str) -> CommandOutput:
         code = main(["--config", str(config), *words])
         printed = capsys.readouterr()
-        return Said(code, printed.out, printed.err)
+        return CommandOutput(code, printed.out, printed.err)
 
     return carry_out
 
@@ -73,7 +73,7 @@ def test_the_head_of_a_kept_report_finds_a_cut_tail(config: Path, run: Run) -> N
     assert "its end was cut off" in said.out
 
 
-def test_the_page_needs_nothing_else(config: Path, run: Run) -> None:
+def test_html_report_is_self_contained(config: Path, run: Run) -> None:
     said = run(config, "report", "--format", "html")
     assert (said.code, said.err) == (0, "")
     page = _Page()
@@ -131,11 +131,11 @@ time_zone = "Europe/Berlin"
         ),
     ],
 )
-def test_check_tells_who_gets_the_daily_report(tmp_path: Path, named: str, result: str, detail: str) -> None:
+def test_check_names_the_channels_of_the_daily_report(tmp_path: Path, named: str, result: str, detail: str) -> None:
     config = load_config(write_config(tmp_path, PHONE_AND_MAIL + named), {})
-    (row,) = report_rows(config)
+    (row,) = daily_report_rows(config)
     assert (row.result, row.detail) == (result, detail)
 
 
 def test_without_a_time_there_is_no_daily_report(tmp_path: Path) -> None:
-    assert report_rows(load_config(write_config(tmp_path), {})) == []
+    assert daily_report_rows(load_config(write_config(tmp_path), {})) == []

@@ -12,7 +12,7 @@ from tests.support.command import margin_monitor, write_config
 READY = ("rest_url", "ws_api_url", "market_stream_url", "risk_stream_url", "admin_url", "accounts")
 
 
-def test_its_first_line_says_where_it_listens_and_check_finds_it_sound(tmp_path: Path) -> None:
+def test_first_line_names_the_address_and_check_passes(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "monitor", "sandbox", "--port", "0", "--scenario", "crash-2025-10-10"],
         stdout=subprocess.PIPE,
@@ -39,7 +39,7 @@ def test_its_first_line_says_where_it_listens_and_check_finds_it_sound(tmp_path:
         process.communicate()
 
 
-def test_options_that_can_not_be_are_one_line(tmp_path: Path) -> None:
+def test_invalid_options_are_one_line(tmp_path: Path) -> None:
     said = margin_monitor(tmp_path / "none.toml", "sandbox", "--prices", "BTCUSDT=none.csv")
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert said.err.startswith("none.csv: can't be read as bars")

@@ -7,19 +7,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from monitor.sandbox.server import Ready
-from monitor.store.store import OrderStore
+from monitor.sandbox.server import SandboxInfo
+from monitor.store.store import CommandStore
 from monitor.store.writes import bans
 from tests.support.command import margin_monitor
 from tests.support.daemon import write_config
-from tests.support.sandbox import Child, sandbox_process
+from tests.support.sandbox import SandboxProcess, sandbox_process
 
 pytestmark = pytest.mark.slow
 
 
-def _config(folder: Path, template: Path, child: Child) -> Path:
+def _config(folder: Path, template: Path, child: SandboxProcess) -> Path:
     shutil.copy(template, folder / "monitor.db")
-    return write_config(folder, msgspec.convert(child.ready, Ready))
+    return write_config(folder, msgspec.convert(child.ready, SandboxInfo))
 
 
 async def test_a_fetch_reads_the_exchange_without_a_daemon(tmp_path: Path, sqlite_template: Path) -> None:
@@ -37,9 +37,7 @@ async def test_a_fetch_reads_the_exchange_without_a_daemon(tmp_path: Path, sqlit
     assert account["state"] == "unknown"
 
 
-async def test_a_fetch_from_a_dead_exchange_is_69_and_shows_what_is_recorded(
-    tmp_path: Path, sqlite_template: Path
-) -> None:
+async def test_fetch_from_a_dead_exchange_exits_69_with_recorded_figures(tmp_path: Path, sqlite_template: Path) -> None:
     async with sandbox_process("calm") as child:
         config = _config(tmp_path, sqlite_template, child)
     said = margin_monitor(config, "status", "--fetch")
@@ -53,19 +51,19 @@ async def test_a_fetch_from_a_dead_exchange_is_69_and_shows_what_is_recorded(
 async def test_a_remembered_ban_holds_for_a_fetch(tmp_path: Path, sqlite_template: Path) -> None:
     async with sandbox_process("calm") as child:
         config = _config(tmp_path, sqlite_template, child)
-        with OrderStore.open(f"sqlite:///{tmp_path}/monitor.db") as store:
-            store.order(bans.remember, datetime.now(UTC) + timedelta(hours=1))
+        with CommandStore.open(f"sqlite:///{tmp_path}/monitor.db") as store:
+            store.execute(bans.save_ban, datetime.now(UTC) + timedelta(hours=1))
         said = margin_monitor(config, "status", "--fetch")
-        asked = await child.look("requests")
+        asked = await child.read_admin("requests")
     assert said.code == 69
     assert asked == []
 
 
 async def test_without_a_database_the_exchange_is_not_asked(tmp_path: Path) -> None:
     async with sandbox_process("calm") as child:
-        config = write_config(tmp_path, msgspec.convert(child.ready, Ready))
+        config = write_config(tmp_path, msgspec.convert(child.ready, SandboxInfo))
         said = margin_monitor(config, "status", "--fetch")
-        asked = await child.look("requests")
+        asked = await child.read_admin("requests")
     assert said.code == 69
     assert "db upgrade" in said.err
     assert asked == []

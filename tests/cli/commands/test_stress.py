@@ -18,7 +18,7 @@ def config(tmp_path: Path, sqlite_template: Path) -> Path:
     return write_config(tmp_path)
 
 
-async def test_shocks_are_told_for_programs_and_for_people(config: Path) -> None:
+async def test_shock_is_printed_as_json_and_text(config: Path) -> None:
     await _write(config, _status_entry(datetime.now(UTC)))
     said = margin_monitor(config, "stress", "--drop", "20%", "eth=+50%", "XRP=-10%", "--json")
     document = said.json()
@@ -53,7 +53,7 @@ async def test_shocks_are_told_for_programs_and_for_people(config: Path) -> None
         (["USDT=-1%"], "USDT can't move: prices are told in it; move what is held or owed against it"),
     ],
 )
-def test_a_move_that_can_not_be_is_one_line_with_the_mend(words: list[str], line: str) -> None:
+def test_invalid_move_is_one_line_with_the_fix(words: list[str], line: str) -> None:
     with pytest.raises(UsageError) as raised:
         parser.dispatch(["stress", *words])
     assert str(raised.value) == line

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from monitor.config.simulation.portfolio import read_portfolio
-from monitor.config.simulation.price_bars import read_bars
-from monitor.core.model.account import Balance, Bars
+from monitor.config.simulation.price_bars import read_price_bars
+from monitor.core.model.account import Balance, Thresholds
 from monitor.errors import ConfigError
-from monitor.sandbox.scenario.price_path import read_bars as sandbox_bars
+from monitor.sandbox.scenario.price_path import read_price_bars as sandbox_bars
 from monitor.view.documents.account import account_document
 from tests.support.examples import documents
 
@@ -47,21 +47,21 @@ ETHBTC = "0.04"
         "BTC": Balance("BTC", free=D("0.5"), locked=D("0.25")),
         "USDT": Balance("USDT", borrowed=D(100), interest=D("0.01")),
     }
-    assert found.portfolio.bars == Bars(D("1.5"), D("1.3"), D("1.1"))
+    assert found.portfolio.thresholds == Thresholds(D("1.5"), D("1.3"), D("1.1"))
     assert found.portfolio.pairs["ETHBTC"].quote.owed == D("0.1")
     assert found.portfolio.wallets["spot"] == {"USDT": 500}
     assert found.prices == {"ETHBTC": D("0.04")}
 
 
-def test_what_status_prints_is_a_portfolio_too(tmp_path: Path) -> None:
+def test_status_output_is_a_valid_portfolio(tmp_path: Path) -> None:
     document = account_document(documents.STATE, documents.SETTINGS, documents.NOW, "1")
     path = tmp_path / "status.json"
     path.write_text(json.dumps({"accounts": [{"account": "other"}, document]}))
     found = read_portfolio(path, document["account"])
     rows = {row["asset"]: D(row["free"]) for row in document["cross"]["balances"]}
     assert {asset: row.free for asset, row in found.portfolio.cross.items()} == rows
-    assert found.portfolio.bars is not None
-    assert found.portfolio.bars.initial == D(document["cross"]["initial_level"])
+    assert found.portfolio.thresholds is not None
+    assert found.portfolio.thresholds.initial == D(document["cross"]["initial_level"])
     with pytest.raises(ConfigError, match='no account "nobody"'):
         read_portfolio(path, "nobody")
 
@@ -71,7 +71,7 @@ def test_bars_are_read_plain_and_packed(tmp_path: Path, packed: bool) -> None:
     text = HEADINGS + "1760130000000,100,110,90.5,105,7\n1760130060000,105,106,104,105,1\n"
     path = tmp_path / ("bars.csv.gz" if packed else "bars.csv")
     path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
-    first, second = read_bars(path)
+    first, second = read_price_bars(path)
     assert (first.opens_at, first.low) == (datetime(2025, 10, 10, 21, 0, tzinfo=UTC), D("90.5"))
     assert second.close == 105
 
@@ -91,18 +91,18 @@ def test_bars_come_in_milli_and_microseconds_with_and_without_a_heading(
 ) -> None:
     path = tmp_path / "bars.csv"
     path.write_text(heading + f"1760130000000{digits},100,110,90.5,105,7\n1760130060000{digits},105,106,104,105,1\n")
-    assert [bar.opens_at for bar in read_bars(path)] == [
+    assert [bar.opens_at for bar in read_price_bars(path)] == [
         datetime(2025, 10, 10, 21, minute, tzinfo=UTC) for minute in (0, 1)
     ]
     ours = [bar.start_ms for bar in sandbox_bars(path)]
     assert ours == [1760130000000, 1760130060000]
 
 
-def test_columns_in_another_order_are_not_taken_for_bars(tmp_path: Path) -> None:
+def test_bars_with_unordered_columns_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bars.csv"
     path.write_text("open_time,close,high,low,open\n1760130000000,1,1,1,1,1\n")
     with pytest.raises(ConfigError, match="line 1"):
-        read_bars(path)
+        read_price_bars(path)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_columns_in_another_order_are_not_taken_for_bars(tmp_path: Path) -> None
         ("1760130000000,1,1,1,1,1\n1760130000000,1,1,1,1,1", "line 3: is not later"),
     ],
 )
-def test_bars_that_can_not_be_are_told_with_their_line(tmp_path: Path, lines: str, told: str) -> None:
+def test_invalid_bars_are_reported_with_their_line(tmp_path: Path, lines: str, told: str) -> None:
     path = tmp_path / "bars.csv"
     path.write_text(HEADINGS + lines)
     with pytest.raises(ConfigError) as raised:
-        read_bars(path)
+        read_price_bars(path)
     assert told in str(raised.value)

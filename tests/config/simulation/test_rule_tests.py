@@ -8,7 +8,7 @@ from monitor.config import policies
 from monitor.config.loading import build_config
 from monitor.config.simulation.rule_tests import read_rule_tests
 from monitor.errors import ConfigError
-from monitor.simulation.rule_test_result import Verdict, try_rules
+from monitor.simulation.rule_test_result import RuleTestResult, run_rule_test
 from monitor.view.terminal.rule_tests import difference_lines
 
 RULES = """
@@ -72,16 +72,16 @@ def expect(at: str, what: str) -> str:
     return f'[[tests.expect]]\nat = "{at}"\n{what}\n'
 
 
-def verdicts(folder: Path, text: str) -> list[Verdict]:
+def verdicts(folder: Path, text: str) -> list[RuleTestResult]:
     path = folder / "mine.toml"
     path.write_text(text)
     path.chmod(0o644)
     file = read_rule_tests(path, lambda: pytest.fail("it brings its own rules"), {})
-    hears = policies.hears(file.config)
-    return [try_rules(test, policies.policy_of(file.config, test.account), hears) for test in file.tests]
+    hears = policies.severities_by_channel(file.config)
+    return [run_rule_test(test, policies.policy_of(file.config, test.account), hears) for test in file.tests]
 
 
-def said(folder: Path, text: str) -> list[str]:
+def output_lines(folder: Path, text: str) -> list[str]:
     """What of the one test is not as expected."""
     (verdict,) = verdicts(folder, text)
     return difference_lines(verdict)
@@ -101,7 +101,7 @@ def said(folder: Path, text: str) -> list[str]:
     ],
 )
 def test_levels_alone_make_rules_fire_escalate_and_resolve(tmp_path: Path, at: str, what: str) -> None:
-    assert said(tmp_path, RULES + LEVELS + expect(at, what)) == []
+    assert output_lines(tmp_path, RULES + LEVELS + expect(at, what)) == []
 
 
 def test_actions_are_sized_on_the_portfolio_and_stopped_by_their_limits(tmp_path: Path) -> None:
@@ -109,19 +109,19 @@ def test_actions_are_sized_on_the_portfolio_and_stopped_by_their_limits(tmp_path
     first = 'actions = [{ kind = "repay", asset = "USDT", amount = "500" }]'
     last = 'actions = [{ amount = "500" }, { amount = "100" }, { action = "repay-usdt", blocked = "max_per_day" }]'
     both = 'alerts = [{ rule = "lower" }, { rule = "low", state = "pending" }]\n'
-    assert said(tmp_path, RULES + MONEY + expect("1m", both + first) + expect("2m30s", last)) == []
+    assert output_lines(tmp_path, RULES + MONEY + expect("1m", both + first) + expect("2m30s", last)) == []
 
 
-def test_a_pause_stops_what_would_be_done(tmp_path: Path) -> None:
+def test_pause_stops_simulated_actions(tmp_path: Path) -> None:
     paused = RULES + MONEY.replace('"money"', '"money"\npaused = true')
     what = 'actions = [{ action = "repay-usdt", blocked = "paused" }]'
-    assert said(tmp_path, paused + expect("1m", what)) == []
+    assert output_lines(tmp_path, paused + expect("1m", what)) == []
 
 
-def test_what_differs_is_told_side_by_side(tmp_path: Path) -> None:
+def test_differences_are_shown_side_by_side(tmp_path: Path) -> None:
     alerts = 'alerts = [{ rule = "low", state = "firing", severity = "critical" }]'
     actions = 'actions = [{ kind = "repay", amount = "400" }]'
-    assert said(tmp_path, RULES + MONEY + expect("1m", f"{alerts}\n{actions}")) == [
+    assert output_lines(tmp_path, RULES + MONEY + expect("1m", f"{alerts}\n{actions}")) == [
         "  at 1m, alerts:",
         "    - rule=low state=firing severity=critical",
         "    + rule=low state=pending scope=cross severity=warning team=me told=nobody",
@@ -132,14 +132,14 @@ def test_what_differs_is_told_side_by_side(tmp_path: Path) -> None:
     ]
 
 
-def test_only_the_rules_named_are_looked_at(tmp_path: Path) -> None:
+def test_only_the_named_rules_are_tested(tmp_path: Path) -> None:
     what = 'rules = ["lowe*"]\nalerts = [{ rule = "lower" }]'
-    assert said(tmp_path, RULES + MONEY + expect("1m", what)) == []
+    assert output_lines(tmp_path, RULES + MONEY + expect("1m", what)) == []
 
 
-def test_the_shipped_ladder_is_tried_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_shipped_ladder_is_tested_on_request(tmp_path: Path) -> None:
     text = "default_rules = true\n" + MONEY + expect("1m", 'rules = ["near-call"]\nalerts = [{ rule = "near-call" }]')
-    assert said(tmp_path, text) == []
+    assert output_lines(tmp_path, text) == []
 
 
 def test_a_pair_and_an_asset_are_given_by_name(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ series = [
 ]
 """
     what = 'alerts = [{ rule = "pair", subject = "BTCUSDT" }, { rule = "peg", subject = "DAI" }]'
-    assert said(tmp_path, rules + expect("10s", what)) == []
+    assert output_lines(tmp_path, rules + expect("10s", what)) == []
 
 
 def test_a_file_without_rules_takes_those_of_the_configuration(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_a_file_without_rules_takes_those_of_the_configuration(tmp_path: Path) -
         (MONEY.replace("free =", "fre =") + expect("1m", "alerts = []"), 'unknown key; did you mean "free"?'),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_place(tmp_path: Path, more: str, told: str) -> None:
+def test_mistake_is_reported_with_its_place(tmp_path: Path, more: str, told: str) -> None:
     with pytest.raises(ConfigError) as raised:
         verdicts(tmp_path, RULES + more)
     assert told in " | ".join(str(each) for each in (raised.value, *raised.value.others))

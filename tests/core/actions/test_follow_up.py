@@ -2,69 +2,73 @@
 
 from dataclasses import replace
 
-from monitor.core.actions.follow_up import holds_back, second_half
-from monitor.core.actions.plan import propose
-from monitor.core.actions.plan_context import Ground
-from monitor.core.actions.proposal import UNLIMITED, Nothing, Proposal
+from monitor.core.actions.follow_up import propose_follow_up, waits_for_exchange
+from monitor.core.actions.plan import propose_action
+from monitor.core.actions.plan_context import PlanContext
+from monitor.core.actions.proposal import UNLIMITED, NoProposal, Proposal
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.metric_values import Figures
+from monitor.core.model.metric_values import MetricValues
 from monitor.core.model.order import Reduce, Repay
-from monitor.core.model.symbols import Market, Markets
-from tests.support.examples.actions import NOW, D, balance, intent, reduce_spec, seconds, standing
+from monitor.core.model.symbols import SymbolRulebook, TradingRules
+from tests.support.examples.actions import NOW, D, balance, intent, reduce_spec, scope_position, seconds
 
 SPEC = reduce_spec(target=None, amount=D(6000))
 SALE = Reduce(CROSS, "USDT", D(6000), "BTCUSDT", "SELL", D("0.1"), D(59_400), "BTC")
-SOLD = intent(
+CONFIRMED_SALE = intent(
     1, IntentState.CONFIRMED, SALE, kind="reduce", action="sell", purpose="repay", owed_before=D(60_000),
     submitted_at=NOW, settled_at=NOW + seconds(1),
 )  # fmt: skip
-RULES = Markets({"BTCUSDT": Market("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"))}, frozenset({"BTC", "USDT"}))
+SYMBOL_RULES = SymbolRulebook(
+    {"BTCUSDT": TradingRules("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"))}, frozenset({"BTC", "USDT"})
+)
 
 
-def ground(owed: str, free: str = "5994", sold: Intent = SOLD) -> Ground:
-    held = standing(balance("BTC", "1.4"), balance("USDT", free, borrowed=owed))
-    figures = Figures("cross", "", "ok", NOW, "poll", {}, {})
-    return Ground(1, CROSS, replace(held, markets=RULES), figures.read, (sold,))
+def plan_context(owed: str, free: str = "5994", sold: Intent = CONFIRMED_SALE) -> PlanContext:
+    held = scope_position(balance("BTC", "1.4"), balance("USDT", free, borrowed=owed))
+    figures = MetricValues("cross", "", "ok", NOW, "poll", {}, {})
+    return PlanContext(1, CROSS, replace(held, symbol_rules=SYMBOL_RULES), figures.read, (sold,))
 
 
-def second(owed: str, after: float = 10, free: str = "5994") -> Proposal | Nothing:
-    return second_half(ground(owed, free), SPEC, SOLD, NOW + seconds(after))
+def follow_up_after(owed: str, after: float = 10, free: str = "5994") -> Proposal | NoProposal:
+    return propose_follow_up(plan_context(owed, free), SPEC, CONFIRMED_SALE, NOW + seconds(after))
 
 
-def test_a_debt_that_stayed_is_repaid_with_what_came_in() -> None:
-    found = second("60000")
+def test_unchanged_debt_is_repaid_with_the_proceeds() -> None:
+    found = follow_up_after("60000")
     assert isinstance(found, Proposal)
     assert found.order == Repay(CROSS, "USDT", D(5994))
 
 
-def test_a_debt_that_fell_needs_nothing_more() -> None:
-    assert second("54006") == Nothing("what it brought is repaid already")
+def test_debt_repaid_by_the_exchange_needs_no_follow_up() -> None:
+    assert follow_up_after("54006") == NoProposal("what it brought is repaid already")
 
 
-def test_a_debt_that_fell_by_a_part_is_repaid_by_the_rest() -> None:
-    found = second("57000")
+def test_partly_repaid_debt_is_repaid_with_the_remainder() -> None:
+    found = follow_up_after("57000")
     assert isinstance(found, Proposal)
     assert found.order == Repay(CROSS, "USDT", D(2994))
 
 
-def test_never_more_is_repaid_than_came_in_although_more_was_borrowed() -> None:
-    found = second("70000", free="50000")
+def test_follow_up_never_repays_more_than_the_proceeds() -> None:
+    found = follow_up_after("70000", free="50000")
     assert isinstance(found, Proposal)
     assert found.order == Repay(CROSS, "USDT", D(5994))
 
 
-def test_the_exchange_is_given_a_moment_and_nothing_is_sold_meanwhile() -> None:
-    waits = second("60000", after=2)
-    assert holds_back(waits)
-    found, _ = propose(ground("60000"), SPEC, [SPEC], [SOLD], UNLIMITED, NOW + seconds(2))
+def test_follow_up_waits_a_moment_and_nothing_else_is_sold_meanwhile() -> None:
+    waits = follow_up_after("60000", after=2)
+    assert waits_for_exchange(waits)
+    found, _ = propose_action(plan_context("60000"), SPEC, [SPEC], [CONFIRMED_SALE], UNLIMITED, NOW + seconds(2))
     assert found == waits
-    found, half_of = propose(ground("60000"), SPEC, [SPEC], [SOLD], UNLIMITED, NOW + seconds(10))
+    found, half_of = propose_action(plan_context("60000"), SPEC, [SPEC], [CONFIRMED_SALE], UNLIMITED, NOW + seconds(10))
     assert isinstance(found, Proposal)
-    assert (found.kind, half_of) == ("repay", SOLD)
+    assert (found.kind, half_of) == ("repay", CONFIRMED_SALE)
 
 
-def test_after_a_debt_that_fell_more_may_be_sold() -> None:
-    found, half_of = propose(ground("54006", "0"), SPEC, [SPEC], [SOLD], UNLIMITED, NOW + seconds(10))
+def test_more_may_be_sold_after_the_debt_fell() -> None:
+    found, half_of = propose_action(
+        plan_context("54006", "0"), SPEC, [SPEC], [CONFIRMED_SALE], UNLIMITED, NOW + seconds(10)
+    )
     assert isinstance(found, Proposal)
     assert (found.kind, half_of) == ("reduce", None)

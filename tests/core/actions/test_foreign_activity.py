@@ -6,71 +6,82 @@ from typing import Literal
 
 import pytest
 
-from monitor.core.actions.decision import named
-from monitor.core.actions.foreign_activity import GRACE, examined, in_words, kinds_of, suspected
-from monitor.core.alerting.lifecycle import Audience
-from monitor.core.engine.step import Ids, Policy, step
+from monitor.core.actions.decision import with_client_id
+from monitor.core.actions.foreign_activity import (
+    EXPLANATION_GRACE,
+    add_suspects,
+    confirm_suspects,
+    describe_foreign_movement,
+    movement_kinds_of,
+)
+from monitor.core.alerting.lifecycle import ChannelRouting
+from monitor.core.engine.step import IdSource, Policy, step
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import Tick
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.ledger import Hands, LedgerRow, Movement
-from monitor.core.model.order import Record, Reduce, Repay
-from monitor.core.model.reads import OrderTold
+from monitor.core.model.ledger import ForeignActivity, LedgerRow, Movement
+from monitor.core.model.order import Reduce, Repay, VenueRecord
+from monitor.core.model.reads import OrderUpdate
 from monitor.core.model.safety import Safety
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.attribution import of_ledger, of_order
+from monitor.core.state.attribution import attribute_daemon_order, attribute_ledger_rows
 from tests.support.examples.actions import NOW, cancel_spec, intent, reduce_spec, repay_spec, seconds, transfer_spec
 
 D = Decimal
 S = IntentState
-LATER = NOW + GRACE
+LATER = NOW + EXPLANATION_GRACE
 ROW = LedgerRow(CROSS, 9, 77, NOW - seconds(60), "USDT", "REPAY", D(500))
-BY_HAND = Record("77", "USDT", D(500), "CONFIRMED", NOW - seconds(60))
+MANUAL_RECORD = VenueRecord("77", "USDT", D(500), "CONFIRMED", NOW - seconds(60))
 BEFORE = NOW - seconds(61)
-SENT = intent(3, S.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=NOW - seconds(61))
+SENT_REPAYMENT = intent(3, S.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=NOW - seconds(61))
 SALE = Reduce(CROSS, "USDT", D(300), "BTCUSDT", "SELL", D("0.005"), D(59_400), "BTC")
 
 
-def repaid() -> tuple[Movement, ...]:
-    return of_ledger([ROW], [BY_HAND], [], NOW)
+def repayment_movements() -> tuple[Movement, ...]:
+    return attribute_ledger_rows([ROW], [MANUAL_RECORD], [], NOW)
 
 
-def found(hands: Hands, *intents: Intent) -> int:
-    return len(examined(hands, intents, LATER)[0].found)
+def foreign_count(hands: ForeignActivity, *intents: Intent) -> int:
+    return len(confirm_suspects(hands, intents, LATER)[0].confirmed)
 
 
-def test_what_actions_that_send_do_is_watched_and_nothing_else() -> None:
-    assert kinds_of([repay_spec(mode="dry-run"), cancel_spec()]) == frozenset()
-    assert kinds_of([transfer_spec(use="collateral")]) == {"transfer_in"}
-    assert kinds_of([transfer_spec(mode="approve")]) == {"transfer_in", "repay"}
-    assert kinds_of([reduce_spec()]) == {"reduce", "repay"}
-    assert suspected(Hands(), repaid(), [transfer_spec(use="collateral")], NOW) == Hands()
+def test_only_kinds_of_sending_actions_are_watched() -> None:
+    assert movement_kinds_of([repay_spec(mode="dry-run"), cancel_spec()]) == frozenset()
+    assert movement_kinds_of([transfer_spec(use="collateral")]) == {"transfer_in"}
+    assert movement_kinds_of([transfer_spec(mode="approve")]) == {"transfer_in", "repay"}
+    assert movement_kinds_of([reduce_spec()]) == {"reduce", "repay"}
+    assert (
+        add_suspects(ForeignActivity(), repayment_movements(), [transfer_spec(use="collateral")], NOW)
+        == ForeignActivity()
+    )
 
 
-def test_a_repayment_by_nobody_here_is_found_after_a_moment_of_grace_and_once() -> None:
-    hands = suspected(Hands(), repaid(), [repay_spec()], NOW)
-    assert examined(hands, (), LATER - seconds(1)) == (hands, ())
-    hands, newly = examined(hands, (), LATER)
-    assert in_words(newly[0]) == "500 USDT repaid in cross at 21:14:30 UTC by no order of this record"
+def test_foreign_repayment_is_reported_once_after_a_grace_period() -> None:
+    hands = add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW)
+    assert confirm_suspects(hands, (), LATER - seconds(1)) == (hands, ())
+    hands, newly = confirm_suspects(hands, (), LATER)
+    assert describe_foreign_movement(newly[0]) == "500 USDT repaid in cross at 21:14:30 UTC by no order of this record"
     # The same rows are read again and again.
-    assert examined(suspected(hands, repaid(), [repay_spec()], LATER), (), LATER) == (hands, ())
-    hands, newly = examined(hands, (), NOW + seconds(86_340))
-    assert (hands, newly) == (Hands(), ())
+    assert confirm_suspects(add_suspects(hands, repayment_movements(), [repay_spec()], LATER), (), LATER) == (hands, ())
+    hands, newly = confirm_suspects(hands, (), NOW + seconds(86_340))
+    assert (hands, newly) == (ForeignActivity(), ())
 
 
 @pytest.mark.parametrize("on_foreign_hand", ["pause", "tell"])
-def test_a_pause_for_another_hand_is_told_to_every_channel_without_any_rule(
+def test_pause_for_foreign_activity_is_sent_to_every_channel(
     on_foreign_hand: Literal["pause", "tell"],
 ) -> None:
     policy = Policy(
-        Settings("main"),
-        audience=Audience(channels=("phone", "mail")),
+        AccountSettings("main"),
+        routing=ChannelRouting(channels=("phone", "mail")),
         actions=(repay_spec(),),
         safety=Safety(on_foreign_hand=on_foreign_hand),
     )
-    state = AccountState("main", NOW, hands=suspected(Hands(), repaid(), policy.actions, NOW))
-    entry = step(state, Tick(), policy, LATER, Ids(lambda: 1, lambda: 1)).entry
+    state = AccountState(
+        "main", NOW, foreign_activity=add_suspects(ForeignActivity(), repayment_movements(), policy.actions, NOW)
+    )
+    entry = step(state, Tick(), policy, LATER, IdSource(lambda: 1, lambda: 1)).entry
     said = [(one.severity, one.channels, one.text) for one in entry.notices]
     if on_foreign_hand == "tell":
         assert (entry.paused_by, said) == ("", [])
@@ -86,40 +97,42 @@ def test_a_pause_for_another_hand_is_told_to_every_channel_without_any_rule(
 @pytest.mark.parametrize(
     "ours",
     [
-        SENT,
-        replace(SENT, state=S.SUBMITTING, submitted_at=None),
-        replace(SENT, order=Repay(CROSS, "USDT", D(499)), state=S.PLANNED, submitted_at=None, created_at=BEFORE),
-        replace(SENT, state=S.UNRESOLVED),
-        replace(SENT, state=S.FAILED),
-        replace(SENT, mode="manual"),
+        SENT_REPAYMENT,
+        replace(SENT_REPAYMENT, state=S.SUBMITTING, submitted_at=None),
+        replace(
+            SENT_REPAYMENT, order=Repay(CROSS, "USDT", D(499)), state=S.PLANNED, submitted_at=None, created_at=BEFORE
+        ),
+        replace(SENT_REPAYMENT, state=S.UNRESOLVED),
+        replace(SENT_REPAYMENT, state=S.FAILED),
+        replace(SENT_REPAYMENT, mode="manual"),
     ],
     ids=lambda one: f"{one.state} {one.mode}",
 )
-def test_what_an_order_of_ours_explains_or_may_yet_explain_is_not_anothers(ours: Intent) -> None:
-    assert found(suspected(Hands(), repaid(), [repay_spec()], NOW), ours) == 0
+def test_movement_that_an_own_intent_may_explain_is_not_foreign(ours: Intent) -> None:
+    assert foreign_count(add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW), ours) == 0
 
 
 @pytest.mark.parametrize(
     "ours",
     [
-        replace(SENT, state=S.REFUSED),
-        replace(SENT, order=Repay(CROSS, "USDT", D(499))),
-        replace(SENT, order=Repay(CROSS, "ETH", D(500))),
-        replace(SENT, submitted_at=NOW - seconds(3600)),
-        replace(SENT, state=S.PLANNED, submitted_at=None),
+        replace(SENT_REPAYMENT, state=S.REFUSED),
+        replace(SENT_REPAYMENT, order=Repay(CROSS, "USDT", D(499))),
+        replace(SENT_REPAYMENT, order=Repay(CROSS, "ETH", D(500))),
+        replace(SENT_REPAYMENT, submitted_at=NOW - seconds(3600)),
+        replace(SENT_REPAYMENT, state=S.PLANNED, submitted_at=None),
     ],
     ids=("refused", "another amount", "another asset", "long ago", "planned later"),
 )
-def test_what_it_does_not_explain_is(ours: Intent) -> None:
-    assert found(suspected(Hands(), repaid(), [repay_spec()], NOW), ours) == 1
+def test_movement_that_no_own_intent_explains_is_foreign(ours: Intent) -> None:
+    assert foreign_count(add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW), ours) == 1
 
 
-def test_an_order_that_another_daemon_named_is_its_and_ours_is_ours() -> None:
+def test_market_order_with_the_client_id_of_another_daemon_is_foreign() -> None:
     born = intent(5, S.PLANNED, SALE)
-    order = named(SALE, born)
+    order = with_client_id(SALE, born)
     assert isinstance(order, Reduce)
-    told = OrderTold(8, "BTCUSDT", False, NOW, order.client_id, D("0.005"))
-    assert of_order(CROSS, told, [replace(born, order=order)], NOW) == ()
-    others = of_order(CROSS, told, [replace(born, order=replace(order, client_id="mm-6-1"))], NOW)
-    assert found(suspected(Hands(), others, [reduce_spec()], NOW), born) == 1
-    assert found(suspected(Hands(), others, [repay_spec()], NOW)) == 0
+    told = OrderUpdate(8, "BTCUSDT", False, NOW, order.client_id, D("0.005"))
+    assert attribute_daemon_order(CROSS, told, [replace(born, order=order)], NOW) == ()
+    others = attribute_daemon_order(CROSS, told, [replace(born, order=replace(order, client_id="mm-6-1"))], NOW)
+    assert foreign_count(add_suspects(ForeignActivity(), others, [reduce_spec()], NOW), born) == 1
+    assert foreign_count(add_suspects(ForeignActivity(), others, [repay_spec()], NOW)) == 0

@@ -8,43 +8,43 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.actions.limits import Approved, Spent, review
-from monitor.core.actions.position import Standing
-from monitor.core.actions.proposal import Allowance, Nothing, Proposal
-from monitor.core.actions.reduce import propose
+from monitor.core.actions.limits import Allowed, LimitUsage, review
+from monitor.core.actions.position import ScopePosition
+from monitor.core.actions.proposal import Allowance, NoProposal, Proposal
+from monitor.core.actions.reduce import propose_reduction
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.order import Reduce
-from monitor.core.model.symbols import Market, Markets
+from monitor.core.model.symbols import SymbolRulebook, TradingRules
 from monitor.core.numbers.amounts import ZERO
-from tests.support.examples.actions import NOW, PRICES, D, balance, reduce_spec, standing
+from tests.support.examples.actions import NOW, PRICES, D, balance, reduce_spec, scope_position
 
 SPEC = reduce_spec()
 FEE = D("0.001")
 ONE_USDT = D(1)
-BTCUSDT = Market("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"), min_notional=D(5))
-ETHUSDT = Market("ETHUSDT", "ETH", "USDT", D("0.01"), D("0.0001"), min_notional=D(5))
-ETHBTC = Market("ETHBTC", "ETH", "BTC", D("0.00001"), D("0.0001"), min_notional=D("0.0001"))
+BTCUSDT = TradingRules("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"), min_notional=D(5))
+ETHUSDT = TradingRules("ETHUSDT", "ETH", "USDT", D("0.01"), D("0.0001"), min_notional=D(5))
+ETHBTC = TradingRules("ETHBTC", "ETH", "BTC", D("0.00001"), D("0.0001"), min_notional=D("0.0001"))
 
 
-def ground(
-    *balances: Balance, markets: tuple[Market, ...] = (BTCUSDT, ETHUSDT), prices: Mapping[str, Decimal] = PRICES
-) -> Standing:
+def position_with_rules(
+    *balances: Balance, markets: tuple[TradingRules, ...] = (BTCUSDT, ETHUSDT), prices: Mapping[str, Decimal] = PRICES
+) -> ScopePosition:
     """A cross standing that may trade these symbols; without balances 1.5 BTC held for 60,000 USDT, a level of 1.5."""
     rows = balances or (balance("BTC", "1.5"), balance("USDT", borrowed="60000"))
-    known = Markets({market.symbol: market for market in markets}, frozenset(prices))
-    return replace(standing(*rows, prices=prices), markets=known)
+    known = SymbolRulebook({market.symbol: market for market in markets}, frozenset(prices))
+    return replace(scope_position(*rows, prices=prices), symbol_rules=known)
 
 
-def order_of(found: Proposal | Nothing) -> Reduce:
+def order_of(found: Proposal | NoProposal) -> Reduce:
     assert isinstance(found, Proposal), found
     assert isinstance(found.order, Reduce)
     return found.order
 
 
-def test_a_long_sells_what_reaches_the_target_in_whole_lots() -> None:
+def test_long_sells_whole_lots_to_reach_the_target() -> None:
     # (2·60,000 − 90,000) ÷ (2·0.999 − 1) = 30,060.1202… USDT of BTC at 60,000: 0.50101 lots, rounded up.
-    found = propose(ground(), SPEC, D(2), NOW)
+    found = propose_reduction(position_with_rules(), SPEC, D(2), NOW)
     assert order_of(found) == Reduce(CROSS, "USDT", D("30060.6"), "BTCUSDT", "SELL", D("0.50101"), D(59_400), "BTC")
     assert isinstance(found, Proposal)
     # (90,000 − 30,060.6) ÷ (60,000 − 30,060.6·0.999)
@@ -52,38 +52,38 @@ def test_a_long_sells_what_reaches_the_target_in_whole_lots() -> None:
     assert (found.kind, found.amount_usdt) == ("reduce", D("30060.6"))
 
 
-def test_a_short_buys_what_reaches_the_target() -> None:
-    held = ground(balance("USDT", "45000"), balance("ETH", borrowed="10"))
+def test_short_buys_back_to_reach_the_target() -> None:
+    held = position_with_rules(balance("USDT", "45000"), balance("ETH", borrowed="10"))
     # (2·30,000 − 45,000) ÷ (2·0.999 − 1) = 15,030.0601… USDT, 5.01002 ETH at 3,000.
-    order = order_of(propose(held, SPEC, D(2), NOW))
+    order = order_of(propose_reduction(held, SPEC, D(2), NOW))
     assert order == Reduce(CROSS, "ETH", D("5.0101"), "ETHUSDT", "BUY", D("5.0101"), D(3030), "USDT")
 
 
-def test_a_debt_is_bought_back_with_what_is_not_dollars_too() -> None:
-    held = ground(balance("BTC", "1"), balance("ETH", borrowed="14"), markets=(ETHBTC,))
-    order = order_of(propose(held, SPEC, D(2), NOW))
-    assert (order.symbol, order.side, order.sells, order.asset) == ("ETHBTC", "BUY", "BTC", "ETH")
+def test_short_is_bought_back_with_another_asset_than_usdt() -> None:
+    held = position_with_rules(balance("BTC", "1"), balance("ETH", borrowed="14"), markets=(ETHBTC,))
+    order = order_of(propose_reduction(held, SPEC, D(2), NOW))
+    assert (order.symbol, order.side, order.sell_asset, order.asset) == ("ETHBTC", "BUY", "BTC", "ETH")
     assert order.price == D("0.0505")
 
 
-def test_no_more_is_bought_than_is_owed_and_no_more_sold_than_is_free() -> None:
+def test_order_never_exceeds_the_debt_or_the_free_balance() -> None:
     all_of_it = reduce_spec(target=None, amount=D(1_000_000))
-    held = ground(balance("USDT", "45000"), balance("ETH", borrowed="9.99999"))
-    assert order_of(propose(held, all_of_it, None, NOW)).quantity == D("9.9999")
-    held = ground(balance("BTC", "0.123456", locked="1.4"), balance("USDT", borrowed="60000"))
-    assert order_of(propose(held, all_of_it, None, NOW)).quantity == D("0.12345")
+    held = position_with_rules(balance("USDT", "45000"), balance("ETH", borrowed="9.99999"))
+    assert order_of(propose_reduction(held, all_of_it, None, NOW)).quantity == D("9.9999")
+    held = position_with_rules(balance("BTC", "0.123456", locked="1.4"), balance("USDT", borrowed="60000"))
+    assert order_of(propose_reduction(held, all_of_it, None, NOW)).quantity == D("0.12345")
 
 
-def test_no_more_comes_in_than_is_owed_even_at_a_better_price() -> None:
-    held = ground(balance("BTC", "1.5"), balance("USDT", borrowed="6000"), balance("ETH", borrowed="15"))
-    order = order_of(propose(held, reduce_spec(asset="USDT", target=None, amount=D(1_000_000)), None, NOW))
+def test_proceeds_never_exceed_the_debt_at_a_better_price() -> None:
+    held = position_with_rules(balance("BTC", "1.5"), balance("USDT", borrowed="6000"), balance("ETH", borrowed="15"))
+    order = order_of(propose_reduction(held, reduce_spec(asset="USDT", target=None, amount=D(1_000_000)), None, NOW))
     # 6,000 ÷ 60,000 ÷ 1.01, rounded down to the lot: 60,600 for a bitcoin would bring 5,999.4 without a fee.
     assert order.quantity == D("0.099")
 
 
-def test_a_rest_is_left_that_the_exchange_takes_a_repayment_down_to() -> None:
-    held = ground(balance("BTC", "1.5"), balance("USDT", borrowed="50"), balance("ETH", borrowed="15"))
-    order = order_of(propose(held, reduce_spec(asset="USDT", target=None, amount=D(6005)), None, NOW))
+def test_remaining_debt_stays_repayable() -> None:
+    held = position_with_rules(balance("BTC", "1.5"), balance("USDT", borrowed="50"), balance("ETH", borrowed="15"))
+    order = order_of(propose_reduction(held, reduce_spec(asset="USDT", target=None, amount=D(6005)), None, NOW))
     # 49 ÷ 60,000; 50 ÷ 1.01 would leave half a dollar.
     assert order.quantity == D("0.00081")
 
@@ -97,12 +97,14 @@ def test_a_rest_is_left_that_the_exchange_takes_a_repayment_down_to() -> None:
         ((balance("ETH", "1", borrowed="10"), balance("USDT", "70000", borrowed="60000")), {"asset": "ETH"}, "3.3003"),
     ],
 )
-def test_of_what_is_held_and_owed_only_the_difference_is_traded(
-    rows: tuple[Balance, ...], spec: dict[str, object], quantity: str
-) -> None:
+def test_only_the_net_of_an_asset_is_traded(rows: tuple[Balance, ...], spec: dict[str, object], quantity: str) -> None:
     # 0.25 − 0.081; 1 − 0.9; 1 − 0.8; 10,000 at 3,030 a piece.
     wish = reduce_spec(target=None, amount=D(1_000_000), **spec)
-    order = order_of(propose(ground(balance("SOL", "900"), *rows, prices={**PRICES, "SOL": D(150)}), wish, None, NOW))
+    order = order_of(
+        propose_reduction(
+            position_with_rules(balance("SOL", "900"), *rows, prices={**PRICES, "SOL": D(150)}), wish, None, NOW
+        )
+    )
     assert order.quantity == D(quantity)
 
 
@@ -113,28 +115,28 @@ def test_of_what_is_held_and_owed_only_the_difference_is_traded(
         ((balance("BTC", "1"), balance("USDT", "9000", borrowed="9000")), "USDT"),
     ],
 )
-def test_what_is_owed_as_much_as_held_is_to_be_repaid_first(rows: tuple[Balance, ...], names: str) -> None:
-    held = ground(balance("SOL", "900"), *rows, markets=(BTCUSDT,), prices={**PRICES, "SOL": D(150)})
-    found = propose(held, reduce_spec(sell=("BTC",), asset="USDT", target=None, amount=D(5000)), None, NOW)
-    assert found == Nothing(
+def test_asset_owed_as_much_as_held_is_not_sold(rows: tuple[Balance, ...], names: str) -> None:
+    held = position_with_rules(balance("SOL", "900"), *rows, markets=(BTCUSDT,), prices={**PRICES, "SOL": D(150)})
+    found = propose_reduction(held, reduce_spec(sell=("BTC",), asset="USDT", target=None, amount=D(5000)), None, NOW)
+    assert found == NoProposal(
         f"{names} is held as well as owed, and trading would turn it round; repay it from what is free first",
-        blocked=True,
+        is_blocked=True,
     )
 
 
-def test_what_an_order_of_unknown_outcome_sells_is_not_sold_again() -> None:
-    found = propose(ground(), SPEC, D(2), NOW, busy=frozenset({"ETH", "BTC"}))
-    assert isinstance(found, Nothing)
+def test_amount_of_an_order_with_unknown_outcome_is_not_sold_again() -> None:
+    found = propose_reduction(position_with_rules(), SPEC, D(2), NOW, unsettled=frozenset({"ETH", "BTC"}))
+    assert isinstance(found, NoProposal)
 
 
-def test_the_largest_free_collateral_is_sold_by_default_and_what_is_named_else() -> None:
-    held = ground(balance("BTC", "1"), balance("ETH", "10"), balance("USDT", borrowed="60000"))
-    assert order_of(propose(held, SPEC, D(2), NOW)).sells == "BTC"
-    assert order_of(propose(held, reduce_spec(sell=("ETH",)), D("1.8"), NOW)).sells == "ETH"
+def test_largest_free_collateral_is_sold_unless_an_asset_is_configured() -> None:
+    held = position_with_rules(balance("BTC", "1"), balance("ETH", "10"), balance("USDT", borrowed="60000"))
+    assert order_of(propose_reduction(held, SPEC, D(2), NOW)).sell_asset == "BTC"
+    assert order_of(propose_reduction(held, reduce_spec(sell=("ETH",)), D("1.8"), NOW)).sell_asset == "ETH"
 
 
-def test_the_caps_leave_room_for_a_price_that_moves_for_us() -> None:
-    order = order_of(propose(ground(), SPEC, D(2), NOW, Allowance(usdt=D(1010))))
+def test_caps_allow_for_a_better_price() -> None:
+    order = order_of(propose_reduction(position_with_rules(), SPEC, D(2), NOW, Allowance(usdt=D(1010))))
     # 1,000 USDT at 60,000, so that one per cent more is 1,010.
     assert (order.quantity, order.amount) == (D("0.01666"), D("999.6"))
 
@@ -142,47 +144,62 @@ def test_the_caps_leave_room_for_a_price_that_moves_for_us() -> None:
 @pytest.mark.parametrize(
     ("held", "spec", "target", "words"),
     [
-        (ground(), SPEC, "1.5", "the target is reached"),
-        (ground(balance("BTC", "1.5")), SPEC, "2", "nothing is owed"),
-        (ground(), reduce_spec(asset="ETH"), "2", "ETH is not owed"),
-        (ground(), reduce_spec(sell=("SOL",)), "2", "nothing held"),
-        (ground(markets=()), SPEC, "2", "nothing held in cross trades for USDT"),
-        (ground(markets=(replace(BTCUSDT, is_open=False),)), SPEC, "2", "nothing held"),
-        (ground(markets=(replace(BTCUSDT, sells=False),)), SPEC, "2", "nothing held"),
-        (ground(balance("BTC", locked="1.5"), balance("USDT", borrowed="60000")), SPEC, "2", "locked in orders"),
-        (ground(), reduce_spec(max_slippage=D("0.4")), "2", "lowers a level below"),
-        (ground(balance("BTC", "1.01"), balance("USDT", borrowed="60000")), SPEC, "2", "lowers a level below 1.0112"),
-        (ground(balance("BTC", "0.00005"), balance("USDT", borrowed="2")), SPEC, "2", "least order on BTCUSDT"),
+        (position_with_rules(), SPEC, "1.5", "the target is reached"),
+        (position_with_rules(balance("BTC", "1.5")), SPEC, "2", "nothing is owed"),
+        (position_with_rules(), reduce_spec(asset="ETH"), "2", "ETH is not owed"),
+        (position_with_rules(), reduce_spec(sell=("SOL",)), "2", "nothing held"),
+        (position_with_rules(markets=()), SPEC, "2", "nothing held in cross trades for USDT"),
+        (position_with_rules(markets=(replace(BTCUSDT, is_open=False),)), SPEC, "2", "nothing held"),
+        (position_with_rules(markets=(replace(BTCUSDT, can_sell=False),)), SPEC, "2", "nothing held"),
+        (
+            position_with_rules(balance("BTC", locked="1.5"), balance("USDT", borrowed="60000")),
+            SPEC,
+            "2",
+            "locked in orders",
+        ),
+        (position_with_rules(), reduce_spec(max_slippage=D("0.4")), "2", "lowers a level below"),
+        (
+            position_with_rules(balance("BTC", "1.01"), balance("USDT", borrowed="60000")),
+            SPEC,
+            "2",
+            "lowers a level below 1.0112",
+        ),
+        (
+            position_with_rules(balance("BTC", "0.00005"), balance("USDT", borrowed="2")),
+            SPEC,
+            "2",
+            "least order on BTCUSDT",
+        ),
     ],
 )
-def test_why_nothing_is_traded(held: Standing, spec: ActionSpec, target: str, words: str) -> None:
-    found = propose(held, spec, D(target), NOW)
-    assert isinstance(found, Nothing)
+def test_reason_when_nothing_is_traded(held: ScopePosition, spec: ActionSpec, target: str, words: str) -> None:
+    found = propose_reduction(held, spec, D(target), NOW)
+    assert isinstance(found, NoProposal)
     assert words in found.reason
 
 
-def test_symbols_that_were_never_read_are_asked_for() -> None:
-    found = propose(replace(ground(), markets=Markets()), SPEC, D(2), NOW)
-    assert isinstance(found, Nothing)
-    assert found.wants == {"markets"}
+def test_unread_symbols_are_requested() -> None:
+    found = propose_reduction(replace(position_with_rules(), symbol_rules=SymbolRulebook()), SPEC, D(2), NOW)
+    assert isinstance(found, NoProposal)
+    assert found.requested_reads == {"markets"}
 
 
-def test_a_pair_trades_its_own_two_assets_alone() -> None:
-    held = replace(ground(), scope=Scope("BTCUSDT"))
-    assert order_of(propose(held, SPEC, D(2), NOW)).symbol == "BTCUSDT"
-    lacking = replace(held, markets=Markets({"ETHUSDT": ETHUSDT}))
-    assert isinstance(propose(lacking, SPEC, D(2), NOW), Nothing)
+def test_isolated_pair_trades_only_its_two_assets() -> None:
+    held = replace(position_with_rules(), scope=Scope("BTCUSDT"))
+    assert order_of(propose_reduction(held, SPEC, D(2), NOW)).symbol == "BTCUSDT"
+    lacking = replace(held, symbol_rules=SymbolRulebook({"ETHUSDT": ETHUSDT}))
+    assert isinstance(propose_reduction(lacking, SPEC, D(2), NOW), NoProposal)
 
 
-def test_a_debt_with_an_order_of_unknown_outcome_waits() -> None:
-    found = propose(ground(), SPEC, D(2), NOW, busy=frozenset({"USDT"}))
-    assert isinstance(found, Nothing)
-    assert found.blocked
+def test_debt_with_an_unknown_order_outcome_waits() -> None:
+    found = propose_reduction(position_with_rules(), SPEC, D(2), NOW, unsettled=frozenset({"USDT"}))
+    assert isinstance(found, NoProposal)
+    assert found.is_blocked
 
 
-def test_what_lies_between_index_and_last_price_is_cost() -> None:
-    cheap = replace(ground(), traded={"BTCUSDT": D(59_700)})
-    order = order_of(propose(cheap, SPEC, D(2), NOW))
+def test_spread_between_index_and_last_price_counts_as_cost() -> None:
+    cheap = replace(position_with_rules(), last_prices={"BTCUSDT": D(59_700)})
+    order = order_of(propose_reduction(cheap, SPEC, D(2), NOW))
     # kept = 0.999·59,700÷60,000; 30,000 ÷ (2·kept − 1) of BTC at the index.
     kept = D("0.999") * 59_700 / 60_000
     assert order.quantity - D("0.00001") < 30_000 / (2 * kept - 1) / 60_000 <= order.quantity
@@ -204,11 +221,11 @@ def test_the_level_after_is_the_target_unless_something_limits(data: st.DataObje
         base, quote = Balance("AAA", ZERO, ZERO, owed, ZERO), Balance("USDT", base.free * price, ZERO, ZERO, ZERO)
     step = data.draw(st.sampled_from([D("0.00001"), D("0.01"), D(1)]))
     target = data.draw(st.decimals(min_value=D("1.02"), max_value=5, places=3))
-    market = Market("AAAUSDT", "AAA", "USDT", D("0.01"), step, min_notional=D(5))
-    held = ground(base, quote, markets=(market,), prices={"AAA": price, "USDT": D(1)})
+    market = TradingRules("AAAUSDT", "AAA", "USDT", D("0.01"), step, min_notional=D(5))
+    held = position_with_rules(base, quote, markets=(market,), prices={"AAA": price, "USDT": D(1)})
     assume(held.liabilities > 100)
-    found = propose(held, SPEC, target, NOW)
-    if isinstance(found, Nothing):
+    found = propose_reduction(held, SPEC, target, NOW)
+    if isinstance(found, NoProposal):
         return
     order = order_of(found)
     assert order.quantity % step == 0
@@ -240,7 +257,7 @@ either = st.one_of(st.just(ZERO), amounts)
 
 
 @given(st.data())
-def test_no_order_turns_the_net_of_an_asset_round(data: st.DataObject) -> None:
+def test_no_order_flips_the_net_position_of_an_asset(data: st.DataObject) -> None:
     """Filled whole at any price within the bound or as much better, at any fee: no sign changes."""
     scope = data.draw(st.sampled_from([CROSS, Scope("AAAUSDT")]))
     prices = {"AAA": data.draw(rates), "BBB": data.draw(rates), "USDT": D(1)}
@@ -251,16 +268,16 @@ def test_no_order_turns_the_net_of_an_asset_round(data: st.DataObject) -> None:
     ]
     step = data.draw(st.sampled_from([D("0.00001"), D("0.01"), D(1)]))
     quotes = (("AAA", "USDT"), ("BBB", "USDT"), ("AAA", "BBB"))
-    markets = tuple(Market(f"{b}{q}", b, q, D("0.00001"), step, min_notional=D("0.1")) for b, q in quotes)
-    held = replace(ground(*balances, markets=markets, prices=prices), scope=scope)
+    markets = tuple(TradingRules(f"{b}{q}", b, q, D("0.00001"), step, min_notional=D("0.1")) for b, q in quotes)
+    held = replace(position_with_rules(*balances, markets=markets, prices=prices), scope=scope)
     assume(held.liabilities > 0)
     target = data.draw(st.one_of(st.none(), st.decimals(min_value=D("1.05"), max_value=20, places=3)))
     spec = SPEC if target is not None else reduce_spec(target=None, amount=data.draw(amounts) + 1)
-    found = propose(held, spec, target, NOW)
-    if isinstance(found, Nothing):
+    found = propose_reduction(held, spec, target, NOW)
+    if isinstance(found, NoProposal):
         return
     order = order_of(found)
-    assert isinstance(review(found, held, spec, Spent(), NOW), Approved)
+    assert isinstance(review(found, held, spec, LimitUsage(), NOW), Allowed)
     before = {balance.asset: balance.net for balance in balances}
     last = held.last_price(order.symbol)
     assert last is not None
@@ -269,17 +286,17 @@ def test_no_order_turns_the_net_of_an_asset_round(data: st.DataObject) -> None:
         for fee in (ZERO, FEE):
             gets = order.quantity * (price if order.side == "SELL" else 1) * (1 - fee)
             gives = order.quantity * (1 if order.side == "SELL" else price)
-            assert before[order.sells] >= gives
+            assert before[order.sell_asset] >= gives
             assert before[order.asset] + gets <= 0
 
 
-def test_what_is_sold_brings_at_the_worst_price_no_less_than_can_be_repaid() -> None:
-    held = ground()
-    rows = {asset: replace(row, min_repay=D(1000)) for asset, row in held.rows.items()}
-    held, little = replace(held, rows=rows), reduce_spec(target=None, amount=D(50))
+def test_sale_at_the_worst_price_still_brings_a_repayable_amount() -> None:
+    held = position_with_rules()
+    rows = {asset: replace(row, min_repay=D(1000)) for asset, row in held.by_asset.items()}
+    held, little = replace(held, by_asset=rows), reduce_spec(target=None, amount=D(50))
     # 1,000 ÷ 0.999 ÷ 59,400 is 0.016852… BTC.
-    assert order_of(propose(held, little, None, NOW)).quantity == D("0.01686")
-    found = propose(held, little, None, NOW, Allowance(usdt=D(500)))
-    assert isinstance(found, Nothing)
-    assert found.blocked
+    assert order_of(propose_reduction(held, little, None, NOW)).quantity == D("0.01686")
+    found = propose_reduction(held, little, None, NOW, Allowance(usdt=D(500)))
+    assert isinstance(found, NoProposal)
+    assert found.is_blocked
     assert "no less than 1000" in found.reason

@@ -3,24 +3,24 @@
 import pytest
 
 from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
-from monitor.core.model.events import Matcher
+from monitor.core.model.events import SilenceMatcher
 
 
 @pytest.mark.parametrize(
     ("text", "matcher"),
     [
-        ("rule=near-call", Matcher("rule", "=", "near-call")),
-        ("severity!=info", Matcher("severity", "!=", "info")),
-        ("symbol=~BTC.*", Matcher("symbol", "=~", "BTC.*")),
-        ('symbol=~"BTC.*"', Matcher("symbol", "=~", "BTC.*")),
-        (' team !~ "a|b" ', Matcher("team", "!~", "a|b")),
-        ('note="say \\"so\\" \\\\ now"', Matcher("note", "=", 'say "so" \\ now')),
-        ('symbol=~"BTC\\d"', Matcher("symbol", "=~", "BTC\\d")),
-        ("asset=", Matcher("asset", "=", "")),
-        ("note=a=b", Matcher("note", "=", "a=b")),
+        ("rule=near-call", SilenceMatcher("rule", "=", "near-call")),
+        ("severity!=info", SilenceMatcher("severity", "!=", "info")),
+        ("symbol=~BTC.*", SilenceMatcher("symbol", "=~", "BTC.*")),
+        ('symbol=~"BTC.*"', SilenceMatcher("symbol", "=~", "BTC.*")),
+        (' team !~ "a|b" ', SilenceMatcher("team", "!~", "a|b")),
+        ('note="say \\"so\\" \\\\ now"', SilenceMatcher("note", "=", 'say "so" \\ now')),
+        ('symbol=~"BTC\\d"', SilenceMatcher("symbol", "=~", "BTC\\d")),
+        ("asset=", SilenceMatcher("asset", "=", "")),
+        ("note=a=b", SilenceMatcher("note", "=", "a=b")),
     ],
 )
-def test_a_matcher_is_a_label_an_operator_and_a_value(text: str, matcher: Matcher) -> None:
+def test_a_matcher_is_a_label_an_operator_and_a_value(text: str, matcher: SilenceMatcher) -> None:
     assert parse_matcher(text) == matcher
     assert parse_matcher(matcher_text(matcher)) == matcher
 
@@ -39,7 +39,7 @@ def test_a_matcher_is_a_label_an_operator_and_a_value(text: str, matcher: Matche
         ),
     ],
 )
-def test_what_is_no_matcher_is_said_in_a_line(text: str, line: str) -> None:
+def test_invalid_matcher_is_refused_in_one_line(text: str, line: str) -> None:
     with pytest.raises(ValueError) as error:
         parse_matcher(text)
     assert str(error.value) == line

@@ -10,24 +10,24 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.alerting.stale_data import blind_text
-from monitor.core.metrics.snapshot import Sight
+from monitor.core.alerting.stale_data import stale_summary
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.account import Balance, IsolatedSnapshot
-from monitor.core.model.alert import AlertState, Reason
+from monitor.core.model.alert import AlertState, NotificationReason
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, PricesRead
 from monitor.core.state.account_state import AccountState
-from tests.core.alerting.test_evaluation import Court, reasons, rules_of
+from tests.core.alerting.test_evaluation import AccountUnderRules, notification_reasons, rules_of
 from tests.support.examples.accounts import (
     NOW,
     SETTINGS,
     after,
-    cross,
-    isolated,
+    apply_events,
+    cross_snapshot,
+    isolated_snapshot,
+    new_account_state,
     prices,
     sample_prices,
     short_pair,
-    started,
-    told,
 )
 
 BLIND = {
@@ -39,77 +39,81 @@ BLIND = {
 NO_PAIRS = IsolatedRead(IsolatedSnapshot(NOW, NOW, {}))
 
 
-def seen(*events: Event) -> AccountState:
-    return told(started(), *events)
+def account_after_reads(*events: Event) -> AccountState:
+    return apply_events(new_account_state(), *events)
 
 
-def text(state: AccountState, seconds: float) -> str:
-    return blind_text(Sight(state, SETTINGS, after(seconds)), Decimal(str(seconds)))
+def summary_after(state: AccountState, seconds: float) -> str:
+    return stale_summary(MetricsSnapshot(state, SETTINGS, after(seconds)), Decimal(str(seconds)))
 
 
 def test_the_worst_case_of_a_cross_account_is_a_fall() -> None:
-    state = seen(PricesRead(sample_prices()), CrossRead(cross()), NO_PAIRS)
-    assert text(state, 90) == "blind for 1m 30s; last level 1.83; a 5 % fall would be 1.80"
+    state = account_after_reads(PricesRead(sample_prices()), CrossRead(cross_snapshot()), NO_PAIRS)
+    assert summary_after(state, 90) == "blind for 1m 30s; last level 1.83; a 5 % fall would be 1.80"
 
 
 def test_the_worst_case_of_a_short_is_a_rise_and_the_nearest_scope_is_named() -> None:
-    state = seen(
-        PricesRead(prices(BTCUSDT=50_000, ETHUSDT=3_000)), CrossRead(cross()), IsolatedRead(isolated(short_pair()))
+    state = account_after_reads(
+        PricesRead(prices(BTCUSDT=50_000, ETHUSDT=3_000)),
+        CrossRead(cross_snapshot()),
+        IsolatedRead(isolated_snapshot(short_pair())),
     )
-    assert text(state, 200) == "blind for 3m 20s; last level of BTCUSDT 1.25; a 5 % rise would be 1.19"
+    assert summary_after(state, 200) == "blind for 3m 20s; last level of BTCUSDT 1.25; a 5 % rise would be 1.19"
 
 
-def test_scopes_that_are_still_read_are_not_what_is_blind() -> None:
-    state = seen(PricesRead(sample_prices()), IsolatedRead(isolated(short_pair())), CrossRead(cross()))
-    fresh = told(state, IsolatedRead(isolated(short_pair(), at=after(80))), at=after(80))
-    assert text(fresh, 90) == "blind for 1m 30s; last level 1.83; a 5 % fall would be 1.80"
+def test_scopes_still_read_are_not_reported_as_stale() -> None:
+    state = account_after_reads(
+        PricesRead(sample_prices()), IsolatedRead(isolated_snapshot(short_pair())), CrossRead(cross_snapshot())
+    )
+    fresh = apply_events(state, IsolatedRead(isolated_snapshot(short_pair(), at=after(80))), at=after(80))
+    assert summary_after(fresh, 90) == "blind for 1m 30s; last level 1.83; a 5 % fall would be 1.80"
 
 
 @pytest.mark.parametrize(
     ("events", "said"),
     [
         ((), "blind for 1m 30s; no level is known"),
-        ((CrossRead(cross()),), "blind for 1m 30s; last level 1.83"),
+        ((CrossRead(cross_snapshot()),), "blind for 1m 30s; last level 1.83"),
         (
-            (CrossRead(cross(level=Decimal("Infinity"), balances={"BTC": Balance("BTC", free=Decimal(1))})),),
+            (CrossRead(cross_snapshot(level=Decimal("Infinity"), balances={"BTC": Balance("BTC", free=Decimal(1))})),),
             "blind for 1m 30s; nothing was owed",
         ),
     ],
 )
-def test_what_is_not_known_is_not_said(events: tuple[Event, ...], said: str) -> None:
-    assert text(seen(*events), 90) == said
+def test_unknown_figures_are_left_out_of_the_text(events: tuple[Event, ...], said: str) -> None:
+    assert summary_after(account_after_reads(*events), 90) == said
 
 
-def test_blindness_alerts_within_its_bound_and_says_the_worst_case() -> None:
-    court = Court(rules_of(BLIND))
-    court.level("1.8333", 0)
+def test_stale_data_alert_fires_within_its_limit_with_the_worst_case() -> None:
+    court = AccountUnderRules(rules_of(BLIND))
+    court.read_at_level("1.8333", 0)
     # Without streams an account is polled every 30 s: the bound is 90 s.
-    assert reasons(court.look(90)) == []
-    found = court.look(90.5)
-    assert reasons(found) == [(1, Reason.FIRED)]
+    assert notification_reasons(court.evaluate(90)) == []
+    found = court.evaluate(90.5)
+    assert notification_reasons(found) == [(1, NotificationReason.FIRED)]
     assert found.changed[0].summary == "blind for 1m 30s; last level 1.83; a 5 % fall would be 1.80"
-    over = court.level("1.8333", 100)
+    over = court.read_at_level("1.8333", 100)
     assert (over.changed[0].state, over.changed[0].summary) == (AlertState.RESOLVED, "data age 0s")
 
 
-def test_blindness_goes_on_after_a_restart_until_something_is_read() -> None:
-    court = Court(rules_of(BLIND))
-    court.level("1.8333", 0)
-    court.look(91)
+def test_stale_data_alert_survives_a_restart_until_a_read() -> None:
+    court = AccountUnderRules(rules_of(BLIND))
+    court.read_at_level("1.8333", 0)
+    court.evaluate(91)
     (alert,) = court.state.alerts.values()
-    court.state = started(started_at=after(100), alerts={alert.key: replace(alert, unknown_since=after(100))})
-    assert court.look(101).open[alert.key].state is AlertState.FIRING
-    court.state = told(court.state, CrossRead(cross(after(102))), at=after(102))
+    court.state = new_account_state(started_at=after(100), alerts={alert.key: replace(alert, unknown_since=after(100))})
+    assert court.evaluate(101).open[alert.key].state is AlertState.FIRING
+    court.state = apply_events(court.state, CrossRead(cross_snapshot(after(102))), at=after(102))
     # The pairs are still unseen.
-    assert court.look(102).open[alert.key].state is AlertState.FIRING
-    court.state = told(court.state, IsolatedRead(IsolatedSnapshot(after(103), after(103), {})), at=after(103))
-    assert reasons(court.look(103)) == [(1, Reason.RESOLVED)]
+    assert court.evaluate(102).open[alert.key].state is AlertState.FIRING
+    court.state = apply_events(court.state, IsolatedRead(IsolatedSnapshot(after(103), after(103), {})), at=after(103))
+    assert notification_reasons(court.evaluate(103)) == [(1, NotificationReason.RESOLVED)]
 
 
-def test_a_daemon_that_never_sees_anything_says_so_as_soon_as_near_liquidation() -> None:
-    court = Court(rules_of(BLIND))
-    court.state = started()
-    assert reasons(court.look(10)) == []
-    found = court.look(11)
-    assert reasons(found) == [(1, Reason.FIRED)]
+def test_daemon_without_any_read_alerts_as_if_near_liquidation() -> None:
+    court = AccountUnderRules(rules_of(BLIND))
+    court.state = new_account_state()
+    assert notification_reasons(court.evaluate(10)) == []
+    found = court.evaluate(11)
+    assert notification_reasons(found) == [(1, NotificationReason.FIRED)]
     assert found.changed[0].summary == "blind for 11s; no level is known"

@@ -5,14 +5,14 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.margin import levels
-from monitor.core.margin.collateral_ratios import collateral_value, largest_tiered_transfer_out, largest_transfer_out
+from monitor.core.margin.collateral_ratios import collateral_value, max_tiered_transfer_out, max_transfer_out
 from monitor.core.margin.levels import Position, Totals
 from monitor.core.margin.liquidation import (
     LiquidationPrice,
-    danger_direction,
     isolated_distance,
     isolated_liquidation_price,
     liquidation_price,
+    liquidation_side,
 )
 from monitor.core.margin.sizing import (
     repay_to_reach,
@@ -37,13 +37,13 @@ A, L = Decimal(110_000), Decimal(60_000)
 
 
 def price_of(position: Position, level: Decimal = BAR) -> LiquidationPrice | None:
-    return liquidation_price(position, levels.totals(SAMPLE), level)
+    return liquidation_price(position, levels.sum_positions(SAMPLE), level)
 
 
 def test_level_is_assets_over_liabilities() -> None:
-    assert levels.totals(SAMPLE) == Totals(A, L)
-    assert round(levels.totals(SAMPLE).level, 5) == Decimal("1.83333")
-    assert levels.totals(SAMPLE).equity == 50_000
+    assert levels.sum_positions(SAMPLE) == Totals(A, L)
+    assert round(levels.sum_positions(SAMPLE).level, 5) == Decimal("1.83333")
+    assert levels.sum_positions(SAMPLE).equity == 50_000
 
 
 def test_level_of_the_published_account_answer() -> None:
@@ -54,7 +54,7 @@ def test_level_of_the_published_account_answer() -> None:
 @pytest.mark.parametrize("assets", ["0", "100"])
 def test_level_is_infinite_when_nothing_is_owed(assets: str) -> None:
     assert levels.margin_level(Decimal(assets), ZERO) == INFINITE
-    assert levels.totals([]).level == INFINITE
+    assert levels.sum_positions([]).level == INFINITE
 
 
 def test_collateral_counts_tier_by_tier() -> None:
@@ -99,7 +99,7 @@ def test_isolated_liquidation_price_is_the_published_one(
     )
     assert found is not None
     assert found.price.quantize(Decimal(expected)) == Decimal(expected)
-    assert (found.danger, found.now) == (danger, False)
+    assert (found.side, found.is_reached) == (danger, False)
 
 
 def isolated(base: str, base_owed: str, quote: str, quote_owed: str, price: str) -> dict[str, Decimal]:
@@ -126,7 +126,7 @@ def test_isolated_pair_in_debt_on_both_sides_has_one_liquidation_price() -> None
     found = isolated_liquidation_price(**isolated("1.2", "0.4", "10000", "20000", "50000"), level=Decimal("1.15"))
     assert found is not None
     assert round(found.price, 2) == Decimal("17567.57")
-    assert found.danger == "below"
+    assert found.side == "below"
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_isolated_pair_that_no_price_liquidates_has_no_liquidation_price(amounts
     assert isolated_liquidation_price(**amounts, level=Decimal("1.15")) is None
 
 
-def test_isolated_pair_at_the_bar_is_liquidated_now() -> None:
+def test_isolated_pair_at_the_threshold_is_liquidated_now() -> None:
     found = isolated_liquidation_price(**isolated("1", "0", "0", "40000", "46000"), level=Decimal("1.15"))
-    assert found == LiquidationPrice(Decimal(46_000), "below", now=True)
+    assert found == LiquidationPrice(Decimal(46_000), "below", is_reached=True)
 
 
 def test_isolated_distance_is_relative_to_the_index() -> None:
@@ -152,7 +152,7 @@ def test_isolated_distance_is_relative_to_the_index() -> None:
     assert isolated_distance(Decimal(50_000), long) == Decimal("0.08")
     assert isolated_distance(Decimal(50_000), short) == Decimal("1.5")
     assert isolated_distance(Decimal(50_000), None) == INFINITE
-    assert isolated_distance(Decimal(45_000), LiquidationPrice(Decimal(45_000), "below", now=True)) == ZERO
+    assert isolated_distance(Decimal(45_000), LiquidationPrice(Decimal(45_000), "below", is_reached=True)) == ZERO
 
 
 def test_isolated_distance_needs_an_index() -> None:
@@ -163,7 +163,7 @@ def test_isolated_distance_needs_an_index() -> None:
 def test_collateral_liquidates_below_30666_67() -> None:
     found = price_of(BTC)
     assert found is not None
-    assert (round(found.price, 2), found.danger) == (Decimal("30666.67"), "below")
+    assert (round(found.price, 2), found.side) == (Decimal("30666.67"), "below")
 
 
 def test_debt_liquidates_above_7000() -> None:
@@ -176,23 +176,23 @@ def test_asset_that_is_not_there_has_no_liquidation_price() -> None:
 
 def test_small_collateral_alone_can_not_liquidate() -> None:
     extra = Position("SOL", Decimal(1), ZERO, Decimal(200))
-    assert liquidation_price(extra, levels.totals([*SAMPLE, extra]), BAR) is None
+    assert liquidation_price(extra, levels.sum_positions([*SAMPLE, extra]), BAR) is None
 
 
-def test_already_below_the_bar_every_price_says_now() -> None:
+def test_liquidation_prices_below_the_threshold_are_the_current_ones() -> None:
     crashed = Position("BTC", Decimal("1.5"), ZERO, Decimal(30_000))
-    found = liquidation_price(crashed, levels.totals([crashed, ETH, USDT]), BAR)
-    assert found == LiquidationPrice(Decimal(30_000), "below", now=True)
+    found = liquidation_price(crashed, levels.sum_positions([crashed, ETH, USDT]), BAR)
+    assert found == LiquidationPrice(Decimal(30_000), "below", is_reached=True)
 
 
-def test_danger_lies_where_the_weight_of_the_asset_points() -> None:
-    assert danger_direction(Decimal("1.5"), ZERO, BAR) == "below"
-    assert danger_direction(ZERO, Decimal(10), BAR) == "above"
-    assert danger_direction(Decimal("1.1"), Decimal(1), BAR) is None
+def test_liquidation_side_follows_the_net_position() -> None:
+    assert liquidation_side(Decimal("1.5"), ZERO, BAR) == "below"
+    assert liquidation_side(ZERO, Decimal(10), BAR) == "above"
+    assert liquidation_side(Decimal("1.1"), Decimal(1), BAR) is None
 
 
 def test_sample_survives_until_the_market_has_dropped_77_19_percent() -> None:
-    parts = levels.exposure(SAMPLE, STABLES)
+    parts = levels.split_exposure(SAMPLE, STABLES)
     assert parts.totals == Totals(A, L)
     assert round(levels.drop_to_level(parts, BAR), 4) == Decimal("0.7719")
     assert levels.rise_to_level(parts, BAR) == INFINITE
@@ -204,7 +204,7 @@ def test_short_account_is_liquidated_by_a_rise() -> None:
         Position("USDT", Decimal(50_000), ZERO, Decimal(1)),
         Position("BTC", ZERO, Decimal("0.8"), Decimal(50_000)),
     ]
-    parts = levels.exposure(short, STABLES)
+    parts = levels.split_exposure(short, STABLES)
     assert levels.drop_to_level(parts, BAR) == INFINITE
     assert round(levels.rise_to_level(parts, BAR), 5) == Decimal("0.13636")
 
@@ -214,12 +214,12 @@ def test_short_account_with_much_collateral_needs_a_rise_beyond_100_percent() ->
         Position("USDT", Decimal(110_000), ZERO, Decimal(1)),
         Position("BTC", ZERO, Decimal("0.8"), Decimal(50_000)),
     ]
-    assert levels.rise_to_level(levels.exposure(short, STABLES), BAR) == Decimal("1.5")
+    assert levels.rise_to_level(levels.split_exposure(short, STABLES), BAR) == Decimal("1.5")
 
 
-def test_market_moves_say_zero_when_it_is_there_already() -> None:
+def test_market_move_is_zero_below_the_threshold() -> None:
     crashed = [Position("BTC", Decimal("1.5"), ZERO, Decimal(20_000)), ETH, USDT]
-    parts = levels.exposure(crashed, STABLES)
+    parts = levels.split_exposure(crashed, STABLES)
     assert levels.drop_to_level(parts, BAR) == ZERO
     assert levels.rise_to_level(parts, BAR) == ZERO
 
@@ -235,33 +235,33 @@ def test_market_moves_say_zero_when_it_is_there_already() -> None:
     ],
 )
 def test_no_move_liquidates_without_debt_or_when_prices_cancel_out(positions: list[Position]) -> None:
-    parts = levels.exposure(positions, STABLES)
+    parts = levels.split_exposure(positions, STABLES)
     assert levels.drop_to_level(parts, BAR) == INFINITE
     assert levels.rise_to_level(parts, BAR) == INFINITE
 
 
-def test_repaying_10000_brings_the_sample_to_2() -> None:
+def test_repaying_10000_reaches_level_2() -> None:
     assert repay_to_reach(Decimal(2), A, L) == 10_000
 
 
-def test_bringing_in_10000_of_collateral_brings_the_sample_to_2() -> None:
+def test_adding_10000_of_collateral_reaches_level_2() -> None:
     assert transfer_in_to_reach(Decimal(2), A, L) == 10_000
 
 
-def test_bringing_in_and_repaying_5000_brings_the_sample_to_2() -> None:
+def test_transferring_in_and_repaying_5000_reaches_level_2() -> None:
     assert transfer_and_repay_to_reach(Decimal(2), A, L) == 5_000
 
 
-def test_selling_10030_09_at_15_basis_points_brings_the_sample_to_2() -> None:
+def test_selling_10030_09_at_15_basis_points_reaches_level_2() -> None:
     assert round(sell_to_reach(Decimal(2), A, L, Decimal("0.0015")), 2) == Decimal("10030.09")
 
 
-def test_repaying_13809_52_brings_the_collateral_level_of_the_sample_to_2() -> None:
+def test_repaying_13809_52_reaches_collateral_level_2() -> None:
     value = repay_to_reach_collateral_level(Decimal(2), Decimal(105_500), L, Decimal("0.95"))
     assert round(value, 2) == Decimal("13809.52")
 
 
-def test_each_route_ends_where_it_was_published_to_end() -> None:
+def test_each_route_reaches_the_published_level() -> None:
     two = Decimal(2)
     assert levels.margin_level(A - 10_000, L - 10_000) == Decimal(100_000) / 50_000 == two
     assert levels.margin_level(A + 10_000, L) == two
@@ -275,7 +275,7 @@ def test_each_route_ends_where_it_was_published_to_end() -> None:
     assert round(levels.margin_level(collateral - repaid * Decimal("0.95"), L - repaid), 20) == two
 
 
-def test_equity_at_the_bar_is_a_tenth_of_the_debt_and_the_fee_a_fiftieth_of_what_is_held() -> None:
+def test_equity_and_fee_at_liquidation() -> None:
     at_bar = Totals(L * BAR, L)
     assert at_bar.equity == L / 10
     assert at_bar.assets * Decimal("0.02") == L * Decimal("0.022")
@@ -290,11 +290,11 @@ def test_nothing_is_needed_at_the_target_or_without_debt(owed: str) -> None:
     assert sell_to_reach(target, assets, liabilities, Decimal("0.01")) == ZERO
 
 
-def test_repaying_is_no_way_out_when_less_is_held_than_owed() -> None:
+def test_repaying_cannot_restore_an_insolvent_account() -> None:
     assert repay_to_reach(Decimal(2), Decimal(50), Decimal(60)) == INFINITE
 
 
-def test_selling_is_no_way_out_when_its_cost_eats_the_effect() -> None:
+def test_selling_cannot_help_when_its_cost_exceeds_its_effect() -> None:
     # Level 1.05; a cost of 5 % needs a level above 1 ÷ 0.95 = 1.0526.
     assert sell_to_reach(Decimal("1.5"), Decimal(105), Decimal(100), Decimal("0.05")) == INFINITE
     assert sell_to_reach(Decimal("1.5"), Decimal(106), Decimal(100), Decimal("0.05")) < 106
@@ -313,23 +313,23 @@ def test_targets_that_can_not_be_reached_by_a_route_are_refused() -> None:
 
 def test_transfer_out_leaves_a_collateral_level_of_2() -> None:
     # (130,000 − 2 · 60,000) ÷ 0.8
-    assert largest_transfer_out(Decimal(130_000), L, Decimal("0.8")) == 12_500
-    assert largest_transfer_out(Decimal(120_000), L, Decimal("0.8")) == ZERO
-    assert largest_transfer_out(Decimal(105_500), L, Decimal("0.95")) == ZERO
+    assert max_transfer_out(Decimal(130_000), L, Decimal("0.8")) == 12_500
+    assert max_transfer_out(Decimal(120_000), L, Decimal("0.8")) == ZERO
+    assert max_transfer_out(Decimal(105_500), L, Decimal("0.95")) == ZERO
 
 
 def test_transfer_out_is_not_limited_without_debt_or_by_assets_that_do_not_count() -> None:
-    assert largest_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
-    assert largest_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
-    assert largest_transfer_out(Decimal(110_000), L, ZERO) == ZERO
+    assert max_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
+    assert max_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
+    assert max_transfer_out(Decimal(110_000), L, ZERO) == ZERO
 
 
-def test_what_counts_least_leaves_first() -> None:
+def test_assets_with_the_lowest_ratio_leave_first() -> None:
     # 100 at 100 % and 50 at 80 % count 140, owed 65 need 130: of the upper part 10 / 0.8 may leave.
     tiers = (CollateralTier(ZERO, Decimal(100), Decimal(1)), CollateralTier(Decimal(100), None, Decimal("0.8")))
-    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(65)) == Decimal("12.5")
+    assert max_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(65)) == Decimal("12.5")
     # Owed 45 need 90: the upper 50 and 10 of the lower part.
-    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(45)) == 60
-    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(70)) == ZERO
-    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), ZERO) == 150
-    assert largest_tiered_transfer_out(Decimal(30), (), Decimal(140), Decimal(65)) == 30
+    assert max_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(45)) == 60
+    assert max_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(70)) == ZERO
+    assert max_tiered_transfer_out(Decimal(150), tiers, Decimal(140), ZERO) == 150
+    assert max_tiered_transfer_out(Decimal(30), (), Decimal(140), Decimal(65)) == 30

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.margin import levels
-from monitor.core.margin.collateral_ratios import collateral_value, largest_tiered_transfer_out, largest_transfer_out
+from monitor.core.margin.collateral_ratios import collateral_value, max_tiered_transfer_out, max_transfer_out
 from monitor.core.margin.levels import Position
 from monitor.core.margin.liquidation import isolated_liquidation_price, liquidation_price
 from monitor.core.margin.sizing import (
@@ -63,61 +63,61 @@ def level_of(portfolio: Portfolio, changed: Callable[[Position], Position] = lam
     return sum((p.held * p.price for p in moved), ZERO) / owed if owed else INFINITE
 
 
-def at_price(portfolio: Portfolio, asset: str, price: Decimal) -> Decimal:
+def level_at_price(portfolio: Portfolio, asset: str, price: Decimal) -> Decimal:
     return level_of(portfolio, lambda p: replace(p, price=price) if p.asset == asset else p)
 
 
-def after_move(portfolio: Portfolio, factor: Decimal) -> Decimal:
+def level_after_move(portfolio: Portfolio, factor: Decimal) -> Decimal:
     return level_of(portfolio, lambda p: p if p.asset in STABLES else replace(p, price=p.price * factor))
 
 
-def near(one: Decimal, other: Decimal) -> bool:
+def is_near(one: Decimal, other: Decimal) -> bool:
     return one == other or abs(one - other) <= NEARLY * max(abs(one), abs(other))
 
 
 @given(PORTFOLIOS, BARS)
-def test_liquidation_price_is_where_the_level_meets_the_bar(portfolio: Portfolio, bar: Decimal) -> None:
-    everything = levels.totals(portfolio)
+def test_liquidation_price_is_where_the_level_meets_the_threshold(portfolio: Portfolio, bar: Decimal) -> None:
+    everything = levels.sum_positions(portfolio)
     for position in portfolio:
         found = liquidation_price(position, everything, bar)
         if found is None:
             if everything.level <= bar:
                 raise AssertionError("below the bar every asset says now")
-            assert all(at_price(portfolio, position.asset, price) > bar for price in PRICES)
-        elif found.now:
+            assert all(level_at_price(portfolio, position.asset, price) > bar for price in PRICES)
+        elif found.is_reached:
             assert everything.level <= bar
         else:
-            assert near(at_price(portfolio, position.asset, found.price), bar)
-            assert (found.price < position.price) == (found.danger == "below")
-            beyond = found.price * Decimal("0.999" if found.danger == "below" else "1.001")
+            assert is_near(level_at_price(portfolio, position.asset, found.price), bar)
+            assert (found.price < position.price) == (found.side == "below")
+            beyond = found.price * Decimal("0.999" if found.side == "below" else "1.001")
             between = (found.price + position.price) / 2
-            assert at_price(portfolio, position.asset, beyond) < bar
-            assert at_price(portfolio, position.asset, between) > bar
+            assert level_at_price(portfolio, position.asset, beyond) < bar
+            assert level_at_price(portfolio, position.asset, between) > bar
 
 
 @given(PORTFOLIOS, BARS)
-def test_drop_is_the_first_fall_that_meets_the_bar(portfolio: Portfolio, bar: Decimal) -> None:
-    drop = levels.drop_to_level(levels.exposure(portfolio, STABLES), bar)
+def test_drop_is_the_first_fall_that_meets_the_threshold(portfolio: Portfolio, bar: Decimal) -> None:
+    drop = levels.drop_to_level(levels.split_exposure(portfolio, STABLES), bar)
     if drop == INFINITE:
-        assert all(after_move(portfolio, 1 - move) > bar for move in MOVES[:-1])
+        assert all(level_after_move(portfolio, 1 - move) > bar for move in MOVES[:-1])
         return
     assert ZERO <= drop < 1
-    assert after_move(portfolio, 1 - drop) <= bar * (1 + NEARLY)
+    assert level_after_move(portfolio, 1 - drop) <= bar * (1 + NEARLY)
     if drop:
-        assert near(after_move(portfolio, 1 - drop), bar)
-        assert all(after_move(portfolio, 1 - drop * move) > bar for move in MOVES[:-1])
+        assert is_near(level_after_move(portfolio, 1 - drop), bar)
+        assert all(level_after_move(portfolio, 1 - drop * move) > bar for move in MOVES[:-1])
 
 
 @given(PORTFOLIOS, BARS)
-def test_rise_is_the_first_that_meets_the_bar(portfolio: Portfolio, bar: Decimal) -> None:
-    rise = levels.rise_to_level(levels.exposure(portfolio, STABLES), bar)
+def test_rise_is_the_first_that_meets_the_threshold(portfolio: Portfolio, bar: Decimal) -> None:
+    rise = levels.rise_to_level(levels.split_exposure(portfolio, STABLES), bar)
     if rise == INFINITE:
-        assert all(after_move(portfolio, 1 + move * 100) > bar for move in MOVES)
+        assert all(level_after_move(portfolio, 1 + move * 100) > bar for move in MOVES)
         return
-    assert after_move(portfolio, 1 + rise) <= bar * (1 + NEARLY)
+    assert level_after_move(portfolio, 1 + rise) <= bar * (1 + NEARLY)
     if rise:
-        assert near(after_move(portfolio, 1 + rise), bar)
-        assert all(after_move(portfolio, 1 + rise * move) > bar for move in MOVES[:-1])
+        assert is_near(level_after_move(portfolio, 1 + rise), bar)
+        assert all(level_after_move(portfolio, 1 + rise * move) > bar for move in MOVES[:-1])
 
 
 @given(PORTFOLIOS, BARS)
@@ -127,32 +127,32 @@ def test_isolated_pair_is_an_account_of_two_assets(portfolio: Portfolio, bar: De
     assert levels.isolated_level(**pair, price=base.price) == level_of((base, quote))
     found = isolated_liquidation_price(**pair, price=base.price, level=bar)
     if found is None:
-        assert all(at_price((base, quote), "BTC", price) > bar for price in PRICES)
-    elif not found.now:
-        assert near(levels.isolated_level(**pair, price=found.price), bar)
+        assert all(level_at_price((base, quote), "BTC", price) > bar for price in PRICES)
+    elif not found.is_reached:
+        assert is_near(levels.isolated_level(**pair, price=found.price), bar)
 
 
 @given(PORTFOLIOS, TARGETS)
 def test_each_route_ends_at_the_target(portfolio: Portfolio, target: Decimal) -> None:
-    assets, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
+    assets, owed = levels.sum_positions(portfolio).assets, levels.sum_positions(portfolio).liabilities
     assume(owed > 0 and assets < target * owed)
     brought = transfer_in_to_reach(target, assets, owed)
-    assert near((assets + brought) / owed, target)
+    assert is_near((assets + brought) / owed, target)
     swapped = transfer_and_repay_to_reach(target, assets, owed)
-    assert near(assets, target * (owed - swapped))
-    assert near(swapped * target, brought)
+    assert is_near(assets, target * (owed - swapped))
+    assert is_near(swapped * target, brought)
     repaid = repay_to_reach(target, assets, owed)
     if repaid == INFINITE:
         assert assets < owed
     else:
         assert repaid <= owed
-        assert near(assets - repaid, target * (owed - repaid))
+        assert is_near(assets - repaid, target * (owed - repaid))
 
 
 @given(PORTFOLIOS, TARGETS, st.integers(0, 500))
-def test_selling_ends_at_the_target_or_is_no_way(portfolio: Portfolio, target: Decimal, basis_points: int) -> None:
+def test_selling_ends_at_the_target_or_is_impossible(portfolio: Portfolio, target: Decimal, basis_points: int) -> None:
     kept = 1 - Decimal(basis_points) / 10_000
-    assets, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
+    assets, owed = levels.sum_positions(portfolio).assets, levels.sum_positions(portfolio).liabilities
     assume(owed > 0 and assets < target * owed and target * kept > 1)
     sold = sell_to_reach(target, assets, owed, 1 - kept)
     if sold == INFINITE:
@@ -160,24 +160,24 @@ def test_selling_ends_at_the_target_or_is_no_way(portfolio: Portfolio, target: D
         assert all((assets - value) / (owed - value * kept) < target for value in tries)
         return
     assert sold <= assets
-    assert near(assets - sold, target * (owed - sold * kept)) or near(sold * kept, owed)
+    assert is_near(assets - sold, target * (owed - sold * kept)) or is_near(sold * kept, owed)
 
 
 @given(PORTFOLIOS, st.integers(1, 100))
 def test_transfer_out_leaves_exactly_the_level_it_must(portfolio: Portfolio, percent: int) -> None:
     ratio = Decimal(percent) / 100
-    collateral, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
+    collateral, owed = levels.sum_positions(portfolio).assets, levels.sum_positions(portfolio).liabilities
     assume(owed > 0)
-    value = largest_transfer_out(collateral, owed, ratio)
+    value = max_transfer_out(collateral, owed, ratio)
     if value:
-        assert near((collateral - value * ratio) / owed, Decimal(2))
+        assert is_near((collateral - value * ratio) / owed, Decimal(2))
     else:
         assert collateral / owed <= 2
 
 
 @given(PORTFOLIOS)
 def test_splitting_keeps_every_value(portfolio: Portfolio) -> None:
-    assert levels.exposure(portfolio, STABLES).totals == levels.totals(portfolio)
+    assert levels.split_exposure(portfolio, STABLES).totals == levels.sum_positions(portfolio)
 
 
 RATIOS = st.integers(0, 100).map(lambda percent: Decimal(percent) / 100)
@@ -194,7 +194,7 @@ def tiers_of(widths: list[tuple[int, Decimal]]) -> list[CollateralTier]:
     return tiers
 
 
-def counted_one_by_one(value: int, tiers: list[CollateralTier]) -> Decimal:
+def collateral_unit_by_unit(value: int, tiers: list[CollateralTier]) -> Decimal:
     """Each whole unit of value with the ratio of the tier that it lies in."""
     return sum((t.ratio for unit in range(value) for t in tiers if t.end is not None and t.start <= unit < t.end), ZERO)
 
@@ -202,16 +202,16 @@ def counted_one_by_one(value: int, tiers: list[CollateralTier]) -> Decimal:
 @given(st.integers(0, 120), TIERED)
 def test_collateral_counts_like_one_unit_after_the_other(value: int, widths: list[tuple[int, Decimal]]) -> None:
     tiers = tiers_of(widths)
-    assert collateral_value(Decimal(value), tiers) == counted_one_by_one(value, tiers)
+    assert collateral_value(Decimal(value), tiers) == collateral_unit_by_unit(value, tiers)
 
 
 @given(st.integers(0, 120), TIERED, st.integers(0, 100), st.integers(0, 100))
-def test_tiered_transfer_out_is_the_most_that_may_leave(
+def test_tiered_transfer_out_is_the_maximum(
     value: int, widths: list[tuple[int, Decimal]], others: int, owed: int
 ) -> None:
     tiers = tiers_of(widths)
-    whole = counted_one_by_one(value, tiers)
-    most = largest_tiered_transfer_out(Decimal(value), tiers, whole + others, Decimal(owed))
+    whole = collateral_unit_by_unit(value, tiers)
+    most = max_tiered_transfer_out(Decimal(value), tiers, whole + others, Decimal(owed))
     assert 0 <= most <= value
 
     def is_safe(left: Decimal) -> bool:
@@ -226,10 +226,10 @@ def test_tiered_transfer_out_is_the_most_that_may_leave(
 
 @given(PORTFOLIOS, TARGETS, RATIOS)
 def test_repaying_for_a_collateral_level_ends_there(portfolio: Portfolio, target: Decimal, ratio: Decimal) -> None:
-    collateral, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
+    collateral, owed = levels.sum_positions(portfolio).assets, levels.sum_positions(portfolio).liabilities
     assume(owed > 0 and collateral < target * owed)
     repaid = repay_to_reach_collateral_level(target, collateral, owed, ratio)
     if repaid == INFINITE:
         assert collateral < owed * ratio
     else:
-        assert near(collateral - repaid * ratio, target * (owed - repaid)) or near(repaid, owed)
+        assert is_near(collateral - repaid * ratio, target * (owed - repaid)) or is_near(repaid, owed)

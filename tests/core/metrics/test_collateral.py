@@ -3,12 +3,21 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from monitor.core.metrics.collateral import Leaving, collateral_drift, may_leave
+from monitor.core.metrics.collateral import TransferOutLimit, collateral_drift, transfer_out_limits
 from monitor.core.model.account import Balance, CollateralTier, CrossSnapshot, Price
 from monitor.core.model.events import CrossRead, PricesRead
-from monitor.core.model.reads import CollateralRead
+from monitor.core.model.reads import CollateralRatiosRead
 from monitor.core.state.account_state import AccountState
-from tests.support.examples.accounts import NOW, SETTINGS, after, cross, sample_balances, sample_prices, started, told
+from tests.support.examples.accounts import (
+    NOW,
+    SETTINGS,
+    after,
+    apply_events,
+    cross_snapshot,
+    new_account_state,
+    sample_balances,
+    sample_prices,
+)
 
 D = Decimal
 TIERS = {
@@ -20,55 +29,59 @@ TIERS = {
 def snapshot(level: str, balances: dict[str, Balance] | None = None) -> CrossSnapshot:
     """1.5 BTC at 60,000 and 20,000 USDT against 10 ETH at 3,000, the dollars owed no longer: 110,000 against 30,000."""
     rows = {**sample_balances(), "USDT": Balance("USDT", D(20_000))} if balances is None else balances
-    return replace(cross(balances=rows), margin_level=D(110_000) / 30_000, collateral_margin_level=D(level))
+    return replace(cross_snapshot(balances=rows), margin_level=D(110_000) / 30_000, collateral_margin_level=D(level))
 
 
 def state(read: CrossSnapshot, tiers: bool = True) -> AccountState:
-    events = (CollateralRead(TIERS, NOW),) if tiers else ()
-    return told(started(), PricesRead(sample_prices(NOW)), *events, CrossRead(read))
+    events = (CollateralRatiosRead(TIERS, NOW),) if tiers else ()
+    return apply_events(new_account_state(), PricesRead(sample_prices(NOW)), *events, CrossRead(read))
 
 
 # BTC counts 60,000 + 0.8 x 30,000, USDT 20,000: 104,000 against 30,000 is 3.4666..., and 60,000 must remain.
 OWN = str(D(104_000) / 30_000)
 
 
-def test_by_the_ratios_what_counts_least_leaves_first() -> None:
+def test_assets_with_the_lowest_ratio_may_leave_first() -> None:
     # 44,000 to spare: the upper 30,000 of BTC count 24,000, the other 20,000 whole: 50,000 at 60,000. USDT: all of it.
-    found = may_leave(state(snapshot(OWN)), SETTINGS, NOW)
+    found = transfer_out_limits(state(snapshot(OWN)), SETTINGS, NOW)
     assert [(one.asset, round(one.amount, 6), round(one.value_usdt)) for one in found] == [
         ("BTC", D("0.833333"), 50_000),
         ("USDT", D(20_000), 20_000),
     ]
 
 
-def test_what_is_locked_stays() -> None:
+def test_locked_balance_may_not_leave() -> None:
     rows = {**sample_balances(), "BTC": Balance("BTC", D("0.5"), locked=D(1)), "USDT": Balance("USDT", D(20_000))}
-    assert may_leave(state(snapshot(OWN, rows)), SETTINGS, NOW)[0] == Leaving("BTC", D("0.5"), D(30_000))
+    assert transfer_out_limits(state(snapshot(OWN, rows)), SETTINGS, NOW)[0] == TransferOutLimit(
+        "BTC", D("0.5"), D(30_000)
+    )
 
 
-def test_a_level_that_disagrees_makes_everything_count_whole() -> None:
+def test_disagreeing_level_counts_all_collateral_in_full() -> None:
     # The exchange says 2.5: 75,000 against 30,000, and 15,000 to spare.
     disagreeing = state(snapshot("2.5"))
-    assert may_leave(disagreeing, SETTINGS, NOW) == (
-        Leaving("BTC", D("0.25"), D(15_000)),
-        Leaving("USDT", D(15_000), D(15_000)),
+    assert transfer_out_limits(disagreeing, SETTINGS, NOW) == (
+        TransferOutLimit("BTC", D("0.25"), D(15_000)),
+        TransferOutLimit("USDT", D(15_000), D(15_000)),
     )
-    assert may_leave(state(snapshot("2.5"), tiers=False), SETTINGS, NOW) == may_leave(disagreeing, SETTINGS, NOW)
+    assert transfer_out_limits(state(snapshot("2.5"), tiers=False), SETTINGS, NOW) == transfer_out_limits(
+        disagreeing, SETTINGS, NOW
+    )
 
 
-def test_a_fall_since_the_read_counts() -> None:
+def test_price_fall_since_the_read_lowers_the_limit() -> None:
     # BTC at 40,000: all of its 60,000 count whole, 80,000 in all, and 20,000 to spare.
-    fallen = told(state(snapshot(OWN)), PricesRead({"BTCUSDT": Price(D(40_000), after(1))}), at=after(1))
-    found = may_leave(fallen, SETTINGS, after(1))
+    fallen = apply_events(state(snapshot(OWN)), PricesRead({"BTCUSDT": Price(D(40_000), after(1))}), at=after(1))
+    found = transfer_out_limits(fallen, SETTINGS, after(1))
     assert {one.asset: round(one.value_usdt) for one in found} == {"BTC": 20_000, "USDT": 20_000}
 
 
-def test_nothing_is_said_to_leave_where_nothing_may_or_too_little_is_known() -> None:
-    assert may_leave(state(snapshot("1.99")), SETTINGS, NOW) == ()
-    assert may_leave(state(replace(snapshot(OWN), transfer_out_enabled=False)), SETTINGS, NOW) == ()
-    assert may_leave(state(snapshot(OWN)), SETTINGS, after(20)) == ()
-    assert may_leave(state(snapshot("Infinity", {"BTC": Balance("BTC", D(1))})), SETTINGS, NOW) == ()
-    assert may_leave(started(), SETTINGS, NOW) == ()
+def test_no_transfer_out_limit_when_forbidden_or_unknown() -> None:
+    assert transfer_out_limits(state(snapshot("1.99")), SETTINGS, NOW) == ()
+    assert transfer_out_limits(state(replace(snapshot(OWN), transfer_out_enabled=False)), SETTINGS, NOW) == ()
+    assert transfer_out_limits(state(snapshot(OWN)), SETTINGS, after(20)) == ()
+    assert transfer_out_limits(state(snapshot("Infinity", {"BTC": Balance("BTC", D(1))})), SETTINGS, NOW) == ()
+    assert transfer_out_limits(new_account_state(), SETTINGS, NOW) == ()
 
 
 def test_own_collateral_level_is_compared_with_the_exchanges() -> None:
@@ -76,4 +89,4 @@ def test_own_collateral_level_is_compared_with_the_exchanges() -> None:
     # Ours 3.4666 against 3.25: a fifteenth more.
     assert round(collateral_drift(state(snapshot("3.25"))) or D(0), 6) == D("0.066667")
     assert collateral_drift(state(snapshot(OWN), tiers=False)) is None
-    assert collateral_drift(started()) is None
+    assert collateral_drift(new_account_state()) is None

@@ -2,27 +2,35 @@
 
 from decimal import Decimal
 
-from monitor.core.metrics.interest_rates import hourly_rate, rate_of, seconds_to_liquidation
+from monitor.core.metrics.interest_rates import debt_rate, hourly_rate, seconds_to_liquidation
 from monitor.core.model.account import Balance, Scope
 from monitor.core.model.events import NextRatesRead, RatesRead
 from monitor.core.model.metric import Missing
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_state import AccountState
-from tests.support.examples.accounts import NOW, SETTINGS, after, charge, charged, started, told
+from tests.support.examples.accounts import (
+    NOW,
+    SETTINGS,
+    after,
+    apply_events,
+    interest_charge,
+    interest_read,
+    new_account_state,
+)
 
 ONE_USDT = {"USDT": Decimal(1)}
 
 
-def owing(*assets: str) -> AccountState:
-    return told(started(), charged(*(charge(asset, after(-60)) for asset in assets)))
+def state_with_debts(*assets: str) -> AccountState:
+    return apply_events(new_account_state(), interest_read(*(interest_charge(asset, after(-60)) for asset in assets)))
 
 
 def test_rate_of_an_hour_is_a_24th_of_the_daily_one() -> None:
-    assert hourly_rate(owing("USDT"), "USDT") == Decimal("0.00001")
+    assert hourly_rate(state_with_debts("USDT"), "USDT") == Decimal("0.00001")
 
 
 def test_rate_of_one_scope_is_not_that_of_another() -> None:
-    state = owing("USDT")
+    state = state_with_debts("USDT")
     assert hourly_rate(state, "USDT", "BTCUSDT") is None
     assert hourly_rate(state, "BTC") is None
 
@@ -31,30 +39,40 @@ def test_time_is_that_of_the_last_full_hour_needed() -> None:
     # 1,000 owed, 1,300 held, bar 1.25: 40 may be added; 0.01 an hour makes 4,000 charges, the first in 40 minutes.
     owed = (Balance("USDT", borrowed=Decimal(1_000)),)
     at = after(20 * 60)
-    found = seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), at)
+    found = seconds_to_liquidation(
+        state_with_debts("USDT"), SETTINGS, "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), at
+    )
     assert found == 40 * 60 + 3_999 * 3_600
 
 
 def test_interest_bears_no_interest() -> None:
     # 900 borrowed and 100 interest owed: 0.009 an hour; 40 / 0.009 = 4,444.4, so 4,445 charges.
     owed = (Balance("USDT", borrowed=Decimal(900), interest=Decimal(100)),)
-    found = seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), NOW)
+    found = seconds_to_liquidation(
+        state_with_debts("USDT"), SETTINGS, "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), NOW
+    )
     assert found == 4_445 * 3_600
 
 
 def test_nothing_owed_never_ends() -> None:
-    found = seconds_to_liquidation(owing(), SETTINGS, "", (), {}, INFINITE, Decimal("1.25"), NOW)
+    found = seconds_to_liquidation(state_with_debts(), SETTINGS, "", (), {}, INFINITE, Decimal("1.25"), NOW)
     assert found == INFINITE
 
 
-def test_time_is_unknown_without_rate_price_or_bar() -> None:
+def test_time_is_unknown_without_rate_price_or_threshold() -> None:
     owed = (Balance("USDT", borrowed=Decimal(1_000)),)
     level, bar = Decimal("1.3"), Decimal("1.25")
     unavailable = Missing.UNAVAILABLE
-    assert seconds_to_liquidation(owing("BTC"), SETTINGS, "", owed, ONE_USDT, level, bar, NOW) is unavailable
-    assert seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, {}, level, bar, NOW) is unavailable
-    assert seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, level, unavailable, NOW) is unavailable
-    assert seconds_to_liquidation(owing("USDT"), SETTINGS, "ETHUSDT", owed, ONE_USDT, level, bar, NOW) is unavailable
+    assert seconds_to_liquidation(state_with_debts("BTC"), SETTINGS, "", owed, ONE_USDT, level, bar, NOW) is unavailable
+    assert seconds_to_liquidation(state_with_debts("USDT"), SETTINGS, "", owed, {}, level, bar, NOW) is unavailable
+    assert (
+        seconds_to_liquidation(state_with_debts("USDT"), SETTINGS, "", owed, ONE_USDT, level, unavailable, NOW)
+        is unavailable
+    )
+    assert (
+        seconds_to_liquidation(state_with_debts("USDT"), SETTINGS, "ETHUSDT", owed, ONE_USDT, level, bar, NOW)
+        is unavailable
+    )
 
 
 def test_time_is_unknown_with_a_rate_of_too_long_ago() -> None:
@@ -63,42 +81,46 @@ def test_time_is_unknown_with_a_rate_of_too_long_ago() -> None:
     level, bar = Decimal("1.3"), Decimal("1.25")
     for seconds, is_known in ((3 * 3600 - 60, True), (3 * 3600 - 59, False)):
         at = after(seconds)
-        found = seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, level, bar, at)
+        found = seconds_to_liquidation(state_with_debts("USDT"), SETTINGS, "", owed, ONE_USDT, level, bar, at)
         assert isinstance(found, Decimal) is is_known
         assert found is not Missing.UNAVAILABLE or not is_known
 
 
 def test_scopes_keep_their_own_charges() -> None:
     pair = Scope("BTCUSDT")
-    dear = charge("USDT", after(-60), daily_rate="0.0024", scope=pair)
-    state = told(started(), charged(charge("USDT", after(-60)), dear))
+    dear = interest_charge("USDT", after(-60), daily_rate="0.0024", scope=pair)
+    state = apply_events(new_account_state(), interest_read(interest_charge("USDT", after(-60)), dear))
     assert hourly_rate(state, "USDT") == Decimal("0.00001")
     assert hourly_rate(state, "USDT", "BTCUSDT") == Decimal("0.0001")
 
 
-def published(hourly: str, at_s: float = 0) -> RatesRead:
+def published_rates(hourly: str, at_s: float = 0) -> RatesRead:
     return RatesRead({"USDT": Decimal(hourly)}, {}, after(at_s))
 
 
 def test_debt_not_charged_yet_has_the_published_rate() -> None:
-    state = told(started(), published("0.00002"))
+    state = apply_events(new_account_state(), published_rates("0.00002"))
     assert hourly_rate(state, "USDT") == Decimal("0.00002")
     assert hourly_rate(state, "USDT", "BTCUSDT") is None
 
 
-def test_rate_that_was_charged_stands_before_the_published_one() -> None:
-    assert hourly_rate(told(owing("USDT"), published("0.00002", 3_600)), "USDT") == Decimal("0.00001")
+def test_charged_rate_takes_precedence_over_the_published_one() -> None:
+    assert hourly_rate(apply_events(state_with_debts("USDT"), published_rates("0.00002", 3_600)), "USDT") == Decimal(
+        "0.00001"
+    )
 
 
-def test_charge_of_a_debt_repaid_long_ago_does_not() -> None:
-    assert hourly_rate(told(owing("USDT"), published("0.00002", 3 * 3_600)), "USDT") == Decimal("0.00002")
+def test_old_charge_of_a_repaid_debt_does_not_override_the_published_rate() -> None:
+    assert hourly_rate(
+        apply_events(state_with_debts("USDT"), published_rates("0.00002", 3 * 3_600)), "USDT"
+    ) == Decimal("0.00002")
 
 
 def test_pair_not_charged_yet_has_the_rate_of_the_coming_hour() -> None:
     coming = NextRatesRead({"USDT": Decimal("0.00003")}, {"USDT": Decimal("0.00004")}, NOW)
-    rate = rate_of(told(started(), coming), "USDT", "BTCUSDT")
+    rate = debt_rate(apply_events(new_account_state(), coming), "USDT", "BTCUSDT")
     assert rate is not None
     assert (rate.hourly, rate.next_hourly) == (Decimal("0.00004"), Decimal("0.00004"))
-    cross = rate_of(told(owing("USDT"), coming), "USDT")
+    cross = debt_rate(apply_events(state_with_debts("USDT"), coming), "USDT")
     assert cross is not None
     assert (cross.hourly, cross.next_hourly, cross.as_of) == (Decimal("0.00001"), Decimal("0.00003"), after(-60))

@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.alerting.summary import summary_of
-from monitor.core.metrics.snapshot import figures_of
+from monitor.core.alerting.summary import summarize
+from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.metrics.value_text import value_text
-from monitor.core.model.metric import METRICS, Missing, Unit, Value
-from monitor.core.model.metric_values import Figures
+from monitor.core.model.metric import METRICS, MetricValue, Missing, Unit
+from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.numbers.durations import span_text
-from tests.support.examples.accounts import NOW, SETTINGS, watched
+from tests.support.examples.accounts import NOW, SETTINGS, cross_account_state
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from tests.support.examples.accounts import NOW, SETTINGS, watched
         ("index_price", Decimal("1E+2"), "100"),
     ],
 )
-def test_value_reads_by_its_unit(metric: str, value: Value, text: str) -> None:
+def test_value_reads_by_its_unit(metric: str, value: MetricValue, text: str) -> None:
     assert value_text(metric, value) == text
 
 
@@ -50,20 +50,20 @@ def test_value_reads_by_its_unit(metric: str, value: Value, text: str) -> None:
         ("-0.5", "0s"),
     ],
 )
-def test_span_is_told_in_its_two_largest_units(seconds: str, text: str) -> None:
+def test_duration_is_worded_in_its_two_largest_units(seconds: str, text: str) -> None:
     assert span_text(Decimal(seconds)) == text
 
 
 def test_summary_is_the_first_metric_of_the_condition() -> None:
-    figures = figures_of(watched(), SETTINGS, ("cross", ""), NOW)
-    assert summary_of(("margin_level", "initial_level"), figures) == "margin level 1.83"
-    assert summary_of(("no_such",), figures) == "no such unknown"
-    assert summary_of((), figures) == "cross"
+    figures = measure_subject(cross_account_state(), SETTINGS, ("cross", ""), NOW)
+    assert summarize(("margin_level", "initial_level"), figures) == "margin level 1.83"
+    assert summarize(("no_such",), figures) == "no such unknown"
+    assert summarize((), figures) == "cross"
 
 
-def test_every_count_is_said_as_people_say_it() -> None:
+def test_counts_are_worded_naturally() -> None:
     def said(metric: str, count: int) -> str:
-        return summary_of((metric,), Figures("account", "", "ok", NOW, "poll", {}, {metric: Decimal(count)}))
+        return summarize((metric,), MetricValues("account", "", "ok", NOW, "poll", {}, {metric: Decimal(count)}))
 
     assert said("liquidations_24h", 1) == "1 liquidation in 24 h"
     assert said("liquidations_24h", 2) == "2 liquidations in 24 h"

@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.core.model.identifiers import SINCE, STEP, least_number
+from monitor.core.model.identifiers import ID_EPOCH, ID_INTERVAL, min_id
 
 
-def test_a_new_database_goes_on_above_every_number_of_before() -> None:
+def test_new_database_numbers_start_above_earlier_ones() -> None:
     begun = datetime(2026, 11, 29, 12, tzinfo=UTC)
     # A month with an alert every two minutes.
-    used = least_number(begun) + 30 * 24 * 30
-    assert least_number(begun + timedelta(days=30)) > used
+    used = min_id(begun) + 30 * 24 * 30
+    assert min_id(begun + timedelta(days=30)) > used
 
 
 def test_numbers_are_short_and_begin_at_one() -> None:
-    assert [least_number(SINCE - STEP), least_number(SINCE), least_number(SINCE + 2 * STEP)] == [1, 1, 2]
-    assert least_number(datetime(2026, 12, 31, tzinfo=UTC)) < 100_000
+    assert [min_id(ID_EPOCH - ID_INTERVAL), min_id(ID_EPOCH), min_id(ID_EPOCH + 2 * ID_INTERVAL)] == [1, 1, 2]
+    assert min_id(datetime(2026, 12, 31, tzinfo=UTC)) < 100_000

@@ -60,5 +60,5 @@ def test_exposed_names_are_distinct_and_well_formed() -> None:
     assert not [name for name in names if name.endswith(("_total", "_count", "_sum", "_bucket"))]
 
 
-def test_only_the_pair_status_is_compared_by_word() -> None:
+def test_only_the_pair_status_is_compared_as_text() -> None:
     assert [metric.name for metric in METRICS.values() if metric.unit is Unit.STATUS] == ["status"]

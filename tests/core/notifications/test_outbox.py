@@ -4,91 +4,111 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Reason, Severity
-from monitor.core.notifications.outbox import Delivery, Send, Skip, Told, choose, retry_delay_s
+from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity
+from monitor.core.notifications.outbox import Delivery, LastNotified, Send, Skip, decide_delivery, retry_delay_s
 from tests.support.examples.accounts import NOW
 
-FIRING = Alert(7, AlertKey("low", "main", "cross"), AlertState.FIRING, "warning", NOW, "w", "c", "s")
-OVER = replace(FIRING, state=AlertState.RESOLVED)
+FIRING_ALERT = Alert(7, AlertKey("low", "main", "cross"), AlertState.FIRING, "warning", NOW, "w", "c", "s")
+RESOLVED_ALERT = replace(FIRING_ALERT, state=AlertState.RESOLVED)
 
 
-def delivery(reason: Reason) -> Delivery:
+def delivery(reason: NotificationReason) -> Delivery:
     return Delivery(1, "phone", 7, reason, "warning", NOW, NOW)
 
 
-def heard(state: AlertState = AlertState.FIRING, severity: Severity = "warning") -> Told:
-    return Told(7, "phone", state, severity, NOW)
+def last_notified(state: AlertState = AlertState.FIRING, severity: Severity = "warning") -> LastNotified:
+    return LastNotified(7, "phone", state, severity, NOW)
 
 
-def test_channel_that_never_heard_of_it_is_told_that_it_fires() -> None:
-    assert choose(delivery(Reason.FIRED), FIRING, None, False) == Send(Reason.FIRED)
-    assert choose(delivery(Reason.REMINDED), FIRING, None, False) == Send(Reason.FIRED)
+def test_channel_without_earlier_message_gets_the_firing_alert() -> None:
+    assert decide_delivery(delivery(NotificationReason.FIRED), FIRING_ALERT, None, False) == Send(
+        NotificationReason.FIRED
+    )
+    assert decide_delivery(delivery(NotificationReason.REMINDED), FIRING_ALERT, None, False) == Send(
+        NotificationReason.FIRED
+    )
 
 
-def test_channel_of_an_escalation_is_told_so_at_first() -> None:
-    assert choose(delivery(Reason.ESCALATED), FIRING, None, False) == Send(Reason.ESCALATED)
+def test_channel_added_by_escalation_gets_an_escalation_message() -> None:
+    assert decide_delivery(delivery(NotificationReason.ESCALATED), FIRING_ALERT, None, False) == Send(
+        NotificationReason.ESCALATED
+    )
 
 
-def test_forty_minutes_without_network_yield_one_message_with_the_present_truth() -> None:
-    assert isinstance(choose(delivery(Reason.FIRED), FIRING, None, True), Skip)
-    assert choose(delivery(Reason.REMINDED), FIRING, None, False) == Send(Reason.FIRED)
+def test_only_the_newest_delivery_is_sent_after_an_outage() -> None:
+    assert isinstance(decide_delivery(delivery(NotificationReason.FIRED), FIRING_ALERT, None, True), Skip)
+    assert decide_delivery(delivery(NotificationReason.REMINDED), FIRING_ALERT, None, False) == Send(
+        NotificationReason.FIRED
+    )
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def test_what_is_over_is_told_as_over_to_those_who_heard_of_it(reason: Reason) -> None:
-    assert choose(delivery(reason), OVER, heard(), False) == Send(Reason.RESOLVED)
+@pytest.mark.parametrize("reason", list(NotificationReason))
+def test_resolved_alert_is_sent_as_resolved_to_channels_that_got_it(reason: NotificationReason) -> None:
+    assert decide_delivery(delivery(reason), RESOLVED_ALERT, last_notified(), False) == Send(
+        NotificationReason.RESOLVED
+    )
 
 
-@pytest.mark.parametrize("told", [None, heard(AlertState.RESOLVED)])
-def test_what_is_over_is_not_told_to_those_who_never_heard_or_know_it(told: Told | None) -> None:
-    for reason in Reason:
-        assert isinstance(choose(delivery(reason), OVER, told, False), Skip)
+@pytest.mark.parametrize("told", [None, last_notified(AlertState.RESOLVED)])
+def test_resolved_alert_is_not_sent_to_channels_that_never_got_it(told: LastNotified | None) -> None:
+    for reason in NotificationReason:
+        assert isinstance(decide_delivery(delivery(reason), RESOLVED_ALERT, told, False), Skip)
 
 
-def test_critical_alert_that_came_and_went_while_the_channel_failed_is_still_told() -> None:
-    over = replace(OVER, severity="critical")
-    failed_before = replace(delivery(Reason.FIRED), severity="critical", attempts=2)
-    assert choose(failed_before, over, None, False) == Send(Reason.RESOLVED)
-    assert isinstance(choose(failed_before, over, heard(AlertState.RESOLVED), False), Skip)
-    assert isinstance(choose(replace(failed_before, attempts=0), over, None, False), Skip)
+def test_critical_alert_that_resolved_while_the_channel_failed_is_still_sent() -> None:
+    over = replace(RESOLVED_ALERT, severity="critical")
+    failed_before = replace(delivery(NotificationReason.FIRED), severity="critical", attempts=2)
+    assert decide_delivery(failed_before, over, None, False) == Send(NotificationReason.RESOLVED)
+    assert isinstance(decide_delivery(failed_before, over, last_notified(AlertState.RESOLVED), False), Skip)
+    assert isinstance(decide_delivery(replace(failed_before, attempts=0), over, None, False), Skip)
 
 
-def test_critical_alert_that_is_over_is_told_by_the_newest_delivery_though_an_older_one_failed() -> None:
-    over = replace(OVER, severity="critical")
-    failed_before = replace(delivery(Reason.FIRED), severity="critical", attempts=2)
-    newest = replace(delivery(Reason.RESOLVED), severity="critical")
-    assert isinstance(choose(failed_before, over, None, True), Skip)
-    assert choose(newest, over, None, False, tried=True) == Send(Reason.RESOLVED)
-    assert isinstance(choose(newest, over, heard(AlertState.RESOLVED), False, tried=True), Skip)
+def test_newest_delivery_carries_a_resolved_critical_alert_after_a_failed_one() -> None:
+    over = replace(RESOLVED_ALERT, severity="critical")
+    failed_before = replace(delivery(NotificationReason.FIRED), severity="critical", attempts=2)
+    newest = replace(delivery(NotificationReason.RESOLVED), severity="critical")
+    assert isinstance(decide_delivery(failed_before, over, None, True), Skip)
+    assert decide_delivery(newest, over, None, False, attempted=True) == Send(NotificationReason.RESOLVED)
+    assert isinstance(decide_delivery(newest, over, last_notified(AlertState.RESOLVED), False, attempted=True), Skip)
 
 
-def test_message_that_was_sent_but_not_marked_is_not_repeated() -> None:
-    assert isinstance(choose(delivery(Reason.FIRED), FIRING, heard(), False), Skip)
+def test_message_sent_but_not_recorded_as_sent_is_not_repeated() -> None:
+    assert isinstance(decide_delivery(delivery(NotificationReason.FIRED), FIRING_ALERT, last_notified(), False), Skip)
 
 
-def test_raised_severity_is_told_even_if_the_channel_knows_of_the_alert() -> None:
-    critical = replace(FIRING, severity="critical")
-    assert choose(delivery(Reason.ESCALATED), critical, heard(), False) == Send(Reason.ESCALATED)
-    assert choose(delivery(Reason.FIRED), critical, heard(), False) == Send(Reason.FIRED)
+def test_raised_severity_is_sent_even_if_the_channel_knows_the_alert() -> None:
+    critical = replace(FIRING_ALERT, severity="critical")
+    assert decide_delivery(delivery(NotificationReason.ESCALATED), critical, last_notified(), False) == Send(
+        NotificationReason.ESCALATED
+    )
+    assert decide_delivery(delivery(NotificationReason.FIRED), critical, last_notified(), False) == Send(
+        NotificationReason.FIRED
+    )
 
 
-def test_silenced_alert_is_not_told() -> None:
-    assert choose(delivery(Reason.FIRED), replace(FIRING, silenced_by=3), None, False) == Skip("silenced by 3")
+def test_silenced_alert_is_not_sent() -> None:
+    assert decide_delivery(
+        delivery(NotificationReason.FIRED), replace(FIRING_ALERT, silenced_by=3), None, False
+    ) == Skip("silenced by 3")
 
 
-def test_acknowledged_alert_is_told_to_those_who_never_heard_and_not_repeated_to_others() -> None:
-    acked = replace(FIRING, acked_by="me", acked_at=NOW)
-    assert choose(delivery(Reason.FIRED), acked, None, False) == Send(Reason.FIRED)
-    for reason in (Reason.REMINDED, Reason.ESCALATED):
-        assert choose(delivery(reason), acked, heard(), False) == Skip("acknowledged by me")
+def test_acknowledged_alert_is_sent_once_to_each_channel() -> None:
+    acked = replace(FIRING_ALERT, acked_by="me", acked_at=NOW)
+    assert decide_delivery(delivery(NotificationReason.FIRED), acked, None, False) == Send(NotificationReason.FIRED)
+    for reason in (NotificationReason.REMINDED, NotificationReason.ESCALATED):
+        assert decide_delivery(delivery(reason), acked, last_notified(), False) == Skip("acknowledged by me")
 
 
 def test_reminder_is_sent() -> None:
-    assert choose(delivery(Reason.REMINDED), FIRING, heard(), False) == Send(Reason.REMINDED)
+    assert decide_delivery(delivery(NotificationReason.REMINDED), FIRING_ALERT, last_notified(), False) == Send(
+        NotificationReason.REMINDED
+    )
 
 
-def test_end_is_never_said_of_what_fires() -> None:
-    assert isinstance(choose(delivery(Reason.RESOLVED), FIRING, heard(), False), Skip)
+def test_resolved_message_is_never_sent_for_a_firing_alert() -> None:
+    assert isinstance(
+        decide_delivery(delivery(NotificationReason.RESOLVED), FIRING_ALERT, last_notified(), False), Skip
+    )
 
 
 def test_retries_wait_twice_as_long_each_time_up_to_a_minute() -> None:

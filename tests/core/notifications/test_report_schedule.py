@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.core.notifications.report_schedule import Daily, span_of
+from monitor.core.notifications.report_schedule import DailySchedule, period_start
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -34,11 +34,11 @@ def utc(text: str) -> datetime:
     ],
 )
 def test_the_newest_day_is_by_the_wall_clock_of_the_zone(minutes: int, now: str, day: str, at: str) -> None:
-    assert Daily(minutes, BERLIN).newest(utc(now)) == (date.fromisoformat(day), utc(at))
+    assert DailySchedule(minutes, BERLIN).latest(utc(now)) == (date.fromisoformat(day), utc(at))
 
 
 def test_a_year_has_one_report_for_each_of_its_days() -> None:
-    daily = Daily(150, BERLIN)
+    daily = DailySchedule(150, BERLIN)
     now, reported, made = utc("2026-01-01T12:00"), date(2026, 1, 1), []
     while now < utc("2027-01-01T12:00"):
         now += timedelta(minutes=20)
@@ -49,23 +49,23 @@ def test_a_year_has_one_report_for_each_of_its_days() -> None:
     assert made == [date(2026, 1, 1) + timedelta(days=n) for n in range(1, 366)]
 
 
-def test_what_was_missed_is_made_up_for_within_half_a_day() -> None:
-    daily = Daily(8 * 60, BERLIN)
+def test_missed_report_is_made_up_within_half_a_day() -> None:
+    daily = DailySchedule(8 * 60, BERLIN)
     yesterday = date(2026, 6, 30)
     assert daily.due(utc("2026-07-01T17:59"), yesterday, LONG_AGO) is not None
     assert daily.due(utc("2026-07-01T18:01"), yesterday, LONG_AGO) is None
 
 
-def test_nothing_is_due_twice_or_of_a_day_that_nobody_watched() -> None:
-    daily, now = Daily(8 * 60, BERLIN), utc("2026-07-01T09:00")
+def test_no_report_twice_or_for_an_unwatched_day() -> None:
+    daily, now = DailySchedule(8 * 60, BERLIN), utc("2026-07-01T09:00")
     assert daily.due(now, date(2026, 7, 1), LONG_AGO) is None
     assert daily.due(now, None, utc("2026-07-01T08:30")) is None
     assert daily.due(now, None, None) is None
     assert daily.due(now, None, utc("2026-07-01T05:30")) == (date(2026, 7, 1), utc("2026-07-01T06:00"))
 
 
-def test_a_report_goes_on_where_the_last_one_ended_up_to_a_week() -> None:
+def test_report_covers_the_time_since_the_last_one_up_to_a_week() -> None:
     now = utc("2026-07-08T06:00")
-    assert span_of(now, None) == now - timedelta(days=1)
-    assert span_of(now, now - timedelta(days=3)) == now - timedelta(days=3)
-    assert span_of(now, now - timedelta(days=8)) == now - timedelta(days=1)
+    assert period_start(now, None) == now - timedelta(days=1)
+    assert period_start(now, now - timedelta(days=3)) == now - timedelta(days=3)
+    assert period_start(now, now - timedelta(days=8)) == now - timedelta(days=1)

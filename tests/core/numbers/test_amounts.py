@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.numbers.amounts import EIGHT, INFINITE, PRECISION, ceil_to, floor_to, parse_amount, plain
+from monitor.core.numbers.amounts import (
+    EIGHT_DECIMALS,
+    INFINITE,
+    PRECISION,
+    ceil_to,
+    floor_to,
+    format_decimal,
+    parse_amount,
+)
 
-STEPS = st.sampled_from([EIGHT, Decimal("0.001"), Decimal("0.5"), Decimal(1), Decimal("0.00025")])
+STEPS = st.sampled_from([EIGHT_DECIMALS, Decimal("0.001"), Decimal("0.5"), Decimal(1), Decimal("0.00025")])
 NUMBERS = st.builds(
     lambda digits, places: Decimal(digits).scaleb(-places), st.integers(-(10**20), 10**20), st.integers(0, 12)
 )
@@ -80,7 +88,7 @@ def test_any_text_is_a_finite_number_or_a_value_error(text: str) -> None:
 
 @given(NUMBERS)
 def test_plain_text_reads_back_as_the_same_number(value: Decimal) -> None:
-    text = plain(value)
+    text = format_decimal(value)
     assert Decimal(text) == value
     assert "E" not in text
     assert not ("." in text and text.endswith(("0", ".")))
@@ -99,12 +107,12 @@ def test_plain_text_reads_back_as_the_same_number(value: Decimal) -> None:
     ],
 )
 def test_plain_text_has_no_exponent_and_no_idle_zeros(value: str, text: str) -> None:
-    assert plain(Decimal(value)) == text
+    assert format_decimal(Decimal(value)) == text
 
 
 def test_infinite_has_no_plain_text() -> None:
     with pytest.raises(ValueError, match="no plain text"):
-        plain(INFINITE)
+        format_decimal(INFINITE)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +139,8 @@ def test_rounded_values_are_the_nearest_multiples_around(value: Decimal, step: D
 
 
 def test_infinite_stays_infinite_when_rounded() -> None:
-    assert floor_to(INFINITE, EIGHT) == INFINITE
-    assert ceil_to(INFINITE, EIGHT) == INFINITE
+    assert floor_to(INFINITE, EIGHT_DECIMALS) == INFINITE
+    assert ceil_to(INFINITE, EIGHT_DECIMALS) == INFINITE
 
 
 @pytest.mark.parametrize("step", ["0", "-1", "Infinity"])

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from monitor.core.numbers.durations import (
     format_duration,
+    format_rfc3339,
     from_seconds,
     parse_duration,
     parse_fraction,
     parse_since,
-    rfc3339,
     to_seconds,
 )
 
@@ -54,7 +54,7 @@ def test_duration_is_the_sum_of_its_parts(text: str, span: timedelta) -> None:
         ("999999999999999w", "'999999999999999w' is longer than 100 years"),
     ],
 )
-def test_what_is_no_duration_is_refused_with_the_mend(text: str, says: str) -> None:
+def test_invalid_duration_is_refused_with_the_fix(text: str, says: str) -> None:
     with pytest.raises(ValueError) as caught:
         parse_duration(text)
     assert str(caught.value) == says
@@ -111,7 +111,7 @@ def test_percentage_is_a_fraction(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "%", "20 percent", "20%%", "nan%", "NaN"])
-def test_what_is_no_percentage_is_refused(text: str) -> None:
+def test_invalid_percentage_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not a percentage; write 20% or 0\.2"):
         parse_fraction(text)
 
@@ -151,9 +151,9 @@ def test_since_before_all_time_is_refused() -> None:
 
 def test_moment_text_is_utc_with_milliseconds() -> None:
     berlin = timezone(timedelta(hours=2))
-    assert rfc3339(datetime(2025, 10, 10, 23, 15, 0, 123999, tzinfo=berlin)) == "2025-10-10T21:15:00.123Z"
+    assert format_rfc3339(datetime(2025, 10, 10, 23, 15, 0, 123999, tzinfo=berlin)) == "2025-10-10T21:15:00.123Z"
 
 
 def test_moment_without_zone_has_no_text() -> None:
     with pytest.raises(ValueError, match="no time zone"):
-        rfc3339(datetime(2025, 10, 10))  # noqa: DTZ001 - what is refused
+        format_rfc3339(datetime(2025, 10, 10))  # noqa: DTZ001 - what is refused

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from monitor.core.numbers.intervals import Span, complete_since, newest_gap
+from monitor.core.numbers.intervals import Interval, complete_since, newest_gap
 from tests.support.examples.accounts import after
 
 DAYS = timedelta(days=1)
 
 
-def span(since: float, until: float) -> Span:
+def span(since: float, until: float) -> Interval:
     return after(since * 86_400), after(until * 86_400)
 
 
@@ -36,7 +36,7 @@ def test_nothing_is_missing_where_one_span_reaches_over_everything() -> None:
     assert newest_gap((span(0, 90),), *span(0, 90), 30 * DAYS) is None
 
 
-def test_what_lies_before_the_earliest_is_not_asked_for() -> None:
+def test_time_before_the_earliest_moment_is_not_requested() -> None:
     assert newest_gap((span(-20, -10), span(5, 90)), *span(0, 90), 30 * DAYS) == span(0, 5)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import METRICS, Missing, Value
+from monitor.core.model.metric import METRICS, MetricValue, Missing
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition, parse_target
 
@@ -18,7 +18,7 @@ UNAVAILABLE = Missing.UNAVAILABLE
 NOT_APPLICABLE = Missing.NOT_APPLICABLE
 
 
-def reading(**values: str | Missing) -> Callable[[str], Value]:
+def reading(**values: str | Missing) -> Callable[[str], MetricValue]:
     known = {name: value if isinstance(value, Missing) else Decimal(value) for name, value in values.items()}
     return known.__getitem__
 
@@ -89,7 +89,7 @@ def test_condition_means_what_it_says(text: str, values: dict[str, str], holds: 
 def test_text_is_kept_on_one_line_and_names_in_order() -> None:
     parsed = parse_condition("margin_level <\n initial_level or margin_level<margin_call_level", CROSS)
     assert parsed.text == "margin_level < initial_level or margin_level<margin_call_level"
-    assert parsed.names == ("margin_level", "initial_level", "margin_call_level")
+    assert parsed.metric_names == ("margin_level", "initial_level", "margin_call_level")
 
 
 def test_constants_are_exact() -> None:
@@ -293,7 +293,7 @@ def test_undefined_arithmetic_is_unknown(text: str, verdict: bool | Missing) -> 
         ),
     ],
 )
-def test_mistake_is_named_with_its_column_and_mend(text: str, says: str) -> None:
+def test_mistake_is_reported_with_its_column_and_fix(text: str, says: str) -> None:
     assert refusal(text) == says
 
 
@@ -332,7 +332,7 @@ def test_mistake_of_other_scopes_is_named_too(text: str, scope: MetricScope, say
 
 
 def test_condition_must_be_valid_in_each_scope() -> None:
-    assert parse_condition("margin_level < 1.5", BOTH).names == ("margin_level",)
+    assert parse_condition("margin_level < 1.5", BOTH).metric_names == ("margin_level",)
     assert (
         refusal("collateral_margin_level < 2", BOTH)
         == "column 1: `collateral_margin_level` does not exist in scope isolated; it exists in cross"
@@ -359,7 +359,7 @@ def test_too_deep_is_refused(text: str) -> None:
     assert len(refusal(text).splitlines()) == 1
 
 
-def test_error_carries_message_column_and_mend_apart() -> None:
+def test_error_has_separate_message_column_and_fix() -> None:
     with pytest.raises(ExpressionError) as caught:
         parse_condition("margin_lvel < 1.5", CROSS)
     error = caught.value
@@ -373,14 +373,14 @@ def test_error_carries_message_column_and_mend_apart() -> None:
 
 def test_target_is_the_level_on_the_right() -> None:
     target = parse_target("margin_level >= initial_level * 1.05", BOTH)
-    assert (target.metric, target.names) == ("margin_level", ("initial_level",))
+    assert (target.metric, target.metric_names) == ("margin_level", ("initial_level",))
     assert target.evaluate(reading(initial_level="1.5")) == Decimal("1.575")
     assert target.evaluate(reading(initial_level=UNAVAILABLE)) is UNAVAILABLE
 
 
 def test_target_may_be_a_plain_level() -> None:
     target = parse_target("margin_level > 2", CROSS)
-    assert target.names == ()
+    assert target.metric_names == ()
     assert target.evaluate(reading()) == 2
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import METRICS, Missing, Value
+from monitor.core.model.metric import METRICS, MetricValue, Missing
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition, parse_target
 
@@ -63,11 +63,13 @@ def test_random_text_is_refused_in_one_line(text: str, scopes: tuple[MetricScope
 
 
 @given(SOUP, st.sampled_from(SCOPES), st.lists(VALUES, min_size=1))
-def test_random_tokens_are_refused_or_evaluate(text: str, scopes: tuple[MetricScope, ...], values: list[Value]) -> None:
+def test_random_tokens_are_refused_or_evaluate(
+    text: str, scopes: tuple[MetricScope, ...], values: list[MetricValue]
+) -> None:
     parsed = read_or_refused(text, scopes)
     if parsed is None:
         return
-    answers = dict(zip(parsed.names, values * len(parsed.names), strict=False))
+    answers = dict(zip(parsed.metric_names, values * len(parsed.metric_names), strict=False))
     assert parsed.evaluate(answers.__getitem__) in (True, False, *Missing)
 
 
@@ -191,7 +193,7 @@ CONDITIONS = st.recursive(
 
 @given(CONDITIONS, st.dictionaries(st.sampled_from(LEVELS), st.integers(0, 400).map(lambda n: Decimal(n) / 100)))
 def test_logic_is_three_valued(condition: Logic, known: dict[str, Decimal]) -> None:
-    def read(name: str) -> Value:
+    def read(name: str) -> MetricValue:
         return known.get(name, Missing.UNAVAILABLE)
 
     verdict = parse_condition(condition.text, ("cross",)).evaluate(read)

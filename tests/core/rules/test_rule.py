@@ -6,9 +6,18 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import Missing, Value
+from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.numbers.amounts import INFINITE
-from monitor.core.rules.rule import Escalation, Rule, RuleError, applies, build_rule, evaluate, merge_rules, parse_rules
+from monitor.core.rules.rule import (
+    EscalationStep,
+    Rule,
+    RuleError,
+    build_rule,
+    evaluate_rule,
+    merge_rules,
+    parse_rules,
+    rule_applies,
+)
 from monitor.errors import Exit
 
 WHERE = "config.toml: rules[0]"
@@ -31,7 +40,7 @@ def refusal(keys: Mapping[str, object]) -> str:
     return str(caught.value)
 
 
-def reading(**values: str | Missing) -> Callable[[str], Value]:
+def reading(**values: str | Missing) -> Callable[[str], MetricValue]:
     known = {name: value if isinstance(value, Missing) else Decimal(value) for name, value in values.items()}
     return known.__getitem__
 
@@ -74,8 +83,8 @@ def test_every_key_is_read() -> None:
     assert [full.for_s, full.keep_firing_for_s, full.repeat_s] == [Decimal(30), Decimal(120), Decimal(7200)]
     assert full.channels == ("phone",)
     assert full.escalate == (
-        Escalation(Decimal(300), fallbacks=True),
-        Escalation(Decimal(600), "critical", ("call",)),
+        EscalationStep(Decimal(300), fallbacks=True),
+        EscalationStep(Decimal(600), "critical", ("call",)),
     )
     assert full.labels == {"team": "me"}
     assert (full.ladder, full.actions, full.where) == ("mine", ("repay-usdt", "top-up"), f'{WHERE} "low"')
@@ -91,7 +100,7 @@ def test_no_channels_means_recorded_only() -> None:
 
 def test_names_are_those_of_when_and_clear_once() -> None:
     both = rule(clear="margin_level > initial_level")
-    assert both.names == ("margin_level", "initial_level")
+    assert both.metric_names == ("margin_level", "initial_level")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +186,7 @@ def test_names_are_those_of_when_and_clear_once() -> None:
         ),
     ],
 )
-def test_mistake_is_told_with_its_place_and_mend(keys: dict[str, object], says: str) -> None:
+def test_mistake_is_reported_with_its_place_and_fix(keys: dict[str, object], says: str) -> None:
     assert refusal(keys) == says
 
 
@@ -209,7 +218,7 @@ def test_rule_that_is_no_table_is_refused() -> None:
         parse_rules(["margin_level < 1.5"], "config.toml")
 
 
-def test_own_rule_takes_the_place_of_the_shipped_one_of_its_name() -> None:
+def test_own_rule_replaces_the_shipped_rule_of_its_name() -> None:
     shipped = parse_rules([table(name="mild", ladder="level"), table(name="bad", ladder="level")], "ladder.toml")
     own = parse_rules(
         [table(name="new", ladder="level"), table(name="mild", ladder="level", severity="critical")], "mine"
@@ -243,19 +252,19 @@ def test_two_files_of_ones_own_can_not_share_a_name() -> None:
 def test_between_when_and_clear_nothing_changes(
     level: str | Missing, holds: bool | Missing, clears: bool | Missing
 ) -> None:
-    finding = evaluate(rule(clear="margin_level > 1.6"), reading(margin_level=level))
+    finding = evaluate_rule(rule(clear="margin_level > 1.6"), reading(margin_level=level))
     assert (finding.holds, finding.clears) == (holds, clears)
     assert finding.value == (None if isinstance(level, Missing) else Decimal(level))
 
 
 def test_without_clear_it_clears_when_it_does_not_hold() -> None:
-    assert evaluate(rule(), reading(margin_level="1.5")).clears is True
-    assert evaluate(rule(), reading(margin_level="1.4")).clears is False
-    assert evaluate(rule(), reading(margin_level=str(INFINITE))).clears is True
+    assert evaluate_rule(rule(), reading(margin_level="1.5")).clears is True
+    assert evaluate_rule(rule(), reading(margin_level="1.4")).clears is False
+    assert evaluate_rule(rule(), reading(margin_level=str(INFINITE))).clears is True
 
 
 def test_clear_that_overlaps_does_not_clear_while_it_holds() -> None:
-    finding = evaluate(rule(clear="margin_level > 1"), reading(margin_level="1.4"))
+    finding = evaluate_rule(rule(clear="margin_level > 1"), reading(margin_level="1.4"))
     assert (finding.holds, finding.clears) == (True, False)
 
 
@@ -269,7 +278,7 @@ def test_clear_that_overlaps_does_not_clear_while_it_holds() -> None:
     ],
 )
 def test_clear_that_reads_something_unavailable(clear: str, clears: bool | Missing) -> None:
-    finding = evaluate(rule(clear=clear), reading(margin_level="1.7", initial_level=UNAVAILABLE))
+    finding = evaluate_rule(rule(clear=clear), reading(margin_level="1.7", initial_level=UNAVAILABLE))
     assert (finding.holds, finding.clears) == (False, clears)
 
 
@@ -290,7 +299,7 @@ def test_clear_that_reads_something_unavailable(clear: str, clears: bool | Missi
         ({"scope": "monitor", "when": "data_age > 10s", "accounts": ["main"]}, "", "monitor", "", False),
     ],
 )
-def test_rule_looks_at_what_its_patterns_match(
+def test_rule_covers_subjects_that_match_its_patterns(
     keys: dict[str, object], account: str, scope: MetricScope, subject: str, looks: bool
 ) -> None:
-    assert applies(rule(**keys), account, scope, subject) is looks
+    assert rule_applies(rule(**keys), account, scope, subject) is looks

@@ -10,27 +10,27 @@ import pytest
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import Record, Repay, Transfer
-from monitor.core.settlement.ledger_evidence import given_elsewhere, others
-from monitor.core.settlement.observation import Confirmed, Failed, Look
-from monitor.core.settlement.verification import judge
+from monitor.core.model.order import Repay, Transfer, VenueRecord
+from monitor.core.settlement.ledger_evidence import other_movements, sent_elsewhere
+from monitor.core.settlement.observation import Confirmed, Failed, Observation
+from monitor.core.settlement.verification import verify
 from tests.support.examples.actions import NOW, SAFETY
 
-OURS = Intent(
+REPAY_INTENT = Intent(
     3, 1, "repay-idle", "repay", "live", "main", Repay(CROSS, "USDT", Decimal(390)), IntentState.UNCERTAIN,
     Decimal(390), NOW, submitted_at=NOW,
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(("after_ms", "counts"), [(-500, False), (200, False), (300, True), (570, True), (5_000, True)])
-def test_a_row_dated_well_after_the_send_is_anothers_doing(after_ms: int, counts: bool) -> None:
+def test_ledger_row_well_after_the_request_is_foreign(after_ms: int, counts: bool) -> None:
     row = LedgerRow(CROSS, 7, 78, NOW + timedelta(milliseconds=after_ms), "USDT", "REPAY", Decimal(958))
-    assert others(OURS, [row], None, NOW) == ((row,) if counts else ())
+    assert other_movements(REPAY_INTENT, [row], None, NOW) == ((row,) if counts else ())
 
 
-def test_a_row_of_another_asset_is_none_of_its_business() -> None:
+def test_ledger_row_of_another_asset_is_ignored() -> None:
     row = LedgerRow(CROSS, 7, 78, NOW + timedelta(seconds=2), "BTC", "REPAY", Decimal(958))
-    assert others(OURS, [row], None, NOW) == ()
+    assert other_movements(REPAY_INTENT, [row], None, NOW) == ()
 
 
 def transfer(number: int, after_s: float, amount: int = 1433, **more: Any) -> Intent:
@@ -47,8 +47,8 @@ INTO_PAIR = transfer(
 )
 
 
-def test_what_later_transfers_took_out_of_the_source_was_not_this_one() -> None:
-    assert given_elsewhere(INTO_PAIR, [INTO_PAIR, transfer(5, 84), transfer(6, 90, 100)]) == 1533
+def test_later_own_transfers_explain_a_reduced_source() -> None:
+    assert sent_elsewhere(INTO_PAIR, [INTO_PAIR, transfer(5, 84), transfer(6, 90, 100)]) == 1533
 
 
 @pytest.mark.parametrize(
@@ -61,41 +61,41 @@ def test_what_later_transfers_took_out_of_the_source_was_not_this_one() -> None:
     ],
     ids=["sent before", "not proven", "another wallet", "another asset"],
 )
-def test_nothing_else_explains_an_emptied_source(other: Intent) -> None:
-    assert given_elsewhere(INTO_PAIR, [other]) == 0
+def test_unrelated_or_unproven_transfers_do_not_explain_a_reduced_source(other: Intent) -> None:
+    assert sent_elsewhere(INTO_PAIR, [other]) == 0
 
 
-def test_a_transfer_of_which_nothing_is_seen_fails_though_another_emptied_its_source() -> None:
+def test_transfer_without_any_trace_fails_although_another_emptied_its_source() -> None:
     sent = replace(INTO_PAIR, source_before=Decimal(2066), free_before=Decimal(64), state=IntentState.UNCERTAIN)
     looks = [
-        Look(
+        Observation(
             NOW + timedelta(seconds=10 * n),
             (),
             free=Decimal(64),
             source=Decimal(633),
-            given_elsewhere=Decimal(1433),
+            sent_elsewhere=Decimal(1433),
             ledger=(),
         )
         for n in range(1, 8)
     ]
-    assert isinstance(judge(sent, looks, SAFETY, looks[-1].at), Failed)
-    unexplained = [replace(look, given_elsewhere=Decimal(0)) for look in looks]
-    assert not isinstance(judge(sent, unexplained, SAFETY, looks[-1].at), Failed)
+    assert isinstance(verify(sent, looks, SAFETY, looks[-1].at), Failed)
+    unexplained = [replace(look, sent_elsewhere=Decimal(0)) for look in looks]
+    assert not isinstance(verify(sent, unexplained, SAFETY, looks[-1].at), Failed)
 
 
 @pytest.mark.parametrize(("after_s", "decided"), [(20, False), (70, True)])
-def test_history_and_ledger_prove_what_others_hide_from_the_balances(after_s: int, decided: bool) -> None:
+def test_history_and_ledger_confirm_a_transfer_that_other_movements_mask(after_s: int, decided: bool) -> None:
     # 1,970 arrived in cross, where an order by hand then locked 2,000; 500 came into spot beside it.
     sent = transfer(1, 0, 1970, state=IntentState.UNCERTAIN, source_before=Decimal(7882), free_before=Decimal(5912))
     at = NOW + timedelta(seconds=after_s)
-    look = Look(
+    look = Observation(
         at,
-        (Record("100", "USDT", Decimal(1970), "CONFIRMED", NOW + timedelta(seconds=1)),),
+        (VenueRecord("100", "USDT", Decimal(1970), "CONFIRMED", NOW + timedelta(seconds=1)),),
         free=Decimal(5882),
         source=Decimal(6412),
         ledger=(LedgerRow(CROSS, 7, 100, NOW + timedelta(seconds=1), "USDT", "TRANSFER", Decimal(1970)),),
     )
-    verdict = judge(sent, [look], SAFETY, at)
+    verdict = verify(sent, [look], SAFETY, at)
     assert isinstance(verdict, Confirmed) is decided
-    alone = judge(sent, [replace(look, ledger=())], SAFETY, at)
+    alone = verify(sent, [replace(look, ledger=())], SAFETY, at)
     assert not isinstance(alone, Confirmed | Failed)

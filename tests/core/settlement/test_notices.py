@@ -9,9 +9,9 @@ import pytest
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.order import CancelOrders, Record, Reduce, Refused, Repay, Transfer
-from monitor.core.settlement.notices import notices_of
-from monitor.core.settlement.transitions import answered, executed_late, resolved
+from monitor.core.model.order import CancelOrders, Reduce, Refused, Repay, Transfer, VenueRecord
+from monitor.core.settlement.notices import intent_notices
+from monitor.core.settlement.transitions import apply_outcome, mark_executed_late, settle_by_person
 
 NOW = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
 INTENT = Intent(
@@ -42,8 +42,8 @@ SALE = Reduce(CROSS, "USDT", Decimal(6000), "BTCUSDT", "SELL", Decimal("0.1"), D
         (IntentState.EXPIRED, "warning", "nothing was sent"),
     ],
 )
-def test_people_hear_how_an_order_stands(state: IntentState, severity: str, words: str) -> None:
-    (notice,) = notices_of([replace(INTENT, state=state, mode="approve")], ("phone", "mail"), NOW)
+def test_notice_text_and_severity_follow_the_intent_state(state: IntentState, severity: str, words: str) -> None:
+    (notice,) = intent_notices([replace(INTENT, state=state, mode="approve")], ("phone", "mail"), NOW)
     assert notice.severity == severity
     assert words in notice.text
     assert notice.text.startswith("main cross: repay 500.5 USDT (repay-idle, R-17)")
@@ -51,46 +51,46 @@ def test_people_hear_how_an_order_stands(state: IntentState, severity: str, word
 
 
 @pytest.mark.parametrize("state", [IntentState.PLANNED, IntentState.SUBMITTING, IntentState.ACKNOWLEDGED])
-def test_steps_on_the_way_are_told_to_nobody(state: IntentState) -> None:
-    assert notices_of([replace(INTENT, state=state)], ("phone",), NOW) == ()
+def test_intermediate_states_give_no_notice(state: IntentState) -> None:
+    assert intent_notices([replace(INTENT, state=state)], ("phone",), NOW) == ()
 
 
-def test_an_expired_order_is_news_only_to_who_was_asked() -> None:
+def test_expired_intent_gives_a_notice_only_in_approve_mode() -> None:
     expired = replace(INTENT, state=IntentState.EXPIRED)
-    assert notices_of([expired], ("phone",), NOW) == ()
-    assert len(notices_of([replace(expired, mode="approve")], ("phone",), NOW)) == 1
+    assert intent_notices([expired], ("phone",), NOW) == ()
+    assert len(intent_notices([replace(expired, mode="approve")], ("phone",), NOW)) == 1
 
 
-def test_an_order_that_a_limit_stopped_in_the_last_moment_is_news() -> None:
+def test_intent_stopped_by_a_limit_before_sending_gives_a_notice() -> None:
     stopped = replace(INTENT, state=IntentState.EXPIRED, evidence="max_per_day is used up; raise it")
     stopped = replace(stopped, stopped_by_limit=True)
-    (notice,) = notices_of([stopped], ("phone",), NOW)
+    (notice,) = intent_notices([stopped], ("phone",), NOW)
     assert notice.severity == "warning"
     assert notice.text.endswith(": nothing was sent: max_per_day is used up; raise it")
 
 
 def text_of(state: IntentState, **changes: object) -> str:
-    (notice,) = notices_of([replace(INTENT, state=state, **changes)], ("phone",), NOW)  # type: ignore[arg-type]  # fields by name
+    (notice,) = intent_notices([replace(INTENT, state=state, **changes)], ("phone",), NOW)  # type: ignore[arg-type]  # fields by name
     return f"{notice.severity} {notice.text}"
 
 
-def test_a_refusal_says_it_in_the_exchanges_words() -> None:
-    refused = answered(INTENT, Refused(-3041, "Balance is not enough"), NOW).intent
+def test_refusal_quotes_the_exchange() -> None:
+    refused = apply_outcome(INTENT, Refused(-3041, "Balance is not enough"), NOW).intent
     text = text_of(refused.state, evidence=refused.evidence, reason="repay part of the USDT owed")
     assert text.startswith("warning ")
     assert "the exchange refused it (-3041: Balance is not enough)" in text
 
 
-def test_a_passing_refusal_wakes_nobody() -> None:
-    refused = answered(INTENT, Refused(-3007, "pending", transient=True), NOW).intent
+def test_transient_refusal_is_info_only() -> None:
+    refused = apply_outcome(INTENT, Refused(-3007, "pending", transient=True), NOW).intent
     text = text_of(refused.state, evidence=refused.evidence, refused_transiently=True)
     assert text.startswith("info ")
     assert "may be tried again" in text
 
 
-def test_an_execution_after_it_counted_as_failed_is_critical() -> None:
-    trace = Record("4711", "USDT", INTENT.amount, "CONFIRMED", NOW)
-    late = executed_late(replace(INTENT, state=IntentState.FAILED, evidence="no record"), trace)
+def test_execution_after_failed_is_critical() -> None:
+    trace = VenueRecord("4711", "USDT", INTENT.amount, "CONFIRMED", NOW)
+    late = mark_executed_late(replace(INTENT, state=IntentState.FAILED, evidence="no record"), trace)
     text = text_of(late.state, evidence=late.evidence, executed_late=late.executed_late)
     assert text.startswith("critical ")
     assert "executed late: record 4711 of 21:00:00" in text
@@ -103,15 +103,15 @@ def test_an_execution_after_it_counted_as_failed_is_critical() -> None:
         (IntentState.FAILED, "warning", "was not carried out (resolved by ann: seen); it is not sent again"),
     ],
 )
-def test_what_a_person_settles_is_told_as_their_word(
+def test_resolution_by_a_person_names_the_person(
     outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED], severity: str, words: str
 ) -> None:
     asked = replace(INTENT, state=IntentState.UNRESOLVED, level_before=Decimal("1.3"), level_after=Decimal("1.35"))
-    (notice,) = notices_of([resolved(asked, outcome, "ann", "seen", NOW).intent], ("phone",), NOW)
+    (notice,) = intent_notices([settle_by_person(asked, outcome, "ann", "seen", NOW).intent], ("phone",), NOW)
     assert (notice.severity, notice.text) == (severity, f"main cross: repay 500.5 USDT (repay-idle, R-17): {words}")
 
 
-def test_levels_are_told_before_and_after() -> None:
+def test_notice_names_the_level_before_and_after() -> None:
     levels = {"level_before": Decimal("1.3951"), "level_after": Decimal("1.4713")}
     assert "the level was 1.39, is now 1.47" in text_of(IntentState.CONFIRMED, **levels)
     assert text_of(IntentState.CONFIRMED, level_before=Decimal("1.3951")).endswith("the level was 1.39")
@@ -130,7 +130,7 @@ def test_levels_are_told_before_and_after() -> None:
         ),
     ],
 )
-def test_a_transfer_says_what_it_is_for(order: Transfer, changes: dict[str, object], words: str) -> None:
+def test_transfer_notice_names_its_purpose(order: Transfer, changes: dict[str, object], words: str) -> None:
     assert words in text_of(IntentState.PROPOSED, order=order, **changes)
 
 
@@ -139,19 +139,19 @@ def test_a_transfer_says_what_it_is_for(order: Transfer, changes: dict[str, obje
     [
         (SALE, "main cross: sell 0.1 BTC for the USDT owed, at 59400 or better"),
         (
-            replace(SALE, side="BUY", asset="ETH", sells="USDT", symbol="ETHUSDT", quantity=Decimal(2)),
+            replace(SALE, side="BUY", asset="ETH", sell_asset="USDT", symbol="ETHUSDT", quantity=Decimal(2)),
             "main cross: buy 2 of the ETH owed with USDT, at 59400 or better",
         ),
         (CancelOrders(CROSS, "BTCUSDT", "BTC"), "main cross: cancel the orders on BTCUSDT, which lock BTC"),
     ],
 )
-def test_an_order_on_the_market_says_what_is_traded(order: Reduce | CancelOrders, words: str) -> None:
+def test_market_order_notice_names_the_trade(order: Reduce | CancelOrders, words: str) -> None:
     assert words in text_of(IntentState.PROPOSED, order=order)
 
 
-def test_a_trade_that_is_done_says_what_it_brought() -> None:
+def test_confirmed_trade_notice_names_its_proceeds() -> None:
     assert "main cross: BTC traded for 6000 USDT owed" in text_of(IntentState.CONFIRMED, order=SALE)
 
 
-def test_without_channels_nothing_is_said() -> None:
-    assert notices_of([replace(INTENT, state=IntentState.CONFIRMED)], (), NOW) == ()
+def test_no_channels_means_no_notices() -> None:
+    assert intent_notices([replace(INTENT, state=IntentState.CONFIRMED)], (), NOW) == ()

@@ -10,13 +10,19 @@ from hypothesis import strategies as st
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import Record, Repay, Transfer
-from monitor.core.settlement.observation import Confirmed, Failed, Judgement, Look, LookAgain, Unresolved
-from monitor.core.settlement.verification import judge, late_execution, trace_of, wants_late_ledger, wants_ledger
+from monitor.core.model.order import Repay, Transfer, VenueRecord
+from monitor.core.settlement.observation import Confirmed, Failed, Observation, Undecided, Unresolved, Verdict
+from monitor.core.settlement.verification import (
+    find_late_execution,
+    matching_record,
+    needs_ledger,
+    needs_ledger_for_late_check,
+    verify,
+)
 from tests.support.examples.actions import NOW, SAFETY, D, intent, seconds
 
 S = IntentState
-SENT = intent(
+REPAY_INTENT = intent(
     1,
     S.UNCERTAIN,
     Repay(CROSS, "USDT", D(500)),
@@ -24,7 +30,7 @@ SENT = intent(
     owed_before=D(30_000),
     free_before=D(20_000),
 )
-BROUGHT = intent(
+TRANSFER_INTENT = intent(
     2,
     S.UNCERTAIN,
     Transfer("spot", CROSS, "USDT", D(500)),
@@ -33,50 +39,52 @@ BROUGHT = intent(
     free_before=D(20_000),
     source_before=D(5000),
 )
-OURS = Record("77", "USDT", D(500), "CONFIRMED", NOW)
-PENDING, FAILED = replace(OURS, status="PENDING"), replace(OURS, status="FAILED")
-AUTO = replace(OURS, automatic=True)
-ROW = LedgerRow(CROSS, 9, 77, NOW + seconds(1), "USDT", "REPAY", D(500))
+REPAY_RECORD = VenueRecord("77", "USDT", D(500), "CONFIRMED", NOW)
+PENDING, FAILED = replace(REPAY_RECORD, status="PENDING"), replace(REPAY_RECORD, status="FAILED")
+AUTOMATIC_RECORD = replace(REPAY_RECORD, is_automatic=True)
+LEDGER_ROW = LedgerRow(CROSS, 9, 77, NOW + seconds(1), "USDT", "REPAY", D(500))
 
 
-def look(after: float, *records: Record, owed: str = "30000", free: str = "20000", source: str = "5000") -> Look:
-    return Look(NOW + seconds(after), records, D(owed), D(free), D(source), ledger=())
+def observation(
+    after: float, *records: VenueRecord, owed: str = "30000", free: str = "20000", source: str = "5000"
+) -> Observation:
+    return Observation(NOW + seconds(after), records, D(owed), D(free), D(source), ledger=())
 
 
-def verdict(*looks: Look, of: Intent = SENT, at: datetime | None = None) -> Judgement:
-    return judge(of, looks, SAFETY, at or looks[-1].at)
+def verify_observations(*looks: Observation, of: Intent = REPAY_INTENT, at: datetime | None = None) -> Verdict:
+    return verify(of, looks, SAFETY, at or looks[-1].at)
 
 
-def empty(*at: float) -> list[Look]:
-    return [look(after) for after in at]
+def unchanged_observations(*at: float) -> list[Observation]:
+    return [observation(after) for after in at]
 
 
-def test_record_and_balance_together_confirm() -> None:
-    found = verdict(look(1, OURS, owed="29500"))
+def test_record_and_balance_change_confirm() -> None:
+    found = verify_observations(observation(1, REPAY_RECORD, owed="29500"))
     assert isinstance(found, Confirmed)
     assert (found.ref, found.at) == ("77", NOW + seconds(1))
     assert found.evidence == "record 77 of 21:15:30; USDT owed 30000 → 29500"
 
 
 def test_interest_charged_meanwhile_does_not_hide_a_repayment() -> None:
-    assert isinstance(verdict(look(1, OURS, owed="29500.31")), Confirmed)
+    assert isinstance(verify_observations(observation(1, REPAY_RECORD, owed="29500.31")), Confirmed)
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        look(1, OURS),
-        look(1, owed="29500"),
-        look(1, PENDING),
-        look(1, PENDING, owed="29500"),
-        look(1, FAILED, owed="29500"),
-        look(1, AUTO, owed="29500"),
-        look(1, replace(OURS, amount=D("500.00000001")), owed="29500"),
-        look(1, replace(OURS, asset="ETH"), owed="29500"),
-        look(1, replace(OURS, at=NOW - seconds(6)), owed="29500"),
-        look(1),
-        replace(look(1), owed=None),
-        replace(look(1, OURS), owed=None),
+        observation(1, REPAY_RECORD),
+        observation(1, owed="29500"),
+        observation(1, PENDING),
+        observation(1, PENDING, owed="29500"),
+        observation(1, FAILED, owed="29500"),
+        observation(1, AUTOMATIC_RECORD, owed="29500"),
+        observation(1, replace(REPAY_RECORD, amount=D("500.00000001")), owed="29500"),
+        observation(1, replace(REPAY_RECORD, asset="ETH"), owed="29500"),
+        observation(1, replace(REPAY_RECORD, at=NOW - seconds(6)), owed="29500"),
+        observation(1),
+        replace(observation(1), owed=None),
+        replace(observation(1, REPAY_RECORD), owed=None),
     ],
     ids=[
         "record without movement",
@@ -93,101 +101,101 @@ def test_interest_charged_meanwhile_does_not_hide_a_repayment() -> None:
         "record, balance unread",
     ],
 )
-def test_one_of_two_decides_nothing(after: Look) -> None:
-    assert isinstance(verdict(after), LookAgain)
-    assert isinstance(verdict(after, at=NOW + SAFETY.unresolved_after), Unresolved)
+def test_record_or_balance_alone_decides_nothing(after: Observation) -> None:
+    assert isinstance(verify_observations(after), Undecided)
+    assert isinstance(verify_observations(after, at=NOW + SAFETY.unresolved_after), Unresolved)
 
 
-def test_a_record_that_says_failed_and_balances_that_stood_still_fail() -> None:
-    assert isinstance(verdict(look(1, FAILED)), Failed)
+def test_failed_record_and_unchanged_balances_mean_failed() -> None:
+    assert isinstance(verify_observations(observation(1, FAILED)), Failed)
 
 
-def test_absence_over_five_looks_and_the_settle_time_fails() -> None:
-    found = verdict(*empty(1, 15, 30, 45, 61))
+def test_no_trace_in_five_observations_over_the_settle_time_means_failed() -> None:
+    found = verify_observations(*unchanged_observations(1, 15, 30, 45, 61))
     assert isinstance(found, Failed)
     told = "no record in 5 looks over 60 s, the capital flow does not show it, and the balances did not move"
     assert found.evidence == told
 
 
-def test_absence_waits_for_a_ledger_that_can_be_read() -> None:
-    unread = [replace(one, ledger=None) for one in empty(1, 15, 30, 45, 61)]
-    assert isinstance(verdict(*unread), LookAgain)
-    assert wants_ledger(SENT, unread, SAFETY)
-    found = verdict(*unread, at=NOW + SAFETY.unresolved_after / 2)
+def test_missing_trace_waits_for_a_readable_ledger() -> None:
+    unread = [replace(one, ledger=None) for one in unchanged_observations(1, 15, 30, 45, 61)]
+    assert isinstance(verify_observations(*unread), Undecided)
+    assert needs_ledger(REPAY_INTENT, unread, SAFETY)
+    found = verify_observations(*unread, at=NOW + SAFETY.unresolved_after / 2)
     assert isinstance(found, Failed)
     assert "could not be read" in found.evidence
 
 
-def test_the_ledger_is_asked_only_when_it_has_something_to_say() -> None:
-    def unread(one: Look) -> bool:
-        return wants_ledger(SENT, [replace(one, ledger=None)], SAFETY)
+def test_ledger_is_requested_only_when_it_can_decide() -> None:
+    def unread(one: Observation) -> bool:
+        return needs_ledger(REPAY_INTENT, [replace(one, ledger=None)], SAFETY)
 
-    assert not unread(look(1))
-    assert not unread(look(1, OURS, owed="29500"))
-    assert not unread(look(1, PENDING, owed="29500"))
-    assert unread(look(1, owed="29500"))
-    assert unread(look(1, OURS))
-    assert unread(look(1, FAILED, owed="29500"))
-    assert not wants_ledger(SENT, [look(1, owed="29500")], SAFETY)
-    assert wants_ledger(replace(SENT, state=S.UNRESOLVED), [replace(look(1), ledger=None)], SAFETY)
-
-
-def test_a_row_of_the_ledger_alone_never_lets_an_order_fail() -> None:
-    looks = [replace(one, ledger=(ROW,)) for one in empty(1, 15, 30, 45, 61)]
-    assert isinstance(verdict(*looks), LookAgain)
-    assert isinstance(verdict(replace(look(1, FAILED), ledger=(ROW,))), LookAgain)
+    assert not unread(observation(1))
+    assert not unread(observation(1, REPAY_RECORD, owed="29500"))
+    assert not unread(observation(1, PENDING, owed="29500"))
+    assert unread(observation(1, owed="29500"))
+    assert unread(observation(1, REPAY_RECORD))
+    assert unread(observation(1, FAILED, owed="29500"))
+    assert not needs_ledger(REPAY_INTENT, [observation(1, owed="29500")], SAFETY)
+    assert needs_ledger(replace(REPAY_INTENT, state=S.UNRESOLVED), [replace(observation(1), ledger=None)], SAFETY)
 
 
-def test_ledger_and_balance_confirm_once_the_history_was_silent_for_the_settle_time() -> None:
-    looks = [replace(look(after, owed="29500"), ledger=(ROW,)) for after in (1, 30, 61)]
-    assert isinstance(verdict(*looks[:2]), LookAgain)
-    found = verdict(*looks)
+def test_ledger_row_alone_never_means_failed() -> None:
+    looks = [replace(one, ledger=(LEDGER_ROW,)) for one in unchanged_observations(1, 15, 30, 45, 61)]
+    assert isinstance(verify_observations(*looks), Undecided)
+    assert isinstance(verify_observations(replace(observation(1, FAILED), ledger=(LEDGER_ROW,))), Undecided)
+
+
+def test_ledger_and_balance_confirm_after_the_settle_time_without_history() -> None:
+    looks = [replace(observation(after, owed="29500"), ledger=(LEDGER_ROW,)) for after in (1, 30, 61)]
+    assert isinstance(verify_observations(*looks[:2]), Undecided)
+    found = verify_observations(*looks)
     assert isinstance(found, Confirmed)
     assert found.ref == "77"
     assert found.evidence == "capital flow 9 of 21:15:31; USDT owed 30000 → 29500; the history does not show it"
 
 
-def test_an_acknowledged_order_is_found_in_the_ledger_whichever_number_it_carries() -> None:
-    accepted = replace(SENT, state=S.ACKNOWLEDGED, ref="4711")
-    for row in (ROW, replace(ROW, tran_id=4711)):
-        looks = [replace(look(after, owed="29500"), ledger=(row,)) for after in (1, 30, 61)]
-        found = verdict(*looks, of=accepted)
+def test_acknowledged_intent_is_found_in_the_ledger_by_any_transaction_id() -> None:
+    accepted = replace(REPAY_INTENT, state=S.ACKNOWLEDGED, ref="4711")
+    for row in (LEDGER_ROW, replace(LEDGER_ROW, tran_id=4711)):
+        looks = [replace(observation(after, owed="29500"), ledger=(row,)) for after in (1, 30, 61)]
+        found = verify_observations(*looks, of=accepted)
         assert isinstance(found, Confirmed)
         assert found.ref == "4711"
 
 
-def test_the_exchanges_own_repayment_is_told_apart_and_does_not_hide_a_failure() -> None:
-    auto = replace(AUTO, amount=D(700), at=NOW + seconds(5))
-    row = replace(ROW, amount=D(700), at=NOW + seconds(5))
-    looks = [replace(look(after, auto, owed="29300"), ledger=(row,)) for after in (6, 20, 35, 50, 67)]
-    assert isinstance(verdict(*[replace(one, ledger=None) for one in looks]), LookAgain)
-    found = verdict(*looks)
+def test_automatic_repayment_does_not_mask_a_failure() -> None:
+    auto = replace(AUTOMATIC_RECORD, amount=D(700), at=NOW + seconds(5))
+    row = replace(LEDGER_ROW, amount=D(700), at=NOW + seconds(5))
+    looks = [replace(observation(after, auto, owed="29300"), ledger=(row,)) for after in (6, 20, 35, 50, 67)]
+    assert isinstance(verify_observations(*[replace(one, ledger=None) for one in looks]), Undecided)
+    found = verify_observations(*looks)
     assert isinstance(found, Failed)
     assert found.evidence.endswith("the balances moved by others (700 USDT repaid by the exchange itself (77))")
 
 
-def test_an_automatic_repayment_of_the_very_amount_is_not_taken_for_the_order() -> None:
-    looks = [replace(look(after, AUTO, owed="29500"), ledger=(ROW,)) for after in (1, 30, 61)]
-    assert isinstance(verdict(*looks), LookAgain)
+def test_automatic_repayment_of_the_same_amount_is_not_taken_for_the_intent() -> None:
+    looks = [replace(observation(after, AUTOMATIC_RECORD, owed="29500"), ledger=(LEDGER_ROW,)) for after in (1, 30, 61)]
+    assert isinstance(verify_observations(*looks), Undecided)
 
 
-def test_a_debt_that_others_raised_meanwhile_does_not_hide_a_repayment() -> None:
-    borrowed = replace(ROW, id=10, tran_id=78, kind="BORROW", amount=D(800), at=NOW + seconds(3))
-    seen = replace(look(5, OURS, owed="30300"), ledger=(ROW, borrowed))
-    assert isinstance(verdict(replace(seen, ledger=None)), LookAgain)
-    found = verdict(seen)
+def test_new_foreign_debt_does_not_mask_a_repayment() -> None:
+    borrowed = replace(LEDGER_ROW, id=10, tran_id=78, kind="BORROW", amount=D(800), at=NOW + seconds(3))
+    seen = replace(observation(5, REPAY_RECORD, owed="30300"), ledger=(LEDGER_ROW, borrowed))
+    assert isinstance(verify_observations(replace(seen, ledger=None)), Undecided)
+    found = verify_observations(seen)
     assert isinstance(found, Confirmed)
     assert found.evidence.endswith("capital flow 9 agrees")
 
 
-def test_a_transfer_by_another_hand_is_told_apart_and_does_not_hide_a_failure() -> None:
-    row = replace(ROW, kind="TRANSFER", amount=D(900), at=NOW + seconds(3))
-    looks = [replace(look(after, free="20900", source="4100"), ledger=(row,)) for after in (5, 20, 35, 50, 66)]
-    found = verdict(*looks, of=BROUGHT)
+def test_foreign_transfer_does_not_mask_a_failure() -> None:
+    row = replace(LEDGER_ROW, kind="TRANSFER", amount=D(900), at=NOW + seconds(3))
+    looks = [replace(observation(after, free="20900", source="4100"), ledger=(row,)) for after in (5, 20, 35, 50, 66)]
+    found = verify_observations(*looks, of=TRANSFER_INTENT)
     assert isinstance(found, Failed)
     assert "900 USDT transferred (77)" in found.evidence
     unexplained = [replace(one, source=D(4000)) for one in looks]
-    assert isinstance(verdict(*unexplained, of=BROUGHT), LookAgain)
+    assert isinstance(verify_observations(*unexplained, of=TRANSFER_INTENT), Undecided)
 
 
 @given(
@@ -196,129 +204,133 @@ def test_a_transfer_by_another_hand_is_told_apart_and_does_not_hide_a_failure() 
     happened=st.booleans(),
     shown=st.booleans(),
 )
-def test_whatever_others_do_a_repayment_that_happened_never_fails_and_one_that_did_not_is_never_confirmed(
+def test_foreign_activity_never_changes_the_verdict_on_a_repayment(
     repaid_by_others: int, borrowed_by_others: int, happened: bool, shown: bool
 ) -> None:
     at = NOW + seconds(3)
     rows = [
-        replace(ROW, id=20, tran_id=90, amount=D(repaid_by_others), at=at),
-        replace(ROW, id=21, tran_id=91, kind="BORROW", amount=D(borrowed_by_others), at=at),
+        replace(LEDGER_ROW, id=20, tran_id=90, amount=D(repaid_by_others), at=at),
+        replace(LEDGER_ROW, id=21, tran_id=91, kind="BORROW", amount=D(borrowed_by_others), at=at),
     ]
-    records = [Record("90", "USDT", D(repaid_by_others), "CONFIRMED", at, automatic=True)]
+    records = [VenueRecord("90", "USDT", D(repaid_by_others), "CONFIRMED", at, is_automatic=True)]
     owed = 30_000 - repaid_by_others + borrowed_by_others - (500 if happened else 0)
     if happened and shown:
-        rows.append(ROW)
-        records.append(OURS)
-    looks = [replace(look(after, *records, owed=str(owed)), ledger=tuple(rows)) for after in (5, 20, 35, 50, 66)]
-    found = verdict(*looks)
+        rows.append(LEDGER_ROW)
+        records.append(REPAY_RECORD)
+    looks = [replace(observation(after, *records, owed=str(owed)), ledger=tuple(rows)) for after in (5, 20, 35, 50, 66)]
+    found = verify_observations(*looks)
     if happened:
         assert isinstance(found, Confirmed) if shown else not isinstance(found, Failed)
     else:
         assert isinstance(found, Failed)
 
 
-def test_four_looks_are_not_enough_however_long() -> None:
-    assert isinstance(verdict(*empty(1, 30, 60, 90)), LookAgain)
+def test_four_observations_are_not_enough() -> None:
+    assert isinstance(verify_observations(*unchanged_observations(1, 30, 60, 90)), Undecided)
 
 
-def test_five_looks_are_not_enough_before_the_settle_time() -> None:
-    assert isinstance(verdict(*empty(1, 15, 30, 45, 60)), LookAgain)
+def test_five_observations_before_the_settle_time_are_not_enough() -> None:
+    assert isinstance(verify_observations(*unchanged_observations(1, 15, 30, 45, 60)), Undecided)
 
 
-def test_absence_counts_anew_after_anything_was_seen() -> None:
-    looks = [*empty(1, 15, 30), look(45, owed="29500"), *empty(61)]
-    assert isinstance(verdict(*looks), LookAgain)
+def test_count_of_observations_restarts_after_a_trace() -> None:
+    looks = [*unchanged_observations(1, 15, 30), observation(45, owed="29500"), *unchanged_observations(61)]
+    assert isinstance(verify_observations(*looks), Undecided)
 
 
-def test_a_balance_that_moved_never_fails() -> None:
-    looks = [look(after, owed="29500") for after in (1, 15, 30, 45, 61, 90)]
-    assert isinstance(verdict(*looks), LookAgain)
+def test_changed_balance_never_means_failed() -> None:
+    looks = [observation(after, owed="29500") for after in (1, 15, 30, 45, 61, 90)]
+    assert isinstance(verify_observations(*looks), Undecided)
 
 
-def test_an_acknowledged_order_without_a_trace_is_for_a_person() -> None:
-    accepted = replace(SENT, state=S.ACKNOWLEDGED, ref="77")
-    assert isinstance(verdict(*empty(1, 15, 30, 45, 61), of=accepted), LookAgain)
-    assert isinstance(verdict(*empty(1, 15, 30, 45, 601), of=accepted), Unresolved)
+def test_acknowledged_intent_without_a_trace_becomes_unresolved() -> None:
+    accepted = replace(REPAY_INTENT, state=S.ACKNOWLEDGED, ref="77")
+    assert isinstance(verify_observations(*unchanged_observations(1, 15, 30, 45, 61), of=accepted), Undecided)
+    assert isinstance(verify_observations(*unchanged_observations(1, 15, 30, 45, 601), of=accepted), Unresolved)
 
 
-def test_an_acknowledged_order_is_found_by_its_id_alone() -> None:
-    accepted = replace(SENT, state=S.ACKNOWLEDGED, ref="78")
-    twin = replace(OURS, ref="78", at=NOW + seconds(1))
-    found = verdict(look(1, OURS, twin, owed="29000"), of=accepted)
+def test_acknowledged_intent_is_matched_by_transaction_id_only() -> None:
+    accepted = replace(REPAY_INTENT, state=S.ACKNOWLEDGED, ref="78")
+    twin = replace(REPAY_RECORD, ref="78", at=NOW + seconds(1))
+    found = verify_observations(observation(1, REPAY_RECORD, twin, owed="29000"), of=accepted)
     assert isinstance(found, Confirmed)
     assert found.ref == "78"
 
 
-def test_records_of_other_intents_are_not_taken_twice() -> None:
-    seen = look(1, OURS, owed="29500")
-    assert isinstance(judge(SENT, [seen], SAFETY, seen.at, frozenset({"77"})), LookAgain)
+def test_record_of_another_intent_is_not_used_again() -> None:
+    seen = observation(1, REPAY_RECORD, owed="29500")
+    assert isinstance(verify(REPAY_INTENT, [seen], SAFETY, seen.at, frozenset({"77"})), Undecided)
 
 
-def test_an_unresolved_one_is_looked_into_without_end_and_can_still_be_settled() -> None:
-    asked = replace(SENT, state=S.UNRESOLVED)
+def test_unresolved_intent_is_observed_on_and_can_still_settle() -> None:
+    asked = replace(REPAY_INTENT, state=S.UNRESOLVED)
     later = NOW + 2 * SAFETY.unresolved_after
-    assert isinstance(verdict(look(1, OURS), of=asked, at=later), LookAgain)
-    assert isinstance(verdict(look(1, OURS, owed="29500"), of=asked, at=later), Confirmed)
+    assert isinstance(verify_observations(observation(1, REPAY_RECORD), of=asked, at=later), Undecided)
+    assert isinstance(verify_observations(observation(1, REPAY_RECORD, owed="29500"), of=asked, at=later), Confirmed)
 
 
 @pytest.mark.parametrize(("free", "source"), [("20500", "5000"), ("20000", "4500"), ("20500", "4500")])
-def test_a_transfer_shows_at_either_end(free: str, source: str) -> None:
-    assert isinstance(verdict(look(1, OURS, free=free, source=source), of=BROUGHT), Confirmed)
+def test_transfer_is_confirmed_by_either_balance(free: str, source: str) -> None:
+    assert isinstance(
+        verify_observations(observation(1, REPAY_RECORD, free=free, source=source), of=TRANSFER_INTENT), Confirmed
+    )
 
 
-def test_a_transfer_without_movement_and_record_fails_in_time() -> None:
-    assert isinstance(verdict(*empty(1, 15, 30, 45, 61), of=BROUGHT), Failed)
+def test_transfer_without_any_trace_means_failed() -> None:
+    assert isinstance(verify_observations(*unchanged_observations(1, 15, 30, 45, 61), of=TRANSFER_INTENT), Failed)
 
 
-def test_a_transfer_whose_money_was_used_at_once_shows_at_its_source() -> None:
-    assert isinstance(verdict(look(1, OURS, free="100", source="4500"), of=BROUGHT), Confirmed)
+def test_transfer_spent_at_once_is_confirmed_by_its_source() -> None:
+    assert isinstance(
+        verify_observations(observation(1, REPAY_RECORD, free="100", source="4500"), of=TRANSFER_INTENT), Confirmed
+    )
 
 
-def test_nothing_looked_at_decides_nothing() -> None:
-    assert isinstance(judge(SENT, [], SAFETY, NOW), LookAgain)
+def test_no_observation_decides_nothing() -> None:
+    assert isinstance(verify(REPAY_INTENT, [], SAFETY, NOW), Undecided)
 
 
 def test_a_late_execution_of_a_failed_order_is_recognised() -> None:
-    gone = replace(SENT, state=S.FAILED)
-    assert late_execution(gone, look(60, OURS), SAFETY) == OURS
-    assert late_execution(gone, look(60, PENDING, AUTO), SAFETY) is None
-    assert late_execution(gone, look(60, OURS), SAFETY, frozenset({"77"})) is None
-    assert late_execution(replace(SENT, state=S.CONFIRMED), look(60, OURS), SAFETY) is None
+    gone = replace(REPAY_INTENT, state=S.FAILED)
+    assert find_late_execution(gone, observation(60, REPAY_RECORD), SAFETY) == REPAY_RECORD
+    assert find_late_execution(gone, observation(60, PENDING, AUTOMATIC_RECORD), SAFETY) is None
+    assert find_late_execution(gone, observation(60, REPAY_RECORD), SAFETY, frozenset({"77"})) is None
+    assert find_late_execution(replace(REPAY_INTENT, state=S.CONFIRMED), observation(60, REPAY_RECORD), SAFETY) is None
 
 
 @pytest.mark.parametrize(
     ("sent", "after", "kind"),
     [
-        pytest.param(SENT, {"owed": "29500"}, "REPAY", id="repayment"),
-        pytest.param(BROUGHT, {"free": "20500"}, "TRANSFER", id="transfer"),
+        pytest.param(REPAY_INTENT, {"owed": "29500"}, "REPAY", id="repayment"),
+        pytest.param(TRANSFER_INTENT, {"free": "20500"}, "TRANSFER", id="transfer"),
     ],
 )
-def test_a_late_execution_that_the_history_never_shows_is_recognised_by_ledger_and_balance(
+def test_late_execution_missing_from_the_history_is_recognised_by_ledger_and_balance(
     sent: Intent, after: dict[str, str], kind: str
 ) -> None:
-    gone, row = replace(sent, state=S.FAILED), replace(ROW, kind=kind, at=NOW + seconds(90))
-    shown = replace(look(150, **after), ledger=(row,))
-    assert late_execution(gone, shown, SAFETY) == row
+    gone, row = replace(sent, state=S.FAILED), replace(LEDGER_ROW, kind=kind, at=NOW + seconds(90))
+    shown = replace(observation(150, **after), ledger=(row,))
+    assert find_late_execution(gone, shown, SAFETY) == row
     # The history has not had its time to tell whose doing it was; the balances say no; it is another intent's.
-    assert late_execution(gone, replace(shown, at=NOW + seconds(149)), SAFETY) is None
-    assert late_execution(gone, replace(look(150), ledger=(row,)), SAFETY) is None
-    assert late_execution(gone, shown, SAFETY, frozenset({"77"})) is None
+    assert find_late_execution(gone, replace(shown, at=NOW + seconds(149)), SAFETY) is None
+    assert find_late_execution(gone, replace(observation(150), ledger=(row,)), SAFETY) is None
+    assert find_late_execution(gone, shown, SAFETY, frozenset({"77"})) is None
     # An order of another amount, by whatever hand, is not this one.
-    assert late_execution(gone, replace(shown, ledger=(replace(row, amount=D(501)),)), SAFETY) is None
+    assert find_late_execution(gone, replace(shown, ledger=(replace(row, amount=D(501)),)), SAFETY) is None
     if kind == "REPAY":
-        own = replace(AUTO, ref="77", at=row.at)
-        assert late_execution(gone, replace(shown, records=(own,)), SAFETY) is None
+        own = replace(AUTOMATIC_RECORD, ref="77", at=row.at)
+        assert find_late_execution(gone, replace(shown, records=(own,)), SAFETY) is None
 
 
-def test_the_ledger_is_asked_for_a_late_execution_only_where_the_balances_moved_and_the_history_is_silent() -> None:
-    gone = replace(SENT, state=S.FAILED)
-    unread = replace(look(150, owed="29500"), ledger=None)
-    assert wants_late_ledger(gone, unread, SAFETY)
-    assert not wants_late_ledger(gone, replace(unread, records=(OURS,)), SAFETY)
-    assert not wants_late_ledger(gone, replace(unread, owed=D(30_000)), SAFETY)
-    assert not wants_late_ledger(gone, replace(unread, ledger=()), SAFETY)
+def test_ledger_is_requested_for_a_late_execution_only_after_an_unexplained_balance_change() -> None:
+    gone = replace(REPAY_INTENT, state=S.FAILED)
+    unread = replace(observation(150, owed="29500"), ledger=None)
+    assert needs_ledger_for_late_check(gone, unread, SAFETY)
+    assert not needs_ledger_for_late_check(gone, replace(unread, records=(REPAY_RECORD,)), SAFETY)
+    assert not needs_ledger_for_late_check(gone, replace(unread, owed=D(30_000)), SAFETY)
+    assert not needs_ledger_for_late_check(gone, replace(unread, ledger=()), SAFETY)
 
 
-def test_of_several_that_fit_a_settled_one_is_the_trace() -> None:
+def test_settled_record_is_preferred_among_matching_ones() -> None:
     early = replace(PENDING, ref="70", at=NOW - seconds(4))
-    assert trace_of(SENT, [early, OURS]) == OURS
+    assert matching_record(REPAY_INTENT, [early, REPAY_RECORD]) == REPAY_RECORD

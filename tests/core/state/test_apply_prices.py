@@ -8,39 +8,41 @@ from hypothesis import strategies as st
 from monitor.core.model.account import Balance, Price
 from monitor.core.model.events import CrossRead, PricesRead
 from monitor.core.state.apply import apply
-from monitor.core.state.scope_value import book_of
-from tests.support.examples.accounts import after, cross, sample_balances, started
+from monitor.core.state.scope_value import value_scope
+from tests.support.examples.accounts import after, cross_snapshot, new_account_state, sample_balances
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "ABCBTC")
 AGES_S = st.sampled_from((0, 1, 30, 3_590, 3_600, 3_601, 7_200, 86_400))
 
-Told = tuple[float, dict[str, tuple[int, int]]]
+PriceReport = tuple[float, dict[str, tuple[int, int]]]
 """Seconds since the one before, and by symbol how old each price is and what it is."""
 
-TOLD = st.tuples(
+PRICE_REPORTS = st.tuples(
     st.sampled_from((0.0, 0.4, 5.0, 60.0, 3_599.0, 3_700.0)),
     st.dictionaries(st.sampled_from(SYMBOLS), st.tuples(AGES_S, st.integers(1, 90_000)), min_size=1),
 )
 
 
-@given(st.lists(TOLD, min_size=2, max_size=8), st.integers(0, 7))
-def test_prices_of_mixed_ages_leave_the_value_of_a_full_computation(story: list[Told], read_after: int) -> None:
+@given(st.lists(PRICE_REPORTS, min_size=2, max_size=8), st.integers(0, 7))
+def test_prices_of_mixed_ages_give_the_value_of_a_full_recompute(story: list[PriceReport], read_after: int) -> None:
     balances = sample_balances() | {"ABC": Balance("ABC", free=Decimal(1000)), "SOL": Balance("SOL", free=Decimal(3))}
-    state, seconds = started(), 0.0
+    state, seconds = new_account_state(), 0.0
     for step, (pause_s, told) in enumerate(story):
         seconds += pause_s
         prices = {symbol: Price(Decimal(value), after(seconds - age)) for symbol, (age, value) in told.items()}
         state = apply(state, PricesRead(prices), after(seconds))
         if step == read_after % len(story):
-            state = apply(state, CrossRead(cross(after(seconds), Decimal(2), balances=balances)), after(seconds))
-        if (book := state.book) is not None and book.prices is state.prices:
-            whole = book_of(book.balances, state.prices, book.leaving_out, book.bases)
+            state = apply(
+                state, CrossRead(cross_snapshot(after(seconds), Decimal(2), balances=balances)), after(seconds)
+            )
+        if (book := state.cross_value) is not None and book.prices is state.prices:
+            whole = value_scope(book.balances, state.prices, book.excluded, book.bases)
             assert (book.assets, book.liabilities) == (whole.assets, whole.liabilities)
 
 
-def test_a_price_that_is_forgotten_in_the_step_in_which_another_is_new_breaks_nothing() -> None:
-    state = apply(started(), PricesRead({"BTCUSDT": Price(Decimal(60_000), after(0))}), after(0))
-    state = apply(state, CrossRead(cross(after(0))), after(0))
+def test_price_expiring_while_another_arrives_breaks_nothing() -> None:
+    state = apply(new_account_state(), PricesRead({"BTCUSDT": Price(Decimal(60_000), after(0))}), after(0))
+    state = apply(state, CrossRead(cross_snapshot(after(0))), after(0))
     late = {"BTCUSDT": Price(Decimal(59_000), after(10)), "ETHUSDT": Price(Decimal(3_000), after(3_700))}
     state = apply(state, PricesRead(late), after(3_700))
     assert state.prices.keys() == {"ETHUSDT"}

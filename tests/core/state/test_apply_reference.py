@@ -3,40 +3,40 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from monitor.core.engine.read_demand import newly_wanted
-from monitor.core.model.account import CROSS, Balance, Bars, CollateralTier, Price, Scope
+from monitor.core.engine.read_demand import newly_needed_reads
+from monitor.core.model.account import CROSS, Balance, CollateralTier, Price, Scope, Thresholds
 from monitor.core.model.events import (
-    AssetMoved,
-    BarsRead,
+    BalanceAdjusted,
     CrossRead,
     Event,
     IsolatedRead,
-    LiabilityTold,
-    Meaning,
+    LeverageTiersRead,
+    LiabilityChanged,
+    ParsedPayload,
     StreamEvent,
     StreamName,
+    ThresholdsRead,
     Tick,
-    TiersRead,
 )
 from monitor.core.model.intent import IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.lending_terms import changes
+from monitor.core.model.lending_terms import describe_changes
 from monitor.core.model.order import Repay
-from monitor.core.model.reads import CollateralRead, IndexRead, LedgerRead, OrdersRead, OrderTold
+from monitor.core.model.reads import CollateralRatiosRead, IndexPriceRead, LedgerRead, OpenOrdersRead, OrderUpdate
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 from monitor.core.state.index_basis import IndexReading
 from tests.support.examples.accounts import (
-    BARS,
-    FIVE_FOLD,
+    FIVE_TIMES_TIER,
     NOW,
+    THRESHOLDS,
     after,
-    cross,
-    isolated,
+    apply_events,
+    cross_snapshot,
+    isolated_snapshot,
     long_pair,
+    new_account_state,
     sample_balances,
-    started,
-    told,
 )
 from tests.support.examples.actions import intent
 
@@ -44,146 +44,186 @@ D = Decimal
 PAIR = Scope("BTCUSDT")
 
 
-def holding(**free: str) -> dict[str, Balance]:
+def balances_with(**free: str) -> dict[str, Balance]:
     return {**sample_balances(), **{asset: replace(sample_balances()[asset], free=D(v)) for asset, v in free.items()}}
 
 
-def heard(meaning: Meaning, at: float, stream: StreamName = "account", order: OrderTold | None = None) -> StreamEvent:
+def stream_event(
+    meaning: ParsedPayload, at: float, stream: StreamName = "account", order: OrderUpdate | None = None
+) -> StreamEvent:
     return StreamEvent(stream, CROSS, "x", f"{at}", after(at), after(at), "{}", meaning, order=order)
 
 
-def calm() -> AccountState:
+def state_with_one_open_order() -> AccountState:
     """An account whose one open order is known."""
-    return told(started(), OrdersRead(CROSS, frozenset({7}), NOW))
+    return apply_events(new_account_state(), OpenOrdersRead(CROSS, frozenset({7}), NOW))
 
 
-def played(state: AccountState, *events: tuple[float, Event]) -> tuple[AccountState, set[str]]:
+def apply_and_collect_reads(state: AccountState, *events: tuple[float, Event]) -> tuple[AccountState, set[str]]:
     """The state after the events at their seconds, and every read that has become necessary on the way."""
     wanted: set[str] = set()
     for at, event in events:
         new = apply(state, event, after(at))
-        wanted |= newly_wanted(state.followed, new.followed)
+        wanted |= newly_needed_reads(state.reference, new.reference)
         state = new
     return state, wanted
 
 
-def test_a_balance_that_nothing_explains_calls_for_the_ledger_after_a_moment_of_grace() -> None:
-    first = CrossRead(cross(after(0))), CrossRead(cross(after(60), balances=holding(USDT="19000")))
-    _, early = played(calm(), (0, first[0]), (60, first[1]), (61, Tick()))
-    state, late = played(calm(), (0, first[0]), (60, first[1]), (61, Tick()), (66, Tick()), (67, Tick()))
+def test_unexplained_balance_change_requests_the_ledger_after_a_grace_period() -> None:
+    first = (
+        CrossRead(cross_snapshot(after(0))),
+        CrossRead(cross_snapshot(after(60), balances=balances_with(USDT="19000"))),
+    )
+    _, early = apply_and_collect_reads(state_with_one_open_order(), (0, first[0]), (60, first[1]), (61, Tick()))
+    state, late = apply_and_collect_reads(
+        state_with_one_open_order(), (0, first[0]), (60, first[1]), (61, Tick()), (66, Tick()), (67, Tick())
+    )
     assert (early, late) == (set(), {"capital_flow"})
-    assert (state.followed.asked_at, state.followed.moved_at) == (after(66), {CROSS: after(60)})
+    assert (state.reference.ledger_requested_at, state.reference.ledger_stale_since) == (after(66), {CROSS: after(60)})
 
 
-def test_what_the_stream_tells_shortly_before_or_after_explains_it() -> None:
-    first = CrossRead(cross(after(0))), CrossRead(cross(after(60), balances=holding(USDT="19000")))
+def test_stream_event_shortly_before_or_after_explains_a_balance_change() -> None:
+    first = (
+        CrossRead(cross_snapshot(after(0))),
+        CrossRead(cross_snapshot(after(60), balances=balances_with(USDT="19000"))),
+    )
     for at in (30.0, 62.0):
-        word = (at, heard(AssetMoved("USDT", D(-1000), after(at)), at))
+        word = (at, stream_event(BalanceAdjusted("USDT", D(-1000), after(at)), at))
         events: list[tuple[float, Event]] = [(0, first[0]), (60, first[1]), word]
         events.sort(key=lambda event: event[0])
-        _, wanted = played(calm(), *events, (70, Tick()))
+        _, wanted = apply_and_collect_reads(state_with_one_open_order(), *events, (70, Tick()))
         assert wanted == set()
 
 
-def test_a_word_about_another_asset_explains_nothing() -> None:
-    first = CrossRead(cross(after(0))), CrossRead(cross(after(60), balances=holding(USDT="19000")))
-    word = heard(AssetMoved("BTC", D(1), after(30)), 30)
-    _, wanted = played(calm(), (0, first[0]), (30, word), (60, first[1]), (70, Tick()))
+def test_event_of_another_asset_explains_nothing() -> None:
+    first = (
+        CrossRead(cross_snapshot(after(0))),
+        CrossRead(cross_snapshot(after(60), balances=balances_with(USDT="19000"))),
+    )
+    word = stream_event(BalanceAdjusted("BTC", D(1), after(30)), 30)
+    _, wanted = apply_and_collect_reads(
+        state_with_one_open_order(), (0, first[0]), (30, word), (60, first[1]), (70, Tick())
+    )
     assert wanted == {"capital_flow"}
 
 
-def test_an_order_of_ours_explains_what_it_moved() -> None:
+def test_own_order_explains_its_balance_change() -> None:
     ours = intent(1, IntentState.ACKNOWLEDGED, Repay(CROSS, "USDT", D(1000)), submitted_at=after(30))
-    first = CrossRead(cross(after(0))), CrossRead(cross(after(60), balances=holding(USDT="19000")))
-    _, wanted = played(replace(calm(), intents={1: ours}), (0, first[0]), (60, first[1]), (70, Tick()))
+    first = (
+        CrossRead(cross_snapshot(after(0))),
+        CrossRead(cross_snapshot(after(60), balances=balances_with(USDT="19000"))),
+    )
+    _, wanted = apply_and_collect_reads(
+        replace(state_with_one_open_order(), intents={1: ours}), (0, first[0]), (60, first[1]), (70, Tick())
+    )
     assert wanted == set()
 
 
-def test_interest_alone_is_no_movement() -> None:
+def test_interest_alone_is_no_unexplained_change() -> None:
     charged = {**sample_balances(), "ETH": Balance("ETH", borrowed=D(10), interest=D("0.001"))}
-    state, wanted = played(
-        calm(), (0, CrossRead(cross(after(0)))), (60, CrossRead(cross(after(60), balances=charged))), (70, Tick())
+    state, wanted = apply_and_collect_reads(
+        state_with_one_open_order(),
+        (0, CrossRead(cross_snapshot(after(0)))),
+        (60, CrossRead(cross_snapshot(after(60), balances=charged))),
+        (70, Tick()),
     )
-    assert (wanted, dict(state.followed.moved_at)) == (set(), {})
+    assert (wanted, dict(state.reference.ledger_stale_since)) == (set(), {})
 
 
-def test_a_debt_that_changed_is_explained_by_the_risk_stream() -> None:
+def test_risk_stream_event_explains_a_changed_debt() -> None:
     more = {**sample_balances(), "ETH": Balance("ETH", borrowed=D(11))}
-    first = CrossRead(cross(after(0))), CrossRead(cross(after(60), balances=more))
-    word = heard(LiabilityTold("ETH", "BORROW", after(50)), 50, "risk")
-    assert played(calm(), (0, first[0]), (50, word), (60, first[1]), (70, Tick()))[1] == set()
-    assert played(calm(), (0, first[0]), (60, first[1]), (70, Tick()))[1] == {"capital_flow"}
+    first = CrossRead(cross_snapshot(after(0))), CrossRead(cross_snapshot(after(60), balances=more))
+    word = stream_event(LiabilityChanged("ETH", "BORROW", after(50)), 50, "risk")
+    assert (
+        apply_and_collect_reads(state_with_one_open_order(), (0, first[0]), (50, word), (60, first[1]), (70, Tick()))[1]
+        == set()
+    )
+    assert apply_and_collect_reads(state_with_one_open_order(), (0, first[0]), (60, first[1]), (70, Tick()))[1] == {
+        "capital_flow"
+    }
 
 
-def test_the_ledger_is_asked_at_most_once_a_minute() -> None:
-    events: list[tuple[float, Event]] = [(0, CrossRead(cross(after(0))))]
+def test_ledger_is_requested_at_most_once_a_minute() -> None:
+    events: list[tuple[float, Event]] = [(0, CrossRead(cross_snapshot(after(0))))]
     for at in range(10, 100, 10):
-        balances = holding(USDT=str(19_000 - at))
-        events += [(at, CrossRead(cross(after(at), balances=balances))), (at + 6, Tick())]
+        balances = balances_with(USDT=str(19_000 - at))
+        events += [(at, CrossRead(cross_snapshot(after(at), balances=balances))), (at + 6, Tick())]
     asked = 0
-    state = calm()
+    state = state_with_one_open_order()
     for moment, event in events:
         new = apply(state, event, after(moment))
-        asked += bool(newly_wanted(state.followed, new.followed))
+        asked += bool(newly_needed_reads(state.reference, new.reference))
         state = new
     assert asked == 2
 
 
-def test_a_ledger_that_does_not_show_it_yet_leaves_the_movement_to_be_looked_for() -> None:
-    first = CrossRead(cross(after(0))), CrossRead(cross(after(60), balances=holding(USDT="19000")))
-    state, _ = played(calm(), (0, first[0]), (60, first[1]))
+def test_ledger_without_the_matching_row_leaves_the_change_unexplained() -> None:
+    first = (
+        CrossRead(cross_snapshot(after(0))),
+        CrossRead(cross_snapshot(after(60), balances=balances_with(USDT="19000"))),
+    )
+    state, _ = apply_and_collect_reads(state_with_one_open_order(), (0, first[0]), (60, first[1]))
     empty = apply(state, LedgerRead(CROSS, NOW, after(70), ()), after(70))
     row = LedgerRow(CROSS, 1, 2, after(58), "USDT", "TRANSFER", D(1000))
     shown = apply(empty, LedgerRead(CROSS, NOW, after(80), (row,)), after(80))
-    assert (CROSS in empty.followed.moved_at, CROSS in shown.followed.moved_at) == (True, False)
-    assert shown.followed.ledger_at == {CROSS: after(80)}
+    assert (CROSS in empty.reference.ledger_stale_since, CROSS in shown.reference.ledger_stale_since) == (True, False)
+    assert shown.reference.ledger_read_until == {CROSS: after(80)}
 
 
-def test_something_locked_calls_for_the_open_orders_and_the_stream_keeps_them() -> None:
-    state, wanted = played(started(), (0, CrossRead(cross(after(0)))))
+def test_locked_balance_requests_open_orders_and_the_stream_keeps_them_current() -> None:
+    state, wanted = apply_and_collect_reads(new_account_state(), (0, CrossRead(cross_snapshot(after(0)))))
     assert wanted == {"orders"}
-    state, wanted = played(
+    state, wanted = apply_and_collect_reads(
         state,
-        (1, OrdersRead(CROSS, frozenset({7}), after(1))),
-        (2, heard(None, 2, order=OrderTold(8, "BTCUSDT", True, after(2)))),
-        (3, CrossRead(cross(after(3)))),
+        (1, OpenOrdersRead(CROSS, frozenset({7}), after(1))),
+        (2, stream_event(None, 2, order=OrderUpdate(8, "BTCUSDT", True, after(2)))),
+        (3, CrossRead(cross_snapshot(after(3)))),
     )
-    assert (wanted, state.followed.orders[CROSS].numbers) == (set[str](), frozenset({7, 8}))
+    assert (wanted, state.reference.orders[CROSS].order_ids) == (set[str](), frozenset({7, 8}))
 
 
-def test_where_nothing_is_locked_no_order_is_open_and_none_is_asked_for() -> None:
+def test_no_locked_balance_means_no_open_orders_and_no_request() -> None:
     free = {**sample_balances(), "BTC": Balance("BTC", free=D("1.5"))}
-    state, wanted = played(
-        started(), (0, CrossRead(cross(after(0), balances=free))), (0, IsolatedRead(isolated(long_pair(), at=after(0))))
+    state, wanted = apply_and_collect_reads(
+        new_account_state(),
+        (0, CrossRead(cross_snapshot(after(0), balances=free))),
+        (0, IsolatedRead(isolated_snapshot(long_pair(), at=after(0)))),
     )
     assert wanted == set()
-    assert {scope: orders.numbers for scope, orders in state.followed.orders.items()} == {CROSS: set(), PAIR: set()}
+    assert {scope: orders.order_ids for scope, orders in state.reference.orders.items()} == {CROSS: set(), PAIR: set()}
 
 
-def test_changed_terms_are_told_and_first_ones_are_not() -> None:
-    state = told(started(), CrossRead(cross()), BarsRead(BARS), TiersRead("BTCUSDT", (FIVE_FOLD,)))
-    known = state.followed.terms
-    stricter = Bars(D("1.25"), D("1.16"), D("1.1"))
-    new = apply(state, BarsRead(stricter), after(60)).followed.terms
-    assert changes({}, known.values()) == ()
-    assert changes(known, new.values()) == (
+def test_changed_terms_are_reported_and_first_terms_are_not() -> None:
+    state = apply_events(
+        new_account_state(),
+        CrossRead(cross_snapshot()),
+        ThresholdsRead(THRESHOLDS),
+        LeverageTiersRead("BTCUSDT", (FIVE_TIMES_TIER,)),
+    )
+    known = state.reference.terms
+    stricter = Thresholds(D("1.25"), D("1.16"), D("1.1"))
+    new = apply(state, ThresholdsRead(stricter), after(60)).reference.terms
+    assert describe_changes({}, known.values()) == ()
+    assert describe_changes(known, new.values()) == (
         "the bars of the cross account changed: initial 1.5, margin call 1.3, liquidation 1.1 → "
         "initial 1.25, margin call 1.16, liquidation 1.1 (first seen 2025-10-10 20:01 UTC)",
     )
 
 
-def test_only_what_is_held_has_collateral_terms_that_matter() -> None:
+def test_collateral_terms_are_tracked_for_held_assets_only() -> None:
     whole = (CollateralTier(D(0), None, D(1)),)
     less = (CollateralTier(D(0), D(1_000_000), D("0.8")), CollateralTier(D(1_000_000), None, D(0)))
-    state = told(started(), CrossRead(cross()), CollateralRead({"BTC": whole, "SOL": whole}, NOW))
-    known = state.followed.terms
-    new = apply(state, CollateralRead({"BTC": less, "SOL": less}, after(60)), after(60)).followed.terms
+    state = apply_events(
+        new_account_state(), CrossRead(cross_snapshot()), CollateralRatiosRead({"BTC": whole, "SOL": whole}, NOW)
+    )
+    known = state.reference.terms
+    new = apply(state, CollateralRatiosRead({"BTC": less, "SOL": less}, after(60)), after(60)).reference.terms
     assert {key for key in known if key[0] == "collateral"} == {("collateral", "BTC"), ("collateral", "USDT")}
-    assert changes(known, [terms for key, terms in new.items() if known[key] is not terms]) == (
+    assert describe_changes(known, [terms for key, terms in new.items() if known[key] is not terms]) == (
         "the collateral ratio of BTC changed: 1 → 0.8 up to 1000000, then 0 (first seen 2025-10-10 20:01 UTC)",
     )
 
 
-def test_an_index_price_is_kept_by_its_symbol() -> None:
-    state = told(started(), IndexRead("BTCUSDT", Price(D(60_100), NOW)))
-    assert state.followed.indexes == {"BTCUSDT": IndexReading(Price(D(60_100), NOW))}
+def test_index_price_is_stored_by_symbol() -> None:
+    state = apply_events(new_account_state(), IndexPriceRead("BTCUSDT", Price(D(60_100), NOW)))
+    assert state.reference.index_readings == {"BTCUSDT": IndexReading(Price(D(60_100), NOW))}

@@ -4,72 +4,72 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.metrics.monitor import monitor_figures
+from monitor.core.metrics.monitor import measure_monitor
 from monitor.core.metrics.valuation import is_fresh
 from monitor.core.model.account import CrossSnapshot
-from monitor.core.model.events import ClockSetBack, CrossRead, OperatorRead, Silence
+from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Silence
 from monitor.core.model.metric import Missing
 from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
-from monitor.core.state.clock_correction import corrected, no_later
-from monitor.core.state.stream_status import StreamState
+from monitor.core.state.clock_correction import clamp_timestamps, correct_timestamps
+from monitor.core.state.stream_status import StreamStatus
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AHEAD = timedelta(hours=8)
-SETTINGS = Settings("main", isolated=())
+SETTINGS = AccountSettings("main", isolated=())
 
 
 def snapshot(at: datetime) -> CrossSnapshot:
     return CrossSnapshot(at, at, {}, ONE, ONE, ONE, ONE)
 
 
-def stamped_ahead() -> AccountState:
+def state_with_future_stamps() -> AccountState:
     then = NOW + AHEAD - timedelta(seconds=20)
     quiet = Silence(1, (), NOW - AHEAD, NOW + timedelta(hours=2), "me", "")
     return AccountState(
         account="main",
         started_at=then,
         cross=snapshot(then + timedelta(seconds=15)),
-        streams={"account": StreamState(True, ("cross",), then, then + timedelta(seconds=18))},
+        streams={"account": StreamStatus(True, ("cross",), then, then + timedelta(seconds=18))},
         failed_at={"isolated": NOW - AHEAD, "cross": then},
-        operator=OperatorRead(silences=(quiet,)),
+        commands=CommandsRead(silences=(quiet,)),
     )
 
 
-def test_what_was_stamped_ahead_keeps_its_age() -> None:
-    after = corrected(stamped_ahead(), -AHEAD, NOW)
+def test_future_stamps_keep_their_age() -> None:
+    after = correct_timestamps(state_with_future_stamps(), -AHEAD, NOW)
     assert after.started_at == NOW - timedelta(seconds=20)
     assert after.cross is not None and after.cross.as_of == NOW - timedelta(seconds=5)
     assert after.streams["account"].last_frame_at == NOW - timedelta(seconds=2)
     assert after.failed_at == {"isolated": NOW - AHEAD, "cross": NOW - timedelta(seconds=20)}
 
 
-def test_what_ends_in_the_future_stays() -> None:
-    before = stamped_ahead()
-    assert corrected(before, -AHEAD, NOW).operator is before.operator
+def test_future_end_times_are_unchanged() -> None:
+    before = state_with_future_stamps()
+    assert correct_timestamps(before, -AHEAD, NOW).commands is before.commands
 
 
-def test_nothing_is_refused_for_being_older_than_what_was_stamped_ahead() -> None:
+def test_newer_data_are_not_refused_because_of_a_future_stamp() -> None:
     newer = snapshot(NOW)
-    after = corrected(stamped_ahead(), -AHEAD, NOW)
+    after = correct_timestamps(state_with_future_stamps(), -AHEAD, NOW)
     after = apply(after, CrossRead(newer), NOW)
     assert after.cross is newer
 
 
-def test_a_state_without_such_stamps_is_the_same() -> None:
-    before = replace(stamped_ahead(), started_at=NOW)
-    right = corrected(before, -AHEAD, NOW + 2 * AHEAD)
+def test_state_without_future_stamps_is_unchanged() -> None:
+    before = replace(state_with_future_stamps(), started_at=NOW)
+    right = correct_timestamps(before, -AHEAD, NOW + 2 * AHEAD)
     assert right.cross is before.cross and right.streams is before.streams
 
 
 def test_no_stamp_of_an_earlier_run_lies_in_the_future() -> None:
-    assert no_later({"a": (NOW + AHEAD, NOW - AHEAD)}, NOW) == {"a": (NOW, NOW - AHEAD)}
+    assert clamp_timestamps({"a": (NOW + AHEAD, NOW - AHEAD)}, NOW) == {"a": (NOW, NOW - AHEAD)}
 
 
 def test_an_age_below_zero_is_not_known_and_counts_as_blind() -> None:
-    values = monitor_figures(stamped_ahead(), SETTINGS, (), NOW).shown
+    values = measure_monitor(state_with_future_stamps(), SETTINGS, (), NOW).display
     assert values["price_age"] is values["stream_silence"] is Missing.UNAVAILABLE
     age = values["data_age"]
     assert isinstance(age, Decimal) and age >= 7 * 3600

@@ -6,13 +6,13 @@ from decimal import Decimal
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitor.core.engine.read_demand import newly_wanted
+from monitor.core.engine.read_demand import newly_needed_reads
 from monitor.core.model.account import Price
 from monitor.core.model.events import Event, PricesRead, Tick
-from monitor.core.model.reads import IndexRead
+from monitor.core.model.reads import IndexPriceRead
 from monitor.core.state.apply import apply
-from monitor.core.state.index_basis import TOLERANCE, IndexReading, bases_of, read_index
-from tests.support.examples.accounts import after, started
+from monitor.core.state.index_basis import MAX_SPOT_DIFFERENCE, IndexReading, match_index, update_bases
+from tests.support.examples.accounts import after, new_account_state
 
 D = Decimal
 BASIS = D("1.01")
@@ -46,15 +46,15 @@ def test_a_basis_is_of_one_moment_or_the_one_before_stays(
         arrivals.append((last, second, PricesRead({"BTCUSDT": Price(spot_at(second), after(second))})))
     for at in indexed_s:
         index = Price(spot_at(at) * BASIS, after(at))
-        arrivals.append((at + next(delay), 100, IndexRead("BTCUSDT", index)))
-    state = started()
+        arrivals.append((at + next(delay), 100, IndexPriceRead("BTCUSDT", index)))
+    state = new_account_state()
     for arrived, _, event in sorted(arrivals, key=lambda arrival: arrival[:2]):
         state = apply(state, event, after(arrived))
-    reading = state.followed.indexes["BTCUSDT"]
-    basis = state.followed.bases.get("BTCUSDT")
+    reading = state.reference.index_readings["BTCUSDT"]
+    basis = state.reference.index_basis.get("BTCUSDT")
     assert basis == reading.basis
     if not reading.is_open and basis is not None:
-        assert abs(basis / BASIS - 1) <= TOLERANCE
+        assert abs(basis / BASIS - 1) <= MAX_SPOT_DIFFERENCE
 
 
 def spot(value: str, seconds: float) -> Price:
@@ -64,45 +64,45 @@ def spot(value: str, seconds: float) -> Price:
 INDEX = Price(D(60_600), after(10))
 
 
-def test_a_late_report_from_before_the_index_takes_the_place_of_an_older_one() -> None:
-    reading = read_index(INDEX, spot("61000", 8), None)
+def test_late_price_before_the_index_replaces_an_older_one() -> None:
+    reading = match_index(INDEX, spot("61000", 8), None)
     assert reading.with_report(spot("60000", 9.5)).basis == D("1.01")
 
 
 def test_a_spot_price_that_differs_after_the_index_gives_no_basis_and_keeps_the_last() -> None:
-    reading = read_index(INDEX, spot("60000", 9), D("1.002")).with_report(spot("58000", 10.5))
+    reading = match_index(INDEX, spot("60000", 9), D("1.002")).with_report(spot("58000", 10.5))
     assert reading.is_unmatched
     assert reading.basis == D("1.002")
-    assert bases_of({"BTCUSDT": D("1.01")}, {"BTCUSDT": reading}) == {"BTCUSDT": D("1.002")}
+    assert update_bases({"BTCUSDT": D("1.01")}, {"BTCUSDT": reading}) == {"BTCUSDT": D("1.002")}
 
 
 def test_two_prices_of_one_moment_match_nothing() -> None:
-    assert read_index(INDEX, spot("60000", 9), None).with_report(spot("59000", 9)).is_unmatched
+    assert match_index(INDEX, spot("60000", 9), None).with_report(spot("59000", 9)).is_unmatched
 
 
 def test_only_the_first_report_after_the_index_decides() -> None:
-    reading = read_index(INDEX, spot("60000", 9), None).with_report(spot("60001", 10.5))
+    reading = match_index(INDEX, spot("60000", 9), None).with_report(spot("60001", 10.5))
     assert reading.with_report(spot("50000", 11.5)) == reading
     assert reading.basis == D("1.01")
 
 
-def test_a_symbol_that_rests_long_after_its_index_keeps_the_basis() -> None:
-    reading = read_index(INDEX, spot("60000", 9), None).with_report(spot("50000", 60))
+def test_symbol_without_new_prices_keeps_its_basis() -> None:
+    reading = match_index(INDEX, spot("60000", 9), None).with_report(spot("50000", 60))
     assert (reading.basis, reading.is_open) == (D("1.01"), False)
 
 
 def test_spot_prices_long_before_or_newer_than_the_index_match_nothing() -> None:
-    assert read_index(INDEX, spot("60000", -20), None) == IndexReading(INDEX)
-    assert read_index(INDEX, spot("60000", 10.2), None).is_unmatched
+    assert match_index(INDEX, spot("60000", -20), None) == IndexReading(INDEX)
+    assert match_index(INDEX, spot("60000", 10.2), None).is_unmatched
 
 
-def test_an_index_that_matches_nothing_is_read_again_soon_and_one_that_matches_is_not() -> None:
-    state = apply(started(), PricesRead({"BTCUSDT": spot("60000", 9)}), after(9))
-    state = apply(state, IndexRead("BTCUSDT", INDEX), after(10))
+def test_unmatched_index_is_read_again_soon() -> None:
+    state = apply(new_account_state(), PricesRead({"BTCUSDT": spot("60000", 9)}), after(9))
+    state = apply(state, IndexPriceRead("BTCUSDT", INDEX), after(10))
     matched = apply(state, PricesRead({"BTCUSDT": spot("60001", 10.5)}), after(10.5))
-    assert newly_wanted(matched.followed, apply(matched, Tick(), after(11)).followed) == set()
+    assert newly_needed_reads(matched.reference, apply(matched, Tick(), after(11)).reference) == set()
     unmatched = apply(state, PricesRead({"BTCUSDT": spot("58000", 10.5)}), after(10.5))
     asking = apply(unmatched, Tick(), after(11))
-    assert newly_wanted(unmatched.followed, asking.followed) == {"index"}
-    assert newly_wanted(asking.followed, apply(asking, Tick(), after(12)).followed) == set()
-    assert newly_wanted(asking.followed, apply(asking, Tick(), after(42)).followed) == {"index"}
+    assert newly_needed_reads(unmatched.reference, asking.reference) == {"index"}
+    assert newly_needed_reads(asking.reference, apply(asking, Tick(), after(12)).reference) == set()
+    assert newly_needed_reads(asking.reference, apply(asking, Tick(), after(42)).reference) == {"index"}

@@ -9,38 +9,38 @@ from monitor.core.state.open_orders import OpenOrders
 from tests.support.examples.accounts import NOW, after
 
 
-def test_what_the_stream_told_after_a_read_was_asked_for_stands() -> None:
-    orders = OpenOrders().changed(1, True, after(2)).changed(2, False, after(3))
-    assert orders.read(frozenset({2, 3}), after(1)).numbers == {1, 3}
+def test_stream_event_after_the_read_request_is_kept() -> None:
+    orders = OpenOrders().with_change(1, True, after(2)).with_change(2, False, after(3))
+    assert orders.with_read(frozenset({2, 3}), after(1)).order_ids == {1, 3}
 
 
-def test_what_the_stream_told_before_a_read_is_in_the_read() -> None:
-    orders = OpenOrders().changed(1, True, after(1)).changed(2, False, after(1))
-    assert orders.read(frozenset({2}), after(2)).numbers == {2}
+def test_stream_event_before_the_read_is_replaced_by_it() -> None:
+    orders = OpenOrders().with_change(1, True, after(1)).with_change(2, False, after(1))
+    assert orders.with_read(frozenset({2}), after(2)).order_ids == {2}
 
 
 def test_a_late_event_changes_nothing() -> None:
-    orders = OpenOrders().changed(1, False, after(5))
-    assert orders.changed(1, True, after(4)) is orders
+    orders = OpenOrders().with_change(1, False, after(5))
+    assert orders.with_change(1, True, after(4)) is orders
 
 
 def test_an_older_read_changes_nothing() -> None:
-    orders = OpenOrders().read(frozenset({1}), after(5))
-    assert orders.read(frozenset(), after(4)) is orders
+    orders = OpenOrders().with_read(frozenset({1}), after(5))
+    assert orders.with_read(frozenset(), after(4)) is orders
 
 
-def test_something_locked_without_a_known_order_is_a_disagreement_once() -> None:
+def test_locked_balance_without_a_known_order_is_a_mismatch_once() -> None:
     orders = OpenOrders()
-    assert not orders.agrees_with(True, NOW)
-    listed = orders.read(frozenset(), after(1))
-    assert listed.agrees_with(True, after(2))
-    assert not listed.nothing_locked(after(3)).agrees_with(True, after(4))
+    assert not orders.matches_locked(True, NOW)
+    listed = orders.with_read(frozenset(), after(1))
+    assert listed.matches_locked(True, after(2))
+    assert not listed.with_nothing_locked(after(3)).matches_locked(True, after(4))
 
 
-def test_a_known_order_without_anything_locked_is_a_disagreement_unless_the_stream_is_newer() -> None:
-    orders = OpenOrders().read(frozenset(), NOW).changed(1, True, after(5))
-    assert orders.agrees_with(False, after(4))
-    assert not orders.agrees_with(False, after(6))
+def test_known_order_without_locked_balance_is_a_mismatch_unless_the_stream_is_newer() -> None:
+    orders = OpenOrders().with_read(frozenset(), NOW).with_change(1, True, after(5))
+    assert orders.matches_locked(False, after(4))
+    assert not orders.matches_locked(False, after(6))
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=30), st.integers(0, 30))
@@ -54,8 +54,8 @@ def test_a_read_at_any_moment_between_the_events_ends_at_the_same_orders(
         if second == read_after:
             listed = frozenset(truth), second
         (truth.add if is_open else truth.discard)(number)
-        orders = orders.changed(number, is_open, NOW + timedelta(seconds=second))
+        orders = orders.with_change(number, is_open, NOW + timedelta(seconds=second))
     if listed is not None:
         # Answered only now, as of then.
-        orders = orders.read(listed[0], NOW + timedelta(seconds=listed[1]))
-        assert orders.numbers == truth
+        orders = orders.with_read(listed[0], NOW + timedelta(seconds=listed[1]))
+        assert orders.order_ids == truth

@@ -6,26 +6,34 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.actions.limits import Spent, with_found
+from monitor.core.actions.limits import LimitUsage, with_gap_movements
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.engine.activity import chronicle
+from monitor.core.engine.activity import collect_activity
 from monitor.core.model.account import CROSS, Price
 from monitor.core.model.events import ReadFailed
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import Notice
 from monitor.core.model.ledger import MarginTransfer
-from monitor.core.model.order import Record, Repay
-from monitor.core.model.reads import RecordRead
+from monitor.core.model.order import Repay, VenueRecord
+from monitor.core.model.reads import GapHistoryRead
 from monitor.core.state.apply import apply
-from monitor.core.state.record_coverage import DAY, OwnRecord, begun, failed, priced, reopened, with_read
-from tests.support.examples.accounts import started
+from monitor.core.state.record_coverage import (
+    DAY,
+    RecordCoverage,
+    apply_history,
+    count_failure,
+    price_movements,
+    reopen_gap,
+    start_coverage,
+)
+from tests.support.examples.accounts import new_account_state
 from tests.support.examples.actions import NOW, intent, seconds
 
 D = Decimal
 AT = NOW - seconds(3600)
-ROW = Record("77", "USDT", D(500), "CONFIRMED", AT)
-READ = RecordRead(NOW - DAY, NOW, ((CROSS, (ROW,)),))
-OURS = intent(3, IntentState.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=AT, ref="77")
+ROW = VenueRecord("77", "USDT", D(500), "CONFIRMED", AT)
+RECORD_READ = GapHistoryRead(NOW - DAY, NOW, ((CROSS, (ROW,)),))
+REPAY_INTENT = intent(3, IntentState.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=AT, ref="77")
 SPEC = ActionSpec("a", "repay", mode="live", asset="USDT", max_amount=D(500), max_per_day=D(500))
 
 
@@ -39,133 +47,152 @@ SPEC = ActionSpec("a", "repay", mode="live", asset="USDT", max_amount=D(500), ma
         (NOW + seconds(3600), NOW - DAY),
     ],
 )
-def test_every_start_has_a_gap_of_a_day_at_most(known_until: datetime | None, since: datetime) -> None:
-    assert begun(known_until, (), NOW).open_since == since
+def test_start_opens_a_gap_of_at_most_a_day(known_until: datetime | None, since: datetime) -> None:
+    assert start_coverage(known_until, (), NOW).gap_since == since
 
 
-def test_a_read_closes_the_gap_and_keeps_what_nobody_remembers() -> None:
-    record = with_read(begun(None, (), NOW), READ, (), NOW)
-    assert record.open_since is None
-    assert [(one.kind, one.amount, one.at) for one in record.found] == [("repay", D(500), AT)]
-    assert with_read(record, READ, (), NOW) == record
-    assert with_read(record, READ, (), AT + DAY).found == ()
+def test_read_closes_the_gap_and_keeps_unrecorded_movements() -> None:
+    record = apply_history(start_coverage(None, (), NOW), RECORD_READ, (), NOW)
+    assert record.gap_since is None
+    assert [(one.kind, one.amount, one.at) for one in record.gap_movements] == [("repay", D(500), AT)]
+    assert apply_history(record, RECORD_READ, (), NOW) == record
+    assert apply_history(record, RECORD_READ, (), AT + DAY).gap_movements == ()
 
 
-def test_two_equal_movements_of_one_moment_count_twice_and_one_that_is_read_again_once() -> None:
-    both = replace(READ, repayments=((CROSS, (ROW, replace(ROW, ref="78"))),))
-    record = with_read(begun(None, (), NOW), both, (), NOW)
-    assert [one.amount for one in record.found] == [D(500), D(500)]
-    assert with_read(record, both, (), NOW) == record
-    assert with_read(record, READ, (), NOW) == record
-    assert begun(None, (*record.found, *record.found), NOW).found == record.found
-    assert chronicle(replace(started(), record=record), both, ("phone",), NOW).found == ()
-    told = chronicle(replace(started(), record=with_read(begun(None, (), NOW), READ, (), NOW)), both, ("phone",), NOW)
-    assert [one.key for one in told.found] == ["capital-flow cross 78"]
+def test_equal_movements_count_twice_and_a_repeated_read_once() -> None:
+    both = replace(RECORD_READ, repayments=((CROSS, (ROW, replace(ROW, ref="78"))),))
+    record = apply_history(start_coverage(None, (), NOW), both, (), NOW)
+    assert [one.amount for one in record.gap_movements] == [D(500), D(500)]
+    assert apply_history(record, both, (), NOW) == record
+    assert apply_history(record, RECORD_READ, (), NOW) == record
+    assert (
+        start_coverage(None, (*record.gap_movements, *record.gap_movements), NOW).gap_movements == record.gap_movements
+    )
+    assert (
+        collect_activity(replace(new_account_state(), record_coverage=record), both, ("phone",), NOW).gap_movements
+        == ()
+    )
+    told = collect_activity(
+        replace(
+            new_account_state(), record_coverage=apply_history(start_coverage(None, (), NOW), RECORD_READ, (), NOW)
+        ),
+        both,
+        ("phone",),
+        NOW,
+    )
+    assert [one.key for one in told.gap_movements] == ["capital-flow cross 78"]
 
 
-def test_a_transfer_whose_asking_shows_in_the_second_read_alone_counts_once() -> None:
-    moved = MarginTransfer(CROSS, 5, AT, "USDT", D(9), True, "SPOT", "CONFIRMED", was_asked_for=None)
-    record = begun(None, (), NOW)
-    for one in (moved, replace(moved, was_asked_for=True)):
-        record = with_read(record, RecordRead(NOW - DAY, NOW, transfers=(one,)), (), NOW)
-    assert [(one.kind, one.amount) for one in record.found] == [("transfer_in", D(9))]
+def test_transfer_completed_by_a_second_read_counts_once() -> None:
+    moved = MarginTransfer(CROSS, 5, AT, "USDT", D(9), True, "SPOT", "CONFIRMED", was_requested=None)
+    record = start_coverage(None, (), NOW)
+    for one in (moved, replace(moved, was_requested=True)):
+        record = apply_history(record, GapHistoryRead(NOW - DAY, NOW, transfers=(one,)), (), NOW)
+    assert [(one.kind, one.amount) for one in record.gap_movements] == [("transfer_in", D(9))]
 
 
-def test_what_an_older_version_found_is_not_found_once_more() -> None:
-    numbered = with_read(begun(None, (), NOW), READ, (), NOW).found
+def test_movement_found_by_an_older_version_is_not_counted_again() -> None:
+    numbered = apply_history(start_coverage(None, (), NOW), RECORD_READ, (), NOW).gap_movements
     older = tuple(replace(one, key="") for one in numbered)
-    assert begun(None, older, NOW).found == older
-    assert with_read(begun(None, older, NOW), READ, (), NOW).found == numbered
-    assert begun(None, (*older, *numbered), NOW).found == numbered
+    assert start_coverage(None, older, NOW).gap_movements == older
+    assert apply_history(start_coverage(None, older, NOW), RECORD_READ, (), NOW).gap_movements == numbered
+    assert start_coverage(None, (*older, *numbered), NOW).gap_movements == numbered
 
 
-def test_what_an_intent_explains_is_not_found() -> None:
-    assert with_read(begun(None, (), NOW), READ, (OURS,), NOW).found == ()
+def test_movement_of_a_known_intent_is_not_counted_as_unrecorded() -> None:
+    assert apply_history(start_coverage(None, (), NOW), RECORD_READ, (REPAY_INTENT,), NOW).gap_movements == ()
 
 
-@pytest.mark.parametrize("row", [replace(ROW, status="FAILED"), replace(ROW, automatic=True)])
-def test_what_failed_counts_nowhere_and_what_the_exchange_repaid_as_the_end_of_a_sale(row: Record) -> None:
-    found = with_read(begun(None, (), NOW), replace(READ, repayments=((CROSS, (row,)),)), (), NOW).found
-    assert [one.kind for one in found] == (["reduce"] if row.automatic else [])
+@pytest.mark.parametrize("row", [replace(ROW, status="FAILED"), replace(ROW, is_automatic=True)])
+def test_failed_repayment_is_ignored_and_automatic_repayment_counts_as_reduce(row: VenueRecord) -> None:
+    found = apply_history(
+        start_coverage(None, (), NOW), replace(RECORD_READ, repayments=((CROSS, (row,)),)), (), NOW
+    ).gap_movements
+    assert [one.kind for one in found] == (["reduce"] if row.is_automatic else [])
 
 
-def test_a_read_that_does_not_reach_back_leaves_the_gap_open() -> None:
-    record = begun(None, (), NOW)
-    assert with_read(record, replace(READ, since=NOW - seconds(60)), (), NOW).open_since == record.open_since
+def test_read_that_starts_too_late_leaves_the_gap_open() -> None:
+    record = start_coverage(None, (), NOW)
+    assert apply_history(record, replace(RECORD_READ, since=NOW - seconds(60)), (), NOW).gap_since == record.gap_since
 
 
-def test_a_gap_that_opens_again_never_shrinks() -> None:
-    once = reopened(OwnRecord(), NOW - seconds(60), NOW)
-    assert once.open_since == NOW - seconds(65)
-    assert reopened(once, NOW - seconds(10), NOW).open_since == NOW - seconds(65)
-    assert reopened(once, NOW - timedelta(days=9), NOW).open_since == NOW - DAY
+def test_reopened_gap_never_shrinks() -> None:
+    once = reopen_gap(RecordCoverage(), NOW - seconds(60), NOW)
+    assert once.gap_since == NOW - seconds(65)
+    assert reopen_gap(once, NOW - seconds(10), NOW).gap_since == NOW - seconds(65)
+    assert reopen_gap(once, NOW - timedelta(days=9), NOW).gap_since == NOW - DAY
 
 
-def test_people_hear_of_what_fails_again_and_again() -> None:
-    record = begun(None, (), NOW)
+def test_repeated_read_failure_becomes_an_objection() -> None:
+    record = start_coverage(None, (), NOW)
     for _ in range(3):
         assert not record.is_failing
         assert "is being read" in str(record.objection)
-        record = failed(record, "code -3003")
+        record = count_failure(record, "code -3003")
     assert record.is_failing
     assert "can't be read from the exchange (code -3003)" in str(record.objection)
-    assert OwnRecord().objection is None
-    assert not failed(failed(failed(OwnRecord(), "late"), "late"), "late").is_failing
+    assert RecordCoverage().objection is None
+    assert not count_failure(count_failure(count_failure(RecordCoverage(), "late"), "late"), "late").is_failing
 
 
-def test_a_gap_that_opened_during_a_read_stays_open() -> None:
-    once = reopened(OwnRecord(), NOW, NOW + seconds(60))
-    read = replace(READ, until=NOW + seconds(59))
-    assert with_read(once, read, (), NOW + seconds(61)).open_since == once.open_since
-    assert with_read(once, replace(READ, until=NOW + seconds(60)), (), NOW + seconds(61)).open_since is None
-    longer = reopened(begun(None, (), NOW), NOW, NOW + seconds(60))
-    assert with_read(longer, read, (), NOW + seconds(61)).open_since == NOW - DAY
+def test_gap_opened_during_a_read_stays_open() -> None:
+    once = reopen_gap(RecordCoverage(), NOW, NOW + seconds(60))
+    read = replace(RECORD_READ, until=NOW + seconds(59))
+    assert apply_history(once, read, (), NOW + seconds(61)).gap_since == once.gap_since
+    assert apply_history(once, replace(RECORD_READ, until=NOW + seconds(60)), (), NOW + seconds(61)).gap_since is None
+    longer = reopen_gap(start_coverage(None, (), NOW), NOW, NOW + seconds(60))
+    assert apply_history(longer, read, (), NOW + seconds(61)).gap_since == NOW - DAY
     # The clock was an hour ahead when the gap was opened.
-    assert with_read(begun(None, (), NOW + seconds(3600)), READ, (), NOW).open_since is None
+    assert apply_history(start_coverage(None, (), NOW + seconds(3600)), RECORD_READ, (), NOW).gap_since is None
 
 
 @pytest.mark.parametrize(
     ("record", "known_until"),
     [
-        (begun(None, (), NOW), NOW),
-        (begun(NOW - timedelta(hours=30), (), NOW - seconds(60)), None),
-        (reopened(OwnRecord(), NOW - seconds(1), NOW + seconds(1)), None),
-        (OwnRecord(), None),
+        (start_coverage(None, (), NOW), NOW),
+        (start_coverage(NOW - timedelta(hours=30), (), NOW - seconds(60)), None),
+        (reopen_gap(RecordCoverage(), NOW - seconds(1), NOW + seconds(1)), None),
+        (RecordCoverage(), None),
     ],
 )
-def test_only_a_read_that_closes_the_gap_makes_the_record_whole(
-    record: OwnRecord, known_until: datetime | None
+def test_record_is_complete_only_after_a_read_that_closes_the_gap(
+    record: RecordCoverage, known_until: datetime | None
 ) -> None:
-    state = replace(started(), record=record)
-    assert chronicle(state, READ, ("phone",), NOW + seconds(2)).known_until == known_until
+    state = replace(new_account_state(), record_coverage=record)
+    assert collect_activity(state, RECORD_READ, ("phone",), NOW + seconds(2)).known_until == known_until
 
 
-def test_a_second_read_that_is_given_up_is_told_once() -> None:
-    state = replace(started(), record=with_read(begun(None, (), NOW), READ, (), NOW))
+def test_abandoned_second_read_is_reported_once() -> None:
+    state = replace(
+        new_account_state(), record_coverage=apply_history(start_coverage(None, (), NOW), RECORD_READ, (), NOW)
+    )
     notices: list[Notice] = []
     for _ in range(4):
         event = ReadFailed("record", None, NOW, "code -3003")
-        notices += chronicle(state, event, ("phone",), NOW).notices
+        notices += collect_activity(state, event, ("phone",), NOW).notices
         state = apply(state, event, NOW)
     (notice,) = notices
-    assert (notice.severity, state.record.objection) == ("warning", None)
+    assert (notice.severity, state.record_coverage.objection) == ("warning", None)
     assert "can't be read (code -3003), and is not tried again" in notice.text
-    assert reopened(state.record, NOW, NOW).failures == 0
+    assert reopen_gap(state.record_coverage, NOW, NOW).failures == 0
 
 
-def test_what_was_found_counts_against_the_limits_of_its_kind() -> None:
-    found = with_read(begun(None, (), NOW), READ, (), NOW).found
-    spent = with_found(Spent(), SPEC, priced(found, {}), NOW)
-    assert (spent.amount, spent.count, spent.moved_at) == (D(500), 1, {("repay", CROSS, "USDT"): AT})
-    assert with_found(Spent(), replace(SPEC, asset="BTC"), priced(found, {}), NOW) == Spent()
-    assert with_found(Spent(), replace(SPEC, kind="transfer_in"), priced(found, {}), NOW) == Spent()
-    assert with_found(Spent(), SPEC, priced(found, {}), AT + DAY) == Spent()
+def test_unrecorded_movements_count_against_the_limits_of_their_kind() -> None:
+    found = apply_history(start_coverage(None, (), NOW), RECORD_READ, (), NOW).gap_movements
+    spent = with_gap_movements(LimitUsage(), SPEC, price_movements(found, {}), NOW)
+    assert (spent.amount, spent.count, spent.last_moved_at) == (D(500), 1, {("repay", CROSS, "USDT"): AT})
+    assert with_gap_movements(LimitUsage(), replace(SPEC, asset="BTC"), price_movements(found, {}), NOW) == LimitUsage()
+    assert (
+        with_gap_movements(LimitUsage(), replace(SPEC, kind="transfer_in"), price_movements(found, {}), NOW)
+        == LimitUsage()
+    )
+    assert with_gap_movements(LimitUsage(), SPEC, price_movements(found, {}), AT + DAY) == LimitUsage()
 
 
-def test_limits_in_usdt_count_the_worth_and_what_has_none_uses_them_up() -> None:
-    bnb = replace(READ, repayments=((CROSS, (replace(ROW, asset="BNB", amount=D(2)),)),))
-    found = with_read(begun(None, (), NOW), bnb, (), NOW).found
+def test_usdt_limit_counts_the_value_and_an_unpriced_movement_exhausts_it() -> None:
+    bnb = replace(RECORD_READ, repayments=((CROSS, (replace(ROW, asset="BNB", amount=D(2)),)),))
+    found = apply_history(start_coverage(None, (), NOW), bnb, (), NOW).gap_movements
     anything = replace(SPEC, asset=None)
     prices = {"BNBUSDT": Price(D(600), NOW)}
-    assert with_found(Spent(), anything, priced(found, prices), NOW).amount == D(1200)
-    assert with_found(Spent(), anything, priced(found, {}), NOW).amount.is_infinite()
+    assert with_gap_movements(LimitUsage(), anything, price_movements(found, prices), NOW).amount == D(1200)
+    assert with_gap_movements(LimitUsage(), anything, price_movements(found, {}), NOW).amount.is_infinite()

@@ -7,9 +7,9 @@ from decimal import ROUND_FLOOR, Decimal
 import pytest
 
 from monitor.core.margin.levels import Exposure, Totals
-from monitor.core.margin.usdt_prices import price_of, symbol_of
+from monitor.core.margin.usdt_prices import pricing_symbol, usdt_price
 from monitor.core.model.account import Balance, Price
-from monitor.core.state.scope_value import book_of, repriced
+from monitor.core.state.scope_value import revalue, value_scope
 from tests.support.examples.accounts import NOW, SETTINGS, prices, sample_balances, sample_prices
 
 STABLES = SETTINGS.stable_assets
@@ -34,21 +34,21 @@ STABLES = SETTINGS.stable_assets
         ("ABC", {}, None),
     ],
 )
-def test_price_is_the_usdt_pair_or_through_btc(
+def test_price_comes_from_the_usdt_pair_or_through_btc(
     asset: str, known: dict[str, str | int], expected: int | str | None
 ) -> None:
-    assert price_of(asset, prices(NOW, **known)) == (None if expected is None else Decimal(expected))
+    assert usdt_price(asset, prices(NOW, **known)) == (None if expected is None else Decimal(expected))
 
 
 def test_a_debt_in_a_currency_that_usdt_is_quoted_in_moves_with_that_pair() -> None:
-    book = book_of({"TRY": Balance("TRY", borrowed=Decimal(4000))}, prices(USDTTRY=40, BTCUSDT=60_000))
-    assert (book.liabilities, set(book.touched_by)) == (Decimal(100), {"USDTTRY"})
-    assert repriced(book, prices(USDTTRY=50, BTCUSDT=60_000), ("USDTTRY",)).liabilities == 80
-    assert book_of(book.balances, book.prices, bases={"USDTTRY": Decimal("0.5")}).liabilities == 200
+    book = value_scope({"TRY": Balance("TRY", borrowed=Decimal(4000))}, prices(USDTTRY=40, BTCUSDT=60_000))
+    assert (book.liabilities, set(book.symbols)) == (Decimal(100), {"USDTTRY"})
+    assert revalue(book, prices(USDTTRY=50, BTCUSDT=60_000), ("USDTTRY",)).liabilities == 80
+    assert value_scope(book.balances, book.prices, bases={"USDTTRY": Decimal("0.5")}).liabilities == 200
 
 
 def test_sample_portfolio_is_worth_110_000_against_60_000() -> None:
-    found = book_of(sample_balances(), sample_prices())
+    found = value_scope(sample_balances(), sample_prices())
     assert found.totals == Totals(Decimal(110_000), Decimal(60_000))
     assert found.exposure(STABLES) == Exposure(Decimal(20_000), Decimal(30_000), Decimal(90_000), Decimal(30_000))
     assert not found.unpriced
@@ -56,48 +56,50 @@ def test_sample_portfolio_is_worth_110_000_against_60_000() -> None:
 
 def test_interest_owed_is_a_liability() -> None:
     balance = Balance("USDT", borrowed=Decimal(100), interest=Decimal("0.5"))
-    assert book_of({"USDT": balance}, {}).liabilities == Decimal("100.5")
+    assert value_scope({"USDT": balance}, {}).liabilities == Decimal("100.5")
 
 
-def test_assets_without_a_price_are_named_and_those_left_out_are_not() -> None:
+def test_unpriced_assets_are_named_unless_excluded() -> None:
     rows = {**sample_balances(), "ABC": Balance("ABC", free=Decimal(1)), "XYZ": Balance("XYZ", borrowed=Decimal(1))}
-    assert book_of(rows, sample_prices()).unpriced == {"ABC", "XYZ"}
-    assert book_of(rows, sample_prices(), frozenset({"ABC"})).unpriced == {"XYZ"}
+    assert value_scope(rows, sample_prices()).unpriced == {"ABC", "XYZ"}
+    assert value_scope(rows, sample_prices(), frozenset({"ABC"})).unpriced == {"XYZ"}
 
 
-def test_moved_on_book_knows_a_price_that_is_new_and_one_that_is_gone() -> None:
+def test_updated_value_handles_new_and_missing_prices() -> None:
     rows = {**sample_balances(), "ABC": Balance("ABC", free=Decimal(10))}
-    lacking = book_of(rows, sample_prices())
+    lacking = value_scope(rows, sample_prices())
     known = {**sample_prices(), **prices(ABCUSDT=7)}
-    assert repriced(lacking, known, ("ABCUSDT",)).assets == 110_070
-    assert repriced(book_of(rows, known), sample_prices(), ()).unpriced == {"ABC"}
+    assert revalue(lacking, known, ("ABCUSDT",)).assets == 110_070
+    assert revalue(value_scope(rows, known), sample_prices(), ()).unpriced == {"ABC"}
 
 
 def test_price_through_btc_moves_with_both_of_its_pairs() -> None:
     known = prices(BTCUSDT=60_000, ABCBTC="0.001")
-    book = book_of({"ABC": Balance("ABC", free=Decimal(10), borrowed=Decimal(1))}, known)
+    book = value_scope({"ABC": Balance("ABC", free=Decimal(10), borrowed=Decimal(1))}, known)
     assert book.totals == Totals(Decimal(600), Decimal(60))
-    book = repriced(book, prices(BTCUSDT=50_000, ABCBTC="0.001"), ("BTCUSDT",))
+    book = revalue(book, prices(BTCUSDT=50_000, ABCBTC="0.001"), ("BTCUSDT",))
     assert book.totals == Totals(Decimal(500), Decimal(50))
-    book = repriced(book, prices(BTCUSDT=40_000, ABCBTC="0.002"), ("BTCUSDT", "ABCBTC"))
+    book = revalue(book, prices(BTCUSDT=40_000, ABCBTC="0.002"), ("BTCUSDT", "ABCBTC"))
     assert book.totals == Totals(Decimal(800), Decimal(80))
 
 
-def test_an_asset_is_worth_to_the_exchange_what_each_pair_on_its_way_is() -> None:
+def test_exchange_value_uses_the_index_of_every_bridge_pair() -> None:
     known = prices(BTCUSDT=60_000, ABCBTC="0.001")
     balances = {"ABC": Balance("ABC", free=Decimal(10), borrowed=Decimal(1))}
     # 60 USDT by spot; 1.02 times that by the index of ABC in BTC, and once more 0.99 times by the index of BTC.
-    both = book_of(balances, known, bases={"ABCBTC": Decimal("1.02"), "BTCUSDT": Decimal("0.99")})
+    both = value_scope(balances, known, bases={"ABCBTC": Decimal("1.02"), "BTCUSDT": Decimal("0.99")})
     assert both.totals == Totals(Decimal("605.88"), Decimal("60.588"))
-    assert book_of(balances, known, bases={"BTCUSDT": Decimal("0.99")}).totals == Totals(Decimal(594), Decimal("59.4"))
+    assert value_scope(balances, known, bases={"BTCUSDT": Decimal("0.99")}).totals == Totals(
+        Decimal(594), Decimal("59.4")
+    )
     assert both.exposure(("ABC",)).stable_assets == Decimal("605.88")
-    moved = repriced(both, prices(BTCUSDT=50_000, ABCBTC="0.001"), ("BTCUSDT",))
+    moved = revalue(both, prices(BTCUSDT=50_000, ABCBTC="0.001"), ("BTCUSDT",))
     assert moved.totals == Totals(Decimal("504.9"), Decimal("50.49"))
 
 
 def test_the_pair_that_prices_an_asset_is_the_one_with_usdt_where_there_is_one() -> None:
     known = prices(BTCUSDT=60_000, ETHUSDT=3_000, ABCBTC="0.001", WBETHETH="1.05")
-    assert [symbol_of(name, known) for name in ("ETH", "ABC", "WBETH", "XYZ")] == [
+    assert [pricing_symbol(name, known) for name in ("ETH", "ABC", "WBETH", "XYZ")] == [
         "ETHUSDT",
         "ABCBTC",
         "WBETHETH",
@@ -105,16 +107,16 @@ def test_the_pair_that_prices_an_asset_is_the_one_with_usdt_where_there_is_one()
     ]
 
 
-def test_moved_on_book_equals_a_full_recompute_to_the_last_digit() -> None:
-    agree(20_000)
+def test_updated_value_equals_a_full_recompute() -> None:
+    assert_incremental_value_is_exact(20_000)
 
 
 @pytest.mark.slow
-def test_moved_on_book_equals_a_full_recompute_after_a_million_prices() -> None:
-    agree(1_000_000)
+def test_updated_value_equals_a_full_recompute_after_a_million_prices() -> None:
+    assert_incremental_value_is_exact(1_000_000)
 
 
-def agree(ticks: int) -> None:
+def assert_incremental_value_is_exact(ticks: int) -> None:
     """49 assets of all sizes, three of them priced through BTC or ETH, one price after the other at random."""
     dice = random.Random(20251010)
     names = ["BTC", "ETH", *(f"A{number:02}" for number in range(44))]
@@ -126,16 +128,16 @@ def agree(ticks: int) -> None:
     known = {symbol: Price(_price(dice), NOW) for symbol in symbols}
     based = (*symbols[::3], "ETHUSDT", "VIA1BTC", "VIA3ETH")
     bases = {symbol: 1 + Decimal(dice.randrange(-(10**6), 10**6)) / 10**8 for symbol in based}
-    book = book_of(balances, known, bases=bases)
+    book = value_scope(balances, known, bases=bases)
     for tick in range(1, ticks + 1):
         symbol = dice.choice(symbols)
         known = dict(known)
         known[symbol] = Price(_price(dice), NOW)
-        book = repriced(book, known, (symbol,))
+        book = revalue(book, known, (symbol,))
         if tick % (ticks // 10) == 0:
             full = totals(balances, known, bases)
             assert (book.assets, book.liabilities) == full
-            assert str(book.level) == str(book_of(balances, known, bases=bases).level)
+            assert str(book.level) == str(value_scope(balances, known, bases=bases).level)
 
 
 def totals(

@@ -12,14 +12,22 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.order import Accepted, Order, Refused, Repay, Transfer, Unknown, Window
-from monitor.exchange.binance.api.response import Credentials
+from monitor.core.model.order import Accepted, Order, Refused, Repay, TimeWindow, Transfer, Unknown
+from monitor.exchange.binance.api.response import ApiCredentials
 from monitor.exchange.binance.asymmetric_signing import Ed25519Signer, RsaSigner
 from monitor.exchange.binance.signing import HmacSigner, Signer
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import AccountSpec, KeySpec, Permissions, Readings, Scenario, hmac_key, holding
-from tests.support.connected_sandbox import World, hosts_of, world
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import (
+    AccountSpec,
+    ApiKeyPermissions,
+    ApiKeySpec,
+    Interpretations,
+    Scenario,
+    hmac_key,
+    initial_balance,
+)
+from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox, hosts_of
 
 REPAY_PATH = "/sapi/v1/margin/borrow-repay"
 TRANSFER_PATH = "/sapi/v1/asset/transfer"
@@ -30,31 +38,31 @@ REPAY = Repay(CROSS, "USDT", D("500.5"))
 TOP_UP = Transfer("spot", CROSS, "USDT", D(100))
 
 
-def around_now(w: World) -> Window:
-    return Window(w.clock.now() - timedelta(seconds=1), w.clock.now() + timedelta(seconds=1))
+def around_now(w: ConnectedSandbox) -> TimeWindow:
+    return TimeWindow(w.clock.now() - timedelta(seconds=1), w.clock.now() + timedelta(seconds=1))
 
 
-def money_requests(w: World) -> int:
+def money_requests(w: ConnectedSandbox) -> int:
     return len(w.requests(REPAY_PATH, "POST")) + len(w.requests(TRANSFER_PATH, "POST"))
 
 
-def owed(w: World, scope: Scope) -> Decimal:
+def debt_of(w: ConnectedSandbox, scope: Scope) -> Decimal:
     """USDT owed in the scope, by the exchange's own ledger."""
     margin = w.ledger["isolated"][scope.symbol] if scope.symbol else w.ledger["cross"]
     row = margin["balances"]["USDT"]
     return D(row["borrowed"]) + D(row["interest"])
 
 
-def calm_with(**changes: object) -> Scenario:
-    account: AccountSpec = replace(calm().accounts[0], **changes)  # type: ignore[arg-type]  # names are checked by replace
-    return replace(calm(), accounts=(account,))
+def calm_scenario_with(**changes: object) -> Scenario:
+    account: AccountSpec = replace(calm_scenario().accounts[0], **changes)  # type: ignore[arg-type]  # names are checked by replace
+    return replace(calm_scenario(), accounts=(account,))
 
 
 @pytest.mark.parametrize("scope", [CROSS, PAIR])
 async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
     order = Repay(scope, "USDT", D("250.12345678"))
-    async with world() as w:
-        before = owed(w, scope)
+    async with connected_sandbox() as w:
+        before = debt_of(w, scope)
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)
         # What is recorded of it is what was sent: a parameter that has no value is none.
@@ -64,10 +72,10 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         assert outcome.trace.request == sent
         records = await w.account.find_records(order, around_now(w))
         assert money_requests(w) == 1
-        assert before - owed(w, scope) == D("250.12345678")
-        flow = await w.account.find_flow(order, around_now(w))
+        assert before - debt_of(w, scope) == D("250.12345678")
+        flow = await w.account.find_ledger_rows(order, around_now(w))
         assert [(str(one.tran_id), one.kind, one.amount) for one in flow] == [(outcome.ref, "REPAY", D("250.12345678"))]
-    assert [(one.ref, one.amount, one.status, one.automatic) for one in records] == [
+    assert [(one.ref, one.amount, one.status, one.is_automatic) for one in records] == [
         (outcome.ref, D("250.12345678"), "CONFIRMED", False)
     ]
 
@@ -80,7 +88,7 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
     ],
 )
 async def test_transfer_into_cross_leaves_its_source(order: Transfer, wallet: str, left: str) -> None:
-    async with world() as w:
+    async with connected_sandbox() as w:
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)
         assert D(w.ledger[wallet]["USDT"]["free"]) == D(left)
@@ -93,21 +101,23 @@ async def test_transfer_into_cross_leaves_its_source(order: Transfer, wallet: st
 
 async def test_direct_transfer_into_a_pair_works_where_the_exchange_still_has_it() -> None:
     order = Transfer("spot", PAIR, "USDT", D(100))
-    async with world(replace(calm(), readings=Readings(direct_isolated_transfer=True))) as w:
+    async with connected_sandbox(
+        replace(calm_scenario(), readings=Interpretations(direct_isolated_transfer=True))
+    ) as w:
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)
         assert D(w.ledger["isolated"]["BTCUSDT"]["balances"]["USDT"]["free"]) == 600
         assert [one.ref for one in await w.account.find_records(order, around_now(w))] == [outcome.ref]
 
 
-async def test_a_way_that_the_exchange_dropped_left_no_records() -> None:
-    async with world(calm()) as w:
+async def test_refused_direct_transfer_leaves_no_records() -> None:
+    async with connected_sandbox(calm_scenario()) as w:
         assert await w.account.find_records(Transfer("spot", PAIR, "USDT", D(100)), around_now(w)) == ()
 
 
 async def test_transfer_into_a_pair_takes_two_hops_where_the_exchange_dropped_it() -> None:
     # Money leaves cross only while its collateral level allows it.
-    async with world(calm_with(cross={"USDT": holding("1000")})) as w:
+    async with connected_sandbox(calm_scenario_with(cross={"USDT": initial_balance("1000")})) as w:
         direct = await w.account.execute(Transfer("spot", PAIR, "USDT", D(100)))
         assert isinstance(direct, Refused)
         assert direct.code in (-1102, -1130)
@@ -132,8 +142,8 @@ async def test_transfer_into_a_pair_takes_two_hops_where_the_exchange_dropped_it
         (Repay(CROSS, "USDT", D("Infinity")), -1130),
     ],
 )
-async def test_order_that_cannot_be_is_refused_without_a_request(order: Order, code: int) -> None:
-    async with world() as w:
+async def test_impossible_order_is_refused_without_a_request(order: Order, code: int) -> None:
+    async with connected_sandbox() as w:
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Refused)
         assert (outcome.code, outcome.transient) == (code, False)
@@ -141,7 +151,7 @@ async def test_order_that_cannot_be_is_refused_without_a_request(order: Order, c
 
 
 async def test_amount_is_sent_without_exponent() -> None:
-    async with world() as w:
+    async with connected_sandbox() as w:
         await w.account.execute(Repay(CROSS, "USDT", D("1E+2")))
         await w.account.execute(Repay(CROSS, "ETH", D("1E-8")))
         assert [one.params["amount"] for one in w.requests(REPAY_PATH, "POST")] == ["100", "0.00000001"]
@@ -171,25 +181,25 @@ async def test_amount_is_sent_without_exponent() -> None:
     ids=lambda fault: f"{fault.what} {fault.status if fault.what == 'status' else fault.form} {fault.code}",
 )
 @pytest.mark.parametrize("order", [REPAY, TOP_UP], ids=["repay", "transfer"])
-async def test_whatever_proves_nothing_is_unknown_after_exactly_one_request(order: Order, fault: Fault) -> None:
-    async with world(faults=[replace(fault, method="POST", count=0)]) as w:
+async def test_inconclusive_answer_is_unknown_after_one_request(order: Order, fault: Fault) -> None:
+    async with connected_sandbox(faults=[replace(fault, method="POST", count=0)]) as w:
         assert isinstance(await w.account.execute(order), Unknown)
         assert money_requests(w) == 1
         assert len(w.sandbox.requests) == 1
 
 
 @pytest.mark.parametrize("order", [REPAY, TOP_UP], ids=["repay", "transfer"])
-async def test_cut_order_is_found_in_the_history_when_it_happened(order: Order) -> None:
-    async with world(faults=[Fault(what="cut_after", method="POST")]) as w:
-        window = Window(w.clock.now(), w.clock.now() + timedelta(minutes=1))
+async def test_executed_order_with_a_lost_answer_is_found_in_the_history(order: Order) -> None:
+    async with connected_sandbox(faults=[Fault(what="cut_after", method="POST")]) as w:
+        window = TimeWindow(w.clock.now(), w.clock.now() + timedelta(minutes=1))
         assert isinstance(await w.account.execute(order), Unknown)
         records = await w.account.find_records(order, window)
         assert [(one.amount, one.status) for one in records] == [(order.amount, "CONFIRMED")]
 
 
 @pytest.mark.parametrize("order", [REPAY, TOP_UP], ids=["repay", "transfer"])
-async def test_cut_order_leaves_no_trace_when_it_did_not_happen(order: Order) -> None:
-    async with world(faults=[Fault(what="cut_before", method="POST")]) as w:
+async def test_unexecuted_order_with_a_lost_answer_leaves_no_trace(order: Order) -> None:
+    async with connected_sandbox(faults=[Fault(what="cut_before", method="POST")]) as w:
         assert isinstance(await w.account.execute(order), Unknown)
         assert await w.account.find_records(order, around_now(w)) == ()
 
@@ -205,8 +215,8 @@ async def test_cut_order_leaves_no_trace_when_it_did_not_happen(order: Order) ->
     ],
     ids=["429", "418", "-3007", "-1008", "-1021"],
 )
-async def test_passing_refusal_is_told_as_such_and_not_tried_again(fault: Fault, code: int) -> None:
-    async with world(faults=[fault]) as w:
+async def test_transient_refusal_is_returned_and_not_retried(fault: Fault, code: int) -> None:
+    async with connected_sandbox(faults=[fault]) as w:
         outcome = await w.account.execute(REPAY)
         assert isinstance(outcome, Refused)
         assert (outcome.code, outcome.transient) == (code, True)
@@ -214,7 +224,7 @@ async def test_passing_refusal_is_told_as_such_and_not_tried_again(fault: Fault,
 
 
 async def test_order_under_a_ban_is_refused_without_a_request() -> None:
-    async with world(faults=[Fault(what="ban", seconds=600)]) as w:
+    async with connected_sandbox(faults=[Fault(what="ban", seconds=600)]) as w:
         await w.account.execute(REPAY)
         outcome = await w.account.execute(TOP_UP)
         assert isinstance(outcome, Refused)
@@ -232,32 +242,32 @@ async def test_order_under_a_ban_is_refused_without_a_request() -> None:
     ],
 )
 async def test_business_refusal_is_final(order: Order, codes: set[int]) -> None:
-    async with world() as w:
+    async with connected_sandbox() as w:
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Refused)
         assert outcome.code in codes
         assert not outcome.transient
 
 
-async def test_nobody_listening_proves_that_nothing_was_sent() -> None:
-    async with world() as w:
+async def test_refused_connection_proves_that_nothing_was_sent() -> None:
+    async with connected_sandbox() as w:
         await w.sandbox.stop()
         outcome = await w.account.execute(REPAY)
     assert outcome == Refused(0, "not sent: no connection", transient=True)
 
 
 async def test_write_stays_on_the_first_host() -> None:
-    async with world() as second, world() as w:
+    async with connected_sandbox() as second, connected_sandbox() as w:
         hosts = hosts_of(w.ready, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))
-        async with world(hosts=hosts) as lost:
+        async with connected_sandbox(base_urls=hosts) as lost:
             # By now the very key that orders reads from the other host.
-            await lost.account.read_acting_key()
+            await lost.account.read_action_key()
             assert isinstance(await lost.account.execute(REPAY), Refused)
             assert not money_requests(second)
 
 
 async def test_orders_at_once_are_sent_one_after_another() -> None:
-    async with world() as w:
+    async with connected_sandbox() as w:
         outcomes = await asyncio.gather(*(w.account.execute(Repay(CROSS, "USDT", D(number))) for number in (1, 2, 3)))
         assert all(isinstance(outcome, Accepted) for outcome in outcomes)
         times = [one.at for one in w.requests(REPAY_PATH, "POST")]
@@ -265,27 +275,27 @@ async def test_orders_at_once_are_sent_one_after_another() -> None:
 
 
 async def test_automatic_repayments_are_marked_and_other_assets_left_out() -> None:
-    async with world() as w:
-        w.sandbox.hand.repay("main", "USDT", D(7))
+    async with connected_sandbox() as w:
+        w.sandbox.user_actions.repay("main", "USDT", D(7))
         assert await w.account.find_records(Repay(CROSS, "ETH", D(7)), around_now(w)) == ()
         assert await w.account.find_records(Repay(PAIR, "USDT", D(7)), around_now(w)) == ()
         assert len(await w.account.find_records(Repay(CROSS, "USDT", D(7)), around_now(w))) == 1
 
 
 async def test_records_of_many_pages_come_whole() -> None:
-    async with world() as w:
+    async with connected_sandbox() as w:
         for number in range(1, 131):
-            w.sandbox.hand.repay("main", "USDT", D(number) / 100)
+            w.sandbox.user_actions.repay("main", "USDT", D(number) / 100)
         found = await w.account.find_records(Repay(CROSS, "USDT", D(1)), around_now(w))
     assert sorted(one.amount for one in found) == [D(number) / 100 for number in range(1, 131)]
 
 
 async def test_only_the_action_key_moves_money() -> None:
-    reading = hmac_key("reading", Permissions(margin=False, transfer=False))
+    reading = hmac_key("reading", ApiKeyPermissions(margin=False, transfer=False))
     acting = hmac_key("acting")
-    scenario = calm_with(keys=(reading, acting))
-    chosen = Credentials(acting.api_key, HmacSigner(acting.api_secret))
-    async with world(scenario, action_credentials=chosen) as w:
+    scenario = calm_scenario_with(keys=(reading, acting))
+    chosen = ApiCredentials(acting.api_key, HmacSigner(acting.api_secret))
+    async with connected_sandbox(scenario, action_credentials=chosen) as w:
         await w.account.read_cross()
         assert isinstance(await w.account.execute(REPAY), Accepted)
         assert isinstance(await w.account.execute(TOP_UP), Accepted)
@@ -296,8 +306,8 @@ async def test_only_the_action_key_moves_money() -> None:
 
 
 async def test_key_without_the_right_is_refused() -> None:
-    key = hmac_key("main", Permissions(margin=False))
-    async with world(calm_with(keys=(key,))) as w:
+    key = hmac_key("main", ApiKeyPermissions(margin=False))
+    async with connected_sandbox(calm_scenario_with(keys=(key,))) as w:
         outcome = await w.account.execute(REPAY)
     assert isinstance(outcome, Refused)
     assert outcome.code == -1002
@@ -313,8 +323,8 @@ async def test_every_kind_of_key_signs_reads_and_orders(kind: str) -> None:
         ed25519 = Ed25519PrivateKey.generate()
         signer = Ed25519Signer(ed25519)
         public = ed25519.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    key = KeySpec(api_key="k" * 64, public_key=public.decode())
-    async with world(calm_with(keys=(key,)), credentials=Credentials(key.api_key, signer)) as w:
+    key = ApiKeySpec(api_key="k" * 64, public_key=public.decode())
+    async with connected_sandbox(calm_scenario_with(keys=(key,)), credentials=ApiCredentials(key.api_key, signer)) as w:
         await w.account.read_cross()
-        await w.account.call("GET", "/sapi/v1/margin/isolated/account", {"symbols": "BTCUSDT,ETHUSDT"})
+        await w.account.call_endpoint("GET", "/sapi/v1/margin/isolated/account", {"symbols": "BTCUSDT,ETHUSDT"})
         assert isinstance(await w.account.execute(REPAY), Accepted)

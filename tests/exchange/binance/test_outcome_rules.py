@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
-from monitor.exchange.binance.outcome_rules import Failure, failure_of, judge, judge_read
+from monitor.exchange.binance.outcome_rules import SendFailure, classify_failure, classify_read, classify_write
 
 TRANSIENT = [-1003, -1004, -1008, -1015, -1021, -1112, -2016, -3007, -3037, -4005, -51007]
 MAYBE_DONE = [-1000, -1001, -1006, -1007, -3000, -3029, -3044, -4027, -5010, -5012]
@@ -25,45 +25,45 @@ UNDOCUMENTED = [-3067, -3998, -11099, -9999, 0, 1]
 
 
 def test_a_transaction_id_is_accepted() -> None:
-    assert judge(200, None, ref="100000001") == Accepted("100000001")
+    assert classify_write(200, None, ref="100000001") == Accepted("100000001")
 
 
 @pytest.mark.parametrize("code", NOT_DONE)
 @pytest.mark.parametrize("status", [400, 401])
 def test_a_business_refusal_is_final(status: int, code: int) -> None:
-    assert judge(status, code, message="no") == Refused(code, "no", transient=False)
+    assert classify_write(status, code, message="no") == Refused(code, "no", transient=False)
 
 
 @pytest.mark.parametrize("code", TRANSIENT)
-def test_a_passing_refusal_may_be_wished_again(code: int) -> None:
-    assert judge(400, code, message="later") == Refused(code, "later", transient=True)
+def test_transient_refusal_may_be_retried(code: int) -> None:
+    assert classify_write(400, code, message="later") == Refused(code, "later", transient=True)
 
 
 @pytest.mark.parametrize("status", [418, 429])
-def test_a_limit_is_a_passing_refusal_even_without_a_body(status: int) -> None:
-    assert judge(status, None) == Refused(-1003, f"HTTP {status}", transient=True)
-    assert judge(status, -1015, message="too many") == Refused(-1015, "too many", transient=True)
+def test_rate_limit_is_a_transient_refusal_even_without_a_body(status: int) -> None:
+    assert classify_write(status, None) == Refused(-1003, f"HTTP {status}", transient=True)
+    assert classify_write(status, -1015, message="too many") == Refused(-1015, "too many", transient=True)
 
 
 @pytest.mark.parametrize("code", MAYBE_DONE + UNDOCUMENTED)
 def test_a_code_that_proves_nothing_is_unknown(code: int) -> None:
-    assert isinstance(judge(400, code), Unknown)
+    assert isinstance(classify_write(400, code), Unknown)
 
 
 @pytest.mark.parametrize("code", [None, *NOT_DONE, *TRANSIENT, *MAYBE_DONE, *UNDOCUMENTED])
 @pytest.mark.parametrize("status", [403, 500, 502, 503, 504, 301, 101, 599])
 def test_these_statuses_are_unknown_whatever_the_body_says(status: int, code: int | None) -> None:
-    assert isinstance(judge(status, code), Unknown)
+    assert isinstance(classify_write(status, code), Unknown)
 
 
 @pytest.mark.parametrize("code", [None, *NOT_DONE, *TRANSIENT])
 def test_200_without_a_transaction_id_is_unknown(code: int | None) -> None:
-    assert isinstance(judge(200, code), Unknown)
+    assert isinstance(classify_write(200, code), Unknown)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 410, 451])
 def test_a_refusal_that_cannot_be_read_is_unknown(status: int) -> None:
-    assert isinstance(judge(status, None), Unknown)
+    assert isinstance(classify_write(status, None), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_a_refusal_that_cannot_be_read_is_unknown(status: int) -> None:
 def test_only_a_connection_never_made_proves_that_nothing_was_sent(
     error: BaseException, outcome: type[Outcome]
 ) -> None:
-    assert isinstance(judge(None, None, failure=failure_of(error)), outcome)
+    assert isinstance(classify_write(None, None, failure=classify_failure(error)), outcome)
 
 
 def test_no_answer_without_a_reason_is_unknown() -> None:
-    assert isinstance(judge(None, None), Unknown)
-    assert failure_of(KeyboardInterrupt()) is Failure.LOST
+    assert isinstance(classify_write(None, None), Unknown)
+    assert classify_failure(KeyboardInterrupt()) is SendFailure.LOST
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_no_answer_without_a_reason_is_unknown() -> None:
     ],
 )
 def test_reads_are_judged_by_status_and_code(status: int, code: int | None, verdict: str) -> None:
-    assert judge_read(status, code) == verdict
+    assert classify_read(status, code) == verdict
 
 
-def test_a_web_page_is_never_believed() -> None:
-    assert judge_read(200, None, is_html=True) == "unreadable"
+def test_html_page_is_never_accepted() -> None:
+    assert classify_read(200, None, is_html=True) == "unreadable"

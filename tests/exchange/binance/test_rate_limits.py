@@ -7,23 +7,30 @@ import pytest
 from httpx import Headers
 
 from monitor.exchange.binance.operations import accounts
-from monitor.exchange.binance.rate_limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
+from monitor.exchange.binance.rate_limits import (
+    Priority,
+    WeightBudget,
+    WeightPool,
+    hold_duration,
+    read_used_weight,
+    weight_pool,
+)
 
 NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
-CROSS = pool_of("GET", "/sapi/v1/margin/account", "ip", "main")
-REPAY = pool_of("POST", "/sapi/v1/margin/borrow-repay", "uid", "main")
+CROSS = weight_pool("GET", "/sapi/v1/margin/account", "ip", "main")
+REPAY = weight_pool("POST", "/sapi/v1/margin/borrow-repay", "uid", "main")
 
 
 def test_every_sapi_endpoint_has_a_pool_of_its_own_and_api_shares_one() -> None:
-    assert pool_of("GET", "/sapi/v1/margin/isolated/account", "ip", "main") != CROSS
-    assert pool_of("GET", "/sapi/v1/margin/borrow-repay", "uid", "main") != REPAY
-    assert pool_of("GET", "/api/v3/time", "ip", "main") == pool_of("GET", "/api/v3/account", "ip", "other")
-    assert (Pool("/api").limit, CROSS.limit, REPAY.limit) == (6000, 12000, 180000)
+    assert weight_pool("GET", "/sapi/v1/margin/isolated/account", "ip", "main") != CROSS
+    assert weight_pool("GET", "/sapi/v1/margin/borrow-repay", "uid", "main") != REPAY
+    assert weight_pool("GET", "/api/v3/time", "ip", "main") == weight_pool("GET", "/api/v3/account", "ip", "other")
+    assert (WeightPool("/api").limit, CROSS.limit, REPAY.limit) == (6000, 12000, 180000)
 
 
 def test_accounts_share_the_pools_of_the_address_and_not_their_own() -> None:
-    assert pool_of("GET", "/sapi/v1/margin/account", "ip", "other") == CROSS
-    assert pool_of("POST", "/sapi/v1/margin/borrow-repay", "uid", "other") != REPAY
+    assert weight_pool("GET", "/sapi/v1/margin/account", "ip", "other") == CROSS
+    assert weight_pool("POST", "/sapi/v1/margin/borrow-repay", "uid", "other") != REPAY
 
 
 @pytest.mark.parametrize(
@@ -37,24 +44,24 @@ def test_accounts_share_the_pools_of_the_address_and_not_their_own() -> None:
     ],
 )
 def test_use_is_read_from_the_headers(headers: dict[str, str], told: tuple[int, str] | None) -> None:
-    assert used_weight(Headers(headers)) == told
+    assert read_used_weight(Headers(headers)) == told
 
 
 def test_share_is_that_of_the_fullest_pool_that_the_account_draws_on() -> None:
-    usage = Usage()
+    usage = WeightBudget()
     usage.observe(CROSS, 600, NOW)
     usage.observe(REPAY, 45000, NOW)
-    assert usage.share("main", NOW) == Decimal("0.25")
-    assert usage.share("other", NOW) == Decimal("0.05")
+    assert usage.used_share("main", NOW) == Decimal("0.25")
+    assert usage.used_share("other", NOW) == Decimal("0.05")
 
 
 def test_the_count_begins_anew_with_the_clock_minute() -> None:
-    usage = Usage()
+    usage = WeightBudget()
     usage.observe(CROSS, 12000, NOW)
     assert usage.wait_s(CROSS, 10, NOW, 0) == 30
     later = NOW + timedelta(seconds=30)
     assert usage.wait_s(CROSS, 10, later, 30) is None
-    assert usage.share("main", later) == 0
+    assert usage.used_share("main", later) == 0
 
 
 @pytest.mark.parametrize(
@@ -68,25 +75,25 @@ def test_the_count_begins_anew_with_the_clock_minute() -> None:
         (6000, set()),
     ],
 )
-def test_the_less_urgent_gives_way_first(used: int, going: set[Priority]) -> None:
-    usage, pool = Usage(), Pool("/api")
+def test_less_urgent_requests_wait_first(used: int, going: set[Priority]) -> None:
+    usage, pool = WeightBudget(), WeightPool("/api")
     usage.observe(pool, used, NOW)
     assert {one for one in Priority if usage.wait_s(pool, 1, NOW, 0, one) is None} == going
 
 
-def test_a_pool_that_the_venue_counts_by_address_is_minded_though_we_took_it_for_the_accounts() -> None:
-    usage, ours = Usage(), pool_of("GET", "/sapi/v1/margin/maxBorrowable", "uid", "main")
-    usage.observe(pool_of("GET", "/sapi/v1/margin/maxBorrowable", "ip", "main"), 11_990, NOW)
+def test_pool_counted_by_address_is_respected_for_all_accounts() -> None:
+    usage, ours = WeightBudget(), weight_pool("GET", "/sapi/v1/margin/maxBorrowable", "uid", "main")
+    usage.observe(weight_pool("GET", "/sapi/v1/margin/maxBorrowable", "ip", "main"), 11_990, NOW)
     assert usage.wait_s(ours, 50, NOW, 0) == 30
 
 
-def test_what_is_urgent_is_the_account_and_what_is_not_is_the_reference() -> None:
+def test_account_reads_are_urgent_and_reference_reads_are_not() -> None:
     assert {accounts.CROSS.priority, accounts.ISOLATED.priority} == {Priority.FIRST}
     assert {accounts.TRADE_COEFF.priority, accounts.TIERS.priority} == {Priority.LAST}
 
 
 def test_a_hold_stops_one_pool_and_a_ban_all() -> None:
-    usage = Usage()
+    usage = WeightBudget()
     usage.hold(CROSS, 10)
     assert usage.wait_s(CROSS, 1, NOW, 0) == 10
     assert usage.wait_s(REPAY, 1, NOW, 0) is None
@@ -96,7 +103,7 @@ def test_a_hold_stops_one_pool_and_a_ban_all() -> None:
 
 
 def test_a_shorter_hold_never_shortens_a_longer_one() -> None:
-    usage = Usage()
+    usage = WeightBudget()
     usage.hold(CROSS, 60)
     usage.hold(CROSS, 5)
     assert usage.wait_s(CROSS, 1, NOW, 0) == 60
@@ -135,7 +142,7 @@ UNTIL = "Way too much request weight used; IP banned until 1795348890000."
         (429, {"Date": DATE, "Retry-After": "5"}, "", 5),
     ],
 )
-def test_silence_lasts_as_long_as_the_venue_says(
+def test_hold_lasts_as_long_as_the_exchange_says(
     status: int, headers: dict[str, str], message: str, seconds: int
 ) -> None:
-    assert hold_after(status, Headers(headers), message, NOW) == timedelta(seconds=seconds)
+    assert hold_duration(status, Headers(headers), message, NOW) == timedelta(seconds=seconds)

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from monitor.exchange.binance.asymmetric_signing import Ed25519Signer, RsaSigner, private_key_signer
 from monitor.exchange.binance.signing import (
     HmacSigner,
-    query_of,
-    signed_query,
+    encode_query,
+    sign_query,
 )
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -92,7 +92,7 @@ def test_rsa_signature_is_the_vector() -> None:
 
 
 def test_query_is_percent_encoded_before_signing_and_keeps_its_order() -> None:
-    query = signed_query(
+    query = sign_query(
         {"symbols": "BTCUSDT,BNBUSDT", "recvWindow": 5000, "timestamp": 1700000000000}, HmacSigner(SECRET)
     )
     assert query == (
@@ -110,13 +110,13 @@ def test_base64_signature_is_percent_encoded() -> None:
         "recvWindow": 5000,
         "timestamp": 1700000000000,
     }
-    assert signed_query(parameters, Ed25519Signer(ed25519_key())).endswith(
+    assert sign_query(parameters, Ed25519Signer(ed25519_key())).endswith(
         "&signature=taFRzzYbzGm10qqv0QVsMUQ%2FLPuu3E93DP8bQ3%2Fb4kC6tIipb%2B3B74tzP2OIZlQpyFvuQROLAeBjY7T8QmXWCA%3D%3D"
     )
 
 
 def test_absent_values_are_left_out_and_other_scripts_are_encoded() -> None:
-    assert query_of({"a": None, "symbol": "１", "json": '["A","B"]', "plus": "a+b c~"}) == (
+    assert encode_query({"a": None, "symbol": "１", "json": '["A","B"]', "plus": "a+b c~"}) == (
         "symbol=%EF%BC%91&json=%5B%22A%22%2C%22B%22%5D&plus=a%2Bb%20c~"
     )
 

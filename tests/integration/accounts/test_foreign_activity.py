@@ -14,11 +14,11 @@ from monitor.core.model.intent import IntentState
 from monitor.records.alerts import AlertRow
 from monitor.store.schema.tables import audit as trail
 from monitor.store.writes import audit
-from monitor.store.writes.commands import paused_by
+from monitor.store.writes.commands import read_pause
 from tests.support.command import margin_monitor
-from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.money_actions import intents
-from tests.support.sandbox import Running, sandbox
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 SPEED = 20.0
@@ -48,7 +48,9 @@ cooldown = "1s"
 """
 
 
-def config_of(folder: Path, box: Running, *, below: str, safety: str = "tell", phone: HttpSink | None = None) -> Path:
+def config_of(
+    folder: Path, box: RunningSandbox, *, below: str, safety: str = "tell", phone: HttpSink | None = None
+) -> Path:
     channels = {} if phone is None else {"phone": phone.url}
     more = ACTS.format(below=below, safety=safety)
     return write_config(folder, box.ready, channels=channels, schedule=SLOW, more=more)
@@ -63,41 +65,41 @@ def messages(sink: HttpSink) -> list[tuple[str, str]]:
     return [(one["severity"], one["reason"]) for one in told if one.get("rule") == "foreign-hand"]
 
 
-async def later(here: Here, minutes: int) -> None:
+async def wait_minutes(here: InProcessDaemon, minutes: int) -> None:
     """Returns once the account was read again so much later."""
     until = here.clock.now() + timedelta(minutes=minutes)
-    await here.until(lambda state: state.cross is not None and state.cross.as_of > until, 60)
+    await here.wait_for_state(lambda state: state.cross is not None and state.cross.as_of > until, 60)
 
 
 @pytest.mark.slow
-async def test_a_second_daemon_recognises_the_firsts_repayments_and_tells_once(tmp_path: Path) -> None:
+async def test_repayments_of_another_daemon_are_notified_once(tmp_path: Path) -> None:
     with http_sink() as phone:
         async with sandbox(speed=SPEED) as box:
             first = config_of(tmp_path / "first", box, below="9")
             second = config_of(tmp_path / "second", box, below="0.1", phone=phone)
             clock = clock_of(box.sandbox)
-            async with daemon_here(second, clock) as here:
-                await here.until(lambda state: state.cross is not None and state.owner is not None)
-                async with daemon_here(first, clock) as other:
+            async with in_process_daemon(second, clock) as here:
+                await here.wait_for_state(lambda state: state.cross is not None and state.owner is not None)
+                async with in_process_daemon(first, clock) as other:
 
                     async def is_spent() -> bool:
                         done = [one for one in intents(tmp_path / "first") if one.state is IntentState.CONFIRMED]
                         return sum(one.amount for one in done) == 100
 
                     await eventually(is_spent, 60)
-                    await here.until(lambda state: len(state.hands.found) == 2, 60)
-                    await here.until_alerts(is_firing)
-                    await eventually_told(phone)
-                    await later(other, 2)
+                    await here.wait_for_state(lambda state: len(state.foreign_activity.confirmed) == 2, 60)
+                    await here.wait_for_alerts(is_firing)
+                    await wait_until_notified(phone)
+                    await wait_minutes(other, 2)
                     assert not is_firing(await other.alerts())
-            async with daemon_here(second, clock) as again:
-                await again.until(lambda state: len(state.hands.found) == 2)
-                await later(again, 2)
+            async with in_process_daemon(second, clock) as again:
+                await again.wait_for_state(lambda state: len(state.foreign_activity.confirmed) == 2)
+                await wait_minutes(again, 2)
                 assert is_firing(await again.alerts())
     assert messages(phone) == [("critical", "fired")]
 
 
-async def eventually_told(phone: HttpSink) -> None:
+async def wait_until_notified(phone: HttpSink) -> None:
     async def is_told() -> bool:
         return bool(messages(phone))
 
@@ -105,45 +107,45 @@ async def eventually_told(phone: HttpSink) -> None:
 
 
 @pytest.mark.slow
-async def test_another_hand_pauses_where_that_is_wanted_and_once_a_person_resumed_no_more(tmp_path: Path) -> None:
+async def test_foreign_activity_pauses_until_a_person_resumes(tmp_path: Path) -> None:
     async with sandbox(speed=SPEED) as box:
         config = config_of(tmp_path, box, below="0.1", safety="pause")
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(lambda state: state.cross is not None)
-            box.sandbox.hand.repay("main", "USDT", Decimal("12.5"))
-            await here.until(lambda state: state.operator.paused, 60)
-            who = await here.store.read(paused_by)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: state.cross is not None)
+            box.sandbox.user_actions.repay("main", "USDT", Decimal("12.5"))
+            await here.wait_for_state(lambda state: state.commands.paused, 60)
+            who = await here.store.read(read_pause)
             assert who is not None
             assert who[0].startswith("foreign-hand: account main, 12.5 USDT repaid in cross at ")
             last = await here.store.read(
                 lambda connection: connection.execute(select(trail).where(trail.c.kind == "pause")).one()
             )
             assert "foreign-hand: account main, 12.5 USDT repaid" in last.data
-            assert (await here.store.read(audit.verify)).flaws == ()
+            assert (await here.store.read(audit.verify_trail)).problems == ()
             said = await asyncio.to_thread(margin_monitor, config, "actions", "resume")
             assert said.code == 0, said
-            await here.until(lambda state: not state.operator.paused)
-            await later(here, 2)
-            assert not here.state().operator.paused
-            box.sandbox.hand.repay("main", "USDT", Decimal("7.5"))
-            await here.until(lambda state: state.operator.paused, 60)
+            await here.wait_for_state(lambda state: not state.commands.paused)
+            await wait_minutes(here, 2)
+            assert not here.state().commands.paused
+            box.sandbox.user_actions.repay("main", "USDT", Decimal("7.5"))
+            await here.wait_for_state(lambda state: state.commands.paused, 60)
 
 
-async def test_trading_by_hand_is_no_foreign_hand_and_an_order_that_a_daemon_named_is(tmp_path: Path) -> None:
+async def test_manual_trading_is_no_foreign_activity_and_a_daemon_order_is(tmp_path: Path) -> None:
     more = ACTS.format(below="0.1", safety="tell").replace('kind = "repay"', 'kind = "reduce"')
     async with sandbox(speed=SPEED) as box:
         config = write_config(tmp_path / "mine", box.ready, schedule=SLOW, more=more)
         other = write_config(tmp_path / "other", box.ready, name="other.toml")
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(lambda state: "account" in state.streams and state.streams["account"].connected)
-            box.sandbox.hand.place("main", "BTCUSDT", "SELL", Decimal(70_000), Decimal("0.001"))
-            await here.until(lambda state: any(orders.numbers for orders in state.followed.orders.values()))
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: "account" in state.streams and state.streams["account"].connected)
+            box.sandbox.user_actions.place("main", "BTCUSDT", "SELL", Decimal(70_000), Decimal("0.001"))
+            await here.wait_for_state(lambda state: any(orders.order_ids for orders in state.reference.orders.values()))
             words = "symbol=BTCUSDT side=SELL type=LIMIT timeInForce=GTC quantity=0.001 price=71000"
             for name in ("by_hand-7", "mm-7-1760130000000"):
                 order = (*words.split(), f"newClientOrderId={name}")
                 said = await asyncio.to_thread(margin_monitor, other, "call", "create_margin_order", *order, "--yes")
                 assert said.code == 0, said
-            await here.until(lambda state: state.hands.found, 60)
-            assert len(here.state().hands.suspects) == 1
-            (found,) = here.state().hands.suspects.values()
+            await here.wait_for_state(lambda state: state.foreign_activity.confirmed, 60)
+            assert len(here.state().foreign_activity.suspects) == 1
+            (found,) = here.state().foreign_activity.suspects.values()
             assert (found.kind, found.asset, found.amount) == ("reduce", "BTCUSDT", Decimal("0.001"))

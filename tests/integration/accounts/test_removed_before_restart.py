@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model.intent import FINAL, IntentState
+from monitor.core.model.intent import FINAL_STATES, IntentState
 from monitor.store.db.migrate import upgrade
 from monitor.store.store import Store
 from tests.support.command import margin_monitor
-from tests.support.daemon import clock_of, daemon_here, eventually, write_config
-from tests.support.examples.store_rows import intent, planned, step
+from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
+from tests.support.examples.store_rows import intent, planned_entry, step
 from tests.support.money_actions import intents, money_requests
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
@@ -26,18 +26,18 @@ WALK = {
 }
 
 
-async def left_behind(folder: Path, account: str, state: IntentState, now: datetime) -> None:
+async def database_with_open_intent(folder: Path, account: str, state: IntentState, now: datetime) -> None:
     """A database in which a daemon that is gone left an order of the account in this state."""
     url = f"sqlite:///{folder}/monitor.db"
     upgrade(url)
     store = Store.open(url)
     try:
         born = replace(intent(1, account=account), created_at=now)
-        await store.commit(planned(born))
+        await store.commit(planned_entry(born))
         before = S.PLANNED
         for each in WALK[state]:
             sent = replace(born, state=each, submitted_at=now, ref="77" if each is S.ACKNOWLEDGED else None)
-            assert await store.record(sent, step(1, before, each))
+            assert await store.record_step(sent, step(1, before, each))
             before = each
     finally:
         await store.close()
@@ -49,14 +49,14 @@ def notices(sink: HttpSink) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("state", [S.SUBMITTING, S.UNCERTAIN, S.ACKNOWLEDGED], ids=str)
-async def test_an_order_of_an_account_that_was_taken_out_becomes_a_persons(tmp_path: Path, state: IntentState) -> None:
+async def test_intent_of_a_removed_account_becomes_unresolved(tmp_path: Path, state: IntentState) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             clock = clock_of(box.sandbox)
-            await left_behind(tmp_path, "old", state, clock.now())
-            async with daemon_here(config, clock):
-                await eventually(lambda: told(sink, "actions resolve 1"))
+            await database_with_open_intent(tmp_path, "old", state, clock.now())
+            async with in_process_daemon(config, clock):
+                await eventually(lambda: has_notice(sink, "actions resolve 1"))
                 (orphan,) = intents(tmp_path)
                 ((severity, text),) = [each for each in notices(sink) if "actions resolve 1" in each[1]]
                 said = await asyncio.to_thread(
@@ -70,12 +70,12 @@ async def test_an_order_of_an_account_that_was_taken_out_becomes_a_persons(tmp_p
     assert [one.state for one in intents(tmp_path)] == [S.FAILED]
 
 
-async def test_what_such_an_account_had_not_sent_yet_expires(tmp_path: Path) -> None:
+async def test_unsent_intent_of_a_removed_account_expires(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready)
         clock = clock_of(box.sandbox)
-        await left_behind(tmp_path, "old", S.PLANNED, clock.now())
-        async with daemon_here(config, clock):
+        await database_with_open_intent(tmp_path, "old", S.PLANNED, clock.now())
+        async with in_process_daemon(config, clock):
 
             async def is_over() -> bool:
                 return [one.state for one in intents(tmp_path)] == [S.EXPIRED]
@@ -83,19 +83,19 @@ async def test_what_such_an_account_had_not_sent_yet_expires(tmp_path: Path) -> 
             await eventually(is_over)
 
 
-async def test_an_order_of_an_action_that_was_taken_out_is_looked_into_to_its_end(tmp_path: Path) -> None:
+async def test_intent_of_a_removed_action_is_observed_until_settled(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             safety = '[safety]\nsettle = "5s"\nunresolved_after = "5s"\n'
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=safety)
             clock = clock_of(box.sandbox)
-            await left_behind(tmp_path, "main", S.UNCERTAIN, clock.now())
-            async with daemon_here(config, clock):
-                await eventually(lambda: told(sink, "R-1"), 30)
+            await database_with_open_intent(tmp_path, "main", S.UNCERTAIN, clock.now())
+            async with in_process_daemon(config, clock):
+                await eventually(lambda: has_notice(sink, "R-1"), 30)
                 (orphan,) = intents(tmp_path)
             assert money_requests(box.sandbox.requests) == []
-    assert orphan.state in FINAL | {S.UNRESOLVED}
+    assert orphan.state in FINAL_STATES | {S.UNRESOLVED}
 
 
-async def told(sink: HttpSink, words: str) -> bool:
+async def has_notice(sink: HttpSink, words: str) -> bool:
     return any(words in text for _, text in notices(sink))

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.daemon.daemon_loop import Turn
+from monitor.cli.daemon.daemon_loop import DaemonLoop
 from monitor.core.model.intent import Intent, IntentState
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import Readings, Scenario
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import Interpretations, Scenario
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore
 from tests.support.command import margin_monitor
-from tests.support.daemon import clock_of, daemon_process, eventually, starting_now, turn_here, write_config
-from tests.support.money_actions import REPAY_PATH, money_requests, repays
-from tests.support.sandbox import Running, sandbox
+from tests.support.daemon import clock_of, daemon_process, eventually, in_process_run, starting_now, write_config
+from tests.support.money_actions import REPAY_PATH, money_requests, repay_config
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 pytestmark = pytest.mark.timeout(600)
@@ -25,7 +25,7 @@ S = IntentState
 LAG_S = 40
 """So long the exchange's histories don't show what was done, and so late an order is carried out."""
 
-PATIENCE_S = 90.0
+WAIT_LIMIT_S = 90.0
 """Machine seconds, of which a busy machine needs many."""
 
 CUT_AFTER = Fault("cut_after", method="POST", path=REPAY_PATH)
@@ -35,20 +35,22 @@ NEVER_DONE = Fault("cut_before", method="POST", path=REPAY_PATH)
 
 def two_accounts(lag_s: int = LAG_S) -> Scenario:
     """Accounts "main", which acts, and "other", which is only watched."""
-    [main] = calm().accounts
-    return replace(calm(), accounts=(main, replace(main, name="other")), readings=Readings(history_lag_s=lag_s))
+    [main] = calm_scenario().accounts
+    return replace(
+        calm_scenario(), accounts=(main, replace(main, name="other")), readings=Interpretations(history_lag_s=lag_s)
+    )
 
 
-def acting(settle: str = "60s") -> str:
+def action_config(settle: str = "60s") -> str:
     """The tables of an action of "main" alone."""
-    tables = repays(unresolved_after="20m").replace('settle = "5s"', f'settle = "{settle}"')
+    tables = repay_config(unresolved_after="20m").replace('settle = "5s"', f'settle = "{settle}"')
     tables = tables.replace('name = "acts"', 'name = "acts"\naccounts = ["main"]')
     return tables.replace('name = "repay-idle"', 'name = "repay-idle"\nmax_data_age = "2m"')
 
 
 def configure(
     folder: Path,
-    box: Running,
+    box: RunningSandbox,
     url: str,
     sink: HttpSink,
     *,
@@ -72,7 +74,7 @@ def orders(url: str) -> list[Intent]:
         return [row.intent for row in store.read(read_intents, include_final=True)]
 
 
-async def comes_to(url: str, state: IntentState, pushing: Running | None = None) -> None:
+async def wait_for_state(url: str, state: IntentState, pushing: RunningSandbox | None = None) -> None:
     """Returns once the one order is in this state; the exchange's time is pushed on meanwhile where it is given."""
 
     async def is_there() -> bool:
@@ -81,10 +83,10 @@ async def comes_to(url: str, state: IntentState, pushing: Running | None = None)
             await asyncio.sleep(0.2)
         return [one.state for one in orders(url)] == [state]
 
-    await eventually(is_there, PATIENCE_S, story=lambda: str(orders(url)))
+    await eventually(is_there, WAIT_LIMIT_S, story=lambda: str(orders(url)))
 
 
-async def is_told(sink: HttpSink, words: str) -> str:
+async def wait_for_notice(sink: HttpSink, words: str) -> str:
     """The severity with which these words were told."""
 
     def found() -> list[str]:
@@ -93,7 +95,7 @@ async def is_told(sink: HttpSink, words: str) -> str:
     async def is_there() -> bool:
         return bool(found())
 
-    await eventually(is_there, PATIENCE_S, story=lambda: str([one.json()["text"] for one in sink.received]))
+    await eventually(is_there, WAIT_LIMIT_S, story=lambda: str([one.json()["text"] for one in sink.received]))
     return found()[0]
 
 
@@ -104,160 +106,164 @@ async def is_told(sink: HttpSink, words: str) -> str:
         pytest.param(APPLIED_LATE, 0, id="apply_late", marks=pytest.mark.slow),
     ],
 )
-async def test_an_order_of_an_account_that_a_reload_took_out_is_looked_into_to_its_end(
+async def test_intent_of_a_removed_account_is_observed_until_settled(
     tmp_path: Path, database_url: str, fault: Fault, lag_s: int
 ) -> None:
     with http_sink() as sink:
         async with sandbox(two_accounts(lag_s), faults=[fault]) as box:
-            config = configure(tmp_path, box, database_url, sink, more=acting())
-            async with turn_here(config, clock_of(box.sandbox)) as turn:
-                await comes_to(database_url, S.UNCERTAIN)
+            config = configure(tmp_path, box, database_url, sink, more=action_config())
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
+                await wait_for_state(database_url, S.UNCERTAIN)
                 configure(tmp_path, box, database_url, sink, accounts=("other",))
                 (tmp_path / "secret").unlink()
                 turn.reload()
-                said = await is_told(sink, "Account main was taken out of the configuration while R-1 is under way")
+                said = await wait_for_notice(
+                    sink, "Account main was taken out of the configuration while R-1 is under way"
+                )
                 assert said == "warning"
                 asked = len(box.sandbox.requests)
-                await comes_to(database_url, S.CONFIRMED, pushing=box)
-                assert await is_told(sink, "R-1): done") == "info"
-                assert await is_told(sink, "Account main: nothing is under way any more, it is dropped") == "info"
+                await wait_for_state(database_url, S.CONFIRMED, pushing=box)
+                assert await wait_for_notice(sink, "R-1): done") == "info"
+                assert (
+                    await wait_for_notice(sink, "Account main: nothing is under way any more, it is dropped") == "info"
+                )
                 by_main = {one.path for one in box.sandbox.requests[asked:] if one.account == "main"}
                 assert by_main, "its key was not used"
             assert len(money_requests(box.sandbox.requests)) == 1
 
 
-async def test_it_is_dropped_at_once_when_nothing_is_under_way(tmp_path: Path) -> None:
+async def test_removed_account_without_open_intents_is_dropped_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/monitor.db"
     with http_sink() as sink:
         async with sandbox(two_accounts()) as box:
             config = configure(tmp_path, box, url, sink)
-            async with turn_here(config, clock_of(box.sandbox)) as turn:
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
                 await is_reading(box, "main")
                 configure(tmp_path, box, url, sink, accounts=("other",))
                 turn.reload()
 
                 async def is_dropped() -> bool:
-                    return turn.daemon is not None and list(turn.daemon.watched) == ["other"]
+                    return turn.daemon is not None and list(turn.daemon.watched_accounts) == ["other"]
 
-                await eventually(is_dropped, PATIENCE_S)
+                await eventually(is_dropped, WAIT_LIMIT_S)
             assert not [one for one in sink.received if "main" in str(one.json()["text"])]
 
 
 @pytest.mark.slow
-async def test_a_person_is_asked_about_what_can_not_be_found_out_and_may_settle_it(tmp_path: Path) -> None:
+async def test_unresolvable_intent_of_a_removed_account_is_resolved_by_a_person(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/monitor.db"
     with http_sink() as sink:
         async with sandbox(two_accounts(), faults=[NEVER_DONE]) as box:
-            more = acting().replace('unresolved_after = "20m"', 'unresolved_after = "60s"')
+            more = action_config().replace('unresolved_after = "20m"', 'unresolved_after = "60s"')
             config = configure(tmp_path, box, url, sink, more=more)
-            async with turn_here(config, clock_of(box.sandbox)) as turn:
-                await comes_to(url, S.UNCERTAIN)
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
+                await wait_for_state(url, S.UNCERTAIN)
                 box.sandbox.add_fault(Fault("status", path=REPAY_PATH, method="GET", status=503, count=0))
                 configure(tmp_path, box, url, sink, accounts=("other",))
                 turn.reload()
-                await is_told(sink, "while R-1 is under way")
-                await comes_to(url, S.UNRESOLVED, pushing=box)
-                assert await is_told(sink, "actions resolve 1") == "critical"
+                await wait_for_notice(sink, "while R-1 is under way")
+                await wait_for_state(url, S.UNRESOLVED, pushing=box)
+                assert await wait_for_notice(sink, "actions resolve 1") == "critical"
                 said = await asyncio.to_thread(
                     margin_monitor, config, "actions", "resolve", "1", "--as", "failed", "--comment", "not there"
                 )
                 assert said.code == 0, said
-                await comes_to(url, S.FAILED)
+                await wait_for_state(url, S.FAILED)
             assert len(money_requests(box.sandbox.requests)) == 1
 
 
-async def test_what_it_had_proposed_expires_and_is_told(tmp_path: Path) -> None:
+async def test_proposal_of_a_removed_account_expires_with_a_notice(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/monitor.db"
     with http_sink() as sink:
         async with sandbox(two_accounts()) as box:
-            config = configure(tmp_path, box, url, sink, more=acting().replace('mode = "live"', 'mode = "approve"'))
-            async with turn_here(config, clock_of(box.sandbox)) as turn:
-                await comes_to(url, S.PROPOSED)
+            config = configure(
+                tmp_path, box, url, sink, more=action_config().replace('mode = "live"', 'mode = "approve"')
+            )
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
+                await wait_for_state(url, S.PROPOSED)
                 configure(tmp_path, box, url, sink, accounts=("other",))
                 turn.reload()
-                await comes_to(url, S.EXPIRED)
-                assert await is_told(sink, "its account is not in the configuration any more") == "warning"
+                await wait_for_state(url, S.EXPIRED)
+                assert await wait_for_notice(sink, "its account is not in the configuration any more") == "warning"
             assert money_requests(box.sandbox.requests) == []
 
 
 @pytest.mark.slow
-async def test_an_order_of_an_action_that_a_reload_took_out_is_looked_into_to_its_end(
-    tmp_path: Path, database_url: str
-) -> None:
+async def test_intent_of_a_removed_action_is_observed_until_settled(tmp_path: Path, database_url: str) -> None:
     with http_sink() as sink:
         async with sandbox(two_accounts(), faults=[CUT_AFTER]) as box:
-            config = configure(tmp_path, box, database_url, sink, more=acting())
-            async with turn_here(config, clock_of(box.sandbox)) as turn:
-                await comes_to(database_url, S.UNCERTAIN)
+            config = configure(tmp_path, box, database_url, sink, more=action_config())
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
+                await wait_for_state(database_url, S.UNCERTAIN)
                 configure(tmp_path, box, database_url, sink)
                 turn.reload()
-                await eventually(lambda: has_followed(turn), PATIENCE_S)
-                await comes_to(database_url, S.CONFIRMED, pushing=box)
-                assert await is_told(sink, "R-1): done") == "info"
+                await eventually(lambda: has_reloaded_without_actions(turn), WAIT_LIMIT_S)
+                await wait_for_state(database_url, S.CONFIRMED, pushing=box)
+                assert await wait_for_notice(sink, "R-1): done") == "info"
             assert len(money_requests(box.sandbox.requests)) == 1
 
 
 @pytest.mark.slow
-async def test_a_process_that_is_told_by_a_signal_does_the_same(tmp_path: Path, database_url: str) -> None:
+async def test_reload_by_signal_does_the_same(tmp_path: Path, database_url: str) -> None:
     scenario = starting_now(two_accounts(lag_s=15))
     with http_sink() as sink:
         async with sandbox(scenario, faults=[CUT_AFTER]) as box:
-            config = configure(tmp_path, box, database_url, sink, more=acting())
+            config = configure(tmp_path, box, database_url, sink, more=action_config())
             async with daemon_process(config) as child:
-                await comes_to(database_url, S.UNCERTAIN)
+                await wait_for_state(database_url, S.UNCERTAIN)
                 configure(tmp_path, box, database_url, sink, accounts=("other",))
                 child.send(signal.SIGHUP)
-                await is_told(sink, " is under way")
-                await comes_to(database_url, S.CONFIRMED)
-                await is_told(sink, "it is dropped")
-                assert await child.end() == 0
+                await wait_for_notice(sink, " is under way")
+                await wait_for_state(database_url, S.CONFIRMED)
+                await wait_for_notice(sink, "it is dropped")
+                assert await child.stop() == 0
             assert len(money_requests(box.sandbox.requests)) == 1
 
 
 @pytest.mark.slow
-async def test_an_order_is_not_looked_for_in_the_account_of_somebody_else(tmp_path: Path) -> None:
+async def test_intent_is_not_searched_in_another_exchange_account(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/monitor.db"
     with http_sink() as sink:
         async with sandbox(two_accounts(), faults=[CUT_AFTER]) as box:
-            config = configure(tmp_path, box, url, sink, more=acting(settle="5s"), accounts=("main",))
-            async with turn_here(config, clock_of(box.sandbox)) as turn:
-                await comes_to(url, S.UNCERTAIN)
+            config = configure(tmp_path, box, url, sink, more=action_config(settle="5s"), accounts=("main",))
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
+                await wait_for_state(url, S.UNCERTAIN)
                 main, other = box.ready.accounts
                 text = config.read_text().replace(main["api_key"], other["api_key"])
                 config.write_text(text)
                 (tmp_path / "secret").write_text(other["api_secret"])
                 turn.reload()
-                await comes_to(url, S.UNRESOLVED)
-                assert await is_told(sink, "is of another account of the exchange now") == "critical"
+                await wait_for_state(url, S.UNRESOLVED)
+                assert await wait_for_notice(sink, "is of another account of the exchange now") == "critical"
 
 
 @pytest.mark.slow
-async def test_the_account_under_its_new_name_knows_when_the_order_is_settled(tmp_path: Path) -> None:
+async def test_renamed_account_learns_when_the_intent_is_settled(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/monitor.db"
     with http_sink() as sink:
         async with sandbox(two_accounts(), faults=[CUT_AFTER]) as box:
-            config = configure(tmp_path, box, url, sink, more=acting(), accounts=("main",))
-            async with turn_here(config, clock_of(box.sandbox)) as turn:
-                await comes_to(url, S.UNCERTAIN)
+            config = configure(tmp_path, box, url, sink, more=action_config(), accounts=("main",))
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
+                await wait_for_state(url, S.UNCERTAIN)
                 config.write_text(config.read_text().replace('"main"', '"mine"'))
                 turn.reload()
 
                 async def has_heard_of(state: IntentState) -> bool:
-                    known = None if turn.daemon is None else turn.daemon.states().get("mine")
-                    return known is not None and [one.state for one in known.elsewhere] == [state]
+                    known = None if turn.daemon is None else turn.daemon.account_states().get("mine")
+                    return known is not None and [one.state for one in known.sibling_intents] == [state]
 
-                await eventually(lambda: has_heard_of(S.UNCERTAIN), PATIENCE_S)
-                await comes_to(url, S.CONFIRMED, pushing=box)
+                await eventually(lambda: has_heard_of(S.UNCERTAIN), WAIT_LIMIT_S)
+                await wait_for_state(url, S.CONFIRMED, pushing=box)
                 await eventually(lambda: has_heard_of(S.CONFIRMED), 20)
             assert len(money_requests(box.sandbox.requests)) == 1
 
 
-async def has_followed(turn: Turn) -> bool:
-    return turn.daemon is not None and turn.daemon.has_stood and not turn.config.actions
+async def has_reloaded_without_actions(turn: DaemonLoop) -> bool:
+    return turn.daemon is not None and turn.daemon.is_ready and not turn.config.actions
 
 
-async def is_reading(box: Running, account: str) -> None:
+async def is_reading(box: RunningSandbox, account: str) -> None:
     async def has_read() -> bool:
         return any(one.account == account for one in box.sandbox.requests)
 
-    await eventually(has_read, PATIENCE_S)
+    await eventually(has_read, WAIT_LIMIT_S)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import Readings
-from tests.support.daemon import clock_of, daemon_here, eventually, write_config
-from tests.support.money_actions import REPAY_PATH, money_requests, repays
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import Interpretations
+from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
+from tests.support.money_actions import REPAY_PATH, money_requests, repay_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
@@ -18,7 +18,7 @@ SPEED = 20.0
 REFUSED = Fault("status", method="POST", path=REPAY_PATH, status=400, code=-3041, message="Balance is not enough")
 
 
-def heard(sink: HttpSink) -> list[tuple[str, str]]:
+def received_texts(sink: HttpSink) -> list[tuple[str, str]]:
     """Severity and text of every notice so far."""
     said = [one.json() for one in sink.received]
     return [(one["severity"], one["text"]) for one in said if one["reason"] == "notice"]
@@ -51,22 +51,22 @@ def heard(sink: HttpSink) -> list[tuple[str, str]]:
     ],
 )
 @pytest.mark.slow
-async def test_people_hear_how_an_order_ended(
+async def test_outcome_of_an_intent_is_sent_to_channels(
     tmp_path: Path, faults: Sequence[Fault], history_lag_s: int, expected: list[tuple[str, str]]
 ) -> None:
-    scenario = replace(calm(), readings=Readings(history_lag_s=history_lag_s))
+    scenario = replace(calm_scenario(), readings=Interpretations(history_lag_s=history_lag_s))
     with http_sink() as sink:
         async with sandbox(scenario, speed=SPEED, faults=faults) as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=repays())
-            async with daemon_here(config, clock_of(box.sandbox)):
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=repay_config())
+            async with in_process_daemon(config, clock_of(box.sandbox)):
 
                 async def told() -> bool:
-                    return len(heard(sink)) >= len(expected)
+                    return len(received_texts(sink)) >= len(expected)
 
-                await eventually(told, 30, story=lambda: str(heard(sink)))
+                await eventually(told, 30, story=lambda: str(received_texts(sink)))
             asked = money_requests(box.sandbox.requests)
-    assert [severity for severity, _ in heard(sink)] == [severity for severity, _ in expected]
-    for (_, text), (_, words) in zip(heard(sink), expected, strict=True):
+    assert [severity for severity, _ in received_texts(sink)] == [severity for severity, _ in expected]
+    for (_, text), (_, words) in zip(received_texts(sink), expected, strict=True):
         assert text.startswith("main cross: repay 10000")
         assert words in text
     assert len(asked) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.sandbox.faults import Fault
-from tests.support.daemon import clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
@@ -32,23 +32,25 @@ max_data_age = "5s"
 
 
 @pytest.mark.slow
-async def test_an_action_that_waits_for_figures_is_told_with_the_reason(tmp_path: Path) -> None:
+async def test_action_waiting_for_data_is_notified_with_the_reason(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACT)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.cross and state.bars and state.key and state.prices, 90)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(
+                    lambda state: state.cross and state.cross_thresholds and state.key and state.prices, 90
+                )
                 # What no record holds is read from a history that fails, too: that would be another reason.
-                await here.until(lambda state: state.record.open_since is None, 90)
+                await here.wait_for_state(lambda state: state.record_coverage.gap_since is None, 90)
                 box.sandbox.add_fault(Fault("status", method="GET", path="/sapi/v1/margin/*", status=503, count=0))
-                box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
-                await eventually(lambda: has_told(sink, "max_data_age is exceeded"), 120)
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
+                await eventually(lambda: has_been_notified(sink, "max_data_age is exceeded"), 120)
                 assert not any((one.method, one.path) == ("POST", REPAY) for one in box.sandbox.requests)
                 (alert,) = (one for key, one in here.state().alerts.items() if key.rule == "cannot-act")
                 assert alert.severity == "critical"
 
 
-async def has_told(sink: HttpSink, why: str) -> bool:
+async def has_been_notified(sink: HttpSink, why: str) -> bool:
     messages = [one.json() for one in list(sink.received)]
     alerts = [alert for message in messages for alert in message.get("alerts", [message])]
     said = any(alert.get("rule") == "cannot-act" for alert in alerts)

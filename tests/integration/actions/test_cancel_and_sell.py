@@ -10,9 +10,9 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.core.model.intent import IntentState
 from monitor.exchange.binance.api.orders import create_margin_order
-from monitor.exchange.binance.factory import connect
-from monitor.sandbox.scenario.scenario import Scenario, holding
-from monitor.sandbox.server import Ready
+from monitor.exchange.binance.factory import create_account
+from monitor.sandbox.scenario.scenario import Scenario, initial_balance
+from monitor.sandbox.server import SandboxInfo
 from tests.support.command import margin_monitor
 from tests.support.connected_sandbox import credentials_of, hosts_of
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
@@ -47,24 +47,26 @@ max_per_day = "50000"
 
 def long() -> Scenario:
     """1.5 BTC at 60,000 and 6,000 USDT held for 60,000 USDT owed: a level of 1.6."""
-    rows = {"BTC": holding("1.5"), "USDT": holding("6000", borrowed="60000")}
+    rows = {"BTC": initial_balance("1.5"), "USDT": initial_balance("6000", borrowed="60000")}
     calm = starting_now()
     return replace(calm, accounts=(replace(calm.accounts[0], cross=rows, isolated={}, spot={}, funding={}),))
 
 
-async def place(ready: Ready) -> None:
+async def place(ready: SandboxInfo) -> None:
     """A purchase far below the market that locks all dollars."""
-    account = connect(name="main", hosts=hosts_of(ready), credentials=credentials_of(ready), clock=SystemClock())
+    account = create_account(
+        name="main", base_urls=hosts_of(ready), credentials=credentials_of(ready), clock=SystemClock()
+    )
     asked = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC"}
     try:
-        sent = await account.send(create_margin_order, {**asked, "quantity": "0.15", "price": "40000"})
+        sent = await account.send_function(create_margin_order, {**asked, "quantity": "0.15", "price": "40000"})
         assert sent.content is not None, sent.outcome
     finally:
         await account.aclose()
 
 
 @pytest.mark.slow
-async def test_orders_are_cancelled_and_collateral_is_sold_down_to_the_target(tmp_path: Path) -> None:
+async def test_open_orders_are_cancelled_and_collateral_is_sold_to_reach_the_target(tmp_path: Path) -> None:
     async with sandbox(long()) as box:
         await place(box.ready)
         config = write_config(tmp_path, box.ready, more=PLAN)
@@ -76,7 +78,7 @@ async def test_orders_are_cancelled_and_collateral_is_sold_down_to_the_target(tm
             await eventually(is_sold, 30, story=lambda: str(intents(tmp_path)))
         kinds = [(one.kind, one.state) for one in intents(tmp_path)]
         assert kinds[:2] == [("cancel_orders", IntentState.CONFIRMED), ("reduce", IntentState.CONFIRMED)]
-        book: Any = box.sandbox.ledger
+        book: Any = box.sandbox.state_dump
         ledger = book["accounts"]["main"]["cross"]
         assert D(2) <= D(ledger["level_exact"]) <= D("2.002")
         shown = margin_monitor(config, "actions", "show", str(intents(tmp_path)[1].id))

@@ -11,14 +11,14 @@ from typing import Literal, get_args
 
 import pytest
 
-from monitor.core.model.intent import FINAL, IntentState
+from monitor.core.model.intent import FINAL_STATES, IntentState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.http.request_log import ReceivedRequest
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import Scenario, holding
-from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
-from tests.support.money_actions import REPAY_PATH, intents, money_requests, stories
-from tests.support.sandbox import Running, sandbox
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import Scenario, initial_balance
+from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
+from tests.support.money_actions import REPAY_PATH, intents, intents_with_steps, money_requests
+from tests.support.sandbox import RunningSandbox, sandbox
 
 Instant = Literal["planned", "in flight", "never done", "done late", "answered", "some time"]
 SLOW_READS = Fault("delay", path="/sapi/v1/margin/account", seconds=0.5, count=0)
@@ -63,10 +63,13 @@ def actions(life: int) -> str:
     return SAFETY + "".join(tables) + RULE.format(names=names)
 
 
-def in_debt() -> Scenario:
+def indebted_scenario() -> Scenario:
     """An account with idle money and a debt, beginning now."""
-    account = replace(calm().accounts[0], cross={"BTC": holding("1"), "USDT": holding("5000", borrowed="30000")})
-    return starting_now(replace(calm(), accounts=(account,)))
+    account = replace(
+        calm_scenario().accounts[0],
+        cross={"BTC": initial_balance("1"), "USDT": initial_balance("5000", borrowed="30000")},
+    )
+    return starting_now(replace(calm_scenario(), accounts=(account,)))
 
 
 @pytest.mark.parametrize(
@@ -81,19 +84,21 @@ async def test_no_order_is_sent_twice_and_every_execution_is_accounted_for(
     tmp_path: Path, instants: Sequence[Instant]
 ) -> None:
     chance = random.Random(21)
-    async with sandbox(in_debt()) as box:
+    async with sandbox(indebted_scenario()) as box:
         for life, instant in enumerate(instants):
             config = write_config(tmp_path, box.ready, more=actions(life))
             async with daemon_process(config) as child:
-                await comes_to(instant, box, tmp_path, child, chance)
-                assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+                await run_until(instant, box, tmp_path, child, chance)
+                assert await child.stop(signal.SIGKILL) == -signal.SIGKILL
             box.sandbox.clear_faults()
         config = write_config(tmp_path, box.ready, more=actions(len(instants)))
         async with daemon_process(config) as child:
             await eventually(lambda: all_done(tmp_path, len(instants)), 60, story=lambda: str(intents(tmp_path)))
-            assert await child.end() == 0
-        asked, movements = money_requests(box.sandbox.requests), box.sandbox.ledger["movements"]
-    in_doubt = sum(step.note == "the daemon ended while sending" for row in stories(tmp_path) for step in row.steps)
+            assert await child.stop() == 0
+        asked, movements = money_requests(box.sandbox.requests), box.sandbox.state_dump["movements"]
+    in_doubt = sum(
+        step.note == "the daemon ended while sending" for row in intents_with_steps(tmp_path) for step in row.steps
+    )
     assert in_doubt >= instants.count("in flight") + instants.count("never done"), "the instants were missed"
     amounts = [Decimal(one.params["amount"]) for one in asked]
     assert len(set(amounts)) == len(amounts), "sent twice"
@@ -106,14 +111,16 @@ async def test_no_order_is_sent_twice_and_every_execution_is_accounted_for(
     assert sorted(Decimal(one["amount"]) for one in movements if one["by"] == "api") == sorted(applied)
 
 
-async def comes_to(instant: Instant, box: Running, folder: Path, child: Child, chance: random.Random) -> None:
+async def run_until(
+    instant: Instant, box: RunningSandbox, folder: Path, child: DaemonProcess, chance: random.Random
+) -> None:
     """Returns at the instant at which the daemon is to die."""
     before = len(money_requests(box.sandbox.requests))
     if instant in FAULTS:
         box.sandbox.add_fault(FAULTS[instant])
     match instant:
         case "some time":
-            await child.until_line("stream=market connected=True")
+            await child.wait_for_line("stream=market connected=True")
             await asyncio.sleep(chance.uniform(0, 3))
         case "planned":
             # The first read is quick; the one right before sending takes long.
@@ -131,7 +138,7 @@ def has_read(requests: Sequence[ReceivedRequest]) -> bool:
     return any(one.status == 200 and one.path == SLOW_READS.path for one in requests)
 
 
-async def until(holds: Callable[[], bool], child: Child) -> None:
+async def until(holds: Callable[[], bool], child: DaemonProcess) -> None:
     """As soon as may be: what is waited for lasts only some milliseconds."""
     async with asyncio.timeout(60):
         while not holds():
@@ -142,4 +149,4 @@ async def until(holds: Callable[[], bool], child: Child) -> None:
 async def all_done(folder: Path, life: int) -> bool:
     """Whether the last action of this life was carried out, and nothing else is open."""
     known = intents(folder)
-    return known[-1].action == f"repay-{life * 3 + 2}" and all(intent.state in FINAL for intent in known)
+    return known[-1].action == f"repay-{life * 3 + 2}" and all(intent.state in FINAL_STATES for intent in known)

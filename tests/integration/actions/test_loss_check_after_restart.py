@@ -10,8 +10,8 @@ from monitor.core.model.intent import IntentState
 from monitor.sandbox.faults import Fault
 from tests.support.command import margin_monitor
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
-from tests.support.money_actions import REPAY_PATH, intents, money_requests, repays
-from tests.support.sandbox import Running, sandbox
+from tests.support.money_actions import REPAY_PATH, intents, money_requests, repay_config
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import http_sink
 
 TAKES = Fault("take_more", method="POST", path=REPAY_PATH, share=200.0)
@@ -30,7 +30,7 @@ async def comes_to(folder: Path, state: IntentState) -> None:
     await eventually(is_there, 25, story=lambda: str(intents(folder)))
 
 
-async def reads_on(box: Running, count: int = 8) -> None:
+async def reads_on(box: RunningSandbox, count: int = 8) -> None:
     """Returns once the daemon has read the account some times more: it had every chance to act."""
 
     def reads() -> int:
@@ -51,7 +51,7 @@ async def test_what_is_confirmed_without_prices_is_judged_once_they_come_over_a_
             box.sandbox.add_fault(TAKES)
             pause = tmp_path / "PAUSE"
             pause.touch()
-            more = repays(max_amount="10", cooldown="0s", pause_file=str(pause)).replace(
+            more = repay_config(max_amount="10", cooldown="0s", pause_file=str(pause)).replace(
                 'kind = "repay"', 'kind = "repay"\nmax_actions_per_day = 1000'
             )
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=more)
@@ -61,7 +61,7 @@ async def test_what_is_confirmed_without_prices_is_judged_once_they_come_over_a_
                 box.sandbox.add_fault(HIDES_RECORDS)
                 pause.unlink()
                 await comes_to(tmp_path, IntentState.ACKNOWLEDGED)
-                assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+                assert await child.stop(signal.SIGKILL) == -signal.SIGKILL
             box.sandbox.clear_faults()
             for fault in NO_PRICES:
                 box.sandbox.add_fault(fault)
@@ -70,7 +70,7 @@ async def test_what_is_confirmed_without_prices_is_judged_once_they_come_over_a_
                 await reads_on(box)
                 assert intents(tmp_path)[0].awaits_judgement
                 assert "wait until it is known whether R-" in margin_monitor(config, "actions").out
-                assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+                assert await child.stop(signal.SIGKILL) == -signal.SIGKILL
             box.sandbox.clear_faults()
             async with daemon_process(config):
                 await asyncio.to_thread(

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from monitor.app.database import open_operator
-from monitor.app.exchange import open_account
-from monitor.app.manual_orders import ByHand
+from monitor.app.database import open_commands
+from monitor.app.exchange import open_binance_account
+from monitor.app.manual_orders import ManualOrders
 from monitor.clock import SystemClock
 from monitor.core.model.intent import IntentState
 from monitor.core.model.order import Accepted, Unknown
 from monitor.core.state.account_state import AccountState
-from monitor.errors import OrderRefused
+from monitor.errors import CommandRefused
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.sandbox.faults import Fault
-from monitor.store.writes.id_allocation import FIRST_BY_HAND
+from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID
 from tests.support.command import margin_monitor
-from tests.support.daemon import daemon_here, eventually, starting_now, write_config
+from tests.support.daemon import eventually, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
@@ -28,21 +28,23 @@ BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
 
 @pytest.mark.parametrize("what", ["cut_after", "cut_before"])
 @pytest.mark.slow
-async def test_a_running_daemon_settles_what_a_person_can_not(tmp_path: Path, database_url: str, what: str) -> None:
+async def test_running_daemon_settles_a_manual_intent_of_unknown_outcome(
+    tmp_path: Path, database_url: str, what: str
+) -> None:
     lost = Fault(what=what, method="POST", path=BORROW_REPAY, count=1)
     safety = '[safety]\nsettle = "5s"'
     async with sandbox(starting_now(), faults=[lost]) as box:
         config = write_config(tmp_path, box.ready, url=database_url, more=safety)
-        async with daemon_here(config) as here:
-            await here.until(lambda state: state.cross is not None)
-            first = await _by_hand(here.config, amount="100.5")
+        async with in_process_daemon(config) as here:
+            await here.wait_for_state(lambda state: state.cross is not None)
+            first = await _send_manual(here.config, amount="100.5")
             assert isinstance(first.outcome, Unknown)
-            await here.until(lambda state: _states(state) != [])
-            with pytest.raises(OrderRefused, match="under way"):
-                await _by_hand(here.config, amount="7")
+            await here.wait_for_state(lambda state: _states(state) != [])
+            with pytest.raises(CommandRefused, match="under way"):
+                await _send_manual(here.config, amount="7")
             wanted = IntentState.CONFIRMED if what == "cut_after" else IntentState.FAILED
-            await here.until(lambda state: _states(state) == [wanted], 40)
-            second = await _by_hand(here.config, amount="7")
+            await here.wait_for_state(lambda state: _states(state) == [wanted], 40)
+            second = await _send_manual(here.config, amount="7")
             assert isinstance(second.outcome, Accepted)
         posts = [one for one in box.sandbox.requests if (one.method, one.path) == ("POST", BORROW_REPAY)]
         assert len(posts) == 2
@@ -51,37 +53,37 @@ async def test_a_running_daemon_settles_what_a_person_can_not(tmp_path: Path, da
 
 
 @pytest.mark.slow
-async def test_a_running_daemon_knows_what_was_ordered_by_name_and_looks_for_nothing(
+async def test_running_daemon_does_not_search_for_manual_calls_settled_by_their_answer(
     tmp_path: Path, database_url: str
 ) -> None:
     lost = Fault(what="cut_after", method="POST", path="/sapi/v1/bnbBurn", count=1)
     with http_sink() as sink:
-        await _burns(tmp_path, database_url, lost, sink)
+        await _check_manual_calls(tmp_path, database_url, lost, sink)
 
 
-async def _burns(folder: Path, url: str, lost: Fault, sink: HttpSink) -> None:
+async def _check_manual_calls(folder: Path, url: str, lost: Fault, sink: HttpSink) -> None:
     async with sandbox(starting_now(), faults=[lost]) as box:
         config = write_config(folder, box.ready, url=url, channels={"phone": sink.url})
-        async with daemon_here(config) as here:
-            await here.until(lambda state: state.cross is not None)
+        async with in_process_daemon(config) as here:
+            await here.wait_for_state(lambda state: state.cross is not None)
             burn = {"interestBNBBurn": "false"}
             first = await _call(here.config, "set_bnb_burn", burn)
             assert isinstance(first.outcome, Unknown)
-            await here.until(lambda state: _states(state) == [IntentState.UNRESOLVED])
-            with pytest.raises(OrderRefused, match="under way"):
+            await here.wait_for_state(lambda state: _states(state) == [IntentState.UNRESOLVED])
+            with pytest.raises(CommandRefused, match="under way"):
                 await _call(here.config, "set_bnb_burn", burn)
             [number] = here.state().intents
-            assert number >= FIRST_BY_HAND
+            assert number >= FIRST_MANUAL_INTENT_ID
             said = ("actions", "resolve", str(number), "--as", "confirmed", "--comment", "it is off")
             assert (await asyncio.to_thread(margin_monitor, config, *said, "--author", "me")).code == 0
-            await here.until(lambda state: _states(state) == [IntentState.CONFIRMED])
+            await here.wait_for_state(lambda state: _states(state) == [IntentState.CONFIRMED])
 
             async def told() -> bool:
                 return any("counts as done (resolved by me: it is off)" in one.json()["text"] for one in sink.received)
 
             await eventually(told, 10, story=lambda: str([one.json() for one in sink.received]))
             await _call(here.config, "set_bnb_burn", burn)
-            await here.until(lambda state: _states(state) == [IntentState.CONFIRMED] * 2)
+            await here.wait_for_state(lambda state: _states(state) == [IntentState.CONFIRMED] * 2)
         assert len([one for one in box.sandbox.requests if (one.method, one.path) == ("POST", lost.path)]) == 2
 
 
@@ -89,18 +91,18 @@ def _states(state: AccountState) -> list[IntentState]:
     return [intent.state for _, intent in sorted(state.intents.items())]
 
 
-async def _by_hand(config: Any, *, amount: str) -> Any:
+async def _send_manual(config: Any, *, amount: str) -> Any:
     return await _call(config, "repay_margin_loan", {"asset": "USDT", "amount": amount})
 
 
 async def _call(config: Any, name: str, given: dict[str, str]) -> Any:
     clock = SystemClock()
-    exchange = open_account(config, "main", clock)
-    store = open_operator(config)
+    exchange = open_binance_account(config, "main", clock)
+    store = open_commands(config)
     try:
         await exchange.sync_clock()
         function: Any = FUNCTIONS[name]
-        return await ByHand("main", exchange, store, clock, config.safety).carry_out(function, given)
+        return await ManualOrders("main", exchange, store, clock, config.safety).carry_out(function, given)
     finally:
         store.close()
         await exchange.aclose()

@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.actions.target import read_target
+from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.intent import IntentState
-from monitor.core.model.reads import MinimaRead
+from monitor.core.model.reads import MinRepayRead
 from monitor.core.state.apply import apply
-from monitor.sandbox.scenario.builtin import calm
-from tests.runtime.orders.test_executor import level, owed, rig
+from monitor.sandbox.scenario.builtin import calm_scenario
+from tests.runtime.orders.test_executor import level, owed, running_harness
 from tests.support.examples.actions import reduce_spec, repay_spec, seconds, transfer_spec
-from tests.support.executor_harness import Rig, money_requests
+from tests.support.executor_harness import ExecutorHarness, money_requests
 
 D = Decimal
-LEAST = D(2500)
-NEAR = {"asset": "USDT", "target": read_target("margin_level >= 1.85"), "cooldown": seconds(3600)}
+MIN_REPAYMENT = D(2500)
+NEAR = {"asset": "USDT", "target": parse_sizing_target("margin_level >= 1.85"), "cooldown": seconds(3600)}
 """1,176 USDT reach it: (1.85 · 60,000 − 110,000) ÷ 0.85."""
 
 
-async def with_minima(running: Rig) -> None:
+async def with_minima(running: ExecutorHarness) -> None:
     """Reads them as the daemon does with its reference data."""
-    read = MinimaRead(await running.world.account.surroundings.min_repay(), running.world.clock.now())
+    read = MinRepayRead(await running.world.account.activity.read_min_repay(), running.world.clock.now())
     running.state = apply(running.state, read, read.at)
 
 
@@ -37,26 +37,24 @@ async def with_minima(running: Rig) -> None:
         (repay_spec(**NEAR, max_amount=D(2000)), transfer_spec(**NEAR)),
     ],
 )
-async def test_what_is_repaid_is_never_less_than_the_exchange_takes(
-    tmp_path: Path, specs: tuple[ActionSpec, ...]
-) -> None:
-    scenario = replace(calm(), min_repay={"USDT": LEAST})
+async def test_repayment_is_never_below_the_exchange_minimum(tmp_path: Path, specs: tuple[ActionSpec, ...]) -> None:
+    scenario = replace(calm_scenario(), min_repay={"USDT": MIN_REPAYMENT})
     count = 2 if specs[-1].kind == "transfer_in" else 1
-    async with rig(tmp_path, *specs, scenario=scenario, prepared=with_minima) as running:
+    async with running_harness(tmp_path, *specs, scenario=scenario, prepared=with_minima) as running:
         before = owed(running)
-        done = await running.settles(count)
+        done = await running.wait_until_settled(count)
         assert {i.state for i in done} == {IntentState.CONFIRMED}
-        assert [i.amount for i in done] == [LEAST] * count
-        assert before - owed(running) == LEAST
+        assert [i.amount for i in done] == [MIN_REPAYMENT] * count
+        assert before - owed(running) == MIN_REPAYMENT
         assert level(running) > D("1.85")
         assert len(money_requests(running.world)) == count
 
 
-async def test_a_sale_brings_what_the_exchange_repays_with_by_itself(tmp_path: Path) -> None:
-    scenario = replace(calm(), min_repay={"USDT": LEAST})
-    async with rig(tmp_path, reduce_spec(**NEAR), scenario=scenario, prepared=with_minima) as running:
+async def test_sale_proceeds_reach_the_automatic_repayment_minimum(tmp_path: Path) -> None:
+    scenario = replace(calm_scenario(), min_repay={"USDT": MIN_REPAYMENT})
+    async with running_harness(tmp_path, reduce_spec(**NEAR), scenario=scenario, prepared=with_minima) as running:
         before = owed(running)
-        [done] = await running.settles()
+        [done] = await running.wait_until_settled()
         assert done.state is IntentState.CONFIRMED
-        assert before - owed(running) >= LEAST
+        assert before - owed(running) >= MIN_REPAYMENT
         assert len(money_requests(running.world)) == 1

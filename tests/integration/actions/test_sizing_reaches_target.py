@@ -9,11 +9,11 @@ from typing import Literal
 import pytest
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.actions.target import read_target
+from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.intent import IntentState
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import Holding, PairSpec, Readings, Scenario, holding
-from tests.runtime.orders.test_executor import level, rig
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import InitialBalance, Interpretations, PairSpec, Scenario, initial_balance
+from tests.runtime.orders.test_executor import level, running_harness
 from tests.support.examples.actions import reduce_spec, repay_spec, transfer_spec
 
 S = IntentState
@@ -53,28 +53,28 @@ def portfolio(kind: Kind, dice: random.Random) -> tuple[Scenario, Decimal]:
     main, other = between(dice, "4000", "200000"), between(dice, "0", "300")
     now, target = between(dice, "1.2", "1.75"), between(dice, "1.8", "2.2").quantize(D("0.001"))
     owed, held = main + other, now * (main + other)
-    rows: dict[str, Holding] = {}
+    rows: dict[str, InitialBalance] = {}
     interest = between(dice, "0", "3").quantize(EIGHT)
     match kind:
         case "repay":
             needed = (target * owed - held) / (target - 1) + 50
-            rows["USDT"] = Holding(free=amount(needed, D(1)), borrowed=amount(main, D(1)), interest=interest)
-            rows["BTC"] = Holding(free=amount(max(D(0), held - needed), btc))
-            rows["ETH"] = Holding(borrowed=amount(other, eth))
+            rows["USDT"] = InitialBalance(free=amount(needed, D(1)), borrowed=amount(main, D(1)), interest=interest)
+            rows["BTC"] = InitialBalance(free=amount(max(D(0), held - needed), btc))
+            rows["ETH"] = InitialBalance(borrowed=amount(other, eth))
         case "buy back":
-            rows["USDT"] = Holding(free=amount(held, D(1)), borrowed=amount(other, D(1)))
-            rows["ETH"] = Holding(borrowed=amount(main, eth))
+            rows["USDT"] = InitialBalance(free=amount(held, D(1)), borrowed=amount(other, D(1)))
+            rows["ETH"] = InitialBalance(borrowed=amount(main, eth))
         case "sell what is owed too":
             short = main * dice.randint(1, 50) / 1000
-            rows["USDT"] = Holding(borrowed=amount(main, D(1)), interest=interest)
-            rows["BTC"] = Holding(free=amount(now * (owed + short), btc), borrowed=amount(short, btc))
-            rows["ETH"] = Holding(borrowed=amount(other, eth))
+            rows["USDT"] = InitialBalance(borrowed=amount(main, D(1)), interest=interest)
+            rows["BTC"] = InitialBalance(free=amount(now * (owed + short), btc), borrowed=amount(short, btc))
+            rows["ETH"] = InitialBalance(borrowed=amount(other, eth))
         case _:
-            rows["USDT"] = Holding(borrowed=amount(main, D(1)), interest=interest)
-            rows["BTC"] = Holding(free=amount(held, btc))
-            rows["ETH"] = Holding(borrowed=amount(other, eth))
-    account = replace(calm().accounts[0], cross=rows, isolated={}, funding={}, spot={"USDT": D(1_000_000)})
-    return replace(calm(), accounts=(account,), prices={"BTCUSDT": btc, "ETHUSDT": eth}), target
+            rows["USDT"] = InitialBalance(borrowed=amount(main, D(1)), interest=interest)
+            rows["BTC"] = InitialBalance(free=amount(held, btc))
+            rows["ETH"] = InitialBalance(borrowed=amount(other, eth))
+    account = replace(calm_scenario().accounts[0], cross=rows, isolated={}, funding={}, spot={"USDT": D(1_000_000)})
+    return replace(calm_scenario(), accounts=(account,), prices={"BTCUSDT": btc, "ETHUSDT": eth}), target
 
 
 def pair_portfolio(kind: Kind, dice: random.Random, *, direct: bool) -> tuple[Scenario, Decimal]:
@@ -90,21 +90,23 @@ def pair_portfolio(kind: Kind, dice: random.Random, *, direct: bool) -> tuple[Sc
     owed, held = main + other, now * (main + other)
     idle = (target * owed - held) / (target - 1) + 50 if kind == "repay" else D(0)
     pair = PairSpec(
-        base=Holding(free=amount(max(D(0), held - idle), btc), borrowed=amount(other, btc)),
-        quote=Holding(
+        base=InitialBalance(free=amount(max(D(0), held - idle), btc), borrowed=amount(other, btc)),
+        quote=InitialBalance(
             free=amount(idle, D(1)),
             borrowed=amount(main, D(1)),
             interest=between(dice, "0", "3").quantize(EIGHT),
         ),
     )
     rich = {"USDT": D(1_000_000)}
-    account = replace(calm().accounts[0], cross={"BTC": holding("0.1")}, isolated={PAIR: pair}, funding={}, spot=rich)
+    account = replace(
+        calm_scenario().accounts[0], cross={"BTC": initial_balance("0.1")}, isolated={PAIR: pair}, funding={}, spot=rich
+    )
     prices = {"BTCUSDT": btc, "ETHUSDT": D(3000)}
-    readings = Readings(direct_isolated_transfer=direct)
-    return replace(calm(), accounts=(account,), prices=prices, readings=readings), target
+    readings = Interpretations(direct_isolated_transfer=direct)
+    return replace(calm_scenario(), accounts=(account,), prices=prices, readings=readings), target
 
 
-def room(folder: Path, seed: int) -> Path:
+def new_folder(folder: Path, seed: int) -> Path:
     """A new folder for the database of one portfolio."""
     made = folder / str(seed)
     made.mkdir()
@@ -117,34 +119,36 @@ def from_funding(scenario: Scenario) -> Scenario:
     return replace(scenario, accounts=(replace(account, spot={}, funding=account.spot),))
 
 
-async def reaches(
+async def check_reaches_target(
     folder: Path, spec: ActionSpec, scenario: Scenario, target: Decimal, steps: list[IntentState], pair: str = ""
 ) -> None:
     """Fails unless these steps are made, and leave the exchange's own level at the target or a hair above."""
-    spec = replace(spec, target=read_target(f"margin_level >= {target}"))
-    async with rig(folder, spec, scenario=scenario, pair=pair) as running:
-        done = await running.settles(len(steps))
+    spec = replace(spec, target=parse_sizing_target(f"margin_level >= {target}"))
+    async with running_harness(folder, spec, scenario=scenario, pair=pair) as running:
+        done = await running.wait_until_settled(len(steps))
         assert [intent.state for intent in done] == steps, folder.name
         ledger = running.world.ledger
         reached = D(ledger["isolated"][pair]["level_exact"]) if pair else level(running)
         assert target <= reached <= target * D("1.001"), folder.name
 
 
-async def cross_reaches(folder: Path, kind: Kind, seed: int) -> None:
+async def check_cross_reaches_target(folder: Path, kind: Kind, seed: int) -> None:
     scenario, target = portfolio(kind, random.Random(f"{kind} {seed}"))
-    await reaches(room(folder, seed), SPECS[kind], scenario, target, [S.CONFIRMED] * STEPS.get(kind, 1))
+    await check_reaches_target(
+        new_folder(folder, seed), SPECS[kind], scenario, target, [S.CONFIRMED] * STEPS.get(kind, 1)
+    )
 
 
 @pytest.mark.parametrize("kind", DAILY)
 async def test_the_level_is_at_the_target(tmp_path: Path, kind: Kind) -> None:
-    await cross_reaches(tmp_path, kind, 0)
+    await check_cross_reaches_target(tmp_path, kind, 0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_level_is_at_the_target_over_many_portfolios(tmp_path: Path, kind: Kind) -> None:
     for seed in range(1, 61):
-        await cross_reaches(tmp_path, kind, seed)
+        await check_cross_reaches_target(tmp_path, kind, seed)
 
 
 @pytest.mark.slow
@@ -153,7 +157,7 @@ async def test_money_from_funding_brings_cross_to_the_target(tmp_path: Path, kin
     for seed in range(1, 21):
         scenario, target = portfolio(kind, random.Random(f"funding {kind} {seed}"))
         steps = [S.CONFIRMED] * STEPS.get(kind, 1)
-        await reaches(room(tmp_path, seed), SPECS[kind], from_funding(scenario), target, steps)
+        await check_reaches_target(new_folder(tmp_path, seed), SPECS[kind], from_funding(scenario), target, steps)
 
 
 @pytest.mark.slow
@@ -162,7 +166,7 @@ async def test_the_level_of_a_pair_is_at_the_target_over_many_portfolios(tmp_pat
     for seed in range(1, 21):
         scenario, target = pair_portfolio(kind, random.Random(f"pair {kind} {seed}"), direct=True)
         steps = [S.CONFIRMED] * STEPS.get(kind, 1)
-        await reaches(room(tmp_path, seed), SPECS[kind], scenario, target, steps, PAIR)
+        await check_reaches_target(new_folder(tmp_path, seed), SPECS[kind], scenario, target, steps, PAIR)
 
 
 @pytest.mark.slow
@@ -171,4 +175,4 @@ async def test_a_pair_reached_over_cross_is_at_the_target(tmp_path: Path, kind: 
     for seed in range(1, 21):
         scenario, target = pair_portfolio(kind, random.Random(f"over cross {kind} {seed}"), direct=False)
         steps = [S.REFUSED, S.CONFIRMED, S.CONFIRMED, S.CONFIRMED][: 2 + STEPS.get(kind, 1)]
-        await reaches(room(tmp_path, seed), SPECS[kind], scenario, target, steps, PAIR)
+        await check_reaches_target(new_folder(tmp_path, seed), SPECS[kind], scenario, target, steps, PAIR)

@@ -15,7 +15,7 @@ from monitor.sandbox.faults import Fault
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
-from tests.support.database_lock import held
+from tests.support.database_lock import locked_database
 from tests.support.sandbox import sandbox
 
 MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer")
@@ -41,7 +41,7 @@ max_data_age = "5s"
 """
 
 
-async def becomes(holds: Callable[[], bool], within_s: float = 30) -> None:
+async def wait_until(holds: Callable[[], bool], within_s: float = 30) -> None:
     async def is_so() -> bool:
         return holds()
 
@@ -63,16 +63,16 @@ async def test_a_daemon_stopped_between_claim_and_send_sends_nothing_when_it_goe
         # So long the last read before the claim takes.
         box.sandbox.add_fault(Fault("delay", method="GET", path=CROSS_PATH, seconds=0.8, count=0))
         async with daemon_process(config) as child:
-            await becomes(lambda: any((o.path, o.status) == (RIGHTS_PATH, 200) for o in box.sandbox.requests))
-            box.sandbox.hand.set_price("BTCUSDT", Decimal(70_000))
-            await becomes(lambda: bool(states(url)))
-            with held(url):
+            await wait_until(lambda: any((o.path, o.status) == (RIGHTS_PATH, 200) for o in box.sandbox.requests))
+            box.sandbox.user_actions.set_price("BTCUSDT", Decimal(70_000))
+            await wait_until(lambda: bool(states(url)))
+            with locked_database(url):
                 began = time.monotonic()
                 # By then the claim waits for the lock.
-                await becomes(lambda: time.monotonic() - began > 1.5)
+                await wait_until(lambda: time.monotonic() - began > 1.5)
                 child.process.send_signal(signal.SIGSTOP)
-            box.sandbox.hand.set_price("BTCUSDT", Decimal(200_000))
-            await becomes(lambda: time.monotonic() - began > 9)
+            box.sandbox.user_actions.set_price("BTCUSDT", Decimal(200_000))
+            await wait_until(lambda: time.monotonic() - began > 9)
             child.process.send_signal(signal.SIGCONT)
-            await becomes(lambda: IntentState.EXPIRED in states(url))
+            await wait_until(lambda: IntentState.EXPIRED in states(url))
             assert not [one for one in box.sandbox.requests if one.method == "POST" and one.path in MONEY]

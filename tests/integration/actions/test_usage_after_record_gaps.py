@@ -15,11 +15,11 @@ from monitor.runtime.account import record_gaps as reading
 from monitor.sandbox.faults import Fault
 from monitor.store.db import connections as opening
 from monitor.store.store import ReadStore
-from monitor.store.writes.commands import paused_by
+from monitor.store.writes.commands import read_pause
 from tests.support.command import margin_monitor
-from tests.support.daemon import Here, daemon_here, eventually, starting_now, write_config
-from tests.support.money_actions import REPAY_PATH, money_requests, repays, total
-from tests.support.sandbox import Running, sandbox
+from tests.support.daemon import InProcessDaemon, eventually, in_process_daemon, starting_now, write_config
+from tests.support.money_actions import REPAY_PATH, money_requests, repay_config, requested_total
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 D = Decimal
@@ -31,9 +31,11 @@ HANGS = replace(REFUSED, what="delay", seconds=3600.0)
 NO_PAIRS = replace(REFUSED, path="/sapi/v1/margin/isolated/account")
 
 
-def capped(folder: Path, box: Running, *, a_day: str = "500", url: str = "", sink: HttpSink | None = None) -> Path:
+def capped(
+    folder: Path, box: RunningSandbox, *, a_day: str = "500", url: str = "", sink: HttpSink | None = None
+) -> Path:
     """A config whose action repays 500 USDT at a time, again after a second, within so much a day."""
-    more = repays(max_amount="500", cooldown="1s").replace('max_per_day = "100000"', f'max_per_day = "{a_day}"')
+    more = repay_config(max_amount="500", cooldown="1s").replace('max_per_day = "100000"', f'max_per_day = "{a_day}"')
     channels = {} if sink is None else {"phone": sink.url}
     return write_config(folder, box.ready, url=url, channels=channels, more=more)
 
@@ -45,46 +47,46 @@ async def command(config: Path, *words: str) -> str:
 
 
 def is_stopped(state: AccountState, words: str) -> bool:
-    return any(words in stop.reason for stop in state.blocked.values())
+    return any(words in stop.reason for stop in state.action_blocks.values())
 
 
-async def is_used_up(here: Here) -> None:
-    await here.until(lambda state: is_stopped(state, "max_per_day is used up"), 40)
+async def is_cap_reached(here: InProcessDaemon) -> None:
+    await here.wait_for_state(lambda state: is_stopped(state, "max_per_day is used up"), 40)
 
 
-def repaid(box: Running) -> Decimal:
-    return total(money_requests(box.sandbox.requests))
+def repaid(box: RunningSandbox) -> Decimal:
+    return requested_total(money_requests(box.sandbox.requests))
 
 
-async def test_a_restored_backup_is_paused_and_gives_no_cap_again(tmp_path: Path) -> None:
+async def test_restored_backup_is_paused_and_keeps_used_caps(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = capped(tmp_path, box)
         await command(config, "db", "upgrade")
         await command(config, "db", "backup", str(tmp_path / "before.db"))
-        async with daemon_here(config) as here:
-            await is_used_up(here)
+        async with in_process_daemon(config) as here:
+            await is_cap_reached(here)
         assert repaid(box) == 500
         assert "actions are paused" in await command(config, "db", "restore", str(tmp_path / "before.db"), "--force")
         with ReadStore.open(f"sqlite:///{tmp_path}/monitor.db") as store:
-            by = store.read(paused_by)
+            by = store.read(read_pause)
         assert by is not None
         assert by[0].endswith(", by db restore")
-        async with daemon_here(config) as here:
-            await here.until(lambda state: state.is_paused and state.record.open_since is None, 40)
+        async with in_process_daemon(config) as here:
+            await here.wait_for_state(lambda state: state.is_paused and state.record_coverage.gap_since is None, 40)
             await command(config, "actions", "resume")
-            await here.until(lambda state: not state.is_paused)
-            await is_used_up(here)
-            assert [(one.kind, one.amount) for one in here.state().record.found] == [("repay", D(500))]
+            await here.wait_for_state(lambda state: not state.is_paused)
+            await is_cap_reached(here)
+            assert [(one.kind, one.amount) for one in here.state().record_coverage.gap_movements] == [("repay", D(500))]
         assert repaid(box) == 500
 
 
-async def test_a_fresh_database_goes_on_from_what_the_exchange_remembers(tmp_path: Path) -> None:
+async def test_fresh_database_counts_usage_from_the_exchange_history(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = capped(tmp_path, box, a_day="750", sink=sink)
-            box.sandbox.hand.repay("main", "USDT", D(500))
-            async with daemon_here(config) as here:
-                await is_used_up(here)
+            box.sandbox.user_actions.repay("main", "USDT", D(500))
+            async with in_process_daemon(config) as here:
+                await is_cap_reached(here)
             assert repaid(box) == 250
             told = [
                 one.json()["text"] for one in sink.received if "moved while nothing was recorded" in str(one.json())
@@ -92,47 +94,47 @@ async def test_a_fresh_database_goes_on_from_what_the_exchange_remembers(tmp_pat
             assert len(told) == 1
             assert "repaid 500 USDT, cross" in told[0]
             # What was found once is remembered, and found no second time.
-            async with daemon_here(config) as here:
-                await is_used_up(here)
-                assert len(here.state().record.found) == 1
+            async with in_process_daemon(config) as here:
+                await is_cap_reached(here)
+                assert len(here.state().record_coverage.gap_movements) == 1
             assert repaid(box) == 250
 
 
-async def test_equal_movements_of_one_moment_count_each_and_once(tmp_path: Path) -> None:
+async def test_equal_movements_of_one_moment_each_count_once(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = capped(tmp_path, box, a_day="300")
         moved = [D(amount) for amount in range(1, 5) for _ in range(2)]
         for amount in moved:
             # Two by two, within less than a millisecond.
-            box.sandbox.hand.repay("main", "USDT", amount)
+            box.sandbox.user_actions.repay("main", "USDT", amount)
         for _ in range(2):
-            async with daemon_here(config) as here:
-                await is_used_up(here)
-                assert sorted(one.amount for one in here.state().record.found) == moved
+            async with in_process_daemon(config) as here:
+                await is_cap_reached(here)
+                assert sorted(one.amount for one in here.state().record_coverage.gap_movements) == moved
         assert repaid(box) == 300 - sum(moved)
 
 
 async def test_a_restart_counts_nothing_twice(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = capped(tmp_path, box)
-        async with daemon_here(config) as here:
-            await is_used_up(here)
+        async with in_process_daemon(config) as here:
+            await is_cap_reached(here)
         capped(tmp_path, box, a_day="1000")
-        async with daemon_here(config) as here:
-            await is_used_up(here)
-            assert here.state().record.found == ()
+        async with in_process_daemon(config) as here:
+            await is_cap_reached(here)
+            assert here.state().record_coverage.gap_movements == ()
         assert repaid(box) == 1000
 
 
 @pytest.mark.slow
-async def test_what_moves_after_a_gap_is_not_found_in_it(tmp_path: Path) -> None:
+async def test_movement_after_a_gap_is_not_counted_in_it(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = capped(tmp_path, box)
-        async with daemon_here(config) as here:
-            await here.until(lambda state: state.record.open_since is None)
-            box.sandbox.hand.repay("main", "USDT", D(7))
+        async with in_process_daemon(config) as here:
+            await here.wait_for_state(lambda state: state.record_coverage.gap_since is None)
+            box.sandbox.user_actions.repay("main", "USDT", D(7))
             # Also the order of the daemon is there by then.
-            await is_used_up(here)
+            await is_cap_reached(here)
 
             async def is_read_again() -> bool:
                 spans = [
@@ -143,82 +145,86 @@ async def test_what_moves_after_a_gap_is_not_found_in_it(tmp_path: Path) -> None
                 return len(spans) > len(set(spans))
 
             await eventually(is_read_again, 40)
-            assert here.state().record.found == ()
+            assert here.state().record_coverage.gap_movements == ()
 
 
 @pytest.mark.slow
-async def test_a_second_read_that_fails_is_given_up_and_told(tmp_path: Path) -> None:
+async def test_failing_second_read_is_abandoned_with_a_notice(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = capped(tmp_path, box, sink=sink)
-            async with daemon_here(config) as here:
-                await here.until(lambda state: state.record.open_since is None)
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.record_coverage.gap_since is None)
                 box.sandbox.add_fault(REFUSED)
                 await asyncio.to_thread(
                     sink.wait_for, lambda received: any("is not tried again" in str(one.json()) for one in received), 40
                 )
 
 
-async def test_the_transfers_of_a_gap_are_read_whatever_acts(tmp_path: Path) -> None:
+async def test_transfers_of_a_gap_are_read_for_every_action_kind(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = capped(tmp_path, box)
-        box.sandbox.hand.deposit("main", "USDT", D(9))
-        box.sandbox.hand.transfer("main", "MAIN_MARGIN", "USDT", D(9))
-        async with daemon_here(config) as here:
-            await here.until(lambda state: state.record.open_since is None)
-            assert [(one.kind, one.amount) for one in here.state().record.found] == [("transfer_in", D(9))]
+        box.sandbox.user_actions.deposit("main", "USDT", D(9))
+        box.sandbox.user_actions.transfer("main", "MAIN_MARGIN", "USDT", D(9))
+        async with in_process_daemon(config) as here:
+            await here.wait_for_state(lambda state: state.record_coverage.gap_since is None)
+            assert [(one.kind, one.amount) for one in here.state().record_coverage.gap_movements] == [
+                ("transfer_in", D(9))
+            ]
 
 
 @pytest.mark.parametrize(("fault", "why"), [(NO_PAIRS, "isolated pairs are not read"), (HANGS, "does not answer")])
-async def test_a_gap_that_stays_open_is_told(
+async def test_gap_that_stays_open_is_notified(
     tmp_path: Path, fault: Fault, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "LATE_EVERY_S", 0.2)
+    monkeypatch.setattr(reading, "LATE_REPORT_EVERY_S", 0.2)
     with http_sink() as sink:
         async with sandbox(starting_now(), faults=[fault]) as box:
             config = capped(tmp_path, box, sink=sink)
-            async with daemon_here(config) as here:
-                await here.until(lambda state: is_stopped(state, why), 40)
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: is_stopped(state, why), 40)
                 await asyncio.to_thread(sink.wait_for, lambda received: any(why in str(one.json()) for one in received))
             assert repaid(box) == 0
 
 
 @pytest.mark.slow
-async def test_while_the_history_is_refused_nothing_is_sent_and_people_hear(tmp_path: Path) -> None:
+async def test_refused_history_blocks_sending_with_a_notice(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now(), faults=[REFUSED]) as box:
             config = capped(tmp_path, box, sink=sink)
-            async with daemon_here(config) as here:
-                await here.until(lambda state: is_stopped(state, "can't be read from the exchange"), 40)
-                assert here.state().record.is_failing
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: is_stopped(state, "can't be read from the exchange"), 40)
+                assert here.state().record_coverage.is_failing
                 await asyncio.to_thread(
                     sink.wait_for, lambda received: any("main: nothing is sent" in str(one.json()) for one in received)
                 )
                 (said,) = [one.json() for one in sink.received if "main: nothing is sent" in str(one.json())]
                 assert said["severity"] == "critical"
-                await here.until_stored(lambda document: "can't be read" in str(document["actions_stopped"]))
+                await here.wait_for_document(lambda document: "can't be read" in str(document["actions_stopped"]))
                 assert "can't be read from the exchange" in await command(config, "status")
                 assert repaid(box) == 0
                 box.sandbox.clear_faults()
-                await is_used_up(here)
+                await is_cap_reached(here)
         assert repaid(box) == 500
 
 
-async def test_a_database_that_lost_its_end_is_noticed(tmp_path: Path, database_url: str) -> None:
+async def test_truncated_database_is_detected(tmp_path: Path, database_url: str) -> None:
     async with sandbox(starting_now()) as box:
         config = capped(tmp_path, box, url=database_url)
-        async with daemon_here(config) as here:
-            await is_used_up(here)
-            await here.until(lambda state: state.record.open_since is None)
+        async with in_process_daemon(config) as here:
+            await is_cap_reached(here)
+            await here.wait_for_state(lambda state: state.record_coverage.gap_since is None)
             begun = await here.store.read(recorded_until)
 
             async def is_extended() -> bool:
                 return await here.store.read(recorded_until) > begun
 
             await eventually(is_extended)
-            box.sandbox.hand.repay("main", "USDT", D(7))
+            box.sandbox.user_actions.repay("main", "USDT", D(7))
             await asyncio.to_thread(lose_the_end, database_url)
-            await here.until(lambda state: [one.amount for one in state.record.found] == [D(7)], 40)
+            await here.wait_for_state(
+                lambda state: [one.amount for one in state.record_coverage.gap_movements] == [D(7)], 40
+            )
         assert repaid(box) == 500
 
 
@@ -235,9 +241,9 @@ def lose_the_end(url: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["approve", "dry-run"])
-async def test_only_what_is_sent_waits(tmp_path: Path, mode: str) -> None:
+async def test_dry_run_does_not_wait_for_the_gap(tmp_path: Path, mode: str) -> None:
     async with sandbox(starting_now(), faults=[REFUSED]) as box:
-        config = write_config(tmp_path, box.ready, more=repays(mode=mode))
-        async with daemon_here(config) as here:
-            await here.until(lambda state: state.intents)
-            assert here.state().record.open_since is not None
+        config = write_config(tmp_path, box.ready, more=repay_config(mode=mode))
+        async with in_process_daemon(config) as here:
+            await here.wait_for_state(lambda state: state.intents)
+            assert here.state().record_coverage.gap_since is not None

@@ -8,23 +8,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from monitor.core.metrics.snapshot import MONITOR, figures_of
+from monitor.core.metrics.snapshot import MONITOR_SUBJECT, measure_subject
 from monitor.core.model.account import CROSS
 from monitor.sandbox.lending import loans
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import CROSS_5X, CollateralTier, Scenario, holding
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import CROSS_5X, Scenario, SimCollateralTier, initial_balance
 from monitor.store.readers.events import read_movements
 from tests.support.command import margin_monitor
-from tests.support.daemon import FAST, Here, clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import FAST_SCHEDULE, InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
 D = Decimal
-QUICK = {**FAST, "transfers": "1s", "capital_flow": "1s", "reference_data": "1s"}
+QUICK = {**FAST_SCHEDULE, "transfers": "1s", "capital_flow": "1s", "reference_data": "1s"}
 FLOW_PATH = "/sapi/v1/margin/capital-flow"
 
 
-async def moved(here: Here, kind: str, count: int) -> list[dict[str, Any]]:
+async def moved(here: InProcessDaemon, kind: str, count: int) -> list[dict[str, Any]]:
     """What was kept of the movements of one kind, once there are so many."""
     found: list[dict[str, Any]] = []
 
@@ -37,16 +37,16 @@ async def moved(here: Here, kind: str, count: int) -> list[dict[str, Any]]:
     return found
 
 
-async def test_other_hands_and_the_exchange_itself_are_told_apart_and_kept(tmp_path: Path) -> None:
+async def test_movements_are_attributed_and_recorded(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=QUICK)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(lambda state: state.cross and CROSS in state.followed.ledger_at)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: state.cross and CROSS in state.reference.ledger_read_until)
             venue = box.sandbox.venue
             account = venue.accounts["main"]
-            box.sandbox.hand.transfer("main", "MAIN_MARGIN", "USDT", D(11))
-            box.sandbox.hand.top_up("main", "USDT", D(12))
-            box.sandbox.hand.repay("main", "USDT", D(13))
+            box.sandbox.user_actions.transfer("main", "MAIN_MARGIN", "USDT", D(11))
+            box.sandbox.user_actions.top_up("main", "USDT", D(12))
+            box.sandbox.user_actions.repay("main", "USDT", D(13))
             loans.repay(venue, account, account.cross, "USDT", D(14), by="venue", kind="AUTO")
             flows = {row["amount"]: (row["type"], row["origin"]) for row in await moved(here, "capital-flow", 4)}
             transfers = {row["amount"]: row["origin"] for row in await moved(here, "transfer", 2)}
@@ -54,16 +54,16 @@ async def test_other_hands_and_the_exchange_itself_are_told_apart_and_kept(tmp_p
     assert transfers == {"11": "another hand", "12": "exchange"}
 
 
-async def test_a_change_that_nothing_explains_is_looked_up_in_the_ledger_at_once(tmp_path: Path) -> None:
+async def test_unexplained_change_requests_the_ledger_at_once(tmp_path: Path) -> None:
     async with sandbox(speed=10) as box:
-        config = write_config(tmp_path, box.ready, schedule={**FAST, "cross": "5s"})
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(lambda state: state.cross and CROSS in state.followed.ledger_at)
+        config = write_config(tmp_path, box.ready, schedule={**FAST_SCHEDULE, "cross": "5s"})
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: state.cross and CROSS in state.reference.ledger_read_until)
             before = sum(one.path == FLOW_PATH for one in box.sandbox.requests)
             venue = box.sandbox.venue
             # No event tells of it.
-            venue.books.pay("USDT", D(100), "world", venue.accounts["main"].cross.wallet, "gift")
-            await here.until(lambda state: state.followed.asked_at)
+            venue.ledger.pay("USDT", D(100), "world", venue.accounts["main"].cross.wallet, "gift")
+            await here.wait_for_state(lambda state: state.reference.ledger_requested_at)
 
             async def is_asked() -> bool:
                 return sum(one.path == FLOW_PATH for one in box.sandbox.requests) > before
@@ -72,11 +72,11 @@ async def test_a_change_that_nothing_explains_is_looked_up_in_the_ledger_at_once
 
 
 async def test_between_polls_the_level_follows_the_index_and_not_the_spot_price(tmp_path: Path) -> None:
-    async with sandbox(replace(calm(), basis={"BTCUSDT": D("0.005"), "ETHUSDT": D("-0.003")})) as box:
+    async with sandbox(replace(calm_scenario(), basis={"BTCUSDT": D("0.005"), "ETHUSDT": D("-0.003")})) as box:
         config = write_config(tmp_path, box.ready)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(lambda state: len(state.cross_bases) == 2)
-            drift = figures_of(here.state(), here.daemon.settings("main"), MONITOR, here.clock.now())
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: len(state.cross_basis_at_snapshot) == 2)
+            drift = measure_subject(here.state(), here.daemon.settings("main"), MONITOR_SUBJECT, here.clock.now())
     found = drift.read("live_drift")
     assert isinstance(found, Decimal)
     assert found < D("0.00001")
@@ -87,21 +87,27 @@ LEAST = {"USDT": D(10)}
 
 def terms_at_risk() -> Scenario:
     """Free of locks, with SOL as collateral and ADA about to be delisted."""
-    scenario = calm()
-    held = {"SOL": holding("10"), "ADA": holding("5"), "USDT": holding("20000", borrowed="1000")}
+    scenario = calm_scenario()
+    held = {
+        "SOL": initial_balance("10"),
+        "ADA": initial_balance("5"),
+        "USDT": initial_balance("20000", borrowed="1000"),
+    }
     soon = (scenario.start + timedelta(hours=5), ("ADA",), ())
     return replace(scenario, accounts=(replace(scenario.accounts[0], cross=held),), delistings=(soon,), min_repay=LEAST)
 
 
-async def test_changed_terms_are_told_once_and_a_delisting_alerts(tmp_path: Path) -> None:
+async def test_changed_terms_are_notified_once_and_a_delisting_fires(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(terms_at_risk()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, schedule=QUICK)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: ("collateral", "SOL") in state.followed.terms and state.bars)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(
+                    lambda state: ("collateral", "SOL") in state.reference.terms and state.cross_thresholds
+                )
                 venue = box.sandbox.venue
-                venue.accounts["main"].bars = CROSS_5X
-                venue.catalogue.collateral["SOL"] = (CollateralTier(D(0), D("0.5")),)
+                venue.accounts["main"].thresholds = CROSS_5X
+                venue.listings.collateral["SOL"] = (SimCollateralTier(D(0), D("0.5")),)
 
                 def texts() -> list[str]:
                     return [one.body.decode() for one in sink.received]
@@ -117,17 +123,17 @@ async def test_changed_terms_are_told_once_and_a_delisting_alerts(tmp_path: Path
         "the collateral ratio of SOL changed: 0.95 up to 10000000, 0.9 up to 20000000, then 0 → 0.5 (",
     ):
         assert sum(change in text for text in texts()) == 1
-    assert state.bars is not None
-    assert state.bars.margin_call == D("1.16")
-    assert state.followed.min_repay == LEAST
+    assert state.cross_thresholds is not None
+    assert state.cross_thresholds.margin_call == D("1.16")
+    assert state.reference.min_repay == LEAST
 
 
-async def test_what_is_tagged_monitoring_warns_once_and_stands_in_status_and_report(tmp_path: Path) -> None:
+async def test_monitoring_tag_warns_once_and_is_shown_in_status_and_report(tmp_path: Path) -> None:
     tags = {"SOL": ("Monitoring", "Layer1_Layer2"), "BTC": ("pow",), "XYZ": ("Monitoring",)}
     with http_sink() as sink:
         async with sandbox(replace(terms_at_risk(), tags=tags)) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, schedule=QUICK)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
 
                 def tagged() -> list[str]:
                     texts = [str(one.json()["text"]) for one in list(sink.received) if one.json().get("alert") is None]

@@ -8,11 +8,11 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.core.model.alert import AlertState
-from monitor.core.model.events import Matcher, Silence
+from monitor.core.model.events import Silence, SilenceMatcher
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence
-from tests.integration.alerting.test_alerting import about, heads, said, told
-from tests.support.daemon import daemon_here, eventually, reading, starting_now, write_config
+from tests.integration.alerting.test_alerting import about, heads, message_lines, wait_for_messages
+from tests.support.daemon import eventually, in_process_daemon, read_store, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, http_sink
 
@@ -41,16 +41,16 @@ async def test_open_alerts_of_an_account_that_left_the_configuration_are_gone(tm
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
-                await told(sink, "FIRING near-call")
-            with reading(f"sqlite:///{tmp_path}/monitor.db") as store:
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
+                await wait_for_messages(sink, "FIRING near-call")
+            with read_store(f"sqlite:///{tmp_path}/monitor.db") as store:
                 left_open = {row.alert.id for row in store.read(read_alerts)}
             text = config.read_text()
             config.write_text(text.replace('name = "main"', 'name = "other"'))
-            async with daemon_here(config) as here:
-                await here.until_alerts(
+            async with in_process_daemon(config) as here:
+                await here.wait_for_alerts(
                     lambda rows: all(
                         row.alert.state not in (AlertState.FIRING, AlertState.PENDING)
                         for row in rows
@@ -69,32 +69,32 @@ async def test_open_alerts_of_an_account_that_left_the_configuration_are_gone(tm
 
 
 @pytest.mark.slow
-async def test_a_silence_holds_across_a_restart_and_what_still_fires_at_its_end_is_told(tmp_path: Path) -> None:
+async def test_silence_survives_a_restart_and_its_end_notifies_firing_alerts(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
-                await told(sink, "FIRING below-initial")
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
+                await wait_for_messages(sink, "FIRING below-initial")
                 now = SystemClock().now()
                 quiet = Silence(
-                    0, (Matcher("rule", "=", "below-initial"),), now, now + timedelta(hours=2), "me", "known"
+                    0, (SilenceMatcher("rule", "=", "below-initial"),), now, now + timedelta(hours=2), "me", "known"
                 )
-                quiet = await here.store.order(add_silence, quiet)
-                await here.until(lambda state: any(alert.silenced_by for alert in state.alerts.values()))
-            async with daemon_here(config) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                await here.until(
+                quiet = await here.store.execute(add_silence, quiet)
+                await here.wait_for_state(lambda state: any(alert.silenced_by for alert in state.alerts.values()))
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(
                     lambda state: any(a.silenced_by and not a.unknown_since for a in state.alerts.values())
                 )
                 assert heads(about(sink.received)) == ["FIRING below-initial"]
-                await here.store.order(expire_silence, quiet.id, SystemClock().now())
-                await told(sink, "FIRING below-initial", "REMINDER below-initial")
+                await here.store.execute(expire_silence, quiet.id, SystemClock().now())
+                await wait_for_messages(sink, "FIRING below-initial", "REMINDER below-initial")
 
 
 @pytest.mark.slow
-async def test_a_mute_channel_is_told_once_across_a_restart_and_its_end_when_it_took_a_message(tmp_path: Path) -> None:
+async def test_failing_channel_is_alerted_once_across_a_restart_and_resolved_when_it_works(tmp_path: Path) -> None:
     with http_sink() as phone, http_sink() as mail:
         async with sandbox(starting_now()) as box:
             sinks = {"phone": phone.url, "mail": mail.url}
@@ -102,22 +102,22 @@ async def test_a_mute_channel_is_told_once_across_a_restart_and_its_end_when_it_
             phone.default = Answer(503)
 
             async def heard(head: str) -> bool:
-                return head in heads(said(mail.received))
+                return head in heads(message_lines(mail.received))
 
             async def tried_anew() -> bool:
                 return len(phone.received) > tried
 
-            async with daemon_here(config) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
                 await eventually(lambda: heard("FIRING mute"))
                 tried = len(phone.received)
-            async with daemon_here(config) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
                 # Beyond a try that fails again.
                 await eventually(tried_anew)
                 assert {row.alert.key.rule for row in await here.alerts()} == {"mute", "below-initial"}
                 phone.default = Answer()
                 await eventually(lambda: heard("RESOLVED mute"), 60)
-    of_mute = [head for head in heads(said(mail.received)) if head.endswith("mute")]
+    of_mute = [head for head in heads(message_lines(mail.received)) if head.endswith("mute")]
     assert of_mute == ["FIRING mute", "RESOLVED mute"]

@@ -13,7 +13,7 @@ from monitor.records.alerts import AlertRow
 from monitor.sandbox.server import Sandbox
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import ReadStore
-from tests.support.daemon import clock_of, daemon_here, daemon_process, eventually, starting_now, write_config
+from tests.support.daemon import clock_of, daemon_process, eventually, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, HttpSink, Received, http_sink
 
@@ -22,29 +22,29 @@ from tests.support.sinks import Answer, HttpSink, Received, http_sink
 LEVELS = {"below-initial": "45000", "near-call": "41000", "margin-call": "38000", "liquidation-near": "34000"}
 
 
-Said = dict[str, Any]
+ReceivedLine = dict[str, Any]
 """What was said of one alert."""
 
 
-def said(received: Sequence[Received]) -> list[Said]:
+def message_lines(received: Sequence[Received]) -> list[ReceivedLine]:
     """What was said of each alert, also of those that came together."""
     return [alert for one in received for alert in one.json().get("alerts", [one.json()])]
 
 
 def titles(received: Sequence[Received]) -> list[str]:
-    return [str(one["title"]) for one in said(received)]
+    return [str(one["title"]) for one in message_lines(received)]
 
 
-def heads(alerts: Sequence[Said]) -> list[str]:
+def heads(alerts: Sequence[ReceivedLine]) -> list[str]:
     """The first word of each title with the rule: `FIRING near-call`."""
     return [f"{one['title'].split(']')[0].strip('[')} {one['rule']}" for one in alerts]
 
 
-def about(received: Sequence[Received], rules: Sequence[str] = tuple(LEVELS)) -> list[Said]:
-    return [one for one in said(received) if one["rule"] in rules and one["scope"] == "cross"]
+def about(received: Sequence[Received], rules: Sequence[str] = tuple(LEVELS)) -> list[ReceivedLine]:
+    return [one for one in message_lines(received) if one["rule"] in rules and one["scope"] == "cross"]
 
 
-async def told(sink: HttpSink, *expected: str, within_s: float = 20) -> None:
+async def wait_for_messages(sink: HttpSink, *expected: str, within_s: float = 20) -> None:
     """Returns once the sink has heard exactly this of the ladder's rungs, in this order."""
 
     async def is_told() -> bool:
@@ -53,28 +53,28 @@ async def told(sink: HttpSink, *expected: str, within_s: float = 20) -> None:
     await eventually(is_told, within_s, story=lambda: str(titles(sink.received)))
 
 
-def price(box: Sandbox, btc: str) -> None:
-    box.hand.set_price("BTCUSDT", Decimal(btc))
+def set_price(box: Sandbox, btc: str) -> None:
+    box.user_actions.set_price("BTCUSDT", Decimal(btc))
 
 
 async def test_a_fall_fires_the_rungs_in_order_and_recovery_resolves_them(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
                 expected: list[str] = []
                 for rule, btc in LEVELS.items():
-                    price(box.sandbox, btc)
+                    set_price(box.sandbox, btc)
                     expected.append(f"FIRING {rule}")
-                    await told(sink, *expected)
-                price(box.sandbox, "60000")
+                    await wait_for_messages(sink, *expected)
+                set_price(box.sandbox, "60000")
 
                 async def all_over() -> bool:
                     return len(about(sink.received)) == 8
 
                 await eventually(all_over, story=lambda: str(titles(sink.received)))
-            alerts = [row.alert for row in await here_alerts(tmp_path)]
+            alerts = [row.alert for row in await alerts_in(tmp_path)]
     assert heads(about(sink.received))[:4] == expected
     assert sorted(heads(about(sink.received))[4:]) == sorted(f"RESOLVED {rule}" for rule in LEVELS)
     first, numbers = about(sink.received)[0]["title"], {alert.key.rule: alert.id for alert in alerts}
@@ -86,101 +86,101 @@ async def test_a_fall_fires_the_rungs_in_order_and_recovery_resolves_them(tmp_pa
     assert (call["severity"], call["account"], call["reason"]) == ("critical", "main", "fired")
 
 
-async def test_a_fall_through_several_bars_at_once_says_the_worst_of_them_first(tmp_path: Path) -> None:
+async def test_fall_through_several_rungs_sends_the_worst_first(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                price(box.sandbox, LEVELS["near-call"])
-                await told(sink, "FIRING near-call")
-            alerts = {row.alert.key.rule: row.alert for row in await here_alerts(tmp_path)}
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                set_price(box.sandbox, LEVELS["near-call"])
+                await wait_for_messages(sink, "FIRING near-call")
+            alerts = {row.alert.key.rule: row.alert for row in await alerts_in(tmp_path)}
     first, milder = alerts["near-call"].fired_at, alerts["below-initial"].fired_at
     assert first is not None
     assert milder is not None
     assert first <= milder
 
 
-async def here_alerts(folder: Path) -> tuple[AlertRow, ...]:
+async def alerts_in(folder: Path) -> tuple[AlertRow, ...]:
     with ReadStore.open(f"sqlite:///{folder}/monitor.db") as store:
         return store.read(read_alerts, include_closed=True, account=None)
 
 
-async def test_full_repayment_resolves_although_the_level_is_infinite(tmp_path: Path) -> None:
+async def test_full_repayment_resolves_the_alert(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                price(box.sandbox, "41000")
-                await told(sink, "FIRING near-call")
-                hand = box.sandbox.hand
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                set_price(box.sandbox, "41000")
+                await wait_for_messages(sink, "FIRING near-call")
+                hand = box.sandbox.user_actions
                 hand.deposit("main", "USDT", Decimal(10_000), "cross")
                 hand.repay("main", "USDT", Decimal(30_000))
                 hand.deposit("main", "ETH", Decimal(10), "cross")
                 hand.repay("main", "ETH", Decimal(10))
-                await eventually(lambda: is_over(sink, "near-call"), story=lambda: str(titles(sink.received)))
+                await eventually(lambda: is_resolved(sink, "near-call"), story=lambda: str(titles(sink.received)))
 
 
-async def is_over(sink: HttpSink, rule: str) -> bool:
+async def is_resolved(sink: HttpSink, rule: str) -> bool:
     return f"RESOLVED {rule}" in heads(about(sink.received))
 
 
 @pytest.mark.parametrize("end", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 @pytest.mark.slow
-async def test_a_restart_neither_repeats_nor_forgets(tmp_path: Path, end: signal.Signals) -> None:
+async def test_restart_neither_repeats_nor_loses_messages(tmp_path: Path, end: signal.Signals) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_process(config) as child:
-                await child.until_line("stream=market connected=True")
-                price(box.sandbox, "45000")
-                await told(sink, "FIRING below-initial")
-                await eventually(lambda: recorded_as_told(tmp_path))
-                await child.end(end)
+                await child.wait_for_line("stream=market connected=True")
+                set_price(box.sandbox, "45000")
+                await wait_for_messages(sink, "FIRING below-initial")
+                await eventually(lambda: recorded_notified_states(tmp_path))
+                await child.stop(end)
             async with daemon_process(config) as child:
-                await child.until_line("stream=market connected=True")
+                await child.wait_for_line("stream=market connected=True")
                 # A milder thing would be said after it: whatever the restart wanted to repeat came before this.
-                price(box.sandbox, "41000")
-                await told(sink, "FIRING below-initial", "FIRING near-call")
-                await eventually(lambda: recorded_as_told(tmp_path))
-                await child.end(end)
-            price(box.sandbox, "60000")
+                set_price(box.sandbox, "41000")
+                await wait_for_messages(sink, "FIRING below-initial", "FIRING near-call")
+                await eventually(lambda: recorded_notified_states(tmp_path))
+                await child.stop(end)
+            set_price(box.sandbox, "60000")
             async with daemon_process(config) as child:
-                await child.until_line("stream=market connected=True")
+                await child.wait_for_line("stream=market connected=True")
 
                 async def over() -> bool:
                     return len(about(sink.received)) == 4
 
                 await eventually(over, story=lambda: str(titles(sink.received)))
-                assert await child.end() == 0
-        alerts = [row.alert for row in await here_alerts(tmp_path) if row.alert.key.rule in LEVELS]
+                assert await child.stop() == 0
+        alerts = [row.alert for row in await alerts_in(tmp_path) if row.alert.key.rule in LEVELS]
     assert sorted(heads(about(sink.received))[2:]) == ["RESOLVED below-initial", "RESOLVED near-call"]
     assert {alert.state for alert in alerts} == {AlertState.RESOLVED}
 
 
-async def recorded_as_told(folder: Path) -> bool:
+async def recorded_notified_states(folder: Path) -> bool:
     """Whether no delivery waits to be marked as sent."""
-    rows = await here_alerts(folder)
+    rows = await alerts_in(folder)
     return all(delivery.state == "sent" for row in rows for delivery in row.deliveries)
 
 
-async def test_a_channel_that_was_down_hears_the_present_truth_once(tmp_path: Path) -> None:
+async def test_channel_after_an_outage_gets_the_current_state_once(tmp_path: Path) -> None:
     with http_sink() as sink:
         sink.default = Answer(503)
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                price(box.sandbox, "45000")
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                set_price(box.sandbox, "45000")
                 await eventually(lambda: tried(sink, "below-initial"))
-                price(box.sandbox, "60000")
-                await here.until(lambda state: all(key.rule not in LEVELS for key in state.alerts))
-                price(box.sandbox, "41000")
+                set_price(box.sandbox, "60000")
+                await here.wait_for_state(lambda state: all(key.rule not in LEVELS for key in state.alerts))
+                set_price(box.sandbox, "41000")
                 await eventually(lambda: tried(sink, "near-call"))
                 before = len(sink.received)
                 sink.default = Answer()
-                await here.until_alerts(nothing_waits, 30)
+                await here.wait_for_alerts(no_delivery_is_queued, 30)
                 heard = about(sink.received[before:])
     assert heads(heard) == ["FIRING near-call"]
 
@@ -189,21 +189,21 @@ async def tried(sink: HttpSink, rule: str) -> bool:
     return bool(about(sink.received, [rule]))
 
 
-def nothing_waits(rows: Sequence[AlertRow]) -> bool:
+def no_delivery_is_queued(rows: Sequence[AlertRow]) -> bool:
     return all(delivery.state != "queued" for row in rows for delivery in row.deliveries)
 
 
 @pytest.mark.slow
-async def test_a_hanging_channel_delays_no_other(tmp_path: Path) -> None:
+async def test_hanging_channel_delays_no_other_channel(tmp_path: Path) -> None:
     with http_sink() as hanging, http_sink() as phone:
         hanging.default = Answer(hang=True)
         async with sandbox() as box:
             channels = {"hangs": hanging.url, "phone": phone.url}
             config = write_config(tmp_path, box.ready, channels=channels)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
-                price(box.sandbox, "45000")
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                set_price(box.sandbox, "45000")
                 await eventually(lambda: tried(hanging, "below-initial"), 60)
-                price(box.sandbox, "41000")
-                await told(phone, "FIRING below-initial", "FIRING near-call", within_s=5)
+                set_price(box.sandbox, "41000")
+                await wait_for_messages(phone, "FIRING below-initial", "FIRING near-call", within_s=5)
                 assert heads(about(hanging.received)) == ["FIRING below-initial"]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.alert import AlertState
-from monitor.core.model.journal import Entry, Sample
+from monitor.core.model.journal import JournalEntry, Sample
 from monitor.core.state.account_state import AccountState
-from monitor.sandbox.scenario.builtin import CRASH_START, depeg
+from monitor.sandbox.scenario.builtin import CRASH_START, depeg_scenario
 from monitor.store.store import Store
-from tests.support.daemon import clock_of, daemon_here, write_config
+from tests.support.daemon import clock_of, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 
 
@@ -25,24 +25,26 @@ async def remember_an_hour(folder: Path) -> None:
     store = await asyncio.to_thread(Store.open, f"sqlite:///{folder}/monitor.db")
     times = [CRASH_START - timedelta(minutes=minutes) for minutes in range(70, 0, -10)]
     samples = tuple(Sample("asset", "WBETH", "peg_ratio", at, Decimal("1.08")) for at in times)
-    await store.commit(Entry("main", CRASH_START, samples=samples))
+    await store.commit(JournalEntry("main", CRASH_START, samples=samples))
     await store.close()
 
 
 @pytest.mark.slow
-async def test_staking_token_that_falls_to_a_fifth_of_its_asset_fires_depeg(tmp_path: Path) -> None:
+async def test_depegged_staking_token_fires_depeg(tmp_path: Path) -> None:
     await remember_an_hour(tmp_path)
-    async with sandbox(depeg(), frozen=True) as box:
+    async with sandbox(depeg_scenario(), frozen=True) as box:
         config = write_config(tmp_path, box.ready)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(lambda state: state.cross is not None and "WBETHUSDT" in state.prices)
-            assert here.state().pegs["WBETH"].fair == Decimal("1.08")
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: state.cross is not None and "WBETHUSDT" in state.prices)
+            assert here.state().peg_history["WBETH"].reference_ratio == Decimal("1.08")
             assert not firing(here.state()) & {"depeg", "depeg-critical"}
-            box.sandbox.hand.advance(71 * 60)
-            await here.until(lambda state: "depeg-critical" in firing(state))
+            box.sandbox.user_actions.advance(71 * 60)
+            await here.wait_for_state(lambda state: "depeg-critical" in firing(state))
             # The milder rule waits a minute, in steps that leave no price stale.
             for _ in range(7):
-                box.sandbox.hand.advance(10)
-                await here.until(lambda state: state.priced_at is not None and state.priced_at >= here.clock.now())
-            await here.until(lambda state: "depeg" in firing(state))
+                box.sandbox.user_actions.advance(10)
+                await here.wait_for_state(
+                    lambda state: state.newest_price_at is not None and state.newest_price_at >= here.clock.now()
+                )
+            await here.wait_for_state(lambda state: "depeg" in firing(state))
             assert {key.subject for key in here.state().alerts if key.rule.startswith("depeg")} == {"WBETH"}

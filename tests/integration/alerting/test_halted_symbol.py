@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from monitor.sandbox.server import Sandbox
-from tests.support.daemon import Here, clock_of, daemon_here, write_config
+from tests.support.daemon import InProcessDaemon, clock_of, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 
 SPEED = 240
@@ -21,25 +21,27 @@ def named(shown: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.slow
-async def test_a_halted_market_is_named_within_two_reads_of_its_price(tmp_path: Path) -> None:
+async def test_halted_symbol_is_reported_within_two_price_reads(tmp_path: Path) -> None:
     async with sandbox(speed=SPEED, ping_every_s=1) as world:
         config = write_config(tmp_path, world.ready, schedule=OWN_PACE)
-        async with daemon_here(config, clock_of(world.sandbox)) as here:
-            await here.until(lambda state: state.followed.markets.by_symbol.keys() >= {"BTCUSDT", "ETHUSDT"})
+        async with in_process_daemon(config, clock_of(world.sandbox)) as here:
+            await here.wait_for_state(
+                lambda state: state.reference.trading_rules.by_symbol.keys() >= {"BTCUSDT", "ETHUSDT"}
+            )
             halted = here.clock.now()
-            asked = _asked(world.sandbox)
-            world.sandbox.hand.set_status("ETHUSDT", "BREAK")
+            asked = _status_reads(world.sandbox)
+            world.sandbox.user_actions.set_status("ETHUSDT", "BREAK")
             await _names(here, {"ETHUSDT is halted (BREAK): its price may stand still"})
             # A read of prices to see that it rests, one to see that it still does, and the question.
             assert (here.clock.now() - halted).total_seconds() < 30 * 60
-            assert _asked(world.sandbox) == asked + 1
-            world.sandbox.hand.set_status("ETHUSDT", "TRADING")
+            assert _status_reads(world.sandbox) == asked + 1
+            world.sandbox.user_actions.set_status("ETHUSDT", "TRADING")
             await _names(here, set())
 
 
-def _asked(box: Sandbox) -> int:
+def _status_reads(box: Sandbox) -> int:
     return sum(one.path == INFO for one in box.requests)
 
 
-async def _names(here: Here, texts: set[str]) -> None:
-    await here.until_stored(lambda shown: named(shown) == texts, 30)
+async def _names(here: InProcessDaemon, texts: set[str]) -> None:
+    await here.wait_for_document(lambda shown: named(shown) == texts, 30)

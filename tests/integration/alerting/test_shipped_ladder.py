@@ -7,11 +7,11 @@ import pytest
 
 from monitor.core.model.account import PairStatus
 from monitor.core.model.alert import SEVERITIES, MetricScope
-from monitor.core.model.metric import Missing, Value
-from monitor.core.rules.rule import Finding, Rule, applies, evaluate, merge_rules, parse_rules
-from monitor.resources import shipped
+from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.rules.rule import Finding, Rule, evaluate_rule, merge_rules, parse_rules, rule_applies
+from monitor.resources import packaged_path
 
-FILE = shipped("config", "rules", "ladder.toml")
+FILE = packaged_path("config", "rules", "ladder.toml")
 RULES = parse_rules(tomllib.loads(FILE.read_text())["rules"], FILE.name)
 BY_NAME = {rule.name: rule for rule in RULES}
 
@@ -21,15 +21,15 @@ ISOLATED_5X = ("1.25", "1.19", "1.15")
 
 
 def found(name: str, **values: str | Missing) -> Finding:
-    known: dict[str, Value] = {
+    known: dict[str, MetricValue] = {
         metric: value if isinstance(value, Missing) else Decimal(value) for metric, value in values.items()
     }
-    return evaluate(BY_NAME[name], known.__getitem__)
+    return evaluate_rule(BY_NAME[name], known.__getitem__)
 
 
 def rungs_that_hold(level: str, bars: tuple[str, str, str], scope: MetricScope, status: PairStatus) -> list[str]:
     initial, call, liquidation = (Decimal(bar) for bar in bars)
-    known: dict[str, Value] = {
+    known: dict[str, MetricValue] = {
         "margin_level": Decimal(level),
         "initial_level": initial,
         "margin_call_level": call,
@@ -37,8 +37,8 @@ def rungs_that_hold(level: str, bars: tuple[str, str, str], scope: MetricScope, 
         "distance_to_liquidation": max(Decimal(0), 1 - liquidation / Decimal(level)),
         "status": Decimal(int(status)),
     }
-    ladder = [rule for rule in RULES if rule.ladder == "level" and applies(rule, "main", scope, "")]
-    return [rule.name for rule in ladder if evaluate(rule, known.__getitem__).holds is True]
+    ladder = [rule for rule in RULES if rule.ladder == "level" and rule_applies(rule, "main", scope, "")]
+    return [rule.name for rule in ladder if evaluate_rule(rule, known.__getitem__).holds is True]
 
 
 def test_the_ladder_ships_every_rule_in_its_order() -> None:
@@ -87,11 +87,11 @@ def test_rungs_grow_worse_in_file_order(ladder: str) -> None:
     assert len(rungs) > 1
 
 
-def test_no_rung_of_the_level_waits_so_none_is_later_than_a_milder_one() -> None:
+def test_level_rungs_have_no_waiting_time() -> None:
     assert {rule.name: rule.for_s for rule in RULES if rule.ladder == "level" and rule.for_s} == {}
 
 
-def test_keys_are_three_rules_without_ladder() -> None:
+def test_key_rules_are_three_without_ladder() -> None:
     assert [BY_NAME[name].ladder for name in ("key-refused", "key-unsafe", "key-expiring")] == [None] * 3
 
 
@@ -182,7 +182,7 @@ LAST_PAIR = [*CALL_PAIR, "liquidation-near"]
         ("1.129", CROSS_5X, LAST),
     ],
 )
-def test_cross_rungs_hold_at_the_levels_of_the_own_bars(
+def test_cross_rungs_hold_at_the_thresholds_of_the_account(
     level: str, bars: tuple[str, str, str], rungs: list[str]
 ) -> None:
     assert rungs_that_hold(level, bars, "cross", PairStatus.NORMAL) == rungs
@@ -277,7 +277,7 @@ def test_falling_fast_goes_on_near_liquidation_alone_where_near_call_fires_too(
         ("31", "2", True, True),
     ],
 )
-def test_blindness_is_three_minutes_at_rest_and_ten_seconds_when_polling_fast(
+def test_stale_data_alert_fires_after_three_minutes_or_ten_seconds(
     age: str, interval: str, blind: bool, very_blind: bool
 ) -> None:
     assert found("blind", data_age=age, poll_interval=interval).holds is blind

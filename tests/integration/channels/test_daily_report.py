@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
 
 @pytest.mark.slow
-async def test_the_report_comes_when_its_time_has_come_and_once(tmp_path: Path) -> None:
+async def test_daily_report_is_sent_once_at_its_time(tmp_path: Path) -> None:
     with http_sink() as hook:
         async with sandbox(speed=30) as running:
             clock = clock_of(running.sandbox)
@@ -27,15 +27,15 @@ async def test_the_report_comes_when_its_time_has_come_and_once(tmp_path: Path) 
             async def has_come() -> bool:
                 return bool(hook.received)
 
-            async with daemon_here(config, clock):
+            async with in_process_daemon(config, clock):
                 await eventually(has_come, 40)
             began = clock.now()
 
             async def a_minute_passed() -> bool:
                 return clock.now() - began > timedelta(minutes=1)
 
-            async with daemon_here(config, clock) as here:
-                await here.until(lambda state: state.cross is not None)
+            async with in_process_daemon(config, clock) as here:
+                await here.wait_for_state(lambda state: state.cross is not None)
                 await eventually(a_minute_passed)
     (told,) = (received.json() for received in hook.received)
     assert told["title"].startswith("[NOTICE] info report on 1d: ")

@@ -9,7 +9,7 @@ from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.intents import read_intents
 from tests.support.command import margin_monitor
-from tests.support.daemon import daemon_process, reading, starting_now, write_config
+from tests.support.daemon import daemon_process, read_store, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, http_sink
 
@@ -64,7 +64,7 @@ def changes(requests: list[ReceivedRequest]) -> list[str]:
 
 
 @pytest.mark.slow
-async def test_a_drill_walks_the_ladder_over_the_real_channels_and_no_action_sees_it(tmp_path: Path) -> None:
+async def test_drill_sends_every_rung_and_triggers_no_action(tmp_path: Path) -> None:
     with http_sink() as phone, http_sink() as call:
         async with sandbox(starting_now()) as box:
             channels = {"phone": phone.url, "call": call.url}
@@ -72,7 +72,7 @@ async def test_a_drill_walks_the_ladder_over_the_real_channels_and_no_action_see
             refused = await asyncio.to_thread(margin_monitor, config, "drill", "near-cal")
             assert refused.code == 2 and 'did you mean "near-call"?' in refused.err
             async with daemon_process(config) as child:
-                await child.until_line("stream=market connected=True")
+                await child.wait_for_line("stream=market connected=True")
                 heard_before = len(phone.received), len(call.received)
                 said = await asyncio.to_thread(margin_monitor, config, "drill", "near-call", "--json")
                 assert said.code == 0, said
@@ -102,7 +102,7 @@ async def test_a_drill_walks_the_ladder_over_the_real_channels_and_no_action_see
     assert without.code == 1 and "no daemon runs" in without.err
     # The sandbox saw reads alone, and nothing was recorded that could ever act.
     assert changes(requests) == []
-    with reading(f"sqlite:///{tmp_path}/monitor.db") as store:
+    with read_store(f"sqlite:///{tmp_path}/monitor.db") as store:
         assert store.read(read_intents, include_final=True) == ()
         rules = {row.alert.key.rule for row in store.read(read_alerts, include_closed=True)}
     assert not rules & {"thin", "below-initial", "near-call"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, http_sink, smtp_sink
 
@@ -36,7 +36,7 @@ WITHIN_S = 60
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("fault", [*FAULTS, "is gone"])
-async def test_the_fallback_hears_within_a_minute_when_the_channel(fault: str, tmp_path: Path) -> None:
+async def test_fallback_is_notified_within_a_minute_when_the_channel(fault: str, tmp_path: Path) -> None:
     with http_sink() as phone, smtp_sink() as mail:
         phone.default = FAULTS.get(fault, Answer())
         port = 1 if fault == "is gone" else phone.port
@@ -47,10 +47,12 @@ async def test_the_fallback_hears_within_a_minute_when_the_channel(fault: str, t
                 first="default_rules = false",
                 more=PHONE.format(port=port) + MAIL.format(smtp=mail.port),
             )
-            async with daemon_here(config, clock_of(running.sandbox)) as here:
-                await here.until(lambda state: state.cross is not None and state.prices and state.bars is not None)
+            async with in_process_daemon(config, clock_of(running.sandbox)) as here:
+                await here.wait_for_state(
+                    lambda state: state.cross is not None and state.prices and state.cross_thresholds is not None
+                )
                 # 1.5 BTC, 20,000 USDT; owed 10 ETH at 3,000 and 30,000 USDT: (1.5 p + 20,000) / 60,000 = 1.35
-                running.sandbox.hand.set_price("BTCUSDT", Decimal("40666.67"))
+                running.sandbox.user_actions.set_price("BTCUSDT", Decimal("40666.67"))
 
                 async def has_heard() -> bool:
                     return bool(mail.mails)

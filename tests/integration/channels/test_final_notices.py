@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.commands.run import serve
+from monitor.cli.commands.run import run_daemon
 from monitor.clock import SystemClock
 from monitor.config.loading import load_config
 from monitor.sandbox.scenario.scenario import hmac_key
@@ -27,49 +27,49 @@ when = "margin_lvl < 2"
 ENDS = "margin-monitor ends and watches no more"
 
 
-def last_words(sink: HttpSink) -> list[str]:
+def final_notices(sink: HttpSink) -> list[str]:
     return [text for one in sink.received if ENDS in (text := str(one.json()["text"]))]
 
 
-async def codes(config: Path, starts: int = 2) -> list[int]:
+async def exit_codes(config: Path, starts: int = 2) -> list[int]:
     """The exit codes of so many starts in a row."""
     found = []
     for _ in range(starts):
         async with daemon_process(config, environ={"STATE_DIRECTORY": str(config.parent)}) as child:
-            found.append(await child.ended(60))
+            found.append(await child.wait_for_exit(60))
     return found
 
 
-async def test_a_refused_key_is_said_on_every_channel_and_once(tmp_path: Path) -> None:
+async def test_refused_key_is_notified_on_every_channel_once(tmp_path: Path) -> None:
     with http_sink() as phone, http_sink() as mail:
         async with sandbox(starting_now()) as box:
             account = {**box.ready.accounts[0], "api_secret": hmac_key("somebody else").api_secret}
             channels = {"phone": phone.url, "mail": mail.url}
             config = write_config(tmp_path, replace(box.ready, accounts=(account,)), channels=channels)
-            assert await codes(config) == [77, 77]
+            assert await exit_codes(config) == [77, 77]
     for sink in (phone, mail):
-        (said,) = last_words(sink)
+        (said,) = final_notices(sink)
         assert "the exchange refuses the key" in said
         assert account["api_secret"] not in said
 
 
-async def test_a_missing_secret_is_said_where_it_can_be(tmp_path: Path) -> None:
+async def test_missing_secret_is_notified_on_working_channels(tmp_path: Path) -> None:
     with http_sink() as phone:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"broken": "file:none.txt", "phone": phone.url})
             secret = box.ready.accounts[0]["api_secret"]
             config.write_text(config.read_text().replace(f'"{secret}"', '"file:away.txt"'))
-            assert await codes(config, starts=1) == [78]
-    (said,) = last_words(phone)
+            assert await exit_codes(config, starts=1) == [78]
+    (said,) = final_notices(phone)
     assert "away.txt" in said
 
 
-async def test_a_mistake_in_the_configuration_is_said_on_the_channels_that_it_names(tmp_path: Path) -> None:
+async def test_configuration_error_is_notified_on_configured_channels(tmp_path: Path) -> None:
     with http_sink() as phone:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": phone.url}, more=MISTAKES)
-            assert await codes(config, starts=1) == [78]
-    (said,) = last_words(phone)
+            assert await exit_codes(config, starts=1) == [78]
+    (said,) = final_notices(phone)
     assert "config.toml" in said
 
 
@@ -80,11 +80,11 @@ class BrokenClock(SystemClock):
         raise RuntimeError("no time")
 
 
-async def test_an_error_of_its_own_is_said(tmp_path: Path) -> None:
+async def test_internal_error_is_notified(tmp_path: Path) -> None:
     with http_sink() as phone:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": phone.url})
             with pytest.raises(RuntimeError, match="no time"):
-                await serve(load_config(config, {"STATE_DIRECTORY": str(tmp_path)}), BrokenClock())
-    (said,) = last_words(phone)
+                await run_daemon(load_config(config, {"STATE_DIRECTORY": str(tmp_path)}), BrokenClock())
+    (said,) = final_notices(phone)
     assert "an error of its own (RuntimeError)" in said

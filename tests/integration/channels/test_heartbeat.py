@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Connection
 
 from monitor.sandbox.faults import Fault
-from tests.support.daemon import Here, daemon_here, eventually, starting_now, write_config
-from tests.support.sandbox import Running, sandbox
+from tests.support.daemon import InProcessDaemon, eventually, in_process_daemon, starting_now, write_config
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import Answer, HttpSink, http_sink
 
 EVERY_S = 2
@@ -71,17 +71,17 @@ async def test_the_ping_stops_with_the_poller_the_writer_and_every_channel(tmp_p
                 first="default_rules = false",
                 more=PAUSES.format(url=switch.url),
             )
-            async with daemon_here(config) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
                 await resumes(switch)
                 assert reasons(switch) == []
                 for stop, why in (
                     (no_reads, "account main was not read for"),
                     (hung_reads, "account main was not read for"),
-                    (lambda box, here: lock(tmp_path, here), "the database can't be written"),
+                    (lambda box, here: lock_database(tmp_path, here), "the database can't be written"),
                     (hung_writer, "account main has completed no step for"),
-                    (lambda box, here: deaf(box, (phone,)), "channel phone does not work: HTTP 503"),
-                    (lambda box, here: deaf(box, (phone, mail)), "channel mail does not work: HTTP 503"),
+                    (lambda box, here: refuse_messages(box, (phone,)), "channel phone does not work: HTTP 503"),
+                    (lambda box, here: refuse_messages(box, (phone, mail)), "channel mail does not work: HTTP 503"),
                 ):
                     mend = stop(box, here)
                     await stops(switch, why)
@@ -92,26 +92,26 @@ async def test_the_ping_stops_with_the_poller_the_writer_and_every_channel(tmp_p
         assert pings(switch) == last
 
 
-def no_reads(box: Running, here: Here) -> Callable[[], None]:
+def no_reads(box: RunningSandbox, here: InProcessDaemon) -> Callable[[], None]:
     for path in ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"):
         box.sandbox.add_fault(Fault("status", path=path, status=503, count=0))
     return box.sandbox.clear_faults
 
 
-def hung_reads(box: Running, here: Here) -> Callable[[], None]:
+def hung_reads(box: RunningSandbox, here: InProcessDaemon) -> Callable[[], None]:
     for path in ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"):
         box.sandbox.add_fault(Fault("hang", path=path, count=0))
     return box.sandbox.clear_faults
 
 
-def hung_writer(box: Running, here: Here) -> Callable[[], None]:
+def hung_writer(box: RunningSandbox, here: InProcessDaemon) -> Callable[[], None]:
     """The writing thread stands still within a unit of work, as on a disk that no longer answers."""
     released = Event()
 
     def stand_still(connection: Connection) -> None:
         released.wait(30)
 
-    held = asyncio.create_task(here.store.order(stand_still))
+    held = asyncio.create_task(here.store.execute(stand_still))
 
     def mend() -> None:
         assert not held.done()
@@ -120,17 +120,17 @@ def hung_writer(box: Running, here: Here) -> Callable[[], None]:
     return mend
 
 
-def lock(folder: Path, here: Here) -> Callable[[], None]:
+def lock_database(folder: Path, here: InProcessDaemon) -> Callable[[], None]:
     other = sqlite3.connect(folder / "monitor.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     return other.close
 
 
-def deaf(box: Running, sinks: tuple[HttpSink, ...]) -> Callable[[], None]:
+def refuse_messages(box: RunningSandbox, sinks: tuple[HttpSink, ...]) -> Callable[[], None]:
     """The channels refuse everything, and there is something to tell."""
     for sink in sinks:
         sink.default = Answer(503)
-    box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
+    box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
 
     def mend() -> None:
         for sink in sinks:

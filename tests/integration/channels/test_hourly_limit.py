@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.alert import AlertState
-from tests.integration.alerting.test_alerting import said
-from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
-from tests.support.sandbox import Running, sandbox
+from tests.integration.alerting.test_alerting import message_lines
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 LIMIT = 3
@@ -35,14 +35,14 @@ max_per_hour = {LIMIT}
 """
 
 
-async def becomes(here: Here, box: Running, btc: int, *firing: str) -> None:
+async def set_price_until(here: InProcessDaemon, box: RunningSandbox, btc: int, *firing: str) -> None:
     """Returns once the price has made exactly these rules fire, and the channel has looked at what it has to tell."""
-    box.sandbox.hand.set_price("BTCUSDT", Decimal(btc))
+    box.sandbox.user_actions.set_price("BTCUSDT", Decimal(btc))
 
     def is_so(rules: set[str]) -> bool:
         return rules == set(firing)
 
-    await here.until_alerts(
+    await here.wait_for_alerts(
         lambda rows: is_so({row.alert.key.rule for row in rows if row.alert.state is AlertState.FIRING})
     )
     # Three seconds of the exchange's, in which others are waited for, are 0.15 of the machine's.
@@ -54,28 +54,28 @@ async def becomes(here: Here, box: Running, btc: int, *firing: str) -> None:
     await eventually(looked)
 
 
-def told(sink: HttpSink) -> list[str]:
-    return [f"{one['reason']} {one['rule']}" for one in said(sink.received)]
+def received_reasons(sink: HttpSink) -> list[str]:
+    return [f"{one['reason']} {one['rule']}" for one in message_lines(sink.received)]
 
 
 @pytest.mark.slow
-async def test_flapping_stays_within_the_limit_and_a_worse_rung_passes_at_once(tmp_path: Path) -> None:
+async def test_flapping_alert_stays_within_the_limit_and_a_worse_rung_is_sent_at_once(tmp_path: Path) -> None:
     with http_sink() as phone:
         async with sandbox(speed=20) as box:
             more = RULES.format(url=phone.url)
             config = write_config(tmp_path, box.ready, first="default_rules = false", more=more)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.bars and state.streams.get("market"))
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
                 for _ in range(5):
-                    await becomes(here, box, 46_000, "low")
-                    await becomes(here, box, 57_000)
-                flapped = told(phone)
+                    await set_price_until(here, box, 46_000, "low")
+                    await set_price_until(here, box, 57_000)
+                flapped = received_reasons(phone)
                 assert flapped[:2] == ["fired low", "resolved low"]
                 assert len(flapped) <= LIMIT
-                await becomes(here, box, 36_000, "low", "lower")
+                await set_price_until(here, box, 36_000, "low", "lower")
 
                 async def passed() -> bool:
-                    return told(phone)[-1] == "fired lower"
+                    return received_reasons(phone)[-1] == "fired lower"
 
-                await eventually(passed, 5, story=lambda: str(told(phone)))
-                assert len(told(phone)) == len(flapped) + 1
+                await eventually(passed, 5, story=lambda: str(received_reasons(phone)))
+                assert len(received_reasons(phone)) == len(flapped) + 1

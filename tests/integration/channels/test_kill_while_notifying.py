@@ -14,8 +14,8 @@ from monitor.core.model.alert import AlertState
 from monitor.records.alerts import AlertRow
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import ReadStore
-from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
-from tests.support.sandbox import Running, sandbox
+from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import Answer, HttpSink, http_sink
 
 Instant = Literal["committed", "sending", "answered", "refused", "some time"]
@@ -47,7 +47,7 @@ def price_below(number: int) -> Decimal:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_nothing_critical_is_lost_and_what_comes_twice_has_one_number(tmp_path: Path) -> None:
+async def test_no_critical_alert_is_lost_and_duplicates_share_a_number(tmp_path: Path) -> None:
     chance = random.Random(7)
     lives: list[Instant] = [*get_args(Instant), *chance.choices(get_args(Instant), k=LIVES - len(get_args(Instant)))]
     rules = "".join(RULE.format(number=number, level=level(number)) for number in range(LIVES + 1))
@@ -58,29 +58,39 @@ async def test_nothing_critical_is_lost_and_what_comes_twice_has_one_number(tmp_
             )
             for number, instant in enumerate(lives):
                 async with daemon_process(config) as child:
-                    await child.until_line("stream=market connected=True")
-                    await comes_to(instant, number, box, tmp_path, sink, child, chance)
-                    assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+                    await child.wait_for_line("stream=market connected=True")
+                    await run_until(instant, number, box, tmp_path, sink, child, chance)
+                    assert await child.stop(signal.SIGKILL) == -signal.SIGKILL
                 sink.answers = []
             async with daemon_process(config) as child:
-                await child.until_line("stream=market connected=True")
-                box.sandbox.hand.set_price("BTCUSDT", price_below(LIVES))
-                await eventually(lambda: all_told(tmp_path, sink), 60, story=lambda: str(heard(sink)))
-                assert await child.end() == 0
+                await child.wait_for_line("stream=market connected=True")
+                box.sandbox.user_actions.set_price("BTCUSDT", price_below(LIVES))
+                await eventually(
+                    lambda: all_alerts_received(tmp_path, sink), 60, story=lambda: str(received_alerts(sink))
+                )
+                assert await child.stop() == 0
         fired = {row.alert.key.rule: row.alert.id for row in alerts(tmp_path)}
     assert len(fired) == LIVES + 1
-    assert {rule for rule, _ in heard(sink)} == set(fired)
-    assert {number for rule, number in heard(sink) if fired[rule] != number} == set(), "told twice under two numbers"
+    assert {rule for rule, _ in received_alerts(sink)} == set(fired)
+    assert {number for rule, number in received_alerts(sink) if fired[rule] != number} == set(), (
+        "told twice under two numbers"
+    )
 
 
-async def comes_to(
-    instant: Instant, number: int, box: Running, folder: Path, sink: HttpSink, child: Child, chance: random.Random
+async def run_until(
+    instant: Instant,
+    number: int,
+    box: RunningSandbox,
+    folder: Path,
+    sink: HttpSink,
+    child: DaemonProcess,
+    chance: random.Random,
 ) -> None:
     """Returns at the instant at which the daemon is to die, around the first word of rule `number`."""
     if instant in ANSWERS:
         sink.answers = [ANSWERS[instant]]
     before = len(sink.received)
-    box.sandbox.hand.set_price("BTCUSDT", price_below(number))
+    box.sandbox.user_actions.set_price("BTCUSDT", price_below(number))
     match instant:
         case "some time":
             await asyncio.sleep(chance.uniform(0, 0.3))
@@ -90,7 +100,7 @@ async def comes_to(
             await until(lambda: len(sink.received) > before, child)
 
 
-def heard(sink: HttpSink) -> list[tuple[str, int]]:
+def received_alerts(sink: HttpSink) -> list[tuple[str, int]]:
     """The rule and the number of each alert that the sink was told, in the order of the telling."""
     told = [one for request in list(sink.received) for one in request.json().get("alerts", [request.json()])]
     return [(str(one["rule"]), int(one["id"])) for one in told if one["reason"] != "resolved"]
@@ -102,13 +112,13 @@ def alerts(folder: Path) -> tuple[AlertRow, ...]:
     return tuple(row for row in rows if row.alert.state is AlertState.FIRING)
 
 
-async def all_told(folder: Path, sink: HttpSink) -> bool:
+async def all_alerts_received(folder: Path, sink: HttpSink) -> bool:
     """Whether every rule fires, and the sink has taken a word about each."""
     firing = {row.alert.id for row in alerts(folder)}
-    return len(firing) == LIVES + 1 and firing <= {number for _, number in heard(sink)}
+    return len(firing) == LIVES + 1 and firing <= {number for _, number in received_alerts(sink)}
 
 
-async def until(holds: Callable[[], bool], child: Child) -> None:
+async def until(holds: Callable[[], bool], child: DaemonProcess) -> None:
     """As soon as may be: what is waited for lasts only some milliseconds."""
     async with asyncio.timeout(60):
         while not holds():

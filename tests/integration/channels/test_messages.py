@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.sandbox.faults import Fault
-from tests.support.daemon import clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink, smtp_sink, text_of
 
@@ -34,7 +34,7 @@ url = "mailto://127.0.0.1:{smtp}/?from=monitor@example.org&to=me@example.org"
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 @pytest.mark.slow
-async def test_http_mail_and_webhook_tell_the_same_alert(tmp_path: Path) -> None:
+async def test_http_mail_and_webhook_send_the_same_alert(tmp_path: Path) -> None:
     with http_sink() as app, http_sink() as hook, smtp_sink() as mail:
         async with sandbox(speed=30) as running:
             config = write_config(
@@ -45,17 +45,19 @@ async def test_http_mail_and_webhook_tell_the_same_alert(tmp_path: Path) -> None
                 more=MARGIN_LOW.format(http=app.port, smtp=mail.port),
             )
             clock = clock_of(running.sandbox)
-            async with daemon_here(config, clock) as here:
-                await here.until(lambda state: state.cross is not None and state.prices and state.bars is not None)
+            async with in_process_daemon(config, clock) as here:
+                await here.wait_for_state(
+                    lambda state: state.cross is not None and state.prices and state.cross_thresholds is not None
+                )
                 begun = clock.now()
 
                 async def sampled_twice() -> bool:
                     return clock.now() - begun > timedelta(seconds=25)
 
-                running.sandbox.hand.set_price("BTCUSDT", Decimal(59_000))
+                running.sandbox.user_actions.set_price("BTCUSDT", Decimal(59_000))
                 await eventually(sampled_twice)
                 # 1.5 BTC, 20,000 USDT; owed 10 ETH at 3,000 and 30,000 USDT: (1.5 p + 20,000) / 60,000 = 1.35
-                running.sandbox.hand.set_price("BTCUSDT", Decimal("40666.67"))
+                running.sandbox.user_actions.set_price("BTCUSDT", Decimal("40666.67"))
 
                 async def all_heard() -> bool:
                     return bool(app.received and hook.received and len(mail.mails) == 2)
@@ -92,17 +94,17 @@ async def first_words(tmp_path: Path, hook: HttpSink, *faults: Fault) -> str:
     """What is told first by a daemon that starts on an account in danger."""
     async with sandbox(speed=1, faults=faults) as running:
         # 1.5 BTC, 20,000 USDT; owed 10 ETH at 3,000 and 30,000 USDT: (1.5 p + 20,000) / 60,000 = 1.35
-        running.sandbox.hand.set_price("BTCUSDT", Decimal("40666.67"))
+        running.sandbox.user_actions.set_price("BTCUSDT", Decimal("40666.67"))
         rules = MARGIN_LOW.partition("[[channels]]")[0]
         first = "default_rules = false"
         config = write_config(tmp_path, running.ready, channels={"hook": hook.url}, first=first, more=rules)
-        async with daemon_here(config, clock_of(running.sandbox)):
+        async with in_process_daemon(config, clock_of(running.sandbox)):
             await asyncio.to_thread(hook.wait_for_count, 1)
     return str(hook.received[0].json()["text"])
 
 
 @pytest.mark.slow
-async def test_the_first_alert_after_a_start_knows_the_bars_and_the_way_back(tmp_path: Path) -> None:
+async def test_first_alert_after_a_start_contains_thresholds_and_recovery(tmp_path: Path) -> None:
     with http_sink() as hook:
         told = await first_words(tmp_path, hook)
     # BTC and ETH at f of their price: (61,000 f + 20,000) / (30,000 f + 30,000) = 1.1 at f = 13 / 28.
@@ -111,7 +113,7 @@ async def test_the_first_alert_after_a_start_knows_the_bars_and_the_way_back(tmp
 
 
 @pytest.mark.slow
-async def test_the_first_alert_does_not_wait_for_bars_that_do_not_come(tmp_path: Path) -> None:
+async def test_first_alert_does_not_wait_for_missing_thresholds(tmp_path: Path) -> None:
     with http_sink() as hook:
         told = await first_words(tmp_path, hook, Fault("hang", path="/sapi/v1/margin/tradeCoeff", count=0))
     assert "main cross is at margin level 1.35" in told

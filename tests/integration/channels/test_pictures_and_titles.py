@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model.alert import Reason
-from monitor.core.model.journal import Entry, Sample
+from monitor.core.model.alert import NotificationReason
+from monitor.core.model.journal import JournalEntry, Sample
 from monitor.notify.factory import build_sink
-from monitor.notify.sinks import NotTold, Told
+from monitor.notify.sinks import Delivered, NotDelivered
 from monitor.runtime.messages.channel_queue import Channel
 from monitor.store.store import Store
 from monitor.view.messages.message import Message, alert_message
-from tests.integration.channels.test_unrecorded_messages import states
-from tests.runtime.messages.test_notifier import EVERYTHING, firing, telling_on
+from tests.integration.channels.test_unrecorded_messages import delivery_states
+from tests.runtime.messages.test_notifier import EVERYTHING, firing_entry, notifier_on
 from tests.support.daemon import eventually
 from tests.support.examples.documents import ALERT, NOW
 from tests.support.sinks import Answer, HttpSink, Received, http_sink, smtp_sink, text_of
@@ -42,7 +42,7 @@ def telegram(server: HttpSink, monkeypatch: pytest.MonkeyPatch) -> str:
 async def test_a_title_arrives_in_telegram_as_it_is_written(monkeypatch: pytest.MonkeyPatch, plain: bool) -> None:
     with http_sink() as server:
         sink = build_sink("phone", url=telegram(server, monkeypatch))
-        assert isinstance(await sink.send(replace(HEDGE, plain=plain)), Told)
+        assert isinstance(await sink.send(replace(HEDGE, plain=plain)), Delivered)
         (posted,) = server.received
     assert posted.json()["text"].startswith(
         "<b>[FIRING] critical R&amp;D &lt;hedge&gt; cross: margin level 1.2 (#1)</b>"
@@ -50,11 +50,11 @@ async def test_a_title_arrives_in_telegram_as_it_is_written(monkeypatch: pytest.
     assert "R&amp;D &lt;hedge&gt; is *low*" in posted.json()["text"]
 
 
-async def test_plain_words_are_a_mail_of_plain_text() -> None:
+async def test_plain_text_is_sent_as_a_plain_text_mail() -> None:
     with smtp_sink() as server:
         url = f"mailto://127.0.0.1:{server.port}?from=monitor@example.org&to=me@example.org&mode=insecure"
         sink = build_sink("mail", url=url)
-        assert isinstance(await sink.send(replace(HEDGE, plain=True)), Told)
+        assert isinstance(await sink.send(replace(HEDGE, plain=True)), Delivered)
         (mail,) = server.mails
     assert mail.get_content_type() == "text/plain"
     assert mail["Subject"] == HEDGE.title
@@ -70,18 +70,18 @@ async def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.Monk
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("NO_PROXY", "")
     with http_sink() as server:
-        message = alert_message(ALERT, Reason.FIRED, None, NOW)
-        assert isinstance(await build_sink("app", url=f"json://127.0.0.1:{server.port}/").send(message), Told)
-        assert isinstance(await build_sink("hook", webhook=server.url).send(message), Told)
+        message = alert_message(ALERT, NotificationReason.FIRED, None, NOW)
+        assert isinstance(await build_sink("app", url=f"json://127.0.0.1:{server.port}/").send(message), Delivered)
+        assert isinstance(await build_sink("hook", webhook=server.url).send(message), Delivered)
         assert len(server.received) == 2
 
 
-async def test_an_unwilling_service_is_known_to_refuse_the_message_itself() -> None:
+async def test_refusal_of_the_message_itself_is_recognised() -> None:
     with http_sink() as server:
         for status, is_refused in ((400, True), (413, True), (401, False), (404, False), (503, False)):
             server.default = Answer(status)
             result = await build_sink("app", url=f"json://127.0.0.1:{server.port}/").send(HEDGE)
-            assert isinstance(result, NotTold)
+            assert isinstance(result, NotDelivered)
             assert result.is_refused is is_refused
 
 
@@ -89,47 +89,47 @@ def with_picture(received: list[Received]) -> list[bool]:
     return [bool(one.json()["attachments"]) for one in received]
 
 
-async def levels(store: Store, now: datetime) -> None:
+async def store_levels(store: Store, now: datetime) -> None:
     """A history to be drawn."""
     samples = tuple(
         Sample("cross", "", "margin_level", now - timedelta(seconds=10 * n), Decimal("1.6") - Decimal(n) / 100)
         for n in range(1, 20)
     )
-    await store.commit(Entry("main", now, samples=samples))
+    await store.commit(JournalEntry("main", now, samples=samples))
 
 
 @pytest.mark.slow
-async def test_words_come_first_and_a_refused_picture_is_no_failure_and_not_tried_again(tmp_path: Path) -> None:
+async def test_text_is_sent_first_and_a_refused_picture_is_no_failure(tmp_path: Path) -> None:
     store = await asyncio.to_thread(Store.open, f"sqlite:///{tmp_path / 'monitor.db'}")
     now = datetime.now(UTC)
-    await levels(store, now)
+    await store_levels(store, now)
     with http_sink() as server, http_sink() as mail:
         server.answers = [Answer(200), Answer(413)]
         channels = (
             Channel("phone", build_sink("phone", url=f"json://127.0.0.1:{server.port}/"), EVERYTHING, fallback="mail"),
             Channel("mail", build_sink("mail", webhook=mail.url), EVERYTHING),
         )
-        notifier = telling_on(store, *channels)
+        notifier = notifier_on(store, *channels)
         running = asyncio.create_task(notifier.run())
-        notifier.hand((await store.commit(firing(now))).deliveries)
+        notifier.push((await store.commit(firing_entry(now))).deliveries)
         await asyncio.to_thread(server.wait_for_count, 2)
         assert with_picture(server.received) == [False, True]
         assert server.received[0].json()["title"] == server.received[1].json()["title"]
-        second = firing(now + timedelta(seconds=1))
+        second = firing_entry(now + timedelta(seconds=1))
         second = replace(
             second,
             alerts=(replace(second.alerts[0], id=2, key=replace(second.alerts[0].key, rule="near-call")),),
             notifications=(replace(second.notifications[0], alert=2),),
         )
-        await eventually(lambda: is_learnt(notifier))
-        notifier.hand((await store.commit(second)).deliveries)
+        await eventually(lambda: has_learnt_no_pictures(notifier))
+        notifier.push((await store.commit(second)).deliveries)
         await asyncio.to_thread(server.wait_for_count, 3)
 
         async def both_sent() -> bool:
-            return await states(store) == [("phone", "sent", 1), ("phone", "sent", 1)]
+            return await delivery_states(store) == [("phone", "sent", 1), ("phone", "sent", 1)]
 
         await eventually(both_sent)
-        assert not notifier.troubles
+        assert not notifier.problems
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert with_picture(server.received) == [False, True, False]
@@ -137,25 +137,25 @@ async def test_words_come_first_and_a_refused_picture_is_no_failure_and_not_trie
     await store.close()
 
 
-async def is_learnt(notifier: object) -> bool:
+async def has_learnt_no_pictures(notifier: object) -> bool:
     return "phone" in notifier._teller._without_pictures  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
-async def test_no_words_wait_for_a_picture_that_is_slow_to_take(tmp_path: Path) -> None:
+async def test_text_does_not_wait_for_a_slow_picture(tmp_path: Path) -> None:
     store = await asyncio.to_thread(Store.open, f"sqlite:///{tmp_path / 'monitor.db'}")
     now = datetime.now(UTC)
-    await levels(store, now)
+    await store_levels(store, now)
     with http_sink() as server:
         server.answers = [Answer(200), Answer(hang=True)]
         sink = build_sink("phone", url=f"json://127.0.0.1:{server.port}/", timeout_s=20)
-        notifier = telling_on(store, Channel("phone", sink, EVERYTHING))
+        notifier = notifier_on(store, Channel("phone", sink, EVERYTHING))
         running = asyncio.create_task(notifier.run())
-        notifier.hand((await store.commit(firing(now))).deliveries)
+        notifier.push((await store.commit(firing_entry(now))).deliveries)
         await asyncio.to_thread(server.wait_for_count, 2)
-        second = replace(firing(now), alerts=(replace(firing(now).alerts[0], id=2),))
+        second = replace(firing_entry(now), alerts=(replace(firing_entry(now).alerts[0], id=2),))
         second = replace(second, notifications=(replace(second.notifications[0], alert=2),))
-        notifier.hand_unrecorded(second, second.alerts)
+        notifier.push_unrecorded(second, second.alerts)
         await asyncio.to_thread(server.wait_for_count, 3, 15)
         assert with_picture(server.received) == [False, True, False]
         running.cancel()

@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, Reason, Severity
-from monitor.core.model.journal import Entry, Notice
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, NotificationReason, Severity
+from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery
-from monitor.core.notifications.quiet_hours import QuietHours, Span
-from monitor.core.notifications.throttling import Restraint
+from monitor.core.notifications.quiet_hours import QuietHours, TimeOfDayRange
+from monitor.core.notifications.throttling import ChannelLimits
 from monitor.notify.factory import build_sink
 from monitor.runtime.messages.channel_queue import Channel
-from monitor.runtime.messages.message_builder import Composer
+from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from tests.support.daemon import eventually
 from tests.support.sinks import HttpSink, http_sink
-from tests.support.throttled_machine import Pace
+from tests.support.throttled_machine import ThrottledMachine
 
 EVERYTHING = frozenset({"info", "warning", "critical"})
 SPEED = 20.0
 
 
-def firing(now: datetime, *numbers: int, severity: Severity = "warning", account: str = "main") -> Entry:
+def firing(now: datetime, *numbers: int, severity: Severity = "warning", account: str = "main") -> JournalEntry:
     """Pairs that cross a rung in one step."""
     alerts = tuple(
         Alert(
@@ -45,15 +45,19 @@ def firing(now: datetime, *numbers: int, severity: Severity = "warning", account
         )
         for n in numbers
     )
-    told = tuple(Notification(alert.id, Reason.FIRED, severity, ("phone",), now) for alert in alerts)
-    return Entry(account, now, alerts=alerts, notifications=told)
+    told = tuple(Notification(alert.id, NotificationReason.FIRED, severity, ("phone",), now) for alert in alerts)
+    return JournalEntry(account, now, alerts=alerts, notifications=told)
 
 
 @asynccontextmanager
-async def serving(store: Store, sink: HttpSink, clock: SystemClock, restraint: Restraint) -> AsyncIterator[Notifier]:
-    channel = Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING, restraint=restraint)
-    notifier = Notifier((channel,), store, clock, Composer(store, clock, lambda account: None), lambda number: None)
-    await notifier.recall()
+async def running_notifier(
+    store: Store, sink: HttpSink, clock: SystemClock, restraint: ChannelLimits
+) -> AsyncIterator[Notifier]:
+    channel = Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING, limits=restraint)
+    notifier = Notifier(
+        (channel,), store, clock, MessageBuilder(store, clock, lambda account: None), lambda number: None
+    )
+    await notifier.restore()
     running = asyncio.create_task(notifier.run())
     try:
         yield notifier
@@ -66,7 +70,7 @@ def documents(sink: HttpSink) -> list[dict[str, Any]]:
     return [one.json() for one in list(sink.received)]
 
 
-async def heard(sink: HttpSink, count: int) -> Sequence[dict[str, Any]]:
+async def wait_for_documents(sink: HttpSink, count: int) -> Sequence[dict[str, Any]]:
     async def is_there() -> bool:
         return len(sink.received) >= count
 
@@ -75,13 +79,13 @@ async def heard(sink: HttpSink, count: int) -> Sequence[dict[str, Any]]:
 
 
 @pytest.mark.slow
-async def test_many_pairs_crossing_together_are_one_message(database_url: str) -> None:
+async def test_pairs_firing_together_are_one_message(database_url: str) -> None:
     store = await asyncio.to_thread(Store.open, database_url)
     clock = SystemClock(datetime.now(UTC), SPEED)
     with http_sink() as sink:
-        async with serving(store, sink, clock, Restraint()):
+        async with running_notifier(store, sink, clock, ChannelLimits()):
             await store.commit(firing(clock.now(), *range(11, 31)))
-            (message,) = await heard(sink, 1)
+            (message,) = await wait_for_documents(sink, 1)
 
             async def all_sent() -> bool:
                 rows = await store.read(read_alerts)
@@ -95,37 +99,37 @@ async def test_many_pairs_crossing_together_are_one_message(database_url: str) -
     await store.close()
 
 
-async def test_quiet_hours_hold_what_is_not_critical_until_they_end(database_url: str) -> None:
+async def test_quiet_hours_hold_back_non_critical_messages(database_url: str) -> None:
     store = await asyncio.to_thread(Store.open, database_url)
-    machine = Pace()
+    machine = ThrottledMachine()
     clock = SystemClock(datetime(2026, 3, 29, 3, tzinfo=UTC), SPEED, anchor=machine.wall_s(), machine=machine)
-    restraint = Restraint(QuietHours((Span(60, 5 * 60),), UTC))
+    restraint = ChannelLimits(QuietHours((TimeOfDayRange(60, 5 * 60),), UTC))
     with http_sink() as sink:
-        async with serving(store, sink, clock, restraint) as notifier:
+        async with running_notifier(store, sink, clock, restraint) as notifier:
             await store.commit(firing(clock.now(), 11))
             await store.commit(firing(clock.now(), 12, severity="critical"))
             notice = Notice("info", "an order ended", ("phone",), clock.now())
-            await store.commit(Entry("main", clock.now(), notices=(notice,)))
+            await store.commit(JournalEntry("main", clock.now(), notices=(notice,)))
             notifier.wake(("phone",))
-            first = await heard(sink, 1)
+            first = await wait_for_documents(sink, 1)
             assert [one["id"] for one in first] == [12]
             machine.skip(2 * 3600 / SPEED)
             notifier.wake(("phone",))
-            told = await heard(sink, 3)
+            told = await wait_for_documents(sink, 3)
         assert clock.now() >= datetime(2026, 3, 29, 5, tzinfo=UTC)
     assert {one["reason"] for one in told[1:]} == {"fired", "notice"}
     await store.close()
 
 
-async def test_what_was_held_is_looked_at_again_after_a_start(database_url: str) -> None:
+async def test_held_message_is_considered_again_after_a_restart(database_url: str) -> None:
     store = await asyncio.to_thread(Store.open, database_url)
     clock = SystemClock(datetime.now(UTC), SPEED)
     (delivery,) = (await store.commit(firing(clock.now(), 11))).deliveries
-    await store.postpone([delivery.id], clock.now() + timedelta(hours=8))
+    await store.postpone_deliveries([delivery.id], clock.now() + timedelta(hours=8))
     held = Delivery(0, "phone", None, "notice", "info", clock.now(), clock.now(), text="x", attempts=0)
-    await store.queue_once(held)
+    await store.enqueue_once(held)
     with http_sink() as sink:
-        async with serving(store, sink, clock, Restraint()):
-            told = await heard(sink, 2)
+        async with running_notifier(store, sink, clock, ChannelLimits()):
+            told = await wait_for_documents(sink, 2)
     assert {one["reason"] for one in told} == {"fired", "notice"}
     await store.close()

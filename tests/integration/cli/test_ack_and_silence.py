@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from monitor.core.model.alert import AlertState
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.core.numbers.durations import parse_since
 from monitor.store.store import ReadStore, Store
-from monitor.store.writes.commands import read_orders
-from tests.support.command import Said, margin_monitor, write_config
-from tests.support.daemon import Child, daemon_process, eventually, starting_now
+from monitor.store.writes.commands import read_commands
+from tests.support.command import CommandOutput, margin_monitor, write_config
+from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now
 from tests.support.daemon import write_config as daemon_config
 from tests.support.examples.store_rows import alert
 from tests.support.sandbox import sandbox
@@ -31,13 +31,15 @@ def config(tmp_path: Path, sqlite_template: Path) -> Path:
 
 
 def test_an_ack_is_recorded_with_who_and_why(config: Path) -> None:
-    _write(config, Entry("main", datetime.now(UTC), alerts=(alert(17), alert(18, AlertState.RESOLVED, rule="thin"))))
+    _write(
+        config, JournalEntry("main", datetime.now(UTC), alerts=(alert(17), alert(18, AlertState.RESOLVED, rule="thin")))
+    )
     said = margin_monitor(config, "ack", "#17", "--comment", "on it", "--author", "ann")
     assert (said.code, said.out) == (0, "#17 (near-call) is taken by ann: no reminders, no escalation\n")
     shown = margin_monitor(config, "ack", "17", "--comment", "still on it", "--json").json()
     assert (shown["id"], shown["acked"]["comment"]) == (17, "still on it")
     assert shown["acked"]["by"]
-    (ack,) = _orders(config).acks
+    (ack,) = stored_commands(config).acks
     assert (ack.alert, ack.comment, ack.by) == (17, "still on it", shown["acked"]["by"])
     (listed,) = margin_monitor(config, "alerts", "--json").json()["items"]
     assert listed["acked"] == shown["acked"]
@@ -55,8 +57,8 @@ def test_an_ack_is_recorded_with_who_and_why(config: Path) -> None:
         (("silence", "end", "9"), 2, 'unknown command "silence end"; did you mean "add"?'),
     ],
 )
-def test_what_can_not_be_ordered_is_one_line(config: Path, words: tuple[str, ...], code: int, line: str) -> None:
-    _write(config, Entry("main", datetime.now(UTC), alerts=(alert(18, AlertState.RESOLVED),)))
+def test_impossible_command_is_one_line(config: Path, words: tuple[str, ...], code: int, line: str) -> None:
+    _write(config, JournalEntry("main", datetime.now(UTC), alerts=(alert(18, AlertState.RESOLVED),)))
     said = margin_monitor(config, *words)
     assert (said.code, said.out, said.err) == (code, "", f"{line}\n")
 
@@ -75,11 +77,11 @@ def test_what_can_not_be_ordered_is_one_line(config: Path, words: tuple[str, ...
         (("rule=thin", "--duration", "0s"), "--duration is no time at all; write it like 30m or 2h"),
     ],
 )
-def test_a_slip_in_a_silence_is_one_line_and_silences_nothing(config: Path, words: tuple[str, ...], line: str) -> None:
+def test_invalid_silence_is_one_line_and_silences_nothing(config: Path, words: tuple[str, ...], line: str) -> None:
     said = margin_monitor(config, "silence", "add", "--duration", "1h", "--comment", "x", *words)
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert said.err.startswith(line)
-    assert _orders(config).silences == ()
+    assert stored_commands(config).silences == ()
 
 
 def test_a_silence_is_added_listed_and_expired(config: Path) -> None:
@@ -115,8 +117,8 @@ def test_a_silence_is_added_listed_and_expired(config: Path) -> None:
     assert (over["id"], over["state"]) == (made["id"], "expired")
 
 
-def test_a_silence_says_what_it_keeps_quiet_and_that_critical_alerts_are_spared(config: Path) -> None:
-    _write(config, Entry("main", datetime.now(UTC), alerts=(alert(17),)))
+def test_silence_output_names_silenced_and_spared_alerts(config: Path) -> None:
+    _write(config, JournalEntry("main", datetime.now(UTC), alerts=(alert(17),)))
     add = ("silence", "add", "account=main", "--duration", "1h", "--comment", "x")
     spared = margin_monitor(config, *add).out.splitlines()
     assert spared[1:] == [
@@ -128,7 +130,7 @@ def test_a_silence_says_what_it_keeps_quiet_and_that_critical_alerts_are_spared(
 
 
 @pytest.mark.parametrize("words", [("ack", "1", "--comment", "x"), ("silence", "list")])
-def test_without_a_database_the_mend_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_without_a_database_the_fix_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
     said = margin_monitor(write_config(tmp_path), *words)
     assert (said.code, said.err.count("\n")) == (69, 1)
     assert "margin-monitor db upgrade" in said.err
@@ -150,14 +152,16 @@ repeat = "1s"
 
 
 @pytest.mark.slow
-async def test_a_running_daemon_obeys_within_a_second(tmp_path: Path) -> None:
+async def test_running_daemon_applies_commands_within_a_second(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as exchange:
             config = daemon_config(
                 tmp_path, exchange.ready, channels={"phone": f"{sink.url}/"}, more=RULES, first="default_rules = false"
             )
             async with daemon_process(config) as daemon:
-                await _until(lambda: _told(sink, "quiet") >= 2 and _told(sink, "taken") >= 2, daemon)
+                await _until(
+                    lambda: _times_notified(sink, "quiet") >= 2 and _times_notified(sink, "taken") >= 2, daemon
+                )
                 ids = {
                     item["rule"]: str(item["id"]) for item in (await _run(config, "alerts", "--json")).json()["items"]
                 }
@@ -176,20 +180,20 @@ async def test_a_running_daemon_obeys_within_a_second(tmp_path: Path) -> None:
                 await _run(config, "silence", "expire", silence)
                 await _until(lambda: len(sink.received) > before, daemon)
                 assert asyncio.get_running_loop().time() - ended < 5
-                assert {rule for one in sink.received[before:] for rule in _rules(one)} == {"quiet"}
-                assert await daemon.end() == 0
+                assert {rule for one in sink.received[before:] for rule in firing_rules(one)} == {"quiet"}
+                assert await daemon.stop() == 0
 
 
-def _told(sink: HttpSink, rule: str) -> int:
-    return sum(rule in _rules(one) for one in sink.received)
+def _times_notified(sink: HttpSink, rule: str) -> int:
+    return sum(rule in firing_rules(one) for one in sink.received)
 
 
-def _rules(told: Received) -> list[str]:
+def firing_rules(told: Received) -> list[str]:
     """The rules that a message is about: those that fire together are told together."""
     return [str(each.get("rule")) for each in told.json().get("alerts", [told.json()])]
 
 
-async def _until(holds: Any, daemon: Child) -> None:
+async def _until(holds: Any, daemon: DaemonProcess) -> None:
     async def looked() -> bool:
         return bool(holds())
 
@@ -206,20 +210,20 @@ async def _until_shown(config: Path, rule: str, holds: Any) -> None:
     await eventually(looked, 5)
 
 
-async def _run(config: Path, *words: str) -> Said:
+async def _run(config: Path, *words: str) -> CommandOutput:
     said = await asyncio.to_thread(margin_monitor, config, *words)
     assert said.code == 0, said.err
     return said
 
 
-def _orders(config: Path) -> Any:
+def stored_commands(config: Path) -> Any:
     with ReadStore.open(f"sqlite:///{config.parent / 'monitor.db'}") as store:
-        orders = store.read(read_orders, datetime.now(UTC))
+        orders = store.read(read_commands, datetime.now(UTC))
     assert orders is not None
-    return orders.read
+    return orders.event
 
 
-def _write(config: Path, entry: Entry) -> None:
+def _write(config: Path, entry: JournalEntry) -> None:
     async def write() -> None:
         store = Store.open(f"sqlite:///{config.parent / 'monitor.db'}", create=False)
         await store.commit(entry)

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from monitor.core.metrics.unknown_conditions import LASTING
+from monitor.core.metrics.unknown_conditions import UNKNOWN_GRACE
 from monitor.core.model.account import CROSS, InterestCharge
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Transition, Unknown, Unknowns
+from monitor.core.model.alert import Alert, AlertKey, AlertState, AlertTransition, UnknownCondition, UnknownConditions
 from monitor.core.model.events import StreamEvent
-from monitor.core.model.journal import Entry, Sample
+from monitor.core.model.journal import JournalEntry, Sample
 from monitor.store.store import Store
-from monitor.store.writes.interest import record
+from monitor.store.writes.interest import record_charges
 from monitor.view.documents.account import account_document
 from tests.support.command import margin_monitor, write_config
 from tests.support.examples import documents
@@ -34,11 +34,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-READINGS = (("status",), ("alerts",), ("alerts", "--all"), ("events",), ("interest",), ("history", "margin_level"))
+READ_COMMANDS = (("status",), ("alerts",), ("alerts", "--all"), ("events",), ("interest",), ("history", "margin_level"))
 
 
 @pytest.mark.parametrize("words", [("status",), ("history", "margin_level")])
-def test_without_a_database_each_says_how_to_make_one(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_without_a_database_each_command_names_the_fix(tmp_path: Path, words: tuple[str, ...]) -> None:
     said = margin_monitor(write_config(tmp_path), *words, "--json")
     assert said.code == 69
     assert len(said.err.splitlines()) == 1
@@ -47,8 +47,8 @@ def test_without_a_database_each_says_how_to_make_one(tmp_path: Path, words: tup
     assert said.json()["error"]["mend"]
 
 
-@pytest.mark.parametrize("words", READINGS)
-def test_with_nothing_recorded_each_is_content(config: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", READ_COMMANDS)
+def test_empty_database_is_no_error(config: Path, words: tuple[str, ...]) -> None:
     said = margin_monitor(config, *words)
     assert (said.code, said.err) == (0, "")
     assert said.out
@@ -66,7 +66,7 @@ def test_status_of_an_account_never_recorded_is_unknown(config: Path) -> None:
     assert margin_monitor(config, "status", "--check").code == 1
 
 
-async def test_status_shows_the_worked_example_in_one_look(config: Path, now: datetime) -> None:
+async def test_status_shows_the_worked_example(config: Path, now: datetime) -> None:
     await _write(config, _status_entry(now))
     said = margin_monitor(config, "status")
     lines = said.out.splitlines()
@@ -101,7 +101,7 @@ async def test_check_answers_by_exit_code(config: Path, now: datetime) -> None:
     assert old.out.startswith("main: older than allowed")
 
 
-async def test_check_says_no_while_a_critical_alert_fires(config: Path, now: datetime) -> None:
+async def test_check_fails_while_a_critical_alert_fires(config: Path, now: datetime) -> None:
     await _write(config, _status_entry(now, {documents.ALERT.key: documents.ALERT}))
     said = margin_monitor(config, "status", "--check")
     assert said.code == 1
@@ -115,10 +115,13 @@ async def test_figures_grow_stale_without_a_daemon(config: Path, now: datetime) 
     assert account["cross"]["margin_level"].startswith("1.8333")
 
 
-async def test_alerts_lists_what_is_open_and_with_all_what_was(config: Path, now: datetime) -> None:
+async def test_alerts_lists_open_ones_and_all_with_all(config: Path, now: datetime) -> None:
     firing = _alert(17, now, AlertState.FIRING)
     over = replace(_alert(16, now, AlertState.RESOLVED), key=AlertKey("thin", "main", "isolated", "BTCUSDT"))
-    await _write(config, Entry("main", now, alerts=(over, firing), transitions=(_born(over), _born(firing))))
+    await _write(
+        config,
+        JournalEntry("main", now, alerts=(over, firing), transitions=(_created_alert(over), _created_alert(firing))),
+    )
     open_ones = margin_monitor(config, "alerts", "--json").json()["items"]
     everything = margin_monitor(config, "alerts", "--all", "--jsonl").out.splitlines()
     assert [item["id"] for item in open_ones] == [17]
@@ -134,7 +137,7 @@ async def test_events_are_filtered_and_untouched(config: Path, now: datetime) ->
         StreamEvent("account", CROSS, kind, f"k{n}", now, now, json.dumps({"e": kind, "n": n}))
         for n, kind in enumerate(("executionReport", "balanceUpdate", "balanceUpdate"))
     ]
-    await _write(config, Entry("main", now, events=tuple(events)))
+    await _write(config, JournalEntry("main", now, events=tuple(events)))
     items = margin_monitor(config, "events", "--type", "balanceUpdate", "--json").json()["items"]
     assert [item["payload"] for item in items] == [{"e": "balanceUpdate", "n": 1}, {"e": "balanceUpdate", "n": 2}]
     assert len(margin_monitor(config, "events", "--limit", "1", "--jsonl").out.splitlines()) == 1
@@ -150,7 +153,7 @@ async def test_interest_adds_up_by_day(config: Path, now: datetime) -> None:
         for n, at in enumerate((now - timedelta(days=2), now - timedelta(days=1), now - timedelta(days=40)))
     )
     store = Store.open(f"sqlite:///{config.parent / 'monitor.db'}", create=False)
-    await store.order(record, "main", CROSS, charges, (now - timedelta(days=10), now))
+    await store.execute(record_charges, "main", CROSS, charges, (now - timedelta(days=10), now))
     await store.close()
     by_day = margin_monitor(config, "interest", "--by", "day", "--json").json()
     assert [(item["interest"], item["charges"]) for item in by_day["items"]] == [("0.0125", 1), ("0.0125", 1)]
@@ -168,7 +171,7 @@ async def test_history_lists_samples_and_draws_them(config: Path, now: datetime)
         ("liquidation_level", "1.1"),
     ]
     entries = [
-        Entry("main", at, samples=tuple(Sample("cross", "", name, at, Decimal(value)) for name, value in series))
+        JournalEntry("main", at, samples=tuple(Sample("cross", "", name, at, Decimal(value)) for name, value in series))
         for at in (now - timedelta(hours=2), now - timedelta(hours=1))
     ]
     await _write(config, *entries)
@@ -182,10 +185,10 @@ async def test_history_lists_samples_and_draws_them(config: Path, now: datetime)
 
 
 @pytest.mark.slow
-async def test_a_picture_of_many_scopes_says_what_it_leaves_out(config: Path) -> None:
+async def test_chart_of_many_scopes_names_omitted_ones(config: Path) -> None:
     now = datetime.now(UTC)
     entries = [
-        Entry(
+        JournalEntry(
             "main", at, samples=tuple(Sample("isolated", f"A{n}USDT", "margin_level", at, Decimal(2)) for n in range(7))
         )
         for at in (now - timedelta(hours=2), now - timedelta(hours=1))
@@ -201,10 +204,14 @@ async def test_a_picture_of_many_scopes_says_what_it_leaves_out(config: Path) ->
 async def test_a_check_fails_while_a_critical_condition_is_unknown(config: Path) -> None:
     now = datetime.now(UTC)
     unknown = {
-        AlertKey("liquidated", "main", "account"): Unknown(documents.NOW - LASTING * 2, ("liquidations_24h",)),
-        AlertKey("margin-call", "main", "cross"): Unknown(documents.NOW - LASTING * 2, ("margin_call_level",)),
+        AlertKey("liquidated", "main", "account"): UnknownCondition(
+            documents.NOW - UNKNOWN_GRACE * 2, ("liquidations_24h",)
+        ),
+        AlertKey("margin-call", "main", "cross"): UnknownCondition(
+            documents.NOW - UNKNOWN_GRACE * 2, ("margin_call_level",)
+        ),
         # Not for long enough.
-        AlertKey("key-refused", "main", "account"): Unknown(documents.NOW, ("key_accepted",)),
+        AlertKey("key-refused", "main", "account"): UnknownCondition(documents.NOW, ("key_accepted",)),
     }
     await _write(config, _status_entry(now, unknown=unknown))
     said = margin_monitor(config, "status", "--check")
@@ -227,23 +234,28 @@ async def test_a_check_fails_while_a_critical_condition_is_unknown(config: Path)
         (("notify", "test", "phone"), 'there is no channel "phone"'),
     ],
 )
-def test_usage_error_is_one_line_with_the_mend(config: Path, words: tuple[str, ...], line: str) -> None:
+def test_usage_error_is_one_line_with_the_fix(config: Path, words: tuple[str, ...], line: str) -> None:
     said = margin_monitor(config, *words)
     assert said.code == 2
     assert len(said.err.splitlines()) == 1
     assert said.err.startswith(line)
 
 
-def _status_entry(now: datetime, alerts: dict[AlertKey, Alert] | None = None, unknown: Unknowns | None = None) -> Entry:
+def _status_entry(
+    now: datetime, alerts: dict[AlertKey, Alert] | None = None, unknown: UnknownConditions | None = None
+) -> JournalEntry:
     """The worked example as if it had been read 30 seconds before `now`."""
     document: dict[str, Any] = account_document(
-        replace(documents.STATE, alerts=alerts or {}, unknown=unknown or {}), documents.SETTINGS, documents.NOW, "1"
+        replace(documents.STATE, alerts=alerts or {}, unknown_conditions=unknown or {}),
+        documents.SETTINGS,
+        documents.NOW,
+        "1",
     )
     moved = json.dumps(document)
     for back in (30, 1, 0):
         text, moment = documents.NOW - timedelta(seconds=back), now - timedelta(seconds=back)
         moved = moved.replace(f"{text:%Y-%m-%dT%H:%M:%S}", f"{moment:%Y-%m-%dT%H:%M:%S}")
-    return Entry("main", now, live=moved)
+    return JournalEntry("main", now, live=moved)
 
 
 def _alert(number: int, now: datetime, state: AlertState) -> Alert:
@@ -258,11 +270,11 @@ def _alert(number: int, now: datetime, state: AlertState) -> Alert:
     )
 
 
-def _born(alert: Alert) -> Transition:
-    return Transition(alert.id, None, AlertState.FIRING, alert.since, alert.value)
+def _created_alert(alert: Alert) -> AlertTransition:
+    return AlertTransition(alert.id, None, AlertState.FIRING, alert.since, alert.value)
 
 
-async def _write(config: Path, *entries: Entry) -> None:
+async def _write(config: Path, *entries: JournalEntry) -> None:
     store = Store.open(f"sqlite:///{config.parent / 'monitor.db'}", create=False)
     try:
         for entry in entries:

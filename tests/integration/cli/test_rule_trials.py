@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.journal import Entry, Sample
+from monitor.core.model.journal import JournalEntry, Sample
 from monitor.store.store import Store
 from monitor.view.documents.account import account_document
 from tests.support.command import margin_monitor, write_config
@@ -54,7 +54,7 @@ def bars(path: Path, *closes: int) -> Path:
     return path
 
 
-def quiet(folder: Path, more: str = "") -> Path:
+def quiet_config(folder: Path, more: str = "") -> Path:
     config = write_config(folder, more)
     config.write_text("default_rules = false\n" + config.read_text())
     return config
@@ -62,7 +62,7 @@ def quiet(folder: Path, more: str = "") -> Path:
 
 @pytest.mark.parametrize(("symbol", "asset"), [("币安人生USDT", "币安人生"), ("btcusdt", "BTC")])
 def test_prices_are_those_of_a_symbol_in_any_letters(tmp_path: Path, symbol: str, asset: str) -> None:
-    config = quiet(tmp_path, ACTING)
+    config = quiet_config(tmp_path, ACTING)
     portfolio = tmp_path / "portfolio.toml"
     portfolio.write_text(PORTFOLIO.replace('"BTC"', f'"{asset}"'))
     prices = bars(tmp_path / "bars.csv", 51_000, 46_000)
@@ -72,12 +72,12 @@ def test_prices_are_those_of_a_symbol_in_any_letters(tmp_path: Path, symbol: str
     assert [item["rule"] for item in said.json()["items"]] == ["low"]
 
 
-def test_a_failing_test_is_exit_code_1_and_both_are_told(tmp_path: Path) -> None:
+def test_failing_rule_test_exits_1_with_both_results(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     test = '[[tests]]\nname = "{name}"\nseries = [{{ metric = "margin_level", values = "1.3" }}]\n'
     test += '[[tests.expect]]\nat = "0s"\nalerts = [{alerts}]\n'
     file.write_text(test.format(name="fires", alerts='{ rule = "low" }') + test.format(name="is quiet", alerts=""))
-    said = margin_monitor(quiet(tmp_path, ACTING), "rules", "test", str(file), "--json")
+    said = margin_monitor(quiet_config(tmp_path, ACTING), "rules", "test", str(file), "--json")
     assert (said.code, said.err) == (1, "")
     document = said.json()
     assert (document["passed"], document["failed"]) == (1, 1)
@@ -87,7 +87,7 @@ def test_a_failing_test_is_exit_code_1_and_both_are_told(tmp_path: Path) -> None
     assert failed["got"][0]["alerts"][0]["rule"] == "low"
 
 
-def test_an_unknown_part_silences_no_other_part(tmp_path: Path) -> None:
+def test_unknown_part_does_not_hide_other_parts(tmp_path: Path) -> None:
     tests = tmp_path / "floor.test.toml"
     tests.write_text("""
 [[rules]]
@@ -117,16 +117,16 @@ alerts = [{ rule = "either" }]
 at = "3m"
 alerts = [{ rule = "either" }]
 """)
-    said = margin_monitor(quiet(tmp_path), "rules", "test", str(tests))
+    said = margin_monitor(quiet_config(tmp_path), "rules", "test", str(tests))
     assert (said.code, said.err) == (0, ""), said.out
 
 
-def test_price_files_tell_what_would_have_fired_and_been_done(tmp_path: Path) -> None:
+def test_backtest_over_price_files_lists_alerts_and_actions(tmp_path: Path) -> None:
     portfolio = tmp_path / "portfolio.toml"
     portfolio.write_text(PORTFOLIO)
     prices = bars(tmp_path / "btc.csv", 51_000, 46_000, 60_000)
     words = ("rules", "backtest", "--prices", f"BTCUSDT={prices}", "--portfolio", str(portfolio))
-    said = margin_monitor(quiet(tmp_path, ACTING), *words, "--json")
+    said = margin_monitor(quiet_config(tmp_path, ACTING), *words, "--json")
     assert (said.code, said.err) == (0, "")
     document = said.json()
     (item,) = document["items"]
@@ -142,9 +142,9 @@ def test_price_files_tell_what_would_have_fired_and_been_done(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_what_was_recorded_is_tried_again_and_is_where_price_files_start(tmp_path: Path, sqlite_template: Path) -> None:
+def test_backtest_over_recorded_data_and_from_its_state(tmp_path: Path, sqlite_template: Path) -> None:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
-    config = quiet(tmp_path, ACTING)
+    config = quiet_config(tmp_path, ACTING)
     document = account_document(documents.STATE, documents.SETTINGS, documents.NOW, "1")
     asyncio.run(_record(tmp_path, json.dumps(document)))
     said = margin_monitor(config, "rules", "backtest", "--since", "2025-10-10", "--json")
@@ -160,14 +160,14 @@ def test_what_was_recorded_is_tried_again_and_is_where_price_files_start(tmp_pat
     assert "cross" in {low["scope"] for low in again.json()["lows"]}
 
 
-def test_what_can_not_be_tried_says_why(tmp_path: Path) -> None:
-    said = margin_monitor(quiet(tmp_path), "rules", "backtest")
+def test_impossible_backtest_says_why(tmp_path: Path) -> None:
+    said = margin_monitor(quiet_config(tmp_path), "rules", "backtest")
     assert (said.code, said.err) == (2, "over what?; give --since WHEN, or --prices SYMBOL=FILE\n")
 
 
 @pytest.mark.slow
-def test_lint_names_what_check_shows_too(tmp_path: Path) -> None:
-    config = quiet(tmp_path, ACTING.replace("1.5", "1.3"))
+def test_lint_shows_the_same_flaws_as_check(tmp_path: Path) -> None:
+    config = quiet_config(tmp_path, ACTING.replace("1.5", "1.3"))
     said = margin_monitor(config, "rules", "lint", "--json")
     assert said.code == 1
     document = said.json()
@@ -198,5 +198,5 @@ async def _record(folder: Path, live: str) -> None:
             ("asset", "USDT", "owed", Decimal(40_000)),
         ]
         kept = tuple(Sample(scope, subject, metric, at, value) for scope, subject, metric, value in found)
-        await store.commit(Entry("main", at, samples=kept, live=live))
+        await store.commit(JournalEntry("main", at, samples=kept, live=live))
     await store.close()

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.store.test_failing_store import small_disk
 from tests.support.command import margin_monitor, write_config
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NOBODY = 54_321
 """A user without an entry, and so without a home."""
 
@@ -21,7 +21,7 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "monitor", *words]
 
 
-def ended(words: Sequence[str], shell: str = "") -> tuple[int, str]:
+def run_in_shell(words: Sequence[str], shell: str = "") -> tuple[int, str]:
     """The exit code and what came on stderr; `shell` is what a shell makes of the command's streams."""
     line = " ".join(words) + shell
     done = subprocess.run(["sh", "-c", line], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
@@ -30,7 +30,7 @@ def ended(words: Sequence[str], shell: str = "") -> tuple[int, str]:
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root may be somebody else")
 @pytest.mark.parametrize("words", [("status",), ("run",)])
-def test_a_user_without_a_home_reads_one_line(words: tuple[str, ...]) -> None:
+def test_user_without_a_home_gets_one_line(words: tuple[str, ...]) -> None:
     done = subprocess.run(
         ["setpriv", f"--reuid={NOBODY}", "--clear-groups", *command(*words)],
         cwd=ROOT,
@@ -48,18 +48,18 @@ def test_a_user_without_a_home_reads_one_line(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("words", [("--help",), ("db", "upgrade", "--json")])
-def test_a_full_stdout_is_said_in_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_full_stdout_is_reported_in_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
     config = write_config(tmp_path)
-    code, said = ended(command("--config", str(config), *words), " > /dev/full")
+    code, said = run_in_shell(command("--config", str(config), *words), " > /dev/full")
     assert (code, said) == (
         1,
         "stdout: can't be written: No space left on device; free some space, or let it go elsewhere\n",
     )
 
 
-def test_a_closed_stdout_is_said_in_one_line_and_takes_no_files_place(tmp_path: Path) -> None:
+def test_closed_stdout_is_reported_in_one_line(tmp_path: Path) -> None:
     config = write_config(tmp_path)
-    code, said = ended(command("--config", str(config), "db", "upgrade"), " >&-")
+    code, said = run_in_shell(command("--config", str(config), "db", "upgrade"), " >&-")
     assert code == 1
     assert said == "stdout: it is closed; let it go somewhere, if only to /dev/null\n"
     # What it did is done.
@@ -68,10 +68,10 @@ def test_a_closed_stdout_is_said_in_one_line_and_takes_no_files_place(tmp_path: 
 
 def test_a_closed_stderr_changes_no_exit_code(tmp_path: Path) -> None:
     config = write_config(tmp_path)
-    assert ended(command("--config", str(config), "status"), " > /dev/null 2>&-") == (69, "")
+    assert run_in_shell(command("--config", str(config), "status"), " > /dev/null 2>&-") == (69, "")
 
 
-def test_a_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
+def test_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         config = write_config(tmp_path / "disk")
         disk.fail()

@@ -16,14 +16,14 @@ import pytest
 
 from monitor.core.numbers.durations import parse_since
 from monitor.sandbox.faults import Fault
-from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
-from tests.support.faketime import Clocks, needs_faketime
-from tests.support.sandbox import Running, sandbox
+from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
+from tests.support.faketime import FakeClocks, needs_faketime
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 CROSS = "/sapi/v1/margin/account"
 REPAY = "/sapi/v1/margin/borrow-repay"
-DARK = (
+EXCHANGE_DOWN = (
     Fault("status", path="*", status=503, count=0),
     *(Fault(what, stream=stream) for stream in ("account", "risk", "market") for what in ("refuse", "drop")),
 )
@@ -67,7 +67,7 @@ AWAY_S = 600
 
 STOPPED_S = 15.0
 
-Happening = Literal["step", "suspend", "machine stands still", "process stands still"]
+ClockChange = Literal["step", "suspend", "machine stands still", "process stands still"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Case:
 
     offset_s: int
     step_s: int = 0
-    what: Happening | None = None
+    what: ClockChange | None = None
     during_repayment: bool = False
 
     @property
@@ -93,7 +93,7 @@ MATRIX = [
     Case(0, what="machine stands still"),
     Case(0, what="process stands still"),
 ]
-SAYS: Mapping[Happening, str] = {
+JUMP_TEXTS: Mapping[ClockChange, str] = {
     "step": "the wall clock of this machine was set",
     "suspend": "this machine was suspended",
     "machine stands still": "corrected by the exchange",
@@ -101,14 +101,14 @@ SAYS: Mapping[Happening, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class ClockScenario:
     """A daemon under clocks of its own, and all that it talks to."""
 
     case: Case
-    box: Running
-    child: Child
+    box: RunningSandbox
+    child: DaemonProcess
     sink: HttpSink
-    clocks: Clocks
+    clocks: FakeClocks
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.box.sandbox.timeline.now_ms() / 1000, UTC)
@@ -144,16 +144,16 @@ class Stage:
         before = self.count(CROSS)
         await self.until("polls", lambda: self.count(CROSS) >= before + 3)
 
-    async def is_well(self) -> None:
+    async def wait_until_healthy(self) -> None:
         before = self.pings("/ping")
         await self.until("well", lambda: self.pings("/ping") > before)
 
-    def darken(self) -> None:
+    def cut_exchange(self) -> None:
         """Nothing of the exchange can be reached from now on."""
-        for fault in DARK:
+        for fault in EXCHANGE_DOWN:
             self.box.sandbox.add_fault(fault)
 
-    async def befall(self) -> None:
+    async def apply_clock_change(self) -> None:
         """What happens to the clocks."""
         match self.case.what:
             case "step":
@@ -164,7 +164,7 @@ class Stage:
                     self.box.sandbox.timeline.advance(AWAY_S)
             case "machine stands still":
                 self.box.sandbox.timeline.advance(AWAY_S)
-                await self.until("noticed", lambda: self.said(SAYS["machine stands still"]))
+                await self.until("noticed", lambda: self.said(JUMP_TEXTS["machine stands still"]))
                 # Some time later its host sets the wall clock.
                 self.clocks.set_wall(AWAY_S)
             case "process stands still":
@@ -173,7 +173,7 @@ class Stage:
                     await self.until("it stands still", lambda: time.monotonic() - began > STOPPED_S)
             case _:
                 return
-        said = SAYS.get(self.case.what)
+        said = JUMP_TEXTS.get(self.case.what)
         if said is not None:
             await self.until("told", lambda: self.said(said))
 
@@ -187,49 +187,49 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def stage(folder: Path, template: Path, case: Case, *, is_dark: bool = False) -> AsyncIterator[Stage]:
-    clocks = Clocks(folder / "clocks", case.offset_s)
+async def stage(folder: Path, template: Path, case: Case, *, is_dark: bool = False) -> AsyncIterator[ClockScenario]:
+    clocks = FakeClocks(folder / "clocks", case.offset_s)
     shutil.copy(template, folder / "monitor.db")
     with http_sink() as sink:
-        async with sandbox(starting_now(), faults=DARK if is_dark else ()) as box:
+        async with sandbox(starting_now(), faults=EXCHANGE_DOWN if is_dark else ()) as box:
             config = write_config(
                 folder, box.ready, schedule=SCHEDULE, channels={"phone": sink.url}, more=LIVE.format(url=sink.url)
             )
             # What is slow for want of a processor is no fault.
             config.write_text(config.read_text().replace('request_timeout = "1s"', 'request_timeout = "4s"'))
             async with daemon_process(config, environ=clocks.environ) as child:
-                there = Stage(case, box, child, sink, clocks)
+                there = ClockScenario(case, box, child, sink, clocks)
                 begun = "daemon.started" if is_dark else "stream=market connected=True"
                 await there.until("begun", lambda: begun in child.text)
                 yield there
 
 
-async def played(folder: Path, template: Path, case: Case) -> None:
+async def play_case(folder: Path, template: Path, case: Case) -> None:
     """Well, then in danger, then dark."""
     async with stage(folder, template, case) as there:
-        hand = there.box.sandbox.hand
+        hand = there.box.sandbox.user_actions
         await there.polls_go_on()
-        await there.is_well()
+        await there.wait_until_healthy()
         if not case.during_repayment:
-            await there.befall()
+            await there.apply_clock_change()
             await there.polls_go_on()
-            await there.is_well()
+            await there.wait_until_healthy()
         else:
             there.box.sandbox.add_fault(Fault("delay", path=REPAY, seconds=2))
         hand.set_price("BTCUSDT", Decimal(45_000))
         await there.until("sent", lambda: there.count(REPAY, "POST") == 1)
         if case.during_repayment:
-            await there.befall()
+            await there.apply_clock_change()
         await there.until("settled", lambda: "intent.confirmed" in there.child.text)
         assert there.count(REPAY, "POST") == 1
         dark_at, ill = there.now(), there.pings("/ping/fail")
-        there.darken()
+        there.cut_exchange()
         await there.until("blind", lambda: bool(there.fired("blind", dark_at)))
         assert there.fired("blind", dark_at)[0] - dark_at <= BLIND_WITHIN, case.name
         await there.until("ill", lambda: there.pings("/ping/fail") > ill)
 
 
-async def played_from_the_dark(folder: Path, template: Path, case: Case) -> None:
+async def play_from_outage(folder: Path, template: Path, case: Case) -> None:
     """The exchange can't be reached from the first second on, and then it can."""
     async with stage(folder, template, case, is_dark=True) as there:
         began_s = time.monotonic()
@@ -239,9 +239,9 @@ async def played_from_the_dark(folder: Path, template: Path, case: Case) -> None
         assert there.pings("/ping") == 0
         there.box.sandbox.clear_faults()
         await there.polls_go_on()
-        await there.is_well()
-        await there.until("corrected", lambda: there.said(SAYS["machine stands still"]))
-        there.box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
+        await there.wait_until_healthy()
+        await there.until("corrected", lambda: there.said(JUMP_TEXTS["machine stands still"]))
+        there.box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
         await there.until("sent", lambda: there.count(REPAY, "POST") == 1)
 
 
@@ -260,16 +260,16 @@ async def side_by_side(cases: Sequence[Case], play: Callable[[int, Case], Awaita
 @needs_faketime
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-async def test_no_clock_silences_it(tmp_path: Path, sqlite_template: Path) -> None:
-    await side_by_side(MATRIX, lambda number, case: played(tmp_path / str(number), sqlite_template, case))
+async def test_no_clock_change_stops_alerts(tmp_path: Path, sqlite_template: Path) -> None:
+    await side_by_side(MATRIX, lambda number, case: play_case(tmp_path / str(number), sqlite_template, case))
 
 
 @needs_faketime
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_a_start_in_the_dark_by_a_wrong_clock_is_told(tmp_path: Path, sqlite_template: Path) -> None:
+async def test_start_without_exchange_by_a_wrong_clock_is_alerted(tmp_path: Path, sqlite_template: Path) -> None:
     cases = [Case(-3600), Case(3600)]
-    await side_by_side(cases, lambda number, case: played_from_the_dark(tmp_path / str(number), sqlite_template, case))
+    await side_by_side(cases, lambda number, case: play_from_outage(tmp_path / str(number), sqlite_template, case))
 
 
 @needs_faketime

@@ -10,10 +10,10 @@ import pytest
 from monitor.core.model.alert import AlertState
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.scenario.builtin import CRASH_START
-from monitor.sandbox.scenario.price_path import PricePath
-from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, Scenario, holding
+from monitor.sandbox.scenario.price_path import SimPricePath
+from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, Scenario, initial_balance
 from monitor.store.readers.alerts import read_transitions
-from tests.support.daemon import Here, clock_of, daemon_here, write_config
+from tests.support.daemon import InProcessDaemon, clock_of, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 
 MINUTES = 24
@@ -30,14 +30,17 @@ EXPECTED = [
 
 def story() -> Scenario:
     account = AccountSpec(
-        name="main", cross={"BTC": holding("1"), "USDT": holding(borrowed="38000")}, bars=CROSS_3X, spot={}
+        name="main",
+        cross={"BTC": initial_balance("1"), "USDT": initial_balance(borrowed="38000")},
+        bars=CROSS_3X,
+        spot={},
     )
     start_ms = int(CRASH_START.timestamp() * 1000)
-    path = PricePath([(start_ms + minute * 60_000, Decimal(price)) for minute, price in PATH])
+    path = SimPricePath([(start_ms + minute * 60_000, Decimal(price)) for minute, price in PATH])
     return replace(Scenario(), name="fall", start=CRASH_START, accounts=(account,), paths={"BTCUSDT": path})
 
 
-async def transitions(here: Here) -> list[str]:
+async def transitions(here: InProcessDaemon) -> list[str]:
     """Every transition of the cross alerts, in the order in which they were recorded."""
     found = []
     for row in await here.alerts():
@@ -51,8 +54,10 @@ async def play(folder: Path, speed: float) -> list[str]:
     """The story from beginning to end at this speed."""
     async with sandbox(story(), speed=speed) as box:
         config = write_config(folder, box.ready, schedule={"cross": "10s", "near_liquidation": "5s"})
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(lambda state: (here.clock.now() - CRASH_START).total_seconds() > MINUTES * 60, 600)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(
+                lambda state: (here.clock.now() - CRASH_START).total_seconds() > MINUTES * 60, 600
+            )
             return await transitions(here)
 
 
@@ -60,14 +65,14 @@ async def step_through(folder: Path) -> list[str]:
     """The story in steps of ten exchange seconds between which time stands still."""
     async with sandbox(story(), frozen=True) as box:
         config = write_config(folder, box.ready, schedule={"cross": "1s", "near_liquidation": "1s"})
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             for _ in range(MINUTES * 6):
-                await here.until(lambda state: looked_at(state, here.clock.now()))
-                box.sandbox.hand.advance(10)
+                await here.wait_for_state(lambda state: is_evaluated_at(state, here.clock.now()))
+                box.sandbox.user_actions.advance(10)
             return await transitions(here)
 
 
-def looked_at(state: AccountState, now: datetime) -> bool:
+def is_evaluated_at(state: AccountState, now: datetime) -> bool:
     """Whether the account was read, and every alert looked at, at this moment."""
     is_read = state.cross is not None and state.cross.as_of == now
     return is_read and all(alert.updated_at == now for alert in state.alerts.values())
@@ -75,14 +80,14 @@ def looked_at(state: AccountState, now: datetime) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_the_story_is_the_same_at_any_speed_and_in_steps(tmp_path: Path) -> None:
-    fast = firsts(await play(tmp_path / "fast", 108))
+async def test_alert_transitions_are_the_same_at_any_speed(tmp_path: Path) -> None:
+    fast = first_occurrences(await play(tmp_path / "fast", 108))
     assert [what for what in fast if not what.startswith("thin")][: len(EXPECTED)] == EXPECTED
-    assert firsts(await play(tmp_path / "slower", 30)) == fast
-    assert firsts(await step_through(tmp_path / "steps")) == fast
+    assert first_occurrences(await play(tmp_path / "slower", 30)) == fast
+    assert first_occurrences(await step_through(tmp_path / "steps")) == fast
 
 
-def firsts(told: list[str]) -> list[str]:
+def first_occurrences(told: list[str]) -> list[str]:
     """Each beginning and each firing where it came first, and who was resolved at last.
 
     A figure on its threshold may cross it more than once, and how often depends on when it is looked at.

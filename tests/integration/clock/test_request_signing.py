@@ -10,9 +10,9 @@ from monitor.clock import Machine, ManualClock, SystemClock
 from monitor.core.model.account import CROSS
 from monitor.core.model.order import Accepted, Repay
 from monitor.errors import PayloadRejected
-from monitor.exchange.binance.factory import connect
+from monitor.exchange.binance.factory import create_account
 from monitor.sandbox.faults import Fault
-from tests.support.connected_sandbox import World, credentials_of, hosts_of, world
+from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox, credentials_of, hosts_of
 
 TIME = "/api/v3/time"
 ACCOUNT = "/sapi/v1/margin/account"
@@ -32,15 +32,15 @@ class SettableMachine(Machine):
         return super().steady_s() + self.steady_shift_s
 
 
-def connected(w: World, machine: Machine) -> World:
+def connected(w: ConnectedSandbox, machine: Machine) -> ConnectedSandbox:
     clock = SystemClock(w.sandbox.scenario.start, anchor=w.ready.timeline.anchor, machine=machine)
-    account = connect(name="main", hosts=hosts_of(w.ready), credentials=credentials_of(w.ready), clock=clock)
-    return World(w.sandbox, w.ready, clock, account)
+    account = create_account(name="main", base_urls=hosts_of(w.ready), credentials=credentials_of(w.ready), clock=clock)
+    return ConnectedSandbox(w.sandbox, w.ready, clock, account)
 
 
 @pytest.mark.parametrize("hours", [-24, 24])
-async def test_a_wall_clock_that_is_set_spoils_no_signature(hours: int) -> None:
-    async with world() as w:
+async def test_wall_clock_change_does_not_break_signatures(hours: int) -> None:
+    async with connected_sandbox() as w:
         machine = SettableMachine()
         mine = connected(w, machine)
         await mine.account.sync_clock()
@@ -56,26 +56,26 @@ async def test_a_wall_clock_that_is_set_spoils_no_signature(hours: int) -> None:
         assert abs(mine.clock.offset + timedelta(hours=hours)) < timedelta(seconds=1)
 
 
-async def test_a_read_after_doubt_is_signed_with_a_time_measured_anew() -> None:
-    async with world() as w:
+async def test_read_after_a_distrusted_time_is_signed_with_a_new_measurement() -> None:
+    async with connected_sandbox() as w:
         machine = SettableMachine()
         mine = connected(w, machine)
         await mine.account.sync_clock()
         machine.steady_shift_s = -300
-        mine.clock.distrust()
+        mine.clock.invalidate()
         await mine.account.read_cross()
         await mine.account.aclose()
         assert [one.status for one in w.requests(ACCOUNT)] == [200]
         assert round(mine.clock.corrected_s) == 300
 
 
-async def test_the_steady_clock_serves_while_the_time_can_not_be_measured() -> None:
-    async with world() as w:
+async def test_steady_clock_is_used_while_server_time_is_unavailable() -> None:
+    async with connected_sandbox() as w:
         machine = SettableMachine()
         mine = connected(w, machine)
         await mine.account.sync_clock()
         machine.wall_shift_s = -300
-        mine.clock.distrust()
+        mine.clock.invalidate()
         w.sandbox.add_fault(Fault(what="status", path=TIME, status=400, code=-1100, count=0))
         assert (await mine.account.read_cross()).balances
         assert isinstance(await mine.account.execute(Repay(CROSS, "USDT", Decimal(5))), Accepted)
@@ -83,22 +83,22 @@ async def test_the_steady_clock_serves_while_the_time_can_not_be_measured() -> N
 
 
 @pytest.mark.parametrize(("minutes", "missed"), [(9, True), (11, False)])
-async def test_rows_are_missed_for_ten_minutes_and_not_for_ever(minutes: int, missed: bool) -> None:
-    async with world() as w:
+async def test_missing_rows_are_tolerated_after_ten_minutes(minutes: int, missed: bool) -> None:
+    async with connected_sandbox() as w:
         machine = SettableMachine()
         mine = connected(w, machine)
         await mine.account.sync_clock()
         await mine.account.read_cross()
         w.sandbox.add_fault(Fault(what="malformed", form="missing_rows", path=ACCOUNT))
         machine.steady_shift_s = minutes * 60.0
-        mine.clock.distrust()
+        mine.clock.invalidate()
         with pytest.raises(PayloadRejected, match="lacks rows") if missed else contextlib.nullcontext():
             assert (await mine.account.read_cross()).balances
         await mine.account.aclose()
 
 
-async def test_a_slow_answer_at_the_start_spoils_no_offset() -> None:
-    async with world() as w:
+async def test_slow_first_answer_does_not_spoil_the_offset() -> None:
+    async with connected_sandbox() as w:
         w.sandbox.add_fault(Fault(what="delay", path=TIME, seconds=0.4))
         offset = await w.account.sync_clock()
         # Half of the slow round trip is 200 ms.
@@ -107,8 +107,8 @@ async def test_a_slow_answer_at_the_start_spoils_no_offset() -> None:
         assert len(w.requests(TIME)) > 1
 
 
-async def test_a_slow_answer_later_replaces_no_better_offset() -> None:
-    async with world() as w:
+async def test_slow_answer_does_not_replace_a_better_offset() -> None:
+    async with connected_sandbox() as w:
         await w.account.sync_clock()
         known_s = w.clock.corrected_s
         asked = len(w.requests(TIME))
@@ -119,21 +119,21 @@ async def test_a_slow_answer_later_replaces_no_better_offset() -> None:
 
 
 async def test_five_measurements_are_the_most_that_a_start_makes() -> None:
-    async with world() as w:
+    async with connected_sandbox() as w:
         w.sandbox.add_fault(Fault(what="delay", path=TIME, seconds=0.06, count=0))
         await w.account.sync_clock()
         assert len(w.requests(TIME)) == 5
 
 
-async def test_what_was_measured_stays_when_the_next_measurement_fails() -> None:
-    async with world() as w:
+async def test_measured_offset_survives_a_failed_measurement() -> None:
+    async with connected_sandbox() as w:
         w.sandbox.add_fault(Fault(what="delay", path=TIME, seconds=0.06))
         w.sandbox.add_fault(Fault(what="status", path=TIME, status=400, code=-1100, count=0))
         await w.account.sync_clock()
         assert w.clock.offset is not None
 
 
-class Measuring:
+class MeasuredClock:
     """Measurements of a server `ahead_s` of a clock that is moved by hand."""
 
     def __init__(self) -> None:
@@ -146,21 +146,21 @@ class Measuring:
         self.clock.advance(there_ms / 1000)
         server = START + timedelta(seconds=self.clock.elapsed_s() + self.ahead_s)
         self.clock.advance(back_ms / 1000)
-        self.clock.learn(server, sent_s, self.clock.elapsed_s())
+        self.clock.record_measurement(server, sent_s, self.clock.elapsed_s())
         ahead = self.clock.moment_of(self.clock.elapsed_s()) - START - timedelta(seconds=self.clock.elapsed_s())
         return round(ahead / timedelta(milliseconds=1))
 
 
 def test_a_shorter_round_trip_replaces_a_longer_one() -> None:
-    m = Measuring()
+    m = MeasuredClock()
     # Answered at once after 300 ms on the way: the midpoint is 150 ms too early.
     assert m.measure(300, 0) == 150
     assert m.measure(30, 10) == 10
     assert m.measure(300, 0) == 10
 
 
-def test_a_time_is_known_worse_as_it_ages() -> None:
-    m = Measuring()
+def test_uncertainty_of_the_time_grows_with_its_age() -> None:
+    m = MeasuredClock()
     assert m.measure(20, 20) == 0
     m.clock.advance(600)
     # 20 ms and a ten thousandth of 600 s: known to 80 ms, not to 100.
@@ -169,15 +169,15 @@ def test_a_time_is_known_worse_as_it_ages() -> None:
     assert m.measure(200, 0) == 100
 
 
-def test_what_contradicts_the_time_replaces_it() -> None:
-    m = Measuring()
+def test_contradicting_measurement_replaces_the_time() -> None:
+    m = MeasuredClock()
     assert m.measure(20, 20) == 0
     m.ahead_s = 3600
     assert m.measure(200, 200) == 3_600_000
 
 
-def test_a_time_that_is_distrusted_gives_way_to_the_next() -> None:
-    m = Measuring()
+def test_distrusted_time_is_replaced_by_the_next_measurement() -> None:
+    m = MeasuredClock()
     assert m.measure(20, 20) == 0
-    m.clock.distrust()
+    m.clock.invalidate()
     assert m.measure(200, 0) == 100

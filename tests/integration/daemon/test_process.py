@@ -16,16 +16,16 @@ from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.scenario import hmac_key
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.events import read_events
-from monitor.store.readers.status import read_status
+from monitor.store.readers.status import read_status_rows
 from monitor.store.store import ReadStore
-from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
+from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
-UP = "stream=market connected=True"
+STARTED = "stream=market connected=True"
 
 
-def last_line(child: Child) -> str:
+def last_line(child: DaemonProcess) -> str:
     return child.lines[-1] if child.lines else ""
 
 
@@ -33,30 +33,30 @@ async def test_sigterm_ends_it_cleanly_with_everything_committed(tmp_path: Path,
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready, url=database_url)
         async with daemon_process(config) as child:
-            await child.until_line(UP)
-            box.sandbox.hand.borrow("main", "USDT", Decimal(1))
-            await eventually(lambda: has_seen(database_url, "30001"))
-            assert await child.end(signal.SIGTERM, within_s=5) == 0
+            await child.wait_for_line(STARTED)
+            box.sandbox.user_actions.borrow("main", "USDT", Decimal(1))
+            await eventually(lambda: is_debt_recorded(database_url, "30001"))
+            assert await child.stop(signal.SIGTERM, within_s=5) == 0
     with ReadStore.open(database_url) as store:
         texts = {row.payload for row in store.read(read_events, limit=None)}
-        daemon = store.read(read_status).daemon
+        daemon = store.read(read_status_rows).daemon
     assert {event.text for event in box.sandbox.sent_events} == texts
     assert daemon is not None
     assert not daemon.running
 
 
-async def has_seen(url: str, borrowed: str) -> bool:
+async def is_debt_recorded(url: str, borrowed: str) -> bool:
     with ReadStore.open(url) as store:
-        documents = [json.loads(row.document) for row in store.read(read_status).documents]
+        documents = [json.loads(row.document) for row in store.read(read_status_rows).documents]
     return any(row["borrowed"] == borrowed for one in documents for row in (one.get("cross") or {}).get("balances", ()))
 
 
-async def test_sigterm_is_obeyed_while_the_exchange_hangs_at_the_start(tmp_path: Path) -> None:
+async def test_sigterm_stops_the_daemon_while_the_exchange_hangs_at_the_start(tmp_path: Path) -> None:
     async with sandbox(starting_now(), faults=[Fault("hang", count=0)]) as box:
         config = write_config(tmp_path, box.ready)
         async with daemon_process(config) as child:
             await eventually(lambda: was_asked(box.sandbox.requests))
-            assert await child.end(signal.SIGTERM, within_s=5) == 0
+            assert await child.stop(signal.SIGTERM, within_s=5) == 0
 
 
 async def was_asked(requests: list[object] | object) -> bool:
@@ -64,17 +64,17 @@ async def was_asked(requests: list[object] | object) -> bool:
 
 
 @pytest.mark.slow
-async def test_a_second_instance_waits_and_takes_over_when_the_first_ends(tmp_path: Path) -> None:
+async def test_second_instance_waits_and_takes_over(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready)
         async with daemon_process(config) as first:
-            await first.until_line("daemon.started")
+            await first.wait_for_line("daemon.started")
             async with daemon_process(config) as second:
-                await second.until_line("lease.waiting")
+                await second.wait_for_line("lease.waiting")
                 assert "another margin-monitor" in second.text
-                assert await first.end() == 0
-                await second.until_line("daemon.started")
-                assert await second.end() == 0
+                assert await first.stop() == 0
+                await second.wait_for_line("daemon.started")
+                assert await second.stop() == 0
 
 
 async def test_a_refused_key_ends_the_start_with_77(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ async def test_a_refused_key_ends_the_start_with_77(tmp_path: Path) -> None:
         account = {**box.ready.accounts[0], "api_secret": hmac_key("somebody else").api_secret}
         config = write_config(tmp_path, replace(box.ready, accounts=(account,)))
         async with daemon_process(config) as child:
-            assert await child.ended() == 77
+            assert await child.wait_for_exit() == 77
             assert 'accounts "main": the exchange refuses the key' in last_line(child)
             assert account["api_secret"] not in child.text
             assert account["api_key"] not in child.text
@@ -94,7 +94,7 @@ async def test_a_key_refused_later_is_an_alert_and_no_exit(tmp_path: Path) -> No
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_process(config) as child:
-                await child.until_line(UP)
+                await child.wait_for_line(STARTED)
                 box.sandbox.add_fault(Fault("key_revoked", path="/sapi/*", count=0))
                 await asyncio.to_thread(
                     sink.wait_for, lambda received: any(one.json()["rule"] == "key-refused" for one in received)
@@ -103,7 +103,7 @@ async def test_a_key_refused_later_is_an_alert_and_no_exit(tmp_path: Path) -> No
                 await asyncio.to_thread(
                     sink.wait_for, lambda received: any("RESOLVED" in one.json()["title"] for one in received)
                 )
-                assert await child.end() == 0
+                assert await child.stop() == 0
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ async def test_a_bad_config_is_refused_with_78(tmp_path: Path, spoil: Callable[[
         config = write_config(tmp_path, box.ready)
         config.write_text(spoil(config.read_text()))
         async with daemon_process(config) as child:
-            assert await child.ended() == 78
+            assert await child.wait_for_exit() == 78
             assert len(child.lines) == 1
             assert says in last_line(child)
 
@@ -131,22 +131,22 @@ async def test_a_newer_database_is_refused_with_69(tmp_path: Path, sqlite_templa
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     async with sandbox(starting_now()) as box, daemon_process(write_config(tmp_path, box.ready)) as child:
-        assert await child.ended() == 69
+        assert await child.wait_for_exit() == 69
         assert "newer than this program's" in last_line(child)
 
 
-async def test_an_unreachable_postgresql_is_said_and_watched_without(tmp_path: Path) -> None:
+async def test_unreachable_postgresql_is_reported_and_watching_starts(tmp_path: Path) -> None:
     url = f"postgresql+psycopg://tester@/none?host={tmp_path}"
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, url=url, channels={"phone": sink.url})
             async with daemon_process(config) as child:
-                await child.until_line(UP)
+                await child.wait_for_line(STARTED)
                 assert "check that the server runs" in child.text
                 await asyncio.to_thread(
                     sink.wait_for, lambda got: any("The database can't be used" in one.json()["text"] for one in got)
                 )
-                assert await child.end() == 0
+                assert await child.stop() == 0
 
 
 @pytest.mark.slow
@@ -158,14 +158,14 @@ async def test_an_unreachable_exchange_is_not_final(tmp_path: Path) -> None:
             for stream in ("account", "risk", "market"):
                 box.sandbox.add_fault(Fault("refuse", stream=stream))
             async with daemon_process(config) as child:
-                await child.until_line("daemon.started")
+                await child.wait_for_line("daemon.started")
                 await asyncio.to_thread(
                     sink.wait_for, lambda received: any(one.json()["rule"] == "blind" for one in received), 30
                 )
                 box.sandbox.clear_faults()
-                await child.until_line(UP)
-                await eventually(lambda: has_seen(f"sqlite:///{tmp_path}/monitor.db", "30000"))
-                assert await child.end() == 0
+                await child.wait_for_line(STARTED)
+                await eventually(lambda: is_debt_recorded(f"sqlite:///{tmp_path}/monitor.db", "30000"))
+                assert await child.stop() == 0
 
 
 RULE = """
@@ -183,11 +183,11 @@ async def test_sighup_takes_a_new_rule_on_and_refuses_a_broken_config(tmp_path: 
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_process(config) as child:
-                await child.until_line(UP)
+                await child.wait_for_line(STARTED)
                 good = config.read_text()
                 config.write_text(good + "\n[nonsense]\n")
                 child.send(signal.SIGHUP)
-                await child.until_line("config.reload_failed")
+                await child.wait_for_line("config.reload_failed")
                 assert "daemon.stopped" not in child.text, "the old one is meant to go on undisturbed"
                 await asyncio.to_thread(
                     sink.wait_for,
@@ -196,15 +196,15 @@ async def test_sighup_takes_a_new_rule_on_and_refuses_a_broken_config(tmp_path: 
 
                 config.write_text(good + RULE)
                 child.send(signal.SIGHUP)
-                await child.until_line("config.reloaded")
+                await child.wait_for_line("config.reloaded")
                 await asyncio.to_thread(
                     sink.wait_for, lambda received: any(one.json().get("rule") == "below-two" for one in received)
                 )
                 config.write_text(good)
                 child.send(signal.SIGHUP)
-                await child.until_line("config.reloaded", times=2)
+                await child.wait_for_line("config.reloaded", times=2)
                 await asyncio.to_thread(sink.wait_for, lambda received: "RESOLVED" in received[-1].json()["title"])
-                assert await child.end() == 0
+                assert await child.stop() == 0
 
 
 @pytest.mark.slow
@@ -214,22 +214,22 @@ async def test_no_secret_reaches_the_log_or_the_database(tmp_path: Path) -> None
             token = "a-token-nobody-may-read"
             config = write_config(tmp_path, box.ready, channels={"phone": f"{sink.url}/{token}"}, more=RULE)
             async with daemon_process(config, "--log-level", "debug") as child:
-                await child.until_line(UP)
+                await child.wait_for_line(STARTED)
                 await asyncio.to_thread(sink.wait_for_count, 1)
-                box.sandbox.hand.borrow("main", "USDT", Decimal(1))
+                box.sandbox.user_actions.borrow("main", "USDT", Decimal(1))
                 # Trouble is where secrets slip out: refused, cut, unreadable, unreachable.
                 troubles = {"cut_before": 3, "malformed": 1, "key_revoked": 1, "status": 3, "hang": 3}
                 for what, count in troubles.items():
                     box.sandbox.add_fault(Fault(what, path="/sapi/v1/margin/account", form="html", count=count))
                 for stream in ("account", "risk", "market"):
                     box.sandbox.add_fault(Fault("malform", stream=stream, count=1))
-                box.sandbox.hand.borrow("main", "USDT", Decimal(1))
-                await child.until_line("read.failed", times=5)
+                box.sandbox.user_actions.borrow("main", "USDT", Decimal(1))
+                await child.wait_for_line("read.failed", times=5)
                 for stream in ("account", "risk", "market"):
                     box.sandbox.add_fault(Fault("drop", stream=stream))
-                await child.until_line("connected=False")
-                await eventually(lambda: has_seen(f"sqlite:///{tmp_path}/monitor.db", "30002"), 30)
-                assert await child.end() == 0
+                await child.wait_for_line("connected=False")
+                await eventually(lambda: is_debt_recorded(f"sqlite:///{tmp_path}/monitor.db", "30002"), 30)
+                assert await child.stop() == 0
         account = box.ready.accounts[0]
         secrets = [account["api_secret"], account["api_key"], token, "signature=", "listenKey", "listenToken="]
         stored = files_of_the_database(tmp_path)

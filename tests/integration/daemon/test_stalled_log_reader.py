@@ -12,7 +12,7 @@ from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
 
-async def test_nobody_reads_the_log_and_an_alert_still_leaves(tmp_path: Path) -> None:
+async def test_alert_is_sent_while_the_log_reader_stalls(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with contextlib.suppress(BlockingIOError):
@@ -25,7 +25,7 @@ async def test_nobody_reads_the_log_and_an_alert_still_leaves(tmp_path: Path) ->
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "monitor", "--config", str(config), "--log-level", "debug", "run"),
                 env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
-                cwd=Path(__file__).parents[2],
+                cwd=Path(__file__).parents[3],
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=writing,
             )
@@ -35,7 +35,7 @@ async def test_nobody_reads_the_log_and_an_alert_still_leaves(tmp_path: Path) ->
                     return len(box.sandbox.requests) > 40
 
                 await eventually(is_watching, STARTS_WITHIN_S)
-                box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
                 await asyncio.to_thread(
                     sink.wait_for, lambda received: any("near-call" in one.body.decode() for one in received), 30
                 )

@@ -49,7 +49,7 @@ def play(folder: Path, without: str | None = None) -> subprocess.CompletedProces
     )
 
 
-def test_the_guarded_account_survives_and_the_other_is_liquidated_after_warnings(tmp_path: Path) -> None:
+def test_guarded_account_survives_and_the_unguarded_is_liquidated(tmp_path: Path) -> None:
     done = play(tmp_path)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     document: dict[str, Any] = json.loads(done.stdout)
@@ -73,7 +73,7 @@ def test_the_guarded_account_survives_and_the_other_is_liquidated_after_warnings
 
 
 @pytest.mark.parametrize("part", SABOTAGE)
-def test_the_story_does_not_come_true_without(part: str, tmp_path: Path) -> None:
+def test_demo_fails_without(part: str, tmp_path: Path) -> None:
     done = play(tmp_path, without=part)
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
     assert json.loads(done.stdout)["ok"] is False

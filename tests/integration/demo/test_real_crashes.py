@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from monitor.demo.run import play
-from monitor.sandbox.scenario.builtin import crash
-from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, Scenario, holding
+from monitor.demo.run import play_scenario
+from monitor.sandbox.scenario.builtin import crash_scenario
+from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, Scenario, initial_balance
 from monitor.sandbox.server import Sandbox
 from tests.support.paths import price_file
 
@@ -24,7 +24,7 @@ def night_of_2025() -> Scenario:
         "BTCUSDT": price_file("binance_um_BTCUSDT_1m_2025-10-10.csv.gz"),
         "SOLUSDT": price_file("binance_um_SOLUSDT_1m_2025-10-10.csv.gz"),
     }
-    return crash().with_bars(bars)
+    return crash_scenario().with_bars(bars)
 
 
 def noon_of_2021() -> Scenario:
@@ -32,7 +32,7 @@ def noon_of_2021() -> Scenario:
     account = AccountSpec(
         name="main",
         spot={"USDT": Decimal(20_000)},
-        cross={"BTC": holding("1"), "USDT": holding("600", borrowed="26700")},
+        cross={"BTC": initial_balance("1"), "USDT": initial_balance("600", borrowed="26700")},
         bars=CROSS_3X,
     )
     scenario = Scenario(
@@ -46,11 +46,11 @@ def noon_of_2021() -> Scenario:
 
 @pytest.mark.parametrize("story", [night_of_2025, noon_of_2021])
 @pytest.mark.parametrize("guarded", [False, True], ids=["unguarded", "guarded"])
-async def test_help_makes_the_difference(story: Any, guarded: bool, tmp_path: Path) -> None:
+async def test_account_survives_a_real_crash_only_with_actions(story: Any, guarded: bool, tmp_path: Path) -> None:
     seen: list[Sandbox] = []
-    run = await play("run", story(), tmp_path, 120.0, guarded=guarded, inspect=seen.append)
+    run = await play_scenario("run", story(), tmp_path, 120.0, guarded=guarded, inspect=seen.append)
     (exchange,) = seen
-    account: Any = exchange.ledger["accounts"]["main"]  # type: ignore[index]
+    account: Any = exchange.state_dump["accounts"]["main"]  # type: ignore[index]
     liquidated = [one for one in account["liquidations"] if one["scope"] == "cross"]
     sent = [one for one in exchange.requests if one.method == "POST" and one.path in MONEY]
     if not guarded:
@@ -60,7 +60,7 @@ async def test_help_makes_the_difference(story: Any, guarded: bool, tmp_path: Pa
         return
     assert liquidated == []
     assert run["liquidated_at"] is None
-    movements: Any = exchange.ledger["movements"]
+    movements: Any = exchange.state_dump["movements"]
     moved = sorted(Decimal(one["amount"]) for one in movements if one["by"] == "api")
     confirmed = [one for one in run["actions"] if one["state"] == "CONFIRMED"]
     assert confirmed

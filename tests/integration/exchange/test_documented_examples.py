@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
-from monitor.exchange.binance.wire.accounts import CrossMarginAccount
+from monitor.exchange.binance.wire.accounts import CrossAccountPayload
 from monitor.exchange.binance.wire.decoding import decode
-from monitor.exchange.binance.wire.loans import SmallLiability
+from monitor.exchange.binance.wire.loans import SmallLiabilityRow
 from monitor.exchange.binance.wire.numbers import Implausible
-from monitor.exchange.binance.wire.orders import CancelledOrder, NewOrder, OrderList
+from monitor.exchange.binance.wire.orders import CancelledOrderPayload, NewOrderPayload, OrderListRow
 from monitor.exchange.binance.wire.special import LeverageBrackets, NewSpecialKey, SpecialKey
-from monitor.exchange.binance.wire.stream_keys import ListenKey
+from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 from tests.support.examples.payloads import documented, documented_examples
 
 ANSWERED_BY = {
@@ -65,14 +65,14 @@ ANSWERED_BY = {
     "test_query_max_transfer_out_amount_success": "get_max_margin_transfer",
 }
 SHAPED_AS: dict[str, Any] = {
-    "test_margin_account_cancel_oco_success": OrderList,
-    "test_margin_account_new_oco_success": OrderList,
-    "test_margin_account_new_oto_success": OrderList,
-    "test_margin_account_new_otoco_success": OrderList,
-    "test_query_margin_accounts_all_oco_success": tuple[OrderList, ...],
-    "test_query_margin_accounts_oco_success": OrderList,
-    "test_margin_manual_liquidation_success": SmallLiability,
-    "test_start_user_data_stream_success": ListenKey,
+    "test_margin_account_cancel_oco_success": OrderListRow,
+    "test_margin_account_new_oco_success": OrderListRow,
+    "test_margin_account_new_oto_success": OrderListRow,
+    "test_margin_account_new_otoco_success": OrderListRow,
+    "test_query_margin_accounts_all_oco_success": tuple[OrderListRow, ...],
+    "test_query_margin_accounts_oco_success": OrderListRow,
+    "test_margin_manual_liquidation_success": SmallLiabilityRow,
+    "test_start_user_data_stream_success": ListenKeyPayload,
     "test_create_special_key_success": NewSpecialKey,
     "test_query_special_key_success": SpecialKey,
     "test_query_special_key_list_success": tuple[SpecialKey, ...],
@@ -101,13 +101,13 @@ def test_unknown_fields_are_ignored(example: str) -> None:
 
 def test_numbers_where_texts_are_usual_keep_every_digit() -> None:
     order = json.loads(documented("test_margin_account_new_order_success"))
-    assert decode(json.dumps(order).encode(), NewOrder).margin_buy_borrow_amount == Decimal(5)
-    listed = decode(documented("test_margin_account_new_oco_success"), OrderList)
+    assert decode(json.dumps(order).encode(), NewOrderPayload).margin_buy_borrow_amount == Decimal(5)
+    listed = decode(documented("test_margin_account_new_oco_success"), OrderListRow)
     assert listed.margin_buy_borrow_amount == Decimal(5)
     small = documented("test_get_small_liability_exchange_coin_list_success").replace(
         b"0.3552", b"0.35520000000000000001"
     )
-    (liability,) = decode(small, tuple[SmallLiability, ...])
+    (liability,) = decode(small, tuple[SmallLiabilityRow, ...])
     assert liability.liability_qty == Decimal("0.35520000000000000001")
 
 
@@ -117,7 +117,7 @@ def test_brackets_of_a_mode_that_is_gone_are_exact() -> None:
     assert (bracket.max_debt, bracket.maintenance_margin_rate) == (Decimal(1000000), Decimal("0.02"))
 
 
-def test_a_key_that_the_api_made_is_shown_by_nothing() -> None:
+def test_created_api_key_is_never_shown() -> None:
     made = decode(documented("test_create_special_key_success"), NewSpecialKey)
     listed = decode(documented("test_query_special_key_success"), SpecialKey)
     for one in (made, listed):
@@ -127,14 +127,14 @@ def test_a_key_that_the_api_made_is_shown_by_nothing() -> None:
 
 
 @pytest.mark.parametrize("quantity", [b"1e400", b"1e-400", b"9" * 5000])
-def test_numbers_without_measure_are_not_believed(quantity: bytes) -> None:
+def test_absurd_numbers_are_rejected(quantity: bytes) -> None:
     body = documented("test_get_small_liability_exchange_coin_list_success").replace(b"0.3552", quantity)
     with pytest.raises(Implausible):
-        decode(body, tuple[SmallLiability, ...])
+        decode(body, tuple[SmallLiabilityRow, ...])
 
 
 def test_cancelled_orders_number_may_be_a_text() -> None:
-    cancelled = decode(documented("test_margin_account_cancel_order_success"), CancelledOrder)
+    cancelled = decode(documented("test_margin_account_cancel_order_success"), CancelledOrderPayload)
     assert cancelled.order_id == 28
 
 
@@ -153,7 +153,7 @@ def test_long_ids_keep_every_digit() -> None:
         ("test_get_delist_schedule_success", "delist_time", "2023-06-07T18:06:42+00:00"),
     ],
 )
-def test_seconds_and_milliseconds_are_told_apart(example: str, field: str, moment: str) -> None:
+def test_seconds_and_milliseconds_are_distinguished(example: str, field: str, moment: str) -> None:
     (row,) = decode(documented(example), answer_of(example))
     assert getattr(row, field).isoformat() == moment
 
@@ -172,7 +172,7 @@ def test_collateral_is_read_in_either_spelling(spelling: str) -> None:
     body = documented("test_query_cross_margin_account_details_success").replace(
         b"TotalCollateralValueInUSDT", spelling.encode()
     )
-    assert decode(body, CrossMarginAccount).total_collateral_value_in_usdt == Decimal("5.82728457")
+    assert decode(body, CrossAccountPayload).total_collateral_value_in_usdt == Decimal("5.82728457")
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def test_collateral_is_read_in_either_spelling(spelling: str) -> None:
         (b'"borrowed": "0.00000000", ', b""),
     ],
 )
-def test_amounts_that_are_none_are_not_believed(was: bytes, becomes: bytes) -> None:
+def test_invalid_amounts_are_rejected(was: bytes, becomes: bytes) -> None:
     body = documented("test_query_cross_margin_account_details_success")
     assert was in body
     with pytest.raises(Implausible):
-        decode(body.replace(was, becomes, 1), CrossMarginAccount)
+        decode(body.replace(was, becomes, 1), CrossAccountPayload)
 
 
 def _added_to(document: Any) -> bytes:

@@ -11,12 +11,19 @@ import pytest
 
 from monitor.core.model.order import Accepted
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
-from monitor.exchange.binance.api.function import Change, Read
+from monitor.exchange.binance.api.function import ReadFunction, WriteFunction
 from monitor.exchange.binance.api.orders import create_margin_order
-from monitor.exchange.binance.rate_limits import Usage, pool_of
-from monitor.exchange.binance.wire.field_types import Amount
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
-from tests.support.connected_sandbox import World, world
+from monitor.exchange.binance.rate_limits import WeightBudget, weight_pool
+from monitor.exchange.binance.wire.field_types import DecimalText
+from monitor.sandbox.scenario.scenario import (
+    AccountSpec,
+    Interpretations,
+    PairSpec,
+    RequestLimits,
+    Scenario,
+    initial_balance,
+)
+from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
 
 D = Decimal
 
@@ -27,22 +34,22 @@ SCENARIO = Scenario(
             spot={"USDT": D(5000), "BNB": D(2)},
             funding={"USDT": D(10)},
             cross={
-                "BTC": holding("2"),
-                "USDT": holding("1000", borrowed="20000"),
-                "ADA": holding("1"),
-                "ETH": holding("1", borrowed="0.001"),
+                "BTC": initial_balance("2"),
+                "USDT": initial_balance("1000", borrowed="20000"),
+                "ADA": initial_balance("1"),
+                "ETH": initial_balance("1", borrowed="0.001"),
             },
             isolated={
-                "SOLUSDT": PairSpec(base=holding("10"), quote=holding("5", borrowed="500")),
-                "ADAUSDT": PairSpec(quote=holding("5")),
+                "SOLUSDT": PairSpec(base=initial_balance("10"), quote=initial_balance("5", borrowed="500")),
+                "ADAUSDT": PairSpec(quote=initial_balance("5")),
                 "XRPUSDT": PairSpec(enabled=False),
                 "XLMUSDT": PairSpec(),
             },
         ),
     ),
     prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200)},
-    limits=Limits(loan_delay_s=0),
-    readings=Readings(direct_isolated_transfer=True),
+    limits=RequestLimits(loan_delay_s=0),
+    readings=Interpretations(direct_isolated_transfer=True),
 )
 
 READS: dict[str, dict[str, Any]] = {
@@ -129,23 +136,23 @@ CHANGES: dict[str, dict[str, Any]] = {
 AFTER_LIQUIDATION = frozenset({"get_margin_liquidation_loan", "repay_margin_liquidation_loan"})
 
 
-def test_every_function_is_tried() -> None:
-    assert {*READS, *CHANGES} == {one.name for one in FUNCTIONS.values() if not one.is_silent}
+def test_every_function_is_covered() -> None:
+    assert {*READS, *CHANGES} == {one.name for one in FUNCTIONS.values() if not one.is_local}
 
 
 @pytest.fixture
-def usage() -> Usage:
-    return Usage()
+def usage() -> WeightBudget:
+    return WeightBudget()
 
 
 @pytest.fixture
-async def lively(usage: Usage) -> AsyncIterator[World]:
+async def busy_sandbox(usage: WeightBudget) -> AsyncIterator[ConnectedSandbox]:
     """An account with a row in most histories."""
-    async with world(SCENARIO, usage=usage) as w:
-        w.sandbox.hand.borrow("main", "USDT", D(5))
-        w.sandbox.hand.repay("main", "USDT", D(3))
-        w.sandbox.hand.transfer("main", "MAIN_MARGIN", "USDT", D(2))
-        w.sandbox.hand.advance(7200)
+    async with connected_sandbox(SCENARIO, weight_budget=usage) as w:
+        w.sandbox.user_actions.borrow("main", "USDT", D(5))
+        w.sandbox.user_actions.repay("main", "USDT", D(3))
+        w.sandbox.user_actions.transfer("main", "MAIN_MARGIN", "USDT", D(2))
+        w.sandbox.user_actions.advance(7200)
         # The second answer is the first that is counted in the exchange's own minute.
         await w.account.sync_clock()
         await w.account.sync_clock()
@@ -153,46 +160,54 @@ async def lively(usage: Usage) -> AsyncIterator[World]:
 
 
 @pytest.mark.parametrize("name", READS)
-async def test_read_answers_what_it_promises(lively: World, name: str) -> None:
+async def test_read_answers_its_declared_type(busy_sandbox: ConnectedSandbox, name: str) -> None:
     function = FUNCTIONS[name]
-    assert isinstance(function, Read)
-    await _prepare(lively, name)
-    given = READS[name] | await _resting(lively, name)
-    answer = await function(lively.account.reading, **given)
+    assert isinstance(function, ReadFunction)
+    await _prepare_for(busy_sandbox, name)
+    given = READS[name] | await _place_open_order(busy_sandbox, name)
+    answer = await function(busy_sandbox.account.read_transport, **given)
     assert isinstance(answer, typing.get_origin(function.endpoint.answer) or function.endpoint.answer)
-    assert lively.requests(function.endpoint.path, function.endpoint.method)[-1].status == 200
+    assert busy_sandbox.requests(function.endpoint.path, function.endpoint.method)[-1].status == 200
 
 
 @pytest.mark.parametrize("name", CHANGES)
-async def test_change_is_accepted_and_answers_what_it_promises(lively: World, name: str) -> None:
+async def test_change_is_accepted_and_answers_its_declared_type(busy_sandbox: ConnectedSandbox, name: str) -> None:
     function = FUNCTIONS[name]
-    assert isinstance(function, Change)
-    await _prepare(lively, name)
-    given = CHANGES[name] | await _resting(lively, name)
-    sent = await function(lively.account.reading, **given)
+    assert isinstance(function, WriteFunction)
+    await _prepare_for(busy_sandbox, name)
+    given = CHANGES[name] | await _place_open_order(busy_sandbox, name)
+    sent = await function(busy_sandbox.account.read_transport, **given)
     assert isinstance(sent.outcome, Accepted), sent.outcome
     assert sent.content is not None
-    (request,) = [one for one in lively.requests(function.endpoint.path, function.endpoint.method) if one.applied][-1:]
+    (request,) = [
+        one for one in busy_sandbox.requests(function.endpoint.path, function.endpoint.method) if one.applied
+    ][-1:]
     assert request.status == 200
 
 
 @pytest.mark.parametrize("name", [*READS, *CHANGES])
-async def test_weight_is_what_the_exchange_counts_or_dearer(lively: World, usage: Usage, name: str) -> None:
+async def test_weight_is_at_least_what_the_exchange_counts(
+    busy_sandbox: ConnectedSandbox, usage: WeightBudget, name: str
+) -> None:
     function = FUNCTIONS[name]
-    await _prepare(lively, name)
-    given = (READS | CHANGES)[name] | await _resting(lively, name)
-    endpoint, _ = function._bound(**given)
-    pool = pool_of(endpoint.method, endpoint.path, endpoint.counted, "main")
-    before = usage.used(pool, lively.clock.now())
-    await _callable(name)(lively.account.reading, **given)
-    assert 0 < usage.used(pool, lively.clock.now()) - before <= endpoint.weight
+    await _prepare_for(busy_sandbox, name)
+    given = (READS | CHANGES)[name] | await _place_open_order(busy_sandbox, name)
+    endpoint, _ = function._build_request(**given)
+    pool = weight_pool(endpoint.method, endpoint.path, endpoint.counted, "main")
+    before = usage.used(pool, busy_sandbox.clock.now())
+    await _callable(name)(busy_sandbox.account.read_transport, **given)
+    assert 0 < usage.used(pool, busy_sandbox.clock.now()) - before <= endpoint.weight
 
 
-async def test_amounts_are_exact_and_never_floats(lively: World) -> None:
-    account = await _callable("get_margin_account")(lively.account.reading)
+async def test_amounts_are_exact_and_never_floats(busy_sandbox: ConnectedSandbox) -> None:
+    account = await _callable("get_margin_account")(busy_sandbox.account.read_transport)
     usdt = next(row for row in account.user_assets if row.asset == "USDT")
-    held = lively.ledger["cross"]["balances"]["USDT"]
-    assert (usdt.borrowed, usdt.interest, type(usdt.borrowed)) == (D(held["borrowed"]), D(held["interest"]), Amount)
+    held = busy_sandbox.ledger["cross"]["balances"]["USDT"]
+    assert (usdt.borrowed, usdt.interest, type(usdt.borrowed)) == (
+        D(held["borrowed"]),
+        D(held["interest"]),
+        DecimalText,
+    )
 
 
 def test_every_parameter_has_a_kind_that_can_be_sent() -> None:
@@ -210,18 +225,18 @@ def _callable(name: str) -> Callable[..., Any]:
     return call
 
 
-async def _prepare(w: World, name: str) -> None:
+async def _prepare_for(w: ConnectedSandbox, name: str) -> None:
     if name in AFTER_LIQUIDATION:
-        w.sandbox.hand.set_price("BTCUSDT", D(5_000))
+        w.sandbox.user_actions.set_price("BTCUSDT", D(5_000))
         await w.account.sync_clock()
 
 
-async def _resting(w: World, name: str) -> dict[str, Any]:
+async def _place_open_order(w: ConnectedSandbox, name: str) -> dict[str, Any]:
     """An order that rests, for those that need one."""
     if "order" not in name or name == "create_margin_order":
         return {}
     sent = await create_margin_order(
-        w.account.reading,
+        w.account.read_transport,
         symbol="BTCUSDT",
         side="SELL",
         type="LIMIT",

@@ -5,22 +5,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import AccountSpec, holding
-from tests.support.daemon import clock_of, daemon_here, write_config
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, initial_balance
+from tests.support.daemon import clock_of, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 
 D = Decimal
 
 SCENARIO = replace(
-    calm(),
+    calm_scenario(),
     accounts=(
         AccountSpec(
             cross={
-                "ABC": holding("1000"),
-                "DEF": holding("500"),
-                "GHI": holding("100"),
-                "TRY": holding("0", borrowed="80000"),
+                "ABC": initial_balance("1000"),
+                "DEF": initial_balance("500"),
+                "GHI": initial_balance("100"),
+                "TRY": initial_balance("0", borrowed="80000"),
             },
         ),
     ),
@@ -47,21 +47,21 @@ def is_level(document: dict[str, Any], level: str) -> bool:
     return cross.get("source") == "live" and all(one and abs(D(one) - D(level)) < D("0.0001") for one in found)
 
 
-async def test_they_are_valued_as_the_exchange_does_and_move_with_their_prices(tmp_path: Path) -> None:
+async def test_assets_without_a_usdt_pair_are_valued_like_the_exchange(tmp_path: Path) -> None:
     async with sandbox(SCENARIO) as box:
         config = write_config(tmp_path, box.ready)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            document = await here.until_stored(lambda found: is_level(found, "2.275"), 90)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            document = await here.wait_for_document(lambda found: is_level(found, "2.275"), 90)
             prices = {row["asset"]: D(row["price_usdt"]) for row in document["cross"]["balances"]}
             assert {asset: round(prices[asset], 8) for asset in WORTH} == WORTH
             assert D(document["cross"]["assets_usdt"]).quantize(D("0.01")) == 4550
             # A stronger lira, and every step of a way in its turn: 80,000 ÷ 32 = 2500 owed.
-            box.sandbox.hand.set_price("USDTTRY", D(32))
-            await here.until_stored(lambda found: is_level(found, "1.82"), 90)
-            box.sandbox.hand.set_price("GHIEUR", D(20))
-            await here.until_stored(lambda found: is_level(found, "2.26"), 90)
-            box.sandbox.hand.set_price("EURUSDT", D("1.2"))
-            await here.until_stored(lambda found: is_level(found, "2.34"), 90)
-            box.sandbox.hand.set_price("USDCUSDT", D("0.94"))
-            document = await here.until_stored(lambda found: is_level(found, "2.30"), 90)
+            box.sandbox.user_actions.set_price("USDTTRY", D(32))
+            await here.wait_for_document(lambda found: is_level(found, "1.82"), 90)
+            box.sandbox.user_actions.set_price("GHIEUR", D(20))
+            await here.wait_for_document(lambda found: is_level(found, "2.26"), 90)
+            box.sandbox.user_actions.set_price("EURUSDT", D("1.2"))
+            await here.wait_for_document(lambda found: is_level(found, "2.34"), 90)
+            box.sandbox.user_actions.set_price("USDCUSDT", D("0.94"))
+            document = await here.wait_for_document(lambda found: is_level(found, "2.30"), 90)
             assert [gap for gap in document["cross"]["gaps"] if gap["kind"] == "no_price"] == []

@@ -12,15 +12,15 @@ import pytest
 
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.scopes import needed_symbols
-from monitor.sandbox.scenario.builtin import calm, crash
+from monitor.sandbox.scenario.builtin import calm_scenario, crash_scenario
 from monitor.sandbox.server import Sandbox
 from tests.support.command import margin_monitor
-from tests.support.daemon import Here, clock_of, daemon_here, starting_now, write_config
+from tests.support.daemon import InProcessDaemon, clock_of, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
 
 EXACT = Decimal("0.00000001")
 CENT = Decimal("0.01")
-PRICES = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data") / "prices"
+PRICES = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).parents[4] / "shared" / "data") / "prices"
 BARS = {symbol: PRICES / f"binance_um_{symbol}_1m_2025-10-10.csv.gz" for symbol in ("BTCUSDT", "SOLUSDT")}
 
 # Minutes after the first bar (20:49 UTC): before, on the way, two in the worst minutes, the low, after the liquidation.
@@ -89,21 +89,21 @@ async def test_every_figure_of_a_real_night_equals_the_ledger(tmp_path: Path) ->
     missing = [path for path in BARS.values() if not path.exists()]
     if missing:
         pytest.skip(f"no real bars at {missing[0]}: set MARGIN_MONITOR_TEST_DATA")
-    async with sandbox(crash().with_bars(BARS), frozen=True) as box:
+    async with sandbox(crash_scenario().with_bars(BARS), frozen=True) as box:
         config = write_config(tmp_path, box.ready)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             for before, minute in pairwise((0, *MOMENTS)):
-                box.sandbox.hand.advance((minute - before) * 60)
+                box.sandbox.user_actions.advance((minute - before) * 60)
                 await one_poll_at_these_prices(here, box.sandbox)
                 await equal(here, box.sandbox, f"minute {minute}")
             assert ledger_of(box.sandbox)["liquidations"], "the night is meant to end the unguarded account"
 
 
-async def test_figures_follow_debts_interest_and_prices_set_by_hand(tmp_path: Path) -> None:
-    async with sandbox(calm(), frozen=True) as box:
-        hand = box.sandbox.hand
+async def test_figures_follow_changed_debts_interest_and_prices(tmp_path: Path) -> None:
+    async with sandbox(calm_scenario(), frozen=True) as box:
+        hand = box.sandbox.user_actions
         config = write_config(tmp_path, box.ready)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await one_poll_at_these_prices(here, box.sandbox)
             await equal(here, box.sandbox, "at the start")
 
@@ -125,10 +125,10 @@ async def test_figures_follow_debts_interest_and_prices_set_by_hand(tmp_path: Pa
     assert (shown["cross"]["state"], shown["cross"]["margin_level"]) == ("no_debt", None)
 
 
-async def test_status_prints_what_the_ledger_says(tmp_path: Path) -> None:
+async def test_status_prints_the_ledger_figures(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready)
-        async with daemon_here(config) as here:
+        async with in_process_daemon(config) as here:
             await one_poll_at_these_prices(here, box.sandbox)
             await equal(here, box.sandbox, "in the store")
             said = await asyncio.to_thread(margin_monitor, config, "status", "--json")
@@ -139,26 +139,31 @@ async def test_status_prints_what_the_ledger_says(tmp_path: Path) -> None:
     assert differences(shown["accounts"][0], ledger_of(box.sandbox)) == []
 
 
-async def one_poll_at_these_prices(here: Here, box: Sandbox) -> None:
+async def one_poll_at_these_prices(here: InProcessDaemon, box: Sandbox) -> None:
     """Returns once both kinds of scope were read after the present prices had arrived."""
     now = here.clock.now()
 
     def is_read(state: AccountState) -> bool:
         cross, isolated = state.cross, state.isolated
-        if cross is None or isolated is None or min(cross.as_of, isolated.as_of) < now or state.bars is None:
+        if (
+            cross is None
+            or isolated is None
+            or min(cross.as_of, isolated.as_of) < now
+            or state.cross_thresholds is None
+        ):
             return False
         wanted = {
             symbol: box.venue.prices.spot(symbol) for symbol in needed_symbols(state, here.daemon.settings("main"))
         }
-        known = (state.prices, state.cross_prices, state.isolated_prices)
+        known = (state.prices, state.cross_prices_at_snapshot, state.isolated_prices_at_snapshot)
         return set(isolated.pairs) <= set(state.tiers) and all(
             symbol in prices and prices[symbol].value == price for symbol, price in wanted.items() for prices in known
         )
 
-    await here.until(is_read)
+    await here.wait_for_state(is_read)
 
 
-async def equal(here: Here, box: Sandbox, when: str) -> Mapping[str, Any]:
+async def equal(here: InProcessDaemon, box: Sandbox, when: str) -> Mapping[str, Any]:
     """The stored document of the account, every figure of which is the ledger's."""
     found: list[str] = []
 
@@ -169,12 +174,12 @@ async def equal(here: Here, box: Sandbox, when: str) -> Mapping[str, Any]:
 
     try:
         # The document is written at most once a second.
-        return await here.until_stored(is_equal, within_s=5)
+        return await here.wait_for_document(is_equal, within_s=5)
     except AssertionError:
         raise AssertionError(f"{when}: {'; '.join(found)}") from None
 
 
 def ledger_of(box: Sandbox) -> Any:
-    accounts = box.ledger["accounts"]
+    accounts = box.state_dump["accounts"]
     assert isinstance(accounts, dict)
     return accounts["main"]

@@ -10,27 +10,27 @@ import pytest
 
 from monitor.core.state.account_state import AccountState
 from tests.support.command import margin_monitor
-from tests.support.daemon import clock_of, daemon_here, eventually, starting_now, write_config
+from tests.support.daemon import clock_of, eventually, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
-from tests.support.sandbox_interest import books, charge_hours
+from tests.support.sandbox_interest import add_past_charges, charged_interest
 
 SPEED = 30
 """Between two requests for what is missing lie three seconds of the exchange."""
 
 
 @pytest.mark.slow
-async def test_interest_of_90_days_is_that_of_the_exchanges_books(tmp_path: Path) -> None:
+async def test_interest_of_90_days_equals_the_exchange_ledger(tmp_path: Path) -> None:
     async with sandbox(starting_now(), speed=SPEED) as box:
         clock = clock_of(box.sandbox)
-        charge_hours(box.sandbox, clock.now(), 92 * 24)
+        add_past_charges(box.sandbox, clock.now(), 92 * 24)
         config = write_config(tmp_path, box.ready)
-        async with daemon_here(config, clock) as here:
+        async with in_process_daemon(config, clock) as here:
 
             def is_whole(state: AccountState) -> bool:
                 read = state.interest
                 return read is not None and read.since is not None and read.since < read.at - timedelta(days=89)
 
-            await here.until(is_whole, within_s=50)
+            await here.wait_for_state(is_whole, within_s=50)
             since = (clock.now() - timedelta(days=80)).replace(microsecond=0)
 
             whole: dict[str, Any] = {}
@@ -46,7 +46,7 @@ async def test_interest_of_90_days_is_that_of_the_exchanges_books(tmp_path: Path
                     for item in said.json()["items"]
                 }
                 whole.update(said.json())
-                return found == books(box.sandbox, since)
+                return found == charged_interest(box.sandbox, since)
 
             await eventually(agrees, 60)
     assert {(rate["symbol"], rate["asset"]) for rate in whole["rates"]} == {

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model.journal import Entry
-from monitor.store.db.migrate import check
+from monitor.core.model.journal import JournalEntry
+from monitor.store.db.migrate import find_problems
 from monitor.store.readers.events import read_events
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore, Store
@@ -48,7 +48,7 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-def test_what_was_committed_survives_kill_minus_nine(database_url: str) -> None:
+def test_committed_data_survive_kill_9(database_url: str) -> None:
     told: set[int] = set()
     claimed: set[int] = set()
     chance = random.Random(20251010)
@@ -73,14 +73,14 @@ def test_what_was_committed_survives_kill_minus_nine(database_url: str) -> None:
         # Every intent's story is whole: its state is where its steps lead.
         assert row.steps[-1].to_state == row.intent.state
     assert claimed <= {row.intent.id for row in intents if row.intent.state in ("SUBMITTING", "UNCERTAIN")}
-    assert check(database_url) == []
+    assert find_problems(database_url) == []
     asyncio.run(_opens_again(database_url))
 
 
 def _write_until_killed(url: str, start: int, after_s: float) -> list[str]:
     """The whole lines that the writer had printed when it was killed, `after_s` from its first one."""
     command = [sys.executable, "-c", WRITE, url, str(start)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as child:
         assert child.stdout is not None
         first = child.stdout.readline()
@@ -99,7 +99,7 @@ async def _opens_again(url: str) -> None:
     await store.close()
 
 
-LOOK = """
+READ_SCRIPT = """
 import contextlib, sqlite3, sys
 with contextlib.closing(sqlite3.connect(sys.argv[1])) as database:
     print(database.execute("SELECT count(*) FROM events").fetchone()[0])
@@ -108,7 +108,7 @@ with contextlib.closing(sqlite3.connect(sys.argv[1])) as database:
 
 def _seen_by_another(path: Path) -> int:
     """How many events another program sees that opens the database and closes it again."""
-    looked = subprocess.run([sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, check=True)
+    looked = subprocess.run([sys.executable, "-c", READ_SCRIPT, str(path)], capture_output=True, text=True, check=True)
     return int(looked.stdout)
 
 
@@ -122,13 +122,13 @@ async def test_a_writer_that_connects_anew_gives_up_no_lock_on_the_file(tmp_path
     url = f"sqlite:///{path}"
     store = Store.open(url)
     try:
-        await store.recover(NOW)
-        await store.commit(Entry("main", NOW, events=(event("first"),)))
+        await store.recover_interrupted(NOW)
+        await store.commit(JournalEntry("main", NOW, events=(event("first"),)))
         again = Store.open(url, exclusive=False)
-        await again.recover(NOW)
+        await again.recover_interrupted(NOW)
         assert _seen_by_another(path) == 1
         assert _has_log(path)
-        await store.commit(Entry("main", NOW, events=(event("second"),)))
+        await store.commit(JournalEntry("main", NOW, events=(event("second"),)))
         assert _seen_by_another(path) == 2
         await again.close()
     finally:

@@ -13,7 +13,7 @@ import pytest
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
 from tests.soak.streams import key_of
-from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, HttpSink, http_sink
 
@@ -43,7 +43,7 @@ async def price_storm(box: Sandbox) -> Decimal:
     deadline = time.monotonic() + STALL_S
     while time.monotonic() < deadline:
         price -= D("0.5")
-        box.hand.set_price("BTCUSDT", price)
+        box.user_actions.set_price("BTCUSDT", price)
         await asyncio.sleep(0.01)
     return price
 
@@ -62,13 +62,13 @@ async def test_burst_with_a_stalled_channel_and_a_stalled_disk_loses_nothing(tmp
             config = write_config(
                 tmp_path, running.ready, channels={"phone": sink.url}, more=RULE, schedule={"cross": "5s"}
             )
-            async with daemon_here(config, clock_of(running.sandbox)) as here:
+            async with in_process_daemon(config, clock_of(running.sandbox)) as here:
                 await _burst(running.sandbox, here, tmp_path / "monitor.db", sink)
 
 
-async def _burst(box: Sandbox, here: Here, database: Path, sink: HttpSink) -> None:
-    await here.until(lambda s: len(s.streams) == 3 and all(stream.connected for stream in s.streams.values()))
-    await here.until(lambda s: len(s.prices) > 1 and s.cross is not None)
+async def _burst(box: Sandbox, here: InProcessDaemon, database: Path, sink: HttpSink) -> None:
+    await here.wait_for_state(lambda s: len(s.streams) == 3 and all(stream.connected for stream in s.streams.values()))
+    await here.wait_for_state(lambda s: len(s.prices) > 1 and s.cross is not None)
     lines = {one.number for one in box.connections}
     daemon: Any = here.daemon
     inbox = daemon._supervisor.watches["main"].inbox
@@ -85,7 +85,7 @@ async def _burst(box: Sandbox, here: Here, database: Path, sink: HttpSink) -> No
 
     await eventually(all_recorded, 60)
     assert sorted(recorded(database)) == sorted(sent)
-    await here.until(lambda s: s.prices["BTCUSDT"].value == last)
+    await here.wait_for_state(lambda s: s.prices["BTCUSDT"].value == last)
     assert inbox.conflated > coalesced
     await asyncio.to_thread(sink.wait_for, lambda received: any("below" in str(r.json()) for r in received))
     assert {one.number for one in box.connections} == lines

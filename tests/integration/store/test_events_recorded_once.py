@@ -18,15 +18,15 @@ from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.server import Sandbox
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore
-from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
+from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
 
-DOUBLED = 20
+DUPLICATED = 20
 """So many frames of each stream come twice in every incarnation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class DaemonLife:
     """One incarnation: the events written to its connections until a moment, and the keys recorded before its end."""
 
     due: frozenset[str]
@@ -37,22 +37,22 @@ class Life:
 @pytest.mark.slow
 async def test_events_are_recorded_exactly_once_through_kill_9(tmp_path: Path, database_url: str, kills: int) -> None:
     chance = random.Random(17)
-    lives: list[Life] = []
+    lives: list[DaemonLife] = []
     async with sandbox(starting_now()) as box, stream_of_events(box.sandbox):
         config = write_config(tmp_path, box.ready, url=database_url)
         for _ in range(kills):
             async with daemon_process(config) as child:
                 await subscribed(box.sandbox, child)
                 await asyncio.sleep(chance.uniform(0.6, 1.2))
-                lives.append(await caught_up(box.sandbox, child, database_url))
+                lives.append(await wait_until_caught_up(box.sandbox, child, database_url))
                 # Somewhere in the middle of taking and writing more.
                 await asyncio.sleep(chance.uniform(0, 0.1))
-                assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+                assert await child.stop(signal.SIGKILL) == -signal.SIGKILL
             await eventually(lambda: none_open(box.sandbox))
         async with daemon_process(config) as child:
             await subscribed(box.sandbox, child)
-            lives.append(await caught_up(box.sandbox, child, database_url))
-            assert await child.end() == 0
+            lives.append(await wait_until_caught_up(box.sandbox, child, database_url))
+            assert await child.stop() == 0
         sent, rows = list(box.sandbox.sent_events), events_in(database_url)
 
     texts = [row.payload for row in rows]
@@ -65,7 +65,7 @@ async def test_events_are_recorded_exactly_once_through_kill_9(tmp_path: Path, d
     assert len(due) > 40 * kills, "too few events to tell anything"
 
 
-async def caught_up(box: Sandbox, child: Child, url: str) -> Life:
+async def wait_until_caught_up(box: Sandbox, child: DaemonProcess, url: str) -> DaemonLife:
     """The incarnation, once all that was written to its connections until now is recorded, while more comes in."""
     connections = {one.number for one in box.connections}
     due = frozenset(event.text for event in box.sent_events if was_written(event, connections))
@@ -77,7 +77,7 @@ async def caught_up(box: Sandbox, child: Child, url: str) -> Life:
         return due <= {row.payload for row in rows}
 
     await eventually(all_recorded, given_up=lambda: child.process.returncode is not None, story=lambda: child.text)
-    return Life(due, frozenset(row.key for row in rows))
+    return DaemonLife(due, frozenset(row.key for row in rows))
 
 
 def was_written(event: SentEvent, connections: set[int]) -> bool:
@@ -92,10 +92,10 @@ async def stream_of_events(box: Sandbox) -> AsyncIterator[None]:
     async def act() -> None:
         for number in itertools.count(1):
             place = "cross" if number % 2 else "BTCUSDT"
-            box.hand.deposit("main", "USDT", Decimal("0.01"), place)
+            box.user_actions.deposit("main", "USDT", Decimal("0.01"), place)
             if number % 5 == 0:
-                box.hand.borrow("main", "USDT", Decimal(1))
-                box.hand.repay("main", "USDT", Decimal(1))
+                box.user_actions.borrow("main", "USDT", Decimal(1))
+                box.user_actions.repay("main", "USDT", Decimal(1))
             await asyncio.sleep(0.01)
 
     task = asyncio.create_task(act())
@@ -107,7 +107,7 @@ async def stream_of_events(box: Sandbox) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def subscribed(box: Sandbox, child: Child) -> None:
+async def subscribed(box: Sandbox, child: DaemonProcess) -> None:
     """Returns once a daemon listens to cross and the pair; from then on some frames come twice."""
 
     async def carries() -> bool:
@@ -118,7 +118,7 @@ async def subscribed(box: Sandbox, child: Child) -> None:
 
     await eventually(carries, 30, given_up=lambda: child.process.returncode is not None, story=lambda: child.text)
     for name in ("account", "risk"):
-        box.add_fault(Fault(what="duplicate", stream=name, count=DOUBLED))
+        box.add_fault(Fault(what="duplicate", stream=name, count=DUPLICATED))
 
 
 async def none_open(box: Sandbox) -> bool:

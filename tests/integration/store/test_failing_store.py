@@ -13,8 +13,8 @@ from monitor.core.model.alert import AlertState
 from monitor.sandbox.server import Sandbox
 from monitor.store.db.migrate import upgrade
 from monitor.store.readers.events import read_events
-from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
-from tests.support.faulty_proxy import Line, line_to
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
+from tests.support.faulty_proxy import FaultyProxy, proxy_to
 from tests.support.postgres import PostgresServer, own_server
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
@@ -43,7 +43,7 @@ MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer")
 
 
 @pytest.fixture(autouse=True)
-def patient_program() -> None:
+def stretched_timeouts() -> None:
     """The program's own bounds: they are what is tested."""
 
 
@@ -51,7 +51,7 @@ def money_requests(box: Sandbox) -> list[str]:
     return [one.path for one in box.requests if one.method == "POST" and one.path in MONEY]
 
 
-def told(sink: HttpSink, rule: str) -> list[dict[str, object]]:
+def alerts_received(sink: HttpSink, rule: str) -> list[dict[str, object]]:
     return [one.json() for one in sink.received if one.json().get("rule") == rule]
 
 
@@ -99,10 +99,10 @@ class FrozenServer(KilledServer):
         self._server.thaw()
 
 
-class SwallowingLine(KilledServer):
+class SilentProxy(KilledServer):
     """A line to a PostgreSQL server on which nothing arrives any more, and of which nobody is told."""
 
-    def __init__(self, server: PostgresServer, line: Line) -> None:
+    def __init__(self, server: PostgresServer, line: FaultyProxy) -> None:
         super().__init__(server)
         self._line = line
         self.url = f"postgresql+psycopg://tester@127.0.0.1:{line.port}/margin"
@@ -112,7 +112,7 @@ class SwallowingLine(KilledServer):
 
     def mend(self) -> None:
         self._line.swallows = False
-        self._line.strand()
+        self._line.disconnect_clients()
 
 
 class FullDisk:
@@ -198,8 +198,8 @@ def failing_database(kind: str, folder: Path) -> Iterator[Failing]:
         return
     with own_server() as server:
         if kind == "swallowing line":
-            with line_to(server.socket) as line:
-                yield SwallowingLine(server, line)
+            with proxy_to(server.socket) as line:
+                yield SilentProxy(server, line)
         else:
             yield FrozenServer(server) if kind == "frozen server" else KilledServer(server)
 
@@ -209,29 +209,29 @@ KINDS = ["sqlite", "full disk", "stalled disk", "postgresql", "frozen server", "
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
-async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path, kind: str) -> None:
+async def test_failing_store_sends_alerts_and_moves_no_money(tmp_path: Path, kind: str) -> None:
     with http_sink() as sink, failing_database(kind, tmp_path) as database:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, url=database.url, channels={"phone": sink.url}, more=ACTIONS)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await ready(here)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await wait_until_ready(here)
                 database.fail()
                 if kind == "full disk":
                     # Room that the log already has is still written to.
-                    await eventually(lambda: fails(here, box.sandbox), 60)
-                box.sandbox.hand.borrow("main", "USDT", Decimal(1))
-                box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
+                    await eventually(lambda: is_store_failing(here, box.sandbox), 60)
+                box.sandbox.user_actions.borrow("main", "USDT", Decimal(1))
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
                 # The first attempts to write have to give up before it is known that the store fails.
-                await eventually(lambda: has(sink, "near-call"), 30)
-                assert "Not recorded:" in str(told(sink, "near-call")[0]["text"])
+                await eventually(lambda: has_received(sink, "near-call"), 30)
+                assert "Not recorded:" in str(alerts_received(sink, "near-call")[0]["text"])
                 # On a full disk what is small still finds room now and then.
-                assert here.store.failing or kind == "full disk"
+                assert here.store.is_failing or kind == "full disk"
                 assert money_requests(box.sandbox) == []
                 assert not here.task.done()
 
                 unwritten = {event.text for event in box.sandbox.sent_events}
                 database.mend()
-                await here.until_alerts(
+                await here.wait_for_alerts(
                     lambda rows: any(
                         row.alert.key.rule == "near-call"
                         and row.alert.state is AlertState.FIRING
@@ -244,13 +244,15 @@ async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path
                 await eventually(lambda: recorded(here, unwritten), 30)
                 # It may act now. Its row is the message that was sent from memory, and nothing is told again.
                 await eventually(lambda: moved(box.sandbox), 30)
-                assert [(one["reason"], one["scope"]) for one in told(sink, "near-call")] == [("fired", "cross")]
+                assert [(one["reason"], one["scope"]) for one in alerts_received(sink, "near-call")] == [
+                    ("fired", "cross")
+                ]
 
 
-async def ready(here: Here) -> None:
-    await here.until(
+async def wait_until_ready(here: InProcessDaemon) -> None:
+    await here.wait_for_state(
         lambda state: (
-            state.bars
+            state.cross_thresholds
             and state.key
             and state.wallets.get("spot")
             and [s.connected for s in state.streams.values()] == [True] * 3
@@ -259,17 +261,17 @@ async def ready(here: Here) -> None:
     )
 
 
-async def fails(here: Here, box: Sandbox) -> bool:
-    box.hand.borrow("main", "USDT", Decimal("0.01"))
-    return here.store.failing
+async def is_store_failing(here: InProcessDaemon, box: Sandbox) -> bool:
+    box.user_actions.borrow("main", "USDT", Decimal("0.01"))
+    return here.store.is_failing
 
 
-async def recorded(here: Here, payloads: set[str]) -> bool:
+async def recorded(here: InProcessDaemon, payloads: set[str]) -> bool:
     return payloads <= {row.payload for row in await here.store.read(read_events, limit=None)}
 
 
-async def has(sink: HttpSink, rule: str) -> bool:
-    return bool(told(sink, rule))
+async def has_received(sink: HttpSink, rule: str) -> bool:
+    return bool(alerts_received(sink, rule))
 
 
 async def moved(box: Sandbox) -> bool:

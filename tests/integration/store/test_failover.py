@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 from monitor.core.model.intent import IntentState
 from monitor.sandbox.faults import Fault
 from monitor.store.readers.intents import read_intents
-from monitor.store.writes.audit import verify
-from tests.integration.actions.test_usage_after_record_gaps import is_used_up, repaid
-from tests.support.daemon import daemon_here, eventually, starting_now, write_config
-from tests.support.faulty_proxy import line_to
-from tests.support.money_actions import REPAY_PATH, money_requests, repays
+from monitor.store.writes.audit import verify_trail
+from tests.integration.actions.test_usage_after_record_gaps import is_cap_reached, repaid
+from tests.support.daemon import eventually, in_process_daemon, starting_now, write_config
+from tests.support.faulty_proxy import proxy_to
+from tests.support.money_actions import REPAY_PATH, money_requests, repay_config
 from tests.support.postgres import own_server
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Received, http_sink
@@ -26,28 +26,28 @@ def states(connection: Connection) -> list[IntentState]:
     return [row.intent.state for row in read_intents(connection, include_final=True)]
 
 
-def is_told(message: Received) -> bool:
+def is_loss_notified(message: Received) -> bool:
     return "had lost the record" in str(message.json())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("faults", [(), (NEVER_ANSWERS,)], ids=["done", "in doubt"])
-async def test_an_order_that_the_standby_lacks_is_recorded_once_more(tmp_path: Path, faults: tuple[Fault, ...]) -> None:
+async def test_intent_missing_on_the_standby_is_recorded_again(tmp_path: Path, faults: tuple[Fault, ...]) -> None:
     wait = tmp_path / "wait"
     wait.touch()
-    more = repays(max_amount="500", cooldown="1s", pause_file=str(wait)).replace("100000", "500")
-    with own_server() as primary, line_to(primary.socket) as line, http_sink() as sink:
+    more = repay_config(max_amount="500", cooldown="1s", pause_file=str(wait)).replace("100000", "500")
+    with own_server() as primary, proxy_to(primary.socket) as line, http_sink() as sink:
         primary.create_database("margin")
         url = f"postgresql+psycopg://tester@127.0.0.1:{line.port}/margin"
         async with sandbox(starting_now(), faults=faults) as box:
             config = write_config(tmp_path, box.ready, url=url, channels={"phone": sink.url}, more=more)
-            async with daemon_here(config, waits=False) as here:
-                await here.until(lambda state: state.cross and state.record.open_since is None, 60)
+            async with in_process_daemon(config, waits=False) as here:
+                await here.wait_for_state(lambda state: state.cross and state.record_coverage.gap_since is None, 60)
                 standby = await asyncio.to_thread(primary.copied)
                 try:
                     wait.unlink()
                     wanted = S.UNCERTAIN if faults else S.CONFIRMED
-                    await here.until(lambda state: [i.state for i in state.intents.values()] == [wanted], 60)
+                    await here.wait_for_state(lambda state: [i.state for i in state.intents.values()] == [wanted], 60)
                     primary.kill()
                     line.lead_to(standby.socket)
                     await asyncio.to_thread(standby.start)
@@ -60,15 +60,15 @@ async def test_an_order_that_the_standby_lacks_is_recorded_once_more(tmp_path: P
                         sink.wait_for,
                         lambda received: any("had lost the record" in str(one.json()) for one in received),
                     )
-                    await is_used_up(here)
-                    assert (await here.store.read(verify)).flaws == ()
+                    await is_cap_reached(here)
+                    assert (await here.store.read(verify_trail)).problems == ()
                     # In the daemon after this one it counts as well, and is no other hand's doing.
                     here.daemon.stop()
                     await here.task
                     await here.store.close()
-                    async with daemon_here(config) as again:
-                        await is_used_up(again)
-                        assert again.state().record.found == ()
+                    async with in_process_daemon(config) as again:
+                        await is_cap_reached(again)
+                        assert again.state().record_coverage.gap_movements == ()
                     assert len(money_requests(box.sandbox.requests)) == 1
                     assert repaid(box) == 500
                 finally:

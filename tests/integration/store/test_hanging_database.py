@@ -13,18 +13,18 @@ from sqlalchemy import Connection, func, select
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import ReadFailed
-from monitor.core.model.journal import Entry
-from monitor.errors import AnotherInstance, OtherRevision, StoreError
-from monitor.runtime.store_session import opened
-from monitor.store.db.lease import SILENT_S
+from monitor.core.model.journal import JournalEntry
+from monitor.errors import AnotherDaemon, StoreError, WrongDatabaseRevision
+from monitor.runtime.store_session import wait_until_open
+from monitor.store.db.lease import STALE_AFTER_S
 from monitor.store.db.migrate import upgrade
 from monitor.store.readers.events import read_events
 from monitor.store.schema import tables
 from monitor.store.store import Store
-from monitor.store.writes.journal import Mark
+from monitor.store.writes.journal import EntryMark
 from tests.store.db.test_lease import HOLD
 from tests.support.examples.store_rows import NOW, event
-from tests.support.faulty_proxy import Line, line_to
+from tests.support.faulty_proxy import FaultyProxy, proxy_to
 from tests.support.postgres import PostgresServer, own_server
 
 BOUND_S = 20.0
@@ -32,7 +32,7 @@ BOUND_S = 20.0
 
 
 @pytest.fixture(autouse=True)
-def patient_program() -> None:
+def stretched_timeouts() -> None:
     """The program's own bounds: they are what is tested."""
 
 
@@ -45,8 +45,8 @@ def a_server() -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def behind_a_line() -> Iterator[tuple[PostgresServer, Line, str]]:
-    with a_server() as server, line_to(server.socket) as line:
+def behind_a_proxy() -> Iterator[tuple[PostgresServer, FaultyProxy, str]]:
+    with a_server() as server, proxy_to(server.socket) as line:
         yield server, line, f"postgresql+psycopg://tester@127.0.0.1:{line.port}/margin"
 
 
@@ -57,12 +57,12 @@ async def until(claim: Callable[[], bool], deadline_s: float = 90) -> None:
         await asyncio.sleep(0.02)
 
 
-def entry(key: str) -> Entry:
-    return Entry("main", NOW, events=(event(key),))
+def entry(key: str) -> JournalEntry:
+    return JournalEntry("main", NOW, events=(event(key),))
 
 
 @pytest.mark.slow
-async def test_a_server_that_stands_still_is_waited_for_no_longer_than_is_due() -> None:
+async def test_frozen_server_times_out() -> None:
     with a_server() as server:
         store = await asyncio.to_thread(Store.open, server.url("margin"))
         await store.commit(entry("before"))
@@ -72,7 +72,7 @@ async def test_a_server_that_stands_still_is_waited_for_no_longer_than_is_due() 
             with pytest.raises(StoreError, match="has not answered"):
                 await store.commit(entry("during"))
             assert time.monotonic() - start < BOUND_S
-            assert store.failing
+            assert store.is_failing
             # From now on nobody waits at all.
             with pytest.raises(StoreError, match="has not answered"):
                 await store.commit(entry("later"))
@@ -82,15 +82,15 @@ async def test_a_server_that_stands_still_is_waited_for_no_longer_than_is_due() 
             assert time.monotonic() - start < BOUND_S
         finally:
             server.thaw()
-        await until(lambda: not store.failing)
+        await until(lambda: not store.is_failing)
         await store.commit(entry("after"))
         assert {"before", "after"} <= {row.key for row in await store.read(read_events)}
         await store.close()
 
 
 @pytest.mark.slow
-async def test_a_line_that_swallows_is_given_up_and_the_lease_taken_back() -> None:
-    with behind_a_line() as (_, line, url):
+async def test_silent_connection_is_dropped_and_the_lease_regained() -> None:
+    with behind_a_proxy() as (_, line, url):
         store = await asyncio.to_thread(Store.open, url)
         line.swallows = True
         start = time.monotonic()
@@ -99,33 +99,33 @@ async def test_a_line_that_swallows_is_given_up_and_the_lease_taken_back() -> No
         assert time.monotonic() - start < BOUND_S
         line.swallows = False
         # The server still holds the session, and with it the lease: it is this daemon's own, and is ended.
-        line.strand()
-        await until(lambda: not store.failing, 60)
+        line.disconnect_clients()
+        await until(lambda: not store.is_failing, 60)
         await store.commit(entry("after"))
         await store.close()
 
 
-async def test_a_line_cut_without_a_word_costs_no_lease() -> None:
-    with behind_a_line() as (_, line, url):
+async def test_silently_cut_connection_keeps_the_lease() -> None:
+    with behind_a_proxy() as (_, line, url):
         store = await asyncio.to_thread(Store.open, url)
-        line.strand()
+        line.disconnect_clients()
         with pytest.raises(StoreError):
             await store.commit(entry("during"))
-        assert not isinstance(store.trouble, AnotherInstance)
-        await until(lambda: not store.failing)
+        assert not isinstance(store.failure, AnotherDaemon)
+        await until(lambda: not store.is_failing)
         await store.commit(entry("after"))
         await store.close()
 
 
 async def test_the_session_of_a_dead_daemon_is_ended_by_the_next() -> None:
-    with behind_a_line() as (server, _, url):
+    with behind_a_proxy() as (server, _, url):
         command = [sys.executable, "-c", HOLD, url]
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         pipe = asyncio.subprocess.PIPE
         holder = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, cwd=root)
         assert holder.stdout is not None
         assert await holder.stdout.readline() == b"held\n"
-        with pytest.raises(AnotherInstance):
+        with pytest.raises(AnotherDaemon):
             await asyncio.to_thread(Store.open, server.url("margin"))
         # The line keeps the server's side open.
         holder.kill()
@@ -158,9 +158,9 @@ asyncio.run(main())
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_a_daemon_of_another_machine_is_taken_over_from_once_it_was_silent_for_a_minute() -> None:
+async def test_lease_of_a_silent_remote_daemon_is_taken_over_after_a_minute() -> None:
     with a_server() as server:
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         pipe = asyncio.subprocess.PIPE
         elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh"]
         command = [*elsewhere, sys.executable, "-c", LIVE, server.url("margin")]
@@ -170,20 +170,20 @@ async def test_a_daemon_of_another_machine_is_taken_over_from_once_it_was_silent
             pytest.skip("only root may give a process another host's name")
         store = Store.attach(server.url("margin"))
         try:
-            await until(lambda: isinstance(store.trouble, AnotherInstance))
+            await until(lambda: isinstance(store.failure, AnotherDaemon))
             holder.send_signal(signal.SIGSTOP)
             start = time.monotonic()
-            await until(lambda: not store.failing, 200)
+            await until(lambda: not store.is_failing, 200)
             # It might only have been slow: nobody is ended who was heard of in that minute.
-            assert time.monotonic() - start > SILENT_S - 5
+            assert time.monotonic() - start > STALE_AFTER_S - 5
             await store.commit(entry("after"))
             # Back from wherever it was, it writes no more.
             holder.send_signal(signal.SIGCONT)
             async with asyncio.timeout(60):
                 while await holder.stdout.readline() != b"AnotherInstance\n":
                     pass
-            await store.seen(NOW)
-            assert not store.failing
+            await store.update_last_seen(NOW)
+            assert not store.is_failing
         finally:
             holder.kill()
             await holder.wait()
@@ -191,17 +191,17 @@ async def test_a_daemon_of_another_machine_is_taken_over_from_once_it_was_silent
 
 
 async def test_a_commit_whose_answer_is_lost_happens_once() -> None:
-    with behind_a_line() as (_, line, url):
+    with behind_a_proxy() as (_, line, url):
         store = await asyncio.to_thread(Store.open, url)
         failure = ReadFailed(read="cross", scope=CROSS, at=NOW, cause="no answer")
-        once, mark = Entry("main", NOW, failures=(failure,)), Mark("this one", 1)
+        once, mark = JournalEntry("main", NOW, failures=(failure,)), EntryMark("this one", 1)
         line.loses_answers_to = b"COMMIT"
         with pytest.raises(StoreError):
             await store.commit(once, mark)
-        await until(lambda: not store.failing)
-        assert (await store.commit(once, mark)).before
+        await until(lambda: not store.is_failing)
+        assert (await store.commit(once, mark)).already_written
         assert await store.read(count_failures) == 1
-        assert not (await store.commit(once, Mark("this one", 2))).before
+        assert not (await store.commit(once, EntryMark("this one", 2))).already_written
         assert await store.read(count_failures) == 2
         await store.close()
 
@@ -210,12 +210,12 @@ def count_failures(connection: Connection) -> int:
     return int(connection.execute(select(func.count()).select_from(tables.failures)).scalar_one())
 
 
-async def test_another_daemon_is_waited_for_and_then_final(database_url: str) -> None:
+async def test_other_daemon_is_waited_for_and_then_an_error(database_url: str) -> None:
     first = Store.open(database_url)
     second = Store.attach(database_url)
-    with pytest.raises(AnotherInstance):
-        await opened(second, lease_patience_s=1)
-    waiting = asyncio.create_task(opened(second))
+    with pytest.raises(AnotherDaemon):
+        await wait_until_open(second, lease_timeout_s=1)
+    waiting = asyncio.create_task(wait_until_open(second))
     await first.close()
     assert await waiting
     await second.close()
@@ -225,12 +225,12 @@ async def test_a_store_is_attached_to_before_it_can_be_had(tmp_path: Path) -> No
     path = tmp_path / "monitor.db"
     path.write_bytes(b"no database at all, " * 100)
     store = Store.attach(f"sqlite:///{path}")
-    assert not await opened(store)
-    assert "file is not a database" in str(store.trouble)
+    assert not await wait_until_open(store)
+    assert "file is not a database" in str(store.failure)
     with pytest.raises(StoreError):
         await store.commit(entry("early"))
     path.rename(tmp_path / "aside.db")
-    await until(lambda: not store.failing)
+    await until(lambda: not store.is_failing)
     await store.commit(entry("after"))
     await store.close()
     assert (tmp_path / "aside.db").read_bytes().startswith(b"no database at all")
@@ -244,7 +244,7 @@ def test_the_encoding_of_a_server_is_set_or_named(encoding: str, holds: bool) ->
                 f"CREATE DATABASE odd TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
             )
         if not holds:
-            with pytest.raises(OtherRevision, match="encoding LATIN1, which can't hold every text"):
+            with pytest.raises(WrongDatabaseRevision, match="encoding LATIN1, which can't hold every text"):
                 upgrade(server.url("odd"))
             return
         upgrade(server.url("odd"))
@@ -253,6 +253,6 @@ def test_the_encoding_of_a_server_is_set_or_named(encoding: str, holds: bool) ->
 
 
 async def _writes_any_text(store: Store) -> None:
-    await store.commit(Entry("main", NOW, events=(event("键-é-😀"),)))
+    await store.commit(JournalEntry("main", NOW, events=(event("键-é-😀"),)))
     assert [row.key for row in await store.read(read_events)] == ["键-é-😀"]
     await store.close()

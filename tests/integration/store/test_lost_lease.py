@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import AnotherInstance
+from monitor.errors import AnotherDaemon
 from monitor.store.db.lease import _HOLDER
 from monitor.store.store import Store
-from tests.integration.channels.test_final_notices import last_words
-from tests.integration.store.test_failing_store import ACTIONS, has, money_requests, told
-from tests.integration.store.test_running_without_database import acted, fall, is_recording
-from tests.support.daemon import clock_of, daemon_here, daemon_process, eventually, starting_now, write_config
+from tests.integration.channels.test_final_notices import final_notices
+from tests.integration.store.test_failing_store import ACTIONS, alerts_received, has_received, money_requests
+from tests.integration.store.test_running_without_database import acted, crash_prices, is_recording
+from tests.support.daemon import clock_of, daemon_process, eventually, in_process_daemon, starting_now, write_config
 from tests.support.postgres import PostgresServer, own_server
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
@@ -24,7 +24,7 @@ ENDING = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE applicati
 
 
 @contextlib.asynccontextmanager
-async def robbed(server: PostgresServer) -> AsyncIterator[None]:
+async def stolen_lease(server: PostgresServer) -> AsyncIterator[None]:
     """The session that holds the lease is ended, and another daemon's store holds it until the end of the block."""
     with server.connect("margin") as other:
         (victim,) = [name for _, name in other.execute(_HOLDER)]
@@ -35,7 +35,7 @@ async def robbed(server: PostgresServer) -> AsyncIterator[None]:
             )
             await asyncio.wait([opening], timeout=0.2)
     store = opening.result()
-    living = asyncio.create_task(_live(store))
+    living = asyncio.create_task(_announce_forever(store))
     try:
         yield
     finally:
@@ -46,15 +46,15 @@ async def robbed(server: PostgresServer) -> AsyncIterator[None]:
 
 async def _opened(server: PostgresServer) -> Store:
     while True:
-        with contextlib.suppress(AnotherInstance):
+        with contextlib.suppress(AnotherDaemon):
             return await asyncio.to_thread(Store.open, server.url("margin"))
 
 
-async def _live(store: Store) -> None:
+async def _announce_forever(store: Store) -> None:
     """Say every second that it is there, as a daemon does."""
-    await store.announce(os.getpid(), datetime.now(UTC), "0.1.0")
+    await store.register_daemon(os.getpid(), datetime.now(UTC), "0.1.0")
     while True:
-        await store.seen(datetime.now(UTC))
+        await store.update_last_seen(datetime.now(UTC))
         await asyncio.sleep(1)
 
 
@@ -66,13 +66,15 @@ async def test_a_lease_that_is_lost_moves_no_money_until_it_is_regained(tmp_path
             config = write_config(
                 tmp_path, box.ready, url=server.url("margin"), channels={"phone": sink.url}, more=ACTIONS
             )
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.cross and state.bars and state.wallets.get("spot"))
-                async with robbed(server):
-                    await eventually(lambda: is_another(here.store.trouble), 30)
-                    fall(box.sandbox)
-                    await eventually(lambda: has(sink, "near-call"), 30)
-                    assert "Not recorded:" in str(told(sink, "near-call")[0]["text"])
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(
+                    lambda state: state.cross and state.cross_thresholds and state.wallets.get("spot")
+                )
+                async with stolen_lease(server):
+                    await eventually(lambda: is_another(here.store.failure), 30)
+                    crash_prices(box.sandbox)
+                    await eventually(lambda: has_received(sink, "near-call"), 30)
+                    assert "Not recorded:" in str(alerts_received(sink, "near-call")[0]["text"])
                     assert money_requests(box.sandbox) == []
                     assert not here.task.done()
                 await eventually(lambda: is_recording(here), 30)
@@ -80,23 +82,23 @@ async def test_a_lease_that_is_lost_moves_no_money_until_it_is_regained(tmp_path
 
 
 async def is_another(trouble: object) -> bool:
-    return isinstance(trouble, AnotherInstance)
+    return isinstance(trouble, AnotherDaemon)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-async def test_a_lease_that_stays_lost_ends_the_daemon_with_73_and_its_last_words(tmp_path: Path) -> None:
+async def test_permanently_lost_lease_exits_with_73_and_a_final_notice(tmp_path: Path) -> None:
     with own_server() as server, http_sink() as phone, http_sink() as mail:
         server.create_database("margin")
         async with sandbox(starting_now()) as box:
             channels = {"phone": phone.url, "mail": mail.url}
             config = write_config(tmp_path, box.ready, url=server.url("margin"), channels=channels)
             async with daemon_process(config, environ={"STATE_DIRECTORY": str(tmp_path)}) as child:
-                await child.until_line("stream=market connected=True")
-                async with robbed(server):
+                await child.wait_for_line("stream=market connected=True")
+                async with stolen_lease(server):
                     # It is waited for three minutes before that is final.
-                    assert await child.ended(300) == 73
+                    assert await child.wait_for_exit(300) == 73
                 assert "lease.waiting" in child.text
     for sink in (phone, mail):
-        (said,) = last_words(sink)
+        (said,) = final_notices(sink)
         assert "another margin-monitor" in said

@@ -16,20 +16,34 @@ from monitor.core.model.alert import AlertState
 from monitor.runtime.account import supervisor
 from monitor.sandbox.server import Sandbox
 from monitor.store.schema import tables
-from monitor.store.writes.id_allocation import FIRST_UNRECORDED
-from tests.integration.store.test_failing_store import ACTIONS, has, money_requests, small_disk, told
+from monitor.store.writes.id_allocation import FIRST_UNRECORDED_ALERT_ID
+from tests.integration.store.test_failing_store import (
+    ACTIONS,
+    alerts_received,
+    has_received,
+    money_requests,
+    small_disk,
+)
 from tests.support.command import margin_monitor
-from tests.support.daemon import Here, clock_of, daemon_here, daemon_process, eventually, starting_now, write_config
-from tests.support.faulty_proxy import line_to
+from tests.support.daemon import (
+    InProcessDaemon,
+    clock_of,
+    daemon_process,
+    eventually,
+    in_process_daemon,
+    starting_now,
+    write_config,
+)
+from tests.support.faulty_proxy import proxy_to
 from tests.support.postgres import own_server
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
-UP = "stream=market connected=True"
+STARTED = "stream=market connected=True"
 
 
 @pytest.fixture(autouse=True)
-def patient_program() -> None:
+def stretched_timeouts() -> None:
     """The program's own bounds: they are what is tested."""
 
 
@@ -41,40 +55,40 @@ def locked(database: Path) -> Iterator[None]:
         yield
 
 
-def fall(box: Sandbox) -> None:
+def crash_prices(box: Sandbox) -> None:
     """The account is in danger from now on."""
-    box.hand.set_price("BTCUSDT", Decimal(41_000))
+    box.user_actions.set_price("BTCUSDT", Decimal(41_000))
 
 
 def recover(box: Sandbox) -> None:
-    box.hand.set_price("BTCUSDT", Decimal(60_000))
+    box.user_actions.set_price("BTCUSDT", Decimal(60_000))
 
 
-async def says(sink: HttpSink, words: str) -> bool:
+async def has_text(sink: HttpSink, words: str) -> bool:
     return any(words in str(one.json()["text"]) for one in sink.received)
 
 
-def kept_aside(folder: Path) -> list[bytes]:
+def set_aside_files(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in folder.glob("monitor.db.damaged-*")]
 
 
-async def is_recording(here: Here) -> bool:
+async def is_recording(here: InProcessDaemon) -> bool:
     return here.daemon.is_recording
 
 
-async def test_a_damaged_file_is_said_kept_and_watched_without_until_a_fresh_one_is_made(tmp_path: Path) -> None:
+async def test_damaged_database_is_set_aside_and_watching_goes_on(tmp_path: Path) -> None:
     database = tmp_path / "monitor.db"
     damage = b"not a database at all, " * 100
     database.write_bytes(damage)
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
-            async with daemon_here(config, clock_of(box.sandbox), waits=False) as here:
-                await here.until(lambda state: state.cross and state.bars)
-                fall(box.sandbox)
-                await eventually(lambda: has(sink, "near-call"), 30)
-                assert "Not recorded:" in str(told(sink, "near-call")[0]["text"])
-                await eventually(lambda: says(sink, "db upgrade --fresh"))
+            async with in_process_daemon(config, clock_of(box.sandbox), waits=False) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                crash_prices(box.sandbox)
+                await eventually(lambda: has_received(sink, "near-call"), 30)
+                assert "Not recorded:" in str(alerts_received(sink, "near-call")[0]["text"])
+                await eventually(lambda: has_text(sink, "db upgrade --fresh"))
                 assert money_requests(box.sandbox) == []
                 assert database.read_bytes() == damage
 
@@ -82,17 +96,15 @@ async def test_a_damaged_file_is_said_kept_and_watched_without_until_a_fresh_one
                 assert said.code == 0
                 assert "kept the damaged file as" in said.out
                 await eventually(lambda: is_recording(here), 30)
-                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
+                await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
                 (row,) = (row for row in await here.alerts() if row.alert.key.rule == "near-call")
-                assert row.alert.id > FIRST_UNRECORDED
-    (aside,) = kept_aside(tmp_path)
+                assert row.alert.id > FIRST_UNRECORDED_ALERT_ID
+    (aside,) = set_aside_files(tmp_path)
     assert aside == damage
 
 
 @pytest.mark.parametrize("what", ["silence", "alert"])
-async def test_a_row_that_can_not_be_understood_keeps_nobody_from_watching(
-    tmp_path: Path, sqlite_template: Path, what: str
-) -> None:
+async def test_unreadable_row_does_not_stop_watching(tmp_path: Path, sqlite_template: Path, what: str) -> None:
     database = tmp_path / "monitor.db"
     shutil.copy(sqlite_template, database)
     odd = {
@@ -114,65 +126,67 @@ async def test_a_row_that_can_not_be_understood_keeps_nobody_from_watching(
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.cross and state.bars)
-                await here.until(lambda state: state.health.store_failing)
-                fall(box.sandbox)
-                await eventually(lambda: has(sink, "near-call"), 30)
-                assert "Not recorded:" in str(told(sink, "near-call")[0]["text"])
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.health.store_failing)
+                crash_prices(box.sandbox)
+                await eventually(lambda: has_received(sink, "near-call"), 30)
+                assert "Not recorded:" in str(alerts_received(sink, "near-call")[0]["text"])
                 assert money_requests(box.sandbox) == []
                 with closing(sqlite3.connect(database)) as other, other:
                     other.execute(f"DELETE FROM {table}")
                 await eventually(lambda: acted(box.sandbox), 30)
-                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
+                await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
 
 
 @pytest.mark.slow
-async def test_an_alert_that_the_database_knew_keeps_its_number_and_its_people(tmp_path: Path) -> None:
+async def test_known_alert_keeps_its_id_and_channels(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             clock = clock_of(box.sandbox)
-            async with daemon_here(config, clock) as here:
-                await here.until(lambda state: state.cross and state.bars)
-                fall(box.sandbox)
-                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows))
-                await eventually(lambda: has(sink, "near-call"))
-            number = told(sink, "near-call")[0]["id"]
+            async with in_process_daemon(config, clock) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                crash_prices(box.sandbox)
+                await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows))
+                await eventually(lambda: has_received(sink, "near-call"))
+            number = alerts_received(sink, "near-call")[0]["id"]
             other = sqlite3.connect(tmp_path / "monitor.db", isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
-            async with daemon_here(config, clock, waits=False) as here:
-                await here.until(lambda state: any(a.key.rule == "near-call" for a in state.alerts.values()), 30)
+            async with in_process_daemon(config, clock, waits=False) as here:
+                await here.wait_for_state(
+                    lambda state: any(a.key.rule == "near-call" for a in state.alerts.values()), 30
+                )
                 (mine,) = (a for a in here.state().alerts.values() if a.key.rule == "near-call")
                 assert mine.id != number
                 assert not here.daemon.is_recording
                 other.close()
-                await here.until(lambda state: any(a.id == number for a in state.alerts.values()), 30)
+                await here.wait_for_state(lambda state: any(a.id == number for a in state.alerts.values()), 30)
                 recover(box.sandbox)
-                await here.until_alerts(
+                await here.wait_for_alerts(
                     lambda rows: [r.alert.state for r in rows if r.alert.id == number] == [AlertState.RESOLVED], 30
                 )
 
 
 @pytest.mark.slow
-async def test_a_start_without_the_database_goes_on_from_what_it_knew(tmp_path: Path) -> None:
+async def test_start_without_the_database_continues_from_its_state(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
             clock = clock_of(box.sandbox)
-            async with daemon_here(config, clock) as here:
-                await here.until(lambda state: state.cross and state.bars)
+            async with in_process_daemon(config, clock) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
             database = tmp_path / "monitor.db"
             other = sqlite3.connect(database, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
-            async with daemon_here(config, clock, waits=False) as here:
-                await here.until(lambda state: state.cross and state.bars, 30)
-                fall(box.sandbox)
-                await eventually(lambda: has(sink, "near-call"), 30)
+            async with in_process_daemon(config, clock, waits=False) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds, 30)
+                crash_prices(box.sandbox)
+                await eventually(lambda: has_received(sink, "near-call"), 30)
                 assert money_requests(box.sandbox) == []
                 other.close()
                 # What was told is recorded, and now it may act.
-                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
+                await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
                 await eventually(lambda: acted(box.sandbox), 30)
 
 
@@ -181,30 +195,30 @@ async def acted(box: Sandbox) -> bool:
 
 
 @pytest.mark.slow
-async def test_a_reload_while_the_database_is_locked_ends_nothing_and_forgets_nothing(tmp_path: Path) -> None:
+async def test_reload_during_a_database_lock_loses_nothing(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_process(config) as child:
-                await child.until_line(UP)
+                await child.wait_for_line(STARTED)
                 with locked(tmp_path / "monitor.db"):
-                    await child.until_line("store.failing")
-                    fall(box.sandbox)
-                    await eventually(lambda: has(sink, "near-call"), 30)
-                    number = told(sink, "near-call")[0]["id"]
+                    await child.wait_for_line("store.failing")
+                    crash_prices(box.sandbox)
+                    await eventually(lambda: has_received(sink, "near-call"), 30)
+                    number = alerts_received(sink, "near-call")[0]["id"]
                     child.send(signal.SIGHUP)
-                    await child.until_line("config.reloaded", 60)
-                await child.until_line("store.taken_up", 60, times=2)
+                    await child.wait_for_line("config.reloaded", 60)
+                await child.wait_for_line("store.taken_up", 60, times=2)
                 recover(box.sandbox)
                 await eventually(lambda: is_over(sink, number), 60)
-                assert await child.end() == 0
+                assert await child.stop() == 0
 
 
 async def is_over(sink: HttpSink, number: object) -> bool:
     return any("RESOLVED" in one.json()["title"] and one.json()["id"] == number for one in sink.received)
 
 
-async def test_a_daemon_that_ends_says_so_first_and_once(tmp_path: Path, sqlite_template: Path) -> None:
+async def test_ending_daemon_sends_one_final_notice(tmp_path: Path, sqlite_template: Path) -> None:
     database = tmp_path / "monitor.db"
     shutil.copy(sqlite_template, database)
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -215,14 +229,14 @@ async def test_a_daemon_that_ends_says_so_first_and_once(tmp_path: Path, sqlite_
             environ = {"STATE_DIRECTORY": str(tmp_path)}
             for _ in range(2):
                 async with daemon_process(config, environ=environ) as child:
-                    assert await child.ended() == 69
+                    assert await child.wait_for_exit() == 69
     (last_words,) = sink.received
     assert "margin-monitor ends and watches no more" in last_words.json()["text"]
     assert "newer than this program's" in last_words.json()["text"]
 
 
 @pytest.mark.slow
-async def test_an_account_that_is_down_is_told_from_outside(tmp_path: Path) -> None:
+async def test_account_that_is_down_is_notified_by_the_daemon(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             secret = tmp_path / "secret.txt"
@@ -231,46 +245,48 @@ async def test_an_account_that_is_down_is_told_from_outside(tmp_path: Path) -> N
             secret.chmod(0o600)
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             config.write_text(config.read_text().replace(f'"{main}"', f'"file:{secret}"'))
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.cross)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross)
             elsewhere = secret.rename(tmp_path / "elsewhere.txt")
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 # Without its secret the account can't even be opened.
-                await eventually(lambda: has(sink, "account-failing"), 60)
+                await eventually(lambda: has_received(sink, "account-failing"), 60)
                 elsewhere.rename(secret)
-                await here.until(lambda state: state.cross, 60)
+                await here.wait_for_state(lambda state: state.cross, 60)
 
 
 @pytest.mark.slow
-async def test_a_full_disk_at_the_start_keeps_nobody_from_being_told(tmp_path: Path) -> None:
+async def test_full_disk_at_the_start_does_not_stop_alerts(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk, http_sink() as sink:
         disk.fail()
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, url=disk.url, channels={"phone": sink.url})
-            async with daemon_here(config, clock_of(box.sandbox), waits=False) as here:
-                await here.until(lambda state: state.cross and state.bars, 30)
-                await eventually(lambda: says(sink, "The database can't be used"))
-                fall(box.sandbox)
-                await eventually(lambda: has(sink, "near-call"), 30)
-                assert "Not recorded:" in str(told(sink, "near-call")[0]["text"])
+            async with in_process_daemon(config, clock_of(box.sandbox), waits=False) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds, 30)
+                await eventually(lambda: has_text(sink, "The database can't be used"))
+                crash_prices(box.sandbox)
+                await eventually(lambda: has_received(sink, "near-call"), 30)
+                assert "Not recorded:" in str(alerts_received(sink, "near-call")[0]["text"])
                 disk.mend()
                 await eventually(lambda: is_recording(here), 30)
-                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
+                await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
 
 
 @pytest.mark.slow
-async def test_an_answer_that_was_lost_holds_up_no_plan(tmp_path: Path) -> None:
-    with own_server() as server, line_to(server.socket) as line, http_sink() as sink:
+async def test_lost_commit_answer_does_not_block_a_plan(tmp_path: Path) -> None:
+    with own_server() as server, proxy_to(server.socket) as line, http_sink() as sink:
         server.create_database("margin")
         url = f"postgresql+psycopg://tester@127.0.0.1:{line.port}/margin"
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, url=url, channels={"phone": sink.url}, more=ACTIONS)
-            async with daemon_here(config, clock_of(box.sandbox), waits=False) as here:
-                await here.until(lambda state: state.cross and state.bars and state.wallets.get("spot"), 30)
+            async with in_process_daemon(config, clock_of(box.sandbox), waits=False) as here:
+                await here.wait_for_state(
+                    lambda state: state.cross and state.cross_thresholds and state.wallets.get("spot"), 30
+                )
                 line.loses_answers_to = b"COMMIT"
-                fall(box.sandbox)
+                crash_prices(box.sandbox)
                 await eventually(lambda: acted(box.sandbox), 60)
-                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
+                await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
                 assert line.loses_answers_to == b"", "no answer was lost"
                 rows = [row for row in await here.alerts() if row.alert.key.rule == "near-call"]
                 assert len(rows) == 1
@@ -286,12 +302,12 @@ def births_of(connection: Connection, alert: int) -> int:
 
 
 @pytest.mark.slow
-async def test_what_the_database_will_not_have_is_told_and_the_account_goes_on_from_there(tmp_path: Path) -> None:
+async def test_refused_entry_is_notified_and_the_account_continues(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.cross and state.bars)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
                 # The numbers that come next belong to somebody else by now.
                 with closing(sqlite3.connect(tmp_path / "monitor.db")) as other, other:
                     for number in range(1, 40):
@@ -301,9 +317,9 @@ async def test_what_the_database_will_not_have_is_told_and_the_account_goes_on_f
                             " (?, 'other', 'main', 'account', '', 'resolved', 'info', 0, '', '', '', '{}', '0', 0, 0)",
                             (number,),
                         )
-                fall(box.sandbox)
-                await eventually(lambda: has(sink, "near-call"), 30)
-                await here.until_alerts(
+                crash_prices(box.sandbox)
+                await eventually(lambda: has_received(sink, "near-call"), 30)
+                await here.wait_for_alerts(
                     lambda rows: any(r.alert.key.rule == "near-call" and r.alert.id >= 40 for r in rows), 60
                 )
 
@@ -312,49 +328,49 @@ async def test_what_the_database_will_not_have_is_told_and_the_account_goes_on_f
 async def test_where_the_database_goes_on_refusing_the_account_goes_on_unrecorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(supervisor, "UNRECORDED_S", (45.0,))
+    monkeypatch.setattr(supervisor, "UNRECORDED_BACKOFF_S", (45.0,))
     database = tmp_path / "monitor.db"
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.cross and state.bars)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
                 with closing(sqlite3.connect(database)) as other, other:
                     other.execute("CREATE TRIGGER none BEFORE INSERT ON alerts BEGIN SELECT RAISE(ABORT, 'none'); END")
-                fall(box.sandbox)
-                await eventually(lambda: has(sink, "near-call"), 30)
-                await eventually(lambda: has(sink, "cannot-record"), 120)
-                assert "Not recorded:" in str(told(sink, "cannot-record")[0]["text"])
+                crash_prices(box.sandbox)
+                await eventually(lambda: has_received(sink, "near-call"), 30)
+                await eventually(lambda: has_received(sink, "cannot-record"), 120)
+                assert "Not recorded:" in str(alerts_received(sink, "cannot-record")[0]["text"])
                 assert [line.getMessage().startswith("account.restarting") for line in caplog.records].count(True) < 5
                 assert here.state().health.store_failing
                 assert money_requests(box.sandbox) == []
                 with closing(sqlite3.connect(database)) as other, other:
                     other.execute("DROP TRIGGER none")
-                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 90)
+                await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 90)
                 await eventually(lambda: acted(box.sandbox), 60)
 
 
 @pytest.mark.slow
-async def test_half_a_minute_without_a_record_is_an_alert_of_its_own(tmp_path: Path) -> None:
+async def test_half_a_minute_without_recording_is_an_alert(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.cross and state.bars)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
                 with locked(tmp_path / "monitor.db"):
-                    await eventually(lambda: has(sink, "cannot-record"), 90)
-                    assert "Not recorded:" in str(told(sink, "cannot-record")[0]["text"])
-                number = told(sink, "cannot-record")[0]["id"]
+                    await eventually(lambda: has_received(sink, "cannot-record"), 90)
+                    assert "Not recorded:" in str(alerts_received(sink, "cannot-record")[0]["text"])
+                number = alerts_received(sink, "cannot-record")[0]["id"]
                 await eventually(lambda: is_over(sink, number), 60)
 
 
-async def test_little_room_is_seen(tmp_path: Path) -> None:
+async def test_low_disk_space_is_reported(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, url=disk.url)
             said = await asyncio.to_thread(margin_monitor, config, "check", "--offline", "--json")
             rows = {row["name"]: row for row in said.json()["items"]}
             assert rows["space"]["result"] == "warning"
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                await here.until(lambda state: state.health.store_space_low is True)
-                await here.until(lambda state: any(a.key.rule == "space-low" for a in state.alerts.values()))
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                await here.wait_for_state(lambda state: state.health.store_space_low is True)
+                await here.wait_for_state(lambda state: any(a.key.rule == "space-low" for a in state.alerts.values()))

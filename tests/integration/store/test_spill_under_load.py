@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.store.readers.events import read_events
-from tests.runtime.account.test_runner import a_runner
+from tests.runtime.account.test_runner import make_runner
 
 EVENTS = 30_000
 
@@ -49,9 +49,9 @@ async def test_no_event_is_lost_and_memory_stays_bounded(tmp_path: Path) -> None
     assert committed == 0
     # All of them in memory would be 90 MB.
     assert grown_kb < 30_000
-    async with a_runner(url) as (runner, _, store, heard):
+    async with make_runner(url) as (runner, _, store, heard):
         while not store.spill("main").is_empty:
-            await runner.handle(())
+            await runner.process(())
         rows = await store.read(read_events, limit=None)
         assert sorted(row.key for row in rows) == sorted(f"key-{number}" for number in range(EVENTS))
         assert heard.committed_keys == [f"key-{number}" for number in range(EVENTS)]
@@ -59,7 +59,7 @@ async def test_no_event_is_lost_and_memory_stays_bounded(tmp_path: Path) -> None
 
 def _flood_while_locked(url: str, database: Path) -> tuple[int, int]:
     """How many events a daemon that was killed after the flood had committed, and how many kB it had grown by."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     command = [sys.executable, "-c", FLOODED, url, str(EVENTS)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=root) as child:

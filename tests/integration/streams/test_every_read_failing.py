@@ -22,14 +22,14 @@ import pytest
 from monitor import runtime
 from monitor.exchange import binance
 from monitor.exchange.binance.api.endpoint import Endpoint
-from monitor.exchange.binance.api.function import Function
+from monitor.exchange.binance.api.function import EndpointFunction
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import AccountSpec, Holding, PairSpec, Scenario, hmac_key
-from monitor.sandbox.server import Ready
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, InitialBalance, PairSpec, Scenario, hmac_key
+from monitor.sandbox.server import SandboxInfo
 from monitor.view.documents.account import account_document
-from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
-from tests.support.sandbox import Running, sandbox
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
+from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 D = Decimal
@@ -75,7 +75,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
 }
 """The same of the reads that need no key: they fail for everybody."""
 
-OF_ORDERS = {"/sapi/v1/margin/order", "/sapi/v1/margin/myTrades"}
+ORDER_READS = {"/sapi/v1/margin/order", "/sapi/v1/margin/myTrades"}
 """What is asked for when an order was sent alone: tests of settling fail these."""
 
 KINDS: Mapping[str, Fault] = {
@@ -97,13 +97,13 @@ CRASHED = D(37_500)
 
 def account_of(name: str) -> AccountSpec:
     keys = (hmac_key(name), hmac_key(f"{name}-acting"))
-    (pattern,) = calm().accounts
+    (pattern,) = calm_scenario().accounts
     return replace(
         pattern,
         name=name,
         keys=keys if name == "action_key" else keys[:1],
-        cross={**pattern.cross, "BTC": Holding(free=D("1.4"), locked=D("0.1"))},
-        isolated={"BTCUSDT": PairSpec(Holding(free=D("0.5")), Holding(free=D(500), borrowed=D(17_500)))},
+        cross={**pattern.cross, "BTC": InitialBalance(free=D("1.4"), locked=D("0.1"))},
+        isolated={"BTCUSDT": PairSpec(InitialBalance(free=D("0.5")), InitialBalance(free=D(500), borrowed=D(17_500)))},
     )
 
 
@@ -113,11 +113,11 @@ def faults_of(reads: Iterable[str], kind: str) -> list[Fault]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class FailingReadsScenario:
     """A daemon that watches an account for each of some reads, an exchange, and a channel."""
 
-    box: Running
-    here: Here
+    box: RunningSandbox
+    here: InProcessDaemon
     phone: HttpSink
     accounts: tuple[str, ...]
 
@@ -125,12 +125,12 @@ class Stage:
         for fault in faults_of(reads, kind):
             self.box.sandbox.add_fault(fault)
 
-    def ask_everything(self) -> None:
-        for watch in self.here.daemon._supervisor.watches.values():
+    def request_all_reads(self) -> None:
+        for watch in self.here.daemon._supervisor.services.values():
             names = frozenset(watch._reads.by_name())
-            watch.stepped(watch.runner.state, names, {}, False)
+            watch.on_step(watch.runner.state, names, {}, False)
 
-    def heard(self) -> dict[str, set[tuple[str, str]]]:
+    def notified_rules(self) -> dict[str, set[tuple[str, str]]]:
         """By account the rules and scopes of which a channel was told that they fire."""
         found: dict[str, set[tuple[str, str]]] = {account: set() for account in self.accounts}
         for request in list(self.phone.received):
@@ -140,16 +140,16 @@ class Stage:
                     found[told["account"]].add((told["rule"], told["scope"]))
         return found
 
-    def unheard(self) -> list[str]:
+    def unreported_scopes(self) -> list[str]:
         """The scopes of whose danger nobody was told: neither by its level nor by what can't be seen of it."""
         return [
             f"{account} {scope}"
-            for account, told in self.heard().items()
+            for account, told in self.notified_rules().items()
             for scope in ("cross", "isolated")
             if not any(there == scope or rule in BLINDNESS for rule, there in told)
         ]
 
-    def known(self) -> dict[str, set[str]]:
+    def known_figures(self) -> dict[str, set[str]]:
         """By account what status tells of levels and bars, as far as it is known."""
         found: dict[str, set[str]] = {}
         for account in self.accounts:
@@ -164,22 +164,22 @@ class Stage:
             }
         return found
 
-    def unmet(self, shared: str) -> list[str]:
+    def untried_reads(self, shared: str) -> list[str]:
         """The accounts whose read was never made, and so never failed."""
         asked = {(record.account, record.path) for record in self.box.sandbox.requests}
         if shared:
             return [] if any(path in SHARED[shared] for _, path in asked) else [shared]
         return [one for one in self.accounts if not any((one, path) in asked for path in READS[one])]
 
-    async def crash(self) -> None:
+    async def crash_prices(self) -> None:
         """Let the price fall, and wait until everybody has heard."""
-        self.box.sandbox.hand.set_price("BTCUSDT", CRASHED)
+        self.box.sandbox.user_actions.set_price("BTCUSDT", CRASHED)
         fell_at = self.here.clock.now()
 
         async def is_heard() -> bool:
             late = (self.here.clock.now() - fell_at).total_seconds() > WITHIN_S
-            assert not late, f"nobody heard within {WITHIN_S} s of {', '.join(self.unheard())}"
-            return not self.unheard()
+            assert not late, f"nobody heard within {WITHIN_S} s of {', '.join(self.unreported_scopes())}"
+            return not self.unreported_scopes()
 
         await eventually(is_heard, 4 * WITHIN_S)
 
@@ -187,17 +187,17 @@ class Stage:
 @contextlib.asynccontextmanager
 async def stage(
     folder: Path, template: Path | None, accounts: Iterable[str], faults: Iterable[Fault] = ()
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[FailingReadsScenario]:
     """A daemon in `folder`, with a database made of the template; None: with the one that is there."""
     names = tuple(accounts)
     if template is not None:
         await asyncio.to_thread(_prepare, folder, template)
-    scenario: Scenario = replace(calm(), accounts=tuple(map(account_of, names)))
+    scenario: Scenario = replace(calm_scenario(), accounts=tuple(map(account_of, names)))
     with http_sink() as phone:
         async with sandbox(scenario, faults=tuple(faults)) as box:
             config = config_of(folder, box.ready, names, phone)
-            async with daemon_here(config, clock_of(box.sandbox)) as here:
-                yield Stage(box, here, phone, names)
+            async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+                yield FailingReadsScenario(box, here, phone, names)
                 # Twenty accounts of one loop end slowly where others want the processor.
                 here.daemon.stop()
                 await asyncio.wait({here.task}, timeout=60)
@@ -208,7 +208,7 @@ def _prepare(folder: Path, template: Path) -> None:
     shutil.copy(template, folder / "monitor.db")
 
 
-def config_of(folder: Path, ready: Ready, names: Iterable[str], phone: HttpSink) -> Path:
+def config_of(folder: Path, ready: SandboxInfo, names: Iterable[str], phone: HttpSink) -> Path:
     first = [next(one for one in ready.accounts if one["name"] == name) for name in names]
     config = write_config(
         folder,
@@ -224,18 +224,18 @@ def config_of(folder: Path, ready: Ready, names: Iterable[str], phone: HttpSink)
     return config
 
 
-def is_watching(stage: Stage) -> bool:
+def is_watching(stage: FailingReadsScenario) -> bool:
     """Whether the streams of all accounts are up, and what can be read was."""
-    states = stage.here.daemon.states()
+    states = stage.here.daemon.account_states()
     return len(states) == len(stage.accounts) and all(
         state.streams.get("market") is not None and state.streams["market"].connected for state in states.values()
     )
 
 
-def knows_all(stage: Stage) -> bool:
+def knows_all(stage: FailingReadsScenario) -> bool:
     return is_watching(stage) and all(
-        state.cross and state.isolated and state.bars and state.tiers and state.prices
-        for state in stage.here.daemon.states().values()
+        state.cross and state.isolated and state.cross_thresholds and state.tiers and state.prices
+        for state in stage.here.daemon.account_states().values()
     )
 
 
@@ -251,15 +251,15 @@ async def play(folder: Path, template: Path, accounts: tuple[str, ...], when: st
         await eventually(is_ready, 60, given_up=it.here.task.done)
         if when == "middle":
             it.fail(failing, kind)
-        it.ask_everything()
+        it.request_all_reads()
 
         async def is_met() -> bool:
-            return not it.unmet(shared)
+            return not it.untried_reads(shared)
 
-        await eventually(is_met, 60, story=lambda: f"never asked: {it.unmet(shared)}")
-        before = it.known()
-        await it.crash()
-        after = it.known()
+        await eventually(is_met, 60, story=lambda: f"never asked: {it.untried_reads(shared)}")
+        before = it.known_figures()
+        await it.crash_prices()
+        after = it.known_figures()
         forgotten = {account: sorted(known - after[account]) for account, known in before.items()}
         assert not any(forgotten.values()), forgotten
 
@@ -267,7 +267,7 @@ async def play(folder: Path, template: Path, accounts: tuple[str, ...], when: st
 @pytest.mark.slow
 @pytest.mark.parametrize("when", ["start", "middle"])
 @pytest.mark.parametrize("kind", KINDS)
-async def test_somebody_hears_of_a_crash_while_a_read_fails(
+async def test_crash_is_notified_while_a_read_fails(
     when: str, kind: str, tmp_path: Path, sqlite_template: Path
 ) -> None:
     await asyncio.gather(
@@ -277,33 +277,33 @@ async def test_somebody_hears_of_a_crash_while_a_read_fails(
 
 
 @pytest.mark.parametrize(("when", "kind"), [("start", "400"), ("middle", "hang")])
-async def test_bars_that_can_not_be_read_silence_nobody(
+async def test_unreadable_thresholds_silence_no_alert(
     when: str, kind: str, tmp_path: Path, sqlite_template: Path
 ) -> None:
     await play(tmp_path / "own", sqlite_template, ("bars", "tiers"), when, kind)
 
 
-async def test_bars_of_an_earlier_run_hold_when_they_can_not_be_read(tmp_path: Path, sqlite_template: Path) -> None:
+async def test_thresholds_of_an_earlier_run_hold_when_unreadable(tmp_path: Path, sqlite_template: Path) -> None:
     async with stage(tmp_path, sqlite_template, ("bars", "tiers")) as it:
 
         async def is_known() -> bool:
             return knows_all(it)
 
         await eventually(is_known, 60)
-        read = {name: (it.here.state(name).bars, it.here.state(name).tiers) for name in it.accounts}
+        read = {name: (it.here.state(name).cross_thresholds, it.here.state(name).tiers) for name in it.accounts}
     async with stage(tmp_path, None, ("bars", "tiers"), faults_of(("bars", "tiers"), "503")) as it:
 
         async def is_there() -> bool:
             return is_watching(it)
 
         await eventually(is_there, 60)
-        assert {name: (it.here.state(name).bars, it.here.state(name).tiers) for name in it.accounts} == read
-        await it.crash()
+        assert {name: (it.here.state(name).cross_thresholds, it.here.state(name).tiers) for name in it.accounts} == read
+        await it.crash_prices()
         texts = [request.json()["text"] for request in it.phone.received]
         assert any("as read in an earlier run, not since the start" in text for text in texts), texts
 
 
-def test_every_read_that_the_code_names_has_its_row() -> None:
+def test_every_read_in_the_code_is_covered() -> None:
     calls = (
         node
         for path in sorted(Path(runtime.__file__).parent.glob("*.py"))
@@ -315,29 +315,31 @@ def test_every_read_that_the_code_names_has_its_row() -> None:
     assert named <= {*READS, *SHARED}
 
 
-def test_every_request_that_the_client_can_make_has_its_row() -> None:
+def test_every_client_request_is_covered() -> None:
     paths: set[str] = set()
     for module in pkgutil.walk_packages(binance.__path__, f"{binance.__name__}."):
         # These are all that the exchange offers: what is used of them is imported elsewhere.
         if ".functions" in module.name:
             continue
         for value in vars(importlib.import_module(module.name)).values():
-            endpoint = value.endpoint if isinstance(value, Function) else value
+            endpoint = value.endpoint if isinstance(value, EndpointFunction) else value
             if isinstance(endpoint, Endpoint):
                 paths.add(endpoint.path)
     assert "/sapi/v1/margin/account" in paths
     listed = {path for rows in (READS, SHARED) for row in rows.values() for path in row}
-    assert paths <= listed | OF_ORDERS, sorted(paths - listed - OF_ORDERS)
+    assert paths <= listed | ORDER_READS, sorted(paths - listed - ORDER_READS)
 
 
-async def test_every_read_of_the_daemon_has_its_row(tmp_path: Path, sqlite_template: Path) -> None:
+async def test_every_daemon_read_is_covered(tmp_path: Path, sqlite_template: Path) -> None:
     async with stage(tmp_path, sqlite_template, ("action_key",)) as it:
-        await it.here.until(lambda state: state.cross, account="action_key")
-        (watch,) = it.here.daemon._supervisor.watches.values()
+        await it.here.wait_for_state(lambda state: state.cross, account="action_key")
+        (watch,) = it.here.daemon._supervisor.services.values()
         assert set(watch._reads.by_name()) <= {*READS, *SHARED}
         # And no request goes where no row leads.
-        it.ask_everything()
-        await it.here.until(lambda state: state.bars and state.tiers and state.prices, account="action_key")
+        it.request_all_reads()
+        await it.here.wait_for_state(
+            lambda state: state.cross_thresholds and state.tiers and state.prices, account="action_key"
+        )
         listed = {path for paths in ({**READS, **SHARED}).values() for path in paths}
         asked: set[Any] = {record.path for record in it.box.sandbox.requests}
         assert asked <= listed, json.dumps(sorted(asked - listed))

@@ -7,7 +7,7 @@ from pathlib import Path
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
-from tests.support.daemon import Here, clock_of, daemon_here, write_config
+from tests.support.daemon import InProcessDaemon, clock_of, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 
 CROSS_PATH, ISOLATED_PATH = "/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"
@@ -17,13 +17,13 @@ UNSEEN_MS = 45_000
 TIMES = 3
 
 
-async def test_reads_are_back_at_once_by_another_host_and_soon_where_all_refuse(tmp_path: Path) -> None:
+async def test_reads_recover_by_another_host_at_once_or_soon_after_a_block(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready)
         port = box.ready.rest_url.rpartition(":")[2]
         hosts = f'rest_url = "http://localhost:{port}"\nrest_fallback_urls = ["{box.ready.rest_url}"]'
         config.write_text(config.read_text().replace(f'rest_url = "{box.ready.rest_url}"', hosts))
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await goes_on(here)
             one = Fault("status", host="localhost", path="/sapi/*", status=403, body="<html>no</html>", count=0)
             box.sandbox.add_fault(one)
@@ -35,7 +35,7 @@ async def test_reads_are_back_at_once_by_another_host_and_soon_where_all_refuse(
             box.sandbox.clear_faults()
             for path in (CROSS_PATH, ISOLATED_PATH):
                 box.sandbox.add_fault(Fault("status", path=path, status=403, body="<html>no</html>", count=TIMES))
-            await here.until(
+            await here.wait_for_state(
                 lambda _: all(refused(box.sandbox, path) >= TIMES for path in (CROSS_PATH, ISOLATED_PATH)), 90
             )
             await goes_on(here)
@@ -44,11 +44,11 @@ async def test_reads_are_back_at_once_by_another_host_and_soon_where_all_refuse(
             assert max(later - before for before, later in pairwise(seen)) < UNSEEN_MS
 
 
-async def goes_on(here: Here) -> None:
+async def goes_on(here: InProcessDaemon) -> None:
     """Returns once cross and the pairs were read twice more."""
     for _ in range(2):
-        before = here.daemon.states().get("main")
-        await here.until(partial(is_newer, before), 90)
+        before = here.daemon.account_states().get("main")
+        await here.wait_for_state(partial(is_newer, before), 90)
 
 
 def is_newer(before: AccountState | None, now: AccountState) -> bool:

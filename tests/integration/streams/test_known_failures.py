@@ -42,21 +42,28 @@ from typing import Any
 import aiohttp
 import pytest
 
-from monitor.core.metrics.snapshot import figures_of
-from monitor.core.model.events import AssetMoved, BalancesChanged, CrossRead, StreamEvent
-from monitor.core.state.account_settings import Settings
+from monitor.core.metrics.snapshot import measure_subject
+from monitor.core.model.events import BalanceAdjusted, BalancesChanged, CrossRead, StreamEvent
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
-from monitor.core.state.stream_overlay import NOTHING_TOLD, heard
-from monitor.exchange.binance.streams.stream_limits import OFF
-from monitor.exchange.binance.streams.websocket import Sockets
+from monitor.core.state.stream_overlay import EMPTY_OVERLAY, apply_event
+from monitor.exchange.binance.streams.stream_limits import NEVER_S
+from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.runtime.account.inbox import Inbox as RealInbox
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.server import Sandbox
-from tests.exchange.binance.streams.test_stream_limits import ALL_OFF, DAY_S, arrives, guarded, losses, passes
-from tests.exchange.binance.streams.test_streams import KEY_PATH, TOKEN_PATH, Listening, key_of, keys, running
-from tests.support.connected_sandbox import Inbox, world
+from tests.exchange.binance.streams.test_stream_limits import (
+    ALL_OFF,
+    DAY_S,
+    event_arrives,
+    guarded,
+    loss_reasons,
+    pass_time,
+)
+from tests.exchange.binance.streams.test_streams import KEY_PATH, TOKEN_PATH, ListeningAccount, key_of, keys, running
+from tests.support.connected_sandbox import EventInbox, connected_sandbox
 from tests.support.daemon import eventually
 from tests.support.timeouts import SOON_S
 
@@ -66,13 +73,13 @@ CONNECT_WEIGHT = 2
 
 
 async def test_idle_socket_is_kept_by_pongs() -> None:
-    box = Sandbox(calm(), ping_every_s=0.1, pong_within_s=0.3)
+    box = Sandbox(calm_scenario(), ping_every_s=0.1, pong_within_s=0.3)
     ready = await box.start()
     try:
         async with (
             aiohttp.ClientSession() as session,
             session.ws_connect(ready.ws_api_url, autoping=False) as mute,
-            Sockets(guards=ALL_OFF).open(ready.ws_api_url, lambda: None) as link,
+            WebSocketFactory(limits=ALL_OFF).open(ready.ws_api_url, lambda: None) as link,
         ):
             reading = asyncio.create_task(link.read(lambda frame: None))
             while (message := await mute.receive(5)).type is aiohttp.WSMsgType.PING:
@@ -90,15 +97,15 @@ async def test_idle_socket_is_kept_by_pongs() -> None:
 @pytest.mark.parametrize("stream", ["account", "risk"])
 async def test_dropped_socket_is_opened_again(stream: str, is_on: bool) -> None:
     async with guarded(replace(ALL_OFF, reconnects=is_on)) as both:
-        both.drop(stream)
-        await both.inbox.until(lambda: losses(both, stream) == ["cut"])
+        both.drop_connection(stream)
+        await both.inbox.wait_until(lambda: loss_reasons(both, stream) == ["cut"])
         if is_on:
             await both.connected()
         before = len(both.sent)
-        both.world.sandbox.hand.borrow("main", "USDT", D(10))
+        both.world.sandbox.user_actions.borrow("main", "USDT", D(10))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SOON_S if is_on else 1):
-                await both.everything_arrived()
+                await both.wait_until_all_arrived()
         told = {event.stream for event in both.sent[before:] if key_of(event) in keys(both.inbox)}
         assert (stream in told) is is_on
 
@@ -106,22 +113,22 @@ async def test_dropped_socket_is_opened_again(stream: str, is_on: bool) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_server_that_refuses_is_not_hammered(is_on: bool) -> None:
-    async with guarded(replace(ALL_OFF, longest_rest_s=60 if is_on else 0), speed=100) as both:
+    async with guarded(replace(ALL_OFF, max_backoff_s=60 if is_on else 0), speed=100) as both:
         both.world.sandbox.add_fault(Fault("refuse", stream="account", seconds=DAY_S))
-        both.drop("account")
-        await both.inbox.until(lambda: losses(both, "account"))
+        both.drop_connection("account")
+        await both.inbox.wait_until(lambda: loss_reasons(both, "account"))
         before = both.world.sandbox.ip_weight_spent
-        await passes(both, 300)
+        await pass_time(both, 300)
         attempts = (both.world.sandbox.ip_weight_spent - before) / CONNECT_WEIGHT
         assert (attempts < ATTEMPTS_IN_FIVE_MINUTES) is is_on
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_on", [False, True])
-async def test_stream_silenced_by_another_is_found_out(is_on: bool) -> None:
+async def test_stream_silenced_by_another_session_is_detected(is_on: bool) -> None:
     async with (
-        guarded(replace(ALL_OFF, untold_s=0.5 if is_on else OFF)) as both,
-        Sockets().open(both.world.ready.ws_api_url, lambda: None),
+        guarded(replace(ALL_OFF, missing_event_s=0.5 if is_on else NEVER_S)) as both,
+        WebSocketFactory().open(both.world.ready.ws_api_url, lambda: None),
     ):
         # It takes all that was ours; our own line stands and is pinged as ever.
         both.world.sandbox.add_fault(Fault("mute", stream="account", seconds=DAY_S))
@@ -129,22 +136,22 @@ async def test_stream_silenced_by_another_is_found_out(is_on: bool) -> None:
         both.move()
         await both.world.account.read_cross()
         if is_on:
-            await both.inbox.until(lambda: losses(both, "account"))
-            assert losses(both, "account") == ["deaf: USDT of cross changed and no event told it"]
+            await both.inbox.wait_until(lambda: loss_reasons(both, "account"))
+            assert loss_reasons(both, "account") == ["deaf: USDT of cross changed and no event told it"]
             await both.connected()
-        assert await arrives(both, within_s=SOON_S if is_on else 1) is is_on
+        assert await event_arrives(both, within_s=SOON_S if is_on else 1) is is_on
 
 
 @pytest.mark.slow
-async def test_what_happened_while_nobody_listened_is_read() -> None:
+async def test_changes_during_a_disconnect_are_read() -> None:
     async with guarded(ALL_OFF) as both:
         both.world.sandbox.add_fault(Fault("refuse", stream="account"))
-        both.drop("account")
-        await both.inbox.until(lambda: losses(both, "account"))
+        both.drop_connection("account")
+        await both.inbox.wait_until(lambda: loss_reasons(both, "account"))
         both.move("77")
         both.world.sandbox.clear_faults()
-        await both.inbox.until(lambda: both.inbox.changes("account")[-1].connected)
-        await passes(both, 1)
+        await both.inbox.wait_until(lambda: both.inbox.changes("account")[-1].connected)
+        await pass_time(both, 1)
         assert both.inbox.stream_events() == [], "no event of it ever comes"
         assert (await both.world.account.read_cross()).balances["USDT"].free == 20_077
 
@@ -152,7 +159,7 @@ async def test_what_happened_while_nobody_listened_is_read() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_key_that_expired_during_an_outage(is_on: bool) -> None:
-    guards = replace(ALL_OFF, extend_every_s=60, remakes_key=is_on)
+    guards = replace(ALL_OFF, extend_every_s=60, renews_lost_key=is_on)
     async with guarded(guards, speed=60) as both:
         (old,) = [one for one in both.world.sandbox.connections if one.stream == "risk"]
         # Nobody can hear of its end: neither the event nor an answer comes through.
@@ -165,32 +172,32 @@ async def test_key_that_expired_during_an_outage(is_on: bool) -> None:
 
         await eventually(is_refused)
         if is_on:
-            await both.inbox.until(lambda: losses(both, "risk") == ["the listen key is gone (code -1125)"])
+            await both.inbox.wait_until(lambda: loss_reasons(both, "risk") == ["the listen key is gone (code -1125)"])
             await both.connected()
             assert old not in both.world.sandbox.connections
-        both.world.sandbox.hand.borrow("main", "USDT", D(10))
-        await passes(both, 30)
+        both.world.sandbox.user_actions.borrow("main", "USDT", D(10))
+        await pass_time(both, 30)
         assert bool(both.inbox.stream_events("risk")) is is_on
         assert (old in both.world.sandbox.connections) is not is_on
 
 
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_cross_and_pairs_do_not_share_a_subscription(is_on: bool) -> None:
-    inbox = Inbox()
-    guards = replace(ALL_OFF, own_subscriptions=is_on)
-    async with world(sockets=Sockets(guards=guards)) as w, running(w.account, inbox):
-        both = Listening(w, inbox)
-        await inbox.until(lambda: inbox.changes("account"))
+    inbox = EventInbox()
+    guards = replace(ALL_OFF, subscribes_each_scope=is_on)
+    async with connected_sandbox(websockets=WebSocketFactory(limits=guards)) as w, running(w.account, inbox):
+        both = ListeningAccount(w, inbox)
+        await inbox.wait_until(lambda: inbox.changes("account"))
         assert inbox.changes("account")[-1].connected
-        assert await arrives(both, "cross")
-        assert await arrives(both, "BTCUSDT", within_s=SOON_S if is_on else 1) is is_on
+        assert await event_arrives(both, "cross")
+        assert await event_arrives(both, "BTCUSDT", within_s=SOON_S if is_on else 1) is is_on
 
 
 @pytest.mark.slow
 async def test_flood_overflows_no_queue() -> None:
     naive: asyncio.Queue[Any] = asyncio.Queue(100)
-    async with world() as w:
-        streams = w.account.streams(naive.put_nowait)
+    async with connected_sandbox() as w:
+        streams = w.account.create_streams(naive.put_nowait)
         streams.watch_pairs(["BTCUSDT"])
         reader = asyncio.create_task(streams.run())
         await _subscribed(w.sandbox)
@@ -198,8 +205,8 @@ async def test_flood_overflows_no_queue() -> None:
         with pytest.raises(asyncio.QueueFull):
             await reader
     ours = RealInbox()
-    async with world() as w:
-        streams = w.account.streams(ours.put)
+    async with connected_sandbox() as w:
+        streams = w.account.create_streams(ours.put)
         streams.watch_pairs(["BTCUSDT"])
         reader = asyncio.create_task(streams.run())
         await _subscribed(w.sandbox)
@@ -217,55 +224,55 @@ async def test_late_events_are_ordered_by_the_exchanges_times() -> None:
     async with guarded(ALL_OFF) as both:
         both.world.sandbox.add_fault(Fault("reorder", stream="account", count=2))
         for amount in (10, 20):
-            both.world.sandbox.hand.borrow("main", "USDT", D(amount))
-            await passes(both, 0.01)
-        await both.everything_arrived()
-        by_arrival, by_time = D(0), NOTHING_TOLD
+            both.world.sandbox.user_actions.borrow("main", "USDT", D(amount))
+            await pass_time(both, 0.01)
+        await both.wait_until_all_arrived()
+        by_arrival, by_time = D(0), EMPTY_OVERLAY
         for event in both.inbox.stream_events():
-            by_time = heard(by_time, event)
-            if isinstance(event.meaning, BalancesChanged):
-                by_arrival = event.meaning.amounts["USDT"][0]
+            by_time = apply_event(by_time, event)
+            if isinstance(event.parsed, BalancesChanged):
+                by_arrival = event.parsed.amounts["USDT"][0]
     assert by_arrival == 20_010
-    assert by_time.positions["USDT"].free == 20_030
+    assert by_time.balances["USDT"].free == 20_030
 
 
 async def test_event_that_comes_twice_is_one() -> None:
     async with guarded(ALL_OFF) as both:
         both.world.sandbox.add_fault(Fault("duplicate", stream="account", count=10))
         both.move("5")
-        await both.inbox.until(lambda: len(both.inbox.stream_events()) == 4)
-        moved = [(e.key, e.meaning.delta) for e in both.inbox.stream_events() if isinstance(e.meaning, AssetMoved)]
+        await both.inbox.wait_until(lambda: len(both.inbox.stream_events()) == 4)
+        moved = [(e.key, e.parsed.delta) for e in both.inbox.stream_events() if isinstance(e.parsed, BalanceAdjusted)]
     assert sum(amount for _, amount in moved) == 10
     assert sum(dict(moved).values()) == 5
 
 
-async def test_debt_is_read_since_no_event_tells_it() -> None:
+async def test_debt_is_read_because_no_event_carries_it() -> None:
     async with guarded(ALL_OFF) as both:
-        both.world.sandbox.hand.borrow("main", "USDT", D(1000))
-        await both.everything_arrived()
-        told = [event.meaning for event in both.inbox.stream_events() if isinstance(event.meaning, BalancesChanged)]
+        both.world.sandbox.user_actions.borrow("main", "USDT", D(1000))
+        await both.wait_until_all_arrived()
+        told = [event.parsed for event in both.inbox.stream_events() if isinstance(event.parsed, BalancesChanged)]
         assert told[-1].amounts["USDT"] == (D(21_000), D(0)), "richer by what is owed, as far as events tell"
         assert (await both.world.account.read_cross()).balances["USDT"].borrowed == 31_000
 
 
 @pytest.mark.parametrize("is_on", [False, True])
-async def test_old_balances_are_kept_and_marked(is_on: bool) -> None:
-    settings = Settings("main", stale_after=timedelta(minutes=3) if is_on else timedelta(days=36_500))
-    async with world() as w:
+async def test_stale_balances_are_kept_and_marked(is_on: bool) -> None:
+    settings = AccountSettings("main", stale_after=timedelta(minutes=3) if is_on else timedelta(days=36_500))
+    async with connected_sandbox() as w:
         read = CrossRead(await w.account.read_cross())
-        w.sandbox.hand.borrow("main", "USDT", D(30_000))
+        w.sandbox.user_actions.borrow("main", "USDT", D(30_000))
     at = read.snapshot.received_at
     state = apply(AccountState("main", at), read, at)
-    later = figures_of(state, settings, ("cross", ""), at + timedelta(hours=1))
+    later = measure_subject(state, settings, ("cross", ""), at + timedelta(hours=1))
     assert later.state == ("stale" if is_on else "ok")
     # (1.5 × 60,000 + 20,000) ÷ (30,000 + 10 × 3,000): true an hour ago
-    assert str(later.values["margin_level"])[:6] == "1.8333" or str(later.shown["margin_level"])[:6] == "1.8333"
+    assert str(later.values["margin_level"])[:6] == "1.8333" or str(later.display["margin_level"])[:6] == "1.8333"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_subscription_that_always_ends_at_once(is_on: bool) -> None:
-    async with guarded(replace(ALL_OFF, longest_rest_s=60 if is_on else 0)) as both:
+    async with guarded(replace(ALL_OFF, max_backoff_s=60 if is_on else 0)) as both:
         tokens = len(both.world.requests(TOKEN_PATH))
         over = both.world.clock.now() + timedelta(seconds=2)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import PairSpec, Scenario, holding
-from tests.support.daemon import Here, SandboxClock, clock_of, daemon_here, eventually, write_config
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import PairSpec, Scenario, initial_balance
+from tests.support.daemon import InProcessDaemon, SandboxClock, clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 
 SPEED = 120
@@ -37,19 +37,19 @@ POLLS = MINUTES * 60 // 75
 
 def indebted() -> Scenario:
     """Cross at 1.9 and a pair at 3, both well above their initial bars."""
-    scenario = calm()
+    scenario = calm_scenario()
     (spec,) = scenario.accounts
-    pair = PairSpec(base=holding("0.01"), quote=holding("0", borrowed="200"))
-    cross = {"USDT": holding("114000", borrowed="60000")}
+    pair = PairSpec(base=initial_balance("0.01"), quote=initial_balance("0", borrowed="200"))
+    cross = {"USDT": initial_balance("114000", borrowed="60000")}
     return replace(scenario, accounts=(replace(spec, cross=cross, isolated={"BTCUSDT": pair}),))
 
 
 @pytest.mark.slow
-async def test_at_rest_a_minute_costs_at_most_twenty_five(tmp_path: Path) -> None:
+async def test_minute_at_rest_weighs_at_most_twenty_five(tmp_path: Path) -> None:
     async with sandbox(indebted(), speed=SPEED, ping_every_s=5) as world:
         config = write_config(tmp_path, world.ready, schedule=OWN_PACE)
         clock = clock_of(world.sandbox)
-        async with daemon_here(config, clock) as here:
+        async with in_process_daemon(config, clock) as here:
             began = clock.now() + STARTED
             await _passed(here, clock, began)
             first, before = len(world.sandbox.requests), world.sandbox.ip_weight_spent
@@ -64,27 +64,27 @@ async def test_at_rest_a_minute_costs_at_most_twenty_five(tmp_path: Path) -> Non
     assert 2 * (POLLS + 1) * ACCOUNT_READ_WEIGHT + others <= 25 * MINUTES, paths
 
 
-def watchful() -> Scenario:
+def scenario_below_safe_level() -> Scenario:
     """Cross at 1.67 and a pair at 1.33 with bitcoin in both: between their initial bars and 1.25 times those."""
-    scenario = calm()
+    scenario = calm_scenario()
     (spec,) = scenario.accounts
-    pair = PairSpec(base=holding("0.01"), quote=holding("0", borrowed="450"))
-    cross = {"BTC": holding("1.6"), "USDT": holding("4000", borrowed="60000")}
+    pair = PairSpec(base=initial_balance("0.01"), quote=initial_balance("0", borrowed="450"))
+    cross = {"BTC": initial_balance("1.6"), "USDT": initial_balance("4000", borrowed="60000")}
     return replace(scenario, accounts=(replace(spec, cross=cross, isolated={"BTCUSDT": pair}),))
 
 
 @pytest.mark.slow
-async def test_neither_safe_nor_in_danger_a_minute_costs_at_most_twenty_five(tmp_path: Path) -> None:
-    async with sandbox(watchful(), speed=HASTE, ping_every_s=5) as world:
+async def test_minute_below_the_safe_level_weighs_at_most_twenty_five(tmp_path: Path) -> None:
+    async with sandbox(scenario_below_safe_level(), speed=HASTE, ping_every_s=5) as world:
         config = write_config(tmp_path, world.ready, schedule=OWN_PACE)
         clock = clock_of(world.sandbox)
-        async with daemon_here(config, clock) as here:
+        async with in_process_daemon(config, clock) as here:
             began = clock.now() + STARTED
             await _passed(here, clock, began)
             first, before = len(world.sandbox.requests), world.sandbox.ip_weight_spent
             await _passed(here, clock, began + LONG)
             asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
-            paces = {name: paced.interval for name, paced in here.state().paced.items()}
+            paces = {name: paced.interval for name, paced in here.state().poll_intervals.items()}
     assert paces == {"cross": timedelta(seconds=60), "isolated": timedelta(seconds=60)}
     paths = Counter(one.path for one in asked)
     minutes = LONG // timedelta(minutes=1)
@@ -98,7 +98,7 @@ async def test_neither_safe_nor_in_danger_a_minute_costs_at_most_twenty_five(tmp
     assert 2 * minutes * ACCOUNT_READ_WEIGHT + others + rare_share <= 25 * minutes, (others, paths)
 
 
-async def _passed(here: Here, clock: SandboxClock, moment: datetime) -> None:
+async def _passed(here: InProcessDaemon, clock: SandboxClock, moment: datetime) -> None:
     async def has_come() -> bool:
         return clock.now() >= moment
 

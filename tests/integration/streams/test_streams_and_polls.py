@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.metrics.snapshot import MONITOR, figures_of
+from monitor.core.metrics.snapshot import MONITOR_SUBJECT, measure_subject
 from monitor.core.model.events import StreamName
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.http.request_log import ReceivedRequest
-from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import PairSpec
 from monitor.sandbox.server import Sandbox
-from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 
 RARELY = {"cross": "10m", "isolated": "10m", "near_liquidation": "10m", "stale_after": "30m"}
@@ -29,13 +29,13 @@ def account_reads(box: Sandbox) -> list[ReceivedRequest]:
     return [one for one in box.requests if one.path == "/sapi/v1/margin/account"]
 
 
-async def settled(here: Here, box: Sandbox) -> None:
+async def settled(here: InProcessDaemon, box: Sandbox) -> None:
     """Returns once everything is connected and the reads of the start are over."""
 
     def is_up(state: AccountState) -> bool:
         return [state.streams[name].connected for name in STREAMS if name in state.streams] == [True] * 3
 
-    await here.until(is_up)
+    await here.wait_for_state(is_up)
     count, since = len(box.requests), here.clock.now()
 
     async def is_quiet() -> bool:
@@ -50,8 +50,8 @@ async def settled(here: Here, box: Sandbox) -> None:
 async def test_a_market_stream_that_opens_and_brings_no_price_is_not_connected(tmp_path: Path) -> None:
     async with sandbox(faults=[Fault("silent", stream="market")]) as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
-            await here.until(
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(
                 lambda state: {name for name, one in state.streams.items() if one.connected} == {"account", "risk"}
             )
 
@@ -59,30 +59,30 @@ async def test_a_market_stream_that_opens_and_brings_no_price_is_not_connected(t
                 return any(one.stream == "market" for one in box.sandbox.connections)
 
             await eventually(is_open)
-            shown = figures_of(here.state(), Settings("main"), MONITOR, here.clock.now()).shown
+            shown = measure_subject(here.state(), AccountSettings("main"), MONITOR_SUBJECT, here.clock.now()).display
             assert shown["stream_connected"] == 0
             started = here.state().started_at
-            await here.until(lambda _: here.clock.now() - started > timedelta(seconds=3))
-            shown = figures_of(here.state(), Settings("main"), MONITOR, here.clock.now()).shown
+            await here.wait_for_state(lambda _: here.clock.now() - started > timedelta(seconds=3))
+            shown = measure_subject(here.state(), AccountSettings("main"), MONITOR_SUBJECT, here.clock.now()).display
             assert shown["stream_connected"] == 0
             silence = shown["stream_silence"]
             assert isinstance(silence, Decimal)
             assert silence >= 3
             box.sandbox.clear_faults()
-            await here.until(lambda state: "market" in state.streams and state.streams["market"].connected)
+            await here.wait_for_state(lambda state: "market" in state.streams and state.streams["market"].connected)
 
 
 @pytest.mark.slow
-async def test_every_lost_stream_is_known_and_followed_by_a_snapshot(tmp_path: Path) -> None:
+async def test_every_lost_stream_is_reported_and_followed_by_a_snapshot(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled(here, box.sandbox)
             for stream in STREAMS:
-                await lose(stream, here, box.sandbox)
+                await drop_stream(stream, here, box.sandbox)
 
 
-async def lose(stream: StreamName, here: Here, box: Sandbox) -> None:
+async def drop_stream(stream: StreamName, here: InProcessDaemon, box: Sandbox) -> None:
     """Cut one stream; returns once it is back and the account was read again."""
     before, reads = here.state().streams[stream].connects, len(account_reads(box))
 
@@ -91,7 +91,7 @@ async def lose(stream: StreamName, here: Here, box: Sandbox) -> None:
         return known.connected and known.connects == before + 1
 
     box.add_fault(Fault("drop", stream=stream))
-    await here.until(is_back)
+    await here.wait_for_state(is_back)
     await eventually(lambda: read_since(box, reads), 5)
     await settled(here, box)
 
@@ -100,23 +100,23 @@ async def read_since(box: Sandbox, count: int) -> bool:
     return len(account_reads(box)) > count
 
 
-async def test_what_happened_while_the_stream_was_down_is_known_at_once_after(tmp_path: Path) -> None:
+async def test_changes_during_an_outage_are_read_at_once_after_it(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled(here, box.sandbox)
             for stream in STREAMS:
                 box.sandbox.add_fault(Fault("refuse", stream=stream))
                 box.sandbox.add_fault(Fault("drop", stream=stream))
-            await here.until(lambda state: not any(stream.connected for stream in state.streams.values()))
+            await here.wait_for_state(lambda state: not any(stream.connected for stream in state.streams.values()))
             await settled_reads(box.sandbox)
-            box.sandbox.hand.borrow("main", "USDT", Decimal(77))
+            box.sandbox.user_actions.borrow("main", "USDT", Decimal(77))
             # Nobody told it, and nothing of it will ever be sent again.
             known = here.state().cross
             assert known is not None
             assert known.balances["USDT"].borrowed == 30_000
             box.sandbox.clear_faults()
-            await here.until(lambda state: state.cross and state.cross.balances["USDT"].borrowed == 30_077)
+            await here.wait_for_state(lambda state: state.cross and state.cross.balances["USDT"].borrowed == 30_077)
 
 
 async def settled_reads(box: Sandbox) -> None:
@@ -131,52 +131,55 @@ async def settled_reads(box: Sandbox) -> None:
 async def test_an_event_leads_to_a_read_of_its_scope(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled(here, box.sandbox)
-            box.sandbox.hand.deposit("main", "USDT", Decimal(5), "cross")
-            await here.until(lambda state: state.cross and state.cross.balances["USDT"].free == 20_005, 5)
-            box.sandbox.hand.deposit("main", "BTC", Decimal(2), "BTCUSDT")
-            await here.until(
+            box.sandbox.user_actions.deposit("main", "USDT", Decimal(5), "cross")
+            await here.wait_for_state(lambda state: state.cross and state.cross.balances["USDT"].free == 20_005, 5)
+            box.sandbox.user_actions.deposit("main", "BTC", Decimal(2), "BTCUSDT")
+            await here.wait_for_state(
                 lambda state: state.isolated and state.isolated.pairs["BTCUSDT"].base.free == Decimal("2.5"), 5
             )
 
 
 @pytest.mark.slow
-async def test_a_loan_is_seen_before_any_read_tells_it(tmp_path: Path) -> None:
+async def test_loan_is_known_from_the_stream_before_any_read(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled(here, box.sandbox)
             box.sandbox.add_fault(Fault("status", path="/sapi/v1/margin/account", status=503, count=0))
-            box.sandbox.hand.borrow("main", "USDT", Decimal(10_000))
+            box.sandbox.user_actions.borrow("main", "USDT", Decimal(10_000))
             # (110,000 + 10,000) / (60,000 + 10,000)
-            shown = await here.until_stored(lambda shown: shown["cross"]["margin_level"][:6] == "1.7142", 5)
+            shown = await here.wait_for_document(lambda shown: shown["cross"]["margin_level"][:6] == "1.7142", 5)
             assert (shown["cross"]["source"], shown["cross"]["polled_margin_level"][:6]) == ("live", "1.8333")
             box.sandbox.clear_faults()
-            await here.until(lambda state: state.cross and state.cross.balances["USDT"].borrowed == 40_000)
+            await here.wait_for_state(lambda state: state.cross and state.cross.balances["USDT"].borrowed == 40_000)
 
 
 async def test_an_event_during_a_slow_read_leads_to_one_more_read(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled(here, box.sandbox)
             # The first answer is from before the second deposit and comes after it.
             box.sandbox.add_fault(Fault("delay", path="/sapi/v1/margin/account", seconds=0.8))
             reads = len(account_reads(box.sandbox))
-            box.sandbox.hand.deposit("main", "USDT", Decimal(5), "cross")
+            box.sandbox.user_actions.deposit("main", "USDT", Decimal(5), "cross")
             await eventually(lambda: read_since(box.sandbox, reads), 5)
-            box.sandbox.hand.deposit("main", "USDT", Decimal(6), "cross")
-            await here.until(lambda state: state.cross and state.cross.balances["USDT"].free == 20_011, 5)
+            box.sandbox.user_actions.deposit("main", "USDT", Decimal(6), "cross")
+            await here.wait_for_state(lambda state: state.cross and state.cross.balances["USDT"].free == 20_011, 5)
 
 
 @pytest.mark.slow
 async def test_a_pair_that_appears_later_is_subscribed_and_measured(tmp_path: Path) -> None:
     schedule = RARELY | {"isolated": "1s"}
-    later = replace(calm().accounts[0], isolated={**calm().accounts[0].isolated, "ETHUSDT": PairSpec(created=False)})
-    async with sandbox(replace(calm(), accounts=(later,))) as box:
+    later = replace(
+        calm_scenario().accounts[0],
+        isolated={**calm_scenario().accounts[0].isolated, "ETHUSDT": PairSpec(created=False)},
+    )
+    async with sandbox(replace(calm_scenario(), accounts=(later,))) as box:
         config = write_config(tmp_path, box.ready, schedule=schedule)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled_connected(here)
             assert set(here.state().streams["account"].subscriptions) == {"cross", "BTCUSDT"}
             await polls(here)
@@ -185,29 +188,29 @@ async def test_a_pair_that_appears_later_is_subscribed_and_measured(tmp_path: Pa
             assert len(reference_reads(box.sandbox)) == asked, "a pair that does not exist is no reason to read more"
             pair = box.sandbox.venue.accounts["main"].isolated["ETHUSDT"]
             pair.created = pair.enabled = True
-            await here.until(lambda state: "ETHUSDT" in state.streams["account"].subscriptions)
-            await here.until(lambda state: "ETHUSDT" in state.tiers)
-            box.sandbox.hand.deposit("main", "USDT", Decimal(100), "ETHUSDT")
-            await here.until_stored(
+            await here.wait_for_state(lambda state: "ETHUSDT" in state.streams["account"].subscriptions)
+            await here.wait_for_state(lambda state: "ETHUSDT" in state.tiers)
+            box.sandbox.user_actions.deposit("main", "USDT", Decimal(100), "ETHUSDT")
+            await here.wait_for_document(
                 lambda shown: any(
                     pair["symbol"] == "ETHUSDT" and pair["quote"]["free"] == "100" for pair in shown["isolated"]
                 )
             )
 
 
-async def polls(here: Here) -> None:
+async def polls(here: InProcessDaemon) -> None:
     """Returns after two more polls of the pairs."""
     seen = here.state().isolated
     assert seen is not None
-    await here.until(lambda state: state.isolated and state.isolated.as_of - seen.as_of > timedelta(seconds=2))
+    await here.wait_for_state(lambda state: state.isolated and state.isolated.as_of - seen.as_of > timedelta(seconds=2))
 
 
 def reference_reads(box: Sandbox) -> list[ReceivedRequest]:
     return [one for one in box.requests if one.path == "/sapi/v1/margin/isolatedMarginTier"]
 
 
-async def settled_connected(here: Here) -> None:
-    await here.until(
+async def settled_connected(here: InProcessDaemon) -> None:
+    await here.wait_for_state(
         lambda state: [s.connected for s in state.streams.values()] == [True] * 3 and "BTCUSDT" in state.tiers
     )
 
@@ -216,12 +219,12 @@ async def settled_connected(here: Here) -> None:
 async def test_prices_move_the_level_between_polls_until_they_are_stale(tmp_path: Path) -> None:
     async with sandbox(speed=4) as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
-        async with daemon_here(config, clock_of(box.sandbox)) as here:
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled(here, box.sandbox)
             # (20000 + 1.5 × 48000) ÷ (30000 + 10 × 3000), without any read
             reads = len(account_reads(box.sandbox))
-            box.sandbox.hand.set_price("BTCUSDT", Decimal(48_000))
-            shown = await here.until_stored(lambda shown: shown["cross"]["margin_level"][:6] == "1.5333")
+            box.sandbox.user_actions.set_price("BTCUSDT", Decimal(48_000))
+            shown = await here.wait_for_document(lambda shown: shown["cross"]["margin_level"][:6] == "1.5333")
             # (20000 + 1.5 × 60000) ÷ 60000
             assert (shown["cross"]["source"], shown["cross"]["polled_margin_level"][:6]) == ("live", "1.8333")
             assert len(account_reads(box.sandbox)) == reads
@@ -229,7 +232,7 @@ async def test_prices_move_the_level_between_polls_until_they_are_stale(tmp_path
             box.sandbox.add_fault(Fault("half_open", stream="market"))
             # Stale prices say nothing new: what they last said counts until the next read, since it is the worse.
             box.sandbox.add_fault(Fault("status", path="/api/v3/*", status=503, count=0))
-            shown = await here.until_stored(lambda shown: shown["cross"]["source"] == "poll")
+            shown = await here.wait_for_document(lambda shown: shown["cross"]["source"] == "poll")
             assert (shown["cross"]["margin_level"][:6], shown["cross"]["polled_margin_level"][:6]) == (
                 "1.5333",
                 "1.8333",

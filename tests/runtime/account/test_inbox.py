@@ -5,19 +5,19 @@ from decimal import Decimal
 
 from monitor.core.model.account import CROSS, Price
 from monitor.core.model.events import (
+    CommandsRead,
     CrossRead,
     Event,
     HealthRead,
     IsolatedRead,
-    OperatorRead,
     PricesRead,
     ReadFailed,
     StreamAlive,
     StreamEvent,
     Tick,
 )
-from monitor.runtime.account.inbox import MOST_AT_ONCE, Inbox
-from tests.support.examples.accounts import NOW, after, cross, isolated
+from monitor.runtime.account.inbox import MAX_BATCH, Inbox
+from tests.support.examples.accounts import NOW, after, cross_snapshot, isolated_snapshot
 from tests.support.timeouts import SOON_S
 
 
@@ -29,7 +29,7 @@ def event(number: int) -> StreamEvent:
     return StreamEvent("account", CROSS, "x", str(number), NOW, NOW, "{}")
 
 
-async def taken(*events: Event) -> list[Event]:
+async def drained(*events: Event) -> list[Event]:
     inbox = Inbox()
     for each in events:
         inbox.put(each)
@@ -38,13 +38,13 @@ async def taken(*events: Event) -> list[Event]:
 
 async def test_stream_events_come_in_order_and_none_is_lost() -> None:
     inbox = Inbox()
-    sent = [event(number) for number in range(3 * MOST_AT_ONCE + 7)]
+    sent = [event(number) for number in range(3 * MAX_BATCH + 7)]
     for each in sent:
         inbox.put(each)
     found: list[Event] = []
     while len(found) < len(sent):
         part = await asyncio.wait_for(inbox.take(), SOON_S)
-        assert len(part) <= MOST_AT_ONCE
+        assert len(part) <= MAX_BATCH
         found += part
     assert found == sent
 
@@ -59,33 +59,37 @@ async def test_only_the_newest_price_of_each_symbol_is_kept() -> None:
 
 
 async def test_snapshot_replaces_the_one_that_waits() -> None:
-    assert await taken(CrossRead(cross()), CrossRead(cross(after(1)))) == [CrossRead(cross(after(1)))]
+    assert await drained(CrossRead(cross_snapshot()), CrossRead(cross_snapshot(after(1)))) == [
+        CrossRead(cross_snapshot(after(1)))
+    ]
 
 
 async def test_older_snapshot_does_not_replace_a_newer_one() -> None:
-    assert await taken(CrossRead(cross(after(1))), CrossRead(cross())) == [CrossRead(cross(after(1)))]
+    assert await drained(CrossRead(cross_snapshot(after(1))), CrossRead(cross_snapshot())) == [
+        CrossRead(cross_snapshot(after(1)))
+    ]
 
 
 async def test_cross_and_isolated_do_not_replace_each_other() -> None:
-    found = await taken(CrossRead(cross()), IsolatedRead(isolated()))
-    assert found == [CrossRead(cross()), IsolatedRead(isolated())]
+    found = await drained(CrossRead(cross_snapshot()), IsolatedRead(isolated_snapshot()))
+    assert found == [CrossRead(cross_snapshot()), IsolatedRead(isolated_snapshot())]
 
 
-async def test_ticks_health_and_orders_are_there_once() -> None:
-    orders = OperatorRead(paused=True)
-    found = await taken(Tick(), HealthRead(1), Tick(), OperatorRead(), HealthRead(2), orders)
+async def test_ticks_health_and_commands_are_kept_once() -> None:
+    orders = CommandsRead(paused=True)
+    found = await drained(Tick(), HealthRead(1), Tick(), CommandsRead(), HealthRead(2), orders)
     assert found == [HealthRead(2), orders, Tick()]
 
 
-async def test_signs_of_life_are_kept_for_each_stream() -> None:
+async def test_liveness_reports_are_kept_per_stream() -> None:
     signs = (StreamAlive("risk", NOW), StreamAlive("market", NOW), StreamAlive("risk", after(1)))
-    assert set(await taken(*signs)) == {StreamAlive("risk", after(1)), StreamAlive("market", NOW)}
+    assert set(await drained(*signs)) == {StreamAlive("risk", after(1)), StreamAlive("market", NOW)}
 
 
 async def test_prices_come_before_snapshots_and_time_comes_last() -> None:
     failed = ReadFailed("cross", CROSS, NOW, "no")
-    found = await taken(Tick(), CrossRead(cross()), price(1), failed)
-    assert found == [failed, price(1), CrossRead(cross()), Tick()]
+    found = await drained(Tick(), CrossRead(cross_snapshot()), price(1), failed)
+    assert found == [failed, price(1), CrossRead(cross_snapshot()), Tick()]
 
 
 async def test_take_waits_for_an_event() -> None:
@@ -97,7 +101,7 @@ async def test_take_waits_for_an_event() -> None:
     assert await asyncio.wait_for(waiting, SOON_S) == [Tick()]
 
 
-async def test_nothing_is_handed_out_twice() -> None:
+async def test_no_event_is_taken_twice() -> None:
     inbox = Inbox()
     inbox.put(price(1))
     inbox.put(Tick())

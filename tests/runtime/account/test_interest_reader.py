@@ -14,30 +14,30 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, NextRatesRead, RatesRead
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 from monitor.errors import ExchangeError
-from monitor.runtime.account.interest_reader import InterestWatch
+from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.poller import ReadOnce
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.store.readers.interest import read_charges, read_interest, read_spans
 from monitor.store.store import Store
-from tests.support.connected_sandbox import World, world
-from tests.support.sandbox_interest import books, charge_hours
+from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
+from tests.support.sandbox_interest import add_past_charges, charged_interest
 from tests.support.timeouts import SOON_S
 
-SETTINGS = Settings("main", isolated=("BTCUSDT",))
+SETTINGS = AccountSettings("main", isolated=("BTCUSDT",))
 PAIR = Scope("BTCUSDT")
 HISTORY = "/sapi/v1/margin/interestHistory"
 
 
 @dataclass
-class Desk:
+class InterestHarness:
     """A watch over an account, the events that it delivered, and the state that they made."""
 
-    world: World
+    world: ConnectedSandbox
     clock: ManualClock
     store: Store
     state: AccountState
@@ -45,7 +45,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self._delivered = asyncio.Event()
-        self.watch = InterestWatch(
+        self.watch = InterestReader(
             self.world.account, SETTINGS, self.clock, self.store, self._deliver, lambda: self.state
         )
 
@@ -56,31 +56,31 @@ class Desk:
             return False
         return True
 
-    async def look(self) -> InterestRead:
-        await self.watch.look(self.guarded)
+    async def read_new(self) -> InterestRead:
+        await self.watch.read_new(self.guarded)
         read = self.told[-1]
         assert isinstance(read, InterestRead)
         return read
 
     @contextlib.asynccontextmanager
-    async def filling(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.watch.fill(self.guarded))
+    async def run_backfill(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.watch.backfill(self.guarded))
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def filled(self) -> InterestRead:
+    async def wait_until_filled(self) -> InterestRead:
         """What is told once nothing is missing of 90 days."""
-        await self.look()
-        async with self.filling():
-            await self.until(lambda: self._is_filled())
+        await self.read_new()
+        async with self.run_backfill():
+            await self.wait_until(lambda: self._is_filled())
         read = self.told[-1]
         assert isinstance(read, InterestRead)
         return read
 
-    async def until(self, holds: Callable[[], bool]) -> None:
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(SOON_S):
             while not holds():
                 self._delivered.clear()
@@ -98,24 +98,26 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def desk(
+async def interest_harness(
     store: Store, days: float = 0, faults: Sequence[Fault] = (), *, ahead_s: float = 0, measured: bool = True
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[InterestHarness]:
     """The calm account after so many days of hourly charges on its three debts, by a clock that may be wrong."""
-    async with world(replace(calm(), start=datetime(2026, 3, 1, 12, 30, tzinfo=UTC)), faults=faults) as w:
-        charge_hours(w.sandbox, w.clock.now(), int(days * 24))
+    async with connected_sandbox(
+        replace(calm_scenario(), start=datetime(2026, 3, 1, 12, 30, tzinfo=UTC)), faults=faults
+    ) as w:
+        add_past_charges(w.sandbox, w.clock.now(), int(days * 24))
         await w.account.sync_clock()
         state = AccountState(account="main", started_at=w.clock.now())
         for event in (CrossRead(await w.account.read_cross()), IsolatedRead(await w.account.read_isolated())):
             state = apply(state, event, w.clock.now())
         clock = ManualClock(w.clock.now())
         if measured:
-            clock.learn(clock.now(), clock.elapsed_s(), clock.elapsed_s())
+            clock.record_measurement(clock.now(), clock.elapsed_s(), clock.elapsed_s())
         clock.advance(ahead_s)
-        yield Desk(w, clock, store, state)
+        yield InterestHarness(w, clock, store, state)
 
 
-async def recorded(store: Store, since: datetime | None = None) -> dict[tuple[str, str], tuple[Decimal, int]]:
+async def recorded_charges(store: Store, since: datetime | None = None) -> dict[tuple[str, str], tuple[Decimal, int]]:
     sums = await store.read(read_interest, by="asset", since=since)
     return {(each.symbol, each.asset): (each.interest, each.charges) for each in sums}
 
@@ -136,25 +138,25 @@ async def store(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.mark.slow
-async def test_sums_of_90_days_are_the_exchanges_own_to_the_last_digit(either_store: Store) -> None:
-    async with desk(either_store, days=92) as d:
+async def test_sums_of_90_days_equal_the_exchange_ledger(either_store: Store) -> None:
+    async with interest_harness(either_store, days=92) as d:
         start = d.clock.now()
-        read = await d.filled()
+        read = await d.wait_until_filled()
         told = {debt: paid.last_30d for debt, paid in read.paid.items()}
-        kept = await recorded(d.store, start - timedelta(days=89))
-        assert kept == books(d.world.sandbox, start - timedelta(days=89))
+        kept = await recorded_charges(d.store, start - timedelta(days=89))
+        assert kept == charged_interest(d.world.sandbox, start - timedelta(days=89))
         assert kept["", "USDT"][1] == 89 * 24
-        month = books(d.world.sandbox, read.at - timedelta(days=30))
+        month = charged_interest(d.world.sandbox, read.at - timedelta(days=30))
         assert told == {(Scope(s), asset): {asset: total} for (s, asset), (total, _) in month.items()}
-        day = books(d.world.sandbox, read.at - timedelta(hours=24))
+        day = charged_interest(d.world.sandbox, read.at - timedelta(hours=24))
         assert {debt: paid.last_24h[debt[1]] for debt, paid in read.paid.items()} == {
             (Scope(s), asset): total for (s, asset), (total, _) in day.items()
         }
 
 
-async def test_present_rates_are_known_before_the_past_is(store: Store) -> None:
-    async with desk(store, days=4) as d:
-        read = await d.look()
+async def test_current_rates_are_known_before_the_backfill(store: Store) -> None:
+    async with interest_harness(store, days=4) as d:
+        read = await d.read_new()
         assert read.since is not None
         assert timedelta(hours=24) < read.at - read.since < timedelta(hours=27)
         assert len(d.world.requests(HISTORY)) == 2
@@ -163,49 +165,49 @@ async def test_present_rates_are_known_before_the_past_is(store: Store) -> None:
         assert read.paid[CROSS, "USDT"].day_ago_rate == Decimal("0.000243")
 
 
-async def test_what_was_interrupted_goes_on_where_it_ended(store: Store) -> None:
-    async with desk(store, days=35) as d:
-        await d.look()
-        async with d.filling():
-            await d.until(lambda: len(d.world.requests(HISTORY)) > 12)
-        kept = await recorded(store)
-        assert kept != books(d.world.sandbox, d.clock.now() - timedelta(days=90))
+async def test_interrupted_backfill_resumes(store: Store) -> None:
+    async with interest_harness(store, days=35) as d:
+        await d.read_new()
+        async with d.run_backfill():
+            await d.wait_until(lambda: len(d.world.requests(HISTORY)) > 12)
+        kept = await recorded_charges(store)
+        assert kept != charged_interest(d.world.sandbox, d.clock.now() - timedelta(days=90))
         # As a daemon that starts anew: it knows nothing but the database.
         asked = len(d.world.requests(HISTORY))
-        anew = Desk(d.world, d.clock, store, d.state)
-        await anew.filled()
-        assert await recorded(store) == books(d.world.sandbox, d.clock.now() - timedelta(days=90))
+        anew = InterestHarness(d.world, d.clock, store, d.state)
+        await anew.wait_until_filled()
+        assert await recorded_charges(store) == charged_interest(d.world.sandbox, d.clock.now() - timedelta(days=90))
         assert len(d.world.requests(HISTORY)) - asked < 50
         assert [len(spans) for spans in (await store.read(read_spans)).values()] == [1, 1]
 
 
 async def test_gap_after_a_downtime_is_closed(store: Store) -> None:
-    async with desk(store, days=25) as d:
+    async with interest_harness(store, days=25) as d:
         end = d.clock.now()
         d.clock.advance(-15 * 86_400)
-        await d.filled()
+        await d.wait_until_filled()
         d.clock.advance((end - d.clock.now()).total_seconds())
-        read = await d.look()
+        read = await d.read_new()
         assert read.since is not None
         assert read.since > end - timedelta(hours=27), "what lies before the downtime is not yet connected"
-        again = Desk(d.world, d.clock, store, d.state)
-        await again.filled()
-        assert await recorded(store) == books(d.world.sandbox, end - timedelta(days=90))
+        again = InterestHarness(d.world, d.clock, store, d.state)
+        await again.wait_until_filled()
+        assert await recorded_charges(store) == charged_interest(d.world.sandbox, end - timedelta(days=90))
 
 
 @pytest.mark.parametrize("measured", [True, False])
 async def test_a_clock_that_was_ahead_loses_no_charge(store: Store, measured: bool) -> None:
     eight_hours = 8 * 3600
-    async with desk(store, days=3, ahead_s=eight_hours, measured=measured) as d:
-        await d.look()
+    async with interest_harness(store, days=3, ahead_s=eight_hours, measured=measured) as d:
+        await d.read_new()
         assert bool(await store.read(read_spans)) is measured
         now_s = d.clock.elapsed_s()
-        d.clock.learn(d.clock.now() - timedelta(seconds=eight_hours), now_s, now_s)
+        d.clock.record_measurement(d.clock.now() - timedelta(seconds=eight_hours), now_s, now_s)
         d.clock.advance(3600)
-        d.world.sandbox.hand.advance(3600)
-        read = await d.look()
+        d.world.sandbox.user_actions.advance(3600)
+        read = await d.read_new()
         assert read.since is not None
-        day = books(d.world.sandbox, read.at - timedelta(hours=24))
+        day = charged_interest(d.world.sandbox, read.at - timedelta(hours=24))
         assert {debt: paid.last_24h[debt[1]] for debt, paid in read.paid.items()} == {
             (Scope(s), asset): total for (s, asset), (total, _) in day.items()
         }
@@ -213,38 +215,38 @@ async def test_a_clock_that_was_ahead_loses_no_charge(store: Store, measured: bo
         assert max(span[-1][1] for span in spans) <= d.clock.now() - timedelta(hours=3)
 
 
-async def test_charge_that_is_listed_late_is_found_by_a_later_look(store: Store) -> None:
-    async with desk(store, days=3) as d:
+async def test_late_listed_charge_is_found_by_a_later_read(store: Store) -> None:
+    async with interest_harness(store, days=3) as d:
         rows = d.world.sandbox.venue.accounts["main"].interest
         late = rows.pop()
-        await d.look()
-        before = await recorded(store)
+        await d.read_new()
+        before = await recorded_charges(store)
         rows.append(late)
         d.clock.advance(2 * 3600)
-        read = await d.look()
-        assert await recorded(store) != before
+        read = await d.read_new()
+        assert await recorded_charges(store) != before
         assert read.paid[PAIR, "USDT"].last.tx_id == late.tran_id
 
 
 async def test_scope_that_is_refused_does_not_hold_up_the_others(store: Store) -> None:
     refused = Fault("status", path=HISTORY, params={"isolatedSymbol": "BTCUSDT"}, count=0, status=400, code=-11001)
-    async with desk(store, days=4, faults=[refused]) as d:
-        read = await d.look()
+    async with interest_harness(store, days=4, faults=[refused]) as d:
+        read = await d.read_new()
         assert read.since is None, "a sum over scopes of which one is unknown would be too small"
-        async with d.filling():
-            await d.until(lambda: len(d.told) > 1)
+        async with d.run_backfill():
+            await d.wait_until(lambda: len(d.told) > 1)
         own = {
             key: value
-            for key, value in books(d.world.sandbox, d.clock.now() - timedelta(days=90)).items()
+            for key, value in charged_interest(d.world.sandbox, d.clock.now() - timedelta(days=90)).items()
             if not key[0]
         }
-        assert await recorded(store) == own
+        assert await recorded_charges(store) == own
 
 
-async def test_rates_of_what_is_held_and_of_the_coming_hour_of_what_is_owed(store: Store) -> None:
-    async with desk(store) as d:
-        d.world.sandbox.hand.set_rate("USDT", Decimal("0.00048"))
-        await d.watch.rates(d.guarded)
+async def test_rates_are_read_for_holdings_and_for_the_next_hour_of_debts(store: Store) -> None:
+    async with interest_harness(store) as d:
+        d.world.sandbox.user_actions.set_rate("USDT", Decimal("0.00048"))
+        await d.watch.read_rates(d.guarded)
         now, coming = d.told
         assert isinstance(now, RatesRead)
         assert isinstance(coming, NextRatesRead)
@@ -257,8 +259,8 @@ async def test_rates_of_what_is_held_and_of_the_coming_hour_of_what_is_owed(stor
 
 
 async def test_recorded_charges_read_back_in_their_order(store: Store) -> None:
-    async with desk(store, days=1) as d:
-        await d.look()
+    async with interest_harness(store, days=1) as d:
+        await d.read_new()
     rows = await store.read(lambda connection: tuple(read_charges(connection, account="main")))
     times = [row.charge.charged_at for row in rows]
     assert len(times) == 3 * 25

@@ -5,23 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from monitor.app.exchange import open_account
+from monitor.app.exchange import open_binance_account
 from monitor.config import policies
 from monitor.config.loading import load_config
 from monitor.errors import ExchangeUnreachable
-from monitor.runtime.account.one_shot import fetch
+from monitor.runtime.account.one_shot import read_account_once
 from monitor.view.documents.account import account_document
 from tests.support import daemon
 from tests.support.sandbox import sandbox
 
 
-async def test_a_fetch_shows_what_a_running_daemon_would(tmp_path: Path) -> None:
+async def test_fetch_shows_the_same_as_a_running_daemon(tmp_path: Path) -> None:
     async with sandbox(daemon.starting_now()) as running:
         config = load_config(daemon.write_config(tmp_path, running.ready), {})
         settings, clock = policies.policy_of(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
-        exchange = open_account(config, "main", clock)
+        exchange = open_binance_account(config, "main", clock)
         try:
-            document = account_document(await fetch(exchange, settings, clock), settings, clock.now(), "1")
+            document = account_document(await read_account_once(exchange, settings, clock), settings, clock.now(), "1")
         finally:
             await exchange.aclose()
     cross, (pair,) = document["cross"], document["isolated"]
@@ -37,14 +37,14 @@ async def test_a_fetch_shows_what_a_running_daemon_would(tmp_path: Path) -> None
     assert Decimal(pair["liquidation_level"]) > 1
 
 
-async def test_a_fetch_that_gets_no_answer_says_so(tmp_path: Path) -> None:
+async def test_unanswered_fetch_is_an_error(tmp_path: Path) -> None:
     async with sandbox(daemon.starting_now()) as running:
         config = load_config(daemon.write_config(tmp_path, running.ready), {})
         clock = daemon.SandboxClock(running.sandbox.timeline)
-        exchange = open_account(config, "main", clock)
+        exchange = open_binance_account(config, "main", clock)
         await running.sandbox.stop()
         try:
             with pytest.raises(ExchangeUnreachable):
-                await fetch(exchange, policies.policy_of(config, "main").settings, clock)
+                await read_account_once(exchange, policies.policy_of(config, "main").settings, clock)
         finally:
             await exchange.aclose()

@@ -17,7 +17,7 @@ from tests.support.timeouts import SOON_S
 LONG = timedelta(hours=1)
 
 
-class Counted:
+class CountingRead:
     """A read that counts how often it began and ended, and takes until `go` is set."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Counted:
 
 
 @asynccontextmanager
-async def polling(speed: float = 1.0) -> AsyncIterator[Poller]:
+async def running_poller(speed: float = 1.0) -> AsyncIterator[Poller]:
     scheduler = AsyncIOScheduler(timezone="UTC")
     scheduler.start()
     poller = Poller(scheduler, SystemClock(datetime(2025, 10, 10, tzinfo=UTC), speed), "main")
@@ -53,20 +53,20 @@ async def until(holds: Callable[[], object], within_s: float = 20) -> None:
 
 
 async def test_every_read_is_made_once_at_once() -> None:
-    reads = {name: Counted() for name in ("cross", "isolated", "interest")}
-    async with polling() as poller:
+    reads = {name: CountingRead() for name in ("cross", "isolated", "interest")}
+    async with running_poller() as poller:
         poller.start({name: (read, LONG) for name, read in reads.items()})
         await until(lambda: all(read.ended == 1 for read in reads.values()))
 
 
 async def test_a_read_asked_for_while_it_is_under_way_is_made_once_more() -> None:
-    read = Counted()
+    read = CountingRead()
     read.go.clear()
-    async with polling() as poller:
+    async with running_poller() as poller:
         poller.start({"cross": (read, LONG)})
         await until(lambda: read.began == 1)
         for _ in range(3):
-            poller.ask("cross")
+            poller.request("cross")
             await asyncio.sleep(0.3)
         assert read.began == 1
         read.go.set()
@@ -76,9 +76,9 @@ async def test_a_read_asked_for_while_it_is_under_way_is_made_once_more() -> Non
 
 
 async def test_a_hanging_read_delays_no_other() -> None:
-    hanging, other = Counted(), Counted()
+    hanging, other = CountingRead(), CountingRead()
     hanging.go.clear()
-    async with polling() as poller:
+    async with running_poller() as poller:
         poller.start({"cross": (hanging, timedelta(seconds=0.1)), "isolated": (other, timedelta(seconds=0.1))})
         await until(lambda: other.ended >= 5)
         assert hanging.began == 1
@@ -87,28 +87,28 @@ async def test_a_hanging_read_delays_no_other() -> None:
 
 
 async def test_a_shorter_interval_begins_with_a_read() -> None:
-    read = Counted()
-    async with polling() as poller:
+    read = CountingRead()
+    async with running_poller() as poller:
         poller.start({"cross": (read, LONG)})
         await until(lambda: read.ended == 1)
-        poller.pace("cross", timedelta(seconds=0.1))
+        poller.set_interval("cross", timedelta(seconds=0.1))
         await until(lambda: read.ended >= 4)
 
 
 async def test_intervals_are_exchange_time() -> None:
-    read = Counted()
-    async with polling(speed=600) as poller:
+    read = CountingRead()
+    async with running_poller(speed=600) as poller:
         poller.start({"cross": (read, timedelta(minutes=1))})
         await until(lambda: read.ended >= 5, within_s=3)
 
 
 async def test_nothing_is_read_after_the_stop() -> None:
-    read = Counted()
+    read = CountingRead()
     read.go.clear()
-    async with polling() as poller:
+    async with running_poller() as poller:
         poller.start({"cross": (read, timedelta(seconds=0.1))})
         await until(lambda: read.began == 1)
-        poller.ask("cross")
+        poller.request("cross")
         await asyncio.sleep(0.3)
     read.go.set()
     await asyncio.sleep(0.3)
@@ -125,7 +125,7 @@ async def test_a_read_that_waits_at_the_stop_ends_quietly(caplog: pytest.LogCapt
         finally:
             ended.set()
 
-    async with polling() as poller:
+    async with running_poller() as poller:
         poller.start({"cross": (waiting, LONG)})
         await asyncio.wait_for(begun.wait(), SOON_S)
         poller.stop()
@@ -142,12 +142,12 @@ async def test_a_read_that_breaks_is_made_again() -> None:
         raise RuntimeError("a bug")
 
     reads: Callable[[], Awaitable[None]] = broken
-    async with polling() as poller:
+    async with running_poller() as poller:
         poller.start({"cross": (reads, timedelta(seconds=0.1))})
         await until(lambda: calls >= 3)
 
 
-async def test_a_read_that_asks_on_after_the_stop_ends_quietly_too(caplog: pytest.LogCaptureFixture) -> None:
+async def test_read_that_requests_more_after_the_stop_ends_quietly(caplog: pytest.LogCaptureFixture) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def read() -> None:
@@ -159,7 +159,7 @@ async def test_a_read_that_asks_on_after_the_stop_ends_quietly_too(caplog: pytes
         finally:
             ended.set()
 
-    async with polling() as poller:
+    async with running_poller() as poller:
         poller.start({"cross": (read, timedelta(seconds=10))})
         await asyncio.wait_for(begun.wait(), SOON_S)
         poller.stop()

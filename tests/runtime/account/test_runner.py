@@ -8,34 +8,34 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from monitor.clock import ManualClock
-from monitor.core.engine.step import Ids, Policy
+from monitor.core.engine.step import IdSource, Policy
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import StreamEvent
-from monitor.core.model.journal import Entry
-from monitor.core.state.account_settings import Settings
+from monitor.core.model.journal import JournalEntry
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.runner import Runner
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
-from monitor.store.writes.journal import Committed
+from monitor.store.writes.journal import CommitResult
 
 NOW = datetime(2025, 10, 10, 21, tzinfo=UTC)
 
 
-class Heard:
+class RecordingListener:
     """What the others were told of: the keys of committed events."""
 
     def __init__(self) -> None:
         self.committed_keys: list[str] = []
 
-    def committed(self, entry: Entry, committed: Committed) -> None:
+    def on_committed(self, entry: JournalEntry, committed: CommitResult) -> None:
         self.committed_keys += [event.key for event in entry.events]
 
-    def unrecorded(self, state: AccountState, entry: Entry) -> None:
+    def on_unrecorded(self, state: AccountState, entry: JournalEntry) -> None:
         raise AssertionError("the store does not fail here")
 
-    def stepped(
+    def on_step(
         self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
     ) -> None:
         """Of no interest."""
@@ -46,18 +46,18 @@ def event(number: int, payload: str = "{}") -> StreamEvent:
 
 
 @asynccontextmanager
-async def a_runner(url: str) -> AsyncIterator[tuple[Runner, Inbox, Store, Heard]]:
+async def make_runner(url: str) -> AsyncIterator[tuple[Runner, Inbox, Store, RecordingListener]]:
     store = await asyncio.to_thread(Store.open, url)
-    inbox, heard = Inbox(), Heard()
+    inbox, heard = Inbox(), RecordingListener()
     numbers = itertools.count(1)
     runner = Runner(
         state=AccountState(account="main", started_at=NOW),
-        policy=Policy(settings=Settings(account="main")),
+        policy=Policy(settings=AccountSettings(account="main")),
         store=store,
         clock=ManualClock(NOW),
         inbox=inbox,
-        ids=Ids(numbers.__next__, numbers.__next__),
-        followers=heard,
+        ids=IdSource(numbers.__next__, numbers.__next__),
+        listener=heard,
         live_document=lambda state: "{}",
         machine_time=time.monotonic,
     )
@@ -71,8 +71,8 @@ async def recorded(store: Store) -> set[str]:
     return {row.key for row in await store.read(read_events, limit=None)}
 
 
-async def test_what_was_taken_is_committed_although_the_runner_is_cancelled(database_url: str) -> None:
-    async with a_runner(database_url) as (runner, inbox, store, heard):
+async def test_taken_events_are_committed_although_the_runner_is_cancelled(database_url: str) -> None:
+    async with make_runner(database_url) as (runner, inbox, store, heard):
         for number in range(300):
             inbox.put(event(number))
         running = asyncio.create_task(runner.run())
@@ -82,40 +82,40 @@ async def test_what_was_taken_is_committed_although_the_runner_is_cancelled(data
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
-        await runner.finish()
+        await runner.drain()
         assert await recorded(store) == {f"key-{number}" for number in range(300)}
         assert sorted(heard.committed_keys) == sorted(await recorded(store))
 
 
-async def test_finishing_commits_all_that_waits(database_url: str) -> None:
-    async with a_runner(database_url) as (runner, inbox, store, _):
+async def test_finish_commits_all_waiting_events(database_url: str) -> None:
+    async with make_runner(database_url) as (runner, inbox, store, _):
         for number in range(1200):
             inbox.put(event(number))
-        await runner.finish()
+        await runner.drain()
         assert inbox.is_empty
         assert len(await recorded(store)) == 1200
 
 
-async def test_what_cannot_be_stored_keeps_nothing_else_out(database_url: str) -> None:
-    async with a_runner(database_url) as (runner, inbox, store, _):
+async def test_unstorable_event_does_not_block_others(database_url: str) -> None:
+    async with make_runner(database_url) as (runner, inbox, store, _):
         inbox.put(event(1))
         # PostgreSQL takes no NUL in a text.
         inbox.put(event(2, "\0"))
         inbox.put(event(3))
-        await runner.finish()
+        await runner.drain()
         inbox.put(event(4))
-        await runner.finish()
+        await runner.drain()
         assert await recorded(store) | {"key-2"} == {"key-1", "key-2", "key-3", "key-4"}
-        assert not store.failing
+        assert not store.is_failing
 
 
-async def test_events_that_waited_in_the_file_are_recorded_first_by_whoever_comes_next(database_url: str) -> None:
-    async with a_runner(database_url) as (_, _, store, _):
+async def test_spilled_events_are_recorded_first_by_the_next_runner(database_url: str) -> None:
+    async with make_runner(database_url) as (_, _, store, _):
         store.spill("main").append([event(1), event(2)])
-    async with a_runner(database_url) as (runner, inbox, store, heard):
+    async with make_runner(database_url) as (runner, inbox, store, heard):
         inbox.put(event(2))
         inbox.put(event(3))
-        await runner.finish()
+        await runner.drain()
         assert await recorded(store) == {"key-1", "key-2", "key-3"}
         assert heard.committed_keys[:2] == ["key-1", "key-2"]
         assert store.spill("main").is_empty

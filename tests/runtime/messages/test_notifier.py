@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, Reason
-from monitor.core.model.journal import Entry
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, NotificationReason
+from monitor.core.model.journal import JournalEntry
 from monitor.notify.factory import build_sink
 from monitor.records.alerts import AlertRow
 from monitor.runtime.messages.channel_queue import Channel
-from monitor.runtime.messages.message_builder import Composer
+from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
@@ -25,7 +25,7 @@ from tests.support.sinks import Answer, HttpSink, http_sink
 EVERYTHING = frozenset({"info", "warning", "critical"})
 
 
-def firing(now: datetime) -> Entry:
+def firing_entry(now: datetime) -> JournalEntry:
     alert = Alert(
         id=1,
         key=AlertKey("below-initial", "main", "cross", ""),
@@ -38,8 +38,8 @@ def firing(now: datetime) -> Entry:
         fired_at=now,
         notified_at=now,
     )
-    told = Notification(1, Reason.FIRED, "critical", ("phone",), now)
-    return Entry("main", now, alerts=(alert,), notifications=(told,))
+    told = Notification(1, NotificationReason.FIRED, "critical", ("phone",), now)
+    return JournalEntry("main", now, alerts=(alert,), notifications=(told,))
 
 
 async def rows(store: Store) -> tuple[AlertRow, ...]:
@@ -51,28 +51,28 @@ async def is_sent(store: Store) -> bool:
 
 
 def notifier(store: Store, sink: HttpSink) -> Notifier:
-    return telling_on(store, Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING))
+    return notifier_on(store, Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING))
 
 
-def telling_on(store: Store, *channels: Channel) -> Notifier:
+def notifier_on(store: Store, *channels: Channel) -> Notifier:
     return Notifier(
-        channels, store, SystemClock(), Composer(store, SystemClock(), lambda account: None), lambda number: None
+        channels, store, SystemClock(), MessageBuilder(store, SystemClock(), lambda account: None), lambda number: None
     )
 
 
 @pytest.mark.slow
-async def test_what_was_sent_but_not_written_down_is_sent_once(tmp_path: Path, sqlite_template: Path) -> None:
+async def test_message_sent_but_not_recorded_is_sent_once(tmp_path: Path, sqlite_template: Path) -> None:
     path = tmp_path / "monitor.db"
     shutil.copy(sqlite_template, path)
     with http_sink() as sink:
         store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
-        await store.commit(firing(datetime.now(UTC)))
+        await store.commit(firing_entry(datetime.now(UTC)))
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         running = asyncio.create_task(notifier(store, sink).run())
 
         async def fails() -> bool:
-            return store.failing
+            return store.is_failing
 
         await eventually(fails)
         # Long enough for several more looks at what is due.
@@ -86,10 +86,10 @@ async def test_what_was_sent_but_not_written_down_is_sent_once(tmp_path: Path, s
         await store.close()
 
 
-async def test_a_delivery_is_sent_and_written_down(tmp_path: Path, database_url: str) -> None:
+async def test_delivery_is_sent_and_recorded(tmp_path: Path, database_url: str) -> None:
     with http_sink() as sink:
         store = await asyncio.to_thread(Store.open, database_url)
-        await store.commit(firing(datetime.now(UTC)))
+        await store.commit(firing_entry(datetime.now(UTC)))
         telling = notifier(store, sink)
         running = asyncio.create_task(telling.run())
         await eventually(lambda: is_sent(store))
@@ -102,17 +102,19 @@ async def test_a_delivery_is_sent_and_written_down(tmp_path: Path, database_url:
         await store.close()
 
 
-async def test_critical_alert_that_came_and_went_before_a_start_is_still_told(
-    tmp_path: Path, database_url: str
-) -> None:
+async def test_critical_alert_resolved_before_a_restart_is_still_sent(tmp_path: Path, database_url: str) -> None:
     with http_sink() as sink:
         store = await asyncio.to_thread(Store.open, database_url)
         now = datetime.now(UTC)
-        fired = firing(now)
+        fired = firing_entry(now)
         over = replace(fired.alerts[0], state=AlertState.RESOLVED, resolved_at=now)
         await store.commit(fired)
         await store.commit(
-            replace(fired, alerts=(over,), notifications=(replace(fired.notifications[0], reason=Reason.RESOLVED),))
+            replace(
+                fired,
+                alerts=(over,),
+                notifications=(replace(fired.notifications[0], reason=NotificationReason.RESOLVED),),
+            )
         )
         running = asyncio.create_task(notifier(store, sink).run())
         await asyncio.to_thread(sink.wait_for_count, 1)
@@ -124,15 +126,13 @@ async def test_critical_alert_that_came_and_went_before_a_start_is_still_told(
         await store.close()
 
 
-async def test_what_is_a_day_old_is_tried_once_more_and_says_how_old_it_is(
-    tmp_path: Path, sqlite_template: Path
-) -> None:
+async def test_day_old_delivery_is_tried_once_more_with_its_age(tmp_path: Path, sqlite_template: Path) -> None:
     path = tmp_path / "monitor.db"
     shutil.copy(sqlite_template, path)
     with http_sink() as sink:
         sink.default = Answer(503)
         store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
-        await store.commit(firing(datetime.now(UTC) - timedelta(hours=25)))
+        await store.commit(firing_entry(datetime.now(UTC) - timedelta(hours=25)))
         running = asyncio.create_task(notifier(store, sink).run())
 
         async def is_given_up() -> bool:
@@ -146,20 +146,18 @@ async def test_what_is_a_day_old_is_tried_once_more_and_says_how_old_it_is(
         await store.close()
 
 
-async def test_channels_that_stand_in_for_each_other_are_each_asked_once_at_a_time(
-    tmp_path: Path, sqlite_template: Path
-) -> None:
+async def test_mutual_fallback_channels_are_each_tried_once_at_a_time(tmp_path: Path, sqlite_template: Path) -> None:
     path = tmp_path / "monitor.db"
     shutil.copy(sqlite_template, path)
     with http_sink() as phone, http_sink() as mail:
         phone.default = mail.default = Answer(503)
         store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
-        await store.commit(firing(datetime.now(UTC)))
+        await store.commit(firing_entry(datetime.now(UTC)))
         channels = (
             Channel("phone", build_sink("phone", webhook=phone.url), EVERYTHING, fallback="mail"),
             Channel("mail", build_sink("mail", webhook=mail.url), EVERYTHING, fallback="phone"),
         )
-        running = asyncio.create_task(telling_on(store, *channels).run())
+        running = asyncio.create_task(notifier_on(store, *channels).run())
 
         async def tried_twice() -> bool:
             return min(len(phone.received), len(mail.received)) >= 2

@@ -4,10 +4,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from monitor.sandbox.api.authentication import check_signature, check_time, verify, well_formed
-from monitor.sandbox.api.errors import Refusal
-from monitor.sandbox.api.parameters import Params
-from monitor.sandbox.scenario.scenario import KeySpec
+from monitor.sandbox.api.authentication import check_signature, check_time, is_well_formed, verify_signature
+from monitor.sandbox.api.errors import SimApiError
+from monitor.sandbox.api.parameters import RequestParams
+from monitor.sandbox.scenario.scenario import ApiKeySpec
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
@@ -17,7 +17,7 @@ SALE = (
 )
 REPAY = "asset=USDT&isIsolated=FALSE&amount=100.5&type=REPAY&recvWindow=5000&timestamp=1700000000000"
 
-HMAC_KEY = KeySpec(API_KEY, SECRET)
+HMAC_KEY = ApiKeySpec(API_KEY, SECRET)
 
 
 def _public_pem(key: ed25519.Ed25519PublicKey | rsa.RSAPublicKey) -> str:
@@ -47,10 +47,10 @@ def test_an_ed25519_vector_is_accepted() -> None:
     public = ed25519.Ed25519PublicKey.from_public_bytes(
         bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
     )
-    key = KeySpec(API_KEY, public_key=_public_pem(public))
+    key = ApiKeySpec(API_KEY, public_key=_public_pem(public))
     signed = "XtZirsmmi0noRzUfkqktvkVfxpkq%2FWtbLg2UOL3QGYdUBZVlqOBEMuEVw8zioY93N54NcKj9UuAXQEa9zgTDBg%3D%3D"
     check_signature(key, f"{SALE}&signature={signed}", "")
-    assert verify(
+    assert verify_signature(
         key, REPAY, "taFRzzYbzGm10qqv0QVsMUQ/LPuu3E93DP8bQ3/b4kC6tIipb+3B74tzP2OIZlQpyFvuQROLAeBjY7T8QmXWCA=="
     )
 
@@ -64,7 +64,7 @@ def test_an_rsa_vector_is_accepted() -> None:
         "BlDE+4xR4tzRTXDIOdar2Uwq82wJaIe8bUfRMat7Nr3Sk4lSyJ/wHX3eUB/FrFtK0iUGKbueRA7SW26W2VG7smtTepnl1Yy2LSn6iNjA"
         "s0/xokS5WuLZzAd8zTNf36A9LJQ+6g=="
     )
-    assert verify(KeySpec(API_KEY, public_key=_public_pem(public)), SALE, signature)
+    assert verify_signature(ApiKeySpec(API_KEY, public_key=_public_pem(public)), SALE, signature)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_an_rsa_vector_is_accepted() -> None:
     ],
 )
 def test_a_wrong_signature_is_refused(query: str) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(SimApiError) as refused:
         check_signature(HMAC_KEY, query, "")
     assert refused.value.code == -1022
 
@@ -91,9 +91,9 @@ def test_query_and_body_are_signed_as_one_text() -> None:
 
 
 def test_keys_are_64_letters_and_digits() -> None:
-    assert well_formed(API_KEY)
-    assert not well_formed(API_KEY[:-1])
-    assert not well_formed("")
+    assert is_well_formed(API_KEY)
+    assert not is_well_formed(API_KEY[:-1])
+    assert not is_well_formed("")
 
 
 @pytest.mark.parametrize(
@@ -107,11 +107,11 @@ def test_keys_are_64_letters_and_digits() -> None:
     ],
 )
 def test_times_outside_the_window_are_refused(params: dict[str, str], code: int) -> None:
-    with pytest.raises(Refusal) as refused:
-        check_time(Params(params), 1_000_000, speed=1, slack_ms=0)
+    with pytest.raises(SimApiError) as refused:
+        check_time(RequestParams(params), 1_000_000, speed=1, slack_ms=0)
     assert refused.value.code == code
 
 
 def test_the_window_is_widened_by_the_speed() -> None:
-    check_time(Params({"timestamp": "460001"}), 1_000_000, speed=108, slack_ms=0)
-    check_time(Params({"timestamp": "995000.5"}), 1_000_000, speed=1, slack_ms=0)
+    check_time(RequestParams({"timestamp": "460001"}), 1_000_000, speed=108, slack_ms=0)
+    check_time(RequestParams({"timestamp": "995000.5"}), 1_000_000, speed=1, slack_ms=0)

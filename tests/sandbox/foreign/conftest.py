@@ -7,30 +7,37 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
-from tests.sandbox.foreign.network_guard import Guard
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client
+from monitor.sandbox.scenario.scenario import (
+    AccountSpec,
+    Interpretations,
+    PairSpec,
+    RequestLimits,
+    Scenario,
+    initial_balance,
+)
+from tests.sandbox.foreign.network_guard import NetworkGuard
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient
 
 D = Decimal
 
 
 @pytest.fixture(autouse=True)
-def guard() -> Iterator[Guard]:
+def guard() -> Iterator[NetworkGuard]:
     """Refuses every connection that would leave this machine, and fails the test that tried."""
-    with Guard() as one:
+    with NetworkGuard() as one:
         yield one
     assert one.refused == []
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     """A sandbox at the machine's time, with a row in every history that a test reads."""
     start = datetime.now(UTC).replace(microsecond=0)
     async with sandbox(_scenario(start), anchor=start.timestamp()) as one:
-        async with Client(one.sandbox, one.ready) as client:
+        async with SignedClient(one.sandbox, one.ready) as client:
             await _live(client)
-        one.sandbox.hand.charge_interest()
+        one.sandbox.user_actions.charge_interest()
         yield one
         # Sockets that a client left half closed end before the sandbox does.
         await asyncio.sleep(0)
@@ -43,8 +50,12 @@ def _scenario(start: datetime) -> Scenario:
             AccountSpec(
                 spot={"USDT": D(5000)},
                 funding={"USDT": D(70)},
-                cross={"BTC": holding("1"), "USDT": holding("1000", borrowed="20000"), "XRP": holding(borrowed="1")},
-                isolated={"SOLUSDT": PairSpec(base=holding("10"), quote=holding("5", borrowed="500"))},
+                cross={
+                    "BTC": initial_balance("1"),
+                    "USDT": initial_balance("1000", borrowed="20000"),
+                    "XRP": initial_balance(borrowed="1"),
+                },
+                isolated={"SOLUSDT": PairSpec(base=initial_balance("10"), quote=initial_balance("5", borrowed="500"))},
             ),
         ),
         prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200)},
@@ -53,12 +64,12 @@ def _scenario(start: datetime) -> Scenario:
         restricted_long=("ADA",),
         collateral_full=("XRP",),
         limit_price_pairs=("ADAUSDT",),
-        limits=Limits(loan_delay_s=0),
-        readings=Readings(small_liability_body="object"),
+        limits=RequestLimits(loan_delay_s=0),
+        readings=Interpretations(small_liability_body="object"),
     )
 
 
-async def _live(client: Client) -> None:
+async def _live(client: SignedClient) -> None:
     loan = {"asset": "USDT", "isIsolated": "FALSE", "amount": "5"}
     for kind in ("BORROW", "REPAY"):
         await client.post("/sapi/v1/margin/borrow-repay", **loan, type=kind)

@@ -8,14 +8,14 @@ from typing import Self
 CONNECTS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 
-_present: list["Guard"] = []
+_present: list["NetworkGuard"] = []
 
 
-class WayOut(OSError):
+class OutsideConnection(OSError):
     """A client wanted to leave this machine."""
 
 
-class Guard:
+class NetworkGuard:
     """While it stands, only loopback is reached. `refused` names what was tried."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Guard:
             return
         if not _is_here(host):
             self.refused.append(f"{event} {host}")
-            raise WayOut(f"{host} is not this machine")
+            raise OutsideConnection(f"{host} is not this machine")
 
 
 def _is_here(host: object) -> bool:

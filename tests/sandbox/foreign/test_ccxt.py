@@ -6,14 +6,14 @@ from typing import Any
 import ccxt.async_support as ccxt
 import pytest
 
-from tests.support.sandbox import Running
+from tests.support.sandbox import RunningSandbox
 
 # The discard port of this machine, where nothing listens.
 NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-async def exchange(running: Running) -> AsyncIterator[Any]:
+async def exchange(running: RunningSandbox) -> AsyncIterator[Any]:
     rest_url, account = running.ready.rest_url, running.ready.accounts[0]
     one = ccxt.binance(
         {
@@ -130,7 +130,7 @@ async def test_listen_tokens_are_made(exchange: Any) -> None:
     assert cross["token"] != pair["token"]
 
 
-async def test_retired_paths_fail(exchange: Any, running: Running) -> None:
+async def test_retired_paths_fail(exchange: Any, running: RunningSandbox) -> None:
     before = running.sandbox.venue.movements[:]
     for call in (
         exchange.sapi_get_margin_asset,

@@ -10,10 +10,10 @@ import pytest
 from binance_common.configuration import ConfigurationRestAPI
 from binance_sdk_margin_trading.margin_trading import MarginTrading
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Scenario, holding
+from monitor.sandbox.scenario.scenario import AccountSpec, Scenario, initial_balance
 from tests.sandbox.foreign import disagreements, test_ccxt, test_official_sdk, test_python_binance
 from tests.sandbox.foreign.disagreements import CLIENTS, DISAGREEMENTS, page
-from tests.support.sandbox import Running, sandbox
+from tests.support.sandbox import RunningSandbox, sandbox
 
 with warnings.catch_warnings():
     # It still imports names that its own dependencies call deprecated.
@@ -26,7 +26,7 @@ client = test_python_binance.client
 PAGE = Path(__file__).parents[3] / "docs" / "exchange.md"
 
 
-def test_the_page_says_what_is_shown_here() -> None:
+def test_exchange_page_matches_this_table() -> None:
     written = PAGE.read_text(encoding="utf-8")
     assert page(written) == written, "run `./dev run python -m tests.sandbox.foreign.disagreements docs/exchange.md`"
 
@@ -38,7 +38,7 @@ def test_every_disagreement_names_a_test_that_is_there() -> None:
 
 
 async def test_the_sdk_can_not_read_the_empty_answer_of_small_liabilities() -> None:
-    owing = AccountSpec(cross={"USDT": holding("1000"), "XRP": holding(borrowed="1")})
+    owing = AccountSpec(cross={"USDT": initial_balance("1000"), "XRP": initial_balance(borrowed="1")})
     start = datetime.now(UTC).replace(microsecond=0)
     async with sandbox(Scenario(start=start, accounts=(owing,)), anchor=start.timestamp()) as running:
         rest = _official(running)
@@ -47,7 +47,7 @@ async def test_the_sdk_can_not_read_the_empty_answer_of_small_liabilities() -> N
         assert running.sandbox.requests[-1].applied
 
 
-async def test_python_binance_asks_the_delist_schedule_with_two_slashes(client: Any, running: Running) -> None:
+async def test_python_binance_asks_the_delist_schedule_with_two_slashes(client: Any, running: RunningSandbox) -> None:
     with pytest.raises(BinanceAPIException):
         await asyncio.to_thread(client.get_margin_delist_schedule)
     assert running.sandbox.requests[-1].path == "/sapi/v1//margin/delist-schedule"
@@ -57,7 +57,9 @@ def test_python_binance_lacks_seven_familiar_names() -> None:
     assert len(disagreements.missing_names()) == 7
 
 
-async def test_listen_tokens_are_asked_for_signed_and_unsigned(client: Any, exchange: Any, running: Running) -> None:
+async def test_listen_tokens_are_asked_for_signed_and_unsigned(
+    client: Any, exchange: Any, running: RunningSandbox
+) -> None:
     await asyncio.to_thread(client.margin_create_listen_token)
     signed = running.sandbox.requests[-1]
     await exchange.sapi_post_userlistentoken()
@@ -73,7 +75,7 @@ async def test_python_binance_sends_sapi_to_production_whatever_is_set() -> None
     assert plain._create_margin_api_uri("x").startswith(Client.MARGIN_API_URL)
 
 
-def _official(running: Running) -> Any:
+def _official(running: RunningSandbox) -> Any:
     account = running.ready.accounts[0]
     configuration = ConfigurationRestAPI(
         api_key=account["api_key"],

@@ -6,13 +6,13 @@ import aiohttp
 import pytest
 import requests
 
-from tests.sandbox.foreign.network_guard import Guard, WayOut
+from tests.sandbox.foreign.network_guard import NetworkGuard, OutsideConnection
 
 
-def test_a_way_out_is_refused_and_remembered(guard: Guard) -> None:
-    with socket.socket() as one, pytest.raises(WayOut):
+def test_outside_connection_is_refused_and_recorded(guard: NetworkGuard) -> None:
+    with socket.socket() as one, pytest.raises(OutsideConnection):
         one.connect(("192.0.2.1", 443))
-    with pytest.raises(WayOut):
+    with pytest.raises(OutsideConnection):
         socket.getaddrinfo("exchange.example", 443)
     with pytest.raises(requests.ConnectionError):
         requests.get("http://192.0.2.1/", timeout=5)
@@ -20,9 +20,9 @@ def test_a_way_out_is_refused_and_remembered(guard: Guard) -> None:
     guard.refused.clear()
 
 
-async def test_an_asynchronous_client_is_held_too(guard: Guard) -> None:
+async def test_asynchronous_client_is_blocked_too(guard: NetworkGuard) -> None:
     async with aiohttp.ClientSession() as session:
-        with pytest.raises((aiohttp.ClientError, WayOut)):
+        with pytest.raises((aiohttp.ClientError, OutsideConnection)):
             await session.get("http://192.0.2.1/")
     assert guard.refused
     guard.refused.clear()

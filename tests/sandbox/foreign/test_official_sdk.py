@@ -14,12 +14,12 @@ from binance_common.configuration import ConfigurationRestAPI
 from binance_common.errors import BadRequestError, NotFoundError, UnauthorizedError
 from binance_sdk_margin_trading.margin_trading import MarginTrading
 
-from tests.support.sandbox import Running
+from tests.support.sandbox import RunningSandbox
 
 Rest = Any
 
 
-def _rest(running: Running, *, api_key: str | None = None) -> Rest:
+def _rest(running: RunningSandbox, *, api_key: str | None = None) -> Rest:
     account = running.ready.accounts[0]
     configuration = ConfigurationRestAPI(
         api_key=api_key or account["api_key"],
@@ -83,7 +83,7 @@ def no_complaint(caplog: pytest.LogCaptureFixture) -> Any:
     assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == []
 
 
-async def test_every_read_parses_with_its_fields(running: Running) -> None:
+async def test_every_read_parses_with_its_fields(running: RunningSandbox) -> None:
     rest = _rest(running)
     for name, params, fields in READS:
         answer = await _ask(getattr(rest, name), **params)
@@ -92,12 +92,12 @@ async def test_every_read_parses_with_its_fields(running: Running) -> None:
             assert getattr(row, field) is not None, (name, field)
 
 
-async def test_the_collateral_total_is_found_under_its_capital_letter(running: Running) -> None:
+async def test_the_collateral_total_is_found_under_its_capital_letter(running: RunningSandbox) -> None:
     answer = await _ask(_rest(running).query_cross_margin_account_details)
     assert answer.total_collateral_value_in_usdt is not None
 
 
-async def test_borrowing_and_repaying_leave_records(running: Running) -> None:
+async def test_borrowing_and_repaying_leave_records(running: RunningSandbox) -> None:
     rest = _rest(running)
     for kind in ("BORROW", "REPAY"):
         made = await _ask(
@@ -112,7 +112,7 @@ async def test_borrowing_and_repaying_leave_records(running: Running) -> None:
     assert [row.tx_id for row in records.rows] == [isolated.tran_id]
 
 
-async def test_orders_live_and_end(running: Running) -> None:
+async def test_orders_live_and_end(running: RunningSandbox) -> None:
     rest = _rest(running)
     sell = {"symbol": "BTCUSDT", "side": "SELL", "quantity": 0.01}
     sold = await _ask(rest.margin_account_new_order, **sell, type="MARKET", side_effect_type="AUTO_REPAY")
@@ -129,7 +129,7 @@ async def test_orders_live_and_end(running: Running) -> None:
     assert (ended.order_id, ended.status) == (str(placed.order_id), "CANCELED")
 
 
-async def test_order_lists_live_and_end(running: Running) -> None:
+async def test_order_lists_live_and_end(running: RunningSandbox) -> None:
     rest = _rest(running)
     placed = await _ask(
         rest.margin_account_new_oco, symbol="BTCUSDT", side="SELL", quantity=0.01, price=90000.0, stop_price=50000.0
@@ -154,7 +154,7 @@ async def test_order_lists_live_and_end(running: Running) -> None:
     assert await _ask(rest.query_prevented_matches, symbol="BTCUSDT", order_id=1) == []
 
 
-async def test_risk_keys_open_extend_and_close(running: Running) -> None:
+async def test_risk_keys_open_extend_and_close(running: RunningSandbox) -> None:
     rest = _rest(running)
     key = (await _ask(rest.start_user_data_stream)).listen_key
     await _ask(rest.keepalive_user_data_stream, listen_key=key)
@@ -164,7 +164,7 @@ async def test_risk_keys_open_extend_and_close(running: Running) -> None:
     await _ask(rest.close_user_data_stream_v2)
 
 
-async def test_settings_and_small_debts_change(running: Running) -> None:
+async def test_settings_and_small_debts_change(running: RunningSandbox) -> None:
     rest = _rest(running)
     assert (await _ask(rest.adjust_cross_margin_max_leverage, max_leverage=5)).success is True
     assert (await _ask(rest.get_summary_of_margin_account)).normal_bar == "1.25"
@@ -175,7 +175,7 @@ async def test_settings_and_small_debts_change(running: Running) -> None:
     assert answer.asset == "USDT"
 
 
-async def test_refusals_and_retired_paths_arrive_as_errors(running: Running) -> None:
+async def test_refusals_and_retired_paths_arrive_as_errors(running: RunningSandbox) -> None:
     rest = _rest(running)
     with pytest.raises(BadRequestError) as refused:
         await _ask(
@@ -188,13 +188,13 @@ async def test_refusals_and_retired_paths_arrive_as_errors(running: Running) -> 
         await _ask(_rest(running, api_key="a" * 64).get_bnb_burn_status)
 
 
-async def test_weights_stand_in_headers_that_the_sdk_itself_does_not_read(running: Running) -> None:
+async def test_weights_stand_in_headers_that_the_sdk_itself_does_not_read(running: RunningSandbox) -> None:
     answer = await asyncio.to_thread(_rest(running).query_max_borrow, asset="USDT")
     assert answer.headers["X-SAPI-USED-UID-WEIGHT-1M"] == "750"
     assert answer.rate_limits == []
 
 
-async def test_pairs_of_pending_orders_are_placed(running: Running) -> None:
+async def test_pairs_of_pending_orders_are_placed(running: RunningSandbox) -> None:
     placed = await _ask(
         _rest(running).margin_account_new_otoco, symbol="BTCUSDT", working_type="LIMIT", working_side="BUY",
         working_price=50000.0, working_quantity=0.01, working_time_in_force="GTC", pending_side="SELL",
@@ -204,8 +204,8 @@ async def test_pairs_of_pending_orders_are_placed(running: Running) -> None:
     assert [row.status for row in placed.order_reports] == ["NEW", "PENDING_NEW", "PENDING_NEW"]
 
 
-async def test_a_pair_is_disabled_once_a_day(running: Running) -> None:
-    rest, hand = _rest(running), running.sandbox.hand
+async def test_a_pair_is_disabled_once_a_day(running: RunningSandbox) -> None:
+    rest, hand = _rest(running), running.sandbox.user_actions
     hand.transfer("main", "ISOLATEDMARGIN_MARGIN", "SOL", Decimal(1), "SOLUSDT")
     with pytest.raises(BadRequestError):
         await _ask(rest.disable_isolated_margin_account, symbol="SOLUSDT")
@@ -217,8 +217,8 @@ async def test_a_pair_is_disabled_once_a_day(running: Running) -> None:
         await _ask(rest.disable_isolated_margin_account, symbol="BTCUSDT")
 
 
-async def test_the_loan_of_a_bankruptcy_is_repaid_from_spot(running: Running) -> None:
-    rest, hand = _rest(running), running.sandbox.hand
+async def test_the_loan_of_a_bankruptcy_is_repaid_from_spot(running: RunningSandbox) -> None:
+    rest, hand = _rest(running), running.sandbox.user_actions
     hand.deposit("main", "USDC", Decimal(500))
     hand.set_price("BTCUSDT", Decimal(10_000))
     loan = await _ask(rest.query_liquidation_loan)

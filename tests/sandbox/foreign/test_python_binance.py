@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import Running
+from tests.support.sandbox import RunningSandbox
 
 with warnings.catch_warnings():
     # It still imports names that its own dependencies call deprecated.
@@ -26,7 +26,7 @@ ADDRESSES = [name for name in dir(Client) if name.endswith("_URL")]
 
 
 @pytest.fixture
-async def client(running: Running) -> AsyncIterator[Any]:
+async def client(running: RunningSandbox) -> AsyncIterator[Any]:
     rest_url, account = running.ready.rest_url, running.ready.accounts[0]
     addresses = dict.fromkeys(ADDRESSES, NOWHERE)
     addresses |= {"API_URL": f"{rest_url}/api", "MARGIN_API_URL": f"{rest_url}/sapi"}
@@ -146,9 +146,9 @@ async def test_listen_tokens_are_made(client: Any) -> None:
     assert cross["expirationTime"] > (await _ask(client.get_server_time))["serverTime"]
 
 
-async def test_dust_becomes_bnb(client: Any, running: Running) -> None:
-    running.sandbox.hand.deposit("main", "ADA", Decimal(6), "cross")
-    running.sandbox.hand.deposit("main", "DOGE", Decimal(20), "cross")
+async def test_dust_becomes_bnb(client: Any, running: RunningSandbox) -> None:
+    running.sandbox.user_actions.deposit("main", "ADA", Decimal(6), "cross")
+    running.sandbox.user_actions.deposit("main", "DOGE", Decimal(20), "cross")
     listed = await _ask(client.get_dust_assets, accountType="MARGIN")
     assert [row["asset"] for row in listed["details"]] == ["ADA", "DOGE"]
     made = await _ask(client.transfer_dust, asset="ADA", accountType="MARGIN")
@@ -187,7 +187,7 @@ RETIRED: list[tuple[str, dict[str, object]]] = [
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-async def test_functions_of_retired_paths_fail_and_move_nothing(client: Any, running: Running) -> None:
+async def test_functions_of_retired_paths_fail_and_move_nothing(client: Any, running: RunningSandbox) -> None:
     before = running.sandbox.venue.movements[:]
     for name, params in RETIRED:
         with pytest.raises(BinanceAPIException) as refused:

@@ -13,17 +13,17 @@ import pytest
 from monitor.sandbox.scenario.scenario import (
     CROSS_5X,
     AccountSpec,
-    CollateralTier,
-    Limits,
+    ApiKeyPermissions,
+    Interpretations,
     PairSpec,
-    Permissions,
-    Readings,
+    RequestLimits,
     Scenario,
+    SimCollateralTier,
     hmac_key,
-    holding,
+    initial_balance,
 )
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client, until
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient, wait_until
 
 D = Decimal
 
@@ -34,12 +34,14 @@ SAMPLE = Scenario(
             spot={"USDT": D(5000)},
             funding={"USDT": D(70)},
             cross={
-                "BTC": holding("1.5"),
-                "USDT": holding("20000", borrowed="30000"),
-                "ETH": holding(borrowed="10"),
+                "BTC": initial_balance("1.5"),
+                "USDT": initial_balance("20000", borrowed="30000"),
+                "ETH": initial_balance(borrowed="10"),
             },
             isolated={
-                "BTCUSDT": PairSpec(base=holding("1"), quote=holding("100", borrowed="40000", interest="12.5")),
+                "BTCUSDT": PairSpec(
+                    base=initial_balance("1"), quote=initial_balance("100", borrowed="40000", interest="12.5")
+                ),
                 "SOLUSDT": PairSpec(created=False),
             },
         ),
@@ -47,24 +49,24 @@ SAMPLE = Scenario(
     ),
     prices={"BTCUSDT": D(60_000), "ETHUSDT": D(3000)},
     leverage={"BTCUSDT": 5},
-    collateral={"BTC": (CollateralTier(D(0), D("0.95")),)},
-    limits=Limits(loan_delay_s=0),
+    collateral={"BTC": (SimCollateralTier(D(0), D("0.95")),)},
+    limits=RequestLimits(loan_delay_s=0),
 )
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with sandbox(SAMPLE, frozen=True) as one:
         yield one
 
 
 @pytest.fixture
-async def client(running: Running) -> AsyncIterator[Client]:
-    async with Client(running.sandbox, running.ready) as one:
+async def client(running: RunningSandbox) -> AsyncIterator[SignedClient]:
+    async with SignedClient(running.sandbox, running.ready) as one:
         yield one
 
 
-async def test_the_cross_account_shows_every_asset_and_the_worked_levels(client: Client) -> None:
+async def test_the_cross_account_shows_every_asset_and_the_worked_levels(client: SignedClient) -> None:
     answer = await client.get("/sapi/v1/margin/account")
     body = answer.body
     assert answer.status == 200
@@ -80,14 +82,14 @@ async def test_the_cross_account_shows_every_asset_and_the_worked_levels(client:
     assert rows["XRP"]["free"] == "0.00000000"
 
 
-async def test_no_debt_shows_the_sentinel() -> None:
-    scenario = replace(SAMPLE, accounts=(AccountSpec(cross={"BTC": holding("1")}),))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+async def test_account_without_debt_shows_the_sentinel_level() -> None:
+    scenario = replace(SAMPLE, accounts=(AccountSpec(cross={"BTC": initial_balance("1")}),))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         body = (await client.get("/sapi/v1/margin/account")).body
         assert (body["marginLevel"], body["totalLiabilityOfBtc"]) == ("999.00000000", "0.00000000")
 
 
-async def test_isolated_rows_carry_the_worked_liquidation_price(client: Client) -> None:
+async def test_isolated_rows_carry_the_worked_liquidation_price(client: SignedClient) -> None:
     body = (await client.get("/sapi/v1/margin/isolated/account")).body
     row, placeholder = body["assets"]
     assert row["symbol"] == "BTCUSDT"
@@ -99,36 +101,36 @@ async def test_isolated_rows_carry_the_worked_liquidation_price(client: Client) 
     assert (placeholder["marginLevel"], placeholder["liquidatePrice"]) == ("999", "0")
 
 
-async def test_named_pairs_come_without_totals(client: Client) -> None:
+async def test_named_pairs_come_without_totals(client: SignedClient) -> None:
     body = (await client.get("/sapi/v1/margin/isolated/account", symbols="BTCUSDT,ETHUSDT")).body
     assert list(body) == ["assets"]
     assert [row["symbol"] for row in body["assets"]] == ["BTCUSDT", "ETHUSDT"]
 
 
-async def test_six_pairs_are_too_many(client: Client) -> None:
+async def test_six_pairs_are_too_many(client: SignedClient) -> None:
     answer = await client.get("/sapi/v1/margin/isolated/account", symbols="A,B,C,D,E,F")
     assert answer.body["code"] == -1130
 
 
 async def test_bars_are_the_accounts_own() -> None:
     scenario = replace(SAMPLE, accounts=(AccountSpec(bars=CROSS_5X),))
-    async with sandbox(scenario) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(scenario) as running, SignedClient(running.sandbox, running.ready) as client:
         body = (await client.get("/sapi/v1/margin/tradeCoeff")).body
         assert body == {"normalBar": "1.25", "marginCallBar": "1.16", "forceLiquidationBar": "1.1"}
 
 
-async def test_the_most_that_may_leave_keeps_the_collateral_level_above_two(client: Client) -> None:
+async def test_the_most_that_may_leave_keeps_the_collateral_level_above_two(client: SignedClient) -> None:
     body = (await client.get("/sapi/v1/margin/maxTransferable", asset="USDT")).body
     assert body == {"amount": "0.00000000"}
 
 
-async def test_the_most_that_may_be_borrowed_keeps_the_initial_level(client: Client) -> None:
+async def test_the_most_that_may_be_borrowed_keeps_the_initial_level(client: SignedClient) -> None:
     # (105,500 - 1.5·60,000) / (1.5 - 1)
     body = (await client.get("/sapi/v1/margin/maxBorrowable", asset="USDT")).body
     assert body["amount"] == "31000.00000000"
 
 
-async def test_repaying_raises_the_level_as_worked_out(client: Client, running: Running) -> None:
+async def test_repaying_raises_the_level_as_worked_out(client: SignedClient, running: RunningSandbox) -> None:
     answer = await client.post(
         "/sapi/v1/margin/borrow-repay", asset="USDT", isIsolated="FALSE", amount="10000", type="REPAY"
     )
@@ -138,10 +140,10 @@ async def test_repaying_raises_the_level_as_worked_out(client: Client, running: 
     rows = (await client.get("/sapi/v1/margin/borrow-repay", type="REPAY")).body
     assert rows["total"] == 1
     assert (rows["rows"][0]["type"], rows["rows"][0]["txId"]) == ("MANUAL", 100000001)
-    assert running.sandbox.ledger["imbalance"] == {}
+    assert running.sandbox.state_dump["imbalance"] == {}
 
 
-async def test_repaying_pays_interest_first(client: Client) -> None:
+async def test_repaying_pays_interest_first(client: SignedClient) -> None:
     path = "/sapi/v1/margin/borrow-repay"
     await client.post(path, asset="USDT", isIsolated="TRUE", symbol="BTCUSDT", amount="50", type="REPAY")
     (row,) = (await client.get(path, type="REPAY", isolatedSymbol="BTCUSDT")).body["rows"]
@@ -149,7 +151,7 @@ async def test_repaying_pays_interest_first(client: Client) -> None:
     assert row["isolatedSymbol"] == "BTCUSDT"
 
 
-async def test_a_topup_spent_on_the_debt_costs_half_of_collateral(client: Client) -> None:
+async def test_a_topup_spent_on_the_debt_costs_half_of_collateral(client: SignedClient) -> None:
     await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="5000")
     await client.post("/sapi/v1/margin/borrow-repay", asset="USDT", isIsolated="FALSE", amount="5000", type="REPAY")
     assert (await client.get("/sapi/v1/margin/account")).body["marginLevel"] == "2.00000000"
@@ -173,17 +175,17 @@ async def test_a_topup_spent_on_the_debt_costs_half_of_collateral(client: Client
         ({"asset": "USDT", "isIsolated": "TRUE", "symbol": "BTCUSDT", "amount": "99999", "type": "BORROW"}, -11008),
     ],
 )
-async def test_loans_are_refused_with_their_code(client: Client, params: dict[str, str], code: int) -> None:
+async def test_loans_are_refused_with_their_code(client: SignedClient, params: dict[str, str], code: int) -> None:
     before = (await client.get("/sapi/v1/margin/account")).body["userAssets"]
     answer = await client.post("/sapi/v1/margin/borrow-repay", **params)
     assert (answer.status, answer.body["code"]) == (400, code)
     assert (await client.get("/sapi/v1/margin/account")).body["userAssets"] == before
 
 
-async def test_a_rest_below_the_minimum_is_refused() -> None:
-    scenario = replace(SAMPLE, min_repay={"USDT": D(10)}, readings=Readings(small_rest_code=-3024))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
-        running.sandbox.hand.deposit("main", "USDT", D(10_000), "cross")
+async def test_remainder_below_the_minimum_is_refused() -> None:
+    scenario = replace(SAMPLE, min_repay={"USDT": D(10)}, readings=Interpretations(small_rest_code=-3024))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
+        running.sandbox.user_actions.deposit("main", "USDT", D(10_000), "cross")
         path = "/sapi/v1/margin/borrow-repay"
         rest = await client.post(path, asset="USDT", isIsolated="FALSE", amount="29995", type="REPAY")
         little = await client.post(path, asset="USDT", isIsolated="FALSE", amount="9", type="REPAY")
@@ -193,17 +195,17 @@ async def test_a_rest_below_the_minimum_is_refused() -> None:
 
 
 async def test_a_second_loan_in_flight_is_refused() -> None:
-    scenario = replace(SAMPLE, limits=Limits(loan_delay_s=0.2))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    scenario = replace(SAMPLE, limits=RequestLimits(loan_delay_s=0.2))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         params = {"asset": "USDT", "isIsolated": "FALSE", "amount": "1", "type": "REPAY"}
         first = asyncio.create_task(client.post("/sapi/v1/margin/borrow-repay", **params))
-        await until(lambda: running.sandbox.venue.accounts["main"].loan_in_flight)
+        await wait_until(lambda: running.sandbox.venue.accounts["main"].loan_in_flight)
         second = await client.post("/sapi/v1/margin/borrow-repay", **params)
         assert second.body["code"] == -3007
         assert (await first).status == 200
 
 
-async def test_a_transfer_shows_in_every_history(client: Client, running: Running) -> None:
+async def test_a_transfer_shows_in_every_history(client: SignedClient, running: RunningSandbox) -> None:
     answer = await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="100.5")
     tran_id = answer.body["tranId"]
     universal = (await client.get("/sapi/v1/asset/transfer", type="MAIN_MARGIN")).body
@@ -223,7 +225,7 @@ async def test_a_transfer_shows_in_every_history(client: Client, running: Runnin
     assert [one.by for one in running.sandbox.venue.movements] == ["api"]
 
 
-async def test_two_hops_reach_a_pair_and_the_direct_way_is_refused(client: Client) -> None:
+async def test_two_hops_reach_a_pair_and_the_direct_way_is_refused(client: SignedClient) -> None:
     path = "/sapi/v1/asset/transfer"
     direct = await client.post(path, type="MAIN_ISOLATED_MARGIN", asset="USDT", amount="10", toSymbol="BTCUSDT")
     assert direct.body["code"] == -1130
@@ -236,8 +238,8 @@ async def test_two_hops_reach_a_pair_and_the_direct_way_is_refused(client: Clien
 
 
 async def test_the_direct_way_works_in_the_other_reading_and_creates_the_pair() -> None:
-    scenario = replace(SAMPLE, readings=Readings(direct_isolated_transfer=True))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    scenario = replace(SAMPLE, readings=Interpretations(direct_isolated_transfer=True))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         path = "/sapi/v1/asset/transfer"
         params = {"type": "MAIN_ISOLATED_MARGIN", "asset": "USDT", "amount": "10", "toSymbol": "SOLUSDT"}
         assert (await client.post(path, **params)).status == 200
@@ -255,20 +257,20 @@ async def test_the_direct_way_works_in_the_other_reading_and_creates_the_pair() 
         ({"type": "UMFUTURE_MARGIN", "asset": "USDT", "amount": "1"}, -5013),
     ],
 )
-async def test_transfers_are_refused_with_their_code(client: Client, params: dict[str, str], code: int) -> None:
+async def test_transfers_are_refused_with_their_code(client: SignedClient, params: dict[str, str], code: int) -> None:
     answer = await client.post("/sapi/v1/asset/transfer", **params)
     assert (answer.status, answer.body["code"]) == (400, code)
 
 
-async def test_wallets_show_what_is_there(client: Client) -> None:
+async def test_wallets_show_their_balances(client: SignedClient) -> None:
     spot = (await client.get("/api/v3/account", omitZeroBalances="true")).body["balances"]
     assert spot == [{"asset": "USDT", "free": "5000.00000000", "locked": "0.00000000"}]
     assert (await client.post("/sapi/v3/asset/getUserAsset")).body[0]["free"] == "5000"
     assert (await client.post("/sapi/v1/asset/get-funding-asset")).body[0]["free"] == "70"
 
 
-async def test_the_full_hour_charges_and_is_in_the_history(client: Client, running: Running) -> None:
-    running.sandbox.hand.advance(55 * 60)
+async def test_the_full_hour_charges_and_is_in_the_history(client: SignedClient, running: RunningSandbox) -> None:
+    running.sandbox.user_actions.advance(55 * 60)
     body = (await client.get("/sapi/v1/margin/interestHistory")).body
     assert body["total"] == 2
     assert {row["asset"] for row in body["rows"]} == {"USDT", "ETH"}
@@ -278,8 +280,8 @@ async def test_the_full_hour_charges_and_is_in_the_history(client: Client, runni
     assert [row["isolatedSymbol"] for row in pair["rows"]] == ["BTCUSDT"]
 
 
-async def test_pages_are_newest_first(client: Client, running: Running) -> None:
-    running.sandbox.hand.advance(30 * 3600)
+async def test_pages_are_newest_first(client: SignedClient, running: RunningSandbox) -> None:
+    running.sandbox.user_actions.advance(30 * 3600)
     path = "/sapi/v1/margin/interestHistory"
     first = (await client.get(path, asset="USDT")).body
     second = (await client.get(path, asset="USDT", current="2", size="20")).body
@@ -301,14 +303,14 @@ async def test_pages_are_newest_first(client: Client, running: Running) -> None:
         ("/sapi/v1/margin/liquidation-loan", {}, -21004),
     ],
 )
-async def test_bad_questions_are_refused_with_their_code(
-    client: Client, path: str, params: dict[str, str], code: int
+async def test_invalid_requests_are_refused_with_their_code(
+    client: SignedClient, path: str, params: dict[str, str], code: int
 ) -> None:
     answer = await client.get(path, **params)
     assert (answer.status, answer.body["code"]) == (400, code)
 
 
-async def test_reference_answers_have_the_documented_form(client: Client) -> None:
+async def test_reference_answers_have_the_documented_form(client: SignedClient) -> None:
     index = (await client.keyed("GET", "/sapi/v1/margin/priceIndex", symbol="BTCUSDT")).body
     assert index == {"calcTime": 1772370300000, "price": "60000.00000000", "symbol": "BTCUSDT"}
     tiers = (await client.get("/sapi/v1/margin/isolatedMarginTier", symbol="BTCUSDT", tier="2")).body
@@ -326,13 +328,13 @@ async def test_reference_answers_have_the_documented_form(client: Client) -> Non
     assert [row["filterType"] for row in listed[0]["filters"]][:2] == ["PRICE_FILTER", "LOT_SIZE"]
 
 
-async def test_market_data_of_sapi_needs_the_key_and_that_of_api_does_not(client: Client) -> None:
+async def test_market_data_of_sapi_needs_the_key_and_that_of_api_does_not(client: SignedClient) -> None:
     refused = await client.raw("GET", "/sapi/v1/margin/allPairs", "", key="")
     assert (refused.status, refused.body["code"]) == (401, -2014)
     assert (await client.raw("GET", "/api/v3/time", "", key="")).body == {"serverTime": 1772370300000}
 
 
-async def test_unsigned_late_and_early_requests_are_refused(client: Client) -> None:
+async def test_unsigned_late_and_early_requests_are_refused(client: SignedClient) -> None:
     path = "/sapi/v1/margin/account"
     assert (await client.raw("GET", path, "")).body["code"] == -1102
     assert (await client.get(path, timestamp=1772370300000 - 400_000)).body["code"] == -1021
@@ -342,7 +344,7 @@ async def test_unsigned_late_and_early_requests_are_refused(client: Client) -> N
     assert (unknown.status, unknown.body["code"]) == (401, -2015)
 
 
-async def test_a_form_body_is_as_good_as_a_query(client: Client, running: Running) -> None:
+async def test_a_form_body_is_as_good_as_a_query(client: SignedClient, running: RunningSandbox) -> None:
     body = f"type=MAIN_MARGIN&asset=USDT&amount=1&timestamp={running.sandbox.timeline.now_ms()}"
     signature = hmac.new(client.secret.encode(), body.encode(), hashlib.sha256).hexdigest()
     answer = await client.raw("POST", "/sapi/v1/asset/transfer", "", body=f"{body}&signature={signature}")
@@ -350,27 +352,27 @@ async def test_a_form_body_is_as_good_as_a_query(client: Client, running: Runnin
 
 
 async def test_a_key_without_the_right_is_refused() -> None:
-    key = hmac_key("weak", Permissions(margin=False, transfer=False))
+    key = hmac_key("weak", ApiKeyPermissions(margin=False, transfer=False))
     scenario = replace(SAMPLE, accounts=(replace(SAMPLE.accounts[0], keys=(key,)),))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         params = {"asset": "USDT", "isIsolated": "FALSE", "amount": "1", "type": "REPAY"}
         assert (await client.post("/sapi/v1/margin/borrow-repay", **params)).body["code"] == -1002
         assert (await client.get("/sapi/v1/margin/account")).status == 200
 
 
-async def test_an_account_without_cross_margin_says_so(running: Running) -> None:
-    async with Client(running.sandbox, running.ready, 1) as client:
+async def test_an_account_without_cross_margin_says_so(running: RunningSandbox) -> None:
+    async with SignedClient(running.sandbox, running.ready, 1) as client:
         assert (await client.get("/sapi/v1/margin/account")).body["code"] == -3003
 
 
-async def test_retired_and_unknown_paths_answer_html(client: Client) -> None:
+async def test_retired_and_unknown_paths_answer_html(client: SignedClient) -> None:
     for path in ("/sapi/v1/margin/loan", "/sapi/v1/nothing"):
         answer = await client.get(path)
         assert answer.status == 404
         assert answer.body.startswith("<html>")
 
 
-async def test_every_endpoint_counts_its_own_weight(client: Client, running: Running) -> None:
+async def test_every_endpoint_counts_its_own_weight(client: SignedClient, running: RunningSandbox) -> None:
     first = await client.get("/sapi/v1/margin/account")
     second = await client.get("/sapi/v1/margin/account")
     other = await client.get("/sapi/v1/margin/maxBorrowable", asset="USDT")
@@ -379,26 +381,26 @@ async def test_every_endpoint_counts_its_own_weight(client: Client, running: Run
     assert second.headers["X-SAPI-USED-IP-WEIGHT-1M"] == "20"
     assert other.headers["X-SAPI-USED-UID-WEIGHT-1M"] == "750"
     assert spot.headers["X-MBX-USED-WEIGHT-1M"] == "20"
-    running.sandbox.hand.advance(60)
+    running.sandbox.user_actions.advance(60)
     assert (await client.get("/sapi/v1/margin/account")).headers["X-SAPI-USED-IP-WEIGHT-1M"] == "10"
 
 
 async def test_too_much_weight_is_429_and_going_on_is_a_ban() -> None:
-    scenario = replace(SAMPLE, limits=Limits(sapi_ip_weight=20, requests_after_429=2))
-    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    scenario = replace(SAMPLE, limits=RequestLimits(sapi_ip_weight=20, requests_after_429=2))
+    async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         path = "/sapi/v1/margin/account"
         answers = [await client.get(path) for _ in range(5)]
         assert [one.status for one in answers] == [200, 200, 429, 429, 418]
         assert answers[2].headers["Retry-After"] == "60"
         assert answers[4].headers["Retry-After"] == "120"
         assert "banned until" in answers[4].body["msg"]
-        running.sandbox.hand.advance(119)
+        running.sandbox.user_actions.advance(119)
         assert (await client.get("/api/v3/time")).status == 418
-        running.sandbox.hand.advance(1)
+        running.sandbox.user_actions.advance(1)
         assert (await client.get(path)).status == 200
 
 
-async def test_every_request_is_on_record(client: Client, running: Running) -> None:
+async def test_every_request_is_logged(client: SignedClient, running: RunningSandbox) -> None:
     await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="1")
     await client.get("/sapi/v1/margin/loan")
     first, second = running.sandbox.requests

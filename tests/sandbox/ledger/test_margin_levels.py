@@ -4,27 +4,27 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.sandbox.ledger.margin_levels import collateral_value, isolated_status, level, liquidation_price
-from monitor.sandbox.scenario.scenario import CollateralTier
+from monitor.sandbox.ledger.margin_levels import collateral_value, isolated_status, liquidation_price, margin_level
+from monitor.sandbox.scenario.scenario import SimCollateralTier
 
 D = Decimal
 
 
 def test_the_level_is_assets_over_liabilities() -> None:
-    current = level(D("6.82728457"), D("0.58633215"))
+    current = margin_level(D("6.82728457"), D("0.58633215"))
     assert current is not None
     assert round(current, 3) == D("11.644")
 
 
 def test_the_level_is_infinite_when_nothing_is_owed() -> None:
-    assert level(D(5), D(0)) is None
+    assert margin_level(D(5), D(0)) is None
 
 
 def test_collateral_counts_by_marginal_tiers() -> None:
     tiers = (
-        CollateralTier(D(0), D(1)),
-        CollateralTier(D(100_000_000), D("0.975")),
-        CollateralTier(D(120_000_000), D("0.95")),
+        SimCollateralTier(D(0), D(1)),
+        SimCollateralTier(D(100_000_000), D("0.975")),
+        SimCollateralTier(D(120_000_000), D("0.95")),
     )
     assert collateral_value(D(6000) * D(20_000), tiers) == D(119_500_000)
 

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sandbox.scenario.builtin import CRASH_START, SCENARIOS, crash
-from monitor.sandbox.scenario.price_path import PricePath
-from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, Scenario, holding
+from monitor.sandbox.scenario.builtin import CRASH_START, SCENARIOS, crash_scenario
+from monitor.sandbox.scenario.price_path import SimPricePath
+from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, Scenario, initial_balance
 from monitor.sandbox.scenario.scenario_file import ScenarioError, read_scenario
-from tests.support.sandbox_client import advance, world
+from tests.support.sandbox_client import advance_time, venue_and_loop
 
 D = Decimal
-BARS = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "prices"
+BARS = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA", Path(__file__).parents[4] / "shared" / "data")) / "prices"
 
 
-def _minutes(path: PricePath) -> Sequence[Decimal]:
+def _minutes(path: SimPricePath) -> Sequence[Decimal]:
     start = int(CRASH_START.timestamp())
     return [path.at(start + 60 * minute) for minute in range(73)]
 
 
 def test_btc_falls_and_recovers_by_the_published_figures() -> None:
-    btc = _minutes(crash().paths["BTCUSDT"])
+    btc = _minutes(crash_scenario().paths["BTCUSDT"])
     assert (btc[1], btc[32], min(btc)) == (D(116837), D(101516), D(101516))
     worst = min(later / earlier - 1 for earlier, later in pairwise(btc))
     assert round(worst, 4) == D("-0.0615")
@@ -33,23 +33,23 @@ def test_btc_falls_and_recovers_by_the_published_figures() -> None:
 
 
 def test_sol_falls_by_the_published_figure() -> None:
-    sol = _minutes(crash().paths["SOLUSDT"])
+    sol = _minutes(crash_scenario().paths["SOLUSDT"])
     assert round(sol[33] / sol[11] - 1, 3) == D("-0.295")
 
 
 def test_the_crash_liquidates_the_cross_account_long_after_the_first_warning() -> None:
-    venue, clockwork = world(crash())
+    venue, clockwork = venue_and_loop(crash_scenario())
     account = venue.accounts["main"]
     below_initial_at = None
     start = venue.valuer.level(account.cross)
     for second in range(72 * 60):
-        advance(venue, clockwork, 1)
+        advance_time(venue, clockwork, 1)
         level = venue.valuer.level(account.cross)
         if below_initial_at is None and level is not None and level < D("1.5"):
             below_initial_at = second
     assert start is not None
     assert D("1.55") < start < D("1.6")
-    (story,) = account.stories
+    (story,) = account.liquidation_summaries
     liquidated_at = story.at_ms / 1000 - CRASH_START.timestamp()
     assert story.scope == "cross"
     assert 31 * 60 < liquidated_at < 33 * 60
@@ -60,24 +60,24 @@ def test_the_crash_liquidates_the_cross_account_long_after_the_first_warning() -
     assert D("1.18") < long.lowest_level < D("1.22")
     assert short.lowest_level is not None
     assert D("1.05") < short.lowest_level
-    assert not venue.books.imbalance()
+    assert not venue.ledger.imbalance()
 
 
-def test_outside_money_saves_the_account() -> None:
-    venue, clockwork = world(crash())
+def test_transfer_in_saves_the_account() -> None:
+    venue, clockwork = venue_and_loop(crash_scenario())
     account = venue.accounts["main"]
-    advance(venue, clockwork, 28 * 60)
-    venue.books.pay("USDT", D(60_000), account.spot, account.cross.wallet, "help")
-    venue.books.repay(account.cross.wallet, "USDT", D(60_000))
-    advance(venue, clockwork, 44 * 60)
-    assert not account.stories
+    advance_time(venue, clockwork, 28 * 60)
+    venue.ledger.pay("USDT", D(60_000), account.spot, account.cross.wallet, "help")
+    venue.ledger.repay(account.cross.wallet, "USDT", D(60_000))
+    advance_time(venue, clockwork, 44 * 60)
+    assert not account.liquidation_summaries
 
 
-def test_the_calm_stays_calm() -> None:
-    venue, clockwork = world(SCENARIOS["calm"]())
-    advance(venue, clockwork, 48 * 3600)
+def test_calm_scenario_stays_calm() -> None:
+    venue, clockwork = venue_and_loop(SCENARIOS["calm"]())
+    advance_time(venue, clockwork, 48 * 3600)
     account = venue.accounts["main"]
-    assert not account.stories
+    assert not account.liquidation_summaries
     level = venue.valuer.level(account.cross)
     assert level is not None
     assert D("1.82") < level < D("1.84")
@@ -86,15 +86,15 @@ def test_the_calm_stays_calm() -> None:
 @pytest.mark.skipif(not BARS.is_dir(), reason=f"the recorded bars are not at {BARS}")
 def test_recorded_bars_set_the_timeline_and_reach_their_low() -> None:
     files = {symbol: BARS / f"binance_um_{symbol}_1m_2025-10-10.csv.gz" for symbol in ("BTCUSDT", "SOLUSDT")}
-    scenario = crash().with_bars(files)
+    scenario = crash_scenario().with_bars(files)
     assert int(scenario.start.timestamp() * 1000) == 1_760_129_340_000
-    venue, clockwork = world(scenario)
+    venue, clockwork = venue_and_loop(scenario)
     lowest = {"BTCUSDT": D(10**9), "SOLUSDT": D(10**9)}
     for _ in range(scenario.duration_s or 0):
-        advance(venue, clockwork, 1)
+        advance_time(venue, clockwork, 1)
         lowest = {symbol: min(low, venue.prices.spot(symbol) or low) for symbol, low in lowest.items()}
     assert lowest == {"BTCUSDT": D("101516.5"), "SOLUSDT": D("141.28")}
-    assert venue.accounts["main"].stories[0].scope == "cross"
+    assert venue.accounts["main"].liquidation_summaries[0].scope == "cross"
 
 
 def test_a_scenario_is_read_from_a_file(tmp_path: Path) -> None:
@@ -113,16 +113,16 @@ def test_a_scenario_is_read_from_a_file(tmp_path: Path) -> None:
     assert isinstance(scenario, Scenario)
     expected = AccountSpec(
         spot={"USDT": D(7)},
-        cross={"USDT": holding("5"), "BTC": holding("1", borrowed="0.25")},
+        cross={"USDT": initial_balance("5"), "BTC": initial_balance("1", borrowed="0.25")},
         bars=scenario.accounts[0].bars,
-        isolated={"BTCUSDT": PairSpec(base=holding("1"), quote=holding(borrowed="9"))},
+        isolated={"BTCUSDT": PairSpec(base=initial_balance("1"), quote=initial_balance(borrowed="9"))},
     )
     assert scenario.accounts == (expected,)
     assert scenario.all_paths()["SOLUSDT"].at(1) == D(2)
     assert scenario.all_paths()["BTCUSDT"].start_ms == 60_000
     assert scenario.readings.renewed_subscription_id == "new"
-    venue, _ = world(replace(scenario, bars={}))
-    assert not venue.books.imbalance()
+    venue, _ = venue_and_loop(replace(scenario, bars={}))
+    assert not venue.ledger.imbalance()
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client, until
+from monitor.sandbox.scenario.scenario import (
+    AccountSpec,
+    Interpretations,
+    PairSpec,
+    RequestLimits,
+    Scenario,
+    initial_balance,
+)
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient, wait_until
 from tests.support.timeouts import SOON_S
 
 D = Decimal
@@ -29,24 +36,24 @@ SCENARIO = Scenario(
     accounts=(
         AccountSpec(
             spot={"USDT": D(5000)},
-            cross={"BTC": holding("1"), "USDT": holding("1000", borrowed="30000")},
-            isolated={"SOLUSDT": PairSpec(base=holding("10"), quote=holding("5", borrowed="500"))},
+            cross={"BTC": initial_balance("1"), "USDT": initial_balance("1000", borrowed="30000")},
+            isolated={"SOLUSDT": PairSpec(base=initial_balance("10"), quote=initial_balance("5", borrowed="500"))},
         ),
     ),
     prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200)},
-    limits=Limits(loan_delay_s=0),
+    limits=RequestLimits(loan_delay_s=0),
 )
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with sandbox(SCENARIO, frozen=True) as one:
         yield one
 
 
 @pytest.fixture
-async def client(running: Running) -> AsyncIterator[Client]:
-    async with Client(running.sandbox, running.ready) as one:
+async def client(running: RunningSandbox) -> AsyncIterator[SignedClient]:
+    async with SignedClient(running.sandbox, running.ready) as one:
         yield one
 
 
@@ -59,19 +66,19 @@ async def _ask(socket: ClientConnection, method: str, **params: object) -> Any:
     return await _next(socket)
 
 
-async def _token(client: Client, **params: object) -> str:
+async def _token(client: SignedClient, **params: object) -> str:
     answer = await client.post("/sapi/v1/userListenToken", **params)
     return str(answer.body["token"])
 
 
 @asynccontextmanager
-async def _listening(client: Client, running: Running) -> AsyncIterator[ClientConnection]:
+async def _listening(client: SignedClient, running: RunningSandbox) -> AsyncIterator[ClientConnection]:
     async with connect(running.ready.ws_api_url) as socket:
         await _ask(socket, "userDataStream.subscribe.listenToken", listenToken=await _token(client))
         yield socket
 
 
-async def test_one_socket_carries_cross_and_a_pair(client: Client, running: Running) -> None:
+async def test_one_socket_carries_cross_and_a_pair(client: SignedClient, running: RunningSandbox) -> None:
     async with connect(running.ready.ws_api_url) as socket:
         method = "userDataStream.subscribe.listenToken"
         cross = await _ask(socket, method, listenToken=await _token(client))
@@ -83,14 +90,14 @@ async def test_one_socket_carries_cross_and_a_pair(client: Client, running: Runn
             {"subscriptionId": 0},
             {"subscriptionId": 1},
         ]
-        running.sandbox.hand.deposit("main", "USDT", D("12.5"), "SOLUSDT")
+        running.sandbox.user_actions.deposit("main", "USDT", D("12.5"), "SOLUSDT")
         balance, position = await _next(socket), await _next(socket)
         assert balance["subscriptionId"] == 1
         assert (balance["event"]["e"], balance["event"]["d"]) == ("balanceUpdate", "12.50000000")
         assert position["event"]["B"] == [{"a": "USDT", "f": "17.50000000", "l": "0.00000000"}]
 
 
-async def test_replies_carry_the_weight_used(running: Running) -> None:
+async def test_replies_carry_the_weight_used(running: RunningSandbox) -> None:
     async with connect(running.ready.ws_api_url) as socket:
         limits = (await _ask(socket, "ping"))["rateLimits"]
         assert limits[0] | {"count": 3} == limits[0]
@@ -98,53 +105,55 @@ async def test_replies_carry_the_weight_used(running: Running) -> None:
         assert await _ask(socket, "ping") == {"id": "ping", "status": 200, "result": {}}
 
 
-async def test_a_token_that_is_unknown_or_out_is_refused(client: Client, running: Running) -> None:
+async def test_a_token_that_is_unknown_or_out_is_refused(client: SignedClient, running: RunningSandbox) -> None:
     old = await _token(client, validity="60000")
-    running.sandbox.hand.advance(60)
+    running.sandbox.user_actions.advance(60)
     async with connect(running.ready.ws_api_url) as socket:
         for token in ("nothing", old):
             answer = await _ask(socket, "userDataStream.subscribe.listenToken", listenToken=token)
             assert (answer["status"], answer["error"]["code"]) == (400, -1209)
 
 
-async def test_an_expired_token_ends_in_one_event_and_silence(client: Client, running: Running) -> None:
+async def test_an_expired_token_ends_in_one_event_and_silence(client: SignedClient, running: RunningSandbox) -> None:
     async with connect(running.ready.ws_api_url) as socket:
         token = await _token(client, validity="60000")
         await _ask(socket, "userDataStream.subscribe.listenToken", listenToken=token)
-        running.sandbox.hand.advance(60)
+        running.sandbox.user_actions.advance(60)
         ended = await _next(socket)
         assert (ended["subscriptionId"], ended["event"]["e"]) == (0, "eventStreamTerminated")
-        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         assert (await _ask(socket, "session.subscriptions"))["result"] == []
 
 
-async def test_a_token_that_runs_out_after_its_connection_ends_in_nothing(client: Client, running: Running) -> None:
+async def test_a_token_that_runs_out_after_its_connection_ends_in_nothing(
+    client: SignedClient, running: RunningSandbox
+) -> None:
     async with connect(running.ready.ws_api_url) as socket:
         token = await _token(client, validity="60000")
         await _ask(socket, "userDataStream.subscribe.listenToken", listenToken=token)
-    await until(lambda: not running.sandbox.connections)
-    running.sandbox.hand.advance(61)
+    await wait_until(lambda: not running.sandbox.connections)
+    running.sandbox.user_actions.advance(61)
     assert running.sandbox.sent_events == []
 
 
 @pytest.mark.parametrize(("reading", "numbers"), [("same", [0]), ("new", [1])])
 async def test_a_renewal_extends_on_the_same_connection(reading: Any, numbers: list[int]) -> None:
-    scenario = replace(SCENARIO, readings=Readings(renewed_subscription_id=reading))
+    scenario = replace(SCENARIO, readings=Interpretations(renewed_subscription_id=reading))
     async with (
         sandbox(scenario, frozen=True) as running,
-        Client(running.sandbox, running.ready) as client,
+        SignedClient(running.sandbox, running.ready) as client,
         connect(running.ready.ws_api_url) as socket,
     ):
         method = "userDataStream.subscribe.listenToken"
         await _ask(socket, method, listenToken=await _token(client, validity="60000"))
         renewed = await _ask(socket, method, listenToken=await _token(client))
         assert renewed["result"]["subscriptionId"] == numbers[0]
-        running.sandbox.hand.advance(61)
-        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        running.sandbox.user_actions.advance(61)
+        running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         assert (await _next(socket))["subscriptionId"] == numbers[0]
 
 
-async def test_unsubscribing_ends_with_an_event(client: Client, running: Running) -> None:
+async def test_unsubscribing_ends_with_an_event(client: SignedClient, running: RunningSandbox) -> None:
     async with _listening(client, running) as socket:
         await socket.send('{"id":7,"method":"userDataStream.unsubscribe","params":{}}')
         frames = [await _next(socket), await _next(socket)]
@@ -152,11 +161,11 @@ async def test_unsubscribing_ends_with_an_event(client: Client, running: Running
         assert frames[0]["event"]["e"] == "eventStreamTerminated"
 
 
-async def test_a_borrow_by_hand_reaches_account_and_risk_streams(client: Client, running: Running) -> None:
+async def test_manual_borrow_reaches_account_and_risk_streams(client: SignedClient, running: RunningSandbox) -> None:
     key = (await client.keyed("POST", "/sapi/v1/margin/listen-key")).body["listenKey"]
     async with _listening(client, running) as account, connect(f"{running.ready.risk_stream_url}/ws/{key}") as risk:
-        await until(lambda: len(running.sandbox.connections) == 2)
-        running.sandbox.hand.borrow("main", "USDT", D(100))
+        await wait_until(lambda: len(running.sandbox.connections) == 2)
+        running.sandbox.user_actions.borrow("main", "USDT", D(100))
         liability = await _next(risk)
         assert (liability["e"], liability["a"], liability["t"], liability["p"]) == (
             "USER_LIABILITY_CHANGE",
@@ -173,13 +182,13 @@ async def test_a_borrow_by_hand_reaches_account_and_risk_streams(client: Client,
         assert msgspec.json.decode(sent[0].text) == liability
 
 
-async def test_a_margin_call_is_told_once_at_each_crossing(client: Client, running: Running) -> None:
+async def test_margin_call_is_sent_once_at_each_crossing(client: SignedClient, running: RunningSandbox) -> None:
     key = (await client.keyed("POST", "/sapi/v1/margin/listen-key")).body["listenKey"]
     url = f"{running.ready.risk_stream_url}/stream?streams={key}"
     async with connect(url) as risk:
-        await until(lambda: running.sandbox.connections)
+        await wait_until(lambda: running.sandbox.connections)
         for price in ("39000", "38000", "37900", "50000", "37800"):
-            running.sandbox.hand.set_price("BTCUSDT", D(price))
+            running.sandbox.user_actions.set_price("BTCUSDT", D(price))
         first, second = await _next(risk), await _next(risk)
         assert first["stream"] == key
         # (38,000 + 1,000) / 30,000
@@ -188,29 +197,31 @@ async def test_a_margin_call_is_told_once_at_each_crossing(client: Client, runni
         assert second["data"]["l"] == "1.29333333"
 
 
-async def test_the_risk_key_runs_out_after_an_hour_without_renewal(client: Client, running: Running) -> None:
+async def test_the_risk_key_runs_out_after_an_hour_without_renewal(
+    client: SignedClient, running: RunningSandbox
+) -> None:
     path = "/sapi/v1/margin/listen-key"
     key = (await client.keyed("POST", path)).body["listenKey"]
     assert (await client.keyed("POST", path)).body["listenKey"] == key
     async with connect(f"{running.ready.risk_stream_url}/ws/{key}") as risk:
-        await until(lambda: running.sandbox.connections)
-        running.sandbox.hand.advance(50 * 60)
+        await wait_until(lambda: running.sandbox.connections)
+        running.sandbox.user_actions.advance(50 * 60)
         assert (await client.keyed("PUT", path, listenKey=key)).body == {}
-        running.sandbox.hand.advance(59 * 60)
+        running.sandbox.user_actions.advance(59 * 60)
         while (event := await _next(risk))["e"] == "USER_LIABILITY_CHANGE":
-            running.sandbox.hand.advance(60)
+            running.sandbox.user_actions.advance(60)
         assert (event["e"], event["listenKey"]) == ("listenKeyExpired", key)
         assert isinstance(event["E"], str)
     assert (await client.keyed("PUT", path, listenKey=key)).body["code"] == -1125
     assert (await client.keyed("POST", path)).body["listenKey"] != key
 
 
-async def test_prices_come_raw_combined_and_on_demand(running: Running) -> None:
+async def test_prices_come_raw_combined_and_on_demand(running: RunningSandbox) -> None:
     base = running.ready.market_stream_url
     async with connect(f"{base}/ws/btcusdt@miniTicker") as raw:
         first = await _next(raw)
         assert (first["e"], first["s"], first["c"]) == ("24hrMiniTicker", "BTCUSDT", "60000.00000000")
-        running.sandbox.hand.set_price("BTCUSDT", D(59_000))
+        running.sandbox.user_actions.set_price("BTCUSDT", D(59_000))
         assert (await _next(raw))["c"] == "59000.00000000"
     async with connect(f"{base}/stream?streams=btcusdt@bookTicker/solusdt@trade") as combined:
         frames = {frame["stream"]: frame["data"] for frame in (await _next(combined), await _next(combined))}
@@ -226,7 +237,7 @@ async def test_prices_come_raw_combined_and_on_demand(running: Running) -> None:
         assert (await _next(socket))["code"] == 2
 
 
-async def test_six_messages_a_second_end_a_market_connection(running: Running) -> None:
+async def test_six_messages_a_second_end_a_market_connection(running: RunningSandbox) -> None:
     async with connect(f"{running.ready.market_stream_url}/ws") as socket:
         with pytest.raises(ConnectionClosed):
             for number in range(12):
@@ -235,24 +246,26 @@ async def test_six_messages_a_second_end_a_market_connection(running: Running) -
                 await _next(socket)
 
 
-async def test_the_server_pings_and_a_half_open_line_is_silent() -> None:
+async def test_server_pings_and_a_half_open_connection_is_silent() -> None:
     async with (
         sandbox(SCENARIO, frozen=True, ping_every_s=0.05) as running,
-        Client(running.sandbox, running.ready) as client,
+        SignedClient(running.sandbox, running.ready) as client,
         _listening(client, running) as socket,
     ):
         connection = running.sandbox.connections[0]
         before = connection.last_pong
-        await until(lambda: connection.last_pong > before)
+        await wait_until(lambda: connection.last_pong > before)
         running.sandbox.add_fault(Fault("half_open", stream="account"))
-        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         assert all(one.swallowed for one in running.sandbox.sent_events)
         waiter = await socket.ping()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(waiter, 0.2)
 
 
-async def test_a_dropped_line_ends_and_a_refused_one_does_not_open(client: Client, running: Running) -> None:
+async def test_dropped_connection_ends_and_a_refused_one_does_not_open(
+    client: SignedClient, running: RunningSandbox
+) -> None:
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("refuse", stream="account", seconds=30))
         running.sandbox.add_fault(Fault("drop", stream="account"))
@@ -260,14 +273,14 @@ async def test_a_dropped_line_ends_and_a_refused_one_does_not_open(client: Clien
             await _next(socket)
     with pytest.raises(Exception, match="503"):
         await connect(running.ready.ws_api_url)
-    running.sandbox.hand.advance(31)
+    running.sandbox.user_actions.advance(31)
     async with connect(running.ready.ws_api_url) as socket:
         assert (await _ask(socket, "ping"))["status"] == 200
 
 
-async def test_frames_are_spoilt_doubled_and_swapped(client: Client, running: Running) -> None:
+async def test_frames_are_corrupted_duplicated_and_swapped(client: SignedClient, running: RunningSandbox) -> None:
     def touch(amount: str) -> None:
-        running.sandbox.hand.deposit("main", "USDT", D(amount), "cross")
+        running.sandbox.user_actions.deposit("main", "USDT", D(amount), "cross")
 
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("malform", stream="account", count=1))
@@ -285,7 +298,7 @@ async def test_frames_are_spoilt_doubled_and_swapped(client: Client, running: Ru
         assert [one.swallowed for one in running.sandbox.sent_events] == [True] + [False] * 5
 
 
-async def test_a_shutdown_is_announced_in_each_shape(client: Client, running: Running) -> None:
+async def test_a_shutdown_is_announced_in_each_shape(client: SignedClient, running: RunningSandbox) -> None:
     async with _listening(client, running) as account:
         running.sandbox.add_fault(Fault("shutdown", stream="account"))
         assert set(await _next(account)) == {"event"}
@@ -297,7 +310,7 @@ async def test_a_shutdown_is_announced_in_each_shape(client: Client, running: Ru
         assert (await _next(market))["stream"] == "!serverShutdown"
 
 
-async def test_a_flood_sends_what_it_lists(client: Client, running: Running) -> None:
+async def test_flood_sends_the_listed_events(client: SignedClient, running: RunningSandbox) -> None:
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("flood", stream="account", count=500))
         received = [msgspec.json.encode((await _next(socket))["event"]).decode() for _ in range(500)]
@@ -305,9 +318,9 @@ async def test_a_flood_sends_what_it_lists(client: Client, running: Running) -> 
         assert len(set(received)) == 500
 
 
-async def test_a_connection_lives_a_day(client: Client, running: Running) -> None:
+async def test_connection_is_closed_after_a_day(client: SignedClient, running: RunningSandbox) -> None:
     async with _listening(client, running) as socket:
-        running.sandbox.hand.advance(24 * 3600 + 1)
+        running.sandbox.user_actions.advance(24 * 3600 + 1)
         with pytest.raises(ConnectionClosed):
             while True:
                 await _next(socket)
@@ -330,43 +343,43 @@ async def test_prices_are_coalesced_when_time_runs_fast() -> None:
         assert asyncio.get_running_loop().time() - began_s >= FRAMES / 100
 
 
-async def test_all_tickers_tell_only_what_changed(running: Running) -> None:
+async def test_all_tickers_contain_only_changes(running: RunningSandbox) -> None:
     async with connect(f"{running.ready.market_stream_url}/ws/!miniTicker@arr") as market:
         assert len(await _next(market)) > 400
-        running.sandbox.hand.set_price("SOLUSDT", D(201))
+        running.sandbox.user_actions.set_price("SOLUSDT", D(201))
         assert {row["s"] for row in await _next(market)} == {"SOLUSDT", "SOLBTC"}
 
 
-async def test_expired_risk_keys_are_told_and_tokens_stay(client: Client, running: Running) -> None:
+async def test_expired_risk_keys_are_announced_and_tokens_stay(client: SignedClient, running: RunningSandbox) -> None:
     key = (await client.keyed("POST", "/sapi/v1/margin/listen-key")).body["listenKey"]
     async with _listening(client, running) as account, connect(f"{running.ready.risk_stream_url}/ws/{key}") as risk:
-        await until(lambda: len(running.sandbox.connections) == 2)
+        await wait_until(lambda: len(running.sandbox.connections) == 2)
         running.sandbox.add_fault(Fault("expire", stream="risk"))
         assert (await _next(risk))["e"] == "listenKeyExpired"
         running.sandbox.add_fault(Fault("expire", stream="account"))
         assert (await _next(account))["event"]["e"] == "eventStreamTerminated"
 
 
-async def test_a_fault_may_come_later(client: Client, running: Running) -> None:
+async def test_a_fault_may_come_later(client: SignedClient, running: RunningSandbox) -> None:
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("terminate", stream="account", at=600))
-        running.sandbox.hand.advance(599)
+        running.sandbox.user_actions.advance(599)
         assert (await _ask(socket, "ping"))["status"] == 200
-        running.sandbox.hand.advance(1)
+        running.sandbox.user_actions.advance(1)
         assert (await _next(socket))["event"]["e"] == "eventStreamTerminated"
 
 
-async def test_the_unified_key_carries_everything_of_the_account(client: Client, running: Running) -> None:
+async def test_the_unified_key_carries_everything_of_the_account(client: SignedClient, running: RunningSandbox) -> None:
     key = (await client.keyed("POST", "/sapi/v2/margin/listen-key")).body["listenKey"]
     async with connect(f"{running.ready.risk_stream_url}/ws/{key}") as socket:
-        await until(lambda: running.sandbox.connections)
-        running.sandbox.hand.borrow("main", "USDT", D(1))
-        running.sandbox.hand.deposit("main", "SOL", D(1), "SOLUSDT")
+        await wait_until(lambda: running.sandbox.connections)
+        running.sandbox.user_actions.borrow("main", "USDT", D(1))
+        running.sandbox.user_actions.deposit("main", "SOL", D(1), "SOLUSDT")
         kinds = [(await _next(socket))["e"] for _ in range(4)]
         assert kinds == ["USER_LIABILITY_CHANGE", "outboundAccountPosition", "balanceUpdate", "outboundAccountPosition"]
 
 
-async def test_forgotten_subscriptions_leave_no_word(client: Client, running: Running) -> None:
+async def test_dropped_subscriptions_send_nothing(client: SignedClient, running: RunningSandbox) -> None:
     async with (
         _listening(client, running) as account,
         connect(f"{running.ready.market_stream_url}/stream?streams=btcusdt@trade") as market,
@@ -374,7 +387,7 @@ async def test_forgotten_subscriptions_leave_no_word(client: Client, running: Ru
         await _next(market)
         running.sandbox.add_fault(Fault("forget", stream="account"))
         running.sandbox.add_fault(Fault("forget", stream="market"))
-        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         assert (await _ask(account, "session.subscriptions"))["result"] == []
         await market.send('{"method":"LIST_SUBSCRIPTIONS","id":1}')
         while "id" not in (held := await _next(market)):
@@ -383,18 +396,18 @@ async def test_forgotten_subscriptions_leave_no_word(client: Client, running: Ru
         assert running.sandbox.sent_events == []
 
 
-async def test_a_mute_line_answers_and_tells_nothing(client: Client, running: Running) -> None:
+async def test_muted_connection_replies_and_sends_no_events(client: SignedClient, running: RunningSandbox) -> None:
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("mute", stream="account", seconds=60))
-        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         assert (await _ask(socket, "session.subscriptions"))["result"] == [{"subscriptionId": 0}]
         assert [one.swallowed for one in running.sandbox.sent_events] == [True, True]
-        running.sandbox.hand.advance(61)
-        running.sandbox.hand.deposit("main", "USDT", D(2), "cross")
+        running.sandbox.user_actions.advance(61)
+        running.sandbox.user_actions.deposit("main", "USDT", D(2), "cross")
         assert (await _next(socket))["event"]["d"] == "2.00000000"
 
 
-async def test_spurned_tokens_are_good_again_later(client: Client, running: Running) -> None:
+async def test_rejected_tokens_are_valid_again_later(client: SignedClient, running: RunningSandbox) -> None:
     running.sandbox.add_fault(Fault("spurn", stream="account", count=1))
     token = await _token(client)
     async with connect(running.ready.ws_api_url) as socket:
@@ -404,17 +417,19 @@ async def test_spurned_tokens_are_good_again_later(client: Client, running: Runn
 
 
 @pytest.mark.parametrize("form", ["truncated", "binary", "large", "deep", "wrapped"])
-async def test_a_malformed_frame_takes_the_place_of_its_event(client: Client, running: Running, form: str) -> None:
+async def test_a_malformed_frame_takes_the_place_of_its_event(
+    client: SignedClient, running: RunningSandbox, form: str
+) -> None:
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("malform", stream="account", count=1, form=form))
-        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         spoilt = await asyncio.wait_for(socket.recv(), SOON_S) if form != "large" else None
         assert isinstance(spoilt, bytes) == (form == "binary")
         assert [one.swallowed for one in running.sandbox.sent_events] == [True, False]
 
 
 async def test_a_client_that_vanishes_in_the_handshake_is_no_error(
-    running: Running, caplog: pytest.LogCaptureFixture
+    running: RunningSandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = urlsplit(running.ready.risk_stream_url)
     hello = (

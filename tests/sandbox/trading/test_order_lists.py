@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from websockets.asyncio.client import connect
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, Scenario, holding
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client
+from monitor.sandbox.scenario.scenario import AccountSpec, RequestLimits, Scenario, initial_balance
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient
 from tests.support.timeouts import SOON_S
 
 D = Decimal
@@ -20,39 +20,39 @@ ORDER = "/sapi/v1/margin/order"
 LIST = "/sapi/v1/margin/orderList"
 
 SCENARIO = Scenario(
-    accounts=(AccountSpec(cross={"BTC": holding("1"), "USDT": holding("50000", borrowed="20000")}),),
+    accounts=(AccountSpec(cross={"BTC": initial_balance("1"), "USDT": initial_balance("50000", borrowed="20000")}),),
     prices={"BTCUSDT": D(50_000)},
-    limits=Limits(loan_delay_s=0),
+    limits=RequestLimits(loan_delay_s=0),
 )
 SELL = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.1"}
 OCO = {**SELL, "price": "60000", "stopPrice": "45000"}
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with sandbox(SCENARIO, frozen=True) as one:
         yield one
 
 
 @pytest.fixture
-async def client(running: Running) -> AsyncIterator[Client]:
-    async with Client(running.sandbox, running.ready) as one:
+async def client(running: RunningSandbox) -> AsyncIterator[SignedClient]:
+    async with SignedClient(running.sandbox, running.ready) as one:
         yield one
 
 
-async def _balance(client: Client, asset: str) -> tuple[str, str]:
+async def _balance(client: SignedClient, asset: str) -> tuple[str, str]:
     rows = (await client.get("/sapi/v1/margin/account")).body["userAssets"]
     row = next(row for row in rows if row["asset"] == asset)
     return row["free"], row["locked"]
 
 
-async def _orders(client: Client) -> dict[str, Any]:
+async def _orders(client: SignedClient) -> dict[str, Any]:
     rows = (await client.get("/sapi/v1/margin/allOrders", symbol="BTCUSDT")).body
     return {row["type"]: row["status"] for row in rows}
 
 
-def _price(running: Running, price: int) -> None:
-    running.sandbox.hand.set_price("BTCUSDT", D(price))
+def _price(running: RunningSandbox, price: int) -> None:
+    running.sandbox.user_actions.set_price("BTCUSDT", D(price))
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def _price(running: Running, price: int) -> None:
         ("TAKE_PROFIT", "BUY", 45_000, 45_001, 45_000),
     ],
 )
-async def test_a_stop_goes_off_at_its_price(
-    client: Client, running: Running, kind: str, side: str, stop: int, too_early: int, reached: int
+async def test_stop_triggers_at_its_price(
+    client: SignedClient, running: RunningSandbox, kind: str, side: str, stop: int, too_early: int, reached: int
 ) -> None:
     placed = await client.post(ORDER, **SELL | {"side": side, "type": kind, "stopPrice": str(stop)})
     assert set(placed.body) == {"symbol", "orderId", "clientOrderId", "isIsolated", "transactTime"}
@@ -78,12 +78,12 @@ async def test_a_stop_goes_off_at_its_price(
     assert trade["price"] == f"{reached}.00000000"
 
 
-async def test_a_stop_that_would_go_off_at_once_is_refused(client: Client) -> None:
+async def test_stop_that_would_trigger_at_once_is_refused(client: SignedClient) -> None:
     answer = await client.post(ORDER, **SELL, type="STOP_LOSS", stopPrice="50000")
     assert answer.body == {"code": -2010, "msg": "Order would trigger immediately."}
 
 
-async def test_a_stop_limit_rests_at_its_limit_once_it_went_off(client: Client, running: Running) -> None:
+async def test_triggered_stop_limit_rests_at_its_limit(client: SignedClient, running: RunningSandbox) -> None:
     await client.post(ORDER, **SELL, type="STOP_LOSS_LIMIT", timeInForce="GTC", stopPrice="45000", price="46000")
     _price(running, 44_000)
     (row,) = (await client.get("/sapi/v1/margin/openOrders")).body
@@ -92,7 +92,7 @@ async def test_a_stop_limit_rests_at_its_limit_once_it_went_off(client: Client, 
     assert await _orders(client) == {"STOP_LOSS_LIMIT": "FILLED"}
 
 
-async def test_a_trailing_stop_follows_the_best_price(client: Client, running: Running) -> None:
+async def test_a_trailing_stop_follows_the_best_price(client: SignedClient, running: RunningSandbox) -> None:
     # 2 % under the highest price seen, 60,000, is 58,800.
     await client.post(ORDER, **SELL, type="STOP_LOSS", trailingDelta="200")
     for price in (60_000, 58_801):
@@ -102,7 +102,9 @@ async def test_a_trailing_stop_follows_the_best_price(client: Client, running: R
     assert await _orders(client) == {"STOP_LOSS": "FILLED"}
 
 
-async def test_an_oco_locks_its_amount_once_and_one_leg_ends_the_other(client: Client, running: Running) -> None:
+async def test_an_oco_locks_its_amount_once_and_one_leg_ends_the_other(
+    client: SignedClient, running: RunningSandbox
+) -> None:
     placed = (await client.post("/sapi/v1/margin/order/oco", **OCO)).body
     assert (placed["contingencyType"], placed["listOrderStatus"], len(placed["orderReports"])) == (
         "OCO",
@@ -117,10 +119,10 @@ async def test_an_oco_locks_its_amount_once_and_one_leg_ends_the_other(client: C
     assert (await client.get("/sapi/v1/margin/openOrderList")).body == []
     looked = (await client.get(LIST, orderListId=placed["orderListId"])).body
     assert (looked["listStatusType"], looked["listOrderStatus"]) == ("ALL_DONE", "ALL_DONE")
-    assert running.sandbox.ledger["imbalance"] == {}
+    assert running.sandbox.state_dump["imbalance"] == {}
 
 
-async def test_cancelling_one_leg_cancels_the_list(client: Client) -> None:
+async def test_cancelling_one_leg_cancels_the_list(client: SignedClient) -> None:
     placed = (await client.post("/sapi/v1/margin/order/oco", **OCO, listClientOrderId="mine")).body
     leg = placed["orders"][1]["orderId"]
     assert (await client.signed("DELETE", ORDER, symbol="BTCUSDT", orderId=leg)).status == 200
@@ -140,7 +142,7 @@ async def test_cancelling_one_leg_cancels_the_list(client: Client) -> None:
         ({"stopClientOrderId": "same", "limitClientOrderId": "same"}, -2010),
     ],
 )
-async def test_a_refused_oco_leaves_nothing(client: Client, changed: dict[str, str], code: int) -> None:
+async def test_a_refused_oco_leaves_nothing(client: SignedClient, changed: dict[str, str], code: int) -> None:
     answer = await client.post("/sapi/v1/margin/order/oco", **OCO | changed)
     assert answer.body["code"] == code
     assert (await client.get("/sapi/v1/margin/openOrders")).body == []
@@ -154,7 +156,7 @@ OTO = {
 }  # fmt: skip
 
 
-async def test_the_second_order_waits_for_the_first(client: Client, running: Running) -> None:
+async def test_the_second_order_waits_for_the_first(client: SignedClient, running: RunningSandbox) -> None:
     placed = (await client.post("/sapi/v1/margin/order/oto", **OTO)).body
     assert [row["status"] for row in placed["orderReports"]] == ["NEW", "PENDING_NEW"]
     (chain,) = (await client.get("/sapi/v1/margin/oto/openOrderList")).body
@@ -168,21 +170,21 @@ async def test_the_second_order_waits_for_the_first(client: Client, running: Run
     assert [row["side"] for row in (await client.get("/sapi/v1/margin/openOrders")).body] == ["SELL"]
     _price(running, 60_000)
     assert (await client.get("/sapi/v1/margin/oto/openOrderList")).body == []
-    assert running.sandbox.ledger["imbalance"] == {}
+    assert running.sandbox.state_dump["imbalance"] == {}
 
 
-async def test_when_the_first_is_cancelled_the_second_goes_too(client: Client) -> None:
+async def test_when_the_first_is_cancelled_the_second_goes_too(client: SignedClient) -> None:
     placed = (await client.post("/sapi/v1/margin/order/oto", **OTO)).body
     answer = await client.signed("DELETE", LIST, symbol="BTCUSDT", orderListId=placed["orderListId"])
     assert [row["status"] for row in answer.body["orderReports"]] == ["CANCELED", "CANCELED"]
 
 
-async def test_a_chain_may_not_repay(client: Client) -> None:
+async def test_a_chain_may_not_repay(client: SignedClient) -> None:
     answer = await client.post("/sapi/v1/margin/order/oto", **OTO, sideEffectType="AUTO_REPAY")
     assert answer.body["code"] == -1130
 
 
-async def test_a_pair_follows_a_filled_order(client: Client, running: Running) -> None:
+async def test_a_pair_follows_a_filled_order(client: SignedClient, running: RunningSandbox) -> None:
     params = {name: value for name, value in OTO.items() if name in (
         "symbol", "workingType", "workingSide", "workingQuantity", "workingTimeInForce", "pendingSide",
         "pendingQuantity",
@@ -200,7 +202,7 @@ async def test_a_pair_follows_a_filled_order(client: Client, running: Running) -
     assert await _orders(client) == {"LIMIT": "FILLED", "LIMIT_MAKER": "FILLED", "STOP_LOSS": "EXPIRED"}
 
 
-async def test_the_account_stream_tells_of_lists(client: Client, running: Running) -> None:
+async def test_account_stream_announces_order_lists(client: SignedClient, running: RunningSandbox) -> None:
     token = (await client.post("/sapi/v1/userListenToken")).body["token"]
     async with connect(running.ready.ws_api_url) as socket:
         subscribe = {"id": 1, "method": "userDataStream.subscribe.listenToken", "params": {"listenToken": token}}
@@ -217,9 +219,9 @@ async def test_the_account_stream_tells_of_lists(client: Client, running: Runnin
     assert told == [("EXEC_STARTED", "EXECUTING"), ("ALL_DONE", "ALL_DONE")]
 
 
-async def test_lists_are_looked_up_by_scope_number_and_time(client: Client, running: Running) -> None:
+async def test_lists_are_found_by_scope_id_and_time(client: SignedClient, running: RunningSandbox) -> None:
     first = (await client.post("/sapi/v1/margin/order/oco", **OCO)).body["orderListId"]
-    running.sandbox.hand.advance(25 * 3600)
+    running.sandbox.user_actions.advance(25 * 3600)
     second = (await client.post("/sapi/v1/margin/order/oco", **OCO, listClientOrderId="late")).body["orderListId"]
     path = "/sapi/v1/margin/allOrderList"
     assert [one["orderListId"] for one in (await client.get(path)).body] == [second]
@@ -234,8 +236,8 @@ async def test_lists_are_looked_up_by_scope_number_and_time(client: Client, runn
 THIN = replace(SCENARIO, depth={"BTCUSDT": D("0.04")})
 
 
-async def test_a_market_order_takes_what_there_is_and_expires() -> None:
-    async with sandbox(THIN, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+async def test_market_order_fills_the_available_depth_and_expires() -> None:
+    async with sandbox(THIN, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         answer = (await client.post(ORDER, **SELL, type="MARKET")).body
         assert (answer["status"], answer["executedQty"], answer["cummulativeQuoteQty"]) == ("EXPIRED", "0.04", "2000")
         assert await _balance(client, "BTC") == ("0.96000000", "0.00000000")
@@ -248,12 +250,12 @@ async def test_a_market_order_takes_what_there_is_and_expires() -> None:
     [("IOC", "EXPIRED", "0.04"), ("FOK", "EXPIRED", "0"), ("GTC", "PARTIALLY_FILLED", "0.04")],
 )
 async def test_a_limit_order_is_filled_in_parts(holds: str, status: str, filled: str) -> None:
-    async with sandbox(THIN, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(THIN, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         answer = (await client.post(ORDER, **SELL, type="LIMIT", timeInForce=holds, price="50000")).body
         assert (answer["status"], answer["executedQty"]) == (status, filled)
         if holds == "GTC":
             assert await _balance(client, "BTC") == ("0.90000000", "0.06000000")
-            running.sandbox.hand.advance(2)
+            running.sandbox.user_actions.advance(2)
             assert await _orders(client) == {"LIMIT": "FILLED"}
             trades = (await client.get("/sapi/v1/margin/myTrades", symbol="BTCUSDT")).body
             assert [(row["qty"], row["isMaker"]) for row in trades] == [
@@ -261,11 +263,11 @@ async def test_a_limit_order_is_filled_in_parts(holds: str, status: str, filled:
                 ("0.04000000", True),
                 ("0.02000000", True),
             ]
-        assert running.sandbox.ledger["imbalance"] == {}
+        assert running.sandbox.state_dump["imbalance"] == {}
 
 
 @pytest.mark.parametrize(("repays", "owed"), [("true", "20000.00000000"), ("false", "28000.00000000")])
-async def test_a_cancelled_order_gives_its_loan_back_unless_told_not_to(client: Client, repays: str, owed: str) -> None:
+async def test_cancelled_order_repays_its_loan_by_default(client: SignedClient, repays: str, owed: str) -> None:
     # 48,000 needed, 40,000 there; the first hour's interest of the 8,000 is owed in any case.
     await client.post("/sapi/v1/asset/transfer", type="MARGIN_MAIN", asset="USDT", amount="10000")
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1"}
@@ -278,7 +280,7 @@ async def test_a_cancelled_order_gives_its_loan_back_unless_told_not_to(client: 
 
 
 async def test_an_order_never_trades_with_its_owner() -> None:
-    async with sandbox(THIN, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+    async with sandbox(THIN, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         resting = await client.post(ORDER, **SELL, type="LIMIT", timeInForce="GTC", price="50100")
         taker = {**SELL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "50200"}
         placed = await client.post(ORDER, **taker)

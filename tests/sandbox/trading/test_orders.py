@@ -5,38 +5,38 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, Scenario, holding
-from tests.support.sandbox import Running, sandbox
-from tests.support.sandbox_client import Client
+from monitor.sandbox.scenario.scenario import AccountSpec, RequestLimits, Scenario, initial_balance
+from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox_client import SignedClient
 
 D = Decimal
 PATH = "/sapi/v1/margin/order"
 
 SCENARIO = Scenario(
-    accounts=(AccountSpec(cross={"BTC": holding("1"), "USDT": holding("1000", borrowed="20000")}),),
+    accounts=(AccountSpec(cross={"BTC": initial_balance("1"), "USDT": initial_balance("1000", borrowed="20000")}),),
     prices={"BTCUSDT": D(50_000)},
-    limits=Limits(loan_delay_s=0),
+    limits=RequestLimits(loan_delay_s=0),
 )
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
+async def running() -> AsyncIterator[RunningSandbox]:
     async with sandbox(SCENARIO, frozen=True) as one:
         yield one
 
 
 @pytest.fixture
-async def client(running: Running) -> AsyncIterator[Client]:
-    async with Client(running.sandbox, running.ready) as one:
+async def client(running: RunningSandbox) -> AsyncIterator[SignedClient]:
+    async with SignedClient(running.sandbox, running.ready) as one:
         yield one
 
 
-async def _balance(client: Client, asset: str) -> dict[str, str]:
+async def _balance(client: SignedClient, asset: str) -> dict[str, str]:
     rows = (await client.get("/sapi/v1/margin/account")).body["userAssets"]
     return next(row for row in rows if row["asset"] == asset)
 
 
-async def test_a_market_sale_repays_the_debt_with_its_proceeds(client: Client, running: Running) -> None:
+async def test_a_market_sale_repays_the_debt_with_its_proceeds(client: SignedClient, running: RunningSandbox) -> None:
     answer = await client.post(
         PATH, symbol="BTCUSDT", side="SELL", type="MARKET", quantity="0.1", sideEffectType="AUTO_REPAY"
     )
@@ -49,10 +49,10 @@ async def test_a_market_sale_repays_the_debt_with_its_proceeds(client: Client, r
     assert record["type"] == "AUTO"
     (trade,) = (await client.get("/sapi/v1/margin/myTrades", symbol="BTCUSDT", fromId="0")).body
     assert (trade["qty"], trade["isBuyer"]) == ("0.10000000", False)
-    assert running.sandbox.ledger["imbalance"] == {}
+    assert running.sandbox.state_dump["imbalance"] == {}
 
 
-async def test_a_resting_order_locks_and_a_cancel_frees(client: Client) -> None:
+async def test_a_resting_order_locks_and_a_cancel_frees(client: SignedClient) -> None:
     placed = await client.post(
         PATH,
         symbol="BTCUSDT",
@@ -84,26 +84,28 @@ async def test_a_resting_order_locks_and_a_cancel_frees(client: Client) -> None:
     assert again.body["code"] == -2011
 
 
-async def test_a_halted_symbol_takes_no_order_until_it_trades_again(client: Client, running: Running) -> None:
-    running.sandbox.hand.set_status("BTCUSDT", "HALT")
+async def test_a_halted_symbol_takes_no_order_until_it_trades_again(
+    client: SignedClient, running: RunningSandbox
+) -> None:
+    running.sandbox.user_actions.set_status("BTCUSDT", "HALT")
     order = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": "0.1"}
     refused = await client.post(PATH, **order)
     assert (refused.status, refused.body) == (400, {"code": -2010, "msg": "Market is closed."})
-    running.sandbox.hand.set_status("BTCUSDT", "TRADING")
+    running.sandbox.user_actions.set_status("BTCUSDT", "TRADING")
     assert (await client.post(PATH, **order)).body["status"] == "FILLED"
 
 
-async def test_a_resting_order_fills_when_the_price_comes(client: Client, running: Running) -> None:
+async def test_a_resting_order_fills_when_the_price_comes(client: SignedClient, running: RunningSandbox) -> None:
     await client.post(
         PATH, symbol="BTCUSDT", side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.02", price="45000"
     )
-    running.sandbox.hand.set_price("BTCUSDT", D("44999"))
+    running.sandbox.user_actions.set_price("BTCUSDT", D("44999"))
     assert (await client.get("/sapi/v1/margin/openOrders")).body == []
     assert (await _balance(client, "BTC"))["free"] == "1.01998000"
     assert (await _balance(client, "USDT"))["free"] == "100.00000000"
 
 
-async def test_only_margin_buy_borrows_what_is_missing(client: Client) -> None:
+async def test_only_margin_buy_borrows_the_missing_amount(client: SignedClient) -> None:
     params = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
     assert (await client.post(PATH, **params)).body["code"] == -2010
     bought = await client.post(PATH, **params, sideEffectType="MARGIN_BUY")
@@ -119,6 +121,6 @@ async def test_only_margin_buy_borrows_what_is_missing(client: Client) -> None:
         ({"type": "LIMIT", "timeInForce": "GTC", "price": "0.001"}, "Filter failure: PRICE_FILTER"),
     ],
 )
-async def test_filters_are_kept(client: Client, changed: dict[str, str], message: str) -> None:
+async def test_filters_are_kept(client: SignedClient, changed: dict[str, str], message: str) -> None:
     params = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": "0.1"} | changed
     assert (await client.post(PATH, **params)).body == {"code": -1013, "msg": message}

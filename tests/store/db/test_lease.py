@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import AnotherInstance, Exit
+from monitor.errors import AnotherDaemon, Exit
 from monitor.store.store import ReadStore, Store
 from monitor.store.writes.daemon_row import read_daemon
 from tests.support.examples.store_rows import NOW
@@ -27,9 +27,9 @@ asyncio.run(main())
 """
 
 
-def test_a_second_daemon_is_told_who_is_in_the_way_and_its_death_frees_the_database(database_url: str) -> None:
+def test_second_daemon_learns_the_holder_and_gets_the_lease_after_its_death(database_url: str) -> None:
     command = [sys.executable, "-c", HOLD, database_url]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
@@ -37,7 +37,7 @@ def test_a_second_daemon_is_told_who_is_in_the_way_and_its_death_frees_the_datab
             daemon = store.read(read_daemon)
         assert daemon is not None
         assert (daemon.running, daemon.pid) == (True, holder.pid)
-        with pytest.raises(AnotherInstance) as caught:
+        with pytest.raises(AnotherDaemon) as caught:
             Store.open(database_url)
         assert f"another margin-monitor (pid {holder.pid}) holds the database" in str(caught.value)
         assert caught.value.exit_code == Exit.ANOTHER_INSTANCE
@@ -52,7 +52,7 @@ def test_a_second_daemon_is_told_who_is_in_the_way_and_its_death_frees_the_datab
 async def test_a_closed_store_frees_its_database(database_url: str) -> None:
     for _ in range(2):
         store = Store.open(database_url)
-        await store.announce(os.getpid(), NOW, "0.1.0")
+        await store.register_daemon(os.getpid(), NOW, "0.1.0")
         await store.close()
     with ReadStore.open(database_url) as reader:
         daemon = reader.read(read_daemon)
@@ -62,7 +62,7 @@ async def test_a_closed_store_frees_its_database(database_url: str) -> None:
 
 async def test_a_failed_open_holds_nothing(empty_database_url: str) -> None:
     store = Store.open(empty_database_url)
-    with pytest.raises(AnotherInstance):
+    with pytest.raises(AnotherDaemon):
         Store.open(empty_database_url)
     await store.close()
     again = Store.open(empty_database_url)

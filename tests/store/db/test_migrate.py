@@ -15,24 +15,24 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from monitor.core.actions.limits import spent_by
+from monitor.core.actions.limits import usage_of
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState, IntentStep
-from monitor.core.model.ledger import Foreign
-from monitor.errors import AnotherInstance, StoreError
-from monitor.resources import shipped
+from monitor.core.model.ledger import ForeignMovement
+from monitor.errors import AnotherDaemon, StoreError
+from monitor.resources import packaged_path
 from monitor.store.db import connections as opening
-from monitor.store.db.migrate import check, upgrade
+from monitor.store.db.migrate import find_problems, upgrade
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
-from monitor.store.schema.columns import milliseconds
-from monitor.store.schema.row_mapping import intent_row
+from monitor.store.schema.columns import to_milliseconds
+from monitor.store.schema.row_mapping import row_from_intent
 from monitor.store.schema.tables import metadata
 from monitor.store.store import ReadStore, Store
 from monitor.store.writes import audit
-from monitor.store.writes.intents import recent as recent_intents
-from monitor.store.writes.record_coverage import read_found
+from monitor.store.writes.intents import read_recent as recent_intents
+from monitor.store.writes.record_coverage import read_gap_movements
 from tests.support.examples.store_rows import NOW, intent, step
 
 
@@ -46,14 +46,14 @@ def test_the_migrated_schema_is_the_one_that_the_tables_describe(database_url: s
 
 def test_the_newest_migration_is_the_revision_that_the_program_asks_for() -> None:
     config = Config()
-    config.set_main_option("script_location", str(shipped("migrations")))
-    assert ScriptDirectory.from_config(config).get_heads() == [opening.HEAD]
+    config.set_main_option("script_location", str(packaged_path("migrations")))
+    assert ScriptDirectory.from_config(config).get_heads() == [opening.SCHEMA_REVISION]
 
 
 def test_upgrade_makes_a_missing_database_and_leaves_a_new_one_alone(empty_database_url: str) -> None:
-    assert upgrade(empty_database_url) == (None, opening.HEAD)
-    assert upgrade(empty_database_url) == (opening.HEAD, opening.HEAD)
-    assert check(empty_database_url) == []
+    assert upgrade(empty_database_url) == (None, opening.SCHEMA_REVISION)
+    assert upgrade(empty_database_url) == (opening.SCHEMA_REVISION, opening.SCHEMA_REVISION)
+    assert find_problems(empty_database_url) == []
 
 
 def test_a_new_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
@@ -61,10 +61,10 @@ def test_a_new_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "deeper" / "monitor.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_missing_database_is_named_with_its_mend_and_never_created(tmp_path: Path) -> None:
+def test_missing_database_is_reported_with_the_fix_and_never_created(tmp_path: Path) -> None:
     path = tmp_path / "monitor.db"
     wanted = f"no database at {path}; run `margin-monitor db upgrade` or start `margin-monitor run`"
-    for opened in (ReadStore.open, check):
+    for opened in (ReadStore.open, find_problems):
         with pytest.raises(StoreError) as caught:
             opened(f"sqlite:///{path}")
         assert str(caught.value) == wanted
@@ -84,10 +84,10 @@ def test_a_missing_database_is_named_with_its_mend_and_never_created(tmp_path: P
         ),
     ],
 )
-def test_a_database_of_another_version_is_refused_with_the_mend(database_url: str, revision: str, words: str) -> None:
+def test_database_of_another_version_is_refused_with_the_fix(database_url: str, revision: str, words: str) -> None:
     _set_revision(database_url, revision)
-    wanted = f"the database {opening.shown(opening.parse_url(database_url))} {words.format(head=opening.HEAD)}"
-    for opened in (ReadStore.open, Store.open, check):
+    wanted = f"the database {opening.display_url(opening.parse_url(database_url))} {words.format(head=opening.SCHEMA_REVISION)}"
+    for opened in (ReadStore.open, Store.open, find_problems):
         with pytest.raises(StoreError) as caught:
             opened(database_url)
         assert str(caught.value) == wanted
@@ -99,7 +99,7 @@ def test_upgrade_refuses_a_newer_database(database_url: str) -> None:
         upgrade(database_url)
 
 
-def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
+def test_foreign_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "photos.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE photos (id INTEGER)")
@@ -136,7 +136,7 @@ def test_a_damaged_reference_is_found_by_check(tmp_path: Path) -> None:
     connection.execute("INSERT INTO told VALUES ('phone', 17, 'firing', 'critical', 0)")
     connection.commit()
     connection.close()
-    assert check(f"sqlite:///{path}") == ["a row of told refers to a missing row of alerts"]
+    assert find_problems(f"sqlite:///{path}") == ["a row of told refers to a missing row of alerts"]
 
 
 def _set_revision(url: str, revision: str) -> None:
@@ -149,17 +149,17 @@ def _set_revision(url: str, revision: str) -> None:
 async def test_a_database_is_not_migrated_under_a_running_daemon(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        await store.order(
+        await store.execute(
             lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
         )
-        with pytest.raises(AnotherInstance):
+        with pytest.raises(AnotherDaemon):
             await asyncio.to_thread(upgrade, database_url)
     finally:
         await store.close()
 
 
-def test_changes_by_hand_of_before_become_intents(empty_database_url: str) -> None:
-    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0004")))
+def test_old_manual_changes_become_intents(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(database_at_revision(empty_database_url, "0004")))
     calls = [
         ("create_margin_loan", "borrow", "USDT", {"asset": "USDT", "amount": "5", "type": "BORROW"}, "accepted", "77"),
         ("set_bnb_burn", "setting", "", {"spotBNBBurn": "true"}, "unknown", "cut"),
@@ -183,31 +183,31 @@ def test_changes_by_hand_of_before_become_intents(empty_database_url: str) -> No
     }
 
 
-async def test_a_trail_of_before_is_whole_and_tells_which_intents_are_older(empty_database_url: str) -> None:
-    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0011")))
+async def test_old_trail_is_valid_and_marks_older_intents(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(database_at_revision(empty_database_url, "0011")))
     born = {"from_state": None, "to_state": "PLANNED", "at": NOW, "note": ""}
     with engine.begin() as connection:
         for number in (1, 2, 3):
-            _insert_as_then(connection, intent(number, asset=f"A{number}"))
+            _insert_old_row(connection, intent(number, asset=f"A{number}"))
             connection.execute(insert(tables.intent_transitions), {"intent": number, "seq": 1, **born})
         # The first is older than the trail, of the second it saw the end alone, of the third everything.
-        _seal_as_then(connection, step(3, None, IntentState.PLANNED))
+        _old_seal(connection, step(3, None, IntentState.PLANNED))
         expired = {**born, "from_state": "PLANNED", "to_state": "EXPIRED"}
         connection.execute(insert(tables.intent_transitions), {"intent": 2, "seq": 2, **expired})
-        _seal_as_then(connection, step(2, IntentState.PLANNED, IntentState.EXPIRED))
+        _old_seal(connection, step(2, IntentState.PLANNED, IntentState.EXPIRED))
     engine.dispose()
     upgrade(empty_database_url)
     with ReadStore.open(empty_database_url) as store:
-        found = store.read(audit.verify)
-    assert (found.rows, found.flaws, found.uncovered) == (3, (), 1)
+        found = store.read(audit.verify_trail)
+    assert (found.rows, found.problems, found.older_intents) == (3, (), 1)
 
 
-async def test_intents_of_before_go_on_from_where_they_stood(empty_database_url: str) -> None:
-    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0010")))
+async def test_old_intents_keep_their_state(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(database_at_revision(empty_database_url, "0010")))
     planned, sent = intent(1), replace(intent(2, IntentState.SUBMITTING, asset="BTC"), submitted_at=NOW)
     with engine.begin() as connection:
         for one, states in ((planned, ["PLANNED"]), (sent, ["PLANNED", "SUBMITTING"])):
-            _insert_as_then(connection, one)
+            _insert_old_row(connection, one)
             for seq, state in enumerate(states):
                 step_row = {"from_state": states[seq - 1] if seq else None, "to_state": state, "at": NOW, "note": ""}
                 connection.execute(insert(tables.intent_transitions), {"intent": one.id, "seq": seq + 1, **step_row})
@@ -217,13 +217,13 @@ async def test_intents_of_before_go_on_from_where_they_stood(empty_database_url:
     try:
         assert await store.claim(planned, NOW)
         doubted = replace(sent, state=IntentState.UNCERTAIN)
-        assert await store.record(doubted, step(2, IntentState.SUBMITTING, IntentState.UNCERTAIN))
+        assert await store.record_step(doubted, step(2, IntentState.SUBMITTING, IntentState.UNCERTAIN))
         assert {row.intent.state for row in await store.read(read_intents)} == {"SUBMITTING", "UNCERTAIN"}
     finally:
         await store.close()
 
 
-def made_at(url: str, revision: str) -> str:
+def database_at_revision(url: str, revision: str) -> str:
     """A database of an older revision."""
     parsed = opening.parse_url(url)
     if (path := opening.sqlite_path(parsed)) is not None:
@@ -231,7 +231,7 @@ def made_at(url: str, revision: str) -> str:
     engine = opening.writing_engine(parsed)
     with engine.begin() as connection:
         config = Config()
-        config.set_main_option("script_location", str(shipped("migrations")))
+        config.set_main_option("script_location", str(packaged_path("migrations")))
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
     engine.dispose()
@@ -240,7 +240,7 @@ def made_at(url: str, revision: str) -> str:
 
 S = IntentState
 SENT = (S.PLANNED, S.SUBMITTING, S.UNCERTAIN)
-LIVES_OF_BEFORE = {
+OLD_INTENTS = {
     1: ((*SENT, S.FAILED), "no record in 5 looks", "executed late: record 77 of 21:00:00"),
     2: ((*SENT, S.UNRESOLVED, S.CONFIRMED), "resolved by ann@home: seen: in the app", None),
     3: ((*SENT, S.UNRESOLVED, S.FAILED), "resolved by ann@home: not there", "executed late: record 78 of 21:00:00"),
@@ -252,36 +252,36 @@ LIVES_OF_BEFORE = {
 
 
 @pytest.mark.parametrize("older_than_the_trail", [False, True])
-async def test_what_evidence_said_by_its_first_words_is_a_field_after_the_upgrade(
+async def test_evidence_prefixes_become_fields_after_the_upgrade(
     empty_database_url: str, older_than_the_trail: bool
 ) -> None:
     # The row that the trail begins with, which names what is older, came with 0012.
     before = "0011" if older_than_the_trail else "0012"
-    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, before)))
+    engine = opening.writing_engine(opening.parse_url(database_at_revision(empty_database_url, before)))
     with engine.begin() as connection:
-        for number, (states, note, later) in LIVES_OF_BEFORE.items():
-            _live_as_then(connection, number, states, note, later, sealed=not older_than_the_trail)
+        for number, (states, note, later) in OLD_INTENTS.items():
+            _insert_old_intent(connection, number, states, note, later, sealed=not older_than_the_trail)
     engine.dispose()
-    assert upgrade(empty_database_url) == (before, opening.HEAD)
+    assert upgrade(empty_database_url) == (before, opening.SCHEMA_REVISION)
     with ReadStore.open(empty_database_url) as store:
         found = {row.intent.id: row.intent for row in store.read(read_intents, include_final=True)}
-        trail = store.read(audit.verify)
+        trail = store.read(audit.verify_trail)
         recent = store.read(recent_intents, "main", NOW)
     assert {n for n, one in found.items() if one.executed_late} == {1, 3}
     assert {n: one.resolved_by for n, one in found.items() if one.resolved_by} == {2: "ann@home", 3: "ann@home"}
     assert {n for n, one in found.items() if one.stopped_by_limit} == {4}
-    assert trail.flaws == ()
+    assert trail.problems == ()
     # What was executed late or counts as done was spent, 500 each; what failed or was never sent was not.
     spec = ActionSpec("repay-usdt", "repay", max_amount=Decimal(5000), max_per_day=Decimal(5000))
-    assert spent_by(spec, "main", recent, NOW).amount == Decimal(1500)
+    assert usage_of(spec, "main", recent, NOW).amount == Decimal(1500)
 
 
-def _live_as_then(
+def _insert_old_intent(
     connection: Connection, number: int, states: tuple[IntentState, ...], note: str, later: str | None, *, sealed: bool
 ) -> None:
     """An intent walked through its states as an older version did."""
     born = replace(intent(number, states[0], asset=f"A{number}"), submitted_at=NOW if len(states) > 2 else None)
-    _insert_as_then(connection, born)
+    _insert_old_row(connection, born)
     by_number = tables.intents.c.id == number
     for seq, state in enumerate(states):
         is_last = state is states[-1] and len(states) > 1
@@ -291,50 +291,50 @@ def _live_as_then(
         values = {"intent": number, "seq": seq + 1, "from_state": taken.from_state, "to_state": state}
         connection.execute(insert(tables.intent_transitions), {**values, "at": NOW, "note": taken.note})
         if sealed:
-            _seal_as_then(connection, taken)
+            _old_seal(connection, taken)
     if later is not None:
         connection.execute(update(tables.intents).where(by_number).values(evidence=later))
         if sealed:
-            _seal_as_then(connection, number)
+            _old_seal(connection, number)
 
 
-def _columns_then(connection: Connection) -> set[str]:
+def _old_columns(connection: Connection) -> set[str]:
     return {column["name"] for column in inspect(connection).get_columns("intents")}
 
 
-def _insert_as_then(connection: Connection, one: Intent) -> None:
+def _insert_old_row(connection: Connection, one: Intent) -> None:
     """The row of an intent in the columns that the older version had."""
-    row = {name: value for name, value in intent_row(one).items() if name in _columns_then(connection)}
+    row = {name: value for name, value in row_from_intent(one).items() if name in _old_columns(connection)}
     connection.execute(insert(tables.intents), row)
 
 
-def _seal_as_then(connection: Connection, what: IntentStep | int) -> None:
+def _old_seal(connection: Connection, what: IntentStep | int) -> None:
     """The row of the trail that an older version wrote at a step, or about what became known (its number)."""
     number = what if isinstance(what, int) else what.intent
-    names = _columns_then(connection)
+    names = _old_columns(connection)
     table = tables.intents
     columns = [column for column in table.columns if column.name in names]
     stored = connection.execute(select(*columns).where(table.c.id == number)).mappings().one()
-    facts: dict[str, object] = {"intent": {name: audit.fact(value) for name, value in stored.items()}}
+    facts: dict[str, object] = {"intent": {name: audit.canonical_value(value) for name, value in stored.items()}}
     if isinstance(what, int):
-        audit.append_order(connection, "amended", number, NOW, facts)
+        audit.append_command(connection, "amended", number, NOW, facts)
         return
     facts |= {"from": what.from_state, "to": what.to_state, "note": what.note}
-    audit.append_order(connection, "step", number, what.at, facts)
+    audit.append_command(connection, "step", number, what.at, facts)
 
 
-def test_what_was_found_in_gaps_before_it_had_numbers_is_kept(empty_database_url: str) -> None:
-    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0022")))
+def test_movements_found_before_they_had_ids_are_kept(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(database_at_revision(empty_database_url, "0022")))
     with engine.begin() as connection:
         connection.execute(
             text(
                 "INSERT INTO found (account, kind, symbol, asset, amount, at, is_certain)"
                 " VALUES ('main', 'repay', '', 'USDT', '500.5', :at, true)"
             ),
-            {"at": milliseconds(NOW)},
+            {"at": to_milliseconds(NOW)},
         )
     engine.dispose()
     upgrade(empty_database_url)
     with ReadStore.open(empty_database_url) as store:
-        (kept,) = store.read(read_found, "main", NOW)
-    assert kept == Foreign("repay", CROSS, "USDT", Decimal("500.5"), NOW, True, "", NOW)
+        (kept,) = store.read(read_gap_movements, "main", NOW)
+    assert kept == ForeignMovement("repay", CROSS, "USDT", Decimal("500.5"), NOW, True, "", NOW)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from monitor.core.model.journal import Entry
-from monitor.errors import AnotherInstance, StoreError
+from monitor.core.model.journal import JournalEntry
+from monitor.errors import AnotherDaemon, StoreError
 from monitor.store.db import connections as opening
 from monitor.store.db.migrate import upgrade
 from monitor.store.db.writer import Writer
@@ -28,25 +28,25 @@ async def until(claim: Callable[[], bool], deadline_s: float = 60) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_server_that_dies_and_returns_fails_then_recovers() -> None:
+async def test_writer_recovers_after_a_server_restart() -> None:
     with own_server() as server:
         server.create_database("monitor")
         url = server.url("monitor")
         await asyncio.to_thread(upgrade, url)
         store = Store.open(url)
-        await store.commit(Entry("main", NOW, events=(event("before"),)))
+        await store.commit(JournalEntry("main", NOW, events=(event("before"),)))
         server.kill()
         with pytest.raises(StoreError, match="can't be used"):
-            await store.commit(Entry("main", NOW, events=(event("during"),)))
+            await store.commit(JournalEntry("main", NOW, events=(event("during"),)))
         assert store.failing_for_s is not None
         with pytest.raises(StoreError):
             await store.read(read_events)
         await asyncio.to_thread(server.start)
-        await until(lambda: not store.failing)
-        await store.commit(Entry("main", NOW, events=(event("after"),)))
+        await until(lambda: not store.is_failing)
+        await store.commit(JournalEntry("main", NOW, events=(event("after"),)))
         assert [row.key for row in await store.read(read_events)] == ["before", "after"]
         # The lease was taken again with the new connection.
-        with pytest.raises(AnotherInstance):
+        with pytest.raises(AnotherDaemon):
             Store.open(url)
         await store.close()
 
@@ -54,33 +54,35 @@ async def test_a_server_that_dies_and_returns_fails_then_recovers() -> None:
 async def test_a_disk_that_refuses_fails_then_recovers(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'monitor.db'}"
     store = Store.open(url)
-    await store.order(_limit_pages)
+    await store.execute(_limit_pages)
     with pytest.raises(StoreError, match="full"):
-        await store.commit(Entry("main", NOW, events=tuple(event(f"{n}-{'x' * 500}") for n in range(3000))))
-    assert store.failing
-    await until(lambda: not store.failing)
-    assert (await store.commit(Entry("main", NOW, events=(event("after"),)))).new_events == 1
+        await store.commit(JournalEntry("main", NOW, events=tuple(event(f"{n}-{'x' * 500}") for n in range(3000))))
+    assert store.is_failing
+    await until(lambda: not store.is_failing)
+    assert (await store.commit(JournalEntry("main", NOW, events=(event("after"),)))).new_events == 1
     await store.close()
 
 
 async def test_a_second_of_stalled_database_loses_nothing(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}")
-    stalled = asyncio.create_task(store.order(lambda connection: time.sleep(1)))
-    burst = [store.commit(Entry("main", NOW, events=(event(f"key-{n}"),))) for n in range(3000)]
+    stalled = asyncio.create_task(store.execute(lambda connection: time.sleep(1)))
+    burst = [store.commit(JournalEntry("main", NOW, events=(event(f"key-{n}"),))) for n in range(3000)]
     answers = await asyncio.gather(*burst)
     await stalled
     assert sum(answer.new_events for answer in answers) == 3000
     await store.close()
 
 
-async def test_closing_writes_what_is_queued_and_refuses_what_comes_later(database_url: str) -> None:
+async def test_close_writes_the_queue_and_refuses_later_units(database_url: str) -> None:
     store = Store.open(database_url)
-    waiting = [asyncio.ensure_future(store.commit(Entry("main", NOW, events=(event(f"key-{n}"),)))) for n in range(50)]
+    waiting = [
+        asyncio.ensure_future(store.commit(JournalEntry("main", NOW, events=(event(f"key-{n}"),)))) for n in range(50)
+    ]
     await asyncio.sleep(0)
     await store.close()
     assert sum(answer.new_events for answer in await asyncio.gather(*waiting)) == 50
     with pytest.raises(StoreError, match="closed"):
-        await store.commit(Entry("main", NOW))
+        await store.commit(JournalEntry("main", NOW))
     with ReadStore.open(database_url) as reader:
         assert len(reader.read(read_events)) == 50
 
@@ -93,9 +95,9 @@ async def test_a_unit_cancelled_before_it_began_does_not_happen(database_url: st
         begun.set()
         let_go.wait(10)
 
-    blocked = asyncio.create_task(store.order(hold))
+    blocked = asyncio.create_task(store.execute(hold))
     await asyncio.to_thread(begun.wait, 10)
-    late = asyncio.create_task(store.commit(Entry("main", NOW, events=(event("late"),))))
+    late = asyncio.create_task(store.commit(JournalEntry("main", NOW, events=(event("late"),))))
     await asyncio.sleep(0)
     late.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -113,43 +115,45 @@ async def test_a_bug_in_one_unit_reaches_its_caller_only(store: Store) -> None:
         connection.execute(text("DELETE FROM control"))
         raise LookupError("a bug")
 
-    good = asyncio.gather(*(store.commit(Entry("main", NOW, events=(event(f"key-{n}"),))) for n in range(5)))
+    good = asyncio.gather(*(store.commit(JournalEntry("main", NOW, events=(event(f"key-{n}"),))) for n in range(5)))
     with pytest.raises(StoreError, match="LookupError") as caught:
-        await store.order(broken)
+        await store.execute(broken)
     assert isinstance(caught.value.__cause__, LookupError)
     await good
-    orders = await store.orders(NOW)
+    orders = await store.read_commands(NOW)
     assert orders is not None
-    assert not store.failing
+    assert not store.is_failing
 
 
-async def test_when_all_is_quiet_the_log_is_copied_into_the_file(tmp_path: Path) -> None:
+async def test_idle_writer_checkpoints_the_log(tmp_path: Path) -> None:
     path = tmp_path / "monitor.db"
     store = Store.open(f"sqlite:///{path}")
     size = path.stat().st_size
-    await store.commit(Entry("main", NOW, events=tuple(event(f"key-{n}") for n in range(2000))))
+    await store.commit(JournalEntry("main", NOW, events=tuple(event(f"key-{n}") for n in range(2000))))
     await until(lambda: path.stat().st_size > size)
     await store.close()
     log = path.with_name("monitor.db-wal")
     assert not log.exists() or log.stat().st_size == 0
 
 
-async def test_under_steady_load_the_log_is_cut_at_its_cap(tmp_path: Path) -> None:
+async def test_log_is_checkpointed_at_its_cap_under_load(tmp_path: Path) -> None:
     path = tmp_path / "monitor.db"
     await asyncio.to_thread(upgrade, f"sqlite:///{path}")
     log = path.with_name("monitor.db-wal")
     url = opening.parse_url(f"sqlite:///{path}")
     writer = Writer(
         opening.writing_engine(url),
-        prepare=lambda connection: None,
-        describe=lambda error: opening.unreachable(url, error),
-        wal=log,
-        wal_cap=200_000,
+        prepare_connection=lambda connection: None,
+        describe_error=lambda error: opening.unreachable_error(url, error),
+        wal_path=log,
+        max_wal_bytes=200_000,
     )
     writer.start()
     sizes = []
     for number in range(60):
-        await writer.do(journal.commit, Entry("main", NOW, events=tuple(event(f"{number}-{n}") for n in range(100))))
+        await writer.run(
+            journal.commit, JournalEntry("main", NOW, events=tuple(event(f"{number}-{n}") for n in range(100)))
+        )
         sizes.append(log.stat().st_size)
     writer.close()
     assert max(sizes) < 600_000

@@ -6,20 +6,20 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from monitor.store.readers.report import read_report
+from monitor.store.readers.report import read_report_rows
 from monitor.store.store import Store
 from monitor.store.writes import audit
-from monitor.store.writes.audit import Head
+from monitor.store.writes.audit import AuditHead
 from monitor.view.documents.report import report_document
-from monitor.view.report.text import headline, report_text
-from tests.support.examples.daily_report import HOUR, tell_story
+from monitor.view.report.text import report_headline, report_text
+from tests.support.examples.daily_report import HOUR, write_report_example
 
 NOW = datetime(2025, 10, 11, 8, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(days=1)
 
 
 async def document(store: Store, since: datetime = SINCE, now: datetime = NOW) -> dict[str, Any]:
-    rows = await store.read(read_report, since, now)
+    rows = await store.read(read_report_rows, since, now)
     return report_document(rows, ["main"], since, now, "0.1.0", pause_file=False)
 
 
@@ -31,8 +31,8 @@ def stretch(since: timedelta, until: timedelta) -> dict[str, str]:
     return {"since": stamp(NOW - since), "until": stamp(NOW - until)}
 
 
-async def test_every_part_of_the_story_is_in_the_report(store: Store) -> None:
-    await tell_story(store, NOW)
+async def test_report_contains_every_part_of_the_example(store: Store) -> None:
+    await write_report_example(store, NOW)
     told = await document(store)
     (account,) = told["accounts"]
     cross, pair = account["scopes"]
@@ -64,8 +64,8 @@ async def test_every_part_of_the_story_is_in_the_report(store: Store) -> None:
     assert [silence["state"] for silence in told["quiet"]["silences"]] == ["active"]
 
 
-async def test_what_is_not_known_is_said_in_words(store: Store) -> None:
-    await tell_story(store, NOW)
+async def test_unknown_parts_are_worded(store: Store) -> None:
+    await write_report_example(store, NOW)
     words = report_text(await document(store))
     assert "main cross: no figures between 10-10 22:00 and 10-11 00:00 (2h), and once more" in words
     assert "main BTCUSDT: no figures between 10-10 08:00 and 10-11 08:00 (1d)" in words
@@ -75,22 +75,22 @@ async def test_what_is_not_known_is_said_in_words(store: Store) -> None:
     assert "#17 critical was not told to phone" in words
 
 
-async def test_an_empty_database_is_not_called_well(store: Store) -> None:
+async def test_empty_database_is_not_reported_healthy(store: Store) -> None:
     told = await document(store)
-    assert headline(told) == "report on 1d: 2 things to look at"
+    assert report_headline(told) == "report on 1d: 2 things to look at"
     words = report_text(told)
     assert "no daemon is running: nothing is watched" in words
     assert "main: nothing is recorded of it" in words
     assert "ends at 1:" in words
 
 
-async def test_the_end_of_the_trail_in_a_kept_report_finds_what_was_cut_off(store: Store) -> None:
-    await tell_story(store, NOW)
+async def test_audit_head_in_a_kept_report_reveals_a_truncated_trail(store: Store) -> None:
+    await write_report_example(store, NOW)
     seq, _, seal = (await document(store))["audit_head"].partition(":")
-    known = Head(int(seq), seal)
-    assert (await store.read(audit.verify, known)).flaws == ()
-    await store.order(_cut_off)
-    assert any("its end was cut off" in flaw.what for flaw in (await store.read(audit.verify, known)).flaws)
+    known = AuditHead(int(seq), seal)
+    assert (await store.read(audit.verify_trail, known)).problems == ()
+    await store.execute(_cut_off)
+    assert any("its end was cut off" in flaw.message for flaw in (await store.read(audit.verify_trail, known)).problems)
 
 
 def _cut_off(connection: Connection) -> None:
@@ -103,8 +103,8 @@ def _cut_off(connection: Connection) -> None:
     connection.execute(text("DELETE FROM audit WHERE seq = (SELECT max(seq) FROM audit)"))
 
 
-async def test_a_span_of_hours_leaves_out_what_was_before(store: Store) -> None:
-    await tell_story(store, NOW)
+async def test_report_over_hours_excludes_earlier_events(store: Store) -> None:
+    await write_report_example(store, NOW)
     told = await document(store, NOW - 2 * HOUR)
     (account,) = told["accounts"]
     assert Decimal(account["scopes"][0]["lowest"]["margin_level"]) == Decimal("1.8333")

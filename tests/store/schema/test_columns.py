@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Engine, MetaData, Table, insert, select, text
 
 from monitor.store.db import connections as opening
-from monitor.store.schema.columns import Amount, Moment, milliseconds
+from monitor.store.schema.columns import AmountType, TimestampType, to_milliseconds
 
-table = Table("probe", MetaData(), Column("amount", Amount), Column("moment", Moment))
+table = Table("probe", MetaData(), Column("amount", AmountType), Column("moment", TimestampType))
 
 THIRTY_DIGITS = (
     "123456789012345678901234567890",
@@ -75,4 +75,4 @@ def test_a_time_is_whole_milliseconds_utc(engine: Engine) -> None:
 
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(TypeError):
-        milliseconds(datetime(2025, 10, 10))  # noqa: DTZ001 – that is the point
+        to_milliseconds(datetime(2025, 10, 10))  # noqa: DTZ001 – that is the point

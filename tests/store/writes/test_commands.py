@@ -5,154 +5,160 @@ import dataclasses
 import pytest
 
 from monitor.core.model.alert import AlertState
-from monitor.core.model.events import Ack, Matcher, Silence
+from monitor.core.model.events import Ack, Silence, SilenceMatcher
 from monitor.core.model.intent import IntentState
-from monitor.core.model.journal import Entry, Notice
-from monitor.core.notifications.outbox import Attempt, DeliveryState
-from monitor.errors import OrderRefused
+from monitor.core.model.journal import JournalEntry, Notice
+from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
+from monitor.errors import CommandRefused
 from monitor.store.readers.intents import read_intent
-from monitor.store.store import OrderStore, Store
+from monitor.store.store import CommandStore, Store
 from monitor.store.writes import audit, commands
-from monitor.store.writes.intents import recent
-from monitor.store.writes.outbox import due
-from tests.support.examples.store_rows import NOW, alert, at, fired, intent, planned, step
+from monitor.store.writes.intents import read_recent
+from monitor.store.writes.outbox import read_due_deliveries
+from tests.support.examples.store_rows import NOW, alert, at, firing_entry, intent, planned_entry, step
 
 S = IntentState
 
 
-async def test_orders_are_read_only_when_there_is_something_new(store: Store) -> None:
-    first = await store.orders(NOW)
+async def test_commands_are_read_only_when_changed(store: Store) -> None:
+    first = await store.read_commands(NOW)
     assert first is not None
-    assert await store.orders(NOW, first.changes) is None
-    await store.order(commands.pause, True, "ann", NOW)
-    second = await store.orders(NOW, first.changes)
+    assert await store.read_commands(NOW, first.change_number) is None
+    await store.execute(commands.pause, True, "ann", NOW)
+    second = await store.read_commands(NOW, first.change_number)
     assert second is not None
-    assert second.read.paused
-    assert not await store.order(commands.pause, True, "bob", NOW)
-    assert await store.orders(NOW, second.changes) is None
+    assert second.event.paused
+    assert not await store.execute(commands.pause, True, "bob", NOW)
+    assert await store.read_commands(NOW, second.change_number) is None
 
 
-async def test_another_process_orders_beside_the_daemon(store: Store, database_url: str) -> None:
-    await store.commit(fired(17))
-    with OrderStore.open(database_url) as people:
-        people.order(commands.acknowledge, 17, "ann", "on it", at(1))
-        people.order(commands.acknowledge, 17, "bob", "me too", at(2))
-    orders = await store.orders(NOW)
+async def test_another_process_writes_commands_beside_the_daemon(store: Store, database_url: str) -> None:
+    await store.commit(firing_entry(17))
+    with CommandStore.open(database_url) as people:
+        people.execute(commands.acknowledge, 17, "ann", "on it", at(1))
+        people.execute(commands.acknowledge, 17, "bob", "me too", at(2))
+    orders = await store.read_commands(NOW)
     assert orders is not None
-    assert orders.read.acks == (Ack(17, "bob", at(2), "me too"),)
-    await store.commit(Entry("main", NOW, alerts=(dataclasses.replace(alert(17), state=AlertState.RESOLVED),)))
-    later = await store.orders(NOW)
+    assert orders.event.acks == (Ack(17, "bob", at(2), "me too"),)
+    await store.commit(JournalEntry("main", NOW, alerts=(dataclasses.replace(alert(17), state=AlertState.RESOLVED),)))
+    later = await store.read_commands(NOW)
     assert later is not None
-    assert later.read.acks == ()
+    assert later.event.acks == ()
 
 
-async def test_only_an_open_alert_can_be_taken(store: Store) -> None:
-    await store.commit(Entry("main", NOW, alerts=(alert(1, AlertState.RESOLVED),)))
-    with pytest.raises(OrderRefused, match="there is no alert #9"):
-        await store.order(commands.acknowledge, 9, "ann", "", NOW)
-    with pytest.raises(OrderRefused, match="alert #1 is resolved already"):
-        await store.order(commands.acknowledge, 1, "ann", "", NOW)
+async def test_only_an_open_alert_can_be_acknowledged(store: Store) -> None:
+    await store.commit(JournalEntry("main", NOW, alerts=(alert(1, AlertState.RESOLVED),)))
+    with pytest.raises(CommandRefused, match="there is no alert #9"):
+        await store.execute(commands.acknowledge, 9, "ann", "", NOW)
+    with pytest.raises(CommandRefused, match="alert #1 is resolved already"):
+        await store.execute(commands.acknowledge, 1, "ann", "", NOW)
 
 
 async def test_a_silence_holds_until_it_ends_or_is_ended(store: Store) -> None:
-    wanted = Silence(0, (Matcher("rule", "=~", "near-.*"), Matcher("account", "!=", "b")), NOW, at(60), "ann", "work")
-    silence = await store.order(commands.add_silence, wanted)
+    wanted = Silence(
+        0, (SilenceMatcher("rule", "=~", "near-.*"), SilenceMatcher("account", "!=", "b")), NOW, at(60), "ann", "work"
+    )
+    silence = await store.execute(commands.add_silence, wanted)
     assert silence == dataclasses.replace(wanted, id=silence.id)
-    orders = await store.orders(at(1))
+    orders = await store.read_commands(at(1))
     assert orders is not None
-    assert orders.read.silences == (silence,)
-    await store.order(commands.expire_silence, silence.id, at(2))
-    orders = await store.orders(at(2))
+    assert orders.event.silences == (silence,)
+    await store.execute(commands.expire_silence, silence.id, at(2))
+    orders = await store.read_commands(at(2))
     assert orders is not None
-    assert orders.read.silences == ()
+    assert orders.event.silences == ()
     assert await store.read(commands.read_silences) == (dataclasses.replace(silence, ends_at=at(2)),)
-    with pytest.raises(OrderRefused, match="over already"):
-        await store.order(commands.expire_silence, silence.id, at(3))
-    with pytest.raises(OrderRefused, match="there is no silence 99"):
-        await store.order(commands.expire_silence, 99, at(3))
+    with pytest.raises(CommandRefused, match="over already"):
+        await store.execute(commands.expire_silence, silence.id, at(3))
+    with pytest.raises(CommandRefused, match="there is no silence 99"):
+        await store.execute(commands.expire_silence, 99, at(3))
 
 
 async def test_an_approval_is_read_while_the_intent_is_proposed(store: Store) -> None:
-    await store.commit(planned(dataclasses.replace(intent(1, S.PROPOSED), expires_at=at(600)), intent(2, S.PROPOSED)))
-    await store.order(commands.decide, 1, True, "ann", at(1))
-    await store.order(commands.decide, 2, False, "ann", at(1))
-    orders = await store.orders(NOW)
-    assert orders is not None
-    assert orders.read.decisions == {1: True, 2: False}
     await store.commit(
-        Entry("main", NOW, intents=(intent(1),), intent_steps=(step(1, S.PROPOSED, S.PLANNED),)),
+        planned_entry(dataclasses.replace(intent(1, S.PROPOSED), expires_at=at(600)), intent(2, S.PROPOSED))
     )
-    orders = await store.orders(NOW)
+    await store.execute(commands.decide_proposal, 1, True, "ann", at(1))
+    await store.execute(commands.decide_proposal, 2, False, "ann", at(1))
+    orders = await store.read_commands(NOW)
     assert orders is not None
-    assert orders.read.decisions == {2: False}
+    assert orders.event.decisions == {1: True, 2: False}
+    await store.commit(
+        JournalEntry("main", NOW, intents=(intent(1),), intent_steps=(step(1, S.PROPOSED, S.PLANNED),)),
+    )
+    orders = await store.read_commands(NOW)
+    assert orders is not None
+    assert orders.event.decisions == {2: False}
 
 
 async def test_an_approval_comes_too_late_or_after_a_rejection_or_not_at_all(store: Store) -> None:
-    await store.commit(planned(dataclasses.replace(intent(1, S.PROPOSED), expires_at=at(600)), intent(2)))
-    with pytest.raises(OrderRefused, match="waited too long"):
-        await store.order(commands.decide, 1, True, "ann", at(600))
-    await store.order(commands.decide, 1, True, "ann", at(1))
-    await store.order(commands.decide, 1, False, "ann", at(2))
-    with pytest.raises(OrderRefused, match="was rejected already"):
-        await store.order(commands.decide, 1, True, "bob", at(3))
-    with pytest.raises(OrderRefused, match="intent 2 is PLANNED"):
-        await store.order(commands.decide, 2, True, "bob", at(3))
-    with pytest.raises(OrderRefused, match="there is no intent 3"):
-        await store.order(commands.decide, 3, True, "bob", at(3))
+    await store.commit(planned_entry(dataclasses.replace(intent(1, S.PROPOSED), expires_at=at(600)), intent(2)))
+    with pytest.raises(CommandRefused, match="waited too long"):
+        await store.execute(commands.decide_proposal, 1, True, "ann", at(600))
+    await store.execute(commands.decide_proposal, 1, True, "ann", at(1))
+    await store.execute(commands.decide_proposal, 1, False, "ann", at(2))
+    with pytest.raises(CommandRefused, match="was rejected already"):
+        await store.execute(commands.decide_proposal, 1, True, "bob", at(3))
+    with pytest.raises(CommandRefused, match="intent 2 is PLANNED"):
+        await store.execute(commands.decide_proposal, 2, True, "bob", at(3))
+    with pytest.raises(CommandRefused, match="there is no intent 3"):
+        await store.execute(commands.decide_proposal, 3, True, "bob", at(3))
 
 
-async def test_the_time_of_a_proposal_begins_with_the_first_message_that_was_taken(store: Store) -> None:
+async def test_time_of_a_proposal_starts_with_its_first_delivered_message(store: Store) -> None:
     asks = dataclasses.replace(intent(1, S.PROPOSED), expires_at=at(600))
     notice = Notice("critical", "R-1 waits for you", ("phone", "mail"), NOW, intent=1)
-    entry = planned(asks, intent(2, S.PROPOSED))
+    entry = planned_entry(asks, intent(2, S.PROPOSED))
     phone, mail = (await store.commit(dataclasses.replace(entry, notices=(notice,)))).deliveries
     failed, sent = DeliveryState.QUEUED, DeliveryState.SENT
-    await store.record_attempts([Attempt("phone", phone.id, at(1), False, "503", failed, at(30))])
-    before = await store.orders(NOW)
-    assert before is not None and not before.read.asked
-    await store.record_attempts([Attempt("mail", mail.id, at(100), True, "250", sent)])
-    await store.record_attempts([Attempt("phone", phone.id, at(200), True, "200", sent)])
-    orders = await store.orders(NOW, before.changes)
-    assert orders is not None and orders.read.asked == {1: at(100)}
-    known = {one.id: one for one in await store.read(recent, "main", at(201))}
+    await store.record_attempts([DeliveryAttempt("phone", phone.id, at(1), False, "503", failed, at(30))])
+    before = await store.read_commands(NOW)
+    assert before is not None and not before.event.asked_at
+    await store.record_attempts([DeliveryAttempt("mail", mail.id, at(100), True, "250", sent)])
+    await store.record_attempts([DeliveryAttempt("phone", phone.id, at(200), True, "200", sent)])
+    orders = await store.read_commands(NOW, before.change_number)
+    assert orders is not None and orders.event.asked_at == {1: at(100)}
+    known = {one.id: one for one in await store.read(read_recent, "main", at(201))}
     assert (known[1].asked_at, known[1].expires_at) == (at(100), at(700))
     assert known[2].asked_at is None
     # A step that knew nothing of it leaves it as it is.
     over = dataclasses.replace(asks, state=S.REJECTED, settled_at=at(300))
-    await store.commit(Entry("main", NOW, intents=(over,), intent_steps=(step(1, S.PROPOSED, S.REJECTED),)))
-    assert {one.id: one.asked_at for one in await store.read(recent, "main", at(301))} == {1: at(100), 2: None}
-    assert (await store.read(audit.verify)).flaws == ()
+    await store.commit(JournalEntry("main", NOW, intents=(over,), intent_steps=(step(1, S.PROPOSED, S.REJECTED),)))
+    assert {one.id: one.asked_at for one in await store.read(read_recent, "main", at(301))} == {1: at(100), 2: None}
+    assert (await store.read(audit.verify_trail)).problems == ()
 
 
-async def test_a_person_settles_only_what_is_unresolved(store: Store) -> None:
-    await store.commit(planned(intent(1)))
+async def test_only_unresolved_intents_can_be_resolved(store: Store) -> None:
+    await store.commit(planned_entry(intent(1)))
     await store.claim(intent(1), NOW)
-    await store.record(intent(1, S.UNCERTAIN), step(1, S.SUBMITTING, S.UNCERTAIN))
-    with pytest.raises(OrderRefused, match="intent 1 is UNCERTAIN"):
-        await store.order(commands.resolve, 1, S.CONFIRMED, "ann", "seen in the app", at(5), ("phone",))
-    await store.record(intent(1, S.UNRESOLVED), step(1, S.UNCERTAIN, S.UNRESOLVED))
-    assert await store.read(due, "phone", at(9)) == ()
-    settled = await store.order(commands.resolve, 1, S.CONFIRMED, "ann", "seen in the app", at(5), ("phone", "mail"))
+    await store.record_step(intent(1, S.UNCERTAIN), step(1, S.SUBMITTING, S.UNCERTAIN))
+    with pytest.raises(CommandRefused, match="intent 1 is UNCERTAIN"):
+        await store.execute(commands.resolve_intent, 1, S.CONFIRMED, "ann", "seen in the app", at(5), ("phone",))
+    await store.record_step(intent(1, S.UNRESOLVED), step(1, S.UNCERTAIN, S.UNRESOLVED))
+    assert await store.read(read_due_deliveries, "phone", at(9)) == ()
+    settled = await store.execute(
+        commands.resolve_intent, 1, S.CONFIRMED, "ann", "seen in the app", at(5), ("phone", "mail")
+    )
     for channel in ("phone", "mail"):
-        (told,) = await store.read(due, channel, at(5))
+        (told,) = await store.read(read_due_deliveries, channel, at(5))
         assert (told.reason, told.severity) == ("notice", "info")
         assert told.text is not None
         assert told.text.endswith("R-1): counts as done (resolved by ann: seen in the app)")
-    with pytest.raises(OrderRefused, match="intent 1 is CONFIRMED"):
-        await store.order(commands.resolve, 1, S.FAILED, "bob", "not there", at(6), ("phone",))
-    assert len(await store.read(due, "phone", at(9))) == 1
+    with pytest.raises(CommandRefused, match="intent 1 is CONFIRMED"):
+        await store.execute(commands.resolve_intent, 1, S.FAILED, "bob", "not there", at(6), ("phone",))
+    assert len(await store.read(read_due_deliveries, "phone", at(9))) == 1
     found = await store.read(read_intent, 1)
     assert found is not None
     assert found.intent == settled
     assert found.steps[-1] == step(1, S.UNRESOLVED, S.CONFIRMED, 5, "resolved by ann: seen in the app")
-    orders = await store.orders(at(6))
+    orders = await store.read_commands(at(6))
     assert orders is not None
-    assert orders.settled == (settled,)
+    assert orders.settled_intents == (settled,)
 
 
-async def test_a_drill_waits_for_the_daemon_and_tells_what_came_of_it(store: Store) -> None:
-    number = await store.order(commands.request_drill, "near-call", "ann", NOW)
-    orders = await store.orders(NOW)
+async def test_drill_waits_for_the_daemon_and_reports_its_result(store: Store) -> None:
+    number = await store.execute(commands.request_drill, "near-call", "ann", NOW)
+    orders = await store.read_commands(NOW)
     assert orders is not None
     assert [(drill.id, drill.rule) for drill in orders.drills] == [(number, "near-call")]
     await store.finish_drill(number, at(1), "told phone")

@@ -9,55 +9,55 @@ from monitor.clock import Machine, SteadyReading
 from monitor.core.notifications.outbox import Delivery
 from monitor.store.store import Store
 from monitor.store.writes import reports
-from monitor.store.writes.daemon_row import first_run, present_clock, read_runs
-from monitor.store.writes.outbox import due
-from monitor.store.writes.reports import Reported
+from monitor.store.writes.daemon_row import command_clock, read_first_run, read_runs
+from monitor.store.writes.outbox import read_due_deliveries
+from monitor.store.writes.reports import DailyReportRow
 from tests.support.examples.store_rows import NOW, at
 
 
 async def test_each_run_is_known_from_its_start_to_when_it_was_last_seen(store: Store) -> None:
-    assert await store.read(first_run) is None
-    await store.announce(1, NOW, "0.1.0")
-    await store.seen(at(60))
-    await store.announce(2, at(3600), "0.1.0")
-    await store.seen(at(3700))
+    assert await store.read(read_first_run) is None
+    await store.register_daemon(1, NOW, "0.1.0")
+    await store.update_last_seen(at(60))
+    await store.register_daemon(2, at(3600), "0.1.0")
+    await store.update_last_seen(at(3700))
     assert await store.read(read_runs) == ((NOW, at(60)), (at(3600), at(3700)))
     assert await store.read(read_runs, at(61)) == ((at(3600), at(3700)),)
-    assert await store.read(first_run) == NOW
+    assert await store.read(read_first_run) == NOW
 
 
 async def test_a_day_has_one_report_whatever_is_queued_again(store: Store) -> None:
-    report = Reported("2025-10-10", NOW, NOW - timedelta(days=1), NOW, "3:" + "a" * 64)
+    report = DailyReportRow("2025-10-10", NOW, NOW - timedelta(days=1), NOW, "3:" + "a" * 64)
     message = Delivery(0, "phone", None, "notice", "info", NOW, NOW, text="daily report")
-    first = await store.order(reports.queue, report, [message])
-    again = await store.order(reports.queue, report, [message])
+    first = await store.execute(reports.enqueue_report, report, [message])
+    again = await store.execute(reports.enqueue_report, report, [message])
     assert first is not None
     assert again is None
-    assert [delivery.text for delivery in await store.read(due, "phone", NOW)] == ["daily report"]
-    assert await store.read(reports.newest) == report
-    assert await store.read(due, "mail", NOW) == ()
+    assert [delivery.text for delivery in await store.read(read_due_deliveries, "phone", NOW)] == ["daily report"]
+    assert await store.read(reports.read_newest_report) == report
+    assert await store.read(read_due_deliveries, "mail", NOW) == ()
 
 
 @pytest.mark.parametrize("ordering", [False, True])
-async def test_a_command_goes_by_the_time_that_the_daemon_left(store: Store, ordering: bool) -> None:
+async def test_command_uses_the_time_of_the_daemon(store: Store, ordering: bool) -> None:
     wall = datetime.now(UTC)
-    assert abs((await store.read(present_clock, ordering=ordering)).now() - wall) < timedelta(minutes=1)
+    assert abs((await store.read(command_clock, is_command=ordering)).now() - wall) < timedelta(minutes=1)
     there = wall - timedelta(hours=3)
-    await store.announce(1, there, "0.1.0")
-    await store.seen(there, SteadyReading(Machine().steady_base, Machine().steady_s() - 60))
-    now = (await store.read(present_clock, ordering=ordering)).now()
+    await store.register_daemon(1, there, "0.1.0")
+    await store.update_last_seen(there, SteadyReading(Machine().steady_base, Machine().steady_s() - 60))
+    now = (await store.read(command_clock, is_command=ordering)).now()
     assert timedelta(seconds=59) < now - there < timedelta(minutes=3)
 
 
 @pytest.mark.parametrize(
     ("ahead_h", "ordering", "is_taken"), [(1, False, True), (1, True, True), (-1, False, False), (-1, True, True)]
 )
-async def test_the_sign_of_life_of_a_daemon_elsewhere_is_the_time_where_that_makes_nothing_look_young(
+async def test_last_seen_time_of_a_remote_daemon_is_used_when_later(
     store: Store, ahead_h: int, ordering: bool, is_taken: bool
 ) -> None:
     wall = datetime.now(UTC)
     there = wall + timedelta(hours=ahead_h)
-    await store.announce(1, there, "0.1.0")
-    await store.seen(there, SteadyReading("another machine", time.monotonic()))
-    now = (await store.read(present_clock, ordering=ordering)).now()
+    await store.register_daemon(1, there, "0.1.0")
+    await store.update_last_seen(there, SteadyReading("another machine", time.monotonic()))
+    now = (await store.read(command_clock, is_command=ordering)).now()
     assert abs(now - (there if is_taken else wall)) < timedelta(minutes=1)

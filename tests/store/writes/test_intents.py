@@ -14,15 +14,15 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from monitor.core.model.account import Scope
-from monitor.core.model.intent import IN_FLIGHT, LEGAL, IntentState
-from monitor.core.model.journal import Entry
+from monitor.core.model.intent import IN_FLIGHT_STATES, LEGAL_TRANSITIONS, IntentState
+from monitor.core.model.journal import JournalEntry
 from monitor.errors import StoreError
 from monitor.store.db import connections as opening
 from monitor.store.readers.intents import read_intent, read_intents
 from monitor.store.schema import tables
 from monitor.store.store import Store
 from monitor.store.writes import commands
-from tests.support.examples.store_rows import NOW, at, intent, planned, step
+from tests.support.examples.store_rows import NOW, at, intent, planned_entry, step
 
 S = IntentState
 
@@ -39,11 +39,11 @@ ALLOWED = {(start, end) for start, ends in EDGES for end in ends.split()}
 
 
 def test_the_core_and_this_test_know_the_same_edges() -> None:
-    assert {(start or "-", end) for start, end in LEGAL} == ALLOWED
+    assert {(start or "-", end) for start, end in LEGAL_TRANSITIONS} == ALLOWED
 
 
 async def test_the_database_lets_no_state_jump(store: Store, database_url: str) -> None:
-    await store.commit(planned(intent(1)))
+    await store.commit(planned_entry(intent(1)))
     engine = opening.writing_engine(opening.parse_url(database_url))
     for end in (S.CONFIRMED, S.ACKNOWLEDGED, S.PROPOSED):
         with pytest.raises(IntegrityError), engine.begin() as connection:
@@ -51,8 +51,8 @@ async def test_the_database_lets_no_state_jump(store: Store, database_url: str) 
     engine.dispose()
 
 
-async def test_the_story_of_an_intent_can_be_neither_changed_nor_lost(store: Store, database_url: str) -> None:
-    await store.commit(planned(intent(1)))
+async def test_steps_of_an_intent_can_be_neither_changed_nor_removed(store: Store, database_url: str) -> None:
+    await store.commit(planned_entry(intent(1)))
     engine = opening.writing_engine(opening.parse_url(database_url))
     for change in (update(tables.intent_transitions).values(note="x"), tables.intent_transitions.delete()):
         with pytest.raises(IntegrityError, match="append-only"), engine.begin() as connection:
@@ -60,8 +60,8 @@ async def test_the_story_of_an_intent_can_be_neither_changed_nor_lost(store: Sto
     engine.dispose()
 
 
-async def test_the_database_keeps_a_second_intent_of_a_kind_on_the_ground(store: Store, database_url: str) -> None:
-    await store.commit(planned(intent(1), intent(2)))
+async def test_database_refuses_a_second_intent_in_flight_of_a_kind(store: Store, database_url: str) -> None:
+    await store.commit(planned_entry(intent(1), intent(2)))
     engine = opening.writing_engine(opening.parse_url(database_url))
     table = tables.intent_transitions
     sent = {"seq": 2, "from_state": S.PLANNED, "to_state": S.SUBMITTING, "at": NOW, "note": ""}
@@ -74,20 +74,20 @@ async def test_the_database_keeps_a_second_intent_of_a_kind_on_the_ground(store:
 
 async def test_only_one_of_a_kind_is_in_flight_and_other_kinds_go_on(store: Store) -> None:
     pair = Scope("BTCUSDT")
-    await store.commit(planned(intent(1), intent(2), intent(3, asset="BTC"), intent(4, scope=pair)))
-    await store.commit(planned(intent(5, account="other")))
+    await store.commit(planned_entry(intent(1), intent(2), intent(3, asset="BTC"), intent(4, scope=pair)))
+    await store.commit(planned_entry(intent(5, account="other")))
     assert await store.claim(intent(1), NOW)
     assert [await store.claim(intent(n), NOW) for n in (1, 2)] == [False, False]
     assert await store.claim(intent(3, asset="BTC"), NOW)
     assert await store.claim(intent(4, scope=pair), NOW)
     assert await store.claim(intent(5, account="other"), NOW)
     refused = dataclasses.replace(intent(1, S.REFUSED), submitted_at=NOW)
-    assert await store.record(refused, step(1, S.SUBMITTING, S.REFUSED))
+    assert await store.record_step(refused, step(1, S.SUBMITTING, S.REFUSED))
     assert await store.claim(intent(2), at(1))
 
 
 async def test_a_claim_is_recorded_with_its_time_and_figures(store: Store) -> None:
-    await store.commit(planned(intent(1)))
+    await store.commit(planned_entry(intent(1)))
     seen = dataclasses.replace(intent(1), owed_before=intent(1).amount, free_before=intent(1).amount)
     assert await store.claim(seen, at(2), "sending")
     found = await store.read(read_intent, 1)
@@ -100,26 +100,26 @@ async def test_a_claim_is_recorded_with_its_time_and_figures(store: Store) -> No
 
 
 async def test_nothing_is_claimed_while_actions_are_paused(store: Store) -> None:
-    await store.commit(planned(intent(1)))
-    await store.order(commands.pause, True, "ann", NOW)
+    await store.commit(planned_entry(intent(1)))
+    await store.execute(commands.pause, True, "ann", NOW)
     assert not await store.claim(intent(1), NOW)
-    await store.order(commands.pause, False, "ann", NOW)
+    await store.execute(commands.pause, False, "ann", NOW)
     assert await store.claim(intent(1), NOW)
 
 
-async def test_a_step_from_where_the_intent_no_longer_stands_is_not_recorded(store: Store) -> None:
-    await store.commit(planned(intent(1)))
+async def test_step_from_an_outdated_state_is_not_recorded(store: Store) -> None:
+    await store.commit(planned_entry(intent(1)))
     await store.claim(intent(1), NOW)
-    assert await store.record(intent(1, S.UNCERTAIN), step(1, S.SUBMITTING, S.UNCERTAIN))
-    assert not await store.record(intent(1, S.ACKNOWLEDGED), step(1, S.SUBMITTING, S.ACKNOWLEDGED))
+    assert await store.record_step(intent(1, S.UNCERTAIN), step(1, S.SUBMITTING, S.UNCERTAIN))
+    assert not await store.record_step(intent(1, S.ACKNOWLEDGED), step(1, S.SUBMITTING, S.ACKNOWLEDGED))
     with pytest.raises(StoreError, match="cannot go from UNCERTAIN to PLANNED"):
-        await store.record(intent(1, S.PLANNED), step(1, S.UNCERTAIN, S.PLANNED))
+        await store.record_step(intent(1, S.PLANNED), step(1, S.UNCERTAIN, S.PLANNED))
 
 
 async def test_one_entry_may_carry_an_intent_through_several_steps(store: Store) -> None:
     dry = intent(1, S.SIMULATED)
     steps = (step(1, None, S.PLANNED), step(1, S.PLANNED, S.SIMULATED))
-    await store.commit(Entry("main", NOW, intents=(dry,), intent_steps=steps))
+    await store.commit(JournalEntry("main", NOW, intents=(dry,), intent_steps=steps))
     assert await store.read(read_intents) == ()
     (found,) = await store.read(read_intents, include_final=True)
     assert (found.intent, found.steps) == (dry, steps)
@@ -135,42 +135,42 @@ async def test_one_entry_may_carry_an_intent_through_several_steps(store: Store)
     ],
 )
 async def test_an_entry_whose_steps_do_not_fit_is_refused(store: Store, steps: tuple[object, ...], words: str) -> None:
-    entry = Entry("main", NOW, intents=(intent(1, S.EXPIRED),), intent_steps=steps)  # type: ignore[arg-type]  # narrower
+    entry = JournalEntry("main", NOW, intents=(intent(1, S.EXPIRED),), intent_steps=steps)  # type: ignore[arg-type]  # narrower
     with pytest.raises(StoreError, match=words):
         await store.commit(entry)
     assert await store.read(read_intents, include_final=True) == ()
 
 
-async def test_what_was_being_sent_when_the_daemon_ended_is_uncertain(store: Store) -> None:
-    await store.commit(planned(intent(1), intent(2, asset="BTC")))
+async def test_submitting_intent_becomes_uncertain_at_a_restart(store: Store) -> None:
+    await store.commit(planned_entry(intent(1), intent(2, asset="BTC")))
     await store.claim(intent(1), NOW)
-    (found,) = await store.recover(at(60))
+    (found,) = await store.recover_interrupted(at(60))
     assert (found.id, found.state, found.submitted_at) == (1, S.UNCERTAIN, NOW)
-    assert await store.recover(at(61)) == ()
+    assert await store.recover_interrupted(at(61)) == ()
     row = await store.read(read_intent, 1)
     assert row is not None
     assert row.steps[-1] == step(1, S.SUBMITTING, S.UNCERTAIN, 60, "the daemon ended while sending")
     assert not await store.claim(intent(1), at(62))
 
 
-async def test_what_was_made_or_settled_in_the_last_day_or_is_open_is_loaded(store: Store) -> None:
+async def test_open_and_last_day_intents_are_loaded(store: Store) -> None:
     for number, hours in ((1, 0), (2, 1), (3, 2)):
-        await store.commit(planned(intent(number)))
+        await store.commit(planned_entry(intent(number)))
         await store.claim(intent(number), at(3600 * hours))
         end = S.REFUSED if number == 2 else S.UNCERTAIN
-        await store.record(
+        await store.record_step(
             dataclasses.replace(intent(number, end), submitted_at=at(3600 * hours)), step(number, S.SUBMITTING, end)
         )
         if number == 1:
             done = dataclasses.replace(intent(1, S.CONFIRMED), submitted_at=NOW, settled_at=NOW)
-            await store.record(done, step(1, S.UNCERTAIN, S.CONFIRMED))
-    await store.commit(planned(intent(4)))
-    assert [one.id for one in (await store.load("main", at(3600 * 60))).intents] == [3, 4]
+            await store.record_step(done, step(1, S.UNCERTAIN, S.CONFIRMED))
+    await store.commit(planned_entry(intent(4)))
+    assert [one.id for one in (await store.load_state("main", at(3600 * 60))).intents] == [3, 4]
 
 
 async def test_of_many_threads_exactly_one_claims(store: Store, database_url: str) -> None:
     for number in range(1, 6):
-        await store.commit(planned(intent(number, asset=f"A{number}")))
+        await store.commit(planned_entry(intent(number, asset=f"A{number}")))
         answers: list[bool] = []
         barrier = Barrier(4)
 
@@ -189,13 +189,13 @@ async def test_of_many_threads_exactly_one_claims(store: Store, database_url: st
 
 async def test_of_two_processes_exactly_one_claims(store: Store, database_url: str) -> None:
     numbers = list(range(1, 41))
-    await store.commit(planned(*(intent(number, asset=f"A{number}") for number in numbers)))
+    await store.commit(planned_entry(*(intent(number, asset=f"A{number}") for number in numbers)))
     first, second = await asyncio.to_thread(_claim_in_two_processes, database_url, len(numbers))
     assert sorted(first + second) == numbers
 
 
 def test_four_states_are_in_flight() -> None:
-    assert {str(state) for state in IN_FLIGHT} == {"SUBMITTING", "ACKNOWLEDGED", "UNCERTAIN", "UNRESOLVED"}
+    assert {str(state) for state in IN_FLIGHT_STATES} == {"SUBMITTING", "ACKNOWLEDGED", "UNCERTAIN", "UNRESOLVED"}
 
 
 async def _claim_and_close(store: Store, number: int) -> bool:
@@ -211,7 +211,7 @@ async def _claim_and_close(store: Store, number: int) -> bool:
 def _claim_in_two_processes(url: str, count: int) -> list[list[int]]:
     """The numbers that each of two processes claimed, which began together."""
     command = [sys.executable, "-c", CLAIM_ALL, url, str(count)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) for _ in range(2)
     ]

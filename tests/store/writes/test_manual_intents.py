@@ -8,25 +8,25 @@ import pytest
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.order import Accepted, ByName, Outcome, Refused, Unknown
-from monitor.core.settlement.transitions import ABANDONED_AFTER, answered
-from monitor.errors import OrderRefused
+from monitor.core.model.order import Accepted, ManualCall, Outcome, Refused, Unknown
+from monitor.core.settlement.transitions import ABANDONED_AFTER, apply_outcome
+from monitor.errors import CommandRefused
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import OrderStore, ReadStore, Store
+from monitor.store.store import CommandStore, ReadStore, Store
 from monitor.store.writes import bans, commands, manual_intents
 from monitor.store.writes import intents as intent_rows
-from monitor.store.writes.id_allocation import FIRST_BY_HAND
-from tests.support.examples.store_rows import NOW, at, intent, planned
+from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID
+from tests.support.examples.store_rows import NOW, at, intent, planned_entry
 
-PATIENCE = timedelta(minutes=10)
-BURN = Intent(
+CLAIM_TIMEOUT = timedelta(minutes=10)
+AUTO_REPAY_CALL = Intent(
     id=0,
     plan=None,
     action="set_bnb_burn",
     kind="setting",
     mode="manual",
     account="main",
-    order=ByName("set_bnb_burn", CROSS, "", Decimal(0)),
+    order=ManualCall("set_bnb_burn", CROSS, "", Decimal(0)),
     state=IntentState.PLANNED,
     amount_usdt=Decimal(0),
     created_at=NOW,
@@ -34,78 +34,80 @@ BURN = Intent(
 
 
 @pytest.fixture
-def orders(database_url: str) -> OrderStore:
-    return OrderStore.open(database_url)
+def orders(database_url: str) -> CommandStore:
+    return CommandStore.open(database_url)
 
 
-def test_an_intent_by_hand_is_submitting_with_its_whole_story(orders: OrderStore, database_url: str) -> None:
-    sent = orders.order(manual_intents.begin_intent, by_hand_intent(), NOW)
-    assert (sent.id, sent.state, sent.submitted_at) == (FIRST_BY_HAND, IntentState.SUBMITTING, NOW)
-    moved = answered(sent, Accepted("77"), at(1))
-    assert orders.order(manual_intents.move_intent, moved.intent, moved.step)
+def test_manual_intent_is_submitting_with_all_its_steps(orders: CommandStore, database_url: str) -> None:
+    sent = orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), NOW)
+    assert (sent.id, sent.state, sent.submitted_at) == (FIRST_MANUAL_INTENT_ID, IntentState.SUBMITTING, NOW)
+    moved = apply_outcome(sent, Accepted("77"), at(1))
+    assert orders.execute(manual_intents.record_manual_step, moved.intent, moved.step)
     with ReadStore.open(database_url) as reader:
         (row,) = reader.read(read_intents)
     assert [step.to_state for step in row.steps] == ["PLANNED", "SUBMITTING", "ACKNOWLEDGED"]
     assert (row.intent.mode, row.intent.ref) == ("manual", "77")
 
 
-def test_a_second_of_the_kind_waits_until_the_first_is_settled(orders: OrderStore) -> None:
-    first = orders.order(manual_intents.begin_intent, by_hand_intent(), NOW)
-    with pytest.raises(OrderRefused, match=f"under way \\(intent {first.id}\\)"):
-        orders.order(manual_intents.begin_intent, by_hand_intent(), at(1))
-    moved = answered(first, Unknown("cut"), at(2))
-    orders.order(manual_intents.move_intent, moved.intent, moved.step)
-    with pytest.raises(OrderRefused):
-        orders.order(manual_intents.begin_intent, by_hand_intent(), at(3))
+def test_second_manual_intent_of_a_kind_waits_for_the_first(orders: CommandStore) -> None:
+    first = orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), NOW)
+    with pytest.raises(CommandRefused, match=f"under way \\(intent {first.id}\\)"):
+        orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), at(1))
+    moved = apply_outcome(first, Unknown("cut"), at(2))
+    orders.execute(manual_intents.record_manual_step, moved.intent, moved.step)
+    with pytest.raises(CommandRefused):
+        orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), at(3))
 
 
-def test_a_refused_one_leaves_nothing_behind(orders: OrderStore, database_url: str) -> None:
-    orders.order(manual_intents.begin_intent, by_hand_intent(), NOW)
-    with pytest.raises(OrderRefused):
-        orders.order(manual_intents.begin_intent, by_hand_intent(), at(1))
+def test_refused_manual_intent_leaves_nothing_behind(orders: CommandStore, database_url: str) -> None:
+    orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), NOW)
+    with pytest.raises(CommandRefused):
+        orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), at(1))
     with ReadStore.open(database_url) as reader:
         assert len(reader.read(read_intents, include_final=True)) == 1
 
 
 @pytest.mark.parametrize("what", ["repay", "setting"])
-def test_nothing_is_sent_by_hand_while_paused(orders: OrderStore, what: str) -> None:
-    orders.order(commands.pause, True, "test", NOW)
-    with pytest.raises(OrderRefused, match="actions are paused"):
-        orders.order(manual_intents.begin_intent, BURN if what == "setting" else by_hand_intent(), NOW)
+def test_no_manual_intent_while_paused(orders: CommandStore, what: str) -> None:
+    orders.execute(commands.pause, True, "test", NOW)
+    with pytest.raises(CommandRefused, match="actions are paused"):
+        orders.execute(
+            manual_intents.claim_manual_intent, AUTO_REPAY_CALL if what == "setting" else by_hand_intent(), NOW
+        )
 
 
-async def test_numbers_never_meet_those_of_a_daemon(database_url: str) -> None:
+async def test_manual_ids_never_clash_with_daemon_ids(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        await store.commit(planned(intent(1)))
-        sent = await store.order(manual_intents.begin_intent, replace(by_hand_intent(), account="other"), NOW)
-        assert sent.id == FIRST_BY_HAND
+        await store.commit(planned_entry(intent(1)))
+        sent = await store.execute(manual_intents.claim_manual_intent, replace(by_hand_intent(), account="other"), NOW)
+        assert sent.id == FIRST_MANUAL_INTENT_ID
         assert (await store.next_ids(NOW)).intent == 2
     finally:
         await store.close()
 
 
-def test_a_sender_that_is_gone_blocks_nobody_for_ever(orders: OrderStore) -> None:
-    lost = orders.order(manual_intents.begin_intent, by_hand_intent(), NOW)
-    orders.order(manual_intents.give_up_lost, NOW + ABANDONED_AFTER, PATIENCE)
+def test_dead_sender_does_not_block_forever(orders: CommandStore) -> None:
+    lost = orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), NOW)
+    orders.execute(manual_intents.settle_abandoned, NOW + ABANDONED_AFTER, CLAIM_TIMEOUT)
     assert state_of(orders, lost) is IntentState.SUBMITTING
-    orders.order(manual_intents.give_up_lost, NOW + ABANDONED_AFTER + timedelta(seconds=1), PATIENCE)
+    orders.execute(manual_intents.settle_abandoned, NOW + ABANDONED_AFTER + timedelta(seconds=1), CLAIM_TIMEOUT)
     assert state_of(orders, lost) is IntentState.UNCERTAIN
-    orders.order(manual_intents.give_up_lost, NOW + PATIENCE + timedelta(seconds=1), PATIENCE)
+    orders.execute(manual_intents.settle_abandoned, NOW + CLAIM_TIMEOUT + timedelta(seconds=1), CLAIM_TIMEOUT)
     assert state_of(orders, lost) is IntentState.UNRESOLVED
 
 
-async def test_a_running_daemon_hears_of_it(database_url: str) -> None:
+async def test_running_daemon_learns_of_a_manual_intent(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        before = await store.orders(NOW)
-        sent = await store.order(manual_intents.begin_intent, by_hand_intent(), NOW)
-        moved = answered(sent, Accepted("77"), at(1))
-        await store.order(manual_intents.move_intent, moved.intent, moved.step)
+        before = await store.read_commands(NOW)
+        sent = await store.execute(manual_intents.claim_manual_intent, by_hand_intent(), NOW)
+        moved = apply_outcome(sent, Accepted("77"), at(1))
+        await store.execute(manual_intents.record_manual_step, moved.intent, moved.step)
         assert before is not None
-        after = await store.orders(at(2), before.changes)
+        after = await store.read_commands(at(2), before.change_number)
         assert after is not None
-        assert [(one.id, one.state) for one in after.settled] == [(sent.id, IntentState.ACKNOWLEDGED)]
+        assert [(one.id, one.state) for one in after.settled_intents] == [(sent.id, IntentState.ACKNOWLEDGED)]
     finally:
         await store.close()
 
@@ -118,69 +120,73 @@ async def test_a_running_daemon_hears_of_it(database_url: str) -> None:
         (Unknown("cut"), ["UNCERTAIN", "UNRESOLVED"]),
     ],
 )
-def test_a_change_by_name_is_settled_by_the_answer(
-    orders: OrderStore, database_url: str, outcome: Outcome, states: list[str]
+def test_manual_call_is_settled_by_its_answer(
+    orders: CommandStore, database_url: str, outcome: Outcome, states: list[str]
 ) -> None:
-    sent = orders.order(manual_intents.begin_intent, BURN, NOW)
-    ended = orders.order(manual_intents.end_by_name, sent.id, outcome, at(1))
+    sent = orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, NOW)
+    ended = orders.execute(manual_intents.finish_manual_call, sent.id, outcome, at(1))
     with ReadStore.open(database_url) as reader:
         (row,) = reader.read(read_intents, include_final=True)
     assert [step.to_state for step in row.steps] == ["PLANNED", "SUBMITTING", *states]
     assert row.intent == ended
-    assert row.intent.order == BURN.order
+    assert row.intent.order == AUTO_REPAY_CALL.order
 
 
-def test_a_change_by_name_whose_sender_is_gone_is_a_persons(orders: OrderStore) -> None:
-    lost = orders.order(manual_intents.begin_intent, BURN, NOW)
+def test_manual_call_of_a_dead_sender_becomes_unresolved(orders: CommandStore) -> None:
+    lost = orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, NOW)
     late = NOW + ABANDONED_AFTER + timedelta(seconds=1)
-    orders.order(manual_intents.give_up_lost, late, PATIENCE)
+    orders.execute(manual_intents.settle_abandoned, late, CLAIM_TIMEOUT)
     assert state_of(orders, lost) is IntentState.UNRESOLVED
-    with pytest.raises(OrderRefused, match="under way"):
-        orders.order(manual_intents.begin_intent, BURN, late)
+    with pytest.raises(CommandRefused, match="under way"):
+        orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, late)
     # Its answer came all the same.
-    assert orders.order(manual_intents.end_by_name, lost.id, Accepted("77"), late).state is IntentState.CONFIRMED
-    assert orders.order(manual_intents.begin_intent, BURN, late).id > lost.id
+    assert (
+        orders.execute(manual_intents.finish_manual_call, lost.id, Accepted("77"), late).state is IntentState.CONFIRMED
+    )
+    assert orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, late).id > lost.id
 
 
-def test_what_a_person_says_of_it_lets_the_next_one_go(orders: OrderStore) -> None:
-    sent = orders.order(manual_intents.begin_intent, BURN, NOW)
-    orders.order(manual_intents.end_by_name, sent.id, Unknown("cut"), at(1))
-    orders.order(commands.resolve, sent.id, IntentState.FAILED, "me", "looked", at(2), ())
-    assert orders.order(manual_intents.begin_intent, BURN, at(3)).state is IntentState.SUBMITTING
+def test_resolution_by_a_person_unblocks_the_next_call(orders: CommandStore) -> None:
+    sent = orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, NOW)
+    orders.execute(manual_intents.finish_manual_call, sent.id, Unknown("cut"), at(1))
+    orders.execute(commands.resolve_intent, sent.id, IntentState.FAILED, "me", "looked", at(2), ())
+    assert orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, at(3)).state is IntentState.SUBMITTING
 
 
-def test_a_change_by_name_waits_for_the_intent_that_it_would_meet(orders: OrderStore) -> None:
-    orders.order(manual_intents.begin_intent, by_hand_intent(), NOW)
-    with pytest.raises(OrderRefused, match="under way"):
-        orders.order(manual_intents.begin_intent, BURN, at(1), "repay")
-    orders.order(manual_intents.begin_intent, BURN, at(1))
+def test_manual_call_waits_for_a_conflicting_intent(orders: CommandStore) -> None:
+    orders.execute(manual_intents.claim_manual_intent, by_hand_intent(), NOW)
+    with pytest.raises(CommandRefused, match="under way"):
+        orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, at(1), "repay")
+    orders.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, at(1))
 
 
-async def test_a_daemon_that_starts_leaves_a_command_its_order(database_url: str) -> None:
+async def test_starting_daemon_leaves_a_running_manual_call_alone(database_url: str) -> None:
     store = Store.open(database_url)
     try:
-        sent = await store.order(manual_intents.begin_intent, BURN, NOW)
-        assert await store.recover(at(1)) == ()
+        sent = await store.execute(manual_intents.claim_manual_intent, AUTO_REPAY_CALL, NOW)
+        assert await store.recover_interrupted(at(1)) == ()
         late = NOW + ABANDONED_AFTER + timedelta(seconds=1)
-        assert [(one.id, one.state) for one in await store.recover(late)] == [(sent.id, IntentState.UNCERTAIN)]
+        assert [(one.id, one.state) for one in await store.recover_interrupted(late)] == [
+            (sent.id, IntentState.UNCERTAIN)
+        ]
     finally:
         await store.close()
 
 
-def test_a_ban_is_remembered(orders: OrderStore, database_url: str) -> None:
+def test_ban_is_stored(orders: CommandStore, database_url: str) -> None:
     with ReadStore.open(database_url) as reader:
-        assert reader.read(bans.banned_until) is None
-    orders.order(bans.remember, at(120))
-    orders.order(bans.remember, at(600))
-    orders.order(bans.remember, at(300))
+        assert reader.read(bans.read_banned_until) is None
+    orders.execute(bans.save_ban, at(120))
+    orders.execute(bans.save_ban, at(600))
+    orders.execute(bans.save_ban, at(300))
     with ReadStore.open(database_url) as reader:
-        assert reader.read(bans.banned_until) == at(600)
+        assert reader.read(bans.read_banned_until) == at(600)
 
 
 def by_hand_intent() -> Intent:
     return replace(intent(1, IntentState.PLANNED), mode="manual", action="call", plan=None, alert=None)
 
 
-def state_of(orders: OrderStore, sent: Intent) -> IntentState | None:
-    found = orders.order(intent_rows.read, sent.id)
+def state_of(orders: CommandStore, sent: Intent) -> IntentState | None:
+    found = orders.execute(intent_rows.find_intent, sent.id)
     return None if found is None else found.state

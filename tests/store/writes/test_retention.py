@@ -4,8 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from monitor.core.model.events import ReadFailed
-from monitor.core.model.journal import Entry, Notice, Sample
-from monitor.core.notifications.outbox import Attempt, DeliveryState
+from monitor.core.model.journal import JournalEntry, Notice, Sample
+from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
 from monitor.store.readers.events import read_events, read_failures, read_movements
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
@@ -14,13 +14,13 @@ from tests.store.writes.test_movements import FLOW
 from tests.support.examples.store_rows import NOW, at, event
 
 
-async def test_only_what_is_older_goes(store: Store) -> None:
+async def test_only_older_rows_are_pruned(store: Store) -> None:
     samples = tuple(
         Sample("cross", "", metric, at(n), Decimal(n)) for metric in ("margin_level", "equity_usdt") for n in range(10)
     )
     events = tuple(event(f"key-{n}", seconds=n) for n in range(10))
     failures = tuple(ReadFailed("cross", None, at(n), "no answer") for n in range(10))
-    await store.commit(Entry("main", NOW, samples=samples, events=events, failures=failures))
+    await store.commit(JournalEntry("main", NOW, samples=samples, events=events, failures=failures))
     assert await store.prune(samples_before=at(4), events_before=at(5), failures_before=at(6)) == 8 + 5 + 6
     for metric in ("margin_level", "equity_usdt"):
         (row,) = await store.read(read_history, metric)
@@ -32,7 +32,7 @@ async def test_only_what_is_older_goes(store: Store) -> None:
 
 async def test_old_movements_go(store: Store) -> None:
     movements = tuple(replace(FLOW, key=str(n), at=at(n)) for n in range(5))
-    await store.commit(Entry("main", NOW, movements=movements))
+    await store.commit(JournalEntry("main", NOW, movements=movements))
     assert await store.prune(movements_before=at(3)) == 3
     assert [row.key for row in await store.read(read_movements, kind="capital-flow")] == ["3", "4"]
     assert await store.prune(movements_before=at(3)) == 0
@@ -41,18 +41,18 @@ async def test_old_movements_go(store: Store) -> None:
 async def test_a_portion_takes_no_more_than_it_may(store: Store) -> None:
     samples = tuple(Sample("cross", "", "margin_level", at(n), Decimal(n)) for n in range(10))
     events = tuple(event(f"key-{n}", seconds=n) for n in range(10))
-    await store.commit(Entry("main", NOW, samples=samples, events=events))
-    portions = [await store.order(retention.prune_samples, at(8), 3) for _ in range(4)]
+    await store.commit(JournalEntry("main", NOW, samples=samples, events=events))
+    portions = [await store.execute(retention.prune_samples, at(8), 3) for _ in range(4)]
     assert portions == [3, 3, 2, 0]
-    portions = [await store.order(retention.prune_events, at(8), 3) for _ in range(4)]
+    portions = [await store.execute(retention.prune_events, at(8), 3) for _ in range(4)]
     assert portions == [3, 3, 2, 0]
 
 
-async def test_old_failures_and_attempts_go_and_what_is_still_tried_keeps_its_own(store: Store) -> None:
+async def test_old_attempts_are_pruned_except_for_open_deliveries(store: Store) -> None:
     failures = tuple(ReadFailed(read="cross", scope=None, at=at(n), cause="no answer") for n in range(4))
     notices = tuple(Notice("info", f"notice {n}", ("phone",), at(n)) for n in range(2))
-    queued = (await store.commit(Entry("main", NOW, failures=failures, notices=notices))).deliveries
+    queued = (await store.commit(JournalEntry("main", NOW, failures=failures, notices=notices))).deliveries
     for delivery, state in zip(queued, (DeliveryState.SENT, DeliveryState.QUEUED), strict=True):
-        await store.record_attempts([Attempt("phone", delivery.id, at(1), True, "told", state)])
+        await store.record_attempts([DeliveryAttempt("phone", delivery.id, at(1), True, "told", state)])
     assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 3
     assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 0

@@ -11,29 +11,31 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.metrics.interest_paid import paid_by_debt
+from monitor.core.metrics.interest_paid import sum_interest_by_debt
 from monitor.core.model.account import (
     CROSS,
     Balance,
-    Bars,
     CrossSnapshot,
     InterestCharge,
     IsolatedPair,
     IsolatedSnapshot,
+    LeverageTier,
     PairStatus,
     Price,
     Scope,
-    Tier,
+    Thresholds,
 )
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 
 NOW = datetime(2025, 10, 10, 20, 0, tzinfo=UTC)
-SETTINGS = Settings("main", isolated_margin_call={Decimal("1.15"): Decimal("1.19"), Decimal("1.05"): Decimal("1.1")})
-BARS = Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
-FIVE_FOLD = Tier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500_000))
+SETTINGS = AccountSettings(
+    "main", isolated_margin_call={Decimal("1.15"): Decimal("1.19"), Decimal("1.05"): Decimal("1.1")}
+)
+THRESHOLDS = Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
+FIVE_TIMES_TIER = LeverageTier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500_000))
 SAMPLE_LEVEL = Decimal(110_000) / Decimal(60_000)
 
 
@@ -42,12 +44,12 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def close_to(value: object, expected: str, digits: int = 5) -> bool:
+def is_close_to(value: object, expected: str, digits: int = 5) -> bool:
     """Whether a figure is the published one, to the digits that were published."""
     return isinstance(value, Decimal) and round(value, digits) == Decimal(expected)
 
 
-def picked(figures: Mapping[str, object], *names: str) -> tuple[object, ...]:
+def select_values(figures: Mapping[str, object], *names: str) -> tuple[object, ...]:
     """Some of the figures, to be compared at once."""
     return tuple(figures[name] for name in names)
 
@@ -68,7 +70,7 @@ def sample_balances() -> dict[str, Balance]:
     }
 
 
-def cross(
+def cross_snapshot(
     at: datetime = NOW,
     level: Decimal = SAMPLE_LEVEL,
     balances: Mapping[str, Balance] | None = None,
@@ -107,36 +109,41 @@ def short_pair() -> IsolatedPair:
     )
 
 
-def isolated(*pairs: IsolatedPair, at: datetime = NOW) -> IsolatedSnapshot:
+def isolated_snapshot(*pairs: IsolatedPair, at: datetime = NOW) -> IsolatedSnapshot:
     return IsolatedSnapshot(at, at, {pair.symbol: pair for pair in pairs or (long_pair(),)})
 
 
-def started(**fields: object) -> AccountState:
+def new_account_state(**fields: object) -> AccountState:
     """An account of which only the bars are known."""
-    state = AccountState(account="main", started_at=NOW, bars=BARS, tiers={"BTCUSDT": (FIVE_FOLD,)})
+    state = AccountState(
+        account="main", started_at=NOW, cross_thresholds=THRESHOLDS, tiers={"BTCUSDT": (FIVE_TIMES_TIER,)}
+    )
     return replace(state, **fields)  # type: ignore[arg-type]  # names and values are the caller's
 
 
-def told(state: AccountState, *events: Event, at: datetime = NOW) -> AccountState:
+def apply_events(state: AccountState, *events: Event, at: datetime = NOW) -> AccountState:
     """The state after the events."""
     for event in events:
         state = apply(state, event, at)
     return state
 
 
-def watched(at: datetime = NOW, level: Decimal = SAMPLE_LEVEL) -> AccountState:
+def cross_account_state(at: datetime = NOW, level: Decimal = SAMPLE_LEVEL) -> AccountState:
     """The sample account read at `at`, its prices known at the same moment."""
-    return told(started(), PricesRead(sample_prices(at)), CrossRead(cross(at, level)), at=at)
+    return apply_events(new_account_state(), PricesRead(sample_prices(at)), CrossRead(cross_snapshot(at, level)), at=at)
 
 
-def watched_pair(pair: IsolatedPair, spot: str | int = 50_000, at: datetime = NOW) -> AccountState:
+def pair_account_state(pair: IsolatedPair, spot: str | int = 50_000, at: datetime = NOW) -> AccountState:
     """One pair read at `at`, its spot price known at the same moment."""
-    return told(
-        started(), PricesRead({pair.symbol: Price(Decimal(spot), at)}), IsolatedRead(isolated(pair, at=at)), at=at
+    return apply_events(
+        new_account_state(),
+        PricesRead({pair.symbol: Price(Decimal(spot), at)}),
+        IsolatedRead(isolated_snapshot(pair, at=at)),
+        at=at,
     )
 
 
-def charge(
+def interest_charge(
     asset: str,
     at: datetime,
     daily_rate: str = "0.00024",
@@ -159,7 +166,9 @@ def charge(
     )
 
 
-def charged(*charges: InterestCharge, at: datetime = NOW, complete_for: timedelta = timedelta(days=31)) -> InterestRead:
+def interest_read(
+    *charges: InterestCharge, at: datetime = NOW, complete_for: timedelta = timedelta(days=31)
+) -> InterestRead:
     """What the charges tell at `at`, all of them recorded for so long."""
     ordered = sorted(charges, key=lambda each: each.charged_at)
-    return InterestRead(paid_by_debt(ordered, at), at - complete_for, at)
+    return InterestRead(sum_interest_by_debt(ordered, at), at - complete_for, at)

@@ -5,21 +5,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.actions.position import Row, Standing
+from monitor.core.actions.position import AssetPosition, ScopePosition
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.actions.target import read_target
-from monitor.core.model.account import CROSS, Balance, Bars, CrossSnapshot, KeyPermissions, Price, Wallet
+from monitor.core.actions.target import parse_sizing_target
+from monitor.core.model.account import CROSS, Balance, CrossSnapshot, KeyPermissions, Price, Thresholds, WalletBalances
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Severity
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.order import ByName, Order, Repay, Transfer
+from monitor.core.model.order import ManualCall, Order, Repay, Transfer
 from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import Rule, parse_rules
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
 SAFETY = Safety()
-SETTINGS = Settings(account="main", isolated=())
+SETTINGS = AccountSettings(account="main", isolated=())
 KEY = KeyPermissions(
     reading=True, margin=True, trading=True, universal_transfer=True, withdrawals=False, ip_restricted=True
 )
@@ -28,14 +28,14 @@ PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(3000), "USDT": Decimal(1)}
 D = Decimal
 
 
-def matches(found: Order | ByName, expected: Order | ByName) -> bool:
+def matches(found: Order | ManualCall, expected: Order | ManualCall) -> bool:
     """Whether it is the expected order, with the hair more that a rounded level calls for."""
     if not isinstance(found, Repay | Transfer):
         return False
-    return replace(found, amount=expected.amount) == expected and about(found.amount, expected.amount)
+    return replace(found, amount=expected.amount) == expected and is_about(found.amount, expected.amount)
 
 
-def about(amount: Decimal, expected: Decimal | int) -> bool:
+def is_about(amount: Decimal, expected: Decimal | int) -> bool:
     """Whether the amount is the expected one or that hair more."""
     return 0 <= amount - expected < D("0.001")
 
@@ -52,28 +52,30 @@ EXAMPLE = (balance("BTC", "1.5"), balance("USDT", "20000", borrowed="30000"), ba
 """1.5 BTC at 60,000 and 20,000 USDT held; 10 ETH at 3,000 and 30,000 USDT owed: 110,000 to 60,000, level 1.8333."""
 
 
-def standing(
+def scope_position(
     *balances: Balance,
     spot: Mapping[str, str] | None = None,
     funding: Mapping[str, str] | None = None,
     prices: Mapping[str, Decimal] = PRICES,
     rates: Mapping[str, str] | None = None,
     least: Mapping[str, str] | None = None,
-) -> Standing:
+) -> ScopePosition:
     """A cross standing with these balances; the worked example when none are given."""
     rows = {
-        b.asset: Row(b, prices[b.asset], D((rates or {}).get(b.asset, "0")), D((least or {}).get(b.asset, "0")))
+        b.asset: AssetPosition(
+            b, prices[b.asset], D((rates or {}).get(b.asset, "0")), D((least or {}).get(b.asset, "0"))
+        )
         for b in (balances or EXAMPLE)
     }
-    return Standing(
+    return ScopePosition(
         account="main",
         scope=CROSS,
         as_of=NOW,
         assets=sum((r.balance.held * r.price for r in rows.values()), D(0)),
         liabilities=sum((r.balance.owed * r.price for r in rows.values()), D(0)),
-        rows=rows,
-        prices={a: p for a, p in prices.items() if a not in rows},
-        outside={
+        by_asset=rows,
+        external_prices={a: p for a, p in prices.items() if a not in rows},
+        external={
             "spot": {a: D(v) for a, v in (spot or {}).items()},
             "funding": {a: D(v) for a, v in (funding or {}).items()},
             "cross": {a: r.balance.free for a, r in rows.items()},
@@ -89,7 +91,7 @@ def repay_spec(**changes: object) -> ActionSpec:
         name="repay",
         kind="repay",
         mode="live",
-        target=read_target("margin_level >= 2"),
+        target=parse_sizing_target("margin_level >= 2"),
         max_amount=D(1_000_000),
         max_per_day=D(3_000_000),
     )
@@ -135,7 +137,7 @@ def alert(number: int = 1, *, rule: str = "near-call", severity: Severity = "cri
     return replace(fired, **changes)  # type: ignore[arg-type]  # the fields of the dataclass, by name
 
 
-def account(
+def account_state(
     *balances: Balance,
     now: datetime = NOW,
     alerts: tuple[Alert, ...] = (),
@@ -159,10 +161,13 @@ def account(
             assets_btc=held / PRICES["BTC"],
             liabilities_btc=owed / PRICES["BTC"],
         ),
-        bars=Bars(D("1.5"), D("1.3"), D("1.1")),
+        cross_thresholds=Thresholds(D("1.5"), D("1.3"), D("1.1")),
         prices=prices,
-        cross_prices=prices,
-        wallets={"spot": Wallet(now, {a: D(v) for a, v in (spot or {}).items()}), "funding": Wallet(now, {})},
+        cross_prices_at_snapshot=prices,
+        wallets={
+            "spot": WalletBalances(now, {a: D(v) for a, v in (spot or {}).items()}),
+            "funding": WalletBalances(now, {}),
+        },
         key_accepted=True,
         key=KEY,
         alerts={a.key: a for a in alerts},

@@ -13,31 +13,31 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import CROSS, InterestCharge
-from monitor.core.model.alert import AlertState, Notification, Reason, Transition
-from monitor.core.model.blocks import Stop
-from monitor.core.model.events import Matcher, ReadFailed, Silence
+from monitor.core.model.alert import AlertState, AlertTransition, Notification, NotificationReason
+from monitor.core.model.blocks import ActionBlock
+from monitor.core.model.events import ReadFailed, Silence, SilenceMatcher
 from monitor.core.model.intent import IntentState, IntentStep
-from monitor.core.model.journal import Entry, Sample
+from monitor.core.model.journal import JournalEntry, Sample
 from monitor.core.model.ledger import Movement
-from monitor.core.notifications.outbox import Attempt, DeliveryState
+from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
 from monitor.store.store import Store
 from monitor.store.writes import commands
-from monitor.store.writes.interest import record
+from monitor.store.writes.interest import record_charges
 from monitor.view.documents.account import account_document
 from tests.support.examples import documents
 from tests.support.examples.store_rows import alert, intent
 
 _S = IntentState
 HOUR = timedelta(hours=1)
-STOPPED = {(CROSS, "repay-usdt"): Stop("max_per_day is used up", counts=True)}
+STOPPED = {(CROSS, "repay-usdt"): ActionBlock("max_per_day is used up", blocks_live_action=True)}
 
 
-async def tell_story(store: Store, now: datetime) -> None:
+async def write_report_example(store: Store, now: datetime) -> None:
     """Writes it, as of `now`."""
-    await store.announce(1, now - 36 * HOUR, "0.1.0")
-    await store.seen(now - 10 * HOUR)
-    await store.announce(2, now - 8 * HOUR, "0.1.0")
-    await store.seen(now)
+    await store.register_daemon(1, now - 36 * HOUR, "0.1.0")
+    await store.update_last_seen(now - 10 * HOUR)
+    await store.register_daemon(2, now - 8 * HOUR, "0.1.0")
+    await store.update_last_seen(now)
     for entry in _samples(now):
         await store.commit(entry)
     await _alert(store, now)
@@ -46,16 +46,16 @@ async def tell_story(store: Store, now: datetime) -> None:
         InterestCharge(CROSS, "USDT", "USDT", Decimal(30000), Decimal("0.025"), Decimal("0.0003"), "PERIODIC", n, at)
         for n, at in enumerate((now - 7 * HOUR, now - 6 * HOUR, now - 30 * HOUR))
     )
-    await store.order(record, "main", CROSS, charges, (now - 48 * HOUR, now - HOUR))
-    await store.order(
+    await store.execute(record_charges, "main", CROSS, charges, (now - 48 * HOUR, now - HOUR))
+    await store.execute(
         commands.add_silence,
-        Silence(0, (Matcher("rule", "=", "thin"),), now - HOUR, now + HOUR, "me", "known, being looked at"),
+        Silence(0, (SilenceMatcher("rule", "=", "thin"),), now - HOUR, now + HOUR, "me", "known, being looked at"),
     )
 
 
-def _samples(now: datetime) -> list[Entry]:
+def _samples(now: datetime) -> list[JournalEntry]:
     told = json.dumps(
-        account_document(replace(documents.STATE, blocked=STOPPED), documents.SETTINGS, documents.NOW, "0.1.0")
+        account_document(replace(documents.STATE, action_blocks=STOPPED), documents.SETTINGS, documents.NOW, "0.1.0")
     )
     for stamp, moment in ((documents.READ_AT, now - timedelta(seconds=30)), (documents.NOW, now)):
         told = told.replace(f"{stamp:%Y-%m-%dT%H:%M:%S}", f"{moment:%Y-%m-%dT%H:%M:%S}")
@@ -77,11 +77,12 @@ def _samples(now: datetime) -> list[Entry]:
         (timedelta(minutes=30), "liabilities_usdt", "60000"),
     ]
     entries = [
-        Entry("main", now - ago, samples=(_sample("cross", name, now - ago, value),)) for ago, name, value in points
+        JournalEntry("main", now - ago, samples=(_sample("cross", name, now - ago, value),))
+        for ago, name, value in points
     ]
     watch = [(5 * HOUR, "0"), (timedelta(hours=4, minutes=50), "1")]
     entries += [
-        Entry("main", now - ago, samples=(_sample("monitor", "stream_connected", now - ago, value),))
+        JournalEntry("main", now - ago, samples=(_sample("monitor", "stream_connected", now - ago, value),))
         for ago, value in watch
     ]
     failed = ReadFailed("cross", CROSS, now - 3 * HOUR, "HTTP 503", None, "")
@@ -89,7 +90,7 @@ def _samples(now: datetime) -> list[Entry]:
         CROSS, "transfer", "9 in", now - 5 * HOUR, now - 5 * HOUR, "USDT", Decimal(250), "ROLL_IN", "another hand",
         detail={"txId": 9, "status": "CONFIRMED"},
     )  # fmt: skip
-    return [*entries, Entry("main", now, live=told, failures=(failed,), movements=(moved,))]
+    return [*entries, JournalEntry("main", now, live=told, failures=(failed,), movements=(moved,))]
 
 
 def _sample(scope: str, metric: str, at: datetime, value: str | None) -> Sample:
@@ -98,13 +99,13 @@ def _sample(scope: str, metric: str, at: datetime, value: str | None) -> Sample:
 
 async def _alert(store: Store, now: datetime) -> None:
     fired = replace(alert(17), since=now - 5 * HOUR, fired_at=now - 5 * HOUR, summary="margin level 1.25")
-    told = Notification(17, Reason.FIRED, "critical", ("mail", "phone"), now - 5 * HOUR)
+    told = Notification(17, NotificationReason.FIRED, "critical", ("mail", "phone"), now - 5 * HOUR)
     done = await store.commit(
-        Entry(
+        JournalEntry(
             "main",
             now - 5 * HOUR,
             alerts=(fired,),
-            transitions=(Transition(17, None, AlertState.FIRING, now - 5 * HOUR, Decimal("1.21")),),
+            transitions=(AlertTransition(17, None, AlertState.FIRING, now - 5 * HOUR, Decimal("1.21")),),
             notifications=(told,),
         )
     )
@@ -112,9 +113,9 @@ async def _alert(store: Store, now: datetime) -> None:
         ok = delivery.channel == "mail"
         state = DeliveryState.SENT if ok else DeliveryState.FAILED
         answer = "250 taken" if ok else "410 gone"
-        await store.record_attempts([Attempt(delivery.channel, delivery.id, now - 5 * HOUR, ok, answer, state)])
+        await store.record_attempts([DeliveryAttempt(delivery.channel, delivery.id, now - 5 * HOUR, ok, answer, state)])
     over = replace(fired, state=AlertState.RESOLVED, resolved_at=now - timedelta(hours=4, minutes=40))
-    await store.commit(Entry("main", now - timedelta(hours=4, minutes=40), alerts=(over,)))
+    await store.commit(JournalEntry("main", now - timedelta(hours=4, minutes=40), alerts=(over,)))
 
 
 async def _intents(store: Store, now: datetime) -> None:
@@ -122,13 +123,13 @@ async def _intents(store: Store, now: datetime) -> None:
         at = now - 5 * HOUR
         born = replace(intent(number, asset=asset), created_at=at, alert=None)
         await store.commit(
-            Entry("main", at, intents=(born,), intent_steps=(IntentStep(number, None, _S.PLANNED, at, ""),))
+            JournalEntry("main", at, intents=(born,), intent_steps=(IntentStep(number, None, _S.PLANNED, at, ""),))
         )
         assert await store.claim(born, at, "on a fresh snapshot")
         sent = replace(born, state=_S.SUBMITTING, submitted_at=at)
         middle = _S.ACKNOWLEDGED if end is _S.CONFIRMED else _S.UNCERTAIN
         taken = replace(sent, state=middle)
-        assert await store.record(taken, IntentStep(number, _S.SUBMITTING, middle, at, ""))
+        assert await store.record_step(taken, IntentStep(number, _S.SUBMITTING, middle, at, ""))
         if end is _S.CONFIRMED:
             done = replace(taken, state=end, settled_at=at, evidence="record 77")
-            assert await store.record(done, IntentStep(number, middle, end, at, "record 77"))
+            assert await store.record_step(done, IntentStep(number, middle, end, at, "record 77"))

@@ -9,24 +9,24 @@ from decimal import Decimal
 
 from monitor.core.model.account import (
     Balance,
-    Bars,
     CrossSnapshot,
     IsolatedPair,
     IsolatedSnapshot,
+    LeverageTier,
     PairStatus,
     Price,
-    Tier,
+    Thresholds,
 )
 from monitor.core.model.alert import Alert, AlertKey, AlertState
 from monitor.core.numbers.amounts import INFINITE
-from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.stream_status import StreamState
+from monitor.core.state.stream_status import StreamStatus
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
 READ_AT = NOW - timedelta(seconds=30)
 
-SETTINGS = Settings("main", isolated_margin_call={Decimal("1.15"): Decimal("1.19")})
+SETTINGS = AccountSettings("main", isolated_margin_call={Decimal("1.15"): Decimal("1.19")})
 
 PRICES = {
     symbol: Price(Decimal(value), NOW - timedelta(seconds=1))
@@ -66,14 +66,14 @@ STATE = AccountState(
     started_at=NOW - timedelta(hours=1),
     cross=CROSS,
     isolated=ISOLATED,
-    bars=Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
-    tiers={"BTCUSDT": (Tier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500000)),)},
+    cross_thresholds=Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
+    tiers={"BTCUSDT": (LeverageTier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500000)),)},
     prices=PRICES,
-    cross_prices=PRICES_THEN,
-    isolated_prices=PRICES_THEN,
+    cross_prices_at_snapshot=PRICES_THEN,
+    isolated_prices_at_snapshot=PRICES_THEN,
     key_accepted=True,
     streams={
-        "account": StreamState(True, ("cross", "BTCUSDT"), READ_AT, NOW - timedelta(seconds=2), connects=3),
+        "account": StreamStatus(True, ("cross", "BTCUSDT"), READ_AT, NOW - timedelta(seconds=2), connects=3),
     },
 )
 
@@ -83,7 +83,7 @@ WITHOUT_DEBT = AccountState(
     cross=CrossSnapshot(
         READ_AT, READ_AT, {"USDT": Balance("USDT", free=Decimal(500))}, INFINITE, INFINITE, Decimal("0.01"), Decimal(0)
     ),
-    bars=Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
+    cross_thresholds=Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
 )
 
 ALERT = Alert(

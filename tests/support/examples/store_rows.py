@@ -4,10 +4,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import CROSS, InterestCharge, Scope
-from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope, Notification, Reason, Transition
+from monitor.core.model.alert import (
+    Alert,
+    AlertKey,
+    AlertState,
+    AlertTransition,
+    MetricScope,
+    Notification,
+    NotificationReason,
+)
 from monitor.core.model.events import StreamEvent
 from monitor.core.model.intent import Intent, IntentState, IntentStep
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import Repay
 
 NOW = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
@@ -50,14 +58,14 @@ def alert(
     )
 
 
-def fired(number: int, *channels: str) -> Entry:
+def firing_entry(number: int, *channels: str) -> JournalEntry:
     """The entry of a step in which an alert fires and two people are to be told."""
-    return Entry(
+    return JournalEntry(
         "main",
         NOW,
         alerts=(alert(number),),
-        transitions=(Transition(number, None, AlertState.FIRING, NOW, Decimal("1.21")),),
-        notifications=(Notification(number, Reason.FIRED, "critical", channels or ("phone", "mail"), NOW),),
+        transitions=(AlertTransition(number, None, AlertState.FIRING, NOW, Decimal("1.21")),),
+        notifications=(Notification(number, NotificationReason.FIRED, "critical", channels or ("phone", "mail"), NOW),),
     )
 
 
@@ -88,9 +96,9 @@ def step(number: int, start: IntentState | None, end: IntentState, seconds: floa
     return IntentStep(number, start, end, at(seconds), note)
 
 
-def planned(*intents: Intent) -> Entry:
+def planned_entry(*intents: Intent) -> JournalEntry:
     """The entry of a step that plans these intents."""
-    return Entry(
+    return JournalEntry(
         intents[0].account,
         NOW,
         intents=intents,

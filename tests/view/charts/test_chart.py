@@ -10,57 +10,66 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation, Text
 
-from monitor.view.charts.chart import drawn
-from monitor.view.charts.chart_spec import Bar, Line, Mark, Panels, Picture, PictureFailed, as_document, draw
-from monitor.view.charts.panels import drawn_in_panels
+from monitor.view.charts.chart import draw_figure
+from monitor.view.charts.chart_spec import (
+    ChartFailed,
+    ChartLine,
+    ChartPanels,
+    ChartSpec,
+    Marker,
+    ThresholdLine,
+    chart_document,
+    draw_chart,
+)
+from monitor.view.charts.panels import draw_panels
 from tests.support.examples.documents import NOW
 
 BARS = [
-    Bar("initial 1.50", Decimal("1.5"), "initial"),
-    Bar("margin call 1.30", Decimal("1.3"), "margin_call"),
-    Bar("liquidation 1.27", Decimal("1.27"), "liquidation"),
+    ThresholdLine("initial 1.50", Decimal("1.5"), "initial"),
+    ThresholdLine("margin call 1.30", Decimal("1.3"), "margin_call"),
+    ThresholdLine("liquidation 1.27", Decimal("1.27"), "liquidation"),
 ]
 
 
-def _line(label: str, *values: str | None) -> Line:
-    return Line(
+def _line(label: str, *values: str | None) -> ChartLine:
+    return ChartLine(
         label,
         [(NOW + timedelta(minutes=n), None if value is None else Decimal(value)) for n, value in enumerate(values)],
     )
 
 
-CRASH = Picture(
+CRASH = ChartSpec(
     "Margin level through a crash",
     [_line("guarded", "1.6", "1.5", "1.4", "1.45", "1.5"), _line("unguarded", "1.6", "1.45", "1.26", None, None)],
     "the same crash twice",
     BARS,
     [
-        Mark(NOW + timedelta(seconds=60), "alert", "#1 below-initial"),
-        Mark(NOW + timedelta(seconds=65), "action", "repaid 4,000 USDT"),
-        Mark(NOW + timedelta(seconds=70), "liquidation", "liquidated"),
+        Marker(NOW + timedelta(seconds=60), "alert", "#1 below-initial"),
+        Marker(NOW + timedelta(seconds=65), "action", "repaid 4,000 USDT"),
+        Marker(NOW + timedelta(seconds=70), "liquidation", "liquidated"),
     ],
     [_line("BTC", "120000", "110000", "100000", "101000", "102000")],
 )
 
 
-async def test_child_writes_a_png(tmp_path: Path) -> None:
+async def test_chart_process_writes_a_png(tmp_path: Path) -> None:
     path = tmp_path / "crash.png"
-    await draw(CRASH, path)
+    await draw_chart(CRASH, path)
     assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert path.stat().st_size > 10_000
 
 
-async def test_folder_that_is_missing_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(PictureFailed, match="FileNotFoundError"):
-        await draw(CRASH, tmp_path / "nowhere" / "crash.png")
+async def test_missing_folder_is_an_error_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ChartFailed, match="FileNotFoundError"):
+        await draw_chart(CRASH, tmp_path / "nowhere" / "crash.png")
 
 
-async def test_child_that_is_not_done_in_time_is_left(tmp_path: Path) -> None:
-    with pytest.raises(PictureFailed, match="not ready within"):
-        await draw(CRASH, tmp_path / "crash.png", timeout_s=0.01)
+async def test_slow_chart_process_times_out(tmp_path: Path) -> None:
+    with pytest.raises(ChartFailed, match="not ready within"):
+        await draw_chart(CRASH, tmp_path / "crash.png", timeout_s=0.01)
 
 
-def test_no_name_covers_another() -> None:
+def test_no_label_covers_another() -> None:
     boxes = _boxes(CRASH)
     assert {"#1 below-initial", "repaid 4,000 USDT", "liquidated", "margin call 1.30", "liquidation 1.27"} <= set(boxes)
     names = list(boxes)
@@ -69,7 +78,7 @@ def test_no_name_covers_another() -> None:
             assert not _overlap(boxes[one], boxes[other]), (one, other)
 
 
-def test_every_name_is_inside_the_picture() -> None:
+def test_every_label_is_inside_the_chart() -> None:
     for name, (left, low, right, high) in _boxes(CRASH).items():
         assert left >= 0, name
         assert low >= 0, name
@@ -77,8 +86,10 @@ def test_every_name_is_inside_the_picture() -> None:
         assert high <= 5.0 * 160, name
 
 
-def test_figures_of_many_digits_are_inside_the_picture() -> None:
-    figure = drawn(as_document(Picture("hourly rate", [_line("USDT", "0.000008333", "0.000008334")], form="percent")))
+def test_long_numbers_are_inside_the_chart() -> None:
+    figure = draw_figure(
+        chart_document(ChartSpec("hourly rate", [_line("USDT", "0.000008333", "0.000008334")], value_format="percent"))
+    )
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     canvas.draw()  # type: ignore[no-untyped-call]  # untyped library
@@ -90,20 +101,20 @@ def test_figures_of_many_digits_are_inside_the_picture() -> None:
     assert all(label.get_window_extent(renderer).x0 >= 0 for label in shown)
 
 
-def test_high_level_does_not_flatten_the_story() -> None:
-    picture = Picture("a jump", [_line("level", "40", "42", "1.9", "1.8")], bars=BARS)
-    (axes,) = drawn(as_document(picture)).axes
+def test_high_level_does_not_flatten_the_line() -> None:
+    picture = ChartSpec("a jump", [_line("level", "40", "42", "1.9", "1.8")], thresholds=BARS)
+    (axes,) = draw_figure(chart_document(picture)).axes
     _, high = axes.get_ylim()
     assert 1.9 < high < 4
 
 
 @pytest.mark.parametrize("lines", [[], [_line("nothing", None, None)], [_line("one", "1.5")]])
-def test_poor_series_are_drawn_too(lines: Sequence[Line]) -> None:
-    assert drawn(as_document(Picture("little", lines))).axes
+def test_sparse_series_are_drawn(lines: Sequence[ChartLine]) -> None:
+    assert draw_figure(chart_document(ChartSpec("little", lines))).axes
 
 
-def _boxes(picture: Picture) -> dict[str, tuple[float, float, float, float]]:
-    figure = drawn(as_document(picture))
+def _boxes(picture: ChartSpec) -> dict[str, tuple[float, float, float, float]]:
+    figure = draw_figure(chart_document(picture))
     canvas = figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     canvas.draw()  # type: ignore[no-untyped-call]  # untyped library
@@ -124,8 +135,8 @@ def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, 
 
 
 def test_panels_share_their_time_and_overlap_nowhere() -> None:
-    quiet = Picture("main BTCUSDT", [_line("level", "2", "2.1", "2.2")], bars=BARS)
-    figure = drawn_in_panels(as_document(Panels("margin level", [CRASH, quiet, quiet], "of three")))
+    quiet = ChartSpec("main BTCUSDT", [_line("level", "2", "2.1", "2.2")], thresholds=BARS)
+    figure = draw_panels(chart_document(ChartPanels("margin level", [CRASH, quiet, quiet], "of three")))
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
     boxes = [axes.get_position() for axes in figure.axes]
     assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
@@ -134,7 +145,7 @@ def test_panels_share_their_time_and_overlap_nowhere() -> None:
 
 
 @pytest.mark.slow
-async def test_child_writes_panels(tmp_path: Path) -> None:
+async def test_chart_process_writes_panels(tmp_path: Path) -> None:
     path = tmp_path / "panels.png"
-    await draw(Panels("margin level", [CRASH, CRASH]), path)
+    await draw_chart(ChartPanels("margin level", [CRASH, CRASH]), path)
     assert path.read_bytes().startswith(b"\x89PNG")

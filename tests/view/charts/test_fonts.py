@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 
-from monitor.view.charts.fonts import BASE, with_known_characters
+from monitor.view.charts.fonts import BASE_FONT, set_fonts
 
 UNKNOWN = "\U000e0041"
 """A tag character: no font of words has it."""
@@ -16,13 +16,13 @@ UNKNOWN = "\U000e0041"
 
 def test_latin_greek_and_cyrillic_need_no_other_font() -> None:
     spec = {"title": "Handel Börse Αθήνα Москва", "lines": [{"label": "x", "points": []}]}
-    assert with_known_characters(spec) is spec
-    assert mpl.rcParams["font.family"] == [BASE]
+    assert set_fonts(spec) is spec
+    assert mpl.rcParams["font.family"] == [BASE_FONT]
 
 
 def test_a_character_that_no_font_has_is_written_as_its_code() -> None:
     spec = {"title": f"a{UNKNOWN}b", "lines": [{"label": UNKNOWN}], "height": 3}
-    assert with_known_characters(spec) == {
+    assert set_fonts(spec) == {
         "title": "a\\U000e0041b",
         "lines": [{"label": "\\U000e0041"}],
         "height": 3,

@@ -11,7 +11,7 @@ from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.metric import METRICS
 from monitor.core.model.order import ActionKind, Order, Repay, Transfer
-from monitor.view.charts.history_chart import has_panels, history_panels, history_picture
+from monitor.view.charts.history_chart import history_chart, history_panels, supports_panels
 from monitor.view.documents.history import Series
 
 NOON = datetime(2025, 10, 10, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ def _drawn(*samples: tuple[int, str | None], until: int) -> list[tuple[int, str 
     """The line of samples at minutes after noon, likewise in minutes."""
     points = [_Sample(NOON + timedelta(minutes=at), None if value is None else Decimal(value)) for at, value in samples]
     end = NOON + timedelta(minutes=until)
-    picture = history_picture(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
+    picture = history_chart(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
     return [
         (int((at - NOON) / timedelta(minutes=1)), None if value is None else str(value))
         for at, value in picture.lines[0].points
@@ -53,7 +53,7 @@ def test_a_fall_after_a_calm_hour_is_steep() -> None:
     assert _drawn((0, "1.8"), (50, "1.2"), until=51) == [(0, "1.8"), (50, "1.8"), (50, "1.2"), (51, "1.2")]
 
 
-def test_what_nobody_watched_is_a_gap() -> None:
+def test_unwatched_time_is_a_gap() -> None:
     assert _drawn((0, "1.8"), (600, "1.2"), until=601) == [
         (0, "1.8"),
         (120, "1.8"),
@@ -63,7 +63,7 @@ def test_what_nobody_watched_is_a_gap() -> None:
     ]
 
 
-def test_a_missing_value_holds_nothing() -> None:
+def test_missing_value_interrupts_the_line() -> None:
     assert _drawn((0, "1.8"), (5, None), until=50) == [(0, "1.8"), (5, "1.8"), (5, None)]
 
 
@@ -83,7 +83,7 @@ def _intent(number: int, kind: ActionKind, order: Order, minute: int) -> Intent:
     )
 
 
-def test_money_brought_in_and_repaid_is_one_mark_in_figures_a_person_reads() -> None:
+def test_transfer_and_repayment_share_one_mark() -> None:
     intents = (
         _intent(1, "repay", Repay(CROSS, "USDT", Decimal(5000)), 1),
         _intent(2, "transfer_in", Transfer("spot", CROSS, "USDT", Decimal("16092.73793411")), 2),
@@ -91,8 +91,8 @@ def test_money_brought_in_and_repaid_is_one_mark_in_figures_a_person_reads() -> 
         _intent(4, "transfer_in", Transfer("spot", CROSS, "BTC", Decimal("0.5")), 50),
     )
     series = _Series([_Sample(NOON, Decimal(2))])
-    picture = history_picture(METRICS["margin_level"], [series], {}, (), intents, NOON, NOON + timedelta(hours=1))
-    assert [(mark.at, mark.text) for mark in picture.marks] == [
+    picture = history_chart(METRICS["margin_level"], [series], {}, (), intents, NOON, NOON + timedelta(hours=1))
+    assert [(mark.at, mark.text) for mark in picture.markers] == [
         (NOON + timedelta(minutes=1), "repaid 5,000 USDT"),
         (NOON + timedelta(minutes=3), "brought in and repaid 16,100 USDT"),
         (NOON + timedelta(minutes=50), "brought in 0.5 BTC"),
@@ -101,11 +101,11 @@ def test_money_brought_in_and_repaid_is_one_mark_in_figures_a_person_reads() -> 
 
 def test_a_distance_is_drawn_against_its_end() -> None:
     series = _Series([_Sample(NOON, Decimal("0.2"))], metric="distance_to_liquidation")
-    picture = history_picture(METRICS["distance_to_liquidation"], [series], {}, (), (), NOON, NOON)
-    assert [(bar.label, bar.value) for bar in picture.bars] == [("liquidation", Decimal(0))]
+    picture = history_chart(METRICS["distance_to_liquidation"], [series], {}, (), (), NOON, NOON)
+    assert [(bar.label, bar.value) for bar in picture.thresholds] == [("liquidation", Decimal(0))]
 
 
-def test_a_gap_says_whether_it_was_safe_or_blind() -> None:
+def test_gap_is_labelled_safe_or_blind() -> None:
     points = [
         _Sample(NOON, Decimal(2)),
         _Sample(NOON + timedelta(hours=1), None, "infinite"),
@@ -113,7 +113,7 @@ def test_a_gap_says_whether_it_was_safe_or_blind() -> None:
         _Sample(NOON + timedelta(hours=9), Decimal(3)),
     ]
     end = NOON + timedelta(hours=9)
-    picture = history_picture(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
+    picture = history_chart(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
     assert [(gap.start.hour, gap.end.hour, gap.text) for gap in picture.gaps] == [
         (13, 14, "nothing owed"),
         (16, 21, "not recorded"),
@@ -122,7 +122,7 @@ def test_a_gap_says_whether_it_was_safe_or_blind() -> None:
 
 def test_of_many_series_those_near_the_end_are_drawn() -> None:
     many = [_Series([_Sample(NOON, Decimal(9 - n)), _Sample(NOON, None)], subject=f"A{n}") for n in range(9)]
-    picture = history_picture(METRICS["margin_level"], many, {}, (), (), NOON, NOON)
+    picture = history_chart(METRICS["margin_level"], many, {}, (), (), NOON, NOON)
     assert [line.label for line in picture.lines] == [f"main A{n}" for n in (3, 4, 5, 6, 7, 8)]
     assert picture.subtitle.endswith("; the 6 lowest of 9")
 
@@ -132,7 +132,7 @@ def test_the_prices_behind_a_level_are_shown_beneath_it_while_they_moved() -> No
     level = _Series([_Sample(NOON, Decimal(2))])
     moved = _Series([_Sample(NOON, Decimal(60_000)), _Sample(end, Decimal(50_000))], metric="price_usdt", subject="BTC")
     seen_once = _Series([_Sample(NOON, Decimal(3000))], metric="price_usdt", subject="ETH")
-    picture = history_picture(METRICS["margin_level"], [level], {}, (), (), NOON, end, [moved, seen_once])
+    picture = history_chart(METRICS["margin_level"], [level], {}, (), (), NOON, end, [moved, seen_once])
     assert [line.label for line in picture.prices] == ["BTC price"]
 
 
@@ -158,15 +158,15 @@ def test_every_scope_has_a_panel_with_its_own_bars_alerts_and_actions() -> None:
         fired_at=end,
     )
     repaid = _intent(1, "repay", Repay(pair, "USDT", Decimal(1240)), 30)
-    assert has_panels([cross, isolated])
+    assert supports_panels([cross, isolated])
     panels = history_panels(METRICS["margin_level"], [cross, isolated], bars_of, [alert], [repaid], NOON, end)
     assert [panel.title for panel in panels.panels] == ["main cross", "main BTCUSDT"]
-    assert [[bar.label for bar in panel.bars] for panel in panels.panels] == [["initial 1.50"], ["initial 1.35"]]
-    marks = [[mark.text for mark in panel.marks] for panel in panels.panels]
+    assert [[bar.label for bar in panel.thresholds] for panel in panels.panels] == [["initial 1.50"], ["initial 1.35"]]
+    marks = [[mark.text for mark in panel.markers] for panel in panels.panels]
     assert marks == [["#4 below-initial"], ["repaid 1,240 USDT"]]
 
 
-def test_what_has_no_bars_and_actions_of_its_own_shares_one_picture() -> None:
+def test_scopes_without_thresholds_and_actions_share_one_chart() -> None:
     assets = [_Series([_Sample(NOON, Decimal(1))], metric="price_usdt", scope="asset", subject=a) for a in ("A", "B")]
-    assert not has_panels(assets)
-    assert not has_panels([_Series([_Sample(NOON, Decimal(1))])])
+    assert not supports_panels(assets)
+    assert not supports_panels([_Series([_Sample(NOON, Decimal(1))])])

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from monitor.view.charts.labels import RESOLVED, Callout, readable
+from monitor.view.charts.labels import RESOLVED, Callout, merge_close_labels
 
 SPAN = (0.0, 100.0)
 
@@ -11,24 +11,24 @@ def mark(x: float, text: str, marker: str = "D", colour: str = "green") -> Callo
     return Callout(x, 1.0, text, colour, marker)
 
 
-def test_marks_of_one_moment_and_one_look_share_a_name() -> None:
+def test_marks_of_one_moment_and_style_share_a_label() -> None:
     marks = [mark(1.0, "a"), mark(2.0, "b"), mark(50.0, "c"), mark(50.5, "d", "v", "red")]
-    assert {(one.x, one.text) for one in readable(marks, SPAN)} == {(1.0, "a, b"), (50.0, "c"), (50.5, "d")}
+    assert {(one.x, one.text) for one in merge_close_labels(marks, SPAN)} == {(1.0, "a, b"), (50.0, "c"), (50.5, "d")}
 
 
 def test_marks_of_two_lines_stay_apart() -> None:
     marks = [replace(mark(1.0, "a"), line="guarded"), replace(mark(1.0, "a"), line="unguarded")]
-    assert readable(marks, SPAN) == marks
+    assert merge_close_labels(marks, SPAN) == marks
 
 
 def test_a_shared_name_ends_before_it_gets_too_long() -> None:
-    (one,) = readable([mark(1.0, text) for text in "abcde"], SPAN)
+    (one,) = merge_close_labels([mark(1.0, text) for text in "abcde"], SPAN)
     assert one.text == "a, b, c, …"
 
 
 def test_among_many_the_ends_of_alerts_lose_their_names_first() -> None:
     ends = [mark(float(10 * n), f"#{n} resolved", RESOLVED) for n in range(6)]
-    assert [one.text for one in readable(ends, SPAN)] == [one.text for one in ends]
-    crowded = readable([*ends, mark(5.0, "done")], SPAN)
+    assert [one.text for one in merge_close_labels(ends, SPAN)] == [one.text for one in ends]
+    crowded = merge_close_labels([*ends, mark(5.0, "done")], SPAN)
     assert [one.text for one in crowded if one.text] == ["done"]
     assert len(crowded) == 7

@@ -11,7 +11,7 @@ from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.alerts import alert_document
-from monitor.view.documents.status import DaemonSeen, aged, oldest_age_s, status_document
+from monitor.view.documents.status import DaemonStatus, oldest_age_s, status_document, update_ages
 from tests.support.examples.documents import ALERT, NOW, PAIR, SETTINGS, STATE, WITHOUT_DEBT
 
 
@@ -74,7 +74,7 @@ def test_never_seen_account_is_unknown() -> None:
     assert document["cross"]["as_of"] is None
 
 
-def test_refused_key_is_said_before_everything_else() -> None:
+def test_refused_key_is_shown_first() -> None:
     assert _document(replace(STATE, key_accepted=False))["state"] == "key_refused"
 
 
@@ -91,9 +91,9 @@ def test_counts_say_how_bad_the_worst_alert_is() -> None:
     assert (document["alerts_firing"], document["worst_alert"]) == (1, "critical")
 
 
-def test_reader_counts_the_age_on_and_calls_old_figures_stale() -> None:
+def test_reader_updates_the_age_and_marks_old_figures_stale() -> None:
     later = NOW + timedelta(minutes=10)
-    (account,) = status_document(["main"], {"main": _document(STATE)}, DaemonSeen(), later, "1")["accounts"]
+    (account,) = status_document(["main"], {"main": _document(STATE)}, DaemonStatus(), later, "1")["accounts"]
     assert account["state"] == "stale"
     assert account["cross"]["state"] == "stale"
     assert account["cross"]["age_s"] == 630
@@ -106,18 +106,18 @@ def test_reader_counts_the_age_on_and_calls_old_figures_stale() -> None:
 
 def test_reader_leaves_the_stored_document_as_it_was() -> None:
     stored = _document(STATE)
-    aged(stored, NOW + timedelta(days=1), running=False)
+    update_ages(stored, NOW + timedelta(days=1), running=False)
     assert stored == _document(STATE)
 
 
 def test_account_without_record_is_unknown_to_a_reader() -> None:
-    document = status_document(["main", "new"], {"main": _document(STATE)}, DaemonSeen(), NOW, "1")
+    document = status_document(["main", "new"], {"main": _document(STATE)}, DaemonStatus(), NOW, "1")
     assert [(a["account"], a["state"]) for a in document["accounts"]] == [("main", "ok"), ("new", "unknown")]
     assert oldest_age_s(document["accounts"][1]) is None
 
 
 def test_stopped_daemon_has_no_pid() -> None:
-    assert status_document([], {}, DaemonSeen(False, 12, NOW, paused=True), NOW, "1")["daemon"] == {
+    assert status_document([], {}, DaemonStatus(False, 12, NOW, paused=True), NOW, "1")["daemon"] == {
         "running": False,
         "pid": None,
         "since": None,

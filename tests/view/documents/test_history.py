@@ -6,15 +6,15 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.engine.history_summary import Point
+from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.events import Matcher, NextRatesRead, RatesRead, Silence
+from monitor.core.model.events import NextRatesRead, RatesRead, Silence, SilenceMatcher
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.order import Repay
 from monitor.core.state.account_state import AccountState
 from monitor.records.events import EventRow
 from monitor.records.history import HistoryRow
-from monitor.records.interest import InterestSum
+from monitor.records.interest import InterestSumRow
 from monitor.view.documents.account import account_document
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.events import event_document
@@ -43,7 +43,7 @@ def test_unreadable_payload_is_given_as_text(payload: str) -> None:
     assert document["rejected"] == "no object"
 
 
-def test_action_tells_its_story() -> None:
+def test_action_document_contains_its_steps() -> None:
     intent = Intent(
         id=5,
         plan=1,
@@ -73,22 +73,22 @@ def test_action_of_a_pair_names_it() -> None:
 
 
 @pytest.mark.parametrize(("hours", "state"), [(-1, "pending"), (0, "active"), (1, "active"), (2, "expired")])
-def test_silence_knows_whether_it_holds(hours: int, state: str) -> None:
-    silence = Silence(3, (Matcher("rule", "=", "thin"),), NOW, NOW + timedelta(hours=2), "me", "maintenance")
+def test_silence_document_says_whether_it_is_active(hours: int, state: str) -> None:
+    silence = Silence(3, (SilenceMatcher("rule", "=", "thin"),), NOW, NOW + timedelta(hours=2), "me", "maintenance")
     document = silence_document(silence, NOW + timedelta(hours=hours))
     assert document["state"] == state
     assert document["matchers"] == [{"name": "rule", "op": "=", "value": "thin"}]
 
 
 def test_history_has_null_where_a_value_was_missing() -> None:
-    points = (Point(NOW, Decimal("1.50"), None), Point(NOW + timedelta(minutes=1), None, "infinite"))
+    points = (SamplePoint(NOW, Decimal("1.50"), None), SamplePoint(NOW + timedelta(minutes=1), None, "infinite"))
     document = history_document(HistoryRow("margin_level", "main", "cross", "", "raw", points))
     assert document["points"] == [["2025-10-10T21:15:30.000Z", "1.5"], ["2025-10-10T21:16:30.000Z", None]]
     assert (document["subject"], document["unit"]) == (None, "level")
 
 
 @dataclass(frozen=True)
-class _Rates:
+class _RatesStub:
     """A live document whose debts have known rates: 29,990 USDT at 0.001 % and 9.99 ETH at 0.002 % an hour."""
 
     usdt: str = "0.00001"
@@ -102,14 +102,14 @@ class _Rates:
         return document
 
 
-def test_interest_sums_projects_and_says_what_repaying_saves() -> None:
+def test_interest_document_sums_projects_and_names_savings() -> None:
     sums = [
-        InterestSum(date(2025, 10, 10), "ETH", "main", "cross", "", Decimal("0.01"), 24),
-        InterestSum(date(2025, 10, 10), "USDT", "main", "cross", "", Decimal("7.2"), 24),
-        InterestSum(date(2025, 10, 10), "XYZ", "main", "cross", "", Decimal("5"), 1),
+        InterestSumRow(date(2025, 10, 10), "ETH", "main", "cross", "", Decimal("0.01"), 24),
+        InterestSumRow(date(2025, 10, 10), "USDT", "main", "cross", "", Decimal("7.2"), 24),
+        InterestSumRow(date(2025, 10, 10), "XYZ", "main", "cross", "", Decimal("5"), 1),
     ]
     since = datetime(2025, 10, 10, tzinfo=UTC)
-    document = interest_document(sums, [_Rates().document(STATE)], since, NOW, "day")
+    document = interest_document(sums, [_RatesStub().document(STATE)], since, NOW, "day")
     # 0.01 ETH at 3,000 and 7.2 USDT; XYZ has no price.
     assert [item["interest_usdt"] for item in document["items"]] == ["30", "7.2", None]
     assert document["total_usdt"] == "37.2"
@@ -124,7 +124,7 @@ def test_interest_sums_projects_and_says_what_repaying_saves() -> None:
     assert document["projected"]["without"] == []
 
 
-def test_debt_whose_rate_is_not_known_is_named_and_not_taken_for_free() -> None:
+def test_debt_without_a_known_rate_is_named() -> None:
     unknown = account_document(STATE, SETTINGS, NOW, "1")
     document = interest_document([], [unknown], NOW - timedelta(days=1), NOW, "asset")
     assert document["rates"] == []
@@ -135,8 +135,8 @@ def test_debt_whose_rate_is_not_known_is_named_and_not_taken_for_free() -> None:
     ]
 
 
-def test_interest_says_in_which_time_every_charge_is_recorded() -> None:
-    live = _Rates().document(STATE)
+def test_interest_document_names_the_complete_period() -> None:
+    live = _RatesStub().document(STATE)
     early, late = NOW - timedelta(days=9), NOW - timedelta(days=2)
     spans = {("main", ""): ((early, early), (late, NOW))}
     document = interest_document([], [live], NOW - timedelta(days=5), NOW, "asset", spans)

@@ -3,23 +3,23 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from monitor.core.metrics.cross import cross_figures
-from monitor.core.model.account import CROSS, Bars, Wallet
+from monitor.core.metrics.cross import measure_cross
+from monitor.core.model.account import CROSS, Thresholds, WalletBalances
 from monitor.view.documents.account import account_document
-from monitor.view.documents.recovery import restoration, restore_document
-from monitor.view.messages.recovery_text import restore_lines
-from monitor.view.terminal.status_screen import restore_cells
+from monitor.view.documents.recovery import find_recovery, recovery_document
+from monitor.view.messages.recovery_text import recovery_lines
+from monitor.view.terminal.status_screen import recovery_cells
 from tests.support.examples.documents import NOW, SETTINGS, STATE
 
 BELOW = replace(
     STATE,
-    bars=Bars(Decimal(2), Decimal("1.9"), Decimal("1.1")),
-    wallets={"spot": Wallet(NOW, {"USDT": Decimal(8000)})},
+    cross_thresholds=Thresholds(Decimal(2), Decimal("1.9"), Decimal("1.1")),
+    wallets={"spot": WalletBalances(NOW, {"USDT": Decimal(8000)})},
 )
 
 
 def test_document_has_every_route_the_cheapest_first() -> None:
-    document = restore_document(restoration(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW)))
+    document = recovery_document(find_recovery(BELOW, CROSS, measure_cross(BELOW, SETTINGS, NOW)))
     assert document is not None
     assert document["target"] == "2.1"
     worth = {option["route"]: Decimal(option["value_usdt"]) for option in document["options"]}
@@ -33,26 +33,26 @@ def test_document_has_every_route_the_cheapest_first() -> None:
     assert [option.get("repays") for option in document["options"]] == [None, None, "USDT", None]
 
 
-def test_what_is_not_at_hand_is_not_feasible() -> None:
-    document = restore_document(restoration(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW)))
+def test_unavailable_route_is_not_feasible() -> None:
+    document = recovery_document(find_recovery(BELOW, CROSS, measure_cross(BELOW, SETTINGS, NOW)))
     assert document is not None
     feasible = {option["route"]: option["feasible"] for option in document["options"]}
     assert feasible == {"transfer_and_repay": True, "repay": True, "reduce": True, "transfer_in": False}
 
 
 def test_sentences_name_amount_and_target() -> None:
-    lines = restore_lines(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW))
+    lines = recovery_lines(BELOW, CROSS, measure_cross(BELOW, SETTINGS, NOW))
     assert lines[0].startswith("bring in 7,620 USDT")
     assert lines[0].endswith("USDT and repay (back at 2.10)")
     assert lines[1].startswith("repay 14,550 USDT")
 
 
 def test_safe_scope_needs_nothing() -> None:
-    assert restoration(STATE, CROSS, cross_figures(STATE, SETTINGS, NOW)) is None
-    assert restore_lines(STATE, CROSS, cross_figures(STATE, SETTINGS, NOW)) == []
+    assert find_recovery(STATE, CROSS, measure_cross(STATE, SETTINGS, NOW)) is None
+    assert recovery_lines(STATE, CROSS, measure_cross(STATE, SETTINGS, NOW)) == []
     assert account_document(STATE, SETTINGS, NOW, "1")["cross"]["restore"] is None
 
 
-def test_status_says_the_cheapest_way_that_is_at_hand() -> None:
-    (line, *_) = restore_cells([account_document(BELOW, SETTINGS, NOW, "1")], NOW)
+def test_status_names_the_cheapest_available_route() -> None:
+    (line, *_) = recovery_cells([account_document(BELOW, SETTINGS, NOW, "1")], NOW)
     assert line.text.startswith("main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT")

@@ -5,23 +5,23 @@ from decimal import Decimal
 from typing import Any
 
 from monitor.core.margin.stress import Shock
-from monitor.core.margin.stress_scenarios import CRASHES
+from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS
 from monitor.core.model.account import Balance
 from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
-from monitor.view.documents.status import DaemonSeen, status_document
-from monitor.view.documents.stress import Keepers, stress_document
+from monitor.view.documents.status import DaemonStatus, status_document
+from monitor.view.documents.stress import StableAssets, stress_document
 from monitor.view.documents.stress_portfolio import portfolio_of
-from monitor.view.terminal.stress import background_lines, crash_cells, stress_table, verdict_lines
+from monitor.view.terminal.stress import note_lines, scenario_cells, stress_table_rows, verdict_lines
 from tests.support.examples import documents
 
-KEEPERS = Keepers(documents.SETTINGS.stable_assets, {"WBETH": "ETH"})
-NIGHT = CRASHES["2025-10-10"]
+KEEPERS = StableAssets(documents.SETTINGS.stable_assets, {"WBETH": "ETH"})
+NIGHT = STRESS_SCENARIOS["2025-10-10"]
 
 
 def status(*states: AccountState) -> dict[str, Any]:
     live = {one.account: account_document(one, documents.SETTINGS, documents.NOW, "1") for one in states}
-    return status_document(list(live), live, DaemonSeen(), documents.NOW, "1")
+    return status_document(list(live), live, DaemonStatus(), documents.NOW, "1")
 
 
 def items(shock: Shock, *states: AccountState) -> dict[str, dict[str, Any]]:
@@ -52,7 +52,7 @@ def test_the_distance_of_a_total_shock_is_the_drop_of_the_status() -> None:
     assert abs(drop - Decimal(account["cross"]["drop_to_liquidation"])) < Decimal("1E-20")
 
 
-def test_what_owes_nothing_has_no_levels() -> None:
+def test_scope_without_debt_has_no_levels() -> None:
     found = items(Shock(drop=Decimal("0.2")), documents.WITHOUT_DEBT)["cross"]
     assert (found["state"], found["level_before"], found["level_after"], found["liquidated"]) == (
         "no_debt",
@@ -61,10 +61,10 @@ def test_what_owes_nothing_has_no_levels() -> None:
         False,
     )
     document = stress_document(status(documents.WITHOUT_DEBT), Shock(drop=Decimal("0.2")), KEEPERS)
-    assert [line.text for line in background_lines(document, Shock())] == ["spare cross owes nothing"]
+    assert [line.text for line in note_lines(document, Shock())] == ["spare cross owes nothing"]
 
 
-def test_an_asset_without_a_price_is_the_rest_of_the_exchange_s_totals() -> None:
+def test_unpriced_asset_is_the_remainder_of_the_exchange_totals() -> None:
     held = {**documents.CROSS.balances, "ODD": Balance("ODD", free=Decimal(7))}
     cross = replace(documents.CROSS, balances=held, margin_level=Decimal(2), assets_btc=Decimal(2))
     document = status(replace(documents.STATE, cross=cross))
@@ -72,18 +72,18 @@ def test_an_asset_without_a_price_is_the_rest_of_the_exchange_s_totals() -> None
     assert portfolio is not None
     assert portfolio.totals.assets == Decimal(120_000)
     # It falls with the alts: 1.5 x 52,134 + 20,000 + 10,000 x 0.15 against 10 x 2,115 + 30,000.
-    found = items(Shock(crash=NIGHT), replace(documents.STATE, cross=cross))["cross"]
+    found = items(Shock(scenario=NIGHT), replace(documents.STATE, cross=cross))["cross"]
     assert round(Decimal(found["level_after"]), 4) == Decimal("1.9492")
 
 
-def test_text_says_first_what_falls_first() -> None:
+def test_text_names_the_first_liquidation_first() -> None:
     shock = Shock(drop=Decimal("0.2"))
     document = stress_document(status(documents.STATE), shock, KEEPERS)
     assert [line.text for line in verdict_lines(document, shock)] == [
         "assumed: everything that is not stable falls 20.0 %",
         "main BTCUSDT falls first, 40.0 % of the way",
     ]
-    rows = [[cell.text for cell in row] for row in stress_table(document).rows]
+    rows = [[cell.text for cell in row] for row in stress_table_rows(document).rows]
     assert rows[0][:7] == [
         *("main", "BTCUSDT", "1.25", "1.00", "LIQUIDATED 40.0 % of the way"),
         *("8,300 USDT", "BTC -8.0 % to 46,000.00"),
@@ -91,9 +91,9 @@ def test_text_says_first_what_falls_first() -> None:
     assert [row[4] for row in rows] == ["LIQUIDATED 40.0 % of the way", "survives"]
 
 
-def test_one_line_a_scope_says_how_it_would_come_through_the_night() -> None:
+def test_each_scope_has_a_line_about_the_historical_night() -> None:
     # Cross: 1.5 x 52,134 + 20,000 against 10 x 2,115 + 30,000. The pair: 50,000 x 0.8689 against 40,000.
-    lines = [cell.text for cell in crash_cells(status(documents.STATE), NIGHT, KEEPERS)]
+    lines = [cell.text for cell in scenario_cells(status(documents.STATE), NIGHT, KEEPERS)]
     assert lines == [
         "main cross: if 2025-10-10 came again: 1.91, survives",
         "main BTCUSDT: if 2025-10-10 came again: 1.08, liquidated; 4,855 USDT more would survive",

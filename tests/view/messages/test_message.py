@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.metrics.cross import cross_figures, isolated_figures
-from monitor.core.model.account import Bars
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Reason
-from monitor.view.messages.message import DrillMark, alert_message, drill_message, notice_message
+from monitor.core.metrics.cross import measure_cross, measure_pair
+from monitor.core.model.account import Thresholds
+from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
+from monitor.view.messages.message import DrillPosition, alert_message, drill_message, notice_message
 from tests.support.examples.documents import ALERT, NOW, SETTINGS, STATE, WITHOUT_DEBT
 
 PAIR_ALERT = replace(
@@ -24,30 +24,30 @@ PAIR_ALERT = replace(
 @pytest.mark.parametrize(
     ("alert", "reason", "title"),
     [
-        (ALERT, Reason.FIRED, "[FIRING] critical main cross: margin level 1.21 (#17)"),
-        (ALERT, Reason.REMINDED, "[REMINDER] critical main cross: margin level 1.21 (#17)"),
-        (ALERT, Reason.ESCALATED, "[ESCALATED] critical main cross: margin level 1.21 (#17)"),
-        (PAIR_ALERT, Reason.RESOLVED, "[RESOLVED] warning main BTCUSDT: margin level 1.38 (#18)"),
-        (replace(ALERT, summary=""), Reason.FIRED, "[FIRING] critical main cross: margin-call (#17)"),
+        (ALERT, NotificationReason.FIRED, "[FIRING] critical main cross: margin level 1.21 (#17)"),
+        (ALERT, NotificationReason.REMINDED, "[REMINDER] critical main cross: margin level 1.21 (#17)"),
+        (ALERT, NotificationReason.ESCALATED, "[ESCALATED] critical main cross: margin level 1.21 (#17)"),
+        (PAIR_ALERT, NotificationReason.RESOLVED, "[RESOLVED] warning main BTCUSDT: margin level 1.38 (#18)"),
+        (replace(ALERT, summary=""), NotificationReason.FIRED, "[FIRING] critical main cross: margin-call (#17)"),
         (
             replace(ALERT, key=AlertKey("depeg", "main", "asset", "USDC"), summary="peg deviation -2.4 %"),
-            Reason.FIRED,
+            NotificationReason.FIRED,
             "[FIRING] critical main USDC: peg deviation -2.4 % (#17)",
         ),
         (
             replace(ALERT, key=AlertKey("blind", "main", "monitor"), summary="data age 3m 20s"),
-            Reason.FIRED,
+            NotificationReason.FIRED,
             "[FIRING] critical main monitor: data age 3m 20s (#17)",
         ),
     ],
 )
-def test_title(alert: Alert, reason: Reason, title: str) -> None:
+def test_title(alert: Alert, reason: NotificationReason, title: str) -> None:
     assert alert_message(alert, reason, None, NOW).title == title
 
 
-def test_first_line_says_what_how_bad_and_how_far() -> None:
-    state = replace(STATE, bars=Bars(Decimal("2.1"), Decimal("1.9"), Decimal("1.1")))
-    text = alert_message(ALERT, Reason.FIRED, cross_figures(state, SETTINGS, NOW), NOW).text
+def test_first_line_names_scope_level_and_distance() -> None:
+    state = replace(STATE, cross_thresholds=Thresholds(Decimal("2.1"), Decimal("1.9"), Decimal("1.1")))
+    text = alert_message(ALERT, NotificationReason.FIRED, measure_cross(state, SETTINGS, NOW), NOW).text
     assert text.splitlines()[0] == (
         "main cross is at margin level 1.8333, at or below the margin call at 1.90; "
         "a fall of 77.1 % of all that is not stable liquidates it."
@@ -60,57 +60,57 @@ def test_first_line_says_what_how_bad_and_how_far() -> None:
 
 def test_isolated_first_line_names_the_liquidation_price() -> None:
     state = replace(STATE, prices={})
-    text = alert_message(PAIR_ALERT, Reason.FIRED, isolated_figures(state, SETTINGS, "BTCUSDT", NOW), NOW).text
+    text = alert_message(PAIR_ALERT, NotificationReason.FIRED, measure_pair(state, SETTINGS, "BTCUSDT", NOW), NOW).text
     assert text.splitlines()[0] == (
         "main BTCUSDT is at margin level 1.2500, at or above the initial level 1.25; "
         "a move of 8.0 % to 46,000.00 liquidates it."
     )
 
 
-def test_full_repayment_is_told_as_without_debt() -> None:
-    figures = cross_figures(WITHOUT_DEBT, replace(SETTINGS, account="spare"), NOW)
-    text = alert_message(ALERT, Reason.RESOLVED, figures, NOW).text
+def test_full_repayment_is_worded_as_without_debt() -> None:
+    figures = measure_cross(WITHOUT_DEBT, replace(SETTINGS, account="spare"), NOW)
+    text = alert_message(ALERT, NotificationReason.RESOLVED, figures, NOW).text
     assert text.startswith("Over: main cross is without debt; no move of prices can liquidate it.")
 
 
 def test_stale_figures_are_marked() -> None:
     later = NOW + timedelta(minutes=10)
-    text = alert_message(ALERT, Reason.REMINDED, cross_figures(STATE, SETTINGS, later), later).text
+    text = alert_message(ALERT, NotificationReason.REMINDED, measure_cross(STATE, SETTINGS, later), later).text
     assert "(10m 30s old, STALE)" in text
 
 
 @pytest.mark.parametrize(
     ("severity", "reason", "kind"),
     [
-        ("info", Reason.FIRED, "info"),
-        ("warning", Reason.REMINDED, "warning"),
-        ("critical", Reason.ESCALATED, "failure"),
-        ("critical", Reason.RESOLVED, "success"),
+        ("info", NotificationReason.FIRED, "info"),
+        ("warning", NotificationReason.REMINDED, "warning"),
+        ("critical", NotificationReason.ESCALATED, "failure"),
+        ("critical", NotificationReason.RESOLVED, "success"),
     ],
 )
-def test_kind_follows_severity_and_resolution(severity: str, reason: Reason, kind: str) -> None:
+def test_kind_follows_severity_and_resolution(severity: str, reason: NotificationReason, kind: str) -> None:
     alert = replace(ALERT, severity=severity)  # type: ignore[arg-type]  # parametrised literal
     assert alert_message(alert, reason, None, NOW).kind == kind
 
 
-def test_drill_says_that_it_is_one() -> None:
-    message = alert_message(ALERT, Reason.FIRED, None, NOW, drill=DrillMark(3, 2, 5))
+def test_drill_message_is_marked_as_drill() -> None:
+    message = alert_message(ALERT, NotificationReason.FIRED, None, NOW, drill=DrillPosition(3, 2, 5))
     assert message.title == "[DRILL] critical main cross: margin level 1.21 (drill 3)"
     assert message.text.startswith("This is a drill, message 2 of 5: margin-call fires. ")
     assert (message.document["reason"], message.document["stage"], message.document["drill"]) == ("drill", "fired", 3)
     assert drill_message("critical", message.document) == message
 
 
-def test_the_end_of_a_drill_looks_like_an_end() -> None:
-    message = alert_message(ALERT, Reason.RESOLVED, None, NOW, drill=DrillMark(3, 5, 5))
+def test_end_of_a_drill_is_worded_as_resolved() -> None:
+    message = alert_message(ALERT, NotificationReason.RESOLVED, None, NOW, drill=DrillPosition(3, 5, 5))
     assert drill_message("critical", message.document).kind == message.kind == "success"
     assert "message 5 of 5: margin-call is over. " in message.text
 
 
-def test_unrecorded_late_and_restoring_lines_are_said() -> None:
+def test_unrecorded_late_and_recovery_lines_are_included() -> None:
     text = alert_message(
         ALERT,
-        Reason.FIRED,
+        NotificationReason.FIRED,
         None,
         NOW,
         at=NOW - timedelta(hours=3),
@@ -122,24 +122,24 @@ def test_unrecorded_late_and_restoring_lines_are_said() -> None:
     assert "Not recorded:" in text
 
 
-def test_what_ends_it_is_said_while_it_fires() -> None:
+def test_clear_condition_is_shown_while_firing() -> None:
     fires = "Rule margin-call: margin_level <= margin_call_level, until margin_level > margin_call_level * 1.02; since "
-    assert fires in alert_message(ALERT, Reason.FIRED, None, NOW).text
+    assert fires in alert_message(ALERT, NotificationReason.FIRED, None, NOW).text
     over = replace(ALERT, state=AlertState.RESOLVED, resolved_at=NOW)
     plain = "Rule margin-call: margin_level <= margin_call_level; since "
-    assert plain in alert_message(over, Reason.RESOLVED, None, NOW).text
+    assert plain in alert_message(over, NotificationReason.RESOLVED, None, NOW).text
     without_clear = replace(ALERT, clear="not (margin_level <= margin_call_level)")
-    assert plain in alert_message(without_clear, Reason.FIRED, None, NOW).text
+    assert plain in alert_message(without_clear, NotificationReason.FIRED, None, NOW).text
 
 
-def test_gone_alert_says_so() -> None:
+def test_gone_alert_is_worded_as_gone() -> None:
     alert = replace(ALERT, gone=True, state=AlertState.RESOLVED, resolved_at=NOW)
-    message = alert_message(alert, Reason.RESOLVED, None, NOW)
+    message = alert_message(alert, NotificationReason.RESOLVED, None, NOW)
     assert message.title == "[RESOLVED] critical main cross: gone, no longer watched (#17)"
 
 
 def test_webhook_object_is_the_alert_with_reason_title_and_text() -> None:
-    message = alert_message(ALERT, Reason.ESCALATED, None, NOW)
+    message = alert_message(ALERT, NotificationReason.ESCALATED, None, NOW)
     assert message.document["id"] == 17
     assert message.document["when"] == "margin_level <= margin_call_level"
     assert message.document["reason"] == "escalated"

@@ -2,15 +2,15 @@
 
 import pytest
 
-from monitor.core.model.alert import Reason
+from monitor.core.model.alert import NotificationReason
 from monitor.view.messages.message import alert_message, notice_message
-from monitor.view.messages.template import LONGEST, MessageTemplate, TemplateInvalid
+from monitor.view.messages.template import MAX_TEMPLATE_CHARS, InvalidTemplate, MessageTemplate
 from tests.support.examples.documents import ALERT, NOW
 
-MESSAGE = alert_message(ALERT, Reason.FIRED, None, NOW)
+MESSAGE = alert_message(ALERT, NotificationReason.FIRED, None, NOW)
 
 
-def test_its_words_are_the_fields_of_a_webhooks_message() -> None:
+def test_template_variables_are_the_webhook_fields() -> None:
     template = MessageTemplate("m.txt", "{{ account }}/{{ scope }} {{ severity|upper }} #{{ id }}: {{ summary }}\n")
     told = template.render(MESSAGE)
     assert told.text == "main/cross CRITICAL #17: margin level 1.21"
@@ -22,7 +22,7 @@ def test_its_words_are_the_fields_of_a_webhooks_message() -> None:
     ("name", "written_in", "text"),
     [("m.md", "markdown", "**a<b**"), ("m.html", "html", "**a&lt;b**"), ("m", "text", "**a<b**")],
 )
-def test_the_end_of_the_name_tells_the_format(name: str, written_in: str, text: str) -> None:
+def test_file_suffix_selects_the_format(name: str, written_in: str, text: str) -> None:
     told = MessageTemplate(name, "**{{ text }}**").render(notice_message("info", "a<b"))
     assert (told.format, told.text) == (written_in, text)
 
@@ -42,8 +42,8 @@ def test_the_end_of_the_name_tells_the_format(name: str, written_in: str, text: 
         ("{% if rule %}x{% endif %}", "for a notice, which is about no alert it makes an empty text"),
     ],
 )
-def test_what_would_fail_in_the_night_is_refused_before(source: str, said: str) -> None:
-    with pytest.raises(TemplateInvalid) as refused:
+def test_broken_template_is_refused_at_load(source: str, said: str) -> None:
+    with pytest.raises(InvalidTemplate) as refused:
         MessageTemplate("m.txt", source)
     assert str(refused.value).startswith(said)
 
@@ -61,19 +61,19 @@ def test_what_would_fail_in_the_night_is_refused_before(source: str, said: str) 
         "{{ labels.update({'a': 1}) }}x",
     ],
 )
-def test_it_reaches_nothing_but_its_words(source: str) -> None:
-    with pytest.raises(TemplateInvalid):
+def test_template_reaches_only_its_variables(source: str) -> None:
+    with pytest.raises(InvalidTemplate):
         MessageTemplate("m.txt", source)
 
 
-def test_where_it_fails_all_the_same_our_own_words_are_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_template_falls_back_to_our_text(caplog: pytest.LogCaptureFixture) -> None:
     template = MessageTemplate("m.txt", "{{ 1 / (severity|length - 6 if reason == 'reminded' else 1) }}")
-    reminded = alert_message(ALERT, Reason.REMINDED, None, NOW, severity="info")
+    reminded = alert_message(ALERT, NotificationReason.REMINDED, None, NOW, severity="info")
     assert template.render(reminded).text != reminded.text
     broken = MessageTemplate("m.txt", "{{ 1 / (0 if reason == 'reminded' else 1) }}")
     assert broken.render(reminded) == reminded
     assert "division by zero" in caplog.text
 
 
-def test_what_it_makes_is_bounded() -> None:
-    assert len(MessageTemplate("m.txt", "{{ 'x' * 100000 }}").render(MESSAGE).text) == LONGEST
+def test_template_output_is_bounded() -> None:
+    assert len(MessageTemplate("m.txt", "{{ 'x' * 100000 }}").render(MESSAGE).text) == MAX_TEMPLATE_CHARS

@@ -5,86 +5,86 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from monitor.core.model.account import Balance, Bars, IsolatedPair, PairStatus, Wallet
+from monitor.core.model.account import Balance, IsolatedPair, PairStatus, Thresholds, WalletBalances
 from monitor.core.model.events import RatesRead
 from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
-from monitor.view.documents.status import DaemonSeen, refreshed, status_document
-from monitor.view.documents.stress import Keepers
+from monitor.view.documents.status import DaemonStatus, merge_fetched, status_document
+from monitor.view.documents.stress import StableAssets
 from monitor.view.terminal.status_screen import (
+    data_issue_cells,
     debts_table,
-    gap_cells,
     headlines,
     interest_cells,
-    leaving_cells,
-    restore_cells,
+    recovery_cells,
     scopes_table,
+    transfer_out_cells,
 )
 from monitor.view.terminal.table import Cell
 from tests.support.examples import documents
 
-KEEPERS = Keepers(documents.SETTINGS.stable_assets, {})
-RUNNING = DaemonSeen(running=True, pid=1, since=documents.NOW)
+KEEPERS = StableAssets(documents.SETTINGS.stable_assets, {})
+RUNNING = DaemonStatus(running=True, pid=1, since=documents.NOW)
 CALM = replace(documents.STATE, isolated=None)
 
 
-def status(state: AccountState, later: timedelta = timedelta()) -> dict[str, Any]:
+def status_with_account(state: AccountState, later: timedelta = timedelta()) -> dict[str, Any]:
     live = {state.account: account_document(state, documents.SETTINGS, documents.NOW, "1")}
     return status_document(list(live), live, RUNNING, documents.NOW + later, "1")
 
 
 def cross_with(initial: str, call: str, liquidation: str) -> AccountState:
     """The worked example, level 1.8333, under other bars."""
-    return replace(CALM, bars=Bars(Decimal(initial), Decimal(call), Decimal(liquidation)))
+    return replace(CALM, cross_thresholds=Thresholds(Decimal(initial), Decimal(call), Decimal(liquidation)))
 
 
 def texts(cells: list[Cell]) -> list[str]:
     return [cell.text for cell in cells]
 
 
-def test_calm_is_one_line_that_names_what_is_nearest() -> None:
-    assert headlines(status(CALM)) == [
+def test_ok_account_is_one_line_naming_the_nearest_scope() -> None:
+    assert headlines(status_with_account(CALM)) == [
         Cell("main: ok; nearest to liquidation is cross, liquidated if prices fall 77.1 %", "good")
     ]
 
 
-def test_each_band_has_its_word() -> None:
+def test_each_level_band_has_its_wording() -> None:
     # 60,000 x 1.7 - 30,000 x ... : k = (1.7 x 30,000 - 20,000) / (90,000 - 1.7 x 30,000) = 0.795, a fall of 20.5 %.
-    assert headlines(status(cross_with("2", "1.8", "1.7"))) == [
+    assert headlines(status_with_account(cross_with("2", "1.8", "1.7"))) == [
         Cell("main cross: below its initial bar 2.00, level 1.83, liquidated if prices fall 20.5 %", "note")
     ]
-    assert headlines(status(cross_with("2", "1.9", "1.7"))) == [
+    assert headlines(status_with_account(cross_with("2", "1.9", "1.7"))) == [
         Cell("main cross: MARGIN CALL, level 1.83, liquidated if prices fall 20.5 %", "bad")
     ]
-    assert headlines(status(cross_with("2", "1.95", "1.9"))) == [
+    assert headlines(status_with_account(cross_with("2", "1.95", "1.9"))) == [
         Cell("main cross: LIQUIDATION, level 1.83, to be liquidated at any moment", "bad")
     ]
 
 
-def test_old_figures_are_not_called_calm() -> None:
-    assert texts(headlines(status(CALM, timedelta(minutes=10)))) == [
+def test_stale_data_are_not_shown_as_ok() -> None:
+    assert texts(headlines(status_with_account(CALM, timedelta(minutes=10)))) == [
         "main cross: THE FIGURES ARE NOT TO BE RELIED ON, 10m 30s old",
     ]
 
 
-def test_nothing_known_and_nothing_owed_are_told_apart() -> None:
-    assert texts(headlines(status(AccountState("main", documents.NOW)))) == ["main: nothing is known yet"]
-    assert texts(headlines(status(documents.WITHOUT_DEBT))) == ["spare: nothing is owed"]
+def test_unknown_and_debt_free_are_distinguished() -> None:
+    assert texts(headlines(status_with_account(AccountState("main", documents.NOW)))) == ["main: nothing is known yet"]
+    assert texts(headlines(status_with_account(documents.WITHOUT_DEBT))) == ["spare: nothing is owed"]
 
 
-def test_a_refused_key_is_told_first() -> None:
-    assert texts(headlines(status(replace(CALM, key_accepted=False))))[0].startswith(
+def test_refused_key_is_shown_first() -> None:
+    assert texts(headlines(status_with_account(replace(CALM, key_accepted=False))))[0].startswith(
         "main: THE EXCHANGE REFUSES THE KEY"
     )
 
 
-def test_a_bar_that_is_met_is_said_so() -> None:
-    rows = scopes_table(status(cross_with("2", "1.9", "1.1"))["accounts"], KEEPERS).rows
+def test_reached_threshold_is_shown() -> None:
+    rows = scopes_table(status_with_account(cross_with("2", "1.9", "1.1"))["accounts"], KEEPERS).rows
     assert [cell.text for cell in rows[0]][:5] == ["cross", "1.83", "MARGIN CALL", "call 1.90", "reached"]
 
 
-def test_the_pair_tells_the_exchange_s_own_liquidation_price() -> None:
-    rows = scopes_table(status(documents.STATE)["accounts"], KEEPERS).rows
+def test_pair_shows_the_liquidation_price_of_the_exchange() -> None:
+    rows = scopes_table(status_with_account(documents.STATE)["accounts"], KEEPERS).rows
     # 50,000 - 46,000 = 8 %, with 1 BTC; the call at 1.19 x 40,000.
     assert [cell.text for cell in rows[2]][:7] == [
         *("BTCUSDT", "1.25", "over 1.25", "call 1.19", "fall 4.8 %", "2,400", "BTC 47,600")
@@ -92,7 +92,7 @@ def test_the_pair_tells_the_exchange_s_own_liquidation_price() -> None:
     assert [cell.text for cell in rows[3]][3:7] == ["liq. 1.15", "fall 8.0 %", "4,000", "BTC 46,000"]
 
 
-def test_a_pair_of_two_volatile_assets_is_told_by_its_own_price() -> None:
+def test_pair_of_two_volatile_assets_is_described_by_its_own_price() -> None:
     # 5 ETH at 0.04 BTC against 0.1 BTC, and BTC at 60,000: the call at 1.19 x 0.1 / 5 = 0.0238, 40.5 % of 12,000 USDT.
     pair = IsolatedPair(
         symbol="ETHBTC",
@@ -105,22 +105,22 @@ def test_a_pair_of_two_volatile_assets_is_told_by_its_own_price() -> None:
     )
     isolated = replace(documents.ISOLATED, pairs={"ETHBTC": pair})
     state = replace(documents.STATE, cross=None, isolated=isolated, tiers={"ETHBTC": documents.STATE.tiers["BTCUSDT"]})
-    rows = scopes_table(status(state)["accounts"], KEEPERS).rows[-2:]
+    rows = scopes_table(status_with_account(state)["accounts"], KEEPERS).rows[-2:]
     assert [cell.text for cell in rows[0]][3:7] == ["call 1.19", "fall 40.5 %", "4,860", "ETH 0.0238"]
     assert [cell.text for cell in rows[1]][3:7] == ["liq. 1.15", "fall 42.5 %", "5,100", "ETH 0.023"]
 
 
-def test_how_far_it_is_is_not_called_infinite_where_it_is_not_known() -> None:
-    starting = replace(CALM, bars=None, started_at=documents.NOW)
-    assert texts(headlines(status(starting))) == [
+def test_unknown_distance_is_not_shown_as_infinite() -> None:
+    starting = replace(CALM, cross_thresholds=None, started_at=documents.NOW)
+    assert texts(headlines(status_with_account(starting))) == [
         "main cross: bars unknown, level 1.83, how far it is from liquidation is not known"
     ]
 
 
-def test_a_rate_is_told_with_its_age() -> None:
+def test_rate_is_shown_with_its_age() -> None:
     # 0.001 % an hour, published 40 minutes ago.
     rates = RatesRead({"USDT": Decimal("0.00001")}, {}, documents.NOW - timedelta(minutes=40))
-    table = debts_table(status(replace(CALM, rates=rates))["accounts"], documents.NOW)
+    table = debts_table(status_with_account(replace(CALM, rates=rates))["accounts"], documents.NOW)
     assert table.headings == ("scope", "owed", "value", "a year", "rate age", "free of it")
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["cross", "10 ETH", "30,000.00 USDT", "not known yet", "", "0 ETH"],
@@ -128,65 +128,71 @@ def test_a_rate_is_told_with_its_age() -> None:
     ]
 
 
-def test_only_what_is_in_danger_is_told_how_to_get_out() -> None:
-    spot = {"spot": Wallet(documents.NOW, {"USDT": Decimal(8000)})}
+def test_recovery_is_shown_only_for_endangered_scopes() -> None:
+    spot = {"spot": WalletBalances(documents.NOW, {"USDT": Decimal(8000)})}
     below = replace(cross_with("2", "1.9", "1.1"), wallets=spot)
-    assert texts(restore_cells(status(below)["accounts"], documents.NOW)) == [
+    assert texts(recovery_cells(status_with_account(below)["accounts"], documents.NOW)) == [
         "main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT from the free balance, "
         "or sell 0.2477 BTC for USDT and repay"
     ]
     nearly = replace(cross_with("1.8", "1.3", "1.1"), wallets=spot)
-    document = status(nearly)
+    document = status_with_account(nearly)
     assert document["accounts"][0]["cross"]["restore"] is not None
-    assert restore_cells(document["accounts"], documents.NOW) == []
+    assert recovery_cells(document["accounts"], documents.NOW) == []
 
 
-def test_old_wallets_are_told_as_old() -> None:
-    below = replace(cross_with("2", "1.9", "1.1"), wallets={"spot": Wallet(documents.NOW, {"USDT": Decimal(8000)})})
-    (line,) = restore_cells(status(below)["accounts"], documents.NOW + timedelta(minutes=7))
+def test_stale_wallets_are_marked() -> None:
+    below = replace(
+        cross_with("2", "1.9", "1.1"), wallets={"spot": WalletBalances(documents.NOW, {"USDT": Decimal(8000)})}
+    )
+    (line,) = recovery_cells(status_with_account(below)["accounts"], documents.NOW + timedelta(minutes=7))
     assert line.text.endswith("(spot and funding read 7m ago)")
 
 
-def test_what_may_leave_keeps_a_collateral_level_of_2() -> None:
+def test_transfer_out_limit_keeps_a_collateral_level_of_2() -> None:
     # 2.1 x 60,000 - 2 x 60,000
     rich = replace(CALM, cross=replace(documents.CROSS, collateral_margin_level=Decimal("2.1")))
-    (line,) = leaving_cells(status(rich)["accounts"])
+    (line,) = transfer_out_cells(status_with_account(rich)["accounts"])
     assert line.text == (
         "main cross: 0.1 BTC (6,000 USDT) or 6,000 USDT may leave it (collateral level 2.10, 2.00 must remain)"
     )
-    assert list(leaving_cells(status(CALM)["accounts"])) == []
+    assert list(transfer_out_cells(status_with_account(CALM)["accounts"])) == []
 
 
-def test_interest_is_told_where_it_liquidates_within_a_year() -> None:
+def test_interest_is_shown_when_it_liquidates_within_a_year() -> None:
     document = account_document(CALM, documents.SETTINGS, documents.NOW, "1")
     for seconds, told in ((None, []), (86_400 * 400, []), (86_400 * 30 + 3600, ["30d 1h"])):
         document["cross"]["time_to_liquidation_by_interest"] = seconds
         assert [line.text.rpartition(" in ")[2] for line in interest_cells([document])] == told
 
 
-def test_a_fetched_account_keeps_what_only_the_daemon_knows() -> None:
+def test_fetched_account_keeps_figures_only_the_daemon_has() -> None:
     alerted = replace(documents.STATE, alerts={documents.ALERT.key: documents.ALERT})
     stored = account_document(alerted, documents.SETTINGS, documents.NOW, "1")
     stored["cross"]["balances"][2]["hourly_rate"] = "0.00001"
     alone = replace(documents.STATE, streams={})
-    document = refreshed(account_document(alone, documents.SETTINGS, documents.NOW, "1"), stored)
+    document = merge_fetched(account_document(alone, documents.SETTINGS, documents.NOW, "1"), stored)
     assert (document["alerts_firing"], document["worst_alert"]) == (1, "critical")
     assert [stream["name"] for stream in document["streams"]] == ["account"]
     assert [row["hourly_rate"] for row in document["cross"]["balances"]] == [None, None, "0.00001"]
 
 
-def test_what_the_figures_lack_is_named() -> None:
+def test_data_issues_are_named() -> None:
     rows = {**documents.CROSS.balances, "XYZ": Balance("XYZ", free=Decimal(1))}
-    document = status(replace(CALM, cross=replace(documents.CROSS, balances=rows)))
+    document = status_with_account(replace(CALM, cross=replace(documents.CROSS, balances=rows)))
     (gap,) = document["accounts"][0]["cross"]["gaps"]
     assert (gap["kind"], gap["name"]) == ("no_price", "XYZ")
-    assert texts(list(gap_cells(document["accounts"]))) == [f"main cross: {gap['text']}"]
+    assert texts(list(data_issue_cells(document["accounts"]))) == [f"main cross: {gap['text']}"]
 
 
-def test_a_live_level_is_told_with_its_age_and_that_of_the_poll_beneath() -> None:
+def test_live_level_is_shown_with_its_age_and_that_of_its_snapshot() -> None:
     # Read at 21:15:00, prices of 21:15:29, looked at half a minute after the read.
-    assert [row[-1].text for row in scopes_table(status(CALM)["accounts"], KEEPERS).rows if row[-1].text] == ["1s/30s"]
-    without_prices = replace(CALM, prices={}, cross_prices={})
-    assert [row[-1].text for row in scopes_table(status(without_prices)["accounts"], KEEPERS).rows if row[-1].text] == [
-        "30s polled"
-    ]
+    assert [
+        row[-1].text for row in scopes_table(status_with_account(CALM)["accounts"], KEEPERS).rows if row[-1].text
+    ] == ["1s/30s"]
+    without_prices = replace(CALM, prices={}, cross_prices_at_snapshot={})
+    assert [
+        row[-1].text
+        for row in scopes_table(status_with_account(without_prices)["accounts"], KEEPERS).rows
+        if row[-1].text
+    ] == ["30s polled"]

@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Mapping
 from types import ModuleType
 
-PARTS: Mapping[str, str] = {
+RULES_PARTS: Mapping[str, str] = {
     "list": "every rule as it holds",
     "test": "try rules on series of your own",
     "backtest": "what the rules would have told and done",
@@ -14,15 +14,15 @@ PARTS: Mapping[str, str] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parts = parser.add_subparsers(dest="part", required=True, metavar="|".join(PARTS))
-    for name, meaning in PARTS.items():
+    parts = parser.add_subparsers(dest="part", required=True, metavar="|".join(RULES_PARTS))
+    for name, meaning in RULES_PARTS.items():
         part = parts.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
-        _module(name).add_arguments(part)
+        _load_part(name).add_arguments(part)
 
 
 def run(args: argparse.Namespace) -> int:
-    return int(_module(args.part).run(args))
+    return int(_load_part(args.part).run(args))
 
 
-def _module(part: str) -> ModuleType:
-    return importlib.import_module(f"monitor.cli.rules_{part}")
+def _load_part(part: str) -> ModuleType:
+    return importlib.import_module(f"monitor.cli.commands.rules.{part}")

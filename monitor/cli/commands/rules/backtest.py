@@ -12,28 +12,34 @@ from pathlib import Path
 
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
-from monitor.cli.option_types import check_moment, moment
-from monitor.cli.parser import add_json, nearest
-from monitor.cli.printing import print_lines, print_table
+from monitor.cli.option_types import check_time_option, time_option
+from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.printing import print_cells, print_view_table
 from monitor.config import policies
 from monitor.config.model import Config
-from monitor.config.simulation.portfolio import Found, lacking, pegged, read_portfolio, recorded_portfolio
-from monitor.config.simulation.price_bars import read_bars
+from monitor.config.simulation.portfolio import (
+    PricedPortfolio,
+    missing_prices,
+    peg_prices,
+    portfolio_from_status,
+    read_portfolio,
+)
+from monitor.config.simulation.price_bars import read_price_bars
 from monitor.errors import Exit, MonitorError, UsageError
-from monitor.simulation.backtest import Backtest, backtest
-from monitor.simulation.portfolio import Portfolio
-from monitor.simulation.price_path import PricePath, looks, walk
-from monitor.simulation.recorded_frames import FILL, GONE_AFTER, Recorded, recorded_frames
-from monitor.simulation.simulator import Frame
+from monitor.simulation.backtest import Backtest, run_backtest
+from monitor.simulation.portfolio import SimulatedPortfolio
+from monitor.simulation.price_path import PricePath, build_price_path, evaluation_times
+from monitor.simulation.recorded_frames import FILL_INTERVAL, SUBJECT_TIMEOUT, ReplaySample, recorded_frames
+from monitor.simulation.simulator import MarketFrame
 from monitor.store.readers.history import read_history
-from monitor.store.readers.samples import read_recording
-from monitor.store.readers.status import read_live
+from monitor.store.readers.samples import read_samples
+from monitor.store.readers.status import read_live_documents
 from monitor.store.store import ReadStore
-from monitor.store.writes.daemon_row import present_clock
+from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.backtests import backtest_document, backtest_items
 from monitor.view.terminal.backtests import backtest_lines, backtest_table
 
-READ_AT_ONCE = timedelta(hours=6)
+READ_SPAN = timedelta(hours=6)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,12 +57,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("over what?", mend="give --since WHEN, or --prices SYMBOL=FILE")
     if args.portfolio and args.since:
         raise UsageError("--portfolio goes with --prices", mend="what was recorded has its own balances")
-    config = config_option.load(args)
-    accounts = _accounts(config, args.account)
+    config = config_option.read_config(args)
+    accounts = _select_accounts(config, args.account)
     if args.since is not None:
-        tests = _recorded(config, accounts, args.since)
+        tests = _backtest_recorded(config, accounts, args.since)
     else:
-        tests = _over_prices(config, accounts, _paths(args.prices), args.portfolio)
+        tests = _backtest_prices(config, accounts, _read_price_paths(args.prices), args.portfolio)
     _print(args, tests)
     return Exit.DONE
 
@@ -68,47 +74,49 @@ def _print(args: argparse.Namespace, tests: Sequence[Backtest]) -> None:
     elif args.json:
         output.print_json(backtest_document(tests))
     else:
-        print_table(backtest_table(items))
+        print_view_table(backtest_table(items))
         if not items:
             output.print_line("no rule would have fired")
         for found in tests:
-            print_lines(backtest_lines(found))
+            print_cells(backtest_lines(found))
 
 
-def _over_prices(
+def _backtest_prices(
     config: Config, accounts: Sequence[str], paths: Mapping[str, PricePath], portfolio: str | None
 ) -> list[Backtest]:
     if portfolio is not None:
         starts = {accounts[0]: read_portfolio(Path(portfolio).expanduser(), accounts[0])}
     else:
         with open_reader(config) as store:
-            starts = _last_recorded(store, accounts)
+            starts = _last_portfolios(store, accounts)
         if not starts:
             raise MonitorError(
                 "nothing is recorded of any account", where="rules backtest", mend="give --portfolio FILE"
             )
-    moments = looks(paths.values())
+    moments = evaluation_times(paths.values())
     gap = max((later - earlier for earlier, later in pairwise(moments)), default=timedelta())
     tests = []
     for account, start in starts.items():
-        prices = {**pegged(config), **start.prices}
-        missing = lacking(start.portfolio, {**prices, **{symbol: path.values[0] for symbol, path in paths.items()}})
+        prices = {**peg_prices(config), **start.prices}
+        missing = missing_prices(
+            start.portfolio, {**prices, **{symbol: path.values[0] for symbol, path in paths.items()}}
+        )
         if missing:
             names = " ".join(f"{symbol}=FILE" for symbol in missing)
             raise UsageError(f"{account}: the price of {', '.join(missing)} is missing", mend=f"add --prices {names}")
-        frames = partial(_frames, prices, paths, moments)
-        tests.append(backtest(policies.policy_of(config, account), start.portfolio, frames, gap=gap))
+        frames = partial(_market_frames, prices, paths, moments)
+        tests.append(run_backtest(policies.policy_of(config, account), start.portfolio, frames, gap=gap))
     return tests
 
 
-def _frames(
+def _market_frames(
     prices: Mapping[str, Decimal], paths: Mapping[str, PricePath], moments: Iterable[datetime]
-) -> Iterator[Frame]:
+) -> Iterator[MarketFrame]:
     for at in moments:
-        yield Frame(at, {**prices, **{symbol: path.at(at) for symbol, path in paths.items()}})
+        yield MarketFrame(at, {**prices, **{symbol: path.at(at) for symbol, path in paths.items()}})
 
 
-def _paths(words: Sequence[str]) -> dict[str, PricePath]:
+def _read_price_paths(words: Sequence[str]) -> dict[str, PricePath]:
     paths: dict[str, PricePath] = {}
     for word in words:
         given, equals, name = word.partition("=")
@@ -118,27 +126,27 @@ def _paths(words: Sequence[str]) -> dict[str, PricePath]:
             raise UsageError(f'--prices: "{word}" is no SYMBOL=FILE', mend="write it like BTCUSDT=prices.csv.gz")
         if symbol in paths:
             raise UsageError(f"--prices: {symbol} is given twice", mend="give it once")
-        paths[symbol] = walk(read_bars(Path(name).expanduser()))
+        paths[symbol] = build_price_path(read_price_bars(Path(name).expanduser()))
     return paths
 
 
-def _accounts(config: Config, name: str | None) -> list[str]:
+def _select_accounts(config: Config, name: str | None) -> list[str]:
     names = [account.name for account in config.accounts]
     if name is None:
         return names
     if name not in names:
-        raise UsageError(f'there is no account "{name}"', mend=nearest(name, names))
+        raise UsageError(f'there is no account "{name}"', mend=suggest_nearest(name, names))
     return [name]
 
 
-def _last_recorded(store: ReadStore, accounts: Sequence[str]) -> dict[str, Found]:
+def _last_portfolios(store: ReadStore, accounts: Sequence[str]) -> dict[str, PricedPortfolio]:
     """What each account last held and owed; the wallets as far as they were recorded."""
-    documents = {row.account: json.loads(row.document) for row in store.read(read_live)}
-    found: dict[str, Found] = {}
+    documents = {row.account: json.loads(row.document) for row in store.read(read_live_documents)}
+    found: dict[str, PricedPortfolio] = {}
     for account in accounts:
         if account not in documents:
             continue
-        start = recorded_portfolio(documents[account], f"{account}, as last recorded")
+        start = portfolio_from_status(documents[account], f"{account}, as last recorded")
         wallets = {name: _wallet(store, account, name) for name in ("spot", "funding")}
         found[account] = replace(start, portfolio=replace(start.portfolio, wallets=wallets))
     return found
@@ -151,30 +159,30 @@ def _wallet(store: ReadStore, account: str, name: str) -> dict[str, Decimal]:
     return {asset: amount for asset, amount in last.items() if amount}
 
 
-def _recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backtest]:
+def _backtest_recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backtest]:
     tests: list[Backtest] = []
-    check_moment("--since", since)
+    check_time_option("--since", since)
     with open_reader(config) as store:
-        now = store.read(present_clock).now()
-        start = moment("--since", since, now)
+        now = store.read(command_clock).now()
+        start = time_option("--since", since, now)
         for account in accounts:
             if next(_samples(store, account, start, now), None) is None:
                 continue
             frames = partial(_recorded_frames, store, account, start, now)
             policy = policies.policy_of(config, account)
-            tests.append(backtest(policy, Portfolio(), frames, gap=FILL, liquidates=False))
+            tests.append(run_backtest(policy, SimulatedPortfolio(), frames, gap=FILL_INTERVAL, liquidates=False))
     if not tests:
         raise MonitorError("nothing is recorded in that time", where="rules backtest", mend="choose an earlier --since")
     return tests
 
 
-def _recorded_frames(store: ReadStore, account: str, since: datetime, until: datetime) -> Iterator[Frame]:
-    return recorded_frames(_samples(store, account, since - GONE_AFTER, until), since)
+def _recorded_frames(store: ReadStore, account: str, since: datetime, until: datetime) -> Iterator[MarketFrame]:
+    return recorded_frames(_samples(store, account, since - SUBJECT_TIMEOUT, until), since)
 
 
-def _samples(store: ReadStore, account: str, since: datetime, until: datetime) -> Iterator[Recorded]:
+def _samples(store: ReadStore, account: str, since: datetime, until: datetime) -> Iterator[ReplaySample]:
     """The samples, read a few hours at a time: months of them need not be held at once."""
     while since < until:
-        end = min(since + READ_AT_ONCE, until)
-        yield from store.read(read_recording, account, since, end)
+        end = min(since + READ_SPAN, until)
+        yield from store.read(read_samples, account, since, end)
         since = end

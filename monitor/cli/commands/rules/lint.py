@@ -3,7 +3,7 @@
 import argparse
 
 from monitor.cli import config_option, output
-from monitor.cli.lint_setup import flaws_of
+from monitor.cli.lint_setup import find_flaws
 from monitor.cli.parser import add_json
 from monitor.errors import Exit
 from monitor.lint.flaws import Flaw
@@ -15,14 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
-    flaws = flaws_of(config)
+    config = config_option.read_config(args)
+    flaws = find_flaws(config)
     if args.json:
         output.print_json({"ok": not flaws, "items": [_item(flaw) for flaw in flaws]})
     elif flaws:
-        styles: dict[str, output.Style] = {"warning": "note", "error": "bad"}
+        styles: dict[str, output.TextStyle] = {"warning": "note", "error": "bad"}
         rows = [
-            (flaw.rule or "", output.Cell(flaw.result, styles[flaw.result]), f"{flaw.detail}; {flaw.mend}")
+            (flaw.rule or "", output.StyledCell(flaw.result, styles[flaw.result]), f"{flaw.detail}; {flaw.mend}")
             for flaw in flaws
         ]
         output.print_table(("rule", "result", "detail"), rows)

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_list, wants_documents
+from monitor.cli.printing import print_documents, wants_json_list
 from monitor.config.model import Config
 from monitor.core.model.alert import MetricScope
 from monitor.core.numbers.durations import format_duration, from_seconds
-from monitor.core.rules.rule import Rule, applies
+from monitor.core.rules.rule import Rule, rule_applies
 from monitor.errors import Exit, StoreError
-from monitor.store.readers.status import read_live
-from monitor.view.json_values import Document, seconds_number
+from monitor.store.readers.status import read_live_documents
+from monitor.view.json_values import Document, json_seconds
 
-Place = tuple[str, MetricScope, str]
+RuleSubject = tuple[str, MetricScope, str]
 """An account, and a subject of it: what one alert can be about."""
 
 
@@ -25,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_option.load(args)
-    places, is_recorded = _places(config)
+    config = config_option.read_config(args)
+    places, is_recorded = _find_subjects(config)
     items = [_item(rule, config, places) for rule in config.rules]
-    if wants_documents(args):
-        print_list(args, items)
+    if wants_json_list(args):
+        print_documents(args, items)
         return Exit.DONE
     headings = ("rule", "scope", "when", "for", "severity", "channels", "actions", "subjects")
     output.print_table(headings, [_row(rule, item) for rule, item in zip(config.rules, items, strict=True)], right=(7,))
@@ -38,15 +38,15 @@ def run(args: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _item(rule: Rule, config: Config, places: frozenset[Place]) -> Document:
-    looked_at = [place for place in places if applies(rule, *place) and _is_measured(rule, place, config)]
+def _item(rule: Rule, config: Config, places: frozenset[RuleSubject]) -> Document:
+    looked_at = [place for place in places if rule_applies(rule, *place) and _applies_to(rule, place, config)]
     channels = [channel.name for channel in config.channels] if rule.channels is None else list(rule.channels)
     return {
         "name": rule.name,
         "scope": rule.scopes[0] if len(rule.scopes) == 1 else list(rule.scopes),
         "when": rule.when.text,
         "clear": rule.clear.text if rule.clear is not None else f"not ({rule.when.text})",
-        "for_s": seconds_number(rule.for_s),
+        "for_s": json_seconds(rule.for_s),
         "severity": rule.severity,
         "channels": channels,
         "actions": list(rule.actions),
@@ -54,40 +54,40 @@ def _item(rule: Rule, config: Config, places: frozenset[Place]) -> Document:
     }
 
 
-def _is_measured(rule: Rule, place: Place, config: Config) -> bool:
+def _applies_to(rule: Rule, place: RuleSubject, config: Config) -> bool:
     """Whether the rule's metrics apply to the subject: only what is pegged to something else can leave its peg."""
     _, kind, asset = place
     pegged = {*config.risk.stable_assets, *config.risk.pegs} - {"USDT"}
-    return kind != "asset" or not {"peg_deviation", "peg_ratio"} & set(rule.names) or asset in pegged
+    return kind != "asset" or not {"peg_deviation", "peg_ratio"} & set(rule.metric_names) or asset in pegged
 
 
-def _row(rule: Rule, item: Document) -> list[str | output.Cell]:
-    styles: dict[str, output.Style] = {"critical": "bad", "warning": "note", "info": ""}
+def _row(rule: Rule, item: Document) -> list[str | output.StyledCell]:
+    styles: dict[str, output.TextStyle] = {"critical": "bad", "warning": "note", "info": ""}
     return [
-        output.Cell(rule.name, "strong"),
+        output.StyledCell(rule.name, "strong"),
         ", ".join(rule.scopes),
         rule.when.text,
         format_duration(from_seconds(rule.for_s)) if rule.for_s else "",
-        output.Cell(rule.severity, styles[rule.severity]),
+        output.StyledCell(rule.severity, styles[rule.severity]),
         "all" if rule.channels is None else ", ".join(rule.channels),
         ", ".join(rule.actions),
-        output.Cell(str(item["subjects"]), "" if item["subjects"] else "dim"),
+        output.StyledCell(str(item["subjects"]), "" if item["subjects"] else "dim"),
     ]
 
 
-def _places(config: Config) -> tuple[frozenset[Place], bool]:
+def _find_subjects(config: Config) -> tuple[frozenset[RuleSubject], bool]:
     """What there is to look at: as last recorded, for an account never recorded as configured. And whether any was."""
     try:
         with open_reader(config) as store:
-            recorded = {row.account: json.loads(row.document) for row in store.read(read_live)}
+            recorded = {row.account: json.loads(row.document) for row in store.read(read_live_documents)}
     except StoreError:
         # The rules are the configuration's; a database only adds what they meet.
         recorded = {}
-    places: set[Place] = set()
+    places: set[RuleSubject] = set()
     for account in config.accounts:
         places |= {(account.name, "account", ""), (account.name, "monitor", "")}
         if account.name in recorded:
-            places |= {(account.name, kind, name) for kind, name in _recorded(recorded[account.name])}
+            places |= {(account.name, kind, name) for kind, name in _recorded_subjects(recorded[account.name])}
         else:
             pairs = () if account.isolated == "all" else account.isolated
             places |= {(account.name, "cross", "")} if account.cross else set()
@@ -95,7 +95,7 @@ def _places(config: Config) -> tuple[frozenset[Place], bool]:
     return frozenset(places), bool(recorded)
 
 
-def _recorded(document: Document) -> Iterator[tuple[MetricScope, str]]:
+def _recorded_subjects(document: Document) -> Iterator[tuple[MetricScope, str]]:
     """Cross, the pairs that exist, and every asset held or owed in them."""
     rows = []
     if document.get("cross") is not None:

@@ -10,8 +10,8 @@ from monitor.cli.parser import add_json
 from monitor.config import policies
 from monitor.config.simulation.rule_tests import read_rule_tests
 from monitor.errors import Exit
-from monitor.simulation.rule_test_result import try_rules
-from monitor.view.documents.rule_tests import tests_document, verdict_document
+from monitor.simulation.rule_test_result import run_rule_test
+from monitor.view.documents.rule_tests import test_result_document, test_results_document
 from monitor.view.json_values import Document
 from monitor.view.terminal.rule_tests import difference_lines
 
@@ -22,22 +22,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    usual = cache(partial(config_option.load, args))
+    usual = cache(partial(config_option.read_config, args))
     # All files are read before the first is tried: a mistake in the last shall not wait for the others.
     files = [(name, read_rule_tests(Path(name), usual, os.environ)) for name in args.files]
     items: list[Document] = []
     for name, file in files:
-        hears = policies.hears(file.config)
+        hears = policies.severities_by_channel(file.config)
         for test in file.tests:
-            verdict = try_rules(test, policies.policy_of(file.config, test.account), hears)
-            items.append(verdict_document(name, verdict))
+            verdict = run_rule_test(test, policies.policy_of(file.config, test.account), hears)
+            items.append(test_result_document(name, verdict))
             if not args.json:
                 output.print_line(
                     f"{'ok' if verdict.is_ok else 'FAILED'} {name}: {test.name}", "good" if verdict.is_ok else "bad"
                 )
                 for line in difference_lines(verdict):
                     output.print_line(line)
-    document = tests_document(items)
+    document = test_results_document(items)
     if args.json:
         output.print_json(document)
     else:

@@ -8,15 +8,15 @@ from monitor.exchange.binance.api.endpoint import Endpoint
 
 T = TypeVar("T")
 
-RECORDED_CHARS = 2000
+MAX_RECORDED_CHARS = 2000
 """How much of a rejected payload is kept for the record."""
 
 
-def rejected(endpoint: Endpoint[T], why: str, body: bytes) -> PayloadRejected:
+def rejected_payload(endpoint: Endpoint[T], why: str, body: bytes) -> PayloadRejected:
     """The error for an answer that arrived but cannot be believed: why, its digest, and its beginning."""
     digest = hashlib.sha256(body).hexdigest()[:16]
     error = PayloadRejected(f"{endpoint.name}: {why} (sha256 {digest})")
     if not endpoint.secret:
         # No database takes a NUL in a text.
-        error.payload = body[:RECORDED_CHARS].decode("utf-8", "replace").replace("\0", "\ufffd")
+        error.payload = body[:MAX_RECORDED_CHARS].decode("utf-8", "replace").replace("\0", "\ufffd")
     return error

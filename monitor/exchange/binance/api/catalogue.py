@@ -5,14 +5,14 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from monitor.exchange.binance.api import accounts, loans, market, orders, transfers, wallets
-from monitor.exchange.binance.api.function import Function
+from monitor.exchange.binance.api.function import EndpointFunction
 
-AnyFunction = Function[Any, Any]
+AnyEndpointFunction = EndpointFunction[Any, Any]
 
-TOPICS: tuple[ModuleType, ...] = (accounts, loans, orders, transfers, market, wallets)
+TOPIC_MODULES: tuple[ModuleType, ...] = (accounts, loans, orders, transfers, market, wallets)
 
-FUNCTIONS: Mapping[str, AnyFunction] = MappingProxyType(
-    {one.name: one for topic in TOPICS for one in vars(topic).values() if isinstance(one, Function)}
+FUNCTIONS: Mapping[str, AnyEndpointFunction] = MappingProxyType(
+    {one.name: one for topic in TOPIC_MODULES for one in vars(topic).values() if isinstance(one, EndpointFunction)}
 )
 """By name, in the order of their declaration."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
-from monitor.exchange.binance.rate_limits import Counted, Priority
+from monitor.exchange.binance.rate_limits import CountedBy, Priority
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Endpoint(Generic[T]):
     answer: type[T]
     security: Security = Security.SIGNED
     weight: int = 1
-    counted: Counted = "ip"
+    counted: CountedBy = "ip"
     secret: bool = False
     priority: Priority = Priority.USUAL
     rows: str | None = None

@@ -13,29 +13,29 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar
 
-from monitor.core.model.order import ActionKind, CallKind
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.order import ActionKind, ManualCallKind
+from monitor.core.numbers.amounts import format_decimal
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
-from monitor.exchange.binance.api.response import Sent
+from monitor.exchange.binance.api.response import WriteResult
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.rate_limits import Counted, Priority
+from monitor.exchange.binance.rate_limits import CountedBy, Priority
 from monitor.exchange.binance.signing import Parameters
-from monitor.exchange.binance.wire.numbers import milliseconds
+from monitor.exchange.binance.wire.numbers import to_milliseconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ChangeKind = ActionKind | CallKind
+WriteKind = ActionKind | ManualCallKind
 """What a function changes; two of one kind and asset are never under way together."""
 
-Spelling = Literal["", "TRUE", "true"]
+BoolStyle = Literal["", "TRUE", "true"]
 
-Cursor = Literal["page", "after", "from", "none"]
+CursorKind = Literal["page", "after", "from", "none"]
 """How a history goes on: by page number; by an id, exclusive or inclusive; not at all."""
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class HistoryPaging:
     """How the rows of a history are walked.
 
     `span` is the longest window that one request may ask for, `depth` how far back the venue keeps rows, `size` the
@@ -43,13 +43,13 @@ class History:
     `by` is the parameter of an id cursor, whose field comes first in `key`.
     """
 
-    cursor: Cursor
-    span: timedelta
-    key: tuple[str, ...]
-    time: str
-    size: int = 100
-    depth: timedelta | None = None
-    by: str = ""
+    cursor: CursorKind
+    max_window: timedelta
+    key_fields: tuple[str, ...]
+    time_field: str
+    page_size: int = 100
+    retention: timedelta | None = None
+    cursor_param: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,16 @@ class Parameter:
     """
 
     name: str
-    own: str
+    python_name: str
     is_required: bool
-    spelling: Spelling = ""
+    bool_style: BoolStyle = ""
     default: str | int | None = None
     is_sent: bool = True
     is_amount: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Function(Generic[P, T]):
+class EndpointFunction(Generic[P, T]):
     """One function, by the name that people call it by.
 
     `fixed` are parameters that the name implies, `implied` what a parameter implies when it is given, `older` names
@@ -83,64 +83,66 @@ class Function(Generic[P, T]):
     signature: inspect.Signature
     endpoint: Endpoint[T]
     parameters: tuple[Parameter, ...]
-    fixed: Mapping[str, str]
-    implied: Mapping[str, tuple[str, str]]
-    older: Mapping[str, str]
+    fixed_params: Mapping[str, str]
+    implied_params: Mapping[str, tuple[str, str]]
+    former_names: Mapping[str, str]
     aliases: tuple[str, ...]
-    weigh: Callable[[Parameters], int] | None
-    is_silent: bool = False
+    weight_of: Callable[[Parameters], int] | None
+    is_local: bool = False
 
-    def asked(self, given: Parameters) -> Parameters:
+    def request_params(self, values: Parameters) -> Parameters:
         """All parameters of the request: those given in the declared order, then those that the name implies."""
-        told = {name: value for name, value in given.items() if value is not None}
-        implied = dict(two for name, two in self.implied.items() if name in told)
-        asked: dict[str, str | int | None] = {}
+        values = {name: value for name, value in values.items() if value is not None}
+        implied_values = dict(two for name, two in self.implied_params.items() if name in values)
+        params: dict[str, str | int | None] = {}
         for one in self.parameters:
-            value = told.get(one.name, implied.get(one.name, one.default))
+            value = values.get(one.name, implied_values.get(one.name, one.default))
             if value is not None and one.is_sent:
-                asked[one.name] = value
-        return {**asked, **self.fixed}
+                params[one.name] = value
+        return {**params, **self.fixed_params}
 
-    def priced(self, asked: Parameters) -> Endpoint[T]:
+    def with_weight(self, params: Parameters) -> Endpoint[T]:
         """The endpoint with the weight of this very request."""
-        return self.endpoint if self.weigh is None else replace(self.endpoint, weight=self.weigh(asked))
+        return self.endpoint if self.weight_of is None else replace(self.endpoint, weight=self.weight_of(params))
 
-    def parameter(self, word: str) -> Parameter | None:
+    def find_parameter(self, word: str) -> Parameter | None:
         """The parameter that `word` means: the venue's name, its snake_case, or a name that it once had."""
         for parameter in self.parameters:
-            if word in (parameter.name, parameter.own, snake(parameter.name)):
+            if word in (parameter.name, parameter.python_name, to_snake_case(parameter.name)):
                 return parameter
-            if self.older.get(word) == parameter.name:
+            if self.former_names.get(word) == parameter.name:
                 return parameter
         return None
 
-    def _bound(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Endpoint[T], Parameters]:
+    def _build_request(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Endpoint[T], Parameters]:
         given = self.signature.bind(*args, **kwargs).arguments
-        asked = self.asked({one.name: _text(given.get(one.own), one.spelling) for one in self.parameters})
-        return self.priced(asked), asked
+        params = self.request_params(
+            {one.name: _format_value(given.get(one.python_name), one.bool_style) for one in self.parameters}
+        )
+        return self.with_weight(params), params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read(Function[P, T]):
+class ReadFunction(EndpointFunction[P, T]):
     """A function that changes nothing. `history` where its rows can be walked."""
 
-    history: History | None = None
+    history: HistoryPaging | None = None
 
     async def __call__(self, transport: Transport, *args: P.args, **kwargs: P.kwargs) -> T:
         """The answer. Raises as Transport.read does."""
-        endpoint, asked = self._bound(*args, **kwargs)
+        endpoint, asked = self._build_request(*args, **kwargs)
         return (await transport.read(endpoint, asked)).content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change(Function[P, T]):
+class WriteFunction(EndpointFunction[P, T]):
     """A function that changes something. It is sent once, and never raises for what the venue answers."""
 
-    kind: ChangeKind
+    kind: WriteKind
 
-    async def __call__(self, transport: Transport, *args: P.args, **kwargs: P.kwargs) -> Sent[T]:
+    async def __call__(self, transport: Transport, *args: P.args, **kwargs: P.kwargs) -> WriteResult[T]:
         """What became of the one request."""
-        return await transport.send(*self._bound(*args, **kwargs))
+        return await transport.send(*self._build_request(*args, **kwargs))
 
 
 def read(
@@ -148,133 +150,133 @@ def read(
     path: str,
     *,
     weight: int = 1,
-    counted: Counted = "ip",
+    counted: CountedBy = "ip",
     security: Security = Security.SIGNED,
-    fixed: Mapping[str, str] | None = None,
-    implied: Mapping[str, tuple[str, str]] | None = None,
-    older: Mapping[str, str] | None = None,
+    fixed_params: Mapping[str, str] | None = None,
+    implied_params: Mapping[str, tuple[str, str]] | None = None,
+    former_names: Mapping[str, str] | None = None,
     aliases: tuple[str, ...] = (),
-    flags: Spelling = "TRUE",
-    history: History | None = None,
-    weigh: Callable[[Parameters], int] | None = None,
+    bool_style: BoolStyle = "TRUE",
+    history: HistoryPaging | None = None,
+    weight_of: Callable[[Parameters], int] | None = None,
     secret: bool = False,
-    silent: bool = False,
-    dropped: Collection[str] = (),
+    is_local: bool = False,
+    ignored: Collection[str] = (),
     priority: Priority = Priority.USUAL,
     rows: str | None = None,
-) -> Callable[[Callable[P, T]], Read[P, T]]:
+) -> Callable[[Callable[P, T]], ReadFunction[P, T]]:
     """Makes the decorated declaration a reading function.
 
     `flags` is how the venue spells yes and no here; `dropped` are parameters that old callers give and nobody sends.
     """
 
-    def make(declared: Callable[P, T]) -> Read[P, T]:
-        answer, parameters = _declared(declared, flags, {}, dropped)
-        return Read(
+    def make(declared: Callable[P, T]) -> ReadFunction[P, T]:
+        answer, parameters = _parse_declaration(declared, bool_style, {}, ignored)
+        return ReadFunction(
             name=declared.__name__,
             summary=_summary(declared),
             signature=inspect.signature(declared),
             endpoint=Endpoint(method, path, answer, security, weight, counted, secret, priority, rows),
             parameters=parameters,
-            fixed=fixed or {},
-            implied=implied or {},
-            older=older or {},
+            fixed_params=fixed_params or {},
+            implied_params=implied_params or {},
+            former_names=former_names or {},
             aliases=aliases,
-            weigh=weigh,
-            is_silent=silent,
+            weight_of=weight_of,
+            is_local=is_local,
             history=history,
         )
 
     return make
 
 
-def change(
-    kind: ChangeKind,
+def write(
+    kind: WriteKind,
     method: str,
     path: str,
     *,
     weight: int = 1,
-    counted: Counted = "uid",
-    fixed: Mapping[str, str] | None = None,
-    implied: Mapping[str, tuple[str, str]] | None = None,
+    counted: CountedBy = "uid",
+    fixed_params: Mapping[str, str] | None = None,
+    implied_params: Mapping[str, tuple[str, str]] | None = None,
     aliases: tuple[str, ...] = (),
     names: Mapping[str, str] | None = None,
-    flags: Spelling = "TRUE",
-    weigh: Callable[[Parameters], int] | None = None,
-) -> Callable[[Callable[P, T]], Change[P, T]]:
+    bool_style: BoolStyle = "TRUE",
+    weight_of: Callable[[Parameters], int] | None = None,
+) -> Callable[[Callable[P, T]], WriteFunction[P, T]]:
     """Makes the decorated declaration a changing function. `names`: the venue's spelling where it isn't camelCase."""
 
-    def make(declared: Callable[P, T]) -> Change[P, T]:
-        answer, parameters = _declared(declared, flags, names or {}, ())
-        return Change(
+    def make(declared: Callable[P, T]) -> WriteFunction[P, T]:
+        answer, parameters = _parse_declaration(declared, bool_style, names or {}, ())
+        return WriteFunction(
             name=declared.__name__,
             summary=_summary(declared),
             signature=inspect.signature(declared),
             endpoint=Endpoint(method, path, answer, Security.SIGNED, weight, counted),
             parameters=parameters,
-            fixed=fixed or {},
-            implied=implied or {},
-            older={},
+            fixed_params=fixed_params or {},
+            implied_params=implied_params or {},
+            former_names={},
             aliases=aliases,
-            weigh=weigh,
+            weight_of=weight_of,
             kind=kind,
         )
 
     return make
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     """The venue's name in our spelling: isolatedSymbol as isolated_symbol."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def the_venue_answers() -> NoReturn:
+def declaration_only() -> NoReturn:
     """The body of a declaration. It never runs: the decorator keeps the signature alone."""
     raise AssertionError("a declaration was called")
 
 
-def _declared(
-    declared: Callable[P, T], flags: Spelling, names: Mapping[str, str], dropped: Collection[str]
+def _parse_declaration(
+    function: Callable[P, T], bool_style: BoolStyle, names: Mapping[str, str], ignored: Collection[str]
 ) -> tuple[type[T], tuple[Parameter, ...]]:
-    kinds = typing.get_type_hints(declared)
-    answer: type[T] = kinds.pop("return")
+    kinds = typing.get_type_hints(function)
+    answer_type: type[T] = kinds.pop("return")
     parameters = tuple(
         Parameter(
-            name=names.get(one.name, _camel(one.name)),
-            own=one.name,
+            name=names.get(one.name, _to_camel_case(one.name)),
+            python_name=one.name,
             is_required=one.default is inspect.Parameter.empty,
-            spelling=flags if bool in (kinds[one.name], *typing.get_args(kinds[one.name])) else "",
-            default=None if one.default in (None, inspect.Parameter.empty) else _text(one.default, flags),
-            is_sent=one.name not in dropped,
+            bool_style=bool_style if bool in (kinds[one.name], *typing.get_args(kinds[one.name])) else "",
+            default=None if one.default in (None, inspect.Parameter.empty) else _format_value(one.default, bool_style),
+            is_sent=one.name not in ignored,
             is_amount=Decimal in (kinds[one.name], *typing.get_args(kinds[one.name])),
         )
-        for one in inspect.signature(declared).parameters.values()
+        for one in inspect.signature(function).parameters.values()
     )
-    return answer, parameters
+    return answer_type, parameters
 
 
-def _summary(declared: Callable[P, T]) -> str:
-    return (inspect.getdoc(declared) or "").partition("\n")[0]
+def _summary(function: Callable[P, T]) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
-def _text(value: Any, spelling: Spelling) -> str | int | None:
+def _format_value(value: Any, bool_style: BoolStyle) -> str | int | None:
     match value:
         case None:
             return None
         case bool():
             word = "TRUE" if value else "FALSE"
-            return word if spelling == "TRUE" else word.lower()
+            return word if bool_style == "TRUE" else word.lower()
         case str() | int():
             return value
         case Decimal():
-            return plain(value)
+            return format_decimal(value)
         case datetime():
-            return milliseconds(value)
+            return to_milliseconds(value)
         case Sequence():
             return ",".join(value)
     raise TypeError(f"can't be sent: {type(value).__name__}")
 
 
-def _camel(name: str) -> str:
+def _to_camel_case(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

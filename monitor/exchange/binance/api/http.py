@@ -12,11 +12,11 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
-LONGEST_BODY = 64 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 """Bytes, unpacked. The longest answer that the exchange gives, every symbol with its filters, has a third of that."""
 
 
-class TooLong(httpx.RequestError):
+class BodyTooLarge(httpx.RequestError):
     """An answer that no memory should be given to."""
 
 
@@ -52,11 +52,11 @@ def http_client(
     )
 
 
-async def body_of(response: httpx.Response) -> bytes:
+async def read_body(response: httpx.Response) -> bytes:
     """The body of a streamed response, unpacked. Raises TooLong before it takes more memory than LONGEST_BODY."""
     body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece
-        if len(body) > LONGEST_BODY:
-            raise TooLong("the answer has no end")
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge("the answer has no end")
     return bytes(body)

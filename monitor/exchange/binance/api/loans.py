@@ -4,47 +4,47 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.exchange.binance.api.function import History, change, read, the_venue_answers
+from monitor.exchange.binance.api.function import HistoryPaging, declaration_only, read, write
 from monitor.exchange.binance.rate_limits import Priority
-from monitor.exchange.binance.wire.acknowledgements import NoAnswer, TransactionId
-from monitor.exchange.binance.wire.field_types import Rows
+from monitor.exchange.binance.wire.acknowledgements import EmptyPayload, TransactionIdPayload
+from monitor.exchange.binance.wire.field_types import HistoryPage
 from monitor.exchange.binance.wire.loans import (
-    ForcedOrder,
-    HourlyRate,
-    Interest,
-    InterestRate,
-    LiquidationLoan,
-    LiquidationLoanRepayment,
-    Loan,
-    SmallLiability,
-    SmallLiabilityExchange,
+    DailyRateRow,
+    InterestRow,
+    LiquidationLoanPayload,
+    LiquidationLoanRepaymentRow,
+    LiquidationOrderRow,
+    LoanRow,
+    NextHourlyRateRow,
+    SmallLiabilityExchangeRow,
+    SmallLiabilityRow,
 )
-from monitor.exchange.binance.wire.market_data import Inventory
+from monitor.exchange.binance.wire.market_data import InventoryPayload
 
 _LIMIT = {"limit": "size"}
 _ISOLATED = {"symbol": ("isIsolated", "TRUE")}
 _BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
 # Without an asset the venue gives seven days, with one thirty: the shorter holds for both.
-_LOANS = History("page", timedelta(days=7), ("tx_id",), "timestamp")
+_LOANS = HistoryPaging("page", timedelta(days=7), ("tx_id",), "timestamp")
 
 
-@change("borrow", "POST", _BORROW_REPAY, weight=1500, fixed={"type": "BORROW"}, implied=_ISOLATED)
+@write("borrow", "POST", _BORROW_REPAY, weight=1500, fixed_params={"type": "BORROW"}, implied_params=_ISOLATED)
 def create_margin_loan(
     *, asset: str, amount: Decimal, is_isolated: bool = False, symbol: str | None = None
-) -> TransactionId:
+) -> TransactionIdPayload:
     """Borrows; in the isolated pair `symbol` where one is given."""
-    the_venue_answers()
+    declaration_only()
 
 
-@change("repay", "POST", _BORROW_REPAY, weight=1500, fixed={"type": "REPAY"}, implied=_ISOLATED)
+@write("repay", "POST", _BORROW_REPAY, weight=1500, fixed_params={"type": "REPAY"}, implied_params=_ISOLATED)
 def repay_margin_loan(
     *, asset: str, amount: Decimal, is_isolated: bool = False, symbol: str | None = None
-) -> TransactionId:
+) -> TransactionIdPayload:
     """Repays, interest first, from what is free in the same margin account."""
-    the_venue_answers()
+    declaration_only()
 
 
-@read("GET", _BORROW_REPAY, weight=10, fixed={"type": "BORROW"}, older=_LIMIT, history=_LOANS)
+@read("GET", _BORROW_REPAY, weight=10, fixed_params={"type": "BORROW"}, former_names=_LIMIT, history=_LOANS)
 def get_margin_loan_details(
     *,
     asset: str | None = None,
@@ -54,12 +54,12 @@ def get_margin_loan_details(
     end_time: datetime | None = None,
     current: int | None = None,
     size: int | None = None,
-) -> Rows[Loan]:
+) -> HistoryPage[LoanRow]:
     """What was borrowed, newest first; `limit` of old means `size`. A row's type is AUTO or MANUAL."""
-    the_venue_answers()
+    declaration_only()
 
 
-@read("GET", _BORROW_REPAY, weight=10, fixed={"type": "REPAY"}, older=_LIMIT, history=_LOANS)
+@read("GET", _BORROW_REPAY, weight=10, fixed_params={"type": "REPAY"}, former_names=_LIMIT, history=_LOANS)
 def get_margin_repay_details(
     *,
     asset: str | None = None,
@@ -69,22 +69,22 @@ def get_margin_repay_details(
     end_time: datetime | None = None,
     current: int | None = None,
     size: int | None = None,
-) -> Rows[Loan]:
+) -> HistoryPage[LoanRow]:
     """What was repaid, newest first; `limit` of old means `size`. A row's type is AUTO, MANUAL …"""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
     "GET",
     "/sapi/v1/margin/interestHistory",
-    older=_LIMIT,
+    former_names=_LIMIT,
     aliases=("margin_interest_history",),
-    history=History(
+    history=HistoryPaging(
         "page",
         timedelta(days=30),
         ("tx_id", "charged_at", "asset", "type"),
         "charged_at",
-        depth=timedelta(days=90),
+        retention=timedelta(days=90),
     ),
 )
 def get_margin_interest_history(
@@ -95,16 +95,16 @@ def get_margin_interest_history(
     end_time: datetime | None = None,
     current: int | None = None,
     size: int | None = None,
-) -> Rows[Interest]:
+) -> HistoryPage[InterestRow]:
     """Interest charged, newest first; cross alone where no pair is named. `limit` of old means `size`."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
     "GET",
     "/sapi/v1/margin/interestRateHistory",
     aliases=("margin_interest_rate_history",),
-    history=History("none", timedelta(days=28), ("asset", "timestamp"), "timestamp"),
+    history=HistoryPaging("none", timedelta(days=28), ("asset", "timestamp"), "timestamp"),
     priority=Priority.LAST,
 )
 def get_margin_interest_rate_history(
@@ -113,9 +113,9 @@ def get_margin_interest_rate_history(
     vip_level: int | None = None,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
-) -> list[InterestRate]:
+) -> list[DailyRateRow]:
     """The daily rates of an asset, newest first; no pages, at most a month."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
@@ -124,9 +124,9 @@ def get_margin_interest_rate_history(
     weight=100,
     aliases=("margin_next_hourly_interest_rate",),
 )
-def get_margin_next_hourly_interest_rate(*, assets: Sequence[str], is_isolated: bool) -> list[HourlyRate]:
+def get_margin_next_hourly_interest_rate(*, assets: Sequence[str], is_isolated: bool) -> list[NextHourlyRateRow]:
     """The rates of the next hour, of at most twenty assets."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
@@ -137,17 +137,17 @@ def get_margin_next_hourly_interest_rate(*, assets: Sequence[str], is_isolated: 
     aliases=("margin_available_inventory",),
     priority=Priority.LAST,
 )
-def get_margin_available_inventory(*, type: str) -> Inventory:
+def get_margin_available_inventory(*, type: str) -> InventoryPayload:
     """What there is to borrow: `type` MARGIN or ISOLATED."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
     "GET",
     "/sapi/v1/margin/forceLiquidationRec",
-    older=_LIMIT,
+    former_names=_LIMIT,
     aliases=("get_margin_force_liquidation_rec",),
-    history=History("page", timedelta(days=30), ("symbol", "order_id"), "updated_time"),
+    history=HistoryPaging("page", timedelta(days=30), ("symbol", "order_id"), "updated_time"),
 )
 def get_margin_force_liquidation_record(
     *,
@@ -156,15 +156,15 @@ def get_margin_force_liquidation_record(
     isolated_symbol: str | None = None,
     current: int | None = None,
     size: int | None = None,
-) -> Rows[ForcedOrder]:
+) -> HistoryPage[LiquidationOrderRow]:
     """Orders by which the venue liquidated, newest first; look at `isIsolated`. `limit` of old means `size`."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/margin/exchange-small-liability", weight=100, priority=Priority.LAST)
-def get_margin_small_liabilities() -> list[SmallLiability]:
+def get_margin_small_liabilities() -> list[SmallLiabilityRow]:
     """The cross account's debts small enough to be exchanged."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
@@ -172,7 +172,7 @@ def get_margin_small_liabilities() -> list[SmallLiability]:
     "/sapi/v1/margin/exchange-small-liability-history",
     weight=100,
     counted="uid",
-    history=History("page", timedelta(days=30), ("asset", "timestamp", "amount"), "timestamp"),
+    history=HistoryPaging("page", timedelta(days=30), ("asset", "timestamp", "amount"), "timestamp"),
 )
 def get_margin_small_liability_history(
     *,
@@ -180,21 +180,21 @@ def get_margin_small_liability_history(
     size: int,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
-) -> Rows[SmallLiabilityExchange]:
+) -> HistoryPage[SmallLiabilityExchangeRow]:
     """Small debts that were exchanged, newest first."""
-    the_venue_answers()
+    declaration_only()
 
 
-@change("small_debts", "POST", "/sapi/v1/margin/exchange-small-liability", weight=3000)
-def exchange_margin_small_liabilities(*, asset_names: Sequence[str]) -> NoAnswer:
+@write("small_debts", "POST", "/sapi/v1/margin/exchange-small-liability", weight=3000)
+def exchange_margin_small_liabilities(*, asset_names: Sequence[str]) -> EmptyPayload:
     """Exchanges small debts of at most ten assets; once in six hours. The answer is empty."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/margin/liquidation-loan", weight=100, counted="uid")
-def get_margin_liquidation_loan() -> LiquidationLoan:
+def get_margin_liquidation_loan() -> LiquidationLoanPayload:
     """What a bankrupt liquidation left owing; repaid from the spot wallet."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
@@ -202,7 +202,7 @@ def get_margin_liquidation_loan() -> LiquidationLoan:
     "/sapi/v1/margin/liquidation-loan/repay-history",
     weight=100,
     counted="uid",
-    history=History("page", timedelta(days=90), ("repay_id",), "create_time"),
+    history=HistoryPaging("page", timedelta(days=90), ("repay_id",), "create_time"),
 )
 def get_margin_liquidation_loan_repayments(
     *,
@@ -210,12 +210,12 @@ def get_margin_liquidation_loan_repayments(
     end_time: datetime | None = None,
     current: int | None = None,
     size: int | None = None,
-) -> Rows[LiquidationLoanRepayment]:
+) -> HistoryPage[LiquidationLoanRepaymentRow]:
     """Repayments of that loan that were done or are pending."""
-    the_venue_answers()
+    declaration_only()
 
 
-@change("liquidation_loan", "POST", "/sapi/v1/margin/liquidation-loan/repay", weight=100)
-def repay_margin_liquidation_loan(*, asset: str, amount: Decimal) -> LiquidationLoanRepayment:
+@write("liquidation_loan", "POST", "/sapi/v1/margin/liquidation-loan/repay", weight=100)
+def repay_margin_liquidation_loan(*, asset: str, amount: Decimal) -> LiquidationLoanRepaymentRow:
     """Repays the liquidation loan from the spot wallet."""
-    the_venue_answers()
+    declaration_only()

@@ -3,26 +3,26 @@
 from collections.abc import Sequence
 
 from monitor.exchange.binance.api.endpoint import Security
-from monitor.exchange.binance.api.function import read, the_venue_answers
+from monitor.exchange.binance.api.function import declaration_only, read
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.market_data import (
-    AssetTags,
-    CollateralRatio,
-    DelistSchedule,
-    ExchangeInfo,
-    LastPrice,
-    LimitPricePairs,
-    LiquidationRatio,
-    ListSchedule,
-    MarginAsset,
-    MarginPair,
-    PriceIndex,
-    RestrictedAssets,
-    SystemStatus,
-    VenueClock,
+    AssetTagsRow,
+    CollateralRatioRow,
+    DelistScheduleRow,
+    ExchangeInfoPayload,
+    LastPriceRow,
+    LimitPricePairsPayload,
+    LiquidationRatioRow,
+    ListScheduleRow,
+    MarginAssetRow,
+    MarginPairRow,
+    PriceIndexPayload,
+    RestrictedAssetsPayload,
+    ServerTimePayload,
+    SystemStatusPayload,
 )
-from monitor.exchange.binance.wire.row_decoding import WHOLE
+from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER
 
 _LAST = Priority.LAST
 _ASSETS = "/sapi/v1/margin/allAssets"
@@ -30,38 +30,38 @@ _PAIRS = "/sapi/v1/margin/allPairs"
 _ISOLATED_PAIRS = "/sapi/v1/margin/isolated/allPairs"
 
 
-def _ticker_weight(asked: Parameters) -> int:
-    return 2 if asked.get("symbol") else 4
+def _ticker_weight(params: Parameters) -> int:
+    return 2 if params.get("symbol") else 4
 
 
 @read("GET", _ASSETS, security=Security.KEY, priority=_LAST)
-def get_margin_asset(*, asset: str) -> list[MarginAsset]:
+def get_margin_asset(*, asset: str) -> list[MarginAssetRow]:
     """One margin asset; the answer is a list all the same."""
-    the_venue_answers()
+    declaration_only()
 
 
-@read("GET", _ASSETS, security=Security.KEY, priority=_LAST, rows=WHOLE)
-def get_margin_all_assets(*, asset: str | None = None) -> list[MarginAsset]:
+@read("GET", _ASSETS, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+def get_margin_all_assets(*, asset: str | None = None) -> list[MarginAssetRow]:
     """Every margin asset."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", _PAIRS, security=Security.KEY, priority=_LAST)
-def get_margin_symbol(*, symbol: str) -> list[MarginPair]:
+def get_margin_symbol(*, symbol: str) -> list[MarginPairRow]:
     """One cross margin pair; the answer is a list all the same."""
-    the_venue_answers()
+    declaration_only()
 
 
-@read("GET", _PAIRS, security=Security.KEY, priority=_LAST, rows=WHOLE)
-def get_margin_all_pairs(*, symbol: str | None = None) -> list[MarginPair]:
+@read("GET", _PAIRS, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+def get_margin_all_pairs(*, symbol: str | None = None) -> list[MarginPairRow]:
     """Every cross margin pair."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", _ISOLATED_PAIRS, weight=10, security=Security.KEY, priority=_LAST)
-def get_isolated_margin_symbol(*, symbol: str) -> list[MarginPair]:
+def get_isolated_margin_symbol(*, symbol: str) -> list[MarginPairRow]:
     """One isolated pair; the answer is a list all the same."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
@@ -72,86 +72,91 @@ def get_isolated_margin_symbol(*, symbol: str) -> list[MarginPair]:
     aliases=("get_all_isolated_margin_symbols",),
     priority=_LAST,
 )
-def get_isolated_margin_all_symbols(*, symbol: str | None = None) -> list[MarginPair]:
+def get_isolated_margin_all_symbols(*, symbol: str | None = None) -> list[MarginPairRow]:
     """Every isolated pair."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/margin/priceIndex", weight=10, security=Security.KEY)
-def get_margin_price_index(*, symbol: str) -> PriceIndex:
+def get_margin_price_index(*, symbol: str) -> PriceIndexPayload:
     """The index price of one pair."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read(
-    "GET", "/sapi/v1/margin/crossMarginCollateralRatio", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE
+    "GET",
+    "/sapi/v1/margin/crossMarginCollateralRatio",
+    weight=100,
+    security=Security.KEY,
+    priority=_LAST,
+    rows=WHOLE_ANSWER,
 )
-def get_cross_margin_collateral_ratio() -> list[CollateralRatio]:
+def get_cross_margin_collateral_ratio() -> list[CollateralRatioRow]:
     """The share of its value that each asset counts for, by groups of assets."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/margin/restricted-asset", security=Security.KEY, priority=_LAST)
-def get_margin_restricted_assets() -> RestrictedAssets:
+def get_margin_restricted_assets() -> RestrictedAssetsPayload:
     """Assets that can't be bought on credit, or not be brought in as collateral."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/margin/limit-price-pairs", security=Security.KEY, priority=_LAST)
-def get_margin_limit_price_pairs() -> LimitPricePairs:
+def get_margin_limit_price_pairs() -> LimitPricePairsPayload:
     """Pairs whose limit orders must stay within 15 % of the index."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/margin/risk-based-liquidation-ratio", security=Security.KEY, priority=_LAST)
-def get_margin_risk_based_liquidation_ratio() -> list[LiquidationRatio]:
+def get_margin_risk_based_liquidation_ratio() -> list[LiquidationRatioRow]:
     """Risk-based liquidation ratios; what they enter into is not documented."""
-    the_venue_answers()
+    declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/delist-schedule", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE)
-def get_margin_delist_schedule() -> list[DelistSchedule]:
+@read("GET", "/sapi/v1/margin/delist-schedule", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+def get_margin_delist_schedule() -> list[DelistScheduleRow]:
     """What leaves margin trading and when: positions are closed then."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/margin/list-schedule", weight=100, security=Security.KEY, priority=_LAST)
-def get_margin_list_schedule() -> list[ListSchedule]:
+def get_margin_list_schedule() -> list[ListScheduleRow]:
     """What comes to margin trading and when."""
-    the_venue_answers()
+    declaration_only()
 
 
-@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE)
-def get_spot_asset_tags(*, tag: Sequence[str] | None = None) -> list[AssetTags]:
+@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+def get_spot_asset_tags(*, tag: Sequence[str] | None = None) -> list[AssetTagsRow]:
     """The tags of assets, all or those with one of `tag`: *Monitoring* comes weeks before a delisting."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/sapi/v1/system/status", security=Security.NONE, priority=_LAST)
-def get_system_status() -> SystemStatus:
+def get_system_status() -> SystemStatusPayload:
     """Whether the venue is in maintenance."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/api/v3/time", security=Security.NONE, priority=Priority.FIRST)
-def get_server_time() -> VenueClock:
+def get_server_time() -> ServerTimePayload:
     """The venue's time."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/api/v3/exchangeInfo", weight=20, security=Security.NONE, priority=_LAST, rows="symbols")
-def get_exchange_info(*, symbol: str | None = None, symbols: str | None = None) -> ExchangeInfo:
+def get_exchange_info(*, symbol: str | None = None, symbols: str | None = None) -> ExchangeInfoPayload:
     """Symbols with their filters; `symbols` is a JSON list. One unknown symbol spoils the call."""
-    the_venue_answers()
+    declaration_only()
 
 
-@read("GET", "/api/v3/ticker/price", weight=4, weigh=_ticker_weight, security=Security.NONE)
-def get_ticker_price(*, symbol: str) -> LastPrice:
+@read("GET", "/api/v3/ticker/price", weight=4, weight_of=_ticker_weight, security=Security.NONE)
+def get_ticker_price(*, symbol: str) -> LastPriceRow:
     """The last price of one symbol."""
-    the_venue_answers()
+    declaration_only()
 
 
 @read("GET", "/api/v3/ticker/price", weight=4, security=Security.NONE)
-def get_all_tickers(*, symbols: str | None = None) -> list[LastPrice]:
+def get_all_tickers(*, symbols: str | None = None) -> list[LastPriceRow]:
     """The last prices of all symbols, or of a JSON list of them."""
-    the_venue_answers()
+    declaration_only()

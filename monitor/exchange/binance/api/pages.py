@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from monitor.core.model.order import Record, Window
-from monitor.exchange.binance.api.history import windows
+from monitor.core.model.order import TimeWindow, VenueRecord
+from monitor.exchange.binance.api.history import split_window
 
 Row = TypeVar("Row")
 
 PAGE_SIZE = 100
 """The most that the venue gives at once."""
 
-_MOST_PAGES = 10_000
+_MAX_PAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Page(Generic[Row]):
     total: int
 
 
-async def pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIterator[Row]:
+async def iterate_pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIterator[Row]:
     """Every row of all pages. `read` is given the page number."""
-    for number in range(1, _MOST_PAGES + 1):
+    for number in range(1, _MAX_PAGES + 1):
         page = await read(number)
         for row in page.rows:
             yield row
@@ -36,15 +36,15 @@ async def pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIterator[Ro
             return
 
 
-async def records(
-    window: Window, span: timedelta, read: Callable[[datetime, datetime, int], Awaitable[Page[Record]]]
-) -> tuple[Record, ...]:
+async def read_records(
+    window: TimeWindow, span: timedelta, read: Callable[[datetime, datetime, int], Awaitable[Page[VenueRecord]]]
+) -> tuple[VenueRecord, ...]:
     """Every record within the window, newest first, each once.
 
     `read` is given the beginning and end of a window of at most `span`, and the page number.
     """
-    found: dict[str, Record] = {}
-    for start, end in windows(window.since, window.until, span):
-        async for record in pages(functools.partial(read, start, end)):
+    found: dict[str, VenueRecord] = {}
+    for start, end in split_window(window.since, window.until, span):
+        async for record in iterate_pages(functools.partial(read, start, end)):
             found[record.ref] = record
     return tuple(sorted(found.values(), key=lambda record: record.at, reverse=True))

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from monitor.exchange.binance.rate_limits import Pool
+from monitor.exchange.binance.rate_limits import WeightPool
 
-FIRST_REST_S = 2.0
+FIRST_COOLDOWN_S = 2.0
 """A refusal by a firewall says nothing of how long. The first one may be an accident, and prices may be falling."""
 
-LONGEST_REST_S = 30.0
+MAX_COOLDOWN_S = 30.0
 
 FALLBACK_FOR_S = 300.0
 """For so long another host is asked after the one before it failed."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Rest:
+class _Cooldown:
     seconds: float
     until: float
 
@@ -31,9 +31,9 @@ class ReadHosts:
         self._elapsed = elapsed
         self._preferred = 0
         self._preferred_until = 0.0
-        self._rests: dict[tuple[str, Pool], _Rest] = {}
+        self._cooldowns: dict[tuple[str, WeightPool], _Cooldown] = {}
 
-    def choose(self, pool: Pool) -> str | None:
+    def choose(self, pool: WeightPool) -> str | None:
         """The host to ask, in the order of preference; None while all of them rest."""
         now = self._elapsed()
         if self._preferred and now >= self._preferred_until:
@@ -41,12 +41,12 @@ class ReadHosts:
         ordered = self._hosts[self._preferred :] + self._hosts[: self._preferred]
         return next((host for host in ordered if self._left_s(host, pool, now) <= 0), None)
 
-    def free_in_s(self, pool: Pool) -> float:
+    def available_in_s(self, pool: WeightPool) -> float:
         """Seconds until a host may be asked; 0: now."""
         now = self._elapsed()
         return max(0.0, min(self._left_s(host, pool, now) for host in self._hosts))
 
-    def note_failure(self, host: str, refused: Pool | None = None) -> None:
+    def note_failure(self, host: str, refused: WeightPool | None = None) -> None:
         """Prefer the next host for a while.
 
         From the pool that a firewall `refused` the host rests, twice as long as the last time.
@@ -55,14 +55,14 @@ class ReadHosts:
         self._preferred = (self._hosts.index(host) + 1) % len(self._hosts)
         self._preferred_until = now + FALLBACK_FOR_S
         if refused is not None:
-            before = self._rests.get((host, refused))
-            seconds = FIRST_REST_S if before is None else min(before.seconds * 2, LONGEST_REST_S)
-            self._rests[host, refused] = _Rest(seconds, now + seconds)
+            before = self._cooldowns.get((host, refused))
+            seconds = FIRST_COOLDOWN_S if before is None else min(before.seconds * 2, MAX_COOLDOWN_S)
+            self._cooldowns[host, refused] = _Cooldown(seconds, now + seconds)
 
-    def note_answer(self, host: str, pool: Pool) -> None:
+    def note_answer(self, host: str, pool: WeightPool) -> None:
         """Forget what the host refused before."""
-        self._rests.pop((host, pool), None)
+        self._cooldowns.pop((host, pool), None)
 
-    def _left_s(self, host: str, pool: Pool, now: float) -> float:
-        rest = self._rests.get((host, pool))
+    def _left_s(self, host: str, pool: WeightPool, now: float) -> float:
+        rest = self._cooldowns.get((host, pool))
         return 0.0 if rest is None else rest.until - now

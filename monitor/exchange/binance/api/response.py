@@ -9,26 +9,26 @@ from typing import Generic, TypeVar
 from monitor.core.model.order import Outcome, Withheld
 from monitor.exchange.binance.signing import Signer
 from monitor.exchange.binance.wire.decoding import ErrorBody
-from monitor.exchange.binance.wire.row_decoding import OddRow
+from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
+class ApiCredentials:
     """An API key and what signs for it; shown nowhere."""
 
     api_key: str
     signer: Signer
 
     @property
-    def mark(self) -> str:
+    def fingerprint(self) -> str:
         """What tells the key apart from others and leads nobody back to it."""
         return hashlib.sha256(f"key of margin-monitor {self.api_key}".encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """`as_of` is the moment of the send, `received_at` that of the receipt; `sent_s` and `received_s` by elapsed_s.
 
     An account answer carries no time of its own; the send is the latest moment that it cannot predate.
@@ -43,19 +43,19 @@ class Answer:
     headers: Mapping[str, str]
     is_html: bool
     error: ErrorBody | None
-    odd: list[OddRow] = field(default_factory=list)
+    rejected_rows: list[RejectedRow] = field(default_factory=list)
     """Rows that were left out of what is believed; who translates the answer adds to them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class DecodedResponse(Generic[T]):
     """A decoded answer to a read."""
 
     content: T
-    answer: Answer
+    response: ApiResponse
 
 
-class NotSent(Exception):
+class RequestWithheld(Exception):
     """A request that changes something was kept back at the last moment: nothing of it has left."""
 
     def __init__(self, withheld: Withheld) -> None:
@@ -64,7 +64,7 @@ class NotSent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sent(Generic[T]):
+class WriteResult(Generic[T]):
     """What became of a request that changes something.
 
     `content` is there where the outcome is Accepted, `answer` where anything came back.
@@ -72,4 +72,4 @@ class Sent(Generic[T]):
 
     outcome: Outcome
     content: T | None = None
-    answer: Answer | None = None
+    response: ApiResponse | None = None

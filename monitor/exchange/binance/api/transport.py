@@ -12,21 +12,34 @@ from typing import NoReturn, TypeVar
 import httpx
 
 from monitor.clock import Clock
-from monitor.core.model.order import Accepted, Objection, Outcome, Refused
+from monitor.core.model.order import Accepted, Outcome, PreSendCheck, Refused
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
-from monitor.exchange.binance.api.bad_payload import rejected
+from monitor.exchange.binance.api.bad_payload import rejected_payload
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
-from monitor.exchange.binance.api.http import body_of
-from monitor.exchange.binance.api.read_hosts import FIRST_REST_S, ReadHosts
-from monitor.exchange.binance.api.rejected_rows import Oddities, content_of
-from monitor.exchange.binance.api.response import Answer, Credentials, NotSent, Reading, Sent
-from monitor.exchange.binance.api.write_request import asking, believed, trace_of
-from monitor.exchange.binance.outcome_rules import LIMIT_CODE, failure_of, judge, judge_read
-from monitor.exchange.binance.rate_limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
-from monitor.exchange.binance.signing import Parameters, query_of, signed_query
-from monitor.exchange.binance.wire.decoding import error_of
-from monitor.exchange.binance.wire.market_text import ServerTime
-from monitor.exchange.binance.wire.numbers import Implausible, milliseconds, moment
+from monitor.exchange.binance.api.http import read_body
+from monitor.exchange.binance.api.read_hosts import FIRST_COOLDOWN_S, ReadHosts
+from monitor.exchange.binance.api.rejected_rows import RejectedRows, decode_content
+from monitor.exchange.binance.api.response import (
+    ApiCredentials,
+    ApiResponse,
+    DecodedResponse,
+    RequestWithheld,
+    WriteResult,
+)
+from monitor.exchange.binance.api.write_request import parse_write_response, request_log, withhold_hook
+from monitor.exchange.binance.outcome_rules import LIMIT_CODE, classify_failure, classify_read, classify_write
+from monitor.exchange.binance.rate_limits import (
+    Priority,
+    WeightBudget,
+    WeightPool,
+    hold_duration,
+    read_used_weight,
+    weight_pool,
+)
+from monitor.exchange.binance.signing import Parameters, encode_query, sign_query
+from monitor.exchange.binance.wire.decoding import decode_error
+from monitor.exchange.binance.wire.market_text import TextServerTime
+from monitor.exchange.binance.wire.numbers import Implausible, parse_time, to_milliseconds
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +53,7 @@ _CLOCK_TRIES = 5
 _READ_RETRIES = 2
 _BACKOFF_S = 0.2
 
-SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTime, Security.NONE, priority=Priority.FIRST)
+SERVER_TIME = Endpoint("GET", "/api/v3/time", TextServerTime, Security.NONE, priority=Priority.FIRST)
 
 
 class Transport:
@@ -51,10 +64,10 @@ class Transport:
         *,
         account: str,
         hosts: Sequence[str],
-        credentials: Credentials,
+        credentials: ApiCredentials,
         http: httpx.AsyncClient,
         clock: Clock,
-        usage: Usage,
+        weight_budget: WeightBudget,
         recv_window: timedelta,
         timeout_s: float,
     ) -> None:
@@ -63,56 +76,56 @@ class Transport:
         self._credentials = credentials
         self._http = http
         self._clock = clock
-        self._usage = usage
+        self._weight_budget = weight_budget
         self._recv_window_ms = recv_window // timedelta(milliseconds=1)
         self._timeout_s = timeout_s
-        self.oddities = Oddities()
+        self.rejected_rows = RejectedRows()
         self._read_hosts = ReadHosts(self._hosts, clock.elapsed_s)
-        self._objection: Objection | None = None
+        self._objection: PreSendCheck | None = None
 
-    async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Reading[T]:
+    async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> DecodedResponse[T]:
         """The decoded answer.
 
         Raises ExchangeUnreachable, ExchangeRefused, KeyInvalid or PayloadRejected.
         """
-        return await self.fetch(endpoint, parameters, Reading)
+        return await self.fetch(endpoint, parameters, DecodedResponse)
 
     async def fetch(
-        self, endpoint: Endpoint[T], parameters: Parameters | None, translate: Callable[[T, Answer], U]
+        self, endpoint: Endpoint[T], parameters: Parameters | None, translate: Callable[[T, ApiResponse], U]
     ) -> U:
         """What `translate` makes of the answer. Raises as `read` does; an Implausible becomes PayloadRejected."""
         answer = await self.call(endpoint, parameters)
         try:
-            content = content_of(endpoint, answer)
+            content = decode_content(endpoint, answer)
             found = translate(content, answer)
         except Implausible as why:
-            raise rejected(endpoint, str(why), answer.body) from why
-        self.oddities.note(self._account, endpoint.name, answer.odd)
+            raise rejected_payload(endpoint, str(why), answer.body) from why
+        self.rejected_rows.record(self._account, endpoint.name, answer.rejected_rows)
         return found
 
-    async def call(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Answer:
+    async def call(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> ApiResponse:
         """The venue's answer as received, when it is one that can be believed. Raises as `read` does.
 
         Only for what changes nothing: retried at most twice, on other hosts where there are any, and once more
         after the clock was measured anew. A host behind a firewall rests, and the others are asked at once.
         """
-        pool = self._pool(endpoint)
+        pool = self._weight_pool(endpoint)
         retries = 0
-        resynced = await self._mind_the_clock(endpoint)
+        resynced = await self._check_clock(endpoint)
         while True:
-            self._respect_holds(endpoint, pool)
+            self._check_rate_limit(endpoint, pool)
             host = await self._read_host(endpoint, pool)
             answer, cause = await self._try_read(host, endpoint, parameters or {})
             is_forbidden = False
             if answer is not None:
                 code = answer.error.code if answer.error else None
-                match judge_read(answer.status, code, is_html=answer.is_html):
+                match classify_read(answer.status, code, is_html=answer.is_html):
                     case "believe":
                         self._read_hosts.note_answer(host, pool)
                         return answer
                     case "clock" if not resynced:
                         resynced = True
-                        self._clock.distrust()
+                        self._clock.invalidate()
                         await self.sync_clock()
                         continue
                     case "retry":
@@ -120,11 +133,11 @@ class Transport:
                     case "forbidden":
                         is_forbidden, cause = True, f"HTTP {answer.status}"
                     case "limit":
-                        self._hold(endpoint, pool, answer)
-                        self._respect_holds(endpoint, pool)
+                        self._start_hold(endpoint, pool, answer)
+                        self._check_rate_limit(endpoint, pool)
                         cause = f"HTTP {answer.status}"
                     case verdict:
-                        _refuse(endpoint, answer, key=verdict == "key", unreadable=verdict == "unreadable")
+                        _raise_refusal(endpoint, answer, key=verdict == "key", unreadable=verdict == "unreadable")
             self._read_hosts.note_failure(host, pool if is_forbidden else None)
             log.warning(
                 "exchange.read_failed account=%s endpoint=%r cause=%r attempt=%d",
@@ -143,43 +156,43 @@ class Transport:
                 await asyncio.sleep(_BACKOFF_S * 3**retries * random.uniform(0.5, 1.5))
             retries += 1
 
-    def guarded(self, objection: Objection) -> "Transport":
+    def with_objection(self, objection: PreSendCheck) -> "Transport":
         """The same one; what it is to send does not leave where `objection` has a reason against it.
 
         That is asked when the next thing is to write the request to its connection: waiting for one may take long.
         """
-        guarded = copy.copy(self)
-        guarded._objection = objection
-        return guarded
+        transport = copy.copy(self)
+        transport._objection = objection
+        return transport
 
     async def write(self, endpoint: Endpoint[T], parameters: Parameters) -> Outcome:
         """The outcome of one request that moves money; see `send`."""
         return (await self.send(endpoint, parameters)).outcome
 
-    async def send(self, endpoint: Endpoint[T], parameters: Parameters) -> Sent[T]:
+    async def send(self, endpoint: Endpoint[T], parameters: Parameters) -> WriteResult[T]:
         """Send one request that changes something: at most once, to the first host.
 
         Never raises for what comes back. Raises NotSent where it is guarded, and kept back.
         """
-        pool = self._pool(endpoint)
+        pool = self._weight_pool(endpoint)
         until = self._held_until(endpoint, pool)
         if until is not None:
-            return Sent(Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True))
-        answer: Answer | None = None
+            return WriteResult(Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True))
+        answer: ApiResponse | None = None
         content: T | None = None
         try:
             timeout_s = max(self._timeout_s, WRITE_TIMEOUT_S)
             answer = await self._send(self._hosts[0], endpoint, parameters, timeout_s, self._objection)
-        except NotSent as kept:
+        except RequestWithheld as kept:
             log.info("exchange.order_withheld account=%s endpoint=%r cause=%r", self._account, endpoint.name, str(kept))
             raise
         except (httpx.RequestError, TimeoutError) as error:
-            outcome = judge(None, None, failure=failure_of(error))
+            outcome = classify_write(None, None, failure=classify_failure(error))
             cause = type(error).__name__
         else:
-            found = believed(endpoint, answer)
+            found = parse_write_response(endpoint, answer)
             content, ref = found
-            outcome = self._judge_write(endpoint, pool, answer, ref)
+            outcome = self._classify_write(endpoint, pool, answer, ref)
             cause = f"HTTP {answer.status}"
         log.info(
             "exchange.order_sent account=%s endpoint=%r cause=%r outcome=%s",
@@ -188,8 +201,8 @@ class Transport:
             cause,
             type(outcome).__name__,
         )
-        outcome = replace(outcome, trace=trace_of(endpoint, parameters, answer, cause))
-        return Sent(outcome, content if isinstance(outcome, Accepted) else None, answer)
+        outcome = replace(outcome, trace=request_log(endpoint, parameters, answer, cause))
+        return WriteResult(outcome, content if isinstance(outcome, Accepted) else None, answer)
 
     async def sync_clock(self) -> timedelta:
         """Measure the server's time and correct the clock. Server time minus the wall clock. Raises ExchangeError.
@@ -214,12 +227,12 @@ class Transport:
         await self.fetch(
             SERVER_TIME,
             None,
-            lambda told, answer: self._clock.learn(
-                moment(told.server_time, "serverTime"), answer.sent_s, answer.received_s
+            lambda told, answer: self._clock.record_measurement(
+                parse_time(told.server_time, "serverTime"), answer.sent_s, answer.received_s
             ),
         )
 
-    async def _mind_the_clock(self, endpoint: Endpoint[T]) -> bool:
+    async def _check_clock(self, endpoint: Endpoint[T]) -> bool:
         """Whether the time was measured anew because something spoke against it."""
         if endpoint.security is not Security.SIGNED or self._clock.is_settled or self._clock.offset is None:
             return False
@@ -231,16 +244,18 @@ class Transport:
             return False
         return True
 
-    async def _read_host(self, endpoint: Endpoint[T], pool: Pool) -> str:
+    async def _read_host(self, endpoint: Endpoint[T], pool: WeightPool) -> str:
         """The host to ask, after a short wait if need be. Raises ExchangeUnreachable while all rest for longer."""
-        if 0 < (wait_s := self._read_hosts.free_in_s(pool)) <= FIRST_REST_S:
+        if 0 < (wait_s := self._read_hosts.available_in_s(pool)) <= FIRST_COOLDOWN_S:
             await self._clock.sleep(wait_s + 0.01)
         host = self._read_hosts.choose(pool)
         if host is None:
             raise ExchangeUnreachable(f"{endpoint.name}: HTTP 403 by every host; asked again in {wait_s:.0f} s")
         return host
 
-    async def _try_read(self, host: str, endpoint: Endpoint[T], parameters: Parameters) -> tuple[Answer | None, str]:
+    async def _try_read(
+        self, host: str, endpoint: Endpoint[T], parameters: Parameters
+    ) -> tuple[ApiResponse | None, str]:
         try:
             return await self._send(host, endpoint, parameters, self._timeout_s), ""
         except (httpx.RequestError, TimeoutError) as error:
@@ -253,32 +268,34 @@ class Transport:
         endpoint: Endpoint[T],
         parameters: Parameters,
         timeout_s: float,
-        objection: Objection | None = None,
-    ) -> Answer:
-        query = self._query(endpoint, parameters)
+        objection: PreSendCheck | None = None,
+    ) -> ApiResponse:
+        query = self._encode_query(endpoint, parameters)
         request = self._http.build_request(
             endpoint.method,
             f"{host}{endpoint.path}?{query}" if query else f"{host}{endpoint.path}",
             headers=None if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._credentials.api_key},
             timeout=timeout_s,
-            extensions={} if objection is None else {"trace": asking(objection)},
+            extensions={} if objection is None else {"trace": withhold_hook(objection)},
         )
         sent_s = self._clock.elapsed_s()
         # httpx limits each single wait only; a body that drips in would never end.
         async with asyncio.timeout(timeout_s + 5):
             response = await self._http.send(request, stream=True)
             try:
-                body = await body_of(response)
+                body = await read_body(response)
             finally:
                 await response.aclose()
         received_s = self._clock.elapsed_s()
         # Both by what is known of the time now: it may have been measured meanwhile.
         as_of, received_at = self._clock.moment_of(sent_s), self._clock.moment_of(received_s)
-        if (used := used_weight(response.headers)) is not None:
+        if (used := read_used_weight(response.headers)) is not None:
             weight, counted = used
-            self._usage.observe(pool_of(endpoint.method, endpoint.path, counted, self._account), weight, received_at)
+            self._weight_budget.observe(
+                weight_pool(endpoint.method, endpoint.path, counted, self._account), weight, received_at
+            )
         failed = response.status_code != 200 or body[:9].replace(b" ", b"").startswith(b'{"code":-')
-        return Answer(
+        return ApiResponse(
             status=response.status_code,
             body=body,
             as_of=as_of,
@@ -287,33 +304,33 @@ class Transport:
             received_s=received_s,
             headers=response.headers,
             is_html=body.lstrip()[:1] == b"<",
-            error=error_of(body) if failed else None,
+            error=decode_error(body) if failed else None,
         )
 
-    def _query(self, endpoint: Endpoint[T], parameters: Parameters) -> str:
+    def _encode_query(self, endpoint: Endpoint[T], parameters: Parameters) -> str:
         if endpoint.security is not Security.SIGNED:
-            return query_of(parameters)
-        stamped = {**parameters, "recvWindow": self._recv_window_ms, "timestamp": milliseconds(self._clock.now())}
-        return signed_query(stamped, self._credentials.signer)
+            return encode_query(parameters)
+        stamped = {**parameters, "recvWindow": self._recv_window_ms, "timestamp": to_milliseconds(self._clock.now())}
+        return sign_query(stamped, self._credentials.signer)
 
-    def _judge_write(self, endpoint: Endpoint[T], pool: Pool, answer: Answer, ref: str | None) -> Outcome:
+    def _classify_write(self, endpoint: Endpoint[T], pool: WeightPool, answer: ApiResponse, ref: str | None) -> Outcome:
         code = answer.error.code if answer.error else None
         if answer.status in (418, 429) or code == LIMIT_CODE:
-            self._hold(endpoint, pool, answer)
-        return judge(answer.status, code, message=answer.error.msg if answer.error else "", ref=ref)
+            self._start_hold(endpoint, pool, answer)
+        return classify_write(answer.status, code, message=answer.error.msg if answer.error else "", ref=ref)
 
-    def _pool(self, endpoint: Endpoint[T]) -> Pool:
-        return pool_of(endpoint.method, endpoint.path, endpoint.counted, self._account)
+    def _weight_pool(self, endpoint: Endpoint[T]) -> WeightPool:
+        return weight_pool(endpoint.method, endpoint.path, endpoint.counted, self._account)
 
-    def _hold(self, endpoint: Endpoint[T], pool: Pool, answer: Answer) -> None:
+    def _start_hold(self, endpoint: Endpoint[T], pool: WeightPool, answer: ApiResponse) -> None:
         said = answer.error.msg if answer.error else ""
-        span = hold_after(answer.status, answer.headers, said, answer.received_at)
+        span = hold_duration(answer.status, answer.headers, said, answer.received_at)
         until_s = answer.received_s + span.total_seconds()
         banned = answer.status == 418 or (answer.error is not None and "IP banned" in answer.error.msg)
         if banned:
-            self._usage.ban(until_s)
+            self._weight_budget.ban(until_s)
         else:
-            self._usage.hold(pool, until_s)
+            self._weight_budget.hold(pool, until_s)
         log.warning(
             "exchange.held account=%s endpoint=%r status=%d banned=%s until=%s",
             self._account,
@@ -323,12 +340,14 @@ class Transport:
             self._clock.moment_of(until_s).isoformat(timespec="seconds"),
         )
 
-    def _held_until(self, endpoint: Endpoint[T], pool: Pool, priority: Priority = Priority.FIRST) -> datetime | None:
+    def _held_until(
+        self, endpoint: Endpoint[T], pool: WeightPool, priority: Priority = Priority.FIRST
+    ) -> datetime | None:
         now_s = self._clock.elapsed_s()
-        wait_s = self._usage.wait_s(pool, endpoint.weight, self._clock.now(), now_s, priority)
+        wait_s = self._weight_budget.wait_s(pool, endpoint.weight, self._clock.now(), now_s, priority)
         return None if wait_s is None else self._clock.moment_of(now_s + wait_s)
 
-    def _respect_holds(self, endpoint: Endpoint[T], pool: Pool) -> None:
+    def _check_rate_limit(self, endpoint: Endpoint[T], pool: WeightPool) -> None:
         until = self._held_until(endpoint, pool, endpoint.priority)
         if until is not None:
             raise ExchangeUnreachable(
@@ -337,12 +356,12 @@ class Transport:
             )
 
 
-def _refuse(endpoint: Endpoint[T], answer: Answer, *, key: bool, unreadable: bool) -> NoReturn:
-    code = answer.error.code if answer.error else None
-    said = answer.error.msg[:200] if answer.error else ""
+def _raise_refusal(endpoint: Endpoint[T], response: ApiResponse, *, key: bool, unreadable: bool) -> NoReturn:
+    code = response.error.code if response.error else None
+    said = response.error.msg[:200] if response.error else ""
     if unreadable:
-        shape = "a web page" if answer.is_html else "no readable error"
-        raise ExchangeUnreachable(f"{endpoint.name}: HTTP {answer.status} with {shape}")
-    text = f"{endpoint.name}: code {code}: {said}" if code is not None else f"{endpoint.name}: HTTP {answer.status}"
+        shape = "a web page" if response.is_html else "no readable error"
+        raise ExchangeUnreachable(f"{endpoint.name}: HTTP {response.status} with {shape}")
+    text = f"{endpoint.name}: code {code}: {said}" if code is not None else f"{endpoint.name}: HTTP {response.status}"
     kind = KeyInvalid if key else ExchangeRefused
     raise kind(text, venue_code=code, venue_message=said)

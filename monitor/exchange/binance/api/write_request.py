@@ -3,55 +3,57 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from monitor.core.model.order import Objection, Trace
+from monitor.core.model.order import PreSendCheck, RequestLog
 from monitor.exchange.binance.api.endpoint import Endpoint
-from monitor.exchange.binance.api.response import Answer, NotSent
+from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.numbers import Implausible
 
 T = TypeVar("T")
 
-RECORDED_BYTES = 500
+MAX_LOGGED_BYTES = 500
 """So much of an answer to a change is kept with the step that it led to."""
 
-_BEFORE_BYTES = ".send_request_headers.started"
-_REFERENCES = ("tran_id", "order_id", "repay_id")
+_LAST_STEP_BEFORE_SEND = ".send_request_headers.started"
+_REFERENCE_FIELDS = ("tran_id", "order_id", "repay_id")
 
 
-def asking(objection: Objection) -> Callable[[str, object], Awaitable[None]]:
+def withhold_hook(objection: PreSendCheck) -> Callable[[str, object], Awaitable[None]]:
     """What the HTTP library calls at each step of a request. Raises NotSent at the last one before the first byte."""
 
     async def at_step(name: str, info: object) -> None:
-        if name.endswith(_BEFORE_BYTES) and (withheld := objection()) is not None:
-            raise NotSent(withheld)
+        if name.endswith(_LAST_STEP_BEFORE_SEND) and (withheld := objection()) is not None:
+            raise RequestWithheld(withheld)
 
     return at_step
 
 
-def believed(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str | None]:
+def parse_write_response(endpoint: Endpoint[T], response: ApiResponse) -> tuple[T | None, str | None]:
     """What a changing request was answered, and its reference: the number that its traces will carry, if any.
 
     Both None where the answer cannot be believed.
     """
-    if answer.status != 200 or answer.error is not None:
+    if response.status != 200 or response.error is not None:
         return None, None
     try:
         # What is documented as answered by nothing may be answered by anything but an error.
-        content = decode(answer.body or b"{}", endpoint.answer)
+        content = decode(response.body or b"{}", endpoint.answer)
     except Implausible:
         return None, None
-    refs = (getattr(content, name, None) for name in _REFERENCES)
+    refs = (getattr(content, name, None) for name in _REFERENCE_FIELDS)
     return content, str(next((ref for ref in refs if ref is not None), ""))
 
 
-def trace_of(endpoint: Endpoint[T], parameters: Parameters, answer: Answer | None, cause: str) -> Trace | None:
+def request_log(
+    endpoint: Endpoint[T], parameters: Parameters, response: ApiResponse | None, cause: str
+) -> RequestLog | None:
     """What is recorded of a request: what was asked, without time and signature, and what came back, cut short."""
     if endpoint.secret:
         return None
     given = (f"{name}={value}" for name, value in (parameters or {}).items() if value is not None)
     asked = " ".join([endpoint.name, *given])
-    if answer is None:
-        return Trace(asked, f"no answer: {cause}")
-    body = answer.body[:RECORDED_BYTES].decode("utf-8", errors="replace")
-    return Trace(asked, f"{cause} {body}".rstrip().replace("\0", "\ufffd"))
+    if response is None:
+        return RequestLog(asked, f"no answer: {cause}")
+    body = response.body[:MAX_LOGGED_BYTES].decode("utf-8", errors="replace")
+    return RequestLog(asked, f"{cause} {body}".rstrip().replace("\0", "\ufffd"))

@@ -8,40 +8,45 @@ from monitor.clock import Clock
 from monitor.core.margin.interest import hourly_from_daily
 from monitor.core.model.account import InterestCharge, Scope
 from monitor.exchange.binance.api.endpoint import Endpoint
-from monitor.exchange.binance.api.history import windows
-from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, pages
+from monitor.exchange.binance.api.history import split_window
+from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, iterate_pages
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.translate import histories
-from monitor.exchange.binance.wire.histories_text import InterestPage
-from monitor.exchange.binance.wire.numbers import Implausible, amount, milliseconds, moment
-from monitor.exchange.binance.wire.rates_text import CrossRateRow, NextRateRow, PastRateRow
-from monitor.exchange.binance.wire.row_decoding import WHOLE, OddRow
+from monitor.exchange.binance.wire.histories_text import TextInterestPage
+from monitor.exchange.binance.wire.numbers import Implausible, parse_amount, parse_time, to_milliseconds
+from monitor.exchange.binance.wire.rates_text import TextCrossRateRow, TextNextRateRow, TextPastRateRow
+from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER, RejectedRow
 
-HISTORY = Endpoint("GET", "/sapi/v1/margin/interestHistory", InterestPage, priority=Priority.LAST)
+INTEREST_HISTORY = Endpoint("GET", "/sapi/v1/margin/interestHistory", TextInterestPage, priority=Priority.LAST)
 CROSS_RATES = Endpoint(
-    "GET", "/sapi/v1/margin/crossMarginData", list[CrossRateRow], weight=5, priority=Priority.LAST, rows=WHOLE
+    "GET",
+    "/sapi/v1/margin/crossMarginData",
+    list[TextCrossRateRow],
+    weight=5,
+    priority=Priority.LAST,
+    rows=WHOLE_ANSWER,
 )
 NEXT_RATES = Endpoint(
     "GET",
     "/sapi/v1/margin/next-hourly-interest-rate",
-    list[NextRateRow],
+    list[TextNextRateRow],
     weight=100,
     priority=Priority.LAST,
-    rows=WHOLE,
+    rows=WHOLE_ANSWER,
 )
-PAST_RATES = Endpoint("GET", "/sapi/v1/margin/interestRateHistory", list[PastRateRow], priority=Priority.LAST)
+PAST_RATES = Endpoint("GET", "/sapi/v1/margin/interestRateHistory", list[TextPastRateRow], priority=Priority.LAST)
 
-MOST_ASSETS = 20
+MAX_ASSETS = 20
 """The venue tells the next rates of this many assets at once."""
 
-_SPAN = timedelta(days=30)
-_DEPTH = timedelta(days=90)
-_BEFORE = timedelta(hours=6)
+_MAX_WINDOW = timedelta(days=30)
+_RETENTION = timedelta(days=90)
+_RATE_LOOKBACK = timedelta(hours=6)
 
 
-class InterestReads:
+class BinanceInterestData:
     """Implements `exchange.port.InterestReads`."""
 
     def __init__(self, transport: Transport, clock: Clock) -> None:
@@ -51,87 +56,99 @@ class InterestReads:
     async def read_charges(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
         """All charges of `scope` in the window, oldest first, each once. The venue keeps 90 days."""
         found: dict[tuple[int, datetime, str, str], InterestCharge] = {}
-        earliest = max(since, self._clock.now() - _DEPTH)
+        earliest = max(since, self._clock.now() - _RETENTION)
         if earliest > until:
             return ()
-        for start, end in windows(earliest, until, _SPAN):
+        for start, end in split_window(earliest, until, _MAX_WINDOW):
 
             async def read(number: int, start: datetime = start, end: datetime = end) -> Page[InterestCharge]:
                 parameters = {
                     "isolatedSymbol": scope.symbol or None,
-                    "startTime": milliseconds(start),
-                    "endTime": milliseconds(end),
+                    "startTime": to_milliseconds(start),
+                    "endTime": to_milliseconds(end),
                     "current": number,
                     "size": PAGE_SIZE,
                 }
-                return await self._transport.fetch(HISTORY, parameters, lambda page, _: _charges(page, scope))
+                return await self._transport.fetch(
+                    INTEREST_HISTORY, parameters, lambda page, _: _parse_charges(page, scope)
+                )
 
-            async for charge in pages(read):
+            async for charge in iterate_pages(read):
                 found[charge.tx_id, charge.charged_at, charge.asset, charge.kind] = charge
         return tuple(sorted(found.values(), key=lambda charge: (charge.charged_at, charge.tx_id, charge.asset)))
 
     async def read_rates(self) -> Mapping[str, Decimal]:
         """The rates of cross in force for this user, as fractions an hour, by asset."""
-        return await self._transport.fetch(CROSS_RATES, None, lambda rows, answer: _hourly(rows, answer.odd))
+        return await self._transport.fetch(
+            CROSS_RATES, None, lambda rows, answer: _parse_hourly_rates(rows, answer.rejected_rows)
+        )
 
     async def read_next_rates(self, assets: Sequence[str], *, isolated: bool) -> Mapping[str, Decimal]:
         """The rates of the coming hour, as fractions an hour; assets that the venue leaves out are."""
         found: dict[str, Decimal] = {}
-        for start in range(0, len(assets), MOST_ASSETS):
+        for start in range(0, len(assets), MAX_ASSETS):
             parameters: Parameters = {
-                "assets": ",".join(assets[start : start + MOST_ASSETS]),
+                "assets": ",".join(assets[start : start + MAX_ASSETS]),
                 "isIsolated": "TRUE" if isolated else "FALSE",
             }
             found.update(
-                await self._transport.fetch(NEXT_RATES, parameters, lambda rows, answer: _coming(rows, answer.odd))
+                await self._transport.fetch(
+                    NEXT_RATES, parameters, lambda rows, answer: _parse_next_rates(rows, answer.rejected_rows)
+                )
             )
         return found
 
     async def read_rate_at(self, asset: str, at: datetime) -> Decimal | None:
         """The rate of cross that was in force then, as a fraction an hour; None when the venue tells none."""
-        parameters: Parameters = {"asset": asset, "startTime": milliseconds(at - _BEFORE), "endTime": milliseconds(at)}
-        return await self._transport.fetch(PAST_RATES, parameters, lambda rows, _: _newest(rows, asset, at))
+        parameters: Parameters = {
+            "asset": asset,
+            "startTime": to_milliseconds(at - _RATE_LOOKBACK),
+            "endTime": to_milliseconds(at),
+        }
+        return await self._transport.fetch(PAST_RATES, parameters, lambda rows, _: _newest_rate(rows, asset, at))
 
 
-def _charges(page: InterestPage, scope: Scope) -> Page[InterestCharge]:
+def _parse_charges(page: TextInterestPage, scope: Scope) -> Page[InterestCharge]:
     for row in page.rows:
         if row.isolated_symbol and row.isolated_symbol != scope.symbol:
             raise Implausible(f"a charge of {row.isolated_symbol} among those of {scope}")
-    return Page([histories.interest_charge(row, scope) for row in page.rows], len(page.rows), page.total)
+    return Page([histories.parse_interest_charge(row, scope) for row in page.rows], len(page.rows), page.total)
 
 
-def _hourly(rows: Iterable[CrossRateRow], odd: list[OddRow]) -> Mapping[str, Decimal]:
-    daily = _rates(((row.coin, row.daily_interest, "dailyInterest") for row in rows), odd)
+def _parse_hourly_rates(rows: Iterable[TextCrossRateRow], rejected_rows: list[RejectedRow]) -> Mapping[str, Decimal]:
+    daily = _parse_rates(((row.coin, row.daily_interest, "dailyInterest") for row in rows), rejected_rows)
     return {asset: hourly_from_daily(rate) for asset, rate in daily.items()}
 
 
-def _coming(rows: Iterable[NextRateRow], odd: list[OddRow]) -> Mapping[str, Decimal]:
-    return _rates(((row.asset, row.next_hourly_interest_rate, "nextHourlyInterestRate") for row in rows), odd)
+def _parse_next_rates(rows: Iterable[TextNextRateRow], rejected_rows: list[RejectedRow]) -> Mapping[str, Decimal]:
+    return _parse_rates(
+        ((row.asset, row.next_hourly_interest_rate, "nextHourlyInterestRate") for row in rows), rejected_rows
+    )
 
 
-def _rates(rows: Iterable[tuple[str, str, str]], odd: list[OddRow]) -> Mapping[str, Decimal]:
+def _parse_rates(rows: Iterable[tuple[str, str, str]], rejected_rows: list[RejectedRow]) -> Mapping[str, Decimal]:
     """By asset its rate; those that are not believed are added to `odd`."""
     found: dict[str, Decimal] = {}
     for asset, text, field in rows:
         try:
-            found[asset] = _rate(text, f"{asset}.{field}")
+            found[asset] = _parse_rate(text, f"{asset}.{field}")
         except Implausible as why:
-            odd.append(OddRow(asset, str(why)))
+            rejected_rows.append(RejectedRow(asset, str(why)))
     return found
 
 
-def _newest(rows: Iterable[PastRateRow], asset: str, at: datetime) -> Decimal | None:
-    told = [
-        (moment(row.timestamp, "timestamp"), row.daily_interest_rate)
+def _newest_rate(rows: Iterable[TextPastRateRow], asset: str, at: datetime) -> Decimal | None:
+    rates = [
+        (parse_time(row.timestamp, "timestamp"), row.daily_interest_rate)
         for row in rows
-        if row.asset == asset and moment(row.timestamp, "timestamp") <= at
+        if row.asset == asset and parse_time(row.timestamp, "timestamp") <= at
     ]
-    return hourly_from_daily(_rate(max(told)[1], f"{asset}.dailyInterestRate")) if told else None
+    return hourly_from_daily(_parse_rate(max(rates)[1], f"{asset}.dailyInterestRate")) if rates else None
 
 
-def _rate(text: str, field: str) -> Decimal:
+def _parse_rate(text: str, field: str) -> Decimal:
     """A fraction of the debt. Raises Implausible above all of it: that would be another unit."""
-    rate = amount(text, field)
+    rate = parse_amount(text, field)
     if rate > 1:
         raise Implausible(f"{field} is absurd: {text[:40]}")
     return rate

@@ -5,19 +5,19 @@ from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import reference_data
-from monitor.exchange.binance.wire.accounts_text import ApiRestrictions, Identity
+from monitor.exchange.binance.wire.accounts_text import TextKeyPermissions, TextSpotAccount
 
-RESTRICTIONS = Endpoint("GET", "/sapi/v1/account/apiRestrictions", ApiRestrictions, priority=Priority.LAST)
-IDENTITY = Endpoint("GET", "/api/v3/account", Identity, weight=20, priority=Priority.LAST)
+RESTRICTIONS = Endpoint("GET", "/sapi/v1/account/apiRestrictions", TextKeyPermissions, priority=Priority.LAST)
+SPOT_ACCOUNT = Endpoint("GET", "/api/v3/account", TextSpotAccount, weight=20, priority=Priority.LAST)
 
 
 async def read_permissions(transport: Transport) -> KeyPermissions:
     """What the key may do."""
-    return await transport.fetch(RESTRICTIONS, None, lambda answer, _: reference_data.permissions(answer))
+    return await transport.fetch(RESTRICTIONS, None, lambda answer, _: reference_data.parse_permissions(answer))
 
 
-async def read_identity(transport: Transport) -> int:
+async def read_user_id(transport: Transport) -> int:
     """The exchange's number of the user whose key it is. Raises PayloadRejected where none is given."""
     return await transport.fetch(
-        IDENTITY, {"omitZeroBalances": "true"}, lambda answer, _: reference_data.identity(answer)
+        SPOT_ACCOUNT, {"omitZeroBalances": "true"}, lambda answer, _: reference_data.parse_user_id(answer)
     )

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from monitor.core.model.order import CancelOrders, Outcome, Record, Reduce
+from monitor.core.model.order import CancelOrders, Outcome, Reduce, VenueRecord
 from monitor.core.numbers.amounts import ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.orders import (
@@ -13,15 +13,15 @@ from monitor.exchange.binance.api.orders import (
     get_open_margin_orders,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.translate.plain_values import exact, moment
-from monitor.exchange.binance.wire.orders import Order
+from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
+from monitor.exchange.binance.wire.orders import OrderRow
 
-NO_SUCH_ORDER = -2013
+ORDER_NOT_FOUND = -2013
 
-_OPEN = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
+_OPEN_STATUSES = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
 
 
-async def reduce(transport: Transport, order: Reduce) -> Outcome:
+async def send_reduce_order(transport: Transport, order: Reduce) -> Outcome:
     """Send one order, once: what can't be filled at its price at once is killed, and what comes in repays."""
     sent = await create_margin_order(
         transport,
@@ -39,13 +39,13 @@ async def reduce(transport: Transport, order: Reduce) -> Outcome:
     return sent.outcome
 
 
-async def cancel(transport: Transport, order: CancelOrders) -> Outcome:
+async def cancel_open_orders(transport: Transport, order: CancelOrders) -> Outcome:
     """Cancel all that is open on the symbol, once."""
     sent = await cancel_all_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
     return sent.outcome
 
 
-async def find_order(transport: Transport, order: Reduce) -> tuple[Record, ...]:
+async def find_order(transport: Transport, order: Reduce) -> tuple[VenueRecord, ...]:
     """The order by its name, as what it brought of the debt; nothing where the venue does not know it."""
     isolated = bool(order.scope.symbol)
     try:
@@ -53,36 +53,36 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[Record, ...]:
             transport, symbol=order.symbol, is_isolated=isolated, orig_client_order_id=order.client_id
         )
     except ExchangeRefused as refusal:
-        if refusal.venue_code != NO_SUCH_ORDER:
+        if refusal.venue_code != ORDER_NOT_FOUND:
             raise
         return ()
-    base, quote = exact(known.executed_qty), exact(known.cummulative_quote_qty)
+    base, quote = to_decimal(known.executed_qty), to_decimal(known.cummulative_quote_qty)
     if base and quote < ZERO:
-        quote = await _traded(transport, known, isolated=isolated)
+        quote = await _traded_quote(transport, known, isolated=isolated)
     brought, spent = (quote, base) if order.side == "SELL" else (base, quote)
     return (
-        Record(
+        VenueRecord(
             ref=str(known.order_id),
             asset=order.asset,
             amount=brought,
-            status="PENDING" if known.status in _OPEN else "CONFIRMED" if base else "FAILED",
-            at=moment(known.time),
+            status="PENDING" if known.status in _OPEN_STATUSES else "CONFIRMED" if base else "FAILED",
+            at=to_datetime(known.time),
             spent=spent,
         ),
     )
 
 
-async def find_open(transport: Transport, order: CancelOrders) -> tuple[Record, ...]:
+async def find_open_orders(transport: Transport, order: CancelOrders) -> tuple[VenueRecord, ...]:
     """What is still open on the symbol, each as a record that pends."""
     rows = await get_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
     return tuple(
-        Record(str(row.order_id), order.asset, exact(row.orig_qty), "PENDING", moment(row.time))
+        VenueRecord(str(row.order_id), order.asset, to_decimal(row.orig_qty), "PENDING", to_datetime(row.time))
         for row in rows
         if (row.symbol, row.is_isolated) == (order.symbol, bool(order.scope.symbol))
     )
 
 
-async def _traded(transport: Transport, order: Order, *, isolated: bool) -> Decimal:
+async def _traded_quote(transport: Transport, order: OrderRow, *, isolated: bool) -> Decimal:
     """How much of the quote changed hands, where the order itself does not tell."""
     trades = await get_margin_trades(transport, symbol=order.symbol, is_isolated=isolated, order_id=order.order_id)
-    return sum((exact(trade.price) * exact(trade.qty) for trade in trades), ZERO)
+    return sum((to_decimal(trade.price) * to_decimal(trade.qty) for trade in trades), ZERO)

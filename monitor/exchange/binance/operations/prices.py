@@ -9,13 +9,13 @@ from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.translate import reference_data
-from monitor.exchange.binance.wire.market_text import Ticker
-from monitor.exchange.binance.wire.row_decoding import WHOLE
+from monitor.exchange.binance.wire.market_text import TextTicker
+from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER
 
-TICKERS = Endpoint("GET", "/api/v3/ticker/price", list[Ticker], Security.NONE, weight=4, rows=WHOLE)
+TICKERS = Endpoint("GET", "/api/v3/ticker/price", list[TextTicker], Security.NONE, weight=4, rows=WHOLE_ANSWER)
 
 _BAD_SYMBOL = -1121
-_MOST_NAMED = 100
+_MAX_SYMBOLS = 100
 
 
 async def read_prices(transport: Transport, symbols: Iterable[str]) -> Mapping[str, Price]:
@@ -23,19 +23,21 @@ async def read_prices(transport: Transport, symbols: Iterable[str]) -> Mapping[s
     wanted = frozenset(symbols)
     if not wanted:
         return {}
-    if len(wanted) <= _MOST_NAMED:
+    if len(wanted) <= _MAX_SYMBOLS:
         try:
-            return await _read(transport, wanted, msgspec.json.encode(sorted(wanted)).decode())
+            return await _read_tickers(transport, wanted, msgspec.json.encode(sorted(wanted)).decode())
         except ExchangeRefused as refusal:
             # One unknown symbol spoils the whole request, and the answer does not say which.
             if refusal.venue_code != _BAD_SYMBOL:
                 raise
-    return await _read(transport, wanted, None)
+    return await _read_tickers(transport, wanted, None)
 
 
-async def _read(transport: Transport, wanted: frozenset[str], named: str | None) -> Mapping[str, Price]:
+async def _read_tickers(transport: Transport, wanted: frozenset[str], symbols_json: str | None) -> Mapping[str, Price]:
     return await transport.fetch(
         TICKERS,
-        {"symbols": named},
-        lambda tickers, answer: reference_data.prices(tickers, wanted, at=answer.as_of, odd=answer.odd),
+        {"symbols": symbols_json},
+        lambda tickers, answer: reference_data.parse_prices(
+            tickers, wanted, at=answer.as_of, rejected_rows=answer.rejected_rows
+        ),
     )

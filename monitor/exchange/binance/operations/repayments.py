@@ -2,23 +2,23 @@
 
 from datetime import datetime, timedelta
 
-from monitor.core.model.order import Outcome, Record, Repay, Window
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.order import Outcome, Repay, TimeWindow, VenueRecord
+from monitor.core.numbers.amounts import format_decimal
 from monitor.exchange.binance.api.endpoint import Endpoint
-from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, records
+from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, read_records
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import histories
-from monitor.exchange.binance.wire.histories_text import LoanPage, TranId
-from monitor.exchange.binance.wire.numbers import milliseconds
+from monitor.exchange.binance.wire.histories_text import TextLoanPage, TextTransactionId
+from monitor.exchange.binance.wire.numbers import to_milliseconds
 
-BORROW_REPAY = Endpoint("POST", "/sapi/v1/margin/borrow-repay", TranId, weight=1500, counted="uid")
-RECORDS = Endpoint("GET", "/sapi/v1/margin/borrow-repay", LoanPage, weight=10, priority=Priority.FIRST)
+BORROW_REPAY = Endpoint("POST", "/sapi/v1/margin/borrow-repay", TextTransactionId, weight=1500, counted="uid")
+REPAYMENT_RECORDS = Endpoint("GET", "/sapi/v1/margin/borrow-repay", TextLoanPage, weight=10, priority=Priority.FIRST)
 
-_SPAN = timedelta(days=30)
+_MAX_WINDOW = timedelta(days=30)
 
 
-async def repay(transport: Transport, order: Repay) -> Outcome:
+async def send_repayment(transport: Transport, order: Repay) -> Outcome:
     """Send one repayment, once."""
     return await transport.write(
         BORROW_REPAY,
@@ -26,36 +26,36 @@ async def repay(transport: Transport, order: Repay) -> Outcome:
             "asset": order.asset,
             "isIsolated": "TRUE" if order.scope.symbol else "FALSE",
             "symbol": order.scope.symbol or None,
-            "amount": plain(order.amount),
+            "amount": format_decimal(order.amount),
             "type": "REPAY",
         },
     )
 
 
-async def find_repayments(transport: Transport, order: Repay, window: Window) -> tuple[Record, ...]:
+async def find_repayments(transport: Transport, order: Repay, window: TimeWindow) -> tuple[VenueRecord, ...]:
     """Every repayment of the order's asset in its scope within the window, newest first, each once.
 
     Automatic ones are among them and marked.
     """
 
-    async def read(start: datetime, end: datetime, number: int) -> Page[Record]:
+    async def read(start: datetime, end: datetime, number: int) -> Page[VenueRecord]:
         parameters = {
             "type": "REPAY",
             "asset": order.asset,
             "isolatedSymbol": order.scope.symbol or None,
-            "startTime": milliseconds(start),
-            "endTime": milliseconds(end),
+            "startTime": to_milliseconds(start),
+            "endTime": to_milliseconds(end),
             "current": number,
             "size": PAGE_SIZE,
         }
-        return await transport.fetch(RECORDS, parameters, lambda page, _: _records(page, order))
+        return await transport.fetch(REPAYMENT_RECORDS, parameters, lambda page, _: _parse_records(page, order))
 
-    return await records(window, _SPAN, read)
+    return await read_records(window, _MAX_WINDOW, read)
 
 
-def _records(page: LoanPage, order: Repay) -> Page[Record]:
+def _parse_records(page: TextLoanPage, order: Repay) -> Page[VenueRecord]:
     wanted = [
-        histories.loan_record(row)
+        histories.parse_loan_record(row)
         for row in page.rows
         if row.asset == order.asset and (not row.isolated_symbol or row.isolated_symbol == order.scope.symbol)
     ]

@@ -6,32 +6,34 @@ from datetime import datetime
 from monitor.core.model.account import Scope
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.wire.decoding import Opaque
-from monitor.exchange.binance.wire.market_text import ListenToken
-from monitor.exchange.binance.wire.numbers import moment
-from monitor.exchange.binance.wire.stream_keys import ListenKey
+from monitor.exchange.binance.wire.decoding import IgnoredBody
+from monitor.exchange.binance.wire.market_text import TextStreamToken
+from monitor.exchange.binance.wire.numbers import parse_time
+from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 
 # Whether it must be signed is undocumented; signed and unsigned both work today. The weight is taken as 1.
-LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", ListenToken, counted="uid", secret=True)
-NEW_LISTEN_KEY = Endpoint("POST", "/sapi/v1/margin/listen-key", ListenKey, Security.KEY, counted="uid", secret=True)
-EXTEND_LISTEN_KEY = Endpoint("PUT", "/sapi/v1/margin/listen-key", Opaque, Security.KEY, counted="uid", secret=True)
+LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", TextStreamToken, counted="uid", secret=True)
+NEW_LISTEN_KEY = Endpoint(
+    "POST", "/sapi/v1/margin/listen-key", ListenKeyPayload, Security.KEY, counted="uid", secret=True
+)
+EXTEND_LISTEN_KEY = Endpoint("PUT", "/sapi/v1/margin/listen-key", IgnoredBody, Security.KEY, counted="uid", secret=True)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Token:
+class StreamToken:
     """What subscribes one account's events until it expires (venue time)."""
 
     text: str
     expires_at: datetime
 
 
-async def create_listen_token(transport: Transport, scope: Scope) -> Token:
+async def create_listen_token(transport: Transport, scope: Scope) -> StreamToken:
     """A fresh token for the events of cross or of one isolated pair."""
     parameters = {"symbol": scope.symbol, "isIsolated": "true"} if scope.symbol else None
     return await transport.fetch(
         LISTEN_TOKEN,
         parameters,
-        lambda made, _: Token(made.token, moment(made.expiration_time, "expirationTime")),
+        lambda made, _: StreamToken(made.token, parse_time(made.expiration_time, "expirationTime")),
     )
 
 

@@ -4,24 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from monitor.core.model.symbols import Market
+from monitor.core.model.symbols import TradingRules
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.market import get_exchange_info, get_margin_all_pairs
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.translate.plain_values import exact
-from monitor.exchange.binance.wire.field_types import Amount
-from monitor.exchange.binance.wire.market_data import Filter, MarginPair, SymbolRules
+from monitor.exchange.binance.translate.plain_values import to_decimal
+from monitor.exchange.binance.wire.field_types import DecimalText
+from monitor.exchange.binance.wire.market_data import MarginPairRow, SymbolFilterRow, SymbolRow
 
 _BAD_SYMBOL = -1121
-_MOST_NAMED = 100
-_OFF_TICK = exact(Amount("1E-8"))
+_MAX_SYMBOLS = 100
+_DEFAULT_STEP = to_decimal(DecimalText("1E-8"))
 """The step of a rule that is switched off: that of every amount."""
 
 
-async def read_markets(
+async def read_symbol_rules(
     transport: Transport, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
-) -> Mapping[str, Market]:
+) -> Mapping[str, TradingRules]:
     """The symbols between `assets` that cross margin trades, those of isolated pairs, and those that only value.
 
     Of the last the exchange must know every one; of them nothing is bought or sold.
@@ -30,16 +30,16 @@ async def read_markets(
     pairs = await get_margin_all_pairs(transport) if len(wanted) > 1 else []
     listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
     traded = listed.keys() | set(isolated)
-    rules = await _rules(transport, sorted(traded | set(valuing)))
-    found = (_market(one, listed.get(one.symbol), is_traded=one.symbol in traded) for one in rules)
+    rules = await _read_rules(transport, sorted(traded | set(valuing)))
+    found = (_parse_rules(one, listed.get(one.symbol), is_traded=one.symbol in traded) for one in rules)
     return {market.symbol: market for market in found}
 
 
-async def _rules(transport: Transport, symbols: Sequence[str]) -> list[SymbolRules]:
+async def _read_rules(transport: Transport, symbols: Sequence[str]) -> list[SymbolRow]:
     if not symbols:
         return []
     wanted = frozenset(symbols)
-    if len(symbols) <= _MOST_NAMED:
+    if len(symbols) <= _MAX_SYMBOLS:
         try:
             info = await get_exchange_info(transport, symbols=msgspec.json.encode(list(symbols)).decode())
         except ExchangeRefused as refusal:
@@ -52,27 +52,27 @@ async def _rules(transport: Transport, symbols: Sequence[str]) -> list[SymbolRul
     return [rules for rules in info.symbols if rules.symbol in wanted]
 
 
-def _market(rules: SymbolRules, pair: MarginPair | None, *, is_traded: bool) -> Market:
-    price, lot = _filter(rules, "PRICE_FILTER"), _filter(rules, "LOT_SIZE")
-    worth = _filter(rules, "NOTIONAL") or _filter(rules, "MIN_NOTIONAL")
+def _parse_rules(rules: SymbolRow, pair: MarginPairRow | None, *, is_traded: bool) -> TradingRules:
+    price, lot = _find_filter(rules, "PRICE_FILTER"), _find_filter(rules, "LOT_SIZE")
+    worth = _find_filter(rules, "NOTIONAL") or _find_filter(rules, "MIN_NOTIONAL")
     trades = is_traded and (pair is None or pair.is_margin_trade)
-    return Market(
+    return TradingRules(
         symbol=rules.symbol,
         base=rules.base_asset,
         quote=rules.quote_asset,
-        tick=exact((price and price.tick_size) or _OFF_TICK),
-        step=exact((lot and lot.step_size) or _OFF_TICK),
-        min_quantity=exact((lot and lot.min_qty) or ZERO),
-        max_quantity=exact((lot and lot.max_qty) or INFINITE),
-        min_notional=exact((worth and worth.min_notional) or ZERO),
-        max_notional=exact((worth and worth.max_notional) or INFINITE),
+        tick_size=to_decimal((price and price.tick_size) or _DEFAULT_STEP),
+        lot_step=to_decimal((lot and lot.step_size) or _DEFAULT_STEP),
+        min_quantity=to_decimal((lot and lot.min_qty) or ZERO),
+        max_quantity=to_decimal((lot and lot.max_qty) or INFINITE),
+        min_notional=to_decimal((worth and worth.min_notional) or ZERO),
+        max_notional=to_decimal((worth and worth.max_notional) or INFINITE),
         is_open=rules.status == "TRADING" and "LIMIT" in rules.order_types and rules.is_margin_trading_allowed,
         status=rules.status,
-        buys=trades and (pair is None or pair.is_buy_allowed),
-        sells=trades and (pair is None or pair.is_sell_allowed),
-        in_cross=pair is not None,
+        can_buy=trades and (pair is None or pair.is_buy_allowed),
+        can_sell=trades and (pair is None or pair.is_sell_allowed),
+        is_in_cross=pair is not None,
     )
 
 
-def _filter(rules: SymbolRules, kind: str) -> Filter | None:
+def _find_filter(rules: SymbolRow, kind: str) -> SymbolFilterRow | None:
     return next((one for one in rules.filters if one.filter_type == kind), None)

@@ -13,23 +13,23 @@ from monitor.core.model.events import Event
 from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations.stream_keys import create_listen_token
-from monitor.exchange.binance.streams.async_waits import Wanted, first_end, sleep_or
+from monitor.exchange.binance.streams.async_waits import SubscriptionSet, run_until_first, sleep_or_event
 from monitor.exchange.binance.streams.decode import (
     TERMINATED,
-    Delivery,
-    Reply,
-    Shutdown,
-    Unreadable,
+    EventFrame,
+    ReplyFrame,
+    ShutdownFrame,
+    UnreadableFrame,
+    build_rejected_event,
+    parse_stream_event,
+    parse_subscription,
+    parse_subscription_ids,
     read_frame,
-    rejected_event,
-    stream_event,
-    subscribed,
-    subscription_ids,
 )
-from monitor.exchange.binance.streams.poll_crosscheck import Witness
-from monitor.exchange.binance.streams.requests import Declined, Requests
-from monitor.exchange.binance.streams.supervisor import Line, Pulse
-from monitor.exchange.binance.streams.websocket import Link, LinkLost, Sockets
+from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
+from monitor.exchange.binance.streams.requests import RequestDeclined, StreamRequests
+from monitor.exchange.binance.streams.supervisor import LivenessReporter, StreamConnection
+from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket, WebSocketFactory
 from monitor.exchange.binance.wire.numbers import Implausible
 
 log = logging.getLogger(__name__)
@@ -42,35 +42,35 @@ ALREADY_ACTIVE = -2035
 NO_SUBSCRIPTION = -2036
 """What was to be ended is not there."""
 
-NO_MORE_NUMBERS = -2042
+SUBSCRIPTIONS_EXHAUSTED = -2042
 """The connection has given out all the subscription numbers of its life."""
 
-_TOKENS_IN_A_ROW = 3
-_LISTEN_EVERY_S = 1.0
+_MAX_TOKEN_TRIES = 3
+_CHECK_EVERY_S = 1.0
 _SHORT_LIFE_S = 60.0
 """A subscription that ends sooner is made again with growing patience: some end seconds after they were granted."""
 
 
 @dataclass(slots=True)
-class _Care:
+class _Subscription:
     """What is known of one wanted scope: its subscription, and when to see to it again, in seconds of the clock."""
 
-    due: float
-    subscription: int | None = None
-    since: float | None = None
+    due_at: float
+    subscription_id: int | None = None
+    subscribed_at: float | None = None
     failures: int = 0
     short_lives: int = 0
-    trouble: str = ""
+    problem: str = ""
 
 
-class Renewal:
+class TokenRenewal:
     """What the lines of one account have learnt of renewing: whether a connection takes a second token at all."""
 
     def __init__(self) -> None:
-        self.extends = True
+        self.is_supported = True
 
 
-class AccountLine(Line):
+class AccountStream(StreamConnection):
     """One connection of the account stream."""
 
     def __init__(
@@ -78,249 +78,251 @@ class AccountLine(Line):
         *,
         account: str,
         cross: bool,
-        pairs: Wanted,
+        pairs: SubscriptionSet,
         url: str,
-        sockets: Sockets,
+        websockets: WebSocketFactory,
         transport: Transport,
         clock: Clock,
-        witness: Witness,
-        renewal: Renewal,
+        poll_crosscheck: PollCrossCheck,
+        token_renewal: TokenRenewal,
         deliver: Callable[[Event], None],
     ) -> None:
-        super().__init__(Pulse("account", clock, deliver))
+        super().__init__(LivenessReporter("account", clock, deliver))
         self._account = account
         self._cross = cross
         self._pairs = pairs
         self._url = url
-        self._sockets = sockets
+        self._websockets = websockets
         self._transport = transport
         self._clock = clock
         self._deliver = deliver
-        self._witness = witness
-        self._renewal = renewal
-        self._requests = Requests(f"account of {account}")
-        self._care: dict[Scope, _Care] = {}
-        self._scope_of: dict[int, Scope] = {}
-        self._early: list[bytes] = []
-        self._attention = asyncio.Event()
-        self._tells_soon = False
+        self._poll_crosscheck = poll_crosscheck
+        self._token_renewal = token_renewal
+        self._requests = StreamRequests(f"account of {account}")
+        self._scopes: dict[Scope, _Subscription] = {}
+        self._scope_by_id: dict[int, Scope] = {}
+        self._out_of_order: list[bytes] = []
+        self._wake = asyncio.Event()
+        self._report_scheduled = False
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        return tuple(str(scope) for scope, care in sorted(self._care.items()) if care.subscription is not None)
+        return tuple(str(scope) for scope, care in sorted(self._scopes.items()) if care.subscription_id is not None)
 
     @property
     def missing(self) -> str:
         return ", ".join(
-            f"{scope} not subscribed: {care.trouble}"
-            for scope, care in sorted(self._care.items())
-            if care.subscription is None
+            f"{scope} not subscribed: {care.problem}"
+            for scope, care in sorted(self._scopes.items())
+            if care.subscription_id is None
         )
 
     async def run(self) -> None:
         change = self._pairs.next_change()
-        if not self._wanted():
+        if not self._wanted_scopes():
             await self.idle(change)
             return
         try:
-            async with self._sockets.open(self._url, self.pulse.beat) as link:
-                await first_end(link.read(self._take), self._tend(link), self._listen())
+            async with self._websockets.open(self._url, self.liveness.touch) as link:
+                await run_until_first(link.read(self._handle_frame), self._maintain(link), self._watch_polls())
         finally:
-            for raw in self._early:
+            for raw in self._out_of_order:
                 self._reject(raw, "of an unknown subscription")
 
-    def _wanted(self) -> frozenset[Scope]:
-        pairs = frozenset(Scope(symbol) for symbol in self._pairs.now)
+    def _wanted_scopes(self) -> frozenset[Scope]:
+        pairs = frozenset(Scope(symbol) for symbol in self._pairs.wanted)
         return pairs | {CROSS} if self._cross else pairs
 
-    async def _tend(self, link: Link) -> None:
+    async def _maintain(self, link: WebSocket) -> None:
         """Keep every wanted scope subscribed, ask now and then whether it is, and know when to retire."""
-        guards = self._sockets.guards
+        guards = self._websockets.limits
         now = self._clock.elapsed_s()
-        ends_at, probe_at = now + guards.lifespan_s(), now + guards.probe_every_s
+        ends_at, probe_at = now + guards.random_lifetime_s(), now + guards.probe_every_s
         while True:
-            self._attention.clear()
+            self._wake.clear()
             change = self._pairs.next_change()
             before = (self.subscriptions, self.missing)
-            wanted = self._wanted()
-            for scope in [scope for scope in self._care if scope not in wanted]:
+            wanted = self._wanted_scopes()
+            for scope in [scope for scope in self._scopes if scope not in wanted]:
                 await self._unsubscribe(link, scope)
-            for scope in sorted(wanted)[: None if guards.own_subscriptions else 1]:
-                care = self._care.setdefault(scope, _Care(due=self._clock.elapsed_s()))
-                if care.due <= self._clock.elapsed_s():
+            for scope in sorted(wanted)[: None if guards.subscribes_each_scope else 1]:
+                care = self._scopes.setdefault(scope, _Subscription(due_at=self._clock.elapsed_s()))
+                if care.due_at <= self._clock.elapsed_s():
                     await self._subscribe(link, scope, care)
-            self._settle(before)
+            self._update_ready(before)
             now = self._clock.elapsed_s()
             if now >= probe_at:
-                await self._probe(link)
+                await self._check_subscriptions(link)
                 probe_at = now + guards.probe_every_s
             if now >= ends_at:
-                self.retire.set()
-                ends_at = now + guards.lifespan_s()
-            due = min([probe_at, ends_at, *(care.due for care in self._care.values())])
-            await sleep_or(self._clock, due - now, change, self._attention)
+                self.replace_soon.set()
+                ends_at = now + guards.random_lifetime_s()
+            due = min([probe_at, ends_at, *(care.due_at for care in self._scopes.values())])
+            await sleep_or_event(self._clock, due - now, change, self._wake)
 
-    async def _listen(self) -> None:
+    async def _watch_polls(self) -> None:
         """Raises LinkLost once polls prove that the stream does not tell what happens."""
         while True:
-            await asyncio.sleep(_LISTEN_EVERY_S)
+            await asyncio.sleep(_CHECK_EVERY_S)
             # Of the line that serves alone: one that was replaced may well hear less.
-            if self.changed is not None and (why := self._witness.verdict()):
-                raise LinkLost(why)
+            if self.on_change is not None and (why := self._poll_crosscheck.complaint()):
+                raise ConnectionLost(why)
 
-    def _settle(self, before: tuple[tuple[str, ...], str]) -> None:
+    def _update_ready(self, before: tuple[tuple[str, ...], str]) -> None:
         if not self.ready.is_set():
-            if self._care and not self.subscriptions:
-                raise LinkLost(self.missing)
+            if self._scopes and not self.subscriptions:
+                raise ConnectionLost(self.missing)
             self.ready.set()
-        elif before != (self.subscriptions, self.missing) and self.changed is not None:
-            self.changed()
+        elif before != (self.subscriptions, self.missing) and self.on_change is not None:
+            self.on_change()
 
-    async def _subscribe(self, link: Link, scope: Scope, care: _Care) -> None:
+    async def _subscribe(self, link: WebSocket, scope: Scope, subscription: _Subscription) -> None:
         """Subscribe, or renew: the same request with a fresh token, where the exchange extends what there is.
 
         Where it does not, the next connection takes over before the token ends, and nothing is tried again on this one.
         """
-        if care.subscription is not None and not self._renewal.extends:
-            self._move_over(scope, care)
+        if subscription.subscription_id is not None and not self._token_renewal.is_supported:
+            self._request_replacement(scope, subscription)
             return
         try:
             expires_at = await self._subscribe_once(link, scope)
-        except (ExchangeError, Declined, Implausible) as error:
-            if isinstance(error, Declined) and error.code in (ALREADY_ACTIVE, NO_MORE_NUMBERS):
-                if error.code == ALREADY_ACTIVE and care.subscription is not None:
-                    self._renewal.extends = False
-                care.trouble = "" if care.subscription is not None else _brief(error)
-                self._move_over(scope, care)
+        except (ExchangeError, RequestDeclined, Implausible) as error:
+            if isinstance(error, RequestDeclined) and error.code in (ALREADY_ACTIVE, SUBSCRIPTIONS_EXHAUSTED):
+                if error.code == ALREADY_ACTIVE and subscription.subscription_id is not None:
+                    self._token_renewal.is_supported = False
+                subscription.problem = "" if subscription.subscription_id is not None else _short_cause(error)
+                self._request_replacement(scope, subscription)
                 return
-            care.failures += 1
-            care.trouble = _brief(error)
+            subscription.failures += 1
+            subscription.problem = _short_cause(error)
             if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
                 # The other scopes would fare no better, each after its own patience.
-                raise LinkLost(care.trouble) from None
-            care.due = self._clock.elapsed_s() + self._sockets.guards.rest_s(care.failures)
-            log.warning("stream.not_subscribed account=%s scope=%s cause=%r", self._account, scope, care.trouble)
+                raise ConnectionLost(subscription.problem) from None
+            subscription.due_at = self._clock.elapsed_s() + self._websockets.limits.backoff_s(subscription.failures)
+            log.warning(
+                "stream.not_subscribed account=%s scope=%s cause=%r", self._account, scope, subscription.problem
+            )
             return
-        care.failures, care.trouble = 0, ""
+        subscription.failures, subscription.problem = 0, ""
         left_s = (expires_at - self._clock.now()).total_seconds()
-        care.due = self._clock.elapsed_s() + max(left_s * self._sockets.guards.renew_at, 1.0)
+        subscription.due_at = self._clock.elapsed_s() + max(left_s * self._websockets.limits.renew_at, 1.0)
 
-    def _move_over(self, scope: Scope, care: _Care) -> None:
+    def _request_replacement(self, scope: Scope, subscription: _Subscription) -> None:
         """Let the next connection serve; this one is of no more use to the scope than it is now."""
-        care.due = math.inf
+        subscription.due_at = math.inf
         log.info("stream.moves_over account=%s scope=%s", self._account, scope)
-        self.retire.set()
+        self.replace_soon.set()
 
-    async def _subscribe_once(self, link: Link, scope: Scope) -> datetime:
-        for _ in range(_TOKENS_IN_A_ROW):
+    async def _subscribe_once(self, link: WebSocket, scope: Scope) -> datetime:
+        for _ in range(_MAX_TOKEN_TRIES):
             token = await create_listen_token(self._transport, scope)
             try:
-                result = await self._requests.ask(
+                result = await self._requests.send(
                     link,
                     "userDataStream.subscribe.listenToken",
                     {"listenToken": token.text},
                     lambda result: self._note_subscription(scope, result),
                 )
-            except Declined as refusal:
+            except RequestDeclined as refusal:
                 if refusal.code != _BAD_TOKEN:
                     raise
                 continue
-            return subscribed(result)[1] or token.expires_at
-        raise Declined(_BAD_TOKEN)
+            return parse_subscription(result)[1] or token.expires_at
+        raise RequestDeclined(_BAD_TOKEN)
 
-    async def _unsubscribe(self, link: Link, scope: Scope) -> None:
-        care = self._care.pop(scope)
+    async def _unsubscribe(self, link: WebSocket, scope: Scope) -> None:
+        care = self._scopes.pop(scope)
         if not self.is_leaving:
-            self._witness.lost(scope)
-        if care.subscription is None:
+            self._poll_crosscheck.stop_watching(scope)
+        if care.subscription_id is None:
             return
         try:
-            await self._requests.ask(link, "userDataStream.unsubscribe", {"subscriptionId": care.subscription})
-        except Declined as refusal:
+            await self._requests.send(link, "userDataStream.unsubscribe", {"subscriptionId": care.subscription_id})
+        except RequestDeclined as refusal:
             if refusal.code != NO_SUBSCRIPTION:
                 log.warning("stream.not_unsubscribed account=%s scope=%s", self._account, scope)
 
-    async def _probe(self, link: Link) -> None:
+    async def _check_subscriptions(self, link: WebSocket) -> None:
         """Resubscribe what the exchange no longer holds: a lost subscription is silent."""
         try:
-            held = subscription_ids(await self._requests.ask(link, "session.subscriptions", {}))
-        except (Declined, Implausible):
+            held = parse_subscription_ids(await self._requests.send(link, "session.subscriptions", {}))
+        except (RequestDeclined, Implausible):
             log.warning("stream.not_probed account=%s", self._account)
             return
-        for scope, care in self._care.items():
-            if care.subscription is not None and care.subscription not in held:
-                self._lose(scope, care, "gone without notice")
+        for scope, care in self._scopes.items():
+            if care.subscription_id is not None and care.subscription_id not in held:
+                self._mark_lost(scope, care, "gone without notice")
 
-    def _take(self, raw: bytes) -> None:
+    def _handle_frame(self, raw: bytes) -> None:
         match read_frame(raw):
-            case Delivery(subscription, event):
-                self._take_event(subscription, event, raw)
-            case Reply() as reply:
-                self._requests.take(reply)
-                early, self._early = self._early, []
+            case EventFrame(subscription, event):
+                self._handle_event(subscription, event, raw)
+            case ReplyFrame() as reply:
+                self._requests.handle_reply(reply)
+                early, self._out_of_order = self._out_of_order, []
                 for waiting in early:
-                    self._take(waiting)
-            case Shutdown():
-                self.retire.set()
-            case Unreadable(reason):
+                    self._handle_frame(waiting)
+            case ShutdownFrame():
+                self.replace_soon.set()
+            case UnreadableFrame(reason):
                 self._reject(raw, reason)
 
-    def _take_event(self, subscription: int | None, event: bytes, raw: bytes) -> None:
-        scope = self._scope_of.get(subscription) if subscription is not None else None
+    def _handle_event(self, subscription: int | None, event: bytes, raw: bytes) -> None:
+        scope = self._scope_by_id.get(subscription) if subscription is not None else None
         if scope is None:
             if subscription is not None and self._requests.is_subscribing:
                 # It may have overtaken the reply that says whose it is.
-                self._early.append(raw)
+                self._out_of_order.append(raw)
                 return
             self._reject(raw, "of an unknown subscription")
             return
-        told = stream_event(self._account, "account", scope, event, self._clock.now())
-        self._deliver(told)
-        self._witness.heard(scope)
-        care = self._care.get(scope)
+        event_record = parse_stream_event(self._account, "account", scope, event, self._clock.now())
+        self._deliver(event_record)
+        self._poll_crosscheck.note_event(scope)
+        care = self._scopes.get(scope)
         # The id keeps its scope: what was sent before the end may arrive after it.
-        if told.type == TERMINATED and care is not None and care.subscription == subscription:
-            self._lose(scope, care, "terminated by the exchange")
+        if event_record.type == TERMINATED and care is not None and care.subscription_id == subscription:
+            self._mark_lost(scope, care, "terminated by the exchange")
 
     def _note_subscription(self, scope: Scope, result: bytes) -> None:
         # A renewal may give the old id or a new one; an old id keeps its scope.
         try:
-            subscription, _ = subscribed(result)
+            subscription, _ = parse_subscription(result)
         except Implausible:
             return
-        self._scope_of[subscription] = scope
-        if (care := self._care.get(scope)) is not None:
-            if care.subscription is None:
-                care.since = self._clock.elapsed_s()
+        self._scope_by_id[subscription] = scope
+        if (care := self._scopes.get(scope)) is not None:
+            if care.subscription_id is None:
+                care.subscribed_at = self._clock.elapsed_s()
                 if not self.is_leaving:
-                    self._witness.subscribed(scope)
-            care.subscription = subscription
+                    self._poll_crosscheck.start_watching(scope)
+            care.subscription_id = subscription
 
-    def _lose(self, scope: Scope, care: _Care, trouble: str) -> None:
+    def _mark_lost(self, scope: Scope, subscription: _Subscription, problem: str) -> None:
         now = self._clock.elapsed_s()
-        lived_long = care.since is None or now - care.since > _SHORT_LIFE_S
-        care.short_lives = 0 if lived_long else care.short_lives + 1
-        rest_s = self._sockets.guards.rest_s(care.short_lives - 1) if care.short_lives > 1 else 0
-        care.subscription, care.trouble, care.due = None, trouble, now + rest_s
+        lived_long = subscription.subscribed_at is None or now - subscription.subscribed_at > _SHORT_LIFE_S
+        subscription.short_lives = 0 if lived_long else subscription.short_lives + 1
+        rest_s = self._websockets.limits.backoff_s(subscription.short_lives - 1) if subscription.short_lives > 1 else 0
+        subscription.subscription_id, subscription.problem, subscription.due_at = None, problem, now + rest_s
         if not self.is_leaving:
-            self._witness.lost(scope)
-        if not self._tells_soon:
+            self._poll_crosscheck.stop_watching(scope)
+        if not self._report_scheduled:
             # The exchange ends subscriptions one by one, which is one change all the same.
-            self._tells_soon = True
-            asyncio.get_running_loop().call_soon(self._tell)
-        self._attention.set()
+            self._report_scheduled = True
+            asyncio.get_running_loop().call_soon(self._report_change)
+        self._wake.set()
 
-    def _tell(self) -> None:
-        self._tells_soon = False
-        if self.changed is not None:
-            self.changed()
+    def _report_change(self) -> None:
+        self._report_scheduled = False
+        if self.on_change is not None:
+            self.on_change()
 
     def _reject(self, raw: bytes, reason: str) -> None:
         log.warning("stream.rejected account=%s stream=account reason=%r bytes=%d", self._account, reason, len(raw))
-        self._deliver(rejected_event(self._account, "account", CROSS, raw, reason, self._clock.now()))
+        self._deliver(build_rejected_event(self._account, "account", CROSS, raw, reason, self._clock.now()))
 
 
-def _brief(error: ExchangeError | Declined | Implausible) -> str:
+def _short_cause(error: ExchangeError | RequestDeclined | Implausible) -> str:
     if not isinstance(error, ExchangeError):
         return str(error)
     return error.code if error.venue_code is None else f"{error.code} {error.venue_code}"

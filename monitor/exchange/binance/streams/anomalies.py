@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.core.model.account import Scope
-from monitor.core.model.events import Event, Oddity, StreamEvent, StreamName
+from monitor.core.model.events import Anomaly, Event, StreamEvent, StreamName
 
-REMEMBERED = 2000
+MAX_REMEMBERED = 2000
 """An event that comes again after more others than these is not known to be the same; the record knows."""
 
-KNOWN = frozenset(
+KNOWN_EVENT_TYPES = frozenset(
     {
         "outboundAccountPosition", "balanceUpdate", "executionReport", "listStatus", "externalLockUpdate",
         "eventStreamTerminated", "listenKeyExpired", "USER_LIABILITY_CHANGE", "MARGIN_LEVEL_STATUS_CHANGE",
@@ -18,7 +18,7 @@ KNOWN = frozenset(
 )  # fmt: skip
 
 
-class Tally:
+class AnomalyTagger:
     """Hands events on, each with what is odd about it."""
 
     def __init__(self, deliver: Callable[[Event], None]) -> None:
@@ -28,21 +28,21 @@ class Tally:
 
     def __call__(self, event: Event) -> None:
         """Hand on one event."""
-        if isinstance(event, StreamEvent) and (oddity := self._oddity(event)) is not None:
-            event = replace(event, oddity=oddity)
+        if isinstance(event, StreamEvent) and (oddity := self._find_anomaly(event)) is not None:
+            event = replace(event, anomaly=oddity)
         self._deliver(event)
 
-    def _oddity(self, event: StreamEvent) -> Oddity | None:
+    def _find_anomaly(self, event: StreamEvent) -> Anomaly | None:
         if event.rejected is not None:
             return "rejected"
         if event.key in self._seen:
             return "repeated"
         self._seen[event.key] = None
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > MAX_REMEMBERED:
             del self._seen[next(iter(self._seen))]
         place = event.stream, event.scope
         newest = self._newest.get(place)
         if newest is not None and event.event_time < newest:
             return "late"
         self._newest[place] = event.event_time
-        return None if event.type in KNOWN else "unknown"
+        return None if event.type in KNOWN_EVENT_TYPES else "unknown"

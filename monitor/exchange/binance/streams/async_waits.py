@@ -7,18 +7,18 @@ from collections.abc import Coroutine, Iterable
 from monitor.clock import Clock
 
 
-async def sleep_or(clock: Clock, seconds: float, *events: asyncio.Event) -> None:
+async def sleep_or_event(clock: Clock, seconds: float, *events: asyncio.Event) -> None:
     """Wait for exchange seconds, or until one of the events is set."""
-    await _first(clock.sleep(seconds), *(event.wait() for event in events))
+    await _wait_for_first(clock.sleep(seconds), *(event.wait() for event in events))
 
 
-async def first_end(*coroutines: Coroutine[None, None, object]) -> None:
+async def run_until_first(*coroutines: Coroutine[None, None, object]) -> None:
     """Run all until the first ends; the others are cancelled. Raises what that one raised."""
-    for task in await _first(*coroutines):
+    for task in await _wait_for_first(*coroutines):
         task.result()
 
 
-class Span:
+class DualClockTimer:
     """A span of time that counts by the clock and by the machine both.
 
     A clock that runs fast makes no network slow, and one that stands still lets nothing happen.
@@ -26,27 +26,27 @@ class Span:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._from = clock.elapsed_s()
-        self._machine_from = time.monotonic()
+        self._clock_start = clock.elapsed_s()
+        self._machine_start = time.monotonic()
 
-    def is_over(self, seconds: float) -> bool:
+    def has_passed(self, seconds: float) -> bool:
         """Whether more than `seconds` have passed by either."""
-        by_clock = self._clock.elapsed_s() - self._from
-        return min(by_clock, time.monotonic() - self._machine_from) > seconds
+        by_clock = self._clock.elapsed_s() - self._clock_start
+        return min(by_clock, time.monotonic() - self._machine_start) > seconds
 
 
-class Wanted:
+class SubscriptionSet:
     """A set of wishes that may change at any time, and a way to hear of the next change."""
 
     def __init__(self) -> None:
-        self.now: frozenset[str] = frozenset()
+        self.wanted: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
 
-    def replace(self, wishes: Iterable[str]) -> None:
+    def replace(self, names: Iterable[str]) -> None:
         """Wish for exactly these from now on."""
-        new = frozenset(wishes)
-        if new != self.now:
-            self.now = new
+        new = frozenset(names)
+        if new != self.wanted:
+            self.wanted = new
             self._changed.set()
             self._changed = asyncio.Event()
 
@@ -55,7 +55,7 @@ class Wanted:
         return self._changed
 
 
-async def _first(*coroutines: Coroutine[None, None, object]) -> set["asyncio.Task[object]"]:
+async def _wait_for_first(*coroutines: Coroutine[None, None, object]) -> set["asyncio.Task[object]"]:
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

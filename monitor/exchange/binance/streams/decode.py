@@ -9,35 +9,42 @@ import msgspec
 
 from monitor.core.model.account import Price, Scope
 from monitor.core.model.events import (
-    AssetMoved,
+    BalanceAdjusted,
     BalancesChanged,
-    Filled,
-    LiabilityTold,
+    LiabilityChanged,
     MarginNotice,
-    Meaning,
+    ParsedPayload,
     StreamEvent,
     StreamName,
+    TradeFilled,
 )
-from monitor.core.model.reads import OrderTold
+from monitor.core.model.reads import OrderUpdate
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.frames import (
-    Envelope,
-    EventHead,
-    Execution,
-    Liability,
-    Movement,
-    Notice,
-    Position,
-    Subscribed,
-    SubscriptionId,
-    TickerFrame,
+    AccountPositionFrame,
+    BalanceUpdateFrame,
+    CombinedTickerFrame,
+    EventHeader,
+    ExecutionReportFrame,
+    FrameEnvelope,
+    LiabilityChangeFrame,
+    MarginLevelFrame,
+    SubscriptionIdRow,
+    SubscriptionPayload,
 )
-from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, plain, positive, signed
+from monitor.exchange.binance.wire.numbers import (
+    Implausible,
+    parse_amount,
+    parse_plain,
+    parse_positive,
+    parse_signed,
+    parse_time,
+)
 
-LARGEST_EVENT = 2**20
+MAX_EVENT_BYTES = 2**20
 """No event is believed above this many bytes."""
 
-RECORDED_CHARS = 2000
+MAX_RECORDED_FRAME_CHARS = 2000
 """How much of a rejected frame is kept."""
 
 SHUTDOWN = "serverShutdown"
@@ -46,7 +53,7 @@ KEY_EXPIRED = "listenKeyExpired"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ReplyFrame:
     """The answer to a request of ours. `code` is None when it was granted."""
 
     id: int | str | None
@@ -56,7 +63,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class EventFrame:
     """One event as its JSON text, and the subscription that it came by where the frame names one."""
 
     subscription: int | None
@@ -64,201 +71,209 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Shutdown:
+class ShutdownFrame:
     """The exchange is about to close this connection."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableFrame:
     """A frame that is none of these, and why."""
 
     reason: str
 
 
-Frame = Reply | Delivery | Shutdown | Unreadable
+StreamFrame = ReplyFrame | EventFrame | ShutdownFrame | UnreadableFrame
 
 
-def read_frame(raw: bytes) -> Frame:
+def read_frame(raw: bytes) -> StreamFrame:
     """What the frame is: an event bare or in any of its known wrappers, a reply, a shutdown notice."""
-    if len(raw) > LARGEST_EVENT:
-        return Unreadable(f"too large: {len(raw)} bytes")
+    if len(raw) > MAX_EVENT_BYTES:
+        return UnreadableFrame(f"too large: {len(raw)} bytes")
     try:
-        envelope = decode(raw, Envelope)
+        envelope = decode(raw, FrameEnvelope)
     except Implausible as why:
         # An event may use our words for its envelope in a way of its own.
-        return Delivery(None, raw) if _type_of(raw) is not None else Unreadable(str(why))
+        return EventFrame(None, raw) if _event_type(raw) is not None else UnreadableFrame(str(why))
     if envelope.stream == f"!{SHUTDOWN}" or envelope.e == SHUTDOWN:
-        return Shutdown()
+        return ShutdownFrame()
     inner = bytes(envelope.event) or bytes(envelope.wrapped)
     if inner and inner != b"null":
-        return Shutdown() if _type_of(inner) == SHUTDOWN else Delivery(envelope.subscription_id, inner)
+        return ShutdownFrame() if _event_type(inner) == SHUTDOWN else EventFrame(envelope.subscription_id, inner)
     if envelope.e is not None:
-        return Delivery(envelope.subscription_id, raw)
-    return _reply(envelope)
+        return EventFrame(envelope.subscription_id, raw)
+    return _parse_reply(envelope)
 
 
-def subscribed(result: bytes) -> tuple[int, datetime | None]:
+def parse_subscription(result: bytes) -> tuple[int, datetime | None]:
     """The subscription's id and its expiry, if told. Raises Implausible."""
-    answer = decode(result, Subscribed)
-    expiry = answer.expiration_time
-    return answer.subscription_id, moment(expiry, "expirationTime") if expiry is not None else None
+    payload = decode(result, SubscriptionPayload)
+    expiry = payload.expiration_time
+    return payload.subscription_id, parse_time(expiry, "expirationTime") if expiry is not None else None
 
 
-def subscription_ids(result: bytes) -> frozenset[int]:
+def parse_subscription_ids(result: bytes) -> frozenset[int]:
     """The subscriptions that the exchange holds open. Raises Implausible."""
-    return frozenset(row.subscription_id for row in decode(result, list[SubscriptionId]))
+    return frozenset(row.subscription_id for row in decode(result, list[SubscriptionIdRow]))
 
 
-def stream_names(result: bytes) -> frozenset[str]:
+def parse_stream_names(result: bytes) -> frozenset[str]:
     """The market streams that the exchange holds open. Raises Implausible."""
     return frozenset(decode(result, list[str]))
 
 
-def stream_event(
-    account: str, stream: StreamName, scope: Scope, raw: bytes, received_at: datetime, *, hide: str = ""
+def parse_stream_event(
+    account: str, stream: StreamName, scope: Scope, raw: bytes, received_at: datetime, *, secret: str = ""
 ) -> StreamEvent:
     """The event with its meaning, or a rejection of it. `hide` is a secret that never enters the record."""
     try:
-        head = decode(raw, EventHead)
+        head = decode(raw, EventHeader)
         canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
-        event_time = moment(head.at, "E") if head.at is not None else received_at
-        meaning = _meaning(head.e, raw, event_time)
-        order = _order(decode(raw, Execution)) if head.e == "executionReport" else None
+        event_time = parse_time(head.at, "E") if head.at is not None else received_at
+        meaning = _parse_content(head.e, raw, event_time)
+        order = _parse_order_update(decode(raw, ExecutionReportFrame)) if head.e == "executionReport" else None
     except (Implausible, msgspec.MsgspecError, RecursionError) as why:
-        return rejected_event(account, stream, scope, raw, str(why), received_at, hide=hide)
+        return build_rejected_event(account, stream, scope, raw, str(why), received_at, secret=secret)
     return StreamEvent(
         stream=stream,
         scope=scope,
         type=head.e,
-        key=_key(account, scope, canonical),
+        key=_event_key(account, scope, canonical),
         event_time=event_time,
         received_at=received_at,
-        payload=_shown(raw, hide),
-        meaning=meaning,
+        payload=_redact(raw, secret),
+        parsed=meaning,
         order=order,
     )
 
 
-def rejected_event(
-    account: str, stream: StreamName, scope: Scope, raw: bytes, reason: str, received_at: datetime, *, hide: str = ""
+def build_rejected_event(
+    account: str, stream: StreamName, scope: Scope, raw: bytes, reason: str, received_at: datetime, *, secret: str = ""
 ) -> StreamEvent:
     """The record of a frame that could not be read."""
     return StreamEvent(
         stream=stream,
         scope=scope,
         type="rejected",
-        key=_key(account, scope, raw),
+        key=_event_key(account, scope, raw),
         event_time=received_at,
         received_at=received_at,
-        payload=_shown(raw, hide)[:RECORDED_CHARS],
+        payload=_redact(raw, secret)[:MAX_RECORDED_FRAME_CHARS],
         rejected=reason,
     )
 
 
-def ticker(raw: bytes) -> tuple[str, Price] | None:
+def parse_ticker(raw: bytes) -> tuple[str, Price] | None:
     """The symbol and last price of a miniTicker frame, or None for any other. Raises Implausible for a bad price."""
     try:
-        told = _TICKER.decode(raw).told
+        frame = _TICKER.decode(raw).ticker
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    value = plain(told.close) or positive(told.close, f"price of {told.symbol}")
-    return told.symbol, Price(value, moment(told.at, "E"))
+    value = parse_plain(frame.close) or parse_positive(frame.close, f"price of {frame.symbol}")
+    return frame.symbol, Price(value, parse_time(frame.at, "E"))
 
 
-def listen_key_of(raw: bytes) -> str:
+def parse_expired_listen_key(raw: bytes) -> str:
     """The secret that a listenKeyExpired event carries, or empty."""
     try:
-        return decode(raw, _Expired).key
+        return decode(raw, _ListenKeyExpiredFrame).key
     except Implausible:
         return ""
 
 
-class _Expired(msgspec.Struct):
+class _ListenKeyExpiredFrame(msgspec.Struct):
     key: str = msgspec.field(name="listenKey", default="")
 
 
-_TICKER = msgspec.json.Decoder(TickerFrame)
+_TICKER = msgspec.json.Decoder(CombinedTickerFrame)
 
 
-def _type_of(event: bytes) -> str | None:
+def _event_type(event: bytes) -> str | None:
     try:
-        return decode(event, EventHead).e
+        return decode(event, EventHeader).e
     except Implausible:
         return None
 
 
-def _reply(envelope: Envelope) -> Frame:
+def _parse_reply(envelope: FrameEnvelope) -> StreamFrame:
     if envelope.error is not None:
-        return Reply(envelope.id, b"", envelope.error.code, envelope.error.msg)
+        return ReplyFrame(envelope.id, b"", envelope.error.code, envelope.error.msg)
     if envelope.code is not None:
-        return Reply(envelope.id, b"", envelope.code, envelope.msg or "")
+        return ReplyFrame(envelope.id, b"", envelope.code, envelope.msg or "")
     if envelope.status is not None and envelope.status != 200:
-        return Reply(envelope.id, b"", 0, f"status {envelope.status}")
+        return ReplyFrame(envelope.id, b"", 0, f"status {envelope.status}")
     if envelope.id is not None:
-        return Reply(envelope.id, bytes(envelope.result))
-    return Unreadable("neither an event nor a reply")
+        return ReplyFrame(envelope.id, bytes(envelope.result))
+    return UnreadableFrame("neither an event nor a reply")
 
 
-def _meaning(kind: str, raw: bytes, event_time: datetime) -> Meaning:
+def _parse_content(kind: str, raw: bytes, event_time: datetime) -> ParsedPayload:
     match kind:
         case "outboundAccountPosition":
-            position = decode(raw, Position)
+            position = decode(raw, AccountPositionFrame)
             amounts: dict[str, tuple[Decimal, Decimal]] = {
-                row.a: (amount(row.f, f"{row.a}.f"), amount(row.l, f"{row.a}.l")) for row in position.rows
+                row.a: (parse_amount(row.f, f"{row.a}.f"), parse_amount(row.l, f"{row.a}.l")) for row in position.rows
             }
-            as_of = moment(position.updated, "u") if position.updated is not None else event_time
+            as_of = parse_time(position.updated_at, "u") if position.updated_at is not None else event_time
             return BalancesChanged(as_of=as_of, amounts=amounts)
         case "balanceUpdate":
-            moved = decode(raw, Movement)
-            return AssetMoved(moved.asset, signed(moved.delta, "d"), moment(moved.cleared, "T"))
+            moved = decode(raw, BalanceUpdateFrame)
+            return BalanceAdjusted(moved.asset, parse_signed(moved.delta, "d"), parse_time(moved.cleared_at, "T"))
         case "executionReport":
-            return _fill(decode(raw, Execution))
+            return _parse_fill(decode(raw, ExecutionReportFrame))
         case "USER_LIABILITY_CHANGE":
-            liability = decode(raw, Liability)
-            return LiabilityTold(liability.asset, liability.kind, event_time)
+            liability = decode(raw, LiabilityChangeFrame)
+            return LiabilityChanged(liability.asset, liability.kind, event_time)
         case "MARGIN_LEVEL_STATUS_CHANGE":
-            notice = decode(raw, Notice)
-            return MarginNotice(amount(notice.level, "l"), notice.status)
+            notice = decode(raw, MarginLevelFrame)
+            return MarginNotice(parse_amount(notice.level, "l"), notice.status)
         case _:
             return None
 
 
-def _fill(report: Execution) -> Filled | None:
-    quantity, quote = amount(report.quantity, "l"), amount(report.quote_quantity, "Y")
-    commission = signed(report.commission, "n")
-    whole = report.symbol and report.trade >= 0 and report.at is not None and quantity and quote
-    if report.kind != "TRADE" or not whole or report.at is None or report.side not in ("BUY", "SELL"):
+def _parse_fill(report: ExecutionReportFrame) -> TradeFilled | None:
+    quantity, quote = parse_amount(report.quantity, "l"), parse_amount(report.quote_quantity, "Y")
+    commission = parse_signed(report.commission, "n")
+    whole = report.symbol and report.trade_id >= 0 and report.transaction_time is not None and quantity and quote
+    if report.kind != "TRADE" or not whole or report.transaction_time is None or report.side not in ("BUY", "SELL"):
         return None
     if commission and not report.commission_asset:
         return None
-    return Filled(
+    return TradeFilled(
         symbol=report.symbol,
-        trade=report.trade,
+        trade=report.trade_id,
         is_buyer=report.side == "BUY",
         quantity=quantity,
         quote_quantity=quote,
         commission=commission,
         commission_asset=report.commission_asset or "",
-        as_of=moment(report.at, "T"),
+        as_of=parse_time(report.transaction_time, "T"),
     )
 
 
-def _order(report: Execution) -> OrderTold | None:
-    if report.order is None or report.at is None or report.status not in (*_OPEN, *_CLOSED):
+def _parse_order_update(report: ExecutionReportFrame) -> OrderUpdate | None:
+    if (
+        report.order_id is None
+        or report.transaction_time is None
+        or report.status not in (*_OPEN_STATUSES, *_CLOSED_STATUSES)
+    ):
         return None
-    is_open, at, quantity = report.status in _OPEN, moment(report.at, "T"), amount(report.ordered, "q")
-    return OrderTold(report.order, report.symbol, is_open, at, report.client, quantity)
+    is_open, at, quantity = (
+        report.status in _OPEN_STATUSES,
+        parse_time(report.transaction_time, "T"),
+        parse_amount(report.order_quantity, "q"),
+    )
+    return OrderUpdate(report.order_id, report.symbol, is_open, at, report.client_order_id, quantity)
 
 
-_OPEN = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
-_CLOSED = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"})
+_OPEN_STATUSES = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
+_CLOSED_STATUSES = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"})
 
 
-def _key(account: str, scope: Scope, content: bytes) -> str:
+def _event_key(account: str, scope: Scope, content: bytes) -> str:
     return hashlib.sha256(f"{account}\n{scope}\n".encode() + content).hexdigest()
 
 
-def _shown(raw: bytes, hide: str) -> str:
+def _redact(raw: bytes, secret: str) -> str:
     # No database takes a NUL in a text.
     text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
-    return text.replace(hide, "…") if hide else text
+    return text.replace(secret, "…") if secret else text

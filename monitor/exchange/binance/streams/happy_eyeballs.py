@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 
 import aiohappyeyeballs
 
-NEXT_AFTER_S = 0.25
+ATTEMPT_DELAY_S = 0.25
 """So long one address is waited for before the next one is tried beside it (RFC 8305)."""
 
 _PORTS = {"ws": 80, "wss": 443}
 
 
-async def first_to_answer(url: str) -> socket.socket:
+async def connect_fastest(url: str) -> socket.socket:
     """A connected socket to the host of the URL. Raises OSError, or ValueError for what is no such URL."""
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme)
@@ -22,4 +22,4 @@ async def first_to_answer(url: str) -> socket.socket:
     found = await asyncio.get_running_loop().getaddrinfo(
         parts.hostname, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
     )
-    return await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=NEXT_AFTER_S, interleave=1)
+    return await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=ATTEMPT_DELAY_S, interleave=1)

@@ -8,228 +8,237 @@ from collections.abc import Callable, Iterable, Sequence
 from monitor.clock import Clock
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import Event
-from monitor.exchange.binance.streams.async_waits import Span, Wanted, first_end, sleep_or
-from monitor.exchange.binance.streams.decode import (
-    Delivery,
-    Reply,
-    Shutdown,
-    read_frame,
-    rejected_event,
-    stream_names,
-    ticker,
+from monitor.exchange.binance.streams.async_waits import (
+    DualClockTimer,
+    SubscriptionSet,
+    run_until_first,
+    sleep_or_event,
 )
-from monitor.exchange.binance.streams.price_conflator import Newest
-from monitor.exchange.binance.streams.requests import Declined, Requests
-from monitor.exchange.binance.streams.supervisor import Line, Pulse
-from monitor.exchange.binance.streams.websocket import Link, LinkLost, Sockets
+from monitor.exchange.binance.streams.decode import (
+    EventFrame,
+    ReplyFrame,
+    ShutdownFrame,
+    build_rejected_event,
+    parse_stream_names,
+    parse_ticker,
+    read_frame,
+)
+from monitor.exchange.binance.streams.price_conflator import PriceConflator
+from monitor.exchange.binance.streams.requests import RequestDeclined, StreamRequests
+from monitor.exchange.binance.streams.supervisor import LivenessReporter, StreamConnection
+from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket, WebSocketFactory
 from monitor.exchange.binance.wire.numbers import Implausible
 
 log = logging.getLogger(__name__)
 
-MOST_STREAMS = 1024
+MAX_STREAMS = 1024
 """What one connection carries."""
 
-BUSIEST = "BTCUSDT"
+REFERENCE_SYMBOL = "BTCUSDT"
 """The symbol that never rests."""
 
-_IN_URL = 100
-_IN_MESSAGE = 200
-_BETWEEN_MESSAGES_S = 0.3
+_MAX_STREAMS_IN_URL = 100
+_MAX_STREAMS_IN_MESSAGE = 200
+_MIN_MESSAGE_SPACING_S = 0.3
 
 
-class MarketLine(Line):
+class MarketStream(StreamConnection):
     """One connection of the market stream."""
 
     def __init__(
         self,
         *,
         account: str,
-        symbols: Wanted,
+        symbols: SubscriptionSet,
         url: str,
-        sockets: Sockets,
+        websockets: WebSocketFactory,
         clock: Clock,
-        newest: Newest,
+        price_conflator: PriceConflator,
         deliver: Callable[[Event], None],
     ) -> None:
-        super().__init__(Pulse("market", clock, deliver))
+        super().__init__(LivenessReporter("market", clock, deliver))
         self._account = account
         self._symbols = symbols
         self._url = url.rstrip("/")
-        self._sockets = sockets
+        self._websockets = websockets
         self._clock = clock
-        self._newest = newest
+        self._price_conflator = price_conflator
         self._deliver = deliver
-        self._requests = Requests(f"market of {account}")
-        self._carried: frozenset[str] = frozenset()
-        self._trouble = ""
+        self._requests = StreamRequests(f"market of {account}")
+        self._subscribed: frozenset[str] = frozenset()
+        self._problem = ""
         self._failures = 0
         self._sent_at = float("-inf")
-        self._busiest = Span(clock)
+        self._reference_timer = DualClockTimer(clock)
         self._has_prices = False
-        self._priced = asyncio.Event()
+        self._first_price = asyncio.Event()
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        return tuple(sorted(self._carried))
+        return tuple(sorted(self._subscribed))
 
     @property
     def missing(self) -> str:
-        return self._trouble
+        return self._problem
 
     async def run(self) -> None:
         change = self._symbols.next_change()
-        if not self._symbols.now:
+        if not self._symbols.wanted:
             await self.idle(change)
             return
-        first = sorted(self._wanted())[:_IN_URL]
-        url = f"{self._url}/stream?streams={'/'.join(_streams(first))}"
-        async with self._sockets.open(url, self._live) as link:
-            self._carried = frozenset(first)
-            self._busiest = Span(self._clock)
-            self._newest.rest = link.rest
-            await first_end(link.read(self._take, self._flush), self._tend(link), self._listen())
+        first = sorted(self._wanted_symbols())[:_MAX_STREAMS_IN_URL]
+        url = f"{self._url}/stream?streams={'/'.join(_names_of(first))}"
+        async with self._websockets.open(url, self._on_activity) as link:
+            self._subscribed = frozenset(first)
+            self._reference_timer = DualClockTimer(self._clock)
+            self._price_conflator.pause_source = link.pause_reading
+            await run_until_first(
+                link.read(self._handle_frame, self._flush), self._maintain(link), self._watch_reference()
+            )
 
-    def _wanted(self) -> frozenset[str]:
-        wanted = self._symbols.now
-        if len(wanted) > MOST_STREAMS:
+    def _wanted_symbols(self) -> frozenset[str]:
+        wanted = self._symbols.wanted
+        if len(wanted) > MAX_STREAMS:
             log.warning("stream.too_many_symbols account=%s wanted=%d", self._account, len(wanted))
-            wanted = frozenset(sorted(wanted)[:MOST_STREAMS])
+            wanted = frozenset(sorted(wanted)[:MAX_STREAMS])
         return wanted
 
-    async def _tend(self, link: Link) -> None:
+    async def _maintain(self, link: WebSocket) -> None:
         """Carry what is wanted, ask now and then whether it still is, and know when to retire."""
-        guards = self._sockets.guards
+        guards = self._websockets.limits
         now = self._clock.elapsed_s()
-        ends_at, probe_at = now + guards.lifespan_s(), now + guards.probe_every_s
+        ends_at, probe_at = now + guards.random_lifetime_s(), now + guards.probe_every_s
         while True:
             change = self._symbols.next_change()
-            before = (self._carried, self._trouble)
-            retry_at = await self._arrange(link)
+            before = (self._subscribed, self._problem)
+            retry_at = await self._sync_subscriptions(link)
             if not self.ready.is_set():
-                await self._first_word(link)
+                await self._wait_for_data(link)
                 self.ready.set()
-            elif before != (self._carried, self._trouble):
-                self._tell()
+            elif before != (self._subscribed, self._problem):
+                self._report_change()
             now = self._clock.elapsed_s()
             if now >= probe_at:
                 probe_at = now + guards.probe_every_s
-                if await self._probe(link):
+                if await self._check_subscriptions(link):
                     continue
             if now >= ends_at:
-                self.retire.set()
-                ends_at = now + guards.lifespan_s()
+                self.replace_soon.set()
+                ends_at = now + guards.random_lifetime_s()
             due = min(retry_at, probe_at, ends_at)
-            await sleep_or(self._clock, due - now, change)
+            await sleep_or_event(self._clock, due - now, change)
 
-    async def _first_word(self, link: Link) -> None:
+    async def _wait_for_data(self, link: WebSocket) -> None:
         """Return once it brings something: a socket that opens and stays silent is no stream."""
-        if BUSIEST in self._carried:
+        if REFERENCE_SYMBOL in self._subscribed:
             # `_listen` gives up waiting.
-            await self._priced.wait()
+            await self._first_price.wait()
         else:
-            await link.prove(self._sockets.guards.answer_s)
+            await link.ping(self._websockets.limits.answer_s)
 
-    def _live(self) -> None:
+    def _on_activity(self) -> None:
         """Frames or pings came. Where a symbol never rests they are no sign of life without prices."""
-        if BUSIEST not in self._carried:
-            self.pulse.beat()
+        if REFERENCE_SYMBOL not in self._subscribed:
+            self.liveness.touch()
 
-    async def _listen(self) -> None:
+    async def _watch_reference(self) -> None:
         """Raises LinkLost when the symbol that never rests has rested: a quiet one proves nothing."""
-        limit = self._sockets.guards.price_silence_s
+        limit = self._websockets.limits.price_silence_s
         while True:
             await asyncio.sleep(min(1.0, limit / 4))
-            if BUSIEST not in self._carried:
-                self._busiest = Span(self._clock)
-            elif self._busiest.is_over(limit):
-                raise LinkLost(f"no price of {BUSIEST} for {limit:g} s")
+            if REFERENCE_SYMBOL not in self._subscribed:
+                self._reference_timer = DualClockTimer(self._clock)
+            elif self._reference_timer.has_passed(limit):
+                raise ConnectionLost(f"no price of {REFERENCE_SYMBOL} for {limit:g} s")
 
-    async def _arrange(self, link: Link) -> float:
+    async def _sync_subscriptions(self, link: WebSocket) -> float:
         """Make what is carried what is wanted. When to try again, if it is not (seconds of the clock)."""
-        wanted = self._wanted()
+        wanted = self._wanted_symbols()
         try:
-            for symbols in _parts(self._carried - wanted):
-                await self._ask(link, "UNSUBSCRIBE", _streams(symbols))
-                self._carried -= frozenset(symbols)
-            for symbols in _parts(wanted - self._carried):
-                await self._ask(link, "SUBSCRIBE", _streams(symbols))
-                self._carried |= frozenset(symbols)
-        except Declined as refusal:
+            for symbols in _batches(self._subscribed - wanted):
+                await self._request(link, "UNSUBSCRIBE", _names_of(symbols))
+                self._subscribed -= frozenset(symbols)
+            for symbols in _batches(wanted - self._subscribed):
+                await self._request(link, "SUBSCRIBE", _names_of(symbols))
+                self._subscribed |= frozenset(symbols)
+        except RequestDeclined as refusal:
             self._failures += 1
-            self._trouble = f"{len(wanted - self._carried)} symbols not subscribed: {refusal}"
+            self._problem = f"{len(wanted - self._subscribed)} symbols not subscribed: {refusal}"
             log.warning("stream.not_subscribed account=%s stream=market code=%s", self._account, refusal.code)
-            return self._clock.elapsed_s() + self._sockets.guards.rest_s(self._failures)
-        self._failures, self._trouble = 0, ""
+            return self._clock.elapsed_s() + self._websockets.limits.backoff_s(self._failures)
+        self._failures, self._problem = 0, ""
         return math.inf
 
-    async def _probe(self, link: Link) -> bool:
+    async def _check_subscriptions(self, link: WebSocket) -> bool:
         """Whether the exchange has forgotten something: a lost subscription is silent."""
         try:
-            held = stream_names(await self._ask(link, "LIST_SUBSCRIPTIONS"))
-        except (Declined, Implausible):
+            held = parse_stream_names(await self._request(link, "LIST_SUBSCRIPTIONS"))
+        except (RequestDeclined, Implausible):
             log.warning("stream.not_probed account=%s stream=market", self._account)
             return False
-        gone = frozenset(symbol for symbol in self._carried if _stream(symbol) not in held)
+        gone = frozenset(symbol for symbol in self._subscribed if _stream_name(symbol) not in held)
         if gone:
-            self._carried -= gone
-            self._trouble = f"{len(gone)} symbols gone without notice"
-            self._tell()
+            self._subscribed -= gone
+            self._problem = f"{len(gone)} symbols gone without notice"
+            self._report_change()
         return bool(gone)
 
-    async def _ask(self, link: Link, method: str, names: Sequence[str] | None = None) -> bytes:
+    async def _request(self, link: WebSocket, method: str, names: Sequence[str] | None = None) -> bytes:
         # More than five messages a second cost the connection, pongs among them; a wall pause is never too short.
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._sent_at + _BETWEEN_MESSAGES_S - loop.time()))
+        await asyncio.sleep(max(0.0, self._sent_at + _MIN_MESSAGE_SPACING_S - loop.time()))
         self._sent_at = loop.time()
-        return await self._requests.ask(link, method, names)
+        return await self._requests.send(link, method, names)
 
     def _flush(self) -> None:
         if self._has_prices:
             self._has_prices = False
-            self._priced.set()
-            self.pulse.beat()
-        self._newest.flush()
+            self._first_price.set()
+            self.liveness.touch()
+        self._price_conflator.flush()
 
-    def _tell(self) -> None:
-        if self.changed is not None:
-            self.changed()
+    def _report_change(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
 
-    def _take(self, raw: bytes) -> None:
+    def _handle_frame(self, raw: bytes) -> None:
         try:
-            told = ticker(raw)
+            price = parse_ticker(raw)
         except Implausible as why:
             self._reject(raw, str(why))
             return
-        if told is not None:
-            if told[0] == BUSIEST:
-                self._busiest = Span(self._clock)
+        if price is not None:
+            if price[0] == REFERENCE_SYMBOL:
+                self._reference_timer = DualClockTimer(self._clock)
             self._has_prices = True
-            self._newest.take(*told)
+            self._price_conflator.add(*price)
             return
         match read_frame(raw):
-            case Reply() as reply:
-                self._requests.take(reply)
-            case Shutdown():
-                self.retire.set()
-            case Delivery():
+            case ReplyFrame() as reply:
+                self._requests.handle_reply(reply)
+            case ShutdownFrame():
+                self.replace_soon.set()
+            case EventFrame():
                 self._reject(raw, "not a price")
             case unreadable:
                 self._reject(raw, unreadable.reason)
 
     def _reject(self, raw: bytes, reason: str) -> None:
         log.warning("stream.rejected account=%s stream=market reason=%r bytes=%d", self._account, reason, len(raw))
-        self._deliver(rejected_event(self._account, "market", CROSS, raw, reason, self._clock.now()))
+        self._deliver(build_rejected_event(self._account, "market", CROSS, raw, reason, self._clock.now()))
 
 
-def _streams(symbols: Iterable[str]) -> list[str]:
-    return [_stream(symbol) for symbol in symbols]
+def _names_of(symbols: Iterable[str]) -> list[str]:
+    return [_stream_name(symbol) for symbol in symbols]
 
 
-def _stream(symbol: str) -> str:
+def _stream_name(symbol: str) -> str:
     return f"{symbol.lower()}@miniTicker"
 
 
-def _parts(symbols: Iterable[str]) -> list[list[str]]:
+def _batches(symbols: Iterable[str]) -> list[list[str]]:
     """The symbols in parts, a request each."""
     ordered = sorted(symbols)
-    return [ordered[start : start + _IN_MESSAGE] for start in range(0, len(ordered), _IN_MESSAGE)]
+    return [
+        ordered[start : start + _MAX_STREAMS_IN_MESSAGE] for start in range(0, len(ordered), _MAX_STREAMS_IN_MESSAGE)
+    ]

@@ -5,8 +5,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.exchange.binance.streams.decode import Reply
-from monitor.exchange.binance.streams.websocket import Link, LinkLost
+from monitor.exchange.binance.streams.decode import ReplyFrame
+from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket
 
 log = logging.getLogger(__name__)
 
@@ -14,7 +14,7 @@ REPLY_TIMEOUT_S = 10.0
 """Wall seconds; a connection on which a reply takes longer is given up."""
 
 
-class Declined(Exception):
+class RequestDeclined(Exception):
     """The exchange refused a request on the socket."""
 
     def __init__(self, code: int) -> None:
@@ -23,52 +23,52 @@ class Declined(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Pending:
     reply: "asyncio.Future[bytes]"
-    granted: Callable[[bytes], None] | None
+    on_granted: Callable[[bytes], None] | None
 
 
-class Requests:
+class StreamRequests:
     """What was asked on one connection. `name` is for the log."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._asked: dict[int, _Asked] = {}
-        self._last = 0
+        self._pending: dict[int, _Pending] = {}
+        self._last_id = 0
 
     @property
     def is_subscribing(self) -> bool:
         """Whether a request is under way whose reply changes what later frames mean."""
-        return any(asked.granted is not None for asked in self._asked.values())
+        return any(asked.on_granted is not None for asked in self._pending.values())
 
-    async def ask(
-        self, link: Link, method: str, params: object = None, granted: Callable[[bytes], None] | None = None
+    async def send(
+        self, link: WebSocket, method: str, params: object = None, on_granted: Callable[[bytes], None] | None = None
     ) -> bytes:
         """The result of a request. Raises Declined, or LinkLost when no reply comes.
 
         `granted` gets the result at once, before the next frame is read, which may already depend on it.
         """
-        self._last += 1
-        number = self._last
-        asked = _Asked(asyncio.get_running_loop().create_future(), granted)
-        self._asked[number] = asked
+        self._last_id += 1
+        number = self._last_id
+        pending = _Pending(asyncio.get_running_loop().create_future(), on_granted)
+        self._pending[number] = pending
         try:
             await link.send({"id": number, "method": method, **({} if params is None else {"params": params})})
             async with asyncio.timeout(REPLY_TIMEOUT_S):
-                return await asked.reply
+                return await pending.reply
         except TimeoutError:
-            raise LinkLost("no reply") from None
+            raise ConnectionLost("no reply") from None
         finally:
-            self._asked.pop(number, None)
+            self._pending.pop(number, None)
 
-    def take(self, reply: Reply) -> None:
+    def handle_reply(self, reply: ReplyFrame) -> None:
         """Hand a reply to who asked."""
-        asked = self._asked.get(reply.id) if isinstance(reply.id, int) else None
-        if asked is None or asked.reply.done():
+        pending = self._pending.get(reply.id) if isinstance(reply.id, int) else None
+        if pending is None or pending.reply.done():
             log.warning("stream.stray_reply stream=%s code=%s", self._name, reply.code)
         elif reply.code is not None:
-            asked.reply.set_exception(Declined(reply.code))
+            pending.reply.set_exception(RequestDeclined(reply.code))
         else:
-            if asked.granted is not None:
-                asked.granted(reply.result)
-            asked.reply.set_result(reply.result)
+            if pending.on_granted is not None:
+                pending.on_granted(reply.result)
+            pending.reply.set_result(reply.result)

@@ -3,15 +3,15 @@
 import random
 from dataclasses import dataclass
 
-_DOUBLINGS = 20
+_MAX_DOUBLINGS = 20
 """More would not change a rest; after a thousand failures in a row there would be no number for it."""
 
-OFF = 1e9
+NEVER_S = 1e9
 """Seconds that never pass: a guard with this limit does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Guards:
+class StreamLimits:
     """The limits of every guard. Wall seconds are the machine's, exchange seconds the clock's."""
 
     silence_s: float = 60.0
@@ -39,28 +39,28 @@ class Guards:
     """Exchange seconds between two extensions of the listen key. Official pages disagree whether it lives 60 minutes
     or 24 hours; this is right for both."""
 
-    untold_s: float = 10.0
+    missing_event_s: float = 10.0
     """Seconds, wall and exchange both, that the account stream has to tell of a balance that a poll saw change."""
 
     reconnects: bool = True
     """Whether a stream that was lost is opened again."""
 
-    longest_rest_s: float = 60.0
+    max_backoff_s: float = 60.0
     """Exchange seconds that are waited at most between two attempts; 0: none are waited."""
 
-    own_subscriptions: bool = True
+    subscribes_each_scope: bool = True
     """Whether cross and each pair have a subscription of their own; otherwise the first one stands for all."""
 
-    remakes_key: bool = True
+    renews_lost_key: bool = True
     """Whether a listen key that is gone means a new key and a new socket."""
 
-    def rest_s(self, failures: int) -> float:
+    def backoff_s(self, failures: int) -> float:
         """Exchange seconds to wait after so many failures in a row: up to 1, 2, 4 … 60, any part of it.
 
         Keeps even a connection that is refused at once far below the venue's 300 attempts in five minutes.
         """
-        return random.uniform(0.1, 1.0) * min(self.longest_rest_s, 2.0 ** min(max(0, failures - 1), _DOUBLINGS))
+        return random.uniform(0.1, 1.0) * min(self.max_backoff_s, 2.0 ** min(max(0, failures - 1), _MAX_DOUBLINGS))
 
-    def lifespan_s(self) -> float:
+    def random_lifetime_s(self) -> float:
         """Exchange seconds that a new connection may serve: staggered, so that not everything reconnects at once."""
         return self.lifetime_s * random.uniform(0.96, 1.0)

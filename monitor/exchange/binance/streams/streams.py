@@ -5,15 +5,15 @@ from collections.abc import Callable, Coroutine, Iterable
 from monitor.clock import Clock
 from monitor.core.model.events import Event, StreamName
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.streams.account_stream import AccountLine, Renewal
-from monitor.exchange.binance.streams.anomalies import Tally
-from monitor.exchange.binance.streams.async_waits import Wanted, first_end
-from monitor.exchange.binance.streams.market_stream import MarketLine
-from monitor.exchange.binance.streams.poll_crosscheck import Witness
-from monitor.exchange.binance.streams.price_conflator import Newest
-from monitor.exchange.binance.streams.risk_stream import RiskLine
-from monitor.exchange.binance.streams.supervisor import Announcer, Line, keep_up
-from monitor.exchange.binance.streams.websocket import Sockets
+from monitor.exchange.binance.streams.account_stream import AccountStream, TokenRenewal
+from monitor.exchange.binance.streams.anomalies import AnomalyTagger
+from monitor.exchange.binance.streams.async_waits import SubscriptionSet, run_until_first
+from monitor.exchange.binance.streams.market_stream import MarketStream
+from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
+from monitor.exchange.binance.streams.price_conflator import PriceConflator
+from monitor.exchange.binance.streams.risk_stream import RiskStream
+from monitor.exchange.binance.streams.supervisor import StatusReporter, StreamConnection, supervise
+from monitor.exchange.binance.streams.websocket import WebSocketFactory
 
 
 class BinanceStreams:
@@ -27,10 +27,10 @@ class BinanceStreams:
         ws_api_url: str,
         market_url: str,
         risk_url: str,
-        sockets: Sockets,
+        websockets: WebSocketFactory,
         transport: Transport,
         clock: Clock,
-        witness: Witness,
+        poll_crosscheck: PollCrossCheck,
         deliver: Callable[[Event], None],
     ) -> None:
         self._account = account
@@ -38,15 +38,15 @@ class BinanceStreams:
         self._ws_api_url = ws_api_url
         self._market_url = market_url
         self._risk_url = risk_url
-        self._sockets = sockets
+        self._websockets = websockets
         self._transport = transport
         self._clock = clock
-        self._deliver = deliver = Tally(deliver)
-        self._pairs = Wanted()
-        self._symbols = Wanted()
-        self._newest = Newest(deliver)
-        self._witness = witness
-        self._renewal = Renewal()
+        self._deliver = deliver = AnomalyTagger(deliver)
+        self._pairs = SubscriptionSet()
+        self._symbols = SubscriptionSet()
+        self._price_conflator = PriceConflator(deliver)
+        self._poll_crosscheck = poll_crosscheck
+        self._token_renewal = TokenRenewal()
 
     def watch_pairs(self, symbols: Iterable[str]) -> None:
         """The isolated pairs whose account events are wanted."""
@@ -59,52 +59,57 @@ class BinanceStreams:
     @property
     def conflated(self) -> int:
         """How many prices a newer one replaced before they were handed on."""
-        return self._newest.conflated
+        return self._price_conflator.conflated
 
     async def run(self) -> None:
         """Keep all streams up until cancelled."""
-        lines = [self._keep_up("account", self._account_line), self._keep_up("market", self._market_line)]
+        lines = [
+            self._supervise("account", self._open_account_stream),
+            self._supervise("market", self._open_market_stream),
+        ]
         if self._cross:
-            lines.append(self._keep_up("risk", self._risk_line))
-        await first_end(*lines)
+            lines.append(self._supervise("risk", self._open_risk_stream))
+        await run_until_first(*lines)
 
-    def _keep_up(self, stream: StreamName, open_line: Callable[[], Line]) -> Coroutine[None, None, None]:
-        return keep_up(open_line, self._announcer(stream), self._sockets.guards)
+    def _supervise(
+        self, stream: StreamName, open_connection: Callable[[], StreamConnection]
+    ) -> Coroutine[None, None, None]:
+        return supervise(open_connection, self._status_reporter(stream), self._websockets.limits)
 
-    def _announcer(self, stream: StreamName) -> Announcer:
-        return Announcer(self._account, stream, self._clock, self._deliver)
+    def _status_reporter(self, stream: StreamName) -> StatusReporter:
+        return StatusReporter(self._account, stream, self._clock, self._deliver)
 
-    def _account_line(self) -> AccountLine:
-        return AccountLine(
+    def _open_account_stream(self) -> AccountStream:
+        return AccountStream(
             account=self._account,
             cross=self._cross,
             pairs=self._pairs,
             url=self._ws_api_url,
-            sockets=self._sockets,
+            websockets=self._websockets,
             transport=self._transport,
             clock=self._clock,
-            witness=self._witness,
-            renewal=self._renewal,
+            poll_crosscheck=self._poll_crosscheck,
+            token_renewal=self._token_renewal,
             deliver=self._deliver,
         )
 
-    def _risk_line(self) -> RiskLine:
-        return RiskLine(
+    def _open_risk_stream(self) -> RiskStream:
+        return RiskStream(
             account=self._account,
             url=self._risk_url,
-            sockets=self._sockets,
+            websockets=self._websockets,
             transport=self._transport,
             clock=self._clock,
             deliver=self._deliver,
         )
 
-    def _market_line(self) -> MarketLine:
-        return MarketLine(
+    def _open_market_stream(self) -> MarketStream:
+        return MarketStream(
             account=self._account,
             symbols=self._symbols,
             url=self._market_url,
-            sockets=self._sockets,
+            websockets=self._websockets,
             clock=self._clock,
-            newest=self._newest,
+            price_conflator=self._price_conflator,
             deliver=self._deliver,
         )

@@ -12,9 +12,9 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from monitor.exchange.binance.streams.frame_cutter import LARGEST_FRAME, Connection
-from monitor.exchange.binance.streams.happy_eyeballs import first_to_answer
-from monitor.exchange.binance.streams.stream_limits import Guards
+from monitor.exchange.binance.streams.frame_cutter import MAX_FRAME_BYTES, FrameCuttingConnection
+from monitor.exchange.binance.streams.happy_eyeballs import connect_fastest
+from monitor.exchange.binance.streams.stream_limits import StreamLimits
 
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -25,27 +25,27 @@ _quiet = logging.getLogger("monitor.exchange.sockets")
 _quiet.setLevel(logging.CRITICAL)
 
 
-class LinkLost(Exception):
+class ConnectionLost(Exception):
     """The connection is gone or useless. The text is the reason, without any address or key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sockets:
+class WebSocketFactory:
     """How connections are made and guarded."""
 
     proxy: str | None = None
     tls: ssl.SSLContext | None = None
-    guards: Guards = field(default_factory=Guards)
+    limits: StreamLimits = field(default_factory=StreamLimits)
 
     @asynccontextmanager
-    async def open(self, url: str, on_alive: Callable[[], None]) -> AsyncIterator["Link"]:
+    async def open(self, url: str, on_activity: Callable[[], None]) -> AsyncIterator["WebSocket"]:
         """A connection, closed at the end; what still arrives until then is handed on like the rest.
 
         `on_alive` is called whenever frames or pings arrived. Raises LinkLost.
         """
         try:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
-                sock = await first_to_answer(url) if self.proxy is None else None
+                sock = await connect_fastest(url) if self.proxy is None else None
             connection = await connect(
                 url,
                 sock=sock,
@@ -56,49 +56,49 @@ class Sockets:
                 close_timeout=_CLOSE_TIMEOUT_S,
                 # The venue's pings are watched instead; a ping of ours is only a last question before giving up.
                 ping_interval=None,
-                max_size=LARGEST_FRAME,
+                max_size=MAX_FRAME_BYTES,
                 logger=_quiet,
                 user_agent_header="margin-monitor",
-                create_connection=Connection,
+                create_connection=FrameCuttingConnection,
             )
         except (InvalidURI, ValueError):
-            raise LinkLost("the address is not a WebSocket URL") from None
+            raise ConnectionLost("the address is not a WebSocket URL") from None
         except InvalidStatus as refused:
-            raise LinkLost(f"no connection: HTTP {refused.response.status_code}") from None
+            raise ConnectionLost(f"no connection: HTTP {refused.response.status_code}") from None
         except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
-            raise LinkLost(f"no connection: {type(error).__name__}") from None
-        assert isinstance(connection, Connection)
-        connection.on_alive = on_alive
-        link = Link(connection, self.guards.silence_s)
+            raise ConnectionLost(f"no connection: {type(error).__name__}") from None
+        assert isinstance(connection, FrameCuttingConnection)
+        connection.on_activity = on_activity
+        websocket = WebSocket(connection, self.limits.silence_s)
         try:
-            yield link
+            yield websocket
         finally:
-            await link.end()
+            await websocket.close()
 
 
-class Link:
+class WebSocket:
     """One open connection."""
 
-    def __init__(self, connection: Connection, silence_s: float) -> None:
+    def __init__(self, connection: FrameCuttingConnection, silence_s: float) -> None:
         self._connection = connection
         self._silence_s = silence_s
-        self._handle: Callable[[bytes], None] | None = None
+        self._on_frame: Callable[[bytes], None] | None = None
         self._failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._resting: asyncio.TimerHandle | None = None
+        self._pause_timer: asyncio.TimerHandle | None = None
 
-    def rest(self, seconds: float) -> None:
+    def pause_reading(self, seconds: float) -> None:
         """Leave what arrives unread for so long: what gathers meanwhile costs one wake-up instead of one a frame."""
-        if self._resting is None and not self._connection.transport.is_closing():
+        if self._pause_timer is None and not self._connection.transport.is_closing():
             self._connection.transport.pause_reading()
-            self._resting = asyncio.get_running_loop().call_later(seconds, self._read_on)
+            self._pause_timer = asyncio.get_running_loop().call_later(seconds, self._resume)
 
-    async def prove(self, within_s: float) -> None:
+    async def ping(self, timeout_s: float) -> None:
         """Return once the other side has answered a ping. Raises LinkLost."""
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(timeout_s):
                 await (await self._connection.ping())
         except (ConnectionClosed, TimeoutError):
-            raise LinkLost("no answer to a ping") from None
+            raise ConnectionLost("no answer to a ping") from None
 
     async def send(self, message: object) -> None:
         """Send one JSON message. Raises LinkLost."""
@@ -106,55 +106,55 @@ class Link:
             async with asyncio.timeout(_SEND_TIMEOUT_S):
                 await self._connection.send(msgspec.json.encode(message), text=True)
         except (ConnectionClosed, TimeoutError) as error:
-            raise LinkLost(_reason(error)) from None
+            raise ConnectionLost(_loss_reason(error)) from None
 
-    async def read(self, handle: Callable[[bytes], None], done: Callable[[], None] | None = None) -> None:
+    async def read(self, on_frame: Callable[[bytes], None], on_batch_end: Callable[[], None] | None = None) -> None:
         """Hand every frame to `handle` until the connection is lost: then raise LinkLost, or what `handle` raised.
 
         `handle` must not block; `done` is called after the last of the frames that came together.
         """
-        self._handle = handle
-        silence = asyncio.create_task(self._watch())
+        self._on_frame = on_frame
+        silence = asyncio.create_task(self._watch_silence())
         closed: asyncio.Future[Any] = asyncio.create_task(self._connection.recv(decode=False))
         try:
-            self._connection.hand_on(self._take, done)
+            self._connection.deliver_to(self._dispatch, on_batch_end)
             await asyncio.wait([closed, self._failed], return_when=asyncio.FIRST_COMPLETED)
             if self._failed.done():
                 self._failed.result()
             await closed
         except ConnectionClosed as error:
             if silence.done():
-                raise LinkLost(f"silent for {self._silence_s:g} s") from None
-            raise LinkLost(_reason(error)) from None
+                raise ConnectionLost(f"silent for {self._silence_s:g} s") from None
+            raise ConnectionLost(_loss_reason(error)) from None
         finally:
             silence.cancel()
             closed.cancel()
 
-    async def end(self) -> None:
+    async def close(self) -> None:
         """Close; every frame that arrives before the other side has closed too is handed on."""
-        if self._resting is not None:
-            self._resting.cancel()
-            self._read_on()
+        if self._pause_timer is not None:
+            self._pause_timer.cancel()
+            self._resume()
         await self._connection.close()
 
-    def _take(self, message: bytes) -> None:
-        assert self._handle is not None
+    def _dispatch(self, message: bytes) -> None:
+        assert self._on_frame is not None
         try:
-            self._handle(message)
+            self._on_frame(message)
         except Exception as error:  # noqa: BLE001  carried over to the waiting task; the frames behind it go on
             if not self._failed.done():
                 self._failed.set_exception(error)
 
-    def _read_on(self) -> None:
-        self._resting = None
+    def _resume(self) -> None:
+        self._pause_timer = None
         if not self._connection.transport.is_closing():
             self._connection.transport.resume_reading()
 
-    async def _watch(self) -> None:
+    async def _watch_silence(self) -> None:
         loop = asyncio.get_running_loop()
         asked_at = 0.0
         while True:
-            alive_at, now = self._connection.alive_at, loop.time()
+            alive_at, now = self._connection.last_frame_at, loop.time()
             left = alive_at + self._silence_s - now
             if left <= 0:
                 break
@@ -172,7 +172,7 @@ class Link:
         self._connection.transport.abort()
 
 
-def _reason(error: Exception) -> str:
+def _loss_reason(error: Exception) -> str:
     if isinstance(error, ConnectionClosed):
         if error.sent is not None and error.sent.code == 1009:
             return "a frame was too large"

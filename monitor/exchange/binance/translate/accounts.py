@@ -7,9 +7,15 @@ from decimal import Decimal
 
 from monitor.core.model.account import Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, PairStatus
 from monitor.core.numbers.amounts import INFINITE, ZERO
-from monitor.exchange.binance.wire.accounts_text import CrossAccount, CrossRow, IsolatedAccount, PairAsset, PairRow
-from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, signed
-from monitor.exchange.binance.wire.row_decoding import OddRow
+from monitor.exchange.binance.wire.accounts_text import (
+    TextCrossAccount,
+    TextCrossAssetRow,
+    TextIsolatedAccount,
+    TextIsolatedAssetRow,
+    TextIsolatedPairRow,
+)
+from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, parse_amount, parse_signed
+from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 NO_DEBT_LEVEL = Decimal(999)
 """The venue's level when nothing is owed; it never tells a real level from here on."""
@@ -17,29 +23,29 @@ NO_DEBT_LEVEL = Decimal(999)
 _LEVEL_TOLERANCE = Decimal("0.01")
 _PAIR_LEVEL_TOLERANCE = Decimal("0.05")
 _NET_TOLERANCE = Decimal("0.000001")
-_ROWS_KEPT = Decimal("0.9")
+_MIN_ROWS_SHARE = Decimal("0.9")
 _ALWAYS_LISTED = frozenset({"BTC"})
 """In some regions there is no USDT: its row is missing, and means that nothing is held or owed."""
 
-_SMALLEST = Decimal("0.00000001")
+_MIN_AMOUNT = Decimal("0.00000001")
 _DUST_BTC = Decimal("0.00001")
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListedAssets:
     """What a whole answer about the cross account had: how many rows, and which of them were not all zero."""
 
     rows: int = 0
     assets: frozenset[str] = frozenset()
 
 
-def cross_snapshot(
-    account: CrossAccount,
+def parse_cross_snapshot(
+    account: TextCrossAccount,
     *,
     as_of: datetime,
     received_at: datetime,
-    last: Listing | None = None,
-    odd: list[OddRow] | None = None,
+    previous: ListedAssets | None = None,
+    rejected_rows: list[RejectedRow] | None = None,
 ) -> CrossSnapshot:
     """The cross account with its rows that are not all zero.
 
@@ -47,51 +53,55 @@ def cross_snapshot(
     delisted ones. A row that is not believable is left out and added to `odd`, which has those that can't be read.
     Raises Implausible for missing rows, and for rows or levels that contradict the totals.
     """
-    odd = odd if odd is not None else []
-    balances = _cross_balances(account.user_assets, odd)
+    rejected_rows = rejected_rows if rejected_rows is not None else []
+    balances = _parse_cross_balances(account.user_assets, rejected_rows)
     if account.created:
-        _check_rows(account, last or Listing(), odd)
-    assets = amount(account.total_asset_of_btc, "totalAssetOfBtc")
-    liabilities = amount(account.total_liability_of_btc, "totalLiabilityOfBtc")
-    net = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
+        _check_rows(account, previous or ListedAssets(), rejected_rows)
+    assets = parse_amount(account.total_asset_of_btc, "totalAssetOfBtc")
+    liabilities = parse_amount(account.total_liability_of_btc, "totalLiabilityOfBtc")
+    net = parse_signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
     if abs(assets - liabilities - net) > max(_NET_TOLERANCE, assets * _LEVEL_TOLERANCE):
         raise Implausible("totalNetAssetOfBtc contradicts the other totals")
     owing = any(balance.owed for balance in balances.values())
     if liabilities and not owing:
-        raise Implausible(_reason(odd, "userAssets lacks the debt that totalLiabilityOfBtc shows"))
+        raise Implausible(_reject_reason(rejected_rows, "userAssets lacks the debt that totalLiabilityOfBtc shows"))
     if assets and not any(balance.held for balance in balances.values()):
-        raise Implausible(_reason(odd, "userAssets lacks the holdings that totalAssetOfBtc shows"))
+        raise Implausible(_reject_reason(rejected_rows, "userAssets lacks the holdings that totalAssetOfBtc shows"))
     collateral_level = account.collateral_margin_level
     collateral = account.total_collateral_value_in_usdt
     return CrossSnapshot(
         as_of=as_of,
         received_at=received_at,
         balances=balances,
-        margin_level=_cross_level(account.margin_level, assets, liabilities, owing=owing),
+        margin_level=_parse_cross_level(account.margin_level, assets, liabilities, owing=owing),
         collateral_margin_level=INFINITE
         if collateral_level is None
-        else _collateral_level(collateral_level, owing=owing),
+        else _parse_collateral_level(collateral_level, owing=owing),
         assets_btc=assets,
         liabilities_btc=liabilities,
-        collateral_usdt=None if collateral is None else signed(collateral, "TotalCollateralValueInUSDT"),
+        collateral_usdt=None if collateral is None else parse_signed(collateral, "TotalCollateralValueInUSDT"),
         account_type=account.account_type,
         borrow_enabled=account.borrow_enabled,
         trade_enabled=account.trade_enabled,
         transfer_in_enabled=account.transfer_in_enabled,
         transfer_out_enabled=account.transfer_out_enabled,
-        rejected=frozenset(row.name for row in odd),
+        rejected=frozenset(row.name for row in rejected_rows),
     )
 
 
-def isolated_snapshot(
-    account: IsolatedAccount, *, as_of: datetime, received_at: datetime, odd: list[OddRow] | None = None
+def parse_isolated_snapshot(
+    account: TextIsolatedAccount,
+    *,
+    as_of: datetime,
+    received_at: datetime,
+    rejected_rows: list[RejectedRow] | None = None,
 ) -> IsolatedSnapshot:
     """The isolated pairs that were ever created; those whose rows are not believable are named as rejected.
 
     They are added to `odd`, which has the rows that can't be read. Raises Implausible where no pair is left, and where
     the pairs contradict the totals.
     """
-    odd = odd if odd is not None else []
+    rejected_rows = rejected_rows if rejected_rows is not None else []
     pairs: dict[str, IsolatedPair] = {}
     for row in account.assets:
         # A pair that was never created comes as a placeholder that looks healthy.
@@ -100,30 +110,30 @@ def isolated_snapshot(
         if row.symbol in pairs:
             raise Implausible(f"{row.symbol} comes twice")
         try:
-            pairs[row.symbol] = _pair(row)
+            pairs[row.symbol] = _parse_pair(row)
         except Implausible as why:
-            odd.append(OddRow(row.symbol, str(why)))
-    if odd and not pairs:
-        raise Implausible(odd[0].why)
-    _check_totals(account, pairs, odd)
-    rejected = frozenset(row.name for row in odd)
+            rejected_rows.append(RejectedRow(row.symbol, str(why)))
+    if rejected_rows and not pairs:
+        raise Implausible(rejected_rows[0].why)
+    _check_totals(account, pairs, rejected_rows)
+    rejected = frozenset(row.name for row in rejected_rows)
     return IsolatedSnapshot(as_of=as_of, received_at=received_at, pairs=pairs, rejected=rejected, complete=not rejected)
 
 
-def _reason(odd: Sequence[OddRow], why: str) -> str:
+def _reject_reason(rejected_rows: Sequence[RejectedRow], why: str) -> str:
     """Why an answer contradicts itself: by what was left out of it, where something was."""
-    return odd[0].why if odd else why
+    return rejected_rows[0].why if rejected_rows else why
 
 
-def _check_rows(account: CrossAccount, last: Listing, odd: Sequence[OddRow]) -> None:
-    listed = {row.asset for row in account.user_assets} | {row.name for row in odd}
-    if lacking := (last.assets | _ALWAYS_LISTED) - listed:
-        raise Implausible(_reason(odd, f"userAssets lacks the row of {', '.join(sorted(lacking))}"))
-    if len(listed) < last.rows * _ROWS_KEPT:
-        raise Implausible(f"userAssets lacks rows: {len(account.user_assets)} after {last.rows}")
+def _check_rows(account: TextCrossAccount, previous: ListedAssets, rejected_rows: Sequence[RejectedRow]) -> None:
+    listed = {row.asset for row in account.user_assets} | {row.name for row in rejected_rows}
+    if lacking := (previous.assets | _ALWAYS_LISTED) - listed:
+        raise Implausible(_reject_reason(rejected_rows, f"userAssets lacks the row of {', '.join(sorted(lacking))}"))
+    if len(listed) < previous.rows * _MIN_ROWS_SHARE:
+        raise Implausible(f"userAssets lacks rows: {len(account.user_assets)} after {previous.rows}")
 
 
-def _cross_balances(rows: Iterable[CrossRow], odd: list[OddRow]) -> dict[str, Balance]:
+def _parse_cross_balances(rows: Iterable[TextCrossAssetRow], rejected_rows: list[RejectedRow]) -> dict[str, Balance]:
     balances: dict[str, Balance] = {}
     for row in rows:
         if (
@@ -137,33 +147,33 @@ def _cross_balances(rows: Iterable[CrossRow], odd: list[OddRow]) -> dict[str, Ba
         if row.asset in balances:
             raise Implausible(f"{row.asset} comes twice")
         try:
-            balance = _balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.netAsset)
+            balance = _parse_balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.netAsset)
         except Implausible as why:
-            odd.append(OddRow(row.asset, str(why)))
+            rejected_rows.append(RejectedRow(row.asset, str(why)))
             continue
         if not balance.is_zero:
             balances[row.asset] = balance
     return balances
 
 
-def _balance(asset: str, free: str, locked: str, borrowed: str, interest: str, net: str) -> Balance:
+def _parse_balance(asset: str, free: str, locked: str, borrowed: str, interest: str, net: str) -> Balance:
     if not asset:
         raise Implausible("a row has no asset")
     balance = Balance(
         asset=asset,
-        free=amount(free, f"{asset}.free"),
-        locked=amount(locked, f"{asset}.locked"),
-        borrowed=amount(borrowed, f"{asset}.borrowed"),
-        interest=amount(interest, f"{asset}.interest"),
+        free=parse_amount(free, f"{asset}.free"),
+        locked=parse_amount(locked, f"{asset}.locked"),
+        borrowed=parse_amount(borrowed, f"{asset}.borrowed"),
+        interest=parse_amount(interest, f"{asset}.interest"),
     )
-    told = signed(net, f"{asset}.netAsset")
-    if abs(told - balance.net) > _NET_TOLERANCE * max(Decimal(1), balance.held, balance.owed):
+    stated = parse_signed(net, f"{asset}.netAsset")
+    if abs(stated - balance.net) > _NET_TOLERANCE * max(Decimal(1), balance.held, balance.owed):
         raise Implausible(f"{asset}.netAsset contradicts its parts")
     return balance
 
 
-def _cross_level(text: str, assets: Decimal, liabilities: Decimal, *, owing: bool) -> Decimal:
-    level = amount(text, "marginLevel")
+def _parse_cross_level(text: str, assets: Decimal, liabilities: Decimal, *, owing: bool) -> Decimal:
+    level = parse_amount(text, "marginLevel")
     if not liabilities:
         if not owing or level >= NO_DEBT_LEVEL:
             return INFINITE
@@ -180,18 +190,18 @@ def _cross_level(text: str, assets: Decimal, liabilities: Decimal, *, owing: boo
     return level
 
 
-def _collateral_level(text: str, *, owing: bool) -> Decimal:
-    level = amount(text, "collateralMarginLevel")
+def _parse_collateral_level(text: str, *, owing: bool) -> Decimal:
+    level = parse_amount(text, "collateralMarginLevel")
     return level if owing and level < NO_DEBT_LEVEL else INFINITE
 
 
-def _pair(row: PairRow) -> IsolatedPair:
-    base, quote = _side(row.base_asset), _side(row.quote_asset)
-    index = amount(row.index_price or "0", f"{row.symbol}.indexPrice")
-    told = amount(row.margin_level, f"{row.symbol}.marginLevel")
-    liquidation = amount(row.liquidate_price or "0", f"{row.symbol}.liquidatePrice")
+def _parse_pair(row: TextIsolatedPairRow) -> IsolatedPair:
+    base, quote = _parse_side(row.base_asset), _parse_side(row.quote_asset)
+    index = parse_amount(row.index_price or "0", f"{row.symbol}.indexPrice")
+    stated_level = parse_amount(row.margin_level, f"{row.symbol}.marginLevel")
+    liquidation = parse_amount(row.liquidate_price or "0", f"{row.symbol}.liquidatePrice")
     owed = base.owed * index + quote.owed
-    level = told if (base.owed or quote.owed) and told < NO_DEBT_LEVEL else INFINITE
+    level = stated_level if (base.owed or quote.owed) and stated_level < NO_DEBT_LEVEL else INFINITE
     if base.owed or quote.owed:
         if not index:
             raise Implausible(f"{row.symbol}.indexPrice is zero while debt is owed")
@@ -199,7 +209,7 @@ def _pair(row: PairRow) -> IsolatedPair:
             held = base.held * index + quote.held
             # Index and level may be taken a moment apart, and the level has few digits: wider than the totals. Of dust
             # the eighth decimal is rounded.
-            rounded = (1 + level) * (1 + index) * _SMALLEST
+            rounded = (1 + level) * (1 + index) * _MIN_AMOUNT
             if abs(level * owed - held) > max(held, owed) * _PAIR_LEVEL_TOLERANCE + rounded:
                 raise Implausible(f"{row.symbol}.marginLevel contradicts its balances")
     return IsolatedPair(
@@ -216,24 +226,26 @@ def _pair(row: PairRow) -> IsolatedPair:
     )
 
 
-def _side(row: PairAsset) -> Balance:
-    return _balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.net_asset)
+def _parse_side(row: TextIsolatedAssetRow) -> Balance:
+    return _parse_balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.net_asset)
 
 
-def _check_totals(account: IsolatedAccount, pairs: Mapping[str, IsolatedPair], odd: Sequence[OddRow]) -> None:
-    liabilities = amount(account.total_liability_of_btc or "0", "totalLiabilityOfBtc")
+def _check_totals(
+    account: TextIsolatedAccount, pairs: Mapping[str, IsolatedPair], rejected_rows: Sequence[RejectedRow]
+) -> None:
+    liabilities = parse_amount(account.total_liability_of_btc or "0", "totalLiabilityOfBtc")
     if liabilities and not any(pair.base.owed or pair.quote.owed for pair in pairs.values()):
-        raise Implausible(_reason(odd, "assets lacks the debt that totalLiabilityOfBtc shows"))
-    assets = amount(account.total_asset_of_btc or "0", "totalAssetOfBtc")
+        raise Implausible(_reject_reason(rejected_rows, "assets lacks the debt that totalLiabilityOfBtc shows"))
+    assets = parse_amount(account.total_asset_of_btc or "0", "totalAssetOfBtc")
     if assets and not any(pair.base.held or pair.quote.held for pair in pairs.values()):
-        raise Implausible(_reason(odd, "assets lacks the holdings that totalAssetOfBtc shows"))
+        raise Implausible(_reject_reason(rejected_rows, "assets lacks the holdings that totalAssetOfBtc shows"))
     nets = [side.net_asset_of_btc for row in account.assets for side in (row.base_asset, row.quote_asset)]
-    if account.total_net_asset_of_btc is None or odd:
+    if account.total_net_asset_of_btc is None or rejected_rows:
         return
-    total = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
+    total = parse_signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
     # Each side is rounded on its own, and in a fall they may be valued a moment apart. Looked for are lost rows: pairs
     # that can't be seen at all are worse than pairs that are a little off.
     tolerance = _NET_TOLERANCE * (1 + len(nets)) + (assets + liabilities) * _PAIR_LEVEL_TOLERANCE
-    parts = sum((signed(net, "netAssetOfBtc") for net in nets if net is not None), ZERO)
+    parts = sum((parse_signed(net, "netAssetOfBtc") for net in nets if net is not None), ZERO)
     if None not in nets and abs(parts - total) > tolerance:
         raise Implausible("assets contradicts totalNetAssetOfBtc")

@@ -4,64 +4,64 @@ from decimal import Decimal
 
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
-from monitor.core.model.order import Record
-from monitor.core.model.symbols import Resting
-from monitor.exchange.binance.translate.histories import status_of
-from monitor.exchange.binance.translate.plain_values import exact, moment
-from monitor.exchange.binance.wire.ledger import CapitalFlow
-from monitor.exchange.binance.wire.loans import LiquidationLoan, Loan
-from monitor.exchange.binance.wire.orders import Order
-from monitor.exchange.binance.wire.transfers import MarginTransfer as TransferAnswer
+from monitor.core.model.order import VenueRecord
+from monitor.core.model.symbols import OpenOrder
+from monitor.exchange.binance.translate.histories import parse_status
+from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
+from monitor.exchange.binance.wire.ledger import CapitalFlowRow
+from monitor.exchange.binance.wire.loans import LiquidationLoanPayload, LoanRow
+from monitor.exchange.binance.wire.orders import OrderRow
+from monitor.exchange.binance.wire.transfers import MarginTransferRow as TransferAnswer
 
-NOTHING = Decimal(0)
+NO_AMOUNT = Decimal(0)
 
 
-def ledger_row(row: CapitalFlow, scope: Scope) -> LedgerRow:
+def parse_ledger_row(row: CapitalFlowRow, scope: Scope) -> LedgerRow:
     """One row of the margin ledger. The sign of its amount is not documented, and the direction is in its type."""
     return LedgerRow(
         scope=scope,
         id=row.id,
         tran_id=row.tran_id,
-        at=moment(row.timestamp),
+        at=to_datetime(row.timestamp),
         asset=row.asset,
         kind=row.type,
-        amount=abs(exact(row.amount)),
+        amount=abs(to_decimal(row.amount)),
         note=row.note or "",
     )
 
 
-def repayment(row: Loan) -> Record:
+def parse_repayment(row: LoanRow) -> VenueRecord:
     """One repayment, made by hand or not."""
-    return Record(
+    return VenueRecord(
         ref=str(row.tx_id),
         asset=row.asset,
-        amount=exact(row.amount),
-        status=status_of(row.status),
-        at=moment(row.timestamp),
-        automatic=row.type != "MANUAL",
+        amount=to_decimal(row.amount),
+        status=parse_status(row.status),
+        at=to_datetime(row.timestamp),
+        is_automatic=row.type != "MANUAL",
     )
 
 
-def transfer(row: TransferAnswer, scope: Scope) -> MarginTransfer:
+def parse_transfer(row: TransferAnswer, scope: Scope) -> MarginTransfer:
     """One transfer as the margin scope saw it."""
     is_incoming = row.type == "ROLL_IN"
     return MarginTransfer(
         scope=scope,
         tx_id=row.tx_id,
-        at=moment(row.timestamp),
+        at=to_datetime(row.timestamp),
         asset=row.asset,
-        amount=exact(row.amount),
+        amount=to_decimal(row.amount),
         is_incoming=is_incoming,
         other=(row.trans_from if is_incoming else row.trans_to) or "",
         status=row.status,
     )
 
 
-def resting(order: Order) -> Resting:
+def parse_open_order(order: OrderRow) -> OpenOrder:
     """An open order, as far as it locks something."""
-    return Resting(order.order_id, order.symbol, "SELL" if order.side == "SELL" else "BUY")
+    return OpenOrder(order.order_id, order.symbol, "SELL" if order.side == "SELL" else "BUY")
 
 
-def remaining(loan: LiquidationLoan) -> Decimal:
+def parse_remaining_loan(loan: LiquidationLoanPayload) -> Decimal:
     """What is still owed of the loan."""
-    return exact(loan.remaining_amount or NOTHING)
+    return to_decimal(loan.remaining_amount or NO_AMOUNT)

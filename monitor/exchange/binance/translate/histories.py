@@ -2,64 +2,69 @@
 
 from typing import Literal
 
-from monitor.core.model.account import InterestCharge, Liquidation, Scope
-from monitor.core.model.order import Record
-from monitor.exchange.binance.wire.histories_text import InterestRow, LiquidationRow, LoanRow, TransferRow
-from monitor.exchange.binance.wire.numbers import amount, moment
+from monitor.core.model.account import InterestCharge, LiquidationOrder, Scope
+from monitor.core.model.order import VenueRecord
+from monitor.exchange.binance.wire.histories_text import (
+    TextInterestRow,
+    TextLiquidationRow,
+    TextLoanRow,
+    TextTransferRow,
+)
+from monitor.exchange.binance.wire.numbers import parse_amount, parse_time
 
 
-def interest_charge(row: InterestRow, scope: Scope) -> InterestCharge:
+def parse_interest_charge(row: TextInterestRow, scope: Scope) -> InterestCharge:
     """One interest charge of `scope`."""
     return InterestCharge(
         scope=scope,
         asset=row.asset,
         raw_asset=row.raw_asset or row.asset,
-        principal=amount(row.principal, "principal"),
-        interest=amount(row.interest, "interest"),
-        daily_rate=amount(row.interest_rate, "interestRate"),
+        principal=parse_amount(row.principal, "principal"),
+        interest=parse_amount(row.interest, "interest"),
+        daily_rate=parse_amount(row.interest_rate, "interestRate"),
         kind=row.type,
         tx_id=row.tx_id,
-        charged_at=moment(row.charged, "interestAccuredTime"),
+        charged_at=parse_time(row.charged_at, "interestAccuredTime"),
     )
 
 
-def liquidation(row: LiquidationRow) -> Liquidation:
+def parse_liquidation(row: TextLiquidationRow) -> LiquidationOrder:
     """One order of a forced liquidation."""
-    return Liquidation(
+    return LiquidationOrder(
         symbol=row.symbol,
         side=row.side,
-        quantity=amount(row.executed_qty, "executedQty"),
-        price=amount(row.avg_price, "avgPrice"),
+        quantity=parse_amount(row.executed_qty, "executedQty"),
+        price=parse_amount(row.avg_price, "avgPrice"),
         order_id=row.order_id,
         isolated=row.is_isolated,
-        at=moment(row.updated_time, "updatedTime"),
+        at=parse_time(row.updated_time, "updatedTime"),
     )
 
 
-def loan_record(row: LoanRow) -> Record:
+def parse_loan_record(row: TextLoanRow) -> VenueRecord:
     """One row of the repayment history. Only MANUAL rows can be the trace of a request."""
-    return Record(
+    return VenueRecord(
         ref=str(row.tx_id),
         asset=row.asset,
-        amount=amount(row.amount, "amount"),
-        status=status_of(row.status),
-        at=moment(row.timestamp, "timestamp"),
-        automatic=row.type != "MANUAL",
+        amount=parse_amount(row.amount, "amount"),
+        status=parse_status(row.status),
+        at=parse_time(row.timestamp, "timestamp"),
+        is_automatic=row.type != "MANUAL",
     )
 
 
-def transfer_record(row: TransferRow) -> Record:
+def parse_transfer_record(row: TextTransferRow) -> VenueRecord:
     """One row of the transfer history."""
-    return Record(
+    return VenueRecord(
         ref=str(row.tran_id),
         asset=row.asset,
-        amount=amount(row.amount, "amount"),
-        status=status_of(row.status),
-        at=moment(row.timestamp, "timestamp"),
+        amount=parse_amount(row.amount, "amount"),
+        status=parse_status(row.status),
+        at=parse_time(row.timestamp, "timestamp"),
     )
 
 
-def status_of(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
+def parse_status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
     """What the venue's word says of an outcome."""
     match text:
         case "CONFIRMED":

@@ -4,11 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 
 
-def exact(value: Decimal) -> Decimal:
+def to_decimal(value: Decimal) -> Decimal:
     """The same number as a plain Decimal: the typed ones of the wire stay at the edge."""
     return Decimal(value)
 
 
-def moment(at: datetime) -> datetime:
+def to_datetime(at: datetime) -> datetime:
     """The same moment as a plain datetime."""
     return datetime.combine(at.date(), at.time(), at.tzinfo)

@@ -4,43 +4,50 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.model.account import Bars, CollateralTier, KeyPermissions, Price, Tier, Wallet
-from monitor.core.model.lending_terms import Delisting, Restricted
-from monitor.exchange.binance.translate.plain_values import exact, moment
-from monitor.exchange.binance.wire.accounts_text import ApiRestrictions, Identity, TierRow, TradeCoeff, WalletRow
-from monitor.exchange.binance.wire.market_data import (
-    AssetTags,
-    CollateralRatio,
-    DelistSchedule,
-    MarginAsset,
-    RestrictedAssets,
+from monitor.core.model.account import CollateralTier, KeyPermissions, LeverageTier, Price, Thresholds, WalletBalances
+from monitor.core.model.lending_terms import Delisting, Restrictions
+from monitor.exchange.binance.translate.plain_values import to_datetime as to_datetime
+from monitor.exchange.binance.translate.plain_values import to_decimal
+from monitor.exchange.binance.wire.accounts_text import (
+    TextKeyPermissions,
+    TextSpotAccount,
+    TextThresholds,
+    TextTierRow,
+    TextWalletRow,
 )
-from monitor.exchange.binance.wire.market_text import Ticker
-from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive
-from monitor.exchange.binance.wire.row_decoding import OddRow
+from monitor.exchange.binance.wire.market_data import (
+    AssetTagsRow,
+    CollateralRatioRow,
+    DelistScheduleRow,
+    MarginAssetRow,
+    RestrictedAssetsPayload,
+)
+from monitor.exchange.binance.wire.market_text import TextTicker
+from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, parse_amount, parse_positive, parse_time
+from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 
-def bars(coefficients: TradeCoeff) -> Bars:
+def parse_thresholds(coefficients: TextThresholds) -> Thresholds:
     """The account's own cross bars. Raises Implausible unless liquidation <= call <= initial."""
-    own = Bars(
-        initial=positive(coefficients.normal_bar, "normalBar"),
-        margin_call=positive(coefficients.margin_call_bar, "marginCallBar"),
-        liquidation=positive(coefficients.force_liquidation_bar, "forceLiquidationBar"),
+    thresholds = Thresholds(
+        initial=parse_positive(coefficients.normal_bar, "normalBar"),
+        margin_call=parse_positive(coefficients.margin_call_bar, "marginCallBar"),
+        liquidation=parse_positive(coefficients.force_liquidation_bar, "forceLiquidationBar"),
     )
-    if not own.liquidation <= own.margin_call <= own.initial:
+    if not thresholds.liquidation <= thresholds.margin_call <= thresholds.initial:
         raise Implausible("the bars are not in order")
-    return own
+    return thresholds
 
 
-def tiers(rows: Iterable[TierRow], symbol: str) -> tuple[Tier, ...]:
+def parse_tiers(rows: Iterable[TextTierRow], symbol: str) -> tuple[LeverageTier, ...]:
     """The leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
-    found = sorted((_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
+    found = sorted((_parse_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
     if not found:
         raise Implausible(f"no tiers of {symbol}")
     return tuple(found)
 
 
-def permissions(restrictions: ApiRestrictions) -> KeyPermissions:
+def parse_permissions(restrictions: TextKeyPermissions) -> KeyPermissions:
     """What the key may do."""
     expiry = restrictions.trading_authority_expiration_time
     return KeyPermissions(
@@ -55,32 +62,32 @@ def permissions(restrictions: ApiRestrictions) -> KeyPermissions:
         futures=restrictions.enable_futures,
         options=restrictions.enable_vanilla_options,
         fix_trading=restrictions.enable_fix_api_trade,
-        expires_at=moment(expiry, "tradingAuthorityExpirationTime") if expiry else None,
+        expires_at=parse_time(expiry, "tradingAuthorityExpirationTime") if expiry else None,
     )
 
 
-def identity(account: Identity) -> int:
+def parse_user_id(account: TextSpotAccount) -> int:
     """The exchange's number of the user. Raises Implausible for one that is none."""
     if account.uid <= 0:
         raise Implausible(f"uid is no number of a user: {account.uid}")
     return account.uid
 
 
-def prices(
-    tickers: Iterable[Ticker], wanted: frozenset[str], *, at: datetime, odd: list[OddRow]
+def parse_prices(
+    tickers: Iterable[TextTicker], wanted: frozenset[str], *, at: datetime, rejected_rows: list[RejectedRow]
 ) -> Mapping[str, Price]:
     """The prices of the wanted symbols among `tickers`; what is none is added to `odd`."""
     found: dict[str, Price] = {}
     for ticker in tickers:
         if ticker.symbol in wanted:
             try:
-                found[ticker.symbol] = Price(positive(ticker.price, f"price of {ticker.symbol}"), at)
+                found[ticker.symbol] = Price(parse_positive(ticker.price, f"price of {ticker.symbol}"), at)
             except Implausible as why:
-                odd.append(OddRow(ticker.symbol, str(why)))
+                rejected_rows.append(RejectedRow(ticker.symbol, str(why)))
     return found
 
 
-def wallet(rows: Iterable[WalletRow], *, as_of: datetime, odd: list[OddRow]) -> Wallet:
+def parse_wallet(rows: Iterable[TextWalletRow], *, as_of: datetime, rejected_rows: list[RejectedRow]) -> WalletBalances:
     """The free amounts that are not zero; what is no amount is added to `odd`.
 
     Raises Implausible for an asset that comes twice.
@@ -92,38 +99,38 @@ def wallet(rows: Iterable[WalletRow], *, as_of: datetime, odd: list[OddRow]) -> 
         if row.asset in free:
             raise Implausible(f"{row.asset} comes twice")
         try:
-            held = amount(row.free, f"{row.asset}.free")
+            held = parse_amount(row.free, f"{row.asset}.free")
         except Implausible as why:
-            odd.append(OddRow(row.asset, str(why)))
+            rejected_rows.append(RejectedRow(row.asset, str(why)))
             continue
         if held:
             free[row.asset] = held
-    return Wallet(as_of=as_of, free=free)
+    return WalletBalances(as_of=as_of, free=free)
 
 
-def _tier(row: TierRow) -> Tier:
-    return Tier(
+def _parse_tier(row: TextTierRow) -> LeverageTier:
+    return LeverageTier(
         number=row.tier,
-        initial=positive(row.initial_risk_ratio, "initialRiskRatio"),
-        liquidation=positive(row.liquidation_risk_ratio, "liquidationRiskRatio"),
-        base_max_borrowable=amount(row.base_asset_max_borrowable, "baseAssetMaxBorrowable"),
-        quote_max_borrowable=amount(row.quote_asset_max_borrowable, "quoteAssetMaxBorrowable"),
+        initial=parse_positive(row.initial_risk_ratio, "initialRiskRatio"),
+        liquidation=parse_positive(row.liquidation_risk_ratio, "liquidationRiskRatio"),
+        base_max_borrowable=parse_amount(row.base_asset_max_borrowable, "baseAssetMaxBorrowable"),
+        quote_max_borrowable=parse_amount(row.quote_asset_max_borrowable, "quoteAssetMaxBorrowable"),
     )
 
 
-def delisting(row: DelistSchedule) -> Delisting:
+def parse_delisting(row: DelistScheduleRow) -> Delisting:
     """What leaves margin trading at one moment."""
     return Delisting(
-        moment(row.delist_time), frozenset(row.cross_margin_assets), frozenset(row.isolated_margin_symbols)
+        to_datetime(row.delist_time), frozenset(row.cross_margin_assets), frozenset(row.isolated_margin_symbols)
     )
 
 
-def restricted(answer: RestrictedAssets) -> Restricted:
+def parse_restricted_assets(answer: RestrictedAssetsPayload) -> Restrictions:
     """What is not to be bought on credit, or not taken as collateral."""
-    return Restricted(frozenset(answer.open_long_restricted_asset), frozenset(answer.max_collateral_exceeded_asset))
+    return Restrictions(frozenset(answer.open_long_restricted_asset), frozenset(answer.max_collateral_exceeded_asset))
 
 
-def tags(rows: Iterable[AssetTags]) -> Mapping[str, frozenset[str]]:
+def parse_asset_tags(rows: Iterable[AssetTagsRow]) -> Mapping[str, frozenset[str]]:
     """By asset its tags; one that comes twice has those of both rows."""
     found: dict[str, frozenset[str]] = {}
     for row in rows:
@@ -131,15 +138,15 @@ def tags(rows: Iterable[AssetTags]) -> Mapping[str, frozenset[str]]:
     return found
 
 
-def collateral(groups: Iterable[CollateralRatio]) -> Mapping[str, tuple[CollateralTier, ...]]:
+def parse_collateral_tiers(groups: Iterable[CollateralRatioRow]) -> Mapping[str, tuple[CollateralTier, ...]]:
     """By asset its tiers, from nothing up. The venue lists groups of assets that share theirs."""
     found: dict[str, tuple[CollateralTier, ...]] = {}
     for group in groups:
         tiers = tuple(
             CollateralTier(
-                exact(tier.min_usd_value),
-                None if tier.max_usd_value is None else exact(tier.max_usd_value),
-                exact(tier.discount_rate),
+                to_decimal(tier.min_usd_value),
+                None if tier.max_usd_value is None else to_decimal(tier.max_usd_value),
+                to_decimal(tier.discount_rate),
             )
             for tier in sorted(group.collaterals, key=lambda tier: tier.min_usd_value)
         )
@@ -147,6 +154,6 @@ def collateral(groups: Iterable[CollateralRatio]) -> Mapping[str, tuple[Collater
     return found
 
 
-def min_repay(assets: Iterable[MarginAsset]) -> Mapping[str, Decimal]:
+def parse_min_repay(assets: Iterable[MarginAssetRow]) -> Mapping[str, Decimal]:
     """By asset the least that may be repaid of a debt; assets without one are missing."""
-    return {asset.asset_name: exact(asset.user_min_repay) for asset in assets if asset.user_min_repay}
+    return {asset.asset_name: to_decimal(asset.user_min_repay) for asset in assets if asset.user_min_repay}

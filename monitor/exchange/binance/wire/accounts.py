@@ -2,134 +2,134 @@
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import Amount, Moment, Typed
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp
 
 
-class IsolatedTier(Typed, frozen=True):
+class IsolatedTierRow(Payload, frozen=True):
     """One tier of an isolated pair: up to these debts these ratios hold."""
 
     symbol: str
     tier: int
-    effective_multiple: Amount
-    initial_risk_ratio: Amount
-    liquidation_risk_ratio: Amount
-    base_asset_max_borrowable: Amount
-    quote_asset_max_borrowable: Amount
+    effective_multiple: DecimalText
+    initial_risk_ratio: DecimalText
+    liquidation_risk_ratio: DecimalText
+    base_asset_max_borrowable: DecimalText
+    quote_asset_max_borrowable: DecimalText
 
 
-class CrossAsset(Typed, frozen=True):
+class CrossAssetRow(Payload, frozen=True):
     """One asset of the cross account. Its debt is `borrowed + interest`."""
 
     asset: str
-    borrowed: Amount
-    free: Amount
-    interest: Amount
-    locked: Amount
-    net_asset: Amount
+    borrowed: DecimalText
+    free: DecimalText
+    interest: DecimalText
+    locked: DecimalText
+    net_asset: DecimalText
 
 
-class CrossMarginAccount(Typed, frozen=True, kw_only=True):
+class CrossAccountPayload(Payload, frozen=True, kw_only=True):
     """The cross account. Without debt both levels are 999; the collateral value comes in two spellings."""
 
-    margin_level: Amount
-    total_asset_of_btc: Amount
-    total_liability_of_btc: Amount
-    total_net_asset_of_btc: Amount
-    user_assets: tuple[CrossAsset, ...]
+    margin_level: DecimalText
+    total_asset_of_btc: DecimalText
+    total_liability_of_btc: DecimalText
+    total_net_asset_of_btc: DecimalText
+    user_assets: tuple[CrossAssetRow, ...]
     created: bool = True
     borrow_enabled: bool = True
     trade_enabled: bool = True
     transfer_in_enabled: bool = True
     transfer_out_enabled: bool = True
     account_type: str = "MARGIN_1"
-    collateral_margin_level: Amount | None = None
-    collateral_capital: Amount | None = msgspec.field(name="TotalCollateralValueInUSDT", default=None)
-    collateral_small: Amount | None = msgspec.field(name="totalCollateralValueInUSDT", default=None)
-    total_open_order_loss_in_usdt: Amount | None = msgspec.field(name="totalOpenOrderLossInUSDT", default=None)
+    collateral_margin_level: DecimalText | None = None
+    collateral_capital: DecimalText | None = msgspec.field(name="TotalCollateralValueInUSDT", default=None)
+    collateral_small: DecimalText | None = msgspec.field(name="totalCollateralValueInUSDT", default=None)
+    total_open_order_loss_in_usdt: DecimalText | None = msgspec.field(name="totalOpenOrderLossInUSDT", default=None)
 
     @property
-    def total_collateral_value_in_usdt(self) -> Amount | None:
+    def total_collateral_value_in_usdt(self) -> DecimalText | None:
         """The collateral after haircuts, in USDT."""
         return self.collateral_capital if self.collateral_capital is not None else self.collateral_small
 
 
-class IsolatedAsset(Typed, frozen=True, kw_only=True):
+class IsolatedAssetRow(Payload, frozen=True, kw_only=True):
     """One side of an isolated pair."""
 
     asset: str
-    borrowed: Amount
-    free: Amount
-    interest: Amount
-    locked: Amount
-    net_asset: Amount
-    net_asset_of_btc: Amount | None = None
-    total_asset: Amount | None = None
+    borrowed: DecimalText
+    free: DecimalText
+    interest: DecimalText
+    locked: DecimalText
+    net_asset: DecimalText
+    net_asset_of_btc: DecimalText | None = None
+    total_asset: DecimalText | None = None
     borrow_enabled: bool = True
     repay_enabled: bool = True
 
 
-class IsolatedMarginPair(Typed, frozen=True, kw_only=True):
+class IsolatedPairRow(Payload, frozen=True, kw_only=True):
     """One isolated pair. One that was never created looks healthy: look at `isolated_created` first."""
 
     symbol: str
-    base_asset: IsolatedAsset
-    quote_asset: IsolatedAsset
+    base_asset: IsolatedAssetRow
+    quote_asset: IsolatedAssetRow
     isolated_created: bool
     enabled: bool
-    margin_level: Amount
-    index_price: Amount
-    liquidate_price: Amount
+    margin_level: DecimalText
+    index_price: DecimalText
+    liquidate_price: DecimalText
     margin_level_status: str = ""
-    margin_ratio: Amount | None = None
-    liquidate_rate: Amount | None = None
+    margin_ratio: DecimalText | None = None
+    liquidate_rate: DecimalText | None = None
     trade_enabled: bool = True
 
 
-class IsolatedMarginAccount(Typed, frozen=True, kw_only=True):
+class IsolatedAccountPayload(Payload, frozen=True, kw_only=True):
     """The isolated pairs; the totals are there only when no pair was named."""
 
-    assets: tuple[IsolatedMarginPair, ...]
-    total_asset_of_btc: Amount | None = None
-    total_liability_of_btc: Amount | None = None
-    total_net_asset_of_btc: Amount | None = None
+    assets: tuple[IsolatedPairRow, ...]
+    total_asset_of_btc: DecimalText | None = None
+    total_liability_of_btc: DecimalText | None = None
+    total_net_asset_of_btc: DecimalText | None = None
 
 
-class TradeCoefficients(Typed, frozen=True):
+class ThresholdsPayload(Payload, frozen=True):
     """The cross account's own bars: to borrow, margin call, liquidation."""
 
-    normal_bar: Amount
-    margin_call_bar: Amount
-    force_liquidation_bar: Amount
+    normal_bar: DecimalText
+    margin_call_bar: DecimalText
+    force_liquidation_bar: DecimalText
 
 
-class MaxBorrowable(Typed, frozen=True):
+class MaxBorrowable(Payload, frozen=True):
     """What can be borrowed now, and the cap by the user's level."""
 
-    amount: Amount
-    borrow_limit: Amount | None = None
+    amount: DecimalText
+    borrow_limit: DecimalText | None = None
 
 
-class MaxTransferable(Typed, frozen=True):
+class MaxTransferable(Payload, frozen=True):
     """What may leave the margin account now."""
 
-    amount: Amount
+    amount: DecimalText
 
 
-class AccountLimit(Typed, frozen=True):
+class AccountLimitPayload(Payload, frozen=True):
     """How many isolated accounts are enabled and how many may be."""
 
     enabled_account: int
     max_account: int
 
 
-class BnbBurn(Typed, frozen=True):
+class BnbBurn(Payload, frozen=True):
     """Whether fees and interest are paid in BNB."""
 
     spot_bnb_burn: bool = msgspec.field(name="spotBNBBurn")
     interest_bnb_burn: bool = msgspec.field(name="interestBNBBurn")
 
 
-class KeyRestrictions(Typed, frozen=True, kw_only=True):
+class KeyPermissionsPayload(Payload, frozen=True, kw_only=True):
     """What the key may do."""
 
     ip_restrict: bool
@@ -137,7 +137,7 @@ class KeyRestrictions(Typed, frozen=True, kw_only=True):
     enable_withdrawals: bool
     enable_margin: bool
     enable_spot_and_margin_trading: bool
-    create_time: Moment | None = None
+    create_time: Timestamp | None = None
     enable_internal_transfer: bool = False
     permits_universal_transfer: bool = False
     enable_futures: bool = False
@@ -145,10 +145,10 @@ class KeyRestrictions(Typed, frozen=True, kw_only=True):
     enable_portfolio_margin_trading: bool = False
     enable_fix_api_trade: bool = False
     enable_fix_read_only: bool = False
-    trading_authority_expiration_time: Moment | None = None
+    trading_authority_expiration_time: Timestamp | None = None
 
 
-class AccountInfo(Typed, frozen=True, kw_only=True):
+class AccountInfoPayload(Payload, frozen=True, kw_only=True):
     """The user's level, and which products are open."""
 
     vip_level: int
@@ -158,15 +158,15 @@ class AccountInfo(Typed, frozen=True, kw_only=True):
     is_portfolio_margin_retail_enabled: bool = False
 
 
-class TradingStatus(Typed, frozen=True, kw_only=True):
+class TradingStatus(Payload, frozen=True, kw_only=True):
     """Whether trading by API is locked. `planned_recover_time` is 0 while it is not."""
 
     is_locked: bool
     planned_recover_time: int = 0
-    update_time: Moment | None = None
+    update_time: Timestamp | None = None
 
 
-class TradingStatusAnswer(Typed, frozen=True):
+class TradingStatusPayload(Payload, frozen=True):
     """The trading status in its wrapper."""
 
     status: TradingStatus = msgspec.field(name="data")

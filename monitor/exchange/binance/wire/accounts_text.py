@@ -3,7 +3,7 @@
 import msgspec
 
 
-class CrossRow(msgspec.Struct):
+class TextCrossAssetRow(msgspec.Struct):
     """One asset of the cross account; several hundred come, most of them zero."""
 
     asset: str
@@ -14,14 +14,14 @@ class CrossRow(msgspec.Struct):
     netAsset: str  # noqa: N815
 
 
-class CrossAccount(msgspec.Struct, rename="camel", kw_only=True):
+class TextCrossAccount(msgspec.Struct, rename="camel", kw_only=True):
     """GET /sapi/v1/margin/account. The collateral value is seen with both a capital and a small first letter."""
 
     margin_level: str
     total_asset_of_btc: str
     total_liability_of_btc: str
     total_net_asset_of_btc: str
-    user_assets: list[CrossRow]
+    user_assets: list[TextCrossAssetRow]
     collateral_margin_level: str | None = None
     collateral_capital: str | None = msgspec.field(name="TotalCollateralValueInUSDT", default=None)
     collateral_small: str | None = msgspec.field(name="totalCollateralValueInUSDT", default=None)
@@ -37,7 +37,7 @@ class CrossAccount(msgspec.Struct, rename="camel", kw_only=True):
         return self.collateral_capital if self.collateral_capital is not None else self.collateral_small
 
 
-class PairAsset(msgspec.Struct, rename="camel", kw_only=True):
+class TextIsolatedAssetRow(msgspec.Struct, rename="camel", kw_only=True):
     """One side of an isolated pair."""
 
     asset: str
@@ -49,14 +49,14 @@ class PairAsset(msgspec.Struct, rename="camel", kw_only=True):
     net_asset_of_btc: str | None = None
 
 
-class PairRow(msgspec.Struct, rename="camel", kw_only=True):
+class TextIsolatedPairRow(msgspec.Struct, rename="camel", kw_only=True):
     """One isolated pair. A pair never created comes as a healthy-looking row with isolatedCreated false."""
 
     symbol: str
     isolated_created: bool
     enabled: bool
-    base_asset: PairAsset
-    quote_asset: PairAsset
+    base_asset: TextIsolatedAssetRow
+    quote_asset: TextIsolatedAssetRow
     margin_level: str
     index_price: str | None = None
     liquidate_price: str | None = None
@@ -64,16 +64,16 @@ class PairRow(msgspec.Struct, rename="camel", kw_only=True):
     trade_enabled: bool = True
 
 
-class IsolatedAccount(msgspec.Struct, rename="camel", kw_only=True):
+class TextIsolatedAccount(msgspec.Struct, rename="camel", kw_only=True):
     """GET /sapi/v1/margin/isolated/account; the totals only when all pairs were asked for."""
 
-    assets: list[PairRow]
+    assets: list[TextIsolatedPairRow]
     total_asset_of_btc: str | None = None
     total_liability_of_btc: str | None = None
     total_net_asset_of_btc: str | None = None
 
 
-class TradeCoeff(msgspec.Struct, rename="camel"):
+class TextThresholds(msgspec.Struct, rename="camel"):
     """GET /sapi/v1/margin/tradeCoeff: the cross account's own bars."""
 
     normal_bar: str
@@ -81,7 +81,7 @@ class TradeCoeff(msgspec.Struct, rename="camel"):
     force_liquidation_bar: str
 
 
-class TierRow(msgspec.Struct, rename="camel"):
+class TextTierRow(msgspec.Struct, rename="camel"):
     """A row of GET /sapi/v1/margin/isolatedMarginTier."""
 
     symbol: str
@@ -92,20 +92,20 @@ class TierRow(msgspec.Struct, rename="camel"):
     quote_asset_max_borrowable: str
 
 
-class WalletRow(msgspec.Struct):
+class TextWalletRow(msgspec.Struct):
     """A row of POST /sapi/v3/asset/getUserAsset (spot) and POST /sapi/v1/asset/get-funding-asset."""
 
     asset: str
     free: str
 
 
-class Identity(msgspec.Struct):
+class TextSpotAccount(msgspec.Struct):
     """GET /api/v3/account, as far as it says whose account it is."""
 
     uid: int
 
 
-class ApiRestrictions(msgspec.Struct, rename="camel", kw_only=True):
+class TextKeyPermissions(msgspec.Struct, rename="camel", kw_only=True):
     """GET /sapi/v1/account/apiRestrictions. The expiry is seen on some keys only."""
 
     ip_restrict: bool

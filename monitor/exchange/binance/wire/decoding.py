@@ -4,7 +4,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import typed_value
+from monitor.exchange.binance.wire.field_types import decode_field
 from monitor.exchange.binance.wire.numbers import Implausible
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ class ErrorBody(msgspec.Struct):
     msg: str = ""
 
 
-class Opaque(msgspec.Struct):
+class IgnoredBody(msgspec.Struct):
     """An answer whose content does not matter."""
 
 
@@ -38,7 +38,7 @@ def decode(body: bytes, kind: type[T]) -> T:
     return answer
 
 
-def error_of(body: bytes) -> ErrorBody | None:
+def decode_error(body: bytes) -> ErrorBody | None:
     """The error that the body holds, or None where it holds none that can be read."""
     try:
         return decode(body, ErrorBody)
@@ -50,7 +50,7 @@ def _decoder(kind: object) -> msgspec.json.Decoder[Any]:
     # Building a decoder costs a hundred times what using one does; there are as many as payload models.
     decoder = _DECODERS.get(kind)
     if decoder is None:
-        decoder = _DECODERS[kind] = msgspec.json.Decoder(cast("type[Any]", kind), dec_hook=typed_value)
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(cast("type[Any]", kind), dec_hook=decode_field)
     return decoder
 
 

@@ -6,66 +6,66 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from monitor.exchange.binance.wire.numbers import LARGEST, Implausible, moment, signed
+from monitor.exchange.binance.wire.numbers import MAX_AMOUNT, Implausible, parse_signed, parse_time
 
 Row = TypeVar("Row")
 
 
-FINEST = -30
+MIN_DECIMAL_EXPONENT = -30
 """No amount has more decimals, as a power of ten."""
 
 
-EMPTY_ANSWERS = frozenset({b"", b"[]", b"null"})
+EMPTY_BODIES = frozenset({b"", b"[]", b"null"})
 """Bodies that tell of nothing, where an object that tells of something is documented."""
 
 
-class Amount(Decimal):
+class DecimalText(Decimal):
     """An amount, price, rate or level as the venue spells it: a text, of either sign."""
 
 
-class Moment(datetime):
+class Timestamp(datetime):
     """A moment, whether the venue wrote seconds, milliseconds or microseconds."""
 
 
-class Number(int):
+class FlexibleInt(int):
     """A whole number that the venue writes as a number here and as a text there."""
 
 
-class Typed(msgspec.Struct, frozen=True, rename="camel"):
+class Payload(msgspec.Struct, frozen=True, rename="camel"):
     """The base of the answers. A field without a default must be there, or nothing of the answer is believed."""
 
 
-class Rows(Typed, Generic[Row], frozen=True):
+class HistoryPage(Payload, Generic[Row], frozen=True):
     """A page of a history, newest first. `total` counts all pages; an empty page may lack its rows."""
 
     rows: tuple[Row, ...] = ()
     total: int = 0
 
 
-def typed_value(kind: type, value: Any) -> Any:
+def decode_field(kind: type, value: Any) -> Any:
     """`value`, as JSON had it, as one of the kinds above. Raises ValueError for what cannot be believed."""
-    if kind is Amount:
+    if kind is DecimalText:
         if not isinstance(value, str):
             raise Implausible(f"an amount is not a text: {str(value)[:40]}")
-        return Amount(signed(value, "an amount"))
-    if kind is Moment:
+        return DecimalText(parse_signed(value, "an amount"))
+    if kind is Timestamp:
         if not isinstance(value, int | str) or isinstance(value, bool):
             raise Implausible(f"not a time: {str(value)[:40]}")
-        at = moment(value, "a time")
-        return Moment.combine(at.date(), at.time(), UTC)
-    if kind is Number:
+        at = parse_time(value, "a time")
+        return Timestamp.combine(at.date(), at.time(), UTC)
+    if kind is FlexibleInt:
         if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdecimal())):
             raise Implausible(f"not a whole number: {str(value)[:40]}")
-        return Number(value)
+        return FlexibleInt(value)
     raise NotImplementedError(kind)
 
 
-def finite(value: Decimal | None) -> None:
+def require_finite(value: Decimal | None) -> None:
     """Raises Implausible for an amount, written as a number or as a text, that is none, or absurd."""
     if value is None:
         return
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
         raise Implausible("an amount is not finite")
-    if value.adjusted() > LARGEST.adjusted() or exponent < FINEST:
+    if value.adjusted() > MAX_AMOUNT.adjusted() or exponent < MIN_DECIMAL_EXPONENT:
         raise Implausible("an amount is absurd")

@@ -3,27 +3,27 @@
 import msgspec
 
 
-class ApiError(msgspec.Struct):
+class FrameError(msgspec.Struct):
     """The error of a WebSocket-API reply."""
 
     code: int = 0
     msg: str = ""
 
 
-class Subscribed(msgspec.Struct, rename="camel"):
+class SubscriptionPayload(msgspec.Struct, rename="camel"):
     """The result of a listenToken subscription. The time is milliseconds or microseconds."""
 
     subscription_id: int
     expiration_time: int | None = None
 
 
-class SubscriptionId(msgspec.Struct, rename="camel"):
+class SubscriptionIdRow(msgspec.Struct, rename="camel"):
     """A row of the result of session.subscriptions."""
 
     subscription_id: int
 
 
-class Envelope(msgspec.Struct, rename="camel", kw_only=True):
+class FrameEnvelope(msgspec.Struct, rename="camel", kw_only=True):
     """Any frame: a reply (`id`, `status`), an event wrapped in one of two ways, or a bare event (`e`).
 
     Raw parts that are absent are empty.
@@ -32,7 +32,7 @@ class Envelope(msgspec.Struct, rename="camel", kw_only=True):
     id: int | str | None = None
     status: int | None = None
     result: msgspec.Raw = msgspec.Raw()
-    error: ApiError | None = None
+    error: FrameError | None = None
     subscription_id: int | None = None
     event: msgspec.Raw = msgspec.Raw()
     stream: str | None = None
@@ -42,14 +42,14 @@ class Envelope(msgspec.Struct, rename="camel", kw_only=True):
     msg: str | None = None
 
 
-class EventHead(msgspec.Struct, kw_only=True):
+class EventHeader(msgspec.Struct, kw_only=True):
     """What every event should have. The time is seen as integer and as text."""
 
     e: str
     at: int | str | None = msgspec.field(name="E", default=None)
 
 
-class PositionRow(msgspec.Struct):
+class AccountPositionRow(msgspec.Struct):
     """One asset of outboundAccountPosition: free and locked, never debt."""
 
     a: str
@@ -57,55 +57,55 @@ class PositionRow(msgspec.Struct):
     l: str  # noqa: E741 - the venue's own name
 
 
-class Position(msgspec.Struct, kw_only=True):
+class AccountPositionFrame(msgspec.Struct, kw_only=True):
     """outboundAccountPosition: absolute amounts of the assets that may have changed."""
 
     at: int = msgspec.field(name="E")
-    updated: int | None = msgspec.field(name="u", default=None)
-    rows: list[PositionRow] = msgspec.field(name="B")
+    updated_at: int | None = msgspec.field(name="u", default=None)
+    rows: list[AccountPositionRow] = msgspec.field(name="B")
 
 
-class Movement(msgspec.Struct, kw_only=True):
+class BalanceUpdateFrame(msgspec.Struct, kw_only=True):
     """balanceUpdate: a signed change by a transfer, deposit or withdrawal."""
 
     asset: str = msgspec.field(name="a")
     delta: str = msgspec.field(name="d")
-    cleared: int = msgspec.field(name="T")
+    cleared_at: int = msgspec.field(name="T")
 
 
-class Execution(msgspec.Struct, kw_only=True):
+class ExecutionReportFrame(msgspec.Struct, kw_only=True):
     """executionReport as far as it tells a fill, or that an order opened or closed; what lacks makes it tell none."""
 
     kind: str = msgspec.field(name="x", default="")
     symbol: str = msgspec.field(name="s", default="")
     side: str = msgspec.field(name="S", default="")
-    trade: int = msgspec.field(name="t", default=-1)
+    trade_id: int = msgspec.field(name="t", default=-1)
     quantity: str = msgspec.field(name="l", default="0")
     quote_quantity: str = msgspec.field(name="Y", default="0")
     commission: str = msgspec.field(name="n", default="0")
     commission_asset: str | None = msgspec.field(name="N", default=None)
-    at: int | None = msgspec.field(name="T", default=None)
-    order: int | None = msgspec.field(name="i", default=None)
+    transaction_time: int | None = msgspec.field(name="T", default=None)
+    order_id: int | None = msgspec.field(name="i", default=None)
     status: str = msgspec.field(name="X", default="")
-    client: str = msgspec.field(name="c", default="")
-    ordered: str = msgspec.field(name="q", default="0")
+    client_order_id: str = msgspec.field(name="c", default="")
+    order_quantity: str = msgspec.field(name="q", default="0")
 
 
-class Liability(msgspec.Struct, kw_only=True):
+class LiabilityChangeFrame(msgspec.Struct, kw_only=True):
     """USER_LIABILITY_CHANGE. Whether its amounts are changes or totals is not documented: they are not read."""
 
     asset: str = msgspec.field(name="a")
     kind: str = msgspec.field(name="t", default="")
 
 
-class Notice(msgspec.Struct, kw_only=True):
+class MarginLevelFrame(msgspec.Struct, kw_only=True):
     """MARGIN_LEVEL_STATUS_CHANGE of the risk stream."""
 
     level: str = msgspec.field(name="l")
     status: str = msgspec.field(name="s")
 
 
-class MiniTicker(msgspec.Struct, kw_only=True):
+class MiniTickerPayload(msgspec.Struct, kw_only=True):
     """24hrMiniTicker: `c` is the last price."""
 
     symbol: str = msgspec.field(name="s")
@@ -113,7 +113,7 @@ class MiniTicker(msgspec.Struct, kw_only=True):
     at: int = msgspec.field(name="E")
 
 
-class TickerFrame(msgspec.Struct):
+class CombinedTickerFrame(msgspec.Struct):
     """A miniTicker in the wrapper of a combined stream."""
 
-    told: MiniTicker = msgspec.field(name="data")
+    ticker: MiniTickerPayload = msgspec.field(name="data")

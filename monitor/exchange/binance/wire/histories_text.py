@@ -3,11 +3,11 @@
 import msgspec
 
 
-class InterestRow(msgspec.Struct, rename="camel", kw_only=True):
+class TextInterestRow(msgspec.Struct, rename="camel", kw_only=True):
     """One interest charge. `interest_rate` is per day; the venue spells the time with one r less."""
 
     tx_id: int
-    charged: int = msgspec.field(name="interestAccuredTime")
+    charged_at: int = msgspec.field(name="interestAccuredTime")
     asset: str
     principal: str
     interest: str
@@ -17,14 +17,14 @@ class InterestRow(msgspec.Struct, rename="camel", kw_only=True):
     isolated_symbol: str | None = None
 
 
-class InterestPage(msgspec.Struct):
+class TextInterestPage(msgspec.Struct):
     """GET /sapi/v1/margin/interestHistory."""
 
-    rows: list[InterestRow]
+    rows: list[TextInterestRow]
     total: int
 
 
-class LoanRow(msgspec.Struct, rename="camel", kw_only=True):
+class TextLoanRow(msgspec.Struct, rename="camel", kw_only=True):
     """One borrowing or repayment. `type` is how it came about (MANUAL, AUTO …), not which of the two it is."""
 
     tx_id: int
@@ -36,14 +36,14 @@ class LoanRow(msgspec.Struct, rename="camel", kw_only=True):
     isolated_symbol: str | None = None
 
 
-class LoanPage(msgspec.Struct):
+class TextLoanPage(msgspec.Struct):
     """GET /sapi/v1/margin/borrow-repay."""
 
-    rows: list[LoanRow]
+    rows: list[TextLoanRow]
     total: int
 
 
-class TransferRow(msgspec.Struct, rename="camel", kw_only=True):
+class TextTransferRow(msgspec.Struct, rename="camel", kw_only=True):
     """One universal transfer."""
 
     tran_id: int
@@ -54,20 +54,20 @@ class TransferRow(msgspec.Struct, rename="camel", kw_only=True):
     type: str = ""
 
 
-class TransferPage(msgspec.Struct):
+class TextTransferPage(msgspec.Struct):
     """GET /sapi/v1/asset/transfer. What an empty history looks like is undocumented: `rows` may be missing."""
 
-    rows: list[TransferRow] = []
+    rows: list[TextTransferRow] = []
     total: int = 0
 
 
-class TranId(msgspec.Struct, rename="camel"):
+class TextTransactionId(msgspec.Struct, rename="camel"):
     """What borrow-repay and transfer answer."""
 
     tran_id: int
 
 
-class LiquidationRow(msgspec.Struct, rename="camel", kw_only=True):
+class TextLiquidationRow(msgspec.Struct, rename="camel", kw_only=True):
     """One order of a forced liquidation."""
 
     order_id: int
@@ -80,8 +80,8 @@ class LiquidationRow(msgspec.Struct, rename="camel", kw_only=True):
     is_isolated: bool = False
 
 
-class LiquidationPage(msgspec.Struct):
+class TextLiquidationPage(msgspec.Struct):
     """GET /sapi/v1/margin/forceLiquidationRec."""
 
-    rows: list[LiquidationRow]
+    rows: list[TextLiquidationRow]
     total: int

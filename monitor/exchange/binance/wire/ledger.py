@@ -1,16 +1,16 @@
 """Rows of the margin ledger (capital flow)."""
 
-from monitor.exchange.binance.wire.field_types import Amount, Moment, Typed
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp
 
 
-class CapitalFlow(Typed, frozen=True, kw_only=True):
+class CapitalFlowRow(Payload, frozen=True, kw_only=True):
     """One row of the margin ledger. The sign of `amount` is not documented: the direction is in `type`."""
 
     id: int
     tran_id: int
-    timestamp: Moment
+    timestamp: Timestamp
     asset: str
     type: str
-    amount: Amount
+    amount: DecimalText
     symbol: str | None = None
     note: str | None = None

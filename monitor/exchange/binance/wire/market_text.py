@@ -3,20 +3,20 @@
 import msgspec
 
 
-class ServerTime(msgspec.Struct, rename="camel"):
+class TextServerTime(msgspec.Struct, rename="camel"):
     """GET /api/v3/time."""
 
     server_time: int
 
 
-class Ticker(msgspec.Struct):
+class TextTicker(msgspec.Struct):
     """A row of GET /api/v3/ticker/price."""
 
     symbol: str
     price: str
 
 
-class ListenToken(msgspec.Struct, rename="camel"):
+class TextStreamToken(msgspec.Struct, rename="camel"):
     """POST /sapi/v1/userListenToken."""
 
     token: str

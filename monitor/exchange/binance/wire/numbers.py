@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-LARGEST = Decimal(10) ** 18
+MAX_AMOUNT = Decimal(10) ** 18
 """No balance, price or level is believed above this."""
 
 ZERO_TEXTS = frozenset({"0", "0.0", "0.00000000"})
@@ -25,40 +25,40 @@ class Implausible(ValueError):
     """A field that cannot be believed. The text names the field and never quotes more than the value."""
 
 
-def signed(text: str, field: str) -> Decimal:
+def parse_signed(text: str, field: str) -> Decimal:
     """A finite number of either sign. Raises Implausible for anything else."""
     if text in ZERO_TEXTS:
         return _ZERO
     if not _NUMBER.fullmatch(text):
         raise Implausible(f"{field} is not a number: {text[:40]!r}")
     number = Decimal(text)
-    if abs(number) > LARGEST:
+    if abs(number) > MAX_AMOUNT:
         raise Implausible(f"{field} is absurd: {text[:40]}")
     return number
 
 
-def amount(text: str, field: str) -> Decimal:
+def parse_amount(text: str, field: str) -> Decimal:
     """A finite number that is not negative. Raises Implausible for anything else."""
-    number = signed(text, field)
+    number = parse_signed(text, field)
     if number < 0:
         raise Implausible(f"{field} is negative: {text[:40]}")
     return number
 
 
-def plain(text: str) -> Decimal | None:
+def parse_plain(text: str) -> Decimal | None:
     """The number, if it is one like nearly every price: without a sign and too short to be absurd. It may be zero."""
     return Decimal(text) if _PLAIN.fullmatch(text) else None
 
 
-def positive(text: str, field: str) -> Decimal:
+def parse_positive(text: str, field: str) -> Decimal:
     """A finite number above zero. Raises Implausible for anything else."""
-    number = plain(text) or amount(text, field)
+    number = parse_plain(text) or parse_amount(text, field)
     if not number:
         raise Implausible(f"{field} is zero")
     return number
 
 
-def moment(value: int | str, field: str) -> datetime:
+def parse_time(value: int | str, field: str) -> datetime:
     """The moment that the venue means, whether it wrote seconds, milliseconds or microseconds.
 
     Told apart by magnitude: official samples of one field differ between the three.
@@ -87,6 +87,6 @@ def moment(value: int | str, field: str) -> datetime:
     return at
 
 
-def milliseconds(at: datetime) -> int:
+def to_milliseconds(at: datetime) -> int:
     """Milliseconds since 1970 UTC, rounded down: how requests carry times."""
     return (at - _EPOCH) // timedelta(milliseconds=1)

@@ -2,20 +2,20 @@
 
 from decimal import Decimal
 
-from monitor.exchange.binance.wire.field_types import Amount, Moment, Number, Typed, finite
+from monitor.exchange.binance.wire.field_types import DecimalText, FlexibleInt, Payload, Timestamp, require_finite
 
 
-class Fill(Typed, frozen=True):
+class FillRow(Payload, frozen=True):
     """One execution of an order just placed."""
 
-    price: Amount
-    qty: Amount
-    commission: Amount
+    price: DecimalText
+    qty: DecimalText
+    commission: DecimalText
     commission_asset: str
     trade_id: int | None = None
 
 
-class NewOrder(Typed, frozen=True, kw_only=True):
+class NewOrderPayload(Payload, frozen=True, kw_only=True):
     """The answer to an order: ACK has the first fields, RESULT most, FULL the fills too.
 
     `margin_buy_borrow_amount` comes as a number here and as a text in lists of orders.
@@ -24,12 +24,12 @@ class NewOrder(Typed, frozen=True, kw_only=True):
     symbol: str
     order_id: int
     client_order_id: str
-    transact_time: Moment
+    transact_time: Timestamp
     is_isolated: bool = False
-    price: Amount | None = None
-    orig_qty: Amount | None = None
-    executed_qty: Amount | None = None
-    cummulative_quote_qty: Amount | None = None
+    price: DecimalText | None = None
+    orig_qty: DecimalText | None = None
+    executed_qty: DecimalText | None = None
+    cummulative_quote_qty: DecimalText | None = None
     status: str | None = None
     time_in_force: str | None = None
     type: str | None = None
@@ -37,13 +37,13 @@ class NewOrder(Typed, frozen=True, kw_only=True):
     self_trade_prevention_mode: str | None = None
     margin_buy_borrow_amount: Decimal | None = None
     margin_buy_borrow_asset: str | None = None
-    fills: tuple[Fill, ...] = ()
+    fills: tuple[FillRow, ...] = ()
 
     def __post_init__(self) -> None:
-        finite(self.margin_buy_borrow_amount)
+        require_finite(self.margin_buy_borrow_amount)
 
 
-class OrderName(Typed, frozen=True):
+class OrderNameRow(Payload, frozen=True):
     """An order that belongs to a list."""
 
     symbol: str
@@ -51,17 +51,17 @@ class OrderName(Typed, frozen=True):
     client_order_id: str
 
 
-class CancelledOrder(Typed, frozen=True, kw_only=True):
+class CancelledOrderPayload(Payload, frozen=True, kw_only=True):
     """A cancelled order. Its number comes as a text."""
 
     symbol: str
-    order_id: Number
+    order_id: FlexibleInt
     client_order_id: str
     status: str
-    orig_qty: Amount
-    executed_qty: Amount
-    price: Amount | None = None
-    cummulative_quote_qty: Amount | None = None
+    orig_qty: DecimalText
+    executed_qty: DecimalText
+    price: DecimalText | None = None
+    cummulative_quote_qty: DecimalText | None = None
     orig_client_order_id: str | None = None
     time_in_force: str | None = None
     type: str | None = None
@@ -69,28 +69,28 @@ class CancelledOrder(Typed, frozen=True, kw_only=True):
     is_isolated: bool = False
 
 
-class Cancelled(Typed, frozen=True, kw_only=True):
+class CancelledRow(Payload, frozen=True, kw_only=True):
     """An order, or a list of orders, that went when all open ones were cancelled."""
 
     symbol: str
     is_isolated: bool = False
     order_list_id: int = -1
-    order_id: Number | None = None
+    order_id: FlexibleInt | None = None
     client_order_id: str | None = None
     orig_client_order_id: str | None = None
     status: str | None = None
     side: str | None = None
     type: str | None = None
-    price: Amount | None = None
-    orig_qty: Amount | None = None
-    executed_qty: Amount | None = None
-    cummulative_quote_qty: Amount | None = None
+    price: DecimalText | None = None
+    orig_qty: DecimalText | None = None
+    executed_qty: DecimalText | None = None
+    cummulative_quote_qty: DecimalText | None = None
     contingency_type: str | None = None
     list_order_status: str | None = None
-    orders: tuple[OrderName, ...] = ()
+    orders: tuple[OrderNameRow, ...] = ()
 
 
-class Order(Typed, frozen=True, kw_only=True):
+class OrderRow(Payload, frozen=True, kw_only=True):
     """An order as it stands. A negative `cummulative_quote_qty` means that it is not known any more."""
 
     symbol: str
@@ -99,29 +99,29 @@ class Order(Typed, frozen=True, kw_only=True):
     side: str
     type: str
     status: str
-    price: Amount
-    orig_qty: Amount
-    executed_qty: Amount
-    cummulative_quote_qty: Amount
-    time: Moment
-    update_time: Moment | None = None
-    stop_price: Amount | None = None
-    iceberg_qty: Amount | None = None
+    price: DecimalText
+    orig_qty: DecimalText
+    executed_qty: DecimalText
+    cummulative_quote_qty: DecimalText
+    time: Timestamp
+    update_time: Timestamp | None = None
+    stop_price: DecimalText | None = None
+    iceberg_qty: DecimalText | None = None
     time_in_force: str | None = None
     is_working: bool = True
     is_isolated: bool = False
     self_trade_prevention_mode: str | None = None
 
 
-class OrderList(Typed, frozen=True, kw_only=True):
+class OrderListRow(Payload, frozen=True, kw_only=True):
     """Orders that depend on one another."""
 
     order_list_id: int
     contingency_type: str
     list_order_status: str
     symbol: str
-    orders: tuple[OrderName, ...]
-    transaction_time: Moment
+    orders: tuple[OrderNameRow, ...]
+    transaction_time: Timestamp
     list_status_type: str | None = None
     list_client_order_id: str | None = None
     is_isolated: bool = False
@@ -129,27 +129,27 @@ class OrderList(Typed, frozen=True, kw_only=True):
     margin_buy_borrow_asset: str | None = None
 
     def __post_init__(self) -> None:
-        finite(self.margin_buy_borrow_amount)
+        require_finite(self.margin_buy_borrow_amount)
 
 
-class Trade(Typed, frozen=True, kw_only=True):
+class TradeRow(Payload, frozen=True, kw_only=True):
     """One execution. What it cost in the quote asset is `price * qty`."""
 
     id: int
     order_id: int
     symbol: str
-    price: Amount
-    qty: Amount
-    commission: Amount
+    price: DecimalText
+    qty: DecimalText
+    commission: DecimalText
     commission_asset: str
-    time: Moment
+    time: Timestamp
     is_buyer: bool
     is_maker: bool
     is_best_match: bool = True
     is_isolated: bool = False
 
 
-class OrderCount(Typed, frozen=True, kw_only=True):
+class OrderCountRow(Payload, frozen=True, kw_only=True):
     """How many orders of an interval were used."""
 
     rate_limit_type: str
@@ -159,7 +159,7 @@ class OrderCount(Typed, frozen=True, kw_only=True):
     count: int = 0
 
 
-class PreventedMatch(Typed, frozen=True, kw_only=True):
+class PreventedMatchRow(Payload, frozen=True, kw_only=True):
     """A match with an order of one's own that the venue prevented."""
 
     symbol: str
@@ -169,6 +169,6 @@ class PreventedMatch(Typed, frozen=True, kw_only=True):
     maker_order_id: int
     trade_group_id: int
     self_trade_prevention_mode: str
-    price: Amount
-    transact_time: Moment
-    maker_prevented_quantity: Amount | None = None
+    price: DecimalText
+    transact_time: Timestamp
+    maker_prevented_quantity: DecimalText | None = None

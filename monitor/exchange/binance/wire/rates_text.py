@@ -3,21 +3,21 @@
 import msgspec
 
 
-class CrossRateRow(msgspec.Struct, rename="camel"):
+class TextCrossRateRow(msgspec.Struct, rename="camel"):
     """A row of GET /sapi/v1/margin/crossMarginData: the rate a day at the user's own level."""
 
     coin: str
     daily_interest: str
 
 
-class NextRateRow(msgspec.Struct, rename="camel"):
+class TextNextRateRow(msgspec.Struct, rename="camel"):
     """A row of GET /sapi/v1/margin/next-hourly-interest-rate: a fraction an hour."""
 
     asset: str
     next_hourly_interest_rate: str
 
 
-class PastRateRow(msgspec.Struct, rename="camel"):
+class TextPastRateRow(msgspec.Struct, rename="camel"):
     """A row of GET /sapi/v1/margin/interestRateHistory: the rate a day from `timestamp` on."""
 
     asset: str

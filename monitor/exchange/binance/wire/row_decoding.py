@@ -10,19 +10,19 @@ from monitor.exchange.binance.wire.numbers import Implausible
 
 T = TypeVar("T")
 
-WHOLE = ""
+WHOLE_ANSWER = ""
 """In place of a field's name: the answer itself is the list."""
 
 
 @dataclass(frozen=True, slots=True)
-class OddRow:
+class RejectedRow:
     """A row that is not believed: the symbol or asset that it is of, as far as that can be read, and why."""
 
     name: str
     why: str
 
 
-class _Named(msgspec.Struct, rename="camel"):
+class _RowNames(msgspec.Struct, rename="camel"):
     symbol: Any = None
     asset: Any = None
     coin: Any = None
@@ -31,7 +31,7 @@ class _Named(msgspec.Struct, rename="camel"):
     isolated_created: Any = None
 
 
-def decode_rows(body: bytes, kind: type[T], field: str) -> tuple[T, tuple[OddRow, ...]]:
+def decode_rows(body: bytes, kind: type[T], field: str) -> tuple[T, tuple[RejectedRow, ...]]:
     """The body as `kind` without the odd rows of its list, and these.
 
     `field` is the name of the list in the answer, or WHOLE. Raises Implausible when something else is wrong with it,
@@ -40,48 +40,48 @@ def decode_rows(body: bytes, kind: type[T], field: str) -> tuple[T, tuple[OddRow
     try:
         return decode(body, kind), ()
     except Implausible:
-        answer = {WHOLE: msgspec.Raw(body)} if field == WHOLE else decode(body, dict[str, msgspec.Raw])
+        answer = {WHOLE_ANSWER: msgspec.Raw(body)} if field == WHOLE_ANSWER else decode(body, dict[str, msgspec.Raw])
         if field not in answer:
             raise
         rows = decode(bytes(answer[field]), list[msgspec.Raw])
-        good, odd = _sorted(rows, _row_kind(kind, field))
+        good, odd = _split_rows(rows, _row_type(kind, field))
         if len(good) == len(rows) or not good:
             raise
         answer[field] = msgspec.Raw(b"[" + b",".join(good) + b"]")
-        cleaned = bytes(answer[WHOLE]) if field == WHOLE else msgspec.json.encode(answer)
+        cleaned = bytes(answer[WHOLE_ANSWER]) if field == WHOLE_ANSWER else msgspec.json.encode(answer)
         return decode(cleaned, kind), tuple(odd)
 
 
-def _sorted(rows: list[msgspec.Raw], kind: type[Any]) -> tuple[list[bytes], list[OddRow]]:
+def _split_rows(rows: list[msgspec.Raw], kind: type[Any]) -> tuple[list[bytes], list[RejectedRow]]:
     good, odd = [], []
     for number, row in enumerate(rows, 1):
         raw = bytes(row)
         try:
             decode(raw, kind)
         except Implausible as why:
-            named = _named(raw)
+            named = _read_names(raw)
             # What never was is a placeholder, and tells nothing.
             if named.isolated_created is not False:
-                odd.append(OddRow(_name_of(named) or f"row {number}", str(why)))
+                odd.append(RejectedRow(_row_name(named) or f"row {number}", str(why)))
         else:
             good.append(raw)
     return good, odd
 
 
-def _named(raw: bytes) -> _Named:
+def _read_names(raw: bytes) -> _RowNames:
     try:
-        return decode(raw, _Named)
+        return decode(raw, _RowNames)
     except Implausible:
-        return _Named()
+        return _RowNames()
 
 
-def _name_of(row: _Named) -> str:
+def _row_name(row: _RowNames) -> str:
     found = (row.symbol, row.asset, row.coin, row.asset_name, row.asset_code)
     return next((name[:40] for name in found if isinstance(name, str) and name), "")
 
 
-def _row_kind(kind: type[Any], field: str) -> Any:
-    if field == WHOLE:
+def _row_type(kind: type[Any], field: str) -> Any:
+    if field == WHOLE_ANSWER:
         return get_args(kind)[0]
     listed = next(one for one in msgspec.structs.fields(kind) if one.encode_name == field)
     return get_args(listed.type)[0]

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from monitor.exchange.binance.wire.field_types import Typed, finite
+from monitor.exchange.binance.wire.field_types import Payload, require_finite
 
 
-class SpecialKey(Typed, frozen=True, kw_only=True):
+class SpecialKey(Payload, frozen=True, kw_only=True):
     """A key that the API made, as it is listed. Not even the public half is shown by repr."""
 
     api_key: str
@@ -23,7 +23,7 @@ class SpecialKey(Typed, frozen=True, kw_only=True):
         return f"{type(self).__name__}(type={self.type!r}, permission_mode={self.permission_mode!r})"
 
 
-class NewSpecialKey(Typed, frozen=True, kw_only=True):
+class NewSpecialKey(Payload, frozen=True, kw_only=True):
     """A key just made. The secret half is there for HMAC keys alone, and shown by nothing."""
 
     api_key: str
@@ -34,7 +34,7 @@ class NewSpecialKey(Typed, frozen=True, kw_only=True):
         return f"{type(self).__name__}(type={self.type!r})"
 
 
-class Bracket(Typed, frozen=True, kw_only=True):
+class Bracket(Payload, frozen=True, kw_only=True):
     """Up to which debt a leverage may be had; every amount is a number."""
 
     leverage: int
@@ -45,10 +45,10 @@ class Bracket(Typed, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for one in (self.max_debt, self.maintenance_margin_rate, self.initial_margin_rate, self.fast_num):
-            finite(one)
+            require_finite(one)
 
 
-class LeverageBrackets(Typed, frozen=True, kw_only=True):
+class LeverageBrackets(Payload, frozen=True, kw_only=True):
     """The brackets of a group of assets in Cross Margin Pro, which ended in April 2026."""
 
     asset_names: tuple[str, ...]

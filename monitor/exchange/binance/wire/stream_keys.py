@@ -2,17 +2,17 @@
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import Moment, Typed
+from monitor.exchange.binance.wire.field_types import Payload, Timestamp
 
 
-class StreamToken(Typed, frozen=True):
+class StreamTokenPayload(Payload, frozen=True):
     """What subscribes an account's events until it expires."""
 
     token: str
-    expiration_time: Moment
+    expiration_time: Timestamp
 
 
-class ListenKey(msgspec.Struct, rename="camel"):
+class ListenKeyPayload(msgspec.Struct, rename="camel"):
     """POST /sapi/v1/margin/listen-key."""
 
     listen_key: str

@@ -2,17 +2,17 @@
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import Amount, Moment, Typed
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp
 
 
-class MarginTransfer(Typed, frozen=True, kw_only=True):
+class MarginTransferRow(Payload, frozen=True, kw_only=True):
     """One transfer into (ROLL_IN) or out of (ROLL_OUT) margin."""
 
     tx_id: int
     asset: str
-    amount: Amount
+    amount: DecimalText
     status: str
-    timestamp: Moment
+    timestamp: Timestamp
     type: str
     trans_from: str | None = None
     trans_to: str | None = None
@@ -20,80 +20,80 @@ class MarginTransfer(Typed, frozen=True, kw_only=True):
     to_symbol: str | None = None
 
 
-class UniversalTransfer(Typed, frozen=True, kw_only=True):
+class UniversalTransferRow(Payload, frozen=True, kw_only=True):
     """One transfer between two wallets."""
 
     tran_id: int
     asset: str
-    amount: Amount
+    amount: DecimalText
     status: str
-    timestamp: Moment
+    timestamp: Timestamp
     type: str = ""
 
 
-class ConvertibleAsset(Typed, frozen=True, kw_only=True):
+class DustAssetRow(Payload, frozen=True, kw_only=True):
     """One rest too small to trade."""
 
     asset: str
-    amount_free: Amount
+    amount_free: DecimalText
     asset_full_name: str = ""
-    to_btc: Amount | None = msgspec.field(name="toBTC", default=None)
-    to_bnb: Amount | None = msgspec.field(name="toBNB", default=None)
-    to_bnb_off_exchange: Amount | None = msgspec.field(name="toBNBOffExchange", default=None)
-    exchange: Amount | None = None
+    to_btc: DecimalText | None = msgspec.field(name="toBTC", default=None)
+    to_bnb: DecimalText | None = msgspec.field(name="toBNB", default=None)
+    to_bnb_off_exchange: DecimalText | None = msgspec.field(name="toBNBOffExchange", default=None)
+    exchange: DecimalText | None = None
 
 
-class Dust(Typed, frozen=True, kw_only=True):
+class DustAssetsPayload(Payload, frozen=True, kw_only=True):
     """The rests that could be converted."""
 
-    details: tuple[ConvertibleAsset, ...]
-    total_transfer_btc: Amount | None = None
-    total_transfer_bnb: Amount | None = msgspec.field(name="totalTransferBNB", default=None)
-    dribblet_percentage: Amount | None = None
+    details: tuple[DustAssetRow, ...]
+    total_transfer_btc: DecimalText | None = None
+    total_transfer_bnb: DecimalText | None = msgspec.field(name="totalTransferBNB", default=None)
+    dribblet_percentage: DecimalText | None = None
 
 
-class DustConversion(Typed, frozen=True, kw_only=True):
+class DustConversionRow(Payload, frozen=True, kw_only=True):
     """One rest that was converted."""
 
     tran_id: int
     from_asset: str
-    amount: Amount
-    transfered_amount: Amount
-    service_charge_amount: Amount
-    operate_time: Moment
+    amount: DecimalText
+    transfered_amount: DecimalText
+    service_charge_amount: DecimalText
+    operate_time: Timestamp
 
 
-class DustResult(Typed, frozen=True):
+class DustResultPayload(Payload, frozen=True):
     """What a conversion of rests brought."""
 
-    total_service_charge: Amount
-    total_transfered: Amount
-    transfer_result: tuple[DustConversion, ...]
+    total_service_charge: DecimalText
+    total_transfered: DecimalText
+    transfer_result: tuple[DustConversionRow, ...]
 
 
-class DustLogRow(Typed, frozen=True, kw_only=True):
+class DustLogRow(Payload, frozen=True, kw_only=True):
     """One rest of a conversion in the past."""
 
     trans_id: int
     from_asset: str
-    amount: Amount
-    transfered_amount: Amount
-    service_charge_amount: Amount
-    operate_time: Moment
+    amount: DecimalText
+    transfered_amount: DecimalText
+    service_charge_amount: DecimalText
+    operate_time: Timestamp
     target_asset: str | None = None
 
 
-class DustLogEntry(Typed, frozen=True, kw_only=True):
+class DustLogEntry(Payload, frozen=True, kw_only=True):
     """One conversion in the past."""
 
     trans_id: int
-    operate_time: Moment
-    total_transfered_amount: Amount
-    total_service_charge_amount: Amount
+    operate_time: Timestamp
+    total_transfered_amount: DecimalText
+    total_service_charge_amount: DecimalText
     details: tuple[DustLogRow, ...] = msgspec.field(name="userAssetDribbletDetails")
 
 
-class DustLog(Typed, frozen=True):
+class DustLogPayload(Payload, frozen=True):
     """The last hundred conversions."""
 
     total: int

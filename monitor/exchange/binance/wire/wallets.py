@@ -1,20 +1,20 @@
 """The wallets outside margin, and the tokens of streams."""
 
-from monitor.exchange.binance.wire.field_types import Amount, Typed
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload
 
 
-class SpotHolding(Typed, frozen=True):
+class SpotAssetRow(Payload, frozen=True):
     """One asset of the spot wallet."""
 
     asset: str
-    free: Amount
-    locked: Amount
+    free: DecimalText
+    locked: DecimalText
 
 
-class SpotWallet(Typed, frozen=True, kw_only=True):
+class SpotWalletPayload(Payload, frozen=True, kw_only=True):
     """The spot wallet and what its owner may do."""
 
-    balances: tuple[SpotHolding, ...]
+    balances: tuple[SpotAssetRow, ...]
     can_trade: bool = True
     can_withdraw: bool = True
     can_deposit: bool = True
@@ -23,24 +23,24 @@ class SpotWallet(Typed, frozen=True, kw_only=True):
     uid: int | None = None
 
 
-class UserAsset(Typed, frozen=True, kw_only=True):
+class UserAssetRow(Payload, frozen=True, kw_only=True):
     """One positive balance of the spot wallet."""
 
     asset: str
-    free: Amount
-    locked: Amount
-    freeze: Amount | None = None
-    withdrawing: Amount | None = None
-    ipoable: Amount | None = None
-    btc_valuation: Amount | None = None
+    free: DecimalText
+    locked: DecimalText
+    freeze: DecimalText | None = None
+    withdrawing: DecimalText | None = None
+    ipoable: DecimalText | None = None
+    btc_valuation: DecimalText | None = None
 
 
-class FundingAsset(Typed, frozen=True, kw_only=True):
+class FundingAssetRow(Payload, frozen=True, kw_only=True):
     """One asset of the funding wallet."""
 
     asset: str
-    free: Amount
-    locked: Amount
-    freeze: Amount | None = None
-    withdrawing: Amount | None = None
-    btc_valuation: Amount | None = None
+    free: DecimalText
+    locked: DecimalText
+    freeze: DecimalText | None = None
+    withdrawing: DecimalText | None = None
+    btc_valuation: DecimalText | None = None

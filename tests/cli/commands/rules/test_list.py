@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.store.store import Store
 from monitor.view.documents.account import account_document
 from tests.support.command import margin_monitor, write_config
@@ -53,7 +53,7 @@ def items(config: Path) -> dict[str, dict[str, Any]]:
     return {item["name"]: item for item in said.json()["items"]}
 
 
-def test_a_rule_is_shown_as_it_holds(tmp_path: Path) -> None:
+def test_rule_is_shown_as_in_force(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     config.write_text(config.read_text().replace('"secret"\n', '"secret"\nisolated = ["BTCUSDT", "ETHUSDT"]\n'))
     found = items(config)
@@ -89,7 +89,7 @@ def test_subjects_are_those_last_recorded(tmp_path: Path, sqlite_template: Path)
     assert found["coins"]["subjects"] >= len(held) > 0
 
 
-def test_what_can_not_leave_a_peg_is_no_subject_of_a_rule_on_it(tmp_path: Path, sqlite_template: Path) -> None:
+def test_asset_without_a_peg_is_no_subject_of_a_peg_rule(tmp_path: Path, sqlite_template: Path) -> None:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     config = write_config(tmp_path)
     document = account_document(documents.STATE, documents.SETTINGS, documents.NOW, "1")
@@ -98,7 +98,7 @@ def test_what_can_not_leave_a_peg_is_no_subject_of_a_rule_on_it(tmp_path: Path, 
     assert items(config)["depeg"]["subjects"] == 0
 
 
-def test_what_tracks_another_asset_is_a_subject_of_the_rules_on_pegs(tmp_path: Path, sqlite_template: Path) -> None:
+def test_tracking_asset_is_a_subject_of_peg_rules(tmp_path: Path, sqlite_template: Path) -> None:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     config = write_config(tmp_path, more='[risk]\npegs = { STETH = "ETH", WBETH = "ETH" }')
     document = account_document(documents.STATE, documents.SETTINGS, documents.NOW, "1")
@@ -120,5 +120,5 @@ def test_the_table_has_a_line_a_rule(tmp_path: Path) -> None:
 
 async def _write(folder: Path, live: str) -> None:
     store = Store.open(f"sqlite:///{folder / 'monitor.db'}", create=False)
-    await store.commit(Entry("main", datetime.now(UTC), live=live))
+    await store.commit(JournalEntry("main", datetime.now(UTC), live=live))
     await store.close()

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS
-from monitor.exchange.binance.api.function import Change
+from monitor.exchange.binance.api.function import WriteFunction
 
 FAMILIAR = """
 get_margin_account get_isolated_margin_account get_margin_asset get_margin_symbol get_margin_all_assets
@@ -33,7 +33,7 @@ def test_all_familiar_names_are_there() -> None:
     assert names <= set(FUNCTIONS)
 
 
-def test_no_function_asks_what_the_venue_retired() -> None:
+def test_no_function_uses_a_retired_endpoint() -> None:
     assert not {one.endpoint.path for one in FUNCTIONS.values()} & RETIRED
     posts = {one.endpoint.path for one in FUNCTIONS.values() if one.endpoint.method == "POST"}
     assert "/sapi/v1/margin/transfer" not in posts
@@ -53,55 +53,58 @@ def test_everything_that_is_no_read_is_a_change() -> None:
     harmless |= {"POST /sapi/v1/asset/get-funding-asset"}
     for one in FUNCTIONS.values():
         if one.endpoint.method in ("POST", "PUT", "DELETE") and one.endpoint.name not in harmless:
-            assert isinstance(one, Change), one.name
+            assert isinstance(one, WriteFunction), one.name
 
 
 @pytest.mark.parametrize("word", ["isolatedSymbol", "isolated_symbol"])
 def test_parameters_are_known_in_both_spellings(word: str) -> None:
-    parameter = FUNCTIONS["get_max_margin_loan"].parameter(word)
+    parameter = FUNCTIONS["get_max_margin_loan"].find_parameter(word)
     assert parameter is not None and parameter.name == "isolatedSymbol"
 
 
 def test_limit_of_old_means_size_where_pages_are_numbered() -> None:
     for name in ("get_margin_interest_history", "get_margin_loan_details", "get_margin_force_liquidation_record"):
-        parameter = FUNCTIONS[name].parameter("limit")
+        parameter = FUNCTIONS[name].find_parameter("limit")
         assert parameter is not None and parameter.name == "size"
-    assert FUNCTIONS["get_margin_interest_rate_history"].parameter("limit") is None
+    assert FUNCTIONS["get_margin_interest_rate_history"].find_parameter("limit") is None
 
 
 def test_names_imply_parameters() -> None:
-    assert FUNCTIONS["repay_margin_loan"].asked({"asset": "USDT", "amount": "1"}) == {
+    assert FUNCTIONS["repay_margin_loan"].request_params({"asset": "USDT", "amount": "1"}) == {
         "asset": "USDT",
         "amount": "1",
         "isIsolated": "FALSE",
         "type": "REPAY",
     }
-    assert FUNCTIONS["repay_margin_loan"].asked({"asset": "USDT", "amount": "1", "symbol": "BTCUSDT"}) == {
+    assert FUNCTIONS["repay_margin_loan"].request_params({"asset": "USDT", "amount": "1", "symbol": "BTCUSDT"}) == {
         "asset": "USDT",
         "amount": "1",
         "isIsolated": "TRUE",
         "symbol": "BTCUSDT",
         "type": "REPAY",
     }
-    assert FUNCTIONS["margin_stream_keepalive"].asked({"listenKey": "x", "symbol": "BTCUSDT"}) == {
+    assert FUNCTIONS["margin_stream_keepalive"].request_params({"listenKey": "x", "symbol": "BTCUSDT"}) == {
         "symbol": "BTCUSDT",
         "isIsolated": "true",
     }
 
 
 @pytest.mark.parametrize(("effect", "weight"), [(None, 6), ("AUTO_REPAY", 6), ("MARGIN_BUY", 1500)])
-def test_order_that_borrows_is_dearer(effect: str | None, weight: int) -> None:
+def test_borrowing_order_has_a_higher_weight(effect: str | None, weight: int) -> None:
     function = FUNCTIONS["create_margin_order"]
-    assert function.priced(function.asked({"sideEffectType": effect})).weight == weight
+    assert function.with_weight(function.request_params({"sideEffectType": effect})).weight == weight
 
 
 def test_python_values_are_spelled_as_the_venue_wants_them() -> None:
     function = FUNCTIONS["get_margin_next_hourly_interest_rate"]
-    assert function._bound(assets=["BTC", "ETH"], is_isolated=False)[1] == {"assets": "BTC,ETH", "isIsolated": "FALSE"}
+    assert function._build_request(assets=["BTC", "ETH"], is_isolated=False)[1] == {
+        "assets": "BTC,ETH",
+        "isIsolated": "FALSE",
+    }
     function = FUNCTIONS["set_bnb_burn"]
-    assert function._bound(interest_bnb_burn=False)[1] == {"interestBNBBurn": "false"}
+    assert function._build_request(interest_bnb_burn=False)[1] == {"interestBNBBurn": "false"}
     function = FUNCTIONS["transfer_spot_to_margin"]
-    asked = function._bound(asset="BTC", amount=Decimal("1E-8"))[1]
+    asked = function._build_request(asset="BTC", amount=Decimal("1E-8"))[1]
     assert asked == {"asset": "BTC", "amount": "0.00000001", "type": "MAIN_MARGIN"}
     function = FUNCTIONS["margin_dust_log"]
-    assert function._bound(start_time=datetime(2026, 1, 1, tzinfo=UTC))[1]["startTime"] == 1767225600000
+    assert function._build_request(start_time=datetime(2026, 1, 1, tzinfo=UTC))[1]["startTime"] == 1767225600000

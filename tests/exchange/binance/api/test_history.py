@@ -11,13 +11,13 @@ import pytest
 
 from monitor.errors import ExchangeRefused, ExchangeUnreachable
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
-from monitor.exchange.binance.api.history import Walk
+from monitor.exchange.binance.api.history import HistoryReader
 from monitor.exchange.binance.api.orders import create_margin_order
 from monitor.exchange.binance.api.transfers import transfer_spot_to_margin
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import AccountSpec, Limits, Readings, holding
-from tests.support.connected_sandbox import World, world
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, RequestLimits, initial_balance
+from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
 
 D = Decimal
 DAYS = 12
@@ -38,10 +38,10 @@ WALKED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastSandbox:
     """What happened, as the answers to the requests that caused it had it."""
 
-    world: World
+    world: ConnectedSandbox
     start: datetime
     end: datetime
     known: Mapping[str, set[int]]
@@ -49,76 +49,76 @@ class Past:
 
 
 SCENARIO = replace(
-    calm(),
+    calm_scenario(),
     accounts=(
         AccountSpec(
             spot={"USDT": D(100_000)},
-            cross={"BTC": holding("5"), "USDT": holding("90000", borrowed="50000")},
+            cross={"BTC": initial_balance("5"), "USDT": initial_balance("90000", borrowed="50000")},
         ),
     ),
-    limits=Limits(loan_delay_s=0),
+    limits=RequestLimits(loan_delay_s=0),
 )
 
 
 @pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)])
-async def past(request: pytest.FixtureRequest) -> AsyncIterator[Past]:
+async def past_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[PastSandbox]:
     """Twelve days in which things happen at random moments, some of them at the same one."""
     dice = random.Random(request.param)
-    async with world(SCENARIO, speed=SPEED) as w:
+    async with connected_sandbox(SCENARIO, speed=SPEED) as w:
         start = w.clock.now()
         known: dict[str, set[int]] = {name: set() for name in WALKED}
         for _ in range(25):
             await w.account.sync_clock()
             for _ in range(dice.choice((1, 1, 1, 4))):
-                await _something(w, dice, known)
-            w.sandbox.hand.advance(dice.choice((0, 1, 60, 3600, 86_400 * DAYS // 20)))
+                await _make_history_entry(w, dice, known)
+            w.sandbox.user_actions.advance(dice.choice((0, 1, 60, 3600, 86_400 * DAYS // 20)))
         await w.account.sync_clock()
         end = w.clock.now()
-        yield Past(w, start, end, known, w.ledger["interest_charges"])
+        yield PastSandbox(w, start, end, known, w.ledger["interest_charges"])
 
 
-async def _something(w: World, dice: random.Random, known: dict[str, set[int]]) -> None:
+async def _make_history_entry(w: ConnectedSandbox, dice: random.Random, known: dict[str, set[int]]) -> None:
     amount = D(dice.randint(1, 50))
-    await _cause(dice.choice(("repay", "transfer", "trade")), w, amount, known)
+    await _make_entry_of(dice.choice(("repay", "transfer", "trade")), w, amount, known)
 
 
-async def _cause(what: str, w: World, amount: Decimal, known: dict[str, set[int]]) -> None:
+async def _make_entry_of(what: str, w: ConnectedSandbox, amount: Decimal, known: dict[str, set[int]]) -> None:
     match what:
         case "repay":
-            known["get_margin_repay_details"].add(w.sandbox.hand.repay("main", "USDT", amount))
+            known["get_margin_repay_details"].add(w.sandbox.user_actions.repay("main", "USDT", amount))
         case "transfer":
-            sent = await transfer_spot_to_margin(w.account.reading, asset="USDT", amount=amount)
+            sent = await transfer_spot_to_margin(w.account.read_transport, asset="USDT", amount=amount)
             assert sent.content is not None
             known["query_universal_transfer_history"].add(sent.content.tran_id)
         case _:
             placed = await create_margin_order(
-                w.account.reading, symbol="BTCUSDT", side="SELL", type="MARKET", quantity=D("0.001")
+                w.account.read_transport, symbol="BTCUSDT", side="SELL", type="MARKET", quantity=D("0.001")
             )
             assert placed.content is not None
             known["get_all_margin_orders"].add(placed.content.order_id)
 
 
 @pytest.mark.parametrize("name", WALKED)
-async def test_every_row_comes_once_at_any_size_of_pages(past: Past, name: str) -> None:
-    walks = [[_key(name, row) for row in await _all(past, _walk(past, name, size))] for size in SIZES]
+async def test_every_row_comes_once_at_any_size_of_pages(past_sandbox: PastSandbox, name: str) -> None:
+    walks = [[_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, size))] for size in SIZES]
     assert all(len(set(walk)) == len(walk) for walk in walks)
     assert all(sorted(walk) == sorted(walks[0]) for walk in walks)
     assert walks[0]
-    if past.known[name]:
-        assert {key[0] for key in walks[0]} == past.known[name]
+    if past_sandbox.known[name]:
+        assert {key[0] for key in walks[0]} == past_sandbox.known[name]
     if name == "get_margin_interest_history":
-        assert len(walks[0]) == past.charges
+        assert len(walks[0]) == past_sandbox.charges
 
 
 @pytest.mark.parametrize("name", WALKED)
-async def test_walks_that_meet_at_any_moment_share_only_what_lies_on_it(past: Past, name: str) -> None:
-    whole = await _all(past, _walk(past, name, 7))
+async def test_adjacent_readers_share_only_rows_on_their_boundary(past_sandbox: PastSandbox, name: str) -> None:
+    whole = await _all(past_sandbox, _walk(past_sandbox, name, 7))
     dice = random.Random(name)
     moments = [getattr(row, _history(name).time) for row in dice.sample(whole, min(4, len(whole)))]
-    moments.append(past.start + (past.end - past.start) * dice.random())
+    moments.append(past_sandbox.start + (past_sandbox.end - past_sandbox.start) * dice.random())
     for moment in moments:
-        before = [_key(name, row) for row in await _all(past, _walk(past, name, 3, until=moment))]
-        after = [_key(name, row) for row in await _all(past, _walk(past, name, 3, since=moment))]
+        before = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 3, until=moment))]
+        after = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 3, since=moment))]
         assert {*before, *after} == {_key(name, row) for row in whole}
         on_it = {
             _key(name, row) for row in whole if abs(getattr(row, _history(name).time) - moment) < timedelta(seconds=1)
@@ -128,15 +128,15 @@ async def test_walks_that_meet_at_any_moment_share_only_what_lies_on_it(past: Pa
 
 @pytest.mark.parametrize("ends", ["included", "left out"])
 async def test_a_row_on_the_edge_of_two_windows_comes_once_however_windows_end(ends: Any) -> None:
-    async with world(replace(SCENARIO, readings=Readings(window_end=ends)), speed=SPEED) as w:
+    async with connected_sandbox(replace(SCENARIO, readings=Interpretations(window_end=ends)), speed=SPEED) as w:
         await w.account.sync_clock()
         known: dict[str, set[int]] = {name: set() for name in WALKED}
         for chosen in ("repay", "transfer", "trade"):
-            await _cause(chosen, w, D(3), known)
-        w.sandbox.hand.advance(3 * 86_400)
+            await _make_entry_of(chosen, w, D(3), known)
+        w.sandbox.user_actions.advance(3 * 86_400)
         await w.account.sync_clock()
         end = w.clock.now()
-        past = Past(w, end - timedelta(days=4), end, known, 0)
+        past = PastSandbox(w, end - timedelta(days=4), end, known, 0)
         for name in WALKED:
             whole = await _all(past, _walk(past, name, 100))
             on_the_edge = getattr(whole[0], _history(name).time)
@@ -145,54 +145,56 @@ async def test_a_row_on_the_edge_of_two_windows_comes_once_however_windows_end(e
 
 
 @pytest.mark.parametrize("name", WALKED)
-async def test_a_walk_goes_on_where_an_error_stopped_it(past: Past, name: str) -> None:
-    whole = [_key(name, row) for row in await _all(past, _walk(past, name, 3))]
+async def test_reader_resumes_after_an_error(past_sandbox: PastSandbox, name: str) -> None:
+    whole = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 3))]
     path = FUNCTIONS[name].endpoint.path
-    walk = _walk(past, name, 3)
+    walk = _walk(past_sandbox, name, 3)
     came: list[Any] = []
     stopped = 0
     while True:
-        past.world.sandbox.clear_faults()
+        past_sandbox.world.sandbox.clear_faults()
         spoiled = Fault(what="status", method="GET", path=path, status=400, code=-3026, nth=1 + stopped % 3)
-        past.world.sandbox.add_fault(spoiled)
+        past_sandbox.world.sandbox.add_fault(spoiled)
         try:
-            await _drain(past, walk, came)
+            await _drain(past_sandbox, walk, came)
             break
         except ExchangeRefused:
             stopped += 1
-    past.world.sandbox.clear_faults()
+    past_sandbox.world.sandbox.clear_faults()
     assert stopped
     assert [_key(name, row) for row in came] == whole
 
 
-async def test_rows_come_oldest_first(past: Past) -> None:
+async def test_rows_come_oldest_first(past_sandbox: PastSandbox) -> None:
     for name in WALKED:
-        times = [getattr(row, _history(name).time) for row in await _all(past, _walk(past, name, 7))]
+        times = [getattr(row, _history(name).time) for row in await _all(past_sandbox, _walk(past_sandbox, name, 7))]
         assert times == sorted(times)
 
 
-async def test_a_walk_that_is_left_early_goes_on_with_the_next_row(past: Past) -> None:
+async def test_reader_left_early_resumes_with_the_next_row(past_sandbox: PastSandbox) -> None:
     name = "get_margin_interest_history"
-    whole = [_key(name, row) for row in await _all(past, _walk(past, name, 100))]
-    walk = _walk(past, name, 100)
+    whole = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 100))]
+    walk = _walk(past_sandbox, name, 100)
     first = [_key(name, await anext(walk)) for _ in range(3)]
     assert first + [_key(name, row) async for row in walk] == whole
 
 
 def _walk(
-    past: Past, name: str, size: int, *, since: datetime | None = None, until: datetime | None = None
-) -> Walk[Any]:
+    past: PastSandbox, name: str, size: int, *, since: datetime | None = None, until: datetime | None = None
+) -> HistoryReader[Any]:
     function: Any = FUNCTIONS[name]
-    return Walk(past.world.account.reading, function, WALKED[name], since or past.start, until or past.end, size=size)
+    return HistoryReader(
+        past.world.account.read_transport, function, WALKED[name], since or past.start, until or past.end, size=size
+    )
 
 
-async def _all(past: Past, walk: Walk[Any]) -> list[Any]:
+async def _all(past: PastSandbox, walk: HistoryReader[Any]) -> list[Any]:
     rows: list[Any] = []
     await _drain(past, walk, rows)
     return rows
 
 
-async def _drain(past: Past, walk: Walk[Any], into: list[Any]) -> None:
+async def _drain(past: PastSandbox, walk: HistoryReader[Any], into: list[Any]) -> None:
     """All rows that are left; when the weight of a minute is used up the walk goes on in the next."""
     while True:
         try:

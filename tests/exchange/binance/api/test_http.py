@@ -10,16 +10,16 @@ import pytest
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.order import Repay, Unknown
-from monitor.exchange.binance.api.http import LONGEST_BODY, TooLong, body_of, http_client
-from monitor.exchange.binance.factory import connect
-from tests.support.connected_sandbox import credentials_of, hosts_of, world
+from monitor.exchange.binance.api.http import MAX_BODY_BYTES, BodyTooLarge, http_client, read_body
+from monitor.exchange.binance.factory import create_account
+from tests.support.connected_sandbox import connected_sandbox, credentials_of, hosts_of
 
-BOMB = gzip.compress(b"[" + bytes(LONGEST_BODY))
+BOMB = gzip.compress(b"[" + bytes(MAX_BODY_BYTES))
 """Small on the wire, one byte too long once it is unpacked."""
 
 
 @contextlib.asynccontextmanager
-async def endless() -> AsyncIterator[str]:
+async def endless_answer_url() -> AsyncIterator[str]:
     """A server that answers everything with the bomb."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,18 +35,18 @@ async def endless() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_a_body_is_read_no_further_than_any_answer_goes() -> None:
-    async with endless() as url, http_client(timeout_s=10, keepalive_s=1) as client:
+async def test_response_body_is_read_up_to_a_limit() -> None:
+    async with endless_answer_url() as url, http_client(timeout_s=10, keepalive_s=1) as client:
         response = await client.send(client.build_request("GET", url), stream=True)
-        with pytest.raises(TooLong):
-            await body_of(response)
+        with pytest.raises(BodyTooLarge):
+            await read_body(response)
         await response.aclose()
 
 
-async def test_an_order_that_is_answered_so_is_unknown() -> None:
-    async with world() as w, endless() as url:
-        account = connect(
-            name="main", hosts=hosts_of(w.ready, rest=url), credentials=credentials_of(w.ready), clock=w.clock
+async def test_order_with_an_endless_answer_is_unknown() -> None:
+    async with connected_sandbox() as w, endless_answer_url() as url:
+        account = create_account(
+            name="main", base_urls=hosts_of(w.ready, rest=url), credentials=credentials_of(w.ready), clock=w.clock
         )
         outcome = await account.execute(Repay(CROSS, "USDT", Decimal(1)))
         await account.aclose()

@@ -32,7 +32,7 @@ async def slow_server() -> AsyncIterator[str]:
         server.close()
 
 
-async def test_requests_that_were_given_up_in_a_stall_keep_no_connection() -> None:
+async def test_requests_cancelled_in_a_stall_release_their_connections() -> None:
     async with slow_server() as url, http_client(timeout_s=0.1, keepalive_s=60) as client:
 
         async def answers(within_s: float = 1.0) -> bool:

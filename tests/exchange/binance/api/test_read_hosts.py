@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from monitor.errors import ExchangeUnreachable
-from monitor.exchange.binance.api.read_hosts import FIRST_REST_S, LONGEST_REST_S, ReadHosts
-from monitor.exchange.binance.rate_limits import Pool
+from monitor.exchange.binance.api.read_hosts import FIRST_COOLDOWN_S, MAX_COOLDOWN_S, ReadHosts
+from monitor.exchange.binance.rate_limits import WeightPool
 from monitor.sandbox.faults import Fault
-from tests.support.connected_sandbox import World, hosts_of, world
+from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox, hosts_of
 
 CROSS_PATH = "/sapi/v1/margin/account"
 ISOLATED_PATH = "/sapi/v1/margin/isolated/account"
-CROSS, ISOLATED = Pool("cross"), Pool("isolated")
+CROSS, ISOLATED = WeightPool("cross"), WeightPool("isolated")
 
 
 def forbidden(**changes: Any) -> Fault:
     return Fault("status", **{"path": CROSS_PATH, "status": 403, "body": "<html></html>", **changes})
 
 
-def statuses(w: World, path: str = CROSS_PATH) -> list[int]:
+def statuses(w: ConnectedSandbox, path: str = CROSS_PATH) -> list[int]:
     return [one.status for one in w.requests(path)]
 
 
@@ -36,30 +36,30 @@ class Seconds:
         return self.now
 
 
-def rests(seconds: Seconds, hosts: ReadHosts, pool: Pool, times: int) -> Sequence[float]:
+def pauses_of(seconds: Seconds, hosts: ReadHosts, pool: WeightPool, times: int) -> Sequence[float]:
     found = []
     for _ in range(times):
         host = hosts.choose(pool)
         assert host is not None
         hosts.note_failure(host, pool)
-        found.append(hosts.free_in_s(pool))
+        found.append(hosts.available_in_s(pool))
         seconds.now += found[-1]
     return found
 
 
 async def test_one_refusal_by_the_only_host_costs_two_seconds() -> None:
-    async with world(faults=[forbidden()]) as w:
+    async with connected_sandbox(faults=[forbidden()]) as w:
         assert (await w.account.read_cross()).balances
         assert statuses(w) == [403, 200]
         first, second = (one.at for one in w.requests(CROSS_PATH))
-    assert second - first >= FIRST_REST_S * 1000
+    assert second - first >= FIRST_COOLDOWN_S * 1000
 
 
-async def test_the_other_host_is_asked_at_once_and_the_first_one_rests() -> None:
-    async with world(faults=[forbidden(count=0, host="localhost")]) as w:
+async def test_other_host_is_used_at_once_and_the_first_pauses() -> None:
+    async with connected_sandbox(faults=[forbidden(count=0, host="localhost")]) as w:
         port = w.ready.rest_url.rpartition(":")[2]
         hosts = hosts_of(w.ready, rest=f"http://localhost:{port}", rest_fallbacks=(w.ready.rest_url,))
-        async with world(hosts=hosts) as other:
+        async with connected_sandbox(base_urls=hosts) as other:
             for _ in range(3):
                 assert (await other.account.read_cross()).balances
             await other.account.read_isolated()
@@ -67,8 +67,8 @@ async def test_the_other_host_is_asked_at_once_and_the_first_one_rests() -> None
         assert statuses(w, ISOLATED_PATH) == [200]
 
 
-async def test_a_firewall_that_stays_is_asked_more_and_more_seldom() -> None:
-    async with world(faults=[forbidden(count=0)], speed=20) as w:
+async def test_persistent_block_is_retried_less_and_less_often() -> None:
+    async with connected_sandbox(faults=[forbidden(count=0)], speed=20) as w:
         async with asyncio.timeout(60):
             while len(w.requests(CROSS_PATH)) < 4:
                 with pytest.raises(ExchangeUnreachable, match="403"):
@@ -81,15 +81,15 @@ async def test_a_firewall_that_stays_is_asked_more_and_more_seldom() -> None:
         assert (await w.account.read_isolated()).pairs
 
 
-def test_rests_double_up_to_half_a_minute_and_an_answer_ends_them() -> None:
+def test_pauses_double_up_to_half_a_minute_until_an_answer() -> None:
     seconds = Seconds()
     hosts = ReadHosts(("a",), seconds)
-    assert rests(seconds, hosts, CROSS, 6) == [2, 4, 8, 16, LONGEST_REST_S, LONGEST_REST_S]
+    assert pauses_of(seconds, hosts, CROSS, 6) == [2, 4, 8, 16, MAX_COOLDOWN_S, MAX_COOLDOWN_S]
     hosts.note_answer("a", CROSS)
-    assert rests(seconds, hosts, CROSS, 1) == [2]
+    assert pauses_of(seconds, hosts, CROSS, 1) == [2]
 
 
-def test_a_host_rests_from_one_pool_and_the_next_is_preferred_for_all() -> None:
+def test_host_pauses_for_one_pool_and_another_is_preferred_for_all() -> None:
     seconds = Seconds()
     hosts = ReadHosts(("a", "b"), seconds)
     hosts.note_failure("a", CROSS)

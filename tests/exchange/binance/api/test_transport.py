@@ -6,21 +6,21 @@ from decimal import Decimal
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.order import Accepted, Repay, Withheld
-from tests.support.connected_sandbox import hosts_of, world
+from tests.support.connected_sandbox import connected_sandbox, hosts_of
 from tests.support.timeouts import SOON_S
 
 ORDER = Repay(CROSS, "USDT", Decimal(5))
 
 
-async def test_an_objection_that_arose_while_a_connection_was_waited_for_keeps_the_order_back() -> None:
+async def test_objection_during_the_wait_for_a_connection_withholds_the_order() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         server.setblocking(False)
         loop = asyncio.get_running_loop()
         # What fills its queue: the next one has to wait until this is taken.
         with socket.create_connection(server.getsockname()):
-            async with world() as around:
+            async with connected_sandbox() as around:
                 slow = hosts_of(around.ready, rest=f"http://127.0.0.1:{server.getsockname()[1]}")
-                async with world(hosts=slow) as w:
+                async with connected_sandbox(base_urls=slow) as w:
                     asked = asyncio.Event()
                     against: list[Withheld] = []
 
@@ -41,8 +41,8 @@ async def test_an_objection_that_arose_while_a_connection_was_waited_for_keeps_t
                         assert await asyncio.wait_for(loop.sock_recv(connected, 1), SOON_S) == b"", "something has left"
 
 
-async def test_it_is_asked_right_before_the_request_on_a_kept_connection_too() -> None:
-    async with world() as w:
+async def test_objection_is_checked_right_before_sending_on_a_kept_connection() -> None:
+    async with connected_sandbox() as w:
         times: list[int] = []
 
         def objection() -> Withheld | None:

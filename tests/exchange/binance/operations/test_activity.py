@@ -11,85 +11,85 @@ from monitor.core.model.ledger import MarginTransfer
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.orders import ALL_SYMBOLS_WEIGHT, get_open_margin_orders
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
-from monitor.sandbox.scenario.scenario import CollateralTier as Tier
-from tests.support.connected_sandbox import World, world
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, PairSpec, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import SimCollateralTier as Tier
+from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
 
 D = Decimal
 PAIR = Scope("BTCUSDT")
 WEEK = timedelta(days=7)
 
 
-async def transfers(w: World, scope: Scope) -> list[MarginTransfer]:
+async def transfers(w: ConnectedSandbox, scope: Scope) -> list[MarginTransfer]:
     now = w.clock.now()
-    return list(await w.account.surroundings.transfers(scope, now - WEEK, now + timedelta(seconds=1)))
+    return list(await w.account.activity.read_transfers(scope, now - WEEK, now + timedelta(seconds=1)))
 
 
-def playing(**readings: object) -> Scenario:
-    return replace(calm(), readings=Readings(**readings))  # type: ignore[arg-type]  # names are checked at the start
+def sandbox_with_reading(**readings: object) -> Scenario:
+    return replace(calm_scenario(), readings=Interpretations(**readings))  # type: ignore[arg-type]  # names are checked at the start
 
 
-def owing_nothing(scenario: Scenario) -> Scenario:
+def without_debt(scenario: Scenario) -> Scenario:
     """Money leaves cross only while its level allows it."""
-    return replace(scenario, accounts=(replace(scenario.accounts[0], cross={"USDT": holding("1000")}),))
+    return replace(scenario, accounts=(replace(scenario.accounts[0], cross={"USDT": initial_balance("1000")}),))
 
 
 @pytest.mark.parametrize("readings", [{}, {"margin_transfer_times": "s", "transfer_txid_is_tranid": False}])
-async def test_a_transfer_that_nobody_asked_for_is_told_apart(readings: dict[str, object]) -> None:
-    async with world(owing_nothing(playing(**readings))) as w:
-        w.sandbox.hand.transfer("main", "MAIN_MARGIN", "USDT", D(100))
-        w.sandbox.hand.top_up("main", "USDT", D(250))
-        w.sandbox.hand.transfer("main", "MARGIN_MAIN", "USDT", D(1))
-        seen = {t.amount: (t.is_incoming, t.was_asked_for) for t in await transfers(w, CROSS)}
+async def test_unrequested_transfer_is_distinguished(readings: dict[str, object]) -> None:
+    async with connected_sandbox(without_debt(sandbox_with_reading(**readings))) as w:
+        w.sandbox.user_actions.transfer("main", "MAIN_MARGIN", "USDT", D(100))
+        w.sandbox.user_actions.top_up("main", "USDT", D(250))
+        w.sandbox.user_actions.transfer("main", "MARGIN_MAIN", "USDT", D(1))
+        seen = {t.amount: (t.is_incoming, t.was_requested) for t in await transfers(w, CROSS)}
     assert seen == {D(100): (True, True), D(250): (True, False), D(1): (False, True)}
 
 
 async def test_a_transfer_from_cross_into_a_pair_is_seen_from_the_pair() -> None:
-    async with world(owing_nothing(calm())) as w:
-        w.sandbox.hand.transfer("main", "MARGIN_ISOLATEDMARGIN", "USDT", D(5), to_symbol="BTCUSDT")
+    async with connected_sandbox(without_debt(calm_scenario())) as w:
+        w.sandbox.user_actions.transfer("main", "MARGIN_ISOLATEDMARGIN", "USDT", D(5), to_symbol="BTCUSDT")
         (seen,) = await transfers(w, PAIR)
-    assert (seen.other, seen.amount, seen.was_asked_for) == ("CROSS_MARGIN", D(5), True)
+    assert (seen.other, seen.amount, seen.was_requested) == ("CROSS_MARGIN", D(5), True)
 
 
 @pytest.mark.parametrize("signed", [True, False])
-async def test_the_ledger_tells_amounts_without_a_sign(signed: bool) -> None:
-    async with world(playing(capital_flow_signed=signed)) as w:
-        w.sandbox.hand.repay("main", "USDT", D(7))
-        w.sandbox.hand.transfer("main", "MAIN_MARGIN", "USDT", D(1))
+async def test_ledger_amounts_are_unsigned(signed: bool) -> None:
+    async with connected_sandbox(sandbox_with_reading(capital_flow_signed=signed)) as w:
+        w.sandbox.user_actions.repay("main", "USDT", D(7))
+        w.sandbox.user_actions.transfer("main", "MAIN_MARGIN", "USDT", D(1))
         now = w.clock.now()
-        rows = await w.account.surroundings.ledger(CROSS, now - WEEK, now + timedelta(seconds=1))
-        repaid = await w.account.surroundings.repayments(CROSS, now - WEEK, now + timedelta(seconds=1))
+        rows = await w.account.activity.read_ledger(CROSS, now - WEEK, now + timedelta(seconds=1))
+        repaid = await w.account.activity.read_repayments(CROSS, now - WEEK, now + timedelta(seconds=1))
     assert [(row.kind, row.asset, row.amount) for row in rows] == [("REPAY", "USDT", D(7)), ("TRANSFER", "USDT", D(1))]
-    assert [(record.amount, record.automatic) for record in repaid] == [(D(7), False)]
+    assert [(record.amount, record.is_automatic) for record in repaid] == [(D(7), False)]
 
 
 @pytest.mark.parametrize("reading", ["refused", "zeros", "object", "list"])
-async def test_no_loan_is_nothing_owed_however_it_is_said(reading: str) -> None:
-    async with world(playing(no_liquidation_loan=reading)) as w:
-        assert (await w.account.surroundings.liquidation_loan(w.clock.now())).remaining == 0
+async def test_no_liquidation_loan_is_zero_in_every_spelling(reading: str) -> None:
+    async with connected_sandbox(sandbox_with_reading(no_liquidation_loan=reading)) as w:
+        assert (await w.account.activity.read_liquidation_loan(w.clock.now())).remaining == 0
 
 
-async def test_what_a_bankrupt_liquidation_left_owing_is_what_remains_of_the_loan() -> None:
-    async with world() as w:
-        w.sandbox.venue.accounts["main"].loan.amount = D(1000)
-        w.sandbox.venue.accounts["main"].loan.repaid = D(300)
-        loan = await w.account.surroundings.liquidation_loan(w.clock.now())
+async def test_liquidation_loan_is_the_unpaid_remainder() -> None:
+    async with connected_sandbox() as w:
+        w.sandbox.venue.accounts["main"].liquidation_loan.amount = D(1000)
+        w.sandbox.venue.accounts["main"].liquidation_loan.repaid = D(300)
+        loan = await w.account.activity.read_liquidation_loan(w.clock.now())
     assert (loan.asset, loan.remaining) == ("USDC", D(700))
 
 
-async def test_a_loan_of_which_a_part_is_told_is_not_believed() -> None:
+async def test_incomplete_liquidation_loan_is_rejected() -> None:
     body = '{"asset": "USDC", "amount": "5"}'
     fault = Fault("status", path="/sapi/v1/margin/liquidation-loan", status=200, body=body)
-    async with world(faults=[fault]) as w:
+    async with connected_sandbox(faults=[fault]) as w:
         with pytest.raises(PayloadRejected, match="lacks an amount"):
-            await w.account.surroundings.liquidation_loan(w.clock.now())
+            await w.account.activity.read_liquidation_loan(w.clock.now())
 
 
 async def test_tags_of_assets_are_read_with_the_key_alone() -> None:
     tags = {"ADA": ("Monitoring", "Layer1_Layer2"), "DOGE": ("Meme",)}
-    async with world(replace(calm(), tags=tags)) as w:
-        assert await w.account.surroundings.tags() == {asset: frozenset(some) for asset, some in tags.items()}
+    async with connected_sandbox(replace(calm_scenario(), tags=tags)) as w:
+        assert await w.account.activity.read_asset_tags() == {asset: frozenset(some) for asset, some in tags.items()}
         (asked,) = w.requests("/sapi/v1/spot/asset/tags")
         assert "signature" not in asked.params
         assert w.account.weight_used * 12_000 == 100
@@ -98,18 +98,18 @@ async def test_tags_of_assets_are_read_with_the_key_alone() -> None:
 async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() -> None:
     gone = datetime(2026, 4, 1, tzinfo=UTC)
     scenario = replace(
-        calm(),
+        calm_scenario(),
         delistings=((gone, ("ADA",), ("ADAUSDT",)),),
         restricted_long=("ADA",),
         collateral_full=("DOGE",),
         collateral={"SOL": (Tier(D(0), D("0.8")), Tier(D(1_000_000), D(0)))},
     )
-    async with world(scenario) as w:
-        around = w.account.surroundings
-        (delisting,) = await around.delistings()
-        restricted, collateral = await around.restricted(), await around.collateral()
-        index = await around.index("BTCUSDT")
-        book = w.sandbox.ledger
+    async with connected_sandbox(scenario) as w:
+        around = w.account.activity
+        (delisting,) = await around.read_delistings()
+        restricted, collateral = await around.read_restricted_assets(), await around.read_collateral_ratios()
+        index = await around.read_index_price("BTCUSDT")
+        book = w.sandbox.state_dump
         shown: dict[str, dict[str, str]] = book["prices"]  # type: ignore[assignment]  # the ledger is plain JSON
     assert (delisting.at, delisting.assets, delisting.symbols) == (gone, frozenset({"ADA"}), frozenset({"ADAUSDT"}))
     assert (restricted.no_new_longs, restricted.no_more_collateral) == (frozenset({"ADA"}), frozenset({"DOGE"}))
@@ -119,34 +119,34 @@ async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() 
 
 
 async def test_the_least_repayments_are_read_by_asset_for_a_weight_of_one() -> None:
-    async with world(replace(calm(), min_repay={"USDT": D(10), "BTC": D("0.0001")})) as w:
-        assert await w.account.surroundings.min_repay() == {"USDT": D(10), "BTC": D("0.0001")}
+    async with connected_sandbox(replace(calm_scenario(), min_repay={"USDT": D(10), "BTC": D("0.0001")})) as w:
+        assert await w.account.activity.read_min_repay() == {"USDT": D(10), "BTC": D("0.0001")}
         assert w.account.weight_used * 12_000 == 1
 
 
 @pytest.mark.parametrize("reading", ["10 IP", "symbols"])
 async def test_open_orders_of_cross_are_budgeted_by_the_dearer_reading(reading: str) -> None:
-    async with world(playing(open_orders_weight=reading)) as w:
-        assert (await w.account.surroundings.open_orders(CROSS)).numbers == frozenset()
-        assert (await w.account.surroundings.open_orders(PAIR)).numbers == frozenset()
+    async with connected_sandbox(sandbox_with_reading(open_orders_weight=reading)) as w:
+        assert (await w.account.activity.read_open_orders(CROSS)).order_ids == frozenset()
+        assert (await w.account.activity.read_open_orders(PAIR)).order_ids == frozenset()
         used = w.account.weight_used * 12_000
     assert used < ALL_SYMBOLS_WEIGHT
-    assert get_open_margin_orders.priced({}).weight == ALL_SYMBOLS_WEIGHT
-    assert get_open_margin_orders.priced({"symbol": "BTCUSDT"}).weight == 10
+    assert get_open_margin_orders.with_weight({}).weight == ALL_SYMBOLS_WEIGHT
+    assert get_open_margin_orders.with_weight({"symbol": "BTCUSDT"}).weight == 10
 
 
 @pytest.mark.parametrize("reading", ["cross", "all"])
 async def test_a_forced_liquidation_counts_once_whatever_the_answer_of_cross_names(reading: str) -> None:
     owing = AccountSpec(
-        cross={"BTC": holding("1"), "USDT": holding(borrowed="45000")},
-        isolated={"BTCUSDT": PairSpec(base=holding("1"), quote=holding(borrowed="45000"))},
+        cross={"BTC": initial_balance("1"), "USDT": initial_balance(borrowed="45000")},
+        isolated={"BTCUSDT": PairSpec(base=initial_balance("1"), quote=initial_balance(borrowed="45000"))},
     )
     scenario = replace(
-        playing(liquidations_of_cross=reading), accounts=(owing,), prices={"BTCUSDT": D(60_000)}, paths={}
+        sandbox_with_reading(liquidations_of_cross=reading), accounts=(owing,), prices={"BTCUSDT": D(60_000)}, paths={}
     )
-    async with world(scenario) as w:
+    async with connected_sandbox(scenario) as w:
         before = w.clock.now() - timedelta(seconds=5)
-        w.sandbox.hand.set_price("BTCUSDT", D(46_000))
+        w.sandbox.user_actions.set_price("BTCUSDT", D(46_000))
         seen = await w.account.read_liquidations(["BTCUSDT"], before, before + timedelta(days=1))
     assert len({(one.symbol, one.order_id) for one in seen}) == len(seen)
     assert {one.isolated for one in seen} == {True, False}

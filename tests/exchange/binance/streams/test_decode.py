@@ -10,18 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model.account import CROSS, Price, Scope
-from monitor.core.model.events import AssetMoved, BalancesChanged, Filled, LiabilityTold, MarginNotice, StreamEvent
+from monitor.core.model.events import (
+    BalanceAdjusted,
+    BalancesChanged,
+    LiabilityChanged,
+    MarginNotice,
+    StreamEvent,
+    TradeFilled,
+)
 from monitor.exchange.binance.streams.decode import (
-    Delivery,
-    Reply,
-    Shutdown,
-    Unreadable,
+    EventFrame,
+    ReplyFrame,
+    ShutdownFrame,
+    UnreadableFrame,
+    build_rejected_event,
+    parse_stream_event,
+    parse_subscription,
+    parse_subscription_ids,
+    parse_ticker,
     read_frame,
-    rejected_event,
-    stream_event,
-    subscribed,
-    subscription_ids,
-    ticker,
 )
 from monitor.exchange.binance.wire.numbers import Implausible
 
@@ -33,11 +40,11 @@ POSITION = (
 
 
 def event(raw: bytes, *, account: str = "main", scope: Scope = CROSS, hide: str = "") -> StreamEvent:
-    return stream_event(account, "account", scope, raw, AT, hide=hide)
+    return parse_stream_event(account, "account", scope, raw, AT, secret=hide)
 
 
 def test_subscription_zero_is_a_subscription() -> None:
-    assert read_frame(b'{"subscriptionId":0,"event":' + POSITION + b"}") == Delivery(0, POSITION)
+    assert read_frame(b'{"subscriptionId":0,"event":' + POSITION + b"}") == EventFrame(0, POSITION)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +52,7 @@ def test_subscription_zero_is_a_subscription() -> None:
     [POSITION, b'{"stream":"someKey","data":' + POSITION + b"}", b'{"event":' + POSITION + b"}"],
 )
 def test_event_is_found_in_every_known_wrapper(frame: bytes) -> None:
-    assert read_frame(frame) == Delivery(None, POSITION)
+    assert read_frame(frame) == EventFrame(None, POSITION)
 
 
 @pytest.mark.parametrize(
@@ -56,23 +63,23 @@ def test_event_is_found_in_every_known_wrapper(frame: bytes) -> None:
         b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
     ],
 )
-def test_shutdown_is_heard_in_all_its_shapes(frame: bytes) -> None:
-    assert read_frame(frame) == Shutdown()
+def test_shutdown_is_recognised_in_every_shape(frame: bytes) -> None:
+    assert read_frame(frame) == ShutdownFrame()
 
 
 @pytest.mark.parametrize(
     ("frame", "reply"),
     [
-        (b'{"id":"a","status":200,"result":{"subscriptionId":1}}', Reply("a", b'{"subscriptionId":1}')),
-        (b'{"id":7,"status":200,"result":{},"rateLimits":[]}', Reply(7, b"{}")),
-        (b'{"result":null,"id":1}', Reply(1, b"null")),
-        (b'{"id":7,"status":400,"error":{"code":-1209,"msg":"x"}}', Reply(7, b"", -1209, "x")),
-        (b'{"code":2,"msg":"Invalid request","id":3}', Reply(3, b"", 2, "Invalid request")),
-        (b'{"id":null,"status":401,"error":{"code":-2015,"msg":"x"}}', Reply(None, b"", -2015, "x")),
-        (b'{"id":7,"status":503}', Reply(7, b"", 0, "status 503")),
+        (b'{"id":"a","status":200,"result":{"subscriptionId":1}}', ReplyFrame("a", b'{"subscriptionId":1}')),
+        (b'{"id":7,"status":200,"result":{},"rateLimits":[]}', ReplyFrame(7, b"{}")),
+        (b'{"result":null,"id":1}', ReplyFrame(1, b"null")),
+        (b'{"id":7,"status":400,"error":{"code":-1209,"msg":"x"}}', ReplyFrame(7, b"", -1209, "x")),
+        (b'{"code":2,"msg":"Invalid request","id":3}', ReplyFrame(3, b"", 2, "Invalid request")),
+        (b'{"id":null,"status":401,"error":{"code":-2015,"msg":"x"}}', ReplyFrame(None, b"", -2015, "x")),
+        (b'{"id":7,"status":503}', ReplyFrame(7, b"", 0, "status 503")),
     ],
 )
-def test_reply_is_told_from_an_event(frame: bytes, reply: Reply) -> None:
+def test_reply_is_distinguished_from_an_event(frame: bytes, reply: ReplyFrame) -> None:
     assert read_frame(frame) == reply
 
 
@@ -80,46 +87,46 @@ def test_reply_is_told_from_an_event(frame: bytes, reply: Reply) -> None:
     "frame",
     [b"", b"{", b"\x00\xff\x01", b"[]", b"null", b'"x"', b"{}", b'{"foo":1}', b"NaN", b" " * 2**21, b'{"event":null}'],
 )
-def test_what_cannot_be_read_says_why(frame: bytes) -> None:
+def test_unreadable_frame_says_why(frame: bytes) -> None:
     answer = read_frame(frame)
-    assert isinstance(answer, Unreadable)
+    assert isinstance(answer, UnreadableFrame)
     assert answer.reason
 
 
 @pytest.mark.parametrize("expiry", [1749094553955, 1749094553955000])
 def test_subscription_expiry_is_milliseconds_or_microseconds(expiry: int) -> None:
-    told = subscribed(json.dumps({"subscriptionId": 1, "expirationTime": expiry}).encode())
+    told = parse_subscription(json.dumps({"subscriptionId": 1, "expirationTime": expiry}).encode())
     assert told == (1, datetime(2025, 6, 5, 3, 35, 53, 955000, tzinfo=UTC))
 
 
 def test_subscriptions_are_listed() -> None:
-    assert subscription_ids(b'[{"subscriptionId":0},{"subscriptionId":4}]') == {0, 4}
+    assert parse_subscription_ids(b'[{"subscriptionId":0},{"subscriptionId":4}]') == {0, 4}
 
 
-def test_position_tells_absolute_amounts_and_no_debt() -> None:
+def test_position_event_has_absolute_amounts_and_no_debt() -> None:
     told = event(POSITION)
-    assert told.meaning == BalancesChanged(
+    assert told.parsed == BalancesChanged(
         as_of=datetime(2019, 7, 25, 6, 2, 51, 73000, tzinfo=UTC), amounts={"ETH": (Decimal(10000), Decimal("0.5"))}
     )
     assert told.event_time == datetime(2019, 7, 25, 6, 2, 51, 105000, tzinfo=UTC)
     assert (told.type, told.rejected, told.payload) == ("outboundAccountPosition", None, POSITION.decode())
 
 
-def test_balance_update_tells_a_signed_change() -> None:
+def test_balance_update_has_a_signed_change() -> None:
     told = event(b'{"e":"balanceUpdate","E":1573200697110,"a":"BTC","d":"-100.00000000","T":1573200697068}')
-    assert told.meaning == AssetMoved("BTC", Decimal(-100), datetime(2019, 11, 8, 8, 11, 37, 68000, tzinfo=UTC))
+    assert told.parsed == BalanceAdjusted("BTC", Decimal(-100), datetime(2019, 11, 8, 8, 11, 37, 68000, tzinfo=UTC))
 
 
-def test_margin_call_tells_level_and_status() -> None:
+def test_margin_call_has_level_and_status() -> None:
     told = event(b'{"e":"MARGIN_LEVEL_STATUS_CHANGE","E":1701949763462,"l":"1.1","s":"MARGIN_CALL"}')
-    assert told.meaning == MarginNotice(Decimal("1.1"), "MARGIN_CALL")
+    assert told.parsed == MarginNotice(Decimal("1.1"), "MARGIN_CALL")
 
 
-def test_liability_change_tells_asset_and_kind_and_no_amount() -> None:
+def test_liability_change_has_asset_and_kind_and_no_amount() -> None:
     told = event(
         b'{"e":"USER_LIABILITY_CHANGE","E":1701949801133,"a":"BTC","t":"BORROW","p":"0.00000100","i":"0.00000000"}'
     )
-    assert told.meaning == LiabilityTold("BTC", "BORROW", datetime(2023, 12, 7, 11, 50, 1, 133000, tzinfo=UTC))
+    assert told.parsed == LiabilityChanged("BTC", "BORROW", datetime(2023, 12, 7, 11, 50, 1, 133000, tzinfo=UTC))
 
 
 def report(**fields: object) -> bytes:
@@ -129,8 +136,8 @@ def report(**fields: object) -> bytes:
     return json.dumps({**told, **amounts, **fields}).encode()
 
 
-def test_fill_tells_both_sides_and_what_it_cost() -> None:
-    assert event(report()).meaning == Filled(
+def test_fill_has_both_sides_and_the_commission() -> None:
+    assert event(report()).parsed == TradeFilled(
         "ETHBTC",
         77,
         True,
@@ -146,9 +153,9 @@ def test_fill_tells_both_sides_and_what_it_cost() -> None:
     "otherwise",
     [{"x": "NEW", "t": -1, "l": "0", "Y": "0", "n": "0", "N": None}, {"x": "CANCELED"}, {"t": -1}, {"N": None}],
 )
-def test_report_that_tells_no_whole_fill_is_only_recorded(otherwise: dict[str, object]) -> None:
+def test_report_without_a_complete_fill_is_only_recorded(otherwise: dict[str, object]) -> None:
     told = event(report(**otherwise))
-    assert (told.type, told.meaning, told.rejected) == ("executionReport", None, None)
+    assert (told.type, told.parsed, told.rejected) == ("executionReport", None, None)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,7 @@ def test_report_that_tells_no_whole_fill_is_only_recorded(otherwise: dict[str, o
 )
 def test_event_without_a_known_meaning_is_recorded_as_it_is(raw: bytes) -> None:
     told = event(raw)
-    assert (told.meaning, told.rejected, told.payload) == (None, None, raw.decode())
+    assert (told.parsed, told.rejected, told.payload) == (None, None, raw.decode())
 
 
 def test_event_time_may_be_text_or_missing() -> None:
@@ -206,15 +213,15 @@ def test_key_differs_by_account_scope_and_content() -> None:
         b"\xff\xfe",
     ],
 )
-def test_event_that_cannot_be_believed_is_recorded_as_rejected(raw: bytes) -> None:
+def test_implausible_event_is_recorded_as_rejected(raw: bytes) -> None:
     told = event(raw)
-    assert (told.type, told.meaning, told.event_time) == ("rejected", None, AT)
+    assert (told.type, told.parsed, told.event_time) == ("rejected", None, AT)
     assert told.rejected
     assert len(told.key) == 64
 
 
 def test_record_of_a_rejected_frame_is_bounded() -> None:
-    assert len(rejected_event("main", "account", CROSS, b"x" * 10**6, "too large", AT).payload) == 2000
+    assert len(build_rejected_event("main", "account", CROSS, b"x" * 10**6, "too large", AT).payload) == 2000
 
 
 def test_secret_never_enters_the_record() -> None:
@@ -228,19 +235,22 @@ def test_mini_ticker_is_a_price() -> None:
         b'{"stream":"bnbbtc@miniTicker","data":{"e":"24hrMiniTicker","E":1564034571105,"s":"BNBBTC","c":"0.0025",'
         b'"o":"0.0010","h":"0.0025","l":"0.0010","v":"10000","q":"18"}}'
     )
-    assert ticker(frame) == ("BNBBTC", Price(Decimal("0.0025"), datetime(2019, 7, 25, 6, 2, 51, 105000, tzinfo=UTC)))
+    assert parse_ticker(frame) == (
+        "BNBBTC",
+        Price(Decimal("0.0025"), datetime(2019, 7, 25, 6, 2, 51, 105000, tzinfo=UTC)),
+    )
 
 
 @pytest.mark.parametrize("frame", [b'{"result":null,"id":1}', b"{", b'{"stream":"x","data":{"e":"trade"}}', POSITION])
 def test_other_frames_are_no_price(frame: bytes) -> None:
-    assert ticker(frame) is None
+    assert parse_ticker(frame) is None
 
 
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "1e40"])
 def test_absurd_price_is_refused(price: str) -> None:
     frame = json.dumps({"stream": "x", "data": {"e": "24hrMiniTicker", "E": 1564034571105, "s": "X", "c": price}})
     with pytest.raises(Implausible, match="price of X"):
-        ticker(frame.encode())
+        parse_ticker(frame.encode())
 
 
 @pytest.mark.parametrize(
@@ -251,15 +261,15 @@ def test_absurd_price_is_refused(price: str) -> None:
     ],
 )
 def test_frame_nested_without_end_is_unreadable(frame: bytes) -> None:
-    assert read_frame(frame) == Unreadable("unreadable: nested too deeply")
+    assert read_frame(frame) == UnreadableFrame("unreadable: nested too deeply")
 
 
 @pytest.mark.parametrize(
     "field", [b'"status":"FILLED"', b'"code":"A-1"', b'"id":{"a":1}', b'"msg":[]', b'"error":"no"']
 )
-def test_event_may_use_the_words_of_an_envelope(field: bytes) -> None:
+def test_event_may_use_the_keys_of_an_envelope(field: bytes) -> None:
     frame = b'{"e":"somethingNew","E":1564034571105,' + field + b"}"
-    assert read_frame(frame) == Delivery(None, frame)
+    assert read_frame(frame) == EventFrame(None, frame)
 
 
 def test_time_before_1970_is_no_time() -> None:
@@ -286,34 +296,34 @@ def test_no_frame_of_any_shape_raises(frame: object) -> None:
     for raw in (json.dumps(frame).encode(), json.dumps({"subscriptionId": 0, "event": frame}).encode()):
         ticker_or_none(raw)
         told = read_frame(raw)
-        if isinstance(told, Delivery):
+        if isinstance(told, EventFrame):
             event(told.event)
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(raw: bytes) -> None:
     ticker_or_none(raw)
-    assert isinstance(read_frame(raw), Reply | Unreadable | Delivery | Shutdown)
+    assert isinstance(read_frame(raw), ReplyFrame | UnreadableFrame | EventFrame | ShutdownFrame)
 
 
 def ticker_or_none(raw: bytes) -> None:
     """Decodes a frame as a price; a price that can't be believed is refused in order."""
     with contextlib.suppress(Implausible):
-        ticker(raw)
+        parse_ticker(raw)
 
 
 @pytest.mark.parametrize(
     ("status", "is_open"),
     [("NEW", True), ("PARTIALLY_FILLED", True), ("FILLED", False), ("CANCELED", False), ("EXPIRED_IN_MATCH", False)],
 )
-def test_a_report_tells_whether_its_order_is_open(status: str, is_open: bool) -> None:
+def test_report_says_whether_its_order_is_open(status: str, is_open: bool) -> None:
     told = {"e": "executionReport", "E": 1499405658658, "s": "ETHBTC", "i": 4293153, "X": status, "T": 1499405658657}
     found = event(json.dumps(told).encode()).order
     assert found is not None
-    assert (found.number, found.symbol, found.is_open) == (4293153, "ETHBTC", is_open)
+    assert (found.order_id, found.symbol, found.is_open) == (4293153, "ETHBTC", is_open)
     assert found.as_of == datetime(2017, 7, 7, 5, 34, 18, 657000, tzinfo=UTC)
 
 
-def test_a_report_of_an_unknown_status_tells_nothing_of_its_order() -> None:
+def test_report_of_an_unknown_status_says_nothing_of_its_order() -> None:
     told = {"e": "executionReport", "E": 1499405658658, "s": "ETHBTC", "i": 1, "X": "RESTING", "T": 1499405658657}
     assert event(json.dumps(told).encode()).order is None

@@ -13,8 +13,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from monitor.exchange.binance.streams import frame_cutter as module
-from monitor.exchange.binance.streams.frame_cutter import Connection
-from monitor.exchange.binance.streams.websocket import LinkLost, Sockets
+from monitor.exchange.binance.streams.frame_cutter import FrameCuttingConnection
+from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocketFactory
 from tests.support.timeouts import SOON_S
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -84,9 +84,11 @@ async def server(behind: bytes = b"") -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Connection]:
-    link = await connect(url, compression=None, close_timeout=0.1, ping_interval=None, create_connection=Connection)
-    assert isinstance(link, Connection)
+async def open_connection(url: str) -> AsyncIterator[FrameCuttingConnection]:
+    link = await connect(
+        url, compression=None, close_timeout=0.1, ping_interval=None, create_connection=FrameCuttingConnection
+    )
+    assert isinstance(link, FrameCuttingConnection)
     try:
         yield link
     finally:
@@ -94,7 +96,7 @@ async def opened(url: str) -> AsyncIterator[Connection]:
         await link.wait_closed()
 
 
-def parts(whole: bytes, seed: int) -> list[bytes]:
+def random_parts(whole: bytes, seed: int) -> list[bytes]:
     dice, cut = random.Random(seed), [0]
     while cut[-1] < len(whole):
         cut.append(min(len(whole), cut[-1] + dice.choice((1, 2, 3, 5, 40, 200, 5_000, 90_000))))
@@ -102,18 +104,18 @@ def parts(whole: bytes, seed: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize("seed", range(25))
-async def test_messages_are_the_same_wherever_the_bytes_are_parted(seed: int) -> None:
+async def test_messages_do_not_depend_on_how_the_bytes_are_split(seed: int) -> None:
     found: list[bytes] = []
     turns: list[int] = []
-    async with server() as url, opened(url) as link:
-        link.hand_on(found.append, lambda: turns.append(len(found)))
-        for part in parts(STREAM, seed):
+    async with server() as url, open_connection(url) as link:
+        link.deliver_to(found.append, lambda: turns.append(len(found)))
+        for part in random_parts(STREAM, seed):
             link.data_received(part)
     assert found == list(MESSAGES)
     assert turns[-1] == len(MESSAGES)
 
 
-async def test_what_waits_behind_the_answer_to_the_opening_is_handed_on() -> None:
+async def test_frames_behind_the_handshake_response_are_delivered() -> None:
     last = asyncio.Event()
     found: list[bytes] = []
 
@@ -122,8 +124,8 @@ async def test_what_waits_behind_the_answer_to_the_opening_is_handed_on() -> Non
         if message == b"end":
             last.set()
 
-    async with server(STREAM) as url, opened(url) as link:
-        link.hand_on(take)
+    async with server(STREAM) as url, open_connection(url) as link:
+        link.deliver_to(take)
         await asyncio.wait_for(last.wait(), SOON_S)
     assert found == list(MESSAGES)
 
@@ -131,31 +133,31 @@ async def test_what_waits_behind_the_answer_to_the_opening_is_handed_on() -> Non
 @pytest.mark.parametrize(
     "wrong", [frame(b"x", 0xC1), bytes((0x81, 0x81)) + b"maskx", frame(b"a", 0x01) + frame(b"b"), frame(b"a", 0x83)]
 )
-async def test_what_breaks_the_protocol_ends_the_connection(wrong: bytes) -> None:
+async def test_protocol_violation_ends_the_connection(wrong: bytes) -> None:
     found: list[bytes] = []
-    async with server(frame(b"before") + wrong + frame(b"behind")) as url, opened(url) as link:
-        link.hand_on(found.append)
+    async with server(frame(b"before") + wrong + frame(b"behind")) as url, open_connection(url) as link:
+        link.deliver_to(found.append)
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(link.recv(), SOON_S)
     assert found == [b"before"]
 
 
 async def test_a_message_too_large_ends_the_connection() -> None:
-    huge = bytes((0x81, 127)) + (module.LARGEST_FRAME + 1).to_bytes(8, "big")
-    async with server(huge) as url, Sockets().open(url, lambda: None) as link:
-        with pytest.raises(LinkLost, match="too large"):
+    huge = bytes((0x81, 127)) + (module.MAX_FRAME_BYTES + 1).to_bytes(8, "big")
+    async with server(huge) as url, WebSocketFactory().open(url, lambda: None) as link:
+        with pytest.raises(ConnectionLost, match="too large"):
             await asyncio.wait_for(link.read(lambda message: None), SOON_S)
 
 
-async def test_what_the_reader_raises_reaches_whoever_waits_and_the_rest_is_handed_on() -> None:
+async def test_reader_error_reaches_the_waiter_after_the_remaining_messages() -> None:
     found: list[bytes] = []
 
     def take(message: bytes) -> None:
         found.append(message)
         if message == b"one":
-            raise LinkLost("enough")
+            raise ConnectionLost("enough")
 
-    async with server(frame(b"one") + frame(b"two")) as url, Sockets().open(url, lambda: None) as link:
-        with pytest.raises(LinkLost, match="enough"):
+    async with server(frame(b"one") + frame(b"two")) as url, WebSocketFactory().open(url, lambda: None) as link:
+        with pytest.raises(ConnectionLost, match="enough"):
             await asyncio.wait_for(link.read(take), SOON_S)
     assert found == [b"one", b"two"]

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from monitor.core.model.events import StreamChanged
-from tests.support.connected_sandbox import Inbox, hosts_of, world
+from tests.support.connected_sandbox import EventInbox, connected_sandbox, hosts_of
 
 NAME = "exchange.test"
 
 
 @contextlib.contextmanager
-def black_hole() -> Iterator[int]:
+def unreachable_address() -> Iterator[int]:
     """The port of a listener whose backlog is full: what is sent there gets no answer."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
@@ -30,7 +30,7 @@ def black_hole() -> Iterator[int]:
         yield port
 
 
-async def test_an_address_that_swallows_packets_keeps_nothing_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unreachable_address_does_not_block_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     loop: Any = asyncio.get_running_loop()
     system = loop.getaddrinfo
 
@@ -41,27 +41,27 @@ async def test_an_address_that_swallows_packets_keeps_nothing_from_the_others(mo
         kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
         return [(*kind, ("127.0.0.1", hole)), (*kind, ("127.0.0.1", int(port)))]
 
-    with black_hole() as hole:
+    with unreachable_address() as hole:
         monkeypatch.setattr(loop, "getaddrinfo", resolve)
-        async with world() as w:
+        async with connected_sandbox() as w:
             named = {
                 field: url.replace("127.0.0.1", NAME)
                 for field, url in vars_of(hosts_of(w.ready)).items()
                 if isinstance(url, str)
             }
-            async with world(hosts=hosts_of(w.ready, **named)) as other:
+            async with connected_sandbox(base_urls=hosts_of(w.ready, **named)) as other:
                 await other.account.read_cross()
-                inbox = Inbox()
-                streams = other.account.streams(inbox)
+                inbox = EventInbox()
+                streams = other.account.create_streams(inbox)
                 streams.watch_prices(["BTCUSDT"])
                 running = asyncio.create_task(streams.run())
-                await inbox.until(lambda: {one.stream for one in up(inbox)} == {"account", "market", "risk"})
+                await inbox.wait_until(lambda: {one.stream for one in up(inbox)} == {"account", "market", "risk"})
                 assert all(not one.reason for one in inbox.events if isinstance(one, StreamChanged))
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
 
 
-def up(inbox: Inbox) -> list[StreamChanged]:
+def up(inbox: EventInbox) -> list[StreamChanged]:
     return [one for one in inbox.events if isinstance(one, StreamChanged) and one.connected]
 
 

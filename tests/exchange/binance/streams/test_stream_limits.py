@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from monitor.core.model.events import StreamAlive
-from monitor.exchange.binance.streams.stream_limits import OFF, Guards
-from monitor.exchange.binance.streams.websocket import Sockets
+from monitor.exchange.binance.streams.stream_limits import NEVER_S, StreamLimits
+from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import Readings, Scenario
-from tests.exchange.binance.streams.test_streams import Listening, key_of, keys, running
-from tests.support.connected_sandbox import Inbox, hosts_of, world
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import Interpretations, Scenario
+from tests.exchange.binance.streams.test_streams import ListeningAccount, key_of, keys, running
+from tests.support.connected_sandbox import EventInbox, connected_sandbox, hosts_of
 from tests.support.daemon import eventually
 from tests.support.timeouts import SOON_S
 
@@ -30,14 +30,14 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """What the answer to an opening is made with (RFC 6455)."""
-ALL_OFF = Guards(
-    silence_s=OFF,
-    price_silence_s=OFF,
-    lifetime_s=OFF,
-    probe_every_s=OFF,
+ALL_OFF = StreamLimits(
+    silence_s=NEVER_S,
+    price_silence_s=NEVER_S,
+    lifetime_s=NEVER_S,
+    probe_every_s=NEVER_S,
     renew_at=9.0,
-    extend_every_s=OFF,
-    untold_s=OFF,
+    extend_every_s=NEVER_S,
+    missing_event_s=NEVER_S,
     overlap_s=0,
 )
 """Nothing is guarded: what a naive client does."""
@@ -45,20 +45,20 @@ ALL_OFF = Guards(
 
 @contextlib.asynccontextmanager
 async def guarded(
-    guards: Guards, *, speed: float = 1.0, scenario: Scenario | None = None, faults: Sequence[Fault] = ()
-) -> AsyncIterator[Listening]:
+    guards: StreamLimits, *, speed: float = 1.0, scenario: Scenario | None = None, faults: Sequence[Fault] = ()
+) -> AsyncIterator[ListeningAccount]:
     """Streams that are up, with these guards alone."""
-    inbox = Inbox()
+    inbox = EventInbox()
     async with (
-        world(scenario, speed=speed, faults=faults, sockets=Sockets(guards=guards)) as w,
+        connected_sandbox(scenario, speed=speed, faults=faults, websockets=WebSocketFactory(limits=guards)) as w,
         running(w.account, inbox),
     ):
-        both = Listening(w, inbox)
+        both = ListeningAccount(w, inbox)
         await both.connected()
         yield both
 
 
-async def passes(both: Listening, exchange_s: float) -> None:
+async def pass_time(both: ListeningAccount, exchange_s: float) -> None:
     """Returns when so much exchange time is over."""
     until = both.world.clock.now().timestamp() + exchange_s
 
@@ -68,79 +68,79 @@ async def passes(both: Listening, exchange_s: float) -> None:
     await eventually(is_over, 60)
 
 
-async def arrives(both: Listening, place: str = "cross", within_s: float = SOON_S) -> bool:
+async def event_arrives(both: ListeningAccount, place: str = "cross", within_s: float = SOON_S) -> bool:
     """Whether something that happens now is heard of in time."""
     known = set(keys(both.inbox))
     both.move("1", place)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within_s):
             while not any(e.key not in known and str(e.scope) == place for e in both.inbox.stream_events()):
-                await both.inbox.until_next()
+                await both.inbox.wait_for_next()
             return True
     return False
 
 
-def losses(both: Listening, stream: str) -> list[str]:
+def loss_reasons(both: ListeningAccount, stream: str) -> list[str]:
     """Why a stream was announced as lost, each time."""
     return [change.reason for change in both.inbox.changes(stream) if not change.connected]
 
 
-def alive(both: Listening, stream: str) -> list[StreamAlive]:
+def liveness_reports(both: ListeningAccount, stream: str) -> list[StreamAlive]:
     """The signs of life of a stream."""
     return [event for event in both.inbox.events if isinstance(event, StreamAlive) and event.stream == stream]
 
 
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_socket_that_stays_open_without_any_frame(is_on: bool) -> None:
-    async with guarded(replace(ALL_OFF, silence_s=0.5 if is_on else OFF)) as both:
+    async with guarded(replace(ALL_OFF, silence_s=0.5 if is_on else NEVER_S)) as both:
         both.world.sandbox.add_fault(Fault("half_open", stream="account"))
         if is_on:
             await both.announced("account", 3)
-            assert losses(both, "account") == ["silent for 0.5 s"]
-        assert await arrives(both, within_s=SOON_S if is_on else 2) is is_on
-        assert bool(losses(both, "account")) is is_on
+            assert loss_reasons(both, "account") == ["silent for 0.5 s"]
+        assert await event_arrives(both, within_s=SOON_S if is_on else 2) is is_on
+        assert bool(loss_reasons(both, "account")) is is_on
 
 
 @pytest.mark.slow
-async def test_host_that_pings_rarely_is_asked_before_it_is_given_up() -> None:
+async def test_rarely_pinging_host_is_pinged_before_being_dropped() -> None:
     async with guarded(replace(ALL_OFF, silence_s=0.6)) as both:
         # The sandbox pings every 20 seconds: until then nothing comes but the answers to our own pings.
-        await passes(both, 3)
-        assert not losses(both, "account")
-        assert not losses(both, "risk")
+        await pass_time(both, 3)
+        assert not loss_reasons(both, "account")
+        assert not loss_reasons(both, "risk")
 
 
 @pytest.mark.parametrize("is_on", [False, True])
-async def test_market_socket_that_pings_and_tells_no_prices(is_on: bool) -> None:
-    async with guarded(replace(ALL_OFF, price_silence_s=1.0 if is_on else OFF)) as both:
+async def test_market_socket_that_pings_without_prices(is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, price_silence_s=1.0 if is_on else NEVER_S)) as both:
         both.world.sandbox.add_fault(Fault("mute", stream="market", seconds=DAY_S))
         if is_on:
-            await both.inbox.until(lambda: losses(both, "market") == ["no price of BTCUSDT for 1 s"])
-            await both.inbox.until(lambda: both.inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+            await both.inbox.wait_until(lambda: loss_reasons(both, "market") == ["no price of BTCUSDT for 1 s"])
+            await both.inbox.wait_until(lambda: both.inbox.is_connected_with("market", "BTCUSDT", "ETHUSDT"))
         else:
-            await passes(both, 2)
-            assert losses(both, "market") == []
+            await pass_time(both, 2)
+            assert loss_reasons(both, "market") == []
 
 
-async def test_market_socket_that_opens_and_never_brings_a_price_is_no_connection() -> None:
+async def test_market_socket_without_a_first_price_is_not_connected() -> None:
     async with guarded(replace(ALL_OFF, price_silence_s=1.0)) as both:
         both.world.sandbox.add_fault(Fault("silent", stream="market"))
-        await both.inbox.until(lambda: losses(both, "market") == ["no price of BTCUSDT for 1 s"])
-        opened: Any = both.world.sandbox._house.connections
+        await both.inbox.wait_until(lambda: loss_reasons(both, "market") == ["no price of BTCUSDT for 1 s"])
+        opened: Any = both.world.sandbox._stream_server.connections
         known = {one.number for one in opened}
         seen: set[int] = set()
-        signs = len(alive(both, "market"))
+        signs = len(liveness_reports(both, "market"))
         while len(seen) < 2:
             seen |= {one.number for one in opened if one.stream == "market"} - known
             await asyncio.sleep(0.02)
         # Connections came and went; none of them was told as one, nor as a sign of life.
         assert not both.inbox.changes("market")[-1].connected
-        assert len(alive(both, "market")) == signs
+        assert len(liveness_reports(both, "market")) == signs
         both.world.sandbox.clear_faults()
-        await both.inbox.until(lambda: both.inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+        await both.inbox.wait_until(lambda: both.inbox.is_connected_with("market", "BTCUSDT", "ETHUSDT"))
 
 
-async def test_risk_socket_that_opens_and_answers_nothing_is_no_connection() -> None:
+async def test_unresponsive_risk_socket_is_not_connected() -> None:
     opened = 0
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -155,118 +155,118 @@ async def test_risk_socket_that_opens_and_answers_nothing_is_no_connection() -> 
         await reader.read()
         writer.close()
 
-    inbox = Inbox()
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server, world() as w:
+    inbox = EventInbox()
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server, connected_sandbox() as w:
         deaf = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         guards = replace(ALL_OFF, answer_s=0.3)
         hosts = hosts_of(w.ready, risk_stream=deaf)
         async with (
-            world(hosts=hosts, sockets=Sockets(guards=guards)) as other,
+            connected_sandbox(base_urls=hosts, sockets=WebSocketFactory(limits=guards)) as other,
             running(other.account, inbox),
         ):
-            await inbox.until(lambda: opened >= 2)
+            await inbox.wait_until(lambda: opened >= 2)
             (change,) = inbox.changes("risk")
             assert (change.connected, change.reason) == (False, "no answer to a ping")
 
 
 async def test_quiet_symbol_is_no_dead_socket() -> None:
-    scenario = replace(calm(), quiet=frozenset({"ETHUSDT"}))
+    scenario = replace(calm_scenario(), quiet=frozenset({"ETHUSDT"}))
     async with guarded(replace(ALL_OFF, price_silence_s=1.5), scenario=scenario) as both:
-        await passes(both, 3)
-        assert losses(both, "market") == []
+        await pass_time(both, 3)
+        assert loss_reasons(both, "market") == []
 
 
 @pytest.mark.parametrize("stream", ["account", "market"])
 @pytest.mark.parametrize("is_on", [False, True])
-async def test_subscription_that_is_lost_without_a_word(stream: str, is_on: bool) -> None:
-    async with guarded(replace(ALL_OFF, probe_every_s=2 if is_on else OFF), speed=5) as both:
+async def test_silently_lost_subscription(stream: str, is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, probe_every_s=2 if is_on else NEVER_S), speed=5) as both:
         both.world.sandbox.add_fault(Fault("forget", stream=stream))
         if is_on:
-            await both.inbox.until(lambda: losses(both, stream))
-            assert "gone without notice" in losses(both, stream)[0]
+            await both.inbox.wait_until(lambda: loss_reasons(both, stream))
+            assert "gone without notice" in loss_reasons(both, stream)[0]
             await both.connected()
         if stream == "account":
-            assert await arrives(both, within_s=SOON_S if is_on else 1) is is_on
-        assert bool(losses(both, stream)) is is_on
+            assert await event_arrives(both, within_s=SOON_S if is_on else 1) is is_on
+        assert bool(loss_reasons(both, stream)) is is_on
 
 
 @pytest.mark.parametrize("is_on", [False, True])
 @pytest.mark.parametrize("place", ["cross", "BTCUSDT"])
-async def test_stream_that_claims_to_be_up_and_is_deaf(place: str, is_on: bool) -> None:
-    async with guarded(replace(ALL_OFF, untold_s=0.5 if is_on else OFF)) as both:
+async def test_connected_stream_without_events_is_detected(place: str, is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, missing_event_s=0.5 if is_on else NEVER_S)) as both:
         await _poll(both)
-        assert await arrives(both, place)
+        assert await event_arrives(both, place)
         await _poll(both)
         both.world.sandbox.add_fault(Fault("mute", stream="account", seconds=DAY_S))
         both.move("5", place)
         await _poll(both)
         if is_on:
             await both.announced("account", 3)
-            assert losses(both, "account") == [f"deaf: USDT of {place} changed and no event told it"]
+            assert loss_reasons(both, "account") == [f"deaf: USDT of {place} changed and no event told it"]
             await both.connected()
-        assert await arrives(both, place, within_s=SOON_S if is_on else 1.5) is is_on
+        assert await event_arrives(both, place, within_s=SOON_S if is_on else 1.5) is is_on
 
 
-async def test_event_that_comes_a_little_late_is_no_deafness() -> None:
-    async with guarded(replace(ALL_OFF, untold_s=1.5)) as both:
+async def test_slightly_late_event_is_no_missing_event() -> None:
+    async with guarded(replace(ALL_OFF, missing_event_s=1.5)) as both:
         await _poll(both)
         both.world.sandbox.add_fault(Fault("delay", stream="account", seconds=0.7))
         both.move("5")
         await _poll(both)
-        await both.everything_arrived()
-        await passes(both, 2)
-        assert losses(both, "account") == []
+        await both.wait_until_all_arrived()
+        await pass_time(both, 2)
+        assert loss_reasons(both, "account") == []
 
 
 @pytest.mark.slow
-async def test_balance_that_changed_while_nobody_listened_is_no_deafness() -> None:
-    async with guarded(replace(ALL_OFF, untold_s=0.3)) as both:
+async def test_balance_change_during_a_disconnect_is_no_missing_event() -> None:
+    async with guarded(replace(ALL_OFF, missing_event_s=0.3)) as both:
         await _poll(both)
         both.world.sandbox.add_fault(Fault("refuse", stream="account", seconds=1))
-        both.drop("account")
-        await both.inbox.until(lambda: losses(both, "account"))
+        both.drop_connection("account")
+        await both.inbox.wait_until(lambda: loss_reasons(both, "account"))
         both.move("5")
-        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         await _poll(both)
-        await passes(both, 2)
-        assert losses(both, "account") == ["cut"]
+        await pass_time(both, 2)
+        assert loss_reasons(both, "account") == ["cut"]
 
 
 @pytest.mark.parametrize("reading", ["same", "new"])
 @pytest.mark.parametrize("is_on", [False, True])
 @pytest.mark.slow
-async def test_listen_token_that_nobody_renews(reading: Any, is_on: bool) -> None:
-    scenario = replace(calm(), readings=Readings(renewed_subscription_id=reading))
+async def test_expired_listen_token(reading: Any, is_on: bool) -> None:
+    scenario = replace(calm_scenario(), readings=Interpretations(renewed_subscription_id=reading))
     guards = replace(ALL_OFF, renew_at=0.5 if is_on else 9.0)
-    inbox = Inbox()
-    async with world(scenario, speed=3000, sockets=Sockets(guards=guards)) as w:
-        house: Any = w.sandbox._house
+    inbox = EventInbox()
+    async with connected_sandbox(scenario, speed=3000, websockets=WebSocketFactory(limits=guards)) as w:
+        house: Any = w.sandbox._stream_server
         house.tokens.longest_ms = HOUR_S * 1000
         async with running(w.account, inbox):
-            both = Listening(w, inbox)
+            both = ListeningAccount(w, inbox)
             await both.connected()
-            await passes(both, 2.2 * HOUR_S)
+            await pass_time(both, 2.2 * HOUR_S)
             ended = [event for event in inbox.stream_events() if event.type == "eventStreamTerminated"]
             assert (not ended) is is_on
-            assert (not losses(both, "account")) is is_on
+            assert (not loss_reasons(both, "account")) is is_on
 
 
 @pytest.mark.parametrize("is_on", [False, True])
 @pytest.mark.slow
-async def test_listen_key_that_nobody_extends(is_on: bool) -> None:
-    async with guarded(replace(ALL_OFF, extend_every_s=1800 if is_on else OFF), speed=3000) as both:
-        await passes(both, 2.2 * HOUR_S)
-        assert (losses(both, "risk") == []) is is_on
+async def test_expired_listen_key(is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, extend_every_s=1800 if is_on else NEVER_S), speed=3000) as both:
+        await pass_time(both, 2.2 * HOUR_S)
+        assert (loss_reasons(both, "risk") == []) is is_on
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_on", [False, True])
-async def test_connection_that_lives_its_whole_day(is_on: bool) -> None:
-    guards = replace(ALL_OFF, renew_at=0.5, extend_every_s=1800, lifetime_s=23 * HOUR_S if is_on else OFF)
+async def test_connection_at_its_maximum_age(is_on: bool) -> None:
+    guards = replace(ALL_OFF, renew_at=0.5, extend_every_s=1800, lifetime_s=23 * HOUR_S if is_on else NEVER_S)
     async with guarded(guards, speed=5_000) as both:
-        await passes(both, 25 * HOUR_S)
+        await pass_time(both, 25 * HOUR_S)
         for stream in ("account", "market", "risk"):
-            assert ("cut" in losses(both, stream)) is not is_on
+            assert ("cut" in loss_reasons(both, stream)) is not is_on
 
 
 @pytest.mark.parametrize("is_on", [False, True])
@@ -289,27 +289,27 @@ async def test_replaced_connection_that_still_owes_events(is_on: bool) -> None:
             await eventually(is_closed)
         frames.extend(owed)
         old._wake.set()
-        await passes(both, 1)
+        await pass_time(both, 1)
         assert (set(keys(both.inbox)) >= {key_of(event) for event in both.world.sandbox.sent_events}) is is_on
 
 
-async def _poll(both: Listening) -> None:
+async def _poll(both: ListeningAccount) -> None:
     await both.world.account.read_cross()
     await both.world.account.read_isolated()
 
 
-async def test_loss_while_the_next_line_is_being_opened_is_told_at_once() -> None:
+async def test_loss_while_reconnecting_is_announced_at_once() -> None:
     hang = Fault("hang", path="/sapi/v1/userListenToken", nth=3, count=1)
     async with guarded(ALL_OFF, faults=[hang]) as both:
         both.world.sandbox.add_fault(Fault("shutdown", stream="account"))
-        await asyncio.wait_for(both.inbox.until(lambda: losses(both, "account")), SOON_S)
+        await asyncio.wait_for(both.inbox.wait_until(lambda: loss_reasons(both, "account")), SOON_S)
         assert not both.inbox.changes("account")[-1].connected
 
 
-async def test_account_without_anything_to_listen_to_misses_nothing() -> None:
-    inbox = Inbox()
-    async with world(speed=50, cross=False) as w, running(w.account, inbox, pairs=()):
-        await inbox.until(lambda: inbox.changes("account"))
+async def test_account_without_subscriptions_misses_nothing() -> None:
+    inbox = EventInbox()
+    async with connected_sandbox(speed=50, cross=False) as w, running(w.account, inbox, pairs=()):
+        await inbox.wait_until(lambda: inbox.changes("account"))
         start = w.clock.now()
         beats: list[StreamAlive] = []
 
@@ -324,15 +324,15 @@ async def test_account_without_anything_to_listen_to_misses_nothing() -> None:
 
 @pytest.mark.parametrize("form", MALFORMED_FRAMES)
 @pytest.mark.parametrize("stream", ["account", "risk"])
-async def test_frame_of_no_known_shape_costs_nothing_but_itself(stream: str, form: str) -> None:
+async def test_unknown_frame_harms_nothing_else(stream: str, form: str) -> None:
     async with guarded(ALL_OFF) as both:
         both.world.sandbox.add_fault(Fault("malform", stream=stream, count=1, form=form))
-        both.world.sandbox.hand.borrow("main", "USDT", D(10))
+        both.world.sandbox.user_actions.borrow("main", "USDT", D(10))
         if form == "oversized":
-            await both.inbox.until(lambda: losses(both, stream) == ["a frame was too large"])
+            await both.inbox.wait_until(lambda: loss_reasons(both, stream) == ["a frame was too large"])
             await both.connected()
         else:
-            await both.inbox.until(lambda: any(e.rejected for e in both.inbox.stream_events(stream)))
-            assert losses(both, stream) == []
-        both.world.sandbox.hand.borrow("main", "USDT", D(20))
-        await both.everything_arrived()
+            await both.inbox.wait_until(lambda: any(e.rejected for e in both.inbox.stream_events(stream)))
+            assert loss_reasons(both, stream) == []
+        both.world.sandbox.user_actions.borrow("main", "USDT", D(20))
+        await both.wait_until_all_arrived()

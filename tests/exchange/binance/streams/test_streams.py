@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.events import BalancesChanged, LiabilityTold, PricesRead, StreamAlive, StreamEvent
+from monitor.core.model.events import BalancesChanged, LiabilityChanged, PricesRead, StreamAlive, StreamEvent
 from monitor.exchange.binance.binance_account import BinanceAccount
-from monitor.exchange.binance.streams.stream_limits import Guards
-from monitor.exchange.binance.streams.websocket import Sockets
+from monitor.exchange.binance.streams.stream_limits import StreamLimits
+from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.feed import SentEvent
-from monitor.sandbox.scenario.builtin import calm
-from monitor.sandbox.scenario.scenario import Limits, Readings, Scenario
-from tests.support.connected_sandbox import Inbox, World, world
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import Interpretations, RequestLimits, Scenario
+from tests.support.connected_sandbox import ConnectedSandbox, EventInbox, connected_sandbox
 
 D = Decimal
 HOUR = 3600.0
@@ -32,17 +32,17 @@ KEY_PATH = "/sapi/v1/margin/listen-key"
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class ListeningAccount:
     """A world whose streams run."""
 
-    world: World
-    inbox: Inbox
+    world: ConnectedSandbox
+    inbox: EventInbox
 
     def move(self, amount: str = "1", place: str = "cross") -> None:
         """Let something happen that the account stream tells."""
-        self.world.sandbox.hand.deposit("main", "USDT", D(amount), place)
+        self.world.sandbox.user_actions.deposit("main", "USDT", D(amount), place)
 
-    def drop(self, stream: str) -> None:
+    def drop_connection(self, stream: str) -> None:
         """Cut the connections of a stream."""
         self.world.sandbox.add_fault(Fault(what="drop", stream=stream))
 
@@ -53,21 +53,21 @@ class Listening:
 
     async def connected(self) -> None:
         """Wait until every stream stands, with cross and the pair."""
-        await self.inbox.until(
+        await self.inbox.wait_until(
             lambda: (
-                self.inbox.carries("account", "BTCUSDT", "cross")
-                and self.inbox.carries("risk", "cross")
-                and self.inbox.carries("market", "BTCUSDT", "ETHUSDT")
+                self.inbox.is_connected_with("account", "BTCUSDT", "cross")
+                and self.inbox.is_connected_with("risk", "cross")
+                and self.inbox.is_connected_with("market", "BTCUSDT", "ETHUSDT")
             )
         )
 
     async def announced(self, stream: str, count: int) -> None:
         """Wait until a stream was announced so many times."""
-        await self.inbox.until(lambda: len(self.inbox.changes(stream)) >= count)
+        await self.inbox.wait_until(lambda: len(self.inbox.changes(stream)) >= count)
 
-    async def everything_arrived(self) -> None:
+    async def wait_until_all_arrived(self) -> None:
         """Wait until each event that was sent is there."""
-        await self.inbox.until(lambda: {key_of(event) for event in self.sent} <= set(keys(self.inbox)))
+        await self.inbox.wait_until(lambda: {key_of(event) for event in self.sent} <= set(keys(self.inbox)))
 
 
 def key_of(event: SentEvent) -> str:
@@ -76,18 +76,18 @@ def key_of(event: SentEvent) -> str:
     return hashlib.sha256(f"main\n{event.symbol or 'cross'}\n{canonical}".encode()).hexdigest()
 
 
-def keys(inbox: Inbox) -> list[str]:
+def keys(inbox: EventInbox) -> list[str]:
     return [event.key for event in inbox.events if isinstance(event, StreamEvent)]
 
 
 @contextlib.asynccontextmanager
 async def running(
     account: BinanceAccount,
-    inbox: Inbox,
+    inbox: EventInbox,
     pairs: Sequence[str] = ("BTCUSDT",),
     prices: Sequence[str] = ("BTCUSDT", "ETHUSDT"),
 ) -> AsyncIterator[Any]:
-    streams = account.streams(inbox)
+    streams = account.create_streams(inbox)
     streams.watch_pairs(pairs)
     streams.watch_prices(prices)
     task = asyncio.create_task(streams.run())
@@ -100,22 +100,22 @@ async def running(
 
 
 @contextlib.asynccontextmanager
-async def listening(
+async def listening_account(
     scenario: Scenario | None = None, *, speed: float = 1.0, **settings: Any
-) -> AsyncIterator[Listening]:
-    inbox = Inbox()
-    async with world(scenario, speed=speed, **settings) as w, running(w.account, inbox):
-        both = Listening(w, inbox)
+) -> AsyncIterator[ListeningAccount]:
+    inbox = EventInbox()
+    async with connected_sandbox(scenario, speed=speed, **settings) as w, running(w.account, inbox):
+        both = ListeningAccount(w, inbox)
         await both.connected()
         yield both
 
 
-async def test_every_event_arrives_once_in_order_under_its_scope() -> None:
-    async with listening() as both:
+async def test_every_event_arrives_once_in_order_with_its_scope() -> None:
+    async with listening_account() as both:
         for number in range(1, 51):
             both.move(str(number), "BTCUSDT" if number % 3 == 0 else "cross")
-        both.world.sandbox.hand.repay("main", "USDT", D(10))
-        await both.everything_arrived()
+        both.world.sandbox.user_actions.repay("main", "USDT", D(10))
+        await both.wait_until_all_arrived()
         account = both.inbox.stream_events("account")
         sent = [event for event in both.sent if event.stream == "account"]
     assert [event.key for event in account] == [key_of(event) for event in sent]
@@ -125,29 +125,29 @@ async def test_every_event_arrives_once_in_order_under_its_scope() -> None:
 
 
 async def test_position_event_holds_the_balances_of_the_ledger() -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         both.move("123.5")
-        await both.everything_arrived()
-        told = [event for event in both.inbox.stream_events() if isinstance(event.meaning, BalancesChanged)][-1]
+        await both.wait_until_all_arrived()
+        told = [event for event in both.inbox.stream_events() if isinstance(event.parsed, BalancesChanged)][-1]
         held = both.world.ledger["cross"]["balances"]["USDT"]
-    assert isinstance(told.meaning, BalancesChanged)
-    assert told.meaning.amounts["USDT"] == (D(held["free"]), D(held["locked"]))
+    assert isinstance(told.parsed, BalancesChanged)
+    assert told.parsed.amounts["USDT"] == (D(held["free"]), D(held["locked"]))
 
 
 async def test_liability_change_comes_on_the_risk_stream() -> None:
-    async with listening() as both:
-        both.world.sandbox.hand.borrow("main", "USDT", D(10))
-        await both.everything_arrived()
+    async with listening_account() as both:
+        both.world.sandbox.user_actions.borrow("main", "USDT", D(10))
+        await both.wait_until_all_arrived()
         told = both.inbox.stream_events("risk")
     (event,) = told
     assert (event.type, event.scope) == ("USER_LIABILITY_CHANGE", CROSS)
-    assert isinstance(event.meaning, LiabilityTold)
-    assert (event.meaning.asset, event.meaning.kind) == ("USDT", "BORROW")
+    assert isinstance(event.parsed, LiabilityChanged)
+    assert (event.parsed.asset, event.parsed.kind) == ("USDT", "BORROW")
 
 
 async def test_prices_follow_the_market() -> None:
-    async with listening() as both:
-        both.world.sandbox.hand.set_price("BTCUSDT", D("54321.5"))
+    async with listening_account() as both:
+        both.world.sandbox.user_actions.set_price("BTCUSDT", D("54321.5"))
 
         def seen() -> bool:
             return any(
@@ -157,78 +157,80 @@ async def test_prices_follow_the_market() -> None:
                 for event in both.inbox.events
             )
 
-        await both.inbox.until(seen)
+        await both.inbox.wait_until(seen)
 
 
 async def test_lost_connection_is_announced_and_restored_with_all_its_subscriptions() -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         for stream in ("account", "risk", "market"):
             before = len(both.inbox.changes(stream))
-            both.drop(stream)
+            both.drop_connection(stream)
             await both.announced(stream, before + 2)
             lost, restored = both.inbox.changes(stream)[before : before + 2]
             assert (lost.connected, lost.subscriptions, lost.reason) == (False, (), "cut")
             assert restored.connected
             assert restored.subscriptions == both.inbox.changes(stream)[before - 1].subscriptions
         both.move()
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
 
 
-async def test_refused_connections_are_tried_until_one_stands() -> None:
-    async with listening(speed=20) as both:
+async def test_refused_connections_are_retried_until_one_opens() -> None:
+    async with listening_account(speed=20) as both:
         both.world.sandbox.add_fault(Fault(what="refuse", stream="account", seconds=10))
-        both.drop("account")
-        await both.inbox.until(lambda: not both.inbox.changes("account")[-1].connected)
-        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        both.drop_connection("account")
+        await both.inbox.wait_until(lambda: not both.inbox.changes("account")[-1].connected)
+        await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         assert len(both.inbox.changes("account")) == 3
 
 
-async def test_exchange_not_there_at_the_start_is_announced_once_and_waited_for() -> None:
-    inbox = Inbox()
+async def test_missing_exchange_at_the_start_is_announced_once() -> None:
+    inbox = EventInbox()
     refuse = [
         Fault(what="refuse", stream="risk", seconds=30),
         Fault(what="status", path=TOKEN_PATH, status=500, count=6),
     ]
-    async with world(speed=20, faults=refuse) as w, running(w.account, inbox):
-        await inbox.until(lambda: inbox.carries("risk", "cross") and inbox.carries("account", "BTCUSDT", "cross"))
+    async with connected_sandbox(speed=20, faults=refuse) as w, running(w.account, inbox):
+        await inbox.wait_until(
+            lambda: inbox.is_connected_with("risk", "cross") and inbox.is_connected_with("account", "BTCUSDT", "cross")
+        )
     assert [change.connected for change in inbox.changes("risk")] == [False, True]
     assert next(change.connected for change in inbox.changes("account")) is False
 
 
 async def test_pair_that_appears_later_is_subscribed_and_one_that_goes_is_dropped() -> None:
-    inbox = Inbox()
-    async with world() as w, running(w.account, inbox, pairs=()) as streams:
-        await inbox.until(lambda: inbox.carries("account", "cross"))
+    inbox = EventInbox()
+    async with connected_sandbox() as w, running(w.account, inbox, pairs=()) as streams:
+        await inbox.wait_until(lambda: inbox.is_connected_with("account", "cross"))
         streams.watch_pairs(["BTCUSDT"])
-        await inbox.until(lambda: inbox.carries("account", "BTCUSDT", "cross"))
-        both = Listening(w, inbox)
+        await inbox.wait_until(lambda: inbox.is_connected_with("account", "BTCUSDT", "cross"))
+        both = ListeningAccount(w, inbox)
         both.move("5", "BTCUSDT")
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         assert inbox.stream_events()[-1].scope == Scope("BTCUSDT")
         streams.watch_pairs([])
-        await inbox.until(lambda: inbox.carries("account", "cross"))
+        await inbox.wait_until(lambda: inbox.is_connected_with("account", "cross"))
 
 
 async def test_pair_that_cannot_be_subscribed_leaves_the_others_and_is_announced() -> None:
-    inbox = Inbox()
-    async with world() as w, running(w.account, inbox, pairs=("NOSUCHUSDT",)):
-        await inbox.until(lambda: inbox.changes("account"))
+    inbox = EventInbox()
+    async with connected_sandbox() as w, running(w.account, inbox, pairs=("NOSUCHUSDT",)):
+        await inbox.wait_until(lambda: inbox.changes("account"))
         change = inbox.changes("account")[0]
-        Listening(w, inbox).move()
-        await Listening(w, inbox).everything_arrived()
+        ListeningAccount(w, inbox).move()
+        await ListeningAccount(w, inbox).wait_until_all_arrived()
     assert (change.connected, change.subscriptions) == (False, ("cross",))
     assert "NOSUCHUSDT not subscribed" in change.reason
 
 
 async def test_wanted_prices_change_without_a_new_connection() -> None:
-    async with world() as w:
-        inbox = Inbox()
+    async with connected_sandbox() as w:
+        inbox = EventInbox()
         async with running(w.account, inbox, prices=()) as streams:
-            await inbox.until(lambda: inbox.carries("market"))
+            await inbox.wait_until(lambda: inbox.is_connected_with("market"))
             streams.watch_prices(["BTCUSDT"])
-            await inbox.until(lambda: inbox.carries("market", "BTCUSDT"))
+            await inbox.wait_until(lambda: inbox.is_connected_with("market", "BTCUSDT"))
             streams.watch_prices(["ETHUSDT", "SOLUSDT"])
-            await inbox.until(lambda: inbox.carries("market", "ETHUSDT", "SOLUSDT"))
+            await inbox.wait_until(lambda: inbox.is_connected_with("market", "ETHUSDT", "SOLUSDT"))
             seen: set[str] = set()
 
             def both_seen() -> bool:
@@ -237,143 +239,147 @@ async def test_wanted_prices_change_without_a_new_connection() -> None:
                         seen.update(event.prices)
                 return {"ETHUSDT", "SOLUSDT"} <= seen
 
-            await inbox.until(both_seen)
+            await inbox.wait_until(both_seen)
             assert [change.connected for change in inbox.changes("market")] == [True, False, True, True]
 
 
-async def test_wishes_that_change_all_the_time_send_fewer_than_five_messages_a_second() -> None:
+async def test_frequent_subscription_changes_stay_below_five_messages_a_second() -> None:
     # The sandbox ends a connection that sends six in a second, as the exchange does.
-    async with world() as w:
-        inbox = Inbox()
+    async with connected_sandbox() as w:
+        inbox = EventInbox()
         async with running(w.account, inbox) as streams:
-            await inbox.until(lambda: inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+            await inbox.wait_until(lambda: inbox.is_connected_with("market", "BTCUSDT", "ETHUSDT"))
             for turn in range(60):
                 streams.watch_prices(["BTCUSDT", "ETHUSDT" if turn % 2 else "SOLUSDT"])
                 await asyncio.sleep(0.03)
-            await inbox.until(lambda: inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+            await inbox.wait_until(lambda: inbox.is_connected_with("market", "BTCUSDT", "ETHUSDT"))
             assert all(change.connected for change in inbox.changes("market"))
 
 
 @pytest.mark.parametrize("unit", ["us", "ms"])
 @pytest.mark.parametrize("reading", ["same", "new"])
 async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: Any, unit: Any) -> None:
-    readings = Readings(renewed_subscription_id=reading, token_expiration_unit=unit)
-    scenario = replace(calm(), readings=readings)
-    async with listening(scenario, speed=20_000) as both:
+    readings = Interpretations(renewed_subscription_id=reading, token_expiration_unit=unit)
+    scenario = replace(calm_scenario(), readings=readings)
+    async with listening_account(scenario, speed=20_000) as both:
         tokens = len(both.world.requests(TOKEN_PATH))
         assert tokens == 2
         while len(both.world.requests(TOKEN_PATH)) < tokens + 2:
             both.move()
-            await both.everything_arrived()
+            await both.wait_until_all_arrived()
         # A moment read in the wrong unit lies ages away: it would be renewed all the time, or never.
         asked = [one.at for one in both.world.requests(TOKEN_PATH)]
         assert min(abs(later - asked[0] - DAY_MS / 2) for later in asked[tokens:]) < DAY_MS / 10
         both.move("7", "BTCUSDT")
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         assert not any(event.type == "eventStreamTerminated" for event in both.inbox.stream_events())
 
 
-SOONER = Guards(renew_at=0.1, overlap_s=0.1)
+SOONER = StreamLimits(renew_at=0.1, overlap_s=0.1)
 """Renews early, so that a busy machine has time to do it in; what was replaced is soon left."""
 
 
-async def test_a_token_that_extends_nothing_is_not_tried_again_and_the_next_connection_takes_over() -> None:
-    scenario = replace(calm(), readings=Readings(token_renewal="refused"))
-    async with listening(scenario, speed=5000, sockets=Sockets(guards=SOONER)) as both:
+async def test_ineffective_token_is_not_retried_and_a_new_connection_takes_over() -> None:
+    scenario = replace(calm_scenario(), readings=Interpretations(token_renewal="refused"))
+    async with listening_account(scenario, speed=5000, websockets=WebSocketFactory(limits=SOONER)) as both:
         tokens = len(both.world.requests(TOKEN_PATH))
         while len(both.inbox.changes("account")) < 3:
             both.move()
             both.move("3", "BTCUSDT")
-            await both.everything_arrived()
+            await both.wait_until_all_arrived()
         # Two scopes moved over twice, and the first renewal showed once that it is refused.
         assert tokens + 5 <= len(both.world.requests(TOKEN_PATH)) <= tokens + 7
         assert all(change.connected for change in both.inbox.changes("account"))
 
 
-async def test_a_connection_without_numbers_left_is_replaced_by_one_that_has_some() -> None:
-    scenario = replace(calm(), readings=Readings(renewed_subscription_id="new"), limits=Limits(subscription_numbers=3))
-    async with listening(scenario, speed=5000, sockets=Sockets(guards=SOONER)) as both:
+async def test_connection_out_of_subscription_ids_is_replaced() -> None:
+    scenario = replace(
+        calm_scenario(),
+        readings=Interpretations(renewed_subscription_id="new"),
+        limits=RequestLimits(subscription_numbers=3),
+    )
+    async with listening_account(scenario, speed=5000, websockets=WebSocketFactory(limits=SOONER)) as both:
         while len(both.inbox.changes("account")) < 2:
             both.move()
             both.move("3", "BTCUSDT")
-            await both.everything_arrived()
+            await both.wait_until_all_arrived()
         assert all(change.connected for change in both.inbox.changes("account"))
 
 
-async def test_a_subscription_that_the_exchange_holds_and_we_do_not_means_another_connection() -> None:
-    scenario = replace(calm(), readings=Readings(token_renewal="refused"))
-    async with listening(scenario) as both:
+async def test_unknown_subscription_at_the_exchange_forces_a_new_connection() -> None:
+    scenario = replace(calm_scenario(), readings=Interpretations(token_renewal="refused"))
+    async with listening_account(scenario) as both:
         before = len(both.world.requests(TOKEN_PATH))
         both.world.sandbox.add_fault(Fault(what="feign", stream="account"))
-        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
-        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        await both.inbox.wait_until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         both.move()
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         assert len(both.world.requests(TOKEN_PATH)) <= before + 4
 
 
 async def test_connection_is_replaced_before_it_is_too_old_without_a_gap() -> None:
-    inbox = Inbox()
+    inbox = EventInbox()
     async with (
-        world(speed=60, sockets=Sockets(guards=Guards(lifetime_s=60, overlap_s=0.5))) as w,
+        connected_sandbox(speed=60, websockets=WebSocketFactory(limits=StreamLimits(lifetime_s=60, overlap_s=0.5))) as w,
         running(w.account, inbox),
     ):
-        both = Listening(w, inbox)
+        both = ListeningAccount(w, inbox)
         await both.connected()
         for stream in ("account", "risk", "market"):
             while len(inbox.changes(stream)) < 3:
                 both.move()
-                await both.everything_arrived()
-                await inbox.until_next()
+                await both.wait_until_all_arrived()
+                await inbox.wait_for_next()
         assert all(change.connected for stream in ("account", "risk", "market") for change in inbox.changes(stream))
         assert set(keys(inbox)) == {key_of(event) for event in both.sent}
 
 
 @pytest.mark.parametrize("what", ["terminate", "expire"])
 async def test_terminated_subscriptions_are_announced_and_made_again(what: str) -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         both.world.sandbox.add_fault(Fault(what=what, stream="account"))
-        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
-        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        await both.inbox.wait_until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         both.move()
         both.move("2", "BTCUSDT")
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         ended = [event for event in both.inbox.stream_events() if event.type == "eventStreamTerminated"]
         assert {str(event.scope) for event in ended} == {"cross", "BTCUSDT"}
 
 
 async def test_refused_token_is_not_tried_again_but_replaced() -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         tokens = len(both.world.requests(TOKEN_PATH))
         both.world.sandbox.add_fault(Fault(what="spurn", stream="account", count=2))
         both.world.sandbox.add_fault(Fault(what="terminate", stream="account"))
-        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
-        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        await both.inbox.wait_until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         # One for each of the two scopes, and one for each of the two that were refused.
         assert len(both.world.requests(TOKEN_PATH)) == tokens + 4
         both.move()
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
 
 
 async def test_subscription_that_vanished_silently_is_found_by_asking() -> None:
-    async with listening(speed=100) as both:
-        connection: Any = both.world.sandbox._house.connections
+    async with listening_account(speed=100) as both:
+        connection: Any = both.world.sandbox._stream_server.connections
         for one in connection:
             if one.stream == "account":
                 one.subscriptions.clear()
-        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
-        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        await both.inbox.wait_until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         assert "gone without notice" in next(c for c in both.inbox.changes("account") if not c.connected).reason
 
 
 async def test_expired_listen_key_means_a_new_key_and_a_new_socket() -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         both.world.sandbox.add_fault(Fault(what="expire", stream="risk"))
-        await both.inbox.until(lambda: len(both.inbox.changes("risk")) >= 3)
+        await both.inbox.wait_until(lambda: len(both.inbox.changes("risk")) >= 3)
         assert both.inbox.changes("risk")[1].reason == "the listen key expired"
-        assert both.inbox.carries("risk", "cross")
-        both.world.sandbox.hand.borrow("main", "USDT", D(10))
-        await both.everything_arrived()
+        assert both.inbox.is_connected_with("risk", "cross")
+        both.world.sandbox.user_actions.borrow("main", "USDT", D(10))
+        await both.wait_until_all_arrived()
         assert [event.type for event in both.inbox.stream_events("risk")] == [
             "listenKeyExpired",
             "USER_LIABILITY_CHANGE",
@@ -382,90 +388,93 @@ async def test_expired_listen_key_means_a_new_key_and_a_new_socket() -> None:
 
 
 async def test_listen_key_is_extended_in_time_and_never_deleted() -> None:
-    async with listening(speed=5_000) as both:
+    async with listening_account(speed=5_000) as both:
         while len(both.world.requests(KEY_PATH, "PUT")) < 3:
-            await both.inbox.until_next()
+            await both.inbox.wait_for_next()
         assert all(change.connected for change in both.inbox.changes("risk"))
     assert not both.world.requests(KEY_PATH, "DELETE")
 
 
 async def test_listen_key_refused_at_its_extension_is_replaced() -> None:
     refuse = Fault(what="status", method="PUT", path=KEY_PATH, status=400, code=-1125)
-    async with listening(speed=5_000, faults=[refuse]) as both:
-        await both.inbox.until(lambda: len(both.inbox.changes("risk")) >= 3)
+    async with listening_account(speed=5_000, faults=[refuse]) as both:
+        await both.inbox.wait_until(lambda: len(both.inbox.changes("risk")) >= 3)
         assert both.inbox.changes("risk")[1].reason == "the listen key is gone (code -1125)"
         assert both.inbox.changes("risk")[2].connected
 
 
 @pytest.mark.parametrize("stream", ["account", "risk", "market"])
 async def test_shutdown_notice_opens_the_next_connection_first(stream: str) -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         before = len(both.inbox.changes(stream))
         both.world.sandbox.add_fault(Fault(what="shutdown", stream=stream))
-        await both.inbox.until(
+        await both.inbox.wait_until(
             lambda: len(both.inbox.changes(stream)) > before and both.inbox.changes(stream)[-1].connected
         )
         both.move()
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
 
 
-async def test_half_open_connection_is_noticed_by_its_silence() -> None:
-    inbox = Inbox()
-    async with world(sockets=Sockets(guards=Guards(silence_s=0.5))) as w, running(w.account, inbox):
-        both = Listening(w, inbox)
+async def test_half_open_connection_is_detected_by_its_silence() -> None:
+    inbox = EventInbox()
+    async with (
+        connected_sandbox(websockets=WebSocketFactory(limits=StreamLimits(silence_s=0.5))) as w,
+        running(w.account, inbox),
+    ):
+        both = ListeningAccount(w, inbox)
         await both.connected()
         w.sandbox.add_fault(Fault(what="half_open", stream="market", seconds=1))
-        await inbox.until(lambda: any(not change.connected for change in inbox.changes("market")))
+        await inbox.wait_until(lambda: any(not change.connected for change in inbox.changes("market")))
         assert "silent for 0.5 s" in [change.reason for change in inbox.changes("market")]
-        await inbox.until(lambda: inbox.changes("market")[-1].connected)
+        await inbox.wait_until(lambda: inbox.changes("market")[-1].connected)
 
 
 async def test_malformed_frame_is_recorded_and_harms_nothing() -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         both.world.sandbox.add_fault(Fault(what="malform", stream="account", count=1))
         both.move()
         both.move()
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         rejected = [event for event in both.inbox.stream_events() if event.type == "rejected"]
         assert len(rejected) == 1
         assert rejected[0].rejected
-        assert rejected[0].oddity == "rejected"
+        assert rejected[0].anomaly == "rejected"
         assert all(change.connected for change in both.inbox.changes("account"))
 
 
 @pytest.mark.parametrize(("what", "oddity"), [("duplicate", "repeated"), ("reorder", "late")])
 async def test_duplicates_and_disorder_keep_their_keys_and_are_marked(what: str, oddity: str) -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         both.world.sandbox.add_fault(Fault(what=what, stream="account", count=4))
         for _ in range(6):
             both.move()
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         assert set(keys(both.inbox)) == {key_of(event) for event in both.sent}
-        odd = [event.oddity for event in both.inbox.stream_events() if event.oddity]
+        odd = [event.anomaly for event in both.inbox.stream_events() if event.anomaly]
     # Of four frames each comes twice, or the second of two comes first.
     assert odd == [oddity] * (4 if what == "duplicate" else 2)
 
 
-async def test_event_never_heard_of_is_recorded() -> None:
-    async with listening() as both:
+async def test_unknown_event_type_is_recorded() -> None:
+    async with listening_account() as both:
         now = int(both.world.clock.now().timestamp() * 1000)
         both.world.sandbox.venue.feed.emit("main", None, "account", "somethingNew", {"x": {"y": [1, "2"]}}, now)
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         told = both.inbox.stream_events()[-1]
-    assert (told.type, told.meaning, told.rejected, told.oddity) == ("somethingNew", None, None, "unknown")
+    assert (told.type, told.parsed, told.rejected, told.anomaly) == ("somethingNew", None, None, "unknown")
 
 
 async def test_flood_arrives_whole() -> None:
-    async with listening() as both:
+    async with listening_account() as both:
         both.world.sandbox.add_fault(Fault(what="flood", stream="account", count=3000))
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         assert len(both.inbox.stream_events("account")) == 3000
 
 
-async def test_life_is_told_at_most_once_a_second() -> None:
-    async with listening() as both:
+async def test_liveness_is_reported_at_most_once_a_second() -> None:
+    async with listening_account() as both:
         both.world.sandbox.add_fault(Fault(what="flood", stream="account", count=200))
-        await both.everything_arrived()
+        await both.wait_until_all_arrived()
         beats = [
             event.at for event in both.inbox.events if isinstance(event, StreamAlive) and event.stream == "account"
         ]
@@ -474,23 +483,23 @@ async def test_life_is_told_at_most_once_a_second() -> None:
 
 
 async def test_account_without_cross_has_no_risk_stream() -> None:
-    inbox = Inbox()
-    async with world(cross=False) as w, running(w.account, inbox):
-        await inbox.until(lambda: inbox.carries("account", "BTCUSDT") and inbox.changes("market"))
+    inbox = EventInbox()
+    async with connected_sandbox(cross=False) as w, running(w.account, inbox):
+        await inbox.wait_until(lambda: inbox.is_connected_with("account", "BTCUSDT") and inbox.changes("market"))
         assert not inbox.changes("risk")
         assert not w.requests(KEY_PATH)
 
 
 async def test_no_log_line_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with listening() as both:
+    async with listening_account() as both:
         key = both.world.ready.accounts[0]
-        both.drop("risk")
-        both.drop("account")
-        await both.inbox.until(lambda: len(both.inbox.changes("risk")) >= 3)
+        both.drop_connection("risk")
+        both.drop_connection("account")
+        await both.inbox.wait_until(lambda: len(both.inbox.changes("risk")) >= 3)
         await both.connected()
         await both.world.account.read_cross()
-        house: Any = both.world.sandbox._house
+        house: Any = both.world.sandbox._stream_server
         secrets = [key["api_key"], key["api_secret"], *house.tokens._tokens, *house.tokens._keys]
     assert len(secrets) > 5
     lines = "\n".join(record.getMessage() for record in caplog.records)

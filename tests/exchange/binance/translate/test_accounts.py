@@ -7,21 +7,30 @@ from typing import Any
 
 import pytest
 
-from monitor.core.model.account import CROSS, Balance, Bars, CrossSnapshot, IsolatedSnapshot, PairStatus, Scope, Tier
-from monitor.core.model.order import Record
+from monitor.core.model.account import (
+    CROSS,
+    Balance,
+    CrossSnapshot,
+    IsolatedSnapshot,
+    LeverageTier,
+    PairStatus,
+    Scope,
+    Thresholds,
+)
+from monitor.core.model.order import VenueRecord
 from monitor.core.numbers.amounts import INFINITE
 from monitor.exchange.binance.translate import accounts, histories, reference_data
-from monitor.exchange.binance.translate.accounts import Listing
+from monitor.exchange.binance.translate.accounts import ListedAssets
 from monitor.exchange.binance.wire.accounts_text import (
-    ApiRestrictions,
-    CrossAccount,
-    IsolatedAccount,
-    TierRow,
-    TradeCoeff,
+    TextCrossAccount,
+    TextIsolatedAccount,
+    TextKeyPermissions,
+    TextThresholds,
+    TextTierRow,
 )
 from monitor.exchange.binance.wire.decoding import decode
-from monitor.exchange.binance.wire.histories_text import InterestPage, LoanPage, TransferPage
-from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, signed
+from monitor.exchange.binance.wire.histories_text import TextInterestPage, TextLoanPage, TextTransferPage
+from monitor.exchange.binance.wire.numbers import Implausible, parse_amount, parse_signed, parse_time
 from monitor.exchange.binance.wire.row_decoding import decode_rows
 from tests.support.examples.payloads import (
     Document,
@@ -38,11 +47,15 @@ D = Decimal
 
 
 def cross(document: Document) -> CrossSnapshot:
-    return accounts.cross_snapshot(decode(json.dumps(document).encode(), CrossAccount), as_of=AT, received_at=AT)
+    return accounts.parse_cross_snapshot(
+        decode(json.dumps(document).encode(), TextCrossAccount), as_of=AT, received_at=AT
+    )
 
 
 def isolated(document: Document) -> IsolatedSnapshot:
-    return accounts.isolated_snapshot(decode(json.dumps(document).encode(), IsolatedAccount), as_of=AT, received_at=AT)
+    return accounts.parse_isolated_snapshot(
+        decode(json.dumps(document).encode(), TextIsolatedAccount), as_of=AT, received_at=AT
+    )
 
 
 def test_cross_account_keeps_the_rows_that_are_not_zero() -> None:
@@ -82,7 +95,7 @@ def test_level_without_debt_is_infinite_however_it_is_written(level: str) -> Non
     assert (snapshot.margin_level, snapshot.collateral_margin_level) == (INFINITE, INFINITE)
 
 
-def test_empty_account_is_believed() -> None:
+def test_empty_account_is_accepted() -> None:
     snapshot = cross(
         cross_account(
             created=False,
@@ -124,7 +137,7 @@ def test_empty_account_is_believed() -> None:
         ({"userAssets": [*cross_account()["userAssets"], *cross_account()["userAssets"]]}, "BTC"),
     ],
 )
-def test_unbelievable_cross_account_is_refused_and_the_field_named(changes: Document, field: str) -> None:
+def test_implausible_cross_account_is_rejected_with_the_field(changes: Document, field: str) -> None:
     with pytest.raises(Implausible, match=field):
         cross(cross_account(**changes))
 
@@ -132,21 +145,21 @@ def test_unbelievable_cross_account_is_refused_and_the_field_named(changes: Docu
 @pytest.mark.parametrize(
     ("last", "why"),
     [
-        (Listing(4, frozenset({"SOL", "BNB"})), "lacks the row of SOL"),
-        (Listing(5), "lacks rows: 4 after 5"),
+        (ListedAssets(4, frozenset({"SOL", "BNB"})), "lacks the row of SOL"),
+        (ListedAssets(5), "lacks rows: 4 after 5"),
     ],
 )
-def test_account_that_lost_rows_is_refused(last: Listing, why: str) -> None:
-    account = decode(json.dumps(cross_account()).encode(), CrossAccount)
+def test_account_that_lost_rows_is_refused(last: ListedAssets, why: str) -> None:
+    account = decode(json.dumps(cross_account()).encode(), TextCrossAccount)
     with pytest.raises(Implausible, match=why):
-        accounts.cross_snapshot(account, as_of=AT, received_at=AT, last=last)
+        accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT, previous=last)
 
 
 def test_a_delisted_row_among_many_may_go() -> None:
     rows = [*cross_account()["userAssets"], *(cross_row(f"TKN{number}") for number in range(10))]
-    account = decode(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccount)
-    last = Listing(15, frozenset({"BTC", "ETH", "USDT"}))
-    assert accounts.cross_snapshot(account, as_of=AT, received_at=AT, last=last).balances
+    account = decode(json.dumps(cross_account(userAssets=rows)).encode(), TextCrossAccount)
+    last = ListedAssets(15, frozenset({"BTC", "ETH", "USDT"}))
+    assert accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT, previous=last).balances
 
 
 @pytest.mark.parametrize("field", ["marginLevel", "totalAssetOfBtc", "totalLiabilityOfBtc", "userAssets"])
@@ -167,11 +180,11 @@ def test_row_without_an_amount_is_refused(field: str) -> None:
         cross(document)
 
 
-def test_documented_cross_example_lacks_rows_and_is_not_believed() -> None:
-    account = decode(documented("test_query_cross_margin_account_details_success"), CrossAccount)
+def test_documented_cross_example_without_rows_is_rejected() -> None:
+    account = decode(documented("test_query_cross_margin_account_details_success"), TextCrossAccount)
     assert account.margin_level == "11.64405625"
     with pytest.raises(Implausible, match="userAssets lacks the debt"):
-        accounts.cross_snapshot(account, as_of=AT, received_at=AT)
+        accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT)
 
 
 def test_isolated_pair_is_translated() -> None:
@@ -181,8 +194,8 @@ def test_isolated_pair_is_translated() -> None:
 
 
 def test_pair_without_debt_has_no_liquidation_price_and_an_infinite_level() -> None:
-    account = decode(recorded_pair(), IsolatedAccount)
-    pair = accounts.isolated_snapshot(account, as_of=AT, received_at=AT).pairs["1INCHUSDT"]
+    account = decode(recorded_pair(), TextIsolatedAccount)
+    pair = accounts.parse_isolated_snapshot(account, as_of=AT, received_at=AT).pairs["1INCHUSDT"]
     assert (pair.margin_level, pair.liquidation_price, pair.quote.free) == (INFINITE, None, D(11))
 
 
@@ -201,7 +214,7 @@ def test_pair_never_created_is_dropped_and_a_disabled_one_kept() -> None:
     assert not snapshot.pairs["BTCUSDT"].enabled
 
 
-def test_status_never_heard_of_is_no_status() -> None:
+def test_unknown_status_is_no_status() -> None:
     assert isolated(isolated_account(pair_row(marginLevelStatus="SLEEPING"))).pairs["BTCUSDT"].status is None
 
 
@@ -227,11 +240,11 @@ def eth_row(**changes: Any) -> Document:
         {"quoteAsset": cross_row("USDT", borrowed="5", netAsset="-5"), "indexPrice": None, "marginLevel": "1.2"},
     ],
 )
-def test_one_odd_pair_is_named_and_the_others_are_kept(odd: Document) -> None:
+def test_invalid_pair_is_reported_and_the_others_kept(odd: Document) -> None:
     body = json.dumps(isolated_account(eth_row(**odd), pair_row())).encode()
-    account, rows = decode_rows(body, IsolatedAccount, "assets")
+    account, rows = decode_rows(body, TextIsolatedAccount, "assets")
     found = list(rows)
-    snapshot = accounts.isolated_snapshot(account, as_of=AT, received_at=AT, odd=found)
+    snapshot = accounts.parse_isolated_snapshot(account, as_of=AT, received_at=AT, rejected_rows=found)
     assert (list(snapshot.pairs), set(snapshot.rejected), snapshot.complete) == (["BTCUSDT"], {"ETHUSDT"}, False)
     assert [row.name for row in found] == ["ETHUSDT"]
 
@@ -245,7 +258,7 @@ def test_a_pair_that_owes_nothing_needs_no_index(index: str | None) -> None:
 
 
 @pytest.mark.parametrize("level", ["0.1", "1.4", "3"])
-def test_dust_of_which_the_last_digit_is_rounded_is_believed(level: str) -> None:
+def test_dust_with_a_rounded_last_digit_is_accepted(level: str) -> None:
     dust = "0.00000001"
     quote = cross_row("USDT", borrowed=dust, free=dust, netAsset="0")
     row = eth_row(baseAsset=cross_row("ETH"), quoteAsset=quote, marginLevel=level)
@@ -253,11 +266,11 @@ def test_dust_of_which_the_last_digit_is_rounded_is_believed(level: str) -> None
     assert snapshot.pairs["ETHUSDT"].margin_level == D(level)
 
 
-def test_one_odd_asset_of_cross_is_named_and_the_others_are_kept() -> None:
+def test_invalid_cross_asset_is_reported_and_the_others_kept() -> None:
     rows = [*cross_account()["userAssets"], cross_row("ADA", free="NaN"), cross_row("XRP", free=None)]
-    account, unread = decode_rows(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccount, "userAssets")
+    account, unread = decode_rows(json.dumps(cross_account(userAssets=rows)).encode(), TextCrossAccount, "userAssets")
     found = list(unread)
-    snapshot = accounts.cross_snapshot(account, as_of=AT, received_at=AT, odd=found)
+    snapshot = accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT, rejected_rows=found)
     assert set(snapshot.balances) == {"BTC", "USDT", "ETH"}
     assert snapshot.rejected == {"ADA", "XRP"}
     assert snapshot.margin_level == D("1.83333333")
@@ -290,29 +303,31 @@ def test_cross_without_a_row_of_usdt_holds_and_owes_none() -> None:
         (isolated_account(pair_row(), totalNetAssetOfBtc="0.35"), "totalNetAssetOfBtc"),
     ],
 )
-def test_unbelievable_isolated_account_is_refused(document: Document, field: str) -> None:
+def test_implausible_isolated_account_is_rejected(document: Document, field: str) -> None:
     with pytest.raises(Implausible, match=field):
         isolated(document)
 
 
-def test_bars_are_the_documented_ones() -> None:
-    coefficients = decode(documented("test_get_summary_of_margin_account_success"), TradeCoeff)
-    assert reference_data.bars(coefficients) == Bars(initial=D("1.5"), margin_call=D("1.3"), liquidation=D("1.1"))
+def test_thresholds_are_the_documented_ones() -> None:
+    coefficients = decode(documented("test_get_summary_of_margin_account_success"), TextThresholds)
+    assert reference_data.parse_thresholds(coefficients) == Thresholds(
+        initial=D("1.5"), margin_call=D("1.3"), liquidation=D("1.1")
+    )
 
 
 @pytest.mark.parametrize(
     "bars", [("1.1", "1.3", "1.5"), ("1.5", "1.3", "0"), ("1.5", "-1", "1.1"), ("x", "1.3", "1.1")]
 )
-def test_bars_out_of_order_are_refused(bars: tuple[str, str, str]) -> None:
+def test_unordered_thresholds_are_rejected(bars: tuple[str, str, str]) -> None:
     with pytest.raises(Implausible):
-        reference_data.bars(TradeCoeff(*bars))
+        reference_data.parse_thresholds(TextThresholds(*bars))
 
 
 def test_tiers_are_those_of_the_symbol() -> None:
-    rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[TierRow])
-    assert reference_data.tiers(rows, "BTCUSDT") == (Tier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
+    rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[TextTierRow])
+    assert reference_data.parse_tiers(rows, "BTCUSDT") == (LeverageTier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
     with pytest.raises(Implausible, match="ETHUSDT"):
-        reference_data.tiers(rows, "ETHUSDT")
+        reference_data.parse_tiers(rows, "ETHUSDT")
 
 
 def test_interest_charge_keeps_its_nineteen_digits() -> None:
@@ -321,7 +336,7 @@ def test_interest_charge_keeps_its_nineteen_digits() -> None:
         b'"principal":"45.3313","interest":"0.00024995","interestRate":"0.00013233","type":"ON_BORROW",'
         b'"isolatedSymbol":"BNBUSDT"}],"total":1}'
     )
-    charge = histories.interest_charge(decode(body, InterestPage).rows[0], Scope("BNBUSDT"))
+    charge = histories.parse_interest_charge(decode(body, TextInterestPage).rows[0], Scope("BNBUSDT"))
     assert charge.tx_id == 1352286576452864727
     assert charge.charged_at == datetime(2022, 12, 27, 17, 0, tzinfo=UTC)
     assert (charge.interest, charge.daily_rate, charge.kind) == (D("0.00024995"), D("0.00013233"), "ON_BORROW")
@@ -332,35 +347,35 @@ def test_interest_paid_in_another_asset_names_both() -> None:
         b'{"rows":[{"txId":1,"interestAccuredTime":1672160400000,"asset":"BNB","rawAsset":"USDT","principal":"1",'
         b'"interest":"1","interestRate":"0.01","type":"PERIODIC_CONVERTED"}],"total":1}'
     )
-    charge = histories.interest_charge(decode(body, InterestPage).rows[0], CROSS)
+    charge = histories.parse_interest_charge(decode(body, TextInterestPage).rows[0], CROSS)
     assert (charge.asset, charge.raw_asset) == ("BNB", "USDT")
 
 
 def test_loan_record_is_automatic_unless_manual() -> None:
-    page = decode(documented("test_query_borrow_repay_records_in_margin_account_success"), LoanPage)
-    assert histories.loan_record(page.rows[0]) == Record(
+    page = decode(documented("test_query_borrow_repay_records_in_margin_account_success"), TextLoanPage)
+    assert histories.parse_loan_record(page.rows[0]) == VenueRecord(
         ref="2970933056",
         asset="BNB",
         amount=D(14),
         status="CONFIRMED",
         at=datetime(2019, 7, 18, 8, 23, 24, tzinfo=UTC),
-        automatic=True,
+        is_automatic=True,
     )
     page.rows[0].type = "MANUAL"
-    assert not histories.loan_record(page.rows[0]).automatic
+    assert not histories.parse_loan_record(page.rows[0]).is_automatic
 
 
 def test_status_never_documented_stays_open() -> None:
     page = decode(
         b'{"rows":[{"asset":"USDT","amount":"1","type":"MAIN_MARGIN","status":"PROCESSING","tranId":1,'
         b'"timestamp":1544433328000}],"total":1}',
-        TransferPage,
+        TextTransferPage,
     )
-    assert histories.transfer_record(page.rows[0]).status == "PENDING"
+    assert histories.parse_transfer_record(page.rows[0]).status == "PENDING"
 
 
 def test_transfer_history_without_rows_is_empty() -> None:
-    assert decode(b"{}", TransferPage).rows == []
+    assert decode(b"{}", TextTransferPage).rows == []
 
 
 def test_permissions_are_read() -> None:
@@ -369,7 +384,7 @@ def test_permissions_are_read() -> None:
         b'"enableInternalTransfer":true,"enableMargin":true,"enableFutures":false,"permitsUniversalTransfer":true,'
         b'"enableVanillaOptions":true,"enableSpotAndMarginTrading":false,"enablePortfolioMarginTrading":true}'
     )
-    permissions = reference_data.permissions(decode(body, ApiRestrictions))
+    permissions = reference_data.parse_permissions(decode(body, TextKeyPermissions))
     assert (permissions.reading, permissions.margin, permissions.universal_transfer) == (True, True, True)
     assert (permissions.trading, permissions.withdrawals, permissions.ip_restricted) == (False, False, False)
     assert permissions.portfolio_margin
@@ -385,26 +400,26 @@ def test_permissions_are_read() -> None:
         ("1736996475556", datetime(2025, 1, 16, 3, 1, 15, 556000, tzinfo=UTC)),
     ],
 )
-def test_seconds_milliseconds_and_microseconds_are_told_apart(value: int | str, at: datetime) -> None:
-    assert moment(value, "t") == at
+def test_seconds_milliseconds_and_microseconds_are_distinguished(value: int | str, at: datetime) -> None:
+    assert parse_time(value, "t") == at
 
 
 @pytest.mark.parametrize("value", [0, -1, 1, 10**17, 10**20, "", "1e9", "soon", "9" * 30])
-def test_what_is_no_time_is_refused(value: int | str) -> None:
+def test_invalid_time_is_rejected(value: int | str) -> None:
     with pytest.raises(Implausible, match="t is n"):
-        moment(value, "t")
+        parse_time(value, "t")
 
 
 @pytest.mark.parametrize(
     ("text", "number"), [("0.00000001", "1E-8"), ("1E-8", "1E-8"), ("-0.5", "-0.5"), ("1e3", "1E+3")]
 )
 def test_number_is_exactly_what_the_text_says(text: str, number: str) -> None:
-    assert signed(text, "x") == D(number)
+    assert parse_signed(text, "x") == D(number)
 
 
 @pytest.mark.parametrize(
     "text", ["", " 1", "1 ", "+1", "1,5", "0x10", "NaN", "-Infinity", "1e999", "٣", "1e-", "." * 9]
 )
-def test_what_is_no_number_is_refused(text: str) -> None:
+def test_invalid_number_is_rejected(text: str) -> None:
     with pytest.raises(Implausible, match="x"):
-        amount(text, "x")
+        parse_amount(text, "x")

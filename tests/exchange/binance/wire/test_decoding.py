@@ -5,27 +5,37 @@ from typing import Any
 
 import pytest
 
-from monitor.exchange.binance.wire.accounts_text import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
-from monitor.exchange.binance.wire.decoding import decode, error_of
-from monitor.exchange.binance.wire.histories_text import InterestPage, LiquidationPage, LoanPage, TranId
-from monitor.exchange.binance.wire.market_text import ServerTime
+from monitor.exchange.binance.wire.accounts_text import (
+    TextCrossAccount,
+    TextIsolatedAccount,
+    TextThresholds,
+    TextTierRow,
+)
+from monitor.exchange.binance.wire.decoding import decode, decode_error
+from monitor.exchange.binance.wire.histories_text import (
+    TextInterestPage,
+    TextLiquidationPage,
+    TextLoanPage,
+    TextTransactionId,
+)
+from monitor.exchange.binance.wire.market_text import TextServerTime
 from monitor.exchange.binance.wire.numbers import Implausible
-from monitor.exchange.binance.wire.stream_keys import ListenKey
+from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 from tests.support.examples.payloads import cross_account, documented
 
 
 @pytest.mark.parametrize(
     ("test", "kind"),
     [
-        ("test_query_cross_margin_account_details_success", CrossAccount),
-        ("test_query_isolated_margin_account_info_success", IsolatedAccount),
-        ("test_get_summary_of_margin_account_success", TradeCoeff),
-        ("test_query_isolated_margin_tier_data_success", list[TierRow]),
-        ("test_get_interest_history_success", InterestPage),
-        ("test_query_borrow_repay_records_in_margin_account_success", LoanPage),
-        ("test_margin_account_borrow_repay_success", TranId),
-        ("test_get_force_liquidation_record_success", LiquidationPage),
-        ("test_start_user_data_stream_success", ListenKey),
+        ("test_query_cross_margin_account_details_success", TextCrossAccount),
+        ("test_query_isolated_margin_account_info_success", TextIsolatedAccount),
+        ("test_get_summary_of_margin_account_success", TextThresholds),
+        ("test_query_isolated_margin_tier_data_success", list[TextTierRow]),
+        ("test_get_interest_history_success", TextInterestPage),
+        ("test_query_borrow_repay_records_in_margin_account_success", TextLoanPage),
+        ("test_margin_account_borrow_repay_success", TextTransactionId),
+        ("test_get_force_liquidation_record_success", TextLiquidationPage),
+        ("test_start_user_data_stream_success", ListenKeyPayload),
     ],
 )
 def test_documented_example_decodes(test: str, kind: Any) -> None:
@@ -35,20 +45,20 @@ def test_documented_example_decodes(test: str, kind: Any) -> None:
 def test_unknown_fields_are_ignored() -> None:
     document = cross_account(somethingNew={"a": [1]})
     document["userAssets"][0]["moreNew"] = None
-    assert decode(json.dumps(document).encode(), CrossAccount).user_assets[0].asset == "BTC"
+    assert decode(json.dumps(document).encode(), TextCrossAccount).user_assets[0].asset == "BTC"
 
 
 def test_wrong_type_is_named_by_its_place() -> None:
     document = cross_account()
     document["userAssets"][2]["free"] = 1.5
     with pytest.raises(Implausible, match=r"\$\.userAssets\[2\]\.free"):
-        decode(json.dumps(document).encode(), CrossAccount)
+        decode(json.dumps(document).encode(), TextCrossAccount)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"serverTime":NaN}', b'{"serverTime":1e3}', b"null", b"[]"])
-def test_what_is_no_answer_is_refused(body: bytes) -> None:
+def test_invalid_answer_is_rejected(body: bytes) -> None:
     with pytest.raises(Implausible, match="unreadable"):
-        decode(body, ServerTime)
+        decode(body, TextServerTime)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +66,10 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
     [b"[" * 200_000 + b"]" * 200_000, b'{"serverTime":1,"new":' + b'{"a":' * 200_000 + b"1" + b"}" * 200_001],
     ids=["lists", "in a field that nobody knows"],
 )
-def test_what_is_nested_without_end_is_refused(body: bytes) -> None:
+def test_endlessly_nested_json_is_rejected(body: bytes) -> None:
     with pytest.raises(Implausible, match="unreadable"):
-        decode(body, ServerTime)
-    assert error_of(body) is None
+        decode(body, TextServerTime)
+    assert decode_error(body) is None
 
 
 @pytest.mark.parametrize(
@@ -67,5 +77,5 @@ def test_what_is_nested_without_end_is_refused(body: bytes) -> None:
     [(b'{"code":-1121,"msg":"x"}', -1121), (b'{"code":-1}', -1), (b"<html>", None), (b'{"code":"x"}', None)],
 )
 def test_error_is_read_where_there_is_one(body: bytes, code: int | None) -> None:
-    error = error_of(body)
+    error = decode_error(body)
     assert (error.code if error else None) == code
