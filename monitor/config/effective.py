@@ -8,7 +8,7 @@ from typing import Any
 from monitor.config.model import Config, mask_password
 from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
-from monitor.config.unsupported import UNSUPPORTED, AcceptedValues, RefusedValues
+from monitor.config.unsupported_keys import UNSUPPORTED, AcceptedValues, RefusedValues
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.numbers.durations import from_seconds
 from monitor.core.rules.rule import Rule

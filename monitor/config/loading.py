@@ -31,7 +31,7 @@ from monitor.config.schema import (
     keys_of,
 )
 from monitor.config.secrets import has_password
-from monitor.config.unsupported import refusal_reason
+from monitor.config.unsupported_keys import refusal_reason
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.safety import Safety

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from monitor.config.errors import ErrorList, InvalidValue, Location, nearest_word
 from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
-from monitor.config.unsupported import default_when_unsupported, refusal_reason
+from monitor.config.unsupported_keys import default_when_unsupported, refusal_reason
 from monitor.errors import ConfigError
 
 T = TypeVar("T")

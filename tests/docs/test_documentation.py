@@ -10,7 +10,7 @@ import pytest
 from monitor.cli.parser import COMMANDS
 from monitor.cli.parser import NOT_YET as UNBUILT_COMMANDS
 from monitor.config.loading import build_config
-from monitor.config.unsupported import UNSUPPORTED as UNBUILT_KEYS
+from monitor.config.unsupported_keys import UNSUPPORTED as UNBUILT_KEYS
 from monitor.core.model.metric import METRICS
 from tests.docs.pages import CHECKOUT, PAGES, Block, anchors, blocks, links, prose, section
 

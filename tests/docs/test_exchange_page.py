@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from docs.generate.exchange_functions import TESTS, main, page
 from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS
-from monitor.exchange.binance.reference import TESTS, main, page
 from tests.integration.exchange import test_every_function
 
 CHECKOUT = Path(__file__).parents[2]
@@ -14,7 +14,7 @@ PAGE = CHECKOUT / "docs" / "exchange.md"
 
 def test_exchange_page_is_current() -> None:
     written = PAGE.read_text(encoding="utf-8")
-    assert page(written) == written, "run `./dev run python -m monitor.exchange.binance.reference docs/exchange.md`"
+    assert page(written) == written, "run `./dev run python -m docs.generate.exchange_functions docs/exchange.md`"
 
 
 def test_every_function_and_name_is_listed() -> None:

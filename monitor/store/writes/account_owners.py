@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from monitor.core.model.reads import OwnerRead
-from monitor.store.db.prepared import upsert
+from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 from monitor.store.writes import intents
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from monitor.store.db.prepared import upsert
+from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 
 MAX_BAN = timedelta(days=3)

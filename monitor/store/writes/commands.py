@@ -15,7 +15,7 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.core.settlement.notices import intent_notices
 from monitor.core.settlement.transitions import settle_by_person
 from monitor.errors import CommandRefused, StoreError
-from monitor.store.db.prepared import upsert
+from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import intent_from_row, row_from_silence, silence_from_row
 from monitor.store.writes import audit, journal, rule_stops

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from monitor.clock import Clock, SteadyReading, SystemClock
 from monitor.records.status import DaemonRow
 from monitor.store.db import lease
-from monitor.store.db.prepared import upsert
+from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 
 MAX_SILENCE = timedelta(seconds=5)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, insert, select
 
 from monitor.core.model.account import InterestCharge, Scope
-from monitor.store.db.prepared import prepare_insert
+from monitor.store.db.prepared_statements import prepare_insert
 from monitor.store.schema import tables
 
 CHARGE_COLUMNS = (

@@ -15,7 +15,7 @@ from monitor.core.notifications.outbox import Delivery
 from monitor.core.settlement.notices import intent_notices
 from monitor.errors import StoreError
 from monitor.store import restating
-from monitor.store.db.prepared import prepare_insert, prepare_upsert, upsert
+from monitor.store.db.prepared_statements import prepare_insert, prepare_upsert, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import row_from_alert
 from monitor.store.writes import intents, movements, outbox, rule_stops

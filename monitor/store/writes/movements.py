@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import Movement
 from monitor.core.model.lending_terms import LendingTerms, TermsKey
-from monitor.store.db.prepared import prepare_insert
+from monitor.store.db.prepared_statements import prepare_insert
 from monitor.store.schema import tables
 
 MOVEMENT_COLUMNS = (

@@ -15,7 +15,7 @@ from monitor.core.notifications.outbox import (
     LastNotified,
     NotifiedAlert,
 )
-from monitor.store.db.prepared import prepare_insert_returning_id, upsert
+from monitor.store.db.prepared_statements import prepare_insert_returning_id, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row, last_notified_from_row
 from monitor.store.writes import intents

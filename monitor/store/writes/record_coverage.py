@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import ForeignMovement
 from monitor.core.state.record_coverage import DAY
-from monitor.store.db.prepared import prepare_insert
+from monitor.store.db.prepared_statements import prepare_insert
 from monitor.store.schema import tables
 
 GAP_MOVEMENT_COLUMNS = ("account", "kind", "symbol", "asset", "amount", "at", "is_certain", "key")

@@ -105,7 +105,7 @@ def test_own_other_orders_are_allowed_for() -> None:
     )
 
 
-def test_what_can_not_be_told_is_not_taken_for_not_worse() -> None:
+def test_unknown_loss_is_not_taken_for_no_loss() -> None:
     made = confirmed_order()
     worse = account_state(*repaid_balances_less("9000"), intents=(made,))
     forgotten = find_level_loss(worse, replace(made, balances_before=()), SETTINGS, NOW)

@@ -1,4 +1,4 @@
-"""The table of functions in docs/exchange.md: `python -m monitor.exchange.binance.reference docs/exchange.md`."""
+"""The table of functions in docs/exchange.md: `python -m docs.generate.exchange_functions docs/exchange.md`."""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from monitor.exchange.binance.api.endpoint import Security
 from monitor.exchange.binance.api.function import Parameter, ReadFunction, WriteFunction
 from monitor.exchange.binance.rate_limits import CountedBy
 
-BEGIN = "<!-- functions: made by python -m monitor.exchange.binance.reference -->"
+BEGIN = "<!-- functions: made by python -m docs.generate.exchange_functions -->"
 END = "<!-- end of functions -->"
 
 TESTS = "tests/integration/exchange/test_every_function.py"
