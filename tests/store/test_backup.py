@@ -248,10 +248,10 @@ def in_a_small_disk(url: str, source: Path, limit: int) -> str:
     program = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from tests.store.test_backup import put_back\n"
+        "from tests.store.test_backup import restore_backup\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))\n"
-        "put_back(sys.argv[1], Path(sys.argv[2]))\n"
+        "restore_backup(sys.argv[1], Path(sys.argv[2]))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program, url, str(source), str(limit)], capture_output=True, text=True, check=False

@@ -159,9 +159,9 @@ def test_the_actions_of_a_rule_wait_until_its_order_is_judged() -> None:
 def test_a_proposal_of_a_stopped_rule_waits_and_never_acts_alone() -> None:
     state = account_state(alerts=(alert(),), intents=(proposal(),))
     spec = repay_spec(mode="approve", on_no_answer="act")
-    approved = with_rule_stop(state, decisions={7: True}, asked={7: NOW})
+    approved = with_rule_stop(state, decisions={7: True}, asked_at={7: NOW})
     assert decision_for(approved, spec, measured=False) == Decision(blocks=approved.action_blocks)
-    unanswered = with_rule_stop(state, asked={7: NOW})
+    unanswered = with_rule_stop(state, asked_at={7: NOW})
     assert single_intent(decision_for(unanswered, spec, now=NOW + seconds(60), measured=False)).state is S.EXPIRED
 
 

@@ -100,15 +100,15 @@ def test_cancellation_counts_as_an_action_without_amount() -> None:
     ("change", "words"),
     [
         ({"journal_failing": True}, "journal"),
-        ({"paused": True}, "paused"),
+        ({"is_paused": True}, "paused"),
         ({"key_accepted": False}, "refuses the key"),
         ({"key": None}, "not known yet"),
         ({"key": replace(KEY, withdrawals=True)}, "withdraw"),
         ({"key": replace(KEY, portfolio_margin=True)}, "portfolio margin"),
         ({"key": replace(KEY, margin=False)}, "enableMargin"),
         ({"repay_enabled": False}, "not enabled"),
-        ({"twin": "again"}, "again is the same account of the exchange"),
-        ({"unidentified": "other"}, "whose account other is, is not known yet"),
+        ({"duplicate_account": "again"}, "again is the same account of the exchange"),
+        ({"unidentified_account": "other"}, "whose account other is, is not known yet"),
     ],
 )
 def test_live_repayment_is_denied_when(change: dict[str, object], words: str) -> None:

@@ -125,7 +125,7 @@ def test_notice_names_the_level_before_and_after() -> None:
         (Transfer("funding", CROSS, "BTC", Decimal(5)), {"purpose": "collateral"}, "from funding as collateral"),
         (
             Transfer("spot", CROSS, "USDT", Decimal(5)),
-            {"purpose": "repay", "goal": Scope("BTCUSDT")},
+            {"purpose": "repay", "destination": Scope("BTCUSDT")},
             "main BTCUSDT: bring in 5 USDT from spot over cross to repay with",
         ),
     ],

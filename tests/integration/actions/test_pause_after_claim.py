@@ -50,7 +50,7 @@ class Asked(Store):
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the machine itself may take for one question is no matter here."""
-    monkeypatch.setattr(executor, "PAUSE_HOLDS_S", 60.0)
+    monkeypatch.setattr(executor, "PAUSE_CHECK_MAX_AGE_S", 60.0)
 
 
 @pytest.mark.parametrize("way", ["command", "file"])
@@ -116,7 +116,7 @@ class StoreWithTakeover(Store):
 async def test_intent_abandoned_by_another_daemon_is_not_sent(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "PAUSE_KNOWN_FOR_S", 120.0)
+    monkeypatch.setattr(executor, "PAUSE_CHECK_VALID_S", 120.0)
     async with connected_sandbox(calm_scenario(), speed=SPEED) as around:
         store = StoreWithTakeover.open(database_url)
         try:

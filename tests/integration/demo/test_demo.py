@@ -20,8 +20,8 @@ async def never(self):
 Executor.run = never
 """,
     "rules": """
-from monitor.core import judgement
-judgement.judge = lambda sight, *args, **named: judgement.Judged(sight.state.alerts)
+from monitor.core.alerting import evaluation
+evaluation.evaluate_rules = lambda snapshot, *args, **named: evaluation.Evaluation(snapshot.state.alerts)
 """,
     "stream": """
 import asyncio

@@ -23,23 +23,23 @@ ROUNDS = 8
 WRITE = """
 import asyncio, sys
 from monitor.core.model.intent import IntentState as S
-from monitor.core.model.journal import Entry
+from monitor.core.model.journal import JournalEntry
 from monitor.store.store import Store
-from tests.support.examples.store_rows import NOW, event, intent, planned, step
+from tests.support.examples.store_rows import NOW, event, intent, planned_entry
 
 async def main():
     start = int(sys.argv[2])
     store = Store.open(sys.argv[1])
-    await store.recover(NOW)
+    await store.recover_interrupted(NOW)
 
     async def one(n):
-        await store.commit(Entry("main", NOW, events=(event(f"key-{n}"),)))
+        await store.commit(JournalEntry("main", NOW, events=(event(f"key-{n}"),)))
         print(n, flush=True)
 
     for base in range(start, start + 100_000, 8):
         await asyncio.gather(*(one(n) for n in range(base, base + 8)))
         number = base // 8 + 1
-        await store.commit(planned(intent(number, asset=f"A{number}")))
+        await store.commit(planned_entry(intent(number, asset=f"A{number}")))
         if await store.claim(intent(number, asset=f"A{number}"), NOW):
             print("claimed", number, flush=True)
 

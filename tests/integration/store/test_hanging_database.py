@@ -143,11 +143,11 @@ from monitor.store.store import Store
 
 async def main():
     store = Store.open(sys.argv[1])
-    await store.announce(os.getpid(), datetime.now(UTC), "0.1.0")
+    await store.register_daemon(os.getpid(), datetime.now(UTC), "0.1.0")
     print("held", flush=True)
     while True:
         try:
-            await store.seen(datetime.now(UTC))
+            await store.update_last_seen(datetime.now(UTC))
         except StoreError as error:
             print(type(error).__name__, flush=True)
         await asyncio.sleep(1)
@@ -180,7 +180,7 @@ async def test_lease_of_a_silent_remote_daemon_is_taken_over_after_a_minute() ->
             # Back from wherever it was, it writes no more.
             holder.send_signal(signal.SIGCONT)
             async with asyncio.timeout(60):
-                while await holder.stdout.readline() != b"AnotherInstance\n":
+                while await holder.stdout.readline() != b"AnotherDaemon\n":
                     pass
             await store.update_last_seen(NOW)
             assert not store.is_failing

@@ -17,24 +17,24 @@ EVENTS = 30_000
 FLOODED = """
 import asyncio, sys
 from pathlib import Path
-from tests.runtime.account.test_runner import a_runner, event
+from tests.runtime.account.test_runner import event, make_runner
 
 def resident_kb():
     return int(next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmRSS")).split()[1])
 
 async def main():
-    async with a_runner(sys.argv[1]) as (runner, inbox, store, heard):
-        heard.unrecorded = lambda state, entry: None
+    async with make_runner(sys.argv[1]) as (runner, inbox, store, listener):
+        listener.on_unrecorded = lambda state, entry: None
         before, most = 0, 0
         print("open", flush=True)
         sys.stdin.readline()
         for number in range(int(sys.argv[2])):
             inbox.put(event(number, "x" * 3000))
             if number % 1000 == 999:
-                await runner.finish()
+                await runner.drain()
                 most = max(most, resident_kb())
                 before = before or most
-        print(len(heard.committed_keys), most - before, flush=True)
+        print(len(listener.committed_keys), most - before, flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())

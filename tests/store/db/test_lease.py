@@ -19,7 +19,7 @@ from tests.support.examples.store_rows import NOW
 
 async def main():
     store = Store.open(sys.argv[1])
-    await store.announce(os.getpid(), NOW, "0.1.0")
+    await store.register_daemon(os.getpid(), NOW, "0.1.0")
     print("held", flush=True)
     sys.stdin.readline()
 

@@ -227,12 +227,12 @@ def _claim_in_two_processes(url: str, count: int) -> list[list[int]]:
 
 CLAIM_ALL = """
 import asyncio, json, sys
-from monitor.store import engine, writer
+from monitor.store.db import connections, writer
 from monitor.store.store import Store
 from tests.support.examples.store_rows import NOW, intent
 
 # Whom the other keeps waiting waits on: who claims is the question, not how long it takes.
-engine.BUSY_TIMEOUT_S, writer.PATIENCE_S = 60, 60.0
+connections.BUSY_TIMEOUT_S, writer.WRITE_TIMEOUT_S = 60, 60.0
 
 async def main():
     store = Store.open(sys.argv[1], exclusive=False)

@@ -114,14 +114,16 @@ async def test_every_row_comes_once_at_any_size_of_pages(past_sandbox: PastSandb
 async def test_adjacent_readers_share_only_rows_on_their_boundary(past_sandbox: PastSandbox, name: str) -> None:
     whole = await _all(past_sandbox, _walk(past_sandbox, name, 7))
     dice = random.Random(name)
-    moments = [getattr(row, _history(name).time) for row in dice.sample(whole, min(4, len(whole)))]
+    moments = [getattr(row, _history(name).time_field) for row in dice.sample(whole, min(4, len(whole)))]
     moments.append(past_sandbox.start + (past_sandbox.end - past_sandbox.start) * dice.random())
     for moment in moments:
         before = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 3, until=moment))]
         after = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 3, since=moment))]
         assert {*before, *after} == {_key(name, row) for row in whole}
         on_it = {
-            _key(name, row) for row in whole if abs(getattr(row, _history(name).time) - moment) < timedelta(seconds=1)
+            _key(name, row)
+            for row in whole
+            if abs(getattr(row, _history(name).time_field) - moment) < timedelta(seconds=1)
         }
         assert set(before) & set(after) <= on_it
 
@@ -139,8 +141,8 @@ async def test_a_row_on_the_edge_of_two_windows_comes_once_however_windows_end(e
         past = PastSandbox(w, end - timedelta(days=4), end, known, 0)
         for name in WALKED:
             whole = await _all(past, _walk(past, name, 100))
-            on_the_edge = getattr(whole[0], _history(name).time)
-            walk = _walk(past, name, 100, since=on_the_edge - _history(name).span)
+            on_the_edge = getattr(whole[0], _history(name).time_field)
+            walk = _walk(past, name, 100, since=on_the_edge - _history(name).max_window)
             assert [_key(name, row) for row in await _all(past, walk)] == [_key(name, row) for row in whole], name
 
 
@@ -167,7 +169,9 @@ async def test_reader_resumes_after_an_error(past_sandbox: PastSandbox, name: st
 
 async def test_rows_come_oldest_first(past_sandbox: PastSandbox) -> None:
     for name in WALKED:
-        times = [getattr(row, _history(name).time) for row in await _all(past_sandbox, _walk(past_sandbox, name, 7))]
+        times = [
+            getattr(row, _history(name).time_field) for row in await _all(past_sandbox, _walk(past_sandbox, name, 7))
+        ]
         assert times == sorted(times)
 
 
@@ -212,4 +216,4 @@ def _history(name: str) -> Any:
 
 
 def _key(name: str, row: Any) -> tuple[Any, ...]:
-    return tuple(getattr(row, one) for one in _history(name).key)
+    return tuple(getattr(row, one) for one in _history(name).key_fields)

@@ -161,7 +161,7 @@ async def test_unresponsive_risk_socket_is_not_connected() -> None:
         guards = replace(ALL_OFF, answer_s=0.3)
         hosts = hosts_of(w.ready, risk_stream=deaf)
         async with (
-            connected_sandbox(base_urls=hosts, sockets=WebSocketFactory(limits=guards)) as other,
+            connected_sandbox(base_urls=hosts, websockets=WebSocketFactory(limits=guards)) as other,
             running(other.account, inbox),
         ):
             await inbox.wait_until(lambda: opened >= 2)
