@@ -91,8 +91,7 @@ class Daemon:
         """`on_tick` is called whenever every running account has completed another tick.
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
-        that
-        daemon that are no longer in the configuration.
+        that daemon that are no longer in the configuration.
         """
         self._accounts = accounts
         self._store = store

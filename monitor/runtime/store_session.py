@@ -102,10 +102,8 @@ class StoreSession:
         """`on_commands` is called with new commands of people.
 
         `on_loaded` is awaited with True once the store is loaded, and with False at every poll after that. `folder`
-        holds the
-        database. `recorded_accounts` returns the accounts whose actions the store knows completely. `reopen_record` is
-        called
-        with an account and the time at which a gap in its record began.
+        holds the database. `recorded_accounts` returns the accounts whose actions the store knows completely.
+        `reopen_record` is called with an account and the time at which a gap in its record began.
         """
         self._store = store
         self._clock = clock
@@ -231,8 +229,7 @@ class StoreSession:
         """Record that the daemon is alive and that the accounts' records have no gap up to now. Raises StoreError.
 
         A record that was not extended for long has a gap, whatever happened meanwhile. A database that has lost rows is
-        loaded
-        again like another database.
+        loaded again like another database.
         """
         recorded: dict[str, datetime | None] = {}
         for account in self._recorded_accounts():

@@ -134,7 +134,7 @@ class ActivityReader:
         await run_guarded("liquidation_loan", CROSS, read)
 
     async def read_reference_data(self, run_guarded: GuardedRead) -> None:
-        """Read schedules, restrictions and least repayments; every second time collateral ratios and asset tags.
+        """Read schedules, restrictions and minimum repayments; every second time collateral ratios and asset tags.
 
         The last two are expensive reads.
         """

@@ -21,8 +21,7 @@ class WaitingEntry:
     """One waiting entry.
 
     `mark` is set once a write was tried: its outcome may be unknown, so the entry keeps its number. `is_part`: the
-    entry
-    is a part of one that the store refused.
+    entry is a part of one that the store refused.
     """
 
     entry: JournalEntry

@@ -27,8 +27,7 @@ class Inbox:
     """A queue without limit for events that must not be lost, and one place for each kind of which the newest counts.
 
     Stream events and settled actions are never lost. `put` never blocks and never fails, so a stream handler may call
-    it;
-    all calls come from one event loop.
+    it; all calls come from one event loop.
     """
 
     def __init__(self) -> None:
@@ -78,8 +77,7 @@ class Inbox:
             taken.append(PricesRead(self._prices))
             self._prices = {}
         # Prices come before snapshots: a snapshot is compared with the newest prices known at its receipt. The owner
-        # comes before
-        # the health that says the owner is known, and ticks come last.
+        # comes before the health that says the owner is known, and ticks come last.
         taken += sorted(self._latest.values(), key=_batch_order)
         self._latest = {}
         if not self._events:

@@ -125,8 +125,7 @@ class InterestReader:
         """Return whether the read of the coming rates is skipped this time.
 
         It is where cross and pairs both have liabilities and are neither safe nor in danger: their balances alone then
-        cost
-        twenty of weight a minute, and the coming rates would cost more than all other reads.
+        cost twenty of weight a minute, and the coming rates would cost more than all other reads.
         """
         pace, state = self._settings.poll_intervals, self._state()
         paced = {name: known.interval for name, known in state.poll_intervals.items()}
@@ -233,8 +232,7 @@ class InterestReader:
         """Return the complete spans of each scope.
 
         A span that ends later than possible was recorded by a clock that was ahead. Its missing charges are unknown, so
-        all of
-        it is read again.
+        all of it is read again.
         """
         found = await self._store.read(read_spans, self._settings.account)
         latest = self._clock.now() - OVERLAP + CLOCK_TOLERANCE

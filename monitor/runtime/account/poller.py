@@ -23,8 +23,7 @@ class Poller:
     """The timetable of one account's reads. A slow read delays nothing but its own next run.
 
     Intervals are exchange time and are divided by the clock's speed before the scheduler gets them. A read that still
-    runs
-    when it is due again is not interrupted; one run makes up for all missed ones.
+    runs when it is due again is not interrupted; one run makes up for all missed ones.
     """
 
     def __init__(self, scheduler: AsyncIOScheduler, clock: Clock, account: str) -> None:

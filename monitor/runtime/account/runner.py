@@ -50,10 +50,8 @@ class Runner:
     """Takes events from the inbox, decides, commits, and only then notifies the listener.
 
     While the store fails the daemon goes on deciding and notifying. Decisions are kept in memory, and committed first
-    when
-    the store works again; the events wait in a file, which outlives the process, and follow in their order. An account
-    that
-    began without the store commits nothing before its state was merged with the store's.
+    when the store works again; the events wait in a file, which outlives the process, and follow in their order. An
+    account that began without the store commits nothing before its state was merged with the store's.
     """
 
     def __init__(
@@ -162,8 +160,7 @@ class Runner:
         """Write the live document and the present values of open alerts, when they are due and have changed.
 
         That comes after decisions, and after their notifications had a moment to leave: no alert waits for a document
-        of the
-        whole account, nor does the next price wait for its write.
+        of the whole account, nor does the next price wait for its write.
         """
         now = self._machine_time()
         if decided:

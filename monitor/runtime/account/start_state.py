@@ -91,8 +91,7 @@ def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], 
     """Return the state without its intents, and with ids for its open alerts that are free in the store.
 
     For a store that refused a decision: it knows the orders better, and people know of the alerts. It is not known
-    whether
-    the store took the pause that foreign activity causes, so foreign activity is detected once more.
+    whether the store took the pause that foreign activity causes, so foreign activity is detected once more.
     """
     alerts = {
         key: alert if alert.id >= first_free else replace(alert, id=next_id())

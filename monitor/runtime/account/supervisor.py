@@ -40,7 +40,7 @@ MAX_REFUSED_BACKOFF_S = 5.0
 """The longest pause after the store refused a decision, although it works."""
 
 UNRECORDED_BACKOFF_S = (60.0, 120.0, 300.0, 600.0)
-"""Times that an account, refused again after it was built anew, goes on unrecorded before recording is tried."""
+"""Machine seconds that an account, refused again after it was built anew, runs unrecorded before the next try."""
 
 STABLE_AFTER_S = 60.0
 """Machine seconds that an account, failed twice in a row, must run until it no longer counts as failing."""
@@ -72,8 +72,7 @@ class _Failures:
     """An account's failures in a row, the cause of the last one, and the last start.
 
     `refusals`: refused decisions in a row; `unrecorded_until` (machine seconds): until then the account runs without
-    the
-    store.
+    the store.
     """
 
     count: int = 0

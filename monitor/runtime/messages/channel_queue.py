@@ -41,10 +41,8 @@ class ChannelQueue:
     """The work of a channel's task.
 
     `pushed` deliveries need no poll; `last_polled_id` is the newest delivery that a poll of the store has shown.
-    `poll_at`
-    is the time of the next poll and `store_retry_at` the earliest time at which it includes the store (machine
-    seconds).
-    `idle`: the last poll found nothing to send. `arrived`: something was pushed.
+    `poll_at` is the time of the next poll and `store_retry_at` the earliest time at which it includes the store
+    (machine seconds). `idle`: the last poll found nothing to send. `arrived`: something was pushed.
     """
 
     outbox: ChannelOutbox

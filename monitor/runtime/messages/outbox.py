@@ -33,10 +33,8 @@ class OutboxItem:
     """One delivery with its progress.
 
     `unwritten_attempts` belong to a row that does not exist yet. `refused_at`: since when the service refuses the
-    message
-    itself. `needs_row`: no journal entry holds the delivery, so its row is made here. `is_started`: the delivery was or
-    is
-    being sent.
+    message itself. `needs_row`: no journal entry holds the delivery, so its row is made here. `is_started`: the
+    delivery was or is being sent.
     """
 
     delivery: Delivery

@@ -302,8 +302,7 @@ class Executor:
         """Return the steady moment at which the intent was still this sender's and actions were not paused.
 
         Otherwise return why not to send. The claim was checked `asked_at`; people may have paused since, or another
-        daemon may
-        have abandoned the intent.
+        daemon may have abandoned the intent.
         """
         for _ in range(MAX_PAUSE_CHECKS):
             again_at = self._clock.machine.steady_s()

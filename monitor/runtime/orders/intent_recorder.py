@@ -68,8 +68,7 @@ class IntentRecorder:
         """Record a step; return False where the intent was in another state. Raises StoreError.
 
         An intent that was durable once, but of which the database knows only an earlier step or nothing, is recorded
-        anew as a
-        whole. `has_left` False: the step before this one may never have been recorded.
+        anew as a whole. `has_left` False: the step before this one may never have been recorded.
         """
         now = self._clock.now()
         notices = intent_notices([moved.intent], self._channels, now)
