@@ -92,7 +92,7 @@ def build_daemon(
         memories=None if previous is None else previous.hand_over(),
         removed=None
         if previous is None
-        else {n: one for n, one in previous.watched_accounts.items() if n not in accounts},
+        else {name: account for name, account in previous.watched_accounts.items() if name not in accounts},
     )
 
 

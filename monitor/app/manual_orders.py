@@ -258,7 +258,7 @@ class ManualOrders:
             looks.append(look)
             now = self._clock.now()
             recent = store.execute(intent_rows.read_recent, intent.account, now)
-            claimed_refs = frozenset(one.ref for one in recent if one.ref is not None and one.id != intent.id)
+            claimed_refs = frozenset(other.ref for other in recent if other.ref is not None and other.id != intent.id)
             moved = apply_verdict(intent, verify(intent, looks, self._safety, now, claimed_refs), now)
             if moved is not None:
                 store.execute(manual_intents.record_manual_step, moved.intent, moved.step)

@@ -343,5 +343,6 @@ def render_live_document(state: AccountState, settings: AccountSettings, clock: 
 
 
 def _channels_of(entry: JournalEntry) -> frozenset[str]:
-    names = [one.channels for one in entry.notifications] + [one.channels for one in entry.notices]
+    names = [notification.channels for notification in entry.notifications]
+    names += [notice.channels for notice in entry.notices]
     return frozenset(name for channels in names for name in channels)

@@ -208,10 +208,14 @@ def _renumber_entry(entry: JournalEntry, renamed: Mapping[int, Alert], loaded: S
         entry,
         alerts=tuple(alert for alert in entry.alerts if alert.id not in renamed),
         transitions=tuple(
-            moved for one in entry.transitions if (moved := _renumber_transition(one, renamed, firing)) is not None
+            moved
+            for transition in entry.transitions
+            if (moved := _renumber_transition(transition, renamed, firing)) is not None
         ),
         notifications=tuple(
-            told for one in entry.notifications if (told := _renumber_notification(one, renamed, firing)) is not None
+            changed
+            for notification in entry.notifications
+            if (changed := _renumber_notification(notification, renamed, firing)) is not None
         ),
         terms=tuple(t for t in entry.terms if not _is_same_text(t.text, loaded.terms.get((t.kind, t.subject)))),
     )

@@ -324,7 +324,7 @@ def _new_numbers(before: AccountState, after: AccountState) -> Mapping[int, int]
 
 def _was_refused(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return any(_was_refused(one) for one in error.exceptions)
+        return any(_was_refused(inner) for inner in error.exceptions)
     return isinstance(error, StoreRefused)
 
 

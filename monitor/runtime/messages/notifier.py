@@ -304,7 +304,7 @@ class Notifier:
                 await self._send_alerts(channel, group)
                 is_sent = True
                 break
-            held.append(([each.delivery.id for each in group], over))
+            held.append(([due_alert.delivery.id for due_alert in group], over))
         notice = next((delivery for delivery in due.deliveries if delivery.alert is None), None)
         if not is_sent and notice is not None:
             await self._send_notice(channel, notice, due.sent_at)
@@ -318,8 +318,8 @@ class Notifier:
     async def _send_alerts(self, channel: Channel, group: Sequence[DueAlert]) -> None:
         """Send one message about all alerts of the group; a chart of the worst follows where the channel takes one."""
         now = self._clock.now()
-        notified = {each.delivery.id: as_notified(each, channel.name, now) for each in group}
-        deliveries = [each.delivery for each in group]
+        notified = {due_alert.delivery.id: as_notified(due_alert, channel.name, now) for due_alert in group}
+        deliveries = [due_alert.delivery for due_alert in group]
         worst = group[0]
         self._queues[channel.name].outbox.mark_started(deliveries, now)
         bare = minimal_message(worst.alert, worst.reason, worst.delivery.severity)

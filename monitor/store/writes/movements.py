@@ -34,20 +34,20 @@ def write_movements(connection: Connection, account: str, movements: Iterable[Mo
     rows = (
         (
             account,
-            one.scope.kind,
-            one.scope.symbol,
-            one.kind,
-            one.key,
-            one.at,
-            one.seen_at,
-            one.asset,
-            one.amount,
-            one.type,
-            one.origin,
-            one.intent,
-            json.dumps(dict(one.detail or {}), ensure_ascii=False),
+            movement.scope.kind,
+            movement.scope.symbol,
+            movement.kind,
+            movement.key,
+            movement.at,
+            movement.seen_at,
+            movement.asset,
+            movement.amount,
+            movement.type,
+            movement.origin,
+            movement.intent,
+            json.dumps(dict(movement.detail or {}), ensure_ascii=False),
         )
-        for one in movements
+        for movement in movements
     )
     return prepare_insert(tables.movements, MOVEMENT_COLUMNS, connection.dialect).run(connection, rows)
 
@@ -75,7 +75,7 @@ def read_foreign_movements(connection: Connection, account: str, since: datetime
 
 def write_terms(connection: Connection, account: str, terms: Iterable[LendingTerms]) -> int:
     """Write lending terms and return how many were new. Older terms stay: they show what changed when."""
-    rows = ((account, one.kind, one.subject, one.text, one.seen_at) for one in terms)
+    rows = ((account, entry.kind, entry.subject, entry.text, entry.seen_at) for entry in terms)
     columns = ("account", "kind", "subject", "text", "seen_at")
     return prepare_insert(tables.terms, columns, connection.dialect).run(connection, rows)
 

@@ -28,8 +28,17 @@ def write_coverage(
 ) -> None:
     """Record movements found in a gap, and the closing of the gap. Known movements stay, and so does a later end."""
     rows = (
-        (account, one.kind, one.scope.symbol, one.asset, one.amount, one.at, one.is_certain, one.key)
-        for one in movements
+        (
+            account,
+            movement.kind,
+            movement.scope.symbol,
+            movement.asset,
+            movement.amount,
+            movement.at,
+            movement.is_certain,
+            movement.key,
+        )
+        for movement in movements
     )
     prepare_insert(tables.found, GAP_MOVEMENT_COLUMNS, connection.dialect).run(connection, rows)
     if known_until is None:
