@@ -75,7 +75,7 @@ class Store:
     def attach(cls, url: str, *, spill_folder: Path | None = None) -> Self:
         """Return a store without waiting: the database is opened as soon as possible, and fails until then.
 
-        Raises StoreError for a URL of no usable database.
+        Raises StoreError for a URL that names no usable database.
         """
         access = DatabaseAccess(opening.parse_url(url), create=True, exclusive=True)
         writer = _new_writer(access)

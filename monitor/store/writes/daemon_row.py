@@ -36,7 +36,7 @@ def update_last_seen(connection: Connection, at: datetime, steady: SteadyReading
 def resume_clock(connection: Connection, clock: Clock) -> bool:
     """Resume the clock from the daemon's last sign of life; return whether that was possible.
 
-    It is on the same machine, since the machine's boot.
+    It is possible only on the same machine and since its boot.
     """
     table = tables.daemon
     row = connection.execute(select(table.c.seen_at, table.c.steady_base, table.c.steady_ms)).one_or_none()

@@ -132,7 +132,7 @@ def postpone(connection: Connection, deliveries: Iterable[int], until: datetime)
 def release_postponed(connection: Connection, now: datetime) -> int:
     """Make untried postponed deliveries due again, since their hold may no longer apply; return how many.
 
-    So are deliveries whose next attempt is later than possible: a clock that was ahead dated it.
+    Deliveries whose next attempt is later than possible are made due too: a clock that was ahead dated it.
     """
     table = tables.deliveries
     misdated = table.c.next_at > now + timedelta(seconds=MAX_WAIT_S)
@@ -157,7 +157,7 @@ def read_last_notified(
 ) -> Mapping[int, NotifiedAlert]:
     """Return what the channel was last sent, by alert.
 
-    Of `alert_ids`, or of all alerts that are open or have deliveries queued.
+    The result covers `alert_ids`, or all alerts that are open or have deliveries queued.
     """
     if alert_ids is not None and not alert_ids:
         return {}
