@@ -1,1 +1,1 @@
-"""Everything that runs in asyncio: the daemon with its accounts, orders and messages."""
+"""The daemon on asyncio: its accounts, orders and messages."""

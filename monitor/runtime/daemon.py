@@ -67,7 +67,7 @@ _SAME_ACCOUNT = (
 
 
 class Daemon:
-    """All accounts, channels and the store of one process; it runs until `stop`.
+    """The daemon of one process, with its accounts, channels and store; it runs until `stop`.
 
     Everything the daemon knows comes from the store and the exchange.
     """
@@ -163,12 +163,12 @@ class Daemon:
 
     @property
     def is_ready(self) -> bool:
-        """Whether every account was read and evaluated since the start, or is known to be failing."""
+        """True if every account was read and evaluated since the start, or is known to be failing."""
         return self._ready.is_set()
 
     @property
     def is_recording(self) -> bool:
-        """Whether the store is loaded and can be written."""
+        """True if the store is loaded and can be written."""
         return self._store_session.is_known and not self._store.is_failing
 
     async def wait_until_ready(self) -> None:

@@ -24,7 +24,7 @@ class WallClockInterval(BaseTrigger):  # type: ignore[misc]
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """Return the first time after `now` on the grid of `previous_fire_time`.
 
-        One interval from now where the previous time lies ahead.
+        Where the previous time lies ahead, the result is one interval from now.
         """
         if previous_fire_time is None or previous_fire_time > now:
             return now + self._interval

@@ -133,7 +133,7 @@ class StoreSession:
 
     @property
     def is_known(self) -> bool:
-        """Whether the content of the store is loaded."""
+        """True if the content of the store is loaded."""
         return self._known_changes is not None and self._known_changes == self._store.replacement_count
 
     def take_new_commands(self) -> CommandsRead | None:

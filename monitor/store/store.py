@@ -88,7 +88,7 @@ class Store:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last attempt to write failed. The store retries by itself about once a second."""
+        """True if the last attempt to write failed. The store retries by itself about once a second."""
         return self._writer.failing_for_s is not None
 
     @property
@@ -103,7 +103,7 @@ class Store:
 
     @property
     def is_opening(self) -> bool:
-        """Whether the database is being opened for the first time, without an error so far."""
+        """True if the database is being opened for the first time, without an error so far."""
         return self._writer.is_opening
 
     @property

@@ -85,7 +85,7 @@ class SharedServices:
 
 
 class AccountService:
-    """Everything that runs for one account. A new one is made from the database after a failure."""
+    """The parts that run for one account. After a failure a new service is made from the database."""
 
     def __init__(
         self,
@@ -100,9 +100,9 @@ class AccountService:
         """`is_known`: the state is based on the store's; `backlog` holds the entries not yet in the store."""
         self.account = state.account
         self.has_read = False
-        """Whether every read of the account was tried, and its result evaluated, since the start of this service."""
+        """True if every read of the account was tried, and its result evaluated, since the start of this service."""
         self.has_answered = False
-        """Whether a read of the account brought its figures since the start of this service."""
+        """True if a read of the account brought its figures since the start of this service."""
         self._policy = policy
         self._exchange = exchange
         self._read_intervals = read_intervals
@@ -201,7 +201,7 @@ class AccountService:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the store knows everything that was done in the account, up to now."""
+        """True if the store knows everything that was done in the account, up to now."""
         return self._is_record_written and self.runner.is_known and self.runner.state.record_coverage.gap_since is None
 
     @property

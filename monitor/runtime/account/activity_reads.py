@@ -182,7 +182,7 @@ class ActivityReader:
     async def check_halted(self, run_guarded: GuardedRead, quiet: AbstractSet[str], moving: AbstractSet[str]) -> None:
         """Read whether symbols without a streamed price since the last read are halted; each one every two hours.
 
-        At once when a halted symbol has a streamed price again.
+        They are read at once when a halted symbol has a streamed price again.
         """
         markets = self._state().reference.trading_rules.by_symbol
         revived = any(symbol in markets and not markets[symbol].is_traded for symbol in moving)

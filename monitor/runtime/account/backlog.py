@@ -39,7 +39,7 @@ class Backlog:
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything is recorded."""
+        """True if everything is recorded."""
         return not self._queue
 
     @property

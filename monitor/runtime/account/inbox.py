@@ -64,7 +64,7 @@ class Inbox:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no event waits."""
+        """True if no event waits."""
         return not self._arrived.is_set()
 
     async def take(self) -> list[Event]:

@@ -18,7 +18,7 @@ MEASURES_TIMEOUT_S = 1.0
 """Machine seconds that the scopes wait for thresholds and prices: a late alert is worse than one without them."""
 
 ReadsFactory = Callable[[Callable[[Event], None], Callable[[], AccountState]], AccountReads]
-"""Makes the reads that deliver to the first callable and use the state of the second."""
+"""A factory of reads that deliver to its first argument and use the state of its second."""
 
 
 async def make_initial_reads(

@@ -56,7 +56,7 @@ With more, a rate would become stale.
 """
 
 Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]
-"""Makes a read; returns False for a failure, which is delivered."""
+"""A wrapper that makes a read; it returns False for a failure, which is delivered."""
 
 
 class InterestReader:
@@ -124,8 +124,8 @@ class InterestReader:
     def _skips_next_rates(self, cross: list[str], isolated: list[str]) -> bool:
         """Return whether the read of the coming rates is skipped this time.
 
-        It is where cross and pairs both have liabilities and are neither safe nor in danger: their balances alone then
-        cost twenty of weight a minute, and the coming rates would cost more than all other reads.
+        It is skipped where cross and pairs both have liabilities and are neither safe nor in danger. Their balances
+        alone then cost twenty of weight a minute, the coming rates more than all other reads.
         """
         pace, state = self._settings.poll_intervals, self._state()
         paced = {name: known.interval for name, known in state.poll_intervals.items()}

@@ -47,7 +47,7 @@ class StepListener(Protocol):
 
 
 class Runner:
-    """Takes events from the inbox, decides, commits, and only then notifies the listener.
+    """The loop of one account: take events, decide, commit, and only then notify the listener.
 
     While the store fails the daemon goes on deciding and notifying. Decisions are kept in memory, and committed first
     when the store works again; the events wait in a file, which outlives the process, and follow in their order. An
@@ -88,7 +88,7 @@ class Runner:
         self.steps = 0
         self.ticks = 0
         self.is_deciding = False
-        """Whether events were taken of which the listener was not notified yet."""
+        """True if events were taken of which the listener was not notified yet."""
 
     async def run(self) -> None:
         """Run until cancelled. A commit that has begun is completed all the same."""

@@ -90,7 +90,7 @@ def continue_from_memory(
 def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], int]) -> AccountState:
     """Return the state without its intents, and with ids for its open alerts that are free in the store.
 
-    For a store that refused a decision: it knows the orders better, and people know of the alerts. It is not known
+    Used for a store that refused a decision, which knows the orders better; people know of the alerts. It is not known
     whether the store took the pause that foreign activity causes, so foreign activity is detected once more.
     """
     alerts = {

@@ -64,7 +64,7 @@ class AccountMemory:
     backlog: Backlog = field(default_factory=Backlog)
     state: AccountState | None = None
     is_known: bool = False
-    """Whether the state is based on the store's."""
+    """True if the state is based on the store's."""
 
 
 @dataclass(slots=True)

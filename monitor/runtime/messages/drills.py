@@ -30,7 +30,7 @@ DRILL_RETRY_S = 2.0
 
 
 class DrillRunner:
-    """One drill after the other. The runner queues messages and waits for their delivery, and nothing else."""
+    """The runner of drills, one after the other. It queues messages and waits for their delivery."""
 
     def __init__(
         self,

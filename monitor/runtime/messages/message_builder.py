@@ -47,7 +47,7 @@ CHART_DRAW_TIMEOUT_S = 10.0
 """Machine seconds after which a chart is left out; the message was sent long before."""
 
 StateLookup = Callable[[str], tuple[AccountState, AccountSettings] | None]
-"""Returns state and settings of an account by its name; None while it is not watched."""
+"""A lookup of an account's state and settings by name; None while it is not watched."""
 
 
 class MessageBuilder:

@@ -24,7 +24,7 @@ CHART_TEXT = "The level and its bars in the hours before."
 
 
 class MessageSender:
-    """Sends messages, and the charts that follow some of them."""
+    """The sending of messages, and of the charts that follow some of them."""
 
     def __init__(
         self, message_builder: MessageBuilder, start: Callable[[Coroutine[None, None, None], str], None]

@@ -47,7 +47,7 @@ MAX_RESTART_S = 60.0
 
 
 class Notifier:
-    """Sends due deliveries, records every attempt, and retries until delivered; the store makes that durable."""
+    """The sending of due deliveries, with records and retries of every attempt; the store makes it durable."""
 
     def __init__(
         self,

@@ -45,12 +45,12 @@ class OutboxItem:
 
     @property
     def is_open(self) -> bool:
-        """Whether the delivery is still to be sent."""
+        """True if the delivery is still to be sent."""
         return self.delivery.state is DeliveryState.QUEUED
 
     @property
     def is_untried(self) -> bool:
-        """Whether no attempt was made or begun yet."""
+        """True if no attempt was made or begun yet."""
         return self.is_open and not self.is_started and self.delivery.attempts == 0
 
     def note_refusal(self, now: datetime, speed: float) -> bool:
@@ -271,7 +271,7 @@ class ChannelOutbox:
     def _notified_of(self, stored: Mapping[int, NotifiedAlert], numbers: frozenset[int]) -> Mapping[int, NotifiedAlert]:
         """Return what the channel was last notified of, by alert.
 
-        From the database, and from memory for alerts in `numbers` and for deliveries without a row.
+        The result comes from the database, and from memory for alerts in `numbers` and deliveries without a row.
         """
         waiting = {item.delivery.alert for item in self._items.values() if not item.delivery.is_recorded}
         found = dict(stored)

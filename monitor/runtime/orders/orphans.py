@@ -45,7 +45,7 @@ async def escalate_orphans(
 def _transitions(intent: Intent, now: datetime, *, is_leaving: bool) -> list[IntentUpdate]:
     """Return the steps to the state in which the intent can stay.
 
-    None where a person was asked already, or where its sender may still run.
+    There are none where a person was asked already, or where its sender may still run.
     """
     match intent.state:
         case _S.PROPOSED | _S.PLANNED:

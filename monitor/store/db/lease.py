@@ -120,7 +120,7 @@ class ServerLease:
             time.sleep(0.02)
 
     def _terminate_stale_session(self, connection: Connection) -> bool:
-        """Terminate the holder if it is a session without a daemon; return whether it was told to end."""
+        """Terminate the holder if it is a session without a daemon; return whether it was signalled."""
         holder = connection.execute(text(_HOLDER)).one_or_none()
         if holder is None or holder.pid == connection.execute(text("SELECT pg_backend_pid()")).scalar():
             return False

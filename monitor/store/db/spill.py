@@ -37,7 +37,7 @@ class EventSpill:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no event waits, as far as is known."""
+        """True if no event waits, as far as is known."""
         return self._known_size is not None and self._read_to >= self._known_size
 
     @property

@@ -140,7 +140,7 @@ class Writer:
 
     @property
     def is_opening(self) -> bool:
-        """Whether the first attempt to connect is still running."""
+        """True if the first attempt to connect is still running."""
         return self._failure is _NOT_OPEN
 
     @property
