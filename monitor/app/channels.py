@@ -1,4 +1,4 @@
-"""The sending ends of the configured channels."""
+"""Sinks of the configured channels."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def open_sink(config: Config, name: str) -> "Sink":
-    """The sending end of one channel. Raises ConfigError for an address that cannot be."""
+    """Return the sink of one channel. Raises ConfigError for an impossible address."""
     from monitor.notify.factory import build_sink
 
     channel, address = config.channel(name), resolve_channel(config, name)
@@ -27,7 +27,7 @@ def open_sink(config: Config, name: str) -> "Sink":
 
 
 def describe_channel(config: Config, name: str) -> str:
-    """What kind of channel it is, in words, without sending anything. Raises ConfigError."""
+    """Return the kind of channel in words, without sending anything. Raises ConfigError."""
     from monitor.notify.factory import parse_service_name
 
     address = resolve_channel(config, name)
@@ -40,7 +40,7 @@ def describe_channel(config: Config, name: str) -> str:
 
 
 def _read_message_template(config: Config, name: str) -> "MessageTemplate | None":
-    """The words of the channel's own, None where it speaks in ours. Raises ConfigError."""
+    """Return the channel's own message template; None where it uses the default. Raises ConfigError."""
     found = read_template(config, name)
     if found is None:
         return None

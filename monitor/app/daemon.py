@@ -1,4 +1,4 @@
-"""The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
+"""Construction of the daemon from a configuration. Only `monitor.app` constructs collaborators."""
 
 from collections.abc import Callable
 from functools import partial
@@ -34,10 +34,10 @@ def build_daemon(
     previous: "Daemon | None" = None,
     weight_budget: "WeightBudget | None" = None,
 ) -> "Daemon":
-    """The daemon of this configuration, ready to run. `before` is the one that it follows in this process; both count
-    in one `usage`.
+    """Return the daemon of this configuration, ready to run.
 
-    Raises ConfigError for what can't be.
+    `previous` is the daemon before it in this process; both count in one `weight_budget`. Raises ConfigError for an
+    impossible configuration.
     """
     from monitor.exchange.binance.rate_limits import WeightBudget
     from monitor.runtime.account.account_service import ReadIntervals
@@ -92,12 +92,12 @@ def build_daemon(
         memories=None if previous is None else previous.hand_over(),
         removed=None
         if previous is None
-        else {n: one for n, one in previous.watched_accounts.items() if n not in accounts},
+        else {name: account for name, account in previous.watched_accounts.items() if name not in accounts},
     )
 
 
 def report_settings(config: Config) -> "ReportSettings | None":
-    """The daily report that is wanted, for those of its channels that take info messages; None where none is."""
+    """Return the settings of the daily report, for channels that take info messages; None without a report."""
     from monitor.runtime.messages.daily_report import ReportSettings
 
     minutes = None if config.report.at is None else parse_minutes_of_day(config.report.at)
@@ -113,7 +113,7 @@ def report_settings(config: Config) -> "ReportSettings | None":
 
 
 def check_secrets(config: Config) -> None:
-    """Raises ConfigError for what else would only show in use: secrets, keys that can't sign, channels' addresses."""
+    """Check secrets, signing keys and channel addresses, which would otherwise fail only in use. Raises ConfigError."""
     refuse_secret_conflicts(config)
     for account in config.accounts:
         keys = resolve_account(config, account.name)

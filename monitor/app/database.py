@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find_storage_folder(config: Config) -> Path:
-    """Where what is recorded lies on this machine: the folder of a SQLite database, else the state folder."""
+    """Return the folder of recorded data on this machine: a SQLite database's, else the state folder."""
     from monitor.store.db import connections
 
     path = connections.sqlite_path(connections.parse_url(resolve_database_url(config).reveal()))
@@ -24,35 +24,38 @@ def find_storage_folder(config: Config) -> Path:
 
 
 def open_store(config: Config) -> "Store":
-    """The database held by this process as its daemon; made new where there is none, never migrated."""
+    """Open the database for this process as its daemon; it is created if missing, and never migrated."""
     from monitor.store.store import Store
 
     return Store.open(resolve_database_url(config).reveal(), spill_folder=_spill_folder(config))
 
 
 def attach_store(config: Config) -> "Store":
-    """The same without waiting: it is opened as soon as it can be. Raises ConfigError, StoreError for its URL."""
+    """Return the daemon's store without waiting: it is opened as soon as possible.
+
+    Raises ConfigError, or StoreError for its URL.
+    """
     from monitor.store.store import Store
 
     return Store.attach(resolve_database_url(config).reveal(), spill_folder=_spill_folder(config))
 
 
 def open_reader(config: Config) -> "ReadStore":
-    """The database for reading, beside a daemon or without one. Raises StoreError with the mend."""
+    """Open the database for reading, with or without a daemon. Raises StoreError with the remedy."""
     from monitor.store.store import ReadStore
 
     return ReadStore.open(resolve_database_url(config).reveal())
 
 
 def open_commands(config: Config) -> "CommandStore":
-    """The database for what people order. Raises StoreError with the mend."""
+    """Open the database for commands of people. Raises StoreError with the remedy."""
     from monitor.store.store import CommandStore
 
     return CommandStore.open(resolve_database_url(config).reveal())
 
 
 def open_commands_if_any(config: Config) -> "CommandStore | None":
-    """The same where there is a database, None where there is none. Raises StoreError when it can't be used."""
+    """Open the database for commands; None where there is none. Raises StoreError when it can't be used."""
     from monitor.store.db import connections
     from monitor.store.store import CommandStore
 
@@ -61,21 +64,21 @@ def open_commands_if_any(config: Config) -> "CommandStore | None":
 
 
 def upgrade_database(config: Config) -> tuple[str | None, str]:
-    """The revisions that the database had before and has now; None: it was made new."""
+    """Upgrade the database; return its revisions before and after. None: it was created."""
     from monitor.store.db import migrate
 
     return migrate.upgrade(resolve_database_url(config).reveal())
 
 
 def set_database_aside(config: Config, clock: Clock) -> Path | None:
-    """Where the damaged database lies now, None where there was none; see aside.set_aside."""
+    """Quarantine a damaged database; return its new path, None where there was none. See `quarantine_damaged`."""
     from monitor.store.db import quarantine
 
     return quarantine.quarantine_damaged(resolve_database_url(config).reveal(), clock.now())
 
 
 def read_free_space(config: Config) -> tuple[Path, int, bool]:
-    """Where what is recorded lies, how many bytes are free there, and whether that is little. Raises OSError."""
+    """Return the folder of recorded data, the free bytes there, and whether these are few. Raises OSError."""
     from monitor.runtime.store_session import is_space_low
 
     folder = find_storage_folder(config)
@@ -85,23 +88,23 @@ def read_free_space(config: Config) -> tuple[Path, int, bool]:
 
 
 def find_database_problems(config: Config) -> list[str]:
-    """What is wrong with the database, empty when nothing is. Raises StoreError when it can't be looked at."""
+    """Return the problems of the database, empty without one. Raises StoreError when it can't be checked."""
     from monitor.store.db import migrate
 
     return migrate.find_problems(resolve_database_url(config).reveal())
 
 
 def back_up_database(config: Config, target: Path) -> None:
-    """A copy of the SQLite database at one moment, beside a daemon or without one. Raises MonitorError."""
+    """Copy the SQLite database as of one moment, with or without a daemon. Raises MonitorError."""
     from monitor.store import backup
 
     backup.back_up(resolve_database_url(config).reveal(), target)
 
 
 def restore_database(config: Config, source: Path, by: str, clock: Clock, *, force: bool) -> tuple[str, str]:
-    """Put a backup in the place of the database, paused; return its revision and the one that this program needs.
+    """Replace the database by a backup, paused; return its revision and the one that this program needs.
 
-    See backup.restore.
+    See `backup.restore`.
     """
     from monitor.store import backup
     from monitor.store.db import connections
@@ -112,7 +115,7 @@ def restore_database(config: Config, source: Path, by: str, clock: Clock, *, for
 
 
 async def prune_database(config: Config) -> int:
-    """How many old rows went. Beside a daemon or without one. Raises StoreError."""
+    """Delete old rows, with or without a daemon, and return how many. Raises StoreError."""
     from monitor.runtime.pruner import prune
     from monitor.store.store import Store
     from monitor.store.writes.daemon_row import command_clock
@@ -126,7 +129,7 @@ async def prune_database(config: Config) -> int:
 
 
 def check_database(config: Config) -> str:
-    """The state of the database in words. Raises StoreError with the mend."""
+    """Return the state of the database in words. Raises StoreError with the remedy."""
     problems = find_database_problems(config)
     if problems:
         raise StoreError(
@@ -136,7 +139,7 @@ def check_database(config: Config) -> str:
 
 
 def _spill_folder(config: Config) -> Path | None:
-    """The state folder; None for a user who has none."""
+    """Return the state folder; None for a user without one."""
     with suppress(ConfigError):
         return config.state_folder
     return None

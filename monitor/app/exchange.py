@@ -1,4 +1,4 @@
-"""The exchange session of a configured account."""
+"""Exchange sessions of configured accounts."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 KEEPALIVE_INTERVALS = 3
-"""Connections are kept for this many of the slowest account read's intervals, so that a poll never reconnects."""
+"""Connections are kept for this many intervals of the slowest account read, so that a poll never reconnects."""
 
 
 def read_keys_once(config: Config, name: str) -> Callable[[], KeySecrets]:
-    """The secrets of one account, read once: where they lie may be gone before the account's session is."""
+    """Return a function that reads the secrets of one account once: their files may vanish before its session ends."""
     return cache(partial(resolve_account, config, name))
 
 
@@ -38,7 +38,7 @@ def open_exchange(
     weight_budget: "WeightBudget | None" = None,
     secrets: Callable[[], KeySecrets] | None = None,
 ) -> "Exchange":
-    """The exchange session of one account; nothing is asked of the exchange yet. Raises ConfigError."""
+    """Return the exchange session of one account; no request is made yet. Raises ConfigError."""
     return open_binance_account(config, name, clock, weight_budget, secrets)
 
 
@@ -49,10 +49,10 @@ def open_binance_account(
     weight_budget: "WeightBudget | None" = None,
     secrets: Callable[[], KeySecrets] | None = None,
 ) -> "BinanceAccount":
-    """The same with everything that this exchange has.
+    """Return the exchange session of one account, with everything that Binance offers.
 
-    Without `usage` a ban that was remembered holds, and one that is learned of is remembered. `secrets` are those of
-    the account, where they were read before.
+    Without `weight_budget` a ban in the database holds, and a new one is saved there. `secrets` are those of the
+    account, if read before.
     """
     from monitor.exchange.binance.binance_account import BaseUrls
     from monitor.exchange.binance.factory import create_account
@@ -85,7 +85,7 @@ def open_binance_account(
 
 
 def save_ban(config: Config, until: datetime, noted_at: datetime) -> None:
-    """Later commands, and the daemon, keep still until then; nothing is remembered where there is no database."""
+    """Save a ban for later commands and the daemon; nothing is saved without a database."""
     from monitor.store.writes import bans
 
     with suppress(ConfigError, StoreError):
@@ -96,9 +96,9 @@ def save_ban(config: Config, until: datetime, noted_at: datetime) -> None:
 
 
 def load_weight_budget(config: Config, clock: Clock) -> "WeightBudget":
-    """What one command knows of the limits of its address: a ban in the database holds, and a new one goes there.
+    """Return the weight budget of one command: a ban in the database holds, and a new one is saved there.
 
-    A command that asks one thing does so without a database too.
+    A command with a single request works without a database too.
     """
     from monitor.exchange.binance.rate_limits import WeightBudget
     from monitor.store.writes import bans
@@ -111,7 +111,7 @@ def load_weight_budget(config: Config, clock: Clock) -> "WeightBudget":
 
 
 def signing_credentials(keys: KeySecrets, private_key: SecretRef | None) -> "ApiCredentials":
-    """What signs. `private_key` is the reference that errors name. Raises ConfigError for a key that can't sign."""
+    """Return the signing credentials. Raises ConfigError, naming `private_key`, for a key that can't sign."""
     from monitor.exchange.binance.api.response import ApiCredentials
     from monitor.exchange.binance.signing import HmacSigner
 
@@ -121,7 +121,7 @@ def signing_credentials(keys: KeySecrets, private_key: SecretRef | None) -> "Api
         raise ConfigError("neither api_secret nor private_key is given", where="accounts", mend="give one of them")
     passphrase = None if keys.passphrase is None else keys.passphrase.reveal()
     try:
-        # A private key alone needs what weighs megabytes.
+        # Imported here because only a private key needs its megabytes.
         from monitor.exchange.binance.asymmetric_signing import private_key_signer
 
         signer = private_key_signer(keys.private_key_pem.reveal().encode(), passphrase)

@@ -1,4 +1,4 @@
-"""Sends what a person ordered from the command line: recorded first, sent once, then looked into for a moment."""
+"""Manual orders from the command line: recorded first, sent once, then observed for a moment."""
 
 import asyncio
 import logging
@@ -34,10 +34,10 @@ from monitor.store.writes import intents as intent_rows
 log = logging.getLogger(__name__)
 
 OBSERVE_AFTER_S = (0.0, 0.5, 1.0, 2.0, 3.0)
-"""Exchange seconds before each look at what was accepted. What is not proven by then is left to the daemon."""
+"""Exchange seconds before each observation of an accepted order. After that the daemon observes it."""
 
 MAX_SEND_DELAY = ABANDONED_AFTER / 2
-"""No request is begun later than this after its record: it must be over before others take it for gone."""
+"""The latest start of a request after its record: it must be over before others take its sender for gone."""
 
 VALUE_ASSET = "USDT"
 
@@ -46,7 +46,7 @@ AnyWriteFunction = WriteFunction[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class ManualResult:
-    """What came of a change: the outcome of its last request, that request's answer, and what to tell of the rest."""
+    """The result of a change: outcome and answer of its last request, and notes on the others."""
 
     outcome: Outcome
     answer: ApiResponse | None
@@ -54,7 +54,7 @@ class ManualResult:
 
 
 class ManualOrders:
-    """One account's changes by hand. Without a database nothing can be recorded, and nothing else is in the way."""
+    """Manual orders of one account. Without a database nothing is recorded; only pause file and keys are checked."""
 
     def __init__(
         self, account: str, exchange: BinanceAccount, store: CommandStore | None, clock: Clock, safety: Safety
@@ -67,11 +67,11 @@ class ManualOrders:
         self._order_reads = OrderReads(exchange, clock, lambda event: None)
 
     async def carry_out(self, function: AnyWriteFunction, values: Parameters) -> ManualResult:
-        """Send the change, and the two hops of a transfer whose direct way the exchange does not have.
+        """Send the change, and both transfers where the exchange has no direct route.
 
-        Raises OrderRefused, with nothing sent, while actions are paused, the key may not do it, it belongs to another
-        account, or an equal one is under way; ExchangeError when the balances before it can't be read; ValueError for
-        an amount that is none.
+        Raises CommandRefused, with nothing sent, while actions are paused, the key lacks the permission, it belongs to
+        another account, or an equal order is in flight; ExchangeError when the balances before it can't be read;
+        ValueError for an invalid amount.
         """
         result = await self._send_one(function, function.request_params(values))
         legs = split_transfer(function.request_params(values))
@@ -94,7 +94,7 @@ class ManualOrders:
             raise
         if not isinstance(last.outcome, Accepted):
             notes.append(f"{left}, the second did not take them further")
-        # Without a database both say so in the same words.
+        # Without a database both have the same notes.
         return ManualResult(last.outcome, last.answer, tuple(dict.fromkeys((*notes, *last.notes))))
 
     async def _send_one(self, function: AnyWriteFunction, params: Parameters) -> ManualResult:
@@ -114,7 +114,7 @@ class ManualOrders:
     async def _send_manual_call(
         self, store: CommandStore, function: AnyWriteFunction, params: Parameters, draft: Intent
     ) -> ManualResult:
-        """Recorded, sent, and settled by what the exchange answers: nothing else tells what became of it."""
+        """Record and send a manual call, and settle it by the exchange's answer, which is the only evidence."""
         draft = replace(draft, amount_usdt=await self._usdt_value(draft.asset, draft.amount, function.kind == "order"))
         intent = store.execute(
             manual_intents.claim_manual_intent, draft, self._clock.now(), CONFLICTING_KINDS.get(function.kind, "")
@@ -129,7 +129,7 @@ class ManualOrders:
     async def _send_order(
         self, store: CommandStore, function: AnyWriteFunction, params: Parameters, draft: Intent, order: Order
     ) -> ManualResult:
-        """Recorded, sent, and looked into as every other order is."""
+        """Record, send and observe an order like every other one."""
         state = AccountState(account=self._account, started_at=self._clock.now())
         worth = await self._usdt_value(order.asset, order.amount)
         before = order_balances(await self._order_reads.refresh_scopes(state, draft), order)
@@ -168,7 +168,7 @@ class ManualOrders:
         )
 
     async def _usdt_value(self, asset: str, amount: Decimal, of_pair: bool = False) -> Decimal:
-        """The amount in USDT, of the base asset where `asset` is a pair; zero where there is no price for it."""
+        """Return the amount in USDT, of the base asset where `asset` is a pair; zero where there is no price."""
         if asset == VALUE_ASSET or not amount:
             return amount
         symbol = asset if of_pair else f"{asset}{VALUE_ASSET}"
@@ -184,7 +184,7 @@ class ManualOrders:
     async def _send_recorded(
         self, store: CommandStore, intent: Intent, function: AnyWriteFunction, params: Parameters
     ) -> WriteResult[Any]:
-        """The one request of an intent. Raises OrderRefused, and the intent expires, where none was made."""
+        """Send the one request of an intent. Raises CommandRefused, and the intent expires, where none was sent."""
         try:
             return await self._send(function, params, intent)
         except RequestWithheld as stopped:
@@ -193,9 +193,9 @@ class ManualOrders:
             raise _command_refused(stopped) from stopped
 
     async def _send(self, function: AnyWriteFunction, params: Parameters, intent: Intent | None) -> WriteResult[Any]:
-        """The one request, of the intent where one is recorded. Whoever interrupts it waits for the answer first.
+        """Send the one request, of the recorded intent if there is one. An interruption waits for the answer first.
 
-        Raises NotSent where actions are paused, the intent was given up, or the key is not the one to send it with.
+        Raises RequestWithheld where actions are paused, the intent was abandoned, or the key is the wrong one.
         """
         known = await self._objection_of_keys(function)
         sending = asyncio.ensure_future(
@@ -207,7 +207,7 @@ class ManualOrders:
             return await sending
 
     async def _objection_of_keys(self, function: AnyWriteFunction) -> Withheld | None:
-        """What speaks against the key that sends. Where its rights can't be read the exchange itself judges them."""
+        """Return why the key must not send. Where its permissions can't be read the exchange itself checks them."""
         own = self._exchange.acts_with_own_key
         try:
             acting = await read_key_permissions(self._exchange, None, is_action_key=True)
@@ -222,10 +222,10 @@ class ManualOrders:
         return None if reason is None else Withheld(reason)
 
     def _objection(self, intent: Intent | None) -> Withheld | None:
-        """Why it must not leave any more, asked when the next thing is to send.
+        """Return why the order must not be sent any more, called right before sending.
 
-        A person may have paused all actions, or this command stood still until others took it for gone: what it was
-        to do may have been done by another order.
+        A person may have paused all actions. Or this command stopped for so long that others took it for gone, and
+        another order may have done its work.
         """
         if pause_file.exists(self._safety.pause_file):
             return Withheld(f"actions are paused by {self._safety.pause_file}")
@@ -246,7 +246,7 @@ class ManualOrders:
         return None
 
     async def _is_proven(self, store: CommandStore, intent: Intent, state: AccountState) -> bool:
-        """Whether records and balances showed within a few looks that it was done, and that is recorded."""
+        """Return whether a few observations of records and balances proved the order, and that is recorded."""
         looks: list[Observation] = []
         for pause_s in OBSERVE_AFTER_S:
             await self._clock.sleep(pause_s)
@@ -258,7 +258,7 @@ class ManualOrders:
             looks.append(look)
             now = self._clock.now()
             recent = store.execute(intent_rows.read_recent, intent.account, now)
-            claimed_refs = frozenset(one.ref for one in recent if one.ref is not None and one.id != intent.id)
+            claimed_refs = frozenset(other.ref for other in recent if other.ref is not None and other.id != intent.id)
             moved = apply_verdict(intent, verify(intent, looks, self._safety, now, claimed_refs), now)
             if moved is not None:
                 store.execute(manual_intents.record_manual_step, moved.intent, moved.step)
@@ -266,7 +266,7 @@ class ManualOrders:
         return False
 
     async def _has_arrived(self, params: Parameters, ref: str) -> bool:
-        """Whether the exchange's history shows the transfer as done within a few looks."""
+        """Return whether the exchange's history shows the transfer as done within a few observations."""
         from_symbol, to_symbol = params.get("fromSymbol"), params.get("toSymbol")
         for pause_s in OBSERVE_AFTER_S:
             await self._clock.sleep(pause_s)

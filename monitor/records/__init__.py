@@ -1,0 +1,1 @@
+"""Rows as they are read back from the database, shared by the store and the view."""

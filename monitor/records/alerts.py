@@ -18,7 +18,7 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertValue:
-    """A figure at which an alert's state changed; it is of the first metric that `when` names."""
+    """A figure at which an alert's state changed; it belongs to the first metric in `when`."""
 
     account: str
     scope: str

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChannelRow:
-    """One channel in a span of time. `answer` is what it said to the last failed try.
+    """Statistics of one channel in a span of time. `answer` is the provider's answer to the last failed attempt.
 
-    `given_up` names what it never got; `waiting` counts what waits now, whenever it was queued.
+    `given_up` names the deliveries that were given up; `waiting` counts those queued now, whenever they were created.
     """
 
     channel: str

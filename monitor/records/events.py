@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """One recorded stream event. `symbol` is empty for cross; `payload` is the venue's own JSON text."""
+    """One recorded stream event. `symbol` is empty for cross; `payload` is the exchange's own JSON text."""
 
     id: int
     account: str
@@ -23,7 +23,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class FailedReadsRow:
-    """Failed reads of one kind: how many, and when and why the last one failed."""
+    """Failed reads of one kind: their number, and time and cause of the last one."""
 
     account: str
     read: str

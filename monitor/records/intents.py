@@ -7,7 +7,7 @@ from monitor.core.model.intent import Intent, IntentStep
 
 @dataclass(frozen=True, slots=True)
 class IntentRow:
-    """One intent, its steps in order, and what a person decided of it (None: nothing)."""
+    """One intent, its steps in order, and a person's decision on it (None: no decision)."""
 
     intent: Intent
     steps: tuple[IntentStep, ...]

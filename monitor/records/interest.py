@@ -7,7 +7,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class InterestSumRow:
-    """Charges of one asset in one scope, together; `day` (UTC) None: over the whole time asked for."""
+    """The sum of charges of one asset in one scope; `day` (UTC) None: over the whole span."""
 
     day: date | None
     asset: str

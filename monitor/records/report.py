@@ -16,7 +16,7 @@ from monitor.records.status import StatusRows
 
 @dataclass(frozen=True, slots=True)
 class ReportRows:
-    """What is recorded of the time since a moment. `series` reach back a little further, to tell how it began."""
+    """All records since a moment. `series` reach back a little further, to show the state at its beginning."""
 
     status: StatusRows
     runs: tuple[Interval, ...]

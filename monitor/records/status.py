@@ -8,7 +8,7 @@ from monitor.core.model.blocks import RuleStop
 
 @dataclass(frozen=True, slots=True)
 class DaemonRow:
-    """The daemon that last held the database. `running`: one holds it now."""
+    """The daemon that last held the database. `running`: a daemon holds it now."""
 
     running: bool
     pid: int
@@ -28,7 +28,7 @@ class LiveDocumentRow:
 
 @dataclass(frozen=True, slots=True)
 class StatusRows:
-    """All that a status needs, as of one moment. `daemon` None: none ever ran on this database."""
+    """All rows of a status, as of one moment. `daemon` None: no daemon ever ran on this database."""
 
     daemon: DaemonRow | None
     paused: bool

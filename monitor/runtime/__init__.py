@@ -1,0 +1,1 @@
+"""The daemon on asyncio: its accounts, orders and messages."""

@@ -1,4 +1,4 @@
-"""Remembers across restarts until when the exchange wants nothing more from this address."""
+"""The exchange's ban of this address, remembered across restarts."""
 
 import logging
 from datetime import datetime, timedelta
@@ -12,11 +12,11 @@ from monitor.store.writes import bans
 log = logging.getLogger(__name__)
 
 SAME_END_TOLERANCE = timedelta(seconds=1)
-"""Two ends this close are one: the time was corrected by a trifle in between."""
+"""Two ends of a ban this close are the same ban: a small correction of the time lies between the measurements."""
 
 
 class BanHolder(Protocol):
-    """What knows of bans while the program runs, in seconds of the clock (`elapsed_s`)."""
+    """The holder of the ban in memory, in seconds of the clock (`elapsed_s`)."""
 
     @property
     def banned_until_s(self) -> float | None: ...
@@ -25,7 +25,7 @@ class BanHolder(Protocol):
 
 
 class BanMemory:
-    """The ban of the address, in the database and in what all accounts share."""
+    """The ban of the address, both in the database and in the memory that all accounts share."""
 
     def __init__(self, holder: BanHolder, store: Store, clock: Clock) -> None:
         self._holder = holder
@@ -34,14 +34,14 @@ class BanMemory:
         self._saved: datetime | None = None
 
     async def restore(self) -> None:
-        """Obey what was remembered, before anything is asked of the exchange; again when the time jumped."""
+        """Apply the recorded ban, before the first request to the exchange and again after a jump of the time."""
         ban = await self._store.read(bans.read_ban)
         if ban is not None:
             self._saved = ban.until
             self._holder.ban(self._clock.elapsed_s() + ban.remaining(self._clock.now()).total_seconds())
 
     async def save(self) -> None:
-        """Write down a ban that is new, or whose end is known better now. One that can't be written is tried again."""
+        """Record a ban that is new or whose end is known better. A failed write is tried again with the next call."""
         until_s = self._holder.banned_until_s
         until = None if until_s is None else self._clock.moment_of(until_s)
         if until is None or (self._saved is not None and abs(until - self._saved) < SAME_END_TOLERANCE):

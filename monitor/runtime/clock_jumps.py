@@ -1,4 +1,4 @@
-"""Notices that a clock jumped, and says what: a jump is an event, after which everything that waits looks again."""
+"""Detection of clock jumps: each jump is an event, after which everything that waits is checked again."""
 
 import asyncio
 import logging
@@ -11,10 +11,10 @@ from monitor.clock import JUMP_S, Clock
 log = logging.getLogger(__name__)
 
 JUMP_CHECK_EVERY_S = 0.5
-"""Machine seconds from one look at the clocks to the next."""
+"""Machine seconds between two checks of the clocks."""
 
 NOTIFY_FROM_S = 5.0
-"""Seconds of a jump from which on people are told."""
+"""Seconds of a jump from which on people are notified."""
 
 _MAX_READING_SPREAD_S = 0.05
 """Readings further apart are not of one moment: the machine did something else between them."""
@@ -31,9 +31,9 @@ JUMP_TEXTS: dict[JumpKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """What jumped, and by how many seconds: forward, or back where it is negative.
+    """One jump of a clock by `seconds`: forward, or back where negative.
 
-    `corrected_s` is by how much that changed the time in force, in exchange seconds.
+    `corrected_s` is the change of the time in force that came with it, in exchange seconds.
     """
 
     kind: JumpKind
@@ -42,7 +42,7 @@ class Jump:
 
     @property
     def text(self) -> str:
-        """What people read."""
+        """The words of the notice."""
         way = "forward" if self.seconds > 0 else "back"
         return f"Clock jump: {JUMP_TEXTS[self.kind]} ({format_jump(abs(self.seconds))} {way}). Everything is read anew."
 
@@ -56,28 +56,29 @@ class _ClockReadings:
 
 
 class ClockJumpWatch:
-    """Compares the machine's clocks with each other, and the time in force with what measurements made of it."""
+    """Comparison of the machine's clocks with each other, and of the time in force with measured corrections."""
 
     def __init__(self, clock: Clock, on_jump: Callable[[Jump], Awaitable[None]]) -> None:
-        """`jumped` is told of every jump, once."""
+        """`on_jump` is called once for every jump."""
         self._clock = clock
         self._machine = clock.machine
         self._on_jump = on_jump
         self._last = self._read()
 
     async def run(self) -> None:
-        """Until cancelled. What was measured before is no jump."""
+        """Check the clocks until cancelled. Measurements from before the call are no jumps."""
         self._last = self._read()
         while True:
             await asyncio.sleep(JUMP_CHECK_EVERY_S)
             await self.check()
 
     async def check(self) -> None:
-        """Tell of what jumped since the last look."""
+        """Report every jump since the last check."""
         for jump in self._find_jumps():
             log.warning("clock.jumped kind=%r seconds=%.3f", jump.kind, jump.seconds)
             if jump.kind != "correction":
-                # The exchange knows: until it is asked the steady clock is believed, or the wall clock if none was.
+                # The exchange knows the time. Until it is asked the steady clock holds, or the wall clock if nothing
+                # was measured.
                 self._clock.follow_wall_clock()
                 self._clock.invalidate()
                 corrected_s = self._clock.corrected_s
@@ -100,7 +101,7 @@ class ClockJumpWatch:
         return found
 
     def _read(self) -> _ClockReadings:
-        """All clocks at one moment, as near as may be."""
+        """Return readings of all clocks at one moment, as nearly as possible."""
         read, apart_s = self._read_once()
         for _ in range(_MAX_READINGS):
             if apart_s <= _MAX_READING_SPREAD_S:
@@ -109,7 +110,7 @@ class ClockJumpWatch:
         return read
 
     def _read_once(self) -> tuple[_ClockReadings, float]:
-        """The readings, and by how many seconds at most they are apart."""
+        """Return the readings, and the most seconds that can lie between the first and the last of them."""
         machine = self._machine
         before_s = machine.steady_s()
         read = _ClockReadings(machine.wall_s(), machine.steady_s(), machine.awake_s(), self._clock.corrected_s)
@@ -117,7 +118,7 @@ class ClockJumpWatch:
 
 
 def format_jump(seconds: float) -> str:
-    """Such as 2.5 s, 10 min, 3.2 h, 56 years: a jump in the unit that fits it."""
+    """Return the length of a jump in the unit that fits, such as 2.5 s, 10 min, 3.2 h, 56 years."""
     for word, size in (("years", 365.25 * 86400), ("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {word}"

@@ -47,13 +47,13 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 MIN_TICK_S = 0.1
-"""Machine seconds: with a fast clock the heartbeat comes this often at most."""
+"""Machine seconds: the shortest time between two ticks, for a fast clock."""
 
 START_CLOCK_TIMEOUT_S = 3.0
 """Machine seconds that a start waits for the exchange's time."""
 
 RELEASE_TIMEOUT_S = 3.0
-"""Machine seconds that the store has, after a jump, to let everything that was postponed be looked at again."""
+"""Machine seconds that the store has, after a jump, to release all postponed deliveries for a new check."""
 
 _WITHOUT_STORE = (
     "The database can't be used ({cause}). The daemon watches without it: nothing that moves money is done, alerts are "
@@ -67,7 +67,10 @@ _SAME_ACCOUNT = (
 
 
 class Daemon:
-    """Runs until `stop`; everything it knows comes from the store and the exchange."""
+    """The daemon of one process, with its accounts, channels and store; it runs until `stop`.
+
+    Everything the daemon knows comes from the store and the exchange.
+    """
 
     def __init__(
         self,
@@ -85,10 +88,10 @@ class Daemon:
         memories: Mapping[str, AccountMemory] | None = None,
         removed: Mapping[str, WatchedAccount] | None = None,
     ) -> None:
-        """`heartbeat` is called whenever every running account has completed another tick.
+        """`on_tick` is called whenever every running account has completed another tick.
 
-        `memories` are what the daemon before this one in the same process had in memory, and `leaving` those of its
-        accounts that are in the configuration no more.
+        `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
+        that daemon that are no longer in the configuration.
         """
         self._accounts = accounts
         self._store = store
@@ -155,61 +158,64 @@ class Daemon:
         self.started_at: datetime | None = None
 
     def stop(self) -> None:
-        """End in good order as soon as may be."""
+        """End in an orderly way as soon as possible."""
         self._stop.set()
 
     @property
     def is_ready(self) -> bool:
-        """Whether every account was asked and judged since the start, or is known to be failing."""
+        """True if every account was read and evaluated since the start, or is known to be failing."""
         return self._ready.is_set()
 
     @property
     def is_recording(self) -> bool:
-        """Whether what the store knows was taken up, and it can be written."""
+        """True if the store is loaded and can be written."""
         return self._store_session.is_known and not self._store.is_failing
 
     async def wait_until_ready(self) -> None:
-        """Wait until it has stood."""
+        """Wait until the daemon is ready."""
         await self._ready.wait()
 
     @property
     def unread_accounts(self) -> frozenset[str]:
-        """The accounts that are up, and of which no read brought any figures since the start."""
+        """The accounts that run, but of which no read has brought any figures since the start."""
         up = self._accounts.keys() - self.failing_accounts
         watches = self._supervisor.services
         return frozenset(name for name in up if name not in watches or not watches[name].has_answered)
 
     @property
     def failing_accounts(self) -> Mapping[str, str]:
-        """The accounts that are down, or fall again and again, and what made them fall last."""
+        """The accounts that are down or fail again and again, each with the cause of its last failure."""
         failing = filter(self._supervisor.is_failing, self._accounts)
         return {name: self._supervisor.last_cause(name) for name in failing}
 
     def hand_over(self) -> Mapping[str, AccountMemory]:
-        """What whoever comes next in this process has to know, if the store can't tell it; kept up by asking again."""
+        """Return the memories of all accounts, for the next daemon of this process.
+
+        They serve where the store can't provide the states. Each call brings the same objects up to date.
+        """
         return self._supervisor.hand_over()
 
     @property
     def watched_accounts(self) -> Mapping[str, WatchedAccount]:
-        """Every account whose key is in this process: those of the configuration, and those that leave it."""
+        """Every account whose key is in this process: configured ones, and removed ones that still have open orders."""
         return {**self._removed.accounts, **self._accounts}
 
     def account_states(self) -> Mapping[str, AccountState]:
-        """What is known now, by account."""
+        """Return the present state of each account."""
         return {name: watch.runner.state for name, watch in self._supervisor.services.items()}
 
     def settings(self, account: str) -> AccountSettings:
-        """What the account's figures depend on besides the venue."""
+        """Return the settings that the account's figures depend on besides the exchange."""
         return self._accounts[account].policy.settings
 
     async def notify(self, severity: Severity, text: str) -> None:
-        """A notice to all channels, recorded or not."""
+        """Send a notice to all channels, recorded or not."""
         self._notifier.notify(Notice(severity, text, self._channels, self._clock.now()))
 
     async def run(self) -> None:
-        """Until `stop`. Starting clean and starting after a crash are the same, and so is starting without the store.
+        """Run until `stop`. A clean start, a start after a crash and a start without the store are the same code.
 
-        Raises what no waiting mends.
+        Raises errors that waiting can't cure.
         """
         is_open = await self._store_session.open()
         await self._measure_time()
@@ -250,7 +256,7 @@ class Daemon:
             log.info("daemon.stopped")
 
     async def _measure_time(self) -> None:
-        """Ask the exchange for its time before anything is stamped; the wall clock is the guess if it says nothing."""
+        """Ask the exchange for its time before anything is stamped; without an answer the wall clock is used."""
         with suppress(TimeoutError):
             async with asyncio.timeout(START_CLOCK_TIMEOUT_S):
                 for account in self._accounts.values():
@@ -259,7 +265,7 @@ class Daemon:
                         return
 
     async def _on_clock_jump(self, jump: Jump) -> None:
-        """Whatever waits for a moment looks again, and everything is read: nothing stands still for a clock."""
+        """Restart everything that waits for a moment and read everything again: no clock change stops anything."""
         for watch in self._supervisor.services.values():
             watch.restart(jump.corrected_s)
         if self._report is not None:
@@ -274,7 +280,7 @@ class Daemon:
             await self.notify("warning", jump.text)
 
     async def _on_store_loaded(self, is_first: bool) -> None:
-        """The store is known: its channels and accounts go on from there. Raises StoreError."""
+        """Restore channels and accounts from the store once it is loaded. Raises StoreError."""
         if is_first:
             await self._notifier.restore()
             await self._close_removed_accounts()
@@ -286,7 +292,7 @@ class Daemon:
             self._look_up_owners()
 
     async def _close_removed_accounts(self) -> None:
-        """Alerts of accounts that are not in the configuration any more end as gone."""
+        """Close the alerts of accounts that are no longer in the configuration."""
         now = self._clock.now()
         rows = await self._store.read(read_alerts)
         audience = next(iter(self._accounts.values())).policy.routing if self._accounts else ChannelRouting()
@@ -304,7 +310,7 @@ class Daemon:
             )
 
     async def _tick(self) -> None:
-        """Ticks, and the mark that this daemon is alive. It waits for nobody, least of all for the store."""
+        """Send ticks, and report that this daemon is alive. The loop waits for nothing, least of all for the store."""
         pause_s = max(MIN_TICK_S, TICK_S / self._clock.speed)
         counted: dict[str, tuple[int, int]] = {}
         while True:
@@ -319,7 +325,7 @@ class Daemon:
                 watch.tick(fresh, told)
             for names in self._account_owners.take_new_twins():
                 await self.notify("critical", _SAME_ACCOUNT.format(names=" and ".join(names)))
-            # Of which watch, and how many: those of one that was built anew are counted anew.
+            # The service and its number of ticks: a service that was built anew starts from zero.
             progress = {name: (id(watch), watch.runner.ticks) for name, watch in watches.items()}
             now = self._clock.now()
             self._stepped |= {name: now for name, count in progress.items() if _is_further(counted.get(name), count)}
@@ -335,7 +341,7 @@ class Daemon:
     def _health(self) -> HealthRead:
         return HealthRead(
             notifications_failing=self._notifier.failing_count,
-            # Nothing may be decided on what the store would know.
+            # Nothing may be decided before the store is loaded.
             store_failing=self._store.is_failing or not self._store_session.is_known,
             store_space_low=self._store_session.space_low,
         )
@@ -349,20 +355,20 @@ class Daemon:
             watch.reopen_record(since)
 
     def _apply_commands(self, commands: Commands) -> None:
-        """What people ordered beside acks, silences and the pause, which the accounts look at themselves."""
+        """Apply the commands of people other than acks, silences and the pause, which each account applies itself."""
         self._drills.enqueue(commands.drills)
         if commands.settled_intents:
-            # What a person settled is told by whoever runs.
+            # The notice of an intent that a person settled is sent by the daemon that runs.
             self._notifier.wake(self._channels)
         if any(intent.account not in self._accounts for intent in commands.settled_intents):
-            # What was done under another name may count against the caps of one that is watched.
+            # Orders under another name may count against the limits of a watched account.
             self._look_up_owners()
         for intent in commands.settled_intents:
             watch = self._supervisor.services.get(intent.account)
             if watch is None:
                 continue
             known = watch.runner.state.intents.get(intent.id)
-            # What was read a moment ago never undoes what was settled since.
+            # A command that was read earlier never undoes a state that was settled since.
             if known is None or known.state not in FINAL_STATES:
                 watch.deliver_event(IntentUpdated(intent))
 
@@ -371,7 +377,7 @@ class Daemon:
             watch.look_up_owner()
 
     def _health_problems(self, every: timedelta) -> tuple[str, ...]:
-        """Why the heartbeat must not say that all is well."""
+        """Return the reasons why the heartbeat must not report that all is well."""
         states, since = self.account_states(), self.started_at or self._clock.now()
         accounts = {
             name: AccountHealth(account.policy.settings, states.get(name), self._stepped.get(name, since))
@@ -404,7 +410,7 @@ def _is_further(before: tuple[int, int] | None, count: tuple[int, int]) -> bool:
 
 
 def _root_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What ended the daemon: the one error with a mend, where there is one."""
+    """Return the error that ended the daemon: the one error that a person can cure, if there is one."""
     mendable = group.subgroup(MonitorError)
     error: BaseException = mendable if mendable is not None else group
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:

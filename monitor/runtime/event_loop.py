@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 
 
 def run_event_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:
-    """Runs a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    """Run a coroutine on uvloop where it is installed, else on asyncio's own loop."""
     try:
         import uvloop
     except ImportError:

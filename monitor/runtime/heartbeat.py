@@ -1,4 +1,4 @@
-"""When the heartbeat is sent: at every interval, well or ill, and sooner again when it did not get through."""
+"""Timing of the heartbeat: one ping an interval, well or not, and sooner after a ping that failed."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,19 +12,19 @@ log = logging.getLogger(__name__)
 
 START_CHECK_S = 0.5
 RETRY_DIVISOR = 5
-"""A ping that did not get through is tried again after this part of the interval."""
+"""A ping that failed is tried again after this part of the interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatSettings:
-    """Where the pings go, and how often."""
+    """The client that sends the pings, and their interval."""
 
     heartbeat: HeartbeatClient
     every: timedelta
 
 
 class HeartbeatSender:
-    """Pings while nothing ails. Whoever takes the pings misses them when this process is gone."""
+    """Pings that report success while there are no health problems. When this process is gone, its pings are missed."""
 
     def __init__(self, settings: HeartbeatSettings, clock: Clock, health_problems: Callable[[], Sequence[str]]) -> None:
         self._heartbeat = settings.heartbeat
@@ -34,7 +34,7 @@ class HeartbeatSender:
         self._was_well = True
 
     async def run(self) -> None:
-        """Until cancelled. The first ping comes as soon as all is well, or says after an interval why it is not."""
+        """Send pings until cancelled: the first as soon as all is well, or after one interval with the problems."""
         look_s = min(START_CHECK_S * self._clock.speed, self._every_s)
         for _ in range(round(self._every_s / look_s)):
             if not self._health_problems():
@@ -45,7 +45,7 @@ class HeartbeatSender:
             await self._clock.sleep(pause_s)
 
     async def _send(self) -> bool:
-        """Whether it got through."""
+        """Send one ping; return whether it was delivered."""
         problems = tuple(self._health_problems())
         if problems and self._was_well:
             log.warning("heartbeat.ill reason=%r", "; ".join(problems))

@@ -1,4 +1,4 @@
-"""The numbers of new alerts and intents, shared by all accounts of the daemon."""
+"""Ids of new alerts and intents, shared by all accounts of the daemon."""
 
 from datetime import UTC, datetime
 
@@ -11,9 +11,9 @@ _FIRST_UNRECORDED_INTENT = 2_000_000_000
 
 
 class IdNumbers:
-    """Rising, and never given twice. While the database is not known they are of a range of their own.
+    """Rising ids, none given twice. While the database is not known they come from a range of their own.
 
-    That range begins anew with the second of each start, so that two starts without the database never share one.
+    That range starts at the second of the daemon's start, so that two starts without the database never share an id.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -24,7 +24,7 @@ class IdNumbers:
         self.ids = IdSource(self._next_alert, self._next_intent)
 
     def continue_from(self, first: NextIds) -> None:
-        """The database tells where its numbers end."""
+        """Continue from the first free ids of the database."""
         self._alert = max(self._alert, first.alert) if self._is_known else first.alert
         self._intent = max(self._intent, first.intent) if self._is_known else first.intent
         self._is_known = True

@@ -4,7 +4,10 @@ import os
 
 
 def exists(path: str) -> bool:
-    """Whether the file exists; False without a path. What can't be looked at counts as there: then nothing is sent."""
+    """Return whether the file exists; False without a path.
+
+    A file that can't be checked counts as existing: then nothing is sent.
+    """
     if not path:
         return False
     try:

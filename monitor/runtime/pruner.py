@@ -1,4 +1,4 @@
-"""Letting go of what is old while the daemon runs."""
+"""Hourly deletion of old rows while the daemon runs."""
 
 import asyncio
 import logging
@@ -11,13 +11,14 @@ from monitor.store.store import Store
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3600.0
-"""Machine seconds from one look to the next."""
+"""Machine seconds between two deletions."""
 
 
 async def prune_hourly(samples: timedelta, events: timedelta, store: Store, clock: Clock) -> None:
-    """Drops what is older than its span, now and every hour, until cancelled. A store that fails is tried again then.
+    """Delete rows older than their span, now and every hour, until cancelled.
 
-    `events` is the span of stream events, failed reads and delivery attempts; zero keeps them for good.
+    After a failure of the store the next try is an hour later. `events` is the span of stream events, failed reads and
+    delivery attempts; zero keeps them for good.
     """
     while True:
         try:
@@ -31,7 +32,7 @@ async def prune_hourly(samples: timedelta, events: timedelta, store: Store, cloc
 
 
 async def prune(samples: timedelta, events: timedelta, store: Store, clock: Clock) -> int:
-    """How many rows older than their spans went. Raises StoreError."""
+    """Delete rows older than their spans and return how many. Raises StoreError."""
     now = clock.now()
     before = now - events if events else None
     return await store.prune(

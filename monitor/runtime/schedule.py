@@ -1,4 +1,4 @@
-"""What runs at intervals: the scheduler lives in the wall clock, which people and time servers set."""
+"""Jobs at intervals. The scheduler uses the wall clock, which people and time servers set."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -11,9 +11,9 @@ from monitor.clock import machine_now
 
 
 class WallClockInterval(BaseTrigger):  # type: ignore[misc]
-    """Fires at every interval of the wall clock. What was missed is one run, however much it is.
+    """Trigger at every interval of the wall clock. All missed times together are one run.
 
-    The scheduler asks for one moment after the other until one lies in the future, so the next is never a past one.
+    The scheduler asks for one time after the other until one is in the future, so the next is never a past one.
     """
 
     def __init__(self, interval: timedelta) -> None:
@@ -22,7 +22,10 @@ class WallClockInterval(BaseTrigger):  # type: ignore[misc]
         self._interval = interval
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first moment of the grid of `previous_fire_time` after `now`; an interval from now where it is ahead."""
+        """Return the first time after `now` on the grid of `previous_fire_time`.
+
+        Where the previous time lies ahead, the result is one interval from now.
+        """
         if previous_fire_time is None or previous_fire_time > now:
             return now + self._interval
         return previous_fire_time + self._interval * ((now - previous_fire_time) // self._interval + 1)
@@ -34,7 +37,7 @@ class WallClockInterval(BaseTrigger):  # type: ignore[misc]
 def run_every(
     scheduler: AsyncIOScheduler, name: str, seconds: float, job: Callable[..., Awaitable[None]], *arguments: Any
 ) -> None:
-    """Run it now and then at every interval (machine seconds); never twice at a time, and once for all it missed."""
+    """Run a job now and at every interval (machine seconds); never twice at a time, and once for all missed times."""
     scheduler.add_job(
         job,
         WallClockInterval(timedelta(seconds=seconds)),
@@ -49,5 +52,5 @@ def run_every(
 
 
 def run_now(scheduler: AsyncIOScheduler, name: str) -> None:
-    """Run it at once, and count its interval from there: also where the wall clock was set since."""
+    """Run a job at once and count its interval from there, also where the wall clock was set since."""
     scheduler.modify_job(name, next_run_time=machine_now())

@@ -1,4 +1,4 @@
-"""What the daemon as a whole has with its store: taking it up whenever it can be had, and reading what people order."""
+"""The daemon's session with its store: loading whenever the store can be used, and polling the commands of people."""
 
 import asyncio
 import logging
@@ -22,15 +22,15 @@ from monitor.store.writes.commands import Commands
 log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_S = 10.0
-"""A start waits so long for a database that may only be slow, and TROUBLED_S for one that is in trouble."""
+"""Seconds that a start waits for a database that may only be slow; TROUBLE_TIMEOUT_S for one that fails."""
 
 TROUBLE_TIMEOUT_S = 3.0
 LEASE_TIMEOUT_S = 180.0
-"""So long (machine seconds) another daemon may hold the database before this one ends."""
+"""Machine seconds that another daemon may hold the database before this one ends."""
 
 OPEN_CHECK_S = 0.1
 POLL_EVERY_S = 0.4
-"""What people order holds within a second."""
+"""Commands of people take effect within a second."""
 
 SEEN_EVERY_S = 1.0
 SPACE_EVERY_S = 30.0
@@ -39,18 +39,18 @@ SPACE_LOW_SHARE = 0.05
 
 
 MAX_RECORD_GAP = timedelta(minutes=1)
-"""A record that was not extended for so long, at speed 1, has a gap."""
+"""A record that was not extended for this long, at speed 1, has a gap."""
 
 
 class LeaseWait:
-    """How long another daemon has been holding the database, which is not for ever to be waited for."""
+    """The time that another daemon has held the database, which is waited for within a limit."""
 
     def __init__(self, timeout_s: float = LEASE_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
         self._since: float | None = None
 
     def check(self, trouble: StoreError | None) -> None:
-        """Raises what no waiting mends: a database of another version, and in the end another daemon's."""
+        """Raise errors that waiting can't cure: a wrong revision, and after the limit another daemon's lease."""
         if isinstance(trouble, WrongDatabaseRevision):
             raise trouble
         if not isinstance(trouble, AnotherDaemon):
@@ -64,16 +64,16 @@ class LeaseWait:
 
 
 async def wait_until_open(store: Store, lease_timeout_s: float = LEASE_TIMEOUT_S) -> bool:
-    """Whether the store can be used at the start; False: the daemon begins without it.
+    """Return whether the store can be used at the start; False: the daemon begins without it.
 
-    Raises OtherRevision, and AnotherInstance once it was waited for long enough.
+    Raises WrongDatabaseRevision at once, and AnotherDaemon after `lease_timeout_s`.
     """
     lease = LeaseWait(lease_timeout_s)
     started = time.monotonic()
     while (trouble := store.failure) is not None or store.is_failing:
         lease.check(trouble)
         patience_s = OPEN_TIMEOUT_S if store.is_opening else TROUBLE_TIMEOUT_S
-        # One that has been failing for longer than this looks at it was waited for already.
+        # A store that has failed for longer than this loop runs was already waited for.
         waited_s = max(time.monotonic() - started, store.failing_for_s or 0.0)
         if waited_s > patience_s and not isinstance(trouble, AnotherDaemon):
             log.error("store.absent cause=%s", trouble)
@@ -83,7 +83,7 @@ async def wait_until_open(store: Store, lease_timeout_s: float = LEASE_TIMEOUT_S
 
 
 class StoreSession:
-    """Takes the store up, at the start or as soon as it can be had, and then looks after it."""
+    """The store as the daemon uses it: loaded at the start or as soon as it can be used, then polled."""
 
     def __init__(
         self,
@@ -99,9 +99,12 @@ class StoreSession:
         recorded_accounts: Callable[[], Iterable[str]],
         reopen_record: Callable[[str, datetime], None],
     ) -> None:
-        """`obey` is given what people ordered. `taken_up` is awaited once the store has become known (True), and then
-        again and again. `folder` is where the database lies. `recorded` tells the accounts of which the store knows all
-        that was done, `reopen` is told of a gap in the record of one that began at a moment."""
+        """`on_commands` is called with new commands of people.
+
+        `on_loaded` is awaited with True once the store is loaded, and with False at every poll after that. `folder`
+        holds the database. `recorded_accounts` returns the accounts whose actions the store knows completely.
+        `reopen_record` is called with an account and the time at which a gap in its record began.
+        """
         self._store = store
         self._clock = clock
         self._version = version
@@ -125,23 +128,23 @@ class StoreSession:
 
     @property
     def trouble(self) -> StoreError | None:
-        """Why the store can't be used, None while it can or nobody knows."""
+        """The reason why the store can't be used; None while it can be used or nothing is known."""
         return self._store.failure or self._load_error
 
     @property
     def is_known(self) -> bool:
-        """Whether what the store knows was taken up."""
+        """True if the content of the store is loaded."""
         return self._known_changes is not None and self._known_changes == self._store.replacement_count
 
     def take_new_commands(self) -> CommandsRead | None:
-        """What people ordered since this was last asked; None: nothing new."""
+        """Return the commands that are new since the last call; None: nothing new."""
         new, self._new_commands = self._new_commands, None
         return new
 
     async def open(self) -> bool:
-        """Whether the store can be used; the time and a ban that it knows of hold from now on.
+        """Return whether the store can be used; the time and a ban that it knows hold from now on.
 
-        Raises what no waiting mends.
+        Raises errors that waiting can't cure.
         """
         if not await wait_until_open(self._store):
             return False
@@ -150,7 +153,10 @@ class StoreSession:
         return True
 
     async def run(self) -> None:
-        """Until cancelled. A store that fails is waited for, however long. Raises what no waiting mends."""
+        """Keep the store loaded and polled until cancelled. A failing store is waited for without limit.
+
+        Raises errors that waiting can't cure.
+        """
         while True:
             self._lease.check(self._store.failure)
             if not self._store.is_failing:
@@ -162,14 +168,17 @@ class StoreSession:
             await asyncio.sleep(POLL_EVERY_S)
 
     async def load(self) -> bool:
-        """Announce this daemon, look what the one before left in the middle, and let everybody go on from there."""
+        """Register this daemon, recover the intents that the previous one left unfinished, and start the accounts.
+
+        Return False where the store fails.
+        """
         changes, now = self._store.replacement_count, self._clock.now()
         try:
             await self._store.register_daemon(os.getpid(), now, self._version, self._clock.read_steady())
             recovered = await self._store.recover_interrupted(now, self._channels)
             await self.restore_bans()
             self._commands_seen = None
-            # Before any account is looked at: what is silenced or taken stays so.
+            # Before any account is evaluated, so that acks and silences hold.
             await self._poll_commands()
             self._id_numbers.continue_from(await self._store.next_ids(now))
             self._known_changes = changes
@@ -186,7 +195,7 @@ class StoreSession:
         return True
 
     async def _resume_time(self) -> None:
-        """Go on from the time that the daemon before this one knew: the exchange may not be there to be asked."""
+        """Continue from the time that the previous daemon knew: the exchange may not be reachable."""
         try:
             if await self._store.read(daemon_row.resume_clock, self._clock):
                 log.info("clock.resumed at=%s", self._clock.now().isoformat(timespec="milliseconds"))
@@ -211,16 +220,16 @@ class StoreSession:
             return
         self._seen_at = now_s
         with suppress(StoreError):
-            # The store says itself that it fails, and every commit does.
+            # The store reports its own failure, and every commit does.
             await self._extend_records(self._clock.now())
         if self._bans is not None:
             await self._bans.save()
 
     async def _extend_records(self, now: datetime) -> None:
-        """Say that the daemon is there, and that the records of the accounts have no gap up to now. Raises StoreError.
+        """Record that the daemon is alive and that the accounts' records have no gap up to now. Raises StoreError.
 
-        One that was not extended for long has a gap, whatever happened meanwhile; and a database that has lost what it
-        was told is taken up like another one.
+        A record that was not extended for long has a gap, whatever happened meanwhile. A database that has lost rows is
+        loaded again like another database.
         """
         recorded: dict[str, datetime | None] = {}
         for account in self._recorded_accounts():
@@ -247,7 +256,7 @@ class StoreSession:
         self._on_commands(commands)
 
     async def _check_space(self) -> None:
-        """How much is free where the database lies."""
+        """Measure the free space where the database lies."""
         if self._folder is None or time.monotonic() - self._measured_at < SPACE_EVERY_S:
             return
         self._measured_at = time.monotonic()
@@ -260,6 +269,6 @@ class StoreSession:
 
 
 def is_space_low(folder: Path) -> bool:
-    """Whether so little is free that recording may end soon. Raises OSError."""
+    """Return whether so little space is free that recording may end soon. Raises OSError."""
     disk = shutil.disk_usage(folder)
     return disk.free < SPACE_LOW_BYTES or disk.free < disk.total * SPACE_LOW_SHARE

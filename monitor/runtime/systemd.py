@@ -1,4 +1,4 @@
-"""What the service manager is told: ready, reloading, stopping, and that the daemon still turns."""
+"""Notifications to the service manager: ready, reloading, stopping, and the watchdog."""
 
 import logging
 
@@ -13,28 +13,28 @@ class ServiceManager:
     def __init__(self) -> None:
         self._notifier = sdnotify.SystemdNotifier()
         if self._notifier.socket is not None:
-            # A manager that does not read would stop the loop; and a word that it did not take must be known.
+            # A manager that does not read would block the loop; and a notification that was not taken must be known.
             self._notifier.socket.setblocking(False)
             self._notifier.debug = True
         self._ready = False
 
     def report_alive(self) -> None:
-        """Every account has completed another tick. The first beat is also the word that the daemon is ready."""
+        """Report that every account has completed another tick. The first call also reports the daemon as ready."""
         if not self._ready:
             self._ready = self._notify("READY=1")
         self._notify("WATCHDOG=1")
 
     def report_reloading(self) -> None:
-        """A new configuration is being taken on; READY follows with the next beat."""
+        """Report that a new configuration is being loaded; READY follows with the next `report_alive`."""
         self._ready = False
-        # The manager wants its own monotonic clock, in microseconds, with this word.
+        # The manager requires its own monotonic clock, in microseconds, with this notification.
         self._notify(f"RELOADING=1\nMONOTONIC_USEC={_monotonic_us()}")
 
     def report_stopping(self) -> None:
         self._notify("STOPPING=1")
 
     def _notify(self, words: str) -> bool:
-        """Send `words`; whether the socket took them. One that is full is tried again with the next beat."""
+        """Send `words` and return whether the socket took them. After a full socket the next tick tries again."""
         try:
             self._notifier.notify(words)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Copies of a SQLite database: taken beside a running daemon, and put back when none runs."""
+"""Backups of a SQLite database: made beside a running daemon, restored while none runs."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ from monitor.store.writes.pause_switch import pause
 
 
 def back_up(url: str, target: Path) -> None:
-    """Writes the database as it is at one moment into `target`, whole or not at all, for its owner alone.
+    """Write the database as of one moment to `target`, whole or not at all, for its owner alone.
 
     Any revision can be backed up. Raises MonitorError when `target` exists or can't be written, StoreError for a
     database that can't be read, UsageError for PostgreSQL.
@@ -30,7 +30,7 @@ def back_up(url: str, target: Path) -> None:
     path = _require_sqlite(parsed, "pg_dump")
     opening.check_present(parsed)
     try:
-        # Taken first, so that of two backups to one place the second refuses.
+        # Created first, so that of two backups to one place the second is refused.
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except FileExistsError as error:
         raise MonitorError("is already there", where=str(target), mend="give another FILE") from error
@@ -46,16 +46,15 @@ def back_up(url: str, target: Path) -> None:
 
 
 def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = False) -> str:
-    """Put a backup in the place of the database, at the revision that it has; return that.
+    """Replace the database by a backup, at the backup's revision, and return that revision.
 
-    Its actions are paused from then on, as if the person `by` had paused them: what moved since, it can't know. The
-    pause is in it before it lies where a daemon looks, and an upgrade keeps it. Numbers go on above those of the
-    database that it replaces, where the revision keeps such a number; the time keeps them apart everywhere.
-    Nothing is changed when it raises: MonitorError when a database is there and not `force`d, or when the backup is
-    damaged, not one of ours, or can't be upgraded; AnotherInstance while a daemon holds the database; UsageError for
-    PostgreSQL.
+    Its actions are paused from then on, as if the person `by` had paused them: the backup lacks everything since. The
+    pause is written before the file is where a daemon could open it, and an upgrade keeps it. Ids continue above those
+    of the replaced database, where its revision keeps such a number; the time keeps them apart everywhere. Nothing is
+    changed when it raises: MonitorError when a database exists and `force` is False, or when the backup is damaged, not
+    one of ours, or can't be upgraded; AnotherDaemon while a daemon holds the database; UsageError for PostgreSQL.
     """
-    # alembic is heavy, and of use here alone
+    # alembic is heavy, and needed here alone
     from monitor.store.db.migrate import describe_failures
 
     parsed = opening.parse_url(url)
@@ -67,7 +66,7 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     if had_one and not force:
         raise MonitorError("there is a database already", where=str(path), mend="use --force to overwrite it")
     if path.exists() and path.stat().st_uid != os.geteuid():
-        # What this user wrote, the daemon could not open.
+        # The daemon could not open a file that this user wrote.
         owner = path.owner()
         raise MonitorError(
             f"the database belongs to {owner}", where=str(path), mend=f"do it as that user: sudo -u {owner}"
@@ -101,7 +100,7 @@ def _require_sqlite(url: URL, tool: str) -> Path:
 
 
 def _check_backup(source: Path) -> str:
-    """The revision of a sound backup."""
+    """Return the revision of an intact backup."""
     if not source.is_file():
         raise MonitorError("there is no such file", where=str(source), mend="give the FILE of `db backup`")
     try:
@@ -123,14 +122,16 @@ def _check_backup(source: Path) -> str:
 
 @contextlib.contextmanager
 def _copy_database(source: Path, folder: Path) -> Iterator[Path]:
-    """A complete copy of the database in `folder`, safe on the disk and readable by its owner alone; gone at the end
-    unless it was moved away."""
+    """Yield a complete copy of the database in `folder`, synced to the disk and readable by its owner alone.
+
+    The copy is deleted at the end unless it was moved away.
+    """
     name = ""
     try:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{source.name}.")
         os.close(descriptor)
         with closing(_open_read_only(source)) as original, closing(sqlite3.connect(name)) as copy:
-            # In one go: step by step it would start anew whenever the daemon commits.
+            # All pages in one step: in several steps it would start anew whenever the daemon commits.
             original.backup(copy, pages=-1)
             copy.execute("PRAGMA journal_mode=DELETE")
         _fsync(Path(name))
@@ -141,14 +142,14 @@ def _copy_database(source: Path, folder: Path) -> Iterator[Path]:
         raise MonitorError(f"can't write: {error.strerror}", where=str(folder), mend="mend the folder") from error
     finally:
         if name:
-            # What failed in the middle of writing leaves its log behind.
+            # A write that fails leaves its log behind.
             for part in ("", "-wal", "-shm", "-journal"):
                 Path(f"{name}{part}").unlink(missing_ok=True)
 
 
 def _check_upgradable(database: Path, url: URL) -> None:
-    """Upgrade a copy of the copy, which is then dropped: what could never be used replaces nothing."""
-    # alembic is heavy, and of use here alone
+    """Upgrade a copy of the copy, which is then deleted: a backup that could never be used replaces nothing."""
+    # alembic is heavy, and needed here alone
     from monitor.store.db.migrate import describe_failures, upgrade_connection
 
     with _copy_database(database, database.parent) as trial, describe_failures(url):
@@ -162,10 +163,10 @@ def _check_upgradable(database: Path, url: URL) -> None:
 
 
 def _prepare_copy(database: Path, by: str, at: datetime, first_number: int) -> None:
-    """Pause the actions of the copy, in the way and with the record of any pause that a person orders.
+    """Pause the actions of the copy, with the record of any pause that a person commands.
 
-    Its numbers go on from `first_number` at the least. Any revision can be paused: one that is older than the audit
-    trail has no place for the record.
+    Its ids continue from at least `first_number`. Any revision can be paused: one that is older than the audit trail
+    has no place for the record.
     """
     engine = opening.writing_engine(URL.create("sqlite", database=str(database)))
     try:
@@ -181,7 +182,7 @@ def _prepare_copy(database: Path, by: str, at: datetime, first_number: int) -> N
 
 
 def _fold_into_one_file(database: Path) -> None:
-    """Bring the database into one file again, since that alone is moved."""
+    """Bring the database into one file again, since only that one is moved."""
     with closing(sqlite3.connect(database)) as alone:
         alone.execute("PRAGMA journal_mode=DELETE")
 

@@ -1,4 +1,4 @@
-"""Orders whose steps a database has lost, as by a failover to a standby that lacked them: recorded once more."""
+"""Recovery of order steps that a database has lost, as by a failover to a standby that lacked them."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from monitor.store.writes import intents
 _S = IntentState
 
 DAY = timedelta(hours=24)
-"""What was settled before that is no matter of any limit."""
+"""Orders that were settled before that count for no limit."""
 
 NOTE = "recorded once more: the database had lost it"
 
@@ -26,7 +26,7 @@ _BEFORE_SENDING = frozenset({_S.PROPOSED, _S.PLANNED})
 
 
 def sent(known: Iterable[Intent], now: datetime) -> tuple[Intent, ...]:
-    """Those of the intents that have left and that some limit may still count."""
+    """Return the intents that were sent and that some limit may still count."""
     return tuple(
         intent
         for intent in known
@@ -37,10 +37,10 @@ def sent(known: Iterable[Intent], now: datetime) -> tuple[Intent, ...]:
 
 
 def restate(connection: Connection, intent: Intent, now: datetime) -> bool:
-    """Bring an intent that has left to where its sender knows it to stand; whether it was behind.
+    """Bring a sent intent to the state that its sender knows; return whether the database was behind.
 
-    One that stands there, or where no step leads there from, is left as it is: people and other daemons settle orders
-    too. Raises StoreError for a number that belongs to another intent.
+    An intent in that state, or in one from which no legal steps lead there, is left as it is: people and other daemons
+    settle orders too. Raises StoreError for an id that belongs to another intent.
     """
     stored = intents.find_intent(connection, intent.id)
     if stored is not None and _identity(stored) != _identity(intent):
@@ -63,12 +63,12 @@ def restate(connection: Connection, intent: Intent, now: datetime) -> bool:
 
 
 def _identity(intent: Intent) -> tuple[str, int]:
-    """What no step changes, as exactly as it is stored."""
+    """Return the fields that no step changes, as exactly as they are stored."""
     return intent.account, to_milliseconds(intent.created_at)
 
 
 def _way(start: IntentState | None, intent: Intent) -> tuple[IntentState, ...]:
-    """The shortest way by legal steps to where the intent stands, through its acknowledgement if it has one."""
+    """Return the shortest legal steps to the intent's state, through its acknowledgement if it has one."""
     kept_off = _S.UNCERTAIN if intent.ref is not None else _S.ACKNOWLEDGED
     waiting: deque[tuple[IntentState | None, tuple[IntentState, ...]]] = deque([(start, ())])
     seen = {start}
@@ -84,7 +84,7 @@ def _way(start: IntentState | None, intent: Intent) -> tuple[IntentState, ...]:
 
 
 def _as_of(intent: Intent, state: IntentState) -> Intent:
-    """The intent as it was in a state of before: what came of it was not known."""
+    """Return the intent as it was in an earlier state, when its outcome was not known."""
     if state is intent.state:
         return intent
     before = replace(intent, state=state, settled_at=None, evidence=None, level_after=None, resolved_by=None)
@@ -98,7 +98,7 @@ def _moment(intent: Intent, state: IntentState, now: datetime) -> datetime:
 
 
 def _with_its_alert(connection: Connection, intent: Intent) -> Intent:
-    """The intent without the number of an alert that the database has lost as well."""
+    """Return the intent without its alert's id if the database has lost the alert as well."""
     if intent.alert is None:
         return intent
     known = connection.execute(select(tables.alerts.c.id).where(tables.alerts.c.id == intent.alert)).first()

@@ -1,4 +1,4 @@
-"""What the daemon needs to go on where it, or the one before it, ended."""
+"""Saved state from which the daemon continues after a start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID, FIRST_UNR
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """One account as it was remembered.
+    """The saved state of one account.
 
-    `alerts` are open, or resolved with something about them still to be told. `intents` are not final, or
-    created, sent or settled in the last 24 hours. `interest` is what the charges of 30 days tell of each debt,
-    `pegs` the price ratios of a week by asset. `terms` are those last seen of each thing, `ledger_until` is when the
-    newest recorded row of each scope's ledger is dated. `by_others` is what another hand did in the last 24 hours.
-    `live` is the last status document. `known_until` is when the record ends,
-    `found` what moved in gaps of it in the last 24 hours.
+    `alerts` are open, or resolved with deliveries still queued. `intents` are not final, or created, sent or settled in
+    the last 24 hours. `interest` sums the charges of 30 days by debt, `pegs` holds the price ratios of a week by asset.
+    `terms` are the newest lending terms by kind and subject, `ledger_until` the times of the newest recorded ledger row
+    by scope. `foreign_movements` are the foreign activity of the last 24 hours. `live_document` is the last status
+    document. `recorded_until` is the end of the record coverage, `gap_movements` are the movements found in gaps in the
+    last 24 hours.
     """
 
     account: str
@@ -47,9 +47,9 @@ class SavedState:
 
 @dataclass(frozen=True, slots=True)
 class NextIds:
-    """The first numbers that no alert and no intent of any account has had, in this database or in one before it.
+    """The first ids that no alert and no intent of any account has had, in this database or in one before it.
 
-    `alert_unknown` is the first number of an alert that this database does not know.
+    `first_unknown_alert` is the first alert id that this database does not know.
     """
 
     alert: int
@@ -58,7 +58,7 @@ class NextIds:
 
 
 def load_state(connection: Connection, account: str, now: datetime) -> SavedState:
-    """What is remembered of the account; empty for one never seen."""
+    """Return the saved state of the account; empty for an account never seen."""
     live = connection.execute(select(tables.live.c.document).where(tables.live.c.account == account)).scalar()
     return SavedState(
         account=account,
@@ -76,11 +76,10 @@ def load_state(connection: Connection, account: str, now: datetime) -> SavedStat
 
 
 def read_next_ids(connection: Connection, now: datetime) -> NextIds:
-    """The numbers to go on with, which are never below `first_number`. All accounts share them: hand them out in one
-    place.
+    """Return the ids to continue with, never below `lowest_free_id`.
 
-    Those of intents made by hand, beside a daemon that counts in its own memory, are of another range, and so are those
-    given while the database was not known.
+    All accounts share them: they must be given out in one place. Manual intents, made beside a daemon that counts in
+    its own memory, have ids of another range, and so have those made while the database was not known.
     """
     known = tables.alerts.c.id < FIRST_UNRECORDED_ALERT_ID
     alert = connection.execute(select(func.max(tables.alerts.c.id)).where(known)).scalar()
@@ -107,7 +106,7 @@ def _open_alerts(connection: Connection, account: str) -> tuple[Alert, ...]:
 
 
 def _peg_history(connection: Connection, account: str, now: datetime) -> Mapping[str, PegHistory]:
-    """The recorded ratios of a week: the last of every ten minutes says it."""
+    """Return the recorded ratios of a week, one for every ten minutes: the last."""
     series, samples = tables.series, tables.samples
     found = connection.execute(
         select(series.c.id, series.c.subject).where(series.c.account == account, series.c.metric == "peg_ratio")

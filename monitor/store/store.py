@@ -1,4 +1,4 @@
-"""The database as the daemon holds it, as commands read it, and as people's orders are written."""
+"""The database as the daemon holds it, as commands read it, and as commands of people are executed."""
 
 import asyncio
 import hashlib
@@ -41,9 +41,9 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """The daemon's hold on its database: it alone writes, in one thread; reads go beside it.
+    """The daemon's access to its database: it alone writes, in one thread; reads run beside it.
 
-    Every method is durable when it returns. All raise StoreError when the database can't do it.
+    Every method is durable when it returns. All raise StoreError when the database fails.
     """
 
     def __init__(self, access: DatabaseAccess, writer: Writer, spill_folder: Path | None) -> None:
@@ -55,12 +55,12 @@ class Store:
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, exclusive: bool = True, spill_folder: Path | None = None) -> Self:
-        """The database at `url`, held by this process alone until it is closed or the process dies.
+        """Open the database at `url`, held by this process alone until it is closed or the process dies.
 
-        A new one is made at the newest revision when `create`; an old one is never migrated.
-        Raises AnotherInstance when another daemon holds it, StoreError for what else is in the way.
-        `exclusive` False leaves out the lease: for programs that write beside a daemon. `spill_folder` is where
-        events wait that a database which is no file can't take; None: where temporary files lie.
+        A new one is created at the newest revision when `create`; an old one is never migrated. Raises AnotherDaemon
+        when another daemon holds it, StoreError for any other obstacle. `exclusive` False leaves out the lease: for
+        programs that write beside a daemon. `spill_folder` holds events that the database can't take if it is not a
+        file; None: the folder of temporary files.
         """
         access = DatabaseAccess(opening.parse_url(url), create=create, exclusive=exclusive)
         writer = _new_writer(access)
@@ -73,9 +73,9 @@ class Store:
 
     @classmethod
     def attach(cls, url: str, *, spill_folder: Path | None = None) -> Self:
-        """The same without waiting: it is opened as soon as that can be done, and fails until then.
+        """Return a store without waiting: the database is opened as soon as possible, and fails until then.
 
-        Raises StoreError for a URL that can be no database.
+        Raises StoreError for a URL that names no usable database.
         """
         access = DatabaseAccess(opening.parse_url(url), create=True, exclusive=True)
         writer = _new_writer(access)
@@ -83,43 +83,43 @@ class Store:
         return cls(access, writer, spill_folder)
 
     async def close(self) -> None:
-        """Writes what is queued and lets go of the database."""
+        """Write everything queued and release the database."""
         await asyncio.to_thread(self._close)
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last attempt to write failed. It tries again by itself about once a second."""
+        """True if the last attempt to write failed. The store retries by itself about once a second."""
         return self._writer.failing_for_s is not None
 
     @property
     def failing_for_s(self) -> float | None:
-        """Seconds of the machine since writing began to fail, None while it works."""
+        """Machine seconds since writing began to fail; None while it works."""
         return self._writer.failing_for_s
 
     @property
     def failure(self) -> StoreError | None:
-        """Why writing fails, None while it works."""
+        """The reason why writing fails; None while it works."""
         return self._writer.failure
 
     @property
     def is_opening(self) -> bool:
-        """Whether it is being opened for the first time, and nothing has gone wrong so far."""
+        """True if the database is being opened for the first time, without an error so far."""
         return self._writer.is_opening
 
     @property
     def replacement_count(self) -> int:
-        """How often the database turned out to be another one than before."""
+        """The number of times that the database turned out to be another one than before."""
         return self._access.replacement_count
 
     @property
     def connects(self) -> int:
-        """How often it was connected to; each time may lead to a server that lacks the end of what was committed."""
+        """The number of connections made; each may lead to a server that lacks the newest commits."""
         return self._access.connects
 
     async def commit(self, entry: JournalEntry, mark: EntryMark | None = None) -> CommitResult:
-        """Everything one step wants remembered, in one transaction.
+        """Commit all records of one step in one transaction.
 
-        With a mark it may be given again when it is not known whether it went in: that happens once.
+        With a mark an entry may be given again when its outcome is unknown: it is written once.
         """
         unit = journal.commit if mark is None else partial(journal.commit_once, mark=mark)
         if not entry.intents:
@@ -127,7 +127,7 @@ class Store:
         return _log_audit_head(await self._writer.run(_run_with_audit_head, unit, entry))
 
     def spill(self, account: str) -> EventSpill:
-        """Where the account's events wait while they can't be committed: beside the database if that is a file."""
+        """Return the spill file of the account: beside the database if that is a file."""
         database = self._access.path
         if database is not None:
             return EventSpill(database.with_name(f"{database.name}.spill-{account}"))
@@ -136,19 +136,19 @@ class Store:
         return EventSpill(folder / f"margin-monitor-{of_url}.spill-{account}")
 
     async def run_file_work(self, function: Callable[[], T]) -> T:
-        """Runs what works on files beside the database. Raises StoreError when the disk does not answer in time."""
+        """Run work on files beside the database. Raises StoreError when the disk does not answer in time."""
         return await self._file_threads.run(function)
 
     async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
-        """Whether this caller, and no other ever, may send the order; see intents.claim."""
+        """Claim the order; True for one caller ever, which alone may send it. See `intents.claim`."""
         return _log_audit_head(await self._writer.run(_run_with_audit_head, intents.claim, intent, at, note))
 
     async def record_step(
         self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), stop: StopCause | None = None
     ) -> bool:
-        """Whether the intent took the step; False: it stood elsewhere, or another is in flight.
+        """Record a step; return False where the intent was in another state, or another one is in flight.
 
-        `notices` wait to be sent from then on. `stop`: why its rule is stopped with it.
+        `notices` are queued from then on. `stop`: why the order's rule is stopped with it.
         """
         return _log_audit_head(
             await self._writer.run(_run_with_audit_head, journal.record_step_with_notices, intent, step, notices, stop)
@@ -161,70 +161,73 @@ class Store:
         notices: Callable[[Sequence[Intent]], Sequence[Notice]],
         stop: StopCause | None = None,
     ) -> tuple[int, ...]:
-        """The numbers of orders whose steps the database had lost, recorded once more; see journal.restate."""
+        """Record once more the orders whose steps the database had lost; return their ids. See `journal.restate`."""
         left = restating.sent(known, now)
         if not left:
             return ()
         return _log_audit_head(await self._writer.run(_run_with_audit_head, journal.restate, left, now, notices, stop))
 
     async def recover_interrupted(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
-        """At start: what was being sent when the last daemon ended, now UNCERTAIN. `channels` are to hear of it."""
+        """Mark intents that were being sent when the last daemon ended as UNCERTAIN, with notices to `channels`."""
         return await self._writer.run(journal.recover_interrupted, now, channels)
 
     async def load_state(self, account: str, now: datetime) -> SavedState:
-        """What is remembered of one account."""
+        """Return the saved state of one account."""
         return await self.read(load_state, account, now)
 
     async def next_ids(self, now: datetime) -> NextIds:
-        """The first free numbers of alerts and intents, across all accounts."""
+        """Return the first free ids of alerts and intents, across all accounts."""
         return await self.read(read_next_ids, now)
 
     async def read_commands(self, now: datetime, since: int | None = None) -> Commands | None:
-        """What people have ordered; None when nothing was since change number `since`."""
+        """Return the commands of people; None when there are no changes since change number `since`."""
         return await self.read(commands.read_commands, now, since)
 
     async def execute(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a function of store.operator, such as `order(operator.pause, True, "web", now)`."""
+        """Run a writing function of store.writes, such as `execute(commands.pause, True, "web", now)`."""
         return await self._writer.run(function, *args, **kwargs)
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a reading function, such as those of store.readers, on a connection that cannot write."""
+        """Run a reading function, such as those of store.readers, on a connection that cannot write."""
         return await self._reader.run(lambda connection: function(connection, *args, **kwargs))
 
     async def enqueue_once(self, delivery: Delivery) -> Delivery | None:
-        """A message put into the outbox, with the id it got; None if its channel has had the very same."""
+        """Queue a delivery and return it with its id; None if its channel has had the same one."""
         return await self._writer.run(outbox.enqueue_once, delivery)
 
     async def record_attempts(self, attempts: Iterable[DeliveryAttempt]) -> int:
-        """Appends attempts, all in one transaction, and moves their deliveries on; see outbox.record_attempts."""
+        """Append attempts and update their deliveries in one transaction; see `outbox.record_attempts`."""
         return await self._writer.run(outbox.record_attempts, tuple(attempts))
 
     async def close_unsent_deliveries(self, state: DeliveryState, why: Mapping[int, str]) -> int:
-        """Ends queued deliveries without an attempt, each with its answer; how many."""
+        """Close queued deliveries without an attempt, each with its answer; return how many."""
         return await self._writer.run(outbox.close_unsent, state, why)
 
     async def postpone_deliveries(self, deliveries: Iterable[int], until: datetime) -> int:
-        """Lets queued deliveries wait."""
+        """Postpone queued deliveries until then."""
         return await self._writer.run(outbox.postpone, tuple(deliveries), until)
 
     async def release_postponed_deliveries(self, now: datetime) -> int:
-        """Lets what was postponed be looked at again."""
+        """Make postponed deliveries due."""
         return await self._writer.run(outbox.release_postponed, now)
 
     async def finish_drill(self, drill: int, at: datetime, outcome: str) -> None:
-        """A drill was carried out, or could not be."""
+        """Record that a drill was carried out, or could not be."""
         await self._writer.run(commands.finish_drill, drill, at, outcome)
 
     async def register_daemon(
         self, pid: int, since: datetime, version: str, steady: SteadyReading | None = None
     ) -> None:
-        """From now on readers see this daemon; see presence.seen."""
+        """Register this daemon for readers; see `daemon_row.register_daemon`."""
         await self._writer.run(daemon_row.register_daemon, pid, since, version, steady)
 
     async def update_last_seen(
         self, at: datetime, steady: SteadyReading | None = None, recorded: Mapping[str, datetime | None] | None = None
     ) -> CoverageUpdate:
-        """The daemon is still there, and extends the records of these accounts; see presence.seen, record.extend."""
+        """Update the daemon's row and the coverage of these accounts.
+
+        See `daemon_row.update_last_seen` and `record_coverage.extend_coverage`.
+        """
         return await self._writer.run(_update_last_seen, at, steady, recorded or {})
 
     async def prune(
@@ -236,7 +239,7 @@ class Store:
         attempts_before: datetime | None = None,
         movements_before: datetime | None = None,
     ) -> int:
-        """How many rows older than the given moments went, in steps small enough that nobody waits for them."""
+        """Delete rows older than the given moments, in steps so small that nothing waits long; return how many."""
         steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
             (retention.prune_samples, samples_before),
             (retention.prune_events, events_before),
@@ -277,11 +280,11 @@ class _OpenDatabase:
 
 
 class ReadStore(_OpenDatabase):
-    """The database as a command reads it, beside a running daemon or without one. It never creates or changes it."""
+    """The database as a command reads it, with or without a running daemon. It is never created or changed."""
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Raises StoreError, with the mend, when there is no database of this program's revision."""
+        """Open the database. Raises StoreError, with the remedy, without one of this program's revision."""
         parsed = opening.parse_url(url)
         opening.check_present(parsed)
         engine = opening.reading_engine(parsed)
@@ -289,22 +292,22 @@ class ReadStore(_OpenDatabase):
         return cls(engine, parsed)
 
     def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a reading function, such as those of store.readers; it sees one state of the database."""
+        """Run a reading function, such as those of store.readers, on one state of the database."""
         return read_once(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
 
 
 class CommandStore(_OpenDatabase):
-    """The database as a command writes a person's orders into it, beside a running daemon or without one."""
+    """The database as a command writes a person's commands into it, with or without a running daemon."""
 
     @classmethod
     def open(cls, url: str) -> Self:
-        """Raises StoreError, with the mend, when there is no database of this program's revision."""
+        """Open the database. Raises StoreError, with the remedy, without one of this program's revision."""
         ReadStore.open(url).close()
         parsed = opening.parse_url(url)
         return cls(opening.writing_engine(parsed), parsed)
 
     def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a reading function, which waits for nobody who writes."""
+        """Run a reading function, which waits for no writer."""
         engine = opening.reading_engine(self._url)
         try:
             return read_once(engine, self._url, lambda connection: function(connection, *args, **kwargs))
@@ -312,7 +315,7 @@ class CommandStore(_OpenDatabase):
             engine.dispose()
 
     def execute(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Runs a function of store.operator in one transaction, durable when it returns."""
+        """Run a writing function of store.writes in one transaction, durable on return."""
         try:
             with self._engine.begin() as connection:
                 return function(connection, *args, **kwargs)
@@ -341,12 +344,12 @@ def _new_writer(access: DatabaseAccess) -> Writer:
 def _run_with_audit_head(
     connection: Connection, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> tuple[T, audit.AuditHead | None]:
-    """What `unit` returns, and where the audit trail ends after it."""
+    """Return the result of `unit` and the head of the audit trail after it."""
     return unit(connection, *args, **kwargs), audit.read_head(connection)
 
 
 def _log_audit_head(result_and_head: tuple[T, audit.AuditHead | None]) -> T:
-    """Leaves the end of the trail in the log, where it can't be changed together with the database."""
+    """Log the head of the audit trail, where it can't be changed together with the database."""
     result, head = result_and_head
     if head is not None:
         log.info("audit.head seq=%d hash=%s", head.seq, head.hash)

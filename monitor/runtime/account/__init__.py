@@ -1,1 +1,1 @@
-"""Everything that runs for one account: inbox, runner, reads, start state, supervision."""
+"""The parts of one account: inbox, runner, reads, start state, supervision."""

@@ -1,4 +1,4 @@
-"""One account's reads: each asks the exchange and puts what came, or why nothing came, into the inbox."""
+"""Reads of one account: each asks the exchange and puts its result or its failure into the inbox."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ class AccountReads:
         self._last_prices: Mapping[str, Price] = {}
 
     def by_name(self) -> Mapping[str, ReadOnce]:
-        """Every read that this account needs."""
+        """Return every read that this account needs."""
         found: dict[str, ReadOnce] = {
             "prices": self.read_prices,
             "interest": self.read_interest,
@@ -109,15 +109,15 @@ class AccountReads:
         await self._activity_reader.check_halted(self._run_guarded, resting, moving)
 
     async def read_interest(self) -> None:
-        """The newest charges of every scope."""
+        """Read the newest charges of every scope."""
         await self._interest_reader.read_new(self._run_guarded)
 
     async def backfill_interest(self) -> None:
-        """Until cancelled: the charges of 90 days that are not recorded yet."""
+        """Read the charges of 90 days that are not recorded yet, until cancelled."""
         await self._interest_reader.backfill(self._run_guarded)
 
     async def read_record_gaps(self, gap_reader: RecordGapReader) -> None:
-        """Until cancelled: what moved in gaps of the record."""
+        """Read the movements in gaps of the record, until cancelled."""
         await gap_reader.run(self._run_guarded)
 
     async def read_interest_rates(self) -> None:
@@ -142,7 +142,7 @@ class AccountReads:
         await self._activity_reader.read_index(self._run_guarded)
 
     async def read_reference_data(self) -> None:
-        """The account's own bars, the tiers of every pair, schedules, restrictions and collateral ratios."""
+        """Read the account's own thresholds, the tiers of every pair, schedules, restrictions and collateral ratios."""
         await self.read_thresholds()
         for scope in watched_scopes(self._state(), self._settings):
             if scope.symbol:
@@ -150,7 +150,7 @@ class AccountReads:
         await self._activity_reader.read_reference_data(self._run_guarded)
 
     async def read_thresholds(self) -> None:
-        """The cross account's own bars; nothing where cross is not watched."""
+        """Read the cross account's own thresholds; nothing where cross is not watched."""
 
         async def read() -> None:
             self._deliver(ThresholdsRead(await self._exchange.read_thresholds()))
@@ -165,7 +165,7 @@ class AccountReads:
         await self._run_guarded("reference_data", Scope(symbol), read)
 
     async def read_liquidations(self) -> None:
-        """Forced liquidations of the last day; an order already behind us cannot be undone, but must be told."""
+        """Read forced liquidations of the last day: they can't be undone, but people must be notified."""
 
         async def read() -> None:
             now = self._clock.now()
@@ -207,14 +207,14 @@ class AccountReads:
         await self._run_guarded("clock", None, read)
 
     async def _run_guarded(self, name: str, scope: Scope | None, read: ReadOnce) -> bool:
-        """Whether the read gave something; why not is told, and so is what was left out of what it gave."""
+        """Run a read and return whether it succeeded; deliver its failure and the rows that it rejected."""
         try:
             await read()
             for oddity in self._exchange.take_rejected_rows():
                 self._report_failure(name, scope, oddity, rejected=oddity)
         except KeyInvalid as error:
             if name in KEY_READS:
-                # Elsewhere the same answer only says that a permission is missing there.
+                # From other reads the same answer only says that a permission is missing there.
                 self._deliver(KeyRead(False, None, self._clock.now(), is_action_key=name == "action_key"))
             self._report_failure(name, scope, str(error))
         except PayloadRejected as error:

@@ -1,4 +1,4 @@
-"""One account's bulkhead: its exchange session, poller, listener, runner and executor, and nobody else's."""
+"""One account's bulkhead: its own exchange session, streams, poller, runner and executor."""
 
 import asyncio
 import json
@@ -45,13 +45,13 @@ from monitor.view.documents.account import account_document
 log = logging.getLogger(__name__)
 
 MAX_CLOCK_LEAD = timedelta(seconds=2)
-"""So much later than now may be a moment that the exchange tells, at speed 1: its time is known that well."""
+"""A moment that the exchange sends may be this much later than now, at speed 1: its time is known that well."""
 
 CLOCK_CHECK_EVERY_S = 5.0
 """Machine seconds between two measurements for that reason."""
 
 DRAIN_TIMEOUT_S = 3.0
-"""Machine seconds that an orderly end gives to what still waits in the inbox."""
+"""Machine seconds that an orderly end gives to the events in the inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ReadIntervals:
     liquidations: timedelta = timedelta(minutes=5)
     prices: timedelta = timedelta(minutes=10)
     transfers: timedelta = timedelta(minutes=10)
-    """Also of the wallets, from which money can be brought in."""
+    """The interval of transfers and also of the wallets, from which money can be brought in."""
     capital_flow: timedelta = timedelta(hours=1)
     index: timedelta = timedelta(minutes=10)
     reference_data: timedelta = timedelta(hours=6)
@@ -73,7 +73,7 @@ class ReadIntervals:
 
 @dataclass(frozen=True, slots=True)
 class SharedServices:
-    """What every account of the daemon shares."""
+    """Services that all accounts of the daemon share."""
 
     store: Store
     clock: Clock
@@ -85,7 +85,7 @@ class SharedServices:
 
 
 class AccountService:
-    """Everything that runs for one account. A new one is made from the database after a failure."""
+    """The parts that run for one account. After a failure a new service is made from the database."""
 
     def __init__(
         self,
@@ -97,12 +97,12 @@ class AccountService:
         backlog: Backlog | None = None,
         is_known: bool = True,
     ) -> None:
-        """`is_known`: the state rests on what the store knows; `backlog` is what the store has not taken yet."""
+        """`is_known`: the state is based on the store's; `backlog` holds the entries not yet in the store."""
         self.account = state.account
         self.has_read = False
-        """Whether every read of the account was tried, and what came was judged, since this was begun."""
+        """True if every read of the account was tried, and its result evaluated, since the start of this service."""
         self.has_answered = False
-        """Whether a read of the account brought its figures since this was begun."""
+        """True if a read of the account brought its figures since the start of this service."""
         self._policy = policy
         self._exchange = exchange
         self._read_intervals = read_intervals
@@ -153,7 +153,7 @@ class AccountService:
         )
 
     async def run(self) -> None:
-        """Until cancelled, or until a part fails: then the whole bulkhead falls and is built anew."""
+        """Run until cancelled, or until a part fails: then the whole bulkhead fails and is built anew."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.runner.run(), name=f"runner {self.account}")
@@ -168,7 +168,7 @@ class AccountService:
                 tasks.create_task(self._reads.read_record_gaps(self._gap_reader), name=f"record {self.account}")
                 tasks.create_task(self._reads.backfill_interest(), name=f"interest {self.account}")
         except asyncio.CancelledError:
-            # What arrived was delivered once: the exchange does not send it again.
+            # Received events are not sent again by the exchange.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.runner.drain(), DRAIN_TIMEOUT_S)
             raise
@@ -184,7 +184,7 @@ class AccountService:
                 await asyncio.wait_for(self._exchange.aclose(), timeout=5)
 
     def tick(self, commands: CommandsRead | None, health: HealthRead) -> None:
-        """Time has passed: the daemon's heartbeat into this account's inbox. `health` is what the daemon knows."""
+        """Put a tick into the inbox, with `commands` that are new and `health` as the daemon knows it."""
         offset = self._shared.clock.offset
         self.inbox.put(
             replace(
@@ -201,20 +201,20 @@ class AccountService:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the store knows of everything that was done in the account, up to now."""
+        """True if the store knows everything that was done in the account, up to now."""
         return self._is_record_written and self.runner.is_known and self.runner.state.record_coverage.gap_since is None
 
     @property
     def intents(self) -> tuple[Intent, ...]:
-        """The intents of the account, with what became of them up to now."""
+        """The intents of the account in their present states."""
         return tuple(self._executor.state().intents.values())
 
     def reopen_record(self, since: datetime) -> None:
-        """Read anew what moved since then."""
+        """Read again the movements since `since`."""
         self.inbox.put(GapReopened(since))
 
     def look_up_owner(self) -> None:
-        """Look once more at what was done in the account under other names."""
+        """Look up again the actions taken in the account under other names."""
         self._owner_lookup.request()
 
     def _with_owner(self, health: HealthRead) -> HealthRead:
@@ -229,7 +229,7 @@ class AccountService:
         self.inbox.put(event)
 
     def _check_clock(self) -> None:
-        """Ask for the exchange's time when it told of a price at a moment that is still to come."""
+        """Measure the exchange's time when the newest price is stamped with a moment in the future."""
         clock, newest, now_s = self._shared.clock, newest_price_at(self._state()), time.monotonic()
         if (
             newest is None
@@ -242,27 +242,27 @@ class AccountService:
         self._poller.request("clock")
 
     def restart(self, corrected_s: float) -> None:
-        """Make every read at once and look for what is to be sent: the clock jumped, and was corrected by so much."""
+        """Make every read at once and wake the executor after a clock jump that corrected the time by `corrected_s`."""
         if corrected_s < 0:
             self.inbox.put(ClockSetBack(timedelta(seconds=-corrected_s)))
         self._poller.restart()
         self._executor.wake()
 
     def merge_store(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
-        """The store has become known; see Runner.adopt."""
+        """Merge the state with the store's once the store is loaded; see `Runner.merge_store`."""
         self.runner.merge_store(change)
-        # What is paid has to be recorded before it counts, which until now it could not be.
+        # Interest must be recorded before it counts, which was not possible until now.
         self._poller.request("interest")
 
     def deliver_event(self, event: Event) -> None:
-        """Something settled outside the account's own tasks, such as a person's verdict on an intent."""
+        """Put in an event from outside the account's own tasks, such as a person's verdict on an intent."""
         self.inbox.put(event)
 
     def on_committed(self, entry: JournalEntry, committed: CommitResult) -> None:
         self._shared.notifier.push(committed.deliveries)
         self._is_record_written = self._is_record_written or entry.known_until is not None
         if committed.already_written:
-            # What it queued is found by looking.
+            # The deliveries that the first write queued are found in the store.
             self._shared.notifier.wake(_channels_of(entry))
         if any(intent.state is IntentState.PLANNED for intent in entry.intents):
             self._executor.wake()
@@ -290,7 +290,7 @@ class AccountService:
         return self.runner.state
 
     async def _make_initial_reads(self) -> None:
-        """The clock before anything is signed, then the accounts, so that streams know what to subscribe."""
+        """Read the clock before anything is signed, then the accounts, so that the streams know their subscriptions."""
         await run_within(SCOPES_TIMEOUT_S, self._reads.sync_clock())
         for event in await make_initial_reads(
             self._make_reads, self._state(), self._policy.settings, self._shared.clock
@@ -298,7 +298,7 @@ class AccountService:
             self._take_event(event)
 
     async def _wait_until_decided(self) -> None:
-        """Wait until what was read is known, so that the streams begin with what they are to carry."""
+        """Wait until all reads are applied, so that the streams begin with the right subscriptions."""
         while self.runner.is_deciding or not self.inbox.is_empty:
             self._step_done.clear()
             await self._step_done.wait()
@@ -331,17 +331,18 @@ class AccountService:
 
 
 def send_unrecorded(notifier: Notifier, state: AccountState, entry: JournalEntry) -> None:
-    """What could not be recorded is said from memory: alerts and notices."""
+    """Send from memory the alerts and notices that could not be recorded."""
     alerts = {alert.id: alert for alert in (*state.alerts.values(), *entry.alerts)}
     known = tuple(told for told in entry.notifications if told.alert in alerts)
     notifier.push_unrecorded(replace(entry, notifications=known), alerts.values())
 
 
 def render_live_document(state: AccountState, settings: AccountSettings, clock: Clock, version: str) -> str:
-    """The account's status document, as readers find it in the store."""
+    """Return the account's status document as the store holds it for readers."""
     return json.dumps(account_document(state, settings, clock.now(), version), separators=(",", ":"))
 
 
 def _channels_of(entry: JournalEntry) -> frozenset[str]:
-    names = [one.channels for one in entry.notifications] + [one.channels for one in entry.notices]
+    names = [notification.channels for notification in entry.notifications]
+    names += [notice.channels for notice in entry.notices]
     return frozenset(name for channels in names for name in channels)

@@ -1,4 +1,4 @@
-"""One account's reads beside its balances: what moved, which orders are open, on which terms the exchange lends."""
+"""Reads of one account's activity and of reference data: movements, open orders, and lending terms."""
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -30,30 +30,30 @@ from monitor.exchange.port import Exchange
 from monitor.runtime.account.poller import GuardedRead
 
 FIRST_LEDGER_WINDOW = timedelta(days=7)
-"""How far back the ledger is read where none of it is known: as far as one request reaches."""
+"""The span of a ledger that was never read: as far back as one request reaches."""
 
 LEDGER_OVERLAP = timedelta(minutes=10)
-"""What was read last is read again: a history may show late what has happened."""
+"""The end of the previous read is read again: a history may show movements late."""
 
 MAX_LEDGER_AGE = timedelta(hours=24)
-"""The ledger of a scope in which nothing moved is read this seldom: each time costs a hundred of weight."""
+"""The longest time between two reads of a scope without movements: each costs a hundred of weight."""
 
 TRANSFER_WINDOW = timedelta(hours=24)
 MIN_ORDERS_READ_GAP_S = 30.0
-"""Open orders that were read a moment ago are not read again, whoever asks."""
+"""Open orders are not read again within this time, whatever requests it."""
 
 HALT_CHECK_INTERVAL = timedelta(hours=2)
 """A symbol may rest because nobody trades it."""
 
 MONITORING_TAG = "Monitoring"
-"""The tag that the exchange gives to what it may delist."""
+"""The tag that the exchange gives to assets that it may delist."""
 
 MATERIAL_SHARE = ONE / 20
-"""An asset matters to the level from this share of everything held, or of everything owed."""
+"""An asset matters to the level from this share of all assets, or of all liabilities."""
 
 
 class ActivityReader:
-    """Reads by name; each failure concerns its own scope alone."""
+    """Reads by name; a failure affects its own scope alone."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class ActivityReader:
         self._halt_checked: set[str] = set()
 
     async def read_ledger(self, run_guarded: GuardedRead) -> None:
-        """The margin ledger of every scope in which something moved since, or that was not read for a day."""
+        """Read the margin ledger of every scope with movements since, or not read for a day."""
         for scope in self._scopes():
             if not self._ledger_is_due(scope):
                 continue
@@ -98,12 +98,12 @@ class ActivityReader:
             await run_guarded("capital_flow", scope, read)
 
     async def read_transfers(self, run_guarded: GuardedRead) -> None:
-        """Transfers into and out of every scope; the first time those of a week."""
+        """Read transfers into and out of every scope; at the first call those of a week."""
         for scope in self._scopes():
 
             async def read(scope: Scope = scope) -> None:
                 now = self._clock.now()
-                # After a start those of the time in which nobody read them, too.
+                # After a start the read covers the time without reads, too.
                 since = now - (TRANSFER_WINDOW if scope in self._transfers_read else FIRST_LEDGER_WINDOW)
                 self._deliver(TransfersRead(scope, await self._exchange.activity.read_transfers(scope, since, now)))
                 self._transfers_read.add(scope)
@@ -111,7 +111,7 @@ class ActivityReader:
             await run_guarded("transfers", scope, read)
 
     async def read_open_orders(self, run_guarded: GuardedRead) -> None:
-        """The open orders of every scope that has something locked; where nothing is, none is open."""
+        """Read the open orders of every scope with a locked balance; without one there is no open order."""
         for scope in self._scopes():
             known = self._state().reference.orders.get(scope, OpenOrders())
             has_locked = any(balance.locked for balance in live_scope_balances(self._state(), scope))
@@ -124,7 +124,7 @@ class ActivityReader:
             await run_guarded("orders", scope, read)
 
     async def read_liquidation_loan(self, run_guarded: GuardedRead) -> None:
-        """What a bankrupt liquidation of cross left owing."""
+        """Read the loan that a bankrupt liquidation of cross left."""
         if not self._settings.cross:
             return
 
@@ -134,8 +134,10 @@ class ActivityReader:
         await run_guarded("liquidation_loan", CROSS, read)
 
     async def read_reference_data(self, run_guarded: GuardedRead) -> None:
-        """Schedules, restrictions and least repayments; every second time what counts as collateral and the tags of
-        assets, two dear reads."""
+        """Read schedules, restrictions and minimum repayments; every second time collateral ratios and asset tags.
+
+        The last two are expensive reads.
+        """
 
         async def schedules() -> None:
             around = self._exchange.activity
@@ -164,7 +166,7 @@ class ActivityReader:
         self._tags_are_due = not (self._tags_are_due and await run_guarded("reference_data", None, tags))
 
     async def read_symbol_rules(self, run_guarded: GuardedRead) -> None:
-        """The rules and the status of the symbols that something held or owed could be traded by, or is valued by."""
+        """Read the rules and status of the symbols that trade or value anything held or owed."""
 
         async def read() -> None:
             state = self._state()
@@ -178,9 +180,9 @@ class ActivityReader:
         await run_guarded("markets", None, read)
 
     async def check_halted(self, run_guarded: GuardedRead, quiet: AbstractSet[str], moving: AbstractSet[str]) -> None:
-        """Ask whether symbols are halted whose price no stream told since the last read; of each every two hours.
+        """Read whether symbols without a streamed price since the last read are halted; each one every two hours.
 
-        At once when one that was halted is told again.
+        They are read at once when a halted symbol has a streamed price again.
         """
         markets = self._state().reference.trading_rules.by_symbol
         revived = any(symbol in markets and not markets[symbol].is_traded for symbol in moving)
@@ -191,7 +193,10 @@ class ActivityReader:
             await self.read_symbol_rules(run_guarded)
 
     async def read_index(self, run_guarded: GuardedRead) -> None:
-        """The index price of one asset that matters to cross, the next one each time; of all that give no basis yet."""
+        """Read the index price of one asset that matters to cross, the next one each time.
+
+        While assets have no basis yet, all of those are read instead.
+        """
         symbols = self._material_symbols()
         known = self._state().reference.index_readings
         unknown = [symbol for symbol in symbols if symbol not in known or known[symbol].should_retry]
@@ -205,7 +210,7 @@ class ActivityReader:
             await run_guarded("index", CROSS, read)
 
     def _scopes(self) -> tuple[Scope, ...]:
-        """The scopes in which there is anything."""
+        """Return the scopes with any balance."""
         state = self._state()
         return tuple(
             scope
@@ -226,7 +231,7 @@ class ActivityReader:
         return (self._clock.now() - read_at).total_seconds() < MIN_ORDERS_READ_GAP_S
 
     def _material_symbols(self) -> list[str]:
-        """The pairs that price the assets that make up a twentieth of what cross holds or owes, in order."""
+        """Return, in order, the symbols that price assets of at least a twentieth of cross's assets or liabilities."""
         state = self._state()
         if not self._settings.cross:
             return []

@@ -1,4 +1,4 @@
-"""What one account wants recorded and the store has not taken yet, in the order in which it was decided."""
+"""Journal entries of one account that the store has not taken yet, in the order of the decisions."""
 
 import logging
 import uuid
@@ -18,9 +18,10 @@ MAX_EVENTS = 10_000
 
 @dataclass(slots=True)
 class WaitingEntry:
-    """An entry that waits. `mark` once it was tried: what became of it may be unknown, so it keeps its number.
+    """One waiting entry.
 
-    `is_part`: it was a part of one that the store refused.
+    `mark` is set once a write was tried: its outcome may be unknown, so the entry keeps its number. `is_part`: the
+    entry is a part of one that the store refused.
     """
 
     entry: JournalEntry
@@ -29,7 +30,7 @@ class WaitingEntry:
 
 
 class Backlog:
-    """The entries of one account. It outlives the account's tasks, so that nothing decided is lost with them."""
+    """The waiting entries of one account. They outlive the account's tasks, so no decision is lost with them."""
 
     def __init__(self) -> None:
         self._writer = uuid.uuid4().hex
@@ -38,16 +39,16 @@ class Backlog:
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything is recorded."""
+        """True if everything is recorded."""
         return not self._queue
 
     @property
     def entries(self) -> tuple[JournalEntry, ...]:
-        """All that waits, oldest first."""
+        """All waiting entries, oldest first."""
         return tuple(waiting.entry for waiting in self._queue)
 
     def add(self, entry: JournalEntry) -> None:
-        """Comes after everything that waits; together with the last of it, unless that was tried already."""
+        """Append an entry, merged into the last one unless a write of that was tried already."""
         last = self._queue[-1] if self._queue else None
         if last is None or last.mark is not None or last.is_part:
             self._queue.append(WaitingEntry(entry))
@@ -55,7 +56,7 @@ class Backlog:
             last.entry = _drop_excess(merge_entries([last.entry, entry]))
 
     def first(self) -> WaitingEntry | None:
-        """What is to be written next, with the mark to give it; None when nothing waits."""
+        """Return the next entry to write, with its mark; None when nothing waits."""
         if not self._queue:
             return None
         waiting = self._queue[0]
@@ -65,35 +66,35 @@ class Backlog:
         return waiting
 
     def drop_first(self) -> None:
-        """The first was written, or is given up."""
+        """Remove the first entry: it was written or is given up."""
         self._queue.popleft()
 
     def split_first(self, parts: Iterable[JournalEntry]) -> None:
-        """The first was refused as a whole; its parts take its place."""
+        """Replace the first entry, refused as a whole, by its parts."""
         self._queue.popleft()
         self._queue.extendleft(reversed([WaitingEntry(part, is_part=True) for part in parts]))
 
     def take_events(self) -> tuple[StreamEvent, ...]:
-        """The stream events of all that waits, which are then kept elsewhere."""
+        """Remove and return the stream events of all waiting entries; the caller keeps them elsewhere."""
         events = tuple(event for waiting in self._queue for event in waiting.entry.events)
         if events:
             self.rewrite(lambda entry: replace(entry, events=()))
         return events
 
     def rewrite(self, change: Callable[[JournalEntry], JournalEntry]) -> None:
-        """Puts another entry in the place of each; those that are empty then go, if they were never tried."""
+        """Replace each entry by `change(entry)`; empty entries of which no write was tried are removed."""
         for waiting in self._queue:
             waiting.entry = change(waiting.entry)
         self._queue = deque(w for w in self._queue if w.mark is not None or not w.entry.is_empty)
 
     def put_first(self, entry: JournalEntry) -> None:
-        """Comes before everything that waits, of which nothing was written in this database."""
+        """Insert an entry before all others, of which nothing was written in this database."""
         for waiting in self._queue:
             waiting.mark = None
         self._queue.appendleft(WaitingEntry(entry, is_part=True))
 
     def drop_decisions(self) -> None:
-        """Only what came from outside still waits: the database knows better what was decided."""
+        """Keep only events from outside: the database knows the decisions better."""
         self.rewrite(
             lambda entry: replace(
                 entry, alerts=(), transitions=(), notifications=(), notices=(), intents=(), intent_steps=()
@@ -102,9 +103,9 @@ class Backlog:
 
 
 def merge_entries(entries: Iterable[JournalEntry]) -> JournalEntry:
-    """Several entries of one account as one: everything that happened, and the newest row of each alert and intent.
+    """Merge entries of one account: everything that happened, and the newest row of each alert and intent.
 
-    An intent that was born and moved in one go is kept in its last state with all its steps.
+    An intent that was created and changed within them is kept in its last state with all its steps.
     """
     parts = list(entries)
     return JournalEntry(
@@ -129,7 +130,7 @@ def merge_entries(entries: Iterable[JournalEntry]) -> JournalEntry:
 
 
 def split_entry(entry: JournalEntry) -> Iterable[JournalEntry]:
-    """The entry piece by piece: what was decided first and in one, then each thing that came from outside."""
+    """Yield the parts of an entry: all decisions as one part, then each item that came from outside."""
     bare = JournalEntry(account=entry.account, at=entry.at)
     decided = replace(entry, events=(), failures=(), samples=(), movements=(), terms=(), live=None)
     if not decided.is_empty:
@@ -144,7 +145,7 @@ def split_entry(entry: JournalEntry) -> Iterable[JournalEntry]:
 
 
 def has_decisions(entry: JournalEntry) -> bool:
-    """Whether it holds something that the account's state goes on from: memory and database differ without it."""
+    """Return whether the entry holds a part of the account's state, without which memory and database would differ."""
     return bool(
         entry.alerts
         or entry.transitions

@@ -1,4 +1,4 @@
-"""The one door into an account: events in order, one at a time, prices and snapshots conflated."""
+"""The inbox of an account: events in order, one at a time; prices and snapshots conflated."""
 
 import asyncio
 from collections import deque
@@ -20,13 +20,14 @@ from monitor.core.model.events import (
 from monitor.core.model.reads import OwnerRead
 
 MAX_BATCH = 500
-"""Events handed out in one go, so that a flood is committed in parts and nothing else waits for all of it."""
+"""Most events in one batch, so that a flood is committed in parts and nothing else waits for all of it."""
 
 
 class Inbox:
-    """Unbounded for what must not be lost (stream events, settled actions), one place for what only ages.
+    """A queue without limit for events that must not be lost, and one place for each kind of which the newest counts.
 
-    `put` never blocks and never fails, so a stream handler may call it; all calls come from one event loop.
+    Stream events and settled actions are never lost. `put` never blocks and never fails, so a stream handler may call
+    it; all calls come from one event loop.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class Inbox:
         self.conflated = 0
 
     def put(self, event: Event) -> None:
-        """Leave an event; one that replaces itself takes the place of the one that waits, unless that is newer."""
+        """Add an event; one of a kind of which the newest counts replaces the waiting one, unless that is newer."""
         match event:
             case PricesRead(prices):
                 self._put_prices(prices)
@@ -50,7 +51,7 @@ class Inbox:
                     self._latest[type(event)] = event
                 self.conflated += waiting is not None
             case ClockSetBack():
-                # What waits was stamped before; it is read again.
+                # The waiting snapshots were stamped before; they are read again.
                 self._latest.pop(CrossRead, None)
                 self._latest.pop(IsolatedRead, None)
                 self._events.append(event)
@@ -63,11 +64,11 @@ class Inbox:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """True if no event waits."""
         return not self._arrived.is_set()
 
     async def take(self) -> list[Event]:
-        """What waits, oldest first, at least one event; prices and what replaces itself come last, once each."""
+        """Return waiting events, at least one, oldest first; prices and newest-only kinds come last, once each."""
         await self._arrived.wait()
         taken = [self._events.popleft() for _ in range(min(len(self._events), MAX_BATCH))]
         taken += self._liveness.values()
@@ -75,8 +76,8 @@ class Inbox:
         if self._prices:
             taken.append(PricesRead(self._prices))
             self._prices = {}
-        # Prices before snapshots: a snapshot is compared with the newest prices known when it came. Whose account it is
-        # comes before the word that it is known, and time comes last.
+        # Prices come before snapshots: a snapshot is compared with the newest prices known at its receipt. The owner
+        # comes before the health that says the owner is known, and ticks come last.
         taken += sorted(self._latest.values(), key=_batch_order)
         self._latest = {}
         if not self._events:

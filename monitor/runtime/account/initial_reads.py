@@ -1,4 +1,4 @@
-"""What the first judgement of an account rests on: its scopes, and what tells how far each is from its bars."""
+"""The first reads of an account: its scopes, and the thresholds, tiers and prices that the first evaluation needs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,21 +12,21 @@ from monitor.core.state.apply import apply
 from monitor.runtime.account.account_reads import AccountReads
 
 SCOPES_TIMEOUT_S = 3.0
-"""So long (machine seconds) the scopes wait for each other: one that hangs must not keep the other from judgement."""
+"""Machine seconds that scopes wait for each other: a read that hangs must not keep the others from evaluation."""
 
 MEASURES_TIMEOUT_S = 1.0
-"""So long (machine seconds) the scopes wait for bars and prices: a late alert is worse than one without them."""
+"""Machine seconds that the scopes wait for thresholds and prices: a late alert is worse than one without them."""
 
 ReadsFactory = Callable[[Callable[[Event], None], Callable[[], AccountState]], AccountReads]
-"""Makes the reads that deliver to the first and go by the state that the second tells."""
+"""A factory of reads that deliver to its first argument and use the state of its second."""
 
 
 async def make_initial_reads(
     make_reads: ReadsFactory, state: AccountState, settings: AccountSettings, clock: Clock
 ) -> list[Event]:
-    """The events of the first reads, the scopes last: who judges them knows their bars and prices by then.
+    """Return the events of the first reads, the scopes last, so that their thresholds and prices are applied before.
 
-    What is not read in time is left out, to be read again by its timetable.
+    Reads that are not done in time are left to their regular intervals.
     """
     events: list[Event] = []
     known = state
@@ -52,13 +52,13 @@ async def make_initial_reads(
 
 
 async def run_within(seconds: float, *reads: Awaitable[None]) -> None:
-    """Make the reads at once; those that take longer are given up, to be made again by their timetable."""
+    """Make the reads at once; those that take longer are cancelled and left to their regular intervals."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await asyncio.gather(*reads)
 
 
 def _pairs_with_debt(state: AccountState) -> list[str]:
-    """The pairs with a debt: only these can be liquidated."""
+    """Return the pairs with a liability: only these can be liquidated."""
     pairs = state.isolated.pairs if state.isolated is not None else {}
     return [symbol for symbol, pair in pairs.items() if pair.base.owed or pair.quote.owed]

@@ -1,4 +1,4 @@
-"""The interest of one account: every charge recorded once and none left out, and the rates in force."""
+"""Interest of one account: every charge recorded once and none left out, and the rates in force."""
 
 import asyncio
 import logging
@@ -27,42 +27,42 @@ from monitor.store.writes import interest as recording
 log = logging.getLogger(__name__)
 
 RETENTION = timedelta(days=90)
-"""As far back as the exchange tells charges."""
+"""The span of charges that the exchange keeps."""
 
 FIRST_WINDOW = timedelta(hours=26)
-"""What is read at once, so that present rates and the last day are known; what lies before comes little by little."""
+"""The span read at once, for present rates and the last day; earlier charges follow little by little."""
 
 OVERLAP = timedelta(hours=3)
-"""A charge may be listed late: the newest hours are never taken as recorded whole, and read again each time."""
+"""A charge may be listed late: the newest hours are never recorded as complete, and are read again each time."""
 
 CLOCK_TOLERANCE = timedelta(minutes=1)
-"""By so much two measurements of the exchange's time may differ, and more."""
+"""Two measurements of the exchange's time may differ by this much and more."""
 
 MAX_WINDOW = timedelta(days=30)
 ROWS_A_REQUEST = 100
 REQUEST_SPACING_S = 3.0
-"""Between two requests for what is missing (exchange seconds): 20 of weight 1 a minute beside a limit of 12,000."""
+"""Exchange seconds between two backfill requests: 20 of weight 1 a minute, of a limit of 12,000."""
 
 MAX_WEIGHT_SHARE = Decimal("0.5")
-"""What is missing waits while more than this share of a pool is used."""
+"""Backfill waits while more than this share of a weight pool is used."""
 
 BUSY_WAIT_S = 15.0
 AFTER_FAILURE_S = 60.0
 
 MAX_SKIPPED_TURNS = 1
-"""So often the coming rates are left out between two times, while balances are read at the full pace of rest.
+"""Consecutive reads of the coming rates that are skipped while balances are polled at their shortest regular intervals.
 
-Oftener, and a rate would go stale.
+With more, a rate would become stale.
 """
 
 Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]
-"""Makes a read; a failure is told, and False."""
+"""A wrapper that makes a read; it returns False for a failure, which is delivered."""
 
 
 class InterestReader:
-    """Follows what one account pays. Charges go into the store with the span that they complete, in one transaction.
+    """Reader of one account's interest. Charges are stored in one transaction with the span that they complete.
 
-    So nothing is missed whatever interrupts it: what is not recorded as complete is read, however often.
+    So nothing is missed after any interruption: a span that is not recorded as complete is read again.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class InterestReader:
         self._skipped_turns = 0
 
     async def read_new(self, run_guarded: Guarded) -> None:
-        """The newest charges of every scope, and what all recorded ones tell."""
+        """Read the newest charges of every scope and deliver the sums of all recorded ones."""
         try:
             for scope in self._scopes():
                 await run_guarded("interest", scope, partial(self._read_newest, scope))
@@ -95,7 +95,10 @@ class InterestReader:
         self._was_read.set()
 
     async def backfill(self, run_guarded: Guarded) -> None:
-        """Until cancelled: after each look, whatever is missing of 90 days, the newest first, giving way to others."""
+        """Read missing charges of 90 days until cancelled: after each read of new charges, the newest first.
+
+        Other reads go first.
+        """
         while True:
             await self._was_read.wait()
             self._was_read.clear()
@@ -106,7 +109,7 @@ class InterestReader:
                 await self._clock.sleep(AFTER_FAILURE_S)
 
     async def read_rates(self, run_guarded: Guarded) -> None:
-        """The rates in force of what is held or owed in cross, and those of the coming hour of what is owed."""
+        """Read the rates in force of assets held or owed in cross, and the coming hour's rates of owed assets."""
         owed = {
             scope: _assets(b for b in live_scope_balances(self._state(), scope) if b.borrowed)
             for scope in self._scopes()
@@ -119,9 +122,10 @@ class InterestReader:
             await run_guarded("interest_rates", None, partial(self._read_next_rates, cross, isolated))
 
     def _skips_next_rates(self, cross: list[str], isolated: list[str]) -> bool:
-        """Whether the coming rates wait this time: cross and pairs, both owed, are neither safe nor in danger.
+        """Return whether the read of the coming rates is skipped this time.
 
-        Their balances alone then cost twenty of weight a minute, the coming rates more than all other reads.
+        It is skipped where cross and pairs both have liabilities and are neither safe nor in danger. Their balances
+        alone then cost twenty of weight a minute, the coming rates more than all other reads.
         """
         pace, state = self._settings.poll_intervals, self._state()
         paced = {name: known.interval for name, known in state.poll_intervals.items()}
@@ -151,7 +155,7 @@ class InterestReader:
             if await guarded("interest", scope, partial(self._read_older, scope, since, until)):
                 filled = True
             else:
-                # Its turn comes again after the next look.
+                # The scope is tried again after the next read of new charges.
                 given_up.add(scope)
         if filled:
             log.info("interest.complete account=%s", self._settings.account)
@@ -162,22 +166,22 @@ class InterestReader:
         await self._clock.sleep(REQUEST_SPACING_S * (1 + rows // ROWS_A_REQUEST))
 
     async def _read_and_record(self, scope: Scope, since: datetime, until: datetime) -> int:
-        """How many charges there were."""
+        """Read and record the charges of a span; return their number."""
         before = self._clock.now()
         charges = await self._exchange.interest.read_charges(scope, since, until)
-        # Of a time that is only guessed, or was corrected meanwhile, nobody knows whether it has come.
+        # Nothing shows whether a moment has passed while the time is only estimated or was corrected meanwhile.
         complete = None if self._clock.offset is None else min(until, before - OVERLAP, self._clock.now() - OVERLAP)
         span = None if complete is None else (since, complete)
         await self._store.execute(recording.record_charges, self._settings.account, scope, charges, span)
         return len(charges)
 
     async def _newest_gap(self, given_up: set[Scope]) -> tuple[Scope, Interval] | None:
-        """The newest missing window of all scopes."""
+        """Return the newest missing window of all scopes."""
         now, spans = self._clock.now(), await self._complete_spans()
         gaps = {
             scope: gap
             for scope in self._scopes()
-            # Up to the newest span: what comes after it is for the next look.
+            # Up to the newest span: charges after that belong to the next read of new charges.
             if scope not in given_up
             and (known := spans.get(scope))
             and (gap := newest_gap(known, now - RETENTION, known[-1][1], MAX_WINDOW)) is not None
@@ -213,7 +217,7 @@ class InterestReader:
                 isolated=await reads.read_next_rates(isolated, isolated=True),
                 at=now,
             )
-        # The dearest read of all that are made at rest: where both are owed they take turns.
+        # The most expensive of the regular reads: where both have liabilities they take turns.
         elif self._cross_is_next:
             told = replace(known, cross=await reads.read_next_rates(cross, isolated=False), at=now)
         else:
@@ -225,9 +229,10 @@ class InterestReader:
         return watched_scopes(self._state(), self._settings)
 
     async def _complete_spans(self) -> dict[Scope, tuple[Interval, ...]]:
-        """The spans that are complete. One that ends later than any may was recorded by a clock that was ahead.
+        """Return the complete spans of each scope.
 
-        What is missing in such a one nobody knows, so all of it is read anew.
+        A span that ends later than possible was recorded by a clock that was ahead. Its missing charges are unknown, so
+        all of it is read again.
         """
         found = await self._store.read(read_spans, self._settings.account)
         latest = self._clock.now() - OVERLAP + CLOCK_TOLERANCE

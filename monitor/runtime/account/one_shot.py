@@ -1,4 +1,4 @@
-"""One account read once, for a person who wants to know now: nothing is recorded, decided or told."""
+"""A single read of one account for a command: nothing is recorded, decided or sent."""
 
 from collections.abc import AsyncIterator
 
@@ -20,13 +20,13 @@ from monitor.exchange.port import Exchange
 
 
 async def read_account_once(exchange: Exchange, settings: AccountSettings, clock: Clock) -> AccountState:
-    """Balances, prices, bars and what lies outside, all read now. Raises ExchangeError when a read fails."""
+    """Read balances, prices, thresholds and outside wallets now. Raises ExchangeError when a read fails."""
     state = AccountState(account=settings.account, started_at=clock.now(), key_accepted=True)
     snapshots = [event async for event in _snapshot_events(exchange, settings)]
     for event in snapshots:
         state = apply(state, event, clock.now())
     state = apply(state, PricesRead(await exchange.read_prices(sorted(needed_symbols(state, settings)))), clock.now())
-    # Once more after the prices: a snapshot is compared at those known when it is taken in.
+    # Once more after the prices: a snapshot is compared with the prices known when it is applied.
     for event in snapshots:
         state = apply(state, event, clock.now())
     async for event in _reference_events(exchange, settings, state):
@@ -42,7 +42,7 @@ async def _snapshot_events(exchange: Exchange, settings: AccountSettings) -> Asy
 
 
 async def _reference_events(exchange: Exchange, settings: AccountSettings, state: AccountState) -> AsyncIterator[Event]:
-    """The bars of what owes something, and what could be brought in."""
+    """Read the thresholds of scopes with liabilities, and the wallets from which money could be brought in."""
     if settings.cross:
         yield ThresholdsRead(await exchange.read_thresholds())
     pairs = state.isolated.pairs if state.isolated is not None else {}

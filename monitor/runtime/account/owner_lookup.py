@@ -1,4 +1,4 @@
-"""Learns whose account it is at the exchange, remembers it, and tells decisions what was done in it elsewhere."""
+"""Lookup of the exchange's user behind an account, and of the actions taken for that user under other names."""
 
 import asyncio
 import logging
@@ -17,11 +17,11 @@ from monitor.store.writes import account_owners as owner_rows
 log = logging.getLogger(__name__)
 
 LOOKUP_RETRY_S = 5.0
-"""Machine seconds until what could not be read or recorded is tried again."""
+"""Machine seconds until a failed read or write is tried again."""
 
 
 class OwnerLookup:
-    """One account's part: from the key's answer, or what is remembered of the key, to `OwnerRead`."""
+    """One account's lookup: from the key's permissions, or the record of the key, to `OwnerRead`."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class OwnerLookup:
         account_owners.reset(account)
 
     def note_key_read(self, event: Event) -> None:
-        """Note whose account it is where the event tells: `Owners` knows it from that moment on."""
+        """Set the user number in `AccountOwners` at once if the event is a read of the key's permissions."""
         if not isinstance(event, KeyRead) or event.is_action_key or event.permissions is None:
             return
         uid = event.permissions.uid
@@ -56,11 +56,11 @@ class OwnerLookup:
         self._requested.set()
 
     def request(self) -> None:
-        """Look once more at what was done in the account under other names."""
+        """Look up again the actions taken in the account under other names."""
         self._requested.set()
 
     async def run(self, may_ask_exchange: asyncio.Event) -> None:
-        """Until cancelled. The exchange is asked, once it may be, where nothing is remembered of the key."""
+        """Look up the owner until cancelled. The exchange is asked, once allowed, where no record of the key exists."""
         while True:
             self._requested.clear()
             if not await self._load_owner():

@@ -1,4 +1,4 @@
-"""When an account is read: on its intervals, at once when a decision asks for it, faster near liquidation."""
+"""Times of an account's reads: at intervals, at once on request, and more often near liquidation."""
 
 import asyncio
 import logging
@@ -16,14 +16,14 @@ log = logging.getLogger(__name__)
 ReadOnce = Callable[[], Awaitable[None]]
 
 MIN_GAP_S = 0.2
-"""A read that is asked for again and again is made at most this often (machine seconds)."""
+"""Machine seconds at least between two requested runs of a read."""
 
 
 class Poller:
     """The timetable of one account's reads. A slow read delays nothing but its own next run.
 
-    Intervals are exchange time and are divided by the clock's speed before the scheduler sees them. A read
-    that is still running when it is due again is left running; missed runs are made up by one.
+    Intervals are exchange time and are divided by the clock's speed before the scheduler gets them. A read that still
+    runs when it is due again is not interrupted; one run makes up for all missed ones.
     """
 
     def __init__(self, scheduler: AsyncIOScheduler, clock: Clock, account: str) -> None:
@@ -38,14 +38,14 @@ class Poller:
         self._rerun: set[str] = set()
 
     def start(self, reads: Mapping[str, tuple[ReadOnce, timedelta]]) -> None:
-        """Begin polling; every read is made once at once."""
+        """Start polling; every read is made at once."""
         self._is_stopped = False
         for name, (read, interval) in reads.items():
             self._intervals[name] = interval
             run_every(self._scheduler, self._job_id(name), self._wall_s(interval), self._run, name, read)
 
     def set_interval(self, name: str, interval: timedelta) -> None:
-        """Read `name` every `interval` from now on; nothing happens if it is so already."""
+        """Read `name` every `interval` from now on; no effect if that is its interval already."""
         if self._intervals.get(name) in (None, interval):
             return
         shorter = interval < self._intervals[name]
@@ -58,9 +58,9 @@ class Poller:
             self.request(name)
 
     def request(self, name: str) -> None:
-        """Read `name` as soon as may be, besides its timetable; once more when it is being read just now.
+        """Read `name` as soon as possible outside its timetable; once more when it is running.
 
-        What is under way may have been answered before the reason to ask.
+        The running read may have been answered before the reason for the request.
         """
         if name not in self._intervals or name in self._waiting:
             return
@@ -69,12 +69,12 @@ class Poller:
         self._timers.add(handle)
 
     def restart(self) -> None:
-        """Make every read at once and count the intervals from now: the clock jumped."""
+        """Make every read at once and count the intervals from now, after a clock jump."""
         for name in self._intervals:
             self._run_now(name)
 
     def stop(self) -> None:
-        """End what is planned, and what is under way: its exchange is about to be closed."""
+        """Cancel planned and running reads: the exchange session is about to be closed."""
         for handle in self._timers:
             handle.cancel()
         for name in self._intervals:
@@ -90,10 +90,10 @@ class Poller:
         try:
             await read()
         except asyncio.CancelledError:
-            # The task is the scheduler's, which would call its own end an error.
+            # The task belongs to the scheduler, which would report its cancellation as an error.
             log.debug("poll.ended account=%s read=%s", self._account, name)
         except RuntimeError:
-            # What asks on after the stop finds the exchange closed.
+            # A read that continues after the stop finds the exchange session closed.
             if not self._is_stopped:
                 raise
             log.debug("poll.ended account=%s read=%s", self._account, name)

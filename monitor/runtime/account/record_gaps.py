@@ -1,4 +1,4 @@
-"""Closes the gaps in an account's record: what moved in them is read from the exchange's own histories."""
+"""Closing of gaps in an account's record: the movements within them are read from the exchange's histories."""
 
 import asyncio
 import logging
@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 
 GAP_CHECK_EVERY_S = 0.2
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Machine seconds between tries that fail, however long they do."""
+"""Machine seconds between failed tries, without end."""
 
 LATE_REPORT_EVERY_S = 5.0
-"""Machine seconds between two looks whether a gap is still open; each one counts like a read that failed."""
+"""Machine seconds between two checks whether a gap is still open; each open one counts as a failed read."""
 
 MAX_PARALLEL_SCOPES = 5
-"""The histories of so many scopes are read side by side."""
+"""The number of scopes whose histories are read in parallel."""
 
 
 class RecordGapReader:
-    """One account's reader of gaps. Where no action may send, none matters."""
+    """One account's reader of gaps. Where no action may send orders, gaps don't matter."""
 
     def __init__(
         self,
@@ -54,10 +54,10 @@ class RecordGapReader:
         self._has_live_actions = any(spec.mode != "dry-run" for spec in actions)
         self._safety = safety
         self._reread: tuple[datetime, datetime] | None = None
-        """A gap that was closed, since the histories may tell late of its end: from when on, and when it was read."""
+        """A gap that was closed: its start, and the time of the read. The histories may show its end late."""
 
     async def run(self, run_guarded: GuardedRead) -> None:
-        """Until cancelled."""
+        """Read gaps until cancelled."""
         if not self._has_live_actions:
             return
         async with asyncio.TaskGroup() as tasks:
@@ -88,7 +88,7 @@ class RecordGapReader:
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
 
     async def _report_late(self) -> None:
-        """A gap that stays open although no read fails: nothing else would tell that nothing is sent."""
+        """Report a gap that stays open although no read fails: nothing else would report that nothing is sent."""
         while True:
             await asyncio.sleep(LATE_REPORT_EVERY_S)
             state = self._state()
@@ -99,7 +99,7 @@ class RecordGapReader:
             self._deliver(ReadFailed(RECORD_READ, None, self._clock.now(), cause))
 
     def _missing_input(self) -> str | None:
-        """What has to be known before a gap can be read; None: nothing more."""
+        """Return what must be known before a gap can be read; None: nothing more."""
         state = self._state()
         if self._settings.cross and state.cross is None:
             return "the cross account is not read yet"
@@ -108,20 +108,20 @@ class RecordGapReader:
         return "whose account it is, is not known yet" if state.owner is None else None
 
     def _next_window(self) -> tuple[datetime, datetime] | None:
-        """From when on to read, and up to when; None: nothing, for now."""
+        """Return start and end of the next window to read; None: nothing for now."""
         if self._missing_input() is not None:
-            # Which scopes there are is not known, or what was done in the account under other names.
+            # The scopes are not known yet, or the actions taken in the account under other names.
             return None
         now, open_since = self._clock.now(), self._state().record_coverage.gap_since
         if open_since is not None:
             return min(open_since, now), now
         if self._reread is not None and now - self._reread[1] >= self._safety.settle:
-            # What moved after the gap is recorded, or a person's.
+            # Movements after the gap are recorded, or a person's.
             return self._reread
         return None
 
     async def _wait_until_applied(self, since: datetime) -> None:
-        """Wait until the read was looked at, for a moment: another one would tell the same."""
+        """Wait a moment until the read is applied: another one would show the same."""
         for _ in range(10):
             open_since = self._state().record_coverage.gap_since
             if open_since is None or open_since < since:
@@ -144,5 +144,5 @@ class RecordGapReader:
         self, scope: Scope, since: datetime, until: datetime
     ) -> tuple[tuple[VenueRecord, ...], tuple[MarginTransfer, ...]]:
         activity = self._exchange.activity
-        # Of every kind, whatever acts now: a gap is closed once, and another kind may go live later.
+        # Read every kind whatever actions are live now: a gap is closed once, and another kind may go live later.
         return await activity.read_repayments(scope, since, until), await activity.read_transfers(scope, since, until)

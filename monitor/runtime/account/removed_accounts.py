@@ -1,4 +1,4 @@
-"""Accounts that a reload took out of the configuration while orders are under way: read until these are settled."""
+"""Accounts that a reload removed from the configuration while orders are in flight: read until these are settled."""
 
 import asyncio
 import logging
@@ -23,13 +23,13 @@ from monitor.store.writes import intents as intent_rows
 log = logging.getLogger(__name__)
 
 SETTLED_CHECK_EVERY_S = 0.5
-"""Machine seconds between two looks at what the database knows of the orders."""
+"""Machine seconds between two reads of the orders from the database."""
 
 SETTLE_RETRY_S = 5.0
 
 
 class RemovedAccounts:
-    """The accounts of the configuration before, with the keys that it had. Nothing is decided or sent for them."""
+    """Removed accounts with the keys of the previous configuration. Nothing is decided or sent for them."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class RemovedAccounts:
         wake_channels: Callable[[Iterable[str]], None],
         on_change: Callable[[], None],
     ) -> None:
-        """`say` gives a notice to all `channels`; `wake_channels` is told which have something new to send.
+        """`notify` sends a notice to all `channels`; `wake_channels` is called with channels that have work.
 
-        `on_change` is called when an order is known to have gone on: an account of another name may count it.
+        `on_change` is called when an order has changed: an account of another name may count it.
         """
         self._accounts = dict(accounts)
         self._channels = channels
@@ -58,11 +58,11 @@ class RemovedAccounts:
 
     @property
     def accounts(self) -> Mapping[str, WatchedAccount]:
-        """Those of which something is not settled yet."""
+        """The accounts with orders that are not settled yet."""
         return dict(self._accounts)
 
     async def settle(self, name: str) -> None:
-        """Look into the orders of the account until each is settled; then its session ends, and it is dropped."""
+        """Settle all orders of the account; then close its exchange session and drop it."""
         while True:
             try:
                 await self._until_settled(name)
@@ -94,7 +94,7 @@ class RemovedAccounts:
                 await asyncio.wait_for(exchange.aclose(), timeout=5)
 
     def _executor(self, policy: Policy, exchange: Exchange, known: "_RemovedState") -> Executor:
-        """Without an action it finds nothing to send, and looks into what was sent."""
+        """Return an executor without actions: it sends nothing, and settles the orders that were sent."""
         audience = replace(policy.routing, channels=self._channels)
         return Executor(
             account=policy.settings.account,
@@ -121,7 +121,7 @@ class RemovedAccounts:
         )
 
     async def _read_intents(self, name: str) -> tuple[Intent, ...]:
-        """The orders of the account as the database knows them, once it can tell."""
+        """Return the orders of the account from the database, once it can be read."""
         while True:
             if self._is_store_known() and not self._store.is_failing:
                 try:
@@ -132,7 +132,7 @@ class RemovedAccounts:
 
 
 class _RemovedState:
-    """What is known of one account: what was read for its orders, and the orders as the database has them."""
+    """The state of one account: the reads made for its orders, and the orders as the database has them."""
 
     def __init__(self, name: str, clock: Clock, on_change: Callable[[], None]) -> None:
         self._clock = clock
@@ -141,7 +141,7 @@ class _RemovedState:
         self.state = AccountState(account=name, started_at=clock.now())
 
     def update_intents(self, known: tuple[Intent, ...]) -> None:
-        """Go on from what the database knows: people and their commands settle orders, too."""
+        """Take over the orders from the database: people and their commands settle orders, too."""
         self.state = replace(self.state, intents={intent.id: intent for intent in known})
         if known != self._known_intents:
             self._known_intents = known
@@ -150,5 +150,5 @@ class _RemovedState:
     def apply_event(self, event: Event) -> None:
         self.state = apply(self.state, event, self._clock.now())
         if isinstance(event, IntentUpdated):
-            # It is recorded already.
+            # The intent is recorded already.
             self._on_change()

@@ -1,4 +1,4 @@
-"""One account's only decider: events in order, one clock reading each, everything committed before it leaves."""
+"""The runner of one account: decides on events in order, one clock reading each, and commits before it acts."""
 
 import asyncio
 import logging
@@ -22,20 +22,20 @@ from monitor.store.writes.journal import CommitResult
 log = logging.getLogger(__name__)
 
 LIVE_INTERVAL_S = 1.0
-"""The live document is written at most this often (machine seconds)."""
+"""Machine seconds at least between two writes of the live document."""
 
 LIVE_DELAY_S = 0.1
-"""How long it waits after something was decided (machine seconds)."""
+"""Machine seconds that the live document waits after a decision."""
 
 REPLAY_BATCH = 500
-"""Events in one commit of those that waited in the file."""
+"""Most events of the spill file in one commit."""
 
 MAX_REPLAYS = 4
-"""Commits of those at most in a row, so that what is new is judged in between."""
+"""Most commits of spilled events in a row, so that new events are decided in between."""
 
 
 class StepListener(Protocol):
-    """Who has to know what a step brought about. None of them may block."""
+    """The receiver of the results of a step. No method may block."""
 
     def on_committed(self, entry: JournalEntry, committed: CommitResult) -> None: ...
 
@@ -47,11 +47,11 @@ class StepListener(Protocol):
 
 
 class Runner:
-    """Takes from the inbox, decides, commits, and only then lets others act.
+    """The loop of one account: take events, decide, commit, and only then notify the listener.
 
-    While the store fails the daemon goes on seeing and warning. What was decided is kept in memory, and committed
-    first when the store is back; the events wait in a file, which outlives the process, and follow in their order.
-    An account that was begun without the store commits nothing before it was told what the store knows of it.
+    While the store fails the daemon goes on deciding and notifying. Decisions are kept in memory, and committed first
+    when the store works again; the events wait in a file, which outlives the process, and follow in their order. An
+    account that began without the store commits nothing before its state was merged with the store's.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Runner:
         backlog: Backlog | None = None,
         is_known: bool = True,
     ) -> None:
-        """`is_known`: the state rests on what the store knows of the account."""
+        """`is_known`: the state is based on the store's."""
         self.state = state
         self.is_known = is_known
         self._policy = policy
@@ -88,19 +88,19 @@ class Runner:
         self.steps = 0
         self.ticks = 0
         self.is_deciding = False
-        """Whether events were taken of which the followers have not heard yet."""
+        """True if events were taken of which the listener was not notified yet."""
 
     async def run(self) -> None:
-        """Until cancelled. What was being committed then is committed all the same."""
+        """Run until cancelled. A commit that has begun is completed all the same."""
         while True:
             batch = self._decide(await self._inbox.take())
-            # A price that changes nothing, which is nearly every one, leaves nothing to wait for.
+            # A price that changes nothing, as nearly every one, leaves nothing to wait for.
             if self._has_work(batch):
                 await _run_shielded(self._record(batch))
             self._notify_listener(batch)
 
     async def drain(self) -> None:
-        """Decide on what still waits, and commit it."""
+        """Decide on all waiting events and commit the result."""
         while not self._inbox.is_empty:
             await self.process(await self._inbox.take())
         await self._write_waiting()
@@ -108,7 +108,7 @@ class Runner:
             await self._live_task
 
     async def process(self, events: Iterable[Event]) -> None:
-        """Decide on each event in order, then commit all of it as one entry and tell the others."""
+        """Decide on each event in order, then commit everything as one entry and notify the listener."""
         batch = self._decide(events)
         await self._record(batch)
         self._notify_listener(batch)
@@ -129,7 +129,7 @@ class Runner:
         return batch
 
     def merge_store(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
-        """The store has become known: the state goes on from what it knows, and from now on everything is committed."""
+        """Merge the state with the store's; from now on everything is committed."""
         self.state = change(self.state, self._backlog)
         self.is_known = True
 
@@ -159,8 +159,8 @@ class Runner:
     def _refresh_live_document(self, decided: bool) -> None:
         """Write the live document and the present values of open alerts, when they are due and have changed.
 
-        After what was decided, and after what was told of it has had a moment to leave: no alert waits for a picture of
-        the whole account, nor does the next price for its being written.
+        That comes after decisions, and after their notifications had a moment to leave: no alert waits for a document
+        of the whole account, nor does the next price wait for its write.
         """
         now = self._machine_time()
         if decided:
@@ -181,12 +181,12 @@ class Runner:
         try:
             await self._store.commit(entry)
         except StoreError as error:
-            # The next one takes its place.
+            # The next document takes its place.
             self._last_live_text = ""
             log.error("live.unwritten account=%s cause=%s", entry.account, error)
 
     async def _commit(self, entry: JournalEntry) -> None:
-        """Write the entry after all that waits, or keep it and tell of it from memory."""
+        """Write the entry after all waiting ones, or keep it and notify the listener from memory."""
         waits_behind = entry.events and (not self._can_write or not self._spill.is_empty)
         self._backlog.add(entry)
         if waits_behind:
@@ -197,7 +197,7 @@ class Runner:
         try:
             await self._write_backlog()
         except StoreRefused:
-            # The database does not stand where this account believes. People hear all the same.
+            # The database and this account's state differ. People are notified all the same.
             self._report_unrecorded(entry)
             raise
         except StoreError as error:
@@ -206,7 +206,7 @@ class Runner:
             await self._spill_events()
 
     async def _write_waiting(self) -> None:
-        """Write what waits, if it can be."""
+        """Write the waiting entries, if possible."""
         if self._backlog.is_empty or not self._can_write:
             return
         try:
@@ -217,9 +217,9 @@ class Runner:
             log.error("store.failing account=%s cause=%s", self.state.account, error)
 
     async def _write_backlog(self) -> None:
-        """Commit all that waits, entry by entry. Raises StoreError: the rest goes on waiting.
+        """Commit all waiting entries, one by one. Raises StoreError: the rest goes on waiting.
 
-        Raises StoreRefused when the store won't have what was decided: then it knows better than this account.
+        Raises StoreRefused when the store refuses a decision: then it knows better than this account.
         """
         while (waiting := self._backlog.first()) is not None:
             try:
@@ -231,7 +231,7 @@ class Runner:
                 self._listener.on_committed(waiting.entry, committed)
 
     def _drop_refused(self, waiting: WaitingEntry, error: StoreRefused) -> None:
-        """Something in the entry can't be stored: that alone is given up, and everything else goes in without it."""
+        """Split an entry that can't be stored; give up only the part that is refused, and write everything else."""
         account = waiting.entry.account
         if not waiting.is_part:
             log.error("entry.parted account=%s cause=%s", account, error)
@@ -249,7 +249,7 @@ class Runner:
         self._listener.on_unrecorded(self.state, entry)
 
     async def _spill_events(self) -> None:
-        """Events wait in the file; in memory where that can't be used."""
+        """Move waiting events to the spill file; keep them in memory where the file can't be used."""
         events = self._backlog.take_events()
         if not events:
             return
@@ -260,7 +260,7 @@ class Runner:
             self._backlog.add(JournalEntry(account=self.state.account, at=self._clock.now(), events=events))
 
     async def _replay(self) -> None:
-        """Commit of the events that waited in the file as many as may be at once."""
+        """Commit events of the spill file, as many as allowed in a row."""
         account = self.state.account
         for _ in range(MAX_REPLAYS):
             try:
@@ -279,7 +279,7 @@ class Runner:
                 return
 
     async def _write_events(self, entry: JournalEntry) -> None:
-        """Commit events of the file. Given twice they go in once; one that is refused is given up."""
+        """Commit spilled events. Events given twice are stored once; one that is refused is given up."""
         try:
             self._listener.on_committed(entry, await self._store.commit(entry))
         except StoreRefused as error:
@@ -293,7 +293,7 @@ class Runner:
 
 @dataclass(slots=True)
 class _Batch:
-    """What came of the events that were taken in one go."""
+    """The results of the events of one batch."""
 
     entries: list[JournalEntry] = field(default_factory=list)
     requested_reads: frozenset[str] = frozenset()
@@ -303,7 +303,7 @@ class _Batch:
 
 
 async def _run_shielded(work: Coroutine[object, object, None]) -> None:
-    """Lets `work` end also when the waiting for it is cancelled."""
+    """Complete `work` even when the wait for it is cancelled."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

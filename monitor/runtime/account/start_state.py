@@ -1,4 +1,4 @@
-"""The state that an account starts from, and how one that began without the store goes on from what the store knows."""
+"""The state from which an account starts, and its merge with the store's after a start without the store."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -27,10 +27,10 @@ from monitor.view.documents.level_notice import read_level_notice
 def restore_state(
     loaded: SavedState, policy: Policy, now: datetime, commands: CommandsRead | None, health: HealthRead
 ) -> AccountState:
-    """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
+    """Return the state after a start: open alerts continue, and time without observation counts for nothing.
 
-    Their data are missing until the first read: so they neither clear nor go on before. Bars and tiers hold as they
-    were last read, and the exchange's own word on the level until it is read anew.
+    Their data are missing until the first read, so alerts neither clear nor advance before. Thresholds, tiers and the
+    exchange's own notice of the level hold as last read until they are read again.
     """
     return _with_thresholds(
         AccountState(
@@ -41,7 +41,7 @@ def restore_state(
             intents={i.id: i for i in loaded.intents},
             commands=commands if commands is not None else CommandsRead(),
             health=health,
-            # Whether charges are missing shows when the exchange is asked.
+            # The exchange's answer shows whether charges are missing.
             interest=InterestRead(loaded.interest, None, now),
             peg_history=loaded.pegs,
             reference=ReferenceState(
@@ -58,7 +58,7 @@ def restore_state(
 def continue_from_memory(
     before: AccountState | None, policy: Policy, now: datetime, commands: CommandsRead | None, health: HealthRead
 ) -> AccountState:
-    """The same from memory, while the store can't be read. Nothing that moves money is decided on it."""
+    """Return the state to continue from in memory, while the store can't be read. No order is decided on it."""
     health = replace(health, store_failing=True)
     name = policy.settings.account
     if before is None:
@@ -88,10 +88,10 @@ def continue_from_memory(
 
 
 def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], int]) -> AccountState:
-    """The state without its intents, and with numbers for its open alerts that are free in the store.
+    """Return the state without its intents, and with ids for its open alerts that are free in the store.
 
-    For a store that refused what was decided: it knows better what was ordered, and people know of the alerts. Whether
-    it took the pause that another hand's doing calls for is not known: what was done is found once more.
+    Used for a store that refused a decision, which knows the orders better; people know of the alerts. It is not known
+    whether the store took the pause that foreign activity causes, so foreign activity is detected once more.
     """
     alerts = {
         key: alert if alert.id >= first_free else replace(alert, id=next_id())
@@ -106,9 +106,9 @@ def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], 
 def merge_stored_state(
     state: AccountState, backlog: Backlog, loaded: SavedState, policy: Policy, now: datetime
 ) -> AccountState:
-    """The state that goes on from both, with the backlog made to fit: alerts that the store knew keep their numbers.
+    """Return the merge of memory and store, with the backlog adapted: alerts that the store knew keep their ids.
 
-    What was decided from memory is recorded after that, and everything that is open has its row.
+    Decisions from memory are recorded after that, and every open alert has its row.
     """
     known = {alert.key: alert for alert in loaded.alerts if alert.state in OPEN_STATES}
     alerts = dict(_as_unknown(known.values(), now))
@@ -148,10 +148,10 @@ def merge_stored_state(
 
 
 def _foreign_activity(known: ForeignActivity, loaded: SavedState, policy: Policy, now: datetime) -> ForeignActivity:
-    """What may be another hand's doing, `known` and recorded.
+    """Return possible foreign activity, from memory and from the store.
 
-    Taken for it is what had been a while before the record ends. Of what came later it is not certain that all that
-    follows from it, such as a pause, was recorded: it is found anew.
+    Movements that were a while before the end of the record are confirmed. For later ones it is not certain that all
+    consequences, such as a pause, were recorded: they are detected anew.
     """
     until = now if loaded.recorded_until is None else min(now, loaded.recorded_until - EXPLANATION_GRACE)
     return confirm_suspects(add_suspects(known, loaded.foreign_movements, policy.actions, now), loaded.intents, until)[
@@ -160,7 +160,7 @@ def _foreign_activity(known: ForeignActivity, loaded: SavedState, policy: Policy
 
 
 def _with_notice(state: AccountState, loaded: SavedState, now: datetime) -> LiveBalances:
-    """The picture with the notice of an earlier run, where cross was not read in this one, nor a newer one told."""
+    """Return live balances with the notice of an earlier run, unless cross was read or a newer notice received."""
     known = state.live_balances.notice is not None or state.cross is not None
     return (
         state.live_balances
@@ -170,7 +170,7 @@ def _with_notice(state: AccountState, loaded: SavedState, now: datetime) -> Live
 
 
 def _with_thresholds(state: AccountState) -> AccountState:
-    """The state with the bars and tiers of an earlier run, where they were not read in this one."""
+    """Return the state with thresholds and tiers of an earlier run, where they were not read in this one."""
     terms = remembered_terms(state.reference.terms.values())
     tiers = {symbol: found for symbol, found in terms.tiers.items() if symbol not in state.tiers}
     is_bars_wanted = state.cross_thresholds is None and terms.thresholds is not None
@@ -187,7 +187,7 @@ def _as_unknown(alerts: Iterable[Alert], now: datetime) -> Mapping[AlertKey, Ale
 
 
 def _merge_alert(theirs: Alert, mine: Alert) -> Alert:
-    """The alert of both: the number and what people did are the store's, the present figures those of memory."""
+    """Return the merged alert: id and commands are the store's, the present figures those of memory."""
     if theirs.state is AlertState.FIRING:
         return replace(
             theirs,
@@ -202,23 +202,27 @@ def _merge_alert(theirs: Alert, mine: Alert) -> Alert:
 
 
 def _renumber_entry(entry: JournalEntry, renamed: Mapping[int, Alert], loaded: SavedState) -> JournalEntry:
-    """The entry with the store's numbers. Of an alert that had fired there, nothing has to be said again."""
+    """Return the entry with the store's ids. An alert that had fired in the store is not notified again."""
     firing = {alert.id for alert in loaded.alerts if alert.state is AlertState.FIRING}
     return replace(
         entry,
         alerts=tuple(alert for alert in entry.alerts if alert.id not in renamed),
         transitions=tuple(
-            moved for one in entry.transitions if (moved := _renumber_transition(one, renamed, firing)) is not None
+            moved
+            for transition in entry.transitions
+            if (moved := _renumber_transition(transition, renamed, firing)) is not None
         ),
         notifications=tuple(
-            told for one in entry.notifications if (told := _renumber_notification(one, renamed, firing)) is not None
+            changed
+            for notification in entry.notifications
+            if (changed := _renumber_notification(notification, renamed, firing)) is not None
         ),
         terms=tuple(t for t in entry.terms if not _is_same_text(t.text, loaded.terms.get((t.kind, t.subject)))),
     )
 
 
 def _first_transitions(alerts: Mapping[int, Alert], backlog: Backlog) -> tuple[AlertTransition, ...]:
-    """The beginnings of alerts of which nothing waits to be recorded any more."""
+    """Return the first transitions of alerts without a transition in the backlog."""
     waiting = {transition.alert for entry in backlog.entries for transition in entry.transitions}
     return tuple(
         AlertTransition(number, None, alert.state, alert.fired_at or alert.since, alert.value)
@@ -252,9 +256,10 @@ def _is_same_text(text: str, known: object) -> bool:
 
 
 def _open_intents(intents: Mapping[int, Intent], waiting: set[int]) -> dict[int, Intent]:
-    """Those of memory that are under way, or wait to be recorded.
+    """Return the intents of memory that are in flight or wait to be recorded.
 
-    What was merely planned elsewhere is nobody's; of what is over and not in the store, the exchange's history tells.
+    An intent that was only planned elsewhere is void; one that is final and not in the store is found in the exchange's
+    history.
     """
     over = FINAL_STATES | {IntentState.PLANNED}
     return {n: i for n, i in intents.items() if n in waiting or i.state not in over}

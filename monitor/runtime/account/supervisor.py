@@ -1,4 +1,4 @@
-"""Keeps every account running: one that falls is judged from outside until it is built anew, and people hear of it."""
+"""Supervision of all accounts: a failed one is evaluated from its last state until it is built anew."""
 
 import asyncio
 import itertools
@@ -37,20 +37,20 @@ log = logging.getLogger(__name__)
 
 RESTART_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 MAX_REFUSED_BACKOFF_S = 5.0
-"""The longest pause where the store refused what was decided, though it works."""
+"""The longest pause after the store refused a decision, although it works."""
 
 UNRECORDED_BACKOFF_S = (60.0, 120.0, 300.0, 600.0)
-"""How long an account that was refused again after it was built anew goes on unrecorded, before recording is tried."""
+"""Machine seconds that an account, refused again after it was built anew, runs unrecorded before the next try."""
 
 STABLE_AFTER_S = 60.0
-"""An account that fell twice in a row counts as failing until it has run for so long (machine seconds)."""
+"""Machine seconds that an account, failed twice in a row, must run until it no longer counts as failing."""
 
 STEP_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedAccount:
-    """One account: what to decide by, how often to read, and how to open its exchange session."""
+    """One account: its policy, its read intervals, and a factory of its exchange session."""
 
     policy: Policy
     read_intervals: ReadIntervals
@@ -59,20 +59,20 @@ class WatchedAccount:
 
 @dataclass(slots=True)
 class AccountMemory:
-    """What is in memory of one account, whatever becomes of its tasks. `state` None: it was never begun."""
+    """An account's memory, which outlives its tasks. `state` None: the account was never started."""
 
     backlog: Backlog = field(default_factory=Backlog)
     state: AccountState | None = None
     is_known: bool = False
-    """Whether the state rests on what the store knows of the account."""
+    """True if the state is based on the store's."""
 
 
 @dataclass(slots=True)
 class _Failures:
-    """How often in a row an account fell, why it did last, and when it was last begun.
+    """An account's failures in a row, the cause of the last one, and the last start.
 
-    `refused`: how often in a row since the store would not have what was decided; `unrecorded_until` (machine
-    seconds): until then it goes on without the store.
+    `refusals`: refused decisions in a row; `unrecorded_until` (machine seconds): until then the account runs without
+    the store.
     """
 
     count: int = 0
@@ -86,7 +86,7 @@ class _Failures:
         return time.monotonic() < self.unrecorded_until
 
     def note_refusal(self) -> None:
-        """The store refused what was decided. Where it did so before, the account built anew from it was no help."""
+        """Count a refused decision. After a second one in a row, an account built anew from the store was no help."""
         now = time.monotonic()
         recorded_s = now - max(self.started_at, self.unrecorded_until)
         self.refusals = 1 if recorded_s > STABLE_AFTER_S else self.refusals + 1
@@ -95,7 +95,7 @@ class _Failures:
 
 
 class AccountSupervisor:
-    """A failure costs its own account a moment and nobody else anything."""
+    """One service for each account. A failure interrupts its own account for a moment and no other."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class AccountSupervisor:
         id_numbers: IdNumbers,
         memories: Mapping[str, AccountMemory] | None = None,
     ) -> None:
-        """`memories` are those of the daemon before this one in the same process."""
+        """`memories` are those of the previous daemon in the same process."""
         self._accounts = accounts
         self._shared = shared
         self._commands = commands
@@ -121,13 +121,13 @@ class AccountSupervisor:
         self._known_connects = 0
 
     def hand_over(self) -> Mapping[str, AccountMemory]:
-        """What whoever comes next has to know, if the store can't tell it; the same objects whenever it is asked."""
+        """Return the memories for the next daemon, should the store not provide them; always the same objects."""
         for name in self.services:
             self._save_state(name)
         return self._memories
 
     def is_failing(self, name: str) -> bool:
-        """Whether the account is down, or has fallen again and again and not stood for a while since."""
+        """Return whether the account is down, or has failed repeatedly and not yet run stably since."""
         failures = self._failures[name]
         if not failures.count:
             return False
@@ -140,11 +140,11 @@ class AccountSupervisor:
         return False
 
     def last_cause(self, name: str) -> str:
-        """What made the account fall last; empty where it never fell."""
+        """Return the cause of the account's last failure; empty without one."""
         return self._failures[name].cause
 
     async def supervise(self, name: str) -> None:
-        """Until cancelled."""
+        """Run the account's service until cancelled, and build it anew after each failure."""
         failures = self._failures[name]
         for number in itertools.count():
             failures.started_at = time.monotonic()
@@ -160,7 +160,7 @@ class AccountSupervisor:
                 failures.cause = _cause_text(error)
                 pause_s = RESTART_BACKOFF_S[min(number, len(RESTART_BACKOFF_S)) - 1]
                 if _was_refused(error):
-                    # Watching does not need the store: it goes on soon.
+                    # Watching does not need the store, so it continues soon.
                     pause_s = min(pause_s, MAX_REFUSED_BACKOFF_S)
                     failures.note_refusal()
                     if failures.is_unrecorded:
@@ -177,7 +177,7 @@ class AccountSupervisor:
                 await self._evaluate_while_down(name, pause_s, error)
 
     async def merge_store(self, all_accounts: bool) -> None:
-        """Accounts that began without the store go on from what it knows; all of them if `anew`. Raises StoreError."""
+        """Merge accounts that began without the store with its state; all if `all_accounts`. Raises StoreError."""
         connects = self._shared.store.connects
         if all_accounts or connects != self._known_connects:
             for name, watch in list(self.services.items()):
@@ -198,7 +198,7 @@ class AccountSupervisor:
                 log.info("account.adopted account=%s alerts=%d", name, len(loaded.alerts))
 
     async def _restate_lost(self, name: str, intents: Iterable[Intent]) -> bool:
-        """Whether the database had lost what became of orders of the account; they are recorded once more."""
+        """Record once more the outcomes of orders that the database had lost; return whether there were any."""
         shared, channels = self._shared, self._accounts[name].policy.routing.channels
         lost = await restate_lost_intents(shared.store, name, intents, channels, shared.clock.now())
         shared.notifier.wake(channels)
@@ -219,11 +219,11 @@ class AccountSupervisor:
         )
 
     async def _start_state(self, name: str, policy: Policy) -> tuple[AccountState, bool]:
-        """What to start from, and whether that is what the store knows."""
+        """Return the state to start from, and whether it is the store's."""
         memory, shared = self._memories[name], self._shared
         now, health = shared.clock.now(), replace(self._health(), account_failing=self.is_failing(name))
         is_recorded = not self._failures[name].is_unrecorded
-        # What waits to be recorded is newer than what the store knows.
+        # The waiting entries are newer than the store.
         if self._is_store_known() and not shared.store.is_failing and (memory.backlog.is_empty or not memory.is_known):
             try:
                 if memory.state is not None:
@@ -242,7 +242,7 @@ class AccountSupervisor:
         return continue_from_memory(memory.state, policy, now, self._commands(), health), memory.is_known
 
     async def _evaluate_while_down(self, name: str, pause_s: float, cause: BaseException) -> None:
-        """While the account is down its last state is judged on: it ages, and people hear that it does."""
+        """Evaluate the last state while the account is down: it becomes stale, and people are notified of that."""
         memory, policy, shared = self._memories[name], self._accounts[name].policy, self._shared
         state = memory.state or continue_from_memory(None, policy, shared.clock.now(), self._commands(), self._health())
         runner = Runner(
@@ -277,7 +277,7 @@ class AccountSupervisor:
             self._shared.notifier.notify(Notice("critical", text, policy.routing.channels, now))
 
     async def _discard_decisions(self, name: str) -> None:
-        """The database knows better what was decided: it is gone on from there, with numbers that are free there."""
+        """Drop decisions that the database refused, and continue with ids that are free there."""
         memory = self._memories[name]
         memory.backlog.drop_decisions()
         memory.is_known = False
@@ -299,7 +299,7 @@ class AccountSupervisor:
 
 
 class _DownListener:
-    """Who has to know what was judged while the account's own tasks are down."""
+    """The listener of evaluations while the account's own tasks are down."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
@@ -313,18 +313,18 @@ class _DownListener:
     def on_step(
         self, state: AccountState, requested_reads: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
     ) -> None:
-        """Nobody reads for it now."""
+        """Do nothing: no reads are made while the account is down."""
 
 
 def _new_numbers(before: AccountState, after: AccountState) -> Mapping[int, int]:
-    """The new numbers of alerts, by their old ones."""
+    """Return the new ids of alerts by their old ones."""
     pairs = ((mine, after.alerts.get(key)) for key, mine in before.alerts.items())
     return {mine.id: theirs.id for mine, theirs in pairs if theirs is not None and theirs.id != mine.id}
 
 
 def _was_refused(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return any(_was_refused(one) for one in error.exceptions)
+        return any(_was_refused(inner) for inner in error.exceptions)
     return isinstance(error, StoreRefused)
 
 
@@ -335,5 +335,5 @@ def _cause_text(error: BaseException) -> str:
 
 
 def _bug_or_none(error: BaseException) -> BaseException | None:
-    """The error whose trace belongs in the log: bugs; what a person can mend is one line."""
+    """Return the error if its trace belongs in the log: a bug. Errors that a person can cure are one line."""
     return None if isinstance(error, MonitorError) else error

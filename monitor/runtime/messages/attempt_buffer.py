@@ -1,4 +1,4 @@
-"""What was sent is written down, and kept in memory until the store takes it: nobody is told the same twice."""
+"""Delivery attempts in memory until the store has them, so that nobody is sent the same message twice."""
 
 import asyncio
 import logging
@@ -13,11 +13,11 @@ from monitor.store.store import Store
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S = 3.0
-"""Nobody waits longer for the store to take what was sent (machine seconds); it is written all the same."""
+"""Machine seconds that a caller waits for the store to take attempts; the write goes on after that."""
 
 
 class AttemptBuffer:
-    """Every attempt of every channel, and every delivery that was closed, on its way into the store."""
+    """Attempts and closed deliveries of all channels on their way into the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -26,24 +26,24 @@ class AttemptBuffer:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def add(self, channel: str, attempts: Sequence[DeliveryAttempt]) -> None:
-        """Remembers attempts until they are written."""
+        """Keep attempts until they are written."""
         self._attempts[channel] += attempts
 
     def add_closed(self, channel: str, why: Mapping[int, str]) -> None:
-        """Remembers that these are not told, until it is written."""
+        """Keep the reasons of deliveries that are closed unsent until they are written."""
         self._closed[channel] |= why
 
     def has_pending(self, channel: str) -> bool:
-        """Whether something of the channel is in memory alone."""
+        """Return whether attempts or closed deliveries of the channel are in memory alone."""
         return bool(self._attempts[channel] or self._closed[channel])
 
     async def flush(self, channel: str) -> None:
-        """Writes what of a channel is still in memory, in one go; it stays there while the store fails."""
+        """Write everything of a channel that is still in memory, at once; it stays there while the store fails."""
         if not self.has_pending(channel):
             return
         writing = self._tasks.get(channel)
         if writing is not None:
-            # What was noted since is not in it.
+            # Attempts added since are not part of the running write.
             await asyncio.wait({writing}, timeout=WRITE_TIMEOUT_S)
             if not writing.done():
                 return
@@ -68,7 +68,7 @@ class AttemptBuffer:
             log.error("notification.unwritten channel=%s deliveries=%d cause=%s", channel, waiting, error)
 
     async def _write_attempts(self, attempts: Sequence[DeliveryAttempt]) -> None:
-        """All in one go; when the store refuses that, one by one, so that no other waits for what it never takes."""
+        """Write all attempts at once; if the store refuses that, one by one, so that one bad row delays no other."""
         try:
             await self._store.record_attempts(attempts)
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""What became of a try: remembered, written down, and passed on to the channel that stands in."""
+"""Results of attempts: applied, recorded, and passed on to the fallback channel."""
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class AttemptRecorder:
-    """Takes in the answers of all channels."""
+    """The recorder of all channels' results."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class AttemptRecorder:
         open_alert: Callable[[int], Alert | None],
         start: Callable[[Coroutine[None, None, None], str], None],
     ) -> None:
-        """`start` lets something run beside."""
+        """`start` runs a coroutine in the background."""
         self._queues = queues
         self._delivery_store = delivery_store
         self._health = health
@@ -44,7 +44,7 @@ class AttemptRecorder:
         notified: Mapping[int, LastNotified],
         title: str,
     ) -> None:
-        """What became of one attempt, for each of the deliveries; at its first failure the fallback hears of it."""
+        """Record the result of one attempt for each delivery; the first failure goes to the fallback channel."""
         now, desk = self._clock.now(), self._queues[channel.name]
         numbers = ",".join(str(delivery.id) if delivery.is_recorded else "unrecorded" for delivery in deliveries)
         if not isinstance(result, NotDelivered):
@@ -56,7 +56,7 @@ class AttemptRecorder:
                 for d in deliveries
             ]
             self._delivery_store.add_attempts(channel.name, desk.outbox.apply_attempts(attempts))
-            # Beside the next message, which need not wait; before the store is asked again, it is written.
+            # In the background, since the next message need not wait; the next read of the store waits for it.
             self._start(self._delivery_store.write_pending(channel.name), f"ledger {channel.name}")
             return
         self._health.record(channel.name, result.answer)
@@ -80,7 +80,7 @@ class AttemptRecorder:
                 await self._fall_back(channel, delivery, now)
 
     async def _fall_back(self, channel: Channel, delivery: Delivery, now: datetime) -> None:
-        """The channel's fallback is to tell it too. What its row is made of waits in memory while the store fails."""
+        """Queue the delivery for the fallback channel too; in memory, with its alert, while the store fails."""
         if channel.fallback is None or channel.fallback not in self._queues:
             return
         desk = self._queues[channel.fallback]

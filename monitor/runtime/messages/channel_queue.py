@@ -1,4 +1,4 @@
-"""The channels as they are served: what each takes, and how each fares."""
+"""Channels with their queues and their health."""
 
 import asyncio
 import time
@@ -14,15 +14,15 @@ from monitor.notify.sinks import Sink
 from monitor.runtime.messages.outbox import ChannelOutbox
 
 IDLE_POLL_S = 5.0
-"""A channel looks for due deliveries at least this often (machine seconds), whether woken or not."""
+"""Machine seconds at most between two polls of a channel for due deliveries, woken or not."""
 
 STUCK_AFTER_S = 60.0
-"""A channel that was not looked after for this long (machine seconds) hangs; a look comes every few seconds."""
+"""Machine seconds without a heartbeat after which a channel hangs; its task sends one every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One way to reach people. `fallback` names the channel that is told when this one fails."""
+    """One way to reach people. `fallback` names the channel that is sent deliveries when this one fails."""
 
     name: str
     sink: Sink
@@ -32,17 +32,17 @@ class Channel:
     limits: ChannelLimits = field(default_factory=ChannelLimits)
 
     def accepts(self, severity: str, reason: NotificationReason) -> bool:
-        """Whether the channel takes news of this kind at all."""
+        """Return whether the channel takes notifications of this kind at all."""
         return severity in self.severities and (reason is not NotificationReason.RESOLVED or self.send_resolved)
 
 
 @dataclass(slots=True)
 class ChannelQueue:
-    """What a channel's task is to do next.
+    """The work of a channel's task.
 
-    `fresh` was handed over and need not be looked up; `looked` is the newest delivery that a look at the store has
-    shown; `look_at` when the next look is due and `store_at` from when on the store is asked in it (machine seconds).
-    `idle`: the last look left nothing to tell. `arrived`: something is fresh.
+    `pushed` deliveries need no poll; `last_polled_id` is the newest delivery that a poll of the store has shown.
+    `poll_at` is the time of the next poll and `store_retry_at` the earliest time at which it includes the store
+    (machine seconds). `idle`: the last poll found nothing to send. `arrived`: something was pushed.
     """
 
     outbox: ChannelOutbox
@@ -55,25 +55,25 @@ class ChannelQueue:
     store_retry_at: float = float("-inf")
 
     def push(self, delivery: Delivery) -> None:
-        """This is to be told before anything that has to be looked up."""
+        """Add a delivery that is sent before anything that has to be polled."""
         self.pushed.append(delivery)
         self.arrived.set()
         self.woken.set()
 
     def take_pushed(self) -> list[Delivery]:
-        """What was handed over since the last time."""
+        """Return the deliveries pushed since the last call."""
         fresh, self.pushed = self.pushed, []
         self.arrived.clear()
         return fresh
 
     def request_poll(self) -> None:
-        """There is something to look up."""
+        """Request a poll as soon as possible."""
         self.poll_at = float("-inf")
         self.woken.set()
 
 
 class ChannelHealth:
-    """How each channel fared at its last attempt, and when it was last looked after."""
+    """The result of each channel's last attempt, and its last heartbeat."""
 
     def __init__(self, channels: Iterable[str], machine_time: Callable[[], float] = time.monotonic) -> None:
         self._machine_time = machine_time
@@ -81,25 +81,25 @@ class ChannelHealth:
         self._failing: dict[str, str] = {}
 
     def heartbeat(self, channel: str) -> None:
-        """The channel was looked after just now."""
+        """Record that the channel's task is running."""
         self._heartbeat_at[channel] = self._machine_time()
 
     def record(self, channel: str, failure: str | None) -> None:
-        """An attempt was made; `failure` is the provider's answer if it was not taken."""
+        """Record an attempt; `failure` is the provider's answer where it was not delivered."""
         if failure is None:
             self._failing.pop(channel, None)
         else:
             self._failing[channel] = failure
 
     def problems(self) -> Mapping[str, str]:
-        """The channels that do not work, and why."""
+        """Return the channels that do not work, and why."""
         now = self._machine_time()
         hanging = {name: "it hangs" for name, at in self._heartbeat_at.items() if now - at > STUCK_AFTER_S}
         return {**hanging, **self._failing}
 
 
 def poll_pause_s(moments: Iterable[datetime], clock: Clock) -> float:
-    """How long nothing needs to be looked up, if something is due at these moments (machine seconds)."""
+    """Return the machine seconds without need of a poll, given the times of later deliveries."""
     first = min(moments, default=None)
     if first is None:
         return IDLE_POLL_S

@@ -1,4 +1,4 @@
-"""The daily report: made when its time has come, once a day, and put on its way like any other notice."""
+"""The daily report: made once a day when due, and queued like any other notice."""
 
 import asyncio
 import logging
@@ -26,17 +26,17 @@ from monitor.view.report.text import report_text
 log = logging.getLogger(__name__)
 
 REPORT_CHECK_EVERY_S = 20.0
-"""Exchange seconds from one look at the clock to the next."""
+"""Exchange seconds between two checks of the schedule."""
 
 MIN_CHECK_S = 0.2
-"""Machine seconds: with a fast clock it is looked this often at most."""
+"""Machine seconds: the shortest time between two checks, for a fast clock."""
 
 _JOB = "daily report"
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """When the report is wanted, on which accounts, and who gets it. `pause_file` "": there is none."""
+    """The schedule of the report, its accounts and channels. `pause_file` "": there is none."""
 
     schedule: DailySchedule
     accounts: Sequence[str]
@@ -45,7 +45,7 @@ class ReportSettings:
 
 
 class DailyReport:
-    """Looks at the clock, and makes the report that is due. What was made is remembered in the store."""
+    """Checks of the schedule, and the report when it is due. Reports that were made are recorded in the store."""
 
     def __init__(
         self, settings: ReportSettings, store: Store, clock: Clock, version: str, wake: Callable[[Iterable[str]], None]
@@ -59,7 +59,7 @@ class DailyReport:
         self._scheduler: AsyncIOScheduler | None = None
 
     def start(self, scheduler: AsyncIOScheduler) -> None:
-        """From now on it is looked for; a report that was missed is made at the first look."""
+        """Start the checks; a report that was missed is made at the first one."""
         if not self._settings.channels:
             log.warning("report.unheard why='no channel of [report] takes info messages'")
             return
@@ -67,12 +67,12 @@ class DailyReport:
         run_every(scheduler, _JOB, max(MIN_CHECK_S, REPORT_CHECK_EVERY_S / self._clock.speed), self.check)
 
     def restart(self) -> None:
-        """Look at once: the clock jumped."""
+        """Check at once, after a clock jump."""
         if self._scheduler is not None:
             run_now(self._scheduler, _JOB)
 
     async def check(self) -> None:
-        """Makes the report if it is due. A store that fails is asked again at the next look."""
+        """Make the report if it is due. A store that fails is tried again at the next check."""
         now = self._clock.now()
         day, _ = self._settings.schedule.latest(now)
         if self._last_day == day:
@@ -91,7 +91,7 @@ class DailyReport:
         day, at = due
         since = period_start(now, None if last is None else last.until)
         rows = await self._store.read(read_report_rows, since, now)
-        # Beside the loop: a day of many pairs is a second's work.
+        # In a thread: a day of many pairs takes about a second.
         text = await asyncio.to_thread(self._render, rows, since, now)
         report = DailyReportRow(day.isoformat(), at, since, now, rows.audit_head)
         messages = [Delivery(0, name, None, "notice", "info", now, now, text=text) for name in self._settings.channels]

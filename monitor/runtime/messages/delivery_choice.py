@@ -1,4 +1,4 @@
-"""What of one delivery is said on one channel now, and what waits or ends unsaid."""
+"""The choice for one delivery on one channel now: send, wait, or close unsent."""
 
 import json
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from monitor.runtime.messages.channel_queue import Channel
 from monitor.store.writes.due_notifications import ChannelDue
 
 UNKNOWN_ALERT_RETRY = timedelta(seconds=5)
-"""How long a message waits whose alert nobody remembers while the database can't be asked."""
+"""The wait of a delivery whose alert is unknown while the database can't be read."""
 
 
 def is_urgent(channel: Channel, delivery: Delivery) -> bool:
-    """Whether it waits for no look at the store: a critical first word, or a critical notice from memory."""
+    """Return whether the delivery is sent without a poll: a first critical notification, or one from memory."""
     critical = delivery.severity == "critical" and not channel.limits.max_per_hour
     said = delivery.reason == "notice" and not delivery.is_recorded
     return critical and (delivery.reason is NotificationReason.FIRED or said)
@@ -25,7 +25,7 @@ def is_urgent(channel: Channel, delivery: Delivery) -> bool:
 def choose_for_channel(
     channel: Channel, delivery: Delivery, due: ChannelDue, open_alert: Alert | None, now: datetime
 ) -> DueAlert | Hold | str:
-    """What is to be told for a delivery about an alert, until when it waits, or why it is not told at all."""
+    """Return the due notification for a delivery about an alert, its hold, or why it is not sent at all."""
     assert delivery.alert is not None
     alert = open_alert or due.alerts.get(delivery.alert)
     if alert is None:
@@ -45,13 +45,13 @@ def choose_for_channel(
 
 
 def notice_hold(channel: Channel, delivery: Delivery, sent: Sequence[datetime], now: datetime) -> Hold | None:
-    """Until when a notice waits, if it does."""
+    """Return the hold of a notice, if any."""
     quiet = quiet_hours_hold(delivery.severity, channel.limits, now)
     return quiet or notice_rate_limit_hold(delivery.severity, sent, channel.limits, now)
 
 
 def parse_drill(delivery: Delivery) -> dict[str, Any] | None:
-    """The object that a webhook gets of a drill's message; None for what belongs to no drill."""
+    """Return the object that a webhook is sent of a drill's message; None for other deliveries."""
     if delivery.reason != "drill":
         return None
     document: dict[str, Any] = json.loads(delivery.text)
@@ -59,5 +59,5 @@ def parse_drill(delivery: Delivery) -> dict[str, Any] | None:
 
 
 def refusal_text(delivery: Delivery, what: str) -> str:
-    """Why a channel is not told."""
+    """Return why a channel is not sent the delivery."""
     return f"this channel does not take {delivery.severity} {what}"

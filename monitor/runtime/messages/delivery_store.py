@@ -1,4 +1,4 @@
-"""The store's part in telling: every question to it is bounded, and memory goes on where it does not answer."""
+"""The store as the channels use it: every call is bounded, and memory serves while the store does not answer."""
 
 import asyncio
 import logging
@@ -23,22 +23,22 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 STORE_TIMEOUT_S = 2.0
-"""A channel waits no longer for the store, and then goes on from memory (machine seconds)."""
+"""Machine seconds that a channel waits for the store before it goes on from memory."""
 
 RESTORE_TIMEOUT_S = 5.0
 
 STORE_RETRY_S = 1.0
-"""How often the store is asked again while it does not answer, or does not take what was sent (machine seconds)."""
+"""Machine seconds between calls while the store does not answer or does not take attempts."""
 
 MAX_DUE = 500
 
 
 class PollInterrupted(Exception):
-    """Something fresh arrived while the store was asked: it goes first."""
+    """A delivery was pushed while the store was read: it goes first."""
 
 
 class DeliveryStore:
-    """Reads what is due, and writes what became of it."""
+    """Reads of due deliveries, and writes of their results."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -48,7 +48,7 @@ class DeliveryStore:
         self._is_restored = True
 
     async def restore(self, channels: Sequence[str]) -> frozenset[str]:
-        """The channels whose last message failed; what was held is due again. Nothing while the store fails."""
+        """Return the channels whose last message failed, and release held deliveries. Empty while the store fails."""
         try:
             async with asyncio.timeout(RESTORE_TIMEOUT_S):
                 failing = await self._store.read(read_failing_channels, channels)
@@ -60,22 +60,22 @@ class DeliveryStore:
         return failing
 
     def add_attempts(self, channel: str, attempts: Sequence[DeliveryAttempt]) -> None:
-        """These are to be written."""
+        """Add attempts to be written."""
         if attempts:
             self._attempt_buffer.add(channel, attempts)
 
     async def write_pending(self, channel: str) -> None:
-        """Writes what is in memory alone, if the store takes it in time."""
+        """Write everything that is in memory alone, if the store takes it in time."""
         await self._attempt_buffer.flush(channel)
 
     def next_poll_at(self, channel: str, queue: ChannelQueue) -> float:
-        """When the channel has to look again because the store lacks something (machine seconds)."""
+        """Return the machine time of the next poll that is needed because the store lacks rows."""
         own = queue.outbox.items_without_row(self._clock.now())
         lacking = self._attempt_buffer.has_pending(channel) or bool(own) or queue.store_retry_at > time.monotonic()
         return time.monotonic() + STORE_RETRY_S if lacking else float("inf")
 
     async def poll(self, channel: Channel, queue: ChannelQueue) -> ChannelDue | None:
-        """What is due. None: something fresh came in between, which goes first."""
+        """Return due deliveries. None: a delivery was pushed meanwhile, which goes first."""
         restrained = bool(channel.limits.max_per_hour)
         stored: ChannelDue | None = None
         if queue.store_retry_at <= time.monotonic():
@@ -94,7 +94,7 @@ class DeliveryStore:
         return view.due
 
     async def _poll_store(self, channel: Channel, queue: ChannelQueue, *, restrained: bool) -> ChannelDue:
-        # The store should know what was sent before it is asked what is to be sent.
+        # The store should have the attempts before it is read for due deliveries.
         await self._unless_pushed(queue, self._attempt_buffer.flush(channel.name))
         if not self._is_restored:
             await self._unless_pushed(queue, self._store.release_postponed_deliveries(self._clock.now()))
@@ -108,13 +108,13 @@ class DeliveryStore:
         return await self._unless_pushed(queue, reading)
 
     async def _make_rows(self, channel: str, queue: ChannelQueue) -> None:
-        """Gives a row to what no entry holds."""
+        """Insert a row for each delivery that no journal entry holds."""
         for item in queue.outbox.items_without_row(self._clock.now()):
             fresh = replace(item.delivery, state=DeliveryState.QUEUED, attempts=0, sent_at=None, answer=None)
             try:
                 row = await self._unless_pushed(queue, self._store.enqueue_once(fresh))
             except MonitorError as error:
-                # Its alert may still be on its way into the store.
+                # The alert of the delivery may still be on its way into the store.
                 log.debug("notification.without_row channel=%s cause=%s", channel, error)
                 return
             if row is None:
@@ -123,7 +123,7 @@ class DeliveryStore:
                 self.add_attempts(channel, queue.outbox.merge_row(row)[1])
 
     def close(self, channel: str, queue: ChannelQueue, why: Mapping[int, str]) -> None:
-        """These are not told, since nothing in them is new."""
+        """Close deliveries unsent that hold nothing new, each with its reason."""
         for number, reason in why.items():
             queue.outbox.close(number, reason)
         self._attempt_buffer.add_closed(
@@ -131,7 +131,7 @@ class DeliveryStore:
         )
 
     async def postpone(self, channel: str, queue: ChannelQueue, deliveries: Sequence[int], hold: Hold) -> None:
-        """These wait."""
+        """Postpone deliveries until the end of the hold."""
         log.info("notification.held channel=%s count=%d why=%r", channel, len(deliveries), hold.why)
         queue.outbox.postpone(deliveries, hold.until)
         rows = [number for number in deliveries if number < FIRST_UNRECORDED_ID]
@@ -144,7 +144,7 @@ class DeliveryStore:
                     queue.store_retry_at = time.monotonic() + STORE_RETRY_S
 
     async def queue_once(self, queue: ChannelQueue, delivery: Delivery) -> Delivery | None:
-        """A message for a channel unless it had the very same: as a row, or in memory until it can be one."""
+        """Queue a delivery unless the channel had the same: as a row, or in memory until it can be one."""
         if delivery.is_recorded and not self._store.is_failing:
             try:
                 async with asyncio.timeout(STORE_TIMEOUT_S):
@@ -156,7 +156,10 @@ class DeliveryStore:
         return queue.outbox.add(replace(delivery, attempts=0), needs_row=True)
 
     async def _unless_pushed(self, queue: ChannelQueue, work: Coroutine[None, None, T]) -> T:
-        """The store's answer. Raises Interrupted when something fresh arrives first, StoreError when it takes long."""
+        """Return the store's answer.
+
+        Raises PollInterrupted when a delivery is pushed first, StoreError after STORE_TIMEOUT_S.
+        """
         asking, arrived = asyncio.ensure_future(work), asyncio.ensure_future(queue.arrived.wait())
         try:
             await asyncio.wait({asking, arrived}, timeout=STORE_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Carries out the drills that people order: through the outbox and the channels, and past everything else."""
+"""Drills that people command: sent through the outbox and the channels, without throttling."""
 
 import asyncio
 import json
@@ -20,17 +20,17 @@ from monitor.view.messages.message import DrillPosition, alert_message
 log = logging.getLogger(__name__)
 
 MAX_DRILL_AGE = timedelta(minutes=5)
-"""A drill that no daemon was there for is not made up for later."""
+"""A drill that no daemon ran within this time is not made up for later."""
 
 ANSWER_TIMEOUT_S = 20.0
-"""Machine seconds in which its messages have to be taken; what is still tried then is given up."""
+"""Machine seconds until the messages must be delivered; those still being tried then are given up."""
 
 DRILL_CHECK_EVERY_S = 0.2
 DRILL_RETRY_S = 2.0
 
 
 class DrillRunner:
-    """One drill after the other. It queues messages and waits for them, and does nothing else."""
+    """The runner of drills, one after the other. It queues messages and waits for their delivery."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class DrillRunner:
         self._known: set[int] = set()
 
     def enqueue(self, drills: Iterable[Drill]) -> None:
-        """People want these; those that it knows of already are on their way."""
+        """Add drills that are new; known ones are under way."""
         for drill in drills:
             if drill.id not in self._known:
                 self._known.add(drill.id)
                 self._queue.put_nowait(drill)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run drills until cancelled."""
         while True:
             drill = await self._queue.get()
             try:
@@ -76,12 +76,12 @@ class DrillRunner:
             wanted = self._messages(drill)
             if isinstance(wanted, str):
                 return wanted
-            # All or none, so that a drill that is taken up again after a crash is not begun anew.
+            # All or none, so that a drill that is resumed after a crash does not start anew.
             await self._store.execute(outbox.enqueue_all, wanted)
         return await self._await_answers(drill)
 
     def _messages(self, drill: Drill) -> Sequence[Delivery] | str:
-        """What is to be said, in order; or why nothing is."""
+        """Return the messages of the drill in order, or why there are none."""
         now = self._clock.now()
         for account, policy in self._policies.items():
             rule = next((rule for rule in policy.rules if rule.name == drill.rule), None)

@@ -1,4 +1,4 @@
-"""What a message says when it leaves: the alert as it is now, the way back to safety, and a picture of how it came."""
+"""Messages as they are sent: the alert as it is now, recovery options, and a chart of the level."""
 
 import asyncio
 import contextlib
@@ -34,24 +34,24 @@ from monitor.view.messages.recovery_text import recovery_lines
 log = logging.getLogger(__name__)
 
 CHART_SPAN = timedelta(hours=6)
-"""How far back the picture of a message goes."""
+"""The span of a message's chart."""
 
 MAX_PRICES = 3
-"""So many prices are drawn beneath a level."""
+"""The number of prices drawn beneath a level."""
 
 MAX_SAMPLES = 2500
-"""Samples of a series that a picture is drawn from: six hours of one in nine seconds."""
+"""Most samples of a series in a chart: six hours of one sample in nine seconds."""
 
 CHART_READ_TIMEOUT_S = 5.0
 CHART_DRAW_TIMEOUT_S = 10.0
-"""A picture that takes longer to be read or drawn is left out; its words left long before (machine seconds)."""
+"""Machine seconds after which a chart is left out; the message was sent long before."""
 
 StateLookup = Callable[[str], tuple[AccountState, AccountSettings] | None]
-"""What is known of an account by its name now; None while it is not being watched."""
+"""A lookup of an account's state and settings by name; None while it is not watched."""
 
 
 class MessageBuilder:
-    """Renders messages from the present truth."""
+    """Messages rendered from the present state."""
 
     def __init__(self, store: Store, clock: Clock, state_lookup: StateLookup) -> None:
         self._store = store
@@ -67,7 +67,7 @@ class MessageBuilder:
         delivery: Delivery | None = None,
         is_recorded: bool = True,
     ) -> Message:
-        """The message about an alert. `delivery` is what it is sent for, and tells since when it waits."""
+        """Return the message about an alert. `delivery`, if given, sets since when it waits."""
         now = self._clock.now()
         known = self._state_lookup(alert.key.account)
         figures = None
@@ -95,7 +95,7 @@ class MessageBuilder:
         )
 
     def build_group(self, group: Sequence[DueAlert]) -> Message:
-        """One message about all of these, the worst first."""
+        """Return one message about all alerts of the group, the worst first."""
         return group_messages(
             [
                 self.build(
@@ -111,7 +111,7 @@ class MessageBuilder:
 
     @contextlib.asynccontextmanager
     async def draw_chart(self, alert: Alert) -> AsyncIterator[Path | None]:
-        """A picture of the level and its bars for as long as it is needed; None where there is nothing to show."""
+        """Yield a chart of the level and its thresholds while it is needed; None where there is nothing to show."""
         with TemporaryDirectory(prefix="margin-monitor-") as folder:
             path = Path(folder) / "level.png"
             try:
@@ -148,7 +148,7 @@ class MessageBuilder:
         )
 
     async def _prices(self, alert: Alert, since: datetime) -> list[HistoryRow]:
-        """The index of a pair, or what the assets that weigh most in cross cost."""
+        """Return the index price of a pair, or the prices of the assets that weigh most in cross."""
         if alert.key.scope == "isolated":
             index = await self._series("index_price", alert, since)
             return [index] if index is not None else []

@@ -1,4 +1,4 @@
-"""One try to tell one channel something: bounded, without surprises, in plain words where others are not taken."""
+"""One attempt to send one message to one channel: bounded in time, and in plain text where needed."""
 
 import asyncio
 import logging
@@ -15,21 +15,21 @@ from monitor.view.messages.message import Message
 log = logging.getLogger(__name__)
 
 SEND_TIMEOUT_S = 30.0
-"""No sink is waited for longer, whatever it does about its own time-out, which is 20 s at most (machine seconds)."""
+"""Machine seconds at most for one sink, whatever its own time-out, which is 20 s at most."""
 
 MAX_CHARTS = 3
-"""Pictures that wait to follow their words on one channel; more are left out."""
+"""Charts that may wait to follow their messages on one channel; more are left out."""
 
 CHART_TEXT = "The level and its bars in the hours before."
 
 
 class MessageSender:
-    """Sends messages, and the pictures that follow some of them."""
+    """The sending of messages, and of the charts that follow some of them."""
 
     def __init__(
         self, message_builder: MessageBuilder, start: Callable[[Coroutine[None, None, None], str], None]
     ) -> None:
-        """`start` lets something run beside."""
+        """`start` runs a coroutine in the background."""
         self._message_builder = message_builder
         self._start = start
         self._plain_channels: set[str] = set()
@@ -39,9 +39,9 @@ class MessageSender:
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def send(self, channel: Channel, build: Callable[[], Message], bare: Message, *, plain: bool) -> SendResult:
-        """The answer of the channel; never an exception. `bare` is said where the words can't be made.
+        """Return the channel's answer; never raise. `bare` is sent where `build` fails.
 
-        A message that is refused for what adorns it is said at once in plain words, and so are all that follow it.
+        A message that is refused for its formatting is sent again at once in plain text, and so are all later ones.
         """
         try:
             message = build()
@@ -60,7 +60,7 @@ class MessageSender:
         return again
 
     def send_chart_later(self, channel: Channel, due: DueAlert, words: Message) -> None:
-        """A picture is on its way after these words, where there is something to show and the channel takes it."""
+        """Send a chart after the message, where there is something to show and the channel takes images."""
         name = channel.name
         wanted = due.reason in (NotificationReason.FIRED, NotificationReason.ESCALATED) and due.alert.key.scope in (
             "cross",
@@ -91,7 +91,7 @@ class MessageSender:
             self._waiting[name] -= 1
 
     def _note_chart_result(self, name: str, due: DueAlert, result: SendResult) -> None:
-        """The words were told: a picture that was not is no failure of the channel."""
+        """Note the result of a chart; the message was delivered, so a failure here is no failure of the channel."""
         if not isinstance(result, NotDelivered):
             self._failed_charts.pop(name, None)
             return

@@ -1,4 +1,4 @@
-"""Telling people: one task a channel, so that a slow one delays no other; what is said is the present truth."""
+"""Notifications to people: one task a channel, so that a slow one delays no other; messages show the present."""
 
 import asyncio
 import itertools
@@ -43,11 +43,11 @@ log = logging.getLogger(__name__)
 
 RESTART_S = 5.0
 MAX_RESTART_S = 60.0
-"""The rest after a bug in a channel's own part, twice as long each time."""
+"""The longest pause after a bug in a channel's task; each pause is twice the one before."""
 
 
 class Notifier:
-    """Sends what is due, remembers every attempt, and tries again until told; the store makes it durable."""
+    """The sending of due deliveries, with records and retries of every attempt; the store makes it durable."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Notifier:
         open_alert: Callable[[int], Alert | None],
         ladders: LadderIndex | None = None,
     ) -> None:
-        """`rungs` tells which alerts are worse ones of which."""
+        """`ladders` shows which alerts are more severe ones of which."""
         self._channels = {channel.name: channel for channel in channels}
         self._clock = clock
         self._message_builder = message_builder
@@ -78,7 +78,7 @@ class Notifier:
 
     @property
     def failing_count(self) -> int:
-        """How many channels do not work: those that failed at their last attempt, and those that hang."""
+        """The number of channels that failed at their last attempt or hang."""
         return len(self.problems)
 
     @property
@@ -87,13 +87,13 @@ class Notifier:
         return self._health.problems()
 
     def wake(self, channels: Iterable[str]) -> None:
-        """Something is due for these channels. Only a hint: the store is the truth."""
+        """Poll for these channels. Only a hint: the store is the truth."""
         for name in channels:
             if name in self._queues:
                 self._queues[name].request_poll()
 
     def push(self, deliveries: Iterable[Delivery]) -> None:
-        """These were recorded just now. The first word of something critical waits for no look at the store."""
+        """Add deliveries recorded just now. A first critical notification is sent without a poll of the store."""
         for delivery in deliveries:
             channel = self._channels.get(delivery.channel)
             if channel is None:
@@ -107,10 +107,10 @@ class Notifier:
                 desk.request_poll()
 
     def push_unrecorded(self, entry: JournalEntry, alerts: Iterable[Alert]) -> None:
-        """The store could not take this entry: what it says is told from memory, marked as not recorded.
+        """Send the notifications of an entry that the store could not take, marked as not recorded.
 
-        `alerts` are those that its notifications are about. When the entry is committed later on, what was told of it
-        is not told again.
+        `alerts` are those of its notifications. When the entry is committed later on, nothing that was sent is sent
+        again.
         """
         known = tuple(alerts)
         for desk in self._queues.values():
@@ -123,37 +123,37 @@ class Notifier:
                 self._push_unrecorded(delivery)
 
     def notify(self, notice: Notice) -> None:
-        """A notice that belongs to no entry: recorded and told, or told from memory and recorded once it can be."""
+        """Send a notice that belongs to no entry: recorded first, or from memory and recorded later."""
         for delivery in self._notice_deliveries(notice):
             task = asyncio.create_task(self._queue_notice(delivery), name=f"notice {delivery.channel}")
             self._notice_tasks.add(task)
             task.add_done_callback(self._notice_tasks.discard)
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
-        """Alerts that were told from memory have other numbers from now on, by their old ones."""
+        """Set new ids of alerts that were notified from memory, given by their old ones."""
         for desk in self._queues.values():
             desk.outbox.renumber(numbers)
 
     def release(self, corrected_s: float = 0.0) -> None:
-        """The clock jumped, and was corrected by so much: whatever waits is looked at now."""
+        """Poll everything that waits, after a clock jump that corrected the time by `corrected_s`."""
         for desk in self._queues.values():
             desk.outbox.shift_times(timedelta(seconds=corrected_s))
             desk.outbox.release(self._clock.now())
             desk.request_poll()
 
     async def restore(self) -> None:
-        """What the store knows of the channels: those that failed still do, and what was held is looked at again."""
+        """Restore the channels from the store: those that failed still do, and held deliveries are checked again."""
         for name in await self._delivery_store.restore(tuple(self._channels)):
             self._health.record(name, "its last message before the start was not taken")
 
     async def run(self) -> None:
-        """One task a channel until cancelled. A channel whose task fails is restarted; the others never notice."""
+        """Run one task a channel until cancelled. A failed task is restarted without effect on the other channels."""
         async with asyncio.TaskGroup() as tasks:
             for channel in self._channels.values():
                 tasks.create_task(self._keep_serving(channel), name=f"channel {channel.name}")
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait until every channel found nothing due, at most `timeout_s` of machine time; nothing waits for more."""
+        """Wait until no channel has anything due, at most `timeout_s` of machine time; groups are sent at once."""
         self._draining = True
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -215,7 +215,7 @@ class Notifier:
             desk.woken.clear()
             await self._send_pushed(channel)
             if desk.poll_at <= time.monotonic():
-                # Whoever asks for a look from now on gets another one.
+                # A poll requested from now on is another one.
                 desk.poll_at = float("inf")
                 pause_s = await self._send_due(channel)
                 desk.poll_at = min(desk.poll_at, time.monotonic() + pause_s)
@@ -225,9 +225,9 @@ class Notifier:
                     await desk.woken.wait()
 
     async def _send_due(self, channel: Channel) -> float:
-        """Sends message after message, the most urgent first, each after a fresh look, until nothing is ripe.
+        """Send message after message, the most urgent first, each after a poll, until nothing is due.
 
-        Returns how long there will be nothing (machine seconds), as far as is known.
+        Returns the machine seconds until the next due delivery, as far as is known.
         """
         desk = self._queues[channel.name]
         while True:
@@ -243,7 +243,7 @@ class Notifier:
             self._health.heartbeat(channel.name)
 
     async def _send_pushed(self, channel: Channel) -> None:
-        """Tells what was handed over and no look at the store has shown yet; what is in any doubt is left to that."""
+        """Send pushed deliveries that no poll has shown yet; those in any doubt are left to a poll."""
         desk = self._queues[channel.name]
         while desk.pushed:
             due: list[DueAlert] = []
@@ -275,7 +275,10 @@ class Notifier:
                 await self._send_notice(channel, delivery, ())
 
     async def _send_next(self, channel: Channel, due: ChannelDue, retry_at: list[datetime]) -> bool:
-        """Whether another look is needed: a message left, or something was put off. `later`: when more is ripe."""
+        """Send one message; return whether another poll is needed: one was sent, or deliveries were held.
+
+        Times of later deliveries are added to `retry_at`.
+        """
         now, desk = self._clock.now(), self._queues[channel.name]
         chosen_alerts: list[DueAlert] = []
         ended: dict[int, str] = {}
@@ -301,7 +304,7 @@ class Notifier:
                 await self._send_alerts(channel, group)
                 is_sent = True
                 break
-            held.append(([each.delivery.id for each in group], over))
+            held.append(([due_alert.delivery.id for due_alert in group], over))
         notice = next((delivery for delivery in due.deliveries if delivery.alert is None), None)
         if not is_sent and notice is not None:
             await self._send_notice(channel, notice, due.sent_at)
@@ -313,10 +316,10 @@ class Notifier:
         return is_sent or bool(held) or not due.is_complete
 
     async def _send_alerts(self, channel: Channel, group: Sequence[DueAlert]) -> None:
-        """One message about all alerts of the group; a picture of the worst follows where the channel takes one."""
+        """Send one message about all alerts of the group; a chart of the worst follows where the channel takes one."""
         now = self._clock.now()
-        notified = {each.delivery.id: as_notified(each, channel.name, now) for each in group}
-        deliveries = [each.delivery for each in group]
+        notified = {due_alert.delivery.id: as_notified(due_alert, channel.name, now) for due_alert in group}
+        deliveries = [due_alert.delivery for due_alert in group]
         worst = group[0]
         self._queues[channel.name].outbox.mark_started(deliveries, now)
         bare = minimal_message(worst.alert, worst.reason, worst.delivery.severity)
@@ -328,7 +331,7 @@ class Notifier:
             self._sender.send_chart_later(channel, worst, bare)
 
     async def _send_notice(self, channel: Channel, delivery: Delivery, sent: Sequence[datetime]) -> None:
-        """A notice, or a message of a drill: that one nothing holds back, since somebody asked for it."""
+        """Send a notice, or a message of a drill. A drill was requested by a person, so nothing throttles it."""
         now, desk = self._clock.now(), self._queues[channel.name]
         document = parse_drill(delivery)
         reason = NotificationReason.FIRED if document is None else NotificationReason(document["stage"])
@@ -348,12 +351,12 @@ class Notifier:
         await self._attempt_recorder.record(channel, [delivery], result, {}, message.title)
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
-        """Beside what the channel does next."""
+        """Run a coroutine in the background of the channel's task."""
         task = asyncio.create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
 
 def _needs_plain_text(deliveries: Iterable[Delivery]) -> bool:
-    """From its second try on what is critical is said in plain words."""
+    """Return whether plain text is needed: for critical deliveries from the second attempt on."""
     return any(delivery.attempts and delivery.severity == "critical" for delivery in deliveries)

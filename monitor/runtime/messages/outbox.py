@@ -1,4 +1,4 @@
-"""What one channel is still to be told, in memory: the database makes it durable, and it goes on without one."""
+"""The outbox of one channel in memory: the database makes it durable, and it works without one."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,17 +23,18 @@ from monitor.store.writes.due_notifications import ChannelDue
 HOUR = timedelta(hours=1)
 
 MAX_ITEMS = 1000
-"""Messages kept in mind of one channel; beyond that the oldest finished ones are forgotten."""
+"""Most deliveries kept of one channel; beyond that the oldest finished ones are dropped."""
 
 _CLOSED_STATES = (AlertState.RESOLVED, AlertState.INACTIVE)
 
 
 @dataclass(slots=True)
 class OutboxItem:
-    """One delivery as far as it has got.
+    """One delivery with its progress.
 
-    `untold` are its attempts for the row that it has not got yet. `refused_at`: since when the service refuses the
-    message itself. `is_own`: no entry holds it, so that its row is ours to make. `is_begun`: it was or is being sent.
+    `unwritten_attempts` belong to a row that does not exist yet. `refused_at`: since when the service refuses the
+    message itself. `needs_row`: no journal entry holds the delivery, so its row is made here. `is_started`: the
+    delivery was or is being sent.
     """
 
     delivery: Delivery
@@ -44,16 +45,16 @@ class OutboxItem:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be told."""
+        """True if the delivery is still to be sent."""
         return self.delivery.state is DeliveryState.QUEUED
 
     @property
     def is_untried(self) -> bool:
-        """Whether nothing was done about it yet."""
+        """True if no attempt was made or begun yet."""
         return self.is_open and not self.is_started and self.delivery.attempts == 0
 
     def note_refusal(self, now: datetime, speed: float) -> bool:
-        """Notes that the message itself was refused; whether that is the end of it: of what is critical not at once."""
+        """Note that the message itself was refused; return whether that is final: for a critical one not at once."""
         if self.refused_at is None:
             self.refused_at = now
         delivery = self.delivery
@@ -64,7 +65,7 @@ class OutboxItem:
 
 @dataclass(frozen=True, slots=True)
 class OutboxView:
-    """What is due, the attempts that rows have to hear of, and the rows that say again what was told."""
+    """Due deliveries, attempts to record in rows, and rows that repeat deliveries already sent."""
 
     due: ChannelDue
     attempts: tuple[DeliveryAttempt, ...]
@@ -72,10 +73,10 @@ class OutboxView:
 
 
 class ChannelOutbox:
-    """The deliveries of one channel, what it has heard, and when messages left."""
+    """The deliveries of one channel, what it was last notified of, and the times of its messages."""
 
     def __init__(self, numbers: Iterator[int], speed: float = 1.0) -> None:
-        """`numbers` are those of deliveries without a row, shared by all channels. `speed` is that of the clock."""
+        """`numbers` are the ids of deliveries without a row, shared by all channels. `speed` is that of the clock."""
         self._numbers = numbers
         self._speed = speed
         self._items: dict[DeliveryIdentity, OutboxItem] = {}
@@ -87,11 +88,11 @@ class ChannelOutbox:
         self._misdated: set[datetime] = set()
 
     def update_alerts(self, alerts: Iterable[Alert]) -> None:
-        """These alerts are now so."""
+        """Replace the known alerts by these."""
         self._alerts |= {alert.id: alert for alert in alerts}
 
     def add(self, delivery: Delivery, *, needs_row: bool = False) -> Delivery | None:
-        """A delivery without a row, with the number that it got; None when the very message is known already."""
+        """Add a delivery without a row and return it with its id; None when the same one is known already."""
         if delivery.identity in self._items:
             return None
         delivery = replace(delivery, id=FIRST_UNRECORDED_ID + next(self._numbers))
@@ -99,7 +100,7 @@ class ChannelOutbox:
         return delivery
 
     def merge_row(self, row: Delivery) -> tuple[OutboxItem, Sequence[DeliveryAttempt]]:
-        """A delivery as the database has it now, and the attempts that its row has to hear of."""
+        """Merge a delivery's row from the database; return the item and the attempts to record in the row."""
         item = self._items.get(row.identity)
         if item is None:
             item = OutboxItem(row)
@@ -119,12 +120,12 @@ class ChannelOutbox:
         return item, ()
 
     def find_item(self, number: int) -> OutboxItem | None:
-        """The delivery of that number, if it is known."""
+        """Return the delivery of that id, if it is known."""
         identity = self._identities.get(number)
         return None if identity is None else self._items[identity]
 
     def items_without_row(self, now: datetime) -> list[OutboxItem]:
-        """Those whose row is ours to make, unless they are too old for one."""
+        """Return the items whose rows are to be made here, except those too old for one."""
         return [
             item
             for item in self._items.values()
@@ -132,16 +133,16 @@ class ChannelOutbox:
         ]
 
     def find_alert(self, number: int) -> Alert | None:
-        """The alert of that number as it was last known here."""
+        """Return the alert of that id as last known here."""
         return self._alerts.get(number)
 
     def is_given_up(self, delivery: Delivery, now: datetime, *, is_final: bool) -> bool:
-        """Whether a refusal is the end of the delivery."""
+        """Return whether a refusal ends the delivery."""
         item = self.find_item(delivery.id)
         return is_final and (item is None or item.note_refusal(now, self._speed))
 
     def mark_started(self, deliveries: Iterable[Delivery], now: datetime) -> None:
-        """These are being sent: whatever befalls the sender, they are not sent again at once."""
+        """Mark deliveries as being sent: whatever happens to the sender, they are not sent again at once."""
         for delivery in deliveries:
             item = self.find_item(delivery.id)
             if item is not None:
@@ -150,7 +151,7 @@ class ChannelOutbox:
                 item.delivery = replace(item.delivery, next_at=now + wait)
 
     def apply_attempts(self, attempts: Iterable[DeliveryAttempt]) -> list[DeliveryAttempt]:
-        """Takes in what became of attempts; returns those that a row has to hear of."""
+        """Apply the results of attempts; return those to record in rows."""
         for_rows: list[DeliveryAttempt] = []
         moments: set[datetime] = set()
         for attempt in attempts:
@@ -160,7 +161,7 @@ class ChannelOutbox:
                 continue
             item.delivery = after_attempt(item.delivery, attempt)
             if attempt.last_notified is not None and item.delivery.alert is not None:
-                # It may have got another number while the message was on its way.
+                # The alert may have got another id while the message was being sent.
                 attempt = replace(attempt, last_notified=replace(attempt.last_notified, alert=item.delivery.alert))
             (for_rows if item.delivery.is_recorded else item.unwritten_attempts).append(attempt)
             if attempt.last_notified is not None:
@@ -171,16 +172,16 @@ class ChannelOutbox:
         return for_rows
 
     def close(self, number: int, why: str) -> None:
-        """It is not told, since there is nothing new in it."""
+        """Close the delivery unsent, since it holds nothing new."""
         self._change(number, state=DeliveryState.EXPIRED, answer=why)
 
     def postpone(self, numbers: Iterable[int], until: datetime) -> None:
-        """These wait until then."""
+        """Postpone deliveries until then."""
         for number in numbers:
             self._change(number, next_at=until)
 
     def merge_due(self, stored: ChannelDue | None, now: datetime, *, is_limited: bool) -> "OutboxView":
-        """What is due by the database's account and our own. `stored` None: it can't be read, memory alone counts."""
+        """Merge due deliveries of database and memory. `stored` None: it can't be read, memory alone counts."""
         attempts: list[DeliveryAttempt] = []
         doubles: dict[int, str] = {}
         due: list[Delivery] = []
@@ -206,7 +207,7 @@ class ChannelOutbox:
             elif delivery.id not in rows:
                 due.append(delivery)
         self._sent = [at for at in self._sent if at > now - HOUR]
-        # A row of a moment to come was dated by a clock that was ahead: it says nothing, then or later.
+        # A row dated in the future was written with a clock that was ahead: it counts neither now nor later.
         self._misdated |= set() if stored is None else {at for at in stored.sent_at if at > now}
         self._drop_old()
         numbers = frozenset(delivery.alert for delivery in due if delivery.alert is not None)
@@ -228,13 +229,13 @@ class ChannelOutbox:
         return OutboxView(due_now, tuple(attempts), doubles)
 
     def release(self, now: datetime) -> None:
-        """What waits without having been tried is looked at now: what held it may hold no more."""
+        """Make untried deliveries due now: their hold may no longer apply."""
         for item in self._items.values():
             if item.is_untried:
                 item.delivery = replace(item.delivery, next_at=min(item.delivery.next_at, now))
 
     def shift_times(self, by: timedelta) -> None:
-        """The clock was corrected by so much: what was dated by it moves along, so that ages and waits stay."""
+        """Shift all times by the correction of the clock, so that ages and waits stay the same."""
         self._misdated |= set(self._sent)
         self._sent = [_truncate_to_ms(at + by) for at in self._sent]
         for item in self._items.values():
@@ -243,7 +244,7 @@ class ChannelOutbox:
                 item.delivery = replace(item.delivery, next_at=item.delivery.next_at + by)
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
-        """Alerts have other numbers from now on: those under which the database knows them."""
+        """Set new ids of alerts: those under which the database knows them."""
         for identity, item in list(self._items.items()):
             old = item.delivery.alert
             if old is None or old not in numbers:
@@ -268,7 +269,10 @@ class ChannelOutbox:
                 self._last_notified[new] = replace(told, alert=new)
 
     def _notified_of(self, stored: Mapping[int, NotifiedAlert], numbers: frozenset[int]) -> Mapping[int, NotifiedAlert]:
-        """What the channel believes: of what the database tells of, of these, and of what has no row yet."""
+        """Return what the channel was last notified of, by alert.
+
+        The result comes from the database, and from memory for alerts in `numbers` and deliveries without a row.
+        """
         waiting = {item.delivery.alert for item in self._items.values() if not item.delivery.is_recorded}
         found = dict(stored)
         for number, told in self._last_notified.items():
@@ -281,7 +285,7 @@ class ChannelOutbox:
         return found
 
     def _newest_alert(self, alert: Alert) -> Alert:
-        """The alert, or what is known of it already when that is its end."""
+        """Return the alert, or the known one where that is closed already."""
         known = self._alerts.get(alert.id)
         return (
             known
@@ -311,16 +315,16 @@ class ChannelOutbox:
 
 
 def _truncate_to_ms(moment: datetime) -> datetime:
-    """As the database keeps it."""
+    """Return the moment with the database's precision."""
     return moment - timedelta(microseconds=moment.microsecond % 1000) if moment.microsecond % 1000 else moment
 
 
 def build_failed_attempt(
     delivery: Delivery, answer: str, retry_after_s: float | None, gives_up: bool, now: datetime, speed: float
 ) -> DeliveryAttempt:
-    """An attempt that was not taken: the delivery is tried again later, or given up. `speed` is that of the clock."""
+    """Return a failed attempt; the delivery is retried later, or given up. `speed` is that of the clock."""
     if gives_up or now - delivery.created_at >= GIVE_UP_AFTER:
         return DeliveryAttempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.FAILED)
-    # What a service asks for, and our patience with it, is machine time.
+    # The service's retry time, and our own limit, are machine time.
     wait = timedelta(seconds=retry_delay_s(delivery.attempts + 1, retry_after_s, delivery.severity) * speed)
     return DeliveryAttempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.QUEUED, now + wait)

@@ -1,1 +1,1 @@
-"""Sending intents once, and settling what became of them."""
+"""Sending of intents, each at most once, and settlement of their outcomes."""

@@ -1,4 +1,4 @@
-"""Sends what was decided, once: claim, send, record, and then only reads until it is settled."""
+"""The executor of one account's intents: claim, send once, record, and then only reads until settled."""
 
 import asyncio
 import logging
@@ -37,33 +37,33 @@ from monitor.store.writes import commands
 log = logging.getLogger(__name__)
 
 ROUND_S = 1.0
-"""Machine seconds after which the executor looks for work even if nobody woke it."""
+"""Machine seconds after which the executor checks for work without being woken."""
 
 MAX_SNAPSHOT_TRIES = 3
 MAX_MISSING_DATA_TRIES = 20
-"""Rounds that a planned order waits, after a start, until what has to be known about it is known."""
+"""Rounds that a planned order waits, after a start, for the data that its checks need."""
 
 SHUTDOWN_WAIT_S = 15.0
-"""Machine seconds that a clean stop waits for an answer to an order that has left."""
+"""Machine seconds that a clean stop waits for the answer to an order that was sent."""
 
 PAUSE_CHECK_MAX_AGE_S = 1.0
-"""Steady seconds within which a person's pause holds: what is known of it right before a send is no older."""
+"""Steady seconds within which a person's pause takes effect: the last check before a send is no older."""
 
 PAUSE_CHECK_VALID_S = 2 * PAUSE_CHECK_MAX_AGE_S
-"""The same with what the exchange session waits between two orders."""
+"""The limit of the check's age, with the time that the exchange session waits between two orders."""
 
 MAX_PAUSE_CHECKS = 2
 
 LOST_WINDOW = timedelta(minutes=1)
-"""What else a database may have lost that lacks an order that it once had recorded."""
+"""The span around a lost order in which the database may have lost other rows, too."""
 
 _S = IntentState
 
 
 class Executor:
-    """One account's only sender. Orders go one at a time; their outcomes are looked into side by side.
+    """The only sender of one account's orders: one at a time; their outcomes are observed in parallel.
 
-    What it knows of an intent beyond the account's state is newer: it alone moves an intent once it is planned.
+    The executor's record of an intent is newer than the account's state: only the executor changes a planned intent.
     """
 
     def __init__(
@@ -79,8 +79,10 @@ class Executor:
         wake_channels: Callable[[Iterable[str]], None],
         with_owner: Callable[[HealthRead], HealthRead] = lambda health: health,
     ) -> None:
-        """`claimed` lays over a health what is known at this moment of whose account it is. `wake_channels` is told
-        which channels have something new to send."""
+        """`with_owner` returns a health with what is known now of the account's owner.
+
+        `wake_channels` is called with channels that have something to send.
+        """
         self._account = account
         self._exchange = exchange
         self._store = store
@@ -98,16 +100,16 @@ class Executor:
         self._settler = Settler(self._order_reads, self._recorder, clock, policy, self.state, self._deliver_settled)
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Notify the executor that there may be an order to send."""
         self._woken.set()
 
     @property
     def unsettled(self) -> tuple[Intent, ...]:
-        """The orders that were sent, or may have been, and of which something may still be found out."""
+        """The orders that were sent, or may have been, and whose outcome can still be observed."""
         return (*self._in_state(_S.SUBMITTING), *self._settler.unsettled)
 
     async def run(self) -> None:
-        """Until cancelled. An order that has left is waited for, for a while, before the end."""
+        """Send planned orders until cancelled. At the end an order that was sent is waited for within a limit."""
         await self._mark_interrupted()
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -122,7 +124,7 @@ class Executor:
                         await self._woken.wait()
 
     def state(self) -> AccountState:
-        """The account as decided, with what this executor did since."""
+        """Return the account's state with this executor's newer intents."""
         state = self._state()
         for number, mine in list(self._local.items()):
             theirs = state.intents.get(number)
@@ -136,7 +138,7 @@ class Executor:
         return replace(state, intents={**state.intents, **self._local}) if self._local else state
 
     async def _mark_interrupted(self) -> None:
-        """What was being sent when this account last fell is unknown now: it is looked into, never sent."""
+        """Mark orders that were being sent when this account last failed as uncertain: observed, never sent."""
         for intent in self._in_state(_S.SUBMITTING):
             if intent.mode != "manual":
                 await self._record_with_retry(
@@ -144,7 +146,7 @@ class Executor:
                 )
 
     async def _abandon_lost_commands(self) -> None:
-        """A person's command may end in the middle, too. While it lives, its own word stands."""
+        """Abandon manual orders whose command ended while sending. While the command runs, its own record counts."""
         now = self._clock.now()
         lost = (i for i in self._in_state(_S.SUBMITTING) if i.mode == "manual" and is_abandoned(i, now))
         for moved in (step for intent in lost for step in abandon(intent, now)):
@@ -156,7 +158,7 @@ class Executor:
                 return
 
     async def _carry_out(self, planned: Intent) -> None:
-        """From the last look to the recorded answer. Nothing is sent without a claim that is durable."""
+        """Send one order, from the last checks to the recorded answer. Nothing is sent without a durable claim."""
         if not await self._resolve_claim(planned):
             return
         found = await self._revalidate(planned)
@@ -192,13 +194,13 @@ class Executor:
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
-            # A stop waits for the answer, and for it to be written down: that is worth more than a question.
+            # A stop waits for the answer and its record: a known outcome is worth more than one to be settled.
             await asyncio.wait({sending}, timeout=SHUTDOWN_WAIT_S)
             sending.cancel()
             raise
 
     async def _revalidate(self, planned: Intent) -> tuple[Intent, AccountState] | None:
-        """The intent sized on fresh reads, and the state that it is sized on; None when not to be sent, or not now."""
+        """Return the intent sized on fresh reads, and that state; None when not to be sent, or not now."""
         try:
             before = self.state()
             own_key = self._policy.settings.acts_with_own_key
@@ -209,7 +211,7 @@ class Executor:
         except ExchangeError as error:
             await self._defer(planned, f"no fresh snapshot: {error}", MAX_SNAPSHOT_TRIES)
             return None
-        # The reads took time: a pause, or what this executor settled meanwhile, counts.
+        # The reads took time: a pause, and intents that were settled meanwhile, count.
         current = self._current_state()
         fresh = replace(
             fresh,
@@ -233,15 +235,15 @@ class Executor:
         return None
 
     async def _defer(self, planned: Intent, reason: str, tries: int) -> None:
-        """The intent is looked at again in the next round, and expires after so many of them."""
+        """Leave the intent to the next round; it expires after `tries` of them."""
         self._deferrals[planned.id] = self._deferrals.get(planned.id, 0) + 1
         if self._deferrals[planned.id] >= tries:
             await self._expire(planned, reason)
 
     async def _resolve_claim(self, planned: Intent) -> bool:
-        """Whether it is certain that an earlier claim of this intent did not happen.
+        """Return whether it is certain that no earlier claim of this intent was made.
 
-        One whose claim was made after all is not sent any more: only this sender could have, and it has not.
+        An intent that was claimed after all is not sent: only this executor could have sent it, and it has not.
         """
         if planned.id not in self._uncertain_claims:
             return True
@@ -267,9 +269,9 @@ class Executor:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, planned.id, error)
 
     async def _send(self, claimed: Intent, sized: AccountState, asked_at: float) -> None:
-        """The one request, or none where something has ceased to hold, and what came of it.
+        """Send the request, unless a condition no longer holds, and record the outcome.
 
-        `asked_at` is the steady moment at which the claim was asked for, and with it whether actions are paused.
+        `asked_at` is the steady moment at which the claim, and with it the pause, was requested from the store.
         """
         if isinstance(claimed.order, ManualCall):
             raise TypeError(f"{claimed.order.function} is sent by who ordered it")
@@ -278,7 +280,7 @@ class Executor:
         await self._record_with_retry(apply_outcome(claimed, outcome, self._clock.now()))
 
     def _objection(self, claimed: Intent, sized: AccountState, known: float | Withheld) -> Withheld | None:
-        """Why the order must not leave any more, by all that is known at this moment."""
+        """Return why the order must not be sent any more, by everything known at this moment."""
         if isinstance(known, Withheld):
             return known
         settings, specs = self._policy.settings, self._policy.actions
@@ -288,18 +290,19 @@ class Executor:
         return found
 
     def _current_state(self) -> AccountState:
-        """The account as decided, with whether the pause file is there now, and whose account it is."""
+        """Return the account's state with the pause file as it is now and the account's owner."""
         current = self.state()
         there = pause_file.exists(self._policy.safety.pause_file)
         claimed = self._with_owner(current.health)
-        # That it is known counts once decisions have what follows from it.
+        # The owner counts as known once the decisions include what follows from that.
         unidentified = claimed.unidentified_account or current.health.unidentified_account
         return replace(current, health=replace(claimed, pause_file=there, unidentified_account=unidentified))
 
     async def _confirm_not_paused(self, claimed: Intent, asked_at: float) -> float | Withheld:
-        """The steady moment at which actions were not paused and the intent was this sender's; or why not to send.
+        """Return the steady moment at which the intent was still this sender's and actions were not paused.
 
-        The claim looked at `asked_at`; people may have paused since, or another daemon given the intent up.
+        Otherwise return why not to send. The claim was checked `asked_at`; people may have paused since, or another
+        daemon may have abandoned the intent.
         """
         for _ in range(MAX_PAUSE_CHECKS):
             again_at = self._clock.machine.steady_s()
@@ -316,7 +319,7 @@ class Executor:
         return asked_at
 
     async def _record_with_retry(self, moved: IntentUpdate) -> None:
-        """Records a step that has happened, however long the store takes; until then nothing else is sent."""
+        """Record a step that has happened, however long the store takes; until then nothing else is sent."""
         intent, step = moved.intent, moved.step
         recorded: bool | None = None
         while recorded is None:
@@ -331,7 +334,7 @@ class Executor:
         self._deliver_settled(intent)
 
     def _reopen_record(self, lost: Intent) -> None:
-        """A database that has lost one order may lack what else was done around it."""
+        """Reopen the record around a lost order: the database may have lost other rows, too."""
         self._deliver(GapReopened((lost.submitted_at or lost.created_at) - LOST_WINDOW))
 
     def _deliver_settled(self, intent: Intent) -> None:

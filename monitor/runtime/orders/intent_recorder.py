@@ -1,4 +1,4 @@
-"""Writes the steps of intents down, in one transaction with what people are to hear of them."""
+"""Recording of intent steps, in one transaction with their notices."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 async def restate_lost_intents(
     store: Store, account: str, intents: Iterable[Intent], channels: tuple[str, ...], now: datetime
 ) -> tuple[int, ...]:
-    """The orders of which the database had lost what their sender knows, recorded once more. Raises StoreError.
+    """Record once more the orders that the database had lost; return their ids. Raises StoreError.
 
-    Where it refuses that, all actions are paused: the next daemon would not know of these orders.
+    Where the database refuses that, all actions are paused: the next daemon would not know of these orders.
     """
     try:
         lost = await store.restate(intents, now, lambda lost: lost_notices(lost, channels, now))
@@ -37,7 +37,7 @@ async def restate_lost_intents(
 async def _pause_actions(
     store: Store, account: str, cause: StoreRefused, channels: tuple[str, ...], now: datetime
 ) -> None:
-    """Pause all actions, and tell people why, unless they are paused. Raises StoreError."""
+    """Pause all actions with a notice of the reason, unless they are paused already. Raises StoreError."""
     log.error("intent.unrecorded account=%s cause=%s", account, cause)
     if await store.read(commands.is_paused):
         return
@@ -47,7 +47,7 @@ async def _pause_actions(
 
 
 class IntentRecorder:
-    """What is recorded is told, whatever happens to this process in between."""
+    """The recorder of steps and notices. A recorded step's notice is sent whatever happens to this process."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class IntentRecorder:
         wake_channels: Callable[[Iterable[str]], None],
         on_lost: Callable[[Intent], None],
     ) -> None:
-        """`lost` is told of an order whose earlier steps the database did not have any more."""
+        """`on_lost` is called with an order whose earlier steps the database no longer had."""
         self._store = store
         self._clock = clock
         self._channels = channels
@@ -65,10 +65,10 @@ class IntentRecorder:
         self._on_lost = on_lost
 
     async def record(self, moved: IntentUpdate, *, has_left: bool = True) -> bool:
-        """Whether the intent took the step; False: it stood elsewhere. Raises StoreError.
+        """Record a step; return False where the intent was in another state. Raises StoreError.
 
-        One that the database knows of an earlier step of alone, or not at all, although that was durable once, is
-        recorded anew as a whole. `has_left` False: the step that this one begins with may never have been recorded.
+        An intent that was durable once, but of which the database knows only an earlier step or nothing, is recorded
+        anew as a whole. `has_left` False: the step before this one may never have been recorded.
         """
         now = self._clock.now()
         notices = intent_notices([moved.intent], self._channels, now)
@@ -82,7 +82,7 @@ class IntentRecorder:
         return taken
 
     async def _restate_lost(self, moved: IntentUpdate, notices: tuple[Notice, ...]) -> bool:
-        """Whether the database had lost the intent's steps, and has them again."""
+        """Restore steps of the intent that the database had lost; return whether there were any."""
         now = self._clock.now()
 
         def said(lost: Sequence[Intent]) -> tuple[Notice, ...]:
@@ -102,8 +102,10 @@ class IntentRecorder:
         return True
 
     async def judge(self, intent: Intent, stop: StopCause | None) -> bool:
-        """Record that an order is judged, and `stop`, why its rule is stopped; whether it awaited that. Raises
-        StoreError."""
+        """Record the judgement of an order, with `stop` if its rule is stopped; return whether it was awaited.
+
+        Raises StoreError.
+        """
         now = self._clock.now()
         notices = () if stop is None else rule_stop_notice(intent, stop, self._channels, now)
         judged = await self._store.execute(journal.judge, intent, now, notices, stop)
@@ -112,7 +114,7 @@ class IntentRecorder:
         return judged
 
     async def amend(self, intent: Intent) -> None:
-        """The intent stays in its state, but more is known of it now. Raises StoreError."""
+        """Record new facts about an intent that stays in its state. Raises StoreError."""
         now = self._clock.now()
         notices = intent_notices([intent], self._channels, now)
         await self._store.commit(JournalEntry(intent.account, now, intents=(intent,), notices=notices))

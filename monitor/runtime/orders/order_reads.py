@@ -1,4 +1,4 @@
-"""Fresh reads around an order: what the account shows right before it is sent, and whether it left a trace."""
+"""Fresh reads around an order: the account right before sending, and the traces of the order after."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -19,13 +19,13 @@ from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 
 KEY_TIMEOUT_S = 0.5
-"""How long an order waits to learn what its key may do now (machine seconds): a crash doesn't wait."""
+"""Machine seconds that an order waits for the permissions of its key: in a crash a late order is worse."""
 
 _WINDOW_AHEAD = timedelta(minutes=1)
 
 
 class OrderReads:
-    """Reads what an order touches; what comes is also delivered, so that decisions see it as soon as we do."""
+    """Reads of everything that an order touches; each result is also delivered, for decisions to use at once."""
 
     def __init__(self, exchange: Exchange, clock: Clock, deliver: Callable[[Event], None]) -> None:
         self._exchange = exchange
@@ -33,14 +33,14 @@ class OrderReads:
         self._deliver = deliver
 
     async def refresh_scopes(self, state: AccountState, intent: Intent, *scopes: Scope) -> AccountState:
-        """`state` with everything read anew that the order touches, and `scopes`. Raises ExchangeError."""
+        """Return `state` with fresh reads of `scopes` and of all that the order touches. Raises ExchangeError."""
         places = _sources(intent, scopes)
         return _require_complete(
             await self._apply_reads(state, [self._read(place) for place in places]), intent, scopes
         )
 
     async def refresh_for(self, state: AccountState, intent: Intent) -> AccountState:
-        """`state` with everything read anew that sizes the order, the price that it trades at as well."""
+        """Return `state` with fresh reads of everything that sizes the order, including its trade price."""
         reads = [self._read(place) for place in _sources(intent, (intent.target_scope,))]
         if isinstance(intent.order, Reduce):
             reads.append(self._price(intent.order.symbol))
@@ -54,7 +54,7 @@ class OrderReads:
         return state
 
     async def refresh_permissions(self, state: AccountState, *, own_acting_key: bool) -> AccountState:
-        """`state` with what the keys may do now; as it was last known where that does not come in time."""
+        """Return `state` with the keys' present permissions; those last known where a read takes too long."""
         reads = [self._read_permissions(state.key, is_action_key=False)]
         if own_acting_key:
             reads.append(self._read_permissions(state.action_key, is_action_key=True))
@@ -79,9 +79,9 @@ class OrderReads:
             return None
 
     async def observe(self, state: AccountState, intent: Intent) -> tuple[Observation, AccountState]:
-        """One look for the traces of an order, and the state as it then was. Raises ExchangeError.
+        """Return one observation of an order's traces, and the state at that time. Raises ExchangeError.
 
-        Records first: balances read after them can only tell more.
+        Records are read first: balances read after them can only show more.
         """
         if isinstance(intent.order, ManualCall):
             raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
@@ -94,14 +94,14 @@ class OrderReads:
         return Observation(at, records, totals.owed, totals.free, totals.source, elsewhere), seen
 
     async def add_ledger(self, look: Observation, intent: Intent) -> Observation:
-        """The look with what the margin ledger shows by now. Raises ExchangeError."""
+        """Return the observation with the present rows of the margin ledger. Raises ExchangeError."""
         if isinstance(intent.order, ManualCall):
             raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
         rows = await self._exchange.find_ledger_rows(intent.order, self._window(intent))
         return replace(look, ledger=rows)
 
     def _window(self, intent: Intent) -> TimeWindow:
-        """Where traces of the order may lie, in the exchange's time."""
+        """Return the window of the order's possible traces, in the exchange's time."""
         sent = intent.submitted_at if intent.submitted_at is not None else intent.created_at
         return TimeWindow(sent - CLOCK_TOLERANCE, self._clock.now() + _WINDOW_AHEAD)
 
@@ -121,7 +121,7 @@ class OrderReads:
 
 
 def _require_complete(state: AccountState, intent: Intent, scopes: Iterable[Scope]) -> AccountState:
-    """The state. Raises PayloadRejected where something that the order touches was left out of what was just read."""
+    """Return the state. Raises PayloadRejected where a row that the order touches was rejected in these reads."""
     for scope in (intent.scope, *scopes):
         if scope.symbol and state.isolated is not None and scope.symbol in state.isolated.rejected:
             raise PayloadRejected(f"the row of {scope.symbol} can't be believed")
@@ -139,8 +139,10 @@ def _sources(intent: Intent, scopes: Iterable[Scope]) -> list[str]:
 async def read_key_permissions(
     exchange: Exchange, known: KeyPermissions | None, *, is_action_key: bool
 ) -> KeyPermissions:
-    """What a key may do and whose it is, by the exchange's number of the user; that as last known where it can't be
-    read. Raises ExchangeError."""
+    """Return a key's permissions and its user number; the last known user number where that can't be read.
+
+    Raises ExchangeError.
+    """
     reads = (
         (exchange.read_action_key(), exchange.read_action_user_id())
         if is_action_key

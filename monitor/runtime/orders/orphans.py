@@ -1,4 +1,4 @@
-"""Orders of accounts that are not in the configuration any more: without their key, a person has to look into them."""
+"""Open orders of accounts that left the configuration: without their key, a person must settle them."""
 
 import logging
 from collections.abc import Collection
@@ -22,10 +22,10 @@ _S = IntentState
 async def escalate_orphans(
     store: Store, accounts: Collection[str], leaving: Collection[str], channels: tuple[str, ...], now: datetime
 ) -> tuple[Intent, ...]:
-    """Settle what can be of the open orders of all other accounts, ask a person about the rest, and tell the channels.
+    """Settle the open orders of accounts that are not in `accounts`, or ask a person, and notify the channels.
 
-    What was not sent expires; what may have moved money becomes UNRESOLVED, which is critical news, but for accounts
-    that are `leaving`, whose key is still there to look with. Returns the intents that were moved. Raises StoreError.
+    Orders that were not sent expire. Orders that may have moved money become UNRESOLVED, a critical notice, except for
+    accounts in `leaving`, whose key can still be used to observe. Returns the changed intents. Raises StoreError.
     """
     orphans = [row.intent for row in await store.read(read_intents) if row.intent.account not in accounts]
     changed = []
@@ -43,7 +43,10 @@ async def escalate_orphans(
 
 
 def _transitions(intent: Intent, now: datetime, *, is_leaving: bool) -> list[IntentUpdate]:
-    """The steps to where the intent can stay; none where a person is asked already, or its sender may live."""
+    """Return the steps to the state in which the intent can stay.
+
+    There are none where a person was asked already, or where its sender may still run.
+    """
     match intent.state:
         case _S.PROPOSED | _S.PLANNED:
             return [expire(intent, now, "its account is not in the configuration any more")]

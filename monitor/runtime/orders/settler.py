@@ -1,4 +1,4 @@
-"""Looks into orders that were sent until it is certain what became of them. Reads only."""
+"""Settlement of sent orders: reads until their outcome is certain."""
 
 import asyncio
 import logging
@@ -25,14 +25,14 @@ from monitor.runtime.orders.order_reads import OrderReads
 log = logging.getLogger(__name__)
 
 OBSERVE_AFTER_S = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
-"""Exchange seconds before each look at an order of unknown outcome; then every LATER_S."""
+"""Exchange seconds before each observation of an order with unknown outcome; then every LATE_INTERVAL_S."""
 
 LATE_INTERVAL_S = 10.0
 ESCALATED_INTERVAL_S = 60.0
-"""Between looks once a person was asked, and while a failed order is watched for a late execution."""
+"""Exchange seconds between observations once a person was asked, and while a failed order is watched."""
 
 MAX_LOSS_CHECK = timedelta(minutes=2)
-"""How long an order may wait to be judged before its rule is stopped for want of that."""
+"""The time that an order may wait to be judged before its rule is stopped for that."""
 
 LOSS_CHECK_READ_S = 20.0
 """Machine seconds that one read for a judgement may take."""
@@ -47,7 +47,7 @@ _NOT_ESCALATED = _OPEN - {_S.UNRESOLVED}
 
 
 class Settler:
-    """One task for each order whose fate is open, and for each failed one that might still be executed."""
+    """One task for each order with open outcome, and for each failed one that might still be executed."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class Settler:
 
     @property
     def unsettled(self) -> tuple[Intent, ...]:
-        """The orders of which something may still be found out here."""
+        """The orders whose outcome can still be observed here."""
         return tuple(intent for intent in self._state().intents.values() if self._is_unsettled(intent))
 
     def start_observing(self, tasks: asyncio.TaskGroup) -> None:
-        """Starts looking wherever nobody looks yet."""
+        """Start a task for every unsettled order without one."""
         for intent in self.unsettled:
             if intent.id in self._observed:
                 continue
@@ -93,11 +93,11 @@ class Settler:
         return intent.state in _OPEN or self._can_judge(intent) or self._may_execute_late(intent)
 
     def _can_judge(self, intent: Intent) -> bool:
-        """Whether it is to be judged here: an account that left has no rules, and no prices to judge by."""
+        """Return whether the order is judged here: a removed account has no rules, and no prices to judge by."""
         return intent.awaits_judgement and bool(self._policy.rules)
 
     async def _settle(self, intent: Intent) -> None:
-        """Looks at growing intervals, without end, until records and balances agree or a person has settled it."""
+        """Observe at growing intervals, without end, until records and balances agree or a person has settled it."""
         looks: list[Observation] = []
         attempt = 0
         while True:
@@ -108,7 +108,7 @@ class Settler:
                 break
             seen = self._state()
             if _belongs_to_other_user(intent, seen):
-                # Its traces are in the other account: here their absence says nothing.
+                # The traces are in the other account: their absence here proves nothing.
                 moved = apply_verdict(intent, Unresolved(_FOREIGN_KEY), self._clock.now())
                 if moved is not None:
                     await self._record(moved)
@@ -131,10 +131,10 @@ class Settler:
         self._observed.discard(intent.id)
 
     def _with_judgement(self, moved: IntentUpdate, seen: AccountState) -> IntentUpdate:
-        """With whether the order made things worse, by the balances that prove it, or that it awaits to be judged."""
+        """Return the update with the level loss by the balances that prove the order, or as awaiting judgement."""
         found = find_level_loss(seen, moved.intent, self._policy.settings, self._clock.now())
         if isinstance(found, UnknownLoss):
-            # Without an alert it is of no rule: there is nothing to stop.
+            # Without an alert the order belongs to no rule: there is nothing to stop.
             if moved.intent.alert is None:
                 return moved
             if not found.is_lasting:
@@ -142,7 +142,7 @@ class Settler:
         return replace(moved, stop=_cause(moved.intent, found))
 
     async def _judge(self, intent: Intent) -> None:
-        """Judges a confirmed order as soon as that is possible; its rule is stopped where it is not in time."""
+        """Judge a confirmed order as soon as possible; its rule is stopped where that takes too long."""
         began, attempt = self._clock.now(), 0
         while True:
             found = await self._worsening_by_now(intent)
@@ -156,7 +156,7 @@ class Settler:
         self._observed.discard(intent.id)
 
     async def _worsening_by_now(self, intent: Intent) -> LevelLoss | UnknownLoss | None:
-        """What the order made worse, by a fresh read of its scope and the one that it is to help."""
+        """Return the level loss by fresh reads of the order's scope and of the one that it should help."""
         state = self._state()
         if _belongs_to_other_user(intent, state):
             return UnknownLoss(_FOREIGN_KEY, is_lasting=True)
@@ -169,7 +169,7 @@ class Settler:
         return find_level_loss(seen, intent, self._policy.settings, self._clock.now())
 
     async def _is_judged(self, intent: Intent, found: LevelLoss | UnknownLoss | None) -> bool:
-        """Whether the judgement is recorded, by this or by another."""
+        """Record the judgement; return whether it is recorded, by this call or by another."""
         judged = replace(intent, awaits_judgement=False)
         try:
             if await self._recorder.judge(judged, _cause(judged, found)):
@@ -181,7 +181,7 @@ class Settler:
         return True
 
     async def _with_ledger(self, intent: Intent, looks: Sequence[Observation]) -> Observation:
-        """The last look, with the margin ledger where that has to say something."""
+        """Return the last observation, with the margin ledger where its rows are needed."""
         if not needs_ledger(intent, looks, self._policy.safety, self._claimed_refs(intent)):
             return looks[-1]
         try:
@@ -191,7 +191,7 @@ class Settler:
             return looks[-1]
 
     async def _escalate(self, intent: Intent) -> None:
-        """What was ordered by name can't be looked into: only a person can say what became of it."""
+        """Ask a person about a manual order, which leaves no traces to observe."""
         moved = apply_verdict(intent, verify(intent, (), self._policy.safety, self._clock.now()), self._clock.now())
         while moved is not None and await self._record(moved) and self._needs_escalation(intent):
             await self._clock.sleep(LATE_INTERVAL_S)
@@ -201,7 +201,7 @@ class Settler:
         return self._state().intents.get(intent.id, intent).state in _NOT_ESCALATED
 
     async def _record(self, moved: IntentUpdate) -> bool:
-        """Whether looking goes on."""
+        """Record the update; return whether observation goes on."""
         intent, step = moved.intent, moved.step
         try:
             recorded = await self._recorder.record(moved)
@@ -209,7 +209,7 @@ class Settler:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return True
         if not recorded:
-            # A person was quicker; what they ordered comes through the inbox.
+            # A person was quicker; their command comes through the inbox.
             log.info("intent.moved_elsewhere account=%s intent=%d", intent.account, intent.id)
             return True
         level = logging.WARNING if intent.state in (_S.FAILED, _S.UNRESOLVED) else logging.INFO
@@ -218,7 +218,7 @@ class Settler:
         return intent.state not in FINAL_STATES
 
     async def _watch_for_late_execution(self, intent: Intent) -> None:
-        """An order that counts as not done may still be executed: that is recorded, counted, and told at once."""
+        """Watch an order that counts as failed; a late execution is recorded, counted and notified at once."""
         while self._may_execute_late(intent):
             await self._clock.sleep(ESCALATED_INTERVAL_S)
             try:
@@ -228,13 +228,13 @@ class Settler:
             except ExchangeError as error:
                 log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
                 continue
-            # One at a time: what one of two equal orders is found to be is never counted for the other.
+            # One at a time: a record attributed to one of two equal orders is never counted for the other.
             async with self._attribution_lock:
                 if await self._record_late_execution(intent, look):
                     break
 
     async def _record_late_execution(self, intent: Intent, look: Observation) -> bool:
-        """Whether it was executed after all, and that is recorded."""
+        """Return whether the order was executed after all, and that is recorded."""
         record = find_late_execution(intent, look, self._policy.safety, self._claimed_refs(intent))
         if record is None or self._has_equal_open(intent):
             return False
@@ -249,7 +249,7 @@ class Settler:
         return True
 
     def _may_execute_late(self, intent: Intent) -> bool:
-        """Whether it is watched: for a while since it counts as failed, which a person may have said long after."""
+        """Return whether the order is watched: for a while after it failed, which a person may have said much later."""
         if intent.state is not _S.FAILED or intent.submitted_at is None or intent.executed_late:
             return False
         if _belongs_to_other_user(intent, self._state()):
@@ -258,11 +258,11 @@ class Settler:
         return self._clock.now() - since < 2 * self._policy.safety.unresolved_after
 
     def _has_equal_open(self, intent: Intent) -> bool:
-        """Whether an equal order is still looked into: the record could be its trace."""
+        """Return whether an equal order is still observed: the record could be its trace."""
         return any(i.order == intent.order and i.state in _OPEN for i in self._state().intents.values())
 
     def _interval_s(self, intent: Intent, attempt: int) -> float:
-        """Exchange seconds before the next look. The first at an acknowledged order comes at once."""
+        """Return the exchange seconds before the next observation; zero for an acknowledged order's first."""
         if intent.state is _S.UNRESOLVED and attempt:
             return ESCALATED_INTERVAL_S
         if intent.state is _S.ACKNOWLEDGED and not attempt:
@@ -271,18 +271,18 @@ class Settler:
         return min(pause, self._policy.safety.settle.total_seconds() / MIN_OBSERVATIONS)
 
     def _claimed_refs(self, intent: Intent) -> frozenset[str]:
-        """The records that belong to other intents."""
+        """Return the references of records that belong to other intents."""
         return frozenset(i.ref for i in self._state().intents.values() if i.ref is not None and i.id != intent.id)
 
     def _level_after(self, intent: Intent, seen: AccountState) -> Decimal | None:
-        """The level that the order led to, in the scope that it is to help; None when nothing is owed any more."""
+        """Return the level after the order in the scope that it should help; None when nothing is owed any more."""
         subject = (intent.target_scope.kind, intent.target_scope.symbol)
         level = measure_subject(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
         return level if isinstance(level, Decimal) and level.is_finite() else None
 
 
 def _cause(intent: Intent, found: LevelLoss | UnknownLoss | None) -> StopCause | None:
-    """Why the order stops its rule; None where it made nothing worse."""
+    """Return why the order stops its rule; None where no level fell."""
     if found is None:
         return None
     cause = StopCause("worse", found.text) if isinstance(found, LevelLoss) else StopCause("untold", found.reason)
@@ -292,5 +292,5 @@ def _cause(intent: Intent, found: LevelLoss | UnknownLoss | None) -> StopCause |
 
 
 def _belongs_to_other_user(intent: Intent, state: AccountState) -> bool:
-    """Whether the account's key was replaced by that of another user since the order was decided."""
+    """Return whether the account's key was replaced by another user's since the order was decided."""
     return intent.uid is not None and state.uid is not None and intent.uid != state.uid

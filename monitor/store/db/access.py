@@ -1,4 +1,4 @@
-"""How the writer comes to its database: the file, the lease, the schema; again whenever it has to connect anew."""
+"""Preparation of the writer's database: file, lease, schema, and detection of a replaced file."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from monitor.store.db.lease import FileLease, ServerLease
 
 
 class DatabaseAccess:
-    """One database as its writer reaches it. All methods may wait for the database, and raise StoreError."""
+    """One database as its writer connects to it. All methods may wait for the database, and raise StoreError."""
 
     def __init__(self, url: URL, *, create: bool, exclusive: bool) -> None:
         self.url = url
@@ -25,15 +25,15 @@ class DatabaseAccess:
         self._session_name = name if exclusive else session_names.PROGRAM_NAME
         self._file_id: tuple[int, int] | None = None
         self.replacement_count = 0
-        """How often the database turned out to be another one than before."""
+        """The number of times that the database turned out to be another one than before."""
         self.connects = 0
 
     def engine(self) -> Engine:
-        """What opens it for writing."""
+        """Return an engine for writing."""
         return opening.writing_engine(self.url, name=self._session_name)
 
     def ensure_file_and_lease(self) -> None:
-        """What has to be there before it can be connected to: the file, and the lease on it."""
+        """Create the file if allowed, and acquire its lease: both are needed before a connection."""
         if self.path is None:
             return
         if self._create:
@@ -44,7 +44,7 @@ class DatabaseAccess:
             self._file_lease.acquire()
 
     def prepare_connection(self, connection: Connection) -> None:
-        """The lease of a server's database, and a schema of this program's revision; an empty database gets one."""
+        """Acquire the lease of a server's database, and check its revision; an empty database gets the schema."""
         if self._server_lease is not None:
             self._server_lease.acquire(connection)
         if opening.is_empty(connection):
@@ -56,15 +56,15 @@ class DatabaseAccess:
         self.connects += 1
 
     def is_replaced(self) -> bool:
-        """Whether another file lies now where the one that is open was."""
+        """Return whether another file is now at the path of the open one."""
         return self._file_id is not None and self._current_file_id() != self._file_id
 
     def describe_error(self, error: DBAPIError) -> StoreError:
-        """What to tell people about an error of the driver."""
+        """Return the error for people from an error of the driver."""
         return opening.unreachable_error(self.url, error)
 
     def release(self) -> None:
-        """Gives up the lease of a file; that of a server's database goes with the connection."""
+        """Release the lease of a file; that of a server's database ends with the connection."""
         if self._file_lease is not None:
             self._file_lease.release()
 
@@ -87,7 +87,7 @@ class DatabaseAccess:
 
     @property
     def wal_path(self) -> Path | None:
-        """The log of a SQLite database."""
+        """The write-ahead log of a SQLite database."""
         return None if self.path is None else Path(f"{self.path}-wal")
 
 

@@ -1,4 +1,4 @@
-"""Opening a database: for the one writer, or to read only, and never another version than this program's."""
+"""SQLAlchemy engines for the writer and for readers, and checks of the schema revision."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ SCHEMA_REVISION = "0024"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2
-"""How long another process may hold a lock before what waits for it gives up."""
+"""Seconds that another process may hold a lock before a waiting connection gives up."""
 
 CONNECT_TIMEOUT_S = 5
 
@@ -28,22 +28,22 @@ _TCP_KEEPALIVES: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""A server that went away without a word is noticed within 20 s; seconds, and milliseconds."""
+"""Seconds, and milliseconds: a server that vanished silently is noticed within 20 s."""
 
 _SESSION_OPTIONS = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000 "
     "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=2000 -c statement_timeout={statement_ms}"
 )
-"""The same for the server, so that what a vanished client held is free again; and no statement waits for ever."""
+"""The server's side of that, so that locks of a vanished client are released, and no statement runs for ever."""
 
 _WRITE_TIMEOUT_MS = 8_000
 _READ_TIMEOUT_MS = 60_000
 _ENCODINGS = ("UTF8", "SQL_ASCII")
-"""Of the server: those that take every text. The second takes bytes as they are."""
+"""Encodings of the server that take every text. The second takes bytes as they are."""
 
 
 def parse_url(url: str) -> URL:
-    """The database meant by `url`. Raises StoreError for one that is neither a SQLite file nor PostgreSQL."""
+    """Return the database of `url`. Raises StoreError for one that is neither a SQLite file nor PostgreSQL."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -56,19 +56,19 @@ def parse_url(url: str) -> URL:
 
 
 def display_url(url: URL) -> str:
-    """How a database is named to people: the path of a file, or the URL without its password and options."""
+    """Return the name of a database for people: the path of a file, or the URL without password and options."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def sqlite_path(url: URL) -> Path | None:
-    """The file of a SQLite database, None for another kind."""
+    """Return the file of a SQLite database; None for another kind."""
     return Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
 
 
 def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int = _WRITE_TIMEOUT_MS) -> Engine:
-    """An engine whose every connection writes durably: FULL synchronous, foreign keys on, checkpoints by hand.
+    """Return an engine with durable writes: FULL synchronous, foreign keys on, no automatic checkpoints.
 
     Transactions begin IMMEDIATE on SQLite, so that two processes queue instead of failing half way. A PostgreSQL server
     knows its sessions by `name`, and ends a statement after `statement_ms` (0: never).
@@ -94,7 +94,7 @@ def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int 
 
 
 def reading_engine(url: URL) -> Engine:
-    """An engine that cannot change anything; each of its transactions sees one state of the database."""
+    """Return an engine that cannot change anything; each transaction sees one state of the database."""
     path = sqlite_path(url)
     if path is None:
         options = "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
@@ -109,10 +109,10 @@ def reading_engine(url: URL) -> Engine:
 
 
 def create_file(path: Path) -> None:
-    """An empty SQLite file that only its owner may read, with the folders above it; an existing one is left alone.
+    """Create an empty SQLite file, and its folders, that only its owner may read; leave an existing one alone.
 
-    It is not even opened: closing it would end every lock that this process holds on it, and whoever closed the
-    database last elsewhere would take away the log under our feet.
+    An existing file is not even opened: closing it would end every lock that this process holds on it, and another
+    process that closed the database last could delete the log while it is in use here.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,9 +126,9 @@ def create_file(path: Path) -> None:
 
 
 def database_exists(url: URL) -> bool:
-    """Whether there is anything at `url`: a SQLite file with content, or a PostgreSQL database with our tables.
+    """Return whether `url` has any content: a SQLite file that is not empty, or a PostgreSQL database with our tables.
 
-    Raises StoreError when that can't be found out.
+    Raises StoreError when that can't be determined.
     """
     path = sqlite_path(url)
     try:
@@ -147,25 +147,25 @@ def database_exists(url: URL) -> bool:
 
 
 def check_present(url: URL) -> None:
-    """Raises StoreError, with the mend, unless a database is there (a missing file is never created)."""
+    """Raise StoreError, with the remedy, unless the database exists (a missing file is never created)."""
     if not database_exists(url):
         raise missing_error(url)
 
 
 def missing_error(url: URL) -> StoreError:
-    """What to tell people where there is no database."""
+    """Return the error for people where there is no database."""
     return StoreError(
         f"no database at {display_url(url)}", mend="run `margin-monitor db upgrade` or start `margin-monitor run`"
     )
 
 
 def is_empty(connection: Connection) -> bool:
-    """Whether the database has no table at all."""
+    """Return whether the database has no table at all."""
     return not inspect(connection).get_table_names()
 
 
 def check_revision(connection: Connection, url: URL) -> None:
-    """Raises StoreError, with the mend, unless the schema is exactly this program's."""
+    """Raise StoreError, with the remedy, unless the schema is exactly this program's."""
     found = read_revision(connection)
     if found == SCHEMA_REVISION:
         return
@@ -185,7 +185,7 @@ def check_revision(connection: Connection, url: URL) -> None:
 
 
 def read_revision(connection: Connection) -> str | None:
-    """The revision of the schema, None where no migration of ours ever ran."""
+    """Return the revision of the schema; None where no migration of ours ever ran."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -193,7 +193,7 @@ def read_revision(connection: Connection) -> str | None:
 
 
 def unreachable_error(url: URL, error: DBAPIError | sqlite3.Error) -> StoreError:
-    """What to tell people about a database that can't be opened. The driver's words, without the password."""
+    """Return the error for people of a database that can't be opened: the driver's words without the password."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     words = " ".join(str(cause).split())
     if url.password:
@@ -208,7 +208,7 @@ def unreachable_error(url: URL, error: DBAPIError | sqlite3.Error) -> StoreError
 def _postgresql(
     url: URL, options: str, statement_ms: int, name: str = "margin-monitor", *, pooled: bool = False
 ) -> Engine:
-    # What the URL gives comes last, so that it holds.
+    # Options of the URL come last, so that they override.
     own = url.query.get("options", "")
     session = f"{_SESSION_OPTIONS.format(statement_ms=statement_ms)} {options}"
     arguments: dict[str, Any] = {
@@ -236,7 +236,7 @@ def _postgresql(
 
 
 def _prepare_sqlite(engine: Engine, begin: str, *pragmas: str) -> None:
-    # The driver's own idea of when a transaction begins is switched off: ours begin where the code says so.
+    # The driver's own begin of transactions is switched off: ours begin where the code says so.
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, record: object) -> None:
         connection.isolation_level = None
@@ -262,6 +262,6 @@ _MENDS = {
     "No space left": "free some space",
     "database is locked": "end the program that keeps it locked",
 }
-"""By a part of the driver's words."""
+"""Remedies by a part of the driver's words."""
 
 _URL_FORMS = "give sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"

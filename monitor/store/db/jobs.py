@@ -1,4 +1,4 @@
-"""Units of work on their way through one transaction: each undone alone when it fails, all told in one call."""
+"""Units of work in one transaction: each rolled back alone, all answered in one call."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ _UNIT_ERRORS = (IntegrityError, DataError, ProgrammingError)
 
 @dataclass(slots=True)
 class Job:
-    """A unit, and who waits for it in which loop; nobody, where it is the writer's own."""
+    """A unit with the future of its caller; None for the writer's own units."""
 
     unit: Callable[[Connection], Any]
     future: asyncio.Future[Any] | None = None
@@ -28,7 +28,7 @@ class Job:
         return self.future is None or not self.future.cancelled()
 
     def resolve(self) -> None:
-        """In the loop: tell who waits."""
+        """Set the future's result or error; call in its loop."""
         if self.future is None or self.future.done():
             return
         if self.error is not None:
@@ -38,7 +38,7 @@ class Job:
 
 
 class UnitFailed(Exception):
-    """The only unit of a transaction failed on its own: the transaction goes, the connection stays."""
+    """The only unit of a transaction failed by itself: the transaction is rolled back, the connection stays."""
 
     def __init__(self, job: Job, cause: Exception) -> None:
         super().__init__(str(cause))
@@ -47,7 +47,7 @@ class UnitFailed(Exception):
 
 
 def run_unit(connection: Connection, job: Job, *, alone: bool) -> None:
-    """Runs one unit inside the open transaction. Raises for what concerns the whole transaction only."""
+    """Run one unit inside the open transaction. Raises only errors that concern the whole transaction."""
     if not alone:
         connection.exec_driver_sql("SAVEPOINT unit")
     try:
@@ -68,7 +68,7 @@ def run_unit(connection: Connection, job: Job, *, alone: bool) -> None:
 
 
 def resolve_jobs(jobs: list[Job]) -> None:
-    """Tells all who wait, in one call into each loop."""
+    """Set the results of all jobs, in one call into each loop."""
     waiting: dict[asyncio.AbstractEventLoop, list[Job]] = {}
     for job in jobs:
         if job.future is not None:
@@ -85,7 +85,7 @@ def _resolve_in_loop(jobs: list[Job]) -> None:
 
 
 def caller_error(error: Exception) -> Exception:
-    """What the caller of a unit gets: StoreRefused, or why what a person ordered can't be."""
+    """Return the error for the caller of a unit: StoreRefused, or why a person's command is refused."""
     if isinstance(error, MonitorError) and (not isinstance(error, StoreError) or isinstance(error, StoreRefused)):
         return error
     what, words = f"it can't be written ({type(error).__name__})", str(error)
@@ -98,5 +98,5 @@ def caller_error(error: Exception) -> Exception:
 
 
 def clear_cache(connection: Connection) -> None:
-    """Drops what units remembered on this connection: part of it may have been undone."""
+    """Drop the units' cache on this connection: part of its content may have been rolled back."""
     connection.info.pop("series", None)

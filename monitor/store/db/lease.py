@@ -1,4 +1,4 @@
-"""One daemon per database: the lease that `run` holds as long as it lives, freed by its death whatever the cause."""
+"""The lease of a database: one daemon each, released by its death whatever the cause."""
 
 import contextlib
 import fcntl
@@ -18,13 +18,13 @@ from monitor.store.schema import tables
 log = logging.getLogger(__name__)
 
 STALE_AFTER_S = 60.0
-"""A daemon writes every second that it is there. One that did not for so long has lost its line (machine seconds)."""
+"""Machine seconds without a sign of life, written every second, after which a daemon has lost its connection."""
 
 _ACQUIRE_TIMEOUT_S = 0.5
-"""Somebody who only looks whether the lease is held holds it for a moment himself."""
+"""A process that only checks whether the lease is held holds it for a moment itself."""
 
 _TERMINATION_TIMEOUT_S = 2.0
-"""How long a dead session that was told to end is waited for: a busy server takes its time."""
+"""Seconds that a terminated session is waited for: a busy server takes its time."""
 
 _LOCK = "pg_try_advisory_lock(hashtext('margin-monitor'), hashtext(current_schema()))"
 _LOCK_ROW = (
@@ -47,7 +47,7 @@ class FileLease:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Holds the lease from now on. Raises AnotherInstance when another process does."""
+        """Acquire the lease. Raises AnotherDaemon when another process holds it."""
         if self._descriptor is not None:
             return
         try:
@@ -66,19 +66,19 @@ class FileLease:
                 )
             time.sleep(0.02)
         self._descriptor = descriptor
-        # Who holds it is only said there; a full disk takes nothing away from the lease.
+        # The file only names the holder; the lease is valid even if a full disk refuses that.
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
-        """Gives the lease up. The file stays: removing it would let two holders hold two files."""
+        """Release the lease. The file stays: if it were removed, two holders could hold two files."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def is_held(self) -> bool:
-        """Whether any process holds the lease now."""
+        """Return whether any process holds the lease now."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
@@ -90,10 +90,10 @@ class FileLease:
 
 
 class ServerLease:
-    """The lease of a PostgreSQL database, held as long as the connection lives on which it was taken.
+    """The lease of a PostgreSQL database, held as long as the connection on which it was acquired.
 
-    That is the very connection that writes, so nothing is ever written without it. A session that outlived its daemon,
-    such as one whose line was cut, is ended by whoever comes next.
+    That is the very connection that writes, so nothing is ever written without the lease. A session that outlived its
+    daemon, such as one whose connection was cut, is terminated by the next daemon.
     """
 
     def __init__(self, display_url: str, name: str) -> None:
@@ -104,7 +104,7 @@ class ServerLease:
         self._unseen_since = time.monotonic()
 
     def acquire(self, connection: Connection) -> None:
-        """Raises AnotherInstance when another daemon holds it, StoreError while a dead session still does."""
+        """Acquire the lease. Raises AnotherDaemon when another daemon holds it, StoreError if a dead session does."""
         deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
         ended = False
         while not connection.execute(text(f"SELECT {_LOCK}")).scalar():
@@ -120,7 +120,7 @@ class ServerLease:
             time.sleep(0.02)
 
     def _terminate_stale_session(self, connection: Connection) -> bool:
-        """Whether the holder is a session without a daemon, which was told to end."""
+        """Terminate the holder if it is a session without a daemon; return whether it was signalled."""
         holder = connection.execute(text(_HOLDER)).one_or_none()
         if holder is None or holder.pid == connection.execute(text("SELECT pg_backend_pid()")).scalar():
             return False
@@ -131,7 +131,7 @@ class ServerLease:
         return bool(connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": holder.pid}).scalar())
 
     def _is_holder_silent(self, connection: Connection) -> bool:
-        """Whether the holder has given no sign of life for so long that there is nobody behind it."""
+        """Return whether the holder has given no sign of life for so long that its daemon must be gone."""
         _, seen_at = _read_last_daemon(connection)
         if seen_at != self._last_seen or seen_at is None:
             self._last_seen, self._unseen_since = seen_at, time.monotonic()
@@ -139,7 +139,7 @@ class ServerLease:
 
 
 def is_held(connection: Connection) -> bool:
-    """Whether any daemon holds the lease of the database that `connection` reads."""
+    """Return whether any daemon holds the lease of the database that `connection` reads."""
     if connection.dialect.name == "postgresql":
         return bool(connection.execute(text(_COUNT_HELD)).scalar())
     path = connection.exec_driver_sql("PRAGMA database_list").one()[2]
@@ -147,7 +147,7 @@ def is_held(connection: Connection) -> bool:
 
 
 def another_instance_error(display_url: str, pid: int | None) -> AnotherDaemon:
-    """The error that names the daemon in the way."""
+    """Return the error that names the daemon holding the database."""
     who = f"another margin-monitor (pid {pid})" if pid else "another margin-monitor"
     return AnotherDaemon(
         f"{who} holds the database {display_url}", mend="stop it, or give this one a database of its own"
@@ -155,7 +155,7 @@ def another_instance_error(display_url: str, pid: int | None) -> AnotherDaemon:
 
 
 def _read_last_daemon(connection: Connection) -> tuple[int | None, datetime | None]:
-    """The process that last announced itself, and when it was last seen; nothing where that can't be read."""
+    """Return the process of the last registered daemon and when it was last seen; None where that can't be read."""
     with contextlib.suppress(DBAPIError), connection.begin_nested():
         found = connection.execute(select(tables.daemon.c.pid, tables.daemon.c.seen_at)).first()
         return (None, None) if found is None else (found.pid, found.seen_at)

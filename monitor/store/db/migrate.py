@@ -1,4 +1,4 @@
-"""Bringing a database to this program's schema. The only module that knows alembic."""
+"""Schema migrations; the only module that knows Alembic."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from monitor.store.db.connections import SCHEMA_REVISION
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
-    """The revisions before (None: it was empty or missing) and after, which is the newest.
+    """Upgrade the database; return the revisions before (None: empty or missing) and after, the newest.
 
-    A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged.
-    Raises StoreError when the database is newer than this program or can't be reached, AnotherInstance when a daemon
-    of an older version still holds it.
+    A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged. Raises
+    StoreError when the database is newer than this program or can't be reached, AnotherDaemon when a daemon of an older
+    version still holds it.
     """
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)
@@ -36,7 +36,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
             if before is not None and before > SCHEMA_REVISION:
                 opening.check_revision(connection, parsed)
             if before is not None and before < SCHEMA_REVISION and lease.is_held(connection):
-                # A daemon of the older version would go on writing rows of the older shape.
+                # A daemon of the older version would go on writing rows of the older schema.
                 raise lease.another_instance_error(opening.display_url(parsed), None)
             upgrade_connection(connection)
             return before, SCHEMA_REVISION
@@ -46,7 +46,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
 
 @contextmanager
 def describe_failures(url: URL) -> Iterator[None]:
-    """Raise StoreError, which names the database and the mend, for what an upgrade fails of."""
+    """Raise StoreError, with the database and the remedy, for errors of an upgrade."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -56,7 +56,7 @@ def describe_failures(url: URL) -> Iterator[None]:
 
 
 def upgrade_connection(connection: Connection) -> None:
-    """All migrations that it lacks, within the transaction that is open on the connection."""
+    """Run all missing migrations within the open transaction of the connection."""
     config = Config()
     config.set_main_option("script_location", str(packaged_path("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -64,10 +64,10 @@ def upgrade_connection(connection: Connection) -> None:
 
 
 def find_problems(url: str) -> list[str]:
-    """What is wrong with the database, in words; empty when nothing is.
+    """Return the problems of the database, in words; empty when there are none.
 
-    On SQLite every page and every reference (PostgreSQL guards those itself).
-    Raises StoreError when it is missing, of another version or can't be reached.
+    On SQLite every page and every reference is checked (PostgreSQL guards those itself). Raises StoreError when the
+    database is missing, of another version or can't be reached.
     """
     parsed = opening.parse_url(url)
     opening.check_present(parsed)

@@ -1,4 +1,4 @@
-"""The connections of an engine to its server, so that one that gets no answer can be cut from another thread."""
+"""Open server connections of an engine, which another thread can abort."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 
 class OpenConnections:
-    """The open connections of one engine. SQLite has none: what waits for a disk can't be called back."""
+    """The open connections of one engine. SQLite has none: a wait for a disk can't be aborted."""
 
     def __init__(self, engine: Engine) -> None:
         self._open: WeakSet[Any] = WeakSet()
@@ -20,7 +20,7 @@ class OpenConnections:
             event.listen(engine, "do_connect", self._connect)
 
     def abort_all(self) -> int:
-        """Ends the waiting of whoever waits on one of them, with an error; how many there were."""
+        """End every wait on these connections with an error; return their number."""
         with self._lock:
             connections = list(self._open)
         return sum(_shut_socket(connection) for connection in connections)
@@ -33,7 +33,7 @@ class OpenConnections:
 
 
 def _shut_socket(connection: Any) -> bool:
-    """The socket is shut, not closed: its number must not pass to another while somebody waits on it."""
+    """Shut the socket without closing it: its number must not pass to another while a thread waits on it."""
     with contextlib.suppress(Exception):
         if not connection.closed:
             with socket.socket(fileno=os.dup(connection.fileno())) as line:

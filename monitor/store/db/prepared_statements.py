@@ -1,4 +1,4 @@
-"""The inserts that run for every event and sample: compiled once, then only the driver works."""
+"""Precompiled inserts for events, samples, alerts and deliveries."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ Convert = Callable[[Any], Any]
 
 
 class PreparedInsert:
-    """INSERT of whole rows into one table, leaving out those whose key is already there."""
+    """INSERT of whole rows into one table, except those whose key exists."""
 
     def __init__(self, table: Table, columns: tuple[str, ...], dialect: Dialect) -> None:
         compiled = insert_new_rows(table, dialect).compile(dialect=dialect, column_keys=list(columns))
@@ -30,7 +30,7 @@ class PreparedInsert:
         self._converters = [(index, convert) for index, convert in converters if convert is not None]
 
     def run(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
-        """How many rows were new. The values of a row stand in the order of the columns given at construction."""
+        """Insert rows and return how many were new. A row has its values in the order of the given columns."""
         converted: list[Any] = []
         for row in rows:
             values = list(row)
@@ -48,7 +48,7 @@ class PreparedInsert:
 
 
 class PreparedRowWrite:
-    """A statement that writes one whole row of a table, such as an upsert. The database fills what is left out."""
+    """A statement that writes one whole row of a table, such as an upsert. The database fills excluded columns."""
 
     def __init__(self, statement: Insert, table: Table, dialect: Dialect, excluded: tuple[str, ...] = ()) -> None:
         self._columns = [column.name for column in table.columns if column.name not in excluded]
@@ -58,13 +58,13 @@ class PreparedRowWrite:
         self._converters = {name: _converter(table.c[name].type, dialect) for name in self._columns}
 
     def run(self, connection: Connection, row: Mapping[str, Any]) -> int:
-        """How many rows were written; the row given has a value for every column."""
+        """Write the row, which has a value for every column; return how many rows were written."""
         with _driver_cursor(connection, self._sql) as cursor:
             cursor.execute(self._sql, self._parameters(row))
             return int(cursor.rowcount)
 
     def run_returning_id(self, connection: Connection, row: Mapping[str, Any]) -> int:
-        """The one value that the statement returns for the row that it wrote."""
+        """Write the row and return the one value that the statement returns for it."""
         with _driver_cursor(connection, self._sql) as cursor:
             cursor.execute(self._sql, self._parameters(row))
             return int(cursor.fetchone()[0])
@@ -79,9 +79,9 @@ class PreparedRowWrite:
 
 @contextlib.contextmanager
 def _driver_cursor(connection: Connection, sql: str) -> Iterator[Any]:
-    """A cursor of the driver in the connection's transaction, its errors told as SQLAlchemy tells them.
+    """Yield a cursor of the driver in the connection's transaction; errors are raised as SQLAlchemy's.
 
-    Its own way to a statement costs as much again as the statement.
+    SQLAlchemy's own execution costs as much again as the statement.
     """
     if not connection.in_transaction():
         connection.begin()
@@ -98,13 +98,13 @@ def _driver_cursor(connection: Connection, sql: str) -> Iterator[Any]:
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
-    # The long way through the type costs as much as the insert itself.
+    # The type's full conversion costs as much as the insert itself.
     return to_milliseconds if isinstance(kind, TimestampType) else kind.bind_processor(dialect)
 
 
 @lru_cache(maxsize=16)
 def prepare_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> PreparedInsert:
-    """The compiled insert of these columns for this database."""
+    """Return the compiled insert of these columns for this database."""
     return PreparedInsert(table, columns, dialect)
 
 
@@ -112,27 +112,27 @@ def prepare_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> 
 def prepare_upsert(
     table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()
 ) -> PreparedRowWrite:
-    """`upsert`, compiled for this database."""
+    """Return the statement of `upsert`, compiled for this database."""
     return PreparedRowWrite(upsert(table, dialect, keys, guard), table, dialect)
 
 
 @lru_cache(maxsize=16)
 def prepare_insert_returning_id(table: Table, dialect: Dialect) -> PreparedRowWrite:
-    """INSERT of a row without its `id`; the result holds the one that the database gave it."""
+    """Return an INSERT of a row without its `id`; the result is the id that the database assigned."""
     return PreparedRowWrite(insert(table).returning(table.c.id), table, dialect, excluded=("id",))
 
 
 def insert_new_rows(table: Table, dialect: Dialect) -> Insert:
-    """INSERT … ON CONFLICT DO NOTHING in the database's own words."""
+    """Return INSERT … ON CONFLICT DO NOTHING in the dialect of the database."""
     if dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()) -> Insert:
-    """INSERT … ON CONFLICT (keys) DO UPDATE every other column, only where the `guard` columns stay the same.
+    """Return INSERT … ON CONFLICT (keys) DO UPDATE of every other column, if the `guard` columns stay the same.
 
-    The result's rowcount tells whether a row was written.
+    The result's rowcount shows whether a row was written.
     """
     return _upsert(table, dialect.name, keys, guard)
 

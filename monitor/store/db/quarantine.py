@@ -1,4 +1,4 @@
-"""A damaged SQLite database is kept aside, and a fresh one takes its place: only when a person says so."""
+"""Quarantine of a damaged SQLite database by a person's command, so that a fresh one can take its place."""
 
 from datetime import datetime
 from pathlib import Path
@@ -8,13 +8,13 @@ from monitor.store.db import connections as opening
 from monitor.store.db import migrate
 
 _TRANSIENT_ERRORS = ("is locked", "has not answered", "unable to open", "can't look")
-"""Words of trouble that says nothing of the file itself."""
+"""Parts of error messages that don't concern the file itself."""
 
 
 def quarantine_damaged(url: str, now: datetime) -> Path | None:
-    """Where the damaged file lies now, with what belongs to it; None where there was none.
+    """Move the damaged file, with its logs, aside and return its new path; None where there was none.
 
-    Raises MonitorError for a database that is sound or can't be looked at, UsageError for PostgreSQL.
+    Raises MonitorError for a database that is sound or can't be checked, UsageError for PostgreSQL.
     """
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)

@@ -1,4 +1,4 @@
-"""Reads beside the writer, each on a connection that cannot write."""
+"""Reads beside the writer, on connections that cannot write."""
 
 import contextlib
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from monitor.store.db.worker_threads import WorkerThreads
 T = TypeVar("T")
 
 READ_TIMEOUT_S = 5.0
-"""How long anybody waits for what is read."""
+"""Seconds that a caller waits for a read."""
 
 READER_THREADS = 2
 
 
 class DatabaseReader:
-    """Runs reading functions of the database."""
+    """Threads that run reading functions of the database."""
 
     def __init__(self, engine: Engine, url: URL) -> None:
         self._engine = engine
@@ -32,18 +32,18 @@ class DatabaseReader:
         )
 
     async def run(self, function: Callable[[Connection], T]) -> T:
-        """What it returns. Raises StoreError, also when the database does not answer in time."""
+        """Return the function's result. Raises StoreError, also when the database does not answer in time."""
         return await self._threads.run(lambda: read_once(self._engine, self._url, function))
 
     def close(self) -> None:
-        """Lets go of the database; what hangs is left behind."""
+        """Release the database; threads that hang are left behind."""
         self._threads.close()
         with contextlib.suppress(SQLAlchemyError):
             self._engine.dispose()
 
 
 def read_once(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
-    """What the function returns of one state of the database. Raises StoreError."""
+    """Return the function's result for one state of the database. Raises StoreError."""
     try:
         with engine.connect() as connection:
             return function(connection)
@@ -56,7 +56,7 @@ def read_once(engine: Engine, url: URL, function: Callable[[Connection], T]) -> 
     except SQLAlchemyError as error:
         raise StoreError(f"reading {opening.display_url(url)} failed: {error}") from error
     except Exception as error:
-        # A row that no program of ours wrote, or a damaged one: as little use as a page that can't be read.
+        # A row that no program of ours wrote, or a damaged one, is as useless as a page that can't be read.
         raise StoreError(
             f"what the database {opening.display_url(url)} holds can't be understood ({type(error).__name__}: {error})",
             mend="look for what was changed by hand; `margin-monitor db check` looks for damage",

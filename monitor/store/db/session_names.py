@@ -1,4 +1,4 @@
-"""Which process a database session belongs to, told by the session's name, and whether that process still lives."""
+"""Names of database sessions, and whether the process behind a name is still alive."""
 
 import hashlib
 import itertools
@@ -13,14 +13,14 @@ _numbers = itertools.count(1)
 
 
 def new_session_name() -> str:
-    """A name for the sessions of one holder in this process; no other holder, in any process, has the same."""
+    """Return a session name for one holder in this process, unique among all holders of all processes."""
     return f"{PROGRAM_NAME} {_machine_id()}.{os.getpid()}.{_process_start(os.getpid())}.{next(_numbers)}"
 
 
 def is_process_gone(name: str) -> bool:
-    """Whether the process that opened the session of that name lives no more.
+    """Return whether the process that opened the session of that name has ended.
 
-    False for one of another machine or container, of which nothing can be known here.
+    False for a process of another machine or container, which can't be known here.
     """
     parts = name.removeprefix(f"{PROGRAM_NAME} ").split(".")
     if len(parts) != 4 or parts[0] != _machine_id() or not parts[1].isdigit():
@@ -30,7 +30,7 @@ def is_process_gone(name: str) -> bool:
 
 @cache
 def _machine_id() -> str:
-    """This machine since it was started, and the container in it whose process numbers are seen here."""
+    """Return an id of this machine since its boot, and of the container whose process numbers are seen here."""
     parts = [
         _read_text(Path("/proc/sys/kernel/random/boot_id")),
         _read_text(Path("/etc/machine-id")),
@@ -39,13 +39,13 @@ def _machine_id() -> str:
     try:
         parts.append(str(Path("/proc/self/ns/pid").readlink()))
     except OSError:
-        # Where process numbers may be anybody's, none is taken for dead.
+        # Where a process number may be any process's, none is taken for dead.
         parts.append(os.urandom(8).hex())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def _process_start(pid: int) -> str:
-    """When the process started, in the kernel's own count; empty when there is none, or it has ended."""
+    """Return the start of the process in the kernel's count; empty when it does not exist or has ended."""
     fields = _read_text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
     return "" if len(fields) < 20 or fields[0] in "ZX" else fields[19]
 

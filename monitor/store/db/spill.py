@@ -1,4 +1,4 @@
-"""Where events wait that the database can't take: a file that only grows, until all of it is in the database."""
+"""Append-only file of stream events that the database could not take yet."""
 
 import json
 import logging
@@ -20,10 +20,10 @@ _STREAMS: dict[str, StreamName] = {"account": "account", "risk": "risk", "market
 
 
 class EventSpill:
-    """The events of one account that wait for the database, oldest first; they outlive the process.
+    """Waiting events of one account, oldest first; they outlive the process.
 
-    One task uses it. Nothing of it is kept in memory. All methods block, and raise StoreError when the file can't be
-    used. What was read stays until `drop`: events carry keys, so that reading them twice doubles nothing.
+    One task uses the file. No event is kept in memory. All methods block, and raise StoreError when the file can't be
+    used. Events that were read stay until `drop`: they carry keys, so that reading them twice doubles nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,25 +37,25 @@ class EventSpill:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits, as far as is known."""
+        """True if no event waits, as far as is known."""
         return self._known_size is not None and self._read_to >= self._known_size
 
     @property
     def _size(self) -> int:
-        """How long the file is. What could not be looked at is looked at again, before anything in it may be lost."""
+        """The length of the file, measured again after a failure, before anything in it could be lost."""
         if self._known_size is None:
             self._known_size = self._complete_length()
         return self._known_size
 
     def append(self, events: Iterable[StreamEvent]) -> None:
-        """Durable when it returns; of a failed attempt nothing stays."""
+        """Append events, durable on return; a failed attempt leaves nothing."""
         lines = b"".join(_encode(event) for event in events)
         with _describe_errors(self._path):
             size = self._size
             is_new = not size
             descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
-                # A line that a killed process left half written ends here too.
+                # This also cuts off a line that a killed process left incomplete.
                 os.ftruncate(descriptor, size)
                 _write(descriptor, lines, size)
                 os.fsync(descriptor)
@@ -66,7 +66,10 @@ class EventSpill:
         self._known_size = self._size + len(lines)
 
     def read(self, max_events: int) -> tuple[tuple[StreamEvent, ...], int]:
-        """The oldest that wait, at most so many, and the mark that drops them; without lines that can't be read."""
+        """Return the oldest waiting events, at most `max_events`, and the mark for `drop`.
+
+        Lines that can't be decoded are left out.
+        """
         found: list[StreamEvent] = []
         mark = self._read_to
         with _describe_errors(self._path), self._path.open("rb") as file:
@@ -84,7 +87,7 @@ class EventSpill:
         return tuple(found), mark
 
     def drop(self, mark: int) -> None:
-        """What was read up to the mark is in the database. The file goes when that is all of it."""
+        """Drop events up to the mark, which are in the database. The file is deleted when none remain."""
         self._read_to = mark
         if self.is_empty:
             with _describe_errors(self._path):
@@ -92,7 +95,7 @@ class EventSpill:
             self._read_to = self._known_size = 0
 
     def _complete_length(self) -> int:
-        """How much of the file is whole lines."""
+        """Return the length of all complete lines."""
         with _describe_errors(self._path):
             try:
                 with self._path.open("rb") as file:

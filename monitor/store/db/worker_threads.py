@@ -1,4 +1,4 @@
-"""Blocking work on threads of its own, waited for only so long: what hangs holds up neither loop nor end."""
+"""Threads for blocking work, awaited with a time limit: a hanging call blocks neither the loop nor the end."""
 
 import asyncio
 import threading
@@ -20,12 +20,12 @@ class _Work:
 
 
 class WorkerThreads:
-    """Runs functions in the order given, as many at a time as there are threads."""
+    """Functions run in the order given, as many at a time as there are threads."""
 
     def __init__(
         self, name: str, count: int, timeout_s: float, resource: str, on_timeout: Callable[[], object] = lambda: None
     ) -> None:
-        """`what` does not answer where a function takes longer than `patience_s`; `cut` may end its waiting then."""
+        """`resource` names what does not answer within `timeout_s`; `on_timeout` then runs and may end the wait."""
         self._on_timeout = on_timeout
         self._timeout_s = timeout_s
         self._resource = resource
@@ -39,14 +39,14 @@ class WorkerThreads:
             thread.start()
 
     async def run(self, function: Callable[[], T]) -> T:
-        """What it returns or raises. Raises StoreError when it takes too long; it may come to its end all the same."""
+        """Return or raise the function's result. Raises StoreError after the limit; the function may still complete."""
         begun = sorted(self._busy_since.copy().values())
         if len(begun) == len(self._threads) and time.monotonic() - begun[-1] > self._timeout_s:
             raise self._no_answer(time.monotonic() - begun[0])
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put(_Work(function, future))
         try:
-            # Not `timeout`: an answer that is there counts, however late this loop comes to look.
+            # Not `timeout`: an answer that is there counts, however late this loop runs.
             await asyncio.wait((future,), timeout=self._timeout_s)
             if future.done():
                 return future.result()
@@ -56,7 +56,7 @@ class WorkerThreads:
         raise self._no_answer(self._timeout_s)
 
     def close(self) -> None:
-        """Lets what is queued come to its end; what hangs is left behind."""
+        """Let queued functions complete; threads that hang are left behind."""
         for _ in self._threads:
             self._queue.put(None)
         deadline = time.monotonic() + self._timeout_s

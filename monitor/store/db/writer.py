@@ -1,4 +1,4 @@
-"""The one writer: a thread that owns the only connection that writes, and commits whatever has gathered at once."""
+"""The writer thread: owner of the only writing connection, commits all queued units together."""
 
 import asyncio
 import contextlib
@@ -24,38 +24,38 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WRITE_TIMEOUT_S = 3.0
-"""How long anybody waits for the database; after that it counts as failing until it answers."""
+"""Seconds that a caller waits for the database; after that it counts as failing until it answers."""
 
 ABORT_AFTER_S = 10.0
-"""A server that has not answered for so long is waited for no more: the line to it is cut."""
+"""Seconds without an answer after which the connection to a server is cut."""
 
 WATCHDOG_INTERVAL_S = 1.0
 
 CHECKPOINT_IDLE_S = 0.25
-"""How long nothing must have been written before the log is copied into the database file."""
+"""Seconds without a write before the log is copied into the database file."""
 
 CLOSE_TIMEOUT_S = 8.0
-"""How long an orderly end waits for what is queued to be written."""
+"""Seconds that an orderly end waits for queued writes."""
 
 MIN_RETRY_S = 0.1
 MAX_RETRY_S = 1.0
-"""How often a failing database is tried."""
+"""Seconds between tries of a failing database, at most."""
 
 MAX_WAL_BYTES = 64 * 1024 * 1024
-"""From this size on the log is cut, busy or not."""
+"""The size from which on the log is truncated, busy or not."""
 
 MAX_UNITS_PER_TRANSACTION = 2_000
-"""The most units in one transaction, so that a long queue does not become one endless commit."""
+"""Most units in one transaction, so that a long queue does not become one endless commit."""
 
 _NOT_OPEN = StoreError("the database is not open yet")
 
 
 class Writer:
-    """Runs units of work in the order given, many in one transaction, each undone alone when it fails.
+    """The writer of units of work: in the order given, many in one transaction, each rolled back alone on failure.
 
-    A unit is a function of the connection; it must not commit. What a unit returns reaches the caller only
-    once it is durable. `prepare` runs on every new connection; when it raises, nothing is written.
-    `describe` turns the driver's error into what the callers get.
+    A unit is a function of the connection; it must not commit. The result of a unit reaches the caller only once it is
+    durable. `prepare_connection` runs on every new connection; when it raises, nothing is written. `describe_error`
+    turns the driver's error into the callers' error.
     """
 
     def __init__(
@@ -90,13 +90,13 @@ class Writer:
         self._thread = threading.Thread(target=self._run_thread, name="store-writer", daemon=True)
 
     def start(self) -> None:
-        """Connects and begins to work. Raises what connecting raises."""
+        """Connect and start. Raises the errors of connecting."""
         self._connect()
         self._thread.start()
         self._start_watchdog()
 
     def start_unconnected(self) -> None:
-        """Begins to work without a connection: it is failing until there is one."""
+        """Start without a connection: the writer is failing until there is one."""
         self._failing_since = time.monotonic()
         self._failure = _NOT_OPEN
         self._jobs.put(Job(_probe))
@@ -104,20 +104,20 @@ class Writer:
         self._start_watchdog()
 
     async def run(self, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `unit` returns, once it is durable. Cancelled before it began, it does not happen at all.
+        """Return the result of `unit` once it is durable. A unit cancelled before its start is not run at all.
 
-        Raises StoreError. One that it took too long may come after the unit happened, or before it does.
+        Raises StoreError. After a StoreError for lack of an answer the unit may have happened or may still happen.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._lock:
             if self._closed:
                 raise StoreError("the database is closed")
             if (trouble := self.failure) is not None:
-                # It is tried again by itself; nobody has to wait for that.
+                # The writer retries by itself; callers need not wait for that.
                 raise _copy_error(trouble)
             self._jobs.put(Job(lambda connection: unit(connection, *args, **kwargs), future))
         try:
-            # Not `timeout`: an answer that is there counts, however late this loop comes to look.
+            # Not `timeout`: an answer that is there counts, however late this loop runs.
             await asyncio.wait((future,), timeout=WRITE_TIMEOUT_S)
             if future.done():
                 return future.result()
@@ -127,31 +127,31 @@ class Writer:
 
     @property
     def failing_for_s(self) -> float | None:
-        """Seconds of the machine since writing began to fail, None while it works."""
+        """Machine seconds since writing began to fail; None while it works."""
         since = self._failing_since
         return self._stuck_for_s if since is None else time.monotonic() - since
 
     @property
     def failure(self) -> StoreError | None:
-        """Why writing fails, None while it works."""
+        """The reason why writing fails; None while it works."""
         if self._failing_since is None and (stuck_s := self._stuck_for_s) is not None:
             return StoreError(f"the database has not answered for {stuck_s:.0f} s")
         return self._failure
 
     @property
     def is_opening(self) -> bool:
-        """Whether the first attempt to connect is still under way."""
+        """True if the first attempt to connect is still running."""
         return self._failure is _NOT_OPEN
 
     @property
     def _stuck_for_s(self) -> float | None:
-        """How long the database has not answered, None while that is not long."""
+        """Seconds without an answer of the database; None while that is not long."""
         since = self._busy_since
         waited_s = 0.0 if since is None else time.monotonic() - since
         return waited_s if waited_s > WRITE_TIMEOUT_S else None
 
     def close(self) -> None:
-        """Writes what is queued, then stops; a database that does not answer is waited for no longer than is due.
+        """Write everything queued, then stop; a database that does not answer is waited for within a limit.
 
         Later units fail.
         """
@@ -189,7 +189,7 @@ class Writer:
 
     @contextlib.contextmanager
     def _busy(self) -> Iterator[None]:
-        """While the thread may wait for the database."""
+        """Mark the time in which the thread may wait for the database."""
         self._busy_since = time.monotonic()
         try:
             yield
@@ -197,7 +197,7 @@ class Writer:
             self._busy_since = None
 
     def _gather_jobs(self) -> tuple[list[Job], bool]:
-        """The jobs waiting now, and whether more may follow; waits for the first, tidying up meanwhile."""
+        """Return the waiting jobs, and whether more may follow; wait for the first, with checkpoints meanwhile."""
         jobs: list[Job] = []
         while len(jobs) < MAX_UNITS_PER_TRANSACTION:
             try:
@@ -258,7 +258,7 @@ class Writer:
         self._failure = error
         self._disconnect()
         for job in jobs:
-            # A unit that already failed on its own has its answer.
+            # A unit that already failed by itself has its answer.
             if job.error is None:
                 job.error = _copy_error(error, cause)
 
@@ -303,7 +303,7 @@ class Writer:
             if size > self._truncate_above_bytes:
                 self._checkpoint("PASSIVE")
                 self._checkpoint("TRUNCATE")
-                # A long reader may keep the log from being cut; then it is not tried again at every commit.
+                # A long reader may prevent the truncation; then it is not tried again at every commit.
                 self._truncate_above_bytes = max(
                     self._max_wal_bytes, self._wal_path.stat().st_size + self._max_wal_bytes // 4
                 )
@@ -321,7 +321,7 @@ class Writer:
 
 
 def _copy_error(error: StoreError, cause: Exception | None = None) -> StoreError:
-    """The same error for one more caller."""
+    """Return the same error for one more caller."""
     told = type(error)(error.message, where=error.where, mend=error.mend)
     told.__cause__ = cause
     return told

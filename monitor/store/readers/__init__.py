@@ -1,1 +1,1 @@
-"""What commands and pages read, a module per topic: functions of a connection, to be given to a store's `read`."""
+"""Queries of commands and pages, a module for each topic: functions of a connection."""

@@ -1,4 +1,4 @@
-"""Alerts with what was told about them."""
+"""Alerts with their deliveries, and the metric values at which they changed state."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -25,7 +25,10 @@ def read_alerts(
     since: datetime | None = None,
     limit: int | None = None,
 ) -> tuple[AlertRow, ...]:
-    """Alerts newest first: the open ones, or all that ever fired or are open; `since`: at any moment after that."""
+    """Return alerts, newest first: the open ones, or all that ever fired or are open.
+
+    `since`: only those open at any moment after that.
+    """
     table = tables.alerts
     wanted = select(table).order_by(table.c.id.desc())
     wanted = wanted.where(table.c.state != AlertState.INACTIVE if include_closed else table.c.state.in_(_OPEN))
@@ -39,14 +42,14 @@ def read_alerts(
 
 
 def read_alert(connection: Connection, alert: int) -> AlertRow | None:
-    """One alert by its number, None if there is none."""
+    """Return one alert by its id; None if there is none."""
     rows = connection.execute(select(tables.alerts).where(tables.alerts.c.id == alert)).mappings()
     found = _with_deliveries(connection, [alert_from_row(row) for row in rows])
     return found[0] if found else None
 
 
 def read_transitions(connection: Connection, alert: int) -> tuple[AlertTransition, ...]:
-    """Every change of the alert's state, in order."""
+    """Return every change of the alert's state, in order."""
     table = tables.alert_transitions
     rows = connection.execute(select(table).where(table.c.alert == alert).order_by(table.c.id))
     return tuple(
@@ -63,7 +66,7 @@ def read_transitions(connection: Connection, alert: int) -> tuple[AlertTransitio
 
 
 def read_alert_values(connection: Connection, since: datetime) -> tuple[AlertValue, ...]:
-    """The figures at which alerts changed their state since a moment, oldest first."""
+    """Return the figures at which alerts changed their state since a moment, oldest first."""
     alerts, steps = tables.alerts, tables.alert_transitions
     wanted = select(alerts.c.account, alerts.c.scope, alerts.c.subject, alerts.c.when, steps.c.at, steps.c.value)
     wanted = wanted.join(steps, steps.c.alert == alerts.c.id)
@@ -79,7 +82,7 @@ def _with_deliveries(connection: Connection, alerts: Iterable[Alert]) -> tuple[A
     alerts = list(alerts)
     table = tables.deliveries
     told: dict[int, list[Delivery]] = defaultdict(list)
-    # In portions, since a statement holds only so many numbers.
+    # In portions, since a statement holds only so many parameters.
     for start in range(0, len(alerts), 500):
         ids = [alert.id for alert in alerts[start : start + 500]]
         rows = connection.execute(select(table).where(table.c.alert.in_(ids)).order_by(table.c.id))

@@ -1,4 +1,4 @@
-"""How each channel fared: what it took, what it did not, and what still waits for it."""
+"""Delivery statistics of each channel."""
 
 from collections import Counter, defaultdict
 from datetime import datetime
@@ -11,7 +11,7 @@ from monitor.store.schema import tables
 
 
 def read_channels(connection: Connection, since: datetime) -> tuple[ChannelRow, ...]:
-    """Every channel that was told anything since a moment, or still waits, by name."""
+    """Return, by name, every channel with attempts since a moment or with queued deliveries."""
     attempts, deliveries = tables.delivery_attempts, tables.deliveries
     tries: Counter[tuple[str, bool]] = Counter()
     answers: dict[str, str] = {}

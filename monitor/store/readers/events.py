@@ -1,4 +1,4 @@
-"""What the streams delivered, and the reads that failed."""
+"""Recorded stream events, movements, and failed reads."""
 
 import json
 from datetime import datetime
@@ -20,7 +20,7 @@ def read_events(
     since: datetime | None = None,
     limit: int | None = 100,
 ) -> tuple[EventRow, ...]:
-    """The newest events that fit, oldest first. `since` looks at when they arrived."""
+    """Return the newest matching events, oldest first. `since` compares with their time of receipt."""
     table = tables.events
     wanted = select(table).order_by(table.c.id.desc())
     if type is not None:
@@ -43,9 +43,9 @@ def read_movements(
     since: datetime | None = None,
     limit: int | None = 100,
 ) -> tuple[EventRow, ...]:
-    """The newest movements of one kind as events, oldest first. `since` looks at when they were first seen.
+    """Return the newest movements of one kind as events, oldest first. `since` compares with when they were first seen.
 
-    The payload is what is known of each: asset, amount, the venue's own type, whose doing it was, and its numbers.
+    The payload holds asset, amount, the exchange's own type, origin, and the exchange's ids of each movement.
     """
     table = tables.movements
     wanted = select(table).where(table.c.kind == kind).order_by(table.c.at.desc(), table.c.id.desc())
@@ -86,7 +86,7 @@ def read_movements(
 def read_failures(
     connection: Connection, *, account: str | None = None, since: datetime | None = None, limit: int | None = 100
 ) -> tuple[ReadFailed, ...]:
-    """The newest reads that gave nothing believable, oldest first."""
+    """Return the newest failed reads, oldest first."""
     table = tables.failures
     wanted = select(table).order_by(table.c.id.desc())
     if account is not None:
@@ -109,7 +109,7 @@ def read_failures(
 
 
 def count_failures(connection: Connection, since: datetime) -> tuple[FailedReadsRow, ...]:
-    """The failed reads since a moment, by account and what was read."""
+    """Return the failed reads since a moment, by account and read."""
     table = tables.failures
     counted = (
         select(func.max(table.c.id).label("newest"), func.count().label("count"))
@@ -126,7 +126,7 @@ def count_failures(connection: Connection, since: datetime) -> tuple[FailedReads
 
 
 def count_rejected(connection: Connection, since: datetime) -> int:
-    """How many events arrived since a moment that could not be read."""
+    """Return the number of events received since a moment that could not be decoded."""
     table = tables.events
     wanted = select(func.count()).where(table.c.received_at >= since, table.c.rejected.is_not(None))
     return int(connection.execute(wanted).scalar_one())

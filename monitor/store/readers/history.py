@@ -24,9 +24,10 @@ def read_history(
     resolution: Resolution = "raw",
     newest: int | None = None,
 ) -> tuple[HistoryRow, ...]:
-    """Every series of the metric that fits, from `since` to before `until`; of a minute or hour its last sample.
+    """Return every matching series of the metric, from `since` to before `until`.
 
-    `newest`: so many samples of each series at most, the newest ones.
+    With a resolution of a minute or an hour, the last sample of each. `newest`: at most so many samples of each series,
+    the newest ones.
     """
     table = tables.series
     wanted = select(table).where(table.c.metric == metric)

@@ -1,4 +1,4 @@
-"""Intents and their story."""
+"""Intents with their steps, decisions and request logs."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -22,7 +22,10 @@ def read_intents(
     since: datetime | None = None,
     limit: int | None = None,
 ) -> tuple[IntentRow, ...]:
-    """Intents newest first: those that are not settled, or all; `since`: made, settled or open after that."""
+    """Return intents, newest first: those not settled, or all.
+
+    `since`: only those created, settled or open after that.
+    """
     table = tables.intents
     wanted = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
     if not include_final:
@@ -38,7 +41,7 @@ def read_intents(
 
 
 def read_intent(connection: Connection, intent: int) -> IntentRow | None:
-    """One intent by its number, None if there is none."""
+    """Return one intent by its id; None if there is none."""
     rows = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings()
     found = _with_steps(connection, [intent_from_row(row) for row in rows])
     return found[0] if found else None
@@ -49,7 +52,7 @@ def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRo
     told: dict[int, list[RequestLog | None]] = defaultdict(list)
     decided: dict[int, bool] = {}
     table, decisions = tables.intent_transitions, tables.decisions
-    # In portions, since a statement holds only so many numbers.
+    # In portions, since a statement holds only so many parameters.
     for start in range(0, len(intents), 500):
         ids = [intent.id for intent in intents[start : start + 500]]
         told |= audit.read_request_logs(connection, ids)
@@ -67,6 +70,6 @@ def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRo
 
 
 def _with_request_logs(steps: list[IntentStep], traces: list[RequestLog | None]) -> tuple[IntentStep, ...]:
-    """The steps with the requests that led to them; one that is older than the trail has its first steps outside it."""
+    """Return the steps with the requests that led to them; steps older than the audit trail have none."""
     known = [None] * (len(steps) - len(traces)) + traces
     return tuple(replace(step, trace=trace) for step, trace in zip(steps, known, strict=True))

@@ -1,4 +1,4 @@
-"""Interest paid: sums by day or asset, what the charges tell of each debt, and the time in which all are recorded."""
+"""Interest paid: sums by day or asset, sums by debt, and the spans with a complete record."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _FETCH_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """One charge and whose it was."""
+    """One charge with its account."""
 
     account: str
     charge: InterestCharge
@@ -34,7 +34,7 @@ def read_charges(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Iterator[ChargeRow]:
-    """The charges from `since` to before `until`, oldest first; of use while the connection is."""
+    """Return the charges from `since` to before `until`, oldest first; usable while the connection is open."""
     table = tables.interest
     wanted = select(table).order_by(table.c.charged_at, table.c.id)
     if account is not None:
@@ -55,7 +55,7 @@ def read_interest(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> tuple[InterestSumRow, ...]:
-    """Sums of charges, exact, by day and asset or by asset alone, oldest day first."""
+    """Return exact sums of charges, by day and asset or by asset alone, oldest day first."""
     sums: dict[tuple[date | None, str, str, str], tuple[Decimal, int]] = {}
     for row in read_charges(connection, account=account, since=since, until=until):
         charge = row.charge
@@ -71,7 +71,7 @@ def read_interest(
 
 
 def read_paid(connection: Connection, account: str, now: datetime) -> Mapping[DebtKey, InterestPaid]:
-    """What the recorded charges of an account tell of each debt."""
+    """Return the interest paid on each debt of an account, from its recorded charges."""
     return sum_interest_by_debt(
         (row.charge for row in read_charges(connection, account=account, since=now - MONTH)), now
     )
@@ -80,7 +80,7 @@ def read_paid(connection: Connection, account: str, now: datetime) -> Mapping[De
 def read_spans(
     connection: Connection, account: str | None = None
 ) -> Mapping[tuple[str, str], tuple[RecordedSpan, ...]]:
-    """By account and pair (empty: cross): the spans of time in which every charge is recorded, oldest first."""
+    """Return the spans in which every charge is recorded, oldest first, by account and pair (empty: cross)."""
     table = tables.interest_spans
     wanted = select(table).order_by(table.c.account, table.c.symbol, table.c.since)
     if account is not None:

@@ -1,4 +1,4 @@
-"""All that a report tells of, as of one moment of the database: put together from what the other readers read."""
+"""All rows of a report, read as of one moment of the database."""
 
 from datetime import datetime, timedelta
 
@@ -26,16 +26,16 @@ REPORT_METRICS = (
     "weight_used",
     "actions_blocked",
 )
-"""The recorded figures that a report tells of."""
+"""The metrics of a report."""
 
 LATE_DISCOVERY = timedelta(days=1)
-"""A movement that was found in the span is told of unless it is older than the span by more than this."""
+"""A movement found in the span is reported unless it is older than the span by more than this."""
 
 REPORT_MOVEMENTS = ("transfer", "capital-flow", "liquidation")
 
 
 def read_report_rows(connection: Connection, since: datetime, now: datetime) -> ReportRows:
-    """All of it from `since` to `now`."""
+    """Return all rows from `since` to `now`."""
     head = audit.read_head(connection)
     return ReportRows(
         status=read_status_rows(connection),

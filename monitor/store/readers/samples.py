@@ -11,7 +11,10 @@ from monitor.store.schema import tables
 
 
 def read_samples(connection: Connection, account: str, since: datetime, until: datetime) -> tuple[ReplaySample, ...]:
-    """The samples from `since` to before `until`, oldest first; metrics that this version does not know left out."""
+    """Return the samples from `since` to before `until`, oldest first.
+
+    Metrics that this version does not know are left out.
+    """
     series, samples = tables.series, tables.samples
     rows = connection.execute(
         select(samples.c.at, series.c.scope, series.c.subject, series.c.metric, samples.c.value, samples.c.missing)

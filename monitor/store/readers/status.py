@@ -1,4 +1,4 @@
-"""The live figures that the daemon leaves for readers."""
+"""Live documents of the accounts, with the daemon's row, the pause and the rule stops."""
 
 from sqlalchemy import Connection, select
 
@@ -10,7 +10,7 @@ from monitor.store.writes.daemon_row import read_daemon
 
 
 def read_status_rows(connection: Connection) -> StatusRows:
-    """The daemon, the kill switch and the newest document of every account, by name."""
+    """Return the daemon's row, the pause, the newest document of every account by name, and the rule stops."""
     return StatusRows(
         read_daemon(connection),
         is_paused(connection),
@@ -20,7 +20,7 @@ def read_status_rows(connection: Connection) -> StatusRows:
 
 
 def read_live_documents(connection: Connection) -> tuple[LiveDocumentRow, ...]:
-    """The newest document of every account, by name; empty when nothing was recorded yet."""
+    """Return the newest document of every account, by name; empty when nothing was recorded yet."""
     table = tables.live
     rows = connection.execute(select(table.c.account, table.c.at, table.c.document).order_by(table.c.account))
     return tuple(LiveDocumentRow(row.account, row.at, row.document) for row in rows)

@@ -1,4 +1,4 @@
-"""The tables of what is followed beside the account itself: movements of money, and terms."""
+"""Tables of account activity: movements of money, and lending terms."""
 
 from sqlalchemy import Column, Index, Table, Text, UniqueConstraint
 

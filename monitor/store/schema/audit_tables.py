@@ -1,4 +1,4 @@
-"""The tables of what people decide about an order, and of the trail of every step."""
+"""Tables of the audit trail, of decisions on proposals, and of rule stops."""
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
 

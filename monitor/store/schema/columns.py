@@ -1,4 +1,4 @@
-"""How amounts and times lie in the database: exact on both, and readable by hand."""
+"""Column types for amounts and times, exact on SQLite and PostgreSQL, and readable by people."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,17 +9,17 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 metadata = MetaData()
-"""What every table belongs to."""
+"""The metadata of every table."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 Id = BigInteger().with_variant(Integer, "sqlite")
-"""A 64-bit number that SQLite hands out itself when it is the primary key."""
+"""A 64-bit id that SQLite assigns itself when it is the primary key."""
 
 
 class AmountType(TypeDecorator[Decimal]):
-    """A Decimal, exact: NUMERIC on PostgreSQL, text without exponent on SQLite (whose numbers are floats).
+    """An exact Decimal: NUMERIC on PostgreSQL, text without exponent on SQLite (whose numbers are floats).
 
     Infinity is kept; NaN is refused with ValueError, since no figure of ours may be one.
     """
@@ -56,5 +56,5 @@ class TimestampType(TypeDecorator[datetime]):
 
 
 def to_milliseconds(time: datetime) -> int:
-    """Whole milliseconds since 1970 UTC. Raises TypeError for a naive time."""
+    """Return whole milliseconds since 1970 UTC. Raises TypeError for a naive time."""
     return (time - EPOCH) // _MILLISECOND

@@ -1,4 +1,4 @@
-"""How far back the record of each account is whole, and what moved in its gaps of which no intent is remembered."""
+"""Tables of record coverage, and of movements found in gaps that no recorded intent explains."""
 
 from sqlalchemy import Boolean, Column, PrimaryKeyConstraint, Table, Text
 

@@ -1,4 +1,4 @@
-"""The tables of the daemon itself: what it leaves for readers, when it was there, which reports it made."""
+"""Tables of the daemon itself: live document, runs, reports, bans, key owners, commit markers."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text
 

@@ -1,4 +1,4 @@
-"""What the database itself holds intents to, in SQL, from the lists that the core decides by."""
+"""SQL constraints on intents, made from the transition list of core."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -7,7 +7,7 @@ from monitor.core.model.intent import IN_FLIGHT_STATES, LEGAL_TRANSITIONS, Inten
 
 
 def legal_steps_check() -> str:
-    """The CHECK of an intent's step, from the list that the core decides by."""
+    """Return the CHECK of an intent's step."""
     births = _sql_list({to for start, to in LEGAL_TRANSITIONS if start is None})
     edges = [f"(from_state IS NULL AND to_state IN ({births}))"]
     for state in IntentState:
@@ -20,7 +20,7 @@ def legal_steps_check() -> str:
 
 
 def in_flight_where() -> str:
-    """The WHERE of the index that lets one intent of a kind be under way."""
+    """Return the WHERE of the index that allows one intent of a kind in flight."""
     return f"state IN ({_sql_list(IN_FLIGHT_STATES)})"
 
 

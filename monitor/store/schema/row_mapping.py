@@ -1,4 +1,4 @@
-"""Core values to rows and back."""
+"""Mapping of core values to database rows and back."""
 
 import json
 from decimal import Decimal
@@ -26,7 +26,7 @@ _ORDER_TYPES = {
 
 
 def row_from_alert(alert: Alert) -> dict[str, Any]:
-    """The row of `alert`."""
+    """Return the row of `alert`."""
     return {
         "id": alert.id,
         "rule": alert.key.rule,
@@ -61,7 +61,7 @@ def row_from_alert(alert: Alert) -> dict[str, Any]:
 
 
 def alert_from_row(row: DbRow) -> Alert:
-    """The alert of a row of `alerts`."""
+    """Return the alert of a row of `alerts`."""
     values: dict[str, Any] = {**row}
     key = AlertKey(values.pop("rule"), values.pop("account"), values.pop("scope"), values.pop("subject"))
     labels = json.loads(values.pop("labels"))
@@ -69,7 +69,7 @@ def alert_from_row(row: DbRow) -> Alert:
 
 
 def row_from_intent(intent: Intent) -> dict[str, Any]:
-    """The row of `intent`."""
+    """Return the row of `intent`."""
     order = intent.order
     return {
         "id": intent.id,
@@ -119,7 +119,7 @@ def row_from_intent(intent: Intent) -> dict[str, Any]:
 
 
 def intent_from_row(row: DbRow) -> Intent:
-    """The intent of a row of `intents`."""
+    """Return the intent of a row of `intents`."""
     values: dict[str, Any] = {**row}
     values.pop("scope")
     scope, asset, amount = Scope(values.pop("symbol")), values.pop("asset"), values.pop("amount")
@@ -159,7 +159,7 @@ def _balances_from_text(text: str | None) -> tuple[BalanceBefore, ...]:
 
 
 def _source_of(order: Order | ManualCall) -> str | None:
-    """What the order takes from: a wallet, the asset that is sold, or that of which something is locked."""
+    """Return what the order takes from: a wallet, the asset that is sold, or the asset that is unlocked."""
     match order:
         case Transfer(source=source):
             return source
@@ -170,7 +170,7 @@ def _source_of(order: Order | ManualCall) -> str | None:
 
 
 def delivery_from_row(row: DbRow) -> Delivery:
-    """The delivery of a row of `deliveries`."""
+    """Return the delivery of a row of `deliveries`."""
     values: dict[str, Any] = {**row}
     reason = values.pop("reason")
     return Delivery(
@@ -181,12 +181,12 @@ def delivery_from_row(row: DbRow) -> Delivery:
 
 
 def last_notified_from_row(row: DbRow) -> LastNotified:
-    """What a row of `told` says."""
+    """Return the value of a row of `told`."""
     return LastNotified(row["alert"], row["channel"], AlertState(row["state"]), row["severity"], row["at"])
 
 
 def charge_from_row(row: DbRow) -> InterestCharge:
-    """The charge of a row of `interest`."""
+    """Return the charge of a row of `interest`."""
     return InterestCharge(
         scope=Scope(row["symbol"]),
         asset=row["asset"],
@@ -201,7 +201,7 @@ def charge_from_row(row: DbRow) -> InterestCharge:
 
 
 def row_from_silence(silence: Silence) -> dict[str, Any]:
-    """The row of `silence`, without its id."""
+    """Return the row of `silence`, without its id."""
     return {
         "matchers": json.dumps([[m.name, m.op, m.value] for m in silence.matchers], ensure_ascii=False),
         "starts_at": silence.starts_at,
@@ -213,7 +213,7 @@ def row_from_silence(silence: Silence) -> dict[str, Any]:
 
 
 def silence_from_row(row: DbRow) -> Silence:
-    """The silence of a row of `silences`."""
+    """Return the silence of a row of `silences`."""
     values: dict[str, Any] = {**row}
     matchers = tuple(SilenceMatcher(*condition) for condition in json.loads(values.pop("matchers")))
     return Silence(matchers=matchers, **values)

@@ -1,4 +1,4 @@
-"""Whose account each key opens at the exchange, remembered from run to run."""
+"""The exchange's user behind each API key, kept from run to run."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,13 +12,13 @@ from monitor.store.writes import intents
 
 
 def save_owner(connection: Connection, account: str, key_mark: str, uid: int, at: datetime) -> None:
-    """Note whose account the key opens. `key_mark` tells the key apart from others, and nothing else of it."""
+    """Save the user of a key. `key_mark` identifies the key and reveals nothing else of it."""
     row = {"key_mark": key_mark, "uid": uid, "account": account, "seen_at": at}
     connection.execute(upsert(tables.owners, connection.dialect, ("key_mark",)), row)
 
 
 def read_known_owners(connection: Connection) -> Mapping[str, int]:
-    """By mark of a key the exchange's number of the user whose account it opens."""
+    """Return the exchange's user numbers by mark of the key."""
     table = tables.owners
     return {row.key_mark: row.uid for row in connection.execute(select(table.c.key_mark, table.c.uid))}
 
@@ -26,9 +26,9 @@ def read_known_owners(connection: Connection) -> Mapping[str, int]:
 def identify_owner(
     connection: Connection, account: str, key_mark: str, uid: int | None, now: datetime
 ) -> OwnerRead | None:
-    """Whose account it is, with what was done in it under other names; None where that is not known.
+    """Return the account's owner with the intents made for that user under other names; None where not known.
 
-    `uid` is what the exchange has just said, None where it was not asked.
+    `uid` is the user number that the exchange has just returned; None where it was not asked.
     """
     if uid is not None:
         save_owner(connection, account, key_mark, uid, now)

@@ -1,4 +1,4 @@
-"""The trail of every step that concerns money: appended, never changed, each row sealed with the one before it.
+"""The audit trail of every step that concerns money: append-only, sealed by a hash chain.
 
 One row of the kind `begun` is written with the schema. It names the intents that are older than the trail.
 """
@@ -22,7 +22,7 @@ from monitor.store.schema.columns import to_milliseconds
 from monitor.store.schema.row_mapping import intent_from_row, row_from_intent
 
 _StepRow = tuple[Any, ...]
-"""A step as both tables tell it: from, to, when, note."""
+"""A step in the form of both tables: from, to, when, note."""
 
 AuditKind = Literal["step", "amended", "decision", "pause", "stop"]
 
@@ -30,12 +30,12 @@ _GENESIS_KIND = "begun"
 
 _BATCH_ROWS = 1000
 _LOCK_KEY = 7_205_759_403_792_794
-"""The PostgreSQL advisory lock under which a row is appended, so that two processes never seal the same number."""
+"""The PostgreSQL advisory lock of an append, so that two processes never seal the same number."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditHead:
-    """The newest row of the trail: who knows it can tell later whether anything was cut off."""
+    """The newest row of the trail: compared later, it shows whether rows were cut off."""
 
     seq: int
     hash: str
@@ -46,7 +46,7 @@ class AuditHead:
 
 @dataclass(frozen=True, slots=True)
 class AuditProblem:
-    """Something that was altered, removed or put elsewhere. `seq` is the row of the trail where it shows."""
+    """An alteration, removal or move. `seq` is the row of the trail where it shows."""
 
     seq: int | None
     message: str
@@ -54,19 +54,19 @@ class AuditProblem:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """What a look at the whole trail found. `head` is None where there is no row."""
+    """The result of a check of the whole trail. `head` is None where there is no row."""
 
     rows: int
     head: AuditHead | None
     problems: tuple[AuditProblem, ...]
     older_intents: int
-    """Intents of which the trail does not know, since they are older than it."""
+    """The number of intents that are older than the trail and not in it."""
 
 
 def append_step(connection: Connection, step: IntentStep) -> None:
-    """Seals a step that an intent took, with everything stored of it then: before, decision, evidence, after.
+    """Seal a step of an intent with all its stored fields: before, decision, evidence, after.
 
-    And with what was asked of the exchange and what it answered, where that led to the step.
+    The request to the exchange and its answer are sealed too, where they led to the step.
     """
     facts: dict[str, Any] = {
         "from": step.from_state,
@@ -80,26 +80,26 @@ def append_step(connection: Connection, step: IntentStep) -> None:
 
 
 def append_amendment(connection: Connection, intent: int, at: datetime) -> None:
-    """Seals what became known of an intent without moving it."""
+    """Seal new facts about an intent that stays in its state."""
     _append(connection, "amended", intent, at, {"intent": _current_facts(connection, intent)})
 
 
 def append_command(
     connection: Connection, kind: AuditKind, intent: int | None, at: datetime, facts: Mapping[str, Any]
 ) -> None:
-    """Seals what a person has ordered."""
+    """Seal a command of a person."""
     _append(connection, kind, intent, at, facts)
 
 
 def read_head(connection: Connection) -> AuditHead | None:
-    """The newest row; None while there is none."""
+    """Return the newest row; None while there is none."""
     table = tables.audit
     row = connection.execute(select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)).first()
     return None if row is None else AuditHead(row.seq, row.hash)
 
 
 def read_request_logs(connection: Connection, intents: Sequence[int]) -> Mapping[int, list[RequestLog | None]]:
-    """By intent, what was asked and answered at each of its steps, oldest first; None where nothing was asked."""
+    """Return, by intent, request and answer of each of its steps, oldest first; None for a step without a request."""
     table = tables.audit
     wanted = select(table.c.intent, table.c.data).where(table.c.intent.in_(intents), table.c.kind == "step")
     found: dict[int, list[RequestLog | None]] = {}
@@ -111,10 +111,10 @@ def read_request_logs(connection: Connection, intents: Sequence[int]) -> Mapping
 
 
 def verify_trail(connection: Connection, known_head: AuditHead | None = None) -> AuditResult:
-    """Reads the whole trail and holds it against itself, against the intents, and against a head noted earlier.
+    """Check the whole trail against itself, against the intents, and against a head noted earlier.
 
     Any row that was altered, removed or moved is found, and so is a trail that was emptied or begun anew; rows cut off
-    at the end only against a `known` head.
+    at the end only with `known_head`.
     """
     flaws: list[AuditProblem] = []
     last = AuditHead(0, "")
@@ -199,7 +199,7 @@ def _compare_with_intents(
     steps: Mapping[int, list[_StepRow]],
     older: frozenset[int],
 ) -> tuple[list[AuditProblem], int]:
-    """How the intents stand otherwise than the trail says, and how many of them are older than it."""
+    """Return the differences between intents and trail, and the number of intents older than the trail."""
     table, transitions = tables.intents, tables.intent_transitions
     told: dict[int, list[_StepRow]] = {}
     for row in connection.execute(select(transitions).order_by(transitions.c.intent, transitions.c.seq)):
@@ -219,7 +219,7 @@ def _compare_with_intents(
         if _without_defaults(_intent_facts(intent)) != _without_defaults(newest[intent.id]):
             flaws.append(AuditProblem(None, f"intent {intent.id} does not stand as the trail says"))
         sealed, seen = steps.get(intent.id, []), told.get(intent.id, [])
-        # One that is older than the trail has its first steps outside it.
+        # The first steps of an intent older than the trail are not in it.
         if seen != sealed and not (intent.id in older and seen[len(seen) - len(sealed) :] == sealed):
             flaws.append(AuditProblem(None, f"the steps of intent {intent.id} are not those of the trail"))
     flaws += [AuditProblem(None, f"intent {number} is gone") for number in sorted(newest.keys() - present)]
@@ -227,7 +227,7 @@ def _compare_with_intents(
 
 
 def _parse_facts(written: str) -> Mapping[str, Any]:
-    """The facts of a row; none where it was altered into something that is no fact."""
+    """Return the facts of a row; none where it was altered into something else."""
     try:
         facts = json.loads(written)
     except ValueError:
@@ -236,26 +236,26 @@ def _parse_facts(written: str) -> Mapping[str, Any]:
 
 
 def _intents_before_trail(facts: Mapping[str, Any]) -> frozenset[int]:
-    """The intents that the trail's beginning names as older than it."""
+    """Return the intents that the first row of the trail names as older than it."""
     named = facts.get("older")
     return frozenset(named) if isinstance(named, list) else frozenset()
 
 
 def _intent_facts(intent: Intent) -> dict[str, Any]:
-    """Everything that is stored of an intent, in the one form that both databases give back."""
+    """Return all stored fields of an intent, in the one form that both databases return."""
     return {name: canonical_value(value) for name, value in row_from_intent(intent).items()}
 
 
 def _without_defaults(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that say something: a row sealed by an older version lacks the columns that came after it.
+    """Return the facts without null and false: a row sealed by an older version lacks later columns.
 
-    In a later column false says the same as nothing: where a migration knew better, it sealed that.
+    In a later column false means the same as null: where a migration set another value, it sealed that.
     """
     return {name: value for name, value in facts.items() if value is not None and value is not False}
 
 
 def canonical_value(value: Any) -> Any:
-    """A stored value as the trail seals it."""
+    """Return a stored value as the trail seals it."""
     match value:
         case Decimal():
             return format_decimal(value.normalize()) if value.is_finite() else str(value)

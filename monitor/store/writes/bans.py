@@ -1,4 +1,4 @@
-"""Until when the venue wants nothing more from this address: remembered, so that no restart makes it worse."""
+"""The exchange's ban of this address, kept across restarts, so that no restart makes it worse."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 
 MAX_BAN = timedelta(days=3)
-"""A ban that was remembered for longer was stamped by a clock that was ahead."""
+"""A ban recorded as longer than this was stamped by a clock that was ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class BanRow:
     noted_at: datetime | None
 
     def remaining(self, now: datetime) -> timedelta:
-        """How long it lasts on, never longer than it did when it was noted: `now` may be another clock's."""
+        """Return the remaining time, at most that at the time of the note: `now` may be another clock's."""
         length = MAX_BAN if self.noted_at is None else self.until - self.noted_at
         return min(self.until - now, length, MAX_BAN)
 
@@ -28,7 +28,7 @@ class BanRow:
 def save_ban(
     connection: Connection, until: datetime, replaces: datetime | None = None, noted_at: datetime | None = None
 ) -> None:
-    """The address is banned until then, or for longer where that was known, unless this is known better instead."""
+    """Save a ban, unless a later end is known that is not the one that this ban `replaces`."""
     known = read_banned_until(connection)
     if known is not None and known >= until and known != replaces:
         return
@@ -37,12 +37,12 @@ def save_ban(
 
 
 def read_ban(connection: Connection) -> BanRow | None:
-    """The last ban, which may be over; None: there never was one."""
+    """Return the last ban, which may be over; None if there never was one."""
     row = connection.execute(select(tables.bans.c.until, tables.bans.c.noted_at)).one_or_none()
     return None if row is None else BanRow(row.until, row.noted_at)
 
 
 def read_banned_until(connection: Connection) -> datetime | None:
-    """The end of the last ban, which may have passed; None: there never was one."""
+    """Return the end of the last ban, which may have passed; None if there never was one."""
     ban = read_ban(connection)
     return None if ban is None else ban.until

@@ -1,4 +1,4 @@
-"""The counter by which a running daemon sees that something was ordered, or became known, beside it."""
+"""The counter by which a running daemon notices commands and late findings of other processes."""
 
 from sqlalchemy import Connection, update
 
@@ -6,6 +6,6 @@ from monitor.store.schema import tables
 
 
 def bump_change_counter(connection: Connection) -> None:
-    """A running daemon looks at everything that people ordered once more."""
+    """Make a running daemon read all commands again."""
     table = tables.control
     connection.execute(update(table).where(table.c.id == 1).values(changes=table.c.changes + 1))

@@ -1,4 +1,4 @@
-"""What people order: written by any process, with or without a daemon, and read by the daemon every second."""
+"""Commands of people: written by any process, with or without a daemon, and read by the daemon every second."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -28,10 +28,10 @@ _OPEN_ALERT_STATES = (AlertState.PENDING, AlertState.FIRING)
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """All that people have ordered, as of change number `changes`.
+    """All commands of people, as of `change_number`.
 
-    `settled` are the intents that left UNRESOLVED in the last 24 hours, by a person or by late evidence, and those
-    of that time that people sent by hand.
+    `settled_intents` are the intents that left UNRESOLVED in the last 24 hours, by a person or by late evidence, and
+    the manual ones created in that time.
     """
 
     change_number: int
@@ -41,7 +41,7 @@ class Commands:
 
 
 def read_commands(connection: Connection, now: datetime, since: int | None = None) -> Commands | None:
-    """Everything in force at `now`; None when nothing was ordered after change number `since` (one short read)."""
+    """Return all commands in force at `now`; None without changes after number `since` (one short read)."""
     table = tables.control
     row = connection.execute(select(table.c.changes, table.c.paused).where(table.c.id == 1)).one()
     if row.changes == since:
@@ -58,7 +58,7 @@ def read_commands(connection: Connection, now: datetime, since: int | None = Non
 
 
 def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: datetime) -> None:
-    """A person takes the alert. Raises OrderRefused when it is not open."""
+    """Acknowledge the alert for a person. Raises CommandRefused when it is not open."""
     table = tables.alerts
     state = connection.execute(select(table.c.state).where(table.c.id == alert)).scalar()
     if state is None:
@@ -70,7 +70,7 @@ def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: d
 
 
 def add_silence(connection: Connection, silence: Silence) -> Silence:
-    """The silence with the id it got. Its own id does not matter."""
+    """Add the silence and return it with the id that it got. Its own id does not matter."""
     key = connection.execute(insert(tables.silences), row_from_silence(silence)).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a silence no number")
@@ -79,7 +79,7 @@ def add_silence(connection: Connection, silence: Silence) -> Silence:
 
 
 def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
-    """The silence ends now. Raises OrderRefused when there is none, or it is over already."""
+    """End the silence now. Raises CommandRefused when there is none, or it is over already."""
     table = tables.silences
     ends_at = connection.execute(select(table.c.ends_at).where(table.c.id == silence)).scalar()
     if ends_at is None:
@@ -91,7 +91,7 @@ def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
 
 
 def read_silences(connection: Connection, ends_after: datetime | None = None) -> tuple[Silence, ...]:
-    """All silences, or those that end after a moment, by id."""
+    """Return all silences, or those that end after a moment, by id."""
     table = tables.silences
     wanted = select(table).order_by(table.c.id)
     if ends_after is not None:
@@ -100,33 +100,33 @@ def read_silences(connection: Connection, ends_after: datetime | None = None) ->
 
 
 def resume_actions(connection: Connection, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:
-    """Whether that ended a pause, and the stops that it lifted."""
+    """Resume all actions; return whether that ended a pause, and the rule stops that it lifted."""
     return pause(connection, False, by, at), rule_stops.lift_rule_stops(connection, by, at)
 
 
 def is_paused(connection: Connection) -> bool:
-    """Whether people have paused all actions."""
+    """Return whether people have paused all actions."""
     return bool(connection.execute(select(tables.control.c.paused).where(tables.control.c.id == 1)).scalar())
 
 
 def read_pause_and_state(connection: Connection, intent: int | None) -> tuple[bool, IntentState | None]:
-    """Whether actions are paused, and the state of the intent; None: there is none of that number."""
+    """Return whether actions are paused, and the state of the intent; None: there is none with that id."""
     table = tables.intents
     state = connection.execute(select(table.c.state).where(table.c.id == intent)).scalar()
     return is_paused(connection), None if state is None else IntentState(state)
 
 
 def read_pause(connection: Connection) -> tuple[str, datetime] | None:
-    """Who paused all actions, and when; None: nobody has."""
+    """Return who paused all actions, and when; None while they are not paused."""
     table = tables.control
     row = connection.execute(select(table.c.paused, table.c.paused_by, table.c.paused_at).where(table.c.id == 1)).one()
     return (row.paused_by, row.paused_at) if row.paused else None
 
 
 def decide_proposal(connection: Connection, intent: int, approved: bool, by: str, at: datetime) -> None:
-    """A person approves or rejects a proposed intent; the daemon carries it out.
+    """Approve or reject a proposed intent for a person; the daemon carries that out.
 
-    Raises OrderRefused when it is not PROPOSED any more, too late, or rejected before (a rejection stays).
+    Raises CommandRefused when it is not PROPOSED any more, too late, or rejected before (a rejection is final).
     """
     found = _find_intent(connection, intent)
     if found.state is not IntentState.PROPOSED:
@@ -152,7 +152,7 @@ def resolve_intent(
     at: datetime,
     channels: tuple[str, ...],
 ) -> Intent:
-    """The intent as a person has settled it; `channels` are to hear of it. Raises OrderRefused unless UNRESOLVED."""
+    """Settle the intent as a person says, with notices to `channels`. Raises CommandRefused unless UNRESOLVED."""
     found = _find_intent(connection, intent)
     if found.state is not IntentState.UNRESOLVED:
         raise CommandRefused(f"intent {intent} is {found.state}, only an UNRESOLVED one can be resolved by hand")
@@ -166,7 +166,7 @@ def resolve_intent(
 
 
 def request_drill(connection: Connection, rule: str, by: str, at: datetime) -> int:
-    """The id of the drill that the daemon will find; see read_drill for what came of it."""
+    """Request a drill from the daemon and return its id; see `read_drill` for its outcome."""
     key = connection.execute(insert(tables.drills), {"rule": rule, "by": by, "requested_at": at}).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a drill no number")
@@ -176,7 +176,7 @@ def request_drill(connection: Connection, rule: str, by: str, at: datetime) -> i
 
 
 def finish_drill(connection: Connection, drill: int, at: datetime, outcome: str) -> None:
-    """The daemon has carried the drill out, or says why not."""
+    """Save the outcome of a drill, or why it was not carried out."""
     table = tables.drills
     connection.execute(
         update(table).where(table.c.id == drill, table.c.done_at.is_(None)).values(done_at=at, outcome=outcome)
@@ -184,7 +184,7 @@ def finish_drill(connection: Connection, drill: int, at: datetime, outcome: str)
 
 
 def read_drill(connection: Connection, drill: int) -> Drill | None:
-    """The drill as it stands, None if there is none of that number."""
+    """Return the drill as it is now; None if there is none with that id."""
     row = connection.execute(select(tables.drills).where(tables.drills.c.id == drill)).mappings().first()
     return None if row is None else Drill(**row)
 
@@ -207,7 +207,7 @@ def _read_decisions(connection: Connection) -> Mapping[int, bool]:
 
 
 def _read_asked(connection: Connection, now: datetime) -> Mapping[int, datetime]:
-    """When a channel first told of a proposal that is open, or that ran out in the last 24 hours."""
+    """Return when a channel first sent each proposal that is open, or that expired in the last 24 hours."""
     table = tables.intents
     ran_out = and_(table.c.state == IntentState.EXPIRED, table.c.settled_at >= now - timedelta(hours=24))
     wanted = select(table.c.id, table.c.asked_at).where(
@@ -234,7 +234,7 @@ def _read_settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
 
 
 def read_newest_acks(connection: Connection) -> dict[int, Ack]:
-    """The newest ack of every open alert, by its number: also one that no daemon has seen yet."""
+    """Return the newest ack of every open alert, by the alert's id, including acks that no daemon has read yet."""
     acks, alerts = tables.acks, tables.alerts
     wanted = (
         select(acks)

@@ -1,4 +1,4 @@
-"""The daemon's own row: who it is, since when, and when it was last there."""
+"""The daemon's row: process, start, last sign of life, and its clock for commands."""
 
 from datetime import datetime, timedelta
 
@@ -11,13 +11,13 @@ from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 
 MAX_SILENCE = timedelta(seconds=5)
-"""A daemon that works is seen more often than this."""
+"""The longest time between two signs of life of a daemon that works."""
 
 
 def register_daemon(
     connection: Connection, pid: int, since: datetime, version: str, steady: SteadyReading | None = None
 ) -> None:
-    """This daemon takes the place of the one before, whose time is kept."""
+    """Save this daemon's row; the run of the previous daemon is kept."""
     table = tables.daemon
     before = select(table.c.since, table.c.seen_at, table.c.version)
     connection.execute(insert(tables.runs).from_select(["since", "until", "version"], before))
@@ -27,14 +27,17 @@ def register_daemon(
 
 
 def update_last_seen(connection: Connection, at: datetime, steady: SteadyReading | None = None) -> None:
-    """The daemon is still there. `steady` is what the machine's steady clock said at that moment."""
+    """Save a sign of life. `steady` is the reading of the machine's steady clock at that moment."""
     connection.execute(
         update(tables.daemon).where(tables.daemon.c.id == 1).values(seen_at=at, **_steady_columns(steady))
     )
 
 
 def resume_clock(connection: Connection, clock: Clock) -> bool:
-    """Whether the clock goes on from the moment at which the daemon was last seen, on this machine since its start."""
+    """Resume the clock from the daemon's last sign of life; return whether that was possible.
+
+    It is possible only on the same machine and since its boot.
+    """
     table = tables.daemon
     row = connection.execute(select(table.c.seen_at, table.c.steady_base, table.c.steady_ms)).one_or_none()
     if row is None or row.steady_base is None:
@@ -43,10 +46,10 @@ def resume_clock(connection: Connection, clock: Clock) -> bool:
 
 
 def command_clock(connection: Connection, *, is_command: bool = False) -> SystemClock:
-    """The clock of a command: the daemon's time where that is known on this machine, else the wall clock's.
+    """Return the clock of a command: the daemon's time where that is known on this machine, else the wall clock.
 
-    Beside a daemon on another machine its last sign of life is the time: of what people order (`ordering`), or where
-    the wall clock is behind it. A daemon that hangs must not make what is read look young.
+    With a daemon on another machine its last sign of life is the time, for commands (`is_command`) or where the wall
+    clock is behind it. A daemon that hangs must not make old reads appear recent.
     """
     clock = SystemClock()
     if resume_clock(connection, clock):
@@ -62,9 +65,9 @@ def command_clock(connection: Connection, *, is_command: bool = False) -> System
 
 
 def read_runs(connection: Connection, ends_after: datetime | None = None) -> tuple[tuple[datetime, datetime], ...]:
-    """From when to when a daemon was there, oldest first, the one of now included; those that ended after a moment.
+    """Return the daemons' runs, oldest first, the present one included; optionally those that ended after a moment.
 
-    The end is when it was last seen to be alive.
+    The end of a run is its last sign of life.
     """
     table = tables.runs
     wanted = select(table.c.since, table.c.until).order_by(table.c.since)
@@ -75,13 +78,13 @@ def read_runs(connection: Connection, ends_after: datetime | None = None) -> tup
 
 
 def read_first_run(connection: Connection) -> datetime | None:
-    """When the first daemon that is remembered began; None: none ever did."""
+    """Return the start of the first known daemon; None if there never was one."""
     began = [connection.execute(select(func.min(t.c.since))).scalar() for t in (tables.runs, tables.daemon)]
     return min((at for at in began if at is not None), default=None)
 
 
 def read_daemon(connection: Connection) -> DaemonRow | None:
-    """The daemon that last held the database, None if none ever did."""
+    """Return the daemon that last held the database; None if there never was one."""
     row = connection.execute(select(tables.daemon).where(tables.daemon.c.id == 1)).one_or_none()
     if row is None:
         return None

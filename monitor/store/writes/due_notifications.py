@@ -1,4 +1,4 @@
-"""One look at what a channel has to tell, and at all that decides whether and how it is told."""
+"""Notifications due for a channel, with everything that decides on sending them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,12 +23,13 @@ RATE_WINDOW = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class ChannelDue:
-    """What is due for a channel, oldest first, at one moment of the database.
+    """Due deliveries of a channel, oldest first, at one moment of the database.
 
-    `alerts` are those that it is about, as they were remembered; `heard` what the channel believes of them, or of all
-    that are open when it is restrained; `tried` those of which a try failed or may be unrecorded; `sent` when messages
-    left in the last hour, known only when restrained. `next_at` is when the next delivery will be due. `is_whole`
-    False: more is due. `from_memory`: the database could not be asked.
+    `alerts` are those of the deliveries, as they were saved. `last_notified` is what the channel was last sent about
+    them, or about all open alerts where the channel is limited. `attempted` are the alerts of which an attempt failed
+    or may be unrecorded. `sent_at` are the times of messages in the last hour, read only where the channel is limited.
+    `next_at` is the time of the next due delivery. `is_complete` False: more is due. `from_memory`: the database could
+    not be read.
     """
 
     deliveries: tuple[Delivery, ...]
@@ -44,7 +45,10 @@ class ChannelDue:
 def read_channel_due(
     connection: Connection, channel: str, now: datetime, started_at: datetime, limit: int, *, is_limited: bool
 ) -> ChannelDue:
-    """At most `limit` deliveries. What was to be told before `began` may have been; see read_tried."""
+    """Return at most `limit` due deliveries.
+
+    Deliveries from before `started_at` may have been attempted; see `read_attempted_alerts`.
+    """
     queued = read_due_deliveries(connection, channel, now, limit)
     next_at = read_next_due_at(connection, channel, now)
     if not queued:

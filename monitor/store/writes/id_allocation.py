@@ -1,4 +1,4 @@
-"""Where the numbers of alerts and intents go on: above all that this database, or one that it replaced, has given."""
+"""Ids of alerts and intents: above all ids that this database, or one that it replaced, has given."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -11,28 +11,28 @@ from monitor.core.model.identifiers import min_id
 from monitor.store.schema import tables
 
 FIRST_MANUAL_INTENT_ID = 1_000_000_000
-"""Intents made by hand, beside a daemon that counts in its own memory, are numbered from here on."""
+"""Manual intents, made beside a daemon that counts in its own memory, have ids from here on."""
 
 FIRST_UNRECORDED_ALERT_ID = 1_000_000_000
-"""Alerts begun while no database was known are numbered from here on."""
+"""Alerts begun while no database was known have ids from here on."""
 
 
 def lowest_free_id(connection: Connection, now: datetime) -> int:
-    """The least number that may be given now, whatever rows there are."""
+    """Return the lowest id that may be given now, whatever rows there are."""
     kept = connection.execute(select(tables.control.c.numbers_from)).scalar()
     return max(kept or 1, min_id(now))
 
 
 def raise_id_floor(connection: Connection, number: int) -> None:
-    """Let no number below `number` be given from now on; a higher one that is kept already stays."""
+    """Raise the lowest id to `number`; a higher one stays."""
     control = tables.control
     connection.execute(update(control).where(control.c.numbers_from < number).values(numbers_from=number))
 
 
 def next_id_after(database: Path) -> int:
-    """The first number above all that a SQLite database of any revision has given; 1 where that can't be read."""
+    """Return the first id above all that a SQLite database of any revision has given; 1 where that can't be read."""
     found = 1
-    # No rows yet, a damaged file, or a revision without the column: the other sources still count.
+    # No rows yet, a damaged file, or a revision without the column: the other queries still count.
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as old:
         for question in _NEXT_ID_QUERIES:
             with suppress(sqlite3.Error):

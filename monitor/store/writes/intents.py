@@ -1,4 +1,4 @@
-"""The life of an intent in the database: compare-and-set, and every step appended."""
+"""Intents in the database: compare-and-set claims, and every step appended."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,23 +46,24 @@ _IMMUTABLE_COLUMNS = frozenset(
         "uid",
     }
 )
-"""What an intent is, which none of its steps can change, and its state, which the database moves by the step itself."""
+"""Columns that no step changes, and the state, which the database changes by the step itself."""
 
 _FILL_COLUMNS = frozenset({"amount", "amount_usdt"})
 _SIZE_COLUMNS = _FILL_COLUMNS | {"quantity", "price", "client_id"}
-"""How large it is: sized a last time when it is claimed. An order on the market is settled with what it brought."""
+"""The size of the order, set at last when it is claimed. A market order is settled with its proceeds."""
 
 
 _ASKING_STATES = frozenset({IntentState.PROPOSED, IntentState.EXPIRED})
-"""States in which it matters whether a person was asked: one that nobody was asked about is proposed again."""
+"""States in which it matters whether a person was asked: a proposal that nobody was asked about is made again."""
 
 RECENT_WINDOW = timedelta(hours=24)
 
 
 def write_intents(connection: Connection, intents: Sequence[Intent], steps: Sequence[IntentStep], at: datetime) -> None:
-    """Inserts the new intents and moves the known ones, each by its own steps in the order given.
+    """Insert new intents and update known ones, each by its own steps in the order given.
 
-    Raises StoreError when a step does not start where the intent stands, or ends elsewhere than the intent given.
+    Raises StoreError when a step does not start from the intent's state, or ends in another state than the given
+    intent's.
     """
     known = {intent.id: intent for intent in intents}
     strangers = {step.intent for step in steps} - known.keys()
@@ -74,7 +75,7 @@ def write_intents(connection: Connection, intents: Sequence[Intent], steps: Sequ
 
 
 def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") -> bool:
-    """PLANNED → SUBMITTING: True for exactly one caller, ever, and only then may the order be sent.
+    """Change PLANNED → SUBMITTING: True for exactly one caller, ever, and only then may the order be sent.
 
     The amount of `intent`, sized at the last moment, its `*_before` figures and its `submitted_at` (default: `at`) are
     recorded with it. False as well while actions are paused, those of its rule are stopped, or another intent of the
@@ -91,10 +92,10 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
 
 
 def record_step(connection: Connection, intent: Intent, step: IntentStep) -> bool:
-    """Moves the intent by one step, if it still stands where the step starts; False, and nothing written, if not.
+    """Change the intent by one step if it is in the step's start state; False, and nothing written, if not.
 
-    False as well when the step would put a second intent of the same kind in flight.
-    Raises StoreError for a step that no intent may take.
+    False as well when the step would put a second intent of the same kind in flight. Raises StoreError for an illegal
+    step.
     """
     if step.intent != intent.id or step.to_state is not intent.state:
         raise StoreError(f"intent {intent.id}: the step given is not the one to {intent.state}")
@@ -113,7 +114,7 @@ def record_step(connection: Connection, intent: Intent, step: IntentStep) -> boo
 
 
 def note_judged(connection: Connection, intent: int, at: datetime) -> bool:
-    """Note that it is judged whether a confirmed order made things worse; False when it did not await that."""
+    """Record that the level loss of a confirmed order was judged; return False when it did not await that."""
     table = tables.intents
     awaiting = update(table).where(table.c.id == intent, table.c.awaits_judgement)
     if connection.execute(awaiting.values(awaits_judgement=False)).rowcount != 1:
@@ -123,7 +124,7 @@ def note_judged(connection: Connection, intent: int, at: datetime) -> bool:
 
 
 def record_asked(connection: Connection, intent: int, at: datetime) -> bool:
-    """Notes that a channel took a message about a proposal; False when one had before, or nobody waits for it."""
+    """Record that a channel delivered a proposal; False when one did before, or the proposal is closed."""
     found = find_intent(connection, intent)
     if found is None or found.asked_at is not None or found.state not in _ASKING_STATES:
         return False
@@ -140,9 +141,9 @@ def record_asked(connection: Connection, intent: int, at: datetime) -> bool:
 
 
 def mark_interrupted(connection: Connection, now: datetime) -> tuple[Intent, ...]:
-    """The intents that were being sent when the daemon ended: whether they happened is now unknown, and recorded so.
+    """Mark the intents that were being sent when the daemon ended as UNCERTAIN and return them.
 
-    What a person's command is sending at this moment is left to it.
+    Intents that a person's command is sending at this moment are left to it.
     """
     table = tables.intents
     rows = connection.execute(select(table).where(table.c.state == IntentState.SUBMITTING).order_by(table.c.id))
@@ -161,18 +162,18 @@ def mark_interrupted(connection: Connection, now: datetime) -> tuple[Intent, ...
 
 
 def read_recent(connection: Connection, account: str, now: datetime) -> tuple[Intent, ...]:
-    """The account's intents that are not final, and those created, sent or settled in the last 24 hours."""
+    """Return the account's intents that are not final, and those created, sent or settled in the last 24 hours."""
     return _select_recent(connection, tables.intents.c.account == account, now)
 
 
 def read_recent_under_other_names(connection: Connection, account: str, uid: int, now: datetime) -> tuple[Intent, ...]:
-    """The same of all other names under which intents were made in the user's account of the exchange."""
+    """Return such intents of all other names under which orders were made for the same user of the exchange."""
     table = tables.intents
     return _select_recent(connection, (table.c.uid == uid) & (table.c.account != account), now)
 
 
 def find_intent(connection: Connection, intent: int) -> Intent | None:
-    """The intent as it stands, None if there is none of that number."""
+    """Return the intent as it is now; None if there is none with that id."""
     row = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings().first()
     return None if row is None else intent_from_row(row)
 
@@ -219,7 +220,7 @@ def _apply_step_or_raise(connection: Connection, intent: Intent, step: IntentSte
 
 
 def _apply_step(connection: Connection, intent: Intent, step: IntentStep) -> bool:
-    """Writes what became known with the step, if the intent still stands where it starts. The step then moves it."""
+    """Write the new facts of a step if the intent is in its start state. Appending the step changes the state."""
     table = tables.intents
     fixed = _IMMUTABLE_COLUMNS | _SIZE_COLUMNS
     if step.to_state is IntentState.SUBMITTING:
@@ -227,7 +228,7 @@ def _apply_step(connection: Connection, intent: Intent, step: IntentStep) -> boo
     elif step.to_state is IntentState.CONFIRMED and isinstance(intent.order, Reduce):
         fixed -= _FILL_COLUMNS
     changed: dict[str, Any] = {name: value for name, value in row_from_intent(intent).items() if name not in fixed}
-    # What a channel has told meanwhile stays.
+    # The time at which a person was asked stays.
     changed["asked_at"] = func.coalesce(table.c.asked_at, literal(intent.asked_at, TimestampType))
     moved = connection.execute(
         update(table)
@@ -238,7 +239,7 @@ def _apply_step(connection: Connection, intent: Intent, step: IntentStep) -> boo
 
 
 def append(connection: Connection, step: IntentStep) -> None:
-    """The step, in the intent's own story, which moves it, and in the trail."""
+    """Append the step to the intent's transitions, which changes its state, and to the audit trail."""
     table = tables.intent_transitions
     last = connection.execute(select(func.max(table.c.seq)).where(table.c.intent == step.intent)).scalar()
     row = {

@@ -1,4 +1,4 @@
-"""Interest charges as they are recorded: each once, together with the span of time in which all of them are."""
+"""Interest charges, each recorded once, with the spans in which the record is complete."""
 
 from datetime import datetime
 
@@ -28,7 +28,7 @@ RecordedSpan = tuple[datetime, datetime]
 def record_charges(
     connection: Connection, account: str, scope: Scope, charges: tuple[InterestCharge, ...], span: RecordedSpan | None
 ) -> int:
-    """How many of the charges were new. `span` is now recorded whole; None: no time is, only these charges are."""
+    """Record charges and return how many were new. `span` is then complete; None: only these charges are recorded."""
     rows = (
         (
             account,
@@ -52,13 +52,13 @@ def record_charges(
 
 
 def drop_spans_after(connection: Connection, account: str, until: datetime) -> None:
-    """Take no span of the account for whole that ends after `until`; the charges stay."""
+    """Drop complete spans of the account that end after `until`; the charges stay."""
     table = tables.interest_spans
     connection.execute(delete(table).where(table.c.account == account, table.c.until > until))
 
 
 def _merge_span(connection: Connection, account: str, scope: Scope, span: RecordedSpan) -> None:
-    """Spans that meet become one, so that a scope without gaps has a single row."""
+    """Merge spans that meet, so that a scope without gaps has a single row."""
     table = tables.interest_spans
     since, until = span
     meeting = and_(

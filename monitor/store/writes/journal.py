@@ -1,4 +1,4 @@
-"""Everything one step wants remembered, in one transaction: it is all durable, or none of it happened."""
+"""Journal entries of steps, each written in one transaction or not at all."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ SeriesKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class EntryMark:
-    """Which of its entries a writer gives: their numbers rise, and one whose fate is not known keeps its own."""
+    """The number of an entry of one writer: rising, and kept by an entry whose outcome is unknown."""
 
     writer: str
     seq: int
@@ -52,9 +52,9 @@ class EntryMark:
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """What was new in an entry: known events are left out silently.
+    """The new rows of an entry: known events are left out silently.
 
-    `before`: the whole entry had been written by an earlier attempt, whose answer never came.
+    `already_written`: an earlier attempt, whose answer was lost, had written the whole entry.
     """
 
     new_events: int
@@ -63,7 +63,7 @@ class CommitResult:
 
 
 def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
-    """Writes the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written."""
+    """Write the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written."""
     new_events = _write_events(connection, entry.account, entry.events)
     _write_failures(connection, entry.account, entry.failures)
     _write_samples(connection, entry.account, entry.samples)
@@ -86,7 +86,7 @@ def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
 
 
 def commit_once(connection: Connection, entry: JournalEntry, mark: EntryMark) -> CommitResult:
-    """The same, unless an entry of this mark, or a later one of its writer, was written already."""
+    """Write the entry, unless one with this mark, or a later one of its writer, was written already."""
     table = tables.commits
     known = connection.execute(select(table.c.writer, table.c.seq).where(table.c.account == entry.account)).first()
     if known is not None and known.writer == mark.writer and known.seq >= mark.seq:
@@ -104,9 +104,9 @@ def record_step_with_notices(
     notices: tuple[Notice, ...] = (),
     stop: StopCause | None = None,
 ) -> bool:
-    """Moves an intent by one step, and queues what people are to hear of it; see intents.record.
+    """Record a step of an intent and queue its notices; see `intents.record_step`.
 
-    `stop`: why that stops the actions of its rule.
+    `stop`: why the step stops the actions of the intent's rule.
     """
     taken = intents.record_step(connection, intent, step)
     if taken:
@@ -121,7 +121,7 @@ def record_step_with_notices(
 def judge(
     connection: Connection, intent: Intent, at: datetime, notices: tuple[Notice, ...], stop: StopCause | None
 ) -> bool:
-    """Record the judgement of an order that awaits it, and queue what people are to hear; whether it awaited that."""
+    """Record the judgement of an order and queue its notices; return whether the order awaited it."""
     if not intents.note_judged(connection, intent.id, at):
         return False
     _enqueue_notices(connection, notices)
@@ -138,9 +138,9 @@ def restate(
     notices: Callable[[Sequence[Intent]], Sequence[Notice]],
     stop: StopCause | None = None,
 ) -> tuple[int, ...]:
-    """Record once more what the database has lost of intents that have left; the numbers of those.
+    """Record once more the lost steps of sent intents; return their ids.
 
-    Of these `notices` says what people are to hear. `stop`: why the first stops the actions of its rule.
+    `notices` returns the notices of these intents. `stop`: why the first one stops the actions of its rule.
     """
     lost = tuple(intent for intent in known if restating.restate(connection, intent, now))
     if lost:
@@ -151,7 +151,7 @@ def restate(
 
 
 def recover_interrupted(connection: Connection, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
-    """The intents that were being sent when the daemon ended, UNCERTAIN now; `channels` hear of it."""
+    """Mark the intents that were being sent when the daemon ended as UNCERTAIN, with notices to `channels`."""
     found = intents.mark_interrupted(connection, now)
     _enqueue_notices(connection, intent_notices(found, channels, now))
     return found
@@ -204,7 +204,7 @@ def _write_samples(connection: Connection, account: str, samples: tuple[Sample, 
 
 
 def _series_id(connection: Connection, key: SeriesKey) -> int:
-    # Remembered on the connection, so that it is forgotten with whatever it belonged to when that is undone.
+    # Cached on the connection, so that the ids are dropped with it or with a rolled back unit.
     known: dict[SeriesKey, int] = connection.info.setdefault("series", {})
     if key not in known:
         columns = ("account", "scope", "subject", "metric")

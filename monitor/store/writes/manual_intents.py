@@ -1,4 +1,4 @@
-"""What people send to the exchange by hand, beside a daemon or without one: recorded before it leaves."""
+"""Intents of manual API calls, recorded before they are sent, with or without a daemon."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,11 +22,11 @@ _UNSETTLED_STATES = (IntentState.SUBMITTING, IntentState.ACKNOWLEDGED, IntentSta
 
 
 def claim_manual_intent(connection: Connection, intent: Intent, at: datetime, conflicting_kind: str = "") -> Intent:
-    """The intent with the number it got, SUBMITTING: its order may be sent now, by this caller alone.
+    """Record the intent with a new id as SUBMITTING: its order may be sent now, by this caller alone.
 
-    A `submitted_at` that it has is kept: that is the exchange's time. `meets` is another kind of intent that it must
-    not be under way beside. Raises OrderRefused, and nothing is written, while actions are paused or one of its kind is
-    under way.
+    Its `submitted_at`, if given, is kept: that is the exchange's time. `conflicting_kind` is another kind of intent
+    that must not be in flight at the same time. Raises CommandRefused, and nothing is written, while actions are paused
+    or one of its kind is in flight.
     """
     _refuse_while_paused(connection)
     last = connection.execute(select(func.max(tables.intents.c.id))).scalar() or 0
@@ -43,14 +43,14 @@ def claim_manual_intent(connection: Connection, intent: Intent, at: datetime, co
 
 
 def record_manual_step(connection: Connection, intent: Intent, step: IntentStep) -> bool:
-    """Whether the intent took the step; False: a daemon was quicker."""
+    """Record a step; return False where a daemon was quicker."""
     taken = intent_rows.record_step(connection, intent, step)
     bump_change_counter(connection)
     return taken
 
 
 def finish_manual_call(connection: Connection, intent: int, outcome: Outcome, at: datetime) -> Intent:
-    """The intent of a change by name, settled by the answer, or UNRESOLVED where there was none to believe.
+    """Settle the intent of a manual call by the answer, or as UNRESOLVED where there was no clear one.
 
     Raises StoreError when there is no such intent.
     """
@@ -61,9 +61,10 @@ def finish_manual_call(connection: Connection, intent: int, outcome: Outcome, at
 
 
 def settle_abandoned(connection: Connection, at: datetime, unresolved_after: timedelta) -> None:
-    """Settles as far as it can be what earlier commands left open where no daemon runs that would.
+    """Settle, as far as possible, intents that earlier commands left open and that no running daemon settles.
 
-    A sender that is gone leaves its order in doubt; what is in doubt for longer than `patience` becomes a person's.
+    An order whose sender is gone becomes uncertain; one uncertain for longer than `unresolved_after` becomes
+    UNRESOLVED, for a person to settle.
     """
     table = tables.intents
     rows = connection.execute(

@@ -1,4 +1,4 @@
-"""What moved and on which terms the exchange lends, as it is kept: each movement once, each change of terms."""
+"""Movements of money, each recorded once, and lending terms, each change recorded."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -30,30 +30,30 @@ MOVEMENT_COLUMNS = (
 
 
 def write_movements(connection: Connection, account: str, movements: Iterable[Movement]) -> int:
-    """How many of them were new."""
+    """Write movements and return how many were new."""
     rows = (
         (
             account,
-            one.scope.kind,
-            one.scope.symbol,
-            one.kind,
-            one.key,
-            one.at,
-            one.seen_at,
-            one.asset,
-            one.amount,
-            one.type,
-            one.origin,
-            one.intent,
-            json.dumps(dict(one.detail or {}), ensure_ascii=False),
+            movement.scope.kind,
+            movement.scope.symbol,
+            movement.kind,
+            movement.key,
+            movement.at,
+            movement.seen_at,
+            movement.asset,
+            movement.amount,
+            movement.type,
+            movement.origin,
+            movement.intent,
+            json.dumps(dict(movement.detail or {}), ensure_ascii=False),
         )
-        for one in movements
+        for movement in movements
     )
     return prepare_insert(tables.movements, MOVEMENT_COLUMNS, connection.dialect).run(connection, rows)
 
 
 def read_foreign_movements(connection: Connection, account: str, since: datetime) -> tuple[Movement, ...]:
-    """What was another hand's doing since then, as it was recorded."""
+    """Return the foreign movements since then, as they were recorded."""
     table = tables.movements
     wanted = select(table).where(table.c.account == account, table.c.at >= since, table.c.origin == "another hand")
     return tuple(
@@ -74,14 +74,14 @@ def read_foreign_movements(connection: Connection, account: str, since: datetime
 
 
 def write_terms(connection: Connection, account: str, terms: Iterable[LendingTerms]) -> int:
-    """How many of them were new. What was before stays: it tells what changed when."""
-    rows = ((account, one.kind, one.subject, one.text, one.seen_at) for one in terms)
+    """Write lending terms and return how many were new. Older terms stay: they show what changed when."""
+    rows = ((account, entry.kind, entry.subject, entry.text, entry.seen_at) for entry in terms)
     columns = ("account", "kind", "subject", "text", "seen_at")
     return prepare_insert(tables.terms, columns, connection.dialect).run(connection, rows)
 
 
 def read_newest_terms(connection: Connection, account: str) -> Mapping[TermsKey, LendingTerms]:
-    """The terms last seen of each thing."""
+    """Return the newest terms by kind and subject."""
     table = tables.terms
     newest = (
         select(table.c.kind, table.c.subject, func.max(table.c.id).label("id"))
@@ -94,7 +94,7 @@ def read_newest_terms(connection: Connection, account: str) -> Mapping[TermsKey,
 
 
 def read_ledger_until(connection: Connection, account: str) -> Mapping[Scope, datetime]:
-    """When the newest recorded row of each scope's ledger is dated."""
+    """Return the time of the newest recorded row of each scope's ledger."""
     table = tables.movements
     newest = (
         select(table.c.symbol, func.max(table.c.at))

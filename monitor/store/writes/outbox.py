@@ -1,4 +1,4 @@
-"""What is still to be told, what was tried, and what each channel last heard."""
+"""The outbox: queued deliveries, their attempts, and what each channel was last notified of."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ _QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
 
 
 def enqueue(connection: Connection, delivery: Delivery) -> Delivery:
-    """The delivery with the id it got. Its own id does not matter."""
+    """Queue the delivery and return it with the id that it got. Its own id does not matter."""
     row = {
         "channel": delivery.channel,
         "alert": delivery.alert,
@@ -48,9 +48,10 @@ def enqueue(connection: Connection, delivery: Delivery) -> Delivery:
 
 
 def enqueue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
-    """The same, unless its channel has had the very message, whatever became of it: None then.
+    """Queue the delivery; None where its channel has had the same message, whatever its outcome.
 
-    The same message has the same cause, words and moment. Channels that stand in for each other so end at each other.
+    The same message has the same cause, words and moment. So channels that are fallbacks of each other end at each
+    other.
     """
     table = tables.deliveries
     same = (
@@ -66,19 +67,19 @@ def enqueue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
 
 
 def enqueue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
-    """The deliveries with the ids they got, all or none."""
+    """Queue the deliveries, all or none, and return them with their ids."""
     return tuple(enqueue(connection, delivery) for delivery in deliveries)
 
 
 def read_drill_deliveries(connection: Connection, drill: int) -> tuple[Delivery, ...]:
-    """All that a drill says, in order, with what became of it."""
+    """Return all deliveries of a drill, in order, in their present states."""
     table = tables.deliveries
     rows = connection.execute(select(table).where(table.c.drill == drill).order_by(table.c.id))
     return tuple(delivery_from_row(row) for row in rows.mappings())
 
 
 def read_due_deliveries(connection: Connection, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
-    """The channel's queued deliveries whose time has come, oldest first."""
+    """Return the channel's due deliveries, oldest first."""
     table = tables.deliveries
     rows = connection.execute(
         select(table)
@@ -90,7 +91,7 @@ def read_due_deliveries(connection: Connection, channel: str, now: datetime, lim
 
 
 def read_next_due_at(connection: Connection, channel: str, after: datetime | None = None) -> datetime | None:
-    """When the channel's next delivery (of those due after a moment) may be tried; None: nothing is queued."""
+    """Return the time of the channel's next delivery, of those due after a moment; None: nothing is queued."""
     table = tables.deliveries
     wanted = select(func.min(table.c.next_at)).where(_QUEUED, table.c.channel == channel)
     if after is not None:
@@ -100,18 +101,18 @@ def read_next_due_at(connection: Connection, channel: str, after: datetime | Non
 
 
 def record_attempts(connection: Connection, attempts: Iterable[DeliveryAttempt]) -> int:
-    """How many attempts were appended, each with the provider's own words; their deliveries go on to its `state`.
+    """Append attempts, each with the provider's own words, and update their deliveries; return how many.
 
-    QUEUED with `next_at` for another try. `told` is what the channel has now heard of the alert. Nothing is written of
-    a delivery that was already finished.
+    A delivery gets the attempt's `state`: QUEUED with `next_at` for another attempt. `last_notified` is what the
+    channel has now been sent of the alert. Nothing is written of a delivery that was already finished.
     """
     return sum(_record_attempt(connection, attempt) for attempt in attempts)
 
 
 def close_unsent(connection: Connection, state: DeliveryState, why: Mapping[int, str]) -> int:
-    """Ends queued deliveries that were not tried, each with its answer: nothing new to say, or too late.
+    """Close queued deliveries that were not tried, each with its answer: nothing new in them, or too late.
 
-    How many; those that were finished don't count.
+    Returns how many; those that were finished don't count.
     """
     table = tables.deliveries
     ended = (
@@ -122,16 +123,16 @@ def close_unsent(connection: Connection, state: DeliveryState, why: Mapping[int,
 
 
 def postpone(connection: Connection, deliveries: Iterable[int], until: datetime) -> int:
-    """How many queued deliveries now wait until `until`; those that were finished don't."""
+    """Postpone queued deliveries until `until`; return how many. Those that were finished don't count."""
     table = tables.deliveries
     wanted = update(table).where(table.c.id.in_(tuple(deliveries)), _QUEUED).values(next_at=until)
     return connection.execute(wanted).rowcount
 
 
 def release_postponed(connection: Connection, now: datetime) -> int:
-    """How many deliveries that wait without having been tried are due again: what held them may hold no more.
+    """Make untried postponed deliveries due again, since their hold may no longer apply; return how many.
 
-    So are those whose next try is later than any may be: a clock that was ahead dated it.
+    Deliveries whose next attempt is later than possible are made due too: a clock that was ahead dated it.
     """
     table = tables.deliveries
     misdated = table.c.next_at > now + timedelta(seconds=MAX_WAIT_S)
@@ -140,7 +141,7 @@ def release_postponed(connection: Connection, now: datetime) -> int:
 
 
 def save_last_notified(connection: Connection, last_notified: LastNotified) -> None:
-    """From now on this is what the channel last heard of the alert."""
+    """Save what the channel was last sent of the alert."""
     row = {
         "channel": last_notified.channel,
         "alert": last_notified.alert,
@@ -154,7 +155,10 @@ def save_last_notified(connection: Connection, last_notified: LastNotified) -> N
 def read_last_notified(
     connection: Connection, channel: str, alert_ids: frozenset[int] | None = None
 ) -> Mapping[int, NotifiedAlert]:
-    """What the channel last heard, by alert: `about` these, or of all that are open or still have something queued."""
+    """Return what the channel was last sent, by alert.
+
+    The result covers `alert_ids`, or all alerts that are open or have deliveries queued.
+    """
     if alert_ids is not None and not alert_ids:
         return {}
     table, alerts, deliveries = tables.told, tables.alerts, tables.deliveries
@@ -177,9 +181,9 @@ def read_last_notified(
 
 
 def read_sent_times(connection: Connection, channel: str, since: datetime) -> tuple[datetime, ...]:
-    """When the channel's messages after a moment were sent, oldest first; those that left together are one.
+    """Return when the channel's messages after a moment were sent, oldest first; those sent together are one.
 
-    Drills are left out: somebody asked for them.
+    Drills are left out: a person requested them.
     """
     table = tables.deliveries
     wanted = select(table.c.sent_at).where(table.c.channel == channel, table.c.sent_at > since, table.c.drill.is_(None))
@@ -189,7 +193,10 @@ def read_sent_times(connection: Connection, channel: str, since: datetime) -> tu
 def read_attempted_alerts(
     connection: Connection, channel: str, alerts: frozenset[int], before: datetime
 ) -> frozenset[int]:
-    """The alerts of which the channel failed to take word, or was to have it `before`: a try may be unrecorded."""
+    """Return the alerts with a failed attempt on the channel, or with a delivery from before a moment.
+
+    An attempt of the latter may be unrecorded.
+    """
     if not alerts:
         return frozenset()
     table = tables.deliveries
@@ -199,7 +206,7 @@ def read_attempted_alerts(
 
 
 def read_failing_channels(connection: Connection, channels: Iterable[str]) -> frozenset[str]:
-    """Those whose last attempt failed."""
+    """Return the channels whose last attempt failed."""
     attempts, deliveries = tables.delivery_attempts, tables.deliveries
     newest = select(attempts.c.ok).join(deliveries, deliveries.c.id == attempts.c.delivery)
     newest = newest.order_by(attempts.c.id.desc()).limit(1)
@@ -209,7 +216,7 @@ def read_failing_channels(connection: Connection, channels: Iterable[str]) -> fr
 
 
 def _record_asked(connection: Connection, attempt: DeliveryAttempt) -> None:
-    """Somebody was asked about the intent that the delivery tells of."""
+    """Record that a person was asked about the delivery's intent."""
     table = tables.deliveries
     intent = connection.execute(select(table.c.intent).where(table.c.id == attempt.delivery)).scalar()
     if intent is not None and intents.record_asked(connection, intent, attempt.at):

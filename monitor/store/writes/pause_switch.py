@@ -1,4 +1,4 @@
-"""The one switch that pauses all actions, whoever throws it."""
+"""The one switch that pauses all actions, for people and the daemon."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from monitor.store.writes.change_counter import bump_change_counter
 
 
 def pause(connection: Connection, paused: bool, by: str, at: datetime, *, has_trail: bool = True) -> bool:
-    """Whether that changed anything. While paused no intent can be claimed, whatever the daemon believes.
+    """Pause or resume; return whether that changed anything. While paused no intent can be claimed by any process.
 
     `has_trail`: the schema has an audit trail, as every one but the oldest.
     """

@@ -1,4 +1,4 @@
-"""How far back the record of each account is whole. A row that is behind tells that the database lost its end."""
+"""Record coverage of each account: until when nothing is missing; a lower row means lost data."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ GAP_MOVEMENT_COLUMNS = ("account", "kind", "symbol", "asset", "amount", "at", "i
 
 @dataclass(frozen=True, slots=True)
 class CoverageUpdate:
-    """The accounts whose record was extended, and those whose row is behind what was written, or gone."""
+    """The accounts whose coverage was extended, and those whose row is missing or below the last extension."""
 
     extended: tuple[str, ...]
     behind: tuple[str, ...]
@@ -26,10 +26,19 @@ class CoverageUpdate:
 def write_coverage(
     connection: Connection, account: str, movements: Iterable[ForeignMovement], known_until: datetime | None
 ) -> None:
-    """Remember what was found in a gap, and that the gap is closed. What is known stays, and so does a later end."""
+    """Record movements found in a gap, and the closing of the gap. Known movements stay, and so does a later end."""
     rows = (
-        (account, one.kind, one.scope.symbol, one.asset, one.amount, one.at, one.is_certain, one.key)
-        for one in movements
+        (
+            account,
+            movement.kind,
+            movement.scope.symbol,
+            movement.asset,
+            movement.amount,
+            movement.at,
+            movement.is_certain,
+            movement.key,
+        )
+        for movement in movements
     )
     prepare_insert(tables.found, GAP_MOVEMENT_COLUMNS, connection.dialect).run(connection, rows)
     if known_until is None:
@@ -41,9 +50,9 @@ def write_coverage(
 
 
 def extend_coverage(connection: Connection, accounts: Mapping[str, datetime | None], at: datetime) -> CoverageUpdate:
-    """Extend the records of accounts to `at`. The moments are those up to which they were extended last, where known.
+    """Extend the coverage of accounts to `at`. The given moments are their last extensions, where known.
 
-    A row below that is not touched: the database has lost what was committed, or is another one.
+    A row below that is not changed: the database has lost what was committed, or is another one.
     """
     table = tables.records
     extended, behind = [], []
@@ -59,13 +68,13 @@ def extend_coverage(connection: Connection, accounts: Mapping[str, datetime | No
 
 
 def read_recorded_until(connection: Connection, account: str) -> datetime | None:
-    """Up to when nothing is missing, but what a restored database lost; None for an account never seen."""
+    """Return until when nothing is missing, except after a restore; None for an account never seen."""
     table = tables.records
     return connection.execute(select(table.c.known_until).where(table.c.account == account)).scalar()
 
 
 def read_gap_movements(connection: Connection, account: str, now: datetime) -> tuple[ForeignMovement, ...]:
-    """What moved in the gaps of the last day."""
+    """Return the movements in the gaps of the last day."""
     table = tables.found
     rows = connection.execute(
         select(table).where(table.c.account == account, table.c.at > now - DAY).order_by(table.c.at)

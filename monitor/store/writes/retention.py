@@ -1,4 +1,4 @@
-"""Letting go of what is old, a little at a time, so that the writer never waits long."""
+"""Deletion of old rows in small steps, so that the writer never waits long."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ MAX_ROWS_PER_STEP = 2_000
 
 
 def prune_samples(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
-    """How many samples older than `before` went: at most about `batch`, 0 when none is left."""
+    """Delete samples older than `before`, about `batch` at most; return how many, 0 when none is left."""
     table = tables.samples
     for series in connection.execute(select(tables.series.c.id).order_by(tables.series.c.id)).scalars().all():
         own_old = (table.c.series == series, table.c.at < before)
@@ -26,19 +26,19 @@ def prune_samples(connection: Connection, before: datetime, batch: int = MAX_ROW
 
 
 def prune_events(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
-    """How many stream events received before `before` went: at most `batch`, 0 when none is left."""
+    """Delete stream events received before `before`, `batch` at most; return how many, 0 when none is left."""
     return _delete_before(connection, tables.events, "received_at", before, batch)
 
 
 def prune_failures(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
-    """How many failed reads older than `before` went: at most `batch`, 0 when none is left."""
+    """Delete failed reads older than `before`, `batch` at most; return how many, 0 when none is left."""
     return _delete_before(connection, tables.failures, "at", before, batch)
 
 
 def prune_attempts(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
-    """How many delivery attempts of before `before` went: at most `batch`, 0 when none is left.
+    """Delete delivery attempts older than `before`, `batch` at most; return how many, 0 when none is left.
 
-    What became of their deliveries stays, and so do the attempts of those that are still to be tried.
+    The states of their deliveries stay, and so do the attempts of queued deliveries.
     """
     table, deliveries = tables.delivery_attempts, tables.deliveries
     finished = select(deliveries.c.id).where(deliveries.c.state != DeliveryState.QUEUED)
@@ -47,7 +47,7 @@ def prune_attempts(connection: Connection, before: datetime, batch: int = MAX_RO
 
 
 def prune_movements(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
-    """How many movements of before `before` went: at most `batch`, 0 when none is left."""
+    """Delete movements older than `before`, `batch` at most; return how many, 0 when none is left."""
     return _delete_before(connection, tables.movements, "at", before, batch)
 
 

@@ -1,6 +1,6 @@
-"""The rules whose actions are stopped, since an order of theirs made things worse or may have.
+"""Rules whose actions are stopped after an order of theirs lowered a level, or may have.
 
-Until a person resumes them; those whose order is not judged yet wait until it is.
+A stop holds until a person resumes the rule; the stop of a rule whose order is not judged yet, until the judgement.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from monitor.store.writes import audit
 from monitor.store.writes.change_counter import bump_change_counter
 
 UNFINISHED_WINDOW = timedelta(hours=24)
-"""How old an alert's orders may be that are stopped with its rule although it does not fire any more."""
+"""Maximum age of orders that are stopped with their rule although its alert does not fire any more."""
 
 
 LOSS_UNKNOWN_TEXT = "whether it made things worse is not known yet"
@@ -34,7 +34,7 @@ def stop_rule(connection: Connection, intent: Intent, cause: StopCause, at: date
 
 
 def read_rule_stops(connection: Connection, now: datetime | None = None) -> tuple[RuleStop, ...]:
-    """The stops in force, oldest first, then the rules that wait; the plans of each only where `now` is given."""
+    """Return the stops in force, oldest first, then those until a judgement; their plans only if `now` is given."""
     intents, alerts = tables.intents, tables.alerts
     waiting = select(intents.c.id, intents.c.account, alerts.c.rule, intents.c.settled_at, intents.c.created_at)
     waiting = waiting.join(alerts, intents.c.alert == alerts.c.id).where(intents.c.awaits_judgement)
@@ -56,7 +56,7 @@ def read_rule_stops(connection: Connection, now: datetime | None = None) -> tupl
 
 
 def _lasting(connection: Connection, now: datetime | None = None) -> tuple[RuleStop, ...]:
-    """The stops that only a person ends."""
+    """Return the stops that only a person ends."""
     table = tables.rule_stops
     rows = connection.execute(select(table).where(table.c.lifted_at.is_(None)).order_by(table.c.id)).all()
     return tuple(
@@ -74,7 +74,7 @@ def _lasting(connection: Connection, now: datetime | None = None) -> tuple[RuleS
 
 
 def _plans(connection: Connection, account: str, rule: str, now: datetime | None) -> frozenset[int]:
-    """The alerts of a rule whose orders may still be unfinished."""
+    """Return the alerts of a rule whose orders may still be unfinished."""
     if now is None:
         return frozenset()
     intents, alerts = tables.intents, tables.alerts
@@ -84,7 +84,7 @@ def _plans(connection: Connection, account: str, rule: str, now: datetime | None
 
 
 def is_rule_stopped(connection: Connection, intent: Intent) -> bool:
-    """Whether the rule of the intent is stopped in its account, or waits until an order of it is judged."""
+    """Return whether the intent's rule is stopped in its account, for good or until an order of it is judged."""
     table, intents, alerts = tables.rule_stops, tables.intents, tables.alerts
     rule = select(alerts.c.rule).where(alerts.c.id == intent.alert).scalar_subquery()
     stopped = select(table.c.id).where(
@@ -96,7 +96,7 @@ def is_rule_stopped(connection: Connection, intent: Intent) -> bool:
 
 
 def lift_rule_stops(connection: Connection, by: str, at: datetime) -> tuple[RuleStop, ...]:
-    """End every stop that is in force, in the name of who resumes."""
+    """Lift every stop in force, in the name of the person who resumes."""
     table = tables.rule_stops
     lifted = _lasting(connection)
     connection.execute(update(table).where(table.c.lifted_at.is_(None)).values(lifted_at=at, lifted_by=by))

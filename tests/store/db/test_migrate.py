@@ -86,7 +86,8 @@ def test_missing_database_is_reported_with_the_fix_and_never_created(tmp_path: P
 )
 def test_database_of_another_version_is_refused_with_the_fix(database_url: str, revision: str, words: str) -> None:
     _set_revision(database_url, revision)
-    wanted = f"the database {opening.display_url(opening.parse_url(database_url))} {words.format(head=opening.SCHEMA_REVISION)}"
+    name = opening.display_url(opening.parse_url(database_url))
+    wanted = f"the database {name} {words.format(head=opening.SCHEMA_REVISION)}"
     for opened in (ReadStore.open, Store.open, find_problems):
         with pytest.raises(StoreError) as caught:
             opened(database_url)
