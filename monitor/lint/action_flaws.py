@@ -1,4 +1,4 @@
-"""Flaws of actions: a target that their own rule calls danger, and caps that leave nothing of use."""
+"""Flaws of actions: targets below the trigger of their own rule, and caps too small to help."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,16 +11,16 @@ from monitor.lint.flaws import Flaw, LintInput
 from monitor.lint.sample_states import SampleReader, holds, state_at_level
 
 MIN_USEFUL_USDT = Decimal(10)
-"""USDT: an order of less moves no account that could be liquidated for a sum worth watching."""
+"""Smallest order of use, in USDT: a smaller one helps no account that is worth monitoring."""
 
 MIN_LEVEL_RISE = Decimal("0.01")
-"""By how much one order should raise the level, where the debt is known."""
+"""Least rise of the margin level that one order should bring, where the debt is known."""
 
 _CAP_KEYS = ("max_amount", "max_amount_usdt", "max_per_day", "amount")
 
 
 def action_flaws(lint_input: LintInput) -> Iterator[Flaw]:
-    """The flaws of each action, those with its rule first."""
+    """Yield the flaws of each action: first those of its target with its rule, then those of its caps."""
     specs = {spec.name: spec for spec in lint_input.actions}
     for rule in lint_input.rules:
         for name in rule.actions:
@@ -31,7 +31,7 @@ def action_flaws(lint_input: LintInput) -> Iterator[Flaw]:
 
 
 def _target_flaws(rule: Rule, spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
-    """Where the target is reached the rule must have let go, else the action ends what it never began."""
+    """Yield a flaw if the rule still holds at the target: the action would stop while its alert goes on firing."""
     target = spec.sizing_target if spec.kind != "cancel_orders" else None
     for scope in rule.scopes:
         if target is None or scope not in ("cross", "isolated") or "margin_level" not in rule.when.metric_names:
@@ -52,7 +52,7 @@ def _target_flaws(rule: Rule, spec: ActionSpec, lint_input: LintInput) -> Iterat
 
 
 def _cap_flaws(spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
-    """The smallest of its caps, in USDT, against what is of use."""
+    """Yield a flaw for the first cap that is too small, in USDT, for one useful repayment."""
     for key in _CAP_KEYS:
         cap: Decimal | None = getattr(spec, key)
         if cap is None:

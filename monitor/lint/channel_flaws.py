@@ -1,4 +1,4 @@
-"""Flaws in being told: critical rules that ring nowhere, channels without a stand-in, blindness, no heartbeat."""
+"""Flaws of notification: critical rules that wake nobody, no fallback, no stale-data rule, no heartbeat."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -11,11 +11,11 @@ from monitor.lint.sample_states import holds, sample_states
 SILENT_KINDS = frozenset(
     {"mailto", "mailtos", "syslog", "rsyslog", "dbus", "qt", "kde", "glib", "gnome", "macosx", "windows"}
 )
-"""Kinds of channels, as their addresses begin, that wake nobody: mail, logs, and messages on a desktop."""
+"""URL schemes of channels that wake nobody: mail, logs and desktop messages."""
 
 
 def channel_flaws(lint_input: LintInput) -> Iterator[Flaw]:
-    """What stands between an alert and a person."""
+    """Yield the flaws that keep an alert from reaching a person."""
     yield from _silent_rules(lint_input)
     for ear in lint_input.channels:
         if ear.fallback is None:
@@ -32,7 +32,7 @@ def channel_flaws(lint_input: LintInput) -> Iterator[Flaw]:
 
 
 def _silent_rules(lint_input: LintInput) -> Iterator[Flaw]:
-    """A flaw for each critical rule that names its channels; one for all that tell every channel."""
+    """Yield a flaw for each critical rule whose named channels wake nobody, and one for all that use every channel."""
     channels = {ear.name: ear for ear in lint_input.channels}
     critical = [rule for rule in lint_input.rules if rule.severity == "critical"]
     everywhere = [rule for rule in critical if rule.channels is None]

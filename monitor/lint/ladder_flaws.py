@@ -1,4 +1,4 @@
-"""Gaps in a ladder: rungs out of order, levels at which nothing holds, and nobody woken before the margin call."""
+"""Flaws of a ladder: rungs out of order, gaps, and no critical rung before the margin call."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ _GAP_MEND = "let each rung begin where the milder one still holds"
 
 
 def ladder_flaws(lint_input: LintInput) -> Iterator[Flaw]:
-    """The gaps of every ladder, one for each scope and ladder."""
+    """Yield the flaws of every ladder, each detail once."""
     ladders: dict[str, list[Rule]] = {}
     for rule in lint_input.rules:
         if rule.ladder is not None:
@@ -39,7 +39,7 @@ def ladder_flaws(lint_input: LintInput) -> Iterator[Flaw]:
 
 
 def _order_flaws(name: str, rungs: Sequence[Rule]) -> Iterator[Flaw]:
-    """Rungs stand mildest first, so a later one can't be milder."""
+    """Yield rungs that are milder than an earlier rung of the same scope: rungs are written mildest first."""
     for index, rule in enumerate(rungs):
         milder = [
             each
@@ -68,7 +68,10 @@ def _gap_flaws(name: str, rungs: Sequence[Rule], lint_input: LintInput) -> Itera
 
 
 def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Decimal, SampleState]]) -> Iterator[Flaw]:
-    """On the way from safe to worst: once a rung holds one always does, and a worse one never begins first."""
+    """Yield flaws found along a path from safe to worst.
+
+    Once a rung holds, some rung must hold at every later point. A worse rung must not begin before a milder one.
+    """
     begins: dict[str, int] = {}
     last: Rule | None = None
     for index, (metric, value, world) in enumerate(path):
@@ -92,7 +95,7 @@ def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Dec
 
 
 def _severity_flaws(name: str, rungs: Sequence[Rule], scope: MetricScope, thresholds: Thresholds) -> Iterator[Flaw]:
-    """Below the initial bar something must warn, and something critical must hold before the margin call."""
+    """Yield a flaw if no rung warns right below the initial level, or none is critical before the margin call."""
     for level, min_severity, where in (
         (thresholds.initial, "warning", "right below the initial level"),
         (thresholds.margin_call, "critical", "before the margin call"),
@@ -106,7 +109,11 @@ def _severity_flaws(name: str, rungs: Sequence[Rule], scope: MetricScope, thresh
 
 
 def _metric_path(rungs: Sequence[Rule], thresholds: Thresholds) -> list[tuple[str, Decimal, SampleState]]:
-    """The way along the one metric that every rung reads first; empty where there is none, or it has no better end."""
+    """Path from safe to worst along the metric that every rung reads first.
+
+    Empty if the rungs read different metrics first, if the metric is a status or a boolean, or if not exactly one end
+    of the path is safe.
+    """
     firsts = {rule.when.metric_names[0] for rule in rungs}
     if len(firsts) != 1 or len(rungs) < 2:
         return []

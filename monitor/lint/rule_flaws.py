@@ -1,4 +1,4 @@
-"""Flaws of a rule by itself: it can never fire, or its hysteresis is upside down."""
+"""Flaws of a single rule: it can never fire or never resolve, or its hysteresis is inverted."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ PEG_METRICS = frozenset({"peg_deviation", "peg_ratio"})
 
 
 def rule_flaws(lint_input: LintInput) -> Iterator[Flaw]:
-    """The flaws of each rule."""
+    """Yield the flaws of each rule."""
     for rule in lint_input.rules:
         reason = _why_never(rule, lint_input)
         if reason is not None:
@@ -37,7 +37,7 @@ def _why_never(rule: Rule, lint_input: LintInput) -> str | None:
 
 
 def _why_no_subject(rule: Rule, lint_input: LintInput) -> str | None:
-    """Why there is nothing that the rule could look at; None when there may be."""
+    """Reason why no subject exists to which the rule applies; None if one may exist."""
     if lint_input.pegged_assets is not None and rule.scopes == ("asset",) and PEG_METRICS & set(rule.metric_names):
         fitting = [
             name for name in lint_input.pegged_assets if any(fnmatchcase(name, pattern) for pattern in rule.assets)
@@ -61,10 +61,10 @@ def _why_no_subject(rule: Rule, lint_input: LintInput) -> str | None:
 
 
 def _hysteresis(rule: Rule, clear: Condition, lint_input: LintInput) -> Iterator[Flaw]:
-    """One flaw when `when` and `clear` hold together, or when nothing resolves the alert.
+    """Yield a flaw if `when` and `clear` hold together, or if `clear` never resolves the alert.
 
-    Looked at along the metric that both read first, and only where it is that which decides: another part of the
-    condition may hold it up by itself.
+    Overlaps are searched along the first metric that both conditions read, and only where this metric decides: another
+    part of `when` may hold by itself.
     """
     shared = next((name for name in rule.when.metric_names if name in clear.metric_names), None)
     both = (rule.when, clear)
