@@ -37,10 +37,10 @@ def _target_flaws(rule: Rule, spec: ActionSpec, lint_input: LintInput) -> Iterat
         if target is None or scope not in ("cross", "isolated") or "margin_level" not in rule.when.metric_names:
             continue
         reached = []
-        for bars in lint_input.thresholds_of(scope):
-            level = evaluate_target(target, SampleReader(state_at_level(bars.initial, bars)))
+        for thresholds in lint_input.thresholds_of(scope):
+            level = evaluate_target(target, SampleReader(state_at_level(thresholds.initial, thresholds)))
             reached.append(
-                isinstance(level, Decimal) and level > ZERO and holds(rule.when, state_at_level(level, bars))
+                isinstance(level, Decimal) and level > ZERO and holds(rule.when, state_at_level(level, thresholds))
             )
         if reached and all(reached):
             detail = (
@@ -61,7 +61,10 @@ def _cap_flaws(spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
         price = lint_input.prices_usdt.get(asset)
         reason = None if price is None else _why_useless(cap * price, lint_input.largest_debt_usdt)
         if reason is not None:
-            detail = f'action "{spec.name}": {key} = {format_decimal(cap)} {asset} is too small for one useful repayment: {reason}'
+            detail = (
+                f'action "{spec.name}": {key} = {format_decimal(cap)} {asset} is too small for one useful repayment: '
+                f"{reason}"
+            )
             yield Flaw("small-cap", "warning", detail, "raise it, or remove the action")
             return
 
@@ -71,5 +74,6 @@ def _why_useless(value: Decimal, owed: Decimal | None) -> str | None:
         return f"less than {format_decimal(MIN_USEFUL_USDT)} USDT"
     # Repaying v of a debt L at level m raises the level by v·(m − 1) ÷ (L − v); at 1.4, halfway down, that is:
     if owed is not None and value < owed and value * Decimal("0.4") / (owed - value) < MIN_LEVEL_RISE:
-        return f"of {format_decimal(owed.quantize(Decimal(1)))} USDT owed it raises the level by less than {format_decimal(MIN_LEVEL_RISE)}"
+        debt = format_decimal(owed.quantize(Decimal(1)))
+        return f"of {debt} USDT owed it raises the level by less than {format_decimal(MIN_LEVEL_RISE)}"
     return None

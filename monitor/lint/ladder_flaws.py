@@ -42,9 +42,9 @@ def _order_flaws(name: str, rungs: Sequence[Rule]) -> Iterator[Flaw]:
     """Yield rungs that are milder than an earlier rung of the same scope: rungs are written mildest first."""
     for index, rule in enumerate(rungs):
         milder = [
-            each
-            for each in rungs[:index]
-            if _severity_rank(each) > _severity_rank(rule) and set(each.scopes) & set(rule.scopes)
+            earlier
+            for earlier in rungs[:index]
+            if _severity_rank(earlier) > _severity_rank(rule) and set(earlier.scopes) & set(rule.scopes)
         ]
         if milder:
             detail = f'in ladder "{name}" it stands after {milder[-1].name}, which is worse: {milder[-1].severity}'
@@ -55,16 +55,16 @@ def _gap_flaws(name: str, rungs: Sequence[Rule], lint_input: LintInput) -> Itera
     scopes = tuple(dict.fromkeys(scope for rule in rungs for scope in rule.scopes))
     for scope in scopes:
         scope_rungs = [rule for rule in rungs if scope in rule.scopes]
-        for bars in lint_input.thresholds_of(scope):
+        for thresholds in lint_input.thresholds_of(scope):
             if scope in _MARGIN and any(
-                each in LEVEL_METRICS for rule in scope_rungs for each in rule.when.metric_names
+                metric in LEVEL_METRICS for rule in scope_rungs for metric in rule.when.metric_names
             ):
-                levels = falling_levels(bars, [rule.when for rule in scope_rungs])
-                down = [("margin_level", level, state_at_level(level, bars)) for level in levels]
+                levels = falling_levels(thresholds, [rule.when for rule in scope_rungs])
+                down = [("margin_level", level, state_at_level(level, thresholds)) for level in levels]
                 yield from _flaws_along(name, scope_rungs, down)
-                yield from _severity_flaws(name, scope_rungs, scope, bars)
+                yield from _severity_flaws(name, scope_rungs, scope, thresholds)
             else:
-                yield from _flaws_along(name, scope_rungs, _metric_path(scope_rungs, bars))
+                yield from _flaws_along(name, scope_rungs, _metric_path(scope_rungs, thresholds))
 
 
 def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Decimal, SampleState]]) -> Iterator[Flaw]:
@@ -74,8 +74,8 @@ def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Dec
     """
     begins: dict[str, int] = {}
     last: Rule | None = None
-    for index, (metric, value, world) in enumerate(path):
-        holding = [rule for rule in rungs if holds(rule.when, world)]
+    for index, (metric, value, sample) in enumerate(path):
+        holding = [rule for rule in rungs if holds(rule.when, sample)]
         for rule in holding:
             begins.setdefault(rule.name, index)
         if holding:
@@ -124,7 +124,7 @@ def _metric_path(rungs: Sequence[Rule], thresholds: Thresholds) -> list[tuple[st
     path: list[tuple[str, Decimal, SampleState]] = [
         (metric, value, {metric: value, "held": calm_value("held"), "owed": calm_value("held")}) for value in values
     ]
-    ends = [any(holds(rule.when, world) for rule in rungs) for _, _, world in (path[0], path[-1])]
+    ends = [any(holds(rule.when, sample) for rule in rungs) for _, _, sample in (path[0], path[-1])]
     if ends[0] == ends[1]:
         return []
     return path[::-1] if ends[0] else path

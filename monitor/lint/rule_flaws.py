@@ -26,12 +26,12 @@ def _why_never(rule: Rule, lint_input: LintInput) -> str | None:
     if rule.name not in lint_input.default_rules and (reason := _why_no_subject(rule, lint_input)) is not None:
         return reason
     tried = (
-        world
+        sample
         for scope in rule.scopes
-        for bars in lint_input.thresholds_of(scope)
-        for world in sample_states([rule.when], bars)
+        for thresholds in lint_input.thresholds_of(scope)
+        for sample in sample_states([rule.when], thresholds)
     )
-    if any(holds(rule.when, world) for world in tried):
+    if any(holds(rule.when, sample) for sample in tried):
         return None
     return f"`{rule.when.text}` holds in no state of an account that is not liquidated yet"
 
@@ -44,15 +44,17 @@ def _why_no_subject(rule: Rule, lint_input: LintInput) -> str | None:
         ]
         return None if fitting else "none of its assets is pegged to another"
     mine = [
-        each for each in lint_input.accounts if any(fnmatchcase(each.account, pattern) for pattern in rule.accounts)
+        account
+        for account in lint_input.accounts
+        if any(fnmatchcase(account.account, pattern) for pattern in rule.accounts)
     ]
     if not mine or any(scope not in ("cross", "isolated") for scope in rule.scopes):
         return None
-    if "cross" in rule.scopes and any(each.cross for each in mine):
+    if "cross" in rule.scopes and any(account.cross for account in mine):
         return None
     if "isolated" not in rule.scopes:
         return "no account that it looks at has cross = true"
-    pairs = [each.pairs for each in mine]
+    pairs = [account.pairs for account in mine]
     if None in pairs or any(
         fnmatchcase(pair, pattern) for listed in pairs if listed for pair in listed for pattern in rule.symbols
     ):
@@ -70,10 +72,10 @@ def _hysteresis(rule: Rule, clear: Condition, lint_input: LintInput) -> Iterator
     both = (rule.when, clear)
     clears = False
     for scope in rule.scopes:
-        for bars in lint_input.thresholds_of(scope):
-            tried = sample_states(both, bars, shared)
-            for _, line in groupby(tried, key=lambda world: _other_values(world, shared, both)):
-                found = [(holds(rule.when, world), holds(clear, world)) for world in line]
+        for thresholds in lint_input.thresholds_of(scope):
+            tried = sample_states(both, thresholds, shared)
+            for _, line in groupby(tried, key=lambda sample: _other_values(sample, shared, both)):
+                found = [(holds(rule.when, sample), holds(clear, sample)) for sample in line]
                 clears = clears or any(resolved and not fires for fires, resolved in found)
                 decides = shared is not None and len({fires for fires, _ in found}) == 2
                 if decides and any(fires and resolved for fires, resolved in found):

@@ -142,7 +142,7 @@ def metrics_read(conditions: Iterable[Condition]) -> tuple[str, ...]:
 
 def constants_in(conditions: Iterable[Condition]) -> set[Decimal]:
     """Numbers written in the conditions."""
-    return {each.value for condition in conditions for each in mask_literals(condition.text)[1].values()}
+    return {number.value for condition in conditions for number in mask_literals(condition.text)[1].values()}
 
 
 def finite_value(value: MetricValue) -> Decimal | None:

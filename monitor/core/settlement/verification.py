@@ -246,7 +246,8 @@ def _verdict_by_ledger(
     without_record = [look for look in observations if matching_record(intent, look.records, claimed_refs) is None]
     if len(without_record) < len(observations) or last.at - sent_at(intent) < safety.settle:
         return decide_later(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
-    evidence = f"capital flow {row.id} of {row.at:%H:%M:%S}; {_balance_change_text(intent, last)}; the history does not show it"
+    change = _balance_change_text(intent, last)
+    evidence = f"capital flow {row.id} of {row.at:%H:%M:%S}; {change}; the history does not show it"
     return Confirmed(evidence, intent.ref or str(row.tran_id), last.at)
 
 
@@ -320,7 +321,8 @@ def _balance_change_text(intent: Intent, observation: Observation) -> str:
     if isinstance(intent.order, Repay):
         return f"{intent.asset} owed {_amount_text(intent.owed_before)} → {_amount_text(observation.owed)}"
     if isinstance(intent.order, Transfer) and (observation.free is None or intent.free_before is None):
-        return f"{intent.asset} in {intent.order.source} {_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
+        amounts = f"{_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
+        return f"{intent.asset} in {intent.order.source} {amounts}"
     return (
         f"{intent.asset} free in {intent.scope} {_amount_text(intent.free_before)} → {_amount_text(observation.free)}"
     )
