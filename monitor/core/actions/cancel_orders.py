@@ -41,8 +41,10 @@ def propose_cancellation(
     }
     if not locked:
         return NoProposal("no order locks anything that would help")
-    orders = [one for one in position.open_orders if only_symbol in (None, one.symbol) and one.symbol not in unsettled]
-    found = [(one.symbol, asset) for asset in locked for one in orders if _locks(position, one, asset)]
+    orders = [
+        order for order in position.open_orders if only_symbol in (None, order.symbol) and order.symbol not in unsettled
+    ]
+    found = [(order.symbol, asset) for asset in locked for order in orders if _locks(position, order, asset)]
     if not found:
         names = ", ".join(sorted(locked))
         return NoProposal(

@@ -86,9 +86,9 @@ def decide(
     answered = list(_answer_proposals(state, specs, now))
     action_calls, unseen_calls = _firing_calls(state, rules) if specs else ([], [])
     follow_ups = [
-        half
-        for half in pending_follow_ups(state.intents.values(), specs, now)
-        if find_rule_stop(state, half[1].plan) is None
+        follow_up
+        for follow_up in pending_follow_ups(state.intents.values(), specs, now)
+        if find_rule_stop(state, follow_up[1].plan) is None
     ]
     if not answered and not action_calls and not unseen_calls and not follow_ups:
         return Decision()
@@ -107,26 +107,26 @@ def decide(
         if rule.actions and not THRESHOLD_DEPENDENT_METRICS.isdisjoint(rule.when.metric_names)
     }
     proof_timeout = min(PROOF_TIMEOUT, safety.settle)
-    for turn in (
+    for candidate in (
         *_follow_up_candidates(follow_ups, proof_timeout, now),
         *_alert_candidates(action_calls, spec_by_name, proof_timeout, now),
     ):
         context = build_plan_context(
-            state, turn.plan, turn.scope, metrics, settings, tuple(intents.values()), now, turn.alert
+            state, candidate.plan, candidate.scope, metrics, settings, tuple(intents.values()), now, candidate.alert
         )
-        if turn.scope in acted_scopes:
+        if candidate.scope in acted_scopes:
             continue
         if context is None:
-            blocks |= _unseen_blocks([] if turn.call is None else [turn.call], spec_by_name, now)
+            blocks |= _unseen_blocks([] if candidate.call is None else [candidate.call], spec_by_name, now)
             continue
-        if turn.alert is not None and turn.alert.key.rule in threshold_rules:
+        if candidate.alert is not None and candidate.alert.key.rule in threshold_rules:
             context = replace(context, is_triggered_by_thresholds=True)
-        planned = turn.plan_step(context)
-        blocks |= {(turn.scope, name): stop for name, stop in _reportable_blocks(planned.blocks, state)}
+        planned = candidate.plan_step(context)
+        blocks |= {(candidate.scope, name): stop for name, stop in _reportable_blocks(planned.blocks, state)}
         requested_reads |= planned.requested_reads
         if planned.spec is None or planned.proposal is None:
             continue
-        acted_scopes.add(turn.scope)
+        acted_scopes.add(candidate.scope)
         intent = _new_intent(
             planned.spec, planned.proposal, context, now, new_id(), is_follow_up=planned.follows is not None
         )

@@ -37,11 +37,11 @@ def add_suspects(
     """Add movements as suspects: requested by somebody, of a kind that the actions make, and explained by no order."""
     kinds = movement_kinds_of(actions)
     new = {
-        one.key: one
-        for one in find_foreign_movements(movements)
-        if one.is_certain and one.kind in kinds and now - one.at < SUSPICION_PERIOD
+        movement.key: movement
+        for movement in find_foreign_movements(movements)
+        if movement.is_certain and movement.kind in kinds and now - movement.at < SUSPICION_PERIOD
     }
-    unknown = {key: one for key, one in new.items() if key not in activity.suspects}
+    unknown = {key: movement for key, movement in new.items() if key not in activity.suspects}
     return ForeignActivity({**activity.suspects, **unknown}, activity.confirmed) if unknown else activity
 
 
@@ -52,11 +52,11 @@ def confirm_suspects(
     if not activity.suspects:
         return activity, ()
     known = tuple(intents)
-    kept = {key: one for key, one in activity.suspects.items() if now - one.at < SUSPICION_PERIOD}
+    kept = {key: movement for key, movement in activity.suspects.items() if now - movement.at < SUSPICION_PERIOD}
     found = {
         key
-        for key, one in kept.items()
-        if _is_grace_over(one, activity, now) and not any(_explains(i, one) for i in known)
+        for key, movement in kept.items()
+        if _is_grace_over(movement, activity, now) and not any(_explains(i, movement) for i in known)
     }
     newly = tuple(kept[key] for key in sorted(found - activity.confirmed))
     if len(kept) == len(activity.suspects) and found == activity.confirmed:
@@ -69,7 +69,8 @@ def describe_foreign_movement(movement: ForeignMovement) -> str:
     what = {"repay": "repaid", "transfer_in": "brought in", "reduce": "ordered on the market"}.get(
         movement.kind, movement.kind
     )
-    return f"{format_decimal(movement.amount)} {movement.asset} {what} in {movement.scope} at {movement.at:%H:%M:%S} UTC by no order of this record"
+    amount = f"{format_decimal(movement.amount)} {movement.asset}"
+    return f"{amount} {what} in {movement.scope} at {movement.at:%H:%M:%S} UTC by no order of this record"
 
 
 def _is_grace_over(movement: ForeignMovement, activity: ForeignActivity, now: datetime) -> bool:

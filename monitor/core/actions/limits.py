@@ -111,11 +111,11 @@ def with_gap_movements(
     A movement without a price uses up limits in USDT entirely.
     """
     amount, count, last_moved_at = usage.amount, usage.count, dict(usage.last_moved_at)
-    for one in gap_movements:
-        movement = one.movement
+    for priced in gap_movements:
+        movement = priced.movement
         if movement.kind != spec.kind or now - movement.at >= LIMIT_PERIOD or spec.asset not in (None, movement.asset):
             continue
-        counted = one.counted_amount(spec.asset)
+        counted = priced.counted_amount(spec.asset)
         amount += INFINITE if counted is None else counted
         count += 1
         target: OrderTarget = (movement.kind, movement.scope, movement.asset)
@@ -212,7 +212,8 @@ def _check_sending(proposal: Proposal, position: ScopePosition) -> Denied | None
 def account_objection(position: ScopePosition) -> str | None:
     """Reason why an order might move money of another account, or count against its caps; None if there is none."""
     if position.duplicate_account:
-        return f"{position.duplicate_account} is the same account of the exchange; take one of the two out of the configuration"
+        other = position.duplicate_account
+        return f"{other} is the same account of the exchange; take one of the two out of the configuration"
     if position.unidentified_account:
         return f"whose account {position.unidentified_account} is, is not known yet; `margin-monitor check` shows it"
     if not position.uses_action_key or position.key is None or position.action_key is None:

@@ -340,7 +340,7 @@ def _simulated_position(context: PlanContext) -> ScopePosition:
 
 def _still_possible(position: ScopePosition, intent: Intent) -> bool:
     if isinstance(intent.order, CancelOrders):
-        return any(one.symbol == intent.order.symbol for one in position.open_orders)
+        return any(order.symbol == intent.order.symbol for order in position.open_orders)
     if isinstance(intent.order, Reduce):
         sold = position.by_asset.get(intent.order.sell_asset)
         price = position.last_price(intent.order.symbol)

@@ -184,7 +184,7 @@ class ScopePosition:
         if row is None:
             return self
         free = replace(row.balance, free=row.balance.free + row.balance.locked, locked=ZERO)
-        open_orders = tuple(one for one in self.open_orders if one.symbol != order.symbol)
+        open_orders = tuple(open_order for open_order in self.open_orders if open_order.symbol != order.symbol)
         return replace(
             self, by_asset={**self.by_asset, order.unlocks: replace(row, balance=free)}, open_orders=open_orders
         )
@@ -335,7 +335,7 @@ def _open_orders(state: AccountState, scope: Scope) -> tuple[OpenOrder, ...]:
     known = state.reference.orders.get(scope)
     if known is None:
         return ()
-    return tuple(one for one in state.reference.open_orders.get(scope, ()) if one.order_id in known.order_ids)
+    return tuple(order for order in state.reference.open_orders.get(scope, ()) if order.order_id in known.order_ids)
 
 
 def _terms_unknown(state: AccountState, scope: Scope) -> bool:

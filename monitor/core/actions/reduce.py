@@ -185,7 +185,8 @@ def _size_trade(position: ScopePosition, route: _Route, sizing: _Sizing) -> _Tra
         quantity = whole
     violation = rules.broken_rule(quantity, min(bound, price))
     if violation is None and quantity < min_quantity:
-        violation = f"too little to repay {route.debt} with, of which the exchange takes no less than {format_decimal(owing.min_repay)}"
+        least = format_decimal(owing.min_repay)
+        violation = f"too little to repay {route.debt} with, of which the exchange takes no less than {least}"
     if violation is None and quantity * price * position.by_asset[rules.quote].price < MIN_ORDER_USDT:
         violation = f"worth less than {MIN_ORDER_USDT} USDT"
     proceeds_usdt = quantity * (price if route.side == "SELL" else ONE) * owing.price

@@ -128,7 +128,8 @@ def _nothing_usable(position: ScopePosition, candidates: list[_Candidate]) -> No
 
 def _below_minimum(position: ScopePosition, candidate: _Candidate) -> NoProposal:
     free, owed = candidate.position.balance.free, candidate.position.balance.owed
-    least = f"the exchange takes no repayment of a part below {format_decimal(candidate.position.min_repay)} {candidate.asset}"
+    min_repay = f"{format_decimal(candidate.position.min_repay)} {candidate.asset}"
+    least = f"the exchange takes no repayment of a part below {min_repay}"
     if candidate.usable < free:
         return NoProposal(
             f"{least}; the limits leave {format_decimal(candidate.usable)}; raise them, or repay by hand",

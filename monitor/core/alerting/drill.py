@@ -63,7 +63,7 @@ def drill_stages(
         sequence.append((target, NotificationReason.ESCALATED, severity, routing.channels_for(target, steps)))
     recipients = tuple(dict.fromkeys(name for _, _, _, channels in sequence for name in channels))
     sequence.append((target, NotificationReason.RESOLVED, severity, recipients))
-    return [DrillStage(*each, number, len(sequence)) for number, each in enumerate(sequence, start=1)]
+    return [DrillStage(*stage, number, len(sequence)) for number, stage in enumerate(sequence, start=1)]
 
 
 def drill_subject(rule: Rule, account: str, snapshot: MetricsSnapshot | None) -> Subject | None:

@@ -66,12 +66,12 @@ class Hold:
 def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
     """Group due alerts into messages: one account and reason each, the worst alert first, critical messages first."""
     groups: dict[tuple[str, NotificationReason], list[DueAlert]] = defaultdict(list)
-    for each in due:
-        groups[each.alert.key.account, each.reason].append(each)
+    for item in due:
+        groups[item.alert.key.account, item.reason].append(item)
     ordered = [
-        tuple(sorted(group, key=lambda each: (-_severity_rank(each), each.alert.id))) for group in groups.values()
+        tuple(sorted(group, key=lambda item: (-_severity_rank(item), item.alert.id))) for group in groups.values()
     ]
-    return sorted(ordered, key=lambda group: (-_severity_rank(group[0]), min(each.delivery.id for each in group)))
+    return sorted(ordered, key=lambda group: (-_severity_rank(group[0]), min(item.delivery.id for item in group)))
 
 
 def send_at(group: Sequence[DueAlert]) -> datetime:
@@ -80,9 +80,9 @@ def send_at(group: Sequence[DueAlert]) -> datetime:
     The wait lets later alerts of the same kind join the message. It counts from the first change of an alert, not from
     the first delivery: each delivery is replaced by the next one of its alert, so that the group could wait for ever.
     """
-    created = min(each.delivery.created_at for each in group)
-    urgent = any(each.delivery.severity == "critical" or each.delivery.attempts for each in group)
-    changed_at = [at for each in group if (at := _changed_at(each)) is not None]
+    created = min(item.delivery.created_at for item in group)
+    urgent = any(item.delivery.severity == "critical" or item.delivery.attempts for item in group)
+    changed_at = [at for item in group if (at := _changed_at(item)) is not None]
     return created if urgent or not changed_at else max(created, min(changed_at) + GROUP_WAIT)
 
 
@@ -126,9 +126,9 @@ def rate_limit_hold(
     limit for a flapping alert, the end of such an alert is sent only while one more message is left for its return.
     """
     believed = _believed_firing(notified, ladders)
-    if any(_is_worse(each, believed, ladders) for each in group):
+    if any(_is_worse(item, believed, ladders) for item in group):
         return None
-    returns = any(each.reason is NotificationReason.RESOLVED and _is_exempt(each, ladders) for each in group)
+    returns = any(item.reason is NotificationReason.RESOLVED and _is_exempt(item, ladders) for item in group)
     return _budget_hold(sent, limits.max_per_hour, 1 if returns else 0, now)
 
 
@@ -154,10 +154,10 @@ def _budget_hold(sent: Sequence[datetime], limit: int, reserved: int, now: datet
 def _believed_firing(notified: Iterable[NotifiedAlert], ladders: LadderIndex) -> Mapping[AlertSlot, tuple[int, int]]:
     """Worst rung and severity that the channel was last sent as firing, by slot."""
     believed: dict[AlertSlot, tuple[int, int]] = {}
-    for each in notified:
-        if each.last_notified.state is AlertState.FIRING:
-            slot, rung = ladders.slot_of(each.key)
-            weight = (rung, SEVERITIES.index(each.last_notified.severity))
+    for alert in notified:
+        if alert.last_notified.state is AlertState.FIRING:
+            slot, rung = ladders.slot_of(alert.key)
+            weight = (rung, SEVERITIES.index(alert.last_notified.severity))
             before = believed.get(slot, weight)
             believed[slot] = (max(rung, before[0]), max(weight[1], before[1]))
     return believed

@@ -66,7 +66,7 @@ def verify_cancellation(
         return decide_later(
             intent, f"no order is open on {order.symbol}, but no less {order.unlocks} is locked", safety, now
         )
-    with_open_orders = [look for look in observations if _orders_open_before(intent, look)]
+    with_open_orders = [observation for observation in observations if _orders_open_before(intent, observation)]
     is_ripe = len(with_open_orders) >= MIN_OBSERVATIONS and last.at - with_open_orders[0].at >= safety.settle
     if intent.ref is None and is_ripe and freed is not None and freed <= ZERO:
         return Failed(f"{len(still_open)} orders on {order.symbol} are still open")
@@ -84,7 +84,7 @@ def _without_record(
         return decide_later(intent, f"{what}, and the balances could not be read", safety, now)
     if sold > ZERO:
         return decide_later(intent, f"{what}, but there is less {order.sell_asset}", safety, now)
-    without_records = [look for look in observations if not look.records]
+    without_records = [observation for observation in observations if not observation.records]
     absent_for = without_records[-1].at - without_records[0].at
     if len(without_records) < MIN_OBSERVATIONS or absent_for < safety.settle:
         return decide_later(

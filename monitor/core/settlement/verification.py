@@ -243,7 +243,11 @@ def _verdict_by_ledger(
     last = observations[-1]
     if not (balances_moved(intent, last) or _moved_by_order(intent, last, claimed_refs)):
         return decide_later(intent, f"capital flow {row.id} shows it, but the balances do not", safety, now)
-    without_record = [look for look in observations if matching_record(intent, look.records, claimed_refs) is None]
+    without_record = [
+        observation
+        for observation in observations
+        if matching_record(intent, observation.records, claimed_refs) is None
+    ]
     if len(without_record) < len(observations) or last.at - sent_at(intent) < safety.settle:
         return decide_later(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
     change = _balance_change_text(intent, last)
@@ -305,15 +309,15 @@ def _empty_observations(
 ) -> list[Observation]:
     """The newest consecutive observations that found neither a trace nor a movement that only this order explains."""
     empty_observations: list[Observation] = []
-    for look in reversed(observations):
+    for observation in reversed(observations):
         if (
-            _moved_by_order(intent, look, claimed_refs) is not False
-            or matching_record(intent, look.records, claimed_refs) is not None
+            _moved_by_order(intent, observation, claimed_refs) is not False
+            or matching_record(intent, observation.records, claimed_refs) is not None
         ):
             break
-        if _own_row(intent, look, claimed_refs) is not None:
+        if _own_row(intent, observation, claimed_refs) is not None:
             break
-        empty_observations.append(look)
+        empty_observations.append(observation)
     return empty_observations[::-1]
 
 
