@@ -79,7 +79,7 @@ class _LatestValues:
             self.values[subject] = {**self.values.get(subject, {}), sample.metric: sample.value}
             self.seen_at[subject] = at
             is_read = is_read or (sample.scope in ("cross", "isolated", "asset") and isinstance(sample.value, Decimal))
-        for subject in [each for each, heard in self.seen_at.items() if at - heard > SUBJECT_TIMEOUT]:
+        for subject in [subject for subject, seen_at in self.seen_at.items() if at - seen_at > SUBJECT_TIMEOUT]:
             del self.values[subject], self.seen_at[subject]
         return is_read
 

@@ -114,9 +114,12 @@ def rule_test_frames(test: RuleTest) -> tuple[MarketFrame, ...]:
 def _unknown_values(series: Sequence[InputSeries]) -> dict[Subject, Mapping[str, MetricValue]]:
     """Overrides before the first values: every metric with a series is unknown."""
     overrides: dict[Subject, Mapping[str, MetricValue]] = {}
-    for each in series:
-        if each.subject is not None:
-            overrides[each.subject] = {**overrides.get(each.subject, {}), each.name: Missing.UNAVAILABLE}
+    for input_series in series:
+        if input_series.subject is not None:
+            overrides[input_series.subject] = {
+                **overrides.get(input_series.subject, {}),
+                input_series.name: Missing.UNAVAILABLE,
+            }
     return overrides
 
 
@@ -128,14 +131,14 @@ def _values_at(
 ) -> tuple[dict[str, Decimal], dict[Subject, Mapping[str, MetricValue]]]:
     """Prices and overrides after the values with this index."""
     new_prices, new_given = dict(prices), dict(overrides)
-    for each in series:
-        value = each.values[index] if index < len(each.values) else None
+    for input_series in series:
+        value = input_series.values[index] if index < len(input_series.values) else None
         if value is None:
             continue
-        if each.subject is not None:
-            new_given[each.subject] = {**new_given.get(each.subject, {}), each.name: value}
+        if input_series.subject is not None:
+            new_given[input_series.subject] = {**new_given.get(input_series.subject, {}), input_series.name: value}
         elif isinstance(value, Decimal):
-            new_prices[each.name] = value
+            new_prices[input_series.name] = value
         else:
-            new_prices.pop(each.name, None)
+            new_prices.pop(input_series.name, None)
     return new_prices, new_given

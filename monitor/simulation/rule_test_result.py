@@ -44,7 +44,7 @@ class RuleTestResult:
 
     @property
     def is_ok(self) -> bool:
-        return all(each.is_ok for each in self.comparisons)
+        return all(comparison.is_ok for comparison in self.comparisons)
 
 
 def run_rule_test(test: RuleTest, policy: Policy, channel_severities: ChannelSeverities) -> RuleTestResult:
@@ -64,8 +64,8 @@ def run_rule_test(test: RuleTest, policy: Policy, channel_severities: ChannelSev
 def _compare(expected: Expectation, timeline: SimulationTimeline) -> list[Comparison]:
     found: list[Comparison] = []
     if expected.alerts is not None:
-        wanted = [_expected_alert_line(each) for each in expected.alerts]
-        with_ended = any(each.state == "resolved" for each in expected.alerts)
+        wanted = [_expected_alert_line(alert) for alert in expected.alerts]
+        with_ended = any(alert.state == "resolved" for alert in expected.alerts)
         actual = [
             _alert_line(alert, timeline)
             for alert in timeline.alerts.values()
@@ -73,7 +73,7 @@ def _compare(expected: Expectation, timeline: SimulationTimeline) -> list[Compar
         ]
         found.append(_match_lines(expected.at, "alerts", wanted, actual))
     if expected.actions is not None:
-        wanted = [_expected_action_line(each) for each in expected.actions]
+        wanted = [_expected_action_line(action) for action in expected.actions]
         actual = [_action_line(intent) for intent in timeline.executed]
         actual += [
             {"action": key[1], "blocked": timeline.current_blocks[key]}
@@ -93,7 +93,7 @@ def _match_lines(at: timedelta, what: str, expected: Sequence[ResultLine], got: 
     left = list(got)
     missing: list[ResultLine] = []
     for line in expected:
-        fitting = next((each for each in left if _line_matches(line, each)), None)
+        fitting = next((candidate for candidate in left if _line_matches(line, candidate)), None)
         if fitting is None:
             missing.append(line)
         else:

@@ -194,12 +194,12 @@ def _apply_reads(
     if frame.prices:
         state = apply(state, PricesRead({name: Price(value, now) for name, value in frame.prices.items()}), now)
     if frame.is_read:
-        bars = portfolio.thresholds or state.cross_thresholds
+        thresholds = portfolio.thresholds or state.cross_thresholds
         tiers = {
             **state.tiers,
             **{symbol: threshold_tiers(pair) for symbol, pair in portfolio.pairs.items() if pair.thresholds},
         }
-        state = replace(state, cross_thresholds=bars, tiers=tiers)
+        state = replace(state, cross_thresholds=thresholds, tiers=tiers)
         for event in balance_reads(portfolio, state.prices, now):
             state = apply(state, event, now)
         if with_symbol_rules:
@@ -221,11 +221,11 @@ def _execute(
 
 def _scopes_to_liquidate(portfolio: SimulatedPortfolio, prices: Mapping[str, Price]) -> tuple[Scope, ...]:
     """Scopes that the exchange would liquidate now."""
-    thresholds = ((scope, portfolio.thresholds_of(scope)) for scope in portfolio.scopes)
+    by_scope = ((scope, portfolio.thresholds_of(scope)) for scope in portfolio.scopes)
     return tuple(
         scope
-        for scope, bar in thresholds
-        if bar is not None and margin_level_of(portfolio, scope, prices) <= bar.liquidation
+        for scope, thresholds in by_scope
+        if thresholds is not None and margin_level_of(portfolio, scope, prices) <= thresholds.liquidation
     )
 
 
