@@ -1,4 +1,4 @@
-"""Recorded samples as moments: what is rebuilt from them, and what silence means."""
+"""Frames from recorded samples: the portfolio rebuilt from them, and the meaning of pauses."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from tests.simulation.example_account import REPAY, START, D, policy
 
 
 def minute(number: int, price: int, level: str, **further: MetricValue) -> list[ReplaySample]:
-    """What is written at one read of the account of `story`, some minutes after the start."""
+    """Samples recorded at one read of the example account, some minutes after the start."""
     at = START + timedelta(minutes=number)
     cross: dict[str, MetricValue] = {
         "margin_level": D(level),

@@ -1,4 +1,4 @@
-"""What is taken for another hand's doing, and what an order of ours explains after all."""
+"""Foreign activity: movements that no order explains, and movements that an own order explains after all."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The table of evidence: what records and balances together prove, and what they do not."""
+"""Verification of sent intents: a table of the verdicts that records, ledger and balances prove together."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -311,11 +311,11 @@ def test_late_execution_missing_from_the_history_is_recognised_by_ledger_and_bal
     gone, row = replace(sent, state=S.FAILED), replace(LEDGER_ROW, kind=kind, at=NOW + seconds(90))
     shown = replace(observation(150, **after), ledger=(row,))
     assert find_late_execution(gone, shown, SAFETY) == row
-    # The history has not had its time to tell whose doing it was; the balances say no; it is another intent's.
+    # The settle time has not passed; the balances say no; the row is another intent's.
     assert find_late_execution(gone, replace(shown, at=NOW + seconds(149)), SAFETY) is None
     assert find_late_execution(gone, replace(observation(150), ledger=(row,)), SAFETY) is None
     assert find_late_execution(gone, shown, SAFETY, frozenset({"77"})) is None
-    # An order of another amount, by whatever hand, is not this one.
+    # An order of another amount, whoever sent it, is not this one.
     assert find_late_execution(gone, replace(shown, ledger=(replace(row, amount=D(501)),)), SAFETY) is None
     if kind == "REPAY":
         own = replace(AUTOMATIC_RECORD, ref="77", at=row.at)
