@@ -43,7 +43,9 @@ def good_setup(*own: dict[str, Any], without: str = "", **changed: Any) -> LintI
     """Input of a good configuration, with own rules added, or without a rule of the ladder."""
     shipped = [rule for rule in LADDER if rule.name != without]
     good = LintInput(
-        rules=merge_rules(shipped, parse_rules([each for each in (OWN_RULE, *own) if each["name"] != without], "mine")),
+        rules=merge_rules(
+            shipped, parse_rules([entry for entry in (OWN_RULE, *own) if entry["name"] != without], "mine")
+        ),
         actions=(REPAY,),
         channels=(PHONE, MAIL),
         accounts=(AccountCoverage("main"),),
@@ -200,7 +202,7 @@ def test_a_channel_without_fallback_is_named() -> None:
 def test_account_without_a_stale_data_rule_is_a_flaw() -> None:
     def flaws(watched: str, *, accounts: str) -> list[Flaw]:
         blind = rule("blind", "data_age > 3m", scope="monitor", accounts=[accounts])
-        rules = tuple(each for each in LADDER if "data_age" not in each.metric_names)
+        rules = tuple(rule for rule in LADDER if "data_age" not in rule.metric_names)
         merged = merge_rules(rules, parse_rules([blind], "mine"))
         return list(lint(good_setup(rules=merged, actions=(), accounts=(AccountCoverage(watched),))))
 

@@ -70,7 +70,7 @@ class AccountUnderRules:
 
 
 def notification_reasons(judged: Evaluation) -> list[tuple[int, NotificationReason]]:
-    return [(each.alert, each.reason) for each in judged.notifications]
+    return [(notification.alert, notification.reason) for notification in judged.notifications]
 
 
 def test_firing_alert_is_notified_and_recorded() -> None:

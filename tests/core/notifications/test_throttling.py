@@ -64,7 +64,7 @@ def test_groups_are_separate_by_account_and_reason_with_critical_first() -> None
 
 def test_critical_alert_never_waits_for_grouping_and_others_less_than_five_seconds() -> None:
     first, second = (
-        replace(one, alert=replace(one.alert, fired_at=NOW)) for one in (due_delivery(1), due_delivery(2, seconds=2))
+        replace(item, alert=replace(item.alert, fired_at=NOW)) for item in (due_delivery(1), due_delivery(2, seconds=2))
     )
     ripe = send_at((first, second))
     assert NOW < ripe < after(5)
@@ -129,7 +129,7 @@ def test_flapping_alert_stays_within_the_limit_and_its_final_state_is_sent(
             new = due_delivery(1000 + step // 2, reason, severity, rule=rule)
             # Only the newest delivery of an alert is sent; none of an alert that ended before any was.
             was_told = believes is not None and believes.last_notified.alert == new.alert.id
-            waiting = [one for one in waiting if one.alert.id != new.alert.id]
+            waiting = [item for item in waiting if item.alert.id != new.alert.id]
             if reason is NotificationReason.FIRED or was_told:
                 waiting.append(new)
         recent = [at for at in sent if at > now - timedelta(hours=1)]
@@ -139,7 +139,7 @@ def test_flapping_alert_stays_within_the_limit_and_its_final_state_is_sent(
                 sent.append(now)
                 recent.append(now)
                 believes = known_alert(group[0])
-                waiting = [one for one in waiting if one not in group]
+                waiting = [item for item in waiting if item not in group]
         assert len([at for at in sent if at > now - timedelta(hours=1)]) <= limit
     assert len(sent) > limit
     assert believes is not None and believes.last_notified.state is AlertState.RESOLVED and waiting == []

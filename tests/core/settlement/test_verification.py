@@ -118,7 +118,7 @@ def test_no_trace_in_five_observations_over_the_settle_time_means_failed() -> No
 
 
 def test_missing_trace_waits_for_a_readable_ledger() -> None:
-    unread = [replace(one, ledger=None) for one in unchanged_observations(1, 15, 30, 45, 61)]
+    unread = [replace(seen, ledger=None) for seen in unchanged_observations(1, 15, 30, 45, 61)]
     assert isinstance(verify_observations(*unread), Undecided)
     assert needs_ledger(REPAY_INTENT, unread, SAFETY)
     found = verify_observations(*unread, at=NOW + SAFETY.unresolved_after / 2)
@@ -141,7 +141,7 @@ def test_ledger_is_requested_only_when_it_can_decide() -> None:
 
 
 def test_ledger_row_alone_never_means_failed() -> None:
-    looks = [replace(one, ledger=(LEDGER_ROW,)) for one in unchanged_observations(1, 15, 30, 45, 61)]
+    looks = [replace(seen, ledger=(LEDGER_ROW,)) for seen in unchanged_observations(1, 15, 30, 45, 61)]
     assert isinstance(verify_observations(*looks), Undecided)
     assert isinstance(verify_observations(replace(observation(1, FAILED), ledger=(LEDGER_ROW,))), Undecided)
 
@@ -168,7 +168,7 @@ def test_automatic_repayment_does_not_mask_a_failure() -> None:
     auto = replace(AUTOMATIC_RECORD, amount=D(700), at=NOW + seconds(5))
     row = replace(LEDGER_ROW, amount=D(700), at=NOW + seconds(5))
     looks = [replace(observation(after, auto, owed="29300"), ledger=(row,)) for after in (6, 20, 35, 50, 67)]
-    assert isinstance(verify_observations(*[replace(one, ledger=None) for one in looks]), Undecided)
+    assert isinstance(verify_observations(*[replace(seen, ledger=None) for seen in looks]), Undecided)
     found = verify_observations(*looks)
     assert isinstance(found, Failed)
     assert found.evidence.endswith("the balances moved by others (700 USDT repaid by the exchange itself (77))")
@@ -194,7 +194,7 @@ def test_foreign_transfer_does_not_mask_a_failure() -> None:
     found = verify_observations(*looks, of=TRANSFER_INTENT)
     assert isinstance(found, Failed)
     assert "900 USDT transferred (77)" in found.evidence
-    unexplained = [replace(one, source=D(4000)) for one in looks]
+    unexplained = [replace(seen, source=D(4000)) for seen in looks]
     assert isinstance(verify_observations(*unexplained, of=TRANSFER_INTENT), Undecided)
 
 
