@@ -1,4 +1,4 @@
-"""Level lost by a confirmed order beyond what prices and the order itself explain.
+"""Level lost by a confirmed order beyond the effect of prices and of the order itself.
 
 Both levels are computed from the same current prices: one from the balances right before the order left, one from
 the balances that prove the order. These differences are allowed: the interest of the hours in between, the loss of

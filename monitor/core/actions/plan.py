@@ -132,7 +132,7 @@ def propose_action(
     *,
     only_symbol: str | None = None,
 ) -> tuple[Proposal | NoProposal, Intent | None]:
-    """Propose what `spec` would do in this context. Returns the intent that the proposal follows up, too, if any.
+    """Propose the order of `spec` in this context. The second result is the intent that it follows up, or None.
 
     `plan` are the actions for which orders would be cancelled. `only_symbol` is the one symbol to cancel orders of.
     """
@@ -209,7 +209,7 @@ def _sellable(plan: Sequence[ActionSpec]) -> frozenset[str] | None:
 def _reviewed_proposal(
     context: PlanContext, spec: ActionSpec, plan: Sequence[ActionSpec], own_intents: Sequence[Intent], now: datetime
 ) -> tuple[Proposal | NoProposal | Denied, Intent | None]:
-    """Propose one action and review it against the limits. Returns the intent that it follows up, too, if any."""
+    """Propose an order of one action and review it. The second result is the intent that it follows up, or None."""
     if spec.mode == "dry-run":
         context = replace(context, position=_simulated_position(context))
     usage = _usage(context, spec, now)

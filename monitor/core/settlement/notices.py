@@ -71,7 +71,7 @@ def _order_text(intent: Intent) -> str:
 
 
 def _trade_text(intent: Intent, order: Reduce) -> str:
-    """Text of a trade: what is traded, or once it is confirmed, what it brought."""
+    """Text of a trade: its quantity and price bound, or once it is confirmed, its proceeds."""
     if intent.state is _S.CONFIRMED:
         return f"{order.sell_asset} traded for {format_decimal(order.amount)} {order.asset} owed"
     text = f"sell {format_decimal(order.quantity)} {order.sell_asset} for the {order.asset} owed"
