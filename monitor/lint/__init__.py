@@ -1,1 +1,1 @@
-"""What rules, actions and channels lack, found without waiting for the night that shows it."""
+"""Lint: flaws of rules, ladders, channels and actions, tried on sample states."""

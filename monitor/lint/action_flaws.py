@@ -1,4 +1,4 @@
-"""Flaws of actions: a target that their own rule calls danger, and caps that leave nothing of use."""
+"""Flaws of actions: targets below the trigger of their own rule, and caps too small to help."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,16 +11,16 @@ from monitor.lint.flaws import Flaw, LintInput
 from monitor.lint.sample_states import SampleReader, holds, state_at_level
 
 MIN_USEFUL_USDT = Decimal(10)
-"""USDT: an order of less moves no account that could be liquidated for a sum worth watching."""
+"""Smallest order of use, in USDT: a smaller one helps no account that is worth monitoring."""
 
 MIN_LEVEL_RISE = Decimal("0.01")
-"""By how much one order should raise the level, where the debt is known."""
+"""Least rise of the margin level that one order should bring, where the debt is known."""
 
 _CAP_KEYS = ("max_amount", "max_amount_usdt", "max_per_day", "amount")
 
 
 def action_flaws(lint_input: LintInput) -> Iterator[Flaw]:
-    """The flaws of each action, those with its rule first."""
+    """Yield the flaws of each action: first those of its target with its rule, then those of its caps."""
     specs = {spec.name: spec for spec in lint_input.actions}
     for rule in lint_input.rules:
         for name in rule.actions:
@@ -31,16 +31,16 @@ def action_flaws(lint_input: LintInput) -> Iterator[Flaw]:
 
 
 def _target_flaws(rule: Rule, spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
-    """Where the target is reached the rule must have let go, else the action ends what it never began."""
+    """Yield a flaw if the rule still holds at the target: the action would stop while its alert goes on firing."""
     target = spec.sizing_target if spec.kind != "cancel_orders" else None
     for scope in rule.scopes:
         if target is None or scope not in ("cross", "isolated") or "margin_level" not in rule.when.metric_names:
             continue
         reached = []
-        for bars in lint_input.thresholds_of(scope):
-            level = evaluate_target(target, SampleReader(state_at_level(bars.initial, bars)))
+        for thresholds in lint_input.thresholds_of(scope):
+            level = evaluate_target(target, SampleReader(state_at_level(thresholds.initial, thresholds)))
             reached.append(
-                isinstance(level, Decimal) and level > ZERO and holds(rule.when, state_at_level(level, bars))
+                isinstance(level, Decimal) and level > ZERO and holds(rule.when, state_at_level(level, thresholds))
             )
         if reached and all(reached):
             detail = (
@@ -52,7 +52,7 @@ def _target_flaws(rule: Rule, spec: ActionSpec, lint_input: LintInput) -> Iterat
 
 
 def _cap_flaws(spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
-    """The smallest of its caps, in USDT, against what is of use."""
+    """Yield a flaw for the first cap that is too small, in USDT, for one useful repayment."""
     for key in _CAP_KEYS:
         cap: Decimal | None = getattr(spec, key)
         if cap is None:
@@ -61,7 +61,10 @@ def _cap_flaws(spec: ActionSpec, lint_input: LintInput) -> Iterator[Flaw]:
         price = lint_input.prices_usdt.get(asset)
         reason = None if price is None else _why_useless(cap * price, lint_input.largest_debt_usdt)
         if reason is not None:
-            detail = f'action "{spec.name}": {key} = {format_decimal(cap)} {asset} is too small for one useful repayment: {reason}'
+            detail = (
+                f'action "{spec.name}": {key} = {format_decimal(cap)} {asset} is too small for one useful repayment: '
+                f"{reason}"
+            )
             yield Flaw("small-cap", "warning", detail, "raise it, or remove the action")
             return
 
@@ -71,5 +74,6 @@ def _why_useless(value: Decimal, owed: Decimal | None) -> str | None:
         return f"less than {format_decimal(MIN_USEFUL_USDT)} USDT"
     # Repaying v of a debt L at level m raises the level by v·(m − 1) ÷ (L − v); at 1.4, halfway down, that is:
     if owed is not None and value < owed and value * Decimal("0.4") / (owed - value) < MIN_LEVEL_RISE:
-        return f"of {format_decimal(owed.quantize(Decimal(1)))} USDT owed it raises the level by less than {format_decimal(MIN_LEVEL_RISE)}"
+        debt = format_decimal(owed.quantize(Decimal(1)))
+        return f"of {debt} USDT owed it raises the level by less than {format_decimal(MIN_LEVEL_RISE)}"
     return None

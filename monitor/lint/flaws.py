@@ -1,4 +1,4 @@
-"""What lint looks at, and what it finds."""
+"""Input of lint, and the flaws that it finds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ FlawKind = Literal[
 ]
 
 CROSS_THRESHOLDS = tuple(documented.DOCUMENTED_CROSS_THRESHOLDS.values())
-"""The bars of cross accounts of 3x and 5x."""
+"""Thresholds of cross accounts of 3x and 5x."""
 
 PAIR_THRESHOLDS = tuple(documented.DOCUMENTED_PAIR_THRESHOLDS.values())
-"""The bars of the first tier of isolated pairs of 10x, 5x and 3x."""
+"""Thresholds of the first tier of isolated pairs of 10x, 5x and 3x."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """One thing to mend. `error`: something configured can't do what it is for; `warning`: something is missing."""
+    """One flaw, with its fix in `mend`. `error`: something configured can't work; `warning`: something is missing."""
 
     kind: FlawKind
     result: Literal["warning", "error"]
@@ -44,7 +44,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class ChannelInfo:
-    """A channel. `rings`: whether it can wake somebody, as far as its kind is known."""
+    """A channel as lint knows it. `wakes`: its kind can wake somebody, or is not known."""
 
     name: str
     severities: frozenset[Severity]
@@ -54,7 +54,7 @@ class ChannelInfo:
 
 @dataclass(frozen=True, slots=True)
 class AccountCoverage:
-    """What is watched of one account. `pairs` None: all that the exchange lists."""
+    """Scopes of one account that are monitored. `pairs` None: all that the exchange lists."""
 
     account: str
     cross: bool = True
@@ -63,11 +63,11 @@ class AccountCoverage:
 
 @dataclass(frozen=True, slots=True)
 class LintInput:
-    """Everything that lint looks at. `rules` are those that can be measured, `shipped` the names of the ladder's.
+    """Everything that lint reads. `rules` are those that can be measured, `default_rules` the names of shipped ones.
 
-    `pegged` are the assets that can leave a peg; None: not known.
-    `bars` are by scope those of the accounts, where they are known. `worth` is the price in USDT of assets, `owed` the
-    largest debt of a scope in USDT; None: not known.
+    `pegged_assets` are the assets that have a peg; None: not known. `thresholds` are those of the accounts by scope,
+    where they are known. `prices_usdt` are the USDT prices of assets. `largest_debt_usdt` is the largest debt of a
+    scope in USDT; None: not known.
     """
 
     rules: tuple[Rule, ...]
@@ -82,5 +82,5 @@ class LintInput:
     largest_debt_usdt: Decimal | None = None
 
     def thresholds_of(self, scope: str) -> tuple[Thresholds, ...]:
-        """The bars that accounts have in this scope, else all that they could have."""
+        """Thresholds that accounts have in this scope; all documented ones where they are not known."""
         return self.thresholds.get(scope) or (CROSS_THRESHOLDS if scope == "cross" else PAIR_THRESHOLDS)

@@ -1,4 +1,4 @@
-"""Gaps in a ladder: rungs out of order, levels at which nothing holds, and nobody woken before the margin call."""
+"""Flaws of a ladder: rungs out of order, gaps, and no critical rung before the margin call."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ _GAP_MEND = "let each rung begin where the milder one still holds"
 
 
 def ladder_flaws(lint_input: LintInput) -> Iterator[Flaw]:
-    """The gaps of every ladder, one for each scope and ladder."""
+    """Yield the flaws of every ladder, each detail once."""
     ladders: dict[str, list[Rule]] = {}
     for rule in lint_input.rules:
         if rule.ladder is not None:
@@ -39,12 +39,12 @@ def ladder_flaws(lint_input: LintInput) -> Iterator[Flaw]:
 
 
 def _order_flaws(name: str, rungs: Sequence[Rule]) -> Iterator[Flaw]:
-    """Rungs stand mildest first, so a later one can't be milder."""
+    """Yield rungs that are milder than an earlier rung of the same scope: rungs are written mildest first."""
     for index, rule in enumerate(rungs):
         milder = [
-            each
-            for each in rungs[:index]
-            if _severity_rank(each) > _severity_rank(rule) and set(each.scopes) & set(rule.scopes)
+            earlier
+            for earlier in rungs[:index]
+            if _severity_rank(earlier) > _severity_rank(rule) and set(earlier.scopes) & set(rule.scopes)
         ]
         if milder:
             detail = f'in ladder "{name}" it stands after {milder[-1].name}, which is worse: {milder[-1].severity}'
@@ -55,24 +55,27 @@ def _gap_flaws(name: str, rungs: Sequence[Rule], lint_input: LintInput) -> Itera
     scopes = tuple(dict.fromkeys(scope for rule in rungs for scope in rule.scopes))
     for scope in scopes:
         scope_rungs = [rule for rule in rungs if scope in rule.scopes]
-        for bars in lint_input.thresholds_of(scope):
+        for thresholds in lint_input.thresholds_of(scope):
             if scope in _MARGIN and any(
-                each in LEVEL_METRICS for rule in scope_rungs for each in rule.when.metric_names
+                metric in LEVEL_METRICS for rule in scope_rungs for metric in rule.when.metric_names
             ):
-                levels = falling_levels(bars, [rule.when for rule in scope_rungs])
-                down = [("margin_level", level, state_at_level(level, bars)) for level in levels]
+                levels = falling_levels(thresholds, [rule.when for rule in scope_rungs])
+                down = [("margin_level", level, state_at_level(level, thresholds)) for level in levels]
                 yield from _flaws_along(name, scope_rungs, down)
-                yield from _severity_flaws(name, scope_rungs, scope, bars)
+                yield from _severity_flaws(name, scope_rungs, scope, thresholds)
             else:
-                yield from _flaws_along(name, scope_rungs, _metric_path(scope_rungs, bars))
+                yield from _flaws_along(name, scope_rungs, _metric_path(scope_rungs, thresholds))
 
 
 def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Decimal, SampleState]]) -> Iterator[Flaw]:
-    """On the way from safe to worst: once a rung holds one always does, and a worse one never begins first."""
+    """Yield flaws found along a path from safe to worst.
+
+    Once a rung holds, some rung must hold at every later point. A worse rung must not begin before a milder one.
+    """
     begins: dict[str, int] = {}
     last: Rule | None = None
-    for index, (metric, value, world) in enumerate(path):
-        holding = [rule for rule in rungs if holds(rule.when, world)]
+    for index, (metric, value, sample) in enumerate(path):
+        holding = [rule for rule in rungs if holds(rule.when, sample)]
         for rule in holding:
             begins.setdefault(rule.name, index)
         if holding:
@@ -92,7 +95,7 @@ def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Dec
 
 
 def _severity_flaws(name: str, rungs: Sequence[Rule], scope: MetricScope, thresholds: Thresholds) -> Iterator[Flaw]:
-    """Below the initial bar something must warn, and something critical must hold before the margin call."""
+    """Yield a flaw if no rung warns right below the initial level, or none is critical before the margin call."""
     for level, min_severity, where in (
         (thresholds.initial, "warning", "right below the initial level"),
         (thresholds.margin_call, "critical", "before the margin call"),
@@ -106,7 +109,11 @@ def _severity_flaws(name: str, rungs: Sequence[Rule], scope: MetricScope, thresh
 
 
 def _metric_path(rungs: Sequence[Rule], thresholds: Thresholds) -> list[tuple[str, Decimal, SampleState]]:
-    """The way along the one metric that every rung reads first; empty where there is none, or it has no better end."""
+    """Path from safe to worst along the metric that every rung reads first.
+
+    Empty if the rungs read different metrics first, if the metric is a status or a boolean, or if not exactly one end
+    of the path is safe.
+    """
     firsts = {rule.when.metric_names[0] for rule in rungs}
     if len(firsts) != 1 or len(rungs) < 2:
         return []
@@ -117,7 +124,7 @@ def _metric_path(rungs: Sequence[Rule], thresholds: Thresholds) -> list[tuple[st
     path: list[tuple[str, Decimal, SampleState]] = [
         (metric, value, {metric: value, "held": calm_value("held"), "owed": calm_value("held")}) for value in values
     ]
-    ends = [any(holds(rule.when, world) for rule in rungs) for _, _, world in (path[0], path[-1])]
+    ends = [any(holds(rule.when, sample) for rule in rungs) for _, _, sample in (path[0], path[-1])]
     if ends[0] == ends[1]:
         return []
     return path[::-1] if ends[0] else path

@@ -1,4 +1,4 @@
-"""All flaws of a set-up."""
+"""All checks of lint over one configuration."""
 
 from monitor.lint.action_flaws import action_flaws
 from monitor.lint.channel_flaws import channel_flaws
@@ -8,6 +8,6 @@ from monitor.lint.rule_flaws import rule_flaws
 
 
 def lint(lint_input: LintInput) -> tuple[Flaw, ...]:
-    """What is to be mended, errors first."""
+    """All flaws of the input, errors first."""
     found = (*rule_flaws(lint_input), *ladder_flaws(lint_input), *action_flaws(lint_input), *channel_flaws(lint_input))
     return tuple(sorted(found, key=lambda flaw: flaw.result != "error"))

@@ -1,4 +1,4 @@
-"""Flaws of a rule by itself: it can never fire, or its hysteresis is upside down."""
+"""Flaws of a single rule: it can never fire or never resolve, or its hysteresis is inverted."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ PEG_METRICS = frozenset({"peg_deviation", "peg_ratio"})
 
 
 def rule_flaws(lint_input: LintInput) -> Iterator[Flaw]:
-    """The flaws of each rule."""
+    """Yield the flaws of each rule."""
     for rule in lint_input.rules:
         reason = _why_never(rule, lint_input)
         if reason is not None:
@@ -26,33 +26,35 @@ def _why_never(rule: Rule, lint_input: LintInput) -> str | None:
     if rule.name not in lint_input.default_rules and (reason := _why_no_subject(rule, lint_input)) is not None:
         return reason
     tried = (
-        world
+        sample
         for scope in rule.scopes
-        for bars in lint_input.thresholds_of(scope)
-        for world in sample_states([rule.when], bars)
+        for thresholds in lint_input.thresholds_of(scope)
+        for sample in sample_states([rule.when], thresholds)
     )
-    if any(holds(rule.when, world) for world in tried):
+    if any(holds(rule.when, sample) for sample in tried):
         return None
     return f"`{rule.when.text}` holds in no state of an account that is not liquidated yet"
 
 
 def _why_no_subject(rule: Rule, lint_input: LintInput) -> str | None:
-    """Why there is nothing that the rule could look at; None when there may be."""
+    """Reason why no subject exists to which the rule applies; None if one may exist."""
     if lint_input.pegged_assets is not None and rule.scopes == ("asset",) and PEG_METRICS & set(rule.metric_names):
         fitting = [
             name for name in lint_input.pegged_assets if any(fnmatchcase(name, pattern) for pattern in rule.assets)
         ]
         return None if fitting else "none of its assets is pegged to another"
     mine = [
-        each for each in lint_input.accounts if any(fnmatchcase(each.account, pattern) for pattern in rule.accounts)
+        account
+        for account in lint_input.accounts
+        if any(fnmatchcase(account.account, pattern) for pattern in rule.accounts)
     ]
     if not mine or any(scope not in ("cross", "isolated") for scope in rule.scopes):
         return None
-    if "cross" in rule.scopes and any(each.cross for each in mine):
+    if "cross" in rule.scopes and any(account.cross for account in mine):
         return None
     if "isolated" not in rule.scopes:
         return "no account that it looks at has cross = true"
-    pairs = [each.pairs for each in mine]
+    pairs = [account.pairs for account in mine]
     if None in pairs or any(
         fnmatchcase(pair, pattern) for listed in pairs if listed for pair in listed for pattern in rule.symbols
     ):
@@ -61,19 +63,19 @@ def _why_no_subject(rule: Rule, lint_input: LintInput) -> str | None:
 
 
 def _hysteresis(rule: Rule, clear: Condition, lint_input: LintInput) -> Iterator[Flaw]:
-    """One flaw when `when` and `clear` hold together, or when nothing resolves the alert.
+    """Yield a flaw if `when` and `clear` hold together, or if `clear` never resolves the alert.
 
-    Looked at along the metric that both read first, and only where it is that which decides: another part of the
-    condition may hold it up by itself.
+    Overlaps are searched along the first metric that both conditions read, and only where this metric decides: another
+    part of `when` may hold by itself.
     """
     shared = next((name for name in rule.when.metric_names if name in clear.metric_names), None)
     both = (rule.when, clear)
     clears = False
     for scope in rule.scopes:
-        for bars in lint_input.thresholds_of(scope):
-            tried = sample_states(both, bars, shared)
-            for _, line in groupby(tried, key=lambda world: _other_values(world, shared, both)):
-                found = [(holds(rule.when, world), holds(clear, world)) for world in line]
+        for thresholds in lint_input.thresholds_of(scope):
+            tried = sample_states(both, thresholds, shared)
+            for _, line in groupby(tried, key=lambda sample: _other_values(sample, shared, both)):
+                found = [(holds(rule.when, sample), holds(clear, sample)) for sample in line]
                 clears = clears or any(resolved and not fires for fires, resolved in found)
                 decides = shared is not None and len({fires for fires, _ in found}) == 2
                 if decides and any(fires and resolved for fires, resolved in found):

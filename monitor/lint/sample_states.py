@@ -1,4 +1,4 @@
-"""States of an account in which conditions are tried: calm ones, and those on the way down to liquidation."""
+"""Sample states of an account on which lint tries conditions, from calm ones down to liquidation."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -14,10 +14,10 @@ SampleState = Mapping[str, Decimal]
 
 THRESHOLD_METRICS = ("initial_level", "margin_call_level", "liquidation_level")
 LEVEL_METRICS = ("margin_level", "polled_margin_level")
-"""The metrics that end at the liquidation level: below it there is nothing left to save."""
+"""Metrics that are sampled down to the liquidation level only: below it the exchange has liquidated."""
 
 MAX_SAMPLES = 5_000
-"""States that are tried for one question."""
+"""Most states that are tried for one check."""
 
 _OWED = Decimal(10_000)
 _EPSILON = Decimal("0.0001")
@@ -35,7 +35,7 @@ _CALM_VALUES: SampleState = {
 
 
 class SampleReader:
-    """What a condition reads a world by; a metric that is not in it is calm."""
+    """Metric reader of one sample state. A metric that the state lacks has its calm value."""
 
     def __init__(self, sample: SampleState) -> None:
         self._sample = sample
@@ -46,12 +46,12 @@ class SampleReader:
 
 
 def holds(condition: Condition, sample: SampleState) -> bool:
-    """Whether the condition holds in this world."""
+    """Return whether the condition holds in this state."""
     return condition.evaluate(SampleReader(sample)) is True
 
 
 def calm_value(metric: str) -> Decimal:
-    """The value of a metric while all is well."""
+    """Value of a metric while the account is safe."""
     if metric in _CALM_VALUES:
         return _CALM_VALUES[metric]
     known = METRICS[metric]
@@ -61,7 +61,7 @@ def calm_value(metric: str) -> Decimal:
 
 
 def state_at_level(level: Decimal, thresholds: Thresholds) -> SampleState:
-    """An account at this margin level that owes dollars and holds coins."""
+    """State of an account at this margin level that owes USDT and holds coins."""
     room = max(ZERO, ONE - thresholds.liquidation / level)
     status = PairStatus.NORMAL if level <= 2 else PairStatus.EXCESSIVE
     if level <= thresholds.margin_call:
@@ -86,7 +86,7 @@ def state_at_level(level: Decimal, thresholds: Thresholds) -> SampleState:
 
 
 def falling_levels(thresholds: Thresholds, conditions: Iterable[Condition] = ()) -> list[Decimal]:
-    """Margin levels from safe to the liquidation of these bars, with those at which something may change."""
+    """Margin levels from safe down to liquidation, with those around the thresholds and the conditions' constants."""
     found = {Decimal(step) / 200 for step in range(200, 801)}
     for point in (*constants_in(conditions), thresholds.initial, thresholds.margin_call, thresholds.liquidation):
         found |= {point, point - _EPSILON, point + _EPSILON}
@@ -96,9 +96,9 @@ def falling_levels(thresholds: Thresholds, conditions: Iterable[Condition] = ())
 def sample_states(
     conditions: Sequence[Condition], thresholds: Thresholds, last: str | None = None
 ) -> Iterator[SampleState]:
-    """Worlds that differ in every metric that the conditions read, bars apart, at all values where they may turn.
+    """Yield states that combine the values at which the conditions may change, for every metric that they read.
 
-    Those that differ in `last` alone follow each other, in its order.
+    Threshold metrics do not vary. States that differ in the metric `last` alone follow each other, in its order.
     """
     names = sorted(
         (name for name in metrics_read(conditions) if name not in THRESHOLD_METRICS), key=lambda name: name == last
@@ -113,7 +113,7 @@ def sample_states(
 
 
 def sample_values(name: str, conditions: Sequence[Condition], thresholds: Thresholds) -> list[Decimal]:
-    """Values of one metric, in order, between which the conditions may change their answer."""
+    """Values of one metric, in order, at and between which the conditions may change."""
     metric = METRICS[name]
     low = thresholds.liquidation if name in LEVEL_METRICS else metric.low
     if metric.unit in (Unit.STATUS, Unit.BOOLEAN):
@@ -136,17 +136,17 @@ def sample_values(name: str, conditions: Sequence[Condition], thresholds: Thresh
 
 
 def metrics_read(conditions: Iterable[Condition]) -> tuple[str, ...]:
-    """Every metric that the conditions read."""
+    """Names of the metrics that the conditions read, each once."""
     return tuple(dict.fromkeys(name for condition in conditions for name in condition.metric_names))
 
 
 def constants_in(conditions: Iterable[Condition]) -> set[Decimal]:
-    """Every number that stands in the conditions."""
-    return {each.value for condition in conditions for each in mask_literals(condition.text)[1].values()}
+    """Numbers written in the conditions."""
+    return {number.value for condition in conditions for number in mask_literals(condition.text)[1].values()}
 
 
 def finite_value(value: MetricValue) -> Decimal | None:
-    """The value, unless it is missing or infinite."""
+    """The value; None if it is missing or infinite."""
     return None if isinstance(value, Missing) or not value.is_finite() else value
 
 

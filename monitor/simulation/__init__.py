@@ -1,1 +1,1 @@
-"""Rules and actions tried in virtual time, over figures that are given, prices, or what was recorded."""
+"""Simulation: rules and actions in virtual time, on given metrics, price bars or recorded samples."""

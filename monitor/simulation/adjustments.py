@@ -1,4 +1,4 @@
-"""What orders of a rehearsal have moved so far, put on top of what was really held and owed later."""
+"""Adjustments: amounts that simulated orders have moved so far, applied to balances recorded later."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,16 +9,16 @@ from monitor.core.numbers.amounts import ZERO
 from monitor.simulation.portfolio import SimulatedPortfolio
 
 BalanceDelta = tuple[Decimal, Decimal, Decimal]
-"""Of one asset of one scope: free, borrowed, interest."""
+"""Change of one asset in one scope: free, borrowed, interest."""
 
 Adjustments = Mapping[tuple[Scope | str, str], BalanceDelta]
-"""By place (a scope, or the name of a wallet, where only free counts) and asset."""
+"""Changes by place and asset. A place is a scope or the name of a wallet; in a wallet only free amounts change."""
 
 _NO_DELTA: BalanceDelta = (ZERO, ZERO, ZERO)
 
 
 def accumulate_difference(before: SimulatedPortfolio, after: SimulatedPortfolio, so_far: Adjustments) -> Adjustments:
-    """`so_far` with what lies between two portfolios of the same scopes."""
+    """Add the difference between two portfolios of the same scopes to `so_far`."""
     old, new = _amounts(before), _amounts(after)
     total = dict(so_far)
     for key in old.keys() | new.keys():
@@ -29,7 +29,7 @@ def accumulate_difference(before: SimulatedPortfolio, after: SimulatedPortfolio,
 
 
 def apply_adjustments(portfolio: SimulatedPortfolio, adjustments: Adjustments) -> SimulatedPortfolio:
-    """The portfolio with what was moved; what is no longer there can't be taken away."""
+    """Apply adjustments to a portfolio. No amount falls below zero: more than the recorded amount can't be taken."""
     for (place, asset), amounts in adjustments.items():
         if isinstance(place, str):
             wallet = dict(portfolio.wallets.get(place, {}))

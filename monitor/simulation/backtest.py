@@ -1,4 +1,4 @@
-"""The same rules over the same prices twice: as they are, and as if nothing were done."""
+"""Backtest: the same rules on the same prices twice, with their actions and without."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -20,32 +20,32 @@ _TENTH = Decimal("0.1")
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """One account's story. `without` is what would have become of it without any action."""
+    """Backtest of one account. `without_actions` is the timeline without any action."""
 
     account: str
     timeline: SimulationTimeline
     without_actions: SimulationTimeline
 
     def low_of(self, alert: Alert) -> LowestLevel | None:
-        """The lowest level, without any action, of the scope that an alert is about."""
+        """Lowest level of the alert's scope without any action; None for an alert of no scope."""
         if alert.key.scope not in ("cross", "isolated"):
             return None
         return self.without_actions.lows.get(Scope(alert.key.subject) if alert.key.scope == "isolated" else CROSS)
 
     def minutes_before_low(self, alert: Alert) -> Decimal | None:
-        """How long before the low it fired, to a tenth of a minute; negative when it fired after it."""
+        """Minutes from the firing of the alert to the low, to a tenth; negative if the alert fired after the low."""
         low = self.low_of(alert)
         if low is None or alert.fired_at is None:
             return None
         return minutes_between(alert.fired_at, low.at)
 
     def executed_for(self, alert: Alert) -> tuple[Intent, ...]:
-        """The orders of the alert's plan, in their order."""
+        """Executed orders of the alert's plan, in the order of their execution."""
         return tuple(intent for intent in self.timeline.executed if intent.alert == alert.id)
 
     @property
     def moved_totals(self) -> dict[tuple[str, str], Decimal]:
-        """How much was repaid and brought in, by kind and asset; a second hop is not counted again."""
+        """Total amounts moved, by kind and asset. A second hop is not counted again."""
         total: dict[tuple[str, str], Decimal] = {}
         for intent in self.timeline.executed:
             if not (isinstance(intent.order, Transfer) and intent.order.source == "cross"):
@@ -62,7 +62,7 @@ def run_backtest(
     gap: timedelta = timedelta(),
     liquidates: bool = True,
 ) -> Backtest:
-    """What the rules would have told and done. `frames` gives the moments, the same ones each time it is called."""
+    """Simulate the notifications and actions of the rules. `frames` must return the same frames at every call."""
     without_actions = _simulate_timeline(replace(policy, actions=()), portfolio, frames(), gap, liquidates)
     used_actions = {name for rule in policy.rules for name in rule.actions} & {spec.name for spec in policy.actions}
     timeline = _simulate_timeline(policy, portfolio, frames(), gap, liquidates) if used_actions else without_actions
@@ -70,7 +70,7 @@ def run_backtest(
 
 
 def minutes_between(earlier: datetime, later: datetime) -> Decimal:
-    """Minutes to a tenth; negative when it is the other way round."""
+    """Minutes from `earlier` to `later`, to a tenth; negative if `later` is the earlier time."""
     seconds = Decimal((later - earlier) // timedelta(milliseconds=1)) / 1000
     return (seconds / 60).quantize(_TENTH)
 

@@ -1,4 +1,4 @@
-"""A sight in which some figures are given instead of measured."""
+"""Metrics snapshot in which some metrics are given instead of measured."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,11 +11,11 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 MetricOverrides = Mapping[Subject, Mapping[str, MetricValue]]
-"""Figures that are given: by subject, by metric."""
+"""Given metrics, by subject and metric."""
 
 
 class OverriddenMetrics(MetricsSnapshot):
-    """The figures as they are measured, those that are given in their place; a subject may exist by them alone."""
+    """Metrics snapshot with given metrics in place of measured ones. A subject may have given metrics only."""
 
     def __init__(
         self, state: AccountState, settings: AccountSettings, now: datetime, overrides: MetricOverrides

@@ -1,4 +1,4 @@
-"""What is held and owed in a rehearsal, the reads that tell of it, and what orders and liquidations make of it."""
+"""Simulated portfolio: its balances, the reads that show them, and the effect of orders and liquidations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ from monitor.core.numbers.amounts import EIGHT_DECIMALS, INFINITE, ONE, ZERO
 
 WALLET_NAMES: tuple[Literal["spot", "funding"], ...] = ("spot", "funding")
 EXCESSIVE_ABOVE = Decimal(2)
-"""The level above which the exchange calls a pair EXCESSIVE, by the usual reading of its words."""
+"""Level above which the exchange calls a pair EXCESSIVE, by the usual reading of its documentation."""
 
 _NO_LIMIT = Decimal("1E30")
 _EMPTY: Mapping[str, Decimal] = {}
@@ -39,7 +39,7 @@ _EMPTY: Mapping[str, Decimal] = {}
 
 @dataclass(frozen=True, slots=True)
 class PairHolding:
-    """One isolated pair: its two sides, and its bars where they are known."""
+    """One isolated pair: its two balances, and its thresholds where they are known."""
 
     base: Balance
     quote: Balance
@@ -48,9 +48,9 @@ class PairHolding:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPortfolio:
-    """One account in a rehearsal.
+    """Balances of one account in a simulation.
 
-    `scales` is by how much the exchange's level of a scope was above our own, 1 where nothing is said of it.
+    `level_factors` are the exchange's margin level divided by our own, by scope; 1 where a scope is missing.
     """
 
     cross: Mapping[str, Balance] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class SimulatedPortfolio:
         return self.thresholds if scope == CROSS else self.pairs[scope.symbol].thresholds
 
     def balances_of(self, scope: Scope) -> tuple[Balance, ...]:
-        """What is held and owed in one scope."""
+        """Balances of one scope."""
         if scope == CROSS:
             return tuple(self.cross.values())
         pair = self.pairs[scope.symbol]
@@ -75,20 +75,20 @@ class SimulatedPortfolio:
 
 
 def threshold_tiers(pair: PairHolding) -> tuple[LeverageTier, ...]:
-    """The pair's bars as the one tier of its table; none where they are not known."""
+    """Thresholds of the pair as the single tier of its table; empty if they are not known."""
     if pair.thresholds is None:
         return ()
     return (LeverageTier(1, pair.thresholds.initial, pair.thresholds.liquidation, _NO_LIMIT, _NO_LIMIT),)
 
 
 def margin_level_of(portfolio: SimulatedPortfolio, scope: Scope, prices: Mapping[str, Price]) -> Decimal:
-    """The scope's level at these prices; INFINITE when nothing is owed. What has no price is left out."""
+    """Margin level of the scope at these prices; INFINITE if nothing is owed. Assets without a price are left out."""
     held, owed = _totals(portfolio, scope, prices)
     return margin_level(held, owed) * portfolio.level_factors.get(scope, ONE) if owed > ZERO else INFINITE
 
 
 def missing_price_symbols(portfolio: SimulatedPortfolio, prices: Mapping[str, Price]) -> tuple[str, ...]:
-    """The symbols without whose prices the portfolio has no value."""
+    """Symbols whose prices are missing to value the portfolio."""
     assets = {row.asset for row in portfolio.cross.values()}
     assets |= {pair.quote.asset for pair in portfolio.pairs.values()}
     lacking = {f"{asset}USDT" for asset in assets if usdt_price(asset, prices) is None}
@@ -96,14 +96,14 @@ def missing_price_symbols(portfolio: SimulatedPortfolio, prices: Mapping[str, Pr
 
 
 def balance_reads(portfolio: SimulatedPortfolio, prices: Mapping[str, Price], at: datetime) -> tuple[Event, ...]:
-    """What the exchange would answer to every read of balances at this moment."""
+    """Reads of all balances as the exchange would answer them at this moment."""
     found: list[Event] = [CrossRead(_cross(portfolio, prices, at)), IsolatedRead(_isolated(portfolio, prices, at))]
     found += [WalletRead(name, WalletBalances(at, portfolio.wallets.get(name, _EMPTY))) for name in WALLET_NAMES]
     return tuple(found)
 
 
 def symbol_rules_read(portfolio: SimulatedPortfolio, at: datetime) -> TradingRulesRead:
-    """Symbols by which everything can be traded in any quantity: of cross against USDT, of a pair its own."""
+    """Trading rules that allow any quantity: of every cross asset against USDT, and of each pair."""
     held = {asset for asset, row in portfolio.cross.items() if not row.is_zero}
     found = [TradingRules(f"{asset}USDT", asset, "USDT", EIGHT_DECIMALS, EIGHT_DECIMALS) for asset in held - {"USDT"}]
     for symbol, pair in portfolio.pairs.items():
@@ -112,7 +112,7 @@ def symbol_rules_read(portfolio: SimulatedPortfolio, at: datetime) -> TradingRul
 
 
 def execute_order(portfolio: SimulatedPortfolio, order: Order, position: ScopePosition) -> SimulatedPortfolio:
-    """The portfolio once `order` is done; `standing` is its own scope's as it was before."""
+    """The portfolio after `order`. `position` is the position of the order's scope before it."""
     after = position.after(order)
     rows = {asset: row.balance for asset, row in after.by_asset.items()}
     changed = _with_balances(portfolio, position.scope, rows)
@@ -129,7 +129,7 @@ def execute_order(portfolio: SimulatedPortfolio, order: Order, position: ScopePo
 
 
 def liquidate(portfolio: SimulatedPortfolio, scope: Scope, prices: Mapping[str, Price]) -> SimulatedPortfolio:
-    """The portfolio after everything held in the scope was sold, without any fee, and what is owed repaid with it."""
+    """The portfolio after the scope's assets were sold, without any fee, and its debts repaid with the proceeds."""
     held, owed = _totals(portfolio, scope, prices)
     rest = max(ZERO, held - owed)
     if scope == CROSS:
@@ -143,7 +143,7 @@ def liquidate(portfolio: SimulatedPortfolio, scope: Scope, prices: Mapping[str, 
 
 
 def _totals(portfolio: SimulatedPortfolio, scope: Scope, prices: Mapping[str, Price]) -> tuple[Decimal, Decimal]:
-    """What is held and what is owed: of cross in USDT, of a pair in its quote asset."""
+    """Value held and value owed: of cross in USDT, of a pair in its quote asset."""
     held = owed = ZERO
     for row in portfolio.balances_of(scope):
         price = usdt_price(row.asset, prices) if scope == CROSS else _in_quote(portfolio, scope, row, prices)
@@ -169,7 +169,7 @@ def _with_balances(portfolio: SimulatedPortfolio, scope: Scope, rows: Mapping[st
 
 
 def _cross(portfolio: SimulatedPortfolio, prices: Mapping[str, Price], at: datetime) -> CrossSnapshot:
-    """The cross account. Haircuts are not known here: the collateral level is the level."""
+    """Cross snapshot. Collateral ratios are not known here: the collateral level equals the margin level."""
     level = margin_level_of(portfolio, CROSS, prices)
     held, owed = _totals(portfolio, CROSS, prices)
     btc = usdt_price("BTC", prices)

@@ -1,4 +1,4 @@
-"""Prices through time: bars walked into a path, and the moments at which a rehearsal looks at it."""
+"""Price paths: price bars turned into a path through time, and the evaluation times of a simulation."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ _DEFAULT_BAR_LENGTH = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class PriceBar:
-    """One bar of a price: what it was from `opens_at` on."""
+    """Open, high, low and close of a price in the span of time from `opens_at` on."""
 
     opens_at: datetime
     open: Decimal
@@ -27,17 +27,17 @@ class PriceBar:
 
 
 class PricePath:
-    """A price through time: straight lines between points, flat before the first and after the last."""
+    """A price through time: linear between points, constant before the first and after the last."""
 
     def __init__(self, points: Sequence[tuple[datetime, Decimal]]) -> None:
-        """`points` rise in time; there is at least one."""
+        """Take points in ascending time. Raises ValueError for other points, or without any."""
         if not points or any(later <= earlier for (earlier, _), (later, _) in pairwise(points)):
             raise ValueError("the points of a price must rise in time, and there must be one")
         self.times = tuple(at for at, _ in points)
         self.values = tuple(value for _, value in points)
 
     def at(self, moment: datetime) -> Decimal:
-        """The price at a moment, to 8 decimals where it lies between two points."""
+        """Price at a moment, rounded to 8 decimals between two points."""
         after = bisect_right(self.times, moment)
         if after == 0:
             return self.values[0]
@@ -51,10 +51,10 @@ class PricePath:
 
 
 def build_price_path(bars: Iterable[PriceBar]) -> PricePath:
-    """The path through `bars`, which rise in time and are at least one.
+    """Build the path through price bars in ascending time, at least one.
 
-    Each is walked open → nearer extreme → farther extreme → close, at 0, 1/3, 2/3 and 59/60 of its length; of two
-    equally near the low comes first.
+    Each bar gives the points open, nearer extreme, farther extreme and close, at 0, 1/3, 2/3 and 59/60 of its length.
+    If both extremes are equally near, the low comes first.
     """
     series = list(bars)
     length = bar_length(series)
@@ -72,21 +72,21 @@ def build_price_path(bars: Iterable[PriceBar]) -> PricePath:
 
 
 def bar_length(bars: Sequence[PriceBar]) -> timedelta:
-    """The shortest time from one bar to the next; a minute where there is only one."""
+    """Shortest time from one price bar to the next; a minute for a single bar."""
     return min((later.opens_at - earlier.opens_at for earlier, later in pairwise(bars)), default=_DEFAULT_BAR_LENGTH)
 
 
 def evaluation_times(paths: Iterable[PricePath]) -> tuple[datetime, ...]:
-    """The moments from the first price to the last: every point of every path, and enough between them.
+    """Evaluation times from the first point of the paths to the last: every point, and times in between.
 
-    Between two points there is a look every 20 seconds, with bars of 20 minutes and more every 60.
+    Between two points there is one evaluation every 20 to 60 seconds: see `evaluation_interval`.
     """
     corners = sorted({at for path in paths for at in path.times})
     return fill_gaps(corners, evaluation_interval(corners))
 
 
 def fill_gaps(moments: Sequence[datetime], gap: timedelta) -> tuple[datetime, ...]:
-    """`moments`, which rise, with others put evenly between those that are more than `gap` apart."""
+    """Fill `moments`, which ascend, evenly with others where two of them are more than `gap` apart."""
     found = list(moments[:1])
     for earlier, later in pairwise(moments):
         count = -(-(later - earlier) // gap)
@@ -96,6 +96,6 @@ def fill_gaps(moments: Sequence[datetime], gap: timedelta) -> tuple[datetime, ..
 
 
 def evaluation_interval(corners: Sequence[datetime]) -> timedelta:
-    """How far apart two looks may be, by how far apart the points are."""
+    """Longest time between two evaluations: a fifth of the mean time between points, from 20 to 60 seconds."""
     typical = (corners[-1] - corners[0]) / max(1, len(corners) - 1)
     return min(MAX_EVALUATION_INTERVAL, max(MIN_EVALUATION_INTERVAL, typical / 5))

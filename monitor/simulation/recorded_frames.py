@@ -1,7 +1,7 @@
-"""What was recorded, as moments of a rehearsal: balances, bars and prices from samples, the rest as it was measured.
+"""Frames of a simulation from recorded samples: balances, thresholds, prices, and other metrics as measured then.
 
-A pause between two reads that is longer than the pace of that time allows was blindness; a long one without a word
-was a daemon that was off, and is left out.
+A pause between two reads that is longer than the poll interval of that time allows means stale data. A long pause
+without any sample means that the daemon was off; it is left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,13 +20,13 @@ from monitor.simulation.portfolio import PairHolding, SimulatedPortfolio, margin
 from monitor.simulation.simulator import MarketFrame
 
 FILL_INTERVAL = timedelta(seconds=30)
-"""Between two reads the engine looks at least this often."""
+"""Longest time between two evaluations of rules between reads."""
 
 SUBJECT_TIMEOUT = timedelta(minutes=65)
-"""A figure is written every hour at least: a subject silent for longer is not there any more."""
+"""Time after which a subject without samples counts as gone: every metric is recorded at least hourly."""
 
 MAX_LIVE_SILENCE = timedelta(minutes=4)
-"""A silence that is shorter can't have been a daemon that was off."""
+"""Longest pause without samples that can't be a daemon that was off."""
 
 MAX_STALE_TIME = timedelta(hours=1)
 
@@ -38,7 +38,7 @@ _REMEASURED: Mapping[MetricScope, frozenset[str]] = {
     "monitor": frozenset(),
     "asset": frozenset({"held", "owed", "spot_free", "funding_free", "price_usdt"}),
 }
-"""The metrics that the rehearsal measures itself; of cross and pairs it measures all but these:"""
+"""Metrics that the simulation measures itself; of cross and pairs it measures all but `_KEPT_METRICS`."""
 
 _KEPT_METRICS = frozenset(
     {"time_to_liquidation_by_interest", "margin_level_change_5m", "status", "liquidation_price", "time_to_delist"}
@@ -47,7 +47,7 @@ _KEPT_METRICS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ReplaySample:
-    """One sample: INFINITE and missing values as they were."""
+    """One recorded sample. `value` may be INFINITE or missing."""
 
     at: datetime
     scope: MetricScope
@@ -58,15 +58,15 @@ class ReplaySample:
 
 @dataclass(slots=True)
 class _LatestValues:
-    """The newest values of every subject, and when each was last heard of."""
+    """Newest values of every subject, and the time of each subject's last sample."""
 
     values: dict[Subject, dict[str, MetricValue]] = field(default_factory=dict)
     seen_at: dict[Subject, datetime] = field(default_factory=dict)
     poll_interval: MetricValue | None = None
-    """The newest pace: it holds from the next age on, since the two are not always written together."""
+    """Newest poll interval. It applies from the next `data_age` on: the two are not always recorded together."""
 
     def update(self, samples: Iterable[ReplaySample], at: datetime) -> bool:
-        """Whether the samples come from a read, not only from figures that went stale."""
+        """Take in samples. Return whether they come from a read and not only from metrics that became stale."""
         is_read = False
         for sample in samples:
             subject = (sample.scope, sample.subject)
@@ -75,11 +75,11 @@ class _LatestValues:
                 continue
             if sample.metric == "data_age" and self.poll_interval is not None:
                 self.values[subject] = {**self.values.get(subject, {}), "poll_interval": self.poll_interval}
-            # A copy: frames made before keep what was true then.
+            # A copy, because earlier frames keep the values of their time.
             self.values[subject] = {**self.values.get(subject, {}), sample.metric: sample.value}
             self.seen_at[subject] = at
             is_read = is_read or (sample.scope in ("cross", "isolated", "asset") and isinstance(sample.value, Decimal))
-        for subject in [each for each, heard in self.seen_at.items() if at - heard > SUBJECT_TIMEOUT]:
+        for subject in [subject for subject, seen_at in self.seen_at.items() if at - seen_at > SUBJECT_TIMEOUT]:
             del self.values[subject], self.seen_at[subject]
         return is_read
 
@@ -89,7 +89,7 @@ class _LatestValues:
 
 
 def recorded_frames(samples: Iterable[ReplaySample], since: datetime) -> Iterator[MarketFrame]:
-    """The moments from `since` on. `samples` are in order of time and may begin earlier, to tell what was known."""
+    """Yield the frames from `since` on. `samples` are in order of time; earlier ones give the values known before."""
     latest = _LatestValues()
     last: MarketFrame | None = None
     for at, group in groupby(samples, key=lambda sample: sample.at):
@@ -103,7 +103,7 @@ def recorded_frames(samples: Iterable[ReplaySample], since: datetime) -> Iterato
 
 
 def _fill_frames(last: MarketFrame, until: datetime, latest: _LatestValues) -> Iterator[MarketFrame]:
-    """The looks after `last` until the next sample."""
+    """Yield the frames between `last` and the next sample."""
     poll_interval_s = latest.number(("monitor", ""), "poll_interval") or _DEFAULT_POLL_INTERVAL_S
     allowed = max(timedelta(seconds=20), timedelta(seconds=int(2 * poll_interval_s)))
     silence = until - last.at
@@ -118,7 +118,7 @@ def _fill_frames(last: MarketFrame, until: datetime, latest: _LatestValues) -> I
 
 
 def _age_data(overrides: MetricOverrides, by: timedelta) -> MetricOverrides:
-    """The figures with the age of the data counted on."""
+    """The metrics with `data_age` increased by a span of time."""
     monitor = overrides.get(MONITOR_SUBJECT, {})
     age = monitor.get("data_age")
     if not isinstance(age, Decimal):
@@ -157,7 +157,7 @@ def _frame(latest: _LatestValues, at: datetime, is_read: bool) -> MarketFrame:
 def _level_factor(
     portfolio: SimulatedPortfolio, scope: Scope, prices: Mapping[str, Price], recorded: MetricValue | None
 ) -> Decimal | None:
-    """By how much the recorded level was above that of the recorded balances; None when they can't be compared."""
+    """Recorded level divided by the level of the recorded balances; None if they can't be compared."""
     if scope.symbol and scope.symbol not in portfolio.pairs:
         return None
     own = margin_level_of(portfolio, scope, prices)
@@ -220,7 +220,7 @@ def _thresholds(latest: _LatestValues, subject: Subject) -> Thresholds | None:
 
 
 def _split_symbol(symbol: str, assets: Iterable[str]) -> tuple[str, str] | None:
-    """The two assets of a pair: by those that are held or owed, else by what pairs are usually quoted in."""
+    """Split a pair's symbol into its two assets: by assets held or owed, else by the usual quote assets."""
     held = set(assets)
     splits = [(symbol[:at], symbol[at:]) for at in range(1, len(symbol))]
     for base, quote in splits:

@@ -1,4 +1,4 @@
-"""A test of rules: series through time, and what is expected of the rules at some moments of it."""
+"""Rule test: input series through time, and the alerts and actions expected at some moments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,17 +19,20 @@ MAX_GAP = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class InputSeries:
-    """The values of one metric of a subject, or of the price of a symbol, one an interval."""
+    """Values of one metric of a subject, or of the price of a symbol, one per interval."""
 
     values: tuple[MetricValue | None, ...]
     subject: Subject | None = None
     name: str = ""
-    """The metric, or the symbol where there is no subject."""
+    """Name of the metric, or the symbol if `subject` is None."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAlert:
-    """One alert; what is None may be anything. `labels` are those of the rule, `told` the channels told so far."""
+    """An expected alert; a field that is None matches any value.
+
+    `labels` are those of the rule, `notified` the channels notified so far.
+    """
 
     rule: str
     scope: str | None = None
@@ -42,7 +45,10 @@ class ExpectedAlert:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAction:
-    """One action done, or with `blocked` one that a limit stops, words of which are given; None may be anything."""
+    """An expected action that was executed; a field that is None matches any value.
+
+    With `blocked` it is an action that a limit stops, and `blocked` is part of the reason.
+    """
 
     action: str | None = None
     kind: str | None = None
@@ -55,9 +61,9 @@ class ExpectedAction:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What must be so at one moment. `alerts`: all that are open of the rules named; `actions`: all done so far.
+    """Expectation at one moment. `alerts`: all open alerts of the rules named; `actions`: all executed so far.
 
-    `rules` None: all. `alerts` or `actions` None: not looked at.
+    `rules` None: all rules. `alerts` or `actions` None: not checked.
     """
 
     at: timedelta
@@ -68,7 +74,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class RuleTest:
-    """One test. Series begin at `start` and have a value every `interval`; the last one stays."""
+    """One test. Series begin at `start` and have a value every `interval`; the last value stays."""
 
     name: str
     account: str
@@ -78,17 +84,17 @@ class RuleTest:
     expectations: tuple[Expectation, ...]
     portfolio: SimulatedPortfolio = field(default_factory=SimulatedPortfolio)
     prices: Mapping[str, Decimal] = field(default_factory=dict)
-    """Prices of symbols that have no series."""
+    """Prices of symbols without a series."""
     paused: bool = False
 
     @property
     def gap(self) -> timedelta:
-        """How far apart the looks between two values are."""
+        """Time between two evaluations between the values of a series."""
         return min(MAX_GAP, max(MIN_GAP, self.interval / 6))
 
 
 def rule_test_frames(test: RuleTest) -> tuple[MarketFrame, ...]:
-    """The moments of the test, from its start to its last expectation or value."""
+    """Frames of the test, from its start to its last expectation or value."""
     values = max((len(series.values) for series in test.series), default=1)
     turns = [test.start + test.interval * index for index in range(values)]
     moments = sorted({*turns, *(test.start + expected.at for expected in test.expectations)})
@@ -106,11 +112,14 @@ def rule_test_frames(test: RuleTest) -> tuple[MarketFrame, ...]:
 
 
 def _unknown_values(series: Sequence[InputSeries]) -> dict[Subject, Mapping[str, MetricValue]]:
-    """Before its first value a metric is not known."""
+    """Overrides before the first values: every metric with a series is unknown."""
     overrides: dict[Subject, Mapping[str, MetricValue]] = {}
-    for each in series:
-        if each.subject is not None:
-            overrides[each.subject] = {**overrides.get(each.subject, {}), each.name: Missing.UNAVAILABLE}
+    for input_series in series:
+        if input_series.subject is not None:
+            overrides[input_series.subject] = {
+                **overrides.get(input_series.subject, {}),
+                input_series.name: Missing.UNAVAILABLE,
+            }
     return overrides
 
 
@@ -120,16 +129,16 @@ def _values_at(
     prices: Mapping[str, Decimal],
     overrides: Mapping[Subject, Mapping[str, MetricValue]],
 ) -> tuple[dict[str, Decimal], dict[Subject, Mapping[str, MetricValue]]]:
-    """Prices and figures once the values of this turn are there."""
+    """Prices and overrides after the values with this index."""
     new_prices, new_given = dict(prices), dict(overrides)
-    for each in series:
-        value = each.values[index] if index < len(each.values) else None
+    for input_series in series:
+        value = input_series.values[index] if index < len(input_series.values) else None
         if value is None:
             continue
-        if each.subject is not None:
-            new_given[each.subject] = {**new_given.get(each.subject, {}), each.name: value}
+        if input_series.subject is not None:
+            new_given[input_series.subject] = {**new_given.get(input_series.subject, {}), input_series.name: value}
         elif isinstance(value, Decimal):
-            new_prices[each.name] = value
+            new_prices[input_series.name] = value
         else:
-            new_prices.pop(each.name, None)
+            new_prices.pop(input_series.name, None)
     return new_prices, new_given

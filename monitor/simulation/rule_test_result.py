@@ -1,4 +1,4 @@
-"""What a test of rules found: at each moment what was expected, and what there was."""
+"""Result of a rule test: expected alerts and actions against those of the simulation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from monitor.simulation.simulator import simulate
 from monitor.simulation.timeline import ChannelSeverities, SimulationTimeline
 
 ResultLine = Mapping[str, object]
-"""An alert or an action in words, as documents show it."""
+"""An alert or an action as documents show it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One list at one moment. `missing` and `surplus` are what makes it fail; both empty: it is as expected."""
+    """Comparison of one list at one moment. It fails unless `missing` and `surplus` are empty."""
 
     at: timedelta
     what: str
@@ -37,18 +37,18 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class RuleTestResult:
-    """The outcome of one test."""
+    """Result of one test."""
 
     name: str
     comparisons: tuple[Comparison, ...]
 
     @property
     def is_ok(self) -> bool:
-        return all(each.is_ok for each in self.comparisons)
+        return all(comparison.is_ok for comparison in self.comparisons)
 
 
 def run_rule_test(test: RuleTest, policy: Policy, channel_severities: ChannelSeverities) -> RuleTestResult:
-    """The test carried out: its series in virtual time, and what of its expectations came true."""
+    """Run a test: simulate its series in virtual time and compare the timeline with its expectations."""
     timeline = SimulationTimeline(channel_severities)
     pending = sorted(test.expectations, key=lambda expected: expected.at)
     comparisons: list[Comparison] = []
@@ -64,8 +64,8 @@ def run_rule_test(test: RuleTest, policy: Policy, channel_severities: ChannelSev
 def _compare(expected: Expectation, timeline: SimulationTimeline) -> list[Comparison]:
     found: list[Comparison] = []
     if expected.alerts is not None:
-        wanted = [_expected_alert_line(each) for each in expected.alerts]
-        with_ended = any(each.state == "resolved" for each in expected.alerts)
+        wanted = [_expected_alert_line(alert) for alert in expected.alerts]
+        with_ended = any(alert.state == "resolved" for alert in expected.alerts)
         actual = [
             _alert_line(alert, timeline)
             for alert in timeline.alerts.values()
@@ -73,7 +73,7 @@ def _compare(expected: Expectation, timeline: SimulationTimeline) -> list[Compar
         ]
         found.append(_match_lines(expected.at, "alerts", wanted, actual))
     if expected.actions is not None:
-        wanted = [_expected_action_line(each) for each in expected.actions]
+        wanted = [_expected_action_line(action) for action in expected.actions]
         actual = [_action_line(intent) for intent in timeline.executed]
         actual += [
             {"action": key[1], "blocked": timeline.current_blocks[key]}
@@ -89,11 +89,11 @@ def _by_action(blocked: tuple[Scope, str]) -> tuple[str, str]:
 
 
 def _match_lines(at: timedelta, what: str, expected: Sequence[ResultLine], got: Sequence[ResultLine]) -> Comparison:
-    """Each expected line takes the first line that has all it says; ended alerts need not be expected."""
+    """Match each expected line with the first line that has all its fields. Ended alerts need not be expected."""
     left = list(got)
     missing: list[ResultLine] = []
     for line in expected:
-        fitting = next((each for each in left if _line_matches(line, each)), None)
+        fitting = next((candidate for candidate in left if _line_matches(line, candidate)), None)
         if fitting is None:
             missing.append(line)
         else:

@@ -1,4 +1,4 @@
-"""The short notation of a series: `1.8 1.7x3 _ stale 1.5-0.1x4`, one value an interval."""
+"""Short notation of a series: `1.8 1.7x3 _ stale 1.5-0.1x4`, one value per interval."""
 
 import re
 from decimal import Decimal
@@ -9,17 +9,17 @@ from monitor.core.numbers.amounts import INFINITE, parse_amount
 from monitor.core.numbers.durations import parse_duration, to_seconds
 
 MAX_VALUES = 100_000
-"""Values of the longest series that is read."""
+"""Most values of a series."""
 
 _ITEM = re.compile(r"(?P<first>[-+]?[^-+x]+)(?:(?P<sign>[-+])(?P<step>[^-+x]+))?(?:x(?P<times>[0-9]{1,6}))?")
 
 
 def parse_series(text: str) -> tuple[MetricValue | None, ...]:
-    """The values that `text` means, oldest first. None: nothing new comes, the last value stays.
+    """Parse a series into its values, oldest first. None: no new value, the last one stays.
 
-    `2` is one value, `2x3` four times the same, `2+0.1x3` four that rise, `_` no new value, `_x3` three times none,
-    `stale` not known. Numbers are such as `1.5`, `10%`, `90s`, `inf` or `MARGIN_CALL`. Raises ValueError naming the
-    item.
+    `2` is one value, `2x3` the same value four times, `2+0.1x3` four rising values, `_` no new value, `_x3` three times
+    no new value, `stale` an unknown value. Numbers have forms such as `1.5`, `10%`, `90s`, `inf` or `MARGIN_CALL`.
+    Raises ValueError naming the item.
     """
     values: list[MetricValue | None] = []
     for number, item in enumerate(text.split(), start=1):
@@ -33,7 +33,7 @@ def parse_series(text: str) -> tuple[MetricValue | None, ...]:
 
 
 def parse_value(text: str) -> Decimal:
-    """One value: a number, a percentage, a duration in seconds, `inf`, or a status word. Raises ValueError."""
+    """Parse one value: a number, a percentage, a duration (in seconds), `inf`, or a status word. Raises ValueError."""
     if text == "inf":
         return INFINITE
     if text in PairStatus.__members__:

@@ -1,8 +1,8 @@
-"""Virtual time: the engine looks at one moment after the other, and its orders are carried out on a portfolio.
+"""Simulator: the engine in virtual time, one moment after the other, with its orders executed on a portfolio.
 
-Every action is carried out as if it were live, and a proposal counts as approved: a rehearsal shows what would be
-done. The lines are up, the key may do what it has to, and an order takes two seconds. What is sold is sold whole, at
-the price of the moment and the usual fee; which orders are open is not known, so none is cancelled.
+Every action runs as if it were live, and a proposal counts as approved: a simulation shows what would be done. The
+streams are connected, the key has all permissions that actions need, and an order takes two seconds. A sale is
+filled completely, at the current price and the usual fee. Open orders are not known, so none is cancelled.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +41,7 @@ from monitor.simulation.portfolio import (
 
 ORDER_DURATION = timedelta(seconds=2)
 TRAILING_TIME = timedelta(minutes=1)
-"""How long after the last frame what was begun may go on."""
+"""Time after the last frame in which orders may still follow."""
 
 _FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 _NO_LIMIT = Decimal("1E30")
@@ -52,10 +52,10 @@ _FULL_PERMISSIONS = KeyPermissions(
 
 @dataclass(frozen=True, slots=True)
 class MarketFrame:
-    """What is true from one moment on.
+    """Input of the simulation from one moment on.
 
-    `prices` are the newest by symbol. `is_read` False: the exchange can't be read. `portfolio`: what was really held
-    and owed then; None: as before. `orders` are those of people; None: as before.
+    `prices` are the newest prices by symbol. `is_read` False: the exchange can't be read. `portfolio` holds the
+    recorded balances of the time; None: as before. `commands` are those of people; None: as before.
     """
 
     at: datetime
@@ -68,7 +68,7 @@ class MarketFrame:
 
 @dataclass(frozen=True, slots=True)
 class SimulationStep:
-    """What the engine made of one moment. `levels` are those of the portfolio, before `done` was carried out."""
+    """Result of one moment. `levels` are the portfolio's margin levels before the `executed` orders."""
 
     at: datetime
     state: AccountState
@@ -86,10 +86,10 @@ def simulate(
     gap: timedelta = timedelta(),
     liquidates: bool = True,
 ) -> Iterator[SimulationStep]:
-    """Every moment of the frames, which rise in time, and those after an order was carried out.
+    """Yield a step for every frame, and one for each moment after an order was executed.
 
-    `gap` is how far apart frames with prices may be without prices being stale. With `liquidates` a scope at its
-    liquidation level is liquidated.
+    The frames ascend in time. `gap` is the longest time between frames for which prices do not become stale. With
+    `liquidates`, a scope at its liquidation level is liquidated.
     """
     policy = _simulation_policy(policy, portfolio, gap)
     needs_symbol_rules = any(spec.kind == "reduce" for spec in policy.actions)
@@ -144,7 +144,7 @@ def _simulation_policy(policy: Policy, portfolio: SimulatedPortfolio, gap: timed
             settings,
             acts_with_own_key=False,
             prices_stale_after=max(settings.prices_stale_after, gap),
-            # What liquidates is told at once.
+            # The simulation reports a liquidation at once.
             liquidations_stale_after=timedelta.max,
             isolated_margin_call={**settings.isolated_margin_call, **calls},
         ),
@@ -164,7 +164,7 @@ def _initial_state(settings: AccountSettings, portfolio: SimulatedPortfolio, at:
     return AccountState(
         account=settings.account,
         started_at=at,
-        # Nothing reads bars here: where the portfolio has none, the documented ones are supposed at once.
+        # No thresholds are read here: without those of the portfolio the documented ones are assumed at once.
         failed_at={"reference_data": at},
         cross_thresholds=portfolio.thresholds,
         tiers={symbol: threshold_tiers(pair) for symbol, pair in portfolio.pairs.items()},
@@ -178,7 +178,7 @@ def _initial_state(settings: AccountSettings, portfolio: SimulatedPortfolio, at:
 
 
 def _with_ends(frames: Iterable[MarketFrame]) -> Iterator[tuple[MarketFrame, datetime]]:
-    """Each frame with the moment at which the next begins."""
+    """Yield each frame with the moment at which the next one begins."""
     last: MarketFrame | None = None
     for frame in frames:
         if last is not None:
@@ -194,12 +194,12 @@ def _apply_reads(
     if frame.prices:
         state = apply(state, PricesRead({name: Price(value, now) for name, value in frame.prices.items()}), now)
     if frame.is_read:
-        bars = portfolio.thresholds or state.cross_thresholds
+        thresholds = portfolio.thresholds or state.cross_thresholds
         tiers = {
             **state.tiers,
             **{symbol: threshold_tiers(pair) for symbol, pair in portfolio.pairs.items() if pair.thresholds},
         }
-        state = replace(state, cross_thresholds=bars, tiers=tiers)
+        state = replace(state, cross_thresholds=thresholds, tiers=tiers)
         for event in balance_reads(portfolio, state.prices, now):
             state = apply(state, event, now)
         if with_symbol_rules:
@@ -210,7 +210,7 @@ def _apply_reads(
 def _execute(
     state: AccountState, portfolio: SimulatedPortfolio, intent: Intent, snapshot: OverriddenMetrics, now: datetime
 ) -> tuple[SimulatedPortfolio, Intent]:
-    """The portfolio and the intent after the order was carried out; an order that can't be is refused."""
+    """Execute an intent's order on the portfolio. An order that can't be simulated is refused."""
     order, scope = intent.order, intent.scope
     position = scope_position(state, scope, snapshot.get((scope.kind, scope.symbol)))
     if position is None or isinstance(order, ManualCall):
@@ -220,19 +220,19 @@ def _execute(
 
 
 def _scopes_to_liquidate(portfolio: SimulatedPortfolio, prices: Mapping[str, Price]) -> tuple[Scope, ...]:
-    """The scopes that the exchange liquidates now."""
-    thresholds = ((scope, portfolio.thresholds_of(scope)) for scope in portfolio.scopes)
+    """Scopes that the exchange would liquidate now."""
+    by_scope = ((scope, portfolio.thresholds_of(scope)) for scope in portfolio.scopes)
     return tuple(
         scope
-        for scope, bar in thresholds
-        if bar is not None and margin_level_of(portfolio, scope, prices) <= bar.liquidation
+        for scope, thresholds in by_scope
+        if thresholds is not None and margin_level_of(portfolio, scope, prices) <= thresholds.liquidation
     )
 
 
 def _liquidation_read(
     state: AccountState, portfolio: SimulatedPortfolio, scope: Scope, now: datetime
 ) -> LiquidationsRead:
-    """What the exchange tells of a liquidation: one sale of what was worth most."""
+    """Liquidation read as the exchange would report it: one sale of the asset of the largest value."""
     known = state.liquidations or ()
     worth = {row.asset: row.held * (usdt_price(row.asset, state.prices) or 0) for row in portfolio.balances_of(scope)}
     asset = max(worth, key=lambda name: worth[name])

@@ -1,4 +1,4 @@
-"""What happened in a rehearsal: the alerts that fired, who was told, what was done, and the lowest levels."""
+"""Timeline of a simulation: alerts, notified channels, executed orders, lowest levels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.simulation.simulator import SimulationStep
 
 ChannelSeverities = Mapping[str, frozenset[Severity]]
-"""The severities that each channel is told of."""
+"""Severities of which each channel is notified."""
 
 
 @dataclass(frozen=True, slots=True)
 class LowestLevel:
-    """The lowest level of a scope, and when."""
+    """Lowest margin level of a scope, and its time."""
 
     level: Decimal
     at: datetime
@@ -25,7 +25,7 @@ class LowestLevel:
 
 @dataclass(frozen=True, slots=True)
 class BlockedAction:
-    """A limit that stood in the way of an action from `since` on."""
+    """A limit that blocked an action from `since` on."""
 
     action: str
     reason: str
@@ -34,21 +34,21 @@ class BlockedAction:
 
 @dataclass(slots=True)
 class SimulationTimeline:
-    """The story so far. `alerts` are in the order in which they began, `done` in that of the orders."""
+    """The timeline so far. `alerts` are in the order of their beginning, `executed` in that of execution."""
 
     channel_severities: ChannelSeverities = field(default_factory=dict)
     alerts: dict[int, Alert] = field(default_factory=dict)
     notified_channels: dict[int, list[str]] = field(default_factory=dict)
-    """The channels that each alert was told to, by the alert's number; its end apart."""
+    """Channels notified of each alert, by the alert's number, without notifications of its end."""
     executed: list[Intent] = field(default_factory=list)
     current_blocks: dict[tuple[Scope, str], str] = field(default_factory=dict)
-    """What a limit stops now: scope and action → the limit."""
+    """Reasons of the actions that are blocked now, by scope and action."""
     blocked_actions: list[BlockedAction] = field(default_factory=list)
     lows: dict[Scope, LowestLevel] = field(default_factory=dict)
     liquidated: dict[Scope, datetime] = field(default_factory=dict)
 
     def record(self, step: SimulationStep) -> None:
-        """Take in one more moment."""
+        """Add one step of the simulation."""
         for alert in step.entry.alerts:
             self.alerts[alert.id] = alert
         for alert in step.state.alerts.values():
@@ -65,7 +65,7 @@ class SimulationTimeline:
 
     @property
     def fired(self) -> tuple[Alert, ...]:
-        """Every alert that fired, in the order of their firing."""
+        """Every alert that fired, in the order of firing."""
         fired = [alert for alert in self.alerts.values() if alert.fired_at is not None]
         return tuple(sorted(fired, key=lambda alert: (alert.fired_at or alert.since, alert.id)))
 

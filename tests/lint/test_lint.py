@@ -1,4 +1,4 @@
-"""Every class of flaw: a good set-up has none, and with one thing altered it has that one."""
+"""Every kind of flaw: a good configuration has none, and one with a single change has exactly that flaw."""
 
 import tomllib
 from dataclasses import replace
@@ -40,10 +40,12 @@ OWN_RULE: dict[str, Any] = {
 
 
 def good_setup(*own: dict[str, Any], without: str = "", **changed: Any) -> LintInput:
-    """A good set-up with rules of one's own in it, or without one of the ladder."""
+    """Input of a good configuration, with own rules added, or without a rule of the ladder."""
     shipped = [rule for rule in LADDER if rule.name != without]
     good = LintInput(
-        rules=merge_rules(shipped, parse_rules([each for each in (OWN_RULE, *own) if each["name"] != without], "mine")),
+        rules=merge_rules(
+            shipped, parse_rules([entry for entry in (OWN_RULE, *own) if entry["name"] != without], "mine")
+        ),
         actions=(REPAY,),
         channels=(PHONE, MAIL),
         accounts=(AccountCoverage("main"),),
@@ -107,7 +109,7 @@ def test_a_missing_rung_is_a_gap(without: str) -> None:
             ],
             "lower",
         ),
-        # Written the wrong way round.
+        # The rungs are in reverse order.
         (
             [
                 rule("worst", "margin_level < 1.55", ladder="mine", severity="critical"),
@@ -115,7 +117,7 @@ def test_a_missing_rung_is_a_gap(without: str) -> None:
             ],
             "mild",
         ),
-        # On another figure.
+        # On another metric.
         (
             [
                 rule("dear", "annual_rate > 50%", scope="asset", ladder="mine"),
@@ -200,7 +202,7 @@ def test_a_channel_without_fallback_is_named() -> None:
 def test_account_without_a_stale_data_rule_is_a_flaw() -> None:
     def flaws(watched: str, *, accounts: str) -> list[Flaw]:
         blind = rule("blind", "data_age > 3m", scope="monitor", accounts=[accounts])
-        rules = tuple(each for each in LADDER if "data_age" not in each.metric_names)
+        rules = tuple(rule for rule in LADDER if "data_age" not in rule.metric_names)
         merged = merge_rules(rules, parse_rules([blind], "mine"))
         return list(lint(good_setup(rules=merged, actions=(), accounts=(AccountCoverage(watched),))))
 

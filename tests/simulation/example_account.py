@@ -1,4 +1,4 @@
-"""A small account for rehearsals: one coin against borrowed dollars, and a rule with two actions."""
+"""Example account of the simulation tests: one coin against borrowed USDT, and a rule with two actions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -52,5 +52,5 @@ def policy(*actions: ActionSpec, rules: Sequence[dict[str, Any]] = (LOW_RULE,)) 
 
 
 def frames(*prices: int, every: timedelta = timedelta(seconds=20)) -> list[MarketFrame]:
-    """The price of BTC, one value after the other."""
+    """Frames with the price of BTC, one value after the other."""
     return [MarketFrame(START + every * index, {"BTCUSDT": D(price)}) for index, price in enumerate(prices)]

@@ -1,4 +1,4 @@
-"""The night of 2025-10-10 on its real bars: the leads that the ladder was designed for."""
+"""Backtest of the night of 2025-10-10 on its real price bars: the lead times that the ladder was designed for."""
 
 import tomllib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Bars walked into paths, and when a rehearsal looks."""
+"""Price paths built from price bars, and the evaluation times of a simulation."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Recorded samples as moments: what is rebuilt from them, and what silence means."""
+"""Frames from recorded samples: the portfolio rebuilt from them, and the meaning of pauses."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from tests.simulation.example_account import REPAY, START, D, policy
 
 
 def minute(number: int, price: int, level: str, **further: MetricValue) -> list[ReplaySample]:
-    """What is written at one read of the account of `story`, some minutes after the start."""
+    """Samples recorded at one read of the example account, some minutes after the start."""
     at = START + timedelta(minutes=number)
     cross: dict[str, MetricValue] = {
         "margin_level": D(level),
@@ -102,7 +102,7 @@ def test_samples_before_the_start_count() -> None:
 
 
 def test_a_scope_that_can_not_be_valued_keeps_its_recorded_figures() -> None:
-    samples = [each for each in minute(0, 51_000, "1.325") if each.metric != "price_usdt"]
+    samples = [sample for sample in minute(0, 51_000, "1.325") if sample.metric != "price_usdt"]
     found = story_of(samples)
     assert [alert.value for alert in found.timeline.fired] == [D("1.325")]
     assert found.timeline.executed == []
@@ -111,9 +111,13 @@ def test_a_scope_that_can_not_be_valued_keeps_its_recorded_figures() -> None:
 def test_an_account_without_debt_has_none_in_the_rehearsal_either() -> None:
     samples = [
         ReplaySample(
-            each.at, each.scope, each.subject, each.metric, INFINITE if each.metric == "margin_level" else each.value
+            sample.at,
+            sample.scope,
+            sample.subject,
+            sample.metric,
+            INFINITE if sample.metric == "margin_level" else sample.value,
         )
-        for each in minute(0, 60_000, "1.55")
+        for sample in minute(0, 60_000, "1.55")
     ]
     (frame,) = moments(samples)
     assert frame.portfolio is not None and frame.portfolio.cross["USDT"].owed == 0

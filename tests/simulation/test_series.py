@@ -1,4 +1,4 @@
-"""The short notation of series, by the examples of its documentation."""
+"""Short notation of series, by the examples of its documentation."""
 
 from decimal import Decimal
 

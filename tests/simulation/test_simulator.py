@@ -1,4 +1,4 @@
-"""Rules and actions in virtual time, against figures worked out by hand."""
+"""Simulator: rules and actions in virtual time, against figures worked out by hand."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,0 +1,1 @@
+"""Actions: sizing, limits and planning of repayments, transfers and reductions."""

@@ -1,4 +1,4 @@
-"""Cancel the open orders of a symbol, where what they lock would help: to repay with it, or to sell it."""
+"""Action kind `cancel_orders`: open orders of a symbol whose locked funds would help, to repay with or to sell."""
 
 from decimal import Decimal
 
@@ -20,10 +20,11 @@ def propose_cancellation(
     unsettled: frozenset[str] = frozenset(),
     only_symbol: str | None = None,
 ) -> Proposal | NoProposal:
-    """The symbol whose orders lock most of what would help: of what is owed, then of `sellable` (None: of anything).
+    """Propose to cancel the orders of the symbol that locks most of a useful asset.
 
-    Nothing while the debts can be repaid down to `target` with what is free. `busy` are symbols with a cancellation
-    under way; `only` the one symbol that is looked at.
+    An asset that is owed comes first, then one of `sellable` (None: any asset). Nothing is proposed while the free
+    balances are enough to repay until the level is `target`. `unsettled` are symbols with a cancellation under way.
+    `only_symbol` restricts the choice to one symbol.
     """
     if not any(row.balance.owed for row in position.by_asset.values()):
         return NoProposal("nothing is owed")
@@ -40,8 +41,10 @@ def propose_cancellation(
     }
     if not locked:
         return NoProposal("no order locks anything that would help")
-    orders = [one for one in position.open_orders if only_symbol in (None, one.symbol) and one.symbol not in unsettled]
-    found = [(one.symbol, asset) for asset in locked for one in orders if _locks(position, one, asset)]
+    orders = [
+        order for order in position.open_orders if only_symbol in (None, order.symbol) and order.symbol not in unsettled
+    ]
+    found = [(order.symbol, asset) for asset in locked for order in orders if _locks(position, order, asset)]
     if not found:
         names = ", ".join(sorted(locked))
         return NoProposal(
@@ -65,7 +68,7 @@ def _is_enough_free(position: ScopePosition, target: Decimal) -> bool:
 
 
 def _locks(position: ScopePosition, order: OpenOrder, asset: str) -> bool:
-    """Whether the order locks the asset: whoever sells locks the base, whoever buys the quote."""
+    """Return whether the order locks the asset: a sell order locks the base, a buy order the quote."""
     market = position.symbol_rules.by_symbol.get(order.symbol)
     if market is not None:
         return asset == (market.base if order.side == "SELL" else market.quote)
@@ -73,5 +76,5 @@ def _locks(position: ScopePosition, order: OpenOrder, asset: str) -> bool:
 
 
 def _rank(asset_position: AssetPosition) -> tuple[bool, Decimal]:
-    """What is owed itself before anything that would have to be sold; more before less."""
+    """Rank of a locked asset: one that is owed before one that would have to be sold, then by locked value."""
     return asset_position.balance.owed > ZERO, asset_position.balance.locked * asset_position.price

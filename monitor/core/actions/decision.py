@@ -1,4 +1,4 @@
-"""What the firing alerts make of the actions: new intents, proposals answered, and the limits that stand in the way."""
+"""Decision on actions for the firing alerts: new intents, answered proposals, blocks."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,22 +28,22 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 READ_RETRY_PAUSE = timedelta(seconds=5)
-"""How long a read that failed is not asked for again."""
+"""Time for which a failed read is not requested again."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _S = IntentState
 _UNSEEN_TEXT = "the figures of its alert are not known, and nothing is sent until they are; act by hand"
 
 _ActionCall = tuple[Alert, tuple[str, ...]]
-"""An alert that fires, and the actions that it calls for."""
+"""A firing alert, and the names of the actions that its rule calls for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """New intents and those that changed state, each with its steps.
+    """New intents and intents that changed state, each with its steps.
 
-    `blocked` names what stops actions which a firing alert wants; `wants` the reads (`spot`, `funding`) without which
-    an action can't be sized.
+    `blocks` are the blocks of actions that a firing alert calls for. `requested_reads` are the reads (`spot`,
+    `funding`) that would help an action, or without which it can't be sized.
     """
 
     intents: tuple[Intent, ...] = ()
@@ -54,7 +54,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A plan that may act: of an alert that fires, or what is left to do of one that did."""
+    """A plan that may act: the plan of a firing alert, or the follow-up of an earlier one."""
 
     plan: int | None
     scope: Scope
@@ -76,19 +76,19 @@ def decide(
     now: datetime,
     new_id: Callable[[], int],
 ) -> Decision:
-    """What to do now for every firing alert whose rule names actions; nothing while its data are unknown.
+    """Decide on the actions of every firing alert whose rule names actions; none while the alert's data are unknown.
 
-    Inhibited, silenced and acknowledged alerts act all the same: that concerns who is told. One new intent a scope, the
-    worst alert first; but what a transfer has brought in is used for what it was brought in for before anything else,
-    for a while also when its alert is over. An empty `figures` means that nothing was measured: only proposals are
-    looked after.
+    Inhibited, silenced and acknowledged alerts act as well: inhibition, silence and ack concern notifications only.
+    Each scope gets at most one new intent, for the worst alert first. A follow-up comes before any other action: an
+    amount that a transfer brought in is used for its purpose first, for a while also after its alert has ended. Empty
+    `metrics` mean that nothing was measured: only proposals are answered then.
     """
     answered = list(_answer_proposals(state, specs, now))
     action_calls, unseen_calls = _firing_calls(state, rules) if specs else ([], [])
     follow_ups = [
-        half
-        for half in pending_follow_ups(state.intents.values(), specs, now)
-        if find_rule_stop(state, half[1].plan) is None
+        follow_up
+        for follow_up in pending_follow_ups(state.intents.values(), specs, now)
+        if find_rule_stop(state, follow_up[1].plan) is None
     ]
     if not answered and not action_calls and not unseen_calls and not follow_ups:
         return Decision()
@@ -107,26 +107,26 @@ def decide(
         if rule.actions and not THRESHOLD_DEPENDENT_METRICS.isdisjoint(rule.when.metric_names)
     }
     proof_timeout = min(PROOF_TIMEOUT, safety.settle)
-    for turn in (
+    for candidate in (
         *_follow_up_candidates(follow_ups, proof_timeout, now),
         *_alert_candidates(action_calls, spec_by_name, proof_timeout, now),
     ):
         context = build_plan_context(
-            state, turn.plan, turn.scope, metrics, settings, tuple(intents.values()), now, turn.alert
+            state, candidate.plan, candidate.scope, metrics, settings, tuple(intents.values()), now, candidate.alert
         )
-        if turn.scope in acted_scopes:
+        if candidate.scope in acted_scopes:
             continue
         if context is None:
-            blocks |= _unseen_blocks([] if turn.call is None else [turn.call], spec_by_name, now)
+            blocks |= _unseen_blocks([] if candidate.call is None else [candidate.call], spec_by_name, now)
             continue
-        if turn.alert is not None and turn.alert.key.rule in threshold_rules:
+        if candidate.alert is not None and candidate.alert.key.rule in threshold_rules:
             context = replace(context, is_triggered_by_thresholds=True)
-        planned = turn.plan_step(context)
-        blocks |= {(turn.scope, name): stop for name, stop in _reportable_blocks(planned.blocks, state)}
+        planned = candidate.plan_step(context)
+        blocks |= {(candidate.scope, name): stop for name, stop in _reportable_blocks(planned.blocks, state)}
         requested_reads |= planned.requested_reads
         if planned.spec is None or planned.proposal is None:
             continue
-        acted_scopes.add(turn.scope)
+        acted_scopes.add(candidate.scope)
         intent = _new_intent(
             planned.spec, planned.proposal, context, now, new_id(), is_follow_up=planned.follows is not None
         )
@@ -137,7 +137,7 @@ def decide(
 
 
 def alert_scope(alert: Alert) -> Scope:
-    """The scope in which an alert's actions act: the pair it is about, else cross."""
+    """Scope in which the alert's actions act: the alert's own pair, else cross."""
     return Scope(alert.key.subject) if alert.key.scope == "isolated" else CROSS
 
 
@@ -151,7 +151,10 @@ def build_plan_context(
     now: datetime,
     alert: Alert | None = None,
 ) -> PlanContext | None:
-    """What a plan stands on; None while the figures of its scope are not known. `alert` is its alert while it fires."""
+    """Build the context of a plan; None while the figures of its scope are not known.
+
+    `alert` is the plan's alert while it fires.
+    """
     subject: Subject = (scope.kind, scope.symbol)
     scope_metrics = metrics.get(subject) or measure_subject(state, settings, subject, now)
     position = scope_position(state, scope, scope_metrics)
@@ -173,19 +176,19 @@ def build_plan_context(
 
 
 def with_client_id(order: Order, intent: Intent) -> Order:
-    """The order with the name that it is to bear at the exchange, by which it can be found there."""
+    """The order with the client id by which it can be found at the exchange."""
     if not isinstance(order, Reduce):
         return order
     return replace(order, client_id=f"mm-{intent.id}-{(intent.created_at - _EPOCH) // timedelta(milliseconds=1)}")
 
 
 def recorded_level(level: MetricValue) -> Decimal | None:
-    """The level as an intent tells it, to 8 decimals; None when it is infinite or missing."""
+    """The level as an intent records it, rounded down to 8 decimals; None if it is infinite or missing."""
     return floor_to(level, LEVEL_STEP) if isinstance(level, Decimal) and level.is_finite() else None
 
 
 def _firing_calls(state: AccountState, rules: Sequence[Rule]) -> tuple[list[_ActionCall], list[_ActionCall]]:
-    """The firing alerts that call for actions, worst first: those that can be seen, and those that can't."""
+    """Firing alerts that call for actions, worst first: those with known data, and those with unknown data."""
     actions = {rule.name: rule.actions for rule in rules if rule.actions}
     firing = [
         (alert, actions[key.rule])
@@ -200,7 +203,7 @@ def _firing_calls(state: AccountState, rules: Sequence[Rule]) -> tuple[list[_Act
 def _unseen_blocks(
     calls: Iterable[_ActionCall], known: Mapping[str, ActionSpec], now: datetime
 ) -> Iterator[tuple[tuple[Scope, str], ActionBlock]]:
-    """What stops the actions of alerts whose figures are not known, once that lasts for longer than a read takes."""
+    """Yield the blocks of actions whose alerts have unknown data for longer than a read takes."""
     for alert, actions in calls:
         since = alert.unknown_since or alert.fired_at or alert.since
         if now - since < REREAD_WITHIN:
@@ -211,7 +214,7 @@ def _unseen_blocks(
 
 
 def find_rule_stop(state: AccountState, plan: int | None) -> RuleStop | None:
-    """What stops the actions of the rule to which an alert of this number belongs; None where nothing does."""
+    """The stop of the rule whose alert has the number `plan`; None if the rule is not stopped. A lasting stop wins."""
     rules = {alert.id: key.rule for key, alert in state.alerts.items()}
     rule = None if plan is None else rules.get(plan)
     stops = (*state.commands.stopped_rules, *_unjudged(state, rules))
@@ -220,7 +223,7 @@ def find_rule_stop(state: AccountState, plan: int | None) -> RuleStop | None:
 
 
 def _unjudged(state: AccountState, rules: Mapping[int, str]) -> Iterator[RuleStop]:
-    """The rules that wait until it is judged what an order of theirs did, by what is known before any read of them."""
+    """Yield a stop for each rule that waits for the judgement of its order, from intents not yet judged."""
     for intent in state.intents.values():
         if intent.awaits_judgement and intent.alert is not None:
             plans = frozenset({intent.alert})
@@ -231,7 +234,7 @@ def _unjudged(state: AccountState, rules: Mapping[int, str]) -> Iterator[RuleSto
 def _split_stopped(
     calls: Sequence[_ActionCall], known: Mapping[str, ActionSpec], state: AccountState
 ) -> tuple[list[_ActionCall], dict[tuple[Scope, str], ActionBlock]]:
-    """The calls without the actions of rules that are stopped, and these; dry runs go on."""
+    """Split the actions of stopped rules from the calls, and return these as blocks; dry runs go on."""
     active: list[_ActionCall] = []
     blocks: dict[tuple[Scope, str], ActionBlock] = {}
     for alert, actions in calls:
@@ -270,7 +273,7 @@ def _alert_candidates(
 
 
 def _worse_since(state: AccountState, alert: Alert | None) -> datetime | None:
-    """When a worse rung of the alert's ladder fired, which holds for as long as it inhibits this one."""
+    """Time at which a worse rung of the alert's ladder fired; None unless that rung inhibits the alert now."""
     if alert is None or alert.inhibited_by is None:
         return None
     return next((other.fired_at for other in state.alerts.values() if other.id == alert.inhibited_by), None)
@@ -279,7 +282,7 @@ def _worse_since(state: AccountState, alert: Alert | None) -> datetime | None:
 def _new_intent(
     spec: ActionSpec, proposal: Proposal, context: PlanContext, now: datetime, number: int, *, is_follow_up: bool
 ) -> Intent:
-    # Who approved a transfer has approved what it is for.
+    # Approving a transfer also approves its follow-up repayment.
     needs_approval = spec.mode == "approve" and not is_follow_up
     intent = Intent(
         id=number,
@@ -312,7 +315,7 @@ def _first_steps(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[I
 
 
 def _without_recent_failures(state: AccountState, requested_reads: frozenset[str], now: datetime) -> frozenset[str]:
-    """Without the reads that failed just now: asked again at every price, they would use up what others need."""
+    """Drop reads that failed just now: if requested at every price, they would use up the weight that others need."""
     return frozenset(
         name
         for name in requested_reads
@@ -321,7 +324,7 @@ def _without_recent_failures(state: AccountState, requested_reads: frozenset[str
 
 
 def _reportable_blocks(blocks: Mapping[str, ActionBlock], state: AccountState) -> Iterator[tuple[str, ActionBlock]]:
-    """Without what only waits for a first read; once that fails, a person is told."""
+    """Yield the blocks except those that only wait for a first read. Once that read fails, the block is reported."""
     for name, stop in blocks.items():
         if not stop.missing_reads:
             yield name, stop
@@ -332,7 +335,7 @@ def _reportable_blocks(blocks: Mapping[str, ActionBlock], state: AccountState) -
 def _answer_proposals(
     state: AccountState, specs: Sequence[ActionSpec], now: datetime
 ) -> Iterator[tuple[Intent, IntentStep]]:
-    """Proposals that a person has answered, or that have waited long enough."""
+    """Yield the steps of proposals that a person answered, that timed out, or that are no longer wanted."""
     by_name = {spec.name: spec for spec in specs}
     decisions = state.commands.decisions or {}
     firing = {alert.id for alert in state.alerts.values() if alert.state is AlertState.FIRING}
@@ -349,7 +352,7 @@ def _answer_proposals(
         elif intent.alert is not None and intent.alert not in firing:
             yield _step_to(intent, _S.EXPIRED, now, "its alert does not fire any more")
         elif approved and not is_held:
-            # Its time goes on: what was approved too late to be sent in it is not sent.
+            # The deadline stays: an intent approved too late to be sent before it is not sent.
             known = replace(intent, asked_at=intent.asked_at or now)
             timed = known if spec.on_no_answer == "skip" else replace(known, expires_at=None)
             yield _step_to(timed, _S.PLANNED, now, "approved by a person")
@@ -364,12 +367,12 @@ def _answer_proposals(
 
 
 def _step_to(intent: Intent, to: IntentState, now: datetime, note: str) -> tuple[Intent, IntentStep]:
-    """The intent one step on."""
+    """The intent in its next state, with the step."""
     moved = replace(intent, state=to) if to is _S.PLANNED else replace(intent, state=to, settled_at=now, evidence=note)
     return moved, IntentStep(intent.id, intent.state, to, now, note)
 
 
 def _split(moves: Sequence[tuple[Intent, IntentStep]]) -> tuple[tuple[Intent, ...], tuple[IntentStep, ...]]:
-    """The intents as they stand after all their steps, and the steps."""
+    """Intents after all their steps, and the steps."""
     newest = {intent.id: intent for intent, _ in moves}
     return tuple(newest.values()), tuple(step for _, step in moves)

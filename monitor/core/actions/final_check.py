@@ -1,4 +1,4 @@
-"""The look between the claim of an order and its one request: does everything that it stands on still hold?"""
+"""Final check of a claimed intent right before its one request leaves."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,10 +22,10 @@ def final_check(
     settings: AccountSettings,
     now: datetime,
 ) -> Withheld | None:
-    """Why the order must not leave any more; None where it may.
+    """Withhold a claimed order that must no longer be sent; None if it may be sent.
 
-    `sized` is the state that the order was sized on, `current` the newest one. The figures of both have to allow it,
-    and those it was sized on must not be older than its action takes.
+    `sized_on` is the state on which the order was sized, `current` the newest state. The figures of both states must
+    allow the order. Those of `sized_on` must not be older than `max_data_age` of the action.
     """
     spec = next((spec for spec in specs if intent.is_made_by(spec.name)), None)
     if spec is None:
@@ -51,7 +51,7 @@ def final_check(
 
 
 def _newest_state(sized_on: AccountState, current: AccountState, *, permissions_of: AccountState) -> AccountState:
-    """The newest that is known of everything, with what the keys may do according to `keys`."""
+    """State with the newest of everything that is known, and with the key permissions of `permissions_of`."""
     has_newer = (
         sized_on.cross is not None and current.cross is not None and current.cross.as_of > sized_on.cross.as_of
     ) or (

@@ -1,4 +1,4 @@
-"""The second half of an intent: the hop from cross into the pair, or repaying with what arrived."""
+"""Follow-up of an intent in two steps: the hop from cross into the pair, or the repayment with the amount brought."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,13 +14,13 @@ from monitor.core.model.order import ActionKind, Reduce
 from monitor.core.numbers.amounts import ZERO
 
 FOLLOW_UP_WITHIN = timedelta(minutes=10)
-"""How long after a transfer was sent its second half is made although no alert calls for it any more."""
+"""Time after a transfer was sent in which its follow-up is made even if no alert calls for it any more."""
 
 TWO_STEP_KINDS: tuple[ActionKind, ...] = ("transfer_in", "reduce")
-"""Kinds that may leave a repayment to be made."""
+"""Kinds of action that may need a follow-up."""
 
 AUTO_REPAY_WITHIN = timedelta(seconds=3)
-"""How long after an order was proven the exchange may take to repay with what it brought."""
+"""Time that the exchange may take, after an order was proven, to repay with the amount that it brought."""
 
 _S = IntentState
 
@@ -28,10 +28,11 @@ _S = IntentState
 def propose_follow_up(
     context: PlanContext, spec: ActionSpec, first_intent: Intent, now: datetime
 ) -> Proposal | NoProposal:
-    """What follows `first`: its second hop, or the repayment with what it brought.
+    """Propose the follow-up of `first_intent`: its second hop, or the repayment with the amount that it brought.
 
-    What was brought in as collateral, because the debt could not be repaid then, is used up to the target only. With
-    what an order brought the exchange repays by itself, or fails to without a word: the debt tells.
+    An amount that was brought in as collateral, because the debt could not be repaid then, is used up to the target
+    only. With the amount that an order on the market brought the exchange repays by itself, or fails to do so without
+    an error: only the debt shows which.
     """
     if isinstance(first_intent.order, Reduce):
         return _repay_remainder(context, spec, first_intent, now)
@@ -49,12 +50,12 @@ def propose_follow_up(
 
 
 def waits_for_exchange(proposal: Proposal | NoProposal) -> bool:
-    """Whether the exchange is given time for its own part: until then nothing else is sold."""
+    """Return whether the exchange is given time to repay by itself; until then nothing else is sold."""
     return isinstance(proposal, NoProposal) and proposal.waits_for_exchange
 
 
 def pending_follow_up(spec: ActionSpec, own_intents: Sequence[Intent]) -> Intent | None:
-    """The last of this action in its plan that arrived, while its second half is still to come."""
+    """The last intent of this action in its plan that arrived, while its follow-up is still to come; None otherwise."""
     done = _S.SIMULATED if spec.mode == "dry-run" else _S.CONFIRMED
     arrived = [i for i in own_intents if i.kind in TWO_STEP_KINDS and i.state is done]
     if not arrived:
@@ -67,19 +68,19 @@ def pending_follow_up(spec: ActionSpec, own_intents: Sequence[Intent]) -> Intent
 
 
 def is_recent(first_intent: Intent, now: datetime) -> bool:
-    """Whether a transfer was sent so lately that its second half may be made without a firing alert."""
+    """Return whether the intent was sent so recently that its follow-up may be made without a firing alert."""
     return now - (first_intent.submitted_at or first_intent.created_at) <= FOLLOW_UP_WITHIN
 
 
 def intents_of_action(context: PlanContext, spec: ActionSpec) -> list[Intent]:
-    """The intents of this plan that the action has made."""
+    """Intents of this plan that the action made."""
     return [i for i in context.intents if i.plan == context.plan and i.is_made_by(spec.name)]
 
 
 def _repay_remainder(
     context: PlanContext, spec: ActionSpec, first_intent: Intent, now: datetime
 ) -> Proposal | NoProposal:
-    """The repayment with what an order brought and the exchange did not repay."""
+    """Propose the repayment with the amount that an order brought and the exchange did not repay by itself."""
     row = context.position.by_asset.get(first_intent.asset)
     if row is None or first_intent.owed_before is None:
         return NoProposal("what it brought is repaid already")
@@ -98,7 +99,7 @@ def _may_auto_repay(first_intent: Intent, now: datetime) -> bool:
 
 
 def _repaid_since(context: PlanContext, first_intent: Intent) -> Decimal:
-    """What others have repaid of the asset since the transfer was sent, which may be what it brought."""
+    """Repayments of the asset that were sent since the transfer, and may have used the amount it brought."""
     sent = first_intent.submitted_at or first_intent.created_at
     return sum(
         (

@@ -1,4 +1,4 @@
-"""Another hand on the account: what it did of the kinds that actions do here, and whether that was ours after all."""
+"""Foreign activity on the account: movements of the kinds that actions make, and orders that may explain them."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,13 +14,13 @@ from monitor.core.state.foreign_movements import find_foreign_movements
 SUSPICION_PERIOD = timedelta(hours=24)
 
 EXPLANATION_GRACE = timedelta(seconds=10)
-"""How long what was just seen waits for an order of our own that explains it: its answer may be on its way."""
+"""Time for which a new movement waits for an own order that explains it: the answer may still be on its way."""
 
 _NEVER_LEFT = frozenset({IntentState.REFUSED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.SIMULATED})
 
 
 def movement_kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:
-    """The kinds of movement that the actions make, those that send: only these tell anything of another daemon."""
+    """Kinds of movement that the sending actions make. Only these can show another daemon at work."""
     found: set[ActionKind] = set()
     for action in actions:
         if action.mode == "dry-run" or action.kind == "cancel_orders":
@@ -34,29 +34,29 @@ def movement_kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:
 def add_suspects(
     activity: ForeignActivity, movements: Iterable[Movement], actions: Iterable[ActionSpec], now: datetime
 ) -> ForeignActivity:
-    """What is known with these movements: those of our kinds that somebody asked for and no order here explains."""
+    """Add movements as suspects: requested by somebody, of a kind that the actions make, and explained by no order."""
     kinds = movement_kinds_of(actions)
     new = {
-        one.key: one
-        for one in find_foreign_movements(movements)
-        if one.is_certain and one.kind in kinds and now - one.at < SUSPICION_PERIOD
+        movement.key: movement
+        for movement in find_foreign_movements(movements)
+        if movement.is_certain and movement.kind in kinds and now - movement.at < SUSPICION_PERIOD
     }
-    unknown = {key: one for key, one in new.items() if key not in activity.suspects}
+    unknown = {key: movement for key, movement in new.items() if key not in activity.suspects}
     return ForeignActivity({**activity.suspects, **unknown}, activity.confirmed) if unknown else activity
 
 
 def confirm_suspects(
     activity: ForeignActivity, intents: Iterable[Intent], now: datetime
 ) -> tuple[ForeignActivity, tuple[ForeignMovement, ...]]:
-    """What is left of it by now, and what is newly taken for another hand's doing."""
+    """Drop old suspects and confirm those that no intent explains. Returns the newly confirmed movements as well."""
     if not activity.suspects:
         return activity, ()
     known = tuple(intents)
-    kept = {key: one for key, one in activity.suspects.items() if now - one.at < SUSPICION_PERIOD}
+    kept = {key: movement for key, movement in activity.suspects.items() if now - movement.at < SUSPICION_PERIOD}
     found = {
         key
-        for key, one in kept.items()
-        if _is_grace_over(one, activity, now) and not any(_explains(i, one) for i in known)
+        for key, movement in kept.items()
+        if _is_grace_over(movement, activity, now) and not any(_explains(i, movement) for i in known)
     }
     newly = tuple(kept[key] for key in sorted(found - activity.confirmed))
     if len(kept) == len(activity.suspects) and found == activity.confirmed:
@@ -65,11 +65,12 @@ def confirm_suspects(
 
 
 def describe_foreign_movement(movement: ForeignMovement) -> str:
-    """What it was, for a person."""
+    """Text of a foreign movement for people."""
     what = {"repay": "repaid", "transfer_in": "brought in", "reduce": "ordered on the market"}.get(
         movement.kind, movement.kind
     )
-    return f"{format_decimal(movement.amount)} {movement.asset} {what} in {movement.scope} at {movement.at:%H:%M:%S} UTC by no order of this record"
+    amount = f"{format_decimal(movement.amount)} {movement.asset}"
+    return f"{amount} {what} in {movement.scope} at {movement.at:%H:%M:%S} UTC by no order of this record"
 
 
 def _is_grace_over(movement: ForeignMovement, activity: ForeignActivity, now: datetime) -> bool:
@@ -77,16 +78,16 @@ def _is_grace_over(movement: ForeignMovement, activity: ForeignActivity, now: da
 
 
 def _explains(intent: Intent, movement: ForeignMovement) -> bool:
-    """Whether the intent is, or may yet turn out to be, what moved."""
+    """Return whether the intent explains the movement, or may yet do so."""
     if intent.state in _NEVER_LEFT or movement.kind == "reduce":
-        # An order on the market is told by its name alone.
+        # An order on the market is recognised by its client id alone.
         return False
     is_by_name = isinstance(intent.order, ManualCall)
     if intent.asset != movement.asset or not (is_by_name or intent.kind == movement.kind):
         return False
     if intent.state not in FINAL_STATES and intent.state is not IntentState.PROPOSED:
         if intent.state is IntentState.PLANNED:
-            # It may yet be sized anew and sent, but it can't have moved anything before it was planned.
+            # The intent may yet be resized and sent, but it can't have moved anything before it was planned.
             return intent.created_at <= movement.at + SAME_EVENT_TOLERANCE
         return intent.amount == movement.amount or intent.submitted_at is None
     sent = intent.submitted_at

@@ -1,10 +1,10 @@
-"""Whether a confirmed order made things worse: a level lower than before by more than prices explain.
+"""Level lost by a confirmed order beyond the effect of prices and of the order itself.
 
-Both levels are worked out by the same prices, those of now: the one of the balances right before the order left, and
-the one of the balances that prove it. What may lie between them is allowed for: the interest of the hours that went by,
-what an order on the market may lose within its own price bound and the fee, what other orders of this program took out
-of the scope, and a thousandth of the level for what was rounded and for interest of an unknown rate. Movements that
-other hands made are not: a level that fell while an order was under way is looked at by a person.
+Both levels are computed from the same current prices: one from the balances right before the order left, one from
+the balances that prove the order. These differences are allowed: the interest of the hours in between, the loss of
+an order on the market within its own price bound and fee, amounts that other orders of this program took out of the
+scope, and a thousandth of the level for rounding and for interest of an unknown rate. Foreign movements are not
+allowed for: a person must check a level that fell while an order was under way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,17 +24,17 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 LEVEL_TOLERANCE = Decimal("0.001")
-"""The share of the level that counts as no change."""
+"""Share of the level that counts as no change."""
 
 MIN_NAMED_USDT = Decimal(1)
-"""USDT that must be gone of an asset for it to be named."""
+"""Least loss of an asset, in USDT, for which the asset is named."""
 
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class LevelLoss:
-    """The level as prices alone would have it, the level as it is, and what is gone beyond the order, in words."""
+    """The expected level from prices alone, the actual level, and the text of assets lost beyond the order."""
 
     expected: Decimal
     level: Decimal
@@ -42,21 +42,21 @@ class LevelLoss:
 
     @property
     def text(self) -> str:
-        """For people, without the number of the order."""
+        """Text for people, without the number of the order."""
         gone = f"; gone beyond the order: {self.missing_assets}" if self.missing_assets else ""
         return f"the level is {_level_text(self.level)}, where prices alone explain {_level_text(self.expected)}{gone}"
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownLoss:
-    """Whether an order made things worse can't be told, and why not; `is_lasting`: it never can."""
+    """A judgement that is not possible, and the reason. `is_lasting`: it never will be."""
 
     reason: str
     is_lasting: bool = False
 
 
 def scope_balances(state: AccountState, scope: Scope) -> tuple[BalanceBefore, ...]:
-    """What is held and owed of each asset of the scope, by the last read; empty where it was never read."""
+    """Held and owed amount of each asset of the scope in the last read; empty if the scope was never read."""
     found = _balances(state, scope)
     rows = (BalanceBefore(asset, balance.held, balance.owed) for asset, balance in sorted(found.items()))
     return tuple(row for row in rows if row.held or row.owed)
@@ -65,10 +65,10 @@ def scope_balances(state: AccountState, scope: Scope) -> tuple[BalanceBefore, ..
 def find_level_loss(
     state: AccountState, intent: Intent, settings: AccountSettings, now: datetime
 ) -> LevelLoss | UnknownLoss | None:
-    """What a confirmed `intent` made worse; None where nothing.
+    """The level loss of a confirmed intent; None if there is none.
 
-    `state` has the balances that prove the order. It can't be told where these were not read since the order left, or
-    an asset whose balance changed has no price.
+    `state` has the balances that prove the order. The loss is unknown if the balances were not read since the order
+    left, or if an asset whose balance changed has no price.
     """
     read = state.cross if intent.target_scope == CROSS else state.isolated
     sent = intent.submitted_at
@@ -111,7 +111,7 @@ def _prices(state: AccountState, position: ScopePosition, assets: Iterable[str])
 
 
 def _allowed_loss(intent: Intent, prices: Mapping[str, Decimal]) -> Decimal:
-    """What an order on the market may lose, at its own price bound and with the usual fee."""
+    """Most value that an order on the market may lose, at its own price bound and with the usual fee, in USDT."""
     order = intent.order
     if not isinstance(order, Reduce):
         return ZERO
@@ -124,7 +124,7 @@ def _allowed_loss(intent: Intent, prices: Mapping[str, Decimal]) -> Decimal:
 
 
 def _other_orders(state: AccountState, intent: Intent, prices: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
-    """What other orders of this program took out of the scope meanwhile, and what they borrowed there, in USDT."""
+    """Value that other orders of this program took out of the scope meanwhile, and value they borrowed, in USDT."""
     taken = borrowed = ZERO
     for other in state.intents.values():
         at = other.settled_at or other.submitted_at
@@ -144,7 +144,7 @@ def _other_orders(state: AccountState, intent: Intent, prices: Mapping[str, Deci
 def _missing_assets(
     intent: Intent, before: Mapping[str, BalanceBefore], after: Mapping[str, Balance], prices: Mapping[str, Decimal]
 ) -> str:
-    """The assets of which less is there than before, net of what is owed, beyond what the order itself moves."""
+    """Text of the assets whose net amount fell by more than the order itself moved."""
     order = intent.order
     moved = {order.sell_asset, order.asset} if isinstance(order, Reduce) else frozenset[str]()
     found = []
@@ -163,7 +163,7 @@ def _net(before: Mapping[str, BalanceBefore], asset: str) -> Decimal:
 
 
 def _totals(rows: Iterable[tuple[str, Decimal, Decimal]], prices: Mapping[str, Decimal]) -> Totals:
-    """What is held and owed by these prices; what has none is left out."""
+    """Value held and owed at these prices. Assets without a price are left out."""
     priced = [(held * prices[asset], owed * prices[asset]) for asset, held, owed in rows if asset in prices]
     return Totals(sum((held for held, _ in priced), ZERO), sum((owed for _, owed in priced), ZERO))
 

@@ -1,4 +1,4 @@
-"""The limits: what they leave of a wish, and the review that every order passes, again right before it is sent."""
+"""Limits of actions: usage in the last 24 hours, the allowance left, and the review of every order before sending."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,10 +19,10 @@ from monitor.core.state.record_coverage import PricedMovement
 LIMIT_PERIOD = timedelta(hours=24)
 
 REREAD_WITHIN = timedelta(seconds=10)
-"""Figures that are too old for an action are read anew within this, or a person should know."""
+"""Time within which figures too old for an action are read again; after it a person should know of them."""
 
 OrderTarget = tuple[ActionKind | ManualCallKind, Scope, str]
-"""What may be under way only once: kind, scope, asset."""
+"""Key under which only one order may be under way: kind, scope, asset."""
 
 _UNKNOWN = frozenset({IntentState.UNCERTAIN, IntentState.UNRESOLVED})
 _IN_PROGRESS = IN_FLIGHT_STATES | {IntentState.PLANNED}
@@ -31,14 +31,14 @@ _MAY_HAVE_MOVED = SPENT_STATES | {IntentState.FAILED}
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The order may go, with this amount: that of the proposal or less."""
+    """The order may be sent with this amount, which is that of the proposal or less."""
 
     amount: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The order may not go. `blocked`: a person should know; otherwise it only has to wait."""
+    """The order may not be sent. `is_blocked`: a person should know; otherwise the order only has to wait."""
 
     reason: str
     is_blocked: bool = True
@@ -46,9 +46,9 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class LimitUsage:
-    """What was used up of the limits of one action, and what is under way in the account.
+    """Usage of the limits of one action, and orders under way in the account.
 
-    `amount` counts in the unit of the limits: the action's asset, or USDT when it names none.
+    `amount` is in the unit of the limits: the action's asset, or USDT if the action names none.
     """
 
     amount: Decimal = ZERO
@@ -57,19 +57,19 @@ class LimitUsage:
     in_progress: frozenset[OrderTarget] = frozenset()
     unknown_outcome: frozenset[OrderTarget] = frozenset()
     reserved: Mapping[tuple[SourceWallet, str], Decimal] = field(default_factory=dict)
-    """What orders under way may still take from a place."""
+    """Amount that orders under way may still take out of a source wallet, by wallet and asset."""
 
 
 def usage_of(
     spec: ActionSpec, account: str, intents: Iterable[Intent], now: datetime, uid: int | None = None
 ) -> LimitUsage:
-    """What the limits of `spec` count of the last 24 hours, by the intents given.
+    """Usage of the limits of `spec` in the last 24 hours, from the intents given.
 
-    It counts what actions of its kind have done in this account of the exchange, whatever the action and the account
-    were called: by `uid`, the exchange's number of its user, or by name where one of both is not known. What moved or
-    may have moved, and what is about to; for a dry run also what it would have moved. Money is counted where it enters
-    the scope: the repayment that follows a transfer, and its second hop, are not counted again. The cool-down alone is
-    the action's own.
+    Intents of the same kind in this account of the exchange count, whatever the names of action and account: the
+    account is matched by `uid`, the exchange's number of its user, or by name if either `uid` is not known. Amounts
+    that moved, may have moved, or are about to move count; for a dry run also the amounts that it would have moved.
+    Money counts where it enters the scope: the repayment that follows a transfer, and the second hop, don't count
+    again. Only the cool-down is per action.
     """
     intents = [intent for intent in intents if _belongs_to(intent, account, uid)]
     two_step_plans = {_plan_key(intent) for intent in intents if intent.kind in ("transfer_in", "reduce")}
@@ -106,16 +106,16 @@ def usage_of(
 def with_gap_movements(
     usage: LimitUsage, spec: ActionSpec, gap_movements: Iterable[PricedMovement], now: datetime
 ) -> LimitUsage:
-    """The same with what moved in gaps of the record: an earlier daemon may have done it, within the same limits.
+    """Usage with the movements in gaps of the record added: an earlier daemon may have made them under these limits.
 
-    What has no price uses up limits in USDT.
+    A movement without a price uses up limits in USDT entirely.
     """
     amount, count, last_moved_at = usage.amount, usage.count, dict(usage.last_moved_at)
-    for one in gap_movements:
-        movement = one.movement
+    for priced in gap_movements:
+        movement = priced.movement
         if movement.kind != spec.kind or now - movement.at >= LIMIT_PERIOD or spec.asset not in (None, movement.asset):
             continue
-        counted = one.counted_amount(spec.asset)
+        counted = priced.counted_amount(spec.asset)
         amount += INFINITE if counted is None else counted
         count += 1
         target: OrderTarget = (movement.kind, movement.scope, movement.asset)
@@ -124,28 +124,28 @@ def with_gap_movements(
 
 
 def counts_toward_limits(spec: ActionSpec, intent: Intent) -> bool:
-    """Whether the intent is what the limits of `spec` count, not the second half of such a one."""
+    """Return whether the limits of `spec` count the intent: it is of the same kind and not a second hop."""
     return intent.kind == spec.kind and not (isinstance(intent.order, Transfer) and intent.order.source == "cross")
 
 
 def _belongs_to(intent: Intent, account: str, uid: int | None) -> bool:
-    """Whether it was made in this account of the exchange."""
+    """Return whether the intent was made in this account of the exchange."""
     return intent.account == account if uid is None or intent.uid is None else intent.uid == uid
 
 
 def _plan_key(intent: Intent) -> tuple[str, int | None, str]:
-    """What the two halves of an intent share."""
+    """Key that the two steps of an intent share."""
     return intent.account, intent.plan, intent.action
 
 
 def _concerns(spec: ActionSpec, intent: Intent) -> bool:
-    """Whether an action, none of a person's, made it about an asset that is `spec`'s."""
+    """Return whether an action, not a person, made the intent, and about an asset of `spec`."""
     asset = intent.order.unlocks if isinstance(intent.order, CancelOrders) else intent.asset
     return intent.mode != "manual" and spec.asset in (None, asset)
 
 
 def remaining_allowance(spec: ActionSpec, usage: LimitUsage) -> Allowance:
-    """The largest order that the caps of `spec` still leave."""
+    """Largest order that the caps of `spec` still allow."""
     in_unit = min(
         INFINITE if spec.max_amount is None else spec.max_amount,
         INFINITE if spec.max_per_day is None else max(ZERO, spec.max_per_day - usage.amount),
@@ -155,7 +155,7 @@ def remaining_allowance(spec: ActionSpec, usage: LimitUsage) -> Allowance:
 
 
 def cap_reached(spec: ActionSpec, usage: LimitUsage) -> Denied | None:
-    """The cap that leaves nothing at all; None while any is left."""
+    """Denial by the cap that is used up; None while some allowance is left."""
     left = remaining_allowance(spec, usage)
     return Denied(_cap_text(spec, usage)) if min(left.amount, left.usdt) <= ZERO else None
 
@@ -172,13 +172,13 @@ def review(
     follows: Intent | None = None,
     is_sending: bool = False,
 ) -> Allowed | Denied:
-    """Whether the order may go now, and how much of it.
+    """Decide whether the order may be sent now, and how much of it.
 
-    `spent` must not hold the order's own intent. `worse_since` is when the alert crossed a worse rung, which waives an
-    older cool-down. `called_at` is since when the alert wants it: figures that stay too old for longer than a read
-    takes are a limit that a person should know of. `half_of` is the transfer whose second half this is: its caps were
-    counted there, its amount is the bound. A dry run is asked for everything but the permissions to send; a pause stops
-    what is sent, so a proposal may still be laid before a person unless it is `sending`.
+    `usage` must not include the order's own intent. `worse_since` is the time at which a worse rung fired, which waives
+    an older cool-down. `firing_since` is the time since which the alert fires: figures that stay too old for longer
+    than a read takes are a limit that a person should know of. `follows` is the intent whose follow-up this is: the
+    caps were counted there, and its amount is the upper bound. A dry run skips the checks of permission to send, no
+    others. A pause stops sending only, so an order may still be proposed to a person unless `is_sending`.
     """
     denied = None if spec.mode == "dry-run" else _check_sending(proposal, position)
     at_once = spec.mode == "live" or (spec.mode == "approve" and follows is not None)
@@ -210,9 +210,10 @@ def _check_sending(proposal: Proposal, position: ScopePosition) -> Denied | None
 
 
 def account_objection(position: ScopePosition) -> str | None:
-    """Why it is not certain that what is sent moves this account's money, and counts against its caps alone."""
+    """Reason why an order might move money of another account, or count against its caps; None if there is none."""
     if position.duplicate_account:
-        return f"{position.duplicate_account} is the same account of the exchange; take one of the two out of the configuration"
+        other = position.duplicate_account
+        return f"{other} is the same account of the exchange; take one of the two out of the configuration"
     if position.unidentified_account:
         return f"whose account {position.unidentified_account} is, is not known yet; `margin-monitor check` shows it"
     if not position.uses_action_key or position.key is None or position.action_key is None:
@@ -298,7 +299,7 @@ def _check_amount(
     if capped <= ZERO:
         return Denied(_cap_text(spec, usage))
     if isinstance(order, Reduce):
-        # Sized within all limits in whole lots; whatever has shrunk since makes it another order.
+        # The order was sized within all limits in whole lots; a limit that shrank since makes it another order.
         if (turned := _would_flip(order, position, usage)) is not None:
             return Denied(f"it would turn the {turned} in {order.scope} round; repay from what is free first")
         return Allowed(order.amount) if capped == order.amount else Denied(_cap_text(spec, usage))
@@ -323,10 +324,13 @@ def _check_amount(
 
 
 def _below_min_repay(proposal: Proposal, position: ScopePosition, amount: Decimal) -> str | None:
-    """Why so much is not repaid, or brought in to repay with: the exchange takes no less, but for a whole debt."""
+    """Reason why the amount is too small to repay, or to bring in for a repayment; None if it is not.
+
+    The exchange has a minimum for repayments, except for a repayment of the whole debt.
+    """
     order = proposal.order
     row = position.by_asset.get(order.asset)
-    # What a first hop has brought to cross goes on.
+    # An amount that a first hop brought to cross is moved on even below the minimum.
     repays = proposal.purpose == "repay" and isinstance(order, Transfer) and order.source != "cross"
     if row is None or not (repays or isinstance(order, Repay)) or amount >= min(row.min_repay, row.balance.owed):
         return None
@@ -337,7 +341,7 @@ def _below_min_repay(proposal: Proposal, position: ScopePosition, amount: Decima
 
 
 def _would_flip(order: Reduce, position: ScopePosition, usage: LimitUsage) -> str | None:
-    """The asset of which more would be owed than is held, or held than is owed, where it is the other way now."""
+    """The asset whose net balance would change its sign by the trade; None if there is none."""
     sold, owing = position.by_asset.get(order.sell_asset), position.by_asset.get(order.asset)
     leaving = usage.reserved.get(("cross", order.sell_asset), ZERO) if order.scope == CROSS else ZERO
     given = order.quantity if order.side == "SELL" else order.quantity * order.price

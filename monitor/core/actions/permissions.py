@@ -1,4 +1,4 @@
-"""What a key must be allowed to do for the actions that are configured, and what it need not."""
+"""API key permissions: those that actions need, those granted, and objections."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -8,7 +8,7 @@ from monitor.core.model.account import KeyPermissions
 
 
 class Permission(StrEnum):
-    """A right that watching does not need, in the words of the exchange's own page of keys."""
+    """A permission that monitoring does not need, in the words of the exchange's page of API keys."""
 
     MARGIN = "margin loan, repay and transfer (enableMargin)"
     TRADING = "spot and margin trading (enableSpotAndMarginTrading)"
@@ -21,7 +21,7 @@ class Permission(StrEnum):
 
 
 def needed_permissions(actions: Iterable[ActionSpec]) -> frozenset[Permission]:
-    """The rights without which the exchange would refuse one of the actions; a dry run needs none."""
+    """Permissions without which the exchange would refuse one of the actions; a dry run needs none."""
     found: set[Permission] = set()
     for action in actions:
         if action.mode == "dry-run":
@@ -34,7 +34,7 @@ def needed_permissions(actions: Iterable[ActionSpec]) -> frozenset[Permission]:
                 if action.use != "collateral":
                     found.add(Permission.MARGIN)
             case "reduce":
-                # The debt is finished by a repayment where the order's own left something.
+                # A repayment settles the debt that the order's own repayment left.
                 found |= {Permission.TRADING, Permission.MARGIN}
             case "cancel_orders":
                 found.add(Permission.TRADING)
@@ -42,7 +42,7 @@ def needed_permissions(actions: Iterable[ActionSpec]) -> frozenset[Permission]:
 
 
 def granted_permissions(key: KeyPermissions) -> frozenset[Permission]:
-    """The rights that a key has beyond reading; that of withdrawing is told apart."""
+    """Permissions of a key beyond reading. The permission to withdraw is not among them; it is checked separately."""
     has = {
         Permission.MARGIN: key.margin,
         Permission.TRADING: key.trading,
@@ -68,7 +68,7 @@ _PERMISSION_BY_KIND: Mapping[str, Permission] = {
 
 
 def permission_objection(key: KeyPermissions, kind: str) -> str | None:
-    """Why the exchange would refuse what a person orders with the key; None where nothing is known against it."""
+    """Reason why the exchange would refuse a manual order with this key; None if no reason is known."""
     permission = _PERMISSION_BY_KIND.get(kind)
     return (
         None
@@ -78,7 +78,7 @@ def permission_objection(key: KeyPermissions, kind: str) -> str | None:
 
 
 def key_owner_objection(uid: int | None, action_key_uid: int | None) -> str | None:
-    """Why it is not certain that the second key belongs to the account, by the exchange's numbers of both users."""
+    """Reason why the action key may be another account's, by the exchange's numbers of both users; None if none."""
     if uid is None or action_key_uid is None:
         return "whose account the action key belongs to is not known yet; `margin-monitor check` shows it"
     if uid != action_key_uid:

@@ -1,8 +1,8 @@
-"""The plan of one alert: its actions in the order of the configuration, the next one when the one before is settled.
+"""Plan of one alert: its actions in configured order, each after the one before is settled.
 
-A transfer may have a second half: the hop from cross into the pair, and the repayment with what arrived. So may an
-order on the market, where the exchange did not repay with what it brought. That is made first, and for a while also
-when the alert is over: collateral alone may have ended it.
+A transfer may have a follow-up: the hop from cross into the pair, and the repayment with the amount that arrived. So
+may an order on the market, if the exchange did not repay with the amount that it brought. A follow-up is made first,
+and for a while also after the alert has ended, since the collateral alone may have ended the alert.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,26 +41,26 @@ from monitor.core.model.order import ActionKind, CancelOrders, ManualCall, Reduc
 from monitor.core.numbers.amounts import ZERO
 
 PROOF_TIMEOUT = timedelta(seconds=10)
-"""How long the next action waits for the proof of an acknowledged one before it counts as unknown."""
+"""Time that the next action waits for the proof of an acknowledged intent, which then counts as unknown."""
 
 RETRY_AFTER = timedelta(seconds=1)
 RETRIES = 5
 RETRIES_WITHIN = timedelta(minutes=1)
 MIN_REFUSAL_PAUSE = timedelta(minutes=1)
-"""How long an action that was refused for good is passed over, at least."""
+"""Least time for which an action is skipped after a refusal that is not transient."""
 
 LARGER_REMAINDER_USDT = Decimal(20)
-"""USDT that a partial repayment leaves at least, after the exchange refused a smaller rest."""
+"""Least debt that a partial repayment leaves, in USDT, after the exchange refused a smaller remainder."""
 
 _S = IntentState
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """What a plan does next. Without `proposal` it waits or has nothing left to do.
+    """Next step of a plan. Without `proposal` the plan waits or has nothing left to do.
 
-    `half_of` is the transfer whose second half the proposal is. `blocked` names, by action, what stops an action that
-    would send; `wants` the reads that would help.
+    `follows` is the intent whose follow-up the proposal is. `blocks` are the blocks of sending actions by name.
+    `requested_reads` are the reads that would help.
     """
 
     spec: ActionSpec | None = None
@@ -73,7 +73,7 @@ class PlannedStep:
 def next_step(
     context: PlanContext, specs: Sequence[ActionSpec], proof_timeout: timedelta, now: datetime
 ) -> PlannedStep:
-    """The first action of the plan that is wanted and allowed; a refused one passes to the next."""
+    """Find the first action of the plan that is wanted and allowed. A refused action passes to the next one."""
     if _must_wait(context, proof_timeout, now):
         return PlannedStep()
     blocks: dict[str, ActionBlock] = {}
@@ -98,7 +98,7 @@ def next_step(
 def pending_follow_ups(
     intents: Iterable[Intent], specs: Sequence[ActionSpec], now: datetime
 ) -> list[tuple[ActionSpec, Intent]]:
-    """What was sent lately, arrived, and has a second half that is still to come, each with its action."""
+    """Recent intents that arrived and whose follow-up is still to come, each with its action."""
     known = {spec.name: spec for spec in specs if spec.kind in TWO_STEP_KINDS and spec.mode != "dry-run"}
     plans: dict[tuple[int | None, str], list[Intent]] = {}
     for intent in intents:
@@ -111,7 +111,7 @@ def pending_follow_ups(
 def follow_up_step(
     context: PlanContext, spec: ActionSpec, first_intent: Intent, proof_timeout: timedelta, now: datetime
 ) -> PlannedStep:
-    """The second half of a transfer that arrived, when it is wanted and allowed."""
+    """Plan the follow-up of an intent that arrived, if it is wanted and allowed."""
     if (
         _must_wait(context, proof_timeout, now)
         or _skip_reason(context, spec, intents_of_action(context, spec), now) is not None
@@ -132,9 +132,9 @@ def propose_action(
     *,
     only_symbol: str | None = None,
 ) -> tuple[Proposal | NoProposal, Intent | None]:
-    """What `spec` would do on this ground, and the intent of which that is the second half, if it is one.
+    """Propose the order of `spec` in this context. The second result is the intent that it follows up, or None.
 
-    `plan` are the actions that orders would be cancelled for; `only` the one symbol on which they would be.
+    `plan` are the actions for which orders would be cancelled. `only_symbol` is the one symbol to cancel orders of.
     """
     target = target_level(context, spec)
     if isinstance(target, NoProposal):
@@ -179,14 +179,14 @@ def propose_action(
 
 
 def _unsettled_assets(context: PlanContext, kind: ActionKind) -> frozenset[str]:
-    """What an order of this kind and of unknown outcome is about: for one on the market, what it sells too."""
+    """Assets of orders of this kind that are in flight in the scope, including the asset that an order sells."""
     open_ = [i for i in context.intents if (i.kind, i.scope) == (kind, context.scope) and i.state in IN_FLIGHT_STATES]
     sold = {i.order.sell_asset for i in open_ if isinstance(i.order, Reduce)}
     return frozenset({i.asset for i in open_} | sold)
 
 
 def _highest_target(context: PlanContext, plan: Sequence[ActionSpec]) -> Decimal | None:
-    """The highest level that an action of the plan is to reach; None where one is sized by an amount."""
+    """Highest target level of the plan's actions; None if one is sized by an amount, or its target is not known."""
     levels: list[Decimal] = []
     for spec in plan:
         if spec.kind == "cancel_orders":
@@ -199,7 +199,7 @@ def _highest_target(context: PlanContext, plan: Sequence[ActionSpec]) -> Decimal
 
 
 def _sellable(plan: Sequence[ActionSpec]) -> frozenset[str] | None:
-    """What an action of the plan would sell; None: anything."""
+    """Assets that the plan's `reduce` actions may sell; None: any asset."""
     sellers = [spec for spec in plan if spec.kind == "reduce"]
     if any(not spec.sell for spec in sellers):
         return None
@@ -209,7 +209,7 @@ def _sellable(plan: Sequence[ActionSpec]) -> frozenset[str] | None:
 def _reviewed_proposal(
     context: PlanContext, spec: ActionSpec, plan: Sequence[ActionSpec], own_intents: Sequence[Intent], now: datetime
 ) -> tuple[Proposal | NoProposal | Denied, Intent | None]:
-    """The reviewed proposal of one action, with the amount that the limits leave, and what it is the second half of."""
+    """Propose an order of one action and review it. The second result is the intent that it follows up, or None."""
     if spec.mode == "dry-run":
         context = replace(context, position=_simulated_position(context))
     usage = _usage(context, spec, now)
@@ -242,7 +242,7 @@ def _review_proposal(
 
 
 def _block(spec: ActionSpec, outcome: NoProposal | Denied) -> ActionBlock | None:
-    """What people should hear of an action that is not taken now; None where nothing has to be done, or may be."""
+    """Block of an action that is not taken now, for people to see; None if nothing needs to be done about it."""
     if spec.mode == "dry-run":
         return None
     if isinstance(outcome, Denied) or outcome.is_blocked:
@@ -255,9 +255,10 @@ def _block(spec: ActionSpec, outcome: NoProposal | Denied) -> ActionBlock | None
 
 
 def resize(proposal: Proposal, amount: Decimal, position: ScopePosition) -> Proposal:
-    """The proposal with a smaller amount, and the level that this leads to.
+    """The proposal with a smaller amount and the level that it leads to.
 
-    An order on the market is sized within its limits from the start: its lots can't be cut as finely.
+    An order on the market is returned unchanged. It is sized within its limits from the start, because an amount in
+    whole lots can't be cut freely.
     """
     if amount == proposal.order.amount or not isinstance(proposal.order, Repay | Transfer):
         return proposal
@@ -272,7 +273,7 @@ def _must_wait(context: PlanContext, proof_timeout: timedelta, now: datetime) ->
 
 
 def _is_unsettled(context: PlanContext, intent: Intent, proof_timeout: timedelta, now: datetime) -> bool:
-    """Whether the plan waits for this intent: it is not settled, or no snapshot shows yet what it did."""
+    """Return whether the plan waits for this intent: it is not settled, or no snapshot shows its effect yet."""
     match intent.state:
         case _S.PROPOSED:
             return intent.plan == context.plan
@@ -287,7 +288,7 @@ def _is_unsettled(context: PlanContext, intent: Intent, proof_timeout: timedelta
 
 
 def _skip_reason(context: PlanContext, spec: ActionSpec, own_intents: Sequence[Intent], now: datetime) -> str | None:
-    """Why the action had its turn in this plan for now: refused, rejected, unanswered, tried too often; None if not."""
+    """Reason to skip the action for now: refused, rejected, unanswered, or tried too often; None if there is none."""
     since = context.worse_since
     attempts: list[datetime] = []
     for intent in own_intents:
@@ -296,7 +297,7 @@ def _skip_reason(context: PlanContext, spec: ActionSpec, own_intents: Sequence[I
             continue
         if intent.is_unasked:
             return f"no channel has taken the question R-{intent.id}; once one takes a message, it is asked again"
-        # Once a channel took word of it after its end, somebody can be asked.
+        # Once a channel took the message of its end, a person can be asked again.
         unanswered = intent.is_timed_out and intent.asked_at is not None and intent.asked_at <= at
         if (intent.state is _S.REJECTED or unanswered) and (since is None or since <= at):
             was = (
@@ -318,14 +319,17 @@ def _skip_reason(context: PlanContext, spec: ActionSpec, own_intents: Sequence[I
 
 
 def _retry_text(intent: Intent, at: datetime) -> str:
-    """What became of the intent, and when its action is tried again."""
+    """Text of the intent's end and of the time at which its action is tried again."""
     reason = (intent.evidence or "no reason given").removeprefix("refused ")
     was = f"the exchange refused R-{intent.id}" if intent.state is _S.REFUSED else f"R-{intent.id} was not sent"
     return f"{was} ({reason}); tried again from {at:%H:%M:%S} UTC on, or act by hand"
 
 
 def _simulated_position(context: PlanContext) -> ScopePosition:
-    """The standing if the dry runs of this plan had been real; one that the real balances overtook is left out."""
+    """Scope position as if the dry runs of this plan had been real.
+
+    A dry run that is no longer possible with the real balances is left out.
+    """
     position = context.position
     for intent in context.intents:
         is_ours = intent.state is _S.SIMULATED and intent.plan == context.plan
@@ -336,7 +340,7 @@ def _simulated_position(context: PlanContext) -> ScopePosition:
 
 def _still_possible(position: ScopePosition, intent: Intent) -> bool:
     if isinstance(intent.order, CancelOrders):
-        return any(one.symbol == intent.order.symbol for one in position.open_orders)
+        return any(order.symbol == intent.order.symbol for order in position.open_orders)
     if isinstance(intent.order, Reduce):
         sold = position.by_asset.get(intent.order.sell_asset)
         price = position.last_price(intent.order.symbol)

@@ -1,4 +1,4 @@
-"""What a plan stands on: its scope as it is now, the intents that matter, and what their refusals tell."""
+"""Context of a plan: the position of its scope, the intents that matter, and the meaning of their refusals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from monitor.core.model.order import Transfer
 from monitor.core.rules.parser import MetricReader
 
 REMAINDER_CODES = frozenset({-3015, -3024})
-"""Codes by which the exchange says that what the amount would leave is not to its liking.
+"""Codes by which the exchange refuses the remainder of the debt that a repayment would leave.
 
-Not -3016, too small an amount: a larger rest makes that smaller still.
+Not -3016, too small an amount: a larger remainder makes the amount smaller still.
 """
 
 
@@ -29,7 +29,7 @@ THRESHOLDS_ASSUMED = "its bars were never read, and no money moves by documented
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What the plan of an alert (its number) stands on: its scope as it is now, and every intent that may matter."""
+    """Input of a plan: the number of its alert, its scope position now, and every intent that may matter."""
 
     plan: int | None
     scope: Scope
@@ -38,20 +38,20 @@ class PlanContext:
     intents: Sequence[Intent]
     worse_since: datetime | None = None
     firing_since: datetime | None = None
-    """Since when the alert fires."""
+    """Time since which the alert fires; None if it does not."""
     thresholds: EffectiveThresholds | None = None
-    """The bars by which the scope is judged."""
+    """Thresholds of the scope; None if they are not known."""
     is_triggered_by_thresholds: bool = False
-    """Whether the condition of the alert rests on them."""
+    """Whether the alert's condition reads the thresholds."""
 
     @property
     def thresholds_are_assumed(self) -> bool:
-        """Whether they may be another account's: nothing is sized or moved by them."""
+        """Whether the thresholds may be those of another account: nothing is sized or moved by assumed ones."""
         return self.thresholds is not None and self.thresholds.are_assumed
 
 
 def target_level(context: PlanContext, spec: ActionSpec) -> Decimal | NoProposal | None:
-    """The level that sizes the action; None when an amount does, or nothing."""
+    """Level that sizes the action; None if an amount or nothing does."""
     sized_by = spec.sizing_target.metric_names if spec.sizing_target is not None else ()
     if context.thresholds_are_assumed and (
         context.is_triggered_by_thresholds or not THRESHOLD_DEPENDENT_METRICS.isdisjoint(sized_by)

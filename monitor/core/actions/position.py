@@ -1,4 +1,4 @@
-"""What those who propose, size and limit an action may look at: one scope of one account, valued."""
+"""Position of one scope of one account, valued: the input by which actions are proposed, sized and limited."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,10 +21,10 @@ from monitor.core.state.record_coverage import PricedMovement, RecordCoverage, p
 SourceWallet = Literal["spot", "funding", "cross"]
 
 TRADING_FEE = Decimal("0.001")
-"""What a trade costs where nothing lowers it."""
+"""Fee of a trade as a share of its value, without any discount."""
 
 LEVEL_STEP = Decimal("1E-8")
-"""The exchange tells levels rounded to this."""
+"""Step to which the exchange rounds margin levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +35,31 @@ class AssetPosition:
     price: Decimal
     hourly_rate: Decimal = ZERO
     min_repay: Decimal = ZERO
-    """The least that the exchange takes as a repayment of a part; zero while that is not known."""
+    """Least amount that the exchange accepts as a partial repayment; zero while it is not known."""
 
     @property
     def next_interest(self) -> Decimal:
-        """What the next full hour adds to the debt, as far as the rate is known."""
+        """Interest that the next full hour adds to the debt; zero if the rate is not known."""
         return self.balance.borrowed * self.hourly_rate
 
     @property
     def sellable(self) -> Decimal:
-        """What may be given for something else without owing more of it than is held: never more than is free."""
+        """Amount that may be sold without a negative net balance of the asset: never more than is free."""
         return max(ZERO, min(self.balance.free, self.balance.net))
 
     @property
     def shortfall(self) -> Decimal:
-        """What is owed of it beyond what is held."""
+        """Debt beyond the amount held."""
         return max(ZERO, -self.balance.net)
 
 
 @dataclass(frozen=True, slots=True)
 class ScopePosition:
-    """One scope as an action finds it. Values are in USDT.
+    """One scope as an action sees it. Values are in USDT.
 
-    `assets` is what the exchange's own level says is held (level × liabilities), so sizes aim at its level, not at
-    our valuation. `outside` is what is free elsewhere, by place and asset; a place that was never read is missing.
+    `assets` is the value held by the exchange's own level (level × liabilities), so sizes aim at the exchange's level,
+    not at our valuation. `external` are the free amounts in other wallets, by wallet and asset; a wallet that was never
+    read is missing.
     """
 
     account: str
@@ -76,43 +77,43 @@ class ScopePosition:
     duplicate_account: str = ""
     unidentified_account: str = ""
     uid: int | None = None
-    """The exchange's number of the user whose account it is."""
+    """The exchange's number of the account's user; None while it is not known."""
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
     uses_action_key: bool = False
-    """Whether a second key moves money; `action_key` is what that one may do."""
+    """Whether a second key moves money; `action_key` holds the permissions of that key."""
     action_key_accepted: bool | None = None
     action_key: KeyPermissions | None = None
     transfer_in_enabled: bool = True
     cross_transfer_out_enabled: bool = True
-    """Whether what is brought to cross may leave it again."""
+    """Whether an amount that is brought to cross may leave it again."""
     repay_enabled: bool = True
     trade_enabled: bool = True
     symbol_rules: SymbolRulebook = field(default_factory=SymbolRulebook)
     last_prices: Mapping[str, Decimal] = field(default_factory=dict)
-    """The last price of symbols, quote per base; where there is none, that which values the assets stands for it."""
+    """Last prices of symbols, quote per base. A missing one is replaced by the ratio of the assets' USDT prices."""
     open_orders: tuple[OpenOrder, ...] = ()
-    """What is open, as far as it was read."""
+    """Open orders, as far as they were read."""
     record_coverage: RecordCoverage = field(default_factory=RecordCoverage)
     gap_movements: tuple[PricedMovement, ...] = ()
-    """What moved in gaps of the record of the last day."""
+    """Movements of the last day in gaps of the record."""
     worthless_collateral: frozenset[str] = frozenset()
-    """Assets of which the exchange counts nothing more, or that leave margin trading."""
+    """Assets that would not add collateral: no more of them counts, or they leave margin trading."""
     delisting: frozenset[str] = frozenset()
-    """Assets that are to be delisted: no more of them may be brought in than is owed beyond what is held."""
+    """Assets to be delisted: no more of them may be brought in than the debt beyond the amount held."""
     terms_unknown: bool = False
-    """Whether it was never read what the exchange counts and what leaves margin trading."""
+    """Whether collateral ratios and delisting schedules were never read."""
     collateral_ratios: Mapping[str, Decimal] = field(default_factory=dict)
-    """The share of its value that an asset counts for as collateral, where that is known."""
+    """Share of an asset's value that counts as collateral, where it is known."""
 
     @property
     def is_key_refused(self) -> bool:
-        """Whether the exchange refuses a key that is needed to act."""
+        """Whether the exchange refuses a key that actions need."""
         return self.key_accepted is False or (self.uses_action_key and self.action_key_accepted is False)
 
     @property
     def action_permissions(self) -> KeyPermissions | None:
-        """What the key that moves money may do; None while it is not known."""
+        """Permissions of the key that moves money; None while they are not known."""
         return self.action_key if self.uses_action_key else self.key
 
     @property
@@ -124,7 +125,7 @@ class ScopePosition:
         return row.price if row is not None else self.external_prices.get(asset)
 
     def last_price(self, symbol: str) -> Decimal | None:
-        """What one unit of the symbol's base costs in its quote."""
+        """Price of one unit of the symbol's base asset in its quote asset; None if it is not known."""
         if symbol in self.last_prices:
             return self.last_prices[symbol]
         market = self.symbol_rules.by_symbol.get(symbol)
@@ -132,7 +133,7 @@ class ScopePosition:
         return None if base is None or not quote else base / quote
 
     def after(self, order: Order) -> "ScopePosition":
-        """The standing once `order` is done, all prices unchanged. Raises KeyError for an asset without a price."""
+        """The position after `order`, at unchanged prices. Raises KeyError for an asset without a price."""
         match order:
             case Repay():
                 return self._after_repay(order)
@@ -164,7 +165,7 @@ class ScopePosition:
         )
 
     def _after_trade(self, order: Reduce) -> "ScopePosition":
-        """What is sold is gone, and what came in repays as far as that is owed."""
+        """The position after a trade: the sold amount is gone, and the proceeds repay as far as the asset is owed."""
         price = self.last_price(order.symbol) or order.price
         spent = order.quantity if order.side == "SELL" else order.quantity * price
         proceeds = order.amount * (1 - TRADING_FEE)
@@ -183,7 +184,7 @@ class ScopePosition:
         if row is None:
             return self
         free = replace(row.balance, free=row.balance.free + row.balance.locked, locked=ZERO)
-        open_orders = tuple(one for one in self.open_orders if one.symbol != order.symbol)
+        open_orders = tuple(open_order for open_order in self.open_orders if open_order.symbol != order.symbol)
         return replace(
             self, by_asset={**self.by_asset, order.unlocks: replace(row, balance=free)}, open_orders=open_orders
         )
@@ -213,7 +214,7 @@ class ScopePosition:
 
 
 def scope_position(state: AccountState, scope: Scope, metrics: MetricValues) -> ScopePosition | None:
-    """The standing of one scope; None while its level or the value of its debts is not known."""
+    """Build the position of one scope; None while its level or the value of its debts is not known."""
     level, liabilities = metrics.read("margin_level"), metrics.read("liabilities_usdt")
     if metrics.as_of is None or not isinstance(level, Decimal) or not isinstance(liabilities, Decimal):
         return None
@@ -222,7 +223,7 @@ def scope_position(state: AccountState, scope: Scope, metrics: MetricValues) -> 
         assets_value = metrics.read("assets_usdt")
         assets, liabilities = assets_value if isinstance(assets_value, Decimal) else ZERO, ZERO
     else:
-        # What was rounded up would be missing at the end: the level is taken for half a step lower.
+        # The exchange may have rounded the level up, and sizes would fall short: assume half a step less.
         assets = (level - LEVEL_STEP / 2) * liabilities
     external: dict[SourceWallet, Mapping[str, Decimal]] = {}
     external_as_of: dict[SourceWallet, datetime] = {}
@@ -308,7 +309,7 @@ def _transfer_in_enabled(state: AccountState, scope: Scope) -> bool:
 
 
 def _cross_transfer_out_enabled(state: AccountState) -> bool:
-    """Whether cross allows transfers out: below a collateral level of 2 the exchange refuses them."""
+    """Return whether cross allows transfers out: below a collateral level of 2 the exchange refuses them."""
     cross = state.cross
     return cross is not None and cross.transfer_out_enabled and cross.collateral_margin_level > TRANSFER_OUT_LEVEL
 
@@ -321,7 +322,7 @@ def _trade_enabled(state: AccountState, scope: Scope) -> bool:
 
 
 def _last_prices(state: AccountState) -> dict[str, Decimal]:
-    """Of the symbols whose rules are known."""
+    """Last prices of the symbols whose trading rules are known."""
     return {
         symbol: state.prices[symbol].value
         for symbol in state.reference.trading_rules.by_symbol
@@ -330,11 +331,11 @@ def _last_prices(state: AccountState) -> dict[str, Decimal]:
 
 
 def _open_orders(state: AccountState, scope: Scope) -> tuple[OpenOrder, ...]:
-    """What was open when that was last read, without what a stream has told the end of since."""
+    """Open orders of the last read, without those whose end a stream has reported since."""
     known = state.reference.orders.get(scope)
     if known is None:
         return ()
-    return tuple(one for one in state.reference.open_orders.get(scope, ()) if one.order_id in known.order_ids)
+    return tuple(order for order in state.reference.open_orders.get(scope, ()) if order.order_id in known.order_ids)
 
 
 def _terms_unknown(state: AccountState, scope: Scope) -> bool:
@@ -344,9 +345,9 @@ def _terms_unknown(state: AccountState, scope: Scope) -> bool:
 
 
 def _worthless_collateral(state: AccountState, scope: Scope, by_asset: Mapping[str, AssetPosition]) -> frozenset[str]:
-    """What would not help as collateral: its share is zero, no more of it is taken, or it is delisted soon.
+    """Assets that would not help as collateral: their ratio is zero, no more is accepted, or delisting is near.
 
-    A pair counts both of its assets whole for as long as it is not to be delisted itself.
+    A pair counts both of its assets in full until the pair itself is to be delisted.
     """
     found = assets_to_be_delisted(state, scope, by_asset)
     if scope != CROSS:
@@ -359,7 +360,7 @@ def _worthless_collateral(state: AccountState, scope: Scope, by_asset: Mapping[s
 
 
 def _collateral_ratios(state: AccountState, scope: Scope, by_asset: Mapping[str, AssetPosition]) -> dict[str, Decimal]:
-    """The share that the next unit counts for, beside what is held already."""
+    """Ratio at which the next unit of each transferable asset counts, beside the amount held already."""
     known = state.reference.collateral
     if scope != CROSS or known is None:
         return {}

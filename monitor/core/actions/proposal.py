@@ -1,4 +1,4 @@
-"""An action wished for, or why there is none; and what the limits leave of it."""
+"""Proposed orders, the allowance that limits leave, and amounts without dust."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,24 +10,24 @@ from monitor.core.model.order import ActionKind, Order, TransferPurpose
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, INFINITE, ZERO, ceil_to, floor_to
 
 MIN_ORDER_USDT = Decimal("0.1")
-"""USDT below which a partial order is not worth a request."""
+"""Value in USDT below which a partial order is not worth a request."""
 
 MIN_REMAINDER_USDT = Decimal(1)
-"""USDT of debt below which a rest is repaid with the rest of it: the exchange refuses to leave crumbs."""
+"""Value in USDT below which a remaining debt is repaid as well: the exchange refuses to leave a tiny debt."""
 
 NEXT_INTEREST_WITHIN = timedelta(minutes=1)
-"""How long before a full hour its interest already counts as owed."""
+"""Time before a full hour from which the interest of that hour counts as owed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the limits leave: in the asset, and in USDT."""
+    """Amounts that the limits leave: in the asset, and in USDT."""
 
     amount: Decimal = INFINITE
     usdt: Decimal = INFINITE
 
     def amount_at(self, price: Decimal) -> Decimal:
-        """The amount of an asset of this price, rounded down to 8 decimals."""
+        """Allowed amount of an asset of this price in USDT, rounded down to 8 decimals."""
         return floor_to(min(self.amount, self.usdt / price), EIGHT_DECIMALS)
 
 
@@ -36,9 +36,9 @@ UNLIMITED = Allowance()
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One order that would help. `level_after` is the level once its purpose is fulfilled, prices unchanged.
+    """One order that would help. `level_after` is the level once its purpose is fulfilled, at unchanged prices.
 
-    `purpose` is what a transfer is made for.
+    `purpose` is the purpose of a transfer.
     """
 
     action: str
@@ -53,10 +53,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class NoProposal:
-    """No order. `blocked`: it is wanted, and something stops it that a person could change.
+    """No order, and the reason. `is_blocked`: an order is wanted, and a person could change what stops it.
 
-    `wants` names the reads (`spot`, `funding`) that would help; `lacks` those without which it can't be sized at all.
-    `waits`: the exchange is given time for its own part.
+    `requested_reads` are the reads (`spot`, `funding`) that would help; `missing_reads` those without which the order
+    can't be sized at all. `waits_for_exchange`: the exchange is given time to repay by itself.
     """
 
     reason: str
@@ -67,22 +67,22 @@ class NoProposal:
 
 
 def debt_with_next_interest(position: ScopePosition, now: datetime) -> Decimal:
-    """What is owed, in USDT, with the interest of the next full hour once that is near."""
+    """Debt of the scope in USDT, with the interest of the next full hour once that hour is near."""
     return position.liabilities + sum(
         (_next_interest(row, now) * row.price for row in position.by_asset.values()), ZERO
     )
 
 
 def owed_with_next_interest(asset_position: AssetPosition, now: datetime) -> Decimal:
-    """What is owed of one asset, with the interest of the next full hour once that is near."""
-    # Where no charge was seen yet its interest is left to the next order.
+    """Debt of one asset, with the interest of the next full hour once that hour is near."""
+    # Without a charge so far the rate is unknown, and the interest is left to the next order.
     return asset_position.balance.owed + ceil_to(_next_interest(asset_position, now), EIGHT_DECIMALS)
 
 
 def max_transfer_in(position: ScopePosition, asset: str) -> Decimal:
-    """The most of an asset that the exchange lets into the scope, rounded down to 8 decimals.
+    """Largest amount of an asset that the exchange accepts into the scope, rounded down to 8 decimals.
 
-    Of what is to be delisted that is what is owed beyond what is held, without interest that is still to come.
+    For an asset to be delisted it is the debt beyond the amount held, without interest that is still to come.
     """
     if asset not in position.delisting:
         return INFINITE
@@ -93,10 +93,10 @@ def max_transfer_in(position: ScopePosition, asset: str) -> Decimal:
 def amount_without_dust(
     amount: Decimal, owed: Decimal, usable: Decimal, min_remainder: Decimal, min_repay: Decimal
 ) -> Decimal:
-    """`amount`, or all of the debt where less than `rest` of it would be left, or so much less that `rest` is left.
+    """Amount to repay without leaving dust: `amount`, the whole debt, or less so that `min_remainder` is left.
 
-    All in the asset; `usable` caps the answer. No less than `least`, and no less is left, but for the whole debt.
-    ZERO when none of it can be done.
+    All amounts are in the asset. The result is at most `usable` and at least `min_repay`. It leaves at least
+    `min_remainder` and `min_repay`, or repays the whole debt. ZERO if none of this is possible.
     """
     wanted, min_remainder = max(amount, min_repay), max(min_remainder, min_repay)
     if owed - wanted >= min_remainder and usable >= wanted:
@@ -108,7 +108,7 @@ def amount_without_dust(
 
 
 def is_below_minimum(owed: Decimal, usable: Decimal, min_remainder: Decimal, min_repay: Decimal) -> bool:
-    """Whether nothing can be repaid with `usable` only because the exchange takes no part below `least`."""
+    """Return whether `usable` is too small to repay only because the exchange takes no part below `min_repay`."""
     at_all = amount_without_dust(usable, owed, usable, min_remainder, ZERO)
     return at_all > ZERO and not amount_without_dust(usable, owed, usable, min_remainder, min_repay)
 

@@ -1,4 +1,4 @@
-"""What a hand could do to bring a scope back to a level: the routes, their cost, and whether they can be gone now."""
+"""Recovery options of a scope: the routes back to a level, their cost, and whether they are feasible now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, ceil_to
 RecoveryRoute = Literal["repay", "transfer_in", "transfer_and_repay", "reduce"]
 
 SELLING_COST = Decimal("0.011")
-"""What selling in a hurry loses: a fee of 0.1 % and the slippage of 1 % that a `reduce` allows by default."""
+"""Cost of a sale as a share of its value: a fee of 0.1 % and the slippage of 1 % that a `reduce` allows by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryOption:
-    """One route: so much of an asset. `feasible`: it is at hand now, by what was last read.
+    """One route with its asset and amount. `feasible`: the amount is available by the last read.
 
-    `repays`: the debt that is repaid with what `asset` is sold for.
+    `repays` is the debt that is repaid with the proceeds of `asset`; empty for a route that sells nothing.
     """
 
     route: RecoveryRoute
@@ -31,9 +31,10 @@ class RecoveryOption:
 
 
 def recovery_options(position: ScopePosition, target: Decimal) -> tuple[RecoveryOption, ...]:
-    """The routes to `target`, the cheapest first; empty when the level is there or nothing is owed.
+    """Routes to the level `target`, cheapest first; empty if the level is reached or nothing is owed.
 
-    One asset each, that with most at hand: a debt for the routes that repay, any asset of the scope as collateral.
+    Each route uses the one asset with most available: a debt for the routes that repay, any asset of the scope as
+    collateral.
     """
     if not position.level.is_finite() or position.level >= target or target <= ZERO:
         return ()
@@ -60,10 +61,10 @@ def recovery_options(position: ScopePosition, target: Decimal) -> tuple[Recovery
 
 
 def _sale(position: ScopePosition, debts: Mapping[str, AssetPosition], target: Decimal) -> RecoveryOption | None:
-    """Sell what is free for a debt that the scope trades it for, the largest first; None where that can't help.
+    """Route that sells a free asset for a debt, the largest free value first; None if selling can't help.
 
-    Of what is both held and owed only the difference, so that no position is turned round; dollars are none.
-    In cross everything trades for USDT, in a pair its two assets for each other.
+    Of an asset both held and owed only the difference counts, so that no position changes its sign; this does not apply
+    to a debt in USDT. In cross every asset trades for USDT, in a pair its two assets for each other.
     """
     if target * (ONE - SELLING_COST) <= ONE:
         return None
@@ -97,7 +98,7 @@ def _owed_shortfall(asset_position: AssetPosition) -> Decimal:
 def _option(
     route: RecoveryRoute, position: ScopePosition, at_hand: Mapping[str, Decimal], value: Decimal
 ) -> RecoveryOption:
-    """The route with the asset that most is at hand of; of equals, the one most is owed of."""
+    """Route with the asset of the largest available value; of equals, the one with the largest debt."""
 
     def worth(asset: str) -> tuple[Decimal, Decimal]:
         row = position.by_asset[asset]
@@ -110,5 +111,5 @@ def _option(
 
 
 def _external_free(position: ScopePosition, asset: str) -> Decimal:
-    """What is free of an asset in the wallets outside margin."""
+    """Free amount of an asset in the wallets outside margin."""
     return sum((position.external.get(place, {}).get(asset, ZERO) for place in ("spot", "funding")), ZERO)

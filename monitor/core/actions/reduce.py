@@ -1,4 +1,4 @@
-"""Sell collateral for what is owed, or buy back what is short: one order with a price bound, repaid with at once."""
+"""Action kind `reduce`: one priced order that sells collateral for a debt, or buys it back, then repays."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ _REPAY_FIRST = "repay it from what is free first"
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """An asset that is held, traded for a debt."""
+    """Trade of an asset that is held for a debt, by one symbol."""
 
     symbol_rules: TradingRules
     side: OrderSide
@@ -36,7 +36,7 @@ class _Route:
 
 @dataclass(frozen=True, slots=True)
 class _Sizing:
-    """What sizes an order: the target (None: an amount does), the limits, and what is owed in USDT."""
+    """Input of sizing: the target level (None: an amount sizes the order), the limits, and the debt in USDT."""
 
     target: Decimal | None
     spec: ActionSpec
@@ -46,9 +46,9 @@ class _Sizing:
 
 @dataclass(frozen=True, slots=True)
 class _Trade:
-    """One way, sized: at the last price, and at the worst that is taken. `broken` is the rule that it breaks.
+    """A sized route. `bound` is the worst price accepted, `violation` the trading rule that the trade breaks, if any.
 
-    `worth` is what may be given of the asset that is sold, `brings` what comes in for it, in USDT.
+    `sellable_usdt` is the value that may be sold of the asset, `proceeds_usdt` the value that the trade brings.
     """
 
     route: _Route
@@ -62,7 +62,7 @@ class _Trade:
 
     @property
     def rank(self) -> tuple[bool, Decimal, Decimal]:
-        """Enough before too little, then that of which most may be given, then what brings most."""
+        """Rank of the trade: enough before too little, then the largest sellable value, then the largest proceeds."""
         return self.is_enough, self.sellable_usdt, self.proceeds_usdt
 
 
@@ -75,11 +75,12 @@ def propose_reduction(
     *,
     unsettled: frozenset[str] = frozenset(),
 ) -> Proposal | NoProposal:
-    """The order that brings the level to `target` at the last price, as far as what is free and the allowance go.
+    """Propose the order that brings the level to `target` at the last price, within free balances and allowance.
 
-    It gives no more than is free and held beyond what is owed of the same, and brings no more than is owed beyond what
-    is held: the net of each asset is made smaller, never turned round. Sized by the fee alone; the bound keeps a worse
-    price away, and what it leaves undone is another order's. What is in `busy` is part of an order of unknown outcome.
+    The order sells no more than is free and held beyond the debt of the same asset, and brings no more than the debt
+    beyond the amount held: it makes the net balance of each asset smaller and never changes its sign. The size includes
+    the fee but no slippage; the price bound excludes worse prices, and a later order covers the remainder. Assets in
+    `unsettled` are part of an order of unknown outcome.
     """
     owed = {a: r for a, r in position.by_asset.items() if r.balance.owed > ZERO and spec.asset in (None, a)}
     if not owed:
@@ -121,15 +122,15 @@ def propose_reduction(
 
 
 def _why_no_help(position: ScopePosition, spec: ActionSpec, target: Decimal | None) -> NoProposal | None:
-    """Why trading would not help, whatever is traded: the worst that it may cost eats what it brings."""
+    """Reason why no trade would help, because its worst cost uses up its proceeds; None if a trade may help."""
     kept_share = (ONE - TRADING_FEE) * (ONE - spec.max_slippage)
     if target is not None and position.level >= target:
         return NoProposal("the target is reached")
     if position.level * kept_share <= ONE:
         least = ceil_to(ONE / kept_share, Decimal("0.0001"))
         return NoProposal(
-            f"trading may cost {format_decimal((ONE - kept_share) * 100)} %, which lowers a level below {format_decimal(least)}; "
-            "lower max_slippage, or bring money in",
+            f"trading may cost {format_decimal((ONE - kept_share) * 100)} %, which lowers a level below "
+            f"{format_decimal(least)}; lower max_slippage, or bring money in",
             is_blocked=True,
         )
     if target is not None and target * kept_share <= ONE:
@@ -138,7 +139,7 @@ def _why_no_help(position: ScopePosition, spec: ActionSpec, target: Decimal | No
 
 
 def _tradable_symbol(position: ScopePosition, sell_asset: str, debt: str) -> TradingRules | None:
-    """The symbol by which the scope trades one for the other, if it may now."""
+    """Trading rules of the symbol by which the scope trades one asset for the other; None if it may not trade now."""
     rules = position.symbol_rules.between(sell_asset, debt)
     if position.scope.symbol:
         rules = position.symbol_rules.by_symbol.get(position.scope.symbol)
@@ -148,7 +149,7 @@ def _tradable_symbol(position: ScopePosition, sell_asset: str, debt: str) -> Tra
 
 
 def _size_trade(position: ScopePosition, route: _Route, sizing: _Sizing) -> _Trade | None:
-    """The way with its figures; None where nothing is free, allowed, or priced, or where it would not help."""
+    """Size the trade of a route; None if nothing is free, allowed or priced, or if the trade would not help."""
     rules, spec = route.symbol_rules, sizing.spec
     sold, owing = position.by_asset[route.sell_asset], position.by_asset[route.debt]
     price = position.last_price(rules.symbol)
@@ -156,7 +157,7 @@ def _size_trade(position: ScopePosition, route: _Route, sizing: _Sizing) -> _Tra
     if not price or bound <= ZERO:
         return None
     sellable, shortfall = sold.sellable, owing.shortfall
-    # Should the price move as far for us as it may against us, the caps still hold, and no more comes in than is owed.
+    # Even if the price moves in our favour by the slippage, the caps hold and no more comes in than is owed.
     leeway = ONE + spec.max_slippage
     allowed = sizing.allowance.amount_at(owing.price) / leeway
     if route.side == "SELL":
@@ -169,7 +170,7 @@ def _size_trade(position: ScopePosition, route: _Route, sizing: _Sizing) -> _Tra
     needed = _needed_quantity(position, route, sizing, price)
     if max_quantity <= ZERO or needed is None:
         return None
-    # Of less, at the worst price that is taken, the exchange would not let us repay.
+    # With the proceeds of less, at the worst price accepted, the exchange would refuse the repayment.
     min_quantity = owing.min_repay / (ONE - TRADING_FEE) / (bound if route.side == "SELL" else ONE)
     needed = max(needed, min_quantity)
     quantity = ceil_to(min(needed, whole), rules.lot_step)
@@ -180,11 +181,12 @@ def _size_trade(position: ScopePosition, route: _Route, sizing: _Sizing) -> _Tra
         and (owing.balance.owed - quantity) * owing.price < MIN_REMAINDER_USDT
         and whole <= max_quantity
     ):
-        # The exchange would refuse to repay all but so little.
+        # The exchange would refuse a repayment that leaves so small a debt.
         quantity = whole
     violation = rules.broken_rule(quantity, min(bound, price))
     if violation is None and quantity < min_quantity:
-        violation = f"too little to repay {route.debt} with, of which the exchange takes no less than {format_decimal(owing.min_repay)}"
+        least = format_decimal(owing.min_repay)
+        violation = f"too little to repay {route.debt} with, of which the exchange takes no less than {least}"
     if violation is None and quantity * price * position.by_asset[rules.quote].price < MIN_ORDER_USDT:
         violation = f"worth less than {MIN_ORDER_USDT} USDT"
     proceeds_usdt = quantity * (price if route.side == "SELL" else ONE) * owing.price
@@ -194,9 +196,9 @@ def _size_trade(position: ScopePosition, route: _Route, sizing: _Sizing) -> _Tra
 
 
 def _needed_quantity(position: ScopePosition, route: _Route, sizing: _Sizing, price: Decimal) -> Decimal | None:
-    """How much of the base reaches the target; None where the cost eats the effect.
+    """Amount of the base asset that reaches the target; None if the cost uses up the effect.
 
-    The level follows the index and the order the last trade: what lies between them is cost, or gain, too.
+    The level follows the index price and the order the last price: the difference is a cost or a gain as well.
     """
     rules = route.symbol_rules
     base, quote = position.by_asset[rules.base].price, position.by_asset[rules.quote].price * price
@@ -233,7 +235,7 @@ def _no_trade(
 
 
 def _held_and_owed(routes: list[_Route], held: dict[str, AssetPosition], debts: dict[str, AssetPosition]) -> str:
-    """What is in every way because it is owed as much as it is held; empty where a way is free of that."""
+    """Assets that block every route because they are held as well as owed; empty if one route is not blocked."""
     found: set[str] = set()
     for way in routes:
         sold, owing = held[way.sell_asset], debts[way.debt]

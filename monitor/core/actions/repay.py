@@ -1,4 +1,4 @@
-"""Repay from the idle free balance of the scope itself."""
+"""Action kind `repay`: repayment from the scope's own free balance."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,14 +23,14 @@ from monitor.core.model.order import Repay
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, ceil_to, format_decimal
 
 FULL_HOUR_WITHIN = timedelta(seconds=2)
-"""So close to a full hour a full repayment waits: it would leave the hour's interest behind, or be refused for it."""
+"""Time before a full hour in which a full repayment waits: the hour's interest would remain, or cause a refusal."""
 
 _NO_LIMIT = Decimal("1E30")
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """One debt that could be repaid: so much is needed, so much may and can be."""
+    """One debt that could be repaid, with the amount needed and the amount that can and may be used."""
 
     asset: str
     position: AssetPosition
@@ -62,11 +62,11 @@ def propose_repayment(
     min_remainder: Decimal = MIN_REMAINDER_USDT,
     only_asset: str | None = None,
 ) -> Proposal | NoProposal:
-    """The repayment that brings the level to `target`, as far as free balance and allowance go.
+    """Propose the repayment that brings the level to `target`, within free balance and allowance.
 
-    `target` None: `spec.amount`, or all of the allowance. One asset: `only`, that of the spec, or the costliest debt
-    that does it alone, else the one with most to repay with. A part is no less than the exchange takes as a repayment.
-    Assets in `busy` have a repayment of unknown outcome.
+    `target` None: the amount is `spec.amount`, or all of the allowance. The asset is `only_asset`, that of the spec,
+    the debt of the highest rate that is enough alone, or else the debt with most to repay with. A partial repayment is
+    no smaller than the exchange's minimum. Assets in `unsettled` have a repayment of unknown outcome.
     """
     asset = only_asset if only_asset is not None else spec.asset
     owed = {a: row for a, row in position.by_asset.items() if row.balance.owed > ZERO and asset in (None, a)}
@@ -104,7 +104,7 @@ def propose_repayment(
 
 
 def _value_needed(position: ScopePosition, target: Decimal | None, now: datetime) -> Decimal | NoProposal | None:
-    """USDT to repay; None when no target sizes it."""
+    """Value to repay in USDT; None if no target sizes it."""
     if target is None:
         return None
     if target <= ONE:
@@ -128,7 +128,8 @@ def _nothing_usable(position: ScopePosition, candidates: list[_Candidate]) -> No
 
 def _below_minimum(position: ScopePosition, candidate: _Candidate) -> NoProposal:
     free, owed = candidate.position.balance.free, candidate.position.balance.owed
-    least = f"the exchange takes no repayment of a part below {format_decimal(candidate.position.min_repay)} {candidate.asset}"
+    min_repay = f"{format_decimal(candidate.position.min_repay)} {candidate.asset}"
+    least = f"the exchange takes no repayment of a part below {min_repay}"
     if candidate.usable < free:
         return NoProposal(
             f"{least}; the limits leave {format_decimal(candidate.usable)}; raise them, or repay by hand",

@@ -1,4 +1,4 @@
-"""The last look before an order is sent: is it still wanted, is it still allowed, and how much of it."""
+"""Revalidation of an intent on the newest state before it is sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,10 +31,10 @@ from monitor.core.state.account_state import AccountState
 
 @dataclass(frozen=True, slots=True)
 class OrderBalances:
-    """What the account shows of an order's asset: owed and free in its scope.
+    """Balances of an order's asset: owed and free in the order's scope; None where they were not read.
 
-    `source` is what is free where a transfer comes from, what is held of the asset that is sold, or what is locked of
-    the one that is to be freed.
+    `source` is the free amount in the wallet that a transfer comes from, the held amount of the asset that is sold, or
+    the locked amount of the asset that a cancellation frees.
     """
 
     owed: Decimal | None
@@ -44,9 +44,9 @@ class OrderBalances:
 
 @dataclass(frozen=True, slots=True)
 class NotWanted:
-    """The order is not sent; why. `not_yet`: what has to be known is not known yet, as after a start.
+    """The order is not sent, and the reason. `is_retryable`: something needed is not known yet, as after a start.
 
-    `by_limit`: a limit stops it, and not the end of what it was wanted for.
+    `by_limit`: a limit stops the order, not the end of the need for it.
     """
 
     reason: str
@@ -57,10 +57,10 @@ class NotWanted:
 def revalidate(
     state: AccountState, intent: Intent, specs: Sequence[ActionSpec], settings: AccountSettings, now: datetime
 ) -> Intent | NotWanted:
-    """The intent as it is to be sent: sized anew on the present state, with what the account shows before it.
+    """The intent as it is to be sent: resized on the newest state, with the balances before it.
 
-    The wish must be the same: kind, scope, asset, source and purpose. An amount that a person approved never grows.
-    Its alert must still fire; only the second half of a recent transfer is made without.
+    The order must be the same in kind, scope, asset, source and purpose. An amount that a person approved never grows.
+    The alert must still fire, except for the follow-up of a recent intent.
     """
     spec = next((spec for spec in specs if intent.is_made_by(spec.name)), None)
     if spec is None or spec.mode == "dry-run" or isinstance(intent.order, ManualCall):
@@ -133,7 +133,7 @@ def revalidate(
 
 
 def order_balances(state: AccountState, order: Order) -> OrderBalances:
-    """What `state` shows of the order's asset; None where nothing was read."""
+    """Balances of the order's asset in `state`; None where nothing was read."""
     if isinstance(order, CancelOrders):
         freed = _balance(state, order.scope, order.unlocks)
         return OrderBalances(None, None, None if freed is None else freed.locked)
@@ -162,7 +162,7 @@ def _balance(state: AccountState, scope: Scope, asset: str) -> Balance | None:
 
 
 def _narrowed_spec(spec: ActionSpec, intent: Intent) -> ActionSpec:
-    """The spec narrowed to what the intent is about, so that prices which moved do not change the choice."""
+    """The spec narrowed to the intent's assets and source, so that changed prices do not change the choice."""
     if isinstance(intent.order, Transfer) and intent.order.source != "cross":
         return replace(spec, asset=intent.asset, source=(intent.order.source,))
     if isinstance(intent.order, Reduce):
@@ -173,7 +173,7 @@ def _narrowed_spec(spec: ActionSpec, intent: Intent) -> ActionSpec:
 
 
 def _within_approval(found: Reduce, planned: Reduce, position: ScopePosition) -> Reduce | None:
-    """The order with no more of it, and at no worse a price, than a person approved; None where it could not fill."""
+    """The order cut to the quantity and price that a person approved; None if it could not fill at that price."""
     price = position.last_price(found.symbol) or found.price
     sells = found.side == "SELL"
     if price < planned.price if sells else price > planned.price:
@@ -185,7 +185,7 @@ def _within_approval(found: Reduce, planned: Reduce, position: ScopePosition) ->
 
 
 def _approved_allowance(allowance: Allowance, spec: ActionSpec, intent: Intent) -> Allowance:
-    """What a person approved of an order in whole lots bounds it before it is sized, since it can't be cut after."""
+    """The allowance bounded by the approved amount of a `reduce`: an order in whole lots can't be cut after sizing."""
     if intent.mode != "approve" or not isinstance(intent.order, Reduce):
         return allowance
     return replace(allowance, amount=min(allowance.amount, intent.amount * (1 + spec.max_slippage)))

@@ -1,4 +1,4 @@
-"""What the configuration allows an action to do: the keys of [[actions]] and [safety], checked."""
+"""Action settings: the keys of [[actions]] for each kind, validated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,14 +37,14 @@ KEYS_BY_KIND: Mapping[ActionKind, frozenset[str]] = MappingProxyType(
         "cancel_orders": _COMMON_KEYS | {"asset"},
     }
 )
-"""The keys that mean something for each kind; any other is a mistake of the configuration."""
+"""Keys that apply to each kind; any other key is a configuration error."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One [[actions]] table. Raises ValueError, worded for the person who wrote it, when it contradicts itself.
+    """One [[actions]] table. Raises ValueError, worded for its author, if its keys contradict each other.
 
-    `max_amount` and `max_per_day` count in `asset`, in USDT when none is named. With neither `target` nor `amount`
+    `max_amount` and `max_per_day` are in units of `asset`, in USDT without `asset`. With neither `target` nor `amount`
     the target is `DEFAULT_TARGET`.
     """
 
@@ -95,7 +95,7 @@ class ActionSpec:
 
     @property
     def sizing_target(self) -> LevelTarget | None:
-        """The level that sizes the amount; None when the amount is given."""
+        """Target level that sizes the amount; None if the amount is given."""
         if self.amount is not None:
             return None
         return self.target if self.target is not None else DEFAULT_TARGET

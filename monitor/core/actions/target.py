@@ -1,4 +1,4 @@
-"""The level that sizes an action: `margin_level >= initial_level * 1.05` read once, then evaluated to a number."""
+"""Target level of an action: `margin_level >= initial_level * 1.05`, parsed and evaluated."""
 
 from decimal import Decimal
 
@@ -12,7 +12,7 @@ _SCOPES: tuple[MetricScope, ...] = ("cross", "isolated")
 
 
 def parse_sizing_target(text: str) -> LevelTarget:
-    """The target that `text` states. Raises ExpressionError unless it asks for a `margin_level`."""
+    """Parse a target. Raises ExpressionError unless its metric is `margin_level`."""
     target = parse_target(text, _SCOPES)
     if target.metric != "margin_level":
         raise ExpressionError(
@@ -22,10 +22,10 @@ def parse_sizing_target(text: str) -> LevelTarget:
 
 
 def evaluate_target(target: LevelTarget, read: MetricReader) -> MetricValue:
-    """The level to reach in the scope that `read` answers for; missing when a metric of it is, or it is infinite."""
+    """Level to reach in the scope of `read`; missing if one of its metrics is, or if the level is infinite."""
     level = target.evaluate(read)
     return level if isinstance(level, Decimal) and level.is_finite() else Missing.UNAVAILABLE
 
 
 DEFAULT_TARGET = parse_sizing_target("margin_level >= initial_level * 1.05")
-"""Five per cent above the bar below which nothing more can be borrowed."""
+"""Five per cent above the initial level, below which nothing more can be borrowed."""

@@ -1,4 +1,4 @@
-"""Bring money in from spot or funding: to repay with it at once where it is owed, else as collateral."""
+"""Action kind `transfer_in`: money from spot or funding, to repay with or as collateral."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from monitor.core.model.order import Repay, Transfer, TransferPurpose, WalletNam
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, ceil_to, floor_to, format_decimal
 
 NO_DIRECT_ROUTE_CODES = frozenset({-1102, -1130})
-"""Codes by which the exchange says that it has no direct way from spot into an isolated pair."""
+"""Codes by which the exchange says that there is no direct transfer from spot into an isolated pair."""
 
 _NO_LIMIT = Decimal("1E30")
 _TERMS_READS = frozenset({"reference_data"})
@@ -36,7 +36,7 @@ _ADD_FUNDS = "put more there, or raise the limits"
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """One asset from one place, for one use."""
+    """One asset from one source wallet, for one use."""
 
     use: TransferPurpose
     source: WalletName
@@ -45,11 +45,11 @@ class _Candidate:
     needed: Decimal
     usable: Decimal
     collateral_ratio: Decimal = ONE
-    """How much of its value counts as collateral."""
+    """Share of the asset's value that counts as collateral."""
 
     @property
     def rank(self) -> tuple[bool, bool, Decimal, Decimal]:
-        """Repaying before collateral, enough before too little, what counts more before what counts less."""
+        """Rank of the candidate: repaying before collateral, enough before too little, then the collateral ratio."""
         worth = min(self.needed, self.usable) * self.price
         return self.use == "repay", self.usable >= self.needed, self.collateral_ratio, worth
 
@@ -65,11 +65,11 @@ def propose_transfer_in(
     min_remainder: Decimal = MIN_REMAINDER_USDT,
     direct_route: bool = True,
 ) -> Proposal | NoProposal:
-    """The transfer that brings the level to `target`, as far as the sources and the allowance go.
+    """Propose the transfer that brings the level to `target`, within the sources and the allowance.
 
-    With `use` auto, what is owed is brought in and sized for repaying at once, no less than the exchange takes as a
-    repayment; collateral only where nothing owed is at hand for that. Assets in `busy` can't be repaid now. `direct`
-    False: an isolated pair is reached over cross, and this order is the first hop.
+    With `use` auto, an asset that is owed is brought in, sized for a repayment at once and not below the exchange's
+    minimum; collateral is brought in only if no owed asset is available for that. Assets in `unsettled` can't be
+    repaid now. `direct_route` False: an isolated pair is reached over cross, and this order is the first hop.
     """
     if not any(row.balance.owed for row in position.by_asset.values()):
         return NoProposal("nothing is owed")
@@ -109,7 +109,7 @@ def propose_transfer_in(
 
 
 def propose_second_hop(position: ScopePosition, first_intent: Intent) -> Proposal | NoProposal:
-    """From cross into the isolated pair, what the first hop brought to cross and is still free there."""
+    """Propose the second hop, from cross into the pair, of the amount that the first brought and is still free."""
     free = position.external.get("cross", {}).get(first_intent.asset, ZERO)
     amount = floor_to(min(first_intent.amount, free), EIGHT_DECIMALS)
     price = position.price(first_intent.asset)
@@ -161,7 +161,7 @@ def _candidates(
 
 
 def _needs_terms(position: ScopePosition, asset: str) -> bool:
-    """Whether it must be known that the exchange counts the asset, before it is brought in as collateral."""
+    """Return whether the asset's collateral terms must be known before it is brought in as collateral."""
     row = position.by_asset.get(asset)
     return asset != "USDT" and (row is None or row.balance.owed <= ZERO)
 
@@ -215,7 +215,7 @@ def _no_candidate_text(position: ScopePosition, spec: ActionSpec, unsettled: fro
 
 
 def _min_repay_texts(position: ScopePosition, spec: ActionSpec, unsettled: frozenset[str]) -> Iterator[str]:
-    """The least repayments of what is owed and at hand."""
+    """Yield the minimum repayment of each asset that is owed and available in a source."""
     for asset, row in sorted(position.by_asset.items()):
         at_hand = any(position.external.get(place, {}).get(asset, ZERO) > spec.keep_in_source for place in spec.source)
         if row.balance.owed and row.min_repay and at_hand and spec.asset in (None, asset) and asset not in unsettled:
@@ -223,5 +223,5 @@ def _min_repay_texts(position: ScopePosition, spec: ActionSpec, unsettled: froze
 
 
 def _usdt_first(entry: tuple[str, Decimal]) -> tuple[bool, str]:
-    """What keeps its value is the better collateral where the choice is ours."""
+    """Sort key with USDT first: a stable asset is the better collateral if the program may choose."""
     return entry[0] != "USDT", entry[0]

@@ -1,6 +1,6 @@
-"""A drill: what a rule would say and to whom, from the mildest rung of its ladder to its end, without an alert.
+"""Drill: the messages that a rule would send, from the mildest rung of its ladder to the end, without an alert.
 
-Nothing of it enters the state of an account, so that no action can see it.
+No drill enters the state of an account, so that no action can see one.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from monitor.core.rules.rule import Rule, rule_applies
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A rule that the daemon is to fire once for practice. `outcome` is what came of it."""
+    """Request to send the messages of one rule once for practice. `outcome` says how the drill ended."""
 
     id: int
     rule: str
@@ -42,9 +42,9 @@ class DrillStage:
 def drill_stages(
     rules: Sequence[Rule], target: Rule, subject: Subject, account: str, routing: ChannelRouting
 ) -> list[DrillStage]:
-    """The milder rungs of the target's ladder, the target, each step of its escalation, and the end for all who heard.
+    """Stages of a drill: milder rungs of the target's ladder, the target, each step of its escalation, the end.
 
-    Of the rungs those that look at the subject.
+    Only the rungs that apply to the subject are included. The end goes to every channel of the earlier stages.
     """
     milder = [
         rule
@@ -63,13 +63,14 @@ def drill_stages(
         sequence.append((target, NotificationReason.ESCALATED, severity, routing.channels_for(target, steps)))
     recipients = tuple(dict.fromkeys(name for _, _, _, channels in sequence for name in channels))
     sequence.append((target, NotificationReason.RESOLVED, severity, recipients))
-    return [DrillStage(*each, number, len(sequence)) for number, each in enumerate(sequence, start=1)]
+    return [DrillStage(*stage, number, len(sequence)) for number, stage in enumerate(sequence, start=1)]
 
 
 def drill_subject(rule: Rule, account: str, snapshot: MetricsSnapshot | None) -> Subject | None:
-    """What the drill is about: the first thing there is that the rule looks at; None where it looks at nothing of it.
+    """Subject of a drill: the first measured subject to which the rule applies.
 
-    Where nothing there is fits, or nothing is known yet, only the rule's scope.
+    Without such a subject, or without a snapshot, it is a scope of the rule with an empty name. None if the rule does
+    not apply to the account in any scope.
     """
     if snapshot is not None:
         for kind, name in snapshot.subjects:
@@ -82,7 +83,7 @@ def drill_subject(rule: Rule, account: str, snapshot: MetricsSnapshot | None) ->
 def drill_alert(
     stage: DrillStage, subject: Subject, account: str, metrics: MetricValues | None, now: datetime
 ) -> Alert:
-    """The alert that the stage would be about, numbered 0, with the figures as they really are."""
+    """Alert of one stage of a drill, with the number 0 and the real figures of the subject."""
     rule, is_over = stage.rule, stage.reason is NotificationReason.RESOLVED
     return Alert(
         id=0,

@@ -1,4 +1,4 @@
-"""Rules over figures → alerts over time → who is to be told."""
+"""Evaluation of rules on measured subjects: alerts, their transitions and the notifications due."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,9 +31,9 @@ OPEN_STATES = (AlertState.PENDING, AlertState.FIRING)
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The open alerts after a look, and what of it must be remembered.
+    """Open alerts after one evaluation of the rules, and the changes that must be recorded.
 
-    `changed` has every alert whose story changed, those that ended among them; a mere new value is no story.
+    `changed` holds every alert of which a recorded field changed, ended ones included. A new value alone is no change.
     """
 
     open: Mapping[AlertKey, Alert]
@@ -41,7 +41,7 @@ class Evaluation:
     transitions: tuple[AlertTransition, ...] = ()
     notifications: tuple[Notification, ...] = ()
     unknown: Mapping[AlertKey, tuple[str, ...]] = field(default_factory=dict)
-    """The critical conditions that were looked at and are unknown, with the metrics that they lack."""
+    """Critical conditions that were evaluated and are unknown, with the metrics that they lack."""
 
 
 def evaluate_rules(
@@ -53,11 +53,11 @@ def evaluate_rules(
     *,
     after_price: bool = False,
 ) -> Evaluation:
-    """Look at every rule of the measured subjects, then at who has to be told of these.
+    """Evaluate every rule of the measured subjects, then decide which notifications of their alerts are due.
 
-    With `after_price` only at the rules that a price can change. When all subjects were measured, an alert whose rule
-    is gone or does not look at its subject any more resolves as gone; so does one whose subject is gone, once every
-    watched scope has been read.
+    With `after_price`, only the rules that a price can change are evaluated. When all subjects were measured, an
+    alert resolves as gone if its rule was removed or no longer applies to its subject. An alert whose subject is gone
+    resolves as gone, too, once every watched scope has been read.
     """
     state, now = snapshot.state, snapshot.now
     before = {key: alert for key, alert in state.alerts.items() if (key.scope, key.subject) in metrics}
@@ -97,7 +97,10 @@ def evaluate_rules(
 
 
 def close_abandoned(alerts: Iterable[Alert], routing: ChannelRouting, now: datetime) -> Evaluation:
-    """The open alerts of an account that is not watched any more: each is gone, and told to all who may have heard."""
+    """Close the open alerts of an account that is no longer watched: all are gone.
+
+    The end of an alert that was notified is sent to every channel that may have received it.
+    """
     changes = [close_as_gone(alert, now) for alert in alerts if alert.state in OPEN_STATES]
     changed = tuple(change.alert for change in changes if change.alert is not None)
     notifications = tuple(
@@ -109,14 +112,14 @@ def close_abandoned(alerts: Iterable[Alert], routing: ChannelRouting, now: datet
 
 
 def _downgrade_unseen(finding: Finding, rule: Rule, snapshot: MetricsSnapshot) -> Finding:
-    """The finding that it is over, unless it rests on what was only counted since the start: then nothing is known."""
+    """Finding of a rule that does not hold; unknown if the rule reads a metric not seen since the daemon's start."""
     if snapshot.unseen_since_start.isdisjoint(rule.metric_names):
         return finding
     return Finding(Missing.UNAVAILABLE, Missing.UNAVAILABLE, finding.value)
 
 
 def _summary(rule: Rule, finding: Finding, metrics: MetricValues, snapshot: MetricsSnapshot) -> str:
-    """The condition in a few words; of blindness the worst case too."""
+    """One-line summary of the condition. For stale data it includes the worst case."""
     age = metrics.read("data_age") if rule.when.metric_names[:1] == ("data_age",) else None
     if finding.holds is True and isinstance(age, Decimal):
         return stale_summary(snapshot, age)
@@ -137,7 +140,7 @@ def _gone_keys(snapshot: MetricsSnapshot, rule_index: RuleIndex) -> list[AlertKe
 def _due_notifications(
     snapshot: MetricsSnapshot, alerts: dict[AlertKey, Alert], rules: Mapping[str, Rule], routing: ChannelRouting
 ) -> tuple[Notification, ...]:
-    """Notifications due now; `alerts` is brought up to date with acks, silences and inhibition."""
+    """Notifications due now. Updates `alerts` with acks, silences and inhibition."""
     operator, now = snapshot.state.commands, snapshot.now
     acks = {ack.alert: ack for ack in operator.acks}
     firing = {key: (a, rules[key.rule]) for key, a in alerts.items() if a.state is AlertState.FIRING}
@@ -157,14 +160,14 @@ def _due_notifications(
         due += [notification] if notification is not None else []
     for alert in alerts.values():
         if alert.state is AlertState.RESOLVED and alert.notified_at is not None:
-            # A channel that never heard of it is left out when it is sent.
+            # The outbox skips a channel that was never notified of the alert.
             to = routing.possible_recipients(rules.get(alert.key.rule), alert.escalated)
             due.append(Notification(alert.id, NotificationReason.RESOLVED, alert.severity, to, now))
     return tuple(due)
 
 
 def _persisted(alert: Alert | None) -> tuple[object, ...] | None:
-    """What of an alert is remembered at once; values and times of looking only move on."""
+    """Fields of an alert whose change is recorded at once. Values and evaluation times are not among them."""
     if alert is None:
         return None
     return (

@@ -1,4 +1,4 @@
-"""How an alert lives: inactive → pending → firing → resolved, and when somebody is to be told of it."""
+"""Life cycle of an alert: inactive → pending → firing → resolved, and the notifications due on the way."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,15 +21,15 @@ from monitor.core.model.metric import Missing
 from monitor.core.rules.rule import Finding, Rule
 
 MAX_EVALUATION_GAP = timedelta(minutes=3)
-"""What one look may add to a time span: a process that stood still for longer has seen nothing of the rest."""
+"""Most time that one evaluation may count as observed: a process that stalled for longer observed no more of it."""
 
 WorstFiring = Mapping[tuple[str, str, MetricScope, str], tuple[int, int]]
-"""The worst firing rung, and its alert's number, by ladder and subject (account, scope, name)."""
+"""The worst firing rung and the number of its alert, by ladder and subject (account, scope, name)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertChange:
-    """An alert after one look at its condition, with the transition that the look caused."""
+    """An alert after one evaluation of its condition, with the transition that the evaluation caused."""
 
     alert: Alert | None
     transition: AlertTransition | None = None
@@ -37,13 +37,13 @@ class AlertChange:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRouting:
-    """All channels of the configuration, and which one is told when another fails."""
+    """All channels of the configuration, and the fallback of each channel that has one."""
 
     channels: tuple[str, ...] = ()
     fallbacks: Mapping[str, str] = field(default_factory=dict)
 
     def channels_for(self, rule: Rule, steps: int) -> tuple[str, ...]:
-        """The channels that a rule tells once `steps` of its escalation are taken."""
+        """Channels that a rule notifies once `steps` of its escalation are taken."""
         taken = rule.escalate[:steps]
         initial = self.channels if rule.channels is None else rule.channels
         recipients = [*initial, *(name for step in taken for name in step.channels)]
@@ -52,7 +52,10 @@ class ChannelRouting:
         return tuple(dict.fromkeys(recipients))
 
     def possible_recipients(self, rule: Rule | None, steps: int) -> tuple[str, ...]:
-        """The channels to which the end of an alert may be news: those told, and those that stood in for them."""
+        """Channels that may have been notified of an alert: those of the rule and their fallbacks.
+
+        All channels if `rule` is None: the rule was removed.
+        """
         if rule is None:
             return self.channels
         recipients = self.channels_for(rule, steps)
@@ -70,9 +73,10 @@ def advance(
     now: datetime,
     new_id: Callable[[], int],
 ) -> AlertChange:
-    """The alert after `finding`. Without data nothing changes but `unknown_since`: no firing, no clearing, no time.
+    """Advance an alert by one finding of its rule.
 
-    `alert` is None, pending or firing. A returned alert of state inactive or resolved has ended.
+    `alert` is None, pending or firing. A returned alert of state inactive or resolved has ended. Without data only
+    `unknown_since` changes: the alert neither fires nor clears, and no time counts for it.
     """
     if Missing.NOT_APPLICABLE in (finding.holds, finding.clears):
         return close_as_gone(alert, now) if alert is not None else AlertChange(None)
@@ -84,7 +88,7 @@ def advance(
     updated = replace(
         alert,
         unknown_since=(alert.unknown_since or now) if unknown else None,
-        # The time in which nobody could see that it stays clear is put behind the beginning.
+        # Time without data does not count as clear: the start moves on by it.
         clear_since=alert.clear_since + unobserved if alert.clear_since is not None else None,
         updated_at=now,
     )
@@ -96,14 +100,14 @@ def advance(
 
 
 def close_as_gone(alert: Alert, now: datetime) -> AlertChange:
-    """The end of an alert whose subject or rule does not exist any more."""
+    """End an alert whose subject or rule no longer exists."""
     if alert.state is AlertState.PENDING:
         return _transition_to(replace(alert, gone=True), AlertState.INACTIVE, now, "gone")
     return _transition_to(replace(alert, gone=True, resolved_at=now), AlertState.RESOLVED, now, "gone")
 
 
 def with_ack(alert: Alert, acks: Mapping[int, Ack]) -> Alert:
-    """The alert with what a person said of it; an ack ends with the episode, or when it grows worse."""
+    """The alert with the newest ack of it. An ack ends with the alert, or when a worse rung fires."""
     ack = acks.get(alert.id)
     if ack is None or alert.acked_at == ack.at or (alert.ack_ended_at is not None and ack.at <= alert.ack_ended_at):
         return alert
@@ -111,7 +115,10 @@ def with_ack(alert: Alert, acks: Mapping[int, Ack]) -> Alert:
 
 
 def reset_ack_if_worse(alert: Alert, worse_alert: Alert | None, now: datetime) -> Alert:
-    """The alert without its ack, if a worse rung began to fire after it: who took the milder has not seen that one."""
+    """The alert without its ack, if `worse_alert` began to fire after the ack.
+
+    The person who acknowledged the milder alert had not seen the worse one.
+    """
     if (
         worse_alert is None
         or worse_alert.fired_at is None
@@ -123,7 +130,10 @@ def reset_ack_if_worse(alert: Alert, worse_alert: Alert | None, now: datetime) -
 
 
 def active_silence(alert: Alert, silences: tuple[Silence, ...], now: datetime) -> int | None:
-    """The id of a silence that holds for the alert now; critical alerts only by one that includes them."""
+    """Id of a silence that holds for the alert now; None if no silence does.
+
+    A critical alert is silenced only by a silence that includes critical alerts.
+    """
     labels = all_labels(alert)
     for silence in silences:
         is_exempt = alert.severity == "critical" and not silence.include_critical
@@ -137,7 +147,7 @@ def active_silence(alert: Alert, silences: tuple[Silence, ...], now: datetime) -
 
 
 def worst_firing(firing: Iterable[tuple[Alert, Rule]]) -> WorstFiring:
-    """The worst rung that fires in each ladder of each subject."""
+    """Worst firing rung of each ladder of each subject."""
     worst: dict[tuple[str, str, MetricScope, str], tuple[int, int]] = {}
     for alert, rule in firing:
         if rule.ladder is not None:
@@ -147,7 +157,7 @@ def worst_firing(firing: Iterable[tuple[Alert, Rule]]) -> WorstFiring:
 
 
 def inhibitor(alert: Alert, rule: Rule, worst: WorstFiring) -> int | None:
-    """The number of the alert on the worst firing rung of the same ladder and subject, if that is worse."""
+    """Number of the alert on the worst firing rung of the same ladder and subject; None if that rung is not worse."""
     if rule.ladder is None:
         return None
     rung, number = worst.get((rule.ladder, alert.key.account, alert.key.scope, alert.key.subject), (0, 0))
@@ -157,10 +167,11 @@ def inhibitor(alert: Alert, rule: Rule, worst: WorstFiring) -> int | None:
 def next_notification(
     alert: Alert, rule: Rule, routing: ChannelRouting, now: datetime
 ) -> tuple[Alert, Notification | None]:
-    """What is to be said of a firing alert now, if anything, and the alert with that remembered.
+    """Notification of a firing alert that is due now, or None; and the alert updated with it.
 
-    A silenced or inhibited alert says nothing; what still fires when that ends is told then, and its escalation begins
-    anew. An ack stops reminders and escalation, and so does missing data: blindness has rules of its own.
+    A silenced or inhibited alert is not notified. If it still fires when the silence or inhibition ends, it is notified
+    then, and its escalation starts again. An ack stops reminders and escalation. So does missing data, for which there
+    are rules of its own (`data_age`).
     """
     if alert.state is not AlertState.FIRING:
         return alert, None
@@ -186,7 +197,7 @@ def next_notification(
 
 
 def all_labels(alert: Alert) -> dict[str, str]:
-    """What silences match and dashboards group by."""
+    """Labels by which silences match an alert and dashboards group it."""
     key = alert.key
     labels = {"rule": key.rule, "account": key.account, "scope": key.scope, "severity": alert.severity}
     if key.subject:
@@ -244,9 +255,10 @@ def _transition_to(alert: Alert, state: AlertState, now: datetime, note: str = "
 
 
 def _observed_time(alert: Alert, now: datetime, unknown: bool) -> tuple[Decimal, timedelta]:
-    """Of the time since the last look: the seconds that were watched, and the span that nobody could watch.
+    """Seconds observed since the last evaluation, and the span that was not observed.
 
-    It was watched if both looks had data; without data at either end nothing is known of what lies between.
+    The time counts as observed if both evaluations had data: without data at either end nothing is known of the time
+    between them.
     """
     span = max(timedelta(0), now - alert.updated_at) if alert.updated_at is not None else timedelta(0)
     watched = timedelta(0) if unknown or alert.unknown_since is not None else min(span, MAX_EVALUATION_GAP)
@@ -254,7 +266,7 @@ def _observed_time(alert: Alert, now: datetime, unknown: bool) -> tuple[Decimal,
 
 
 def _escalation_steps_due(alert: Alert, rule: Rule, now: datetime) -> int:
-    """How many steps of the escalation its time without an ack calls for."""
+    """Number of escalation steps due after the alert's time without an ack."""
     if alert.acked_at is not None or alert.told_since is None:
         return 0
     unanswered = _seconds(now - alert.told_since)
@@ -262,7 +274,7 @@ def _escalation_steps_due(alert: Alert, rule: Rule, now: datetime) -> int:
 
 
 def _is_reminder_due(alert: Alert, rule: Rule, now: datetime) -> bool:
-    """Whether a told alert is to be told again: its repeat is over, or what kept it quiet has just ended."""
+    """Return whether a reminder is due: `repeat` has passed, or a silence or an inhibition has just ended."""
     return alert.told_since is None or alert.notified_at is None or _seconds(now - alert.notified_at) >= rule.repeat_s
 
 

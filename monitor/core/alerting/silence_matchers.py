@@ -1,4 +1,4 @@
-"""The conditions of a silence as people write them: `rule=near-call`, `severity!=info`, `symbol=~"BTC.*"`."""
+"""Matchers of silences as text: `rule=near-call`, `severity!=info`, `symbol=~"BTC.*"`."""
 
 import re
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ _OPERATORS: Mapping[str, Literal["=", "!=", "=~", "!~"]] = {"=": "=", "!=": "!="
 
 
 def parse_matcher(text: str) -> SilenceMatcher:
-    r"""The condition that `text` states; its value may stand in double quotes, where `\"` and `\\` mean `"` and `\`.
+    r"""Parse one matcher. Its value may be in double quotes, where `\"` and `\\` mean `"` and `\`.
 
-    Raises ValueError, with the mend, for another shape and for a regular expression that can't be.
+    Raises ValueError, with the fix, for text of another form and for an invalid regular expression.
     """
     found = _MATCHER.fullmatch(text)
     if found is None or len(text) > MAX_MATCHER_LENGTH:
@@ -37,7 +37,7 @@ def parse_matcher(text: str) -> SilenceMatcher:
 
 
 def matcher_text(matcher: SilenceMatcher) -> str:
-    """The matcher as `parse_matcher` reads it, its value quoted where it could be mistaken."""
+    """Text of a matcher as `parse_matcher` reads it. The value is quoted where it could be misread."""
     value = matcher.value
     if not _PLAIN.fullmatch(value):
         value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

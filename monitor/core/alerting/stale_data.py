@@ -1,4 +1,4 @@
-"""What can be said while nothing is seen: the last known level, and what a move since would have made of it."""
+"""Summary of a stale-data alert: the last known margin level, and the level after an assumed market move."""
 
 from decimal import Decimal
 
@@ -10,16 +10,17 @@ from monitor.core.numbers.amounts import ONE
 from monitor.core.numbers.durations import seconds_between
 
 ASSUMED_MOVE = Decimal("0.05")
-"""How far the market is supposed to have moved: BTC's worst minute of 2025-10-10 was -6.15 %."""
+"""Assumed move of the market while data are stale: BTC's worst minute of 2025-10-10 was -6.15 %."""
 
 _SAME_AGE_S = Decimal(1)
-"""Scopes whose reads are this close (in seconds) to the most overdue one are as blind as that one."""
+"""Seconds: scopes whose reads are this close in age to the oldest read count as equally stale."""
 
 
 def stale_summary(snapshot: MetricsSnapshot, age: Decimal) -> str:
-    """Such as `blind for 1m 30s; last level 1.62; a 5 % fall would be 1.54`, about the scope nearest to liquidation.
+    """Summary such as `blind for 1m 30s; last level 1.62; a 5 % fall would be 1.54`.
 
-    Of the scopes that were not read for `age` seconds. What the exchange said meanwhile is told with it.
+    Its subject is the scope nearest to liquidation among those not read for `age` seconds. A notice that the exchange
+    sent meanwhile is added.
     """
     notice = snapshot.state.live_balances.notice if snapshot.settings.cross else None
     return "; ".join([_last_level_text(snapshot, age), *([notice_text(notice)] if notice is not None else [])])
@@ -44,7 +45,10 @@ def _last_level_text(snapshot: MetricsSnapshot, age: Decimal) -> str:
 
 
 def _worst_case(metrics: MetricValues, level: Decimal, snapshot: MetricsSnapshot) -> list[str]:
-    """The level after the worse of a fall and a rise of all that is not stable; nothing where a price is missing."""
+    """Text of the level after a fall or a rise of all assets that are not stable, whichever is worse.
+
+    Empty if a price is missing or nothing is held or owed.
+    """
     positions = [
         Position(h.balance.asset, h.balance.held, h.balance.owed, h.price)
         for h in metrics.holdings
@@ -54,7 +58,7 @@ def _worst_case(metrics: MetricValues, level: Decimal, snapshot: MetricsSnapshot
     own = scope_exposure.totals
     if len(positions) < len(metrics.holdings) or own.liabilities <= 0 or own.assets <= 0:
         return []
-    # The exchange acts on its own level: ours moves it.
+    # The exchange acts on its own level, so our level gives only the factor by which its level changes.
     moves = {word: level * _level_after_move(scope_exposure, factor) / own.level for word, factor in _FACTORS.items()}
     word = min(moves, key=moves.__getitem__)
     return [f"a {ASSUMED_MOVE * 100:.0f} % {word} would be {_level_text(moves[word])}"]
@@ -78,7 +82,7 @@ def _age_s(metrics: MetricValues, snapshot: MetricsSnapshot) -> Decimal:
 
 
 def _danger_rank(metrics: MetricValues) -> tuple[bool, Decimal, Decimal]:
-    """The nearer to liquidation, the smaller; by the level where the distance is not known."""
+    """Sort key: the nearer to liquidation, the smaller. A scope of unknown distance is ranked by its level, last."""
     distance, level = metrics.display.get("distance_to_liquidation"), metrics.display["margin_level"]
     assert isinstance(level, Decimal)
     if isinstance(distance, Decimal):

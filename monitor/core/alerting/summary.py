@@ -14,11 +14,11 @@ _COUNT_NOUNS = {
     "notifications_failing": ("channel failing", "channels failing"),
     "conditions_unknown": ("condition unknown", "conditions unknown"),
 }
-"""What is counted, one of it and several."""
+"""Noun of each counted metric, singular and plural."""
 
 
 def summarize(names: Sequence[str], metrics: MetricValues) -> str:
-    """The condition's first metric that is known, and its value: `margin level 1.21`, or `2 open orders`."""
+    """First known metric of a condition and its value: `margin level 1.21`, or `2 open orders`."""
     if not names:
         return metrics.kind
     values = {name: metrics.display.get(name, Missing.UNAVAILABLE) for name in names}

@@ -1,6 +1,6 @@
-"""Level-triggered telling: what a channel is told is the present truth compared with what it last heard.
+"""Outbox decisions: a channel is sent the alert's present state, compared with the state it was last sent.
 
-What may wait, and what leaves together as one message, is decided in `restraint.py`.
+`throttling.py` decides which deliveries wait and which are grouped into one message.
 """
 
 from dataclasses import dataclass, replace
@@ -11,22 +11,22 @@ from typing import Literal
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity
 
 FIRST_UNRECORDED_ID = 1 << 62
-"""From here on count the numbers of deliveries that no database has a row for; the newest has the highest."""
+"""First number of deliveries without a row in the database. The newest delivery has the highest number."""
 
 CRITICAL_RETRY_FOR = timedelta(minutes=10)
-"""How long what is critical is tried again although the service refuses the message itself."""
+"""Time for which a critical delivery is retried although the service refuses the message itself."""
 
 GIVE_UP_AFTER = timedelta(hours=24)
-"""A message that no try could deliver for this long is no longer sent: what it said is history."""
+"""Age at which an undelivered message is no longer sent: its content is out of date."""
 
 MAX_CRITICAL_WAIT_S = 60
 MAX_WAIT_S = 900
-"""A service may ask for that much patience at most."""
+"""Longest delay that a service can ask for before the next attempt, in seconds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 DeliveryIdentity = tuple[str, int | None, int | None, str, int, str]
-"""What makes two deliveries the same message to the same channel, whatever their numbers."""
+"""Key by which two deliveries are the same message to the same channel, whatever their numbers."""
 
 
 class DeliveryState(StrEnum):
@@ -38,10 +38,10 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notification on its way to one channel. `next_at` is when it may be tried (again).
+    """One notification on its way to one channel. `next_at` is the earliest time of the next attempt.
 
-    `alert` is None for what belongs to no alert: a notice, whose words are in `text`, or a message of the drill of that
-    number, whose `text` is the JSON object that a webhook posts. `intent` is the one that a notice is about.
+    `alert` is None for a notice, whose words are in `text`, and for a message of the drill with the number `drill`,
+    whose `text` is the JSON object that a webhook posts. `intent` is the number of the intent that a notice is about.
     """
 
     id: int
@@ -61,19 +61,19 @@ class Delivery:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the database has a row for it."""
+        """Whether the database has a row for the delivery."""
         return self.id < FIRST_UNRECORDED_ID
 
     @property
     def identity(self) -> DeliveryIdentity:
-        """The same for a row and for what was in memory before the row was written."""
+        """Key of the message: equal for a row and for the delivery in memory before that row was written."""
         created_ms = (self.created_at - _EPOCH) // timedelta(milliseconds=1)
         return (self.channel, self.alert, self.drill, str(self.reason), created_ms, self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class LastNotified:
-    """What a channel last heard of an alert."""
+    """The alert as one channel was last sent it."""
 
     alert: int
     channel: str
@@ -84,21 +84,21 @@ class LastNotified:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Say it now, for this reason: the present truth, which may differ from why it was queued."""
+    """Decision to send now. `reason` follows from the present state and may differ from the reason at queueing."""
 
     reason: NotificationReason
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Nothing to say any more; `why` is kept with the delivery."""
+    """Decision not to send the delivery any more. `why` is recorded with it."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """What became of one attempt to say something, as it is to be remembered."""
+    """Result of one attempt to send a delivery, as recorded."""
 
     channel: str
     delivery: int
@@ -112,7 +112,7 @@ class DeliveryAttempt:
 
 @dataclass(frozen=True, slots=True)
 class NotifiedAlert:
-    """What a channel last heard of alerts that still matter to it, and which alert each of it is about."""
+    """An alert as a channel was last sent it, with the key of the alert."""
 
     last_notified: LastNotified
     key: AlertKey
@@ -121,16 +121,16 @@ class NotifiedAlert:
 def decide_delivery(
     delivery: Delivery, alert: Alert, last_notified: LastNotified | None, superseded: bool, attempted: bool = False
 ) -> Send | Skip:
-    """What one channel is to be told of an alert now, given what it last heard.
+    """Decide whether to send a delivery of an alert, given the state that the channel was last sent.
 
-    `superseded`: a later delivery of the same alert waits for the same channel. `tried`: an earlier one failed there,
-    or may have been cut off.
+    `superseded`: a later delivery of the same alert waits for the same channel. `attempted`: an earlier delivery of the
+    alert failed on this channel, or may have been interrupted.
     """
     is_over = alert.state in (AlertState.RESOLVED, AlertState.INACTIVE)
     if superseded:
         return Skip("a newer message about this alert follows")
     if is_over and last_notified is None and alert.severity == "critical" and (attempted or delivery.attempts > 0):
-        # It came and went while the channel could not be reached: news all the same.
+        # The alert began and ended while the channel was unreachable; people must still learn of it.
         return Send(NotificationReason.RESOLVED)
     knows_firing = last_notified is not None and last_notified.state is AlertState.FIRING
     if is_over:
@@ -157,9 +157,9 @@ def decide_delivery(
 
 
 def retry_delay_s(attempts: int, retry_after_s: float | None, severity: Severity = "info") -> float:
-    """Seconds until a failed delivery is tried again: 1, 2, 4 … 60, or what the service asks for if longer.
+    """Seconds until a failed delivery is retried: 1, 2, 4 … 60, or the delay that the service asks for if longer.
 
-    Its wish has bounds: a minute for what is critical, a quarter of an hour for all else.
+    The requested delay is capped: at a minute for critical deliveries, at a quarter of an hour for all others.
     """
     backoff = min(60.0, 2.0 ** (min(max(attempts, 1), 7) - 1))
     max_wait_s = MAX_CRITICAL_WAIT_S if severity == "critical" else MAX_WAIT_S
@@ -168,7 +168,7 @@ def retry_delay_s(attempts: int, retry_after_s: float | None, severity: Severity
 
 
 def after_attempt(delivery: Delivery, attempt: DeliveryAttempt) -> Delivery:
-    """The delivery once that attempt was made."""
+    """The delivery after an attempt."""
     return replace(
         delivery,
         state=attempt.state,

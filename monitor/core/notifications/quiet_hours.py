@@ -1,4 +1,4 @@
-"""When a channel is kept quiet, by the wall clock of a time zone: also on the two days a year that it jumps."""
+"""Quiet hours of a channel, by the wall clock of a time zone, daylight-saving changes included."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from monitor.core.numbers.time_of_day import first_moment_at, parse_minutes_of_d
 _DAY = timedelta(days=1)
 
 _MAX_CHAINED_RANGES = 8
-"""Spans that may follow each other without a break before it is given up to look for their end."""
+"""Adjacent ranges that are followed in search of the end of quiet hours; quiet hours may have no end."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeOfDayRange:
-    """From one time of the day to another, in minutes after midnight; over midnight when it ends at or before it."""
+    """Range of times of the day, in minutes after midnight. It crosses midnight if `end` is not after `start`."""
 
     start: int
     end: int
@@ -22,16 +22,16 @@ class TimeOfDayRange:
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """The spans of every day in which only critical alerts pass."""
+    """Daily time ranges in which only critical alerts are sent."""
 
     ranges: tuple[TimeOfDayRange, ...]
     zone: tzinfo
 
     def quiet_until(self, now: datetime) -> datetime | None:
-        """When the quiet that holds at `now` ends; None: it is not quiet.
+        """End of the quiet hours that hold at `now`; None if no quiet hours hold.
 
-        A span begins when the wall clock first shows, or has jumped over, its start, and ends when it first shows, or
-        has jumped over, its end. Quiet without end is looked at again after some days.
+        A range begins when the wall clock first shows its start or has jumped over it. It ends when the clock first
+        shows its end or has jumped over it. For quiet hours without an end the result is some days ahead.
         """
         end: datetime | None = None
         moment = now
@@ -43,7 +43,7 @@ class QuietHours:
         return end
 
     def _ranges_around(self, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The spans of the day of `moment` and of the day before."""
+        """Start and end of every range on the day of `moment` and on the day before."""
         today = moment.astimezone(self.zone).date()
         for day in (today - _DAY, today):
             for span in self.ranges:
@@ -52,9 +52,9 @@ class QuietHours:
 
 
 def parse_time_range(text: str) -> TimeOfDayRange:
-    """The span that a text such as `23:00-07:00` states; `24:00` is the end of the day.
+    """Parse a time range such as `23:00-07:00`. `24:00` is the end of the day.
 
-    Raises ValueError "what; mend" for anything else.
+    Raises ValueError "problem; fix" for any other text.
     """
     first, _, last = text.partition("-")
     start, end = parse_minutes_of_day(first), parse_minutes_of_day(last)

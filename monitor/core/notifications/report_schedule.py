@@ -1,4 +1,4 @@
-"""When the daily report is due: once a day of its time zone, made up for when nobody was there at that time."""
+"""Schedule of the daily report: due once a day of its time zone, and sent late if no daemon ran at that time."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from monitor.core.numbers.time_of_day import first_moment_at
 
 MAX_LATENESS = timedelta(hours=12)
-"""A report this late is no longer made up for: the next one is nearer, and tells of this time, too."""
+"""A report later than this is skipped: the next report is nearer and covers its period as well."""
 
 DEFAULT_PERIOD = timedelta(hours=24)
 MAX_PERIOD = timedelta(days=7)
@@ -14,15 +14,16 @@ MAX_PERIOD = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class DailySchedule:
-    """A time of the day, in minutes after midnight of a zone."""
+    """Time of the day of the report, in minutes after midnight of a time zone."""
 
     minutes: int
     zone: tzinfo
 
     def latest(self, now: datetime) -> tuple[date, datetime]:
-        """The last day whose time has come, and when it came.
+        """The last day whose report time has passed, and that time.
 
-        A time that the wall clock jumps over comes with the jump; one that it shows twice comes the first time.
+        A time that the wall clock jumps over counts as the moment of the jump. A time that the clock shows twice counts
+        the first time.
         """
         day = now.astimezone(self.zone).date()
         at = first_moment_at(day, self.minutes, self.zone)
@@ -34,13 +35,13 @@ class DailySchedule:
     def due(
         self, now: datetime, last_reported: date | None, watched_since: datetime | None
     ) -> tuple[date, datetime] | None:
-        """The day that is to be reported on now and its time; None: there is nothing to do.
+        """Day and time of the report that is due now; None if no report is due.
 
-        `reported` is the last day that had its report, `watched_since` when the first daemon began: of a day on which
-        nobody had watched yet there is nothing to tell.
+        `last_reported` is the last day that had its report. `watched_since` is the start of the first daemon: there is
+        no report of a time before it.
         """
         day, at = self.latest(now)
-        # A later day than this one was reported by a clock that was ahead.
+        # A `last_reported` later than `day` came from a clock that was ahead, so only the same day counts.
         if last_reported == day:
             return None
         if now - at > MAX_LATENESS or watched_since is None or at < watched_since:
@@ -49,7 +50,10 @@ class DailySchedule:
 
 
 def period_start(now: datetime, reported_until: datetime | None) -> datetime:
-    """From when on a daily report tells: from where the last one ended, or of a day; at most of a week."""
+    """Start of a report's period: the end of the last report.
+
+    A day before `now` if there was no report, or if its end is more than a week back or in the future.
+    """
     if reported_until is None or not now - MAX_PERIOD <= reported_until < now:
         return now - DEFAULT_PERIOD
     return reported_until

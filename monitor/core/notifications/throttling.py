@@ -1,6 +1,6 @@
-"""What a channel is spared: messages that belong together are one, quiet hours, and a limit for what flaps.
+"""Throttling of a channel: grouping into one message, quiet hours, and an hourly limit for flapping alerts.
 
-Nothing here holds back the first word that something critical fires, or that it has become worse.
+Throttling never holds back the first message of a critical alert, nor the message that an alert became worse.
 """
 
 from collections import defaultdict
@@ -14,17 +14,17 @@ from monitor.core.notifications.quiet_hours import QuietHours
 from monitor.core.rules.rule import Rule
 
 GROUP_WAIT = timedelta(seconds=3)
-"""How long what is not critical waits for others that belong to the same message; sending takes time, too."""
+"""Time that a delivery that is not critical waits for others of the same message. Sending takes time as well."""
 
 HOUR = timedelta(hours=1)
 
 AlertSlot = tuple[str, str, str, str]
-"""Where an alert stands: its ladder, or its rule where it has none, and its account, scope and subject."""
+"""Place of an alert: its ladder (or its rule, without a ladder), account, scope and subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelLimits:
-    """What one channel is spared. `max_per_hour` 0: no limit."""
+    """Throttling of one channel. `max_per_hour` 0: no limit."""
 
     quiet_hours: QuietHours | None = None
     max_per_hour: int = 0
@@ -32,7 +32,7 @@ class ChannelLimits:
 
 @dataclass(frozen=True, slots=True)
 class LadderIndex:
-    """The ladders, and which rung of its ladder each rule is."""
+    """Ladder and rung of each rule that belongs to a ladder."""
 
     by_rule: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -41,14 +41,14 @@ class LadderIndex:
         return cls({rule.name: (rule.ladder, rule.rung) for rule in rules if rule.ladder is not None})
 
     def slot_of(self, key: AlertKey) -> tuple[AlertSlot, int]:
-        """Where the alert stands and on which rung; 0 without ladder."""
+        """Slot of an alert and its rung; the rung is 0 without a ladder."""
         ladder, rung = self.by_rule.get(key.rule, (key.rule, 0))
         return (ladder, key.account, key.scope, key.subject), rung
 
 
 @dataclass(frozen=True, slots=True)
 class DueAlert:
-    """One alert that a channel is to be told of now, for this reason."""
+    """One alert of which a channel is to be notified now, with the reason."""
 
     delivery: Delivery
     alert: Alert
@@ -57,37 +57,37 @@ class DueAlert:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Not now. `why` is for the log."""
+    """Decision that a delivery waits until `until`. `why` is for the log."""
 
     until: datetime
     why: str
 
 
 def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
-    """What leaves together: one account's news of one kind, the worst first. What is critical goes before the rest."""
+    """Group due alerts into messages: one account and reason each, the worst alert first, critical messages first."""
     groups: dict[tuple[str, NotificationReason], list[DueAlert]] = defaultdict(list)
-    for each in due:
-        groups[each.alert.key.account, each.reason].append(each)
+    for item in due:
+        groups[item.alert.key.account, item.reason].append(item)
     ordered = [
-        tuple(sorted(group, key=lambda each: (-_severity_rank(each), each.alert.id))) for group in groups.values()
+        tuple(sorted(group, key=lambda item: (-_severity_rank(item), item.alert.id))) for group in groups.values()
     ]
-    return sorted(ordered, key=lambda group: (-_severity_rank(group[0]), min(each.delivery.id for each in group)))
+    return sorted(ordered, key=lambda group: (-_severity_rank(group[0]), min(item.delivery.id for item in group)))
 
 
 def send_at(group: Sequence[DueAlert]) -> datetime:
-    """When the group is to leave: at once with anything critical in it or tried before, else a moment after its first.
+    """Time at which a group is sent: at once if a delivery is critical or was attempted, else `GROUP_WAIT` later.
 
-    Whatever else of its kind comes until then leaves with it. Counted from what happened: a delivery is replaced by the
-    next one of its alert, and what is counted from those could wait for ever.
+    The wait lets later alerts of the same kind join the message. It counts from the first change of an alert, not from
+    the first delivery: each delivery is replaced by the next one of its alert, so that the group could wait for ever.
     """
-    created = min(each.delivery.created_at for each in group)
-    urgent = any(each.delivery.severity == "critical" or each.delivery.attempts for each in group)
-    changed_at = [at for each in group if (at := _changed_at(each)) is not None]
+    created = min(item.delivery.created_at for item in group)
+    urgent = any(item.delivery.severity == "critical" or item.delivery.attempts for item in group)
+    changed_at = [at for item in group if (at := _changed_at(item)) is not None]
     return created if urgent or not changed_at else max(created, min(changed_at) + GROUP_WAIT)
 
 
 def _changed_at(due: DueAlert) -> datetime | None:
-    """When the alert fired or ended; None for a reminder, which comes with the others of its kind anyway."""
+    """Time at which the alert fired or ended; None for reminders and escalations, which come together anyway."""
     match due.reason:
         case NotificationReason.FIRED:
             return due.alert.fired_at
@@ -98,13 +98,13 @@ def _changed_at(due: DueAlert) -> datetime | None:
 
 
 def as_notified(due: DueAlert, channel: str, now: datetime) -> LastNotified:
-    """What the channel will have heard once this was told."""
+    """Record of the alert as last sent to the channel, once `due` is sent."""
     state = AlertState.RESOLVED if due.reason is NotificationReason.RESOLVED else AlertState.FIRING
     return LastNotified(due.alert.id, channel, state, due.alert.severity, now)
 
 
 def quiet_hours_hold(severity: Severity, limits: ChannelLimits, now: datetime) -> Hold | None:
-    """Whether quiet hours hold it back. Critical passes."""
+    """Hold a delivery until the end of quiet hours; None if it can be sent. Critical deliveries always can."""
     if severity == "critical" or limits.quiet_hours is None:
         return None
     end = limits.quiet_hours.quiet_until(now)
@@ -119,27 +119,31 @@ def rate_limit_hold(
     limits: ChannelLimits,
     now: datetime,
 ) -> Hold | None:
-    """Whether the channel has had its messages for now. `sent` are those of the last hour, `heard` what it believes.
+    """Hold a group while the channel's hourly limit is used up; None if it can be sent.
 
-    What is worse than the channel believes always passes. So that this does not lift the limit of what flaps, the end
-    of such an alert is told only when one message more is left: for its return.
+    `sent` are the times of messages, of which those of the last hour count; `notified` are the alerts as the channel
+    was last sent them. An alert worse than the channel was last sent always passes. So that this does not lift the
+    limit for a flapping alert, the end of such an alert is sent only while one more message is left for its return.
     """
     believed = _believed_firing(notified, ladders)
-    if any(_is_worse(each, believed, ladders) for each in group):
+    if any(_is_worse(item, believed, ladders) for item in group):
         return None
-    returns = any(each.reason is NotificationReason.RESOLVED and _is_exempt(each, ladders) for each in group)
+    returns = any(item.reason is NotificationReason.RESOLVED and _is_exempt(item, ladders) for item in group)
     return _budget_hold(sent, limits.max_per_hour, 1 if returns else 0, now)
 
 
 def notice_rate_limit_hold(
     severity: Severity, sent: Sequence[datetime], limits: ChannelLimits, now: datetime
 ) -> Hold | None:
-    """The same for what belongs to no alert: critical passes."""
+    """Hold a notice or a drill while the channel's hourly limit is used up; critical ones pass."""
     return None if severity == "critical" else _budget_hold(sent, limits.max_per_hour, 0, now)
 
 
 def _budget_hold(sent: Sequence[datetime], limit: int, reserved: int, now: datetime) -> Hold | None:
-    """When there is room for one more message and `kept` beyond it, if not now; the last one is never kept."""
+    """Hold until the limit leaves room for one message beside `reserved` ones; None if it does now.
+
+    The last message of the limit is never reserved.
+    """
     usable = max(1, limit - reserved)
     recent = sorted(at for at in sent if at > now - HOUR)
     if not limit or len(recent) < usable:
@@ -148,12 +152,12 @@ def _budget_hold(sent: Sequence[datetime], limit: int, reserved: int, now: datet
 
 
 def _believed_firing(notified: Iterable[NotifiedAlert], ladders: LadderIndex) -> Mapping[AlertSlot, tuple[int, int]]:
-    """The worst that the channel believes to fire at each place: rung and severity."""
+    """Worst rung and severity that the channel was last sent as firing, by slot."""
     believed: dict[AlertSlot, tuple[int, int]] = {}
-    for each in notified:
-        if each.last_notified.state is AlertState.FIRING:
-            slot, rung = ladders.slot_of(each.key)
-            weight = (rung, SEVERITIES.index(each.last_notified.severity))
+    for alert in notified:
+        if alert.last_notified.state is AlertState.FIRING:
+            slot, rung = ladders.slot_of(alert.key)
+            weight = (rung, SEVERITIES.index(alert.last_notified.severity))
             before = believed.get(slot, weight)
             believed[slot] = (max(rung, before[0]), max(weight[1], before[1]))
     return believed
@@ -168,7 +172,7 @@ def _is_worse(due: DueAlert, believed: Mapping[AlertSlot, tuple[int, int]], ladd
 
 
 def _is_exempt(due: DueAlert, ladders: LadderIndex) -> bool:
-    """Whether its beginning passes the limit: a rung of a ladder, or something critical."""
+    """Return whether the beginning of the alert passes the limit: it is a rung of a ladder, or critical."""
     return due.alert.key.rule in ladders.by_rule or due.delivery.severity == "critical"
 
 

@@ -1,4 +1,4 @@
-"""The margin ledger as a third witness: whether it shows an order, and what else moved the balances beside it."""
+"""Evidence of the margin ledger: the row of an order, and other movements that changed the same balances."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -10,8 +10,8 @@ from monitor.core.model.order import Repay, Transfer, VenueRecord
 from monitor.core.numbers.amounts import ZERO, format_decimal
 
 AFTER_SEND_MARGIN = timedelta(milliseconds=300)
-"""A row dated this long after the send is surely not yet in the balances from before it: two clocks never agree, but
-they do to within half of a round trip."""
+"""A row dated this long after the send is certainly not in the balances read before it: the two clocks differ by at
+most half of a round trip."""
 
 _REPAY_KINDS = frozenset({"REPAY", "REPAY_LIQUIDATION", "SMALL_CONVERT"})
 _BORROW_KINDS = frozenset({"BORROW"})
@@ -24,11 +24,11 @@ def matching_row(
     own_row: VenueRecord | None,
     claimed_refs: frozenset[str],
 ) -> LedgerRow | None:
-    """The ledger's row of this intent: by the transaction's id, else by exact amount and what is nobody else's.
+    """The ledger row of this intent: by transaction id, else by exact amount among rows that nothing else explains.
 
-    `own` is its record in the history, where there is one. Whether the two histories share their numbers is not
-    documented, so either will do. What the exchange did by itself is never ours, and neither is what other intents
-    were found to be (`taken`).
+    `own_row` is the intent's record in the history, where there is one. Whether ledger and history share their ids is
+    not documented, so the id of either matches. Rows of what the exchange did by itself never match, and neither do
+    rows of other intents (`claimed_refs`).
     """
     kind = "REPAY" if isinstance(intent.order, Repay) else "TRANSFER"
     fitting = [row for row in rows if row.kind == kind and row.asset == intent.asset]
@@ -37,7 +37,7 @@ def matching_row(
     if numbered is not None:
         return numbered
     foreign = {r.ref: r for r in records if (r.is_automatic or r.ref in claimed_refs) and r is not own_row}
-    # A record that a row bears the number of stands for that row alone.
+    # A record whose number a row has stands for that row alone.
     elsewhere = [r for ref, r in foreign.items() if ref not in {str(row.tran_id) for row in fitting}]
     return next(
         (
@@ -55,16 +55,16 @@ def matching_row(
 def other_movements(
     intent: Intent, rows: Iterable[LedgerRow], own_row: LedgerRow | None, sent: datetime
 ) -> tuple[LedgerRow, ...]:
-    """What else moved the order's asset in its scope after it was sent."""
+    """Other ledger rows of the order's asset in its scope, dated after the order was sent."""
     return tuple(
         row for row in rows if row is not own_row and row.asset == intent.asset and row.at >= sent + AFTER_SEND_MARGIN
     )
 
 
 def sent_elsewhere(intent: Intent, intents: Iterable[Intent]) -> Decimal:
-    """What other transfers of ours, sent after this one and proven, took out of the wallet that it comes from.
+    """Amount that other confirmed transfers, sent after this one, took out of the same source wallet.
 
-    No ledger tells of a wallet outside margin.
+    There is no ledger of a wallet outside margin.
     """
     order, sent = intent.order, intent.submitted_at
     if not isinstance(order, Transfer) or sent is None:
@@ -82,7 +82,7 @@ def sent_elsewhere(intent: Intent, intents: Iterable[Intent]) -> Decimal:
 
 
 def own_debt_decrease(debt_decrease: Decimal, other_rows: Iterable[LedgerRow]) -> Decimal:
-    """What is left of the fall of a debt without what others repaid and borrowed of it."""
+    """Decrease of a debt without the repayments and loans of other rows."""
     rows = tuple(other_rows)
     repaid = sum((row.amount for row in rows if row.kind in _REPAY_KINDS), ZERO)
     borrowed = sum((row.amount for row in rows if row.kind in _BORROW_KINDS), ZERO)
@@ -90,10 +90,10 @@ def own_debt_decrease(debt_decrease: Decimal, other_rows: Iterable[LedgerRow]) -
 
 
 def others_explain_transfer(arrived: Decimal, left: Decimal, other_rows: Iterable[LedgerRow]) -> bool:
-    """Whether what others moved may be all that arrived in the scope, and all that left the source.
+    """Return whether other rows may explain all that arrived in the scope and all that left the source.
 
-    The ledger's amounts have no sign, so each row may have been either; the source is outside the ledger, and only
-    transfers can have emptied it.
+    The ledger's amounts have no sign, so each row may be an inflow or an outflow. The source is outside the ledger, and
+    only transfers can have taken money out of it.
     """
     rows = tuple(other_rows)
     moved = sum((row.amount for row in rows), ZERO)
@@ -102,7 +102,7 @@ def others_explain_transfer(arrived: Decimal, left: Decimal, other_rows: Iterabl
 
 
 def describe_rows(rows: Iterable[LedgerRow], records: Sequence[VenueRecord]) -> str:
-    """Whose doing the rows were: `200 USDT repaid by the exchange itself (78)`."""
+    """Text of the rows and their origin: `200 USDT repaid by the exchange itself (78)`."""
     return "; ".join(_describe_row(row, find_record(row, records)) for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""What people are told of money actions: proposals that wait for them, and how each order ended."""
+"""Notices about intents: proposals that wait for approval, and the end of each order."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ _CENT = Decimal("0.01")
 
 
 def intent_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
-    """One notice for every intent that has come to a state people must hear of; none without channels."""
+    """One notice for every intent in a state of which people are notified; none without channels."""
     if not channels:
         return ()
     severities_and_texts = ((intent, _severity_and_text(intent)) for intent in intents)
@@ -29,7 +29,7 @@ def intent_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: da
 
 
 def rule_stop_notice(intent: Intent, cause: StopCause, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
-    """What is said when a confirmed order made things worse, or may have; none without channels."""
+    """Notice that a rule is stopped since its confirmed order made things worse, or may have; none without channels."""
     told = "it made things worse" if cause.grounds == "worse" else "whether it made things worse can't be told"
     text = (
         f"{_order_text(intent)}: {told}: {cause.reason}; the actions of its rule are stopped. See to the account, "
@@ -39,7 +39,7 @@ def rule_stop_notice(intent: Intent, cause: StopCause, channels: tuple[str, ...]
 
 
 def pause_notice(cause: str, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
-    """What is said when all actions are paused for `paused_by`; none where they are not, or without channels."""
+    """Notice that all actions are paused because of foreign activity; none without `cause` or without channels."""
     text = (
         f"all actions are paused: another hand is at work ({cause}). See who it is, then `margin-monitor actions "
         "resume`"
@@ -48,7 +48,7 @@ def pause_notice(cause: str, channels: tuple[str, ...], now: datetime) -> tuple[
 
 
 def lost_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
-    """What is said of orders whose record the database had lost; none without channels."""
+    """Notices of orders whose record the database had lost; none without channels."""
     words = "the database had lost the record of this order, as after a failover: it was recorded once more, and counts"
     said = (Notice("critical", f"{_order_text(intent)}: {words}", channels, now, intent.id) for intent in intents)
     return tuple(said) if channels else ()
@@ -71,7 +71,7 @@ def _order_text(intent: Intent) -> str:
 
 
 def _trade_text(intent: Intent, order: Reduce) -> str:
-    """What is traded; once it is done, what it brought."""
+    """Text of a trade: its quantity and price bound, or once it is confirmed, its proceeds."""
     if intent.state is _S.CONFIRMED:
         return f"{order.sell_asset} traded for {format_decimal(order.amount)} {order.asset} owed"
     text = f"sell {format_decimal(order.quantity)} {order.sell_asset} for the {order.asset} owed"
@@ -81,7 +81,7 @@ def _trade_text(intent: Intent, order: Reduce) -> str:
 
 
 def _severity_and_text(intent: Intent) -> tuple[Severity, str] | None:
-    """How bad the news is, and the news; None while it is nobody's business but ours."""
+    """Severity and text of the notice for the intent's state; None if people need not be notified of it."""
     match intent.state:
         case _S.PROPOSED:
             return (
@@ -100,7 +100,7 @@ def _severity_and_text(intent: Intent) -> tuple[Severity, str] | None:
             again = "it may be tried again" if intent.refused_transiently else "nothing was moved"
             return "info" if intent.refused_transiently else "warning", f"the exchange refused it ({words}); {again}"
         case _S.UNCERTAIN if isinstance(intent.order, ManualCall):
-            # Nothing can be looked into: a person is asked in the same breath.
+            # There is nothing to verify: a person is asked in the same step.
             return None
         case _S.UNCERTAIN:
             return (
@@ -131,14 +131,14 @@ def _severity_and_text(intent: Intent) -> tuple[Severity, str] | None:
 
 
 def _answer_time_text(intent: Intent) -> str:
-    """How long a person has, which counts from the moment at which the first channel takes the question."""
+    """Text of the time to answer. It counts from the moment at which the first channel accepts the question."""
     if intent.expires_at is None:
         return ""
     return f" for {span_text(Decimal((intent.expires_at - intent.created_at) // timedelta(seconds=1)))}"
 
 
 def _level_change_text(intent: Intent, relation: str) -> str:
-    """The level before, and after as far as it is known: nothing may be owed then."""
+    """Text of the level before the order, and of the level after it unless that is unknown or infinite."""
     if intent.level_before is None:
         return ""
     after = "" if intent.level_after is None else f", {relation} {_level_text(intent.level_after)}"
@@ -146,5 +146,5 @@ def _level_change_text(intent: Intent, relation: str) -> str:
 
 
 def _level_text(level: Decimal) -> str:
-    """Two decimals, never better than it is."""
+    """Text of a level with two decimals, rounded down so that it never looks better than it is."""
     return f"{floor_to(level, _CENT):.2f}"

@@ -1,4 +1,4 @@
-"""What was seen after an order was sent, and what that can prove."""
+"""Observations after an order was sent, and the verdicts that they can prove."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,20 +11,20 @@ from monitor.core.model.safety import Safety
 from monitor.core.numbers.amounts import ZERO
 
 MIN_OBSERVATIONS = 5
-"""Looks that must all find nothing before an order may count as not done."""
+"""Least number of observations, all without a trace, before an order may count as not executed."""
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How much earlier than our stamp of the send, in its own time as we measured it, the exchange may date a record."""
+"""Most time by which the exchange may date a record before our timestamp of the send, an estimate of its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one look found: the records that may be traces of the order, and the balances after it.
+    """One observation after an order was sent: the records that may be its traces, and the balances.
 
-    `at` is when the balances were true. `owed` and `free` are those of the order's asset in its scope, `source` as in
-    `Before`; None where it could not be read. `given_elsewhere` is what other orders of ours are known to have taken
-    out of the source since. `ledger` is what the margin ledger shows of the asset in the scope, read after the
-    balances; None: it was not read.
+    `at` is the time of the balances. `owed` and `free` are those of the order's asset in its scope, `source` is the
+    balance of `Intent.source_before`; None where a balance could not be read. `sent_elsewhere` is the amount that other
+    orders of this database are known to have taken out of the source since. `ledger` holds the margin ledger's rows of
+    the asset in the scope, read after the balances; None: not read.
     """
 
     at: datetime
@@ -38,32 +38,32 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """It happened: the exchange's record and the changed balance agree. `at` is when the balance showed it."""
+    """The order was executed: the exchange's record and the changed balance agree. `at` is the time of that balance."""
 
     evidence: str
     ref: str
     at: datetime
     amount: Decimal | None = None
-    """What an order on the market brought; None: the amount is as it was asked for."""
+    """Amount that an order on the market brought; None: the amount is as requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It did not happen."""
+    """The order was not executed."""
 
     evidence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Not decided yet."""
+    """The observations do not decide yet whether the order was executed."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """Not decided, and it has been long enough: a person is asked while looking goes on."""
+    """The observations did not decide in time: a person is asked, and verification goes on."""
 
     reason: str
 
@@ -72,17 +72,17 @@ Verdict = Confirmed | Failed | Undecided | Unresolved
 
 
 def sent_at(intent: Intent) -> datetime:
-    """When it was sent, in the exchange's time."""
+    """Time at which the intent was sent, in exchange time."""
     return intent.submitted_at or intent.created_at
 
 
 def decide_later(intent: Intent, reason: str, safety: Safety, now: datetime) -> Undecided | Unresolved:
-    """To be looked at again; once that has gone on for long, a person is asked."""
+    """Verdict that leaves the decision to a later observation, or after `safety.unresolved_after` to a person."""
     if intent.state is not IntentState.UNRESOLVED and now - sent_at(intent) >= safety.unresolved_after:
         return Unresolved(reason)
     return Undecided(reason)
 
 
 def decrease(before: Decimal | None, after: Decimal | None) -> Decimal | None:
-    """By how much it became less; None where one of the two is not known."""
+    """Amount by which a balance fell; None if one of the two values is not known."""
     return None if before is None or after is None else before - after

@@ -1,4 +1,4 @@
-"""Did an order on the market, or a cancellation, happen? The exchange knows the one by its name, and lists the open."""
+"""Verification of orders on the market by their client id, and of cancellations by the list of open orders."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,10 +25,11 @@ ROUNDING_TOLERANCE = Decimal("1E-8")
 def verify_market_order(
     intent: Intent, order: Reduce, observations: Sequence[Observation], safety: Safety, now: datetime
 ) -> Verdict:
-    """What the looks, oldest first, prove of an order.
+    """Verdict on an order on the market from its observations, oldest first.
 
-    Confirmed: it has ended with something filled, however little, and what was sold is gone. Failed: it has ended with
-    nothing filled, or the exchange does not know its name in five looks over the settle time and nothing is gone.
+    Confirmed: the order ended with something filled, however little, and the sold amount is gone. Failed: the order
+    ended with nothing filled, or the exchange does not know its client id in five observations over the settle time and
+    nothing is gone.
     """
     last = observations[-1]
     record = next(iter(last.records), None)
@@ -50,7 +51,10 @@ def verify_market_order(
 def verify_cancellation(
     intent: Intent, order: CancelOrders, observations: Sequence[Observation], safety: Safety, now: datetime
 ) -> Verdict:
-    """Confirmed: none of the orders from before is open, and less is locked. Failed: they stay open."""
+    """Verdict on a cancellation from its observations, oldest first.
+
+    Confirmed: none of the orders from before is open, and less is locked. Failed: the orders stay open.
+    """
     last = observations[-1]
     freed = decrease(intent.source_before, last.source)
     still_open = _orders_open_before(intent, last)
@@ -62,7 +66,7 @@ def verify_cancellation(
         return decide_later(
             intent, f"no order is open on {order.symbol}, but no less {order.unlocks} is locked", safety, now
         )
-    with_open_orders = [look for look in observations if _orders_open_before(intent, look)]
+    with_open_orders = [observation for observation in observations if _orders_open_before(intent, observation)]
     is_ripe = len(with_open_orders) >= MIN_OBSERVATIONS and last.at - with_open_orders[0].at >= safety.settle
     if intent.ref is None and is_ripe and freed is not None and freed <= ZERO:
         return Failed(f"{len(still_open)} orders on {order.symbol} are still open")
@@ -80,7 +84,7 @@ def _without_record(
         return decide_later(intent, f"{what}, and the balances could not be read", safety, now)
     if sold > ZERO:
         return decide_later(intent, f"{what}, but there is less {order.sell_asset}", safety, now)
-    without_records = [look for look in observations if not look.records]
+    without_records = [observation for observation in observations if not observation.records]
     absent_for = without_records[-1].at - without_records[0].at
     if len(without_records) < MIN_OBSERVATIONS or absent_for < safety.settle:
         return decide_later(
@@ -91,7 +95,7 @@ def _without_record(
 
 
 def _orders_open_before(intent: Intent, observation: Observation) -> list[VenueRecord]:
-    """The open orders that were there when the cancellation was sent."""
+    """Open orders that existed when the cancellation was sent."""
     return [record for record in observation.records if record.at <= sent_at(intent)]
 
 

@@ -1,4 +1,4 @@
-"""How an intent moves on once it was sent: by the answer to its one request, then by what looks at it prove."""
+"""Transitions of a sent intent: by the answer to its one request, then by the verdicts of its observations."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,12 +24,12 @@ from monitor.core.settlement.observation import Confirmed, Failed, Undecided, Un
 _S = IntentState
 
 ABANDONED_AFTER = timedelta(minutes=2)
-"""A person's command that has not said by then what became of its order is gone: no request takes that long."""
+"""Time after which the process of a manual order that recorded no outcome counts as ended: no request takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentUpdate:
-    """An intent one step on, and the step. `stop`: why that stops its rule."""
+    """An intent after one more step, and the step. `stop`: the cause for which the step stops the rule."""
 
     intent: Intent
     step: IntentStep
@@ -39,31 +39,31 @@ class IntentUpdate:
 def transition(
     before: Intent, after: Intent, now: datetime, note: str, trace: RequestLog | None = None
 ) -> IntentUpdate:
-    """`after` as the next step of `before`; `trace` is the request that led to it."""
+    """Build the step from `before` to `after`; `trace` is the request that led to it."""
     return IntentUpdate(after, IntentStep(before.id, before.state, after.state, now, note, trace))
 
 
 def expire(planned: Intent, now: datetime, reason: str, *, by_limit: bool = False) -> IntentUpdate:
-    """An intent that is not sent; `by_limit`: a limit stopped it, and not the end of what it was wanted for."""
+    """Expire an intent that is not sent. `by_limit`: a limit stopped it, not the end of the need for it."""
     after = replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason, stopped_by_limit=by_limit)
     return transition(planned, after, now, reason)
 
 
 def is_abandoned(sent: Intent, now: datetime) -> bool:
-    """Whether nobody is sending an intent that is SUBMITTING, seen from a daemon that starts.
+    """Return whether a SUBMITTING intent has no sender any more when a daemon starts.
 
-    Its own sender ended with the daemon before; a person's command may still be at it.
+    The sender of an action's intent ended with the previous daemon. The process of a manual order may still be sending.
     """
     return sent.mode != "manual" or now - sent.created_at > ABANDONED_AFTER
 
 
 def mark_uncertain(sent: Intent, now: datetime, note: str) -> IntentUpdate:
-    """An intent whose sender ended in the middle: nobody knows whether it left."""
+    """Mark an intent whose sender ended while sending: whether the request left is not known."""
     return transition(sent, replace(sent, state=_S.UNCERTAIN, evidence=note), now, note)
 
 
 def apply_outcome(sent: Intent, outcome: Outcome | Withheld, now: datetime) -> IntentUpdate:
-    """What the answer makes of an intent that is being sent."""
+    """Apply the exchange's answer to an intent that is being sent."""
     match outcome:
         case Withheld(reason, by_limit):
             return expire(replace(sent, submitted_at=None), now, reason, by_limit=by_limit)
@@ -83,9 +83,9 @@ def apply_outcome(sent: Intent, outcome: Outcome | Withheld, now: datetime) -> I
 
 
 def apply_manual_outcome(sent: Intent, outcome: Outcome, now: datetime) -> tuple[IntentUpdate, ...]:
-    """What the answer makes of a change that was ordered by name: the answer is all that there is to tell by.
+    """Apply the exchange's answer to a manual call, for which the answer is the only evidence.
 
-    Also of one that was given up before the answer came.
+    An answer may also come after the call was given up.
     """
     if sent.state is _S.SUBMITTING:
         first = apply_outcome(sent, outcome, now)
@@ -96,7 +96,7 @@ def apply_manual_outcome(sent: Intent, outcome: Outcome, now: datetime) -> tuple
 
 
 def abandon(sent: Intent, now: datetime) -> tuple[IntentUpdate, ...]:
-    """What becomes of an intent whose sender is gone; what was ordered by name is a person's at once."""
+    """Give up an intent whose sender is gone. For a manual call a person is asked at once."""
     first = mark_uncertain(sent, now, "its sender ended while sending")
     if not isinstance(sent.order, ManualCall):
         return (first,)
@@ -106,9 +106,10 @@ def abandon(sent: Intent, now: datetime) -> tuple[IntentUpdate, ...]:
 def apply_verdict(
     intent: Intent, verdict: Verdict, now: datetime, level_after: Decimal | None = None
 ) -> IntentUpdate | None:
-    """What a verdict makes of an intent that is looked into; None while nothing changes.
+    """Apply a verdict to an intent under verification; None if nothing changes.
 
-    A confirmed one is settled as of the snapshot that proves it, so that a decision can tell whether it has seen it.
+    A confirmed intent is settled as of the snapshot that proves it, so that a decision can compare it with its own
+    snapshot.
     """
     match verdict:
         case Undecided():
@@ -143,14 +144,14 @@ def settle_by_person(
     comment: str,
     now: datetime,
 ) -> IntentUpdate:
-    """An UNRESOLVED intent as a person settles it. What level it led to, nobody has measured."""
+    """Settle an UNRESOLVED intent as a person says. The level after it was not measured."""
     note = f"resolved by {by}: {comment}"
     after = replace(unresolved, state=outcome, settled_at=now, evidence=note, level_after=None, resolved_by=by)
     return transition(unresolved, after, now, note)
 
 
 def _with_proceeds(intent: Intent, amount: Decimal | None) -> Intent:
-    """The intent with what its order on the market brought, which is what counts against the caps."""
+    """The intent with the amount that its order on the market brought, which counts toward the limits."""
     if amount is None or not isinstance(intent.order, Reduce) or not intent.amount:
         return intent
     order = replace(intent.order, amount=amount)
@@ -158,7 +159,7 @@ def _with_proceeds(intent: Intent, amount: Decimal | None) -> Intent:
 
 
 def _settle_manual(intent: Intent, outcome: Outcome, now: datetime) -> IntentUpdate:
-    """The end of a change by name as far as the exchange told it, or the question to a person."""
+    """Settle a manual call by the exchange's answer, or ask a person if the outcome is unknown."""
     match outcome:
         case Accepted(ref):
             note = f"the exchange's own answer: done{f' as {ref}' if ref else ''}"
@@ -177,7 +178,7 @@ def _settle_manual(intent: Intent, outcome: Outcome, now: datetime) -> IntentUpd
 
 
 def mark_executed_late(failed: Intent, trace: VenueRecord | LedgerRow) -> Intent:
-    """A failed intent that turned out to be executed: it stays FAILED, and counts as spent from now on."""
+    """Mark a failed intent that turned out to be executed: it stays FAILED and counts as spent from now on."""
     ref, source_text = (
         (trace.ref, f"record {trace.ref}") if isinstance(trace, VenueRecord) else _ledger_reference(trace)
     )

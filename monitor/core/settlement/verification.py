@@ -1,4 +1,4 @@
-"""Did it happen? Judged from the exchange's records, its ledger and the balances, never from one of them alone."""
+"""Verification of sent intents from the exchange's records, its ledger and the balances, never from one alone."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ from monitor.core.settlement.observation import (
 from monitor.core.settlement.order_verification import verify_cancellation, verify_market_order
 
 INTEREST_TOLERANCE = Decimal("0.005")
-"""Share of a debt that interest may have added between two looks at it: hours at the highest rates seen."""
+"""Share of a debt that interest may have added between two observations: hours at the highest rates seen."""
 
 
 def verify(
@@ -42,15 +42,16 @@ def verify(
     now: datetime,
     claimed_refs: frozenset[str] = frozenset(),
 ) -> Verdict:
-    """What the looks so far, oldest first, prove about an intent that was sent.
+    """Verdict on a sent intent from its observations so far, oldest first.
 
-    Confirmed: a record of it, settled, and a balance that moved by it; or the ledger's row and the moved balance, when
-    the history has stayed silent for the settle time; or record and row, when the balances have not shown it for as
-    long. Failed: a record that says so, or no trace in history and ledger
-    in five looks over the settle time, and balances that did not move, or moved by what the ledger tells of others. An
-    acknowledged order that left no trace is never taken for failed: the exchange said it has it. `taken` are the
-    records that belong to other intents. A person is asked at once about what was ordered by name: it leaves no trace
-    that could be looked for.
+    Confirmed: a settled record of the intent and a balance that moved by it; or the ledger row and the moved balance,
+    if the history shows no record for the settle time; or record and row, if the balances do not show the order for as
+    long. Failed: a record that says so, or no trace in history and ledger in five observations over the settle time;
+    and in both cases balances that did not move, or that moved by what the ledger shows of others.
+
+    An acknowledged order without a trace never counts as failed: the exchange said that it has the order.
+    `claimed_refs` are the records that belong to other intents. A person is asked about a manual call at once, since it
+    leaves no trace.
     """
     if isinstance(intent.order, ManualCall):
         return Unresolved(f"{intent.order.function} leaves no trace that could be looked for")
@@ -97,9 +98,9 @@ def verify(
 def needs_ledger(
     intent: Intent, observations: Sequence[Observation], safety: Safety, claimed_refs: frozenset[str] = frozenset()
 ) -> bool:
-    """Whether the margin ledger, dear as it is, has to say something before the last look can be judged.
+    """Return whether the margin ledger, an expensive read, is needed to judge the last observation.
 
-    When the two other witnesses disagree, before absence may count, and once a person was asked.
+    It is needed when record and balances disagree, before absence may count, and once a person was asked.
     """
     if not observations or observations[-1].ledger is not None or not isinstance(intent.order, Repay | Transfer):
         return False
@@ -121,10 +122,10 @@ def matching_record(
 ) -> VenueRecord | None:
     """The record of this intent: by its transaction id once that is known, else by asset, exact amount and time.
 
-    Rows that the exchange made by itself (auto-repay) and those of other intents are never ours.
+    Rows that the exchange made by itself (auto-repay) and rows of other intents never match.
     """
     if isinstance(intent.order, Reduce):
-        # It bears a name of its own.
+        # It is found by its own client id.
         return next(iter(records), None)
     if isinstance(intent.order, CancelOrders):
         return None
@@ -145,9 +146,10 @@ def matching_record(
 
 
 def balances_moved(intent: Intent, observation: Observation) -> bool | None:
-    """Whether the balances moved by this order; None when those that tell were not read, before or after.
+    """Return whether the balances moved by this order; None if a balance needed was not read, before or after.
 
-    A repayment shows in the debt (which interest may have raised a little), a transfer at its source or where it went.
+    A repayment shows in the debt, which interest may have raised a little. A transfer shows at its source or at its
+    destination.
     """
     if isinstance(intent.order, Repay):
         drop = decrease(intent.owed_before, observation.owed)
@@ -164,10 +166,10 @@ def balances_moved(intent: Intent, observation: Observation) -> bool | None:
 def find_late_execution(
     intent: Intent, observation: Observation, safety: Safety, claimed_refs: frozenset[str] = frozenset()
 ) -> VenueRecord | LedgerRow | None:
-    """What shows that a FAILED intent was executed after all; None while nothing does.
+    """The record or row that shows that a FAILED intent was executed after all; None while nothing does.
 
-    The history's record alone, or else the ledger's row and balances that moved by it: once the history had the settle
-    time to tell whose doing that was.
+    A record of the history is enough. Otherwise the ledger's row and the moved balances show it, once the settle time
+    has passed in which the history could name another origin.
     """
     if intent.state is not IntentState.FAILED:
         return None
@@ -183,7 +185,7 @@ def find_late_execution(
 def needs_ledger_for_late_check(
     intent: Intent, observation: Observation, safety: Safety, claimed_refs: frozenset[str] = frozenset()
 ) -> bool:
-    """Whether the ledger has to say why the balances look as if a FAILED intent had been executed after all."""
+    """Return whether the ledger is needed to explain balances that look as if a FAILED intent had been executed."""
     if observation.ledger is not None or not isinstance(intent.order, Repay | Transfer):
         return False
     return (
@@ -218,7 +220,7 @@ def _verdict_by_record(
                 observation.at,
             )
         case "CONFIRMED" if row is not None and observation.at - sent_at(intent) >= safety.settle:
-            # A deposit, or an order that locks what arrived, may hide it from the balances for good.
+            # A deposit, or an order that locks what arrived, may hide the order in the balances for good.
             evidence = f"record {record.ref} of {record.at:%H:%M:%S} and capital flow {row.id} agree"
             return Confirmed(
                 f"{evidence}; others moved the balances too: {_balance_change_text(intent, observation)}",
@@ -237,14 +239,19 @@ def _verdict_by_ledger(
     safety: Safety,
     now: datetime,
 ) -> Verdict:
-    """The ledger shows it and the history does not: it is late, or has lost it."""
+    """Verdict when the ledger shows the order and the history does not: the history is late, or lost the record."""
     last = observations[-1]
     if not (balances_moved(intent, last) or _moved_by_order(intent, last, claimed_refs)):
         return decide_later(intent, f"capital flow {row.id} shows it, but the balances do not", safety, now)
-    without_record = [look for look in observations if matching_record(intent, look.records, claimed_refs) is None]
+    without_record = [
+        observation
+        for observation in observations
+        if matching_record(intent, observation.records, claimed_refs) is None
+    ]
     if len(without_record) < len(observations) or last.at - sent_at(intent) < safety.settle:
         return decide_later(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
-    evidence = f"capital flow {row.id} of {row.at:%H:%M:%S}; {_balance_change_text(intent, last)}; the history does not show it"
+    change = _balance_change_text(intent, last)
+    evidence = f"capital flow {row.id} of {row.at:%H:%M:%S}; {change}; the history does not show it"
     return Confirmed(evidence, intent.ref or str(row.tran_id), last.at)
 
 
@@ -263,7 +270,10 @@ def _other_movements(intent: Intent, observation: Observation, claimed_refs: fro
 
 
 def _moved_by_order(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> bool | None:
-    """As `moved`, without what the ledger, where it was read, tells of others' doing."""
+    """Return whether the balances moved by the order, less the movements that the ledger shows of others.
+
+    Without a ledger the result is that of `balances_moved`.
+    """
     has_moved, other_rows = balances_moved(intent, observation), _other_movements(intent, observation, claimed_refs)
     if has_moved is None or not other_rows:
         return has_moved
@@ -279,7 +289,7 @@ def _moved_by_order(intent: Intent, observation: Observation, claimed_refs: froz
 
 
 def _source_decrease(intent: Intent, observation: Observation) -> Decimal | None:
-    """By how much the source became less, without what is known to have gone elsewhere."""
+    """Amount by which the source fell, without the amount known to have gone elsewhere."""
     left = decrease(intent.source_before, observation.source)
     return None if left is None else left - observation.sent_elsewhere
 
@@ -290,24 +300,24 @@ def _others_text(intent: Intent, observation: Observation, claimed_refs: frozens
 
 
 def _interest_tolerance(owed: Decimal, amount: Decimal) -> Decimal:
-    """How much interest may hide of a repayment."""
+    """Most of a repayment that interest may hide."""
     return min(owed * INTEREST_TOLERANCE, amount / 2)
 
 
 def _empty_observations(
     intent: Intent, observations: Sequence[Observation], claimed_refs: frozenset[str]
 ) -> list[Observation]:
-    """The newest looks in a row that found neither a trace nor a movement that only this order explains."""
+    """The newest consecutive observations that found neither a trace nor a movement that only this order explains."""
     empty_observations: list[Observation] = []
-    for look in reversed(observations):
+    for observation in reversed(observations):
         if (
-            _moved_by_order(intent, look, claimed_refs) is not False
-            or matching_record(intent, look.records, claimed_refs) is not None
+            _moved_by_order(intent, observation, claimed_refs) is not False
+            or matching_record(intent, observation.records, claimed_refs) is not None
         ):
             break
-        if _own_row(intent, look, claimed_refs) is not None:
+        if _own_row(intent, observation, claimed_refs) is not None:
             break
-        empty_observations.append(look)
+        empty_observations.append(observation)
     return empty_observations[::-1]
 
 
@@ -315,7 +325,8 @@ def _balance_change_text(intent: Intent, observation: Observation) -> str:
     if isinstance(intent.order, Repay):
         return f"{intent.asset} owed {_amount_text(intent.owed_before)} → {_amount_text(observation.owed)}"
     if isinstance(intent.order, Transfer) and (observation.free is None or intent.free_before is None):
-        return f"{intent.asset} in {intent.order.source} {_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
+        amounts = f"{_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
+        return f"{intent.asset} in {intent.order.source} {amounts}"
     return (
         f"{intent.asset} free in {intent.scope} {_amount_text(intent.free_before)} → {_amount_text(observation.free)}"
     )

@@ -1,4 +1,4 @@
-"""Cancelling what is open: only where it helps, what is owed first."""
+"""Cancellation of open orders: only where it helps, owed assets first."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What firing alerts make of the actions, step after step."""
+"""Decision on actions for firing alerts, step after step."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

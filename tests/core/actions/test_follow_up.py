@@ -1,4 +1,4 @@
-"""What follows an order on the market: the debt tells whether the exchange repaid with what it brought."""
+"""Follow-up of an order on the market: the debt shows whether the exchange repaid with the proceeds."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is taken for another hand's doing, and what an order of ours explains after all."""
+"""Foreign activity: movements that no order explains, and movements that an own order explains after all."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -82,7 +82,7 @@ def test_pause_for_foreign_activity_is_sent_to_every_channel(
         "main", NOW, foreign_activity=add_suspects(ForeignActivity(), repayment_movements(), policy.actions, NOW)
     )
     entry = step(state, Tick(), policy, LATER, IdSource(lambda: 1, lambda: 1)).entry
-    said = [(one.severity, one.channels, one.text) for one in entry.notices]
+    said = [(notice.severity, notice.channels, notice.text) for notice in entry.notices]
     if on_foreign_hand == "tell":
         assert (entry.paused_by, said) == ("", [])
         return
@@ -106,7 +106,7 @@ def test_pause_for_foreign_activity_is_sent_to_every_channel(
         replace(SENT_REPAYMENT, state=S.FAILED),
         replace(SENT_REPAYMENT, mode="manual"),
     ],
-    ids=lambda one: f"{one.state} {one.mode}",
+    ids=lambda intent: f"{intent.state} {intent.mode}",
 )
 def test_movement_that_an_own_intent_may_explain_is_not_foreign(ours: Intent) -> None:
     assert foreign_count(add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW), ours) == 0

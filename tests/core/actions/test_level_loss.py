@@ -1,4 +1,4 @@
-"""When a confirmed order counts as having made things worse, and what is allowed for."""
+"""Level loss of a confirmed order, and the differences that are allowed for."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -45,7 +45,7 @@ def confirmed_order(order: Order | None = None, **changes: object) -> Intent:
 def worse_level(
     *after: Balance, order: Order | None = None, beside: tuple[Intent, ...] = (), **prices: str
 ) -> Decimal | None:
-    """The level at which the account is worse off; None where it is not."""
+    """Level of the account after a level loss; None if there is none."""
     made = confirmed_order(order)
     state = account_state(*after, intents=(made, *beside))
     known = {**state.prices, **{f"{asset}USDT": Price(D(value), NOW) for asset, value in prices.items()}}
@@ -55,7 +55,7 @@ def worse_level(
 
 
 def repaid_balances_less(amount: str) -> tuple[Balance, ...]:
-    """The repaid account of which so much USDT is gone beside."""
+    """The account after the repayment, with this much USDT missing."""
     return (REPAID[0], replace(REPAID[1], free=REPAID[1].free - D(amount)), REPAID[2])
 
 

@@ -1,4 +1,4 @@
-"""Each limit stops what it should stop, and nothing else."""
+"""Limits of actions: each limit stops the orders that it should stop, and no others."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -251,7 +251,7 @@ def test_usage_belongs_to_the_exchange_account_whatever_its_name() -> None:
     ]
     assert usage_of(repay_spec(), "main", before, NOW, 7).amount == 700
     assert usage_of(repay_spec(), "main", before, NOW).amount == 0
-    # What was decided before anybody knew whose account it is belongs to its name.
+    # An intent decided before the account's uid was known belongs to the account of its name.
     assert usage_of(repay_spec(), "main", [sent_intent(3, "5")], NOW, 7).amount == 5
     assert usage_of(repay_spec(), "main", [sent_intent(4, "5", uid=8)], NOW, 7).amount == 0
 

@@ -1,4 +1,4 @@
-"""What an action may look at: what counts as collateral, what trades, what is open."""
+"""Scope positions: assets that count as collateral, trading, open orders."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -33,7 +33,7 @@ def position_in(state: AccountState) -> ScopePosition:
 
 
 def order_closed_event(number: int, at: datetime) -> StreamEvent:
-    """The stream tells that an order is not open any more."""
+    """Report from the stream that an order is no longer open."""
     event = StreamEvent("account", CROSS, "executionReport", str(number), at, at, "{}")
     return replace(event, order=OrderUpdate(number, "BTCUSDT", False, at))
 

@@ -1,4 +1,4 @@
-"""The ways back to a level, by the worked example."""
+"""Recovery options: the routes back to a level, by the worked example."""
 
 from monitor.core.actions.recovery import SELLING_COST, RecoveryOption, recovery_options
 from monitor.core.numbers.amounts import INFINITE

@@ -1,4 +1,4 @@
-"""Selling for a debt and buying back a short: the worked example, lots and filters, and any portfolio."""
+"""Action kind `reduce`: sales for a debt and buybacks of a short, by the worked example, and for any portfolio."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ ETHBTC = TradingRules("ETHBTC", "ETH", "BTC", D("0.00001"), D("0.0001"), min_not
 def position_with_rules(
     *balances: Balance, markets: tuple[TradingRules, ...] = (BTCUSDT, ETHUSDT), prices: Mapping[str, Decimal] = PRICES
 ) -> ScopePosition:
-    """A cross standing that may trade these symbols; without balances 1.5 BTC held for 60,000 USDT, a level of 1.5."""
+    """Cross position that may trade these symbols; by default 1.5 BTC held for 60,000 USDT, a level of 1.5."""
     rows = balances or (balance("BTC", "1.5"), balance("USDT", borrowed="60000"))
     known = SymbolRulebook({market.symbol: market for market in markets}, frozenset(prices))
     return replace(scope_position(*rows, prices=prices), symbol_rules=known)
@@ -212,7 +212,7 @@ rates = st.decimals(min_value=D("0.5"), max_value=100_000, places=2, allow_nan=F
 
 @given(st.data())
 def test_the_level_after_is_the_target_unless_something_limits(data: st.DataObject) -> None:
-    """Held against a sale worked out by hand: what is given, what comes in net of the fee, what is left."""
+    """A trade worked out by hand: the amount sold, the proceeds net of the fee, and the remainder."""
     price = data.draw(rates)
     base = Balance("AAA", data.draw(money) / price // D("1e-8") * D("1e-8"), ZERO, ZERO, ZERO)
     quote = Balance("USDT", ZERO, ZERO, data.draw(money), ZERO)

@@ -1,4 +1,4 @@
-"""Repayments: the worked example, what limits them, and any portfolio."""
+"""Action kind `repay`: the worked example, the limits of repayments, and any portfolio."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -120,7 +120,7 @@ def test_no_repayment_leads_to_a_level_of_one_or_less(target: str) -> None:
 
 
 def position_with_min_repay(free: str, borrowed: str, least: str = "10") -> ScopePosition:
-    """So much USDT free and owed, of which the exchange takes no repayment below `least`."""
+    """This much USDT free and owed, of which the exchange takes no repayment below `least`."""
     return scope_position(balance("BTC", "1"), balance("USDT", free, borrowed=borrowed), least={"USDT": least})
 
 

@@ -1,4 +1,4 @@
-"""The last look before an order is sent."""
+"""Revalidation of an intent on the newest state before it is sent."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What an [[actions]] table may say."""
+"""Action settings: valid and invalid [[actions]] tables."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Transfers in: repaid with at once where the asset is owed, else as collateral; sources, floors, ways."""
+"""Action kind `transfer_in`: to repay where the asset is owed, else as collateral; sources, minima, routes."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Rules over measured subjects: what begins, what ends, who is told."""
+"""Evaluation of rules on measured subjects: alerts that begin and end, and the notifications due."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ def rules_of(*tables: Mapping[str, object]) -> tuple[Rule, ...]:
 
 @dataclass
 class AccountUnderRules:
-    """One account under some rules, judged event by event."""
+    """One account under some rules, evaluated event by event."""
 
     rules: tuple[Rule, ...]
     state: AccountState = field(
@@ -53,9 +53,9 @@ class AccountUnderRules:
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def read_at_level(self, level: str, seconds: float) -> Evaluation:
-        """The verdict on a cross account that was just read at `level`."""
+        """Evaluation of a cross account that was just read at `level`."""
         at = after(seconds)
-        # One read tells of all scopes here, so that no subject goes stale.
+        # One read covers all scopes here, so that no subject becomes stale.
         assert self.state.isolated is not None
         pairs = replace(self.state.isolated, as_of=at)
         self.state = apply_events(self.state, CrossRead(cross_snapshot(at, Decimal(level))), IsolatedRead(pairs), at=at)
@@ -70,7 +70,7 @@ class AccountUnderRules:
 
 
 def notification_reasons(judged: Evaluation) -> list[tuple[int, NotificationReason]]:
-    return [(each.alert, each.reason) for each in judged.notifications]
+    return [(notification.alert, notification.reason) for notification in judged.notifications]
 
 
 def test_firing_alert_is_notified_and_recorded() -> None:
@@ -133,7 +133,7 @@ def test_stale_figures_freeze_an_alert_until_the_next_read() -> None:
     for second in range(10, 400, 10):
         court.evaluate(second)
     (alert,) = court.state.alerts.values()
-    # 180 s were believed (stale_after), the look at 190 s had none.
+    # Data counted for 180 s (stale_after), and the evaluation at 190 s had none.
     assert alert.state is AlertState.PENDING
     assert alert.pending_s == 180
     assert alert.unknown_since == after(190)
@@ -149,7 +149,7 @@ def test_worse_rung_inhibits_milder_ones_until_it_resolves() -> None:
     assert notification_reasons(court.read_at_level("1.15", 10)) == [(3, NotificationReason.FIRED)]
     inhibited = {key.rule: alert.inhibited_by for key, alert in court.state.alerts.items()}
     assert inhibited == {"thin": 3, "near": 3, "end": None}
-    # Back to 1.25: the end is over, the middle rung had never been told, the mildest stays inhibited.
+    # Back to 1.25: the worst rung resolves, the middle rung was never notified, the mildest stays inhibited.
     found = court.read_at_level("1.25", 20)
     assert sorted(notification_reasons(found)) == [(2, NotificationReason.FIRED), (3, NotificationReason.RESOLVED)]
     assert {key.rule: alert.inhibited_by for key, alert in found.open.items()} == {"thin": 2, "near": None}
@@ -302,7 +302,7 @@ def test_ack_ends_when_a_worse_rung_fires() -> None:
         (1, NotificationReason.REMINDED),
         (2, NotificationReason.RESOLVED),
     ]
-    # Taken again, it is quiet again.
+    # Acknowledged again, it sends nothing again.
     court.state = replace(court.state, commands=CommandsRead(acks=(Ack(1, "me", after(21), "still on it"),)))
     assert notification_reasons(court.read_at_level("1.4", 4000)) == []
 

@@ -1,4 +1,4 @@
-"""The life of one alert, look by look, and over arbitrary sequences of looks."""
+"""Life cycle of one alert, evaluation by evaluation, and over arbitrary sequences of findings."""
 
 import itertools
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ UNKNOWN = Missing.UNAVAILABLE
 HOLDS = Finding(True, False, Decimal("1.4"))
 CLEARS = Finding(False, True, Decimal("1.7"))
 BETWEEN = Finding(False, False, Decimal("1.55"))
-"""The condition does not hold, and does not clear either."""
+"""Finding of a condition that neither holds nor clears."""
 NO_DATA = Finding(UNKNOWN, UNKNOWN, None)
 CHANNELS = ChannelRouting(("phone", "mail"), {"phone": "pager"})
 
@@ -46,7 +46,7 @@ def rule(**fields: object) -> Rule:
 
 @dataclass
 class AlertRun:
-    """One rule and subject, looked at again and again."""
+    """One rule and subject, evaluated repeatedly."""
 
     rule: Rule = field(default_factory=rule)
     alert: Alert | None = None
@@ -172,7 +172,7 @@ class TestClear:
 
     def test_keep_firing_for_pauses_without_data(self) -> None:
         life = AlertRun(rule(keep_firing_for_s=Decimal(60)))
-        # Clear for 20 s, blind from then until 200, clear again: 40 s are left.
+        # Clear for 20 s, without data from then until 200, clear again: 40 s are left.
         for finding, second in ((HOLDS, 0), (CLEARS, 10), (CLEARS, 30), (NO_DATA, 40), (NO_DATA, 190), (CLEARS, 200)):
             life.evaluate(finding, second)
         life.evaluate(CLEARS, 239)
@@ -237,7 +237,7 @@ def firing(number: int = 1, name: str = "low", fired: float = 0, severity: Sever
 
 @dataclass
 class NotificationRun:
-    """What is said of one alert while it fires."""
+    """Notifications of one alert while it fires."""
 
     rule: Rule
     alert: Alert = field(default_factory=firing)
@@ -462,6 +462,6 @@ def test_any_sequence_of_evaluations_obeys_the_invariants(
 
 
 def _known(finding: Finding, alert: Alert | None) -> bool:
-    """Whether a look tells anything: a firing alert needs to know whether it clears."""
+    """Return whether a finding is known: for a firing alert it must be known whether the condition clears."""
     is_firing = alert is not None and alert.state is AlertState.FIRING
     return finding.holds is not UNKNOWN and not (is_firing and finding.clears is UNKNOWN)

@@ -1,4 +1,4 @@
-"""The matchers of silences as people write them."""
+"""Matchers of silences as people write them."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Blindness is told with the worst case, and is not over before something was seen.
+"""Alerts on stale data: their summary has the worst case, and they end only after a new read.
 
-Worked out by hand. Cross: 1.5 BTC at 60,000 and 20,000 USDT against 10 ETH at 3,000 and 30,000 USDT is 110,000 over
+Worked examples. Cross: 1.5 BTC at 60,000 and 20,000 USDT against 10 ETH at 3,000 and 30,000 USDT is 110,000 over
 60,000. After a fall of 5 % it is 105,500 over 58,500 = 1.8034, after a rise 114,500 over 61,500 = 1.8617. A short:
 50,000 USDT against 0.8 BTC at 50,000 is 1.25; after a rise of 5 % 50,000 over 42,000 = 1.1904.
 """
@@ -104,7 +104,7 @@ def test_stale_data_alert_survives_a_restart_until_a_read() -> None:
     court.state = new_account_state(started_at=after(100), alerts={alert.key: replace(alert, unknown_since=after(100))})
     assert court.evaluate(101).open[alert.key].state is AlertState.FIRING
     court.state = apply_events(court.state, CrossRead(cross_snapshot(after(102))), at=after(102))
-    # The pairs are still unseen.
+    # The pairs are still unread.
     assert court.evaluate(102).open[alert.key].state is AlertState.FIRING
     court.state = apply_events(court.state, IsolatedRead(IsolatedSnapshot(after(103), after(103), {})), at=after(103))
     assert notification_reasons(court.evaluate(103)) == [(1, NotificationReason.RESOLVED)]

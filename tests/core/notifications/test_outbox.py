@@ -1,4 +1,4 @@
-"""What a channel is told now, given what it last heard."""
+"""Outbox decisions: deliveries to send or skip, given the state that the channel was last sent."""
 
 from dataclasses import replace
 

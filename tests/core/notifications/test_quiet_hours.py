@@ -1,5 +1,8 @@
-"""Quiet hours by the wall clock of a zone. The expected moments are worked out from the dates of the clock changes:
-in Europe on 2026-03-29 and 2026-10-25 at 01:00 UTC, in Lord Howe on 2026-04-04 at 15:00 UTC by half an hour."""
+"""Quiet hours by the wall clock of a time zone.
+
+The expected moments are worked out from the dates of the clock changes: in Europe on 2026-03-29 and 2026-10-25 at
+01:00 UTC, in Lord Howe on 2026-04-04 at 15:00 UTC by half an hour.
+"""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

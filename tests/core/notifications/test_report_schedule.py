@@ -1,4 +1,4 @@
-"""The daily report is due once a day of its zone, also on the days on which the clock jumps."""
+"""Schedule of the daily report: due once a day of its zone, also on days on which the clock jumps."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""What a channel is spared: together as one message, quiet hours, the hourly limit; and what passes all the same."""
+"""Throttling of a channel: grouping, quiet hours, the hourly limit, and the messages that always pass."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def due_delivery(
 
 
 def known_alert(one: DueAlert, severity: Severity | None = None) -> NotifiedAlert:
-    """What the channel knows once it was told this."""
+    """The alert as the channel was last sent it, once this was sent."""
     told = LastNotified(one.alert.id, "phone", one.alert.state, severity or one.alert.severity, NOW)
     return NotifiedAlert(told, one.alert.key)
 
@@ -64,11 +64,11 @@ def test_groups_are_separate_by_account_and_reason_with_critical_first() -> None
 
 def test_critical_alert_never_waits_for_grouping_and_others_less_than_five_seconds() -> None:
     first, second = (
-        replace(one, alert=replace(one.alert, fired_at=NOW)) for one in (due_delivery(1), due_delivery(2, seconds=2))
+        replace(item, alert=replace(item.alert, fired_at=NOW)) for item in (due_delivery(1), due_delivery(2, seconds=2))
     )
     ripe = send_at((first, second))
     assert NOW < ripe < after(5)
-    # What replaced the first word of it does not put it off: else a short repeat would for ever.
+    # A delivery that replaced the first one does not postpone the message: else a short repeat would do so for ever.
     assert send_at((replace(first, delivery=second.delivery),)) == ripe
     assert send_at((first, due_delivery(3, severity="critical", seconds=1))) == NOW
     assert send_at((due_delivery(4, attempts=1),)) == NOW
@@ -127,9 +127,9 @@ def test_flapping_alert_stays_within_the_limit_and_its_final_state_is_sent(
         if step < 200:
             reason = NotificationReason.FIRED if step % 2 == 0 else NotificationReason.RESOLVED
             new = due_delivery(1000 + step // 2, reason, severity, rule=rule)
-            # Of one alert the newest news alone matters; of one that ended untold nothing does.
+            # Only the newest delivery of an alert is sent; none of an alert that ended before any was.
             was_told = believes is not None and believes.last_notified.alert == new.alert.id
-            waiting = [one for one in waiting if one.alert.id != new.alert.id]
+            waiting = [item for item in waiting if item.alert.id != new.alert.id]
             if reason is NotificationReason.FIRED or was_told:
                 waiting.append(new)
         recent = [at for at in sent if at > now - timedelta(hours=1)]
@@ -139,7 +139,7 @@ def test_flapping_alert_stays_within_the_limit_and_its_final_state_is_sent(
                 sent.append(now)
                 recent.append(now)
                 believes = known_alert(group[0])
-                waiting = [one for one in waiting if one not in group]
+                waiting = [item for item in waiting if item not in group]
         assert len([at for at in sent if at > now - timedelta(hours=1)]) <= limit
     assert len(sent) > limit
     assert believes is not None and believes.last_notified.state is AlertState.RESOLVED and waiting == []

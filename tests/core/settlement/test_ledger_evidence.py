@@ -1,4 +1,4 @@
-"""What else moved a balance: told from the order itself by time, as well as two clocks allow."""
+"""Ledger evidence: other movements of a balance, separated from the order by time, as far as two clocks allow."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -85,7 +85,7 @@ def test_transfer_without_any_trace_fails_although_another_emptied_its_source() 
 
 @pytest.mark.parametrize(("after_s", "decided"), [(20, False), (70, True)])
 def test_history_and_ledger_confirm_a_transfer_that_other_movements_mask(after_s: int, decided: bool) -> None:
-    # 1,970 arrived in cross, where an order by hand then locked 2,000; 500 came into spot beside it.
+    # 1,970 arrived in cross, where a manual order then locked 2,000; 500 more arrived in spot.
     sent = transfer(1, 0, 1970, state=IntentState.UNCERTAIN, source_before=Decimal(7882), free_before=Decimal(5912))
     at = NOW + timedelta(seconds=after_s)
     look = Observation(

@@ -1,4 +1,4 @@
-"""Who is told what of a money action."""
+"""Notices about intents: the states that have one, its severity and its text."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

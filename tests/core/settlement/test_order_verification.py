@@ -1,4 +1,4 @@
-"""What the name of an order, what is open, and balances together prove of orders on the market."""
+"""Verification of orders on the market and of cancellations, by client id, open orders and balances."""
 
 from dataclasses import replace
 from typing import Literal

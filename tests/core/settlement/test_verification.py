@@ -1,4 +1,4 @@
-"""The table of evidence: what records and balances together prove, and what they do not."""
+"""Verification of sent intents: a table of the verdicts that records, ledger and balances prove together."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -118,7 +118,7 @@ def test_no_trace_in_five_observations_over_the_settle_time_means_failed() -> No
 
 
 def test_missing_trace_waits_for_a_readable_ledger() -> None:
-    unread = [replace(one, ledger=None) for one in unchanged_observations(1, 15, 30, 45, 61)]
+    unread = [replace(seen, ledger=None) for seen in unchanged_observations(1, 15, 30, 45, 61)]
     assert isinstance(verify_observations(*unread), Undecided)
     assert needs_ledger(REPAY_INTENT, unread, SAFETY)
     found = verify_observations(*unread, at=NOW + SAFETY.unresolved_after / 2)
@@ -141,7 +141,7 @@ def test_ledger_is_requested_only_when_it_can_decide() -> None:
 
 
 def test_ledger_row_alone_never_means_failed() -> None:
-    looks = [replace(one, ledger=(LEDGER_ROW,)) for one in unchanged_observations(1, 15, 30, 45, 61)]
+    looks = [replace(seen, ledger=(LEDGER_ROW,)) for seen in unchanged_observations(1, 15, 30, 45, 61)]
     assert isinstance(verify_observations(*looks), Undecided)
     assert isinstance(verify_observations(replace(observation(1, FAILED), ledger=(LEDGER_ROW,))), Undecided)
 
@@ -168,7 +168,7 @@ def test_automatic_repayment_does_not_mask_a_failure() -> None:
     auto = replace(AUTOMATIC_RECORD, amount=D(700), at=NOW + seconds(5))
     row = replace(LEDGER_ROW, amount=D(700), at=NOW + seconds(5))
     looks = [replace(observation(after, auto, owed="29300"), ledger=(row,)) for after in (6, 20, 35, 50, 67)]
-    assert isinstance(verify_observations(*[replace(one, ledger=None) for one in looks]), Undecided)
+    assert isinstance(verify_observations(*[replace(seen, ledger=None) for seen in looks]), Undecided)
     found = verify_observations(*looks)
     assert isinstance(found, Failed)
     assert found.evidence.endswith("the balances moved by others (700 USDT repaid by the exchange itself (77))")
@@ -194,7 +194,7 @@ def test_foreign_transfer_does_not_mask_a_failure() -> None:
     found = verify_observations(*looks, of=TRANSFER_INTENT)
     assert isinstance(found, Failed)
     assert "900 USDT transferred (77)" in found.evidence
-    unexplained = [replace(one, source=D(4000)) for one in looks]
+    unexplained = [replace(seen, source=D(4000)) for seen in looks]
     assert isinstance(verify_observations(*unexplained, of=TRANSFER_INTENT), Undecided)
 
 
@@ -311,11 +311,11 @@ def test_late_execution_missing_from_the_history_is_recognised_by_ledger_and_bal
     gone, row = replace(sent, state=S.FAILED), replace(LEDGER_ROW, kind=kind, at=NOW + seconds(90))
     shown = replace(observation(150, **after), ledger=(row,))
     assert find_late_execution(gone, shown, SAFETY) == row
-    # The history has not had its time to tell whose doing it was; the balances say no; it is another intent's.
+    # The settle time has not passed; the balances say no; the row is another intent's.
     assert find_late_execution(gone, replace(shown, at=NOW + seconds(149)), SAFETY) is None
     assert find_late_execution(gone, replace(observation(150), ledger=(row,)), SAFETY) is None
     assert find_late_execution(gone, shown, SAFETY, frozenset({"77"})) is None
-    # An order of another amount, by whatever hand, is not this one.
+    # An order of another amount, whoever sent it, is not this one.
     assert find_late_execution(gone, replace(shown, ledger=(replace(row, amount=D(501)),)), SAFETY) is None
     if kind == "REPAY":
         own = replace(AUTOMATIC_RECORD, ref="77", at=row.at)
