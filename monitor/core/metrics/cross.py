@@ -1,8 +1,8 @@
-"""Every metric of a cross account, computed from its state. Formulas live in margin.py and interest.py.
+"""Metrics of the cross account. The formulas are in `core/margin`.
 
-The level is the exchange's own at the last poll, times what prices and events have done to our own valuation since:
-equal to the polled one, to the last digit, for as long as no price has moved and nothing was told. What the exchange
-said of it since the poll counts where it is worse.
+The level is the exchange's own at the last poll, times the change of our own valuation by prices and events since:
+equal to the polled level, to the last digit, as long as there was no new price and no event. A level that the exchange
+has reported since the poll counts if it is worse.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ from monitor.core.state.live_balances import live_cross_balances
 from monitor.core.state.scope_value import value_scope
 
 LEVEL_ROUNDING = Decimal("0.00000002")
-"""The exchange tells its level to eight decimals; moved on with prices, that much of it may be rounding."""
+"""Maximum rounding error of a level revalued at new prices: the exchange reports its level to eight decimals."""
 
 __all__ = ["measure_cross", "measure_pair"]
 
@@ -54,7 +54,7 @@ __all__ = ["measure_cross", "measure_pair"]
 def measure_cross(
     state: AccountState, settings: AccountSettings, now: datetime, price_context: PriceContext | None = None
 ) -> MetricValues:
-    """The cross account's metrics and its non-zero balances. `market` saves working it out again."""
+    """Return the cross account's metrics and its non-zero balances. A given `price_context` is not computed again."""
     snapshot = state.cross
     if snapshot is None:
         return with_notice(
@@ -73,7 +73,7 @@ def measure_cross(
 
 
 class _CrossMetrics:
-    """The account as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
+    """Inputs of the cross account's metrics. Immutable; costly ones are computed on first access."""
 
     __slots__ = (
         "_held",
@@ -107,16 +107,16 @@ class _CrossMetrics:
         self._held: tuple[ValuedBalance, ...] | None = None
 
     def holdings(self) -> tuple[ValuedBalance, ...]:
-        """Every row with its price, worked out once."""
+        """Return every row with its price; computed once."""
         if self._held is None:
             self._held = _valued_balances(self.state, self.level.value, self.bars["liquidation_level"])
         return self._held
 
     def _level(self) -> ScopeLevel:
-        """The polled level, moved as our own valuation moved since, if that may be believed.
+        """Return the polled level, moved as our own valuation moved since, if that is reliable.
 
-        What prices said after the poll, before they fell silent, is old news, but newer than the poll: where it is
-        worse, it counts until the next one.
+        Prices that came after the poll and then went stale are old, but newer than the poll: if they make the level
+        worse, they count until the next poll.
         """
         polled, then = self.snapshot.margin_level, self.then
         off = drift(polled, then.totals) if self.market.cross_comparable else None
@@ -128,23 +128,23 @@ class _CrossMetrics:
         return ScopeLevel(min(polled, moved), False, off)
 
     def _revalued_level(self, off: Decimal | None) -> Decimal | None:
-        """The level at the newest prices.
+        """Return the level at the newest prices.
 
         None when prices were stale or unknown when the snapshot came, or when our own valuation was `off` by more than
-        the bound then: assets without a price show there.
+        the maximum drift then, as it is with unpriced assets.
         """
         polled = self.snapshot.margin_level
         if self.present.unpriced:
             return None
         if not polled.is_finite():
-            # The first debt, told since: there is no level of the exchange's to move on from.
+            # The first debt came after the poll: the exchange has reported no finite level to start from.
             return self.present.level if self.present.liabilities else None
         if off is None or off > self.settings.max_drift:
             return None
         return polled * (self.present.level / self.then.level)
 
     def change_5m(self) -> MetricValue:
-        """What prices alone did to the level in five minutes."""
+        """Return the change of the level in five minutes by prices alone."""
         level = self.own
         if not level.value.is_finite():
             return ZERO
@@ -159,10 +159,10 @@ class _CrossMetrics:
         return level.value - self.snapshot.margin_level * (before.level / self.then.level)
 
     def exposure(self) -> Exposure | None:
-        """What is held and owed at the newest prices.
+        """Return the values held and owed at the newest prices.
 
-        Assets without a price are worth what the exchange's totals had beyond all others, and count as volatile. None
-        when that can't be told either.
+        The value of unpriced assets is the rest of the exchange's totals over all other assets, and counts as volatile.
+        None when that is unknown too.
         """
         if self._parts is None:
             if self.then.unpriced or self.present.unpriced:
@@ -239,7 +239,7 @@ def _interest_usdt(balances: Mapping[str, Balance], prices: Mapping[str, Price])
 
 
 def _valued_balances(state: AccountState, level: Decimal, liquidation: MetricValue) -> tuple[ValuedBalance, ...]:
-    """Every row with its price, and the price at which it alone would liquidate when all rows have one."""
+    """Return every row with its price, and its liquidation price alone if all rows have a price."""
     balances = live_cross_balances(state)
     known = value_positions(balances.values(), state.prices)
     own = Totals(
@@ -247,8 +247,8 @@ def _valued_balances(state: AccountState, level: Decimal, liquidation: MetricVal
     )
     bar: Decimal | None = None
     if len(known) == len(balances) and level.is_finite() and level > ZERO and own.liabilities > ZERO:
-        # The exchange acts on its own level: where that meets the bar, ours reads this much.
-        # What it rounds away of its level is no difference.
+        # The exchange acts on its own level: this is our level when the exchange's reaches liquidation. A difference by
+        # the exchange's rounding is none.
         scale = ONE if abs(own.level - level) <= LEVEL_ROUNDING else own.level / level
         bar = liquidation * scale if isinstance(liquidation, Decimal) else None
 

@@ -1,4 +1,4 @@
-"""Every metric of an isolated pair, computed in its quote asset and told in USDT where that has a price."""
+"""Metrics of an isolated pair, computed in its quote asset and shown in USDT if that has a price."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -38,7 +38,7 @@ def measure_pair(
     now: datetime,
     price_context: PriceContext | None = None,
 ) -> MetricValues:
-    """One isolated pair's metrics. `market` saves working it out again."""
+    """Return one isolated pair's metrics. A given `price_context` is not computed again."""
     snapshot = state.isolated
     pair = live_pair(state, symbol)
     if snapshot is None or pair is None:
@@ -55,7 +55,7 @@ def measure_pair(
 
 
 class _PairMetrics:
-    """The pair as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
+    """Inputs of an isolated pair's metrics. Immutable; costly ones are computed on first access."""
 
     __slots__ = (
         "_parts",
@@ -92,14 +92,14 @@ class _PairMetrics:
         self._parts: Exposure | None = None
 
     def holdings(self) -> tuple[ValuedBalance, ...]:
-        """Both sides, valued."""
+        """Return both sides, valued."""
         return _valued_balances(self.state, self.pair)
 
     def _index_and_level(self) -> tuple[Decimal, ScopeLevel]:
-        """The margin index and the level: as they were read, moved as price and events moved since.
+        """Return the margin index and the level: as read, moved as price and events moved since.
 
-        What the price said after the read, before it fell silent, is old news, but newer than the read: where it makes
-        the level worse, it counts until the next one.
+        A price that came after the read and then went stale is old, but newer than the read: if it makes the level
+        worse, it counts until the next read.
         """
         spot = self.market.prices.get(self.pair.symbol)
         index, polled = self._moved_index(None if spot is None else spot.value), self.read.margin_level
@@ -112,9 +112,9 @@ class _PairMetrics:
         return index, ScopeLevel(polled, False, off)
 
     def _moved_index(self, spot: Decimal | None) -> Decimal | None:
-        """The margin index as it should be when the spot price is `spot`; None when that can't be told.
+        """Return the expected margin index at the spot price `spot`: as read, moved as the spot price did since.
 
-        As it was read, moved as the spot price did since.
+        None when it is unknown.
         """
         if spot is None or not self.market.isolated_comparable:
             return None
@@ -124,17 +124,17 @@ class _PairMetrics:
         return None if then is None else self.pair.index_price * (spot / then.value)
 
     def _moved_level(self, index: Decimal, off: Decimal | None) -> Decimal | None:
-        """The level at `index`, after the events since the read; None when our own was too far `off` to be believed."""
+        """Return the level at `index` after the events since the read; None if our own level was too far `off` then."""
         pair, read, polled = self.pair, self.read, self.read.margin_level
         if not polled.is_finite():
-            # The first debt, told since: there is no level of the exchange's to move on from.
+            # The first debt came after the read: the exchange has reported no finite level to start from.
             return _own_level(pair, index) if pair.base.owed or pair.quote.owed else None
         if off is None or off > self.settings.max_drift:
             return None
         return polled * (_own_level(pair, index) / _own_level(read, read.index_price))
 
     def change_5m(self) -> MetricValue:
-        """What prices alone did to the level in five minutes."""
+        """Return the change of the level in five minutes by prices alone."""
         level, pair = self.level, self.pair
         if not level.value.is_finite():
             return ZERO
@@ -147,7 +147,7 @@ class _PairMetrics:
         return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(self.read, pair.index_price))
 
     def exposure(self) -> Exposure | None:
-        """What is held and owed, in the quote asset; None while the price of what is held is not known."""
+        """Return the values held and owed, in the quote asset; None if the price of the held base asset is unknown."""
         if not self.index and self.pair.base.held:
             return None
         if self._parts is None:
@@ -221,7 +221,7 @@ def _own_level(pair: IsolatedPair, index: Decimal) -> Decimal:
 
 
 def _exposure(pair: IsolatedPair, index: Decimal, settings: AccountSettings) -> Exposure:
-    """Both sides in the quote asset. What is stable is so in USDT: in a pair of two other assets nothing is."""
+    """Return both sides in the quote asset. Assets are stable in USDT: in a pair of two other assets none is stable."""
     base, quote = pair.base, pair.quote
     stable_assets = stable_liabilities = volatile_assets = volatile_liabilities = ZERO
     for side, price in ((base, index), (quote, ONE)):
@@ -235,7 +235,7 @@ def _exposure(pair: IsolatedPair, index: Decimal, settings: AccountSettings) -> 
 
 
 def _distance(pair: IsolatedPair, index: Decimal, level: Decimal, liquidation: MetricValue) -> Decimal:
-    """From the index to the exchange's own liquidation price; zero once it is reached."""
+    """Return the distance from the index to the exchange's own liquidation price; zero once it is reached."""
     if not level.is_finite():
         return INFINITE
     if isinstance(liquidation, Decimal) and level <= liquidation:
@@ -248,7 +248,7 @@ def _distance(pair: IsolatedPair, index: Decimal, level: Decimal, liquidation: M
 
 
 def _liquidation_side(pair: IsolatedPair, liquidation: Decimal) -> LiquidationSide | None:
-    """On which side of the liquidation price the pair is lost."""
+    """Return the side of the liquidation price on which the pair is liquidated."""
     level = _own_level(pair, liquidation)
     return liquidation_side(pair.base.held, pair.base.owed, level) if level.is_finite() else None
 
