@@ -69,8 +69,8 @@ def measure_asset(
 ) -> MetricValues:
     """Return one asset's metrics. A given `index` is not computed again."""
     view = _AssetMetrics(state, settings, asset, now, index or index_assets(state, settings, now))
-    shown = LazyMetrics(_METRICS if view.reference is None else _PEGGED, view)
-    as_of = view.ledger.as_of
+    shown = LazyMetrics(_METRICS if view.peg_reference is None else _PEGGED, view)
+    as_of = view.index.as_of
     stale = not is_fresh(as_of, now, settings.stale_after)
     figure_state: DataState = "unavailable" if as_of is None else "stale" if stale else "ok"
     seen: Mapping[str, MetricValue] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
@@ -98,24 +98,24 @@ def list_debt_rates(state: AccountState, settings: AccountSettings) -> Iterator[
 class _AssetMetrics:
     """Inputs of one asset's metrics. Immutable; costly ones are computed on first access."""
 
-    __slots__ = ("_rate", "asset", "ledger", "now", "reference", "rows", "settings", "state")
+    __slots__ = ("_rate", "asset", "balances", "index", "now", "peg_reference", "settings", "state")
 
     def __init__(
-        self, state: AccountState, settings: AccountSettings, asset: str, now: datetime, ledger: AssetIndex
+        self, state: AccountState, settings: AccountSettings, asset: str, now: datetime, index: AssetIndex
     ) -> None:
         self.state = state
         self.settings = settings
         self.asset = asset
         self.now = now
-        self.ledger = ledger
-        self.rows = ledger.balances.get(asset, ())
-        self.reference = peg_reference(asset, settings)
+        self.index = index
+        self.balances = index.balances.get(asset, ())
+        self.peg_reference = peg_reference(asset, settings)
         self._rate: tuple[Scope, DebtRate | None] | None = None
 
     def rate(self) -> tuple[Scope, DebtRate | None]:
         """Return the highest rate paid now, and its scope; the rate of cross if nothing is owed."""
         if self._rate is None:
-            owing = [scope for scope, balance in self.rows if balance.owed] or [CROSS]
+            owing = [scope for scope, balance in self.balances if balance.owed] or [CROSS]
             found = [
                 (scope, rate)
                 for scope in owing
@@ -153,7 +153,7 @@ class _AssetMetrics:
             return UNAVAILABLE
         if read.since > read.at - span:
             return UNAVAILABLE
-        return _sum_in_usdt(map(paid, self.ledger.interest.get(self.asset, ())), self.state.prices)
+        return _sum_in_usdt(map(paid, self.index.interest.get(self.asset, ())), self.state.prices)
 
     def free(self, wallet: str) -> MetricValue:
         known = self.state.wallets.get(wallet)
@@ -162,9 +162,9 @@ class _AssetMetrics:
         return known.free.get(self.asset, ZERO)
 
     def peg_ratio(self) -> MetricValue:
-        if self.reference is None or not self.ledger.prices_are_fresh:
+        if self.peg_reference is None or not self.index.prices_are_fresh:
             return UNAVAILABLE
-        ratio = price_ratio(self.asset, self.reference, self.state.prices)
+        ratio = price_ratio(self.asset, self.peg_reference, self.state.prices)
         return UNAVAILABLE if ratio is None else ratio
 
     def peg_deviation(self) -> MetricValue:
@@ -174,8 +174,8 @@ class _AssetMetrics:
 
 _METRICS: Mapping[str, Callable[[_AssetMetrics], MetricValue]] = MappingProxyType(
     {
-        "held": lambda view: sum((balance.held for _, balance in view.rows), ZERO),
-        "owed": lambda view: sum((balance.owed for _, balance in view.rows), ZERO),
+        "held": lambda view: sum((balance.held for _, balance in view.balances), ZERO),
+        "owed": lambda view: sum((balance.owed for _, balance in view.balances), ZERO),
         "price_usdt": _AssetMetrics.price,
         "hourly_rate": lambda view: view.from_rate(lambda rate: rate.hourly),
         "next_hourly_rate": lambda view: view.from_rate(lambda rate: rate.next_hourly),

@@ -48,9 +48,9 @@ def measure_pair(
     price_context = price_context or build_price_context(state, settings, now)
     as_of = pair.as_of or snapshot.as_of
     view = _PairMetrics(state, settings, pair, snapshot.pairs[symbol], price_context, as_of)
-    shown = LazyMetrics(_METRICS, view, view.bars)
+    shown = LazyMetrics(_METRICS, view, view.thresholds)
     return scope_metric_values(
-        "isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.in_force
+        "isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.effective_thresholds
     )
 
 
@@ -58,17 +58,17 @@ class _PairMetrics:
     """Inputs of an isolated pair's metrics. Immutable; costly ones are computed on first access."""
 
     __slots__ = (
-        "_parts",
-        "bars",
-        "in_force",
-        "index",
+        "_exposure",
+        "effective_thresholds",
+        "index_price",
         "is_fresh",
         "level",
-        "market",
         "pair",
-        "read",
+        "polled_pair",
+        "price_context",
         "settings",
         "state",
+        "thresholds",
     )
 
     def __init__(
@@ -76,20 +76,20 @@ class _PairMetrics:
         state: AccountState,
         settings: AccountSettings,
         pair: IsolatedPair,
-        read: IsolatedPair,
+        polled_pair: IsolatedPair,
         price_context: PriceContext,
         as_of: datetime,
     ) -> None:
         self.state = state
         self.settings = settings
         self.pair = pair
-        self.read = read
-        self.market = price_context
+        self.polled_pair = polled_pair
+        self.price_context = price_context
         self.is_fresh = price_context.is_fresh and not is_stale(as_of, settings, price_context.now)
-        self.in_force = pair_thresholds(state, settings, pair, price_context.now)
-        self.bars = threshold_values(self.in_force)
-        self.index, self.level = self._index_and_level()
-        self._parts: Exposure | None = None
+        self.effective_thresholds = pair_thresholds(state, settings, pair, price_context.now)
+        self.thresholds = threshold_values(self.effective_thresholds)
+        self.index_price, self.level = self._index_and_level()
+        self._exposure: Exposure | None = None
 
     def holdings(self) -> tuple[ValuedBalance, ...]:
         """Return both sides, valued."""
@@ -101,9 +101,9 @@ class _PairMetrics:
         A price that came after the read and then went stale is old, but newer than the read: if it makes the level
         worse, it counts until the next read.
         """
-        spot = self.market.prices.get(self.pair.symbol)
-        index, polled = self._moved_index(None if spot is None else spot.value), self.read.margin_level
-        off = drift(polled, _own_totals(self.read, self.read.index_price)) if polled.is_finite() else None
+        spot = self.price_context.prices.get(self.pair.symbol)
+        index, polled = self._moved_index(None if spot is None else spot.value), self.polled_pair.margin_level
+        off = drift(polled, _own_totals(self.polled_pair, self.polled_pair.index_price)) if polled.is_finite() else None
         moved = None if index is None else self._moved_level(index, off)
         if index is not None and moved is not None and (self.is_fresh or moved < polled):
             return index, ScopeLevel(moved, self.is_fresh, off)
@@ -116,7 +116,7 @@ class _PairMetrics:
 
         None when it is unknown.
         """
-        if spot is None or not self.market.isolated_comparable:
+        if spot is None or not self.price_context.isolated_comparable:
             return None
         if not self.pair.index_price:
             return spot
@@ -125,7 +125,7 @@ class _PairMetrics:
 
     def _moved_level(self, index: Decimal, off: Decimal | None) -> Decimal | None:
         """Return the level at `index` after the events since the read; None if our own level was too far `off` then."""
-        pair, read, polled = self.pair, self.read, self.read.margin_level
+        pair, read, polled = self.pair, self.polled_pair, self.polled_pair.margin_level
         if not polled.is_finite():
             # The first debt came after the read: the exchange has reported no finite level to start from.
             return _own_level(pair, index) if pair.base.owed or pair.quote.owed else None
@@ -138,40 +138,49 @@ class _PairMetrics:
         level, pair = self.level, self.pair
         if not level.value.is_finite():
             return ZERO
-        past = self.market.five_minutes_ago() if level.is_live else None
+        past = self.price_context.five_minutes_ago() if level.is_live else None
         before = self._moved_index(past.price(pair.symbol)) if past is not None else None
         if before is None:
             return UNAVAILABLE
         if not pair.margin_level.is_finite():
             return level.value - _own_level(pair, before)
-        return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(self.read, pair.index_price))
+        return level.value - pair.margin_level * (
+            _own_level(pair, before) / _own_level(self.polled_pair, pair.index_price)
+        )
 
     def exposure(self) -> Exposure | None:
         """Return the values held and owed, in the quote asset; None if the price of the held base asset is unknown."""
-        if not self.index and self.pair.base.held:
+        if not self.index_price and self.pair.base.held:
             return None
-        if self._parts is None:
-            self._parts = _exposure(self.pair, self.index, self.settings)
-        return self._parts
+        if self._exposure is None:
+            self._exposure = _exposure(self.pair, self.index_price, self.settings)
+        return self._exposure
 
     def price_move(self, reach: Callable[[Exposure, Decimal], Decimal], threshold: str) -> MetricValue:
-        return price_move_to(reach, self.level.value, self.exposure(), self.bars[threshold])
+        return price_move_to(reach, self.level.value, self.exposure(), self.thresholds[threshold])
 
     def value(self, select: Callable[[Totals], Decimal]) -> MetricValue:
-        return value_usdt(select, self.exposure(), usdt_price(self.pair.quote.asset, self.market.prices))
+        return value_usdt(select, self.exposure(), usdt_price(self.pair.quote.asset, self.price_context.prices))
 
     def interest_usdt(self) -> MetricValue:
-        pair, quote_price = self.pair, usdt_price(self.pair.quote.asset, self.market.prices)
+        pair, quote_price = self.pair, usdt_price(self.pair.quote.asset, self.price_context.prices)
         if quote_price is None:
             return UNAVAILABLE
-        return (pair.base.interest * self.index + pair.quote.interest) * quote_price
+        return (pair.base.interest * self.index_price + pair.quote.interest) * quote_price
 
     def time_by_interest(self) -> MetricValue:
         base, quote = self.pair.base, self.pair.quote
-        prices = {base.asset: self.index, quote.asset: ONE}
-        bar = self.bars["liquidation_level"]
+        prices = {base.asset: self.index_price, quote.asset: ONE}
+        bar = self.thresholds["liquidation_level"]
         return seconds_to_liquidation(
-            self.state, self.settings, self.pair.symbol, (base, quote), prices, self.level.value, bar, self.market.now
+            self.state,
+            self.settings,
+            self.pair.symbol,
+            (base, quote),
+            prices,
+            self.level.value,
+            bar,
+            self.price_context.now,
         )
 
 
@@ -181,9 +190,9 @@ _METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType
         "polled_margin_level": lambda view: view.pair.margin_level,
         "margin_level_change_5m": _PairMetrics.change_5m,
         "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
-        "index_price": lambda view: view.index or UNAVAILABLE,
+        "index_price": lambda view: view.index_price or UNAVAILABLE,
         "time_to_delist": lambda view: time_to_delisting(
-            view.state, view.settings, "isolated", view.pair.symbol, view.market.now
+            view.state, view.settings, "isolated", view.pair.symbol, view.price_context.now
         ),
         "liquidation_price": lambda view: INFINITE if (end := view.pair.liquidation_price) is None else end,
         "base_held": lambda view: view.pair.base.held,
@@ -191,9 +200,9 @@ _METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType
         "base_borrowed": lambda view: view.pair.base.borrowed,
         "quote_borrowed": lambda view: view.pair.quote.borrowed,
         "interest_usdt": _PairMetrics.interest_usdt,
-        "initial_level": lambda view: view.bars["initial_level"],
-        "margin_call_level": lambda view: view.bars["margin_call_level"],
-        "liquidation_level": lambda view: view.bars["liquidation_level"],
+        "initial_level": lambda view: view.thresholds["initial_level"],
+        "margin_call_level": lambda view: view.thresholds["margin_call_level"],
+        "liquidation_level": lambda view: view.thresholds["liquidation_level"],
         "assets_usdt": lambda view: view.value(lambda sums: sums.assets),
         "liabilities_usdt": lambda view: view.value(lambda sums: sums.liabilities),
         "equity_usdt": lambda view: view.value(lambda sums: sums.equity),
@@ -201,7 +210,7 @@ _METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType
         "rise_to_liquidation": lambda view: view.price_move(rise_to_level, "liquidation_level"),
         "drop_to_margin_call": lambda view: view.price_move(drop_to_level, "margin_call_level"),
         "distance_to_liquidation": lambda view: _distance(
-            view.pair, view.index, view.level.value, view.bars["liquidation_level"]
+            view.pair, view.index_price, view.level.value, view.thresholds["liquidation_level"]
         ),
         "time_to_liquidation_by_interest": _PairMetrics.time_by_interest,
     }
