@@ -66,8 +66,8 @@ def collect_activity(before: AccountState, event: Event, channels: tuple[str, ..
             return ActivityRecords(movements=attribute_ledger_rows(rows, repayments, _account_intents(before), now))
         case TransfersRead(transfers=transfers):
             return ActivityRecords(movements=attribute_transfers(transfers, _account_intents(before), now))
-        case StreamEvent(order=OrderUpdate() as told) if is_daemon_client_id(told.client_id):
-            return ActivityRecords(movements=attribute_daemon_order(event.scope, told, _account_intents(before), now))
+        case StreamEvent(order=OrderUpdate() as update) if is_daemon_client_id(update.client_id):
+            return ActivityRecords(movements=attribute_daemon_order(event.scope, update, _account_intents(before), now))
         case LiquidationsRead(liquidations):
             return ActivityRecords(movements=liquidation_movements(liquidations, now))
         case GapHistoryRead(until=until):

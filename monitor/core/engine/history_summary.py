@@ -96,10 +96,10 @@ def unknown_ranges(values: Iterable[KnownValue], time_range: TimeRange) -> tuple
     """Return the parts of the time range without a known value."""
     gaps = []
     end = time_range.since
-    for one in values:
-        if one.since > end:
-            gaps.append(TimeRange(end, one.since))
-        end = max(end, one.until)
+    for known in values:
+        if known.since > end:
+            gaps.append(TimeRange(end, known.since))
+        end = max(end, known.until)
     if end < time_range.until:
         gaps.append(TimeRange(end, time_range.until))
     return tuple(gaps)
@@ -107,31 +107,31 @@ def unknown_ranges(values: Iterable[KnownValue], time_range: TimeRange) -> tuple
 
 def lowest_value(values: Iterable[KnownValue]) -> Extreme | None:
     """Return the smallest value and when it was first seen; None if no value is finite."""
-    finite = [Extreme(one.value, one.since) for one in values if one.value is not None]
-    return min(finite, key=lambda one: (one.value, one.at), default=None)
+    finite = [Extreme(known.value, known.since) for known in values if known.value is not None]
+    return min(finite, key=lambda extreme: (extreme.value, extreme.at), default=None)
 
 
 def largest_magnitude(values: Iterable[KnownValue]) -> Extreme | None:
     """Return the value furthest from zero, on either side, and when it was first seen."""
-    finite = [Extreme(one.value, one.since) for one in values if one.value is not None]
-    return max(finite, key=lambda one: abs(one.value), default=None)
+    finite = [Extreme(known.value, known.since) for known in values if known.value is not None]
+    return max(finite, key=lambda extreme: abs(extreme.value), default=None)
 
 
 def first_value(values: Iterable[KnownValue]) -> Extreme | None:
     """Return the value at the beginning of the time range, or the first known one in it."""
-    return next((Extreme(one.value, one.since) for one in values if one.value is not None), None)
+    return next((Extreme(known.value, known.since) for known in values if known.value is not None), None)
 
 
 def ranges_where(values: Iterable[KnownValue], predicate: Callable[[Decimal], bool]) -> tuple[TimeRange, ...]:
     """Return the times with a finite value for which `predicate` is true; adjacent ones are joined."""
     found: list[TimeRange] = []
-    for one in values:
-        if one.value is None or not predicate(one.value):
+    for known in values:
+        if known.value is None or not predicate(known.value):
             continue
-        if found and found[-1].until == one.since:
-            found[-1] = TimeRange(found[-1].since, one.until)
+        if found and found[-1].until == known.since:
+            found[-1] = TimeRange(found[-1].since, known.until)
         else:
-            found.append(TimeRange(one.since, one.until))
+            found.append(TimeRange(known.since, known.until))
     return tuple(found)
 
 
@@ -146,16 +146,16 @@ def sparkline_points(
     if not width:
         return ()
     smallest: list[Decimal | None] = [None] * SPARKLINE_POINTS
-    for one in values:
-        if one.value is None:
+    for known in values:
+        if known.value is None:
             continue
-        begin = max(0, (one.since - time_range.since) // width)
+        begin = max(0, (known.since - time_range.since) // width)
         # A value that ends exactly where a part begins does not belong to that part.
-        end = min(SPARKLINE_POINTS - 1, -((time_range.since - one.until) // width) - 1)
+        end = min(SPARKLINE_POINTS - 1, -((time_range.since - known.until) // width) - 1)
         for index in range(begin, max(begin, end) + 1):
             if index < SPARKLINE_POINTS:
                 before = smallest[index]
-                smallest[index] = one.value if before is None else min(before, one.value)
+                smallest[index] = known.value if before is None else min(before, known.value)
     return tuple((time_range.since + width * index, value) for index, value in enumerate(smallest))
 
 

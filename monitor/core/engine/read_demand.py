@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from monitor.core.metrics.valuation import is_fresh, newest_price_at, usdt_price
 from monitor.core.model.account import Scope
@@ -28,10 +27,6 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.scopes import needed_symbols, watched_scopes
-
-if TYPE_CHECKING:
-    from monitor.core.state.account_state import AccountState
-
 
 RECONCILE_TIMEOUT = timedelta(seconds=5)
 """Minimum time between two reads to reconcile the same events."""

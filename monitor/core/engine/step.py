@@ -188,12 +188,12 @@ def _with_foreign_activity(
     if not (movements or state.foreign_activity.suspects):
         return state, ""
     newly: tuple[ForeignMovement, ...] = ()
-    hands = add_suspects(state.foreign_activity, movements, policy.actions, now)
+    activity = add_suspects(state.foreign_activity, movements, policy.actions, now)
     if state.owner is not None or now - state.started_at >= EXPLANATION_GRACE:
         # Before that, orders of other accounts of this user are unknown, and may explain the movement.
-        hands, newly = confirm_suspects(hands, (*state.intents.values(), *state.sibling_intents), now)
-    if hands is not state.foreign_activity:
-        state = replace(state, foreign_activity=hands)
+        activity, newly = confirm_suspects(activity, (*state.intents.values(), *state.sibling_intents), now)
+    if activity is not state.foreign_activity:
+        state = replace(state, foreign_activity=activity)
     pauses = newly and policy.safety.on_foreign_hand == "pause"
     return state, f"foreign-hand: account {state.account}, {describe_foreign_movement(newly[0])}" if pauses else ""
 

@@ -106,12 +106,12 @@ def simulate_shock(portfolio: StressPortfolio, moves: Mapping[str, Decimal], sta
     """Return the effect of the moves on a portfolio that `is_measurable`."""
     after = portfolio.after_moves(moves)
     sums = after.totals
-    bar = portfolio.own_level(portfolio.liquidation_level)
+    own_liquidation = portfolio.own_level(portfolio.liquidation_level)
     return ShockOutcome(
         level_after=after.level,
         is_liquidated=min(portfolio.level, after.level) <= portfolio.liquidation_level,
-        to_survive=max(ZERO, bar * SURVIVAL_OVER_LIQUIDATION * sums.liabilities - sums.assets),
-        reached_at=shock_to_level(portfolio.positions, moves, bar),
+        to_survive=max(ZERO, own_liquidation * SURVIVAL_OVER_LIQUIDATION * sums.liabilities - sums.assets),
+        reached_at=shock_to_level(portfolio.positions, moves, own_liquidation),
         nearest_asset_move=find_nearest_asset_move(portfolio, portfolio.liquidation_level, stables),
     )
 
@@ -146,7 +146,7 @@ def find_nearest_asset_move(portfolio: StressPortfolio, level: Decimal, stables:
         if position.asset and position.asset not in stables and position.price > ZERO
         if (end := _future_liquidation_price(position, sums, own)) is not None
     ]
-    return min(found, key=lambda one: abs(one.move), default=None)
+    return min(found, key=lambda asset_move: abs(asset_move.move), default=None)
 
 
 def _future_liquidation_price(position: Position, sums: Totals, level: Decimal) -> LiquidationPrice | None:

@@ -122,7 +122,7 @@ class _AssetMetrics:
                 if (rate := debt_rate(self.state, self.asset, scope.symbol)) is not None
                 and is_current(rate, self.settings, self.now)
             ]
-            self._rate = max(found, key=lambda each: each[1].hourly) if found else (CROSS, None)
+            self._rate = max(found, key=lambda entry: entry[1].hourly) if found else (CROSS, None)
         return self._rate
 
     def from_rate(self, value: Callable[[DebtRate], Decimal | None]) -> MetricValue:

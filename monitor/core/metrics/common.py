@@ -33,8 +33,10 @@ def threshold_values(effective: EffectiveThresholds | None) -> dict[str, MetricV
     """Return the thresholds of a scope as metric values."""
     if effective is None:
         return dict.fromkeys(THRESHOLD_METRICS, UNAVAILABLE)
-    bars = effective.thresholds
-    return dict(zip(THRESHOLD_METRICS, (bars.initial, bars.margin_call, bars.liquidation), strict=True))
+    thresholds = effective.thresholds
+    return dict(
+        zip(THRESHOLD_METRICS, (thresholds.initial, thresholds.margin_call, thresholds.liquidation), strict=True)
+    )
 
 
 def price_move_to(

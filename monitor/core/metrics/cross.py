@@ -206,8 +206,10 @@ class _CrossMetrics:
             return INFINITE
         owing = [balance for balance in self.current.balances.values() if balance.owed]
         prices = {asset: p.price for asset, p in value_positions(owing, self.price_context.prices).items()}
-        bar = self.thresholds["liquidation_level"]
-        return seconds_to_liquidation(self.state, self.settings, "", owing, prices, level, bar, self.price_context.now)
+        threshold = self.thresholds["liquidation_level"]
+        return seconds_to_liquidation(
+            self.state, self.settings, "", owing, prices, level, threshold, self.price_context.now
+        )
 
 
 _METRICS: Mapping[str, Callable[[_CrossMetrics], MetricValue]] = MappingProxyType(
@@ -250,21 +252,21 @@ def _valued_balances(state: AccountState, level: Decimal, liquidation: MetricVal
     own = Totals(
         sum((p.held * p.price for p in known.values()), ZERO), sum((p.owed * p.price for p in known.values()), ZERO)
     )
-    bar: Decimal | None = None
+    threshold: Decimal | None = None
     if len(known) == len(balances) and level.is_finite() and level > ZERO and own.liabilities > ZERO:
         # The exchange acts on its own level: this is our level when the exchange's reaches liquidation. A difference by
         # the exchange's rounding is none.
         scale = ONE if abs(own.level - level) <= LEVEL_ROUNDING else own.level / level
-        bar = liquidation * scale if isinstance(liquidation, Decimal) else None
+        threshold = liquidation * scale if isinstance(liquidation, Decimal) else None
 
     def row(balance: Balance) -> ValuedBalance:
         rate = hourly_rate(state, balance.asset)
         position = known.get(balance.asset)
         if position is None:
             return ValuedBalance(balance, hourly_rate=rate)
-        if bar is None or balance.asset == "USDT":
+        if threshold is None or balance.asset == "USDT":
             return ValuedBalance(balance, position.price, rate)
-        end = liquidation_price(position, own, bar)
+        end = liquidation_price(position, own, threshold)
         if end is None:
             return ValuedBalance(balance, position.price, rate)
         return ValuedBalance(balance, position.price, rate, end.price, end.side)

@@ -114,7 +114,7 @@ def _collateral_issues(state: AccountState, settings: AccountSettings, scope: Sc
 
 
 def _price_issues(state: AccountState, settings: AccountSettings, scope: Scope, now: datetime) -> Iterator[DataIssue]:
-    believed = is_fresh(newest_price_at(state), now, settings.prices_stale_after)
+    prices_are_fresh = is_fresh(newest_price_at(state), now, settings.prices_stale_after)
     for balance in sorted(_balances(state, scope), key=lambda row: row.asset):
         asset, symbol = balance.asset, f"{balance.asset}USDT"
         if asset == "USDT" or balance.is_zero or not state.prices:
@@ -129,7 +129,7 @@ def _price_issues(state: AccountState, settings: AccountSettings, scope: Scope, 
             own = state.prices[symbol]
         if symbol not in (f"{asset}USDT", f"USDT{asset}"):
             yield DataIssue("no_usdt_pair", asset, f"{asset} has no pair with USDT: it is valued through {symbol}")
-        if believed and now - own.at > MAX_PRICE_SILENCE:
+        if prices_are_fresh and now - own.at > MAX_PRICE_SILENCE:
             minutes = (now - own.at) // timedelta(minutes=1)
             yield DataIssue("old_price", symbol, f"no price of {symbol} for {minutes} min: it counts at the last one")
 

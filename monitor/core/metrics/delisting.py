@@ -42,5 +42,9 @@ def assets_to_be_delisted(state: AccountState, scope: Scope, assets: Iterable[st
     if schedules is None:
         return frozenset()
     if scope == CROSS:
-        return frozenset(asset for one in schedules.delistings for asset in one.assets)
-    return frozenset(assets) if any(scope.symbol in one.symbols for one in schedules.delistings) else frozenset()
+        return frozenset(asset for delisting in schedules.delistings for asset in delisting.assets)
+    return (
+        frozenset(assets)
+        if any(scope.symbol in delisting.symbols for delisting in schedules.delistings)
+        else frozenset()
+    )

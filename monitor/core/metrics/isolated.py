@@ -171,7 +171,7 @@ class _PairMetrics:
     def time_by_interest(self) -> MetricValue:
         base, quote = self.pair.base, self.pair.quote
         prices = {base.asset: self.index_price, quote.asset: ONE}
-        bar = self.thresholds["liquidation_level"]
+        threshold = self.thresholds["liquidation_level"]
         return seconds_to_liquidation(
             self.state,
             self.settings,
@@ -179,7 +179,7 @@ class _PairMetrics:
             (base, quote),
             prices,
             self.level.value,
-            bar,
+            threshold,
             self.price_context.now,
         )
 

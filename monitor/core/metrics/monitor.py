@@ -31,14 +31,14 @@ def measure_monitor(
     scopes = tuple(scopes)
     age, interval = _max_overdue(state, settings, scopes, now)
     streams = [state.streams.get(name, StreamStatus()) for name in required_streams(settings)]
-    heard = [s.last_frame_at or s.changed_at or state.started_at for s in streams]
+    last_received = [s.last_frame_at or s.changed_at or state.started_at for s in streams]
     drifts = [figures.drift for figures in scopes if figures.drift is not None]
     values: dict[str, MetricValue] = {
         "data_age": age,
         "poll_interval": interval,
         "price_age": _age_value(_last_live_price(state), now),
         "stream_connected": Decimal(all(s.connected for s in streams)),
-        "stream_silence": _age_value(min(heard), now),
+        "stream_silence": _age_value(min(last_received), now),
         "clock_offset": _or_unavailable(state.health.clock_offset_s),
         "weight_used": _or_unavailable(state.health.weight_used),
         "live_drift": max(drifts) if drifts else UNAVAILABLE,
@@ -57,9 +57,9 @@ def metrics_unseen_since_start(state: AccountState, settings: AccountSettings) -
     They can fire an alert, but not resolve one.
     """
     unread = (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None)
-    unheard = newest_price_at(state) is None or state.streams.get("market", StreamStatus()).last_frame_at is None
+    has_no_price = newest_price_at(state) is None or state.streams.get("market", StreamStatus()).last_frame_at is None
     return (frozenset({"data_age", "poll_interval"}) if unread else frozenset()) | (
-        frozenset({"price_age"}) if unheard else frozenset()
+        frozenset({"price_age"}) if has_no_price else frozenset()
     )
 
 
@@ -82,8 +82,8 @@ def _last_live_price(state: AccountState) -> datetime:
 
     Prices that are polled while the stream is dead do not prove that the stream is alive.
     """
-    heard = state.streams.get("market", StreamStatus()).last_frame_at
-    return min(newest_price_at(state) or state.started_at, heard or state.started_at)
+    last_frame_at = state.streams.get("market", StreamStatus()).last_frame_at
+    return min(newest_price_at(state) or state.started_at, last_frame_at or state.started_at)
 
 
 def _max_overdue(

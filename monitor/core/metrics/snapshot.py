@@ -58,8 +58,8 @@ class MetricsSnapshot:
         pairs: list[Subject] = []
         if state.isolated is not None and settings.isolated != ():
             pairs = [("isolated", s) for s in symbols if is_watched(state, settings, s)]
-        book = state.cross_value
-        if settings.cross and (book is None or not book.symbols.isdisjoint(symbols)):
+        value = state.cross_value
+        if settings.cross and (value is None or not value.symbols.isdisjoint(symbols)):
             return (("cross", ""), *pairs)
         return tuple(pairs)
 

@@ -104,19 +104,19 @@ def pair_thresholds(
         if call is None:
             call = assumed_margin_call(tier.initial, tier.liquidation)
             ratio = format(tier.liquidation.normalize(), "f")
-            told = f"the margin call of liquidation ratio {ratio} is in no table and supposed"
-            note = f"{note}; {told}" if note else told
+            assumption = f"the margin call of liquidation ratio {ratio} is in no table and supposed"
+            note = f"{note}; {assumption}" if note else assumption
         return EffectiveThresholds(Thresholds(tier.initial, call, tier.liquidation), origin, note)
     if not _may_assume(state, now):
         return None
-    told_by_price = _leverage_of(pair)
-    leverage = told_by_price or DEFAULT_LEVERAGE
-    bars = DOCUMENTED_PAIR_THRESHOLDS[leverage]
-    call = settings.isolated_margin_call.get(bars.liquidation, bars.margin_call)
+    leverage_by_price = _leverage_of(pair)
+    leverage = leverage_by_price or DEFAULT_LEVERAGE
+    thresholds = DOCUMENTED_PAIR_THRESHOLDS[leverage]
+    call = settings.isolated_margin_call.get(thresholds.liquidation, thresholds.margin_call)
     note = _assumption_note("its own tiers", "pairs", leverage)
-    if told_by_price is not None:
+    if leverage_by_price is not None:
         note = f"{note}, which its liquidation price fits"
-    return EffectiveThresholds(Thresholds(bars.initial, call, bars.liquidation), "documented", note)
+    return EffectiveThresholds(Thresholds(thresholds.initial, call, thresholds.liquidation), "documented", note)
 
 
 def assumed_margin_call(initial: Decimal, liquidation: Decimal) -> Decimal:
@@ -170,7 +170,7 @@ def _leverage_of(pair: IsolatedPair) -> int | None:
         return None
     near = (
         leverage
-        for leverage, bars in DOCUMENTED_PAIR_THRESHOLDS.items()
-        if abs(bars.liquidation - ratio) <= RATIO_TOLERANCE
+        for leverage, thresholds in DOCUMENTED_PAIR_THRESHOLDS.items()
+        if abs(thresholds.liquidation - ratio) <= RATIO_TOLERANCE
     )
     return next(near, None)

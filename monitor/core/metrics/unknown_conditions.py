@@ -65,9 +65,9 @@ def update_unknown(
 def filter_lasting(unknown: UnknownConditions, now: datetime) -> UnknownConditions:
     """Return the conditions that have been unknown for too long."""
     return {
-        key: one
-        for key, one in unknown.items()
-        if now - one.since > UNKNOWN_GRACE + _history_needed(one.missing_metrics)
+        key: condition
+        for key, condition in unknown.items()
+        if now - condition.since > UNKNOWN_GRACE + _history_needed(condition.missing_metrics)
     }
 
 
@@ -77,7 +77,7 @@ def unknown_text(unknown: UnknownConditions, now: datetime) -> str:
     Such as `2 conditions unknown: near-call of cross (margin call level), depeg of BNB (peg deviation)`.
     """
     counted = filter_lasting(unknown, now)
-    named = [_condition_text(key, one) for key, one in sorted(counted.items())]
+    named = [_condition_text(key, condition) for key, condition in sorted(counted.items())]
     more = [f"{len(named) - MAX_NAMED} more"] if len(named) > MAX_NAMED else []
     word = "condition" if len(named) == 1 else "conditions"
     parts = [*named[:MAX_NAMED], *more]

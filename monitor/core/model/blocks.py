@@ -60,9 +60,9 @@ class RuleStop:
         """The reason why an action of the rule is stopped, and how to resume it."""
         if not self.is_lasting:
             return f"whether R-{self.intent} made things worse is not known yet; the actions of {self.rule} wait for it"
-        told = f"R-{self.intent} made things worse"
-        told = told if self.grounds == "worse" else f"whether {told} can't be told"
-        return f"{told}: {self.reason}; the actions of {self.rule} are stopped until `margin-monitor actions resume`"
+        effect = f"R-{self.intent} made things worse"
+        effect = effect if self.grounds == "worse" else f"whether {effect} can't be told"
+        return f"{effect}: {self.reason}; the actions of {self.rule} are stopped until `margin-monitor actions resume`"
 
 
 ActionBlocks = Mapping[tuple[Scope, str], ActionBlock]

@@ -58,7 +58,8 @@ class Delisting:
 
 
 def thresholds_text(thresholds: Thresholds) -> str:
-    return f"initial {_number_text(thresholds.initial)}, margin call {_number_text(thresholds.margin_call)}, liquidation {_number_text(thresholds.liquidation)}"
+    initial, call = _number_text(thresholds.initial), _number_text(thresholds.margin_call)
+    return f"initial {initial}, margin call {call}, liquidation {_number_text(thresholds.liquidation)}"
 
 
 def tiers_text(tiers: Sequence[LeverageTier]) -> str:
@@ -72,17 +73,17 @@ def tiers_text(tiers: Sequence[LeverageTier]) -> str:
 
 def parse_remembered_thresholds(known_terms: Iterable[LendingTerms]) -> RememberedThresholds:
     """Return the thresholds and tiers of `thresholds_text` and `tiers_text`; unreadable text counts as never seen."""
-    bars: Thresholds | None = None
+    thresholds: Thresholds | None = None
     tiers: dict[str, tuple[LeverageTier, ...]] = {}
     for terms in known_terms:
         if terms.kind == "bars" and (found := _THRESHOLDS.fullmatch(terms.text)) is not None:
-            bars = Thresholds(*map(Decimal, found.groups()))
+            thresholds = Thresholds(*map(Decimal, found.groups()))
         if terms.kind == "tiers" and terms.text:
             parts = [_TIER.fullmatch(part) for part in terms.text.split("; ")]
             read = [LeverageTier(int(part[1]), *map(Decimal, part.groups()[1:])) for part in parts if part is not None]
             if len(read) == len(parts):
                 tiers[terms.subject] = tuple(read)
-    return RememberedThresholds(bars, tiers)
+    return RememberedThresholds(thresholds, tiers)
 
 
 def collateral_text(tiers: Sequence[CollateralTier]) -> str:

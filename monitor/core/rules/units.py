@@ -59,11 +59,11 @@ def kind_of_product(left: Term, right: Term) -> TermKind:
     _reject_status(left, right)
     pairs = ((left.kind, right.kind), (right.kind, left.kind))
     for neutral in ("number", "percent"):
-        for one, other in pairs:
-            if one == neutral:
+        for kind, other in pairs:
+            if kind == neutral:
                 return other
-    for one, other in pairs:
-        if one in _DIMENSIONLESS and other not in _DIMENSIONLESS:
+    for kind, other in pairs:
+        if kind in _DIMENSIONLESS and other not in _DIMENSIONLESS:
             return other
     if left.kind not in _DIMENSIONLESS:
         return "derived"

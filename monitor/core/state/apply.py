@@ -95,8 +95,8 @@ def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountSta
                 state, isolated=snapshot, isolated_prices_at_snapshot=state.prices, newest_isolated_price_at=priced_at
             )
             return replace(state, live_balances=with_snapshot(state, snapshot))
-        case ThresholdsRead(bars):
-            return replace(state, cross_thresholds=bars, remembered_scopes=state.remembered_scopes - {CROSS})
+        case ThresholdsRead(thresholds):
+            return replace(state, cross_thresholds=thresholds, remembered_scopes=state.remembered_scopes - {CROSS})
         case LeverageTiersRead(symbol, tiers):
             remembered = state.remembered_scopes - {Scope(symbol)}
             return replace(state, tiers={**state.tiers, symbol: tiers}, remembered_scopes=remembered)

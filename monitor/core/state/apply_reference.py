@@ -139,8 +139,8 @@ def new_terms(before: Known, event: Event, now: datetime) -> tuple[LendingTerms,
     cross = before.cross.balances.values() if before.cross is not None else ()
     kind: TermsKind
     match event:
-        case ThresholdsRead(bars):
-            kind, texts = "bars", {"": thresholds_text(bars)}
+        case ThresholdsRead(thresholds):
+            kind, texts = "bars", {"": thresholds_text(thresholds)}
         case LeverageTiersRead(symbol, tiers):
             kind, texts = "tiers", {symbol: tiers_text(tiers)}
         case CollateralRatiosRead(tiers):
@@ -266,21 +266,23 @@ def _with_locked(
 
 def _request_overdue(reference: ReferenceState, now: datetime) -> ReferenceState:
     """Request the ledger for changes that stay unexplained after `STREAM_LAG`, and unmatched index prices again."""
-    asked = reference.index_requested_at
-    if (asked is None or now - asked >= INDEX_RETRY) and any(r.should_retry for r in reference.index_readings.values()):
+    requested = reference.index_requested_at
+    if (requested is None or now - requested >= INDEX_RETRY) and any(
+        r.should_retry for r in reference.index_readings.values()
+    ):
         reference = replace(reference, index_requested_at=now)
     lags = reference.watches_foreign_activity and any(
         now - since >= STREAM_LAG for since in reference.ledger_stale_since.values()
     )
     if not (reference.unexplained or lags):
         return reference
-    ripe = {key for key, since in reference.unexplained.items() if now - since >= STREAM_LAG}
-    if not (ripe or lags) or (
+    due = {key for key, since in reference.unexplained.items() if now - since >= STREAM_LAG}
+    if not (due or lags) or (
         reference.ledger_requested_at is not None and now - reference.ledger_requested_at < LEDGER_RETRY
     ):
         return reference
-    untold = {key: since for key, since in reference.unexplained.items() if key not in ripe}
-    return replace(reference, unexplained=untold, ledger_requested_at=now)
+    unexplained = {key: since for key, since in reference.unexplained.items() if key not in due}
+    return replace(reference, unexplained=unexplained, ledger_requested_at=now)
 
 
 def _with_index(before: Known, reference: ReferenceState, symbol: str, index: Price) -> ReferenceState:

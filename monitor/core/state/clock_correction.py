@@ -69,7 +69,7 @@ def _map_state(state: AccountState, change: Callable[[datetime], datetime]) -> A
 def _map_fields(value: Any, names: tuple[str, ...], change: Callable[[datetime], datetime]) -> Any:
     found = {name: getattr(value, name) for name in names}
     new = {name: _map_timestamps(old, change) for name, old in found.items()}
-    new = {name: each for name, each in new.items() if each is not found[name]}
+    new = {name: item for name, item in new.items() if item is not found[name]}
     return replace(value, **new) if new else value
 
 
@@ -81,10 +81,10 @@ def _map_timestamps(value: Any, change: Callable[[datetime], datetime]) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return _map_fields(value, tuple(field.name for field in fields(value) if field.init), change)
     if isinstance(value, Mapping):
-        entries = {key: _map_timestamps(each, change) for key, each in value.items()}
-        return value if all(entries[key] is each for key, each in value.items()) else entries
+        entries = {key: _map_timestamps(item, change) for key, item in value.items()}
+        return value if all(entries[key] is item for key, item in value.items()) else entries
     if isinstance(value, tuple):
-        items = [_map_timestamps(each, change) for each in value]
+        items = [_map_timestamps(item, change) for item in value]
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)

@@ -17,8 +17,8 @@ def find_foreign_movements(movements: Iterable[Movement]) -> tuple[ForeignMoveme
     These are repayments, repayments from the proceeds of a sale as `reduce`, and transfers from outside margin. A
     transfer from cross into a pair is no new money, and is left out as it is in the limits.
     """
-    found = [one for movement in movements if (one := _classify(movement)) is not None]
-    return tuple(sorted(found, key=lambda one: one.at))
+    found = [foreign for movement in movements if (foreign := _classify(movement)) is not None]
+    return tuple(sorted(found, key=lambda foreign: foreign.at))
 
 
 def is_daemon_client_id(client_id: str) -> bool:

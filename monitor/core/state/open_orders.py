@@ -23,8 +23,8 @@ class OpenOrders:
 
     def with_change(self, order_id: int, is_open: bool, at: datetime) -> "OpenOrders":
         """Return the open orders after an update from the stream; an update older than the last one changes nothing."""
-        told = self.changes.get(order_id)
-        if told is not None and told[0] > at:
+        last = self.changes.get(order_id)
+        if last is not None and last[0] > at:
             return self
         changes = {n: change for n, change in self.changes.items() if at - change[0] <= CHANGE_RETENTION} | {
             order_id: (at, is_open)

@@ -100,7 +100,9 @@ def apply_history(
 ) -> RecordCoverage:
     """Return the coverage after the read; the gap is closed if the read covers all of it."""
     known = deduplicate_movements(
-        one for one in (*coverage.gap_movements, *find_unexplained(history, intents, now)) if now - one.at < DAY
+        movement
+        for movement in (*coverage.gap_movements, *find_unexplained(history, intents, now))
+        if now - movement.at < DAY
     )
     if coverage.gap_since is None or closes_gap(coverage, history, now):
         return RecordCoverage(gap_movements=known)
@@ -113,19 +115,23 @@ def deduplicate_movements(movements: Iterable[ForeignMovement]) -> tuple[Foreign
     A movement recorded by an older version has no such id; it is dropped when the same movement was read with one.
     """
     every = tuple(movements)
-    by_key = {(one.kind, one.key): one for one in every if one.key}
-    numbered = {_without_number(one) for one in by_key.values()}
-    older = {_without_number(one): one for one in every if not one.key and _without_number(one) not in numbered}
+    by_key = {(movement.kind, movement.key): movement for movement in every if movement.key}
+    numbered = {_without_number(movement) for movement in by_key.values()}
+    older = {
+        _without_number(movement): movement
+        for movement in every
+        if not movement.key and _without_number(movement) not in numbered
+    }
     known = (*by_key.values(), *older.values())
-    return tuple(sorted(known, key=lambda one: (one.at, one.kind, str(one.scope), one.asset, one.amount, one.key)))
+    return tuple(sorted(known, key=lambda m: (m.at, m.kind, str(m.scope), m.asset, m.amount, m.key)))
 
 
 def exclude_known(
     movements: Iterable[ForeignMovement], known: Iterable[ForeignMovement]
 ) -> tuple[ForeignMovement, ...]:
     """Return the movements that were read for the first time."""
-    keys = {(one.kind, one.key) for one in known}
-    return tuple(one for one in movements if (one.kind, one.key) not in keys)
+    keys = {(movement.kind, movement.key) for movement in known}
+    return tuple(movement for movement in movements if (movement.kind, movement.key) not in keys)
 
 
 def _without_number(movement: ForeignMovement) -> ForeignMovement:
@@ -144,14 +150,15 @@ def find_unexplained(history: GapHistoryRead, intents: Iterable[Intent], now: da
         )
         movements += attribute_ledger_rows(as_ledger, done, known, now)
     # The same movement is read more than once, so the time of a read means nothing.
-    return tuple(replace(one, seen_at=one.at) for one in find_foreign_movements(movements))
+    return tuple(replace(movement, seen_at=movement.at) for movement in find_foreign_movements(movements))
 
 
 def gap_movements_text(account: str, movements: Iterable[ForeignMovement]) -> str:
     """Return the notice of movements found in a gap."""
     listed = "; ".join(
-        f"{_VERBS[one.kind]} {format_decimal(one.amount)} {one.asset}, {one.scope}, {one.at:%H:%M:%S} UTC"
-        for one in movements
+        f"{_VERBS[movement.kind]} {format_decimal(movement.amount)} {movement.asset}, "
+        f"{movement.scope}, {movement.at:%H:%M:%S} UTC"
+        for movement in movements
     )
     return (
         f"{account}: moved while nothing was recorded, and by no order that is known here: {listed}. It counts against "
@@ -192,5 +199,7 @@ class PricedMovement:
 
 def price_movements(movements: Iterable[ForeignMovement], prices: Mapping[str, Price]) -> tuple[PricedMovement, ...]:
     """Return the movements with their worth at the present prices."""
-    worths = ((one, usdt_price(one.asset, prices)) for one in movements)
-    return tuple(PricedMovement(one, None if price is None else one.amount * price) for one, price in worths)
+    worths = ((movement, usdt_price(movement.asset, prices)) for movement in movements)
+    return tuple(
+        PricedMovement(movement, None if price is None else movement.amount * price) for movement, price in worths
+    )

@@ -42,7 +42,7 @@ def needed_symbols(state: AccountState, settings: AccountSettings) -> frozenset[
             # The pair's metrics are in its quote asset; in USDT they need its price even when none is held.
             assets.add(pair.quote.asset)
     # Limits in USDT count movements in a gap at their present price.
-    assets.update(one.asset for one in state.record_coverage.gap_movements)
+    assets.update(movement.asset for movement in state.record_coverage.gap_movements)
     for asset in assets & settings.pegs.keys():
         assets.add(settings.pegs[asset])
         if state.prices and f"{asset}USDT" not in state.prices:
