@@ -1,4 +1,4 @@
-"""A heartbeat says that all is well only while it is: reads, steps, the store and the channels."""
+"""Health check of the heartbeat: reads, steps, the store and the channels."""
 
 from collections.abc import Mapping
 from dataclasses import replace

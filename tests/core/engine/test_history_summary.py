@@ -1,4 +1,4 @@
-"""What samples tell of a span, and that a time of which they tell nothing is found."""
+"""Statistics over recorded samples, and the time ranges without a known value."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

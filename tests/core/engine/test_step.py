@@ -1,4 +1,4 @@
-"""One event in, everything to remember out."""
+"""One step: an event, the new state and the journal entry."""
 
 import itertools
 import tomllib

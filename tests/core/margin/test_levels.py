@@ -1,4 +1,4 @@
-"""Risk arithmetic: published worked numbers, and the edges where a formula alone would lie."""
+"""Risk arithmetic: published worked numbers, and the edge cases that a plain formula gets wrong."""
 
 from decimal import Decimal
 

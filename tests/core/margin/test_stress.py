@@ -1,4 +1,4 @@
-"""Shocks: worked by hand, and what would survive one against bringing it in and looking."""
+"""Price shocks against worked examples; the collateral to survive one against bringing it in and measuring."""
 
 from dataclasses import replace
 from decimal import Decimal

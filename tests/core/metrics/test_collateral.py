@@ -1,4 +1,4 @@
-"""What may leave cross margin: by the exchange's ratios, by its own level, and by what is free."""
+"""Transfer-out limits of cross: by the exchange's ratios, by its own level, and by the free amount."""
 
 from dataclasses import replace
 from decimal import Decimal

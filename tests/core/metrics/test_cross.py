@@ -1,4 +1,4 @@
-"""Cross and isolated figures against the worked examples, and what is believed when reads or prices fail."""
+"""Cross and isolated metrics against the worked examples, also when reads or prices fail."""
 
 from dataclasses import replace
 from decimal import Decimal

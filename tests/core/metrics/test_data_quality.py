@@ -1,4 +1,4 @@
-"""What status names: assets without a pair of their own, halted pairs, gaps in prices, and why a level is not live."""
+"""Data issues in the status: assets without a USDT pair, halted pairs, missing prices, levels that are not live."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Rates as the charges tell them, and the time that interest alone leaves."""
+"""Interest rates as charged, and the time until interest alone liquidates."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What an asset should be worth in another: the median of a week, by prices of their own."""
+"""Reference ratio of a pegged asset: the median of a week, by USDT prices."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""How often scopes are read."""
+"""Poll intervals of scopes."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Which figures are kept, and how infinite and unavailable are told apart."""
+"""Choice of samples, and the difference between infinite and unavailable values."""
 
 from collections.abc import Mapping
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Which subjects exist, and the figures of assets, of the account and of the daemon's own sight."""
+"""Subjects that exist, and metrics of assets, of the account and of the monitor."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The bars in force: read, remembered or documented, and what is said of those that are not certain."""
+"""Effective thresholds: read, remembered or documented, and the note about uncertain ones."""
 
 from dataclasses import replace
 from datetime import timedelta

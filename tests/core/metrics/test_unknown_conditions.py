@@ -1,4 +1,4 @@
-"""Critical conditions that stay unknown while the account is read are counted, named, and no good news."""
+"""Critical conditions that stay unknown while the account is read: counted, named, and a problem."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Conditions: what they mean, what they refuse and how they say so."""
+"""Rule conditions: their meaning, the rejected texts and the errors."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Conditions under fire: only ExpressionError leaves the parser, and what is read computes like plain Decimals."""
+"""Fuzzed conditions: the parser raises only ExpressionError, and a parsed text computes like plain Decimals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Prices of any age in any order: none breaks the state, and cross is worth what a full computation says."""
+"""Prices of any age in any order: a consistent state, and the cross value of a full computation."""
 
 from decimal import Decimal
 

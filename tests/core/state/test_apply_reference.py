@@ -1,4 +1,4 @@
-"""What is known of an account's surroundings, from events in order."""
+"""Reference state of an account after events in order."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""A row of cross that can't be believed: what was known of it stays, and no debt goes missing unnoticed."""
+"""Rejected rows of cross: the last known balances stay, and no debt goes missing unnoticed."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The exchange judges by its index: what one unit of spot price is worth to it enters the level between polls."""
+"""The index basis in the level between polls, because the exchange judges by its index."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The picture between reads against the sandbox's own books: whatever happens and however it is told."""
+"""Live balances between reads against the sandbox's own ledger, for any events in any order of delivery."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Which orders are open: reads and stream events put together in whatever order they come."""
+"""Open orders from reads and stream events in any order."""
 
 from datetime import timedelta
 

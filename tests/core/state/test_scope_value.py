@@ -1,4 +1,4 @@
-"""Balances in USDT: what they are worth, and that moving on by single prices loses nothing."""
+"""Value of balances in USDT: updates by single prices are equal to a full computation."""
 
 import random
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Events between reads, against worked examples: what counts at once, what waits, and what a read makes of it."""
+"""Events between reads against worked examples: changes that count at once, that wait, and that a read drops."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
