@@ -37,7 +37,7 @@ def issues(state: AccountState, seconds: float = 0) -> tuple[DataIssue, ...]:
 
 
 def holding(asset: str, **known: str) -> AccountState:
-    """The worked example with some of another asset, and these prices besides."""
+    """Return the worked example with some of another asset, and with these additional prices."""
     state = cross_account_state()
     state = replace(state, prices={**state.prices, **prices(NOW, **known)})
     return apply_events(

@@ -45,7 +45,7 @@ def with_prices(state: AccountState, at_s: float = 0, **values: str | int) -> Ac
 
 
 def with_ratio_history(state: AccountState, ratios: list[str], every_s: int = 600) -> AccountState:
-    """The state after a time in which WBETH had these ratios to an ETH of 4,000."""
+    """Return the state after a time in which WBETH had these ratios to an ETH of 4,000."""
     for number, ratio in enumerate(ratios):
         moment = number * every_s
         state = with_prices(state, moment, ETHUSDT=4_000, WBETHUSDT=str(Decimal(ratio) * 4_000))

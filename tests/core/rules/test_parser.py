@@ -24,7 +24,7 @@ def reading(**values: str | Missing) -> Callable[[str], MetricValue]:
 
 
 def scopes_of(text: str) -> tuple[MetricScope, ...]:
-    """The scopes in which the first metric of `text` exists."""
+    """Return the scopes in which the first metric of `text` exists."""
     first = min((text.find(name), -len(name), name) for name in METRICS if name in text)[2]
     return METRICS[first].scopes
 
