@@ -109,7 +109,7 @@ def step(
     ids: IdSource,
     measure: Callable[..., MetricsSnapshot] = MetricsSnapshot,
 ) -> StepResult:
-    """Return the next state and the journal entry: apply → metrics → rules → alerts → actions, in that order.
+    """Return the next state and its records: apply → metrics → rules → alerts → actions → limits, in that order.
 
     `measure` makes the metrics snapshot of the state: a simulation overrides metrics in it.
     """

@@ -105,7 +105,7 @@ def _is_at_last_prices(metrics: MetricValues) -> bool:
 
 
 def _collateral_issues(state: AccountState, settings: AccountSettings, scope: Scope) -> Iterator[DataIssue]:
-    """Yield an issue if our collateral level disagrees with the exchange's, so that its ratios must have changed."""
+    """Yield an issue if the exchange seems to count collateral by other ratios than the published ones."""
     off = collateral_drift(state) if scope == CROSS else None
     if off is not None and off > settings.max_drift:
         yield DataIssue(

@@ -82,16 +82,20 @@ class Intent:
     `plan` groups the intents of one alert episode. `destination` is the scope that the plan is to help when the order
     first goes elsewhere, None when it goes there directly. `purpose` is the purpose of a transfer. `ref` is the
     exchange's transaction id once it is known. `submitted_at` is when the order was sent, in exchange time as its
-    records are. `owed_before`, `free_before`, `source_before` and `balances_before` are amounts right before the send
-    (owed: of the asset in the scope; free: there; source: the free amount where a transfer comes from, the held amount
-    of what is sold, the locked amount of what is to be unlocked; balances: the whole scope that the order is to help).
+    records are.
+
+    `owed_before`, `free_before`, `source_before` and `balances_before` are amounts right before the send. Owed: of the
+    asset in the scope. Free: there. Source: the free amount where a transfer comes from, the held amount of what is
+    sold, the locked amount of what is to be unlocked. Balances: the whole scope that the order is to help.
+
     `refused_code` is the exchange's code of a refusal; `refused_transiently`: the same order may be accepted later.
     `executed_late`: the intent is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person
     who settled it. `stopped_by_limit`: the intent is EXPIRED because a limit stopped it right before the send.
+    `awaits_judgement`: the intent is CONFIRMED, and whether it lowered the level is not known yet.
+
     `asked_at` is when the first channel accepted a message about the intent, or when a person approved it before any
     channel did: the time until `expires_at` counts from then. `evidence` is text for people alone. `uid` is the
     exchange's number of the user in whose account the intent was decided; None when unknown, or for a manual order.
-    `awaits_judgement`: the intent is CONFIRMED, and whether it lowered the level is not known yet.
     """
 
     id: int

@@ -88,7 +88,7 @@ def _with_index_reports(state: AccountState, newer: Mapping[str, Price]) -> Acco
     reference = with_index_readings(state.reference, readings)
     if reference.index_basis is state.reference.index_basis:
         return replace(state, reference=reference)
-    # The bases that the last snapshot was compared with had the same index time.
+    # Bases of the last snapshot that come from the same index readings change with them.
     was = state.cross_basis_at_snapshot
     known = update_bases(was, {s: r for s, r in readings.items() if s in was and was[s] == indexes[s].basis})
     return replace(
