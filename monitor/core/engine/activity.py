@@ -1,4 +1,4 @@
-"""What a read of an account's surroundings wants remembered and told: movements, terms, and changes of terms."""
+"""Records produced by activity and reference reads: movements, changed terms, notices."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +47,7 @@ from monitor.core.state.record_coverage import (
 
 @dataclass(frozen=True, slots=True)
 class ActivityRecords:
-    """What there is to remember of one event."""
+    """The records of one event."""
 
     movements: tuple[Movement, ...] = ()
     terms: tuple[LendingTerms, ...] = ()
@@ -60,14 +60,14 @@ NO_RECORDS = ActivityRecords()
 
 
 def collect_activity(before: AccountState, event: Event, channels: tuple[str, ...], now: datetime) -> ActivityRecords:
-    """What `event` tells of the surroundings that was not known `before`; `channels` hear of changed terms."""
+    """Return the records of `event` that were not known `before`; `channels` are notified of changed terms."""
     match event:
         case LedgerRead(rows=rows, repayments=repayments):
             return ActivityRecords(movements=attribute_ledger_rows(rows, repayments, _account_intents(before), now))
         case TransfersRead(transfers=transfers):
             return ActivityRecords(movements=attribute_transfers(transfers, _account_intents(before), now))
-        case StreamEvent(order=OrderUpdate() as told) if is_daemon_client_id(told.client_id):
-            return ActivityRecords(movements=attribute_daemon_order(event.scope, told, _account_intents(before), now))
+        case StreamEvent(order=OrderUpdate() as update) if is_daemon_client_id(update.client_id):
+            return ActivityRecords(movements=attribute_daemon_order(event.scope, update, _account_intents(before), now))
         case LiquidationsRead(liquidations):
             return ActivityRecords(movements=liquidation_movements(liquidations, now))
         case GapHistoryRead(until=until):
@@ -97,7 +97,7 @@ def collect_activity(before: AccountState, event: Event, channels: tuple[str, ..
 def _failure_notices(
     before: AccountState, coverage: RecordCoverage, channels: tuple[str, ...], now: datetime
 ) -> tuple[Notice, ...]:
-    """Said once: that a gap can't be read, or that its second read is given up."""
+    """Return the notice that a gap can't be read, or that its second read is given up; each is sent once."""
     if coverage.is_failing and not before.record_coverage.is_failing:
         return (Notice("critical", gap_unread_text(before.account, coverage), channels, now),)
     if coverage.gap_since is None and coverage.failures == NOTIFY_AFTER_FAILURES:
@@ -106,5 +106,5 @@ def _failure_notices(
 
 
 def _account_intents(state: AccountState) -> tuple[Intent, ...]:
-    """The intents of this record, under whatever name they were made in the account."""
+    """Return all intents of the account in this record, also those under other account names."""
     return (*state.intents.values(), *state.sibling_intents)

@@ -1,4 +1,4 @@
-"""Whether all is well enough to say so to a dead man's switch, and what is not."""
+"""Health check for the dead man's switch: reasons why not all is well."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +12,18 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 MIN_STANDSTILL = timedelta(seconds=2)
-"""Accounts complete a step twice a second; an interval of a second is no reason to doubt them."""
+"""Minimum time without a completed step that counts as a standstill.
+
+Accounts complete a step twice a second, so a ping interval of one second needs this margin.
+"""
 
 MAX_MISSED_INTERVALS = 2
-"""Data are fresh until they are this many intervals old: of the reads or of the pings, whichever is longer."""
+"""Maximum age of fresh data in intervals: of the reads or of the pings, whichever is longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccountHealth:
-    """One account: what is known of it, and since when it has completed no step. `state` None: it is not running."""
+    """State of one account, and the time of its last completed step. `state` None: the account is not running."""
 
     settings: AccountSettings
     state: AccountState | None
@@ -34,11 +37,11 @@ def health_problems(
     ping_interval: timedelta,
     now: datetime,
 ) -> tuple[str, ...]:
-    """Why the heartbeat must not say that all is well; empty when it may.
+    """Return the reasons why the heartbeat must not report that all is well; empty if it may.
 
     Data must be fresh, no critical condition may stay unknown, every account must complete its steps, the store must be
-    written, and no channel may fail.
-    `troubles` are the channels that do not work and why, `every` is how often a ping is due.
+    written, and no channel may fail. `channel_problems` are the failing channels with their reasons, `ping_interval` is
+    the time between two pings.
     """
     found: list[str] = []
     for name, watched in accounts.items():

@@ -1,4 +1,4 @@
-"""What recorded figures tell of a span of time, and of which part of it they tell nothing."""
+"""Statistics over recorded samples of a time range: extremes, durations, unknown parts, sparkline."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MissingReason = Literal["infinite", "unavailable"]
 
 @dataclass(frozen=True, slots=True)
 class SamplePoint:
-    """One sample; `missing` says which kind of nothing a `value` of None is."""
+    """One sample; `missing` is the reason for a `value` of None."""
 
     at: datetime
     value: Decimal | None
@@ -21,11 +21,11 @@ class SamplePoint:
 
 
 SPARKLINE_POINTS = 96
-"""So many parts of the span a line shows: quarters of an hour of a day."""
+"""Number of points of a sparkline: a quarter of an hour each for a day."""
 
 
 class RecordedSample(Protocol):
-    """One sample; `missing` says what a `value` of None is."""
+    """One sample; `missing` is the reason for a `value` of None."""
 
     @property
     def at(self) -> datetime: ...
@@ -37,7 +37,7 @@ class RecordedSample(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """A part of the span."""
+    """A part of the time range of a summary."""
 
     since: datetime
     until: datetime
@@ -45,7 +45,7 @@ class TimeRange:
 
 @dataclass(frozen=True, slots=True)
 class Extreme:
-    """A value and when it was first seen in the span."""
+    """A value, and when it was first seen in the time range."""
 
     value: Decimal
     at: datetime
@@ -53,7 +53,7 @@ class Extreme:
 
 @dataclass(frozen=True, slots=True)
 class KnownValue:
-    """A value, and from when to when it is known to have held; None: it was infinite."""
+    """A value, and the time for which it is known to have held; `value` None: it was infinite."""
 
     since: datetime
     until: datetime
@@ -63,9 +63,9 @@ class KnownValue:
 def downtime_ranges(
     runs: Sequence[tuple[datetime, datetime]], first: datetime | None, is_running: bool, time_range: TimeRange
 ) -> tuple[TimeRange, ...]:
-    """The parts of the span in which no daemon ran, from the `first` that is remembered on.
+    """Return the parts of the time range without a running daemon, from `first`, the first recorded moment, on.
 
-    `runs` are those that did not end before the span, oldest first; the last one goes on while `is_running`.
+    `runs` are those that did not end before the range, oldest first; the last one goes on while `is_running`.
     """
     if first is None or first >= time_range.until:
         return ()
@@ -84,75 +84,78 @@ def downtime_ranges(
 def known_values(
     points: Sequence[RecordedSample], downtime: Sequence[TimeRange], time_range: TimeRange
 ) -> tuple[KnownValue, ...]:
-    """What was known in the span, oldest first. Points from before it may hold on into it.
+    """Return the known values in the time range, oldest first. Earlier points may still hold in it.
 
-    A sample holds until the next, and no longer than HELD_FOR: what stays is written again every hour. It does not
-    hold beyond the moment from which no daemon ran.
+    A sample holds until the next, and no longer than MAX_SAMPLE_AGE: an unchanged value is written again every hour. It
+    does not hold beyond the moment from which no daemon ran.
     """
     return tuple(_iterate_known_values(points, downtime, time_range))
 
 
 def unknown_ranges(values: Iterable[KnownValue], time_range: TimeRange) -> tuple[TimeRange, ...]:
-    """The parts of the span of which nothing is known."""
+    """Return the parts of the time range without a known value."""
     gaps = []
     end = time_range.since
-    for one in values:
-        if one.since > end:
-            gaps.append(TimeRange(end, one.since))
-        end = max(end, one.until)
+    for known in values:
+        if known.since > end:
+            gaps.append(TimeRange(end, known.since))
+        end = max(end, known.until)
     if end < time_range.until:
         gaps.append(TimeRange(end, time_range.until))
     return tuple(gaps)
 
 
 def lowest_value(values: Iterable[KnownValue]) -> Extreme | None:
-    """The smallest value and when it was first seen; None: there was none that is finite."""
-    finite = [Extreme(one.value, one.since) for one in values if one.value is not None]
-    return min(finite, key=lambda one: (one.value, one.at), default=None)
+    """Return the smallest value and when it was first seen; None if no value is finite."""
+    finite = [Extreme(known.value, known.since) for known in values if known.value is not None]
+    return min(finite, key=lambda extreme: (extreme.value, extreme.at), default=None)
 
 
 def largest_magnitude(values: Iterable[KnownValue]) -> Extreme | None:
-    """The value that was furthest from zero, either way, and when it was first seen."""
-    finite = [Extreme(one.value, one.since) for one in values if one.value is not None]
-    return max(finite, key=lambda one: abs(one.value), default=None)
+    """Return the value furthest from zero, on either side, and when it was first seen."""
+    finite = [Extreme(known.value, known.since) for known in values if known.value is not None]
+    return max(finite, key=lambda extreme: abs(extreme.value), default=None)
 
 
 def first_value(values: Iterable[KnownValue]) -> Extreme | None:
-    """The value with which the span begins, or the first that was known in it."""
-    return next((Extreme(one.value, one.since) for one in values if one.value is not None), None)
+    """Return the value at the beginning of the time range, or the first known one in it."""
+    return next((Extreme(known.value, known.since) for known in values if known.value is not None), None)
 
 
 def ranges_where(values: Iterable[KnownValue], predicate: Callable[[Decimal], bool]) -> tuple[TimeRange, ...]:
-    """The times in which a finite value held of which the claim is true; those that touch are one."""
+    """Return the times with a finite value for which `predicate` is true; adjacent ones are joined."""
     found: list[TimeRange] = []
-    for one in values:
-        if one.value is None or not predicate(one.value):
+    for known in values:
+        if known.value is None or not predicate(known.value):
             continue
-        if found and found[-1].until == one.since:
-            found[-1] = TimeRange(found[-1].since, one.until)
+        if found and found[-1].until == known.since:
+            found[-1] = TimeRange(found[-1].since, known.until)
         else:
-            found.append(TimeRange(one.since, one.until))
+            found.append(TimeRange(known.since, known.until))
     return tuple(found)
 
 
 def sparkline_points(
     values: Sequence[KnownValue], time_range: TimeRange
 ) -> tuple[tuple[datetime, Decimal | None], ...]:
-    """The lowest value of each of LINE_PARTS equal parts of the span; None where none is known, or it is infinite."""
+    """Return the lowest value of each of SPARKLINE_POINTS equal parts of the time range.
+
+    None if no value of the part is known, or all are infinite.
+    """
     width = (time_range.until - time_range.since) / SPARKLINE_POINTS
     if not width:
         return ()
     smallest: list[Decimal | None] = [None] * SPARKLINE_POINTS
-    for one in values:
-        if one.value is None:
+    for known in values:
+        if known.value is None:
             continue
-        begin = max(0, (one.since - time_range.since) // width)
-        # What ends where a part begins is none of its business.
-        end = min(SPARKLINE_POINTS - 1, -((time_range.since - one.until) // width) - 1)
+        begin = max(0, (known.since - time_range.since) // width)
+        # A value that ends exactly where a part begins does not belong to that part.
+        end = min(SPARKLINE_POINTS - 1, -((time_range.since - known.until) // width) - 1)
         for index in range(begin, max(begin, end) + 1):
             if index < SPARKLINE_POINTS:
                 before = smallest[index]
-                smallest[index] = one.value if before is None else min(before, one.value)
+                smallest[index] = known.value if before is None else min(before, known.value)
     return tuple((time_range.since + width * index, value) for index, value in enumerate(smallest))
 
 

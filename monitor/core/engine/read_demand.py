@@ -29,11 +29,11 @@ from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 
 RECONCILE_TIMEOUT = timedelta(seconds=5)
-"""Between two tries to read what events told."""
+"""Minimum time between two reads to reconcile the same events."""
 
 
 def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
-    """The reads that should long have settled what events told: the one that was asked for must have failed."""
+    """Return the reads that should have reconciled the stream events by now: the requested read must have failed."""
     overdue: set[str] = set()
     failure = state.last_failure
     for scope, overlay in state.live_balances.overlays.items():
@@ -47,7 +47,7 @@ def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
 
 
 def newly_needed_reads(before: ReferenceState, after: ReferenceState) -> frozenset[str]:
-    """Reads that have become necessary."""
+    """Return the reads that have become necessary."""
     wanted: set[str] = set()
     if after.ledger_requested_at != before.ledger_requested_at:
         wanted.add("capital_flow")
@@ -59,15 +59,15 @@ def newly_needed_reads(before: ReferenceState, after: ReferenceState) -> frozens
 
 
 BALANCE_READS = frozenset({"cross", "isolated"})
-"""The reads that tell balances and debts."""
+"""Reads that report balances and debts."""
 THRESHOLDS_RETRY = timedelta(seconds=10)
-"""Bars that could not be read are asked for again this often at most: dearer reads come with them."""
+"""Minimum time between requests of thresholds that could not be read: expensive reads come with them."""
 
 
 def requested_reads(
     before: AccountState, after: AccountState, event: Event, settings: AccountSettings, now: datetime
 ) -> frozenset[str]:
-    """Reads that the event calls for: what a stream tells is reconciled by a read at once."""
+    """Return the reads that the event calls for: a stream event is reconciled by a read at once."""
     if after.reference is not before.reference and (necessary := newly_needed_reads(before.reference, after.reference)):
         return necessary | _reads_after(before, after, event, settings, now)
     return _reads_after(before, after, event, settings, now)
@@ -80,19 +80,19 @@ def _reads_after(
         return _reads_to_compare(before, after, event.prices, settings, now)
     match event:
         case StreamChanged(stream=stream, connected=connected):
-            # A gap: what happened in it was never delivered.
+            # A gap of the stream: its events were never delivered.
             if stream == "market" and not connected:
                 return BALANCE_READS | {"prices"}
             return BALANCE_READS | {"orders"} if stream == "account" and connected else BALANCE_READS
         case LiquidationsRead(liquidations):
-            # A bankrupt one leaves a loan.
+            # A bankrupt liquidation leaves a loan.
             return frozenset({"liquidation_loan"} if set(liquidations) - set(before.liquidations or ()) else ())
         case IntentUpdated(intent):
             return BALANCE_READS | _reads_after_intent(intent)
         case StreamEvent(scope=scope, parsed=BalancesChanged() | BalanceAdjusted() | TradeFilled() | MarginNotice()):
             return _scope_read(scope)
         case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
-            # What could not be read may have been anything; the risk stream speaks of debts.
+            # An unreadable event may have been anything; the risk stream reports debts.
             return _scope_read(scope) if rejected is not None or stream == "risk" else frozenset()
         case Tick():
             return overdue_reads(after, now)
@@ -103,7 +103,7 @@ def _reads_after(
 
 
 def _reads_after_intent(intent: Intent) -> frozenset[str]:
-    """What else an order changes beside the margin accounts."""
+    """Return the reads of other data that an order changes besides the margin accounts."""
     match intent.order:
         case Transfer():
             return frozenset({"spot", "funding"})
@@ -120,9 +120,9 @@ def _scope_read(scope: Scope) -> frozenset[str]:
 def _reads_to_compare(
     before: AccountState, after: AccountState, prices: Iterable[str], settings: AccountSettings, now: datetime
 ) -> frozenset[str]:
-    """The reads after which own and polled levels can be compared, which needs prices known when a snapshot comes.
+    """Return the reads after which own and polled levels can be compared: prices must be known when a snapshot comes.
 
-    When prices come back, and when one is first known.
+    Needed when prices come back, and when the first price is known.
     """
     if not is_fresh(newest_price_at(before), now, settings.prices_stale_after):
         return BALANCE_READS
@@ -141,7 +141,7 @@ def _reads_to_compare(
 
 
 def _missing_price_reads(before: AccountState, after: AccountState, settings: AccountSettings) -> frozenset[str]:
-    """The prices, if no stream brings them, or something new is held or owed that has none yet."""
+    """Return the price read, if no stream sends prices, or a newly held or owed asset has none yet."""
     market = after.streams.get("market")
     if market is None or not market.connected or not after.prices:
         return frozenset({"prices"})
@@ -150,7 +150,7 @@ def _missing_price_reads(before: AccountState, after: AccountState, settings: Ac
 
 
 def _debts(state: AccountState) -> frozenset[tuple[str, str]]:
-    """By pair (empty: cross) and asset."""
+    """Return the debts by pair (empty: cross) and asset."""
     owed = {("", b.asset) for b in state.cross.balances.values() if b.borrowed} if state.cross is not None else set()
     for pair in state.isolated.pairs.values() if state.isolated is not None else ():
         owed |= {(pair.symbol, side.asset) for side in (pair.base, pair.quote) if side.borrowed}
@@ -160,9 +160,12 @@ def _debts(state: AccountState) -> frozenset[tuple[str, str]]:
 def _missing_reads(
     before: AccountState, after: AccountState, settings: AccountSettings, now: datetime
 ) -> frozenset[str]:
-    """Bars and interest of what is new or was never read; and the key, if it was refused and now serves."""
+    """Return the reads of thresholds and interest for new scopes and debts, or that were never made.
+
+    The read of the key is among them if the key was refused and works now.
+    """
     wanted: set[str] = set()
-    # Scopes, not rows: the venue lists pairs that were never created, or are disabled, and tells nothing of them.
+    # Scopes, not rows: the exchange lists pairs that were never created or are disabled, and sends no data of them.
     known, found = ({s.symbol for s in watched_scopes(state, settings) if s.symbol} for state in (before, after))
     if found - known:
         wanted |= {"reference_data", "interest"}
@@ -181,5 +184,5 @@ def _missing_reads(
 
 
 def _uses_remembered_thresholds(state: AccountState, settings: AccountSettings, pairs: AbstractSet[str]) -> bool:
-    """Whether bars or tiers in use are those of an earlier run."""
+    """Return whether thresholds or tiers in use are those of an earlier run."""
     return any(scope.symbol in pairs if scope.symbol else settings.cross for scope in state.remembered_scopes)

@@ -1,4 +1,4 @@
-"""One step: an event comes in, a new state and everything to remember come out. No IO, no clock."""
+"""One step: apply an event, measure, evaluate rules, decide actions, record. No IO, no clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -65,7 +65,7 @@ from monitor.core.state.live_balances import live_cross_balances, live_pair
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the owner of the account has ordered: the configuration as decisions see it."""
+    """The configuration of an account as decisions see it."""
 
     settings: AccountSettings
     rules: tuple[Rule, ...] = ()
@@ -73,7 +73,7 @@ class Policy:
     actions: tuple[ActionSpec, ...] = ()
     safety: Safety = field(default_factory=Safety)
     rule_index: RuleIndex = field(init=False, repr=False, compare=False)
-    """The rules by what they look at."""
+    """The rules by subject."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rule_index", RuleIndex(self.rules, self.settings.account))
@@ -81,7 +81,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class IdSource:
-    """Where new numbers come from: rising, never reused, shared by all accounts of the daemon."""
+    """Source of new ids: ascending, never reused, shared by all accounts of the daemon."""
 
     next_alert_id: Callable[[], int]
     next_intent_id: Callable[[], int]
@@ -89,10 +89,10 @@ class IdSource:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What came of one event.
+    """One event's new state and everything that it decided.
 
-    `wants` names the reads that should be made as soon as may be, `intervals` how often each read is to be made from
-    now on (empty: as before).
+    `requested_reads` names the reads that should be made as soon as possible, `intervals` how often each read is to be
+    made from now on (empty: unchanged).
     """
 
     state: AccountState
@@ -109,9 +109,9 @@ def step(
     ids: IdSource,
     measure: Callable[..., MetricsSnapshot] = MetricsSnapshot,
 ) -> StepResult:
-    """apply → metrics → rules → alerts → actions → guards, in that order and nothing else.
+    """Return the next state and its records: apply → metrics → rules → alerts → actions → limits, in that order.
 
-    `look` makes the sight of the state: a rehearsal puts figures of its own into it.
+    `measure` makes the metrics snapshot of the state: a simulation overrides metrics in it.
     """
     settings = policy.settings
     after = correct_timestamps(before, -event.by, now) if isinstance(event, ClockSetBack) else apply(before, event, now)
@@ -122,7 +122,7 @@ def step(
         activity = collect_activity(before, event, policy.routing.channels, now)
         after, paused_by = _with_foreign_activity(after, activity.movements, policy, now)
     snapshot = measure(after, settings, now)
-    # What comes after a silence changes more than its own figures.
+    # The first price after a silence changes more metrics than its own.
     after_price = isinstance(event, PricesRead) and is_fresh(newest_price_at(before), now, settings.prices_stale_after)
     metrics = snapshot.get_many(_affected(snapshot, event, before, alone=after_price))
     evaluation = (
@@ -131,12 +131,12 @@ def step(
         else Evaluation(after.alerts)
     )
     if after_price and evaluation.open is after.alerts and not (policy.actions or after.intents or after.action_blocks):
-        # Nearly every price: it changes no decision, and there is nobody to act.
+        # The usual case of a price: it changes no decision, and there is nothing to act on.
         reads = requested_reads(before, after, event, settings, now)
         return StepResult(after, JournalEntry(account=after.account, at=now), reads, {})
     state = after if evaluation.open is after.alerts else replace(after, alerts=evaluation.open)
     if MONITOR_SUBJECT in metrics and not state.reference.terms_assumed:
-        # Everything was looked at.
+        # Every subject was evaluated.
         unknown = unknown_conditions.update_unknown(state, settings, evaluation.unknown, now)
         state = state if unknown is state.unknown_conditions else replace(state, unknown_conditions=unknown)
     decision = decide(state, metrics, policy.rules, policy.actions, policy.safety, settings, now, ids.next_intent_id)
@@ -184,24 +184,24 @@ def step(
 def _with_foreign_activity(
     state: AccountState, movements: Sequence[Movement], policy: Policy, now: datetime
 ) -> tuple[AccountState, str]:
-    """The state with what another hand has done; and why all actions are to be paused, where that is wanted for it."""
+    """Return the state with new foreign activity, and the reason to pause all actions if the settings ask for it."""
     if not (movements or state.foreign_activity.suspects):
         return state, ""
     newly: tuple[ForeignMovement, ...] = ()
-    hands = add_suspects(state.foreign_activity, movements, policy.actions, now)
+    activity = add_suspects(state.foreign_activity, movements, policy.actions, now)
     if state.owner is not None or now - state.started_at >= EXPLANATION_GRACE:
-        # Before that, what other accounts of this user did here is not known yet, and may explain it.
-        hands, newly = confirm_suspects(hands, (*state.intents.values(), *state.sibling_intents), now)
-    if hands is not state.foreign_activity:
-        state = replace(state, foreign_activity=hands)
+        # Before that, orders of other accounts of this user are unknown, and may explain the movement.
+        activity, newly = confirm_suspects(activity, (*state.intents.values(), *state.sibling_intents), now)
+    if activity is not state.foreign_activity:
+        state = replace(state, foreign_activity=activity)
     pauses = newly and policy.safety.on_foreign_hand == "pause"
     return state, f"foreign-hand: account {state.account}, {describe_foreign_movement(newly[0])}" if pauses else ""
 
 
 def _affected(snapshot: MetricsSnapshot, event: Event, before: AccountState, *, alone: bool) -> tuple[Subject, ...]:
-    """The subjects that the event may have changed and that can't wait for the next tick, at most a second away.
+    """Return the subjects that the event may have changed and that can't wait for the next tick, a second at most.
 
-    `alone`: prices change no figures but those of what they are the prices of.
+    `alone`: prices change only the metrics of the subjects that they price.
     """
     if isinstance(event, PricesRead):
         return snapshot.affected_by(event.prices) if alone else snapshot.margin_subjects
@@ -221,7 +221,7 @@ def _affected(snapshot: MetricsSnapshot, event: Event, before: AccountState, *, 
 
 
 def _scope_if_changed(snapshot: MetricsSnapshot, scope: Scope, before: AccountState) -> tuple[Subject, ...]:
-    """The scope, if what it holds or owes, or the exchange's word on it, is another since `before`."""
+    """Return the scope if its balances, or the exchange's notice of its level, have changed since `before`."""
     if scope.symbol:
         changed = live_pair(snapshot.state, scope.symbol) is not live_pair(before, scope.symbol)
     else:

@@ -11,9 +11,9 @@ TRANSFER_OUT_LEVEL = Decimal(2)
 
 
 def collateral_value(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
-    """What counts of an asset's `value` as collateral: each part with the ratio of its tier.
+    """Return the part of an asset's `value` that counts as collateral: each part with the ratio of its tier.
 
-    Zero without tiers: an asset in no group of the venue's table is not counted on.
+    Zero without tiers: an asset in no group of the exchange's table does not count.
     """
     counted = ZERO
     for tier in tiers:
@@ -24,17 +24,17 @@ def collateral_value(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal
 
 
 def marginal_ratio(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
-    """The ratio that more of an asset counts with, once `value` of it is held; zero beyond its tiers."""
+    """Return the ratio of the next unit of an asset of which `value` is held; zero beyond its tiers."""
     return next((t.ratio for t in tiers if t.start <= value and (t.end is None or value < t.end)), ZERO)
 
 
 def max_transfer_out(
     collateral: Decimal, liabilities: Decimal, ratio: Decimal, level: Decimal = TRANSFER_OUT_LEVEL
 ) -> Decimal:
-    """Largest value of an asset that may leave while the collateral margin level stays at `level`.
+    """Return the largest value of an asset that may leave while the collateral margin level stays at `level`.
 
     `ratio` is the marginal haircut ratio of the asset. ZERO when nothing may leave; INFINITE when nothing is owed or
-    the asset does not count: then only what is free limits it. The venue's own maxTransferable is the authority.
+    the asset does not count: then only the free amount limits it. The exchange's own maxTransferable is the authority.
     """
     if liabilities <= ZERO:
         return INFINITE
@@ -51,7 +51,7 @@ def max_tiered_transfer_out(
     liabilities: Decimal,
     level: Decimal = TRANSFER_OUT_LEVEL,
 ) -> Decimal:
-    """The same for an asset held for `value` and counted by `tiers`: what counts least leaves first.
+    """Return the same value for an asset held for `value` and counted by `tiers`: the lowest ratio leaves first.
 
     At most `value`. `tiers` in ascending order.
     """

@@ -1,4 +1,7 @@
-"""Margin interest: simple, on principal, charged when borrowing and then at each full clock hour (Binance FAQ)."""
+"""Margin interest: simple, on the principal, charged when borrowing and at each full clock hour.
+
+Source: Binance FAQ.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ _MAX_HOURS = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Loan:
-    """What is borrowed of one asset (principal), its rate per hour as a fraction, and its price."""
+    """The borrowed principal of one asset, its rate per hour as a fraction, and its price."""
 
     asset: str
     principal: Decimal
@@ -24,7 +27,7 @@ class Loan:
 
 
 def charged_hours(borrowed_at: datetime, now: datetime) -> int:
-    """How often interest was charged: once at the moment of borrowing, once at each full clock hour since.
+    """Return the number of interest charges: one at the moment of borrowing, one at each full clock hour since.
 
     Zero before the loan. A loan of minutes across a full hour is charged twice.
     """
@@ -34,45 +37,45 @@ def charged_hours(borrowed_at: datetime, now: datetime) -> int:
 
 
 def accrued(principal: Decimal, hourly_rate: Decimal, hours: int) -> Decimal:
-    """Interest in the asset after `hours` charges; interest bears no interest."""
+    """Return the interest in the asset after `hours` charges; interest bears no interest."""
     return principal * hourly_rate * hours
 
 
 def hourly_from_daily(daily_rate: Decimal) -> Decimal:
-    """The venue charges a 24th of the daily rate each hour."""
+    """Return the rate per hour: the exchange charges a 24th of the daily rate each hour."""
     return daily_rate / HOURS_A_DAY
 
 
 def daily_from_hourly(hourly_rate: Decimal) -> Decimal:
-    """Rate per day as a fraction."""
+    """Return the rate per day as a fraction."""
     return hourly_rate * HOURS_A_DAY
 
 
 def annual_from_hourly(hourly_rate: Decimal) -> Decimal:
-    """Rate per year of 365 days as a fraction; simple, since interest bears no interest."""
+    """Return the rate per year of 365 days as a fraction; simple, since interest bears no interest."""
     return hourly_rate * HOURS_A_YEAR
 
 
 def hourly_cost(loans: Iterable[Loan]) -> Decimal:
-    """Value charged at each full hour at present rates and prices; zero without loans."""
+    """Return the value charged at each full hour at present rates and prices; zero without loans."""
     return sum((loan.principal * loan.hourly_rate * loan.price for loan in loans), ZERO)
 
 
 def projected_cost(loans: Iterable[Loan], hours: int) -> Decimal:
-    """Value charged in the next `hours` full hours if principal, rates and prices stay."""
+    """Return the value charged in the next `hours` full hours if principal, rates and prices stay."""
     return hourly_cost(loans) * hours
 
 
 def next_charge(now: datetime) -> datetime:
-    """The next full clock hour after `now` (UTC)."""
+    """Return the next full clock hour after `now` (UTC)."""
     return _hour_of(now) + _HOUR
 
 
 def charges_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost: Decimal) -> Decimal:
-    """How many hourly charges of value `cost` bring the level down to `level`, all else unchanged: a whole number.
+    """Return the number of hourly charges of value `cost` that bring the level down to `level`, all else unchanged.
 
-    ZERO when it is there already; INFINITE when nothing is owed or charged, and beyond a million hours. Raises
-    ValueError unless the level is positive.
+    A whole number. ZERO when the level is there already; INFINITE when nothing is owed or charged, and beyond a million
+    hours. Raises ValueError unless `level` is positive.
     """
     if level <= ZERO:
         raise ValueError(f"a level must be positive, not {level}")
@@ -89,7 +92,7 @@ def charges_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost
 
 
 def seconds_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost: Decimal, now: datetime) -> Decimal:
-    """Seconds until interest alone brings the level down to `level`, a step of value `cost` at each full hour.
+    """Return the seconds until interest alone brings the level down to `level`, by `cost` at each full hour.
 
     ZERO and INFINITE as in `charges_to_level`.
     """

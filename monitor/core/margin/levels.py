@@ -1,8 +1,8 @@
-"""Risk arithmetic over one set of prices: levels, liquidation prices, market moves, and what restores a target level.
+"""Margin levels, total values, and the market moves that lead to a level.
 
 Values are in one currency of account (USDT, or the quote of an isolated pair); levels and moves are ratios. Nothing is
-rounded here: amounts.ceil_to and floor_to do that where an order is made. Two answers mean the same everywhere:
-INFINITE, no move or amount can do it (or nothing is owed); ZERO, it is there already.
+rounded here: amounts.ceil_to and floor_to do that where an order is made. Two results mean the same in all of
+`core/margin`: INFINITE, no move or amount reaches the level (or nothing is owed); ZERO, the level is reached already.
 """
 
 from collections.abc import Container, Iterable
@@ -15,7 +15,7 @@ from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What is held (free and locked) and owed (principal and interest) of one asset, and its price."""
+    """The held (free and locked) and owed (principal and interest) amounts of one asset, and its price."""
 
     asset: str
     held: Decimal
@@ -39,7 +39,7 @@ class Totals(NamedTuple):
 
 
 class Exposure(NamedTuple):
-    """The values of `Totals`, split into what moves with the market and what keeps its value."""
+    """The values of `Totals`, split into a part that moves with the market and a part that keeps its value."""
 
     stable_assets: Decimal
     stable_liabilities: Decimal
@@ -55,12 +55,12 @@ class Exposure(NamedTuple):
 
 
 def margin_level(assets: Decimal, liabilities: Decimal) -> Decimal:
-    """Assets ÷ liabilities, without haircuts; INFINITE when nothing is owed (cross and isolated alike)."""
+    """Return assets ÷ liabilities, without haircuts; INFINITE when nothing is owed (cross and isolated alike)."""
     return assets / liabilities if liabilities > ZERO else INFINITE
 
 
 def sum_positions(positions: Iterable[Position]) -> Totals:
-    """The value held and the value owed; zero both without positions."""
+    """Return the value held and the value owed; both zero without positions."""
     assets = liabilities = ZERO
     for position in positions:
         assets += position.held * position.price
@@ -69,7 +69,7 @@ def sum_positions(positions: Iterable[Position]) -> Totals:
 
 
 def split_exposure(positions: Iterable[Position], stables: Container[str]) -> Exposure:
-    """The totals, split by whether the asset is one of `stables`."""
+    """Return the totals, split by whether the asset is one of `stables`."""
     stable: list[Position] = []
     volatile: list[Position] = []
     for position in positions:
@@ -83,14 +83,14 @@ def split_exposure(positions: Iterable[Position], stables: Container[str]) -> Ex
 def isolated_level(
     *, base_held: Decimal, base_owed: Decimal, quote_held: Decimal, quote_owed: Decimal, price: Decimal
 ) -> Decimal:
-    """Margin level of an isolated pair at `price` (quote per base); INFINITE when neither side is owed."""
+    """Return the level of an isolated pair at `price` (quote per base); INFINITE when neither side is owed."""
     return margin_level(base_held * price + quote_held, base_owed * price + quote_owed)
 
 
 def drop_to_level(exposure: Exposure, level: Decimal) -> Decimal:
-    """The fraction (0 to 1) by which all volatile assets, held and owed, must fall together to reach `level`.
+    """Return the fraction (0 to 1) by which all volatile assets, held and owed, must fall together to reach `level`.
 
-    INFINITE when no fall does it or nothing is owed, ZERO when the level is already at or below.
+    INFINITE when no fall reaches it or nothing is owed, ZERO when the level is already at or below.
     """
     factor = _factor_to_level(exposure, level)
     if factor is None:
@@ -99,25 +99,25 @@ def drop_to_level(exposure: Exposure, level: Decimal) -> Decimal:
 
 
 def rise_to_level(exposure: Exposure, level: Decimal) -> Decimal:
-    """The fraction (may exceed 1) by which all volatile assets must rise together to reach `level`.
+    """Return the fraction (may exceed 1) by which all volatile assets must rise together to reach `level`.
 
-    INFINITE when no rise does it or nothing is owed, ZERO when the level is already at or below.
+    INFINITE when no rise reaches it or nothing is owed, ZERO when the level is already at or below.
     """
     factor = _factor_to_level(exposure, level)
     return factor - ONE if factor is not None and factor >= ONE else INFINITE
 
 
 def move_to_level(exposure: Exposure, level: Decimal) -> Decimal:
-    """The smaller of the fall and the rise that lead to `level`: both in one go.
+    """Return the smaller of the fall and the rise that lead to `level`; computes both together.
 
-    INFINITE when neither does it or nothing is owed, ZERO when the level is already at or below.
+    INFINITE when neither reaches it or nothing is owed, ZERO when the level is already at or below.
     """
     factor = _factor_to_level(exposure, level)
     return abs(ONE - factor) if factor is not None and factor > ZERO else INFINITE
 
 
 def _factor_to_level(exposure: Exposure, level: Decimal) -> Decimal | None:
-    """The factor on all volatile prices that meets `level`: 1 when already there, None when there is none."""
+    """Return the factor on all volatile prices that meets `level`: 1 when already there, None when there is none."""
     everything = exposure.totals
     if everything.liabilities <= ZERO:
         return None

@@ -8,12 +8,15 @@ from monitor.core.margin.levels import Position, Totals
 from monitor.core.numbers.amounts import INFINITE, ZERO
 
 LiquidationSide = Literal["below", "above"]
-"""On which side of its liquidation price a price liquidates."""
+"""The side of its liquidation price on which a price liquidates."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiquidationPrice:
-    """The price at which the level meets the bar. `now`: it is there already, and `price` is the present one."""
+    """The price at which the level reaches liquidation.
+
+    `is_reached`: the level is there already, and `price` is the present one.
+    """
 
     price: Decimal
     side: LiquidationSide | None
@@ -29,9 +32,9 @@ def isolated_liquidation_price(
     price: Decimal,
     level: Decimal,
 ) -> LiquidationPrice | None:
-    """The price (quote per base) at which an isolated pair falls to `level`, its liquidation ratio.
+    """Return the price (quote per base) at which an isolated pair falls to `level`, its liquidation ratio.
 
-    None when no price does it, or nothing is owed.
+    None when no price reaches it, or nothing is owed.
     """
     base = Position("base", base_held, base_owed, price)
     everything = Totals(base_held * price + quote_held, base_owed * price + quote_owed)
@@ -39,7 +42,10 @@ def isolated_liquidation_price(
 
 
 def liquidation_side(held: Decimal, owed: Decimal, level: Decimal) -> LiquidationSide | None:
-    """Whether a fall or a rise of one asset's price brings the account to `level`; None: its price does not matter."""
+    """Return the direction of one asset's price that brings the account to `level`: a fall to below, a rise to above.
+
+    None when the price of the asset does not matter.
+    """
     weight = held - level * owed
     if weight > ZERO:
         return "below"
@@ -47,10 +53,10 @@ def liquidation_side(held: Decimal, owed: Decimal, level: Decimal) -> Liquidatio
 
 
 def liquidation_price(position: Position, account_totals: Totals, level: Decimal) -> LiquidationPrice | None:
-    """The price of one asset at which the account falls to `level` while all other prices stay.
+    """Return the price of one asset at which the account falls to `level` while all other prices stay.
 
-    `everything` is the whole account, this position included. None when no price of this asset does it, or nothing is
-    owed; `now` when the level is already at or below.
+    `account_totals` is the whole account, `position` included. None when no price of this asset reaches it, or nothing
+    is owed; `is_reached` when the level is already at or below.
     """
     if account_totals.liabilities <= ZERO:
         return None
@@ -66,7 +72,7 @@ def liquidation_price(position: Position, account_totals: Totals, level: Decimal
 
 
 def isolated_distance(index: Decimal, liquidation: LiquidationPrice | None) -> Decimal:
-    """|index − liquidation price| ÷ index: INFINITE without a liquidation price, ZERO when it is reached.
+    """Return |index − liquidation price| ÷ index: INFINITE without a liquidation price, ZERO when it is reached.
 
     May exceed 1 for a short. Raises ValueError unless the index is positive.
     """

@@ -6,10 +6,10 @@ from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 
 
 def repay_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal) -> Decimal:
-    """Value to repay from what the account holds, for the margin level to become `target`.
+    """Return the value to repay from the account's own assets, for the margin level to become `target`.
 
-    ZERO when the level is already there or nothing is owed. INFINITE when less is held than owed, where repaying makes
-    it worse. Raises ValueError if target <= 1, where repaying cannot raise the level.
+    ZERO when the level is already there or nothing is owed. INFINITE when less is held than owed, where repaying lowers
+    the level. Raises ValueError if target <= 1, where repaying cannot raise the level.
     """
     if target <= ONE:
         raise ValueError(f"repaying can't lead to a level of {target}; the target must be above 1")
@@ -17,14 +17,15 @@ def repay_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal) -> De
 
 
 def transfer_in_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal) -> Decimal:
-    """Value to bring in as collateral, for the margin level to become `target`; ZERO when it is there already."""
+    """Return the value to bring in as collateral, for the margin level to become `target`; ZERO when already there."""
     return max(ZERO, target * liabilities - assets)
 
 
 def transfer_and_repay_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal) -> Decimal:
-    """Value to bring in and repay at once, for the margin level to become `target`: 1/target of what collateral costs.
+    """Return the value to bring in and repay at once, for the margin level to become `target`.
 
-    ZERO when it is there already. Never more than what is owed. Raises ValueError unless the target is positive.
+    1/target of the collateral that would be needed. ZERO when the level is there already. Never more than the debt.
+    Raises ValueError unless the target is positive.
     """
     if target <= ZERO:
         raise ValueError(f"the target must be positive, not {target}")
@@ -32,10 +33,10 @@ def transfer_and_repay_to_reach(target: Decimal, assets: Decimal, liabilities: D
 
 
 def sell_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal, cost: Decimal) -> Decimal:
-    """Value to sell and repay with the proceeds, losing the fraction `cost` (fee and slippage) on the way.
+    """Return the value to sell when the proceeds are repaid, losing the fraction `cost` (fee and slippage).
 
-    The same for buying back a short: the value spent. ZERO when the level is already there or nothing is owed; INFINITE
-    when the cost eats the effect (level below 1 ÷ (1 − cost)). Raises ValueError when target × (1 − cost) <= 1.
+    For buying back a short: the value to spend. ZERO when the level is already there or nothing is owed; INFINITE when
+    the cost cancels the effect (level below 1 ÷ (1 − cost)). Raises ValueError when target × (1 − cost) <= 1.
     """
     kept = ONE - cost
     if target * kept <= ONE:
@@ -46,7 +47,7 @@ def sell_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal, cost: 
 def repay_to_reach_collateral_level(
     target: Decimal, collateral: Decimal, liabilities: Decimal, ratio: Decimal
 ) -> Decimal:
-    """Value to repay from what the account holds, for the *collateral* margin level to become `target`.
+    """Return the value to repay from the account's own assets, for the *collateral* margin level to become `target`.
 
     `ratio` is the marginal haircut ratio of the asset repaid with. ZERO and INFINITE as in `repay_to_reach`. Raises
     ValueError unless target > ratio.
@@ -59,7 +60,7 @@ def repay_to_reach_collateral_level(
 def _swap_to_reach(
     target: Decimal, assets: Decimal, liabilities: Decimal, *, spent: Decimal, repaid: Decimal
 ) -> Decimal:
-    """Value v with (assets − v·spent) = target · (liabilities − v·repaid); INFINITE when v·repaid exceeds the debt."""
+    """Return v with (assets − v·spent) = target · (liabilities − v·repaid); INFINITE when v·repaid exceeds the debt."""
     missing = target * liabilities - assets
     if liabilities <= ZERO or missing <= ZERO:
         return ZERO

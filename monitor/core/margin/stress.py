@@ -1,7 +1,7 @@
-"""What a shock would do to one scope: the level after it, whether it liquidates, and what would have survived it.
+"""The effect of a price shock on one scope: level, liquidation, collateral needed to survive.
 
-A shock moves each asset by a fraction of its price. All prices go their way in step, so the level moves in one
-direction only from here to there: what is above the bar at both ends is above it on the whole way.
+A shock moves each asset by a fraction of its price. All prices move in proportion, so the level changes in one
+direction only: a level above the threshold at both ends stays above it all the way.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,14 +14,15 @@ from monitor.core.margin.stress_scenarios import StressScenario
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 
 SURVIVAL_OVER_LIQUIDATION = Decimal("1.05")
-"""Survived means that the level keeps five per cent above the bar."""
+"""Factor on the liquidation level that counts as survival: the level stays five per cent above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shock:
-    """Moves of prices as fractions, negative for a fall. What an asset is named for goes before all else.
+    """Moves of prices as fractions, negative for a fall. `moves_by_asset` has precedence over all else.
 
-    `drop` (positive) is the fall of everything that is not stable. With a `crash` too, each asset falls by the larger.
+    `drop` (positive) is the fall of every asset that is not stable. With a `scenario` too, each asset falls by the
+    larger.
     """
 
     drop: Decimal = ZERO
@@ -29,7 +30,7 @@ class Shock:
     moves_by_asset: Mapping[str, Decimal] = field(default_factory=dict)
 
     def move(self, asset: str, stables: frozenset[str], pegs: Mapping[str, str]) -> Decimal:
-        """How far the price of the asset moves. USDT is what prices are told in and never does."""
+        """Return the fraction by which the price of the asset moves. USDT never moves: prices are in USDT."""
         if asset == "USDT":
             return ZERO
         if asset in self.moves_by_asset:
@@ -40,7 +41,10 @@ class Shock:
 
 @dataclass(frozen=True, slots=True)
 class StressPortfolio:
-    """One scope as it stands, in USDT. `level` is the exchange's own, which ours is scaled to; `bar` liquidates."""
+    """One scope as it is now, in USDT.
+
+    `level` is the exchange's own; the own valuation is scaled to it. The scope is liquidated at `liquidation_level`.
+    """
 
     positions: tuple[Position, ...]
     level: Decimal
@@ -51,11 +55,11 @@ class StressPortfolio:
         return sum_positions(self.positions)
 
     def own_level(self, level: Decimal) -> Decimal:
-        """What our own valuation shows where the exchange's shows `level`."""
+        """Return the level of our own valuation at which the exchange's level is `level`."""
         return level * self.totals.level / self.level
 
     def after_moves(self, moves: Mapping[str, Decimal]) -> "StressPortfolio":
-        """The same holdings after the moves of their prices, and the level that this makes."""
+        """Return the same holdings after the price moves, with the resulting level."""
         moved = tuple(
             replace(position, price=position.price * (ONE + moves.get(position.asset, ZERO)))
             for position in self.positions
@@ -68,7 +72,7 @@ class StressPortfolio:
 
 @dataclass(frozen=True, slots=True)
 class AssetMove:
-    """One asset's price, and by which fraction it must move alone."""
+    """One asset's price, and the fraction by which it must move alone."""
 
     asset: str
     price: Decimal
@@ -78,9 +82,11 @@ class AssetMove:
 
 @dataclass(frozen=True, slots=True)
 class ShockOutcome:
-    """What a shock does. `to_survive`: USDT of collateral brought in beforehand that keep the level over the bar.
+    """The effect of a shock.
 
-    `reached_at`: the part of the shock after which the bar is met; ZERO is now, INFINITE never on this way.
+    `to_survive`: USDT of collateral that must be brought in beforehand to keep the level above liquidation.
+    `reached_at`: the part of the shock after which liquidation is reached; ZERO is now, INFINITE never during this
+    shock.
     """
 
     level_after: Decimal
@@ -91,27 +97,27 @@ class ShockOutcome:
 
 
 def is_measurable(portfolio: StressPortfolio) -> bool:
-    """Whether anything can be said: something is owed, and something held."""
+    """Return whether a shock can be computed: something is owed, and something held."""
     sums = portfolio.totals
     return sums.liabilities > ZERO and sums.assets > ZERO and ZERO < portfolio.level < INFINITE
 
 
 def simulate_shock(portfolio: StressPortfolio, moves: Mapping[str, Decimal], stables: frozenset[str]) -> ShockOutcome:
-    """What the moves do to a portfolio that `is_measurable`."""
+    """Return the effect of the moves on a portfolio that `is_measurable`."""
     after = portfolio.after_moves(moves)
     sums = after.totals
-    bar = portfolio.own_level(portfolio.liquidation_level)
+    own_liquidation = portfolio.own_level(portfolio.liquidation_level)
     return ShockOutcome(
         level_after=after.level,
         is_liquidated=min(portfolio.level, after.level) <= portfolio.liquidation_level,
-        to_survive=max(ZERO, bar * SURVIVAL_OVER_LIQUIDATION * sums.liabilities - sums.assets),
-        reached_at=shock_to_level(portfolio.positions, moves, bar),
+        to_survive=max(ZERO, own_liquidation * SURVIVAL_OVER_LIQUIDATION * sums.liabilities - sums.assets),
+        reached_at=shock_to_level(portfolio.positions, moves, own_liquidation),
         nearest_asset_move=find_nearest_asset_move(portfolio, portfolio.liquidation_level, stables),
     )
 
 
 def shock_to_level(positions: Sequence[Position], moves: Mapping[str, Decimal], level: Decimal) -> Decimal:
-    """The part of the moves (may exceed 1) after which the level of these positions is `level`.
+    """Return the part of the moves (may exceed 1) after which the level of these positions is `level`.
 
     ZERO when it is there already; INFINITE when no part of them leads there, or nothing is owed.
     """
@@ -129,9 +135,9 @@ def shock_to_level(positions: Sequence[Position], moves: Mapping[str, Decimal], 
 
 
 def find_nearest_asset_move(portfolio: StressPortfolio, level: Decimal, stables: frozenset[str]) -> AssetMove | None:
-    """The asset whose price has to move least, all others unmoved, for the exchange's level to be `level`.
+    """Return the asset with the smallest single price move that brings the exchange's level to `level`.
 
-    None when no single price does it, or it is there already. Stable assets keep their value.
+    None when no single price does, or the level is there already. Stable assets keep their value.
     """
     sums, own = portfolio.totals, portfolio.own_level(level)
     found = [
@@ -140,7 +146,7 @@ def find_nearest_asset_move(portfolio: StressPortfolio, level: Decimal, stables:
         if position.asset and position.asset not in stables and position.price > ZERO
         if (end := _future_liquidation_price(position, sums, own)) is not None
     ]
-    return min(found, key=lambda one: abs(one.move), default=None)
+    return min(found, key=lambda asset_move: abs(asset_move.move), default=None)
 
 
 def _future_liquidation_price(position: Position, sums: Totals, level: Decimal) -> LiquidationPrice | None:

@@ -1,8 +1,8 @@
-"""Nights that came: how far each class of asset fell, as published afterwards.
+"""Historical crashes as stress scenarios: the worst move of each class of asset, as published afterwards.
 
-A class has the figure of its worst moment, and all classes are taken at their worst together. They were not: the
-tokens that stand for another asset lost their parity a quarter of an hour after the market's low. So the figure
-is the outer edge of such a night.
+A class has the move of its worst moment, and all worst moments are combined. In the real crash they were not
+simultaneous: tokens that represent another asset lost their parity a quarter of an hour after the market's low. So a
+scenario is an upper bound of such a crash.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from decimal import Decimal
 from monitor.core.numbers.amounts import ONE, ZERO
 
 LARGE_ALTS = frozenset({"ETH", "SOL", "BNB"})
-"""What is traded so deeply that it fell like nothing between bitcoin and the rest."""
+"""Altcoins with a market so deep that they fell less than other altcoins and more than bitcoin."""
 
 
 @dataclass(frozen=True, slots=True)
 class StressScenario:
-    """Moves from before the crash to its low, by class of asset; negative is a fall. `source`: who says so."""
+    """Moves from before the crash to its low, by class of asset; negative is a fall. `source`: the publication."""
 
     date: str
     btc: Decimal
@@ -25,13 +25,16 @@ class StressScenario:
     other_alts: Decimal
     source: str
     parity: Decimal = ONE
-    """What a token that stands for another asset was worth of it, where `parities` has no figure of its own."""
+    """Value of a token that represents another asset, as a share of it, for tokens not in `parities`."""
     parities: Mapping[str, Decimal] = field(default_factory=dict)
     moves_by_asset: Mapping[str, Decimal] = field(default_factory=dict)
-    """Assets that moved unlike their class."""
+    """Moves of assets that did not follow their class."""
 
     def move(self, asset: str, stables: frozenset[str], pegs: Mapping[str, str]) -> Decimal:
-        """How far the asset moved, as a fraction; `pegs` says for what a token stands. An unknown one is an alt."""
+        """Return the fraction by which the asset moved; `pegs` has the asset that a token represents.
+
+        An unknown asset counts as an altcoin.
+        """
         if asset in self.moves_by_asset:
             return self.moves_by_asset[asset]
         if asset in stables:
@@ -73,6 +76,6 @@ STRESS_SCENARIOS: Mapping[str, StressScenario] = {
         ),
     )
 }
-"""By date, the worst night first."""
+"""Scenarios by date, the worst crash first."""
 
 WORST_SCENARIO = "2025-10-10"

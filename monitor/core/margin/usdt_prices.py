@@ -9,18 +9,18 @@ from monitor.core.model.account import Price
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, floor_to
 
 NO_BASIS: Mapping[str, Decimal] = MappingProxyType({})
-"""No bases: everything is worth its spot price."""
+"""No index basis: everything is worth its spot price."""
 BRIDGE_ASSETS = ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")
-"""What an asset without a pair with USDT is priced through, the first that it has a pair with."""
+"""Bridge assets in order of preference: an asset without a USDT pair is priced by its first pair with one of them."""
 _INVERTED_PRICE_STEP = Decimal("1E-14")
-"""The step of a price turned round: so fine that nothing is lost, so coarse that sums of such products stay exact."""
+"""Step of an inverted price: fine enough to lose nothing, coarse enough that sums of such products stay exact."""
 
 
 class PriceRoute(NamedTuple):
-    """How an asset without a price in USDT of its own comes by one: by its pair, times what the other side is worth.
+    """Price route of an asset without a USDT pair: by another pair, times the USDT price of that pair's other asset.
 
-    `is_inverted`: the pair is USDT in the asset, such as USDTTRY. `rest` is the pair of the other side with USDT,
-    empty where that is USDT itself.
+    `is_inverted`: the pair is USDT in the asset, such as USDTTRY. `bridge_pair` is the pair of the other asset with
+    USDT, empty when the other asset is USDT itself.
     """
 
     pair: str
@@ -29,7 +29,7 @@ class PriceRoute(NamedTuple):
 
 
 def usdt_price(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
-    """The USDT price of an asset: its own pair, that turned round, or through another asset; None: none is known."""
+    """Return the USDT price of an asset: by its own pair, an inverted pair, or a bridge asset; None if unknown."""
     if asset == "USDT":
         return ONE
     direct = prices.get(f"{asset}USDT")
@@ -43,7 +43,7 @@ def usdt_price(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
 
 
 def find_route(asset: str, prices: Mapping[str, Price]) -> PriceRoute | None:
-    """The way of an asset without a price in USDT of its own; None: there is none."""
+    """Return the price route of an asset without a USDT pair; None if there is none."""
     if f"USDT{asset}" in prices:
         return PriceRoute(f"USDT{asset}", True, "")
     for other in BRIDGE_ASSETS:
@@ -53,9 +53,9 @@ def find_route(asset: str, prices: Mapping[str, Price]) -> PriceRoute | None:
 
 
 def candidate_symbols(asset: str, prices: Mapping[str, Price]) -> frozenset[str]:
-    """The symbols that may price an asset without a pair with USDT; the exchange may know none of them.
+    """Return the symbols that may price an asset without a USDT pair; the exchange may list none of them.
 
-    Where it knows one, the pair of its other side with USDT is among them.
+    If it lists one, the USDT pair of that symbol's other asset is among them.
     """
     others = [other for other in BRIDGE_ASSETS if other != asset]
     rests = (f"{other}USDT" for other in others if f"{asset}{other}" in prices)
@@ -63,21 +63,21 @@ def candidate_symbols(asset: str, prices: Mapping[str, Price]) -> frozenset[str]
 
 
 def invert_price(price: Decimal) -> Decimal:
-    """What one unit of the quote asset costs in the base asset, to fourteen decimals."""
+    """Return the price of one unit of the quote asset in the base asset, to fourteen decimals."""
     return floor_to(ONE / price, _INVERTED_PRICE_STEP)
 
 
 def pricing_symbol(asset: str, prices: Mapping[str, Price]) -> str:
-    """The pair of its own that an asset is priced by: with USDT, unless it has only another."""
+    """Return the symbol of the asset's own price: its USDT pair, unless only another pair exists."""
     symbol = f"{asset}USDT"
     route = None if symbol in prices else find_route(asset, prices)
     return symbol if route is None else route.pair
 
 
 def asset_basis(asset: str, prices: Mapping[str, Price], bases: Mapping[str, Decimal]) -> Decimal:
-    """What one unit of the asset's price is worth to the exchange: that of each pair on the way, where it is known.
+    """Return the index basis of an asset: the product of the bases of each pair on its price route, where known.
 
-    Eight decimals, like that of a pair, so that all that is worked out with it stays exact.
+    Eight decimals, like that of a pair, so that all further arithmetic stays exact.
     """
     if not bases:
         return ONE

@@ -16,9 +16,10 @@ from monitor.core.state.scopes import watched_scopes
 
 
 def measure_account(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValues:
-    """What concerns the account as a whole: its key, its liquidations and its blocked actions.
+    """Return the metrics of the account as a whole: its keys, liquidations, open orders and blocked actions.
 
-    Where a second key moves money, what is said holds for the worse of the two. What a refused key may do is not known.
+    If a second key moves money, the metrics of keys are those of the worse key. The permissions of a refused key are
+    unknown.
     """
     accepted = None if state.key_accepted is None else state.key_accepted and state.action_key_accepted is not False
     keys = [key for key in (state.key, state.action_key) if key is not None] if accepted and state.key else []
@@ -41,7 +42,7 @@ def measure_account(state: AccountState, settings: AccountSettings, now: datetim
 
 
 def _open_order_count(state: AccountState, settings: AccountSettings) -> MetricValue:
-    """The open orders of all watched scopes; not known while those of one scope are not."""
+    """Return the number of open orders of all watched scopes; unavailable if those of one scope are unknown."""
     watched = watched_scopes(state, settings)
     if (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None):
         return UNAVAILABLE
@@ -52,14 +53,14 @@ def _open_order_count(state: AccountState, settings: AccountSettings) -> MetricV
 
 
 def _liquidations_24h(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValue:
-    """The orders of the last day; of a day that was not read to its end lately nobody knows how many it has."""
+    """Return the number of liquidation orders of the last day; unavailable if the last day was not read recently."""
     if state.liquidations is None or not is_fresh(state.liquidations_at, now, settings.liquidations_stale_after):
         return UNAVAILABLE
     return Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24)))
 
 
 def _liquidation_loan(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValue:
-    """What cross was left owing; nothing of the kind exists without cross."""
+    """Return the remaining liquidation loan of cross; not applicable without cross."""
     if not settings.cross:
         return Missing.NOT_APPLICABLE
     loan = state.reference.liquidation_loan

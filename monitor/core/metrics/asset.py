@@ -1,4 +1,4 @@
-"""The figures of single assets, over cross and all watched pairs together."""
+"""Metrics of single assets, over cross and all watched pairs together."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ UNAVAILABLE = Missing.UNAVAILABLE
 
 @dataclass(frozen=True, slots=True)
 class AssetIndex:
-    """Every balance of the watched scopes and every interest known, by asset; made once for many assets.
+    """All balances of the watched scopes and all known interest, by asset; computed once for many assets.
 
-    `as_of` is that of the oldest snapshot; None while a watched scope was never read.
+    `as_of` is the time of the oldest snapshot; None if a watched scope was never read.
     """
 
     balances: Mapping[str, tuple[tuple[Scope, Balance], ...]]
@@ -38,12 +38,12 @@ class AssetIndex:
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """Every asset held or owed in a watched scope, in order."""
+        """All assets held or owed in a watched scope, in order."""
         return tuple(sorted(self.balances))
 
 
 def index_assets(state: AccountState, settings: AccountSettings, now: datetime) -> AssetIndex:
-    """What is held, owed and paid of every asset."""
+    """Return the balances and the interest of all assets."""
     rows: dict[str, list[tuple[Scope, Balance]]] = {}
     for scope in watched_scopes(state, settings):
         for balance in live_scope_balances(state, scope):
@@ -67,10 +67,10 @@ def index_assets(state: AccountState, settings: AccountSettings, now: datetime) 
 def measure_asset(
     state: AccountState, settings: AccountSettings, asset: str, now: datetime, index: AssetIndex | None = None
 ) -> MetricValues:
-    """One asset's metrics. `ledger` saves working it out again."""
+    """Return one asset's metrics. A given `index` is not computed again."""
     view = _AssetMetrics(state, settings, asset, now, index or index_assets(state, settings, now))
-    shown = LazyMetrics(_METRICS if view.reference is None else _PEGGED, view)
-    as_of = view.ledger.as_of
+    shown = LazyMetrics(_METRICS if view.peg_reference is None else _PEGGED, view)
+    as_of = view.index.as_of
     stale = not is_fresh(as_of, now, settings.stale_after)
     figure_state: DataState = "unavailable" if as_of is None else "stale" if stale else "ok"
     seen: Mapping[str, MetricValue] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
@@ -78,7 +78,7 @@ def measure_asset(
 
 
 def monitoring_tagged_assets(state: AccountState, settings: AccountSettings) -> tuple[str, ...]:
-    """The assets held or owed that the exchange has tagged *Monitoring*, as far as that was read."""
+    """Return the assets held or owed that the exchange has tagged *Monitoring*; empty before the first read of tags."""
     tags = state.reference.tags
     there = {
         b.asset for scope in watched_scopes(state, settings) for b in live_scope_balances(state, scope) if not b.is_zero
@@ -87,7 +87,7 @@ def monitoring_tagged_assets(state: AccountState, settings: AccountSettings) -> 
 
 
 def list_debt_rates(state: AccountState, settings: AccountSettings) -> Iterator[tuple[Scope, str, DebtRate]]:
-    """The rate of everything that is borrowed in a watched scope, as far as it is known."""
+    """Return the known rates of all assets borrowed in a watched scope."""
     for scope in watched_scopes(state, settings):
         for balance in live_scope_balances(state, scope):
             rate = debt_rate(state, balance.asset, scope.symbol) if balance.borrowed else None
@@ -96,33 +96,33 @@ def list_debt_rates(state: AccountState, settings: AccountSettings) -> Iterator[
 
 
 class _AssetMetrics:
-    """The asset as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
+    """Inputs of one asset's metrics. Immutable; costly ones are computed on first access."""
 
-    __slots__ = ("_rate", "asset", "ledger", "now", "reference", "rows", "settings", "state")
+    __slots__ = ("_rate", "asset", "balances", "index", "now", "peg_reference", "settings", "state")
 
     def __init__(
-        self, state: AccountState, settings: AccountSettings, asset: str, now: datetime, ledger: AssetIndex
+        self, state: AccountState, settings: AccountSettings, asset: str, now: datetime, index: AssetIndex
     ) -> None:
         self.state = state
         self.settings = settings
         self.asset = asset
         self.now = now
-        self.ledger = ledger
-        self.rows = ledger.balances.get(asset, ())
-        self.reference = peg_reference(asset, settings)
+        self.index = index
+        self.balances = index.balances.get(asset, ())
+        self.peg_reference = peg_reference(asset, settings)
         self._rate: tuple[Scope, DebtRate | None] | None = None
 
     def rate(self) -> tuple[Scope, DebtRate | None]:
-        """The highest rate now paid, and where; of cross where nothing is owed."""
+        """Return the highest rate paid now, and its scope; the rate of cross if nothing is owed."""
         if self._rate is None:
-            owing = [scope for scope, balance in self.rows if balance.owed] or [CROSS]
+            owing = [scope for scope, balance in self.balances if balance.owed] or [CROSS]
             found = [
                 (scope, rate)
                 for scope in owing
                 if (rate := debt_rate(self.state, self.asset, scope.symbol)) is not None
                 and is_current(rate, self.settings, self.now)
             ]
-            self._rate = max(found, key=lambda each: each[1].hourly) if found else (CROSS, None)
+            self._rate = max(found, key=lambda entry: entry[1].hourly) if found else (CROSS, None)
         return self._rate
 
     def from_rate(self, value: Callable[[DebtRate], Decimal | None]) -> MetricValue:
@@ -131,7 +131,10 @@ class _AssetMetrics:
         return UNAVAILABLE if found is None else found
 
     def rate_change(self) -> MetricValue:
-        """Relative to a day ago; a younger debt is compared with the rate published then, else its first charge."""
+        """Return the change of the rate relative to a day ago.
+
+        A younger debt is compared with the rate published a day ago, else with its first charge.
+        """
         scope, rate = self.rate()
         then = None if rate is None else _rate_day_ago(self.state, self.asset, scope)
         return (rate.hourly - then) / then if rate is not None and then else UNAVAILABLE
@@ -141,13 +144,16 @@ class _AssetMetrics:
         return UNAVAILABLE if price is None else price
 
     def interest(self, span: timedelta, paid: Callable[[InterestPaid], Mapping[str, Decimal]]) -> MetricValue:
-        """What was charged; until every charge of the time is recorded, a sum would be too small."""
+        """Return the interest charged in the span; unavailable until every charge of it is recorded.
+
+        A sum of fewer charges would be too small.
+        """
         read = self.state.interest
         if read is None or read.since is None or not is_fresh(read.at, self.now, self.settings.interest_stale_after):
             return UNAVAILABLE
         if read.since > read.at - span:
             return UNAVAILABLE
-        return _sum_in_usdt(map(paid, self.ledger.interest.get(self.asset, ())), self.state.prices)
+        return _sum_in_usdt(map(paid, self.index.interest.get(self.asset, ())), self.state.prices)
 
     def free(self, wallet: str) -> MetricValue:
         known = self.state.wallets.get(wallet)
@@ -156,9 +162,9 @@ class _AssetMetrics:
         return known.free.get(self.asset, ZERO)
 
     def peg_ratio(self) -> MetricValue:
-        if self.reference is None or not self.ledger.prices_are_fresh:
+        if self.peg_reference is None or not self.index.prices_are_fresh:
             return UNAVAILABLE
-        ratio = price_ratio(self.asset, self.reference, self.state.prices)
+        ratio = price_ratio(self.asset, self.peg_reference, self.state.prices)
         return UNAVAILABLE if ratio is None else ratio
 
     def peg_deviation(self) -> MetricValue:
@@ -168,8 +174,8 @@ class _AssetMetrics:
 
 _METRICS: Mapping[str, Callable[[_AssetMetrics], MetricValue]] = MappingProxyType(
     {
-        "held": lambda view: sum((balance.held for _, balance in view.rows), ZERO),
-        "owed": lambda view: sum((balance.owed for _, balance in view.rows), ZERO),
+        "held": lambda view: sum((balance.held for _, balance in view.balances), ZERO),
+        "owed": lambda view: sum((balance.owed for _, balance in view.balances), ZERO),
         "price_usdt": _AssetMetrics.price,
         "hourly_rate": lambda view: view.from_rate(lambda rate: rate.hourly),
         "next_hourly_rate": lambda view: view.from_rate(lambda rate: rate.next_hourly),
@@ -190,7 +196,7 @@ _PEGGED: Mapping[str, Callable[[_AssetMetrics], MetricValue]] = MappingProxyType
 
 
 def _rate_day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
-    """The rate an hour 24 hours ago: as it was charged, as it was published, as it was charged first."""
+    """Return the rate per hour 24 hours ago: as charged, else as published, else as first charged."""
     paid = state.interest.paid.get((scope, asset)) if state.interest is not None else None
     if paid is not None and paid.day_ago_rate is not None:
         return hourly_from_daily(paid.day_ago_rate)
@@ -201,7 +207,7 @@ def _rate_day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | No
 
 
 def _sum_in_usdt(sums: Iterable[Mapping[str, Decimal]], prices: Mapping[str, Price]) -> MetricValue:
-    """At present prices; interest on one asset may have been charged in another."""
+    """Return the sum at present prices; interest on one asset may have been charged in another."""
     total = ZERO
     for charged in sums:
         for asset, amount in charged.items():

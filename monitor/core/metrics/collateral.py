@@ -1,4 +1,4 @@
-"""What counts as collateral in cross margin by the exchange's ratios, and how much of each asset may leave."""
+"""Collateral of the cross account: drift from the exchange's level, and transfer-out limits per asset."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from monitor.core.state.live_balances import live_cross_balances
 CollateralTiers = Mapping[str, tuple[CollateralTier, ...]]
 
 _FULL_RATIO = (CollateralTier(ZERO, None, ONE),)
-"""Of an asset that counts less than whole more may leave than of one that does; never less."""
+"""Full collateral ratio, which is the safe assumption: of an asset with a lower ratio more may leave, never less."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferOutLimit:
-    """So much of one asset may leave, if nothing else does."""
+    """Maximum amount of one asset that may leave if no other asset does."""
 
     asset: str
     amount: Decimal
@@ -44,20 +44,20 @@ class _CollateralTotals:
 
 
 def collateral_drift(state: AccountState) -> Decimal | None:
-    """How far our own collateral level was off the exchange's when it was read, as a fraction of the exchange's.
+    """Return the drift of our own collateral level from the exchange's at the last read, as a fraction of the latter.
 
-    None while they do not compare: nothing is owed, or ratios or prices are not known.
+    None if they can't be compared: nothing is owed, or ratios or prices are unknown.
     """
     factor = _calibration(state)
     return abs(ONE / factor - ONE) if factor is not None else None
 
 
 def transfer_out_limits(state: AccountState, settings: AccountSettings, now: datetime) -> tuple[TransferOutLimit, ...]:
-    """What may leave the cross account although it owes, by asset, that of most value first.
+    """Return the amounts that may leave the cross account while it has debts, by asset, largest value first.
 
     The collateral level that the exchange demands remains, and no more leaves than is free. Empty when nothing may
-    leave, nothing is owed, or too little is known. Where our collateral level disagrees with the exchange's, every
-    asset is taken to count whole. The exchange's own answer to maxTransferable is the authority.
+    leave, nothing is owed, or too little is known. If our collateral level disagrees with the exchange's, every asset
+    is assumed to count in full. The exchange's own answer to maxTransferable is the authority.
     """
     snapshot = state.cross
     if snapshot is None or not snapshot.transfer_out_enabled or is_stale(snapshot.as_of, settings, now):
@@ -68,7 +68,7 @@ def transfer_out_limits(state: AccountState, settings: AccountSettings, now: dat
     tiers, factor = _tiers(state), _calibration(state)
     counted = _collateral_totals(balances, prices, tiers) if factor is not None else None
     if factor is None or counted is None or abs(ONE / factor - ONE) > settings.max_drift:
-        # Held and owed are moved on by prices; what of it counts is the exchange's own word.
+        # The values held and owed are updated by prices; their collateral value is the one that the exchange reported.
         tiers, counted = None, _totals_from_polled_level(balances, prices, snapshot.collateral_margin_level)
         factor = ONE
     if counted is None or counted.liabilities <= ZERO:
@@ -87,7 +87,7 @@ class _Prices:
     bases: Mapping[str, Decimal]
 
     def value_of(self, asset: str) -> Decimal | None:
-        """What one unit is worth to the exchange."""
+        """Return the exchange's value of one unit."""
         price = usdt_price(asset, self.prices)
         return None if price is None else price * asset_basis(asset, self.prices, self.bases)
 
@@ -105,7 +105,7 @@ def _transfer_out_limit(
 
 
 def _calibration(state: AccountState) -> Decimal | None:
-    """The exchange's collateral level over ours, both of the last read; None: they do not compare."""
+    """Return the exchange's collateral level over ours, both at the last read; None if they can't be compared."""
     snapshot = state.cross
     if snapshot is None or not snapshot.collateral_margin_level.is_finite():
         return None
@@ -122,7 +122,7 @@ def _calibration(state: AccountState) -> Decimal | None:
 def _collateral_totals(
     balances: Iterable[Balance], prices: _Prices, tiers: CollateralTiers | None
 ) -> _CollateralTotals | None:
-    """None while the ratios or the price of something are not known."""
+    """Return the collateral value and the liability; None if the ratios or a price are unknown."""
     if tiers is None:
         return None
     collateral = liabilities = ZERO

@@ -1,4 +1,4 @@
-"""What cross and isolated figures have in common: bars, distances, values, and how fresh figures become a subject's."""
+"""Shared parts of cross and isolated metrics: thresholds, distances, values, staleness."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,9 +19,9 @@ THRESHOLD_METRICS = ("initial_level", "margin_call_level", "liquidation_level")
 
 
 class ScopeLevel(NamedTuple):
-    """The best current level of a scope, and how it came about.
+    """The best current level of a scope, and its source.
 
-    `drift`: of our own level from the exchange's at the last poll.
+    `drift`: the difference between our own level and the exchange's at the last poll, as a fraction of the exchange's.
     """
 
     value: Decimal
@@ -30,20 +30,22 @@ class ScopeLevel(NamedTuple):
 
 
 def threshold_values(effective: EffectiveThresholds | None) -> dict[str, MetricValue]:
-    """The bars of a scope as figures."""
+    """Return the thresholds of a scope as metric values."""
     if effective is None:
         return dict.fromkeys(THRESHOLD_METRICS, UNAVAILABLE)
-    bars = effective.thresholds
-    return dict(zip(THRESHOLD_METRICS, (bars.initial, bars.margin_call, bars.liquidation), strict=True))
+    thresholds = effective.thresholds
+    return dict(
+        zip(THRESHOLD_METRICS, (thresholds.initial, thresholds.margin_call, thresholds.liquidation), strict=True)
+    )
 
 
 def price_move_to(
     reach: Callable[[Exposure, Decimal], Decimal], level: Decimal, exposure: Exposure | None, threshold: MetricValue
 ) -> MetricValue:
-    """How far the market may move before the exchange acts at `bar`, by `reach`, such as margin.drop_to_level.
+    """Return the market move after which the exchange acts at `threshold`, by `reach`, such as levels.drop_to_level.
 
-    `parts` is what is held and owed, None when not known. The exchange acts on its own level, so our valuation is
-    scaled until it shows that one.
+    `exposure` is the value held and owed, None when unknown. The exchange acts on its own level, so our valuation is
+    scaled until its level equals the exchange's.
     """
     if not level.is_finite():
         return INFINITE
@@ -56,7 +58,7 @@ def price_move_to(
 
 
 def value_usdt(value: Callable[[Totals], Decimal], exposure: Exposure | None, price: Decimal | None) -> MetricValue:
-    """What is held, owed or left, by `value`, when `parts` are in a currency of which one costs `price` USDT."""
+    """Return the part of the exposure selected by `value`, in USDT; `price` is that of the exposure's currency."""
     return UNAVAILABLE if exposure is None or price is None else value(exposure.totals) * price
 
 
@@ -71,7 +73,7 @@ def scope_metric_values(
     list_holdings: Callable[[], tuple[ValuedBalance, ...]],
     thresholds: EffectiveThresholds | None = None,
 ) -> MetricValues:
-    """The figures of a scope that was read: without values for rules once the reading is stale."""
+    """Return the metrics of a scope that was read: without values for rules once the snapshot is stale."""
     stale = is_stale(as_of, settings, now)
     state: DataState = "stale" if stale else "ok" if level.value.is_finite() else "no_debt"
     values: Mapping[str, MetricValue] = dict.fromkeys(display, UNAVAILABLE) if stale else display
@@ -82,7 +84,7 @@ def scope_metric_values(
 def unread_metric_values(
     kind: Literal["cross", "isolated"], subject: str, thresholds: EffectiveThresholds | None = None
 ) -> MetricValues:
-    """The figures of a scope of which nothing but perhaps the bars is known."""
+    """Return the metrics of a scope of which nothing is known, except perhaps the thresholds."""
     values: dict[str, MetricValue] = {metric.name: UNAVAILABLE for metric in metrics_of(kind)}
     values |= threshold_values(thresholds)
     return MetricValues(kind, subject, "unavailable", None, "poll", values, values, thresholds=thresholds)
@@ -91,7 +93,7 @@ def unread_metric_values(
 def worse_level(
     level: ScopeLevel, notice: ReportedLevel | None, settings: AccountSettings, now: datetime
 ) -> ScopeLevel:
-    """The level, or what the exchange said of it since it was read, where that is worse."""
+    """Return the level, or the one that the exchange reported after the read, if that is worse."""
     if notice is None or notice.level >= level.value or is_stale(notice.at, settings, now):
         return level
     return level._replace(value=notice.level)
@@ -100,7 +102,7 @@ def worse_level(
 def with_notice(
     metrics: MetricValues, notice: ReportedLevel | None, settings: AccountSettings, now: datetime
 ) -> MetricValues:
-    """The figures with the exchange's word; where nothing fresh was read, it is the level."""
+    """Return the metrics with the exchange's notice; if no read is fresh, the notice is the level."""
     if notice is None or is_stale(notice.at, settings, now):
         return metrics
     if metrics.state not in ("stale", "unavailable"):
@@ -112,5 +114,5 @@ def with_notice(
 
 
 def is_stale(as_of: datetime, settings: AccountSettings, now: datetime) -> bool:
-    """Whether a snapshot is too old to be believed."""
+    """Return whether a snapshot is too old to be used."""
     return now - as_of > settings.stale_after

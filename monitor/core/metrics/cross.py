@@ -1,8 +1,8 @@
-"""Every metric of a cross account, computed from its state. Formulas live in margin.py and interest.py.
+"""Metrics of the cross account. The formulas are in `core/margin`.
 
-The level is the exchange's own at the last poll, times what prices and events have done to our own valuation since:
-equal to the polled one, to the last digit, for as long as no price has moved and nothing was told. What the exchange
-said of it since the poll counts where it is worse.
+The level is the exchange's own at the last poll, times the change of our own valuation by prices and events since:
+equal to the polled level, to the last digit, as long as there was no new price and no event. A level that the exchange
+has reported since the poll counts if it is worse.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ from monitor.core.state.live_balances import live_cross_balances
 from monitor.core.state.scope_value import value_scope
 
 LEVEL_ROUNDING = Decimal("0.00000002")
-"""The exchange tells its level to eight decimals; moved on with prices, that much of it may be rounding."""
+"""Maximum rounding error of a level revalued at new prices: the exchange reports its level to eight decimals."""
 
 __all__ = ["measure_cross", "measure_pair"]
 
@@ -54,16 +54,16 @@ __all__ = ["measure_cross", "measure_pair"]
 def measure_cross(
     state: AccountState, settings: AccountSettings, now: datetime, price_context: PriceContext | None = None
 ) -> MetricValues:
-    """The cross account's metrics and its non-zero balances. `market` saves working it out again."""
+    """Return the cross account's metrics and its non-zero balances. A given `price_context` is not computed again."""
     snapshot = state.cross
     if snapshot is None:
         return with_notice(
             unread_metric_values("cross", "", cross_thresholds(state, now)), state.live_balances.notice, settings, now
         )
     view = _CrossMetrics(state, settings, snapshot, price_context or build_price_context(state, settings, now))
-    shown = LazyMetrics(_METRICS, view, view.bars)
+    shown = LazyMetrics(_METRICS, view, view.thresholds)
     found = scope_metric_values(
-        "cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force
+        "cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.effective_thresholds
     )
     return (
         with_notice(found, state.live_balances.notice, settings, now)
@@ -73,21 +73,21 @@ def measure_cross(
 
 
 class _CrossMetrics:
-    """The account as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
+    """Inputs of the cross account's metrics. Immutable; costly ones are computed on first access."""
 
     __slots__ = (
-        "_held",
-        "_parts",
-        "bars",
-        "in_force",
+        "_balances",
+        "_exposure",
+        "at_snapshot",
+        "current",
+        "effective_thresholds",
         "level",
-        "market",
-        "own",
-        "present",
+        "own_level",
+        "price_context",
         "settings",
         "snapshot",
         "state",
-        "then",
+        "thresholds",
     )
 
     def __init__(
@@ -96,87 +96,89 @@ class _CrossMetrics:
         self.state = state
         self.settings = settings
         self.snapshot = snapshot
-        self.market = price_context
-        self.in_force = cross_thresholds(state, price_context.now)
-        self.bars = threshold_values(self.in_force)
-        self.then = snapshot_value(state, snapshot)
-        self.present = current_value(state, self.then.unpriced)
-        self.own = self._level()
-        self.level = worse_level(self.own, state.live_balances.notice, settings, price_context.now)
-        self._parts: Exposure | None = None
-        self._held: tuple[ValuedBalance, ...] | None = None
+        self.price_context = price_context
+        self.effective_thresholds = cross_thresholds(state, price_context.now)
+        self.thresholds = threshold_values(self.effective_thresholds)
+        self.at_snapshot = snapshot_value(state, snapshot)
+        self.current = current_value(state, self.at_snapshot.unpriced)
+        self.own_level = self._level()
+        self.level = worse_level(self.own_level, state.live_balances.notice, settings, price_context.now)
+        self._exposure: Exposure | None = None
+        self._balances: tuple[ValuedBalance, ...] | None = None
 
     def holdings(self) -> tuple[ValuedBalance, ...]:
-        """Every row with its price, worked out once."""
-        if self._held is None:
-            self._held = _valued_balances(self.state, self.level.value, self.bars["liquidation_level"])
-        return self._held
+        """Return every row with its price; computed once."""
+        if self._balances is None:
+            self._balances = _valued_balances(self.state, self.level.value, self.thresholds["liquidation_level"])
+        return self._balances
 
     def _level(self) -> ScopeLevel:
-        """The polled level, moved as our own valuation moved since, if that may be believed.
+        """Return the polled level, moved as our own valuation moved since, if that is reliable.
 
-        What prices said after the poll, before they fell silent, is old news, but newer than the poll: where it is
-        worse, it counts until the next one.
+        Prices that came after the poll and then went stale are old, but newer than the poll: if they make the level
+        worse, they count until the next poll.
         """
-        polled, then = self.snapshot.margin_level, self.then
-        off = drift(polled, then.totals) if self.market.cross_comparable else None
+        polled, then = self.snapshot.margin_level, self.at_snapshot
+        off = drift(polled, then.totals) if self.price_context.cross_comparable else None
         moved = self._revalued_level(off)
         if moved is None:
             return ScopeLevel(polled, False, off)
-        if self.market.is_fresh and not is_stale(self.snapshot.as_of, self.settings, self.market.now):
+        if self.price_context.is_fresh and not is_stale(self.snapshot.as_of, self.settings, self.price_context.now):
             return ScopeLevel(moved, True, off)
         return ScopeLevel(min(polled, moved), False, off)
 
     def _revalued_level(self, off: Decimal | None) -> Decimal | None:
-        """The level at the newest prices.
+        """Return the level at the newest prices.
 
         None when prices were stale or unknown when the snapshot came, or when our own valuation was `off` by more than
-        the bound then: assets without a price show there.
+        the maximum drift then, as it is with unpriced assets.
         """
         polled = self.snapshot.margin_level
-        if self.present.unpriced:
+        if self.current.unpriced:
             return None
         if not polled.is_finite():
-            # The first debt, told since: there is no level of the exchange's to move on from.
-            return self.present.level if self.present.liabilities else None
+            # The first debt came after the poll: the exchange has reported no finite level to start from.
+            return self.current.level if self.current.liabilities else None
         if off is None or off > self.settings.max_drift:
             return None
-        return polled * (self.present.level / self.then.level)
+        return polled * (self.current.level / self.at_snapshot.level)
 
     def change_5m(self) -> MetricValue:
-        """What prices alone did to the level in five minutes."""
-        level = self.own
+        """Return the change of the level in five minutes by prices alone."""
+        level = self.own_level
         if not level.value.is_finite():
             return ZERO
-        past = self.market.five_minutes_ago() if level.is_live else None
+        past = self.price_context.five_minutes_ago() if level.is_live else None
         before = (
-            past.totals(self.present.balances, self.then.unpriced, self.present.bases) if past is not None else None
+            past.totals(self.current.balances, self.at_snapshot.unpriced, self.current.bases)
+            if past is not None
+            else None
         )
         if before is None:
             return UNAVAILABLE
         if not self.snapshot.margin_level.is_finite():
             return level.value - before.level
-        return level.value - self.snapshot.margin_level * (before.level / self.then.level)
+        return level.value - self.snapshot.margin_level * (before.level / self.at_snapshot.level)
 
     def exposure(self) -> Exposure | None:
-        """What is held and owed at the newest prices.
+        """Return the values held and owed at the newest prices.
 
-        Assets without a price are worth what the exchange's totals had beyond all others, and count as volatile. None
-        when that can't be told either.
+        The value of unpriced assets is the rest of the exchange's totals over all other assets, and counts as volatile.
+        None when that is unknown too.
         """
-        if self._parts is None:
-            if self.then.unpriced or self.present.unpriced:
+        if self._exposure is None:
+            if self.at_snapshot.unpriced or self.current.unpriced:
                 return self._exposure_with_unpriced()
-            self._parts = self.present.exposure(self.settings.stable_assets)
-        return self._parts
+            self._exposure = self.current.exposure(self.settings.stable_assets)
+        return self._exposure
 
     def _exposure_with_unpriced(self) -> Exposure | None:
         snapshot, stables = self.snapshot, self.settings.stable_assets
         btc = usdt_price("BTC", self.state.cross_prices_at_snapshot)
-        if btc is None or self.present.unpriced:
-            everything = value_scope(self.present.balances, self.state.prices, bases=self.state.cross_basis_at_snapshot)
+        if btc is None or self.current.unpriced:
+            everything = value_scope(self.current.balances, self.state.prices, bases=self.state.cross_basis_at_snapshot)
             return None if everything.unpriced else everything.exposure(stables)
-        seen, parts = self.then.totals, self.present.exposure(stables)
+        seen, parts = self.at_snapshot.totals, self.current.exposure(stables)
         return Exposure(
             parts.stable_assets,
             parts.stable_liabilities,
@@ -186,23 +188,28 @@ class _CrossMetrics:
 
     def price_move(self, reach: Callable[[Exposure, Decimal], Decimal], threshold: str) -> MetricValue:
         return price_move_to(
-            reach, self.level.value, self.exposure() if self.level.value.is_finite() else None, self.bars[threshold]
+            reach,
+            self.level.value,
+            self.exposure() if self.level.value.is_finite() else None,
+            self.thresholds[threshold],
         )
 
     def value(self, select: Callable[[Totals], Decimal]) -> MetricValue:
         return value_usdt(select, self.exposure(), ONE)
 
     def interest_usdt(self) -> MetricValue:
-        return _interest_usdt(self.present.balances, self.market.prices)
+        return _interest_usdt(self.current.balances, self.price_context.prices)
 
     def time_by_interest(self) -> MetricValue:
         level = self.level.value
         if not level.is_finite():
             return INFINITE
-        owing = [balance for balance in self.present.balances.values() if balance.owed]
-        prices = {asset: p.price for asset, p in value_positions(owing, self.market.prices).items()}
-        bar = self.bars["liquidation_level"]
-        return seconds_to_liquidation(self.state, self.settings, "", owing, prices, level, bar, self.market.now)
+        owing = [balance for balance in self.current.balances.values() if balance.owed]
+        prices = {asset: p.price for asset, p in value_positions(owing, self.price_context.prices).items()}
+        threshold = self.thresholds["liquidation_level"]
+        return seconds_to_liquidation(
+            self.state, self.settings, "", owing, prices, level, threshold, self.price_context.now
+        )
 
 
 _METRICS: Mapping[str, Callable[[_CrossMetrics], MetricValue]] = MappingProxyType(
@@ -211,9 +218,9 @@ _METRICS: Mapping[str, Callable[[_CrossMetrics], MetricValue]] = MappingProxyTyp
         "polled_margin_level": lambda cross: cross.snapshot.margin_level,
         "collateral_margin_level": lambda cross: cross.snapshot.collateral_margin_level,
         "margin_level_change_5m": _CrossMetrics.change_5m,
-        "initial_level": lambda cross: cross.bars["initial_level"],
-        "margin_call_level": lambda cross: cross.bars["margin_call_level"],
-        "liquidation_level": lambda cross: cross.bars["liquidation_level"],
+        "initial_level": lambda cross: cross.thresholds["initial_level"],
+        "margin_call_level": lambda cross: cross.thresholds["margin_call_level"],
+        "liquidation_level": lambda cross: cross.thresholds["liquidation_level"],
         "assets_usdt": lambda cross: cross.value(lambda sums: sums.assets),
         "liabilities_usdt": lambda cross: cross.value(lambda sums: sums.liabilities),
         "equity_usdt": lambda cross: cross.value(lambda sums: sums.equity),
@@ -239,27 +246,27 @@ def _interest_usdt(balances: Mapping[str, Balance], prices: Mapping[str, Price])
 
 
 def _valued_balances(state: AccountState, level: Decimal, liquidation: MetricValue) -> tuple[ValuedBalance, ...]:
-    """Every row with its price, and the price at which it alone would liquidate when all rows have one."""
+    """Return every row with its price, and its liquidation price alone if all rows have a price."""
     balances = live_cross_balances(state)
     known = value_positions(balances.values(), state.prices)
     own = Totals(
         sum((p.held * p.price for p in known.values()), ZERO), sum((p.owed * p.price for p in known.values()), ZERO)
     )
-    bar: Decimal | None = None
+    threshold: Decimal | None = None
     if len(known) == len(balances) and level.is_finite() and level > ZERO and own.liabilities > ZERO:
-        # The exchange acts on its own level: where that meets the bar, ours reads this much.
-        # What it rounds away of its level is no difference.
+        # The exchange acts on its own level: this is our level when the exchange's reaches liquidation. A difference by
+        # the exchange's rounding is none.
         scale = ONE if abs(own.level - level) <= LEVEL_ROUNDING else own.level / level
-        bar = liquidation * scale if isinstance(liquidation, Decimal) else None
+        threshold = liquidation * scale if isinstance(liquidation, Decimal) else None
 
     def row(balance: Balance) -> ValuedBalance:
         rate = hourly_rate(state, balance.asset)
         position = known.get(balance.asset)
         if position is None:
             return ValuedBalance(balance, hourly_rate=rate)
-        if bar is None or balance.asset == "USDT":
+        if threshold is None or balance.asset == "USDT":
             return ValuedBalance(balance, position.price, rate)
-        end = liquidation_price(position, own, bar)
+        end = liquidation_price(position, own, threshold)
         if end is None:
             return ValuedBalance(balance, position.price, rate)
         return ValuedBalance(balance, position.price, rate, end.price, end.side)

@@ -1,4 +1,4 @@
-"""What a scope's figures lack, named for people: why a level is not live, and what in it has no price of its own."""
+"""Data-quality issues of a scope's metrics: missing, old or assumed inputs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ DataIssueKind = Literal[
 ]
 
 MAX_PRICE_SILENCE = timedelta(minutes=20)
-"""Without a price for so long a symbol is named: the stream tells every change, and a read was due twice."""
+"""Time without a price after which a symbol is reported: the stream sends every change, and a read was due twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataIssue:
-    """One thing that is missing. `name` is the asset or symbol, empty where it concerns the whole scope."""
+    """One missing input. `name` is the asset or symbol, empty if the issue concerns the whole scope."""
 
     kind: DataIssueKind
     name: str
@@ -36,7 +36,7 @@ class DataIssue:
 def find_data_issues(
     state: AccountState, settings: AccountSettings, scope: Scope, metrics: MetricValues, now: datetime
 ) -> tuple[DataIssue, ...]:
-    """What is missing in the figures of one scope, the most important first; empty when nothing is."""
+    """Return the issues of one scope's metrics, the most important first; empty if nothing is missing."""
     if metrics.as_of is None or metrics.state in ("unavailable", "not_created"):
         return (*_notice_issues(metrics), *_threshold_issues(metrics))
     return (
@@ -67,7 +67,7 @@ def _trading_halt_issues(state: AccountState, scope: Scope) -> Iterator[DataIssu
 
 
 def _notice_issues(metrics: MetricValues) -> Iterator[DataIssue]:
-    """What the exchange said after the last read."""
+    """Yield the level that the exchange reported after the last read."""
     if metrics.notice is not None:
         yield DataIssue(
             "notice", "", f"{notice_text(metrics.notice)}, after the last read: the worse of the two counts"
@@ -75,7 +75,7 @@ def _notice_issues(metrics: MetricValues) -> Iterator[DataIssue]:
 
 
 def _threshold_issues(metrics: MetricValues) -> Iterator[DataIssue]:
-    """What is not certain of the bars."""
+    """Yield the uncertainty of the thresholds."""
     if metrics.thresholds is not None and metrics.thresholds.note:
         yield DataIssue("bars", "", f"bars: {metrics.thresholds.note}")
 
@@ -83,7 +83,7 @@ def _threshold_issues(metrics: MetricValues) -> Iterator[DataIssue]:
 def _level_issues(
     state: AccountState, settings: AccountSettings, metrics: MetricValues, now: datetime
 ) -> Iterator[DataIssue]:
-    """Why the level is the polled one."""
+    """Yield the reason why the level is the polled one."""
     if metrics.source == "live" or metrics.state != "ok":
         return
     at = newest_price_at(state)
@@ -99,13 +99,13 @@ def _level_issues(
 
 
 def _is_at_last_prices(metrics: MetricValues) -> bool:
-    """Whether the level is worse than the one last read, by prices that came after it."""
+    """Return whether the level is worse than the last read one because of prices that came later."""
     level, polled = metrics.display.get("margin_level"), metrics.display.get("polled_margin_level")
     return isinstance(level, Decimal) and isinstance(polled, Decimal) and metrics.notice is None and level < polled
 
 
 def _collateral_issues(state: AccountState, settings: AccountSettings, scope: Scope) -> Iterator[DataIssue]:
-    """Whether the ratios by which the exchange counts collateral are those that it tells."""
+    """Yield an issue if the exchange seems to count collateral by other ratios than the published ones."""
     off = collateral_drift(state) if scope == CROSS else None
     if off is not None and off > settings.max_drift:
         yield DataIssue(
@@ -114,7 +114,7 @@ def _collateral_issues(state: AccountState, settings: AccountSettings, scope: Sc
 
 
 def _price_issues(state: AccountState, settings: AccountSettings, scope: Scope, now: datetime) -> Iterator[DataIssue]:
-    believed = is_fresh(newest_price_at(state), now, settings.prices_stale_after)
+    prices_are_fresh = is_fresh(newest_price_at(state), now, settings.prices_stale_after)
     for balance in sorted(_balances(state, scope), key=lambda row: row.asset):
         asset, symbol = balance.asset, f"{balance.asset}USDT"
         if asset == "USDT" or balance.is_zero or not state.prices:
@@ -129,7 +129,7 @@ def _price_issues(state: AccountState, settings: AccountSettings, scope: Scope, 
             own = state.prices[symbol]
         if symbol not in (f"{asset}USDT", f"USDT{asset}"):
             yield DataIssue("no_usdt_pair", asset, f"{asset} has no pair with USDT: it is valued through {symbol}")
-        if believed and now - own.at > MAX_PRICE_SILENCE:
+        if prices_are_fresh and now - own.at > MAX_PRICE_SILENCE:
             minutes = (now - own.at) // timedelta(minutes=1)
             yield DataIssue("old_price", symbol, f"no price of {symbol} for {minutes} min: it counts at the last one")
 

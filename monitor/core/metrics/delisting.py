@@ -1,4 +1,4 @@
-"""How long an asset or a pair stays in margin trading."""
+"""Time to delisting, monitoring tags, and assets about to be delisted."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,7 +17,10 @@ from monitor.core.state.account_state import AccountState
 def time_to_delisting(
     state: AccountState, settings: AccountSettings, kind: Literal["isolated", "asset"], subject: str, now: datetime
 ) -> MetricValue:
-    """Seconds until margin trading of it ends, infinite while nothing is scheduled; unavailable on an old schedule."""
+    """Return the seconds until margin trading of an asset or pair ends.
+
+    Infinite while nothing is scheduled; unavailable on an old schedule.
+    """
     schedules = state.reference.schedules
     if schedules is None or not is_fresh(schedules.at, now, settings.reference_stale_after):
         return Missing.UNAVAILABLE
@@ -26,7 +29,7 @@ def time_to_delisting(
 
 
 def monitoring_tag(state: AccountState, settings: AccountSettings, asset: str, now: datetime) -> MetricValue:
-    """1 where the exchange has tagged the asset *Monitoring*, else 0; unavailable on old tags."""
+    """Return 1 if the exchange has tagged the asset *Monitoring*, else 0; unavailable on old tags."""
     tags = state.reference.tags
     if tags is None or not is_fresh(tags.at, now, settings.reference_stale_after):
         return Missing.UNAVAILABLE
@@ -34,10 +37,14 @@ def monitoring_tag(state: AccountState, settings: AccountSettings, asset: str, n
 
 
 def assets_to_be_delisted(state: AccountState, scope: Scope, assets: Iterable[str]) -> frozenset[str]:
-    """What is to be delisted in the scope: assets of cross, or both `assets` of a pair that goes itself."""
+    """Return the assets of the scope about to be delisted: those of cross, or both of a pair delisted as a whole."""
     schedules = state.reference.schedules
     if schedules is None:
         return frozenset()
     if scope == CROSS:
-        return frozenset(asset for one in schedules.delistings for asset in one.assets)
-    return frozenset(assets) if any(scope.symbol in one.symbols for one in schedules.delistings) else frozenset()
+        return frozenset(asset for delisting in schedules.delistings for asset in delisting.assets)
+    return (
+        frozenset(assets)
+        if any(scope.symbol in delisting.symbols for delisting in schedules.delistings)
+        else frozenset()
+    )

@@ -1,4 +1,4 @@
-"""What recorded interest charges tell of each debt: the rate now, the rate a day ago, and what was paid."""
+"""Interest paid on each debt: rate now, rate a day ago, sums of a day and of 30 days."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -11,11 +11,11 @@ DAY = timedelta(hours=24)
 MONTH = timedelta(days=30)
 
 _MAX_DAY_AGO = timedelta(hours=27)
-"""A charge before this is of a debt that was repaid since."""
+"""Maximum age of a charge that counts as that of a day ago: an older one belongs to a debt repaid since."""
 
 
 def sum_interest_by_debt(charges: Iterable[InterestCharge], now: datetime) -> Mapping[DebtKey, InterestPaid]:
-    """What the charges (oldest first, each once) tell `now`; those of more than 30 days ago tell nothing."""
+    """Return the interest of each debt as of `now` from the charges (oldest first, each once) of the last 30 days."""
     firsts: dict[DebtKey, InterestCharge] = {}
     lasts: dict[DebtKey, InterestCharge] = {}
     day_ago: dict[DebtKey, Decimal] = {}

@@ -1,4 +1,4 @@
-"""Rates of interest, as charged and as published, and how long interest alone takes to liquidate."""
+"""Interest rates as charged and as published, and the time until interest alone liquidates."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 MAX_CHARGE_LAG = timedelta(hours=2)
-"""A debt is charged at each full hour: a charge older than this against the published rate is of a debt repaid."""
+"""Maximum age of a charge against the published rate: debts are charged hourly, so an older one was repaid."""
 
 
 @dataclass(frozen=True, slots=True)
 class DebtRate:
-    """Fractions an hour on a debt: the one in force as of `as_of`, and the one of the coming hour where it is known."""
+    """Rates of a debt as fractions an hour: in force as of `as_of`, and of the coming hour if known."""
 
     hourly: Decimal
     as_of: datetime
@@ -26,7 +26,7 @@ class DebtRate:
 
 
 def debt_rate(state: AccountState, asset: str, symbol: str = "") -> DebtRate | None:
-    """The rate in one scope: as it was last charged there, else as it is published; None: neither is known."""
+    """Return the rate in one scope: as last charged there, else as published; None if both are unknown."""
     paid = state.interest.paid.get((Scope(symbol), asset)) if state.interest is not None else None
     published, at = _published_rate(state, asset, symbol)
     ahead = _next_rate(state, asset, symbol)
@@ -36,13 +36,13 @@ def debt_rate(state: AccountState, asset: str, symbol: str = "") -> DebtRate | N
 
 
 def hourly_rate(state: AccountState, asset: str, symbol: str = "") -> Decimal | None:
-    """Fraction per hour on a debt in `asset` of one scope; None: not known."""
+    """Return the rate per hour of a debt in `asset` of one scope, as a fraction; None if unknown."""
     rate = debt_rate(state, asset, symbol)
     return rate.hourly if rate is not None else None
 
 
 def is_current(rate: DebtRate, settings: AccountSettings, now: datetime) -> bool:
-    """Whether the rate is no older than charges and published rates may be."""
+    """Return whether the rate is no older than charges and published rates may be."""
     return now - rate.as_of <= max(settings.interest_stale_after, settings.rates_stale_after)
 
 
@@ -56,10 +56,10 @@ def seconds_to_liquidation(
     threshold: MetricValue,
     now: datetime,
 ) -> MetricValue:
-    """Seconds until interest alone brings the scope's `level` down to `bar`.
+    """Return the seconds until interest alone brings the scope's `level` down to `threshold`.
 
-    `prices` by asset, all in one currency. INFINITE when nothing is owed; unavailable while the bar, a price or a
-    rate is not known, or a rate is too old.
+    `prices` by asset, all in one currency. INFINITE when nothing is owed; unavailable when the threshold, a price or a
+    rate is unknown, or a rate is too old.
     """
     if not level.is_finite():
         return INFINITE
@@ -83,7 +83,7 @@ def seconds_to_liquidation(
 
 
 def _published_rate(state: AccountState, asset: str, symbol: str) -> tuple[Decimal | None, datetime | None]:
-    """What the venue publishes; of a pair only the rate of the coming hour is."""
+    """Return the rate that the exchange publishes, and its time; for a pair there is only that of the coming hour."""
     if symbol:
         ahead = state.next_rates
         rate = ahead.isolated.get(asset) if ahead is not None else None

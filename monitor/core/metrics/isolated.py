@@ -1,4 +1,4 @@
-"""Every metric of an isolated pair, computed in its quote asset and told in USDT where that has a price."""
+"""Metrics of an isolated pair, computed in its quote asset and shown in USDT if that has a price."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -38,7 +38,7 @@ def measure_pair(
     now: datetime,
     price_context: PriceContext | None = None,
 ) -> MetricValues:
-    """One isolated pair's metrics. `market` saves working it out again."""
+    """Return one isolated pair's metrics. A given `price_context` is not computed again."""
     snapshot = state.isolated
     pair = live_pair(state, symbol)
     if snapshot is None or pair is None:
@@ -48,27 +48,27 @@ def measure_pair(
     price_context = price_context or build_price_context(state, settings, now)
     as_of = pair.as_of or snapshot.as_of
     view = _PairMetrics(state, settings, pair, snapshot.pairs[symbol], price_context, as_of)
-    shown = LazyMetrics(_METRICS, view, view.bars)
+    shown = LazyMetrics(_METRICS, view, view.thresholds)
     return scope_metric_values(
-        "isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.in_force
+        "isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.effective_thresholds
     )
 
 
 class _PairMetrics:
-    """The pair as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
+    """Inputs of an isolated pair's metrics. Immutable; costly ones are computed on first access."""
 
     __slots__ = (
-        "_parts",
-        "bars",
-        "in_force",
-        "index",
+        "_exposure",
+        "effective_thresholds",
+        "index_price",
         "is_fresh",
         "level",
-        "market",
         "pair",
-        "read",
+        "polled_pair",
+        "price_context",
         "settings",
         "state",
+        "thresholds",
     )
 
     def __init__(
@@ -76,34 +76,34 @@ class _PairMetrics:
         state: AccountState,
         settings: AccountSettings,
         pair: IsolatedPair,
-        read: IsolatedPair,
+        polled_pair: IsolatedPair,
         price_context: PriceContext,
         as_of: datetime,
     ) -> None:
         self.state = state
         self.settings = settings
         self.pair = pair
-        self.read = read
-        self.market = price_context
+        self.polled_pair = polled_pair
+        self.price_context = price_context
         self.is_fresh = price_context.is_fresh and not is_stale(as_of, settings, price_context.now)
-        self.in_force = pair_thresholds(state, settings, pair, price_context.now)
-        self.bars = threshold_values(self.in_force)
-        self.index, self.level = self._index_and_level()
-        self._parts: Exposure | None = None
+        self.effective_thresholds = pair_thresholds(state, settings, pair, price_context.now)
+        self.thresholds = threshold_values(self.effective_thresholds)
+        self.index_price, self.level = self._index_and_level()
+        self._exposure: Exposure | None = None
 
     def holdings(self) -> tuple[ValuedBalance, ...]:
-        """Both sides, valued."""
+        """Return both sides, valued."""
         return _valued_balances(self.state, self.pair)
 
     def _index_and_level(self) -> tuple[Decimal, ScopeLevel]:
-        """The margin index and the level: as they were read, moved as price and events moved since.
+        """Return the margin index and the level: as read, moved as price and events moved since.
 
-        What the price said after the read, before it fell silent, is old news, but newer than the read: where it makes
-        the level worse, it counts until the next one.
+        A price that came after the read and then went stale is old, but newer than the read: if it makes the level
+        worse, it counts until the next read.
         """
-        spot = self.market.prices.get(self.pair.symbol)
-        index, polled = self._moved_index(None if spot is None else spot.value), self.read.margin_level
-        off = drift(polled, _own_totals(self.read, self.read.index_price)) if polled.is_finite() else None
+        spot = self.price_context.prices.get(self.pair.symbol)
+        index, polled = self._moved_index(None if spot is None else spot.value), self.polled_pair.margin_level
+        off = drift(polled, _own_totals(self.polled_pair, self.polled_pair.index_price)) if polled.is_finite() else None
         moved = None if index is None else self._moved_level(index, off)
         if index is not None and moved is not None and (self.is_fresh or moved < polled):
             return index, ScopeLevel(moved, self.is_fresh, off)
@@ -112,11 +112,11 @@ class _PairMetrics:
         return index, ScopeLevel(polled, False, off)
 
     def _moved_index(self, spot: Decimal | None) -> Decimal | None:
-        """The margin index as it should be when the spot price is `spot`; None when that can't be told.
+        """Return the expected margin index at the spot price `spot`: as read, moved as the spot price did since.
 
-        As it was read, moved as the spot price did since.
+        None when it is unknown.
         """
-        if spot is None or not self.market.isolated_comparable:
+        if spot is None or not self.price_context.isolated_comparable:
             return None
         if not self.pair.index_price:
             return spot
@@ -124,54 +124,63 @@ class _PairMetrics:
         return None if then is None else self.pair.index_price * (spot / then.value)
 
     def _moved_level(self, index: Decimal, off: Decimal | None) -> Decimal | None:
-        """The level at `index`, after the events since the read; None when our own was too far `off` to be believed."""
-        pair, read, polled = self.pair, self.read, self.read.margin_level
+        """Return the level at `index` after the events since the read; None if our own level was too far `off` then."""
+        pair, read, polled = self.pair, self.polled_pair, self.polled_pair.margin_level
         if not polled.is_finite():
-            # The first debt, told since: there is no level of the exchange's to move on from.
+            # The first debt came after the read: the exchange has reported no finite level to start from.
             return _own_level(pair, index) if pair.base.owed or pair.quote.owed else None
         if off is None or off > self.settings.max_drift:
             return None
         return polled * (_own_level(pair, index) / _own_level(read, read.index_price))
 
     def change_5m(self) -> MetricValue:
-        """What prices alone did to the level in five minutes."""
+        """Return the change of the level in five minutes by prices alone."""
         level, pair = self.level, self.pair
         if not level.value.is_finite():
             return ZERO
-        past = self.market.five_minutes_ago() if level.is_live else None
+        past = self.price_context.five_minutes_ago() if level.is_live else None
         before = self._moved_index(past.price(pair.symbol)) if past is not None else None
         if before is None:
             return UNAVAILABLE
         if not pair.margin_level.is_finite():
             return level.value - _own_level(pair, before)
-        return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(self.read, pair.index_price))
+        return level.value - pair.margin_level * (
+            _own_level(pair, before) / _own_level(self.polled_pair, pair.index_price)
+        )
 
     def exposure(self) -> Exposure | None:
-        """What is held and owed, in the quote asset; None while the price of what is held is not known."""
-        if not self.index and self.pair.base.held:
+        """Return the values held and owed, in the quote asset; None if the price of the held base asset is unknown."""
+        if not self.index_price and self.pair.base.held:
             return None
-        if self._parts is None:
-            self._parts = _exposure(self.pair, self.index, self.settings)
-        return self._parts
+        if self._exposure is None:
+            self._exposure = _exposure(self.pair, self.index_price, self.settings)
+        return self._exposure
 
     def price_move(self, reach: Callable[[Exposure, Decimal], Decimal], threshold: str) -> MetricValue:
-        return price_move_to(reach, self.level.value, self.exposure(), self.bars[threshold])
+        return price_move_to(reach, self.level.value, self.exposure(), self.thresholds[threshold])
 
     def value(self, select: Callable[[Totals], Decimal]) -> MetricValue:
-        return value_usdt(select, self.exposure(), usdt_price(self.pair.quote.asset, self.market.prices))
+        return value_usdt(select, self.exposure(), usdt_price(self.pair.quote.asset, self.price_context.prices))
 
     def interest_usdt(self) -> MetricValue:
-        pair, quote_price = self.pair, usdt_price(self.pair.quote.asset, self.market.prices)
+        pair, quote_price = self.pair, usdt_price(self.pair.quote.asset, self.price_context.prices)
         if quote_price is None:
             return UNAVAILABLE
-        return (pair.base.interest * self.index + pair.quote.interest) * quote_price
+        return (pair.base.interest * self.index_price + pair.quote.interest) * quote_price
 
     def time_by_interest(self) -> MetricValue:
         base, quote = self.pair.base, self.pair.quote
-        prices = {base.asset: self.index, quote.asset: ONE}
-        bar = self.bars["liquidation_level"]
+        prices = {base.asset: self.index_price, quote.asset: ONE}
+        threshold = self.thresholds["liquidation_level"]
         return seconds_to_liquidation(
-            self.state, self.settings, self.pair.symbol, (base, quote), prices, self.level.value, bar, self.market.now
+            self.state,
+            self.settings,
+            self.pair.symbol,
+            (base, quote),
+            prices,
+            self.level.value,
+            threshold,
+            self.price_context.now,
         )
 
 
@@ -181,9 +190,9 @@ _METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType
         "polled_margin_level": lambda view: view.pair.margin_level,
         "margin_level_change_5m": _PairMetrics.change_5m,
         "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
-        "index_price": lambda view: view.index or UNAVAILABLE,
+        "index_price": lambda view: view.index_price or UNAVAILABLE,
         "time_to_delist": lambda view: time_to_delisting(
-            view.state, view.settings, "isolated", view.pair.symbol, view.market.now
+            view.state, view.settings, "isolated", view.pair.symbol, view.price_context.now
         ),
         "liquidation_price": lambda view: INFINITE if (end := view.pair.liquidation_price) is None else end,
         "base_held": lambda view: view.pair.base.held,
@@ -191,9 +200,9 @@ _METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType
         "base_borrowed": lambda view: view.pair.base.borrowed,
         "quote_borrowed": lambda view: view.pair.quote.borrowed,
         "interest_usdt": _PairMetrics.interest_usdt,
-        "initial_level": lambda view: view.bars["initial_level"],
-        "margin_call_level": lambda view: view.bars["margin_call_level"],
-        "liquidation_level": lambda view: view.bars["liquidation_level"],
+        "initial_level": lambda view: view.thresholds["initial_level"],
+        "margin_call_level": lambda view: view.thresholds["margin_call_level"],
+        "liquidation_level": lambda view: view.thresholds["liquidation_level"],
         "assets_usdt": lambda view: view.value(lambda sums: sums.assets),
         "liabilities_usdt": lambda view: view.value(lambda sums: sums.liabilities),
         "equity_usdt": lambda view: view.value(lambda sums: sums.equity),
@@ -201,7 +210,7 @@ _METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType
         "rise_to_liquidation": lambda view: view.price_move(rise_to_level, "liquidation_level"),
         "drop_to_margin_call": lambda view: view.price_move(drop_to_level, "margin_call_level"),
         "distance_to_liquidation": lambda view: _distance(
-            view.pair, view.index, view.level.value, view.bars["liquidation_level"]
+            view.pair, view.index_price, view.level.value, view.thresholds["liquidation_level"]
         ),
         "time_to_liquidation_by_interest": _PairMetrics.time_by_interest,
     }
@@ -221,7 +230,7 @@ def _own_level(pair: IsolatedPair, index: Decimal) -> Decimal:
 
 
 def _exposure(pair: IsolatedPair, index: Decimal, settings: AccountSettings) -> Exposure:
-    """Both sides in the quote asset. What is stable is so in USDT: in a pair of two other assets nothing is."""
+    """Return both sides in the quote asset. Assets are stable in USDT: in a pair of two other assets none is stable."""
     base, quote = pair.base, pair.quote
     stable_assets = stable_liabilities = volatile_assets = volatile_liabilities = ZERO
     for side, price in ((base, index), (quote, ONE)):
@@ -235,7 +244,7 @@ def _exposure(pair: IsolatedPair, index: Decimal, settings: AccountSettings) -> 
 
 
 def _distance(pair: IsolatedPair, index: Decimal, level: Decimal, liquidation: MetricValue) -> Decimal:
-    """From the index to the exchange's own liquidation price; zero once it is reached."""
+    """Return the distance from the index to the exchange's own liquidation price; zero once it is reached."""
     if not level.is_finite():
         return INFINITE
     if isinstance(liquidation, Decimal) and level <= liquidation:
@@ -248,7 +257,7 @@ def _distance(pair: IsolatedPair, index: Decimal, level: Decimal, liquidation: M
 
 
 def _liquidation_side(pair: IsolatedPair, liquidation: Decimal) -> LiquidationSide | None:
-    """On which side of the liquidation price the pair is lost."""
+    """Return the side of the liquidation price on which the pair is liquidated."""
     level = _own_level(pair, liquidation)
     return liquidation_side(pair.base.held, pair.base.owed, level) if level.is_finite() else None
 

@@ -1,4 +1,4 @@
-"""The figures of an account as a whole, and of how well the daemon sees it."""
+"""Metrics of the monitor itself: data ages, streams, drift and its own health."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -27,18 +27,18 @@ UNAVAILABLE = Missing.UNAVAILABLE
 def measure_monitor(
     state: AccountState, settings: AccountSettings, scopes: Iterable[MetricValues], now: datetime
 ) -> MetricValues:
-    """How well the daemon sees this account: ages, streams, drift, its own health. `scopes`: cross and all pairs."""
+    """Return the monitor's metrics of one account. `scopes`: the metrics of cross and all pairs."""
     scopes = tuple(scopes)
     age, interval = _max_overdue(state, settings, scopes, now)
     streams = [state.streams.get(name, StreamStatus()) for name in required_streams(settings)]
-    heard = [s.last_frame_at or s.changed_at or state.started_at for s in streams]
+    last_received = [s.last_frame_at or s.changed_at or state.started_at for s in streams]
     drifts = [figures.drift for figures in scopes if figures.drift is not None]
     values: dict[str, MetricValue] = {
         "data_age": age,
         "poll_interval": interval,
         "price_age": _age_value(_last_live_price(state), now),
         "stream_connected": Decimal(all(s.connected for s in streams)),
-        "stream_silence": _age_value(min(heard), now),
+        "stream_silence": _age_value(min(last_received), now),
         "clock_offset": _or_unavailable(state.health.clock_offset_s),
         "weight_used": _or_unavailable(state.health.weight_used),
         "live_drift": max(drifts) if drifts else UNAVAILABLE,
@@ -52,38 +52,44 @@ def measure_monitor(
 
 
 def metrics_unseen_since_start(state: AccountState, settings: AccountSettings) -> frozenset[str]:
-    """The metrics that are counted from the start because nothing has come yet: they can alarm, not reassure."""
+    """Return the metrics whose age counts from the start because no data have come yet.
+
+    They can fire an alert, but not resolve one.
+    """
     unread = (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None)
-    unheard = newest_price_at(state) is None or state.streams.get("market", StreamStatus()).last_frame_at is None
+    has_no_price = newest_price_at(state) is None or state.streams.get("market", StreamStatus()).last_frame_at is None
     return (frozenset({"data_age", "poll_interval"}) if unread else frozenset()) | (
-        frozenset({"price_age"}) if unheard else frozenset()
+        frozenset({"price_age"}) if has_no_price else frozenset()
     )
 
 
 def _age_value(at: datetime, now: datetime) -> MetricValue:
-    """Seconds since; not known where it lies in the future, beyond what is known of the time."""
+    """Return the seconds since `at`; unavailable if it lies further in the future than the clock may be off."""
     return UNAVAILABLE if at - now > MAX_CLOCK_AHEAD else max(ZERO, seconds_between(at, now))
 
 
 def _read_age(at: datetime, now: datetime) -> Decimal:
-    """Seconds since a read; one that lies in the future is as far off as its stamp, and as good as none."""
+    """Return the seconds since a read; the age of a read dated in the future is its distance from now.
+
+    Such a read is as good as none.
+    """
     age = seconds_between(at, now)
     return abs(age) if at - now > MAX_CLOCK_AHEAD else max(ZERO, age)
 
 
 def _last_live_price(state: AccountState) -> datetime:
-    """When the newest price was true, but no later than the market stream was last heard.
+    """Return the time of the newest price, but no later than the last frame of the market stream.
 
-    Prices that are polled because the stream is dead are no sign of its life.
+    Prices that are polled while the stream is dead do not prove that the stream is alive.
     """
-    heard = state.streams.get("market", StreamStatus()).last_frame_at
-    return min(newest_price_at(state) or state.started_at, heard or state.started_at)
+    last_frame_at = state.streams.get("market", StreamStatus()).last_frame_at
+    return min(newest_price_at(state) or state.started_at, last_frame_at or state.started_at)
 
 
 def _max_overdue(
     state: AccountState, settings: AccountSettings, scopes: tuple[MetricValues, ...], now: datetime
 ) -> tuple[Decimal, Decimal]:
-    """Age and interval (seconds) of the scope whose poll is most overdue, counted from the start while nothing came."""
+    """Return age and interval (seconds) of the most overdue poll of a scope; before the first read, since the start."""
     as_of: Mapping[str, datetime | None] = {
         "cross": state.cross.as_of if state.cross is not None else None,
         "isolated": pairs_as_of(state.isolated, settings.isolated),

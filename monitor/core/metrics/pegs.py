@@ -1,6 +1,6 @@
-"""What should track what: the price ratios of a week, and the ratio that is fair.
+"""Price ratios of pegged assets, and the reference ratio that each should have.
 
-A stable asset is worth one USDT. Of any other pegged asset nobody publishes what is fair, and a staking token gains
+A stable asset is worth one USDT. For other pegged assets nobody publishes a reference ratio, and a staking token gains
 on its asset for ever: the median of a week follows that, and a crash of a few hours does not move it.
 """
 
@@ -19,16 +19,16 @@ from monitor.core.state.scopes import watched_scopes
 
 
 def peg_reference(asset: str, settings: AccountSettings) -> str | None:
-    """The asset that this one should track; None: it is not pegged."""
+    """Return the asset that this one should track; None if it is not pegged."""
     if asset in settings.stable_assets:
         return "USDT" if asset != "USDT" else None
     return settings.pegs.get(asset)
 
 
 def price_ratio(asset: str, reference: str, prices: Mapping[str, Price]) -> Decimal | None:
-    """What one unit of `asset` is worth in `reference`, by their own prices in USDT, which levels go by.
+    """Return the price of one unit of `asset` in `reference`, by their USDT prices, which margin levels use.
 
-    Where they have none: by the pair of the two. None when neither is known.
+    Without USDT prices: by the pair of the two. None when neither is known.
     """
     value, unit = usdt_price(asset, prices), usdt_price(reference, prices)
     if value is not None and unit is not None:
@@ -38,7 +38,7 @@ def price_ratio(asset: str, reference: str, prices: Mapping[str, Price]) -> Deci
 
 
 def reference_ratio(state: AccountState, settings: AccountSettings, asset: str) -> Decimal | None:
-    """What the ratio of a pegged asset should be; None while too little is known."""
+    """Return the reference ratio of a pegged asset; None while too little is known."""
     if asset in settings.stable_assets:
         return ONE
     known = state.peg_history.get(asset)
@@ -46,7 +46,7 @@ def reference_ratio(state: AccountState, settings: AccountSettings, asset: str) 
 
 
 def record_ratios(state: AccountState, settings: AccountSettings, now: datetime) -> AccountState:
-    """The state with the present ratios of what is held or owed, where these ten minutes lack one."""
+    """Return the state with the present ratios of assets held or owed, unless the current slot has one."""
     slot = slot_start(now)
     lacking = [
         asset

@@ -1,4 +1,4 @@
-"""How often each scope is read: economical when safe, fast near liquidation."""
+"""Poll interval of each scope: long when safe, short near liquidation."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -12,23 +12,23 @@ from monitor.core.state.account_state import AccountState, PollInterval
 from monitor.core.state.stream_status import StreamStatus
 
 SPEEDUP_GRACE = timedelta(seconds=5)
-"""A read that is to be made faster from now on is given at least this long to come."""
+"""Minimum time that a read has to arrive after its interval became shorter."""
 
 
 SAFE_LEVEL_FACTOR = Decimal("1.25")
-"""Times its initial level, or without debt, a scope is safe."""
+"""A scope is safe at this factor times its initial level, or without debt."""
 
 SAFE_STRETCH = 4
-"""A read is made that part later while all streams are up and every scope that it tells of is safe."""
+"""While all streams are up and every scope of a read is safe, its interval is longer by one part in this many."""
 
 
 def choose_intervals(
     state: AccountState, settings: AccountSettings, scope_metrics: Iterable[MetricValues]
 ) -> Mapping[str, timedelta]:
-    """The intervals now in force, by the name of the read. `scopes` are the figures of cross and of every pair.
+    """Return the intervals in force, by the name of the read.
 
-    A scope whose figures went stale goes on at the pace of the last ones. One that was never read may be anywhere: it
-    is read as if it were near liquidation.
+    `scope_metrics` are the metrics of cross and of every pair. A scope with stale metrics keeps the interval of the
+    last ones. The state of a scope that was never read is unknown: it is read as if it were near liquidation.
     """
     scope_metrics = tuple(scope_metrics)
     near = {figures.kind for figures in scope_metrics if _below_initial(figures)}
@@ -54,7 +54,7 @@ def choose_intervals(
 def remember_intervals(
     state: AccountState, intervals: Mapping[str, timedelta], now: datetime
 ) -> Mapping[str, PollInterval]:
-    """What to remember of the paces: when each of them last changed."""
+    """Return the intervals with the time of their last change."""
     if all(
         name in state.poll_intervals and state.poll_intervals[name].interval == interval
         for name, interval in intervals.items()
@@ -70,13 +70,13 @@ def remember_intervals(
 
 
 def effective_interval(poll_interval: PollInterval, now: datetime) -> timedelta:
-    """The interval by which a read's age is judged: a pace that just turned faster has yet to have its chance."""
+    """Return the interval that a read's age is compared with: a recently shortened one applies after a grace time."""
     has_had_its_chance = now - poll_interval.since > max(poll_interval.interval, SPEEDUP_GRACE)
     return poll_interval.interval if has_had_its_chance else max(poll_interval.interval, poll_interval.previous)
 
 
 def required_streams(settings: AccountSettings) -> tuple[StreamName, ...]:
-    """The streams that the account should have."""
+    """Return the streams that the account should have."""
     return ("account", "market", "risk") if settings.cross else ("account", "market")
 
 
@@ -93,7 +93,7 @@ def _below_initial(metrics: MetricValues) -> bool:
 
 
 def _alarmed(state: AccountState) -> frozenset[MetricScope]:
-    """The kinds of scope in which a warning or critical alert is pending or firing."""
+    """Return the kinds of scope with a pending or firing alert of severity warning or critical."""
     return frozenset(
         key.scope
         for key, alert in state.alerts.items()

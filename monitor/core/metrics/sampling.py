@@ -1,4 +1,7 @@
-"""Which figures are kept: each metric when a scope was read and only if it changed; and when it went missing."""
+"""Choice of metric values that are stored as samples.
+
+Each metric is sampled when its scope was read, if the value changed, and when it became unavailable.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,13 +15,13 @@ from monitor.core.model.metric_values import MetricValues
 from monitor.core.state.account_state import LastSample
 
 SAMPLE_INTERVAL = timedelta(seconds=10)
-"""A series gets a new point at most this often."""
+"""Minimum time between two samples of a series."""
 
 REPEAT_AFTER = timedelta(hours=1)
-"""A value that does not change is written again after this long."""
+"""Time after which an unchanged value is written again."""
 
 MAX_SAMPLE_AGE = 2 * REPEAT_AFTER
-"""A sample holds until the next one, but no longer than this."""
+"""Maximum time for which a sample holds without a next one."""
 
 SeriesKey = tuple[MetricScope, str, str]
 
@@ -29,10 +32,10 @@ def due_samples(
     event: Event,
     now: datetime,
 ) -> tuple[tuple[Sample, ...], Mapping[SeriesKey, LastSample]]:
-    """The samples to keep after `event`, and what was last kept of every series then.
+    """Return the samples to store after `event`, and the last sample of every series then.
 
-    Snapshots give points; one that came too soon after the last point gives it as soon as the next may be. Between
-    them else only the end of a series is written, when its figures went stale.
+    Snapshots give samples; one that came too soon after the last sample gives it as soon as allowed. Between snapshots
+    only the end of a series is written, when its metrics became stale.
     """
     reading = isinstance(event, (CrossRead, IsolatedRead))
     put_off = _deferred_series(last_samples, now) if isinstance(event, Tick) else frozenset()
@@ -45,7 +48,7 @@ def due_samples(
         for metric in values.values:
             series = (kind, name, metric)
             if not reading and not ended and series not in put_off:
-                # What is not asked for is not worked out.
+                # Metrics that are not read are not computed.
                 continue
             value, last = values.values[metric], last_samples.get(series)
             if value is Missing.NOT_APPLICABLE:
@@ -61,7 +64,7 @@ def due_samples(
 
 
 def _deferred_series(last_samples: Mapping[SeriesKey, LastSample], now: datetime) -> frozenset[SeriesKey]:
-    """The series that lack a point which they may have by now."""
+    """Return the series with a deferred sample that is due now."""
     return frozenset(
         series for series, last in last_samples.items() if last.is_deferred and now - last.at >= SAMPLE_INTERVAL
     )

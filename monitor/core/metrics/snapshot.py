@@ -1,4 +1,4 @@
-"""What rules look at: every subject of an account, and the figures of each."""
+"""All subjects of an account and their metric values at one moment, computed lazily."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ MONITOR_SUBJECT: Subject = ("monitor", "")
 
 
 class MetricsSnapshot:
-    """The figures of one account at one moment. Each is measured when it is first asked for, and only once."""
+    """All metrics of one account at one moment. Each subject is measured on first access, and only once."""
 
     def __init__(self, state: AccountState, settings: AccountSettings, now: datetime) -> None:
         self.state = state
@@ -34,51 +34,54 @@ class MetricsSnapshot:
         self._values: dict[Subject, MetricValues] = {}
 
     def get(self, subject: Subject) -> MetricValues:
-        """The figures of one subject."""
+        """Return the metrics of one subject."""
         found = self._values.get(subject)
         if found is None:
             found = self._values[subject] = self._measure(subject)
         return found
 
     def get_many(self, subjects: Iterable[Subject]) -> Mapping[Subject, MetricValues]:
-        """The figures of many subjects."""
+        """Return the metrics of many subjects."""
         return {subject: self.get(subject) for subject in subjects}
 
     @cached_property
     def margin_subjects(self) -> tuple[Subject, ...]:
-        """Cross and every watched pair that exists."""
+        """Return cross and every watched pair that exists."""
         return tuple(
             ("cross" if not scope.symbol else "isolated", scope.symbol)
             for scope in watched_scopes(self.state, self.settings)
         )
 
     def affected_by(self, symbols: Iterable[str]) -> tuple[Subject, ...]:
-        """The scopes whose figures the prices of these symbols enter: their own pairs, and cross for what it holds."""
+        """Return the scopes whose metrics use the prices of these symbols: their pairs, and cross for its balances."""
         state, settings = self.state, self.settings
         pairs: list[Subject] = []
         if state.isolated is not None and settings.isolated != ():
             pairs = [("isolated", s) for s in symbols if is_watched(state, settings, s)]
-        book = state.cross_value
-        if settings.cross and (book is None or not book.symbols.isdisjoint(symbols)):
+        value = state.cross_value
+        if settings.cross and (value is None or not value.symbols.isdisjoint(symbols)):
             return (("cross", ""), *pairs)
         return tuple(pairs)
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:
-        """Every subject that exists now; a pair or asset that is not in it is gone (once all scopes were read)."""
+        """Return every subject that exists now.
+
+        A pair or asset that is not among them is gone (once all scopes were read).
+        """
         assets: Iterator[Subject] = (("asset", asset) for asset in self._asset_index.assets)
         return (*self.margin_subjects, *assets, ACCOUNT_SUBJECT, MONITOR_SUBJECT)
 
     @cached_property
     def is_complete(self) -> bool:
-        """Whether every watched scope was read whole, so that a missing subject is really gone."""
+        """Return whether every watched scope was read completely, so that a missing subject is really gone."""
         isolated = self.state.isolated
         pairs_known = self.settings.isolated == () or (isolated is not None and isolated.complete)
         return pairs_known and (not self.settings.cross or self.state.cross is not None)
 
     @cached_property
     def unseen_since_start(self) -> frozenset[str]:
-        """The metrics of scope monitor that are counted from the start because nothing has come yet."""
+        """Return the metrics of scope monitor whose age counts from the start because no data have come yet."""
         return metrics_unseen_since_start(self.state, self.settings)
 
     @cached_property
@@ -104,5 +107,5 @@ class MetricsSnapshot:
 
 
 def measure_subject(state: AccountState, settings: AccountSettings, subject: Subject, now: datetime) -> MetricValues:
-    """The figures of one subject; many of one moment are cheaper by a `Sight`."""
+    """Return the metrics of one subject; for many of one moment a `MetricsSnapshot` is cheaper."""
     return MetricsSnapshot(state, settings, now).get(subject)

@@ -1,7 +1,7 @@
-"""The bars in force of a scope: read in this run, remembered from an earlier one, or the documented ones.
+"""Effective margin thresholds of a scope: read, remembered from an earlier run, or documented.
 
-Without bars no rule of the ladder can say anything. So what was ever read holds on, and what was never read is taken
-from the exchange's own documents; each is marked, for people to know what a message rests on.
+Without thresholds no rule of the ladder can be evaluated. So thresholds once read stay in use, and unread ones are
+taken from the exchange's own documentation; either is marked, so that people know the source behind a message.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ DOCUMENTED_CROSS_THRESHOLDS: Mapping[int, Thresholds] = MappingProxyType(
         5: Thresholds(Decimal("1.25"), Decimal("1.16"), Decimal("1.1")),
     }
 )
-"""The documented bars of cross accounts by leverage (2026-11-22)."""
+"""Documented thresholds of cross accounts by leverage (2026-11-22)."""
 
 DOCUMENTED_PAIR_THRESHOLDS: Mapping[int, Thresholds] = MappingProxyType(
     {
@@ -42,24 +42,27 @@ DOCUMENTED_PAIR_THRESHOLDS: Mapping[int, Thresholds] = MappingProxyType(
         3: Thresholds(Decimal("1.5"), Decimal("1.22"), Decimal("1.18")),
     }
 )
-"""The documented bars of the first tier of isolated pairs by leverage (2026-11-22)."""
+"""Documented thresholds of the first tier of isolated pairs by leverage (2026-11-22)."""
 
 DEFAULT_LEVERAGE = 3
-"""The leverage that is supposed where none is known: its bars are the highest, so that warnings come early."""
+"""Assumed leverage while none is known: its thresholds are the highest, so that warnings come early."""
 
 DOCUMENTED_MARGIN_CALLS: Mapping[str, str] = MappingProxyType(
     {format(bars.liquidation, "f"): format(bars.margin_call, "f") for bars in DOCUMENTED_PAIR_THRESHOLDS.values()}
 )
-"""The documented margin calls of isolated pairs by liquidation ratio; they are in no answer of the exchange."""
+"""Documented margin calls of isolated pairs by liquidation ratio; no answer of the exchange has them."""
 
 MARGIN_CALL_GAP = Decimal("0.05")
-"""How far above a liquidation ratio that is in no table its margin call is supposed: the widest documented gap."""
+"""Assumed distance of the margin call from an unlisted liquidation ratio: the widest documented one."""
 
 RATIO_TOLERANCE = Decimal("0.01")
-"""A liquidation price tells its ratio no further off than this: the documented ones are 0.03 apart and more."""
+"""Maximum error of a ratio found by a liquidation price: the documented ratios are 0.03 apart and more."""
 
 FIRST_READ_GRACE = timedelta(seconds=10)
-"""So long after the start the documented bars are not used yet, unless the read fails: the real ones are on the way."""
+"""Time after the start in which documented thresholds are not used yet, unless the read fails.
+
+The real thresholds are being read.
+"""
 
 THRESHOLD_DEPENDENT_METRICS = frozenset(
     {
@@ -73,11 +76,11 @@ THRESHOLD_DEPENDENT_METRICS = frozenset(
         "time_to_liquidation_by_interest",
     }
 )
-"""The metrics that are no better than the bars."""
+"""Metrics that are only as reliable as the thresholds."""
 
 
 def cross_thresholds(state: "AccountState", now: datetime) -> EffectiveThresholds | None:
-    """The bars of the cross account; None while their first read may still come."""
+    """Return the thresholds of the cross account; None while their first read may still come."""
     if state.cross_thresholds is not None:
         return EffectiveThresholds(state.cross_thresholds, *_origin(state, CROSS))
     if not _may_assume(state, now):
@@ -92,7 +95,7 @@ def cross_thresholds(state: "AccountState", now: datetime) -> EffectiveThreshold
 def pair_thresholds(
     state: "AccountState", settings: "AccountSettings", pair: IsolatedPair, now: datetime
 ) -> EffectiveThresholds | None:
-    """The bars of an isolated pair: those of the higher tier that its two debts need."""
+    """Return the thresholds of an isolated pair: those of the higher tier that its two debts need."""
     tiers = state.tiers.get(pair.symbol, ())
     if tiers:
         tier = _tier_of(pair, tiers)
@@ -101,32 +104,32 @@ def pair_thresholds(
         if call is None:
             call = assumed_margin_call(tier.initial, tier.liquidation)
             ratio = format(tier.liquidation.normalize(), "f")
-            told = f"the margin call of liquidation ratio {ratio} is in no table and supposed"
-            note = f"{note}; {told}" if note else told
+            assumption = f"the margin call of liquidation ratio {ratio} is in no table and supposed"
+            note = f"{note}; {assumption}" if note else assumption
         return EffectiveThresholds(Thresholds(tier.initial, call, tier.liquidation), origin, note)
     if not _may_assume(state, now):
         return None
-    told_by_price = _leverage_of(pair)
-    leverage = told_by_price or DEFAULT_LEVERAGE
-    bars = DOCUMENTED_PAIR_THRESHOLDS[leverage]
-    call = settings.isolated_margin_call.get(bars.liquidation, bars.margin_call)
+    leverage_by_price = _leverage_of(pair)
+    leverage = leverage_by_price or DEFAULT_LEVERAGE
+    thresholds = DOCUMENTED_PAIR_THRESHOLDS[leverage]
+    call = settings.isolated_margin_call.get(thresholds.liquidation, thresholds.margin_call)
     note = _assumption_note("its own tiers", "pairs", leverage)
-    if told_by_price is not None:
+    if leverage_by_price is not None:
         note = f"{note}, which its liquidation price fits"
-    return EffectiveThresholds(Thresholds(bars.initial, call, bars.liquidation), "documented", note)
+    return EffectiveThresholds(Thresholds(thresholds.initial, call, thresholds.liquidation), "documented", note)
 
 
 def assumed_margin_call(initial: Decimal, liquidation: Decimal) -> Decimal:
-    """The margin call of a liquidation ratio that is in no table.
+    """Return the assumed margin call of an unlisted liquidation ratio.
 
-    The widest documented gap above it; halfway to the initial bar where that is nearer.
+    The widest documented distance above it; halfway to the initial level if that is nearer.
     """
     call = liquidation + MARGIN_CALL_GAP
     return call if call < initial or initial <= liquidation else (initial + liquidation) / 2
 
 
 def margin_calls_by_ratio(configured: Iterable[tuple[str, Decimal]]) -> Mapping[Decimal, Decimal]:
-    """The user's margin calls by liquidation ratio, laid over the documented ones."""
+    """Return the margin calls by liquidation ratio: the configured ones over the documented ones."""
     shipped = {Decimal(ratio).normalize(): Decimal(call) for ratio, call in DOCUMENTED_MARGIN_CALLS.items()}
     return {**shipped, **{Decimal(ratio).normalize(): call for ratio, call in configured}}
 
@@ -156,7 +159,7 @@ def _assumption_note(what: str, of: str, leverage: int) -> str:
 
 
 def _leverage_of(pair: IsolatedPair) -> int | None:
-    """The documented leverage whose liquidation ratio is the pair's level at its liquidation price."""
+    """Return the documented leverage whose liquidation ratio is the pair's level at its liquidation price."""
     price, base, quote = pair.liquidation_price, pair.base, pair.quote
     if price is None or price <= ZERO:
         return None
@@ -167,7 +170,7 @@ def _leverage_of(pair: IsolatedPair) -> int | None:
         return None
     near = (
         leverage
-        for leverage, bars in DOCUMENTED_PAIR_THRESHOLDS.items()
-        if abs(bars.liquidation - ratio) <= RATIO_TOLERANCE
+        for leverage, thresholds in DOCUMENTED_PAIR_THRESHOLDS.items()
+        if abs(thresholds.liquidation - ratio) <= RATIO_TOLERANCE
     )
     return next(near, None)

@@ -1,4 +1,4 @@
-"""Critical conditions of which nobody can say whether they hold, although the account itself is read."""
+"""Critical conditions that stay unknown although the account is read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from monitor.core.state.account_state import AccountState
 
 UNKNOWN_GRACE = timedelta(minutes=1)
-"""A condition that is unknown for longer than this counts."""
+"""Time after which an unknown condition counts."""
 
 MAX_NAMED = 3
-"""So many conditions are named in one line."""
+"""Maximum number of conditions named in one line."""
 
 HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
     {
@@ -27,11 +27,11 @@ HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
         "interest_30d_usdt": timedelta(minutes=30),
     }
 )
-"""Figures that need a history first: a condition that lacks nothing else is given this long more."""
+"""Metrics that need a history first: a condition that lacks nothing else gets this additional time."""
 
 
 def missing_metrics(names: Sequence[str], read: Callable[[str], MetricValue]) -> tuple[str, ...]:
-    """The metrics of a condition that are not available."""
+    """Return the metrics of a condition that are unavailable."""
     return tuple(name for name in names if read(name) is Missing.UNAVAILABLE)
 
 
@@ -41,7 +41,10 @@ def update_unknown(
     missing_by_key: Mapping[AlertKey, tuple[str, ...]],
     now: datetime,
 ) -> UnknownConditions:
-    """The unknown conditions after a look that `found` these; while a scope is not read, blindness speaks instead."""
+    """Return the unknown conditions after an evaluation that gave `missing_by_key`.
+
+    Conditions of a scope that is not read are left out: the alert about old data covers them.
+    """
     known = state.unknown_conditions
     if not missing_by_key and not known:
         return known
@@ -60,18 +63,21 @@ def update_unknown(
 
 
 def filter_lasting(unknown: UnknownConditions, now: datetime) -> UnknownConditions:
-    """Those that have been unknown for too long."""
+    """Return the conditions that have been unknown for too long."""
     return {
-        key: one
-        for key, one in unknown.items()
-        if now - one.since > UNKNOWN_GRACE + _history_needed(one.missing_metrics)
+        key: condition
+        for key, condition in unknown.items()
+        if now - condition.since > UNKNOWN_GRACE + _history_needed(condition.missing_metrics)
     }
 
 
 def unknown_text(unknown: UnknownConditions, now: datetime) -> str:
-    """Such as `2 conditions unknown: near-call of cross (margin call level), depeg of BNB (peg deviation)`."""
+    """Return the lasting unknown conditions in one line.
+
+    Such as `2 conditions unknown: near-call of cross (margin call level), depeg of BNB (peg deviation)`.
+    """
     counted = filter_lasting(unknown, now)
-    named = [_condition_text(key, one) for key, one in sorted(counted.items())]
+    named = [_condition_text(key, condition) for key, condition in sorted(counted.items())]
     more = [f"{len(named) - MAX_NAMED} more"] if len(named) > MAX_NAMED else []
     word = "condition" if len(named) == 1 else "conditions"
     parts = [*named[:MAX_NAMED], *more]
@@ -79,12 +85,12 @@ def unknown_text(unknown: UnknownConditions, now: datetime) -> str:
 
 
 def count_lasting(unknown: UnknownConditions, now: datetime) -> Decimal:
-    """How many have been unknown for too long."""
+    """Return the number of conditions that have been unknown for too long."""
     return Decimal(len(filter_lasting(unknown, now))) if unknown else Decimal(0)
 
 
 def missing_text(names: Sequence[str]) -> str:
-    """The missing figures in words."""
+    """Return the missing metrics in words."""
     return ", ".join(name.replace("_", " ") for name in names) or "its arithmetic has no result"
 
 
@@ -97,7 +103,7 @@ def _history_needed(names: Sequence[str]) -> timedelta:
 
 
 def _is_read(state: "AccountState", settings: "AccountSettings", kind: str, now: datetime) -> bool:
-    """Whether the snapshot of this kind of scope is fresh; what is not watched does not matter."""
+    """Return whether the snapshot of this kind of scope is fresh; an unwatched kind counts as fresh."""
     if not (settings.cross if kind == "cross" else settings.isolated != ()):
         return True
     snapshot = state.cross if kind == "cross" else state.isolated

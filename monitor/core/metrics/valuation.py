@@ -1,4 +1,4 @@
-"""When prices may be believed, and how our own valuation compares with the exchange's."""
+"""Price context of a measurement: price freshness, prices five minutes ago, drift from the exchange."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -32,13 +32,17 @@ __all__ = [
 _MICROSECOND = timedelta(microseconds=1)
 
 MAX_CLOCK_AHEAD = timedelta(seconds=10)
-"""By so much a stamp of the exchange's may lie in the future: its time is known to half of a round trip."""
+"""Maximum time by which an exchange timestamp may lie in the future.
+
+The exchange's time is known to half of a round trip.
+"""
 
 
 class PastPrices(NamedTuple):
-    """The prices at a moment between two notes of them, on the straight line.
+    """Prices at a moment between two entries of the price history, interpolated linearly.
 
-    Without it the five minutes would be up to a note longer, and what is measured over them a saw of that size.
+    Without interpolation the five minutes would be longer by up to the distance of two entries, and a metric over them
+    would be a sawtooth of that size.
     """
 
     earlier: PriceSnapshot
@@ -46,7 +50,7 @@ class PastPrices(NamedTuple):
     fraction: Decimal
 
     def price(self, symbol: str) -> Decimal | None:
-        """The price of one symbol; None when it was not known."""
+        """Return the price of one symbol; None if it was unknown."""
         before = self.earlier.prices.get(symbol)
         after = self.later.prices.get(symbol) if self.later is not None else None
         if before is None or after is None:
@@ -56,7 +60,7 @@ class PastPrices(NamedTuple):
     def totals(
         self, balances: Mapping[str, Balance], excluded: frozenset[str], bases: Mapping[str, Decimal] = NO_BASIS
     ) -> Totals | None:
-        """What the balances were worth; None when one of them had no price."""
+        """Return the value of the balances; None if one of them had no price."""
         before = self.earlier.value_balances(balances, excluded, bases)
         if before.unpriced:
             return None
@@ -70,10 +74,10 @@ class PastPrices(NamedTuple):
 
 
 class PriceContext(NamedTuple):
-    """The prices as they may be believed at one moment.
+    """Prices and their freshness at one moment.
 
-    `is_fresh`: the figures may be revalued at them. `cross_then`, `isolated_then`: whether prices were fresh when that
-    snapshot came, so that the two compare.
+    `is_fresh`: the metrics may be revalued at the prices. `cross_comparable`, `isolated_comparable`: prices were fresh
+    when that snapshot came, so that own and polled level compare.
     """
 
     state: AccountState
@@ -106,9 +110,9 @@ class PriceContext(NamedTuple):
         return snapshot is not None and is_fresh(at, snapshot.received_at, self.settings.prices_stale_after)
 
     def five_minutes_ago(self) -> PastPrices | None:
-        """The prices five minutes ago, unless none came for too long then: what they were is not known."""
+        """Return the prices five minutes ago; None if prices were stale then, so that they are unknown."""
         history, start = self.state.price_history, self.now - PRICE_HISTORY
-        # Little is kept from before the five minutes: their beginning is found at once from there.
+        # The history keeps little from before the five minutes, so their beginning is found fast from its start.
         following = 0
         while following < len(history) and history[following].at <= start:
             following += 1
@@ -116,17 +120,17 @@ class PriceContext(NamedTuple):
 
 
 def build_price_context(state: AccountState, settings: AccountSettings, now: datetime) -> PriceContext:
-    """The prices as they may be believed `now`."""
+    """Return the price context at `now`."""
     return PriceContext(state, settings, now, is_fresh(newest_price_at(state), now, settings.prices_stale_after))
 
 
 def newest_price_at(state: AccountState) -> datetime | None:
-    """When the newest price that is known was true."""
+    """Return the time of the newest known price."""
     return newest_time(state.prices) if state.newest_price_at is None else state.newest_price_at
 
 
 def snapshot_value(state: AccountState, snapshot: CrossSnapshot) -> ScopeValue:
-    """What the cross account was worth when it was read, at the prices known then."""
+    """Return the value of the cross account at its last read, at the prices known then."""
     kept = state.cross_value_at_snapshot
     if kept is not None and kept.was_computed_from(
         snapshot.balances, state.cross_prices_at_snapshot, NO_ASSETS, state.cross_basis_at_snapshot
@@ -136,7 +140,7 @@ def snapshot_value(state: AccountState, snapshot: CrossSnapshot) -> ScopeValue:
 
 
 def current_value(state: AccountState, excluded: frozenset[str]) -> ScopeValue:
-    """What the cross account is worth now, at the newest prices, without the assets that are to be left out."""
+    """Return the value of the cross account at the newest prices, without the assets in `excluded`."""
     kept, balances = state.cross_value, live_cross_balances(state)
     if kept is not None and kept.was_computed_from(balances, state.prices, excluded, state.cross_basis_at_snapshot):
         return kept
@@ -144,7 +148,7 @@ def current_value(state: AccountState, excluded: frozenset[str]) -> ScopeValue:
 
 
 def value_positions(balances: Iterable[Balance], prices: Mapping[str, Price]) -> dict[str, Position]:
-    """Every balance that has a price, by asset."""
+    """Return every balance that has a price, by asset."""
     found: dict[str, Position] = {}
     for balance in balances:
         price = usdt_price(balance.asset, prices)
@@ -154,26 +158,32 @@ def value_positions(balances: Iterable[Balance], prices: Mapping[str, Price]) ->
 
 
 def drift(polled: Decimal, own: Totals) -> Decimal | None:
-    """How far our own level is off the exchange's, as a fraction of the exchange's; None: they do not compare."""
+    """Return the difference between our own level and the exchange's, as a fraction of the latter.
+
+    None if they do not compare.
+    """
     if own.liabilities <= ZERO or own.assets <= ZERO or not polled.is_finite() or polled <= ZERO:
         return None
     return abs(own.level / polled - ONE)
 
 
 def newest_time(prices: Mapping[str, Price]) -> datetime | None:
-    """When the newest of the prices was true."""
+    """Return the time of the newest of the prices."""
     return max([price.at for price in prices.values()], default=None)
 
 
 def is_fresh(at: datetime | None, now: datetime, max_age: timedelta) -> bool:
-    """Whether `at` is at most `bound` before `now`. How old is what lies in the future nobody knows."""
+    """Return whether `at` is at most `max_age` before `now`.
+
+    The age of a time too far in the future is unknown: then False.
+    """
     return at is not None and -MAX_CLOCK_AHEAD <= now - at <= max_age
 
 
 def _interpolate(
     history: tuple[PriceSnapshot, ...], following: int, moment: datetime, bound: timedelta
 ) -> PastPrices | None:
-    """The prices at `moment`, which lies right before the note `following`."""
+    """Return the prices at `moment`, which lies right before the entry `following`."""
     last = history[following - 1] if following else None
     if last is None or last.at < moment - bound:
         return None

@@ -1,4 +1,4 @@
-"""Figures in words: the short line that an alert's title carries."""
+"""Metric values in words: the short line in an alert's title."""
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
@@ -13,13 +13,13 @@ _TENTH = Decimal("0.1")
 
 
 def notice_text(notice: ReportedLevel) -> str:
-    """Such as `the exchange said 1.23 MARGIN_CALL at 21:14:03 UTC`."""
+    """Return a text such as `the exchange said 1.23 MARGIN_CALL at 21:14:03 UTC`."""
     said = f"{value_text('margin_level', notice.level)} {notice.status}".rstrip()
     return f"the exchange said {said} at {notice.at:%H:%M:%S} UTC"
 
 
 def value_text(metric: str, value: MetricValue) -> str:
-    """A metric's value as people read it. Levels are cut, not rounded, so that 1.0999 never reads as 1.10."""
+    """Return a metric's value for people. Levels are truncated, not rounded, so that 1.0999 never shows as 1.10."""
     if isinstance(value, Missing):
         return "unknown"
     if not value.is_finite():

@@ -1,4 +1,7 @@
-"""What an account holds and owes, as the venue last told it. Amounts are in the asset, levels are ratios."""
+"""Balances, snapshots, margin thresholds, keys and prices of an account, as the exchange reports them.
+
+Amounts are in the asset, levels are ratios.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +34,7 @@ CROSS = Scope()
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One asset of one scope."""
+    """Balance of one asset in one scope."""
 
     asset: str
     free: Decimal = ZERO
@@ -59,7 +62,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """The levels at which the venue acts; the account's own, by scope."""
+    """The margin levels at which the exchange acts: those of one account, by scope."""
 
     initial: Decimal
     margin_call: Decimal
@@ -78,7 +81,7 @@ class LeverageTier:
 
 
 class PairStatus(IntEnum):
-    """The venue's own word for an isolated pair, in order of severity."""
+    """The exchange's own status of an isolated pair, in order of severity."""
 
     EXCESSIVE = 0
     NORMAL = 1
@@ -105,9 +108,9 @@ class CrossSnapshot:
     transfer_in_enabled: bool = True
     transfer_out_enabled: bool = True
     rejected: frozenset[str] = frozenset()
-    """Assets of which the answer told nothing that can be believed; balances of them are those known before."""
+    """Assets with implausible rows in the answer; their balances are the last known ones."""
     answered_at: datetime | None = None
-    """When at the latest it was true, by the exchange's time as `as_of` is."""
+    """Latest moment at which the snapshot was true, in exchange time as `as_of` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +123,20 @@ class IsolatedPair:
     margin_level: Decimal
     status: PairStatus | None
     index_price: Decimal
-    """Zero where the exchange told none, which it may only where nothing is owed."""
+    """Zero when the exchange sent none, which is valid only while nothing is owed."""
     liquidation_price: Decimal | None
     created: bool = True
     enabled: bool = True
     trade_enabled: bool = True
     as_of: datetime | None = None
-    """When it was read, where newer answers told nothing of it that can be believed; None: with the snapshot."""
+    """Time of the read, when newer answers had no plausible row of the pair; None: the time of the snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class IsolatedSnapshot:
-    """Isolated pairs at one point in time. `complete`: every pair of the account is in it.
+    """Isolated pairs at one point in time. `complete`: the snapshot has every pair of the account.
 
-    `rejected` are the pairs of which the answer told nothing that can be believed: unknown, not gone.
+    `rejected` are the pairs with implausible rows in the answer: they are unknown, not gone.
     """
 
     as_of: datetime
@@ -142,11 +145,11 @@ class IsolatedSnapshot:
     complete: bool = True
     rejected: frozenset[str] = frozenset()
     answered_at: datetime | None = None
-    """As of `CrossSnapshot`."""
+    """Latest moment at which the snapshot was true, as in `CrossSnapshot`."""
 
 
 def keep_unread_balances(snapshot: CrossSnapshot, previous: CrossSnapshot | None) -> CrossSnapshot:
-    """The snapshot with the balances known before of the assets that it tells nothing of."""
+    """Return the snapshot with the last known balances of the assets in its `rejected`."""
     if not snapshot.rejected or previous is None:
         return snapshot
     kept = {asset: previous.balances[asset] for asset in snapshot.rejected if asset in previous.balances}
@@ -154,7 +157,7 @@ def keep_unread_balances(snapshot: CrossSnapshot, previous: CrossSnapshot | None
 
 
 def keep_unread_pairs(snapshot: IsolatedSnapshot, previous: IsolatedSnapshot | None) -> IsolatedSnapshot:
-    """The snapshot with what was known of the pairs that it tells nothing of: they grow old instead of vanishing."""
+    """Return the snapshot with the last known state of its `rejected` pairs, which then age instead of vanishing."""
     if not snapshot.rejected:
         return snapshot
     kept: dict[str, IsolatedPair] = {}
@@ -165,7 +168,10 @@ def keep_unread_pairs(snapshot: IsolatedSnapshot, previous: IsolatedSnapshot | N
 
 
 def pairs_as_of(snapshot: IsolatedSnapshot | None, symbols: Collection[str] | None) -> datetime | None:
-    """As of when the pairs are known, those of `symbols` where given: the oldest counts. None: of one nothing is."""
+    """Return the time of the oldest data among the pairs, or among those of `symbols` when given.
+
+    None when nothing is known of one of them.
+    """
     if snapshot is None:
         return None
     unread = snapshot.rejected if symbols is None else snapshot.rejected & frozenset(symbols)
@@ -176,7 +182,7 @@ def pairs_as_of(snapshot: IsolatedSnapshot | None, symbols: Collection[str] | No
 
 @dataclass(frozen=True, slots=True)
 class InterestCharge:
-    """One interest charge as the venue's history lists it. `daily_rate` is a fraction per day."""
+    """One interest charge in the exchange's history. `daily_rate` is a fraction per day."""
 
     scope: Scope
     asset: str
@@ -191,7 +197,7 @@ class InterestCharge:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationOrder:
-    """One order of a forced liquidation. `quantity` (executed) in the base asset, `price` the average one."""
+    """One order of a forced liquidation. `quantity` (executed) is in the base asset, `price` is the average one."""
 
     symbol: str
     side: str
@@ -204,7 +210,7 @@ class LiquidationOrder:
 
 @dataclass(frozen=True, slots=True)
 class KeyPermissions:
-    """What the API key may do."""
+    """Permissions of the API key."""
 
     reading: bool
     margin: bool
@@ -219,11 +225,11 @@ class KeyPermissions:
     fix_trading: bool = False
     expires_at: datetime | None = None
     uid: int | None = None
-    """The exchange's own number of the user whose key it is; None: not known."""
+    """The exchange's number of the user who owns the key; None while unknown."""
 
 
 class Price(NamedTuple):
-    """The newest price of a symbol (quote per base) and when it was true."""
+    """The newest price of a symbol (quote per base) and its time."""
 
     value: Decimal
     at: datetime
@@ -239,7 +245,7 @@ class WalletBalances:
 
 @dataclass(frozen=True, slots=True)
 class CollateralTier:
-    """Of an asset's value, the part above `start` and up to `end` (None: no end) counts with `ratio`."""
+    """A tier of an asset's value: the part above `start` and up to `end` (None: no end) counts with `ratio`."""
 
     start: Decimal
     end: Decimal | None
@@ -247,15 +253,15 @@ class CollateralTier:
 
 
 DebtKey = tuple[Scope, str]
-"""One scope, and the asset that is owed in it."""
+"""A scope, and the asset that is owed in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class InterestPaid:
-    """The charges of 30 days on the debt in one asset of one scope, as of one moment.
+    """Interest charged within 30 days on the debt in one asset of one scope, as of one moment.
 
-    `day_ago_rate` is the daily rate charged 24 hours before, None for a younger debt; `first_rate` that of its first
-    charge. Sums are by the asset in which they were charged: BNB may pay for others.
+    `day_ago_rate` is the daily rate charged 24 hours before, None for a younger debt; `first_rate` is the daily rate of
+    its first charge. Sums are by the asset in which interest was charged: BNB may pay for other assets.
     """
 
     last: InterestCharge
@@ -270,7 +276,7 @@ ThresholdOrigin = Literal["read", "remembered", "documented"]
 
 @dataclass(frozen=True, slots=True)
 class EffectiveThresholds:
-    """The bars by which a scope is judged. `note` says what is not certain of them, empty when they were read."""
+    """The thresholds in use for a scope. `note` names what is uncertain about them; it is empty when they were read."""
 
     thresholds: Thresholds
     origin: ThresholdOrigin = "read"
@@ -278,5 +284,5 @@ class EffectiveThresholds:
 
     @property
     def are_assumed(self) -> bool:
-        """Whether they are no more than the documented ones, which may be another account's."""
+        """True if the thresholds are only the documented ones, which may differ from the account's own."""
         return self.origin == "documented"

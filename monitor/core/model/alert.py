@@ -1,4 +1,7 @@
-"""The life of an alert: a finding with memory. One alert is one (rule, account, scope, subject)."""
+"""Alerts, their states and transitions, notifications, and conditions whose truth is unknown.
+
+An alert is a finding with memory: one alert for each (rule, account, scope, subject).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +14,7 @@ Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 MetricScope = Literal["cross", "isolated", "asset", "account", "monitor"]
-"""What a rule looks at: one cross account, one isolated pair, one asset, one account, or the daemon's sight."""
+"""Kind of subject of a rule: the cross account, an isolated pair, an asset, the account, or the monitor itself."""
 
 
 class AlertState(StrEnum):
@@ -19,11 +22,11 @@ class AlertState(StrEnum):
     FIRING = "firing"
     RESOLVED = "resolved"
     INACTIVE = "inactive"
-    """A pending alert whose condition went away before it fired: it ends without having been told."""
+    """State of a pending alert whose condition ended before it fired: it ends without any notification."""
 
 
 class NotificationReason(StrEnum):
-    """Why somebody is told."""
+    """Reason for a notification."""
 
     FIRED = "fired"
     REMINDED = "reminded"
@@ -33,7 +36,7 @@ class NotificationReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class AlertKey:
-    """What an alert is about. `subject` is the pair or asset, empty for cross, account and monitor."""
+    """Identity of an alert. `subject` is the pair or asset, empty for cross, account and monitor."""
 
     rule: str
     account: str
@@ -43,14 +46,14 @@ class AlertKey:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One episode: from pending to resolved. `id` is never reused; a new episode gets a new one.
+    """One alert episode, from pending to resolved. `id` is never reused; a new episode gets a new one.
 
-    `since` is when the condition began to hold, `pending_s` the fresh time it has held (exchange seconds,
-    which does not advance while data are missing), `clear_since` when it stopped holding, `unknown_since` when
-    the data for it went missing. `value` is the first metric of the condition. `notified_at` is the last time
-    a notification was queued, `told_since` since when people know without having been kept quiet: escalation counts
-    from there. `escalated` counts the escalation steps taken. `ack_ended_at` is when an ack ended because it had grown
-    worse.
+    `since` is when the condition began to hold. `pending_s` is how long it has held with fresh data (exchange seconds;
+    it does not advance while data are missing). `clear_since` is when the condition stopped holding, `unknown_since`
+    when its data went missing. `value` is the first metric of the condition. `notified_at` is the last time a
+    notification was queued. `told_since` is the time since when people have been notified without suppression:
+    escalation counts from there. `escalated` counts the escalation steps taken. `ack_ended_at` is when an
+    acknowledgement ended because the alert had grown worse.
     """
 
     id: int
@@ -83,7 +86,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertTransition:
-    """One change of an alert's state: appended, never changed. `from_state` None is its birth."""
+    """One change of an alert's state: appended, never changed. `from_state` is None for the first one."""
 
     alert: int
     from_state: AlertState | None
@@ -95,7 +98,7 @@ class AlertTransition:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What to say about an alert, to the named channels. The words are rendered when it is sent."""
+    """One message to send about an alert to the named channels. The text is rendered when it is sent."""
 
     alert: int
     reason: NotificationReason
@@ -106,7 +109,10 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class UnknownCondition:
-    """Since when a condition is unknown, and the metrics that it lacks; none: its arithmetic has no result."""
+    """A condition that is unknown since `since`, and the metrics that it lacks.
+
+    No missing metrics: the arithmetic of the condition has no result.
+    """
 
     since: datetime
     missing_metrics: tuple[str, ...]

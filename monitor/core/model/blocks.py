@@ -1,4 +1,4 @@
-"""What stands in the way of the actions that firing alerts want."""
+"""Blocks of actions that firing alerts want, and stops of rules after a level loss."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from monitor.core.model.account import Scope
 
 @dataclass(frozen=True, slots=True)
 class ActionBlock:
-    """What stops an action, and what a hand could do, in words.
+    """The reason why an action can't act, and what a person could do about it, in words.
 
-    `counts`: a limit stops a live action, and a person should change something. Otherwise it passes by itself, or the
-    action would have asked first. `lacks` are the reads for want of which alone it waits.
+    `blocks_live_action`: a limit stops a live action, and a person should change something. Otherwise the block passes
+    by itself, or the action would have asked for approval first. `missing_reads` are the reads that the action waits
+    for, when it waits for nothing else.
     """
 
     reason: str
@@ -22,12 +23,12 @@ class ActionBlock:
 
 
 Grounds = Literal["worse", "untold", "unjudged"]
-"""An order made things worse, whether it did can't be told, or that is not judged yet."""
+"""Grounds of a stop: an order lowered the level, its effect can't be determined, or it is not judged yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopCause:
-    """Why an order stops its rule until a person resumes it, in words for people."""
+    """The reason why an order stops its rule until a person resumes the rule, in words for people."""
 
     grounds: Literal["worse", "untold"]
     reason: str
@@ -35,10 +36,10 @@ class StopCause:
 
 @dataclass(frozen=True, slots=True)
 class RuleStop:
-    """The actions of a rule send nothing in an account, since an order made things worse or may have.
+    """A stop of a rule: its actions send nothing in an account, since an order lowered the level or may have.
 
-    Until a person resumes them; or, where it is not judged yet whether it did, until that is. `plans` are the alerts of
-    the rule whose orders may still be unfinished.
+    It lasts until a person resumes the actions; when the effect of the order is not judged yet, until it is judged.
+    `plans` are the alerts of the rule whose orders may still be unfinished.
     """
 
     account: str
@@ -51,30 +52,30 @@ class RuleStop:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether only a person ends it."""
+        """True if only a person ends the stop."""
         return self.grounds != "unjudged"
 
     @property
     def text(self) -> str:
-        """Why an action of the rule is stopped, and the mend."""
+        """The reason why an action of the rule is stopped, and how to resume it."""
         if not self.is_lasting:
             return f"whether R-{self.intent} made things worse is not known yet; the actions of {self.rule} wait for it"
-        told = f"R-{self.intent} made things worse"
-        told = told if self.grounds == "worse" else f"whether {told} can't be told"
-        return f"{told}: {self.reason}; the actions of {self.rule} are stopped until `margin-monitor actions resume`"
+        effect = f"R-{self.intent} made things worse"
+        effect = effect if self.grounds == "worse" else f"whether {effect} can't be told"
+        return f"{effect}: {self.reason}; the actions of {self.rule} are stopped until `margin-monitor actions resume`"
 
 
 ActionBlocks = Mapping[tuple[Scope, str], ActionBlock]
-"""By the scope that an action is to help, and its name."""
+"""Blocks by the scope that an action is to help, and the action's name."""
 
 
 def blocked_live_actions(blocks: ActionBlocks) -> dict[tuple[Scope, str], str]:
-    """The live actions that a limit stops: the limit by scope and action."""
+    """Return the limits that stop live actions, by scope and action."""
     return {key: stop.reason for key, stop in blocks.items() if stop.blocks_live_action}
 
 
 def block_reasons(blocks: ActionBlocks, scope: Scope | None) -> dict[str, str]:
-    """What stops each action in this scope; None: in all of them, each action with its scope."""
+    """Return the reason that stops each action in this scope; None: in all scopes, each action with its scope."""
     if scope is None:
         return {f"{action} ({there})": stop.reason for (there, action), stop in blocks.items()}
     return {action: stop.reason for (there, action), stop in blocks.items() if there == scope}

@@ -1,4 +1,4 @@
-"""Everything that may enter an account's inbox. A closed union: what is not here cannot change a decision."""
+"""The closed union of events that may enter an account's inbox. Nothing else can change a decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,28 +28,28 @@ StreamName = Literal["account", "risk", "market"]
 
 @dataclass(frozen=True, slots=True)
 class CrossRead:
-    """The cross account was read."""
+    """A read of the cross account."""
 
     snapshot: CrossSnapshot
 
 
 @dataclass(frozen=True, slots=True)
 class IsolatedRead:
-    """The isolated pairs were read."""
+    """A read of the isolated pairs."""
 
     snapshot: IsolatedSnapshot
 
 
 @dataclass(frozen=True, slots=True)
 class ThresholdsRead:
-    """The account's own cross bars (tradeCoeff) were read."""
+    """A read of the account's own cross thresholds (tradeCoeff)."""
 
     thresholds: Thresholds
 
 
 @dataclass(frozen=True, slots=True)
 class LeverageTiersRead:
-    """The leverage tiers of one isolated pair were read."""
+    """A read of the leverage tiers of one isolated pair."""
 
     symbol: str
     tiers: tuple[LeverageTier, ...]
@@ -57,16 +57,16 @@ class LeverageTiersRead:
 
 @dataclass(frozen=True, slots=True)
 class PricesRead:
-    """New prices by symbol. Conflated: only the newest of each symbol is kept while it waits."""
+    """New prices by symbol. Conflated: only the newest of each symbol is kept while the event waits."""
 
     prices: Mapping[str, Price]
 
 
 @dataclass(frozen=True, slots=True)
 class InterestRead:
-    """What the recorded charges of all scopes tell at `at`; replaces what was known.
+    """Interest from the recorded charges of all scopes at `at`; replaces the earlier one.
 
-    `since`: from then on every charge of every watched scope is recorded; None while that is not known.
+    `since`: every charge of every watched scope is recorded from then on; None while that is unknown.
     """
 
     paid: Mapping[DebtKey, InterestPaid]
@@ -76,9 +76,9 @@ class InterestRead:
 
 @dataclass(frozen=True, slots=True)
 class RatesRead:
-    """The rates in force in cross, as fractions an hour, of what is held or owed there; replaces what was known.
+    """Interest rates in force in cross, as fractions an hour, of assets held or owed there; replaces the earlier ones.
 
-    `day_ago` are those of 24 hours before, as far as they are known.
+    `day_ago` are the rates of 24 hours before, as far as they are known.
     """
 
     hourly: Mapping[str, Decimal]
@@ -88,7 +88,7 @@ class RatesRead:
 
 @dataclass(frozen=True, slots=True)
 class NextRatesRead:
-    """The rates of the coming hour, as fractions an hour, of what is owed; replaces what was known."""
+    """Rates of the coming hour, as fractions an hour, of the assets owed; replaces the earlier ones."""
 
     cross: Mapping[str, Decimal]
     isolated: Mapping[str, Decimal]
@@ -97,14 +97,14 @@ class NextRatesRead:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationsRead:
-    """The forced liquidation orders of the last day, all scopes; replaces what was known."""
+    """Forced liquidation orders of the last day, of all scopes; replaces the earlier ones."""
 
     liquidations: tuple[LiquidationOrder, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class WalletRead:
-    """A wallet outside margin was read."""
+    """A read of a wallet outside margin."""
 
     wallet: Literal["spot", "funding"]
     balances: WalletBalances
@@ -112,7 +112,10 @@ class WalletRead:
 
 @dataclass(frozen=True, slots=True)
 class KeyRead:
-    """What a key may do; `accepted` False: the venue refuses it. `acting`: it is the second key, which moves money."""
+    """Permissions of a key; `accepted` False: the exchange refuses it.
+
+    `is_action_key`: the key is the second one, which moves money.
+    """
 
     accepted: bool
     permissions: KeyPermissions | None
@@ -122,10 +125,10 @@ class KeyRead:
 
 @dataclass(frozen=True, slots=True)
 class ReadFailed:
-    """A read gave nothing that can be believed.
+    """A read that failed or whose answer was rejected.
 
-    `read` is the poll's name. `rejected` holds why when an answer came but was not believable; `payload` is
-    its beginning, without secrets, for the record.
+    `read` is the poll's name. `rejected` is the reason when an answer came but was implausible; `payload` is the
+    beginning of that answer, without secrets, for the record.
     """
 
     read: str
@@ -138,7 +141,7 @@ class ReadFailed:
 
 @dataclass(frozen=True, slots=True)
 class BalancesChanged:
-    """Free and locked amounts of some assets, absolute, as of `as_of` (debt is not in it)."""
+    """Free and locked amounts of some assets, absolute, as of `as_of`. Debts are not part of the event."""
 
     as_of: datetime
     amounts: Mapping[str, tuple[Decimal, Decimal]]
@@ -146,7 +149,7 @@ class BalancesChanged:
 
 @dataclass(frozen=True, slots=True)
 class BalanceAdjusted:
-    """A transfer, deposit or withdrawal changed a balance by `delta`."""
+    """A balance change of `delta` by a transfer, deposit or withdrawal."""
 
     asset: str
     delta: Decimal
@@ -155,7 +158,7 @@ class BalanceAdjusted:
 
 @dataclass(frozen=True, slots=True)
 class TradeFilled:
-    """A trade, whole: base and quote changed hands, and `commission` was taken of `commission_asset`."""
+    """A whole trade: base and quote were exchanged, and `commission` was charged in `commission_asset`."""
 
     symbol: str
     trade: int
@@ -169,7 +172,10 @@ class TradeFilled:
 
 @dataclass(frozen=True, slots=True)
 class LiabilityChanged:
-    """A cross debt in `asset` changed. `kind` is the venue's word; amounts are in no known sense, so not here."""
+    """A change of a cross debt in `asset`. `kind` is the exchange's word.
+
+    The meaning of the event's amounts is not documented, so they are left out.
+    """
 
     asset: str
     kind: str
@@ -178,7 +184,7 @@ class LiabilityChanged:
 
 @dataclass(frozen=True, slots=True)
 class MarginNotice:
-    """The venue itself says that the cross margin level is in another band."""
+    """A notice of the exchange that the cross margin level is in another band."""
 
     level: Decimal
     status: str
@@ -186,7 +192,7 @@ class MarginNotice:
 
 @dataclass(frozen=True, slots=True)
 class ReportedLevel:
-    """What the exchange itself said of the cross level, and when."""
+    """The cross margin level as the exchange itself reported it, and when."""
 
     level: Decimal
     status: str
@@ -197,16 +203,17 @@ ParsedPayload = BalancesChanged | BalanceAdjusted | TradeFilled | LiabilityChang
 
 
 Anomaly = Literal["rejected", "repeated", "late", "unknown"]
-"""Not to be read; told before; older than one told before; of a type never heard of."""
+"""Anomaly of an event: unreadable; received before; older than one received before; of an unknown type."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
-    """Something a stream delivered, recorded once whatever is replayed.
+    """An event of a stream, recorded once however often it is replayed.
 
-    `key` is the hash of account, scope and the canonical event. `meaning` is None for what is only recorded.
-    `rejected` says why it could not be read; `type` is then "rejected". `payload` is the venue's own JSON text. `order`
-    is what it tells of an order. `oddity` is how it came otherwise than it should; it is counted, and alters nothing.
+    `key` is the hash of account, scope and the canonical event. `parsed` is None for an event that is only recorded.
+    `rejected` is the reason why the event could not be read; `type` is then "rejected". `payload` is the exchange's own
+    JSON text. `order` is the order update in the event. `anomaly` is how the event differs from an expected one;
+    anomalies are counted and change nothing else.
     """
 
     stream: StreamName
@@ -224,7 +231,7 @@ class StreamEvent:
 
 @dataclass(frozen=True, slots=True)
 class StreamChanged:
-    """A stream connected or was lost. `subscriptions` are the scopes or channels it now carries."""
+    """A stream connected or was lost. `subscriptions` are the scopes or channels that it now carries."""
 
     stream: StreamName
     connected: bool
@@ -235,7 +242,7 @@ class StreamChanged:
 
 @dataclass(frozen=True, slots=True)
 class StreamAlive:
-    """A frame or ping arrived on a stream: it is not dead. Sent at most once a second."""
+    """A frame or ping arrived on a stream, so the stream is alive. Sent at most once a second."""
 
     stream: StreamName
     at: datetime
@@ -243,7 +250,7 @@ class StreamAlive:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """A person has taken an alert."""
+    """An acknowledgement of an alert by a person."""
 
     alert: int
     by: str
@@ -262,7 +269,7 @@ class SilenceMatcher:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Alerts that match all matchers are not told between `starts_at` and `ends_at`."""
+    """A silence: alerts that match all matchers are not notified between `starts_at` and `ends_at`."""
 
     id: int
     matchers: tuple[SilenceMatcher, ...]
@@ -275,10 +282,11 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class CommandsRead:
-    """What people have ordered through the store, whole: the newest truth replaces the last.
+    """All commands of people in the store; the newest read replaces the last.
 
-    `decisions`: approved (True) or rejected (False) intents by id. `asked`: when a channel first took a message about
-    a proposal, by its id, also about one that is over. `stopped`: the rules whose actions are stopped, of all accounts.
+    `decisions`: approved (True) or rejected (False) intents by id. `asked_at`: when a channel first accepted a message
+    about a proposal, by the id of the intent, also for a proposal that is over. `stopped_rules`: rules whose actions
+    are stopped, of all accounts.
     """
 
     acks: tuple[Ack, ...] = ()
@@ -291,10 +299,10 @@ class CommandsRead:
 
 @dataclass(frozen=True, slots=True)
 class HealthRead:
-    """What the daemon knows of itself: failing channels, a failing store, the clock, the weight used.
+    """The daemon's own health: failing channels, a failing store, the clock offset, the request weight used.
 
-    `pause_file` is whether the file is there that pauses all actions. `store_space_low`: little is free where the
-    database lies; None: not known. `account_failing`: the account's tasks are down, or fall again and again.
+    `pause_file` is whether the file exists that pauses all actions. `store_space_low`: little space is free on the disk
+    of the database; None while unknown. `account_failing`: the account's tasks are down, or fail again and again.
     """
 
     notifications_failing: int = 0
@@ -307,7 +315,7 @@ class HealthRead:
     duplicate_account: str = ""
     """Another configured account that is the same user of the exchange."""
     unidentified_account: str = ""
-    """A configured account of which it is not known yet whose it is at the exchange: this one, or another."""
+    """A configured account whose user at the exchange is not known yet: this account, or another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,14 +327,14 @@ class IntentUpdated:
 
 @dataclass(frozen=True, slots=True)
 class ClockSetBack:
-    """The time in force was set back by so much (positive): what was stamped before was stamped too late."""
+    """The clock was set back by `by` (positive): all earlier timestamps were too late."""
 
     by: timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed. At least once a second."""
+    """Time has passed. Sent at least once a second."""
 
 
 Event = (

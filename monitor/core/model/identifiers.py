@@ -1,18 +1,18 @@
-"""The least number that an alert or an intent may have, by the time: none that was ever used is given again."""
+"""The lowest id that a new alert or intent may get, by the time. No used id is ever given again."""
 
 from datetime import UTC, datetime, timedelta
 
 ID_EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
-"""Before this there was nothing to number. As late as can be, so that numbers are short."""
+"""Start of the numbering: no id was given before. As late as possible, so that ids are short."""
 
 ID_INTERVAL = timedelta(minutes=1)
-"""Time goes on faster than numbers are used: fewer than one in this time, from one start to the next."""
+"""Time for one id. Ids are used more slowly: from one start to the next, fewer than one in this time."""
 
 
 def min_id(now: datetime) -> int:
-    """What numbering begins with at `now`, whatever the database remembers.
+    """Return the lowest id for a new alert or intent at `now`, whatever the database contains.
 
-    A database that is new, restored or behind knows nothing of the numbers that were given since, and messages and the
-    exchange do. The floor is above all of them without asking anybody.
+    A new, restored or outdated database lacks the ids that were given since, while messages and the exchange still have
+    them. This minimum is above all of those ids without any read.
     """
     return max(1, (now - ID_EPOCH) // ID_INTERVAL)

@@ -1,4 +1,4 @@
-"""An action that was approved, recorded and uniquely identified, and the only ways its state may go."""
+"""An intent: a decided, recorded order that is sent at most once; its states and transitions."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -53,9 +53,9 @@ LEGAL_TRANSITIONS: frozenset[tuple[IntentState | None, IntentState]] = frozenset
         (_S.UNRESOLVED, _S.FAILED),
     }
 )
-"""Every edge of an intent's life; None is its birth. The database holds the same list as a CHECK.
+"""Every transition of an intent; from None: its creation. The database holds the same list as a CHECK.
 
-From SUBMITTING to EXPIRED goes only what provably never left: its sender itself withheld it.
+From SUBMITTING to EXPIRED goes only an intent that was provably never sent: its sender itself withheld it.
 """
 
 IN_FLIGHT_STATES = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
@@ -64,11 +64,11 @@ IN_FLIGHT_STATES = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.U
 FINAL_STATES = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRMED, _S.FAILED})
 
 SPENT_STATES = IN_FLIGHT_STATES | {_S.CONFIRMED}
-"""States whose amount counts against the caps: what moved or may have moved."""
+"""States whose amount counts against the limits: money moved or may have moved."""
 
 
 class BalanceBefore(NamedTuple):
-    """What was held and owed of an asset in the scope that an order is to help, right before it was sent."""
+    """Amounts held and owed of an asset, in the scope that an order is to help, right before it was sent."""
 
     asset: str
     held: Decimal
@@ -79,19 +79,23 @@ class BalanceBefore(NamedTuple):
 class Intent:
     """One order that may be sent at most once.
 
-    `plan` groups the intents of one alert episode; `goal` is the scope that the plan is to help where the order goes
-    elsewhere first, None where it goes there; `purpose` is what a transfer is made for; `ref` is the venue's
-    transaction id once it is known; `submitted_at` is when it was sent, in the exchange's time as its records are;
-    `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there; source:
-    free where a transfer comes from, held of what is sold, locked of what is to be freed; balances: of the whole scope
-    that it is to help).
-    `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
-    `executed_late`: it is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person who
-    settled it; `stopped_by_limit`: it is EXPIRED because a limit stopped it right before the send. `asked_at` is when
-    the first channel took a message about it, or when a person approved what no channel had told of: from then on
-    counts the time until `expires_at`. `evidence` is text for people alone.
-    `uid` is the exchange's number of the user in whose account it was decided; None: not known, or a person's.
-    `awaits_judgement`: it is CONFIRMED, and whether it made things worse could not be told yet.
+    `plan` groups the intents of one alert episode. `destination` is the scope that the plan is to help when the order
+    first goes elsewhere, None when it goes there directly. `purpose` is the purpose of a transfer. `ref` is the
+    exchange's transaction id once it is known. `submitted_at` is when the order was sent, in exchange time as its
+    records are.
+
+    `owed_before`, `free_before`, `source_before` and `balances_before` are amounts right before the send. Owed: of the
+    asset in the scope. Free: there. Source: the free amount where a transfer comes from, the held amount of what is
+    sold, the locked amount of what is to be unlocked. Balances: the whole scope that the order is to help.
+
+    `refused_code` is the exchange's code of a refusal; `refused_transiently`: the same order may be accepted later.
+    `executed_late`: the intent is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person
+    who settled it. `stopped_by_limit`: the intent is EXPIRED because a limit stopped it right before the send.
+    `awaits_judgement`: the intent is CONFIRMED, and whether it lowered the level is not known yet.
+
+    `asked_at` is when the first channel accepted a message about the intent, or when a person approved it before any
+    channel did: the time until `expires_at` counts from then. `evidence` is text for people alone. `uid` is the
+    exchange's number of the user in whose account the intent was decided; None when unknown, or for a manual order.
     """
 
     id: int
@@ -133,23 +137,23 @@ class Intent:
         return self.order.scope
 
     def is_made_by(self, action: str) -> bool:
-        """Whether the configured `action` made it. What people order by hand is nobody's, whatever it is called."""
+        """True if the configured `action` made the intent. No action makes a manual order, whatever it is called."""
         return self.mode != "manual" and self.action == action
 
     @property
     def is_timed_out(self) -> bool:
-        """Whether it was proposed and its time passed, with nobody asked or nobody answering."""
+        """True if the intent was proposed and its time passed without an answer, asked for or not."""
         at, ends = self.settled_at, self.expires_at
         return self.state is IntentState.EXPIRED and at is not None and ends is not None and at >= ends
 
     @property
     def is_unasked(self) -> bool:
-        """Whether its time passed and no channel had taken the question."""
+        """True if the time of the proposal passed before any channel accepted a message about it."""
         return self.is_timed_out and self.asked_at is None
 
     @property
     def target_scope(self) -> Scope:
-        """The scope whose level it is to raise."""
+        """The scope whose level the intent is to raise."""
         return self.scope if self.destination is None else self.destination
 
     @property
@@ -162,7 +166,7 @@ class Intent:
 
 
 def mark_asked(intent: Intent, at: datetime) -> Intent:
-    """The intent once a channel has taken a message about it: the time to answer a proposal begins then."""
+    """Return the intent once a channel has accepted a message about it: the time to answer a proposal begins then."""
     if intent.state is not IntentState.PROPOSED or intent.expires_at is None:
         return replace(intent, asked_at=at)
     begins = max(at, intent.created_at)
@@ -171,7 +175,7 @@ def mark_asked(intent: Intent, at: datetime) -> Intent:
 
 @dataclass(frozen=True, slots=True)
 class IntentStep:
-    """One step of an intent's life: appended, never changed. `trace` is there when a request led to it."""
+    """One step of an intent: appended, never changed. `trace` is set when a request led to the step."""
 
     intent: int
     from_state: IntentState | None

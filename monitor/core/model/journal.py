@@ -1,4 +1,4 @@
-"""What one step wants remembered: committed in one transaction before anything leaves."""
+"""The journal entry of one step: everything that is committed before anything is sent."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,10 @@ from monitor.core.model.lending_terms import LendingTerms
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One metric value at one time. `value` INFINITE: nothing is owed or no move can do it; None: unavailable."""
+    """One metric value at one time.
+
+    `value` is INFINITE when nothing is owed or no move reaches the level, None when unavailable.
+    """
 
     scope: MetricScope
     subject: str
@@ -24,7 +27,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What to say to the named channels that belongs to no alert. `intent` is the one that it is about."""
+    """A message to the named channels that belongs to no alert. `intent` is the intent that it is about, if any."""
 
     severity: Severity
     text: str
@@ -35,12 +38,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """Everything one step of one account wants remembered.
+    """Everything that one step of one account records, in one transaction.
 
-    `alerts` are whole rows as they are now (insert or replace by id), `intents` new ones or new states with
-    their `intent_steps`. Of `movements` and `found`, what moved in a gap of the record, those that are known are left
-    out. `known_until`: from now on the record has no gap before that. `live` is the account's status document (JSON
-    text), None: unchanged.
+    `alerts` are whole rows as they are now (insert or replace by id). `intents` are new intents or new states, with
+    their `intent_steps`. Of `movements` and `gap_movements` (movements in a gap of the record), known ones are left
+    out. `known_until`: the record has no gap before that moment. `live` is the account's status document (JSON text),
+    None when unchanged.
     """
 
     account: str
@@ -60,7 +63,7 @@ class JournalEntry:
     known_until: datetime | None = None
     live: str | None = None
     paused_by: str = ""
-    """Why all actions are paused with it, as if a person had; empty where they are not."""
+    """Reason to pause all actions with this entry, as a person could; empty when there is none."""
 
     @property
     def is_empty(self) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of the exchange's histories of money: the margin ledger, and transfers as margin saw them."""
+"""Rows of the exchange's money histories: margin ledger, transfers, attributed movements."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,17 +10,20 @@ from monitor.core.model.account import Scope
 from monitor.core.model.order import ActionKind, VenueRecord
 
 MovementKind = Literal["capital-flow", "transfer", "liquidation", "order"]
-"""`order`: one on the market that another daemon of this program placed, by the name that it bears."""
+"""Kind of a movement. `order`: an order on the market that another daemon of this program placed, by its client id."""
 MovementOrigin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
-"""Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in top-up,
-and in auto-repay unless a sale of ours asked for it."""
+"""Origin of a movement.
+
+`another hand`: a person, or another program. `exchange`: the exchange itself, as in top-up, and in auto-repay unless an
+own sale asked for it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One thing that moved, as it is kept. `key` tells it apart from others of its kind and scope.
+    """One movement as it is recorded. `key` identifies it among others of its kind and scope.
 
-    `type` is the venue's own word, `intent` the one of ours that it belongs to, `detail` what else is known.
+    `type` is the exchange's own word, `intent` the own intent that it belongs to, `detail` has further known facts.
     """
 
     scope: Scope
@@ -38,10 +41,10 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class ForeignMovement:
-    """One movement of a kind that actions make, by nobody that this record knows of.
+    """One movement of a kind that actions make, which no intent of this record explains.
 
-    `is_certain`: somebody asked for it; otherwise the exchange may have moved it by itself, as in auto-repay. `key`
-    tells it apart from others of the account, `seen_at` is when it was read.
+    `is_certain`: somebody requested the movement; otherwise the exchange may have made it by itself, as in auto-repay.
+    `key` identifies it among others of the account, `seen_at` is when it was read.
     """
 
     kind: ActionKind
@@ -56,19 +59,19 @@ class ForeignMovement:
 
 @dataclass(frozen=True, slots=True)
 class ForeignActivity:
-    """What may be another hand's doing of the last 24 hours, by key; `found` are those that are taken for it."""
+    """Possible foreign activity of the last 24 hours, by key; `confirmed` are the keys of those taken for it."""
 
     suspects: Mapping[str, ForeignMovement] = field(default_factory=dict)
     confirmed: frozenset[str] = frozenset()
 
 
 SAME_EVENT_TOLERANCE = timedelta(seconds=5)
-"""How far two rows of one thing may be dated apart."""
+"""Maximum time between two rows of the same event in different histories."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One row of the margin ledger (capital flow). `amount` has no sign: the direction is in `kind`."""
+    """One row of the margin ledger (capital flow). `amount` has no sign: `kind` has the direction."""
 
     scope: Scope
     id: int
@@ -82,10 +85,10 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class MarginTransfer:
-    """One transfer as a margin scope saw it.
+    """One transfer as a margin scope shows it.
 
-    `other` is the wallet at the other end in the venue's words. `was_asked_for`: whether somebody asked for it, which
-    the history of asked-for transfers tells; None where that can't be told.
+    `other` is the wallet at the other end in the exchange's words. `was_requested`: True if somebody requested the
+    transfer, according to the history of requested transfers; None when that history can't show it.
     """
 
     scope: Scope
@@ -100,7 +103,7 @@ class MarginTransfer:
 
 
 def find_record(row: LedgerRow, records: Iterable[VenueRecord]) -> VenueRecord | None:
-    """The record of the same thing: by number, or by asset, exact amount and moment where the numbers differ."""
+    """Return the record of the same event as `row`: by id, or by asset, exact amount and time when the ids differ."""
     fitting = [r for r in records if r.asset == row.asset]
     same = next((r for r in fitting if r.ref == str(row.tran_id)), None)
     if same is not None:

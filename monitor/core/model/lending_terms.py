@@ -1,4 +1,4 @@
-"""The terms on which the exchange lends: bars, tiers, collateral ratios. When they change, people are told."""
+"""Lending terms (thresholds, tiers, collateral ratios, restrictions, delistings) and their changes."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ TermsKind = Literal["bars", "tiers", "collateral", "restricted"]
 
 @dataclass(frozen=True, slots=True)
 class LendingTerms:
-    """One thing's terms, in words that can be compared, and when they were first seen.
+    """Lending terms of one subject as comparable text, and when they were first seen.
 
     `subject` is an asset, a pair, or empty for the cross account.
     """
@@ -31,7 +31,7 @@ TermsKey = tuple[TermsKind, str]
 
 @dataclass(frozen=True, slots=True)
 class RememberedThresholds:
-    """The bars and tiers that terms of an earlier run tell."""
+    """Thresholds and tiers from the terms of an earlier run."""
 
     thresholds: Thresholds | None = None
     tiers: Mapping[str, tuple[LeverageTier, ...]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class RememberedThresholds:
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """Assets without new longs by borrowing, and assets of which the exchange takes no more as collateral."""
+    """Assets that can't be borrowed for new longs, and assets that the exchange no longer accepts as collateral."""
 
     no_new_longs: frozenset[str] = frozenset()
     no_more_collateral: frozenset[str] = frozenset()
@@ -47,7 +47,10 @@ class Restrictions:
 
 @dataclass(frozen=True, slots=True)
 class Delisting:
-    """What leaves margin trading at `at`: positions are closed then, and borrowing stops about a day before."""
+    """An asset or pair that leaves margin trading at `at`.
+
+    Positions are closed then, and borrowing stops about a day before.
+    """
 
     at: datetime
     assets: frozenset[str]
@@ -55,11 +58,12 @@ class Delisting:
 
 
 def thresholds_text(thresholds: Thresholds) -> str:
-    return f"initial {_number_text(thresholds.initial)}, margin call {_number_text(thresholds.margin_call)}, liquidation {_number_text(thresholds.liquidation)}"
+    initial, call = _number_text(thresholds.initial), _number_text(thresholds.margin_call)
+    return f"initial {initial}, margin call {call}, liquidation {_number_text(thresholds.liquidation)}"
 
 
 def tiers_text(tiers: Sequence[LeverageTier]) -> str:
-    """The tiers in order: initial and liquidation level, and the debts up to which they hold."""
+    """Return the tiers in order as text: initial and liquidation level, and the maximum debts of each."""
     return "; ".join(
         f"{tier.number}: {_number_text(tier.initial)}/{_number_text(tier.liquidation)} "
         f"up to {_number_text(tier.base_max_borrowable)}/{_number_text(tier.quote_max_borrowable)}"
@@ -68,22 +72,22 @@ def tiers_text(tiers: Sequence[LeverageTier]) -> str:
 
 
 def parse_remembered_thresholds(known_terms: Iterable[LendingTerms]) -> RememberedThresholds:
-    """What `bars_text` and `tiers_text` were made of; what can't be read is as if never seen."""
-    bars: Thresholds | None = None
+    """Return the thresholds and tiers of `thresholds_text` and `tiers_text`; unreadable text counts as never seen."""
+    thresholds: Thresholds | None = None
     tiers: dict[str, tuple[LeverageTier, ...]] = {}
     for terms in known_terms:
         if terms.kind == "bars" and (found := _THRESHOLDS.fullmatch(terms.text)) is not None:
-            bars = Thresholds(*map(Decimal, found.groups()))
+            thresholds = Thresholds(*map(Decimal, found.groups()))
         if terms.kind == "tiers" and terms.text:
             parts = [_TIER.fullmatch(part) for part in terms.text.split("; ")]
             read = [LeverageTier(int(part[1]), *map(Decimal, part.groups()[1:])) for part in parts if part is not None]
             if len(read) == len(parts):
                 tiers[terms.subject] = tuple(read)
-    return RememberedThresholds(bars, tiers)
+    return RememberedThresholds(thresholds, tiers)
 
 
 def collateral_text(tiers: Sequence[CollateralTier]) -> str:
-    """The share that counts, by what is held of it in USDT. An asset that is not listed counts for nothing."""
+    """Return the collateral ratios by held value in USDT, as text. An unlisted asset counts for nothing."""
     if not tiers:
         return "not listed"
     parts = [
@@ -94,7 +98,7 @@ def collateral_text(tiers: Sequence[CollateralTier]) -> str:
 
 
 def restrictions_text(asset: str, restrictions: Restrictions) -> str:
-    """What the exchange does not allow with the asset."""
+    """Return the restrictions of the exchange on the asset, as text."""
     words = []
     if asset in restrictions.no_new_longs:
         words.append("no new longs by borrowing")
@@ -106,7 +110,7 @@ def restrictions_text(asset: str, restrictions: Restrictions) -> str:
 def changed_terms(
     known: Mapping[TermsKey, LendingTerms], kind: TermsKind, texts: Mapping[str, str], now: datetime
 ) -> tuple[LendingTerms, ...]:
-    """Those of the terms, by subject, that are new or other than known."""
+    """Return the terms in `texts` (by subject) that are new or differ from the known ones."""
     return tuple(
         LendingTerms(kind, subject, text, now)
         for subject, text in sorted(texts.items())
@@ -115,7 +119,7 @@ def changed_terms(
 
 
 def describe_changes(known: Mapping[TermsKey, LendingTerms], new: Iterable[LendingTerms]) -> tuple[str, ...]:
-    """What people are told of the new terms; those that were never seen before are no change."""
+    """Return a description of each change for people; terms that were never seen before are no change."""
     texts = []
     for terms in new:
         before = known.get((terms.kind, terms.subject))
@@ -127,9 +131,9 @@ def describe_changes(known: Mapping[TermsKey, LendingTerms], new: Iterable[Lendi
 def seconds_to_delisting(
     subject: str, kind: Literal["isolated", "asset"], schedule: Iterable[Delisting], now: datetime
 ) -> Decimal | None:
-    """Seconds until the pair, or the asset in cross margin, leaves margin trading; None: nothing is scheduled.
+    """Return the seconds until the pair, or the asset in cross margin, leaves margin trading.
 
-    Zero once the time has come.
+    Zero once the time has come; None when nothing is scheduled.
     """
     times = [d.at for d in schedule if subject in (d.symbols if kind == "isolated" else d.assets)]
     if not times:

@@ -1,4 +1,7 @@
-"""The one vocabulary of figures: rules, history, JSON, `/metrics` and the reference all read this table."""
+"""The catalogue of metrics: name, scopes, unit, range and meaning of each.
+
+Rules, history, JSON, `/metrics` and the reference all read this table.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,19 +15,19 @@ PREFIX = "margin_monitor_"
 
 
 class Missing(Enum):
-    """Why a metric has no value. Infinite is not missing: it is INFINITE, larger than every number."""
+    """Reason why a metric has no value. Infinite is not missing: it is INFINITE, larger than every number."""
 
     UNAVAILABLE = "unavailable"
     """Stale, rejected or never seen: every comparison with it is unknown."""
     NOT_APPLICABLE = "not applicable"
-    """The subject has no such figure (`peg_deviation` of BTC): it is left out of the rule."""
+    """The subject has no such metric (`peg_deviation` of BTC): the subject is left out of the rule."""
 
 
 MetricValue = Decimal | Missing
 
 
 class Unit(StrEnum):
-    """What a figure counts. A status is compared as Decimal(int(PairStatus)), a boolean is 0 or 1."""
+    """Unit of a metric. A status is compared as Decimal(int(PairStatus)), a boolean is 0 or 1."""
 
     LEVEL = "level"
     FRACTION = "fraction"
@@ -47,7 +50,7 @@ _SUFFIXES: Mapping[Unit, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure: where it exists, its unit, and the finite values (`low` to `high`) that it may be compared with."""
+    """One metric: its scopes, its unit, and the finite values (`low` to `high`) that it may be compared with."""
 
     name: str
     scopes: tuple[MetricScope, ...]
@@ -58,13 +61,13 @@ class Metric:
 
     @property
     def exposition(self) -> str:
-        """Its name in `/metrics`: prefix, name, and the suffix of its base unit."""
+        """Name of the metric in `/metrics`: prefix, name, and the suffix of its base unit."""
         suffix = _SUFFIXES.get(self.unit, "")
         return f"{PREFIX}{self.name}" if self.name.endswith(suffix) else f"{PREFIX}{self.name}{suffix}"
 
 
 def metrics_of(scope: MetricScope) -> tuple[Metric, ...]:
-    """The metrics of one scope, in the order of the table."""
+    """Return the metrics of one scope, in the order of the table."""
     return tuple(metric for metric in METRICS.values() if scope in metric.scopes)
 
 

@@ -1,4 +1,4 @@
-"""The figures of one subject: what rules read, documents show and samples keep."""
+"""All metric values of one subject at one moment, and the lazy mapping behind them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ DataState = Literal["ok", "no_debt", "stale", "unavailable", "not_created"]
 
 @dataclass(frozen=True, slots=True)
 class ValuedBalance:
-    """One asset of a scope, valued. `price` in USDT; `liquidation_price` in USDT with all other prices fixed."""
+    """Balance of one asset of a scope, valued.
+
+    `price` is in USDT; `liquidation_price` is in USDT with all other prices fixed.
+    """
 
     balance: Balance
     price: Decimal | None = None
@@ -32,9 +35,9 @@ class ValuedBalance:
 
 
 class LazyMetrics(Mapping[str, MetricValue], Generic[T]):
-    """Values by metric, each worked out when it is first asked for: a price calls for few of them.
+    """Metric values by name, each computed on first access: a price change needs only few of them.
 
-    `how` tells for every metric how it comes from `view`, which never changes; `known` has those worked out already.
+    `formulas` compute each metric from `source`, which never changes; `known` has values that are computed already.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class LazyMetrics(Mapping[str, MetricValue], Generic[T]):
         self._cache = _Cache(formulas, source, known)
         self._formulas = formulas
         self.read: Callable[[str], MetricValue] = self._cache.__getitem__
-        """The value of a metric; one that is not measured does not apply."""
+        """Value of a metric; a metric that is not measured is NOT_APPLICABLE."""
 
     def __getitem__(self, name: str) -> MetricValue:
         if name not in self._formulas:
@@ -60,8 +63,9 @@ class LazyMetrics(Mapping[str, MetricValue], Generic[T]):
 class MetricValues(NamedTuple):
     """All metrics of one subject at one moment.
 
-    `values` is what rules read: unavailable when stale. `shown` keeps the last figures then, for people. `drift` is
-    how far our own level was off the exchange's at the last poll, a fraction of it; None: not comparable.
+    `values` is what rules read: unavailable when stale. `display` keeps the last values then, for people. `drift` is
+    the difference between our own level and the exchange's at the last poll, as a fraction of the exchange's; None when
+    they do not compare.
     """
 
     kind: MetricScope
@@ -73,26 +77,26 @@ class MetricValues(NamedTuple):
     display: Mapping[str, MetricValue]
     drift: Decimal | None = None
     list_holdings: Callable[[], tuple[ValuedBalance, ...]] = tuple
-    """Holdings are for people and actions; what only judges rules does not pay for them."""
+    """Function that computes the holdings. They are for people and actions; rule evaluation does not pay for them."""
     thresholds: EffectiveThresholds | None = None
-    """Of cross and pairs the bars by which they are judged, and where these come from; None while not known."""
+    """Effective thresholds of cross and pairs, and their source; None while unknown."""
     notice: ReportedLevel | None = None
-    """The exchange's own word on the level, where no read is newer."""
+    """Level that the exchange itself reported, when no read is newer."""
 
     @property
     def holdings(self) -> tuple[ValuedBalance, ...]:
-        """The scope's assets, valued as the figures are."""
+        """The assets of the scope, valued at the same moment as the metrics."""
         return self.list_holdings()
 
     @property
     def read(self) -> Callable[[str], MetricValue]:
-        """The value that a rule sees; a metric not measured for this subject does not apply to it."""
+        """Reader of the values for rules; a metric not measured for this subject is NOT_APPLICABLE."""
         values = self.values
         return values.read if isinstance(values, LazyMetrics) else lambda metric: values.get(metric, _NOT_APPLICABLE)
 
 
 class _Cache(dict[str, MetricValue]):
-    """What was asked for already; the rest is worked out at the first look."""
+    """Values computed so far; the others are computed on first access."""
 
     def __init__(
         self, formulas: Mapping[str, Callable[[T], MetricValue]], source: T, known: Mapping[str, MetricValue]

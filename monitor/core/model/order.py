@@ -13,11 +13,11 @@ ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
 ManualCallKind = Literal[
     "borrow", "transfer_out", "transfer", "order", "cancel_orders", "setting", "dust", "small_debts", "liquidation_loan"
 ]
-"""What a person can order by name and no action does, `cancel_orders` apart."""
+"""Kinds of changes that a person can order by name and no action makes, except `cancel_orders`."""
 WalletName = Literal["spot", "funding"]
 OrderSide = Literal["BUY", "SELL"]
 TransferPurpose = Literal["repay", "collateral"]
-"""What money is brought in for."""
+"""Purpose of the money that a transfer brings in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Repay:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Bring `amount` of `asset` from a wallet, or from cross, into `scope` by universal transfer.
+    """Transfer `amount` of `asset` from a wallet, or from cross, into `scope` by universal transfer.
 
-    `source` "cross" is the second hop of the two-hop way into an isolated pair.
+    `source` "cross" is the second hop of a two-hop transfer into an isolated pair.
     """
 
     source: WalletName | Literal["cross"]
@@ -44,11 +44,11 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Reduce:
-    """Trade `sells` for what is owed of `asset`, by one order with a price bound; the exchange then repays with it.
+    """Trade `sell_asset` for the debt in `asset`, by one order with a price bound; the exchange then repays with it.
 
-    `amount` of the debt is what the order may bring at the price it was sized by; once settled, what it brought.
-    `quantity` and the bound `price` are those of the order on `symbol`: whoever sells gets at least that price,
-    whoever buys pays at most that. `client_id` is the name that the order bears at the exchange.
+    `amount` of the debt is the expected proceeds at the price used for sizing; once settled, the actual proceeds.
+    `quantity` and the bound `price` are those of the order on `symbol`: a sale gets at least that price, a purchase
+    pays at most that. `client_id` is the order's client id at the exchange.
     """
 
     scope: Scope
@@ -63,13 +63,13 @@ class Reduce:
 
     @property
     def min_proceeds(self) -> Decimal:
-        """What it brings when it is filled at the bound, before any fee."""
+        """Proceeds when the order is filled at the bound, before any fee."""
         return self.quantity * self.price if self.side == "SELL" else self.quantity
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrders:
-    """Cancel every open order on `symbol` of the scope, so that what they lock of `frees` is free."""
+    """Cancel every open order on `symbol` of the scope, so that the amount of `unlocks` that they lock is free."""
 
     scope: Scope
     symbol: str
@@ -77,7 +77,7 @@ class CancelOrders:
 
     @property
     def asset(self) -> str:
-        """What it is about, as of all orders that are no amount of anything: the symbol."""
+        """The symbol, in place of the asset that other orders have."""
         return self.symbol
 
     @property
@@ -89,9 +89,9 @@ class CancelOrders:
 class ManualCall:
     """Any other change that a person ordered by the name of the exchange's `function`.
 
-    `asset` is what it is about: a symbol for orders, nothing for settings; `amount` is zero where it has none. Only
-    who ordered it sends it, and nothing here can look for its traces: what became of it is what the exchange answered,
-    or what a person says.
+    `asset` is the subject of the call: a symbol for orders, empty for settings; `amount` is zero when the call has
+    none. Only the person who ordered the call sends it, and no history is searched for its traces: its outcome is the
+    exchange's answer, or the word of a person.
     """
 
     function: str
@@ -101,12 +101,12 @@ class ManualCall:
 
 
 Order = Repay | Transfer | Reduce | CancelOrders
-"""What the program sends by itself, and whose traces it can find."""
+"""Orders that the program sends by itself, and whose traces it can find."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLog:
-    """What was asked and what came back, as text without secrets, for the record."""
+    """A request and its answer, as text without secrets, for the record."""
 
     request: str
     answer: str
@@ -114,7 +114,7 @@ class RequestLog:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The venue took the request. Not yet proof that money moved."""
+    """The exchange accepted the request. This is no proof yet that money moved."""
 
     ref: str
     trace: RequestLog | None = field(default=None, compare=False)
@@ -122,7 +122,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The venue said no and nothing happened. `transient`: the same wish may be granted later."""
+    """The exchange refused the request and nothing happened. `transient`: the same order may be accepted later."""
 
     code: int
     reason: str
@@ -132,7 +132,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Whether it happened is not known. Never retried, only looked into."""
+    """The outcome is not known. The order is never retried; its traces are searched for."""
 
     cause: str
     trace: RequestLog | None = field(default=None, compare=False)
@@ -143,19 +143,19 @@ Outcome = Accepted | Refused | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """No request was made: the last look before it found a reason against it. `by_limit`: a limit's."""
+    """No request was made: the final check found a reason against it. `by_limit`: the reason is a limit."""
 
     reason: str
     by_limit: bool = False
 
 
 PreSendCheck = Callable[[], Withheld | None]
-"""Asked right before an order leaves: the reason against it, None where there is none."""
+"""Check right before an order is sent: the reason against sending, None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class VenueRecord:
-    """A row of the venue's own history that may be the trace of an order."""
+    """A row of the exchange's own history that may be the trace of an order."""
 
     ref: str
     asset: str
@@ -164,12 +164,12 @@ class VenueRecord:
     at: datetime
     is_automatic: bool = False
     spent: Decimal | None = None
-    """What an order on the market gave for `amount`."""
+    """Amount that an order on the market gave for `amount`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeWindow:
-    """The time in which to look for records."""
+    """The time window in which records are searched."""
 
     since: datetime
     until: datetime

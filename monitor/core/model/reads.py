@@ -1,4 +1,4 @@
-"""What is read besides balances and prices: what moved, what is open, and on which terms the exchange lends."""
+"""Reads besides balances and prices: account activity, reference data, gap histories, the key's user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from monitor.core.model.symbols import OpenOrder, TradingRules
 
 @dataclass(frozen=True, slots=True)
 class TradingRulesRead:
-    """The rules of every symbol between assets of `assets` (cross), and of the isolated pairs; replaces what was known.
+    """Trading rules of every symbol between assets of `assets` (cross), and of the isolated pairs.
 
-    A symbol between two of `assets` that is not among `markets` does not exist, or not for margin.
+    Replaces the earlier rules. A symbol between two of `assets` that is missing in `rules` does not exist, or not for
+    margin.
     """
 
     rules: Mapping[str, TradingRules]
@@ -27,9 +28,9 @@ class TradingRulesRead:
 
 @dataclass(frozen=True, slots=True)
 class OwnerRead:
-    """The exchange's number of the user whose account it is; and the intents of other names in that account.
+    """The exchange's number of the account's user, and intents of other account names of that user.
 
-    Of these, those that are not final, and those of the last 24 hours: they count against the caps.
+    These are the intents that are not final, and those of the last 24 hours: they count against the limits.
     """
 
     uid: int
@@ -48,14 +49,14 @@ class GapHistoryRead:
 
 @dataclass(frozen=True, slots=True)
 class GapReopened:
-    """For a time that began at `since` nothing was recorded after all."""
+    """The time from `since` on is not recorded after all: the record has a gap there."""
 
     since: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """What a stream told of one order: whether it is still open as of `as_of`, its size, and its name."""
+    """An order update from a stream: whether the order is open as of `as_of`, its size, and its client id."""
 
     order_id: int
     symbol: str
@@ -67,20 +68,20 @@ class OrderUpdate:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrdersRead:
-    """The numbers of all open orders of one scope."""
+    """Ids of all open orders of one scope."""
 
     scope: Scope
     order_ids: frozenset[int]
     as_of: datetime
     orders: tuple[OpenOrder, ...] = ()
-    """The same, with what they lock."""
+    """The same orders with symbol and side, which determine what they lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRead:
-    """The margin ledger of one scope from `since` to `until`, known rows among them, oldest first.
+    """Margin ledger of one scope from `since` to `until`, known rows included, oldest first.
 
-    `repayments` is the history of repayments in that time, where only it tells whose doing a row was.
+    `repayments` is the history of repayments in that time; it is read when only that history shows who made a row.
     """
 
     scope: Scope
@@ -92,7 +93,7 @@ class LedgerRead:
 
 @dataclass(frozen=True, slots=True)
 class TransfersRead:
-    """Transfers into and out of one scope, known ones among them, oldest first."""
+    """Transfers into and out of one scope, known ones included, oldest first."""
 
     scope: Scope
     transfers: tuple[MarginTransfer, ...]
@@ -100,7 +101,7 @@ class TransfersRead:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationLoanRead:
-    """What is still owed after a bankrupt liquidation, in `asset`; zero: nothing."""
+    """Remaining debt after a bankrupt liquidation, in `asset`; zero: none."""
 
     asset: str
     remaining: Decimal
@@ -109,7 +110,7 @@ class LiquidationLoanRead:
 
 @dataclass(frozen=True, slots=True)
 class ListingScheduleRead:
-    """What leaves margin trading, and what the exchange restricts; replaces what was known."""
+    """Planned delistings from margin trading, and restrictions of the exchange; replaces the earlier ones."""
 
     delistings: tuple[Delisting, ...]
     restrictions: Restrictions
@@ -118,7 +119,7 @@ class ListingScheduleRead:
 
 @dataclass(frozen=True, slots=True)
 class CollateralRatiosRead:
-    """By asset the share of its value that counts as collateral, in tiers; replaces what was known."""
+    """Collateral ratios in tiers: the share of an asset's value that counts, by asset; replaces the earlier ones."""
 
     tiers: Mapping[str, tuple[CollateralTier, ...]]
     at: datetime
@@ -126,7 +127,7 @@ class CollateralRatiosRead:
 
 @dataclass(frozen=True, slots=True)
 class MinRepayRead:
-    """By asset the least that the exchange takes as a repayment of a part; replaces what was known."""
+    """Minimum that the exchange accepts as a partial repayment, by asset; replaces the earlier ones."""
 
     min_repay: Mapping[str, Decimal]
     at: datetime
@@ -134,7 +135,7 @@ class MinRepayRead:
 
 @dataclass(frozen=True, slots=True)
 class MonitoringTagsRead:
-    """The assets that bear the exchange's tag *Monitoring*, which comes weeks before a delisting."""
+    """Assets with the exchange's tag *Monitoring*, which comes weeks before a delisting."""
 
     tagged_assets: frozenset[str]
     at: datetime
@@ -142,7 +143,7 @@ class MonitoringTagsRead:
 
 @dataclass(frozen=True, slots=True)
 class IndexPriceRead:
-    """The margin index price of one symbol, quote per base."""
+    """Margin index price of one symbol, quote per base."""
 
     symbol: str
     price: Price

@@ -9,15 +9,15 @@ OnForeignHand = Literal["tell", "pause"]
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """The keys of [safety]. Raises ValueError when they can't be."""
+    """The keys of [safety]. Raises ValueError for values that are too short or contradict each other."""
 
     pause_file: str = ""
     settle: timedelta = timedelta(seconds=60)
-    """How long the trace of an unknown outcome must stay absent before it may count as not done."""
+    """Minimum time for which the trace of an unknown outcome must stay absent before it may count as not done."""
     unresolved_after: timedelta = timedelta(minutes=10)
-    """After this a person is asked; looking goes on."""
+    """After this time a person is asked; the observations go on."""
     on_foreign_hand: OnForeignHand = "tell"
-    """What is done when another hand or daemon does what actions do here."""
+    """Reaction when another person, program or daemon does what actions do here."""
 
     def __post_init__(self) -> None:
         if self.settle < timedelta(seconds=5):

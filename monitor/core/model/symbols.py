@@ -1,4 +1,4 @@
-"""The rules of a symbol that orders must keep, and orders open on symbols."""
+"""Trading rules of symbols, and open orders."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ TRADING_STATUS = "TRADING"
 
 @dataclass(frozen=True, slots=True)
 class TradingRules:
-    """One symbol: its two assets, and the steps and bounds of its orders. `is_open`: orders are taken now.
+    """Trading rules of one symbol: its two assets, and the steps and bounds of its orders.
 
-    `buys` and `sells`: whether a margin account may.
+    `is_open`: orders are accepted now. `can_buy` and `can_sell`: a margin account may buy or sell.
     """
 
     symbol: str
@@ -29,29 +29,29 @@ class TradingRules:
     max_notional: Decimal = INFINITE
     is_open: bool = True
     status: str = TRADING_STATUS
-    """The exchange's own word."""
+    """The exchange's own status."""
     can_buy: bool = True
     can_sell: bool = True
     is_in_cross: bool = True
-    """Whether cross trades it; a pair may be there for isolated margin alone."""
+    """True if cross trades the symbol; a pair may exist for isolated margin alone."""
 
     @property
     def is_traded(self) -> bool:
-        """Whether it is traded at all, be it by margin accounts or not."""
+        """True if the symbol is traded at all, by margin accounts or not."""
         return self.status == TRADING_STATUS
 
     def accepts(self, side: OrderSide) -> bool:
-        """Whether a margin account may trade this way now."""
+        """Return whether a margin account may trade on this side now."""
         return self.is_open and (self.can_buy if side == "BUY" else self.can_sell)
 
     def worst_price(self, side: OrderSide, price: Decimal, slippage: Decimal) -> Decimal:
-        """The worst price that an order may be filled at, on the tick; never worse than `slippage` off `price`."""
+        """Return the worst acceptable fill price of an order, on the tick; never worse than `slippage` off `price`."""
         if side == "SELL":
             return ceil_to(price * (1 - slippage), self.tick_size)
         return floor_to(price * (1 + slippage), self.tick_size)
 
     def broken_rule(self, quantity: Decimal, price: Decimal) -> str | None:
-        """The rule that an order of this quantity at this price would break; None where it keeps them all."""
+        """Return the rule that an order of this quantity at this price would break; None when it keeps them all."""
         if quantity <= ZERO or quantity < self.min_quantity:
             return f"less than the least lot of {self.symbol}"
         if quantity * price < self.min_notional:
@@ -59,13 +59,13 @@ class TradingRules:
         return None
 
     def max_order_quantity(self, price: Decimal) -> Decimal:
-        """The largest quantity that one order at this price may have."""
+        """Return the largest quantity that one order at this price may have."""
         return min(self.max_quantity, self.max_notional / price)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An open order: its number, the symbol and the side, which tells what it locks."""
+    """An open order: its id, symbol and side. The side determines which asset it locks."""
 
     order_id: int
     symbol: str
@@ -74,16 +74,16 @@ class OpenOrder:
 
 @dataclass(frozen=True, slots=True)
 class SymbolRulebook:
-    """What is known of symbols."""
+    """The known trading rules by symbol, and the assets for which they were read."""
 
     by_symbol: Mapping[str, TradingRules] = field(default_factory=dict)
     assets: frozenset[str] = frozenset()
 
     def between(self, first: str, second: str) -> TradingRules | None:
-        """The symbol by which cross trades the two assets for each other."""
+        """Return the rules of the symbol by which cross trades the two assets for each other; None if there is none."""
         wanted = {first, second}
         return next((m for m in self.by_symbol.values() if m.is_in_cross and {m.base, m.quote} == wanted), None)
 
     def covers(self, symbol: str, assets: Iterable[str]) -> bool:
-        """Whether the symbol of an isolated pair, or all of cross between these assets, was read."""
+        """Return whether the symbol of an isolated pair, or all of cross between these assets, was read."""
         return symbol in self.by_symbol if symbol else self.assets.issuperset(assets)

@@ -1,4 +1,4 @@
-"""Exact money arithmetic: the one Decimal context, parsing from text, rounding to a step, printing.
+"""Exact Decimal arithmetic: the one context, parsing, rounding to a step, formatting.
 
 Importing this module sets the context for this thread and for every thread started later. Fifty digits keep sums and
 products of eight-decimal amounts and prices exact; undefined results raise instead of becoming NaN.
@@ -9,14 +9,14 @@ import re
 from decimal import Decimal
 
 INFINITE = Decimal("Infinity")
-"""The level when nothing is owed, and the distance when no move can liquidate. Larger than every number."""
+"""Margin level when nothing is owed, and distance when no move can liquidate. Larger than every number."""
 ZERO = Decimal(0)
 
 
 PRECISION = 50
 ONE = Decimal(1)
 EIGHT_DECIMALS = Decimal("1E-8")
-"""The venue's step for amounts of any asset."""
+"""Step of the exchange for amounts of any asset."""
 
 _MAX_AMOUNT = Decimal("1E30")
 _MIN_EXPONENT = -40
@@ -25,10 +25,10 @@ _TRAPS = (decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow)
 
 
 def parse_amount(text: str) -> Decimal:
-    """Exactly the finite number that `text` says, such as `-0.00012`, `1e-8` or `500`.
+    """Return exactly the finite number written in `text`, such as `-0.00012`, `1e-8` or `500`.
 
-    Raises ValueError for anything else: NaN, Infinity, digits of other scripts, separators, and numbers that no
-    amount can be (beyond 1e30, more than 40 decimals, or more digits than are kept exactly).
+    Raises ValueError for anything else: NaN, Infinity, digits of other scripts, separators, and numbers that no amount
+    can be (beyond 1e30, more than 40 decimals, or more digits than are kept exactly).
     """
     stripped = text.strip()
     if not _AMOUNT.fullmatch(stripped):
@@ -43,7 +43,7 @@ def parse_amount(text: str) -> Decimal:
 
 
 def floor_to(value: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of `step` that is not above `value`; infinite stays infinite.
+    """Return the largest multiple of `step` that is not above `value`; an infinite value stays infinite.
 
     Raises ValueError unless `step` is positive.
     """
@@ -51,7 +51,7 @@ def floor_to(value: Decimal, step: Decimal) -> Decimal:
 
 
 def ceil_to(value: Decimal, step: Decimal) -> Decimal:
-    """The smallest multiple of `step` that is not below `value`; infinite stays infinite.
+    """Return the smallest multiple of `step` that is not below `value`; an infinite value stays infinite.
 
     Raises ValueError unless `step` is positive.
     """
@@ -59,9 +59,9 @@ def ceil_to(value: Decimal, step: Decimal) -> Decimal:
 
 
 def format_decimal(value: Decimal) -> str:
-    """The number as text without exponent and without trailing zeros: `1.5`, `100`, `0`.
+    """Return the number as text without exponent and without trailing zeros: `1.5`, `100`, `0`.
 
-    Raises ValueError for an infinite value, which has no such text: the caller says null or "nothing owed".
+    Raises ValueError for an infinite value, which has no such text: the caller writes null or "nothing owed".
     """
     if not value.is_finite():
         raise ValueError(f"{value} has no plain text")
@@ -72,7 +72,7 @@ def format_decimal(value: Decimal) -> str:
 
 
 def use_exact_context() -> None:
-    """Decimal arithmetic of this thread, and of threads started later, is exact to `PRECISION` digits."""
+    """Make Decimal arithmetic of this thread, and of threads started later, exact to `PRECISION` digits."""
     for context in (decimal.DefaultContext, decimal.getcontext()):
         context.prec = PRECISION
         context.rounding = decimal.ROUND_HALF_EVEN

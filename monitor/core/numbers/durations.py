@@ -1,4 +1,4 @@
-"""Durations, percentages and points in time as people write them, and back to text."""
+"""Durations, percentages and points in time: parsing and formatting."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -8,12 +8,12 @@ from monitor.core.numbers.amounts import parse_amount
 
 
 def seconds_between(earlier: datetime, later: datetime) -> Decimal:
-    """Exact seconds from `earlier` to `later`; negative when it is the other way round."""
+    """Return the exact seconds from `earlier` to `later`; negative when `later` is the earlier of the two."""
     return Decimal((later - earlier) // timedelta(microseconds=1)) / 1_000_000
 
 
 def span_text(seconds: Decimal) -> str:
-    """A time span in its two largest units: `3d 4h`, `2m 10s`, `8s`; `-2m` for one that is behind us."""
+    """Return a time span in its two largest units: `3d 4h`, `2m 10s`, `8s`; `-2m` for a negative one."""
     if seconds < 0:
         span = span_text(-seconds)
         return span if span == "0s" else f"-{span}"
@@ -46,10 +46,10 @@ _MAX_MS = 100 * _MILLISECONDS["y"]
 
 
 def parse_duration(text: str) -> timedelta:
-    """The time span of `text` such as `90s`, `1h30m`, `1w2d3h4m5s6ms` or `0`: units descend, each at most once.
+    """Return the time span of `text` such as `90s`, `1h30m`, `1w2d3h4m5s6ms` or `0`.
 
-    A year is 365 days. Raises ValueError for a bare number, a negative or fractional one, another unit or order, and
-    for more than 100 years.
+    Units descend, each at most once. A year is 365 days. Raises ValueError for a bare number, a negative or fractional
+    one, another unit or order, and for more than 100 years.
     """
     stripped = text.strip()
     if stripped == "0":
@@ -66,9 +66,9 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(span: timedelta) -> str:
-    """The span in the notation of `parse_duration`, rounded down to a millisecond; years and weeks only when exact.
+    """Return the span in the notation of `parse_duration`, rounded down to a millisecond.
 
-    Raises ValueError for a negative span.
+    Years and weeks are used only when they are exact. Raises ValueError for a negative span.
     """
     rest = span // timedelta(milliseconds=1)
     if rest < 0:
@@ -84,12 +84,15 @@ def format_duration(span: timedelta) -> str:
 
 
 def to_seconds(span: timedelta) -> Decimal:
-    """The span in seconds, exactly."""
+    """Return the span in seconds, exactly."""
     return Decimal(span // timedelta(microseconds=1)) / 1_000_000
 
 
 def from_seconds(seconds: Decimal) -> timedelta:
-    """The span of so many seconds, rounded down to a microsecond. Raises ValueError when it is infinite or absurd."""
+    """Return the span of that many seconds, rounded down to a microsecond.
+
+    Raises ValueError when `seconds` is infinite or too large for a time span.
+    """
     try:
         return timedelta(microseconds=int(seconds * 1_000_000))
     except (OverflowError, ArithmeticError) as error:
@@ -97,7 +100,7 @@ def from_seconds(seconds: Decimal) -> timedelta:
 
 
 def parse_fraction(text: str) -> Decimal:
-    """The fraction that `20%` or `0.2` says. Raises ValueError when it is neither; no range is checked."""
+    """Return the fraction written as `20%` or `0.2`. No range is checked. Raises ValueError for any other text."""
     stripped = text.strip()
     try:
         return parse_amount(stripped[:-1]) / 100 if stripped.endswith("%") else parse_amount(stripped)
@@ -106,7 +109,7 @@ def parse_fraction(text: str) -> Decimal:
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """The moment that `text` names: a duration before `now`, midnight UTC of a date, or an RFC 3339 time.
+    """Return the moment named by `text`: a duration before `now`, midnight UTC of a date, or an RFC 3339 time.
 
     Raises ValueError for anything else, and for a time without zone.
     """
@@ -127,7 +130,7 @@ def parse_since(text: str, now: datetime) -> datetime:
 
 
 def format_rfc3339(moment: datetime) -> str:
-    """The moment in UTC with milliseconds (rounded down) and `Z`. Raises ValueError when it has no zone."""
+    """Return the moment in UTC with milliseconds (rounded down) and `Z`. Raises ValueError when it has no zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

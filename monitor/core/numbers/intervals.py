@@ -1,4 +1,7 @@
-"""Spans of time in which everything is recorded, and what is missing between them. Spans never meet; oldest first."""
+"""Time intervals in which everything is recorded, and the gaps between them.
+
+Intervals never touch each other, and are ordered from the oldest to the newest.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -7,15 +10,17 @@ Interval = tuple[datetime, datetime]
 
 
 def complete_since(intervals: Sequence[Interval], until: datetime) -> datetime | None:
-    """From when on nothing is missing up to `until` or later; None: something is missing right before `until`."""
+    """Return the moment since which nothing is missing up to `until` or later.
+
+    None when something is missing right before `until`.
+    """
     return intervals[-1][0] if intervals and intervals[-1][1] >= until else None
 
 
 def newest_gap(
     intervals: Iterable[Interval], earliest: datetime, latest: datetime, max_length: timedelta
 ) -> Interval | None:
-    """The newest missing span between `earliest` and `latest`, at most its last `max_length`; None: nothing is
-    missing."""
+    """Return the newest gap between `earliest` and `latest`, at most its last `max_length`; None without a gap."""
     end = latest
     for since, until in sorted(intervals, reverse=True):
         if since > end:

@@ -1,7 +1,8 @@
-"""Closures over metric values: what an expression becomes, so that evaluating it costs a few calls and no parsing.
+"""Compiler of rule expressions: closures over metric values, with three-valued logic.
 
-While every value is known a condition is plain true or false. Where one is missing, or arithmetic is undefined, its
-parts are asked one by one, and joined by three-valued logic: a part that decides, decides.
+Evaluating a compiled expression costs a few calls and no parsing. While every value is known a condition is plain true
+or false. If a value is missing, or arithmetic is undefined, the parts are evaluated one by one and joined by
+three-valued logic: a known part may decide the whole.
 """
 
 import decimal
@@ -14,19 +15,22 @@ from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.rules.units import Term
 
 MetricReader = Callable[[str], MetricValue]
-"""The present value of a metric by its name."""
+"""Function from a metric's name to its present value."""
 
 Values = Sequence[Decimal]
-"""The values of an expression's metrics, in order of appearance."""
+"""Values of an expression's metrics, in order of appearance."""
 
 _T = TypeVar("_T")
 
 UNKNOWN_VALUE = Decimal("sNaN")
-"""Stands for a value that is missing: whatever calculates or compares with it is undefined."""
+"""Placeholder of a missing value: every calculation or comparison with it is undefined."""
 
 
 class BooleanTest(NamedTuple):
-    """A part of a condition. `plain` raises where something in it is undefined; `careful` says None then."""
+    """A part of a condition.
+
+    `two_valued` raises if something in the part is undefined; `three_valued` returns None then.
+    """
 
     two_valued: Callable[[Values], bool]
     three_valued: Callable[[Values], bool | None]
@@ -34,14 +38,14 @@ class BooleanTest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A part of an expression that has a value, and how to compute it."""
+    """A part of an expression that has a value, and its computation."""
 
     term: Term
     compute: Callable[[Values], Decimal]
 
 
 def compile_evaluator(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[MetricReader], _T | Missing]:
-    """`run` over the values of `names`, unless one is missing or the arithmetic is undefined."""
+    """Return `run` over the values of `names`, unless one is missing or the arithmetic is undefined."""
     if len(names) == 1:
         name = names[0]
 
@@ -71,10 +75,10 @@ def compile_evaluator(names: tuple[str, ...], run: Callable[[Values], _T]) -> Ca
 
 
 def compile_condition(names: tuple[str, ...], test: BooleanTest) -> Callable[[MetricReader], bool | Missing]:
-    """`test` over the values of `names`: unknown only where no known part decides it."""
+    """Return `test` over the values of `names`: unknown only if no known part decides it."""
     plain, careful = test
     if len(names) == 1:
-        # Alone: where its value is missing nothing is left that could decide.
+        # A single metric: if its value is missing, no other part can decide.
         return compile_evaluator(names, plain)
 
     def evaluate(read: MetricReader) -> bool | Missing:
@@ -100,14 +104,14 @@ def compile_condition(names: tuple[str, ...], test: BooleanTest) -> Callable[[Me
 
 
 def _missing_reason(read: MetricReader, names: Sequence[str]) -> Missing:
-    """Why there is no answer when one of the values is missing: that one does not apply, before all else."""
+    """Return the reason for a missing result: not applicable, if one of the values is, before all else."""
     return Missing.NOT_APPLICABLE if Missing.NOT_APPLICABLE in map(read, names) else Missing.UNAVAILABLE
 
 
 def compile_comparison(
     left: Quantity, compare: Callable[[Decimal, Decimal], bool], right: Quantity, names: Mapping[str, int]
 ) -> Callable[[Values], bool]:
-    """Whether the comparison of two parts holds; without detours for metrics and constants."""
+    """Return the comparison of two parts; without detours for metrics and constants."""
     if left.term.metric is not None and right.term.value is not None:
         index, constant = names[left.term.metric.name], right.term.value
         return lambda values: compare(values[index], constant)
@@ -119,7 +123,7 @@ def compile_comparison(
 
 
 def compile_call(compute: Callable[..., Decimal], parts: Sequence[Quantity]) -> Callable[[Values], Decimal]:
-    """The result of a function or operator over its parts."""
+    """Return the application of a function or operator to its parts."""
     runs = [part.compute for part in parts]
     if len(runs) == 1:
         only = runs[0]
@@ -131,14 +135,14 @@ def compile_call(compute: Callable[..., Decimal], parts: Sequence[Quantity]) -> 
 
 
 def compile_constant(term: Term) -> Quantity:
-    """A part whose value is known already; the term must carry it."""
+    """Return a part whose value is known already; `term` must have the value."""
     value = term.value
     assert value is not None
     return Quantity(term, lambda _: value)
 
 
 def compile_test(plain: Callable[[Values], bool]) -> BooleanTest:
-    """A comparison: unknown when anything in it is."""
+    """Return the test of a comparison: unknown if anything in it is."""
 
     def careful(values: Values) -> bool | None:
         try:
@@ -150,7 +154,7 @@ def compile_test(plain: Callable[[Values], bool]) -> BooleanTest:
 
 
 def negate(test: BooleanTest) -> BooleanTest:
-    """`not`: of what is unknown the opposite is, too."""
+    """Return the test of `not`: the opposite of an unknown part is unknown."""
     plain, careful = test
 
     def denied(values: Values) -> bool | None:
@@ -161,7 +165,7 @@ def negate(test: BooleanTest) -> BooleanTest:
 
 
 def all_of(tests: Sequence[BooleanTest]) -> BooleanTest:
-    """`and`: false as soon as one part is false, whatever is unknown of the others."""
+    """Return the test of `and`: false as soon as one part is false, even if others are unknown."""
     plains, carefuls = [test.two_valued for test in tests], [test.three_valued for test in tests]
 
     def careful(values: Values) -> bool | None:
@@ -175,7 +179,7 @@ def all_of(tests: Sequence[BooleanTest]) -> BooleanTest:
 
 
 def any_of(tests: Sequence[BooleanTest]) -> BooleanTest:
-    """`or`: true as soon as one part is true, whatever is unknown of the others."""
+    """Return the test of `or`: true as soon as one part is true, even if others are unknown."""
     plains, carefuls = [test.two_valued for test in tests], [test.three_valued for test in tests]
 
     def careful(values: Values) -> bool | None:

@@ -1,4 +1,4 @@
-"""Which rules look at what: worked out once, so that an event asks only those that it can change."""
+"""Index of an account's rules by subject, computed once, so that an event evaluates only rules that it can change."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -23,11 +23,14 @@ PRICE_SENSITIVE_METRICS = frozenset(
         "index_price",
     }
 )
-"""What a price changes at once. What is counted in days, as the time by interest, waits for the next tick."""
+"""Metrics that a price changes at once.
+
+Metrics counted in days, such as the time until interest liquidates, wait for the next tick.
+"""
 
 
 class IndexedRule(NamedTuple):
-    """A rule, the alert that it would raise about the subject in question, and whether it holds."""
+    """A rule, the key of its alert about the subject, and the check of its condition."""
 
     rule: Rule
     key: AlertKey
@@ -35,7 +38,7 @@ class IndexedRule(NamedTuple):
 
 
 class RuleIndex:
-    """The rules of one account, by what they look at, in their order."""
+    """The rules of one account by subject, in their order."""
 
     def __init__(self, rules: Sequence[Rule], account: str) -> None:
         self.account = account
@@ -44,7 +47,7 @@ class RuleIndex:
         self._by_subject: dict[tuple[MetricScope, str, bool], tuple[IndexedRule, ...]] = {}
 
     def rules_for(self, scope: MetricScope, subject: str, *, after_price: bool = False) -> tuple[IndexedRule, ...]:
-        """The rules that look at the subject; with `after_price` those alone that a price can change."""
+        """Return the rules that apply to the subject; with `after_price` only those that a price can change."""
         wanted = (scope, subject, after_price)
         found = self._by_subject.get(wanted)
         if found is None:
@@ -57,6 +60,6 @@ class RuleIndex:
         return found
 
     def covers(self, key: AlertKey) -> bool:
-        """Whether the alert's rule is still there and looks at its subject."""
+        """Return whether the alert's rule still exists and applies to its subject."""
         rule = self.by_name.get(key.rule)
         return rule is not None and rule_applies(rule, key.account, key.scope, key.subject)

@@ -1,6 +1,7 @@
-"""The first pass over an expression: numbers, percentages and durations are read exactly, the rest is only masked.
+"""Lexer of rule expressions: exact literals; everything else is only masked.
 
-Every literal is replaced by a `0` of the same width, so that a parser never makes a float of it and columns stay true.
+Numbers, percentages and durations are read exactly. Every literal is replaced by a `0` of the same width, so that a
+parser never makes a float of it and columns stay true.
 """
 
 import re
@@ -12,7 +13,7 @@ from monitor.core.numbers.amounts import parse_amount
 from monitor.core.numbers.durations import parse_duration, to_seconds
 
 MAX_LENGTH = 1000
-"""Characters of the longest expression that is read."""
+"""Maximum length of an expression, in characters."""
 
 LiteralKind = Literal["number", "percent", "duration"]
 
@@ -43,7 +44,7 @@ _REJECTED_CHARACTERS = {
 
 
 class ExpressionError(ValueError):
-    """What is wrong with an expression, at which column (1 is the first), and the mend if one is known."""
+    """An error in an expression, its column (1 is the first), and the fix if one is known."""
 
     def __init__(self, message: str, column: int, mend: str = "") -> None:
         super().__init__(message)
@@ -58,7 +59,7 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LiteralToken:
-    """A literal as written: its value (percent as a fraction, duration in seconds) and what it was written as."""
+    """A literal: its value (percent as a fraction, duration in seconds) and its notation."""
 
     value: Decimal
     kind: LiteralKind
@@ -66,10 +67,10 @@ class LiteralToken:
 
 
 def mask_literals(text: str) -> tuple[str, dict[int, LiteralToken]]:
-    """The text with each literal masked, and the literals by the offset at which they stand.
+    """Return the text with each literal masked, and the literals by their offset.
 
-    The mask is ASCII, of the same length, on one line, and holds words, operators, spaces and single zeros only.
-    Raises ExpressionError for what can't be part of an expression.
+    The mask is ASCII, of the same length, on one line, and holds words, operators, spaces and single zeros only. Raises
+    ExpressionError for anything that can't be part of an expression.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH + 1, "split it into several rules")

@@ -1,4 +1,4 @@
-"""Conditions over metrics, as rules state them: read once, checked for names and units, then fast to evaluate.
+"""Parser of rule conditions and targets: checked for names and units, then compiled.
 
 Python's own parser reads the text after the literals were masked; only a short list of its nodes is accepted, and
 nothing of the text is ever executed.
@@ -36,7 +36,7 @@ from monitor.core.rules.units import Term, TermKind, check_comparison, kind_of_p
 __all__ = ["Condition", "ExpressionError", "LevelTarget", "MetricReader", "parse_condition", "parse_target"]
 
 MAX_NESTING = 30
-"""Levels of nesting that are read."""
+"""Maximum depth of nesting."""
 
 STATUS_WORDS: Mapping[str, Decimal] = {status.name: Decimal(int(status)) for status in PairStatus}
 
@@ -45,10 +45,10 @@ STATUS_WORDS: Mapping[str, Decimal] = {status.name: Decimal(int(status)) for sta
 class Condition:
     """A condition ready to be evaluated.
 
-    `names` are the metrics it reads, in order of appearance. `evaluate(read)` is NOT_APPLICABLE when one of its metrics
-    is, wherever it stands; else True or False; else UNAVAILABLE. A comparison is unknown when a metric in it is, or
-    when its arithmetic has no result (division by zero, infinite minus infinite); `and` and `or` only while no known
-    part decides: true or unknown is true, false and unknown is false.
+    `metric_names` are the metrics it reads, in order of appearance. `evaluate(read)` is NOT_APPLICABLE when one of its
+    metrics is, wherever it stands; else True or False; else UNAVAILABLE. A comparison is unknown when a metric in it
+    is, or when its arithmetic has no result (division by zero, infinite minus infinite); `and` and `or` are unknown
+    only while no known part decides: true or unknown is true, false and unknown is false.
     """
 
     text: str
@@ -58,9 +58,9 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class LevelTarget:
-    """A level to reach, such as `margin_level >= initial_level * 1.05`: the metric, and what it must become.
+    """A level to reach, such as `margin_level >= initial_level * 1.05`: the metric, and its wanted value.
 
-    `evaluate(read)` is the level wanted, missing as in Condition; `names` are the metrics that this reads.
+    `evaluate(read)` is the wanted level, missing as in Condition; `metric_names` are the metrics that it reads.
     """
 
     text: str
@@ -70,10 +70,10 @@ class LevelTarget:
 
 
 def parse_condition(text: str, scopes: Sequence[MetricScope]) -> Condition:
-    """The condition that `text` states, valid in each of `scopes`.
+    """Return the condition in `text`, valid in each of `scopes`.
 
-    Raises ExpressionError for what is no condition: syntax, an unknown name, units that don't go together, a constant
-    that its metric can never reach, or anything beyond comparison, `and or not`, `+ - * /`, `abs min max`.
+    Raises ExpressionError for any other text: bad syntax, an unknown name, incompatible units, a constant that its
+    metric can never reach, or anything beyond comparison, `and or not`, `+ - * /`, `abs min max`.
     """
     reader = _ExpressionParser(text, scopes)
     test = reader.condition(reader.root, 0)
@@ -84,7 +84,7 @@ def parse_condition(text: str, scopes: Sequence[MetricScope]) -> Condition:
 
 
 def parse_target(text: str, scopes: Sequence[MetricScope]) -> LevelTarget:
-    """The level that `text` asks for: `margin_level >= …`, with any sum of levels on the right.
+    """Return the level target in `text`: `margin_level >= …`, with any sum of levels on the right.
 
     Raises ExpressionError as `parse_condition`, and for another form.
     """
@@ -126,7 +126,7 @@ _COMMON_MISTAKES = (
 
 
 class _ExpressionParser:
-    """Turns the parsed text into closures over a list of values, one a name, in order of appearance."""
+    """Compiler of the parsed text to closures over a list of values, one a name, in order of appearance."""
 
     def __init__(self, text: str, scopes: Sequence[MetricScope]) -> None:
         self.text = text
@@ -139,7 +139,7 @@ class _ExpressionParser:
         self.root = _parse_masked(masked, self.indent)
 
     def condition(self, node: ast.expr, depth: int) -> BooleanTest:
-        """What is true or false."""
+        """Return the test of a node that is true or false."""
         self._check_depth(node, depth)
         match node:
             case ast.BoolOp(op=op, values=parts):
@@ -159,7 +159,7 @@ class _ExpressionParser:
                 raise self._unsupported(node)
 
     def quantity(self, node: ast.expr, depth: int) -> Quantity:
-        """What has a value."""
+        """Return the quantity of a node that has a value."""
         self._check_depth(node, depth)
         match node:
             case ast.Constant():

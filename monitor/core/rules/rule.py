@@ -1,4 +1,4 @@
-"""Rules: what to look for, where, for how long, and whom to tell; read from the tables of a configuration file."""
+"""A rule, its evaluation on one subject, and how rules are built and merged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ __all__ = [
 DEFAULT_REPEAT_S: Mapping[Severity, Decimal] = MappingProxyType(
     {"info": Decimal(86_400), "warning": Decimal(3_600), "critical": Decimal(300)}
 )
-"""Seconds between reminders where a rule says nothing."""
+"""Seconds between reminders for a rule without its own setting."""
 
 RULE_KEYS = (
     "name",
@@ -82,7 +82,7 @@ class Rule:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Every metric that `when` or `clear` reads."""
+        """All metrics that `when` or `clear` reads."""
         clear = self.clear.metric_names if self.clear is not None else ()
         return tuple(dict.fromkeys((*self.when.metric_names, *clear)))
 
@@ -96,10 +96,10 @@ class Finding(NamedTuple):
 
 
 def evaluate_rule(rule: Rule, read: MetricReader) -> Finding:
-    """The rule's verdict on the subject that `read` answers for.
+    """Return the rule's verdict on the subject whose metrics are returned by `read`.
 
-    It clears when `clear` holds and `when` does not; without `clear`, when `when` does not. An unknown `when` leaves
-    both unknown.
+    The rule clears when `clear` holds and `when` does not; without `clear`, when `when` does not hold. An unknown
+    `when` leaves both unknown.
     """
     holds = rule.when.evaluate(read)
     first = read(rule.when.metric_names[0])
@@ -115,7 +115,7 @@ def evaluate_rule(rule: Rule, read: MetricReader) -> Finding:
 
 
 def rule_applies(rule: Rule, account: str, scope: MetricScope, subject: str = "") -> bool:
-    """Whether the rule looks at this subject: its account, its scope, and its symbol or asset where it has one.
+    """Return whether the rule applies to this subject: its account, its scope, and its symbol or asset if it has one.
 
     The daemon itself is scope monitor of the account "".
     """
@@ -127,7 +127,7 @@ def rule_applies(rule: Rule, account: str, scope: MetricScope, subject: str = ""
 
 
 def parse_rules(tables: Sequence[object], source: str) -> tuple[Rule, ...]:
-    """The rules of one file's `[[rules]]` in file order, rungs counted. Raises RuleError."""
+    """Return the rules of one file's `[[rules]]` in file order, rungs counted. Raises RuleError."""
     rules = []
     for index, table in enumerate(tables):
         where = f"{source}: rules[{index}]"
@@ -138,10 +138,10 @@ def parse_rules(tables: Sequence[object], source: str) -> tuple[Rule, ...]:
 
 
 def merge_rules(shipped: Sequence[Rule], user_rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """The shipped rules and the user's, rungs counted over all.
+    """Return the shipped rules and the user's, rungs counted over all.
 
-    A rule of the user's with the name of a shipped one takes its place, in the order too; all others follow the shipped
-    ones. Raises RuleError when two of the user's own share a name.
+    A user's rule with the name of a shipped one replaces it, at the same position; all others follow the shipped ones.
+    Raises RuleError when two of the user's own share a name.
     """
     merged = {rule.name: rule for rule in shipped}
     seen: dict[str, Rule] = {}
@@ -161,9 +161,9 @@ def merge_rules(shipped: Sequence[Rule], user_rules: Sequence[Rule]) -> tuple[Ru
 
 
 def build_rule(table: Mapping[str, object], where: str) -> Rule:
-    """The rule that a table of `[[rules]]` states; `where` is its place, such as `config.toml: rules[0]`.
+    """Return the rule of a `[[rules]]` table; `where` is its place, such as `config.toml: rules[0]`.
 
-    Rungs are not counted here. Raises RuleError for an unknown or missing key and for every value that can't be.
+    Rungs are not counted here. Raises RuleError for an unknown or missing key and for every invalid value.
     """
     name = RuleTableReader(table, where).name()
     keys = RuleTableReader(table, f'{where} "{name}"')

@@ -1,4 +1,4 @@
-"""Reads the keys of one `[[rules]]` table: each value checked, each mistake told with its place and its mend."""
+"""Reader of one `[[rules]]` table: checked values, errors with their location."""
 
 import difflib
 from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ _MAX_NAME_LENGTH = 100
 
 
 class RuleError(ConfigError):
-    """A rule can't be used as it stands: where, what is wrong, the mend."""
+    """An error in a rule: the location, the problem, the fix."""
 
     def __init__(self, where: str, message: str, mend: str = "") -> None:
         super().__init__(message, where=where, mend=mend)
@@ -26,10 +26,10 @@ class RuleError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
-    """A step taken when an alert stays un-acknowledged for `after_s`.
+    """An escalation step, taken when an alert stays un-acknowledged for `after_s`.
 
-    `severity` None: as before. `channels` are told besides those of the rule; `fallbacks`: so are the fallbacks of
-    every channel that is told.
+    `severity` None: unchanged. `channels` are notified besides those of the rule; `fallbacks`: so are the fallbacks of
+    every notified channel.
     """
 
     after_s: Decimal
@@ -40,7 +40,7 @@ class EscalationStep:
 
 @dataclass(frozen=True, slots=True)
 class RuleTableReader:
-    """One table and its place in the file. Every method raises RuleError for a value that can't be."""
+    """One table and its place in the file. Every method raises RuleError for an invalid value."""
 
     table: Mapping[str, object]
     where: str
@@ -120,7 +120,10 @@ class RuleTableReader:
         return patterns
 
     def patterns_of(self, key: str, scope: MetricScope, scopes: tuple[MetricScope, ...]) -> tuple[str, ...]:
-        """Patterns of what only one scope has; a rule that does not look there would go by without them unnoticed."""
+        """Return the patterns of a key that only one scope has.
+
+        Raises RuleError for a rule without that scope, where the patterns would have no effect.
+        """
         patterns = self.patterns(key)
         if key in self.table and scope not in scopes:
             raise RuleError(
@@ -158,7 +161,7 @@ class RuleTableReader:
         return dict(value)
 
     def escalations(self, severity: Severity) -> tuple[EscalationStep, ...]:
-        """The steps, in the order of their time; none makes the alert milder than `severity`."""
+        """Return the steps, in the order of their time; none makes the alert milder than `severity`."""
         value = self.table.get("escalate", [])
         place = f"{self.where}.escalate"
         if not isinstance(value, list | tuple):

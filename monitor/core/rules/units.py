@@ -1,4 +1,4 @@
-"""What may be added to, multiplied by and compared with what: the units of expressions, checked when they are read."""
+"""Unit checks of rule expressions: valid sums, products and comparisons."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +10,7 @@ from monitor.core.numbers.durations import format_duration, from_seconds
 from monitor.core.rules.lexer import ExpressionError
 
 TermKind = Unit | Literal["number", "percent", "duration", "derived"]
-"""A metric's unit, what a literal was written as, or `derived`: a product of units that has no name here."""
+"""A metric's unit, the notation of a literal, or `derived`: a product of units that has no name here."""
 
 _DIMENSIONLESS: frozenset[TermKind] = frozenset(
     {"number", "percent", Unit.LEVEL, Unit.FRACTION, Unit.COUNT, Unit.BOOLEAN}
@@ -35,7 +35,7 @@ _WORDS: dict[TermKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of an expression: its kind, its value when it is constant, its metric when it is nothing else."""
+    """A part of an expression: its kind, its value if it is constant, its metric if it is nothing else."""
 
     kind: TermKind
     text: str
@@ -45,7 +45,7 @@ class Term:
 
 
 def kind_of_sum(left: Term, right: Term, column: int) -> TermKind:
-    """The kind of a sum, difference, minimum or maximum. Raises ExpressionError when they can't be put together."""
+    """Return the kind of a sum, difference, minimum or maximum. Raises ExpressionError for incompatible kinds."""
     for term in (left, right):
         if term.kind is Unit.STATUS:
             raise ExpressionError(
@@ -55,15 +55,15 @@ def kind_of_sum(left: Term, right: Term, column: int) -> TermKind:
 
 
 def kind_of_product(left: Term, right: Term) -> TermKind:
-    """The kind of a product. Raises ExpressionError for a status."""
+    """Return the kind of a product. Raises ExpressionError for a status."""
     _reject_status(left, right)
     pairs = ((left.kind, right.kind), (right.kind, left.kind))
     for neutral in ("number", "percent"):
-        for one, other in pairs:
-            if one == neutral:
+        for kind, other in pairs:
+            if kind == neutral:
                 return other
-    for one, other in pairs:
-        if one in _DIMENSIONLESS and other not in _DIMENSIONLESS:
+    for kind, other in pairs:
+        if kind in _DIMENSIONLESS and other not in _DIMENSIONLESS:
             return other
     if left.kind not in _DIMENSIONLESS:
         return "derived"
@@ -71,7 +71,7 @@ def kind_of_product(left: Term, right: Term) -> TermKind:
 
 
 def kind_of_quotient(left: Term, right: Term) -> TermKind:
-    """The kind of a quotient: equal units cancel out. Raises ExpressionError for a status."""
+    """Return the kind of a quotient: equal units cancel out. Raises ExpressionError for a status."""
     _reject_status(left, right)
     spans = {Unit.SECONDS, "duration"}
     if (left.kind == right.kind and left.kind != "derived") or (left.kind in spans and right.kind in spans):
@@ -80,7 +80,7 @@ def kind_of_quotient(left: Term, right: Term) -> TermKind:
 
 
 def check_comparison(left: Term, right: Term, column: int) -> None:
-    """Raises ExpressionError when the two can't be compared, or when a metric can never have the constant's value."""
+    """Raise ExpressionError if the two can't be compared, or if a metric can never have the constant's value."""
     _common_kind(left, right, column)
     for term, other in ((left, right), (right, left)):
         metric = term.metric
@@ -120,7 +120,7 @@ def _common_literal_kind(left: Term, right: Term, column: int) -> TermKind:
 
 
 def _check_literal(kind: TermKind, term: Term, literal: Term) -> None:
-    """Raises ExpressionError unless a literal may stand beside a term of `kind`."""
+    """Raise ExpressionError unless a literal may stand beside a term of `kind`."""
     if literal.kind == "number" and literal.value == ZERO and kind is not Unit.STATUS:
         return
     match literal.kind:

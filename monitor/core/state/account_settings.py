@@ -8,7 +8,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class PollIntervals:
-    """How often an account's scopes are read, in exchange time."""
+    """Poll intervals of an account's scopes, in exchange time."""
 
     cross: timedelta = timedelta(seconds=60)
     cross_without_stream: timedelta = timedelta(seconds=30)
@@ -18,12 +18,12 @@ class PollIntervals:
 
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
-    """What an account's figures depend on besides the venue."""
+    """Settings that an account's metrics depend on besides the exchange's data."""
 
     account: str
     cross: bool = True
     isolated: tuple[str, ...] | None = None
-    """Pairs watched; None: all that the venue lists, () none."""
+    """Watched pairs; None: all that the exchange lists, (): none."""
     poll_intervals: PollIntervals = field(default_factory=PollIntervals)
     stale_after: timedelta = timedelta(minutes=3)
     prices_stale_after: timedelta = timedelta(seconds=15)
@@ -36,6 +36,6 @@ class AccountSettings:
     pegs: Mapping[str, str] = field(default_factory=dict)
     max_drift: Decimal = Decimal("0.01")
     isolated_margin_call: Mapping[Decimal, Decimal] = field(default_factory=dict)
-    """Margin-call ratio by liquidation ratio: in no answer of the venue (stream-facts 6.5, 2026-11-22)."""
+    """Margin-call ratio by liquidation ratio: no answer of the exchange has it (stream-facts 6.5, 2026-11-22)."""
     acts_with_own_key: bool = False
-    """Whether a second key moves money: what the reading key may not do then stops nothing."""
+    """True if a second key moves money: then missing permissions of the reading key stop nothing."""

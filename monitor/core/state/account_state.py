@@ -1,4 +1,4 @@
-"""One account as the daemon knows it, and how each event changes that knowledge."""
+"""The immutable state of one account: everything that a decision about it may use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ from monitor.core.state.stream_status import StreamStatus
 
 @dataclass(frozen=True, slots=True)
 class PollInterval:
-    """How often a read is made since `since`, and how often it was before."""
+    """The interval of a read since `since`, and its previous interval."""
 
     interval: timedelta
     previous: timedelta
@@ -53,7 +53,10 @@ class PollInterval:
 
 
 class LastSample(NamedTuple):
-    """When a series got its last point, and which. `is_put_off`: it is another since, too soon for a new one."""
+    """Time and value of the last sample of a series.
+
+    `is_deferred`: the value has changed since, but too soon for a new sample.
+    """
 
     at: datetime
     value: MetricValue
@@ -62,9 +65,9 @@ class LastSample(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountState:
-    """Everything a decision about one account may look at. Immutable; `apply` makes the next one.
+    """Everything that a decision about one account may use. Immutable; `state.apply.apply` returns the next state.
 
-    Without slots: a price comes up to a thousand times a second, and copying one mapping is what costs least.
+    Without slots: prices arrive up to a thousand times a second, and copying one mapping is the cheapest way.
     """
 
     account: str
@@ -72,48 +75,48 @@ class AccountState:
     cross: CrossSnapshot | None = None
     isolated: IsolatedSnapshot | None = None
     live_balances: LiveBalances = field(default_factory=LiveBalances)
-    """What events have told since those two were read."""
+    """Stream overlays since `cross` and `isolated` were read."""
     cross_thresholds: Thresholds | None = None
     tiers: Mapping[str, tuple[LeverageTier, ...]] = field(default_factory=dict)
     remembered_scopes: frozenset[Scope] = frozenset()
-    """The scopes whose bars or tiers are those of an earlier run, and were not read in this one yet."""
+    """Scopes with thresholds or tiers of an earlier run that were not read in this run yet."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     newest_price_at: datetime | None = None
-    """When the newest of `prices` was true; None: not worked out."""
+    """Time of the newest of `prices`; None: not computed."""
     price_history: tuple[PriceSnapshot, ...] = ()
     cross_prices_at_snapshot: Mapping[str, Price] = field(default_factory=dict)
-    """The prices known when `cross` arrived: own and polled level are compared at these."""
+    """Prices known when `cross` arrived: own and polled level are compared at these."""
     cross_basis_at_snapshot: Mapping[str, Decimal] = field(default_factory=lambda: NO_BASIS)
-    """By symbol the index price over the spot price, as known when `cross` arrived; they hold until the next read."""
+    """Index price over spot price by symbol, as known when `cross` arrived; valid until the next read."""
     isolated_prices_at_snapshot: Mapping[str, Price] = field(default_factory=dict)
-    """The same for `isolated`."""
+    """Prices known when `isolated` arrived."""
     newest_cross_price_at: datetime | None = None
     newest_isolated_price_at: datetime | None = None
-    """When the newest of those was true; None: not worked out."""
+    """Time of the newest of `isolated_prices_at_snapshot`; None: not computed."""
     cross_value_at_snapshot: ScopeValue | None = field(default=None, repr=False, compare=False)
-    """What `cross` was worth at `cross_prices`, where that is worked out."""
+    """Value of `cross` at `cross_prices_at_snapshot`; None: not computed."""
     cross_value: ScopeValue | None = field(default=None, repr=False, compare=False)
-    """What cross is worth at `prices`, moved on by each of them; of use only while `Book.is_of` says so."""
+    """Value of the live cross balances at `prices`; valid while `ScopeValue.was_computed_from` holds."""
     interest: InterestRead | None = None
     rates: RatesRead | None = None
     next_rates: NextRatesRead | None = None
     peg_history: Mapping[str, PegHistory] = field(default_factory=dict)
-    """The price ratios of the last week, of pegged assets that are held or owed."""
+    """Price ratios of the last week, of pegged assets that are held or owed."""
     liquidations: tuple[LiquidationOrder, ...] | None = None
     """Forced liquidation orders of the last day; None: never read."""
     liquidations_at: datetime | None = None
-    """When those were read."""
+    """When the forced liquidation orders were read."""
     reference: ReferenceState = field(default_factory=ReferenceState)
     wallets: Mapping[str, WalletBalances] = field(default_factory=dict)
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
     action_key_accepted: bool | None = None
-    """The same of the second key, where one alone moves money; None: never read, or there is none."""
+    """`key_accepted` of the second key, if that key alone moves money; None: never read, or there is no second key."""
     action_key: KeyPermissions | None = None
     streams: Mapping[StreamName, StreamStatus] = field(default_factory=dict)
     last_failure: ReadFailed | None = None
     failed_at: Mapping[str, datetime] = field(default_factory=dict)
-    """When each read last gave nothing, by its name."""
+    """Time of the last failure of each read, by the read's name."""
     commands: CommandsRead = field(default_factory=CommandsRead)
     health: HealthRead = field(default_factory=HealthRead)
     alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
@@ -121,38 +124,38 @@ class AccountState:
     intents: Mapping[int, Intent] = field(default_factory=dict)
     """Intents that are not final, and those settled in the last 24 hours."""
     foreign_activity: ForeignActivity = field(default_factory=ForeignActivity)
-    """What another hand has done of what actions do here."""
+    """Foreign activity of the kinds that actions make."""
     owner: OwnerRead | None = None
-    """Whose account it is at the exchange, and what was done in it under other names."""
+    """The account's user at the exchange, and intents of that user under other account names."""
     record_coverage: RecordCoverage = field(default_factory=RecordCoverage)
-    """What the intents, as they are remembered, may lack."""
+    """Gap of the record in which intents may be missing."""
     last_samples: Mapping[tuple[MetricScope, str, str], LastSample] = field(default_factory=dict)
-    """What was last sampled of each (scope, subject, metric)."""
+    """Last sample of each (scope, subject, metric)."""
     poll_intervals: Mapping[str, PollInterval] = field(default_factory=dict)
-    """How often each account read is made, by its name."""
+    """Poll interval of each account read, by its name."""
     action_blocks: ActionBlocks = field(default_factory=dict)
-    """What stops the actions that firing alerts want."""
+    """Blocks of the actions that firing alerts want."""
     unknown_conditions: UnknownConditions = field(default_factory=dict)
-    """The critical conditions that are unknown although the account is read."""
+    """Critical conditions that are unknown although the account is read."""
 
     @property
     def uid(self) -> int | None:
-        """The exchange's number of the user whose account it is; None: not known."""
+        """The exchange's number of the account's user; None while unknown."""
         if self.owner is not None:
             return self.owner.uid
         return None if self.key is None else self.key.uid
 
     @property
     def sibling_intents(self) -> tuple[Intent, ...]:
-        """Intents of other names in the same account of the exchange."""
+        """Intents under other names in the same account of the exchange."""
         return () if self.owner is None else self.owner.sibling_intents
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing may be sent: people have ordered it, or the pause file is there."""
+        """True if actions are paused, by a person or by the pause file."""
         return self.commands.paused or self.health.pause_file
 
     @property
     def is_sending_blocked(self) -> bool:
-        """Whether nothing is sent for now, whatever is wanted: paused, or what moved before is not known yet."""
+        """True if nothing may be sent now: actions are paused, or the record has a gap."""
         return self.is_paused or self.record_coverage.gap_since is not None

@@ -56,9 +56,9 @@ from monitor.core.state.stream_status import StreamStatus
 
 
 def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
-    """The state after `event`. A snapshot older than the one known changes nothing."""
+    """Return the state after `event`. A snapshot older than the known one changes nothing."""
     if isinstance(event, PricesRead):
-        # First: a thousand of these come for one of anything else.
+        # Prices first: they are a thousand times as frequent as all other events.
         return apply_prices(state, event.prices, now)
     after = _apply_event(state, event, now)
     if after is state and isinstance(event, CrossRead | IsolatedRead):
@@ -95,8 +95,8 @@ def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountSta
                 state, isolated=snapshot, isolated_prices_at_snapshot=state.prices, newest_isolated_price_at=priced_at
             )
             return replace(state, live_balances=with_snapshot(state, snapshot))
-        case ThresholdsRead(bars):
-            return replace(state, cross_thresholds=bars, remembered_scopes=state.remembered_scopes - {CROSS})
+        case ThresholdsRead(thresholds):
+            return replace(state, cross_thresholds=thresholds, remembered_scopes=state.remembered_scopes - {CROSS})
         case LeverageTiersRead(symbol, tiers):
             remembered = state.remembered_scopes - {Scope(symbol)}
             return replace(state, tiers={**state.tiers, symbol: tiers}, remembered_scopes=remembered)
@@ -176,7 +176,7 @@ def _with_stream(state: AccountState, stream: StreamName, status: StreamStatus) 
 
 
 def _mark_asked(intents: Mapping[int, Intent], asked_at: Mapping[int, datetime]) -> Mapping[int, Intent]:
-    """The intents with when people were asked, as far as that was not known."""
+    """Return the intents with the time when people were asked, where that was unknown."""
     new = {n: i for n, i in intents.items() if n in asked_at and i.asked_at is None}
     return {**intents, **{n: mark_asked(i, asked_at[n]) for n, i in new.items()}} if new else intents
 

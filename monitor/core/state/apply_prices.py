@@ -1,4 +1,4 @@
-"""How prices change what is known: the newest of each symbol, what they were, and what cross is worth at them."""
+"""The next state after new prices: newest price of each symbol, price history, cross value."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from monitor.core.state.account_state import AccountState
 
 PRICE_HISTORY = timedelta(minutes=5)
-"""How far back prices are kept for `margin_level_change_5m`."""
+"""How far back prices are kept, for `margin_level_change_5m`."""
 
 PRICE_HISTORY_STEP = timedelta(seconds=5)
 
 MAX_PRICE_AGE = timedelta(hours=1)
-"""A price that was not renewed for this long is forgotten; what is needed is read far more often."""
+"""A price that was not renewed for this long is dropped; needed prices are read far more often."""
 
 
 PRICE_REPORT_DELAY = timedelta(seconds=1)
-"""How long after it came about a price may be told: the stream tells of each symbol once a second."""
+"""Maximum delay between a price and its report: the stream reports each symbol once a second."""
 
 MATCH_TOLERANCE = Decimal("0.01")
-"""What our own valuation may be off from the exchange's and still be the same."""
+"""Maximum difference between our own valuation and the exchange's at which the two count as equal."""
 
 
 def apply_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
-    """The state with the prices that are newer than the known ones; itself when none is."""
+    """Return the state with the prices that are newer than the known ones; `state` itself when none is."""
     known = state.prices
     newer: dict[str, Price] = {}
     last = (
@@ -56,7 +56,7 @@ def apply_prices(state: AccountState, prices: Mapping[str, Price], now: datetime
         living = {s: p for s, p in merged.items() if now - p.at <= MAX_PRICE_AGE}
         has_forgotten = len(living) != len(merged)
         merged = living
-        # The newest entry from before the five minutes stays: it tells what the prices were when they began.
+        # The newest entry from before the five minutes stays: it has the prices of their beginning.
         started = max((then.at for then in history if then.at <= now - PRICE_HISTORY), default=None)
         kept = (then for then in history if started is None or then.at >= started)
         history = (*kept, PriceSnapshot(now, merged))
@@ -76,7 +76,7 @@ def apply_prices(state: AccountState, prices: Mapping[str, Price], now: datetime
 
 
 def _with_index_reports(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
-    """The state after reports that tell more about the moment of an index; itself where there is no such index."""
+    """Return the state after price reports near the time of an index price; `state` itself if there are none."""
     indexes = state.reference.index_readings
     readings = {
         symbol: reading.with_report(price)
@@ -88,7 +88,7 @@ def _with_index_reports(state: AccountState, newer: Mapping[str, Price]) -> Acco
     reference = with_index_readings(state.reference, readings)
     if reference.index_basis is state.reference.index_basis:
         return replace(state, reference=reference)
-    # Those that the last read was compared with were of the same moment.
+    # Bases of the last snapshot that come from the same index readings change with them.
     was = state.cross_basis_at_snapshot
     known = update_bases(was, {s: r for s, r in readings.items() if s in was and was[s] == indexes[s].basis})
     return replace(
@@ -97,11 +97,11 @@ def _with_index_reports(state: AccountState, newer: Mapping[str, Price]) -> Acco
 
 
 def _backdate_to_snapshot(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
-    """The state when those of the prices that were true at a read already, and only came after it, count as of then:
-    what the exchange told has them in it.
+    """Return the state with late prices dated back to the snapshot whose answer already contains them.
 
-    A price is dated when it is told, up to a second after it came about. What was dated while the exchange answered,
-    or so soon after, may be in the answer or not: it is, where the answer does not agree without it and does with it.
+    The exchange dates a price when it reports it, up to a second after the price came about. A price dated during the
+    request, or up to a second after it, may be in the answer or not: it is, if the answer disagrees without it and
+    agrees with it.
     """
     if (snapshot := state.cross) is not None and (late := _until(newer, _latest_price_time(snapshot))):
         before = state.cross_value_at_snapshot or value_scope(
@@ -131,7 +131,7 @@ def _backdate_to_snapshot(state: AccountState, newer: Mapping[str, Price]) -> Ac
 
 
 def _latest_price_time(snapshot: CrossSnapshot | IsolatedSnapshot) -> datetime:
-    """Until when a price may be dated that is in what the exchange told."""
+    """Return the latest date of a price that may be in the exchange's answer."""
     return (snapshot.answered_at or snapshot.as_of) + PRICE_REPORT_DELAY
 
 
@@ -140,7 +140,7 @@ def _until(prices: Mapping[str, Price], at: datetime) -> Mapping[str, Price]:
 
 
 def _is_closer(reported: Decimal, value: Decimal, alternative: Decimal) -> bool:
-    """Whether `one` is nearer to what was told, from which `other` is too far away to be it."""
+    """Return whether `value` is nearer to the reported one, from which `alternative` is too far away to match."""
     if not (reported.is_finite() and value.is_finite() and alternative.is_finite()):
         return False
     return abs(alternative - reported) > MATCH_TOLERANCE * abs(reported) and abs(value - reported) < abs(
@@ -149,13 +149,13 @@ def _is_closer(reported: Decimal, value: Decimal, alternative: Decimal) -> bool:
 
 
 def _is_in_answer(pairs: IsolatedSnapshot, symbol: str, price: Price, known: Mapping[str, Price]) -> bool:
-    """Whether the index that the answer told of the pair is nearer to this price than to the one known before."""
+    """Return whether the reported index price of the pair is nearer to `price` than to the last known price."""
     pair, before = pairs.pairs.get(symbol), known.get(symbol)
     return pair is not None and (before is None or _is_closer(pair.index_price, price.value, before.value))
 
 
 def _revalue(state: AccountState, prices: Mapping[str, Price], changed: Mapping[str, Price]) -> ScopeValue | None:
-    """What cross is worth at `prices`: moved on where that can be, else worked out anew."""
+    """Return the value of cross at `prices`: updated if possible, else recomputed."""
     value, snapshot = state.cross_value, state.cross
     if snapshot is None:
         return None

@@ -1,4 +1,4 @@
-"""What is known of an account's surroundings, and how each event changes that. Part of the account's state."""
+"""The next reference state after an event: open orders, ledger, lending terms, index prices."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -45,26 +45,26 @@ from monitor.core.state.open_orders import OpenOrders
 from monitor.core.state.reference_state import ReferenceState, with_index_readings
 
 STREAM_LAG = timedelta(seconds=5)
-"""How late the stream may tell of what a snapshot already showed."""
+"""Maximum delay of a stream event behind a snapshot that already shows the change."""
 
 LEDGER_RETRY = timedelta(minutes=1)
-"""What nothing explains causes a read of the ledger at most this often."""
+"""Minimum time between ledger reads for unexplained changes."""
 
 OWN_ORDER_WINDOW = timedelta(minutes=2)
-"""For this long after it was settled, an order of ours explains what moved."""
+"""Time after its settlement in which an own order explains a change."""
 
 LEDGER_LAG = timedelta(hours=3)
-"""What moved and did not show in the ledger within this long is not waited for any more."""
+"""Maximum wait for a movement that does not show in the ledger."""
 
 INDEX_RETRY = timedelta(seconds=30)
-"""An index that was never matched with a spot price of its moment is asked for again, at most this often."""
+"""Minimum time between reads of an index price that was never matched with a spot price of its moment."""
 
 ALL_DEBTS = ""
-"""Stands for all debts of a scope, where the stream does not say which balance it told of."""
+"""Stands for all debts of a scope, when the stream does not name the changed balance."""
 
 
 class Known(Protocol):
-    """What of the account's state this module looks at."""
+    """The part of the account's state that this module reads."""
 
     @property
     def cross(self) -> CrossSnapshot | None: ...
@@ -79,7 +79,7 @@ class Known(Protocol):
 
 
 def apply_reference(before: Known, event: Event, now: datetime) -> ReferenceState:
-    """What is known of the surroundings after `event`; `before` is the state that it came into."""
+    """Return the reference state after `event`; `before` is the account's state before it."""
     reference = before.reference
     match event:
         case Tick():
@@ -130,16 +130,17 @@ def apply_reference(before: Known, event: Event, now: datetime) -> ReferenceStat
 
 
 def new_terms(before: Known, event: Event, now: datetime) -> tuple[LendingTerms, ...]:
-    """The terms that the event brings and that are new, or other than known.
+    """Return the lending terms in the event that are new or have changed.
 
-    Collateral ratios and restrictions only of what the cross account holds: nobody is told of four hundred others.
+    Collateral ratios and restrictions only of assets in the cross account: there is no notice about four hundred
+    others.
     """
     known = before.reference.terms
     cross = before.cross.balances.values() if before.cross is not None else ()
     kind: TermsKind
     match event:
-        case ThresholdsRead(bars):
-            kind, texts = "bars", {"": thresholds_text(bars)}
+        case ThresholdsRead(thresholds):
+            kind, texts = "bars", {"": thresholds_text(thresholds)}
         case LeverageTiersRead(symbol, tiers):
             kind, texts = "tiers", {symbol: tiers_text(tiers)}
         case CollateralRatiosRead(tiers):
@@ -170,7 +171,7 @@ def _with_stream_event(reference: ReferenceState, event: StreamEvent) -> Referen
         unexplained = {
             key: since for key, since in reference.unexplained.items() if not (key[0] == scope and key[1] in assets)
         }
-        # The risk stream tells of interest too, which is no movement; a new loan shows in the balances.
+        # The risk stream reports interest too, which is no movement; a new loan shows in the balances.
         ledger_stale_since = (
             reference.ledger_stale_since if event.stream == "risk" else {**reference.ledger_stale_since, scope: at}
         )
@@ -205,7 +206,7 @@ def _with_balances(
     since: datetime | None,
     now: datetime,
 ) -> ReferenceState:
-    """Notices what moved from one snapshot of the scope to the next, and whether anything explains it."""
+    """Record the balances that changed from one snapshot of the scope to the next, and whether anything explains it."""
     if old is None or since is None or old is new:
         return reference
     moved = [asset for asset in old.keys() | new.keys() if _has_moved(old.get(asset), new.get(asset))]
@@ -223,7 +224,7 @@ def _with_balances(
 
 
 def _has_moved(old: Balance | None, new: Balance | None) -> bool:
-    """Whether more than interest changed."""
+    """Return whether more than interest changed."""
     if old is None or new is None:
         other = old or new
         return other is not None and bool(other.held or other.borrowed)
@@ -231,7 +232,7 @@ def _has_moved(old: Balance | None, new: Balance | None) -> bool:
 
 
 def _moved_by_own_intents(intents: Iterable[Intent], scope: Scope, now: datetime) -> frozenset[str]:
-    """The assets of the scope that orders of ours have moved, or may have."""
+    """Return the assets of the scope that own orders have moved, or may have."""
     found: set[str] = set()
     for intent in intents:
         if intent.submitted_at is None:
@@ -250,7 +251,7 @@ def _moved_by_own_intents(intents: Iterable[Intent], scope: Scope, now: datetime
 def _with_locked(
     reference: ReferenceState, scope: Scope, balances: Iterable[Balance], as_of: datetime
 ) -> ReferenceState:
-    """Compares what is locked with the orders known to be open. Where nothing is locked, none is."""
+    """Compare the locked amounts with the orders known to be open. If nothing is locked, no order is open."""
     has_locked = any(balance.locked for balance in balances)
     orders = reference.orders.get(scope, OpenOrders())
     if not has_locked and (orders.order_ids or orders.read_at is None or orders.locked_without_orders):
@@ -264,27 +265,29 @@ def _with_locked(
 
 
 def _request_overdue(reference: ReferenceState, now: datetime) -> ReferenceState:
-    """After a moment of grace, what nothing explains is looked up in the ledger; unmatched indexes are read again."""
-    asked = reference.index_requested_at
-    if (asked is None or now - asked >= INDEX_RETRY) and any(r.should_retry for r in reference.index_readings.values()):
+    """Request the ledger for changes that stay unexplained after `STREAM_LAG`, and unmatched index prices again."""
+    requested = reference.index_requested_at
+    if (requested is None or now - requested >= INDEX_RETRY) and any(
+        r.should_retry for r in reference.index_readings.values()
+    ):
         reference = replace(reference, index_requested_at=now)
     lags = reference.watches_foreign_activity and any(
         now - since >= STREAM_LAG for since in reference.ledger_stale_since.values()
     )
     if not (reference.unexplained or lags):
         return reference
-    ripe = {key for key, since in reference.unexplained.items() if now - since >= STREAM_LAG}
-    if not (ripe or lags) or (
+    due = {key for key, since in reference.unexplained.items() if now - since >= STREAM_LAG}
+    if not (due or lags) or (
         reference.ledger_requested_at is not None and now - reference.ledger_requested_at < LEDGER_RETRY
     ):
         return reference
-    untold = {key: since for key, since in reference.unexplained.items() if key not in ripe}
-    return replace(reference, unexplained=untold, ledger_requested_at=now)
+    unexplained = {key: since for key, since in reference.unexplained.items() if key not in due}
+    return replace(reference, unexplained=unexplained, ledger_requested_at=now)
 
 
 def _with_index(before: Known, reference: ReferenceState, symbol: str, index: Price) -> ReferenceState:
     last = reference.index_readings.get(symbol)
-    # What an open reading gives may turn out to be of two moments: it is nothing to fall back on.
+    # The basis of an open reading may turn out to mix two moments, so it is no fallback.
     sure = last.fallback_basis if last is not None and last.is_open else reference.index_basis.get(symbol)
     reading = match_index(index, before.prices.get(symbol), sure)
     return with_index_readings(reference, {symbol: reading})

@@ -1,4 +1,4 @@
-"""What the exchange's histories tell of money that came, went or changed its form, and whose doing it was."""
+"""Attribution of movements in the exchange's histories: own orders, the exchange, or somebody else."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,13 +19,13 @@ from monitor.core.model.reads import OrderUpdate
 from monitor.core.numbers.amounts import ZERO, format_decimal
 
 TRACE_WINDOW = timedelta(minutes=10)
-"""How long after an order was sent a row of its very amount may still be its trace."""
+"""Maximum time between an order and a ledger row of exactly its amount that counts as its trace."""
 
 
 def attribute_ledger_rows(
     rows: Iterable[LedgerRow], repayments: Sequence[VenueRecord], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
-    """The rows of the ledger and whose doing each was. `repayments` is the history of repayments in their time."""
+    """Return the movements of the ledger rows with their origin. `repayments` is the repayment history of that time."""
     known = tuple(intents)
     found = []
     for row in rows:
@@ -53,7 +53,7 @@ def attribute_ledger_rows(
 def attribute_transfers(
     transfers: Iterable[MarginTransfer], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
-    """The transfers that are settled, and whose doing each was."""
+    """Return the movements of the settled transfers with their origin."""
     known = tuple(intents)
     found = []
     for transfer in transfers:
@@ -80,7 +80,7 @@ def attribute_transfers(
 
 
 def liquidation_movements(orders: Iterable[LiquidationOrder], seen_at: datetime) -> tuple[Movement, ...]:
-    """The forced orders; `amount` is in the base asset, which the symbol names."""
+    """Return the movements of forced orders; `amount` is in the base asset of the symbol."""
     return tuple(
         Movement(
             scope=Scope(order.symbol) if order.isolated else Scope(),
@@ -101,7 +101,7 @@ def liquidation_movements(orders: Iterable[LiquidationOrder], seen_at: datetime)
 def attribute_daemon_order(
     scope: Scope, update: OrderUpdate, intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
-    """An order that bears the name of a daemon of this program, where no intent here has given it that name."""
+    """Return the movement of an order with a client id of this program's daemons, unless an own intent gave it."""
     if any(isinstance(i.order, Reduce) and i.order.client_id == update.client_id for i in intents):
         return ()
     return (
@@ -121,7 +121,7 @@ def attribute_daemon_order(
 
 
 def needs_repayment_history(rows: Iterable[LedgerRow]) -> bool:
-    """Whether only the history of repayments can tell whose doing some of the rows were."""
+    """Return whether the origin of some rows can be found only in the history of repayments."""
     return any(row.kind == "REPAY" for row in rows)
 
 
@@ -157,7 +157,7 @@ def _own_intent(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
 
 
 def _repaid_by_sale(row: LedgerRow, repayments: Sequence[VenueRecord], intents: Iterable[Intent]) -> Intent | None:
-    """The sale of ours whose proceeds the exchange repaid with, as its order asked for."""
+    """Return the own sale whose proceeds the exchange repaid with, as the order requested."""
     record = find_record(row, repayments) if row.kind == "REPAY" else None
     if record is None or not record.is_automatic:
         return None
@@ -179,7 +179,7 @@ def _own_transfer_intent(transfer: MarginTransfer, intents: Iterable[Intent]) ->
 
 
 def _affects_scope(intent: Intent, scope: Scope) -> bool:
-    """Whether the order changes the scope: where it goes, or cross where it comes from."""
+    """Return whether the order changes the scope: its destination, or cross as its source."""
     from_cross = isinstance(intent.order, Transfer) and intent.order.source == "cross"
     return scope == intent.scope or (from_cross and not scope.symbol)
 
@@ -187,7 +187,7 @@ def _affects_scope(intent: Intent, scope: Scope) -> bool:
 def _matching_intent(
     intents: Sequence[Intent], number: str, asset: str, amount: Decimal, at: datetime
 ) -> Intent | None:
-    """By the transaction's number; else, since numbers may differ between histories, by what it moved and when."""
+    """Return the intent of the transaction id; else, since ids may differ between histories, by amount and time."""
     numbered = next((i for i in intents if i.ref == number), None)
     if numbered is not None:
         return numbered

@@ -1,4 +1,7 @@
-"""What was stamped by a clock that was ahead: it happened, so no stamp of it may lie in the future."""
+"""Correction of timestamps in a state after the clock was set back.
+
+Timestamps of a clock that was ahead belong to past events, so none of them may lie in the future.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -31,8 +34,10 @@ TIMESTAMPED_FIELDS = (
     "last_samples",
     "poll_intervals",
 )
-"""The parts of a state in which every moment is one at which something happened. Nothing else is touched: silences and
-keys end in the future, and what an order did is never made younger."""
+"""Fields of a state in which every timestamp is that of a past event.
+
+No other field is corrected: silences and keys end in the future, and an order's effect is never made younger.
+"""
 
 TIMESTAMPED_REFERENCE_FIELDS = (
     "orders",
@@ -47,12 +52,12 @@ TIMESTAMPED_REFERENCE_FIELDS = (
 
 
 def correct_timestamps(state: AccountState, by: timedelta, now: datetime) -> AccountState:
-    """The state after the clock was set back by `by` (negative) to `now`: ages stay what they were."""
+    """Return the state after the clock was set back by `by` (negative) to `now`: ages stay what they were."""
     return _map_state(state, lambda at: at + by if at > now else at)
 
 
 def clamp_timestamps(value: T, now: datetime) -> T:
-    """The value with no stamp in it after `now`, as far as anybody can tell when it was made."""
+    """Return the value without timestamps after `now`; a later one becomes `now`."""
     return cast("T", _map_timestamps(value, lambda at: min(at, now)))
 
 
@@ -64,22 +69,22 @@ def _map_state(state: AccountState, change: Callable[[datetime], datetime]) -> A
 def _map_fields(value: Any, names: tuple[str, ...], change: Callable[[datetime], datetime]) -> Any:
     found = {name: getattr(value, name) for name in names}
     new = {name: _map_timestamps(old, change) for name, old in found.items()}
-    new = {name: each for name, each in new.items() if each is not found[name]}
+    new = {name: item for name, item in new.items() if item is not found[name]}
     return replace(value, **new) if new else value
 
 
 def _map_timestamps(value: Any, change: Callable[[datetime], datetime]) -> Any:
-    """The same object where nothing in it changes."""
+    """Return the value with each timestamp mapped; the same object when nothing in it changes."""
     if isinstance(value, datetime):
         changed = change(value)
         return value if changed == value else changed
     if is_dataclass(value) and not isinstance(value, type):
         return _map_fields(value, tuple(field.name for field in fields(value) if field.init), change)
     if isinstance(value, Mapping):
-        entries = {key: _map_timestamps(each, change) for key, each in value.items()}
-        return value if all(entries[key] is each for key, each in value.items()) else entries
+        entries = {key: _map_timestamps(item, change) for key, item in value.items()}
+        return value if all(entries[key] is item for key, item in value.items()) else entries
     if isinstance(value, tuple):
-        items = [_map_timestamps(each, change) for each in value]
+        items = [_map_timestamps(item, change) for item in value]
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)

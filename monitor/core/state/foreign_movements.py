@@ -1,4 +1,4 @@
-"""Movements of the kinds that actions make, which no order of this record has made: another hand's or daemon's."""
+"""Foreign movements: of the kinds that actions make, and made by no order of this record."""
 
 import re
 from collections.abc import Iterable
@@ -8,21 +8,21 @@ from monitor.core.model.order import ActionKind
 
 _CLIENT_ID = re.compile(r"mm-([0-9]{1,19})-([0-9]{1,15})")
 _SOURCE_WALLETS = ("SPOT", "FUNDING")
-"""The exchange's words for where an action brings money in from."""
+"""The exchange's names of the wallets from which actions transfer money in."""
 
 
 def find_foreign_movements(movements: Iterable[Movement]) -> tuple[ForeignMovement, ...]:
-    """The movements that no order of ours explains and that an action could have made, oldest first.
+    """Return the movements that no own order explains and that an action could have made, oldest first.
 
-    Repayments, those with what a sale brought as `reduce`, and what came in from outside margin. What only went from
-    cross into a pair is no new money, and is left out as it is in the caps.
+    These are repayments, repayments from the proceeds of a sale as `reduce`, and transfers from outside margin. A
+    transfer from cross into a pair is no new money, and is left out as it is in the limits.
     """
-    found = [one for movement in movements if (one := _classify(movement)) is not None]
-    return tuple(sorted(found, key=lambda one: one.at))
+    found = [foreign for movement in movements if (foreign := _classify(movement)) is not None]
+    return tuple(sorted(found, key=lambda foreign: foreign.at))
 
 
 def is_daemon_client_id(client_id: str) -> bool:
-    """Whether an order on the market bears a name as a daemon of this program gives them, whatever its record."""
+    """Return whether an order on the market has a client id of this program's daemons, of whatever database."""
     return _CLIENT_ID.fullmatch(client_id) is not None
 
 
@@ -33,7 +33,7 @@ def _classify(movement: Movement) -> ForeignMovement | None:
         case "capital-flow", "REPAY", "another hand" | "another hand or exchange":
             kind: ActionKind = "repay"
         case "capital-flow", "REPAY", "exchange":
-            # What a sale of ours brought is repaid by the exchange itself.
+            # The exchange itself repays with the proceeds of an own sale.
             kind = "reduce"
         case "transfer", "ROLL_IN", "another hand" | "another hand or exchange" if _came_from_outside(movement):
             kind = "transfer_in"
@@ -49,6 +49,6 @@ def _classify(movement: Movement) -> ForeignMovement | None:
 
 
 def _came_from_outside(movement: Movement) -> bool:
-    """Whether it arrived from a wallet that actions bring money in from, as far as the exchange says from where."""
+    """Return whether a movement came from a wallet that actions use, as far as the exchange names the source."""
     detail = movement.detail or {}
     return detail.get("status") != "FAILED" and detail.get("other") in (*_SOURCE_WALLETS, "", None)

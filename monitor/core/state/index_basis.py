@@ -1,8 +1,8 @@
-"""The basis of an index: index price over the spot price of the same moment, believed only where that is certain.
+"""The basis of an index: index price over the spot price of the same moment, used only where that is certain.
 
-The exchange dates an index price by its own clock; a stream tells of a spot price up to a second after it came about.
-So the spot price of the index's moment lies between the last report dated up to it and the first one after it. Where
-these two differ, no basis is taken from them and the one before stays.
+The exchange dates an index price by its own clock; a stream reports a spot price up to a second after it came about. So
+the spot price of the index's moment lies between the last report dated up to it and the first one after it. If these
+two differ, they give no basis and the previous one stays.
 """
 
 from collections.abc import Mapping
@@ -14,47 +14,50 @@ from monitor.core.model.account import Price
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, floor_to
 
 MATCH_WINDOW = timedelta(seconds=15)
-"""Index and spot price compare when the reports around the index are no further from it than this."""
+"""Maximum time between an index price and the spot price reports around it for them to be comparable."""
 
 MAX_SPOT_DIFFERENCE = Decimal("0.001")
-"""How much the two spot prices around an index may differ, as a fraction: a basis is off by no more."""
+"""Maximum difference between the two spot prices around an index price, as a fraction: the basis is off by no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexReading:
-    """The index price of a symbol, and the spot price that was in force at its time."""
+    """The index price of a symbol, and the spot price in force at its time."""
 
     index: Price
     spot: Price | None = None
-    """The last report dated no later than the index; None: none near enough is known."""
+    """The last report dated no later than the index price; None: no report is near enough."""
     fallback_basis: Decimal | None = None
-    """The basis that holds where this reading gives none."""
+    """Basis in force when this reading gives none."""
     is_open: bool = True
-    """Whether a report may still come that tells more about the index's moment."""
+    """True while a further report may change the spot price of the index's moment."""
 
     @property
     def is_unmatched(self) -> bool:
-        """Whether no spot price of its moment can be known any more."""
+        """True if no spot price of the index's moment can be known any more."""
         return self.spot is None and not self.is_open
 
     @property
     def should_retry(self) -> bool:
-        """Whether another reading should not wait for its turn: this one matched nothing, and no basis is known."""
+        """True if another reading should not wait for its turn: this one matched nothing, and no basis is known."""
         return self.is_unmatched and self.fallback_basis is None
 
     @property
     def basis(self) -> Decimal | None:
-        """Index over spot, floored to eight decimals, which keep everything computed from it exact; else `before`."""
+        """Index price over spot price, else `fallback_basis`.
+
+        Floored to eight decimals, so that everything computed from it stays exact.
+        """
         return (
             self.fallback_basis if self.spot is None else floor_to(self.index.value / self.spot.value, EIGHT_DECIMALS)
         )
 
     def with_report(self, spot: Price) -> "IndexReading":
-        """The reading after another report of the spot price, in whatever order the reports come."""
+        """Return the reading after another report of the spot price; the order of the reports does not matter."""
         if not self.is_open:
             return self
         if self.spot is not None and spot.at == self.spot.at and spot.value != self.spot.value:
-            # Two prices of one moment: which of them the index knew can't be told.
+            # Two prices of one moment: it is unknown which of them entered the index.
             return replace(self, is_open=False, spot=None)
         if spot.at <= self.index.at:
             is_nearer = self.index.at - spot.at <= MATCH_WINDOW and (self.spot is None or spot.at >= self.spot.at)
@@ -66,14 +69,17 @@ class IndexReading:
 
 
 def match_index(index: Price, spot: Price | None, fallback_basis: Decimal | None) -> IndexReading:
-    """The reading of an index that just came; `spot` is the newest report known, `before` the basis known."""
+    """Return the reading of a new index price.
+
+    `spot` is the newest report known, `fallback_basis` the basis known.
+    """
     reading = IndexReading(index, fallback_basis=fallback_basis)
-    # A report from after the index has taken the place of the one that was in force: then the moment is not matched.
+    # A report after the index has replaced the one that was in force: then the index's moment is not matched.
     return reading if spot is None else reading.with_report(spot)
 
 
 def update_bases(bases: Mapping[str, Decimal], readings: Mapping[str, IndexReading]) -> Mapping[str, Decimal]:
-    """`bases` with those of the readings; a symbol whose reading gives none, and had none before, has none."""
+    """Return `bases` with those of the readings; a symbol without a basis in either has none."""
     changed = {symbol: reading.basis for symbol, reading in readings.items() if bases.get(symbol) != reading.basis}
     if not changed:
         return bases

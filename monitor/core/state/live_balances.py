@@ -1,6 +1,6 @@
-"""What each scope holds and owes now: the last read, and what events newer than it have told (see `told`).
+"""Live balances of each scope: the last snapshot with the stream overlay on it (see `stream_overlay`).
 
-What is returned is the very same object for as long as nothing changed, so that work on it may be kept by identity.
+The functions return the very same object for as long as nothing changed, so that results may be cached by identity.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 def live_cross_balances(state: AccountState) -> Mapping[str, Balance]:
-    """The cross rows that are not all zero, by asset; empty while cross was never read."""
+    """Return the cross rows that are not all zero, by asset; empty before the first read of cross."""
     if state.cross is None:
         return _NO_BALANCES
     return state.live_balances.cross if state.live_balances.cross is not None else state.cross.balances
 
 
 def live_pair(state: AccountState, symbol: str) -> IsolatedPair | None:
-    """The pair with the balances as they are now, everything else as it was read; None while it was never read."""
+    """Return the pair with its live balances, everything else as it was read; None before the first read."""
     live = state.live_balances.pairs.get(symbol)
     if live is not None:
         return live
@@ -43,7 +43,7 @@ def live_pair(state: AccountState, symbol: str) -> IsolatedPair | None:
 
 
 def with_stream_event(state: AccountState, event: StreamEvent) -> LiveBalances:
-    """The picture with the event, the same one where it tells nothing new."""
+    """Return the live balances after the event; the same object when the event has nothing new."""
     if isinstance(event.parsed, MarginNotice):
         return _with_notice(state.live_balances, event.parsed, event, state.cross)
     before = state.live_balances.overlays.get(event.scope, EMPTY_OVERLAY)
@@ -52,7 +52,7 @@ def with_stream_event(state: AccountState, event: StreamEvent) -> LiveBalances:
 
 
 def with_snapshot(state: AccountState, snapshot: CrossSnapshot | IsolatedSnapshot) -> LiveBalances:
-    """The picture once the state has this read: what it tells itself is dropped."""
+    """Return the live balances once the state has this snapshot: overlay entries that it contains are dropped."""
     scopes: Iterable[Scope] = (CROSS,)
     if isinstance(snapshot, IsolatedSnapshot):
         scopes = {*(scope for scope in state.live_balances.overlays if scope.symbol), *map(Scope, snapshot.pairs)}
@@ -69,7 +69,10 @@ def with_snapshot(state: AccountState, snapshot: CrossSnapshot | IsolatedSnapsho
 def _with_notice(
     live: LiveBalances, notice: MarginNotice, event: StreamEvent, snapshot: CrossSnapshot | None
 ) -> LiveBalances:
-    """The picture with the notice, unless a read or another notice is newer. A date ahead of us is none."""
+    """Return the live balances with the notice, unless a read or another notice is newer.
+
+    A notice dated in the future is ignored.
+    """
     at = min(event.event_time, event.received_at)
     known = live.notice
     if notice.level <= ZERO or (snapshot is not None and snapshot.as_of >= at) or (known is not None and known.at > at):
@@ -100,7 +103,7 @@ _NO_BALANCES: Mapping[str, Balance] = {}
 
 
 def live_scope_balances(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
-    """What is held and owed in one scope, as far as it is known."""
+    """Return the known live balances of one scope."""
     if not scope.symbol:
         return tuple(live_cross_balances(state).values())
     pair = live_pair(state, scope.symbol)

@@ -1,4 +1,4 @@
-"""How far back the record of an account is whole, and what moved in its gaps that no order of the record explains."""
+"""The gap in an account's own record, and movements in it that no intent explains."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,25 +15,25 @@ from monitor.core.state.attribution import attribute_ledger_rows, attribute_tran
 from monitor.core.state.foreign_movements import find_foreign_movements
 
 DAY = timedelta(hours=24)
-"""What is older is no matter of any limit."""
+"""Older movements count for no limit."""
 
 RECORD_READ = "record"
-"""The name of the reads that close a gap."""
+"""Name of the reads that close a gap."""
 
 NOTIFY_AFTER_FAILURES = 3
-"""Reads of the gap that fail one after the other until people hear of it: the first ones may only come too early."""
+"""Number of failed reads of a gap, in a row, after which people are notified: the first may only come too early."""
 
 MAX_CLOCK_AHEAD = timedelta(seconds=10)
-"""A record that reaches further into the future than the clock may be off is not believed."""
+"""Maximum time that a record may be ahead of the clock; a record further ahead is not trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCoverage:
-    """What the record lacks. `open_since`: what moved since then is not known; None: nothing is lacking.
+    """The gap in the record. `gap_since`: movements since then are not known; None: there is no gap.
 
-    `open_until`: from then on everything is recorded again. `failures` are the reads of the gap that failed in a row,
-    or the second reads of one that is closed; `cause` is why the last one did. `found` is what moved in gaps of the
-    last day and could be the doing of an earlier daemon.
+    `gap_until`: everything is recorded again from then on. `failures` is the number of reads of the gap that failed in
+    a row, or of second reads of a closed gap; `cause` is the reason of the last failure. `gap_movements` are movements
+    in gaps of the last day that an earlier daemon could have made.
     """
 
     gap_since: datetime | None = None
@@ -48,7 +48,7 @@ class RecordCoverage:
 
     @property
     def objection(self) -> str | None:
-        """Why nothing may be sent, with what a hand can do; None where the record is whole."""
+        """The reason why nothing may be sent, with the manual remedy; None without a gap."""
         if self.gap_since is None:
             return None
         since = f"what moved since {self.gap_since:%Y-%m-%d %H:%M} UTC"
@@ -60,19 +60,19 @@ class RecordCoverage:
 def start_coverage(
     known_until: datetime | None, gap_movements: tuple[ForeignMovement, ...], now: datetime
 ) -> RecordCoverage:
-    """The record with which a daemon begins: whatever passed since `known_until` is a gap, of a day at most.
+    """Return the record coverage with which a daemon starts: all time since `known_until` is a gap, of a day at most.
 
-    None, as in a new database or for an account new to it: nothing of the last day is known.
+    `known_until` None, as in a new database or for an account new to it: nothing of the last day is known.
     """
     known = deduplicate_movements(gap_movements)
     if known_until is None or known_until > now + MAX_CLOCK_AHEAD:
         return RecordCoverage(now - DAY, now, gap_movements=known)
-    # The exchange may date a thing a moment before we did.
+    # The exchange may date an event a moment before we did.
     return RecordCoverage(max(now - DAY, min(known_until, now) - SAME_EVENT_TOLERANCE), now, gap_movements=known)
 
 
 def reopen_gap(coverage: RecordCoverage, since: datetime, now: datetime) -> RecordCoverage:
-    """The record with a gap from `since` on, or from earlier where one is open."""
+    """Return the coverage with a gap from `since` on, or from earlier if one is open."""
     begins = max(now - DAY, since - SAME_EVENT_TOLERANCE)
     if coverage.gap_since is None:
         return RecordCoverage(begins, now, gap_movements=coverage.gap_movements)
@@ -80,14 +80,14 @@ def reopen_gap(coverage: RecordCoverage, since: datetime, now: datetime) -> Reco
 
 
 def count_failure(coverage: RecordCoverage, cause: str) -> RecordCoverage:
-    """The record after a read of its gap, the first or the second one, that gave nothing."""
+    """Return the coverage after a failed read of its gap, the first or the second one."""
     return replace(coverage, failures=coverage.failures + 1, cause=cause)
 
 
 def closes_gap(coverage: RecordCoverage, history: GapHistoryRead, now: datetime) -> bool:
-    """Whether the read reaches from the beginning of the gap to its end.
+    """Return whether the read covers the gap from its beginning to its end.
 
-    An end that is still to come was taken before the clock was set back.
+    A gap that ends in the future was recorded before the clock was set back.
     """
     since, until = coverage.gap_since, coverage.gap_until
     if since is None or history.since > since:
@@ -98,9 +98,11 @@ def closes_gap(coverage: RecordCoverage, history: GapHistoryRead, now: datetime)
 def apply_history(
     coverage: RecordCoverage, history: GapHistoryRead, intents: Iterable[Intent], now: datetime
 ) -> RecordCoverage:
-    """The record with what the read tells; the gap is closed where the read spans all of it."""
+    """Return the coverage after the read; the gap is closed if the read covers all of it."""
     known = deduplicate_movements(
-        one for one in (*coverage.gap_movements, *find_unexplained(history, intents, now)) if now - one.at < DAY
+        movement
+        for movement in (*coverage.gap_movements, *find_unexplained(history, intents, now))
+        if now - movement.at < DAY
     )
     if coverage.gap_since is None or closes_gap(coverage, history, now):
         return RecordCoverage(gap_movements=known)
@@ -108,33 +110,37 @@ def apply_history(
 
 
 def deduplicate_movements(movements: Iterable[ForeignMovement]) -> tuple[ForeignMovement, ...]:
-    """The movements in order, each once, however often it was read: the exchange's number of its row tells it apart.
+    """Return the movements in order, each once, however often it was read: identified by the exchange's id of its row.
 
-    One that an older version has recorded has no such number, and goes where the same was read with one.
+    A movement recorded by an older version has no such id; it is dropped when the same movement was read with one.
     """
     every = tuple(movements)
-    by_key = {(one.kind, one.key): one for one in every if one.key}
-    numbered = {_without_number(one) for one in by_key.values()}
-    older = {_without_number(one): one for one in every if not one.key and _without_number(one) not in numbered}
+    by_key = {(movement.kind, movement.key): movement for movement in every if movement.key}
+    numbered = {_without_number(movement) for movement in by_key.values()}
+    older = {
+        _without_number(movement): movement
+        for movement in every
+        if not movement.key and _without_number(movement) not in numbered
+    }
     known = (*by_key.values(), *older.values())
-    return tuple(sorted(known, key=lambda one: (one.at, one.kind, str(one.scope), one.asset, one.amount, one.key)))
+    return tuple(sorted(known, key=lambda m: (m.at, m.kind, str(m.scope), m.asset, m.amount, m.key)))
 
 
 def exclude_known(
     movements: Iterable[ForeignMovement], known: Iterable[ForeignMovement]
 ) -> tuple[ForeignMovement, ...]:
-    """Those of the movements that were read for the first time."""
-    keys = {(one.kind, one.key) for one in known}
-    return tuple(one for one in movements if (one.kind, one.key) not in keys)
+    """Return the movements that were read for the first time."""
+    keys = {(movement.kind, movement.key) for movement in known}
+    return tuple(movement for movement in movements if (movement.kind, movement.key) not in keys)
 
 
 def _without_number(movement: ForeignMovement) -> ForeignMovement:
-    """The same movement without what tells it apart from an equal one, and without what only one read may tell."""
+    """Return the movement without the fields that may differ between two reads of it."""
     return replace(movement, key="", is_certain=False)
 
 
 def find_unexplained(history: GapHistoryRead, intents: Iterable[Intent], now: datetime) -> tuple[ForeignMovement, ...]:
-    """What an action could have moved in that time, and no intent of the record explains."""
+    """Return the movements that an action could have made in that time, and that no intent of the record explains."""
     known = tuple(intents)
     movements = attribute_transfers(history.transfers, known, now)
     for scope, rows in history.repayments:
@@ -143,15 +149,16 @@ def find_unexplained(history: GapHistoryRead, intents: Iterable[Intent], now: da
             LedgerRow(scope, int(row.ref), int(row.ref), row.at, row.asset, "REPAY", row.amount) for row in done
         )
         movements += attribute_ledger_rows(as_ledger, done, known, now)
-    # The same thing is read more than once: when, tells nothing.
-    return tuple(replace(one, seen_at=one.at) for one in find_foreign_movements(movements))
+    # The same movement is read more than once, so the time of a read means nothing.
+    return tuple(replace(movement, seen_at=movement.at) for movement in find_foreign_movements(movements))
 
 
 def gap_movements_text(account: str, movements: Iterable[ForeignMovement]) -> str:
-    """The notice of what was found."""
+    """Return the notice of movements found in a gap."""
     listed = "; ".join(
-        f"{_VERBS[one.kind]} {format_decimal(one.amount)} {one.asset}, {one.scope}, {one.at:%H:%M:%S} UTC"
-        for one in movements
+        f"{_VERBS[movement.kind]} {format_decimal(movement.amount)} {movement.asset}, "
+        f"{movement.scope}, {movement.at:%H:%M:%S} UTC"
+        for movement in movements
     )
     return (
         f"{account}: moved while nothing was recorded, and by no order that is known here: {listed}. It counts against "
@@ -160,12 +167,12 @@ def gap_movements_text(account: str, movements: Iterable[ForeignMovement]) -> st
 
 
 def gap_unread_text(account: str, coverage: RecordCoverage) -> str:
-    """The notice that a gap can't be read."""
+    """Return the notice that a gap can't be read."""
     return f"{account}: nothing is sent: {coverage.objection}. Reading goes on."
 
 
 def second_read_abandoned_text(account: str, coverage: RecordCoverage) -> str:
-    """The notice that the second read of a gap is given up."""
+    """Return the notice that the second read of a gap is given up."""
     return (
         f"{account}: what the exchange's history shows late of the time before the start can't be read "
         f"({coverage.cause}), and is not tried again: what moved in the last moments before it may be missing in the "
@@ -178,19 +185,21 @@ _VERBS = {"repay": "repaid", "reduce": "repaid by the exchange", "transfer_in": 
 
 @dataclass(frozen=True, slots=True)
 class PricedMovement:
-    """One movement of a gap, and its worth in USDT; None: there is no price for it."""
+    """One movement of a gap, and its worth in USDT; None: its asset has no price."""
 
     movement: ForeignMovement
     amount_usdt: Decimal | None
 
     def counted_amount(self, in_asset: str | None) -> Decimal | None:
-        """What it takes of limits in this asset, or in USDT where none is named; None: it can't be told."""
+        """Return the amount that counts against limits in this asset, or in USDT for None; None if unknown."""
         if in_asset is None:
             return self.amount_usdt
         return self.movement.amount if self.movement.asset == in_asset else ZERO
 
 
 def price_movements(movements: Iterable[ForeignMovement], prices: Mapping[str, Price]) -> tuple[PricedMovement, ...]:
-    """What was found, at the present prices."""
-    worths = ((one, usdt_price(one.asset, prices)) for one in movements)
-    return tuple(PricedMovement(one, None if price is None else one.amount * price) for one, price in worths)
+    """Return the movements with their worth at the present prices."""
+    worths = ((movement, usdt_price(movement.asset, prices)) for movement in movements)
+    return tuple(
+        PricedMovement(movement, None if price is None else movement.amount * price) for movement, price in worths
+    )

@@ -1,4 +1,4 @@
-"""What the balances of a scope are worth, moved on by what each price changed: exact, a few operations a price."""
+"""The exact value of a scope's balances, updated by each price that changes in a few operations."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ NO_ASSETS: frozenset[str] = frozenset()
 
 
 _MIN_VALUED_SHARE = Decimal("0.95")
-"""The part of the exchange's total that our own valuation reaches where no row is missing."""
+"""Minimum share of the exchange's total that our own valuation reaches when no row is missing."""
 
 
 class ScopeValue(NamedTuple):
-    """The value of everything held and owed at `prices` times `bases`, without `leaving_out` and what has no price.
+    """The value of everything held and owed at `prices` times `bases`, without `excluded` and unpriced assets.
 
-    Equal to a full recompute to the last digit, however many prices it was moved on by: nothing is ever rounded.
+    Equal to a full recompute to the last digit, however many prices have updated it: nothing is ever rounded.
     """
 
     balances: Mapping[str, Balance]
@@ -29,15 +29,15 @@ class ScopeValue(NamedTuple):
     excluded: frozenset[str]
     unpriced: frozenset[str]
     direct: Mapping[str, tuple[Decimal, Decimal]]
-    """What is held and owed of the assets that have a pair of their own, by its symbol; times their basis."""
+    """Held and owed amounts of the assets with a pair of their own, by its symbol; times their basis."""
     bridged: tuple[tuple[str, Decimal, Decimal], ...]
-    """The assets that have a price through another alone, with what is held and owed of each, times its basis."""
+    """Assets with a price through a bridge asset alone, with the held and owed amounts of each, times its basis."""
     symbols: frozenset[str]
-    """The symbols on which the value depends."""
+    """Symbols on which the value depends."""
     assets: Decimal
     liabilities: Decimal
     bases: Mapping[str, Decimal] = NO_BASIS
-    """By symbol what one unit of its spot price is worth to the exchange, where that is known to be another."""
+    """Value of one unit of a symbol's spot price at the exchange, where it is known to differ."""
 
     @property
     def totals(self) -> Totals:
@@ -48,7 +48,7 @@ class ScopeValue(NamedTuple):
         return margin_level(self.assets, self.liabilities)
 
     def exposure(self, stables: Iterable[str]) -> Exposure:
-        """The value, split by whether the asset is one of `stables`."""
+        """Return the value, split by whether the asset is one of `stables`."""
         assets = liabilities = ZERO
         balances = self.balances
         for asset in stables:
@@ -68,23 +68,23 @@ class ScopeValue(NamedTuple):
         excluded: frozenset[str],
         bases: Mapping[str, Decimal] = NO_BASIS,
     ) -> bool:
-        """Whether it was made of exactly these."""
+        """Return whether the value was computed from exactly these arguments."""
         return self.balances is balances and self.prices is prices and self.bases is bases and self.excluded == excluded
 
 
 @dataclass(frozen=True, slots=True)
 class PriceSnapshot:
-    """All prices as they were at one moment."""
+    """All prices at one moment."""
 
     at: datetime
     prices: Mapping[str, Price]
     _cached_value: list[ScopeValue] = field(default_factory=list, init=False, repr=False, compare=False)
-    """The last book that was asked for: a pure function of what never changes, asked for at every price."""
+    """The last computed value: a pure function of immutable arguments, needed again at every price."""
 
     def value_balances(
         self, balances: Mapping[str, Balance], excluded: frozenset[str], bases: Mapping[str, Decimal] = NO_BASIS
     ) -> ScopeValue:
-        """What the balances were worth at that moment's prices."""
+        """Return the value of the balances at that moment's prices."""
         if not self._cached_value or not self._cached_value[0].was_computed_from(
             balances, self.prices, excluded, bases
         ):
@@ -98,7 +98,7 @@ def value_scope(
     excluded: frozenset[str] = NO_ASSETS,
     bases: Mapping[str, Decimal] = NO_BASIS,
 ) -> ScopeValue:
-    """The book of these balances, computed in full."""
+    """Return the value of these balances, computed in full."""
     assets = liabilities = ZERO
     direct: dict[str, tuple[Decimal, Decimal]] = {}
     bridged: list[tuple[str, Decimal, Decimal]] = []
@@ -140,9 +140,9 @@ def value_scope(
 
 
 def is_undervalued(snapshot: CrossSnapshot, value: ScopeValue) -> bool:
-    """Whether more is held or owed by the exchange's totals than `book` of the snapshot has, or that can't be told.
+    """Return whether the exchange's totals show more held or owed than `value`, or that is unknown.
 
-    Asked of a snapshot of which rows were left out: what they had may be the very debt that matters.
+    Used for a snapshot with rejected rows: they may have the very debt that matters.
     """
     bitcoin = usdt_price("BTC", value.prices)
     if bitcoin is None:
@@ -152,7 +152,7 @@ def is_undervalued(snapshot: CrossSnapshot, value: ScopeValue) -> bool:
 
 
 def revalue(value: ScopeValue, prices: Mapping[str, Price], changed: Iterable[str]) -> ScopeValue:
-    """The book at `prices`, which differ from its own in no more than the symbols `changed`."""
+    """Return the value at `prices`, which differ from its own prices only in the symbols `changed`."""
     before, direct = value.prices, value.direct
     if len(prices) != len(before):
         return value_scope(value.balances, prices, value.excluded, value.bases)
@@ -160,7 +160,7 @@ def revalue(value: ScopeValue, prices: Mapping[str, Price], changed: Iterable[st
     for symbol in changed:
         was = before.get(symbol)
         if was is None:
-            # A price that was not known: what it prices may have had another one, or none.
+            # A price that was unknown: an asset that it prices may have had another route, or none.
             return value_scope(value.balances, prices, value.excluded, value.bases)
         row = direct.get(symbol)
         if row is not None:

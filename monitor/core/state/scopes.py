@@ -7,7 +7,7 @@ from monitor.core.state.account_state import AccountState
 
 
 def watched_scopes(state: AccountState, settings: AccountSettings) -> tuple[Scope, ...]:
-    """The scopes that are watched and known to exist."""
+    """Return the scopes that are watched and known to exist."""
     found: list[Scope] = []
     if settings.cross:
         found.append(CROSS)
@@ -17,7 +17,7 @@ def watched_scopes(state: AccountState, settings: AccountSettings) -> tuple[Scop
 
 
 def is_watched(state: AccountState, settings: AccountSettings, symbol: str) -> bool:
-    """Whether `scopes` has the pair of this symbol."""
+    """Return whether the pair of this symbol is in `watched_scopes`."""
     pair = state.isolated.pairs.get(symbol) if state.isolated is not None else None
     if pair is None or not (pair.created and pair.enabled):
         return False
@@ -25,10 +25,10 @@ def is_watched(state: AccountState, settings: AccountSettings, symbol: str) -> b
 
 
 def needed_symbols(state: AccountState, settings: AccountSettings) -> frozenset[str]:
-    """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT.
+    """Return the symbols whose prices matter: of each asset held or owed against USDT, each pair, and BTCUSDT.
 
-    An asset that turned out to have no price in USDT is wanted in whatever may lead there, until something does, and in
-    what it is pegged to.
+    For an asset that turned out to have no USDT price, all symbols that may lead to one are needed until one does, and
+    so is its pair with the asset that it is pegged to.
     """
     symbols = {"BTCUSDT"}
     assets: set[str] = set()
@@ -39,10 +39,10 @@ def needed_symbols(state: AccountState, settings: AccountSettings) -> frozenset[
             pair = state.isolated.pairs[scope.symbol]
             symbols.add(scope.symbol)
             assets.update(b.asset for b in (pair.base, pair.quote) if not b.is_zero)
-            # The pair's figures are in its quote asset; in USDT they need its price even when none is there.
+            # The pair's metrics are in its quote asset; in USDT they need its price even when none is held.
             assets.add(pair.quote.asset)
-    # Limits in USDT count these at their present price.
-    assets.update(one.asset for one in state.record_coverage.gap_movements)
+    # Limits in USDT count movements in a gap at their present price.
+    assets.update(movement.asset for movement in state.record_coverage.gap_movements)
     for asset in assets & settings.pegs.keys():
         assets.add(settings.pegs[asset])
         if state.prices and f"{asset}USDT" not in state.prices:

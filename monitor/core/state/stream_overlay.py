@@ -1,8 +1,8 @@
-"""What the account's streams have told of one scope since it was read, and what is held and owed with it.
+"""Balance changes from the user stream since the last snapshot, by scope, and the resulting balances.
 
-Only a read tells debts, and a loan shows its money before its debt. So what makes a scope look worse counts at once,
-what makes it look better when something explains it: a fill explains both of its sides. What nothing explains waits
-for the read that every event asks for.
+Only a read shows debts, and a loan shows its money before its debt. So a change that lowers the level counts at once,
+and a change that raises it counts when something explains it: a fill explains both of its sides. An unexplained rise
+waits for the read that every event requests.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,21 @@ from monitor.core.model.events import BalancesChanged, LiabilityChanged, Reporte
 from monitor.core.numbers.amounts import ZERO
 
 CLOCK_UNCERTAINTY = timedelta(milliseconds=250)
-"""How far past the end of a read the exchange's times may lie and what they date be in it all the same: our knowledge
-of its clock is that exact, or as exact as the read was long."""
+"""Maximum time by which timestamps may lie after the end of a read whose answer still contains the events.
+
+Our knowledge of the exchange's clock is that exact, or as exact as the read was long.
+"""
 
 BORROW_EVENT = "BORROW"
 """The only word of a liability event that is documented (2026-11-22)."""
 
 MAX_FILLS = 1000
-"""Fills beyond so many since the last read explain nothing: what they did waits for the next one."""
+"""Maximum number of fills since the last read; further fills explain nothing until the next read."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamBalance:
-    """What the newest event said of one asset."""
+    """Balance of one asset in the newest event."""
 
     free: Decimal
     locked: Decimal
@@ -40,23 +42,23 @@ class StreamBalance:
 
 @dataclass(frozen=True, slots=True)
 class StreamOverlay:
-    """What events newer than the last read have said of one scope."""
+    """Changes of one scope in events newer than the last read."""
 
     balances: Mapping[str, StreamBalance] = field(default_factory=dict)
     fills: Mapping[tuple[str, int], TradeFilled] = field(default_factory=dict)
     fill_totals: Mapping[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
-    """What all the fills together did to base and quote, by symbol."""
+    """Sum of all fills in base and quote, by symbol."""
     fees: Mapping[str, Decimal] = field(default_factory=dict)
     loans: Mapping[str, datetime] = field(default_factory=dict)
-    """The assets of which a loan was told, and when."""
+    """Assets with a reported loan, and when."""
     newest_keys: frozenset[str] = frozenset()
-    """The keys of the position events of the newest moment: what came at one moment has no other order."""
+    """Keys of the balance events of the newest moment: events of one moment have no other order."""
     read_until: datetime | None = None
-    """What is not newer than this is in the read."""
+    """Events that are not newer than this are in the read."""
 
     @property
     def newest_at(self) -> datetime | None:
-        """When the newest of it happened; None: nothing is newer than the read."""
+        """Time of the newest event in the overlay; None: no event is newer than the read."""
         times = [position.at for position in self.balances.values()]
         times += [fill.as_of for fill in self.fills.values()]
         return max([*times, *self.loans.values()], default=None)
@@ -66,7 +68,10 @@ EMPTY_OVERLAY = StreamOverlay()
 
 
 def apply_event(overlay: StreamOverlay, event: StreamEvent) -> StreamOverlay:
-    """`told` with the event, `told` itself where it says nothing new. Late and repeated events change nothing."""
+    """Return the overlay with the event; `overlay` itself when the event has nothing new.
+
+    Late and repeated events change nothing.
+    """
     match event.parsed:
         case BalancesChanged() as changed if _is_newer(overlay, changed.as_of):
             return _with_balances(overlay, event.key, changed)
@@ -80,9 +85,9 @@ def apply_event(overlay: StreamOverlay, event: StreamEvent) -> StreamOverlay:
 
 
 def rebase(overlay: StreamOverlay, as_of: datetime, answered_at: datetime) -> StreamOverlay:
-    """What is left of `told` after a read that was asked for at `as_of` and answered by `answered_at`.
+    """Return the rest of the overlay after a read that was requested at `as_of` and answered by `answered_at`.
 
-    What happened meanwhile may be in it or not; it is dropped as well, because its events ask for another read.
+    An event in between may be in the answer or not; it is dropped as well, because it requests another read.
     """
     until = answered_at + max(CLOCK_UNCERTAINTY, answered_at - as_of)
     left = StreamOverlay(
@@ -97,7 +102,7 @@ def rebase(overlay: StreamOverlay, as_of: datetime, answered_at: datetime) -> St
 
 
 def overlay_balances(snapshot_balances: Mapping[str, Balance], overlay: StreamOverlay) -> Mapping[str, Balance]:
-    """What is held and owed with what was told since; `read` itself when that changes nothing."""
+    """Return the balances with the overlay; `snapshot_balances` itself when the overlay changes nothing."""
     if not (overlay.balances or overlay.fills):
         return snapshot_balances
     explained = _fill_deltas(snapshot_balances, overlay)
@@ -108,7 +113,7 @@ def overlay_balances(snapshot_balances: Mapping[str, Balance], overlay: StreamOv
     loans = {
         asset
         for asset, excess in unexplained.items()
-        # Told to be a loan, or proven: more was spent than there was.
+        # A loan was reported, or is proven: more was spent than was there.
         if excess > ZERO and (asset in overlay.loans or overlay.balances[asset].held < excess)
     }
     rising = {
@@ -133,7 +138,7 @@ def overlay_balances(snapshot_balances: Mapping[str, Balance], overlay: StreamOv
 
 
 def overlay_pair(pair: IsolatedPair, overlay: StreamOverlay) -> IsolatedPair:
-    """The pair with what was told since; `read` itself when that changes nothing."""
+    """Return the pair with the overlay; `pair` itself when the overlay changes nothing."""
     before = {side.asset: side for side in (pair.base, pair.quote)}
     after = overlay_balances(before, overlay)
     if after is before:
@@ -145,12 +150,15 @@ def overlay_pair(pair: IsolatedPair, overlay: StreamOverlay) -> IsolatedPair:
 def _reconcile(
     before: Balance, explained: Decimal, position: StreamBalance | None, *, is_loan: bool, is_exchange: bool
 ) -> Balance:
-    """One asset, of which `explained` should be held; `is_exchange`: something else rose with it in one event."""
+    """Return one asset's balance, of which `explained` should be held.
+
+    `is_exchange`: another asset rose in the same event.
+    """
     unexplained = ZERO if position is None else position.held - explained
     if is_loan:
         return _with_held(before, explained + unexplained, position, more_owed=unexplained)
     if unexplained < ZERO and not is_exchange:
-        # As much as is owed may have been repaid, which is no loss; the rest can't.
+        # Up to the owed amount may have been repaid, which is no loss; the rest can't be a repayment.
         return _with_held(before, explained + min(ZERO, unexplained + before.owed), position)
     if explained < ZERO:
         return _with_held(before, ZERO, position, more_owed=-explained)
@@ -163,7 +171,7 @@ def _with_held(before: Balance, held: Decimal, position: StreamBalance | None, m
 
 
 def _fill_deltas(snapshot_balances: Mapping[str, Balance], overlay: StreamOverlay) -> dict[str, Decimal]:
-    """What the fills did to each asset."""
+    """Return the changes of each asset by the fills."""
     known = frozenset({*snapshot_balances, *overlay.balances})
     changes = {asset: -fee for asset, fee in overlay.fees.items() if asset in known}
     for symbol, traded in overlay.fill_totals.items():
@@ -173,7 +181,10 @@ def _fill_deltas(snapshot_balances: Mapping[str, Balance], overlay: StreamOverla
 
 
 def _split_symbol(symbol: str, assets: frozenset[str]) -> tuple[str, ...]:
-    """Base and quote of a symbol, empty unless both are among the assets. A fill changes both, so both are told of."""
+    """Return base and quote of a symbol; empty unless both are among the assets.
+
+    A fill changes both, so both are in the overlay or the snapshot.
+    """
     return next(
         ((base, symbol[len(base) :]) for base in assets if symbol.startswith(base) and symbol[len(base) :] in assets),
         (),
@@ -227,10 +238,10 @@ def _balance_of(balances: Mapping[str, Balance], asset: str) -> Balance:
 
 @dataclass(frozen=True, slots=True)
 class LiveBalances:
-    """What events have told since the last reads, and what that makes of them where it changes anything."""
+    """Stream overlays since the last reads, and the resulting balances where they differ from the reads."""
 
     overlays: Mapping[Scope, StreamOverlay] = field(default_factory=dict)
     cross: Mapping[str, Balance] | None = None
     pairs: Mapping[str, IsolatedPair] = field(default_factory=dict)
     notice: ReportedLevel | None = None
-    """The exchange's own word on the cross level, while no read is newer."""
+    """Cross level that the exchange itself reported, while no read is newer."""

@@ -1,4 +1,4 @@
-"""What is known of one stream's connection."""
+"""Connection status of one stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +9,7 @@ from monitor.core.model.events import Anomaly, StreamChanged, StreamEvent
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """What is known of one stream's connection. `last_frame_at` never goes back."""
+    """Connection status of one stream. `last_frame_at` never goes back."""
 
     connected: bool = False
     subscriptions: tuple[str, ...] = ()
@@ -17,19 +17,19 @@ class StreamStatus:
     last_frame_at: datetime | None = None
     connects: int = 0
     anomalies: Mapping[Anomaly, int] = field(default_factory=dict)
-    """How many of its events came otherwise than they should, since the start."""
+    """Number of events with each anomaly since the start."""
 
     @property
     def reconnects(self) -> int:
         return max(0, self.connects - 1)
 
     def with_frame(self, at: datetime) -> "StreamStatus":
-        """The same with a frame that came at `at`."""
+        """Return the status after a frame received at `at`."""
         is_older = self.last_frame_at is not None and self.last_frame_at >= at
         return self if is_older else replace(self, last_frame_at=at)
 
     def with_change(self, change: StreamChanged) -> "StreamStatus":
-        """The same once it was connected, was lost, or carries something else."""
+        """Return the status after the stream connected, was lost, or carries something else."""
         after = replace(
             self,
             connected=change.connected,
@@ -37,11 +37,11 @@ class StreamStatus:
             changed_at=change.at,
             connects=self.connects + (change.connected and not self.connected),
         )
-        # What it carries may change without a word from the other side; a connection stands once something came.
+        # Subscriptions may change without a frame from the server; a connection is proven once a frame came.
         return after.with_frame(change.at) if change.connected and not self.connected else after
 
     def with_event(self, event: StreamEvent) -> "StreamStatus":
-        """The same with an event that it told."""
+        """Return the status after an event of the stream."""
         known = self.with_frame(event.received_at)
         if event.anomaly is None:
             return known

@@ -1,4 +1,4 @@
-"""A heartbeat says that all is well only while it is: reads, steps, the store and the channels."""
+"""Health check of the heartbeat: reads, steps, the store and the channels."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -40,7 +40,7 @@ def test_no_health_problem_while_data_are_fresh() -> None:
 def test_data_are_fresh_for_two_intervals_of_reads_or_pings() -> None:
     assert problems_at(121) == ("account main was not read for 2m 1s",)
     assert problems_at(121, every=2 * MINUTE) == ()
-    # Never for longer than snapshots are believed at all.
+    # Never for longer than snapshots count as fresh.
     assert problems_at(181, every=10 * MINUTE) == ("account main was not read for 3m 1s",)
 
 

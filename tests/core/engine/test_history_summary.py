@@ -1,4 +1,4 @@
-"""What samples tell of a span, and that a time of which they tell nothing is found."""
+"""Statistics over recorded samples, and the time ranges without a known value."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -58,9 +58,9 @@ HOURLY = tuple(point(hour, "1.9") for hour in range(-1, 24))
         ([(-5, 23.9)], -5, True, []),
         ([(-5, 10), (12, 24)], -5, True, [(10, 12)]),
         ([(-5, 10)], -5, False, [(10, 24)]),
-        # One ended before the span, the next began in it.
+        # One run ended before the range, the next began in it.
         ([(7, 24)], -30, True, [(0, 7)]),
-        # Nobody had watched before: that is not a daemon that failed to run.
+        # No run was recorded before: that is no downtime of a daemon.
         ([(7, 24)], 7, True, []),
         ([], None, False, []),
         ([], -30, False, [(0, 24)]),
@@ -107,7 +107,7 @@ def test_infinite_sample_is_known_and_never_the_lowest() -> None:
 
 def test_lowest_value_has_the_time_of_its_first_sample() -> None:
     points = [point(-1, "1.1"), point(-0.5, "1.9"), point(1, "1.25"), point(1.5, "1.4"), point(2, "1.25")]
-    # 1.1 was over when the span began.
+    # 1.1 was over when the range began.
     assert lowest_value(known_part(*points)) == Extreme(Decimal("1.25"), at(1))
     assert first_value(known_part(*points)) == Extreme(Decimal("1.9"), at(0))
     assert lowest_value(()) is None

@@ -1,4 +1,4 @@
-"""One event in, everything to remember out."""
+"""One step: an event, the new state and the journal entry."""
 
 import itertools
 import tomllib
@@ -83,7 +83,7 @@ class EngineRun:
         return done
 
     def start(self, seconds: float = 0) -> "EngineRun":
-        """Everything is connected, read and priced; nothing is wrong."""
+        """Bring the account to a state in which everything is connected, read and priced, without any alert."""
         for name in STREAMS:
             self.step(StreamChanged(name, True, (), after(seconds)), seconds)
         self.step(PricesRead(sample_prices(after(seconds))), seconds)
@@ -360,7 +360,7 @@ def test_restored_alert_goes_on_without_repeating() -> None:
     story.step(CrossRead(cross_snapshot(after(1), Decimal("1.4"))), 1)
     alerts = {key: replace(alert, unknown_since=after(20)) for key, alert in story.state.alerts.items()}
     again = EngineRun(state=new_account_state(alerts=alerts))
-    # Nothing is known yet: it neither clears nor is it told again.
+    # Nothing is known yet: the alert neither clears nor is it notified again.
     assert again.step(Tick(), 100).entry.is_empty
     assert again.state.alerts.keys() == alerts.keys()
     done = again.step(CrossRead(cross_snapshot(after(101), Decimal("1.4"))), 101)

@@ -1,4 +1,4 @@
-"""Risk arithmetic: published worked numbers, and the edges where a formula alone would lie."""
+"""Risk arithmetic: published worked numbers, and the edge cases that a plain formula gets wrong."""
 
 from decimal import Decimal
 
@@ -31,7 +31,7 @@ BTC = Position("BTC", Decimal("1.5"), ZERO, Decimal(60_000))
 ETH = Position("ETH", ZERO, Decimal(10), Decimal(3_000))
 USDT = Position("USDT", Decimal(20_000), Decimal(30_000), Decimal(1))
 SAMPLE = (BTC, ETH, USDT)
-"""The published sample: worth 110,000, owing 60,000."""
+"""Positions of the published sample: worth 110,000, owing 60,000."""
 
 A, L = Decimal(110_000), Decimal(60_000)
 
@@ -134,7 +134,7 @@ def test_isolated_pair_in_debt_on_both_sides_has_one_liquidation_price() -> None
     [
         isolated("1", "0", "100", "0", "50000"),  # nothing owed
         isolated("1", "0", "50000", "40000", "50000"),  # the quote alone covers the debt
-        isolated("1.15", "1", "50000", "20000", "50000"),  # held is exactly the bar times owed: the price cancels out
+        isolated("1.15", "1", "50000", "20000", "50000"),  # held is exactly the level times owed: the price cancels out
     ],
 )
 def test_isolated_pair_that_no_price_liquidates_has_no_liquidation_price(amounts: dict[str, Decimal]) -> None:
@@ -199,7 +199,7 @@ def test_sample_survives_until_the_market_has_dropped_77_19_percent() -> None:
 
 
 def test_short_account_is_liquidated_by_a_rise() -> None:
-    # 50,000 USDT against 0.8 BTC at 50,000, bar 1.1: 50,000 ÷ (1.1 · 40,000) = 1.13636…
+    # 50,000 USDT against 0.8 BTC at 50,000, liquidation at 1.1: 50,000 ÷ (1.1 · 40,000) = 1.13636…
     short = [
         Position("USDT", Decimal(50_000), ZERO, Decimal(1)),
         Position("BTC", ZERO, Decimal("0.8"), Decimal(50_000)),

@@ -23,7 +23,7 @@ from monitor.core.numbers.amounts import INFINITE, ZERO
 
 STABLES = frozenset({"USDT", "USDC"})
 NEARLY = Decimal("1E-25")
-"""What fifty digits leave of rounding, relative to the figures compared."""
+"""Rounding error at fifty digits, relative to the compared values."""
 
 BARS = st.sampled_from([Decimal(bar) for bar in ("1.05", "1.1", "1.15", "1.18", "1.3", "1.5")])
 TARGETS = st.sampled_from([Decimal(target) for target in ("1.111", "1.25", "1.5", "2", "3")])
@@ -32,7 +32,7 @@ PRICES = [Decimal(f"{digit}E{exponent}") for exponent in range(-8, 13, 2) for di
 
 
 def amounts(largest: int) -> st.SearchStrategy[Decimal]:
-    """Nothing, dust of one smallest unit, or anything up to `largest`, in steps of the venue's eight decimals."""
+    """Return zero, one smallest unit, or any amount up to `largest`, in steps of the exchange's eight decimals."""
     return st.one_of(
         st.just(ZERO), st.just(Decimal("1E-8")), st.integers(0, largest * 10**8).map(lambda n: Decimal(n).scaleb(-8))
     )
@@ -57,7 +57,7 @@ Portfolio = tuple[Position, ...]
 
 
 def level_of(portfolio: Portfolio, changed: Callable[[Position], Position] = lambda position: position) -> Decimal:
-    """Assets over liabilities, summed afresh."""
+    """Return assets over liabilities, summed again."""
     moved = [changed(position) for position in portfolio]
     owed = sum((p.owed * p.price for p in moved), ZERO)
     return sum((p.held * p.price for p in moved), ZERO) / owed if owed else INFINITE
@@ -185,7 +185,7 @@ TIERED = st.lists(st.tuples(st.integers(1, 40), RATIOS), max_size=4)
 
 
 def tiers_of(widths: list[tuple[int, Decimal]]) -> list[CollateralTier]:
-    """Tiers of these widths one after the other."""
+    """Return tiers of these widths one after the other."""
     tiers: list[CollateralTier] = []
     for width, ratio in widths:
         start = tiers[-1].end if tiers else ZERO
@@ -195,7 +195,7 @@ def tiers_of(widths: list[tuple[int, Decimal]]) -> list[CollateralTier]:
 
 
 def collateral_unit_by_unit(value: int, tiers: list[CollateralTier]) -> Decimal:
-    """Each whole unit of value with the ratio of the tier that it lies in."""
+    """Return the sum of each whole unit of value times the ratio of the tier that it lies in."""
     return sum((t.ratio for unit in range(value) for t in tiers if t.end is not None and t.start <= unit < t.end), ZERO)
 
 

@@ -1,4 +1,4 @@
-"""Shocks: worked by hand, and what would survive one against bringing it in and looking."""
+"""Price shocks against worked examples; the collateral to survive one against bringing it in and measuring."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -34,7 +34,7 @@ STEPS = [D(n) / 8 for n in range(9)]
 
 
 def portfolio(*positions: Position, scale: str = "1", bar: Decimal = BAR) -> StressPortfolio:
-    """The positions, of which the exchange's level is `scale` times ours."""
+    """Return the positions as a portfolio with an exchange level of `scale` times our own."""
     return StressPortfolio(positions, sum_positions(positions).level * D(scale), bar)
 
 
@@ -98,7 +98,7 @@ def test_scope_below_its_threshold_is_liquidated_anyway() -> None:
 
 
 def test_the_exchange_s_own_level_decides() -> None:
-    # Ours reads 1.25 where the exchange's reads 1.2: a fall of 10 % brings its level to 1.08, ours to 1.125.
+    # Our level is 1.25 where the exchange's is 1.2: a fall of 10 % brings its level to 1.08, ours to 1.125.
     held = portfolio(Position("BTC", D(1), ZERO, D(125)), Position("USDT", ZERO, D(100), D(1)), scale="0.96")
     found = apply_shock(held, Shock(drop=D("0.1")))
     assert found.level_after == D("1.08")

@@ -1,4 +1,4 @@
-"""The figures of an account as a whole that come from its surroundings."""
+"""Metrics of the account as a whole that come from activity and reference reads."""
 
 from dataclasses import replace
 from datetime import timedelta

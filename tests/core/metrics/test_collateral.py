@@ -1,4 +1,4 @@
-"""What may leave cross margin: by the exchange's ratios, by its own level, and by what is free."""
+"""Transfer-out limits of cross: by the exchange's ratios, by its own level, and by the free amount."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -27,7 +27,10 @@ TIERS = {
 
 
 def snapshot(level: str, balances: dict[str, Balance] | None = None) -> CrossSnapshot:
-    """1.5 BTC at 60,000 and 20,000 USDT against 10 ETH at 3,000, the dollars owed no longer: 110,000 against 30,000."""
+    """Return a snapshot of 110,000 USDT against 30,000, without a debt in dollars.
+
+    1.5 BTC at 60,000 and 20,000 USDT against 10 ETH at 3,000.
+    """
     rows = {**sample_balances(), "USDT": Balance("USDT", D(20_000))} if balances is None else balances
     return replace(cross_snapshot(balances=rows), margin_level=D(110_000) / 30_000, collateral_margin_level=D(level))
 
@@ -58,7 +61,7 @@ def test_locked_balance_may_not_leave() -> None:
 
 
 def test_disagreeing_level_counts_all_collateral_in_full() -> None:
-    # The exchange says 2.5: 75,000 against 30,000, and 15,000 to spare.
+    # The exchange reports 2.5: 75,000 against 30,000, and 15,000 to spare.
     disagreeing = state(snapshot("2.5"))
     assert transfer_out_limits(disagreeing, SETTINGS, NOW) == (
         TransferOutLimit("BTC", D("0.25"), D(15_000)),

@@ -1,4 +1,4 @@
-"""Cross and isolated figures against the worked examples, and what is believed when reads or prices fail."""
+"""Cross and isolated metrics against the worked examples, also when reads or prices fail."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -92,7 +92,7 @@ class TestCross:
         assert figures.values["polled_margin_level"] == Decimal("1.82")
 
     def test_thresholds_are_reached_where_the_exchange_reaches_them(self) -> None:
-        # The exchange says 1.82 where we say 1.8333: it liquidates when ours reads 1.1 · 1.83333/1.82 = 1.10806.
+        # The exchange reports 1.82 where our level is 1.8333: it liquidates when ours is 1.1 · 1.83333/1.82 = 1.10806.
         # BTC alone then ends at (1.10806·60,000 − 20,000)/1.5.
         state = cross_account_state(level=Decimal("1.82"))
         btc = next(row for row in cross_at(state).holdings if row.balance.asset == "BTC")

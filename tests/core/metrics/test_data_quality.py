@@ -1,4 +1,4 @@
-"""What status names: assets without a pair of their own, halted pairs, gaps in prices, and why a level is not live."""
+"""Data issues in the status: assets without a USDT pair, halted pairs, missing prices, levels that are not live."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -37,7 +37,7 @@ def issues(state: AccountState, seconds: float = 0) -> tuple[DataIssue, ...]:
 
 
 def holding(asset: str, **known: str) -> AccountState:
-    """The worked example with some of another asset, and these prices besides."""
+    """Return the worked example with some of another asset, and with these additional prices."""
     state = cross_account_state()
     state = replace(state, prices={**state.prices, **prices(NOW, **known)})
     return apply_events(

@@ -1,4 +1,4 @@
-"""What recorded charges tell of a debt."""
+"""Interest and rates of a debt from its recorded charges."""
 
 from datetime import timedelta
 from decimal import Decimal

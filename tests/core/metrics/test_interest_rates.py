@@ -1,4 +1,4 @@
-"""Rates as the charges tell them, and the time that interest alone leaves."""
+"""Interest rates as charged, and the time until interest alone liquidates."""
 
 from decimal import Decimal
 
@@ -36,7 +36,7 @@ def test_rate_of_one_scope_is_not_that_of_another() -> None:
 
 
 def test_time_is_that_of_the_last_full_hour_needed() -> None:
-    # 1,000 owed, 1,300 held, bar 1.25: 40 may be added; 0.01 an hour makes 4,000 charges, the first in 40 minutes.
+    # 1,000 owed, 1,300 held, level 1.25: 40 may be added; 0.01 an hour makes 4,000 charges, the first in 40 minutes.
     owed = (Balance("USDT", borrowed=Decimal(1_000)),)
     at = after(20 * 60)
     found = seconds_to_liquidation(
@@ -76,7 +76,7 @@ def test_time_is_unknown_without_rate_price_or_threshold() -> None:
 
 
 def test_time_is_unknown_with_a_rate_of_too_long_ago() -> None:
-    # Charged a minute before NOW, and rates are believed for three hours.
+    # Charged a minute before NOW, and rates count as current for three hours.
     owed = (Balance("USDT", borrowed=Decimal(1_000)),)
     level, bar = Decimal("1.3"), Decimal("1.25")
     for seconds, is_known in ((3 * 3600 - 60, True), (3 * 3600 - 59, False)):

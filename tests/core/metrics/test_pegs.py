@@ -1,4 +1,4 @@
-"""What an asset should be worth in another: the median of a week, by prices of their own."""
+"""Reference ratio of a pegged asset: the median of a week, by USDT prices."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -45,7 +45,7 @@ def with_prices(state: AccountState, at_s: float = 0, **values: str | int) -> Ac
 
 
 def with_ratio_history(state: AccountState, ratios: list[str], every_s: int = 600) -> AccountState:
-    """The state after a time in which WBETH had these ratios to an ETH of 4,000."""
+    """Return the state after a time in which WBETH had these ratios to an ETH of 4,000."""
     for number, ratio in enumerate(ratios):
         moment = number * every_s
         state = with_prices(state, moment, ETHUSDT=4_000, WBETHUSDT=str(Decimal(ratio) * 4_000))

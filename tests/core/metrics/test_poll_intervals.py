@@ -1,4 +1,4 @@
-"""How often scopes are read."""
+"""Poll intervals of scopes."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -58,7 +58,7 @@ def test_scopes_that_are_not_watched_are_not_read() -> None:
 
 
 def safe_state() -> AccountState:
-    """Cross and the pair well above their initial levels of 1.5 and 1.25, all streams up."""
+    """Return cross and the pair well above their initial levels of 1.5 and 1.25, with all streams up."""
     state = apply_events(
         cross_account_state(level=Decimal("1.88")),
         IsolatedRead(isolated_snapshot(replace(long_pair(), margin_level=Decimal("1.6")))),

@@ -1,4 +1,4 @@
-"""Which figures are kept, and how infinite and unavailable are told apart."""
+"""Choice of samples, and the difference between infinite and unavailable values."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -53,7 +53,7 @@ def test_changed_value_is_recorded_at_most_every_ten_seconds() -> None:
 
 
 def test_early_change_is_recorded_when_its_ten_seconds_are_over() -> None:
-    # An action was read back three seconds after the last point; the next read is a minute away.
+    # A read after an action came three seconds after the last sample; the next read is a minute away.
     _, known = samples_of({}, 0, margin_level=Decimal(1), equity_usdt=Decimal(7))
     _, known = samples_of(known, 3, margin_level=Decimal(2), equity_usdt=Decimal(7))
     early, known = samples_of(known, 9, TICK, margin_level=Decimal(2), equity_usdt=Decimal(8))

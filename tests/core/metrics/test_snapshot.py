@@ -1,4 +1,4 @@
-"""Which subjects exist, and the figures of assets, of the account and of the daemon's own sight."""
+"""Subjects that exist, and metrics of assets, of the account and of the monitor."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -75,7 +75,7 @@ def with_streams_up(state: AccountState, at_s: float = 0) -> AccountState:
 
 
 def with_isolated_read(state: AccountState) -> AccountState:
-    """With an isolated account that has no pairs."""
+    """Return the state with an isolated account that has no pairs."""
     return apply_events(state, IsolatedRead(IsolatedSnapshot(NOW, NOW, {})))
 
 
@@ -288,7 +288,7 @@ class TestAccount:
 class TestMonitor:
     def test_age_counts_from_the_start_while_nothing_came(self) -> None:
         values = monitor_figures(with_streams_up(new_account_state()), 70).values
-        # What was never read is read as if in danger.
+        # A scope that was never read is read as if it were near liquidation.
         assert select_values(values, "data_age", "poll_interval") == (70, 2)
 
     def test_age_is_that_of_the_scope_whose_poll_is_most_overdue(self) -> None:
@@ -341,7 +341,7 @@ class TestMonitor:
         assert monitor_figures(state, 41).values["price_age"] == 41
 
     def test_drift_is_the_largest_of_all_scopes(self) -> None:
-        # Cross 1.82 where we say 1.83333: 0.733 %; the pair 1.24 where we say 1.25: 0.806 %.
+        # Cross is 1.82, ours 1.83333: 0.733 %; the pair is 1.24, ours 1.25: 0.806 %.
         state = apply_events(
             cross_account_state(level=Decimal("1.82")),
             IsolatedRead(isolated_snapshot(replace(long_pair(), margin_level=Decimal("1.24")))),

@@ -1,4 +1,4 @@
-"""The bars in force: read, remembered or documented, and what is said of those that are not certain."""
+"""Effective thresholds: read, remembered or documented, and the note about uncertain ones."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -136,7 +136,7 @@ def test_unlisted_margin_call_is_assumed_between_liquidation_and_initial(
 
 @pytest.mark.parametrize("bars", DOCUMENTED_PAIR_THRESHOLDS.values())
 def test_assumed_margin_call_is_never_later_than_the_documented_one(bars: Thresholds) -> None:
-    # The gap of 10x reaches the bar itself: halfway is later by a hundredth, and its own is in the table.
+    # The margin-call distance of 10x reaches the initial level: halfway is later by a hundredth, and its own is listed.
     assert assumed_margin_call(bars.initial, bars.liquidation) >= bars.margin_call - D("0.02")
 
 

@@ -1,4 +1,4 @@
-"""Critical conditions that stay unknown while the account is read are counted, named, and no good news."""
+"""Critical conditions that stay unknown while the account is read: counted, named, and a problem."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -33,7 +33,7 @@ RULES = parse_rules(
 
 
 def watch_for(seconds: int, *, read: bool = True) -> EngineRun:
-    """The account, read (or not) every ten seconds and looked at each second; of liquidations nothing is known."""
+    """Run the account, read (or not) every ten seconds and evaluated each second; liquidations are unknown."""
     story = EngineRun(rules=RULES)
     story.state = replace(story.state, key_accepted=True)
     story.step(KeyRead(True, KEY, after(0)), 0)

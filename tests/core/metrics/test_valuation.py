@@ -1,4 +1,4 @@
-"""How our own valuation compares, and when prices may be believed."""
+"""Own valuation against the exchange's, and freshness of prices."""
 
 from datetime import timedelta
 from decimal import Decimal

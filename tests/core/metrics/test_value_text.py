@@ -1,4 +1,4 @@
-"""Figures in words."""
+"""Metric values in words."""
 
 from decimal import Decimal
 

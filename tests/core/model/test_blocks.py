@@ -1,4 +1,4 @@
-"""Which stops are counted, and which one message tells."""
+"""Action blocks: which are counted, and the text that names them all."""
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.blocks import ActionBlock, block_reasons, blocked_live_actions

@@ -1,4 +1,4 @@
-"""Numbers that no database has to remember."""
+"""Minimum ids by the time, which need no database."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The vocabulary of figures, against the published table."""
+"""The catalogue of metrics against the published table."""
 
 import re
 

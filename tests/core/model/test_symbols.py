@@ -1,4 +1,4 @@
-"""Rules of symbols: bounds on the tick, lots, least orders, what trades for what."""
+"""Trading rules of symbols: price bounds on the tick, lots, minimum orders, symbols between two assets."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Durations, percentages and moments as people write them."""
+"""Durations, percentages and points in time: parsing and formatting."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What is missing between recorded spans."""
+"""Gaps between recorded time intervals."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Which rules look at what, and which of them a price can change."""
+"""Rules of each subject, and the ones that a price can change."""
 
 from monitor.core.model.alert import AlertKey
 from monitor.core.rules.index import RuleIndex

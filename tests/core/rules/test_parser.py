@@ -1,4 +1,4 @@
-"""Conditions: what they mean, what they refuse and how they say so."""
+"""Rule conditions: their meaning, the rejected texts and the errors."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -24,7 +24,7 @@ def reading(**values: str | Missing) -> Callable[[str], MetricValue]:
 
 
 def scopes_of(text: str) -> tuple[MetricScope, ...]:
-    """The scopes in which the first metric of `text` exists."""
+    """Return the scopes in which the first metric of `text` exists."""
     first = min((text.find(name), -len(name), name) for name in METRICS if name in text)[2]
     return METRICS[first].scopes
 

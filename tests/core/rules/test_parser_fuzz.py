@@ -1,4 +1,4 @@
-"""Conditions under fire: only ExpressionError leaves the parser, and what is read computes like plain Decimals."""
+"""Fuzzed conditions: the parser raises only ExpressionError, and a parsed text computes like plain Decimals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,7 +83,7 @@ def test_endless_repetition_is_refused_in_one_line(piece: str, times: int) -> No
 
 @dataclass(frozen=True)
 class Sum:
-    """A random calculation over levels: how it is written and what plain Decimals make of it."""
+    """A random calculation over levels: its text, and its result in plain Decimals."""
 
     text: str
     value: Callable[[dict[str, Decimal]], Decimal]
@@ -146,7 +146,7 @@ def test_arithmetic_is_that_of_plain_decimals(left: Sum, op: str, right: Sum, da
 
 @dataclass(frozen=True)
 class Logic:
-    """A random condition: how it is written and what three-valued logic makes of it; None is unknown."""
+    """A random condition: its text, and its result in three-valued logic; None is unknown."""
 
     text: str
     verdict: Callable[[dict[str, Decimal]], bool | None]

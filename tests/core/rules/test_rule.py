@@ -1,4 +1,4 @@
-"""Rules: read from tables, refused with their place and mend, judged on one subject."""
+"""Rules: read from tables, rejected with location and fix, evaluated on one subject."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What each event changes, and what it leaves alone."""
+"""Changes of the account state by each event, and the parts that each leaves alone."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Prices of any age in any order: none breaks the state, and cross is worth what a full computation says."""
+"""Prices of any age in any order: a consistent state, and the cross value of a full computation."""
 
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "ABCBTC")
 AGES_S = st.sampled_from((0, 1, 30, 3_590, 3_600, 3_601, 7_200, 86_400))
 
 PriceReport = tuple[float, dict[str, tuple[int, int]]]
-"""Seconds since the one before, and by symbol how old each price is and what it is."""
+"""Seconds since the previous report, and the age and value of each price by symbol."""
 
 PRICE_REPORTS = st.tuples(
     st.sampled_from((0.0, 0.4, 5.0, 60.0, 3_599.0, 3_700.0)),

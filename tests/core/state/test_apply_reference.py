@@ -1,4 +1,4 @@
-"""What is known of an account's surroundings, from events in order."""
+"""Reference state of an account after events in order."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -55,12 +55,12 @@ def stream_event(
 
 
 def state_with_one_open_order() -> AccountState:
-    """An account whose one open order is known."""
+    """Return an account with one known open order."""
     return apply_events(new_account_state(), OpenOrdersRead(CROSS, frozenset({7}), NOW))
 
 
 def apply_and_collect_reads(state: AccountState, *events: tuple[float, Event]) -> tuple[AccountState, set[str]]:
-    """The state after the events at their seconds, and every read that has become necessary on the way."""
+    """Return the state after the events at their seconds, and every read that became necessary on the way."""
     wanted: set[str] = set()
     for at, event in events:
         new = apply(state, event, after(at))

@@ -1,4 +1,4 @@
-"""A row of cross that can't be believed: what was known of it stays, and no debt goes missing unnoticed."""
+"""Rejected rows of cross: the last known balances stay, and no debt goes missing unnoticed."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -20,7 +20,7 @@ BITCOIN = Decimal(60_000)
 
 
 def snapshot_without_row(asset: str, seconds: float) -> CrossSnapshot:
-    """A snapshot without this asset, with the exchange's totals of the whole account."""
+    """Return a snapshot without this asset, with the exchange's totals of the whole account."""
     balances = {name: balance for name, balance in sample_balances().items() if name != asset}
     return replace(
         cross_snapshot(after(seconds), balances=balances),

@@ -1,4 +1,4 @@
-"""Whose doing a movement was: ours, another hand's, the exchange's own, or not to be told."""
+"""Origin of a movement: an own intent, another hand, the exchange, or unknown."""
 
 from dataclasses import replace
 from decimal import Decimal

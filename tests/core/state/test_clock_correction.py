@@ -1,4 +1,4 @@
-"""Stamps of a clock that was ahead: ages stay what they were, and nothing waits for a moment that was never near."""
+"""Timestamps of a clock that was ahead: ages stay what they were, and nothing waits for a wrong time."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What counts as a movement of our kinds that is not ours."""
+"""Foreign movements of the kinds that actions make."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -29,7 +29,7 @@ MOVES = (D(1), D(1), D(1), D("0.97"), D("1.0004"), D("1.02"))
 def test_a_basis_is_of_one_moment_or_the_one_before_stays(
     moves: list[Decimal], phases: list[float], indexed_s: list[float], delays_s: list[float]
 ) -> None:
-    """The spot price moves once a second and is told at the next full second; answers and frames come late."""
+    """The spot price moves once a second and is reported at the next full second; answers and frames come late."""
     delay = iter(itertools.cycle(delays_s))
     changes = [(0.0, D(60_000))]
     for second, (move, phase) in enumerate(zip(moves, phases, strict=False)):
@@ -41,7 +41,7 @@ def test_a_basis_is_of_one_moment_or_the_one_before_stays(
     arrivals: list[tuple[float, int, Event]] = []
     last = 0.0
     for second in range(len(moves) + 3):
-        # One connection: what is told later does not arrive earlier.
+        # One connection: a later report does not arrive earlier.
         last = max(last, second + next(delay))
         arrivals.append((last, second, PricesRead({"BTCUSDT": Price(spot_at(second), after(second))})))
     for at in indexed_s:

@@ -1,4 +1,4 @@
-"""The exchange judges by its index: what one unit of spot price is worth to it enters the level between polls."""
+"""The index basis in the level between polls, because the exchange judges by its index."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -88,7 +88,7 @@ def test_bridged_asset_has_the_basis_of_its_bridge() -> None:
 
 
 def test_late_price_from_before_a_read_does_not_count_twice() -> None:
-    # Read at 15 s with a fall at 14 s in it, of which the stream tells at 16 s.
+    # Read at 15 s with a fall at 14 s in it, which the stream reports at 16 s.
     fallen = D(101_810) / D(60_000)
     state = apply_events(read_with_index(), CrossRead(cross_snapshot(after(15), fallen)), at=after(15))
     late = apply_events(state, PricesRead(prices(after(14), BTCUSDT=54_000)), at=after(16))
@@ -104,7 +104,7 @@ def test_first_price_after_the_read_counts_as_of_the_read() -> None:
 
 
 def read_for_two_seconds(polled: Decimal) -> AccountState:
-    """Asked at 15 s, answered at 17 s."""
+    """Return the state after a read requested at 15 s and answered at 17 s."""
     snapshot = replace(cross_snapshot(after(15), polled), answered_at=after(17))
     return apply_events(read_with_index(), CrossRead(snapshot), at=after(17))
 
@@ -120,7 +120,7 @@ def test_price_fall_during_a_read_counts_once() -> None:
 
 
 def test_index_in_the_pair_answer_decides_whether_a_fall_is_included() -> None:
-    # The sample pair is told at an index of its own price; a fall to nine tenths comes while the exchange answers.
+    # The sample pair is read with an index at its own price; a fall to nine tenths comes while the exchange answers.
     pair = long_pair()
     start = apply_events(
         new_account_state(), PricesRead({pair.symbol: Price(pair.index_price, after(10))}), at=after(10)
@@ -133,7 +133,7 @@ def test_index_in_the_pair_answer_decides_whether_a_fall_is_included() -> None:
 
 
 def test_index_that_moved_before_its_spot_price_gives_no_basis() -> None:
-    # The index of 15 s has the fall in it already, and so has the level; the stream tells of it at 16 s.
+    # The index of 15 s has the fall in it already, and so has the level; the stream reports it at 16 s.
     fallen = (D(81_000) + D(20_000)) / D(60_000)
     start = apply_events(new_account_state(), PricesRead(sample_prices(after(14))), at=after(14))
     read = apply_events(

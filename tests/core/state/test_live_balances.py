@@ -1,4 +1,4 @@
-"""The picture between reads against the sandbox's own books: whatever happens and however it is told."""
+"""Live balances between reads against the sandbox's own ledger, for any events in any order of delivery."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -41,7 +41,7 @@ AccountActivity = Callable[["SimulatedCross", str, Decimal], None]
 
 @dataclass
 class SimulatedCross:
-    """An exchange whose prices stand still and which charges no interest, and what we know of an account there."""
+    """A sandbox exchange with constant prices and no interest, and the account state that follows it."""
 
     random: Random
     readings: Interpretations = field(default_factory=Interpretations)
@@ -85,7 +85,7 @@ class SimulatedCross:
         self.undelivered.append(event)
 
     def do_one_of(self, *doings: "AccountActivity") -> None:
-        """One of these happens in the account, a second later."""
+        """Make one random change in the account, a second later."""
         self.venue.timeline.advance(1)
         self.clockwork.catch_up()
         asset, size = self.random.choice(self.assets), Decimal(self.random.randint(1, 40)) / 100
@@ -94,7 +94,7 @@ class SimulatedCross:
             self.random.choice(doings)(self, asset, amount)
 
     def apply_events(self, events: list[SentEvent]) -> Iterator[None]:
-        """The state after each of the events."""
+        """Apply each of the events, and yield after each."""
         for sent in events:
             told = parse_stream_event(
                 "main", sent.stream, Scope(self.margin.symbol or ""), sent.text.encode(), self.now()
@@ -126,7 +126,7 @@ class SimulatedCross:
         )
 
     def true_balances(self) -> dict[str, Balance]:
-        """What the exchange's books say."""
+        """Return the balances in the exchange's ledger."""
         rows = {
             asset: Balance(asset, row.free, row.locked, row.borrowed, row.interest)
             for asset, row in self.margin.wallet.balances.items()
@@ -147,7 +147,7 @@ class SimulatedCross:
         return level
 
     def live_balances(self) -> dict[str, Balance]:
-        """What the picture says."""
+        """Return the live balances."""
         return dict(live_cross_balances(self.state))
 
     def _value(self, side: str) -> Decimal:
@@ -186,7 +186,7 @@ class SimulatedCross:
 
 @dataclass
 class SimulatedPair(SimulatedCross):
-    """The same of an isolated pair, of whose debts no stream tells."""
+    """The same simulation for an isolated pair, whose debts no stream reports."""
 
     @property
     def margin(self) -> SimMarginAccount:

@@ -1,4 +1,4 @@
-"""Which orders are open: reads and stream events put together in whatever order they come."""
+"""Open orders from reads and stream events in any order."""
 
 from datetime import timedelta
 
@@ -56,6 +56,6 @@ def test_a_read_at_any_moment_between_the_events_ends_at_the_same_orders(
         (truth.add if is_open else truth.discard)(number)
         orders = orders.with_change(number, is_open, NOW + timedelta(seconds=second))
     if listed is not None:
-        # Answered only now, as of then.
+        # A late answer, with an earlier time.
         orders = orders.with_read(listed[0], NOW + timedelta(seconds=listed[1]))
         assert orders.order_ids == truth

@@ -1,4 +1,4 @@
-"""What a record lacks at a start, what closes its gap, and what of the gap counts."""
+"""Record coverage: the gap at a start, the reads that close it, and the movements in it that count."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Balances in USDT: what they are worth, and that moving on by single prices loses nothing."""
+"""Value of balances in USDT: updates by single prices are equal to a full computation."""
 
 import random
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def test_price_through_btc_moves_with_both_of_its_pairs() -> None:
 def test_exchange_value_uses_the_index_of_every_bridge_pair() -> None:
     known = prices(BTCUSDT=60_000, ABCBTC="0.001")
     balances = {"ABC": Balance("ABC", free=Decimal(10), borrowed=Decimal(1))}
-    # 60 USDT by spot; 1.02 times that by the index of ABC in BTC, and once more 0.99 times by the index of BTC.
+    # 60 USDT by spot; times 1.02 by the index of ABC in BTC, and times 0.99 by the index of BTC.
     both = value_scope(balances, known, bases={"ABCBTC": Decimal("1.02"), "BTCUSDT": Decimal("0.99")})
     assert both.totals == Totals(Decimal("605.88"), Decimal("60.588"))
     assert value_scope(balances, known, bases={"BTCUSDT": Decimal("0.99")}).totals == Totals(
@@ -117,7 +117,10 @@ def test_updated_value_equals_a_full_recompute_after_a_million_prices() -> None:
 
 
 def assert_incremental_value_is_exact(ticks: int) -> None:
-    """49 assets of all sizes, three of them priced through BTC or ETH, one price after the other at random."""
+    """Compare single price updates with a full computation.
+
+    49 assets of all sizes, three of them priced through BTC or ETH, random prices one after the other.
+    """
     dice = random.Random(20251010)
     names = ["BTC", "ETH", *(f"A{number:02}" for number in range(44))]
     balances = {
@@ -143,7 +146,7 @@ def assert_incremental_value_is_exact(ticks: int) -> None:
 def totals(
     balances: Mapping[str, Balance], known: Mapping[str, Price], bases: Mapping[str, Decimal]
 ) -> tuple[Decimal, Decimal]:
-    """What is held and owed, by hand."""
+    """Return the values held and owed, computed independently."""
 
     def worth(*symbols: str) -> Decimal:
         value = basis = Decimal(1)

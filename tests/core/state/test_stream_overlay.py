@@ -1,4 +1,4 @@
-"""Events between reads, against worked examples: what counts at once, what waits, and what a read makes of it."""
+"""Events between reads against worked examples: changes that count at once, that wait, and that a read drops."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -51,7 +51,7 @@ def fill(seconds: float, side: str, quantity: str, quote: str, *, trade: int = 1
 
 
 def sale_events(seconds: float = 10) -> tuple[StreamEvent, StreamEvent]:
-    """Half a bitcoin sold for 30,000 USDT: what the exchange tells of it."""
+    """Return the events of the exchange for half a bitcoin sold for 30,000 USDT."""
     return event(seconds, fill(seconds, "SELL", "0.5", "30000")), balance_event(seconds, BTC="1.0", USDT="50000")
 
 
@@ -152,7 +152,7 @@ class TestChangesForTheBetter:
             assert is_close_to(level(state), "1.83333")
 
     def test_balance_event_without_its_fill_does_not_lower_the_level(self) -> None:
-        # The balances are told a moment before the fill: what fell and what rose came in one.
+        # The balances are reported a moment before the fill: the fall and the rise came in one event.
         assert is_close_to(level(apply_events(cross_account_state(), sale_events()[1])), "1.83333")
 
     def test_commission_in_a_third_asset_is_deducted(self) -> None:
@@ -196,7 +196,7 @@ class TestReconciliation:
         assert live_cross_balances(state) is repaid
 
     def test_event_during_a_read_waits_for_the_next_snapshot(self) -> None:
-        # It may be in the read already: a fill counted twice would be money from nowhere.
+        # It may be in the read already: a fill counted twice would create money.
         state = apply_events(cross_account_state(), read_answered_at(after(10), sample_balances()), *sale_events(10.02))
         assert balance_and_debt(state, "BTC") == (Decimal("1.5"), 0)
 
