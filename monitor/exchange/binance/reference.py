@@ -1,4 +1,4 @@
-"""The table of functions in docs/exchange.md: `python -m monitor.exchange.binance.reference docs/exchange.md`."""
+"""Function tables of docs/exchange.md: `python -m monitor.exchange.binance.reference docs/exchange.md`."""
 
 import sys
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ BEGIN = "<!-- functions: made by python -m monitor.exchange.binance.reference --
 END = "<!-- end of functions -->"
 
 TESTS = "tests/integration/exchange/test_every_function.py"
-"""Where every function is tried; the test's own name follows from what the function does."""
+"""Test module of every function; the test's own name follows from what the function does."""
 
 _POOLS: dict[CountedBy, str] = {"ip": "IP", "uid": "UID"}
 _SECURITY = {Security.NONE: "none", Security.KEY: "key", Security.SIGNED: "signed"}
 
 
 def page(written: str) -> str:
-    """The page with its table renewed; what people wrote around it stays. Raises ValueError without the marks."""
+    """Return the page with its tables renewed, its other text unchanged. Raises ValueError without the marks."""
     before, begin, rest = written.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -29,7 +29,7 @@ def page(written: str) -> str:
 
 
 def tables() -> str:
-    """A table for each topic, and one of the other names."""
+    """Return a table for each topic, and one of the other names."""
     parts = []
     for topic in TOPIC_MODULES:
         heading = (topic.__doc__ or "").partition("\n")[0].rstrip(".")
@@ -41,7 +41,7 @@ def tables() -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """Renews the pages named."""
+    """Renew the named pages."""
     for word in words:
         path = Path(word)
         path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
