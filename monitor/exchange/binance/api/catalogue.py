@@ -14,7 +14,7 @@ TOPIC_MODULES: tuple[ModuleType, ...] = (accounts, loans, orders, transfers, mar
 FUNCTIONS: Mapping[str, AnyEndpointFunction] = MappingProxyType(
     {one.name: one for topic in TOPIC_MODULES for one in vars(topic).values() if isinstance(one, EndpointFunction)}
 )
-"""By name, in the order of their declaration."""
+"""Functions by name, in the order of their declaration."""
 
 ALIASES: Mapping[str, str] = MappingProxyType({alias: one.name for one in FUNCTIONS.values() for alias in one.aliases})
-"""Names that other programs use for some of them."""
+"""Function names by the names that other programs use."""
