@@ -1,4 +1,4 @@
-"""The account stream: one WebSocket-API connection carries cross and every watched pair, one listenToken each."""
+"""The account stream: one WebSocket-API connection, one listen token for cross and each watched pair."""
 
 import asyncio
 import logging
@@ -37,23 +37,23 @@ log = logging.getLogger(__name__)
 _BAD_TOKEN = -1209
 
 ALREADY_ACTIVE = -2035
-"""The account has a subscription on this connection already. Some pages say that a second one extends the first."""
+"""Code for a scope subscribed on this connection already. Some pages say that a second one extends the first."""
 
 NO_SUBSCRIPTION = -2036
-"""What was to be ended is not there."""
+"""Code for ending a subscription that does not exist."""
 
 SUBSCRIPTIONS_EXHAUSTED = -2042
-"""The connection has given out all the subscription numbers of its life."""
+"""Code for a connection that has used up all its subscription numbers."""
 
 _MAX_TOKEN_TRIES = 3
 _CHECK_EVERY_S = 1.0
 _SHORT_LIFE_S = 60.0
-"""A subscription that ends sooner is made again with growing patience: some end seconds after they were granted."""
+"""A subscription that ends sooner is renewed with growing delay: some end seconds after they were granted."""
 
 
 @dataclass(slots=True)
 class _Subscription:
-    """What is known of one wanted scope: its subscription, and when to see to it again, in seconds of the clock."""
+    """State of one wanted scope: its subscription, and when it is due, in seconds of the clock."""
 
     due_at: float
     subscription_id: int | None = None
@@ -64,7 +64,7 @@ class _Subscription:
 
 
 class TokenRenewal:
-    """What the lines of one account have learnt of renewing: whether a connection takes a second token at all."""
+    """Support of token renewal, as one account's connections found it: whether one takes a second token at all."""
 
     def __init__(self) -> None:
         self.is_supported = True
@@ -134,7 +134,7 @@ class AccountStream(StreamConnection):
         return pairs | {CROSS} if self._cross else pairs
 
     async def _maintain(self, link: WebSocket) -> None:
-        """Keep every wanted scope subscribed, ask now and then whether it is, and know when to retire."""
+        """Keep every wanted scope subscribed, check this from time to time, and request a replacement in time."""
         guards = self._websockets.limits
         now = self._clock.elapsed_s()
         ends_at, probe_at = now + guards.random_lifetime_s(), now + guards.probe_every_s
@@ -161,10 +161,10 @@ class AccountStream(StreamConnection):
             await sleep_or_event(self._clock, due - now, change, self._wake)
 
     async def _watch_polls(self) -> None:
-        """Raises LinkLost once polls prove that the stream does not tell what happens."""
+        """Raise ConnectionLost once polls prove that the stream does not report what happens."""
         while True:
             await asyncio.sleep(_CHECK_EVERY_S)
-            # Of the line that serves alone: one that was replaced may well hear less.
+            # Only for the active connection: a replaced one may well receive less.
             if self.on_change is not None and (why := self._poll_crosscheck.complaint()):
                 raise ConnectionLost(why)
 
@@ -177,7 +177,7 @@ class AccountStream(StreamConnection):
             self.on_change()
 
     async def _subscribe(self, link: WebSocket, scope: Scope, subscription: _Subscription) -> None:
-        """Subscribe, or renew: the same request with a fresh token, where the exchange extends what there is.
+        """Subscribe, or renew: the same request with a fresh token, where the exchange extends the subscription.
 
         Where it does not, the next connection takes over before the token ends, and nothing is tried again on this one.
         """
@@ -196,7 +196,7 @@ class AccountStream(StreamConnection):
             subscription.failures += 1
             subscription.problem = _short_cause(error)
             if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
-                # The other scopes would fare no better, each after its own patience.
+                # The other scopes would fail too, each after its own back-off.
                 raise ConnectionLost(subscription.problem) from None
             subscription.due_at = self._clock.elapsed_s() + self._websockets.limits.backoff_s(subscription.failures)
             log.warning(
@@ -208,7 +208,7 @@ class AccountStream(StreamConnection):
         subscription.due_at = self._clock.elapsed_s() + max(left_s * self._websockets.limits.renew_at, 1.0)
 
     def _request_replacement(self, scope: Scope, subscription: _Subscription) -> None:
-        """Let the next connection serve; this one is of no more use to the scope than it is now."""
+        """Let the next connection take over; this one is of no more use to the scope than it is now."""
         subscription.due_at = math.inf
         log.info("stream.moves_over account=%s scope=%s", self._account, scope)
         self.replace_soon.set()
@@ -243,7 +243,7 @@ class AccountStream(StreamConnection):
                 log.warning("stream.not_unsubscribed account=%s scope=%s", self._account, scope)
 
     async def _check_subscriptions(self, link: WebSocket) -> None:
-        """Resubscribe what the exchange no longer holds: a lost subscription is silent."""
+        """Resubscribe scopes that the exchange no longer holds: a subscription is lost without notice."""
         try:
             held = parse_subscription_ids(await self._requests.send(link, "session.subscriptions", {}))
         except (RequestDeclined, Implausible):
@@ -271,7 +271,7 @@ class AccountStream(StreamConnection):
         scope = self._scope_by_id.get(subscription) if subscription is not None else None
         if scope is None:
             if subscription is not None and self._requests.is_subscribing:
-                # It may have overtaken the reply that says whose it is.
+                # The event may have overtaken the reply that names its scope.
                 self._out_of_order.append(raw)
                 return
             self._reject(raw, "of an unknown subscription")
@@ -280,7 +280,7 @@ class AccountStream(StreamConnection):
         self._deliver(event_record)
         self._poll_crosscheck.note_event(scope)
         care = self._scopes.get(scope)
-        # The id keeps its scope: what was sent before the end may arrive after it.
+        # The id keeps its scope: events sent before the end may arrive after it.
         if event_record.type == TERMINATED and care is not None and care.subscription_id == subscription:
             self._mark_lost(scope, care, "terminated by the exchange")
 
@@ -307,7 +307,7 @@ class AccountStream(StreamConnection):
         if not self.is_leaving:
             self._poll_crosscheck.stop_watching(scope)
         if not self._report_scheduled:
-            # The exchange ends subscriptions one by one, which is one change all the same.
+            # The exchange ends subscriptions one by one, but that is one change.
             self._report_scheduled = True
             asyncio.get_running_loop().call_soon(self._report_change)
         self._wake.set()
