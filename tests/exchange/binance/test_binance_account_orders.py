@@ -1,4 +1,4 @@
-"""Money orders: one request each, what the answer means, and the traces that are found."""
+"""Money orders: one request each, the outcome of its answer, and the records that are found."""
 
 import asyncio
 import itertools
@@ -47,7 +47,7 @@ def money_requests(w: ConnectedSandbox) -> int:
 
 
 def debt_of(w: ConnectedSandbox, scope: Scope) -> Decimal:
-    """USDT owed in the scope, by the exchange's own ledger."""
+    """Return the USDT owed in the scope, by the exchange's own ledger."""
     margin = w.ledger["isolated"][scope.symbol] if scope.symbol else w.ledger["cross"]
     row = margin["balances"]["USDT"]
     return D(row["borrowed"]) + D(row["interest"])
@@ -65,7 +65,7 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         before = debt_of(w, scope)
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)
-        # What is recorded of it is what was sent: a parameter that has no value is none.
+        # The log holds what was sent: a parameter without a value is no parameter.
         pair = " isIsolated=TRUE symbol=BTCUSDT" if scope.symbol else " isIsolated=FALSE"
         sent = f"POST {REPAY_PATH} asset=USDT{pair} amount=250.12345678 type=REPAY"
         assert outcome.trace is not None
@@ -260,7 +260,7 @@ async def test_write_stays_on_the_first_host() -> None:
     async with connected_sandbox() as second, connected_sandbox() as w:
         hosts = hosts_of(w.ready, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))
         async with connected_sandbox(base_urls=hosts) as lost:
-            # By now the very key that orders reads from the other host.
+            # By now the key that orders also reads from the other host.
             await lost.account.read_action_key()
             assert isinstance(await lost.account.execute(REPAY), Refused)
             assert not money_requests(second)

@@ -1,4 +1,4 @@
-"""Every read against the sandbox: what we say equals what its ledger holds."""
+"""Every read against the sandbox: its result equals the sandbox's ledger."""
 
 import asyncio
 import functools

@@ -1,4 +1,4 @@
-"""Every example of the official documentation decodes, as what its function answers."""
+"""Every example of the official documentation, decoded as its function's answer."""
 
 import json
 from decimal import Decimal
@@ -81,7 +81,7 @@ SHAPED_AS: dict[str, Any] = {
 
 
 def answer_of(example: str) -> Any:
-    """What the example is to be decoded as."""
+    """Return the type that the example is decoded as."""
     return SHAPED_AS[example] if example in SHAPED_AS else FUNCTIONS[ANSWERED_BY[example]].endpoint.answer
 
 

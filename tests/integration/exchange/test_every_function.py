@@ -1,4 +1,4 @@
-"""Every function, asked of the sandbox as its signature says: what comes decodes into what it promises."""
+"""Every function, called on the sandbox as its signature says: the answer decodes to the declared type."""
 
 import inspect
 import typing
@@ -147,7 +147,7 @@ def usage() -> WeightBudget:
 
 @pytest.fixture
 async def busy_sandbox(usage: WeightBudget) -> AsyncIterator[ConnectedSandbox]:
-    """An account with a row in most histories."""
+    """Create an account with a row in most histories."""
     async with connected_sandbox(SCENARIO, weight_budget=usage) as w:
         w.sandbox.user_actions.borrow("main", "USDT", D(5))
         w.sandbox.user_actions.repay("main", "USDT", D(3))
@@ -232,7 +232,7 @@ async def _prepare_for(w: ConnectedSandbox, name: str) -> None:
 
 
 async def _place_open_order(w: ConnectedSandbox, name: str) -> dict[str, Any]:
-    """An order that rests, for those that need one."""
+    """Place an order that rests, for the functions that need one."""
     if "order" not in name or name == "create_margin_order":
         return {}
     sent = await create_margin_order(

@@ -1,4 +1,4 @@
-"""Where the documents leave a fact open, the client bears either reading."""
+"""Undocumented facts of the exchange: the client works under either reading."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

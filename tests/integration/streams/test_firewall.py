@@ -1,4 +1,4 @@
-"""A firewall's 403 through the whole daemon: other hosts are read at once, and nothing is unseen for a minute."""
+"""A firewall's 403 and the whole daemon: other hosts are read at once, and no data ages by a minute."""
 
 from functools import partial
 from itertools import pairwise
@@ -12,7 +12,7 @@ from tests.support.sandbox import sandbox
 
 CROSS_PATH, ISOLATED_PATH = "/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"
 UNSEEN_MS = 45_000
-"""The longest time without an answer to a read: a few seconds, and what a busy machine needs; once it was a minute."""
+"""Maximum time without an answer to a read: a few seconds, and what a busy machine needs; once it was a minute."""
 
 TIMES = 3
 
@@ -29,7 +29,7 @@ async def test_reads_recover_by_another_host_at_once_or_soon_after_a_block(tmp_p
             box.sandbox.add_fault(one)
             await goes_on(here)
             for path in (CROSS_PATH, ISOLATED_PATH):
-                # Whoever was refused is answered by the other host in the very next try.
+                # A refused request is answered by the other host in the very next try.
                 assert all(later == 200 for before, later in pairwise(statuses(box.sandbox, path)) if before == 403)
 
             box.sandbox.clear_faults()
@@ -45,7 +45,7 @@ async def test_reads_recover_by_another_host_at_once_or_soon_after_a_block(tmp_p
 
 
 async def goes_on(here: InProcessDaemon) -> None:
-    """Returns once cross and the pairs were read twice more."""
+    """Return once cross and the pairs were read twice more."""
     for _ in range(2):
         before = here.daemon.account_states().get("main")
         await here.wait_for_state(partial(is_newer, before), 90)

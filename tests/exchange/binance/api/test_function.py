@@ -1,4 +1,4 @@
-"""The functions are those that people know, and say the venue's parameters."""
+"""Functions of the API by their familiar names, with the exchange's parameters."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

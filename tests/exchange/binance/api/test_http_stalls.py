@@ -1,4 +1,4 @@
-"""A client that stood still for moments, and whose requests were given up meanwhile, goes on afterwards."""
+"""Recovery of the HTTP client after a stall in which its requests were cancelled."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ AT_ONCE, BURSTS = 20, 60
 
 @contextlib.asynccontextmanager
 async def slow_server() -> AsyncIterator[str]:
-    """Answers every request after a while."""
+    """Yield a server that answers every request after a while."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):

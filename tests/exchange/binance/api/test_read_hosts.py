@@ -1,4 +1,4 @@
-"""A firewall's refusal: the other hosts are asked at once, the same one soon and then more seldom."""
+"""Hosts after a firewall's refusal: others are used at once, the refusing one soon and then less often."""
 
 import asyncio
 import itertools
@@ -27,7 +27,7 @@ def statuses(w: ConnectedSandbox, path: str = CROSS_PATH) -> list[int]:
 
 
 class Seconds:
-    """Seconds that pass when told."""
+    """Seconds that pass on request."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -77,7 +77,7 @@ async def test_persistent_block_is_retried_less_and_less_often() -> None:
         times = [one.at for one in w.requests(CROSS_PATH)]
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert all(gap >= 2000 * 2**number for number, gap in enumerate(gaps))
-        # The firewall minds one path.
+        # The firewall refuses one path alone.
         assert (await w.account.read_isolated()).pairs
 
 

@@ -1,4 +1,4 @@
-"""The surroundings of an account, read from the sandbox as the exchange documents them."""
+"""Account activity, read from the sandbox as the exchange documents it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def sandbox_with_reading(**readings: object) -> Scenario:
 
 
 def without_debt(scenario: Scenario) -> Scenario:
-    """Money leaves cross only while its level allows it."""
+    """Return the scenario without debt in cross: money leaves cross only while its level allows it."""
     return replace(scenario, accounts=(replace(scenario.accounts[0], cross={"USDT": initial_balance("1000")}),))
 
 

@@ -1,4 +1,4 @@
-"""A host of which one address swallows packets: requests and streams reach it by the other."""
+"""Requests and streams to a host with one unreachable address: they use the other address."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ NAME = "exchange.test"
 
 @contextlib.contextmanager
 def unreachable_address() -> Iterator[int]:
-    """The port of a listener whose backlog is full: what is sent there gets no answer."""
+    """Yield the port of a listener whose backlog is full: it answers nothing."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
