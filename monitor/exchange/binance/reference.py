@@ -33,7 +33,7 @@ def tables() -> str:
     parts = []
     for topic in TOPIC_MODULES:
         heading = (topic.__doc__ or "").partition("\n")[0].rstrip(".")
-        rows = [_row(one) for one in FUNCTIONS.values() if vars(topic).get(one.name) is one]
+        rows = [_row(function) for function in FUNCTIONS.values() if vars(topic).get(function.name) is function]
         parts.append("\n".join((f"### {heading}", "", *_HEAD, *rows)))
     others = [f"| `{alias}` | `{name}` |" for alias, name in sorted(ALIASES.items())]
     parts.append("\n".join(("### Other names", "", "| name | the same as |", "|---|---|", *others)))
@@ -54,29 +54,31 @@ _HEAD = (
 )
 
 
-def _row(one: AnyEndpointFunction) -> str:
-    changes = "**changes** " if isinstance(one, WriteFunction) else ""
-    walked = " Walked." if isinstance(one, ReadFunction) and one.history is not None else ""
-    if one.is_local:
-        nothing = "nothing is asked | – | –"
-        return f"| `{one.name}` | {one.summary} | {nothing} | {_parameters(one)} | `tests/cli/commands/test_call.py` |"
-    endpoint = one.endpoint
+def _row(function: AnyEndpointFunction) -> str:
+    changes = "**changes** " if isinstance(function, WriteFunction) else ""
+    walked = " Walked." if isinstance(function, ReadFunction) and function.history is not None else ""
+    if function.is_local:
+        nothing, test = "nothing is asked | – | –", "`tests/cli/commands/test_call.py`"
+        return f"| `{function.name}` | {function.summary} | {nothing} | {_parameters(function)} | {test} |"
+    endpoint = function.endpoint
     weight = f"{endpoint.weight} {_POOLS[endpoint.counted]}"
-    if one.weight_of is not None:
-        weight = f"{one.weight_of({})} to {weight}" if one.weight_of({}) != endpoint.weight else f"up to {weight}"
+    if function.weight_of is not None:
+        weight = (
+            f"{function.weight_of({})} to {weight}" if function.weight_of({}) != endpoint.weight else f"up to {weight}"
+        )
     return (
-        f"| `{one.name}` | {changes}{one.summary}{walked} | `{endpoint.name}` | {_SECURITY[endpoint.security]} "
-        f"| {weight} | {_parameters(one)} | `{_test(one)}` |"
+        f"| `{function.name}` | {changes}{function.summary}{walked} | `{endpoint.name}` "
+        f"| {_SECURITY[endpoint.security]} | {weight} | {_parameters(function)} | `{_test(function)}` |"
     )
 
 
-def _test(one: AnyEndpointFunction) -> str:
-    return "test_change_is_accepted…" if isinstance(one, WriteFunction) else "test_read_answers…"
+def _test(function: AnyEndpointFunction) -> str:
+    return "test_change_is_accepted…" if isinstance(function, WriteFunction) else "test_read_answers…"
 
 
-def _parameters(one: AnyEndpointFunction) -> str:
-    implied = [f"{name}={value}" for name, value in one.fixed_params.items()]
-    return ", ".join([*(_shown(each) for each in one.parameters), *implied]) or "–"
+def _parameters(function: AnyEndpointFunction) -> str:
+    implied = [f"{name}={value}" for name, value in function.fixed_params.items()]
+    return ", ".join([*(_shown(parameter) for parameter in function.parameters), *implied]) or "–"
 
 
 def _shown(parameter: Parameter) -> str:

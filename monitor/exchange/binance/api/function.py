@@ -96,10 +96,10 @@ class EndpointFunction(Generic[P, T]):
         values = {name: value for name, value in values.items() if value is not None}
         implied_values = dict(two for name, two in self.implied_params.items() if name in values)
         params: dict[str, str | int | None] = {}
-        for one in self.parameters:
-            value = values.get(one.name, implied_values.get(one.name, one.default))
-            if value is not None and one.is_sent:
-                params[one.name] = value
+        for parameter in self.parameters:
+            value = values.get(parameter.name, implied_values.get(parameter.name, parameter.default))
+            if value is not None and parameter.is_sent:
+                params[parameter.name] = value
         return {**params, **self.fixed_params}
 
     def with_weight(self, params: Parameters) -> Endpoint[T]:
@@ -118,7 +118,10 @@ class EndpointFunction(Generic[P, T]):
     def _build_request(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Endpoint[T], Parameters]:
         given = self.signature.bind(*args, **kwargs).arguments
         params = self.request_params(
-            {one.name: _format_value(given.get(one.python_name), one.bool_style) for one in self.parameters}
+            {
+                parameter.name: _format_value(given.get(parameter.python_name), parameter.bool_style)
+                for parameter in self.parameters
+            }
         )
         return self.with_weight(params), params
 
@@ -244,15 +247,17 @@ def _parse_declaration(
     answer_type: type[T] = kinds.pop("return")
     parameters = tuple(
         Parameter(
-            name=names.get(one.name, _to_camel_case(one.name)),
-            python_name=one.name,
-            is_required=one.default is inspect.Parameter.empty,
-            bool_style=bool_style if bool in (kinds[one.name], *typing.get_args(kinds[one.name])) else "",
-            default=None if one.default in (None, inspect.Parameter.empty) else _format_value(one.default, bool_style),
-            is_sent=one.name not in ignored,
-            is_amount=Decimal in (kinds[one.name], *typing.get_args(kinds[one.name])),
+            name=names.get(parameter.name, _to_camel_case(parameter.name)),
+            python_name=parameter.name,
+            is_required=parameter.default is inspect.Parameter.empty,
+            bool_style=bool_style if bool in (kinds[parameter.name], *typing.get_args(kinds[parameter.name])) else "",
+            default=None
+            if parameter.default in (None, inspect.Parameter.empty)
+            else _format_value(parameter.default, bool_style),
+            is_sent=parameter.name not in ignored,
+            is_amount=Decimal in (kinds[parameter.name], *typing.get_args(kinds[parameter.name])),
         )
-        for one in inspect.signature(function).parameters.values()
+        for parameter in inspect.signature(function).parameters.values()
     )
     return answer_type, parameters
 

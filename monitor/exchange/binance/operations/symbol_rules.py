@@ -31,7 +31,7 @@ async def read_symbol_rules(
     listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
     traded = listed.keys() | set(isolated)
     rules = await _read_rules(transport, sorted(traded | set(valuing)))
-    found = (_parse_rules(one, listed.get(one.symbol), is_traded=one.symbol in traded) for one in rules)
+    found = (_parse_rules(row, listed.get(row.symbol), is_traded=row.symbol in traded) for row in rules)
     return {market.symbol: market for market in found}
 
 
@@ -75,4 +75,4 @@ def _parse_rules(rules: SymbolRow, pair: MarginPairRow | None, *, is_traded: boo
 
 
 def _find_filter(rules: SymbolRow, kind: str) -> SymbolFilterRow | None:
-    return next((one for one in rules.filters if one.filter_type == kind), None)
+    return next((row for row in rules.filters if row.filter_type == kind), None)

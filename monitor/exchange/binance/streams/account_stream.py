@@ -107,14 +107,14 @@ class AccountStream(StreamConnection):
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        return tuple(str(scope) for scope, care in sorted(self._scopes.items()) if care.subscription_id is not None)
+        return tuple(str(scope) for scope, state in sorted(self._scopes.items()) if state.subscription_id is not None)
 
     @property
     def missing(self) -> str:
         return ", ".join(
-            f"{scope} not subscribed: {care.problem}"
-            for scope, care in sorted(self._scopes.items())
-            if care.subscription_id is None
+            f"{scope} not subscribed: {state.problem}"
+            for scope, state in sorted(self._scopes.items())
+            if state.subscription_id is None
         )
 
     async def run(self) -> None:
@@ -146,9 +146,9 @@ class AccountStream(StreamConnection):
             for scope in [scope for scope in self._scopes if scope not in wanted]:
                 await self._unsubscribe(link, scope)
             for scope in sorted(wanted)[: None if guards.subscribes_each_scope else 1]:
-                care = self._scopes.setdefault(scope, _Subscription(due_at=self._clock.elapsed_s()))
-                if care.due_at <= self._clock.elapsed_s():
-                    await self._subscribe(link, scope, care)
+                state = self._scopes.setdefault(scope, _Subscription(due_at=self._clock.elapsed_s()))
+                if state.due_at <= self._clock.elapsed_s():
+                    await self._subscribe(link, scope, state)
             self._update_ready(before)
             now = self._clock.elapsed_s()
             if now >= probe_at:
@@ -157,7 +157,7 @@ class AccountStream(StreamConnection):
             if now >= ends_at:
                 self.replace_soon.set()
                 ends_at = now + guards.random_lifetime_s()
-            due = min([probe_at, ends_at, *(care.due_at for care in self._scopes.values())])
+            due = min([probe_at, ends_at, *(state.due_at for state in self._scopes.values())])
             await sleep_or_event(self._clock, due - now, change, self._wake)
 
     async def _watch_polls(self) -> None:
@@ -231,13 +231,13 @@ class AccountStream(StreamConnection):
         raise RequestDeclined(_BAD_TOKEN)
 
     async def _unsubscribe(self, link: WebSocket, scope: Scope) -> None:
-        care = self._scopes.pop(scope)
+        state = self._scopes.pop(scope)
         if not self.is_leaving:
             self._poll_crosscheck.stop_watching(scope)
-        if care.subscription_id is None:
+        if state.subscription_id is None:
             return
         try:
-            await self._requests.send(link, "userDataStream.unsubscribe", {"subscriptionId": care.subscription_id})
+            await self._requests.send(link, "userDataStream.unsubscribe", {"subscriptionId": state.subscription_id})
         except RequestDeclined as refusal:
             if refusal.code != NO_SUBSCRIPTION:
                 log.warning("stream.not_unsubscribed account=%s scope=%s", self._account, scope)
@@ -249,9 +249,9 @@ class AccountStream(StreamConnection):
         except (RequestDeclined, Implausible):
             log.warning("stream.not_probed account=%s", self._account)
             return
-        for scope, care in self._scopes.items():
-            if care.subscription_id is not None and care.subscription_id not in held:
-                self._mark_lost(scope, care, "gone without notice")
+        for scope, state in self._scopes.items():
+            if state.subscription_id is not None and state.subscription_id not in held:
+                self._mark_lost(scope, state, "gone without notice")
 
     def _handle_frame(self, raw: bytes) -> None:
         match read_frame(raw):
@@ -279,10 +279,10 @@ class AccountStream(StreamConnection):
         event_record = parse_stream_event(self._account, "account", scope, event, self._clock.now())
         self._deliver(event_record)
         self._poll_crosscheck.note_event(scope)
-        care = self._scopes.get(scope)
+        state = self._scopes.get(scope)
         # The id keeps its scope: events sent before the end may arrive after it.
-        if event_record.type == TERMINATED and care is not None and care.subscription_id == subscription:
-            self._mark_lost(scope, care, "terminated by the exchange")
+        if event_record.type == TERMINATED and state is not None and state.subscription_id == subscription:
+            self._mark_lost(scope, state, "terminated by the exchange")
 
     def _note_subscription(self, scope: Scope, result: bytes) -> None:
         # A renewal may give the old id or a new one; an old id keeps its scope.
@@ -291,12 +291,12 @@ class AccountStream(StreamConnection):
         except Implausible:
             return
         self._scope_by_id[subscription] = scope
-        if (care := self._scopes.get(scope)) is not None:
-            if care.subscription_id is None:
-                care.subscribed_at = self._clock.elapsed_s()
+        if (state := self._scopes.get(scope)) is not None:
+            if state.subscription_id is None:
+                state.subscribed_at = self._clock.elapsed_s()
                 if not self.is_leaving:
                     self._poll_crosscheck.start_watching(scope)
-            care.subscription_id = subscription
+            state.subscription_id = subscription
 
     def _mark_lost(self, scope: Scope, subscription: _Subscription, problem: str) -> None:
         now = self._clock.elapsed_s()

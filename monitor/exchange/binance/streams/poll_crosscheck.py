@@ -63,10 +63,10 @@ class PollCrossCheck:
         now = self._clock.elapsed_s()
         if self._complained_at is not None and now - self._complained_at < COMPLAIN_EVERY_S:
             return ""
-        for scope, ear in self._scopes.items():
-            if ear.missing_since is not None and ear.missing_since.has_passed(self._missing_event_s):
+        for scope, watched in self._scopes.items():
+            if watched.missing_since is not None and watched.missing_since.has_passed(self._missing_event_s):
                 self._complained_at = now
-                return f"deaf: {ear.missing_event} of {scope} changed and no event told it"
+                return f"deaf: {watched.missing_event} of {scope} changed and no event told it"
         return ""
 
     def _observe(self, scope: Scope, balances: Iterable[Balance], asked_at: float) -> None:

@@ -83,5 +83,5 @@ def _row_name(row: _RowNames) -> str:
 def _row_type(kind: type[Any], field: str) -> Any:
     if field == WHOLE_ANSWER:
         return get_args(kind)[0]
-    listed = next(one for one in msgspec.structs.fields(kind) if one.encode_name == field)
+    listed = next(struct_field for struct_field in msgspec.structs.fields(kind) if struct_field.encode_name == field)
     return get_args(listed.type)[0]

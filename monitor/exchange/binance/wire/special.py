@@ -17,7 +17,7 @@ class SpecialKey(Payload, frozen=True, kw_only=True):
     @property
     def addresses(self) -> tuple[str, ...]:
         """Addresses that the key may be used from."""
-        return tuple(one for one in self.ip.split(",") if one)
+        return tuple(address for address in self.ip.split(",") if address)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(type={self.type!r}, permission_mode={self.permission_mode!r})"
@@ -44,8 +44,8 @@ class Bracket(Payload, frozen=True, kw_only=True):
     fast_num: Decimal
 
     def __post_init__(self) -> None:
-        for one in (self.max_debt, self.maintenance_margin_rate, self.initial_margin_rate, self.fast_num):
-            require_finite(one)
+        for amount in (self.max_debt, self.maintenance_margin_rate, self.initial_margin_rate, self.fast_num):
+            require_finite(amount)
 
 
 class LeverageBrackets(Payload, frozen=True, kw_only=True):

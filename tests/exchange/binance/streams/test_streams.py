@@ -321,7 +321,9 @@ async def test_unknown_subscription_at_the_exchange_forces_a_new_connection() ->
 async def test_connection_is_replaced_before_it_is_too_old_without_a_gap() -> None:
     inbox = EventInbox()
     async with (
-        connected_sandbox(speed=60, websockets=WebSocketFactory(limits=StreamLimits(lifetime_s=60, overlap_s=0.5))) as w,
+        connected_sandbox(
+            speed=60, websockets=WebSocketFactory(limits=StreamLimits(lifetime_s=60, overlap_s=0.5))
+        ) as w,
         running(w.account, inbox),
     ):
         both = ListeningAccount(w, inbox)
