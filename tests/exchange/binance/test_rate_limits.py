@@ -78,7 +78,7 @@ def test_the_count_begins_anew_with_the_clock_minute() -> None:
 def test_less_urgent_requests_wait_first(used: int, going: set[Priority]) -> None:
     usage, pool = WeightBudget(), WeightPool("/api")
     usage.observe(pool, used, NOW)
-    assert {one for one in Priority if usage.wait_s(pool, 1, NOW, 0, one) is None} == going
+    assert {priority for priority in Priority if usage.wait_s(pool, 1, NOW, 0, priority) is None} == going
 
 
 def test_pool_counted_by_address_is_respected_for_all_accounts() -> None:

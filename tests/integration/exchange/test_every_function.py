@@ -137,7 +137,7 @@ AFTER_LIQUIDATION = frozenset({"get_margin_liquidation_loan", "repay_margin_liqu
 
 
 def test_every_function_is_covered() -> None:
-    assert {*READS, *CHANGES} == {one.name for one in FUNCTIONS.values() if not one.is_local}
+    assert {*READS, *CHANGES} == {function.name for function in FUNCTIONS.values() if not function.is_local}
 
 
 @pytest.fixture
@@ -180,7 +180,9 @@ async def test_change_is_accepted_and_answers_its_declared_type(busy_sandbox: Co
     assert isinstance(sent.outcome, Accepted), sent.outcome
     assert sent.content is not None
     (request,) = [
-        one for one in busy_sandbox.requests(function.endpoint.path, function.endpoint.method) if one.applied
+        request
+        for request in busy_sandbox.requests(function.endpoint.path, function.endpoint.method)
+        if request.applied
     ][-1:]
     assert request.status == 200
 

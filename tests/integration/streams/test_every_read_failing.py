@@ -169,7 +169,7 @@ class FailingReadsScenario:
         asked = {(record.account, record.path) for record in self.box.sandbox.requests}
         if shared:
             return [] if any(path in SHARED[shared] for _, path in asked) else [shared]
-        return [one for one in self.accounts if not any((one, path) in asked for path in READS[one])]
+        return [account for account in self.accounts if not any((account, path) in asked for path in READS[account])]
 
     async def crash_prices(self) -> None:
         """Let the price fall, and wait until every account's message has arrived."""
@@ -209,7 +209,7 @@ def _prepare(folder: Path, template: Path) -> None:
 
 
 def config_of(folder: Path, ready: SandboxInfo, names: Iterable[str], phone: HttpSink) -> Path:
-    first = [next(one for one in ready.accounts if one["name"] == name) for name in names]
+    first = [next(account for account in ready.accounts if account["name"] == name) for name in names]
     config = write_config(
         folder,
         replace(ready, accounts=tuple(first)),

@@ -40,7 +40,7 @@ async def test_reads_recover_by_another_host_at_once_or_soon_after_a_block(tmp_p
             )
             await goes_on(here)
         for path in (CROSS_PATH, ISOLATED_PATH):
-            seen = [each.at for each in box.sandbox.requests if each.path == path and each.status == 200]
+            seen = [request.at for request in box.sandbox.requests if request.path == path and request.status == 200]
             assert max(later - before for before, later in pairwise(seen)) < UNSEEN_MS
 
 
@@ -60,7 +60,7 @@ def is_newer(before: AccountState | None, now: AccountState) -> bool:
 
 
 def statuses(box: Sandbox, path: str) -> list[int]:
-    return [each.status for each in box.requests if each.path == path and each.status]
+    return [request.status for request in box.requests if request.path == path and request.status]
 
 
 def refused(box: Sandbox, path: str) -> int:

@@ -162,14 +162,14 @@ async def test_changes_during_a_disconnect_are_read() -> None:
 async def test_key_that_expired_during_an_outage(is_on: bool) -> None:
     guards = replace(ALL_OFF, extend_every_s=60, renews_lost_key=is_on)
     async with guarded(guards, speed=60) as both:
-        (old,) = [one for one in both.world.sandbox.connections if one.stream == "risk"]
+        (old,) = [connection for connection in both.world.sandbox.connections if connection.stream == "risk"]
         # The end of the key is not noticed: neither the event nor an answer comes through.
         both.world.sandbox.add_fault(Fault("mute", stream="risk", seconds=DAY_S))
         both.world.sandbox.add_fault(Fault("expire", stream="risk"))
         both.world.sandbox.clear_faults()
 
         async def is_refused() -> bool:
-            return any(one.code == -1125 for one in both.world.requests(KEY_PATH, "PUT"))
+            return any(request.code == -1125 for request in both.world.requests(KEY_PATH, "PUT"))
 
         await eventually(is_refused)
         if is_on:
@@ -278,7 +278,7 @@ async def test_subscription_that_always_ends_at_once(is_on: bool) -> None:
         over = both.world.clock.now() + timedelta(seconds=2)
 
         async def has_ended_often() -> bool:
-            if any(getattr(one, "subscriptions", None) for one in both.world.sandbox.connections):
+            if any(getattr(connection, "subscriptions", None) for connection in both.world.sandbox.connections):
                 both.world.sandbox.add_fault(Fault("terminate", stream="account"))
             return both.world.clock.now() > over
 
@@ -289,6 +289,6 @@ async def test_subscription_that_always_ends_at_once(is_on: bool) -> None:
 
 async def _subscribed(box: Sandbox) -> None:
     async def is_up() -> bool:
-        return any(len(getattr(one, "subscriptions", ())) == 2 for one in box.connections)
+        return any(len(getattr(connection, "subscriptions", ())) == 2 for connection in box.connections)
 
     await eventually(is_up)

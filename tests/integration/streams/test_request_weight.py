@@ -55,7 +55,7 @@ async def test_minute_at_rest_weighs_at_most_twenty_five(tmp_path: Path) -> None
             first, before = len(world.sandbox.requests), world.sandbox.ip_weight_spent
             await _passed(here, clock, began + timedelta(minutes=MINUTES))
             asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
-    paths = Counter(one.path for one in asked)
+    paths = Counter(request.path for request in asked)
     polls = sum(paths[path] for path in ACCOUNT_READS)
     assert polls >= 2 * (POLLS - 2)
     # A busy machine loses connections at this speed, and each gap is another read of the accounts: they count as
@@ -86,7 +86,7 @@ async def test_minute_below_the_safe_level_weighs_at_most_twenty_five(tmp_path: 
             asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
             paces = {name: paced.interval for name, paced in here.state().poll_intervals.items()}
     assert paces == {"cross": timedelta(seconds=60), "isolated": timedelta(seconds=60)}
-    paths = Counter(one.path for one in asked)
+    paths = Counter(request.path for request in asked)
     minutes = LONG // timedelta(minutes=1)
     polls, rare = sum(paths[path] for path in ACCOUNT_READS), sum(paths[path] for path in RARE)
     assert polls >= 2 * (minutes - 2)

@@ -26,7 +26,7 @@ STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")
 
 
 def account_reads(box: Sandbox) -> list[ReceivedRequest]:
-    return [one for one in box.requests if one.path == "/sapi/v1/margin/account"]
+    return [request for request in box.requests if request.path == "/sapi/v1/margin/account"]
 
 
 async def settled(here: InProcessDaemon, box: Sandbox) -> None:
@@ -56,7 +56,7 @@ async def test_a_market_stream_that_opens_and_brings_no_price_is_not_connected(t
             )
 
             async def is_open() -> bool:
-                return any(one.stream == "market" for one in box.sandbox.connections)
+                return any(connection.stream == "market" for connection in box.sandbox.connections)
 
             await eventually(is_open)
             shown = measure_subject(here.state(), AccountSettings("main"), MONITOR_SUBJECT, here.clock.now()).display
@@ -123,7 +123,7 @@ async def settled_reads(box: Sandbox) -> None:
     """Return once the reads that the loss of the streams requested are answered."""
 
     async def answered() -> bool:
-        return all(one.status for one in account_reads(box))
+        return all(request.status for request in account_reads(box))
 
     await eventually(answered)
 
@@ -206,7 +206,7 @@ async def polls(here: InProcessDaemon) -> None:
 
 
 def reference_reads(box: Sandbox) -> list[ReceivedRequest]:
-    return [one for one in box.requests if one.path == "/sapi/v1/margin/isolatedMarginTier"]
+    return [request for request in box.requests if request.path == "/sapi/v1/margin/isolatedMarginTier"]
 
 
 async def settled_connected(here: InProcessDaemon) -> None:

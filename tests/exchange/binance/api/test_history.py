@@ -212,4 +212,4 @@ def _history(name: str) -> Any:
 
 
 def _key(name: str, row: Any) -> tuple[Any, ...]:
-    return tuple(getattr(row, one) for one in _history(name).key)
+    return tuple(getattr(row, field) for field in _history(name).key)

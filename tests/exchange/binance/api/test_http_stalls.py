@@ -42,7 +42,7 @@ async def test_requests_cancelled_in_a_stall_release_their_connections() -> None
             return False
 
         for number in range(BURSTS):
-            bounds = ((number * each) % 8 * 0.01 + 0.01 for each in range(AT_ONCE))
+            bounds = ((number * place) % 8 * 0.01 + 0.01 for place in range(AT_ONCE))
             asked = asyncio.gather(*(answers(bound) for bound in bounds))
             await asyncio.sleep(0.01 * (number % 4))
             time.sleep(0.05)  # noqa: ASYNC251  the process gets no processor

@@ -127,11 +127,11 @@ async def test_market_socket_without_a_first_price_is_not_connected() -> None:
         both.world.sandbox.add_fault(Fault("silent", stream="market"))
         await both.inbox.wait_until(lambda: loss_reasons(both, "market") == ["no price of BTCUSDT for 1 s"])
         opened: Any = both.world.sandbox._stream_server.connections
-        known = {one.number for one in opened}
+        known = {connection.number for connection in opened}
         seen: set[int] = set()
         signs = len(liveness_reports(both, "market"))
         while len(seen) < 2:
-            seen |= {one.number for one in opened if one.stream == "market"} - known
+            seen |= {connection.number for connection in opened if connection.stream == "market"} - known
             await asyncio.sleep(0.02)
         # Connections came and went; none of them was reported, nor any sign of life.
         assert not both.inbox.changes("market")[-1].connected
@@ -272,7 +272,7 @@ async def test_connection_at_its_maximum_age(is_on: bool) -> None:
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_replaced_connection_that_still_owes_events(is_on: bool) -> None:
     async with guarded(replace(ALL_OFF, overlap_s=10 if is_on else 0)) as both:
-        old = next(one for one in both.world.sandbox.connections if one.stream == "account")
+        old = next(connection for connection in both.world.sandbox.connections if connection.stream == "account")
         both.move()
         frames: Any = old._frames
         owed = list(frames)

@@ -268,7 +268,7 @@ async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: An
             both.move()
             await both.wait_until_all_arrived()
         # A moment read in the wrong unit lies ages away: it would be renewed all the time, or never.
-        asked = [one.at for one in both.world.requests(TOKEN_PATH)]
+        asked = [request.at for request in both.world.requests(TOKEN_PATH)]
         assert min(abs(later - asked[0] - DAY_MS / 2) for later in asked[tokens:]) < DAY_MS / 10
         both.move("7", "BTCUSDT")
         await both.wait_until_all_arrived()
@@ -366,9 +366,9 @@ async def test_refused_token_is_not_tried_again_but_replaced() -> None:
 async def test_subscription_that_vanished_silently_is_found_by_asking() -> None:
     async with listening_account(speed=100) as both:
         connection: Any = both.world.sandbox._stream_server.connections
-        for one in connection:
-            if one.stream == "account":
-                one.subscriptions.clear()
+        for link in connection:
+            if link.stream == "account":
+                link.subscriptions.clear()
         await both.inbox.wait_until(lambda: any(not change.connected for change in both.inbox.changes("account")))
         await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         assert "gone without notice" in next(c for c in both.inbox.changes("account") if not c.connected).reason
