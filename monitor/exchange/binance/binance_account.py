@@ -85,7 +85,7 @@ class BaseUrls:
 
 
 class BinanceAccount:
-    """Implements `exchange.port.Exchange`."""
+    """Implementation of `exchange.port.Exchange`."""
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ NO_LOAN_CODE = -21004
 
 
 class BinanceActivity:
-    """Implements `exchange.port.AccountActivity`; `transport` signs with the reading key."""
+    """Implementation of `exchange.port.AccountActivity`; `transport` signs with the reading key."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

@@ -17,7 +17,7 @@ from monitor.exchange.binance.streams.websocket import WebSocketFactory
 
 
 class BinanceStreams:
-    """Implements `exchange.port.Streams`: account, risk (with cross only) and market, each supervised on its own."""
+    """Implementation of `exchange.port.Streams`: account, risk (with cross only) and market, each on its own."""
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ class AccountPositionRow(msgspec.Struct):
 
     a: str
     f: str
-    l: str  # noqa: E741 - the venue's own name
+    l: str  # noqa: E741 - the exchange's own name
 
 
 class AccountPositionFrame(msgspec.Struct, kw_only=True):
