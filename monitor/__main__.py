@@ -13,9 +13,9 @@ _BROKEN_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code. Whatever happens, a person reads one line, never a traceback."""
+    """Run one command and return its exit code. Any failure prints one line for a person, never a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # httpx loads its own command line where it can, and with it rich and pygments: five megabytes that a daemon keeps.
+    # httpx loads its own command line if it can, with rich and pygments: five megabytes that a daemon would keep.
     sys.modules.setdefault("httpx._main", cast("ModuleType", None))
     try:
         output.prepare_streams()

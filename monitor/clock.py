@@ -1,4 +1,4 @@
-"""The only source of time: the exchange's time, counted on a base that nobody sets."""
+"""Clocks: the exchange's time, counted on a steady clock that nobody sets. The only source of time."""
 
 import asyncio
 import time
@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Protocol
 
 JUMP_S = 0.5
-"""Seconds of the machine. A correction of less never turns time back: it stands still until it is reached."""
+"""Machine seconds. A smaller correction never turns time back: it stands still until the corrected time is reached."""
 
 MAX_DRIFT = 100e-6
-"""By so much of the time that passes two clocks may part, each kept by its own time servers."""
+"""Maximum drift between two clocks with time servers of their own, as a share of the time that passes."""
 
 SHORT_ROUND_TRIP_S = 0.05
-"""A round trip that leaves nothing to gain from another measurement: the time is known to half of it."""
+"""A round trip so short that another measurement gains nothing: the time is known to half of the round trip."""
 
 
 NOTED_TOLERANCE_S = 1.0
-"""Seconds by which a noted moment may be wrong."""
+"""Maximum error of a noted moment, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class SteadyReading:
-    """The steady clock's seconds, and the base that they count from: another one after each start of a machine."""
+    """Seconds of the steady clock, and the base that they count from: another one after each start of the machine."""
 
     base: str
     seconds: float
@@ -35,46 +35,46 @@ class Machine:
 
     @property
     def steady_base(self) -> str:
-        """The name of the moment that `steady_s` is counted from; empty where it has none."""
+        """Name of the moment that `steady_s` counts from; empty where it has none."""
         with suppress(OSError):
             return f"{_BOOT.read_text().strip()} {_TIME_NAMESPACE.readlink()}"
         return ""
 
     def wall_s(self) -> float:
-        """POSIX seconds by the wall clock, which people and time servers set."""
+        """Return POSIX seconds by the wall clock, which people and time servers set."""
         return time.time()
 
     def steady_s(self) -> float:
-        """The time that passed since some moment, the time of a suspended machine included where it can be told."""
+        """Return seconds since an arbitrary moment, time of a suspended machine included where the system counts it."""
         return time.clock_gettime(_STEADY)
 
     def awake_s(self) -> float:
-        """The same without the time of a suspended machine: what waits of the event loop go by."""
+        """Return seconds since an arbitrary moment without suspended time; waits of the event loop use this clock."""
         return time.monotonic()
 
 
 class Clock(Protocol):
-    """Exchange time. Everything stored, compared or waited for in the domain goes by it."""
+    """Exchange time. Everything stored, compared or waited for in the domain uses this time."""
 
     @property
     def machine(self) -> Machine:
-        """What it reads."""
+        """The machine whose clocks are read."""
 
     @property
     def speed(self) -> float:
         """Exchange seconds in one second of the machine."""
 
     def now(self) -> datetime:
-        """The present moment of the exchange as far as it is known, aware UTC."""
+        """Return the present moment of the exchange as far as it is known, aware UTC."""
 
     def elapsed_s(self) -> float:
-        """Exchange seconds since some moment, for waits and spans: nothing sets it, no measurement corrects it.
+        """Return exchange seconds since an arbitrary moment, for waits and spans: nothing sets or corrects them.
 
-        The same for all clocks of one speed on one machine.
+        All clocks of one speed on one machine return the same.
         """
 
     def moment_of(self, elapsed_s: float) -> datetime:
-        """The moment at which `elapsed_s` was read, as it is known now."""
+        """Return the moment at which `elapsed_s` was read, by the present estimate of the time."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of exchange time."""
@@ -83,19 +83,19 @@ class Clock(Protocol):
         """Correct the time by a server time that was read between two readings of `elapsed_s`."""
 
     def invalidate(self) -> None:
-        """Let the next measurement replace what is known, however it was made."""
+        """Let the next measurement replace the present estimate, even if the measurement is less exact."""
 
     def read_steady(self) -> SteadyReading | None:
-        """The steady clock now; None where its base has no name, or the time is a guess of the wall clock's."""
+        """Return the steady clock's reading; None where its base has no name, or the time is the wall clock's guess."""
 
     def resume_from(self, at: datetime, then: SteadyReading) -> bool:
-        """Take up the time from a moment noted with a reading, until it is measured; False: of another base."""
+        """Continue from a moment noted with a reading, until the time is measured. Return False for another base."""
 
     def follow_wall_clock(self) -> None:
-        """Take the wall clock's word, where the exchange's is not known yet."""
+        """Take the wall clock's time where the exchange's time was never measured."""
 
     def wake_sleepers(self) -> None:
-        """Let everyone who sleeps look at the clock again: the machine may have slept too."""
+        """Wake all sleepers so that they read the clock again: the machine may have been suspended."""
 
     @property
     def offset(self) -> timedelta | None:
@@ -103,20 +103,20 @@ class Clock(Protocol):
 
     @property
     def corrected_s(self) -> float:
-        """The exchange seconds of all corrections so far."""
+        """Sum of all corrections so far, in exchange seconds."""
 
     @property
     def is_settled(self) -> bool:
-        """Whether the time in force was measured and nothing has spoken against it since."""
+        """True if the time in force was measured and nothing has contradicted it since."""
 
     @property
     def is_exact(self) -> bool:
-        """Whether the time in force came from a round trip too short to be improved on."""
+        """True if the time in force came from a round trip too short to be improved on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """The exchange's time was `at` when `elapsed_s` were over, known to half of the round trip; None: a guess."""
+    """The exchange's time `at` at `elapsed_s`, exact to half of `round_trip_s`; a guess where that is None."""
 
     at: datetime
     elapsed_s: float
@@ -126,8 +126,9 @@ class _Estimate:
 class SystemClock:
     """The exchange's time by the machine's steady clock, or a timeline that began at `start`.
 
-    Until it is measured the wall clock is the guess: `start` and its speed since the wall clock said `anchor` (POSIX
-    seconds), which lets two processes share one timeline. With the defaults that is UTC.
+    Until the first measurement the time is a guess by the wall clock: `start`, and from then on `speed` times what has
+    passed since the wall clock showed `anchor` (POSIX seconds), which lets two processes share one timeline. With the
+    defaults the guess is UTC.
     """
 
     def __init__(
@@ -161,7 +162,7 @@ class SystemClock:
         return self._speed
 
     def wall(self) -> datetime:
-        """What the wall clock says, on this clock's timeline."""
+        """Return the wall clock's time on this clock's timeline."""
         return self._start + timedelta(seconds=(self._machine.wall_s() - self._anchor) * self._speed)
 
     def now(self) -> datetime:
@@ -200,8 +201,8 @@ class SystemClock:
     def record_measurement(self, server: datetime, sent_s: float, received_s: float) -> None:
         """Correct the time by a server time that was read between two readings of `elapsed_s`.
 
-        The server read its clock somewhere in the round trip, so the midpoint is wrong by half of it at most. What is
-        known stays when it is known better than that, its age considered, and nothing contradicts it.
+        The server read its clock somewhere in the round trip, so the midpoint is wrong by half of it at most. The
+        estimate in force stays where it is more exact than that, its age considered, and nothing contradicts it.
         """
         measured = _Estimate(server, (sent_s + received_s) / 2, received_s - sent_s)
         if self._is_better(measured):
@@ -251,7 +252,7 @@ class SystemClock:
         if not self._is_trusted or known_s is None or round_trip_s is None:
             return True
         doubt_s = known_s / 2 + abs(measured.elapsed_s - self._estimate.elapsed_s) * MAX_DRIFT
-        # Where both can't be true the exchange's clock was set, and the newer measurement is the one that knows.
+        # Where both can't be true the exchange's clock was set: then the newer measurement is right.
         return round_trip_s / 2 <= doubt_s or abs(self._error_s(measured)) > round_trip_s / 2 + doubt_s
 
     def _error_s(self, measured: _Estimate) -> float:
@@ -288,7 +289,7 @@ class ManualMachine(Machine):
         return self._awake_s
 
     def pass_time(self, seconds: float) -> None:
-        """Let all of them go on."""
+        """Move all clocks forward by `seconds`."""
         self._wall_s += seconds
         self._steady_s += seconds
         self._awake_s += seconds
@@ -298,7 +299,7 @@ class ManualMachine(Machine):
         self._wall_s += seconds
 
     def suspend(self, seconds: float) -> None:
-        """Sleep for `seconds`: only what counts waits does not see them."""
+        """Suspend the machine for `seconds`: the clock of the event loop's waits (`awake_s`) stands still."""
         self._wall_s += seconds
         self._steady_s += seconds
 
@@ -322,7 +323,7 @@ class ManualClock(SystemClock):
 
 
 def machine_now() -> datetime:
-    """The machine's own clock, aware UTC: only for schedulers and service managers, which live in machine time."""
+    """Return the machine's own clock, aware UTC: only for schedulers and service managers, which use machine time."""
     return datetime.now(UTC)
 
 

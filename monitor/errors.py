@@ -1,4 +1,4 @@
-"""The one tree of exceptions that reach a person: where, what, the mend, and the exit code."""
+"""Exceptions that reach a person, in one tree: where, what, the fix, and the exit code."""
 
 from enum import IntEnum
 
@@ -16,7 +16,7 @@ class Exit(IntEnum):
 
 
 class MonitorError(Exception):
-    """Something a person can mend. Printed as one line: `where: what; mend`.
+    """An error that a person can fix. Printed as one line: `where: what; mend`.
 
     `code` is the stable word that `--json` prints; subclasses set it and the exit code.
     """
@@ -37,7 +37,7 @@ class MonitorError(Exception):
 
 
 class UsageError(MonitorError):
-    """The command line asks for something that cannot be."""
+    """A command line that asks for something impossible."""
 
     code = "usage"
     exit_code = Exit.USAGE
@@ -53,7 +53,7 @@ class NotAvailableYet(UsageError):
 
 
 class ConfigError(MonitorError):
-    """The configuration can't be used as it stands. `others` are the further mistakes of the same file."""
+    """A configuration that can't be used as it is. `others` are the further mistakes of the same file."""
 
     code = "config"
     exit_code = Exit.CONFIG
@@ -61,42 +61,42 @@ class ConfigError(MonitorError):
 
 
 class StoreError(MonitorError):
-    """The database is unreachable, missing, full, or of another version."""
+    """A database that is unreachable, missing, full, or of another version."""
 
     code = "store"
     exit_code = Exit.UNREACHABLE
 
 
 class StoreRefused(StoreError):
-    """The database works, and took everything but this: giving it again would not help."""
+    """A write that the database refused while it accepted all others: writing it again would not help."""
 
 
 class WrongDatabaseRevision(StoreError):
-    """The database is of another version than this program, or not one of margin-monitor: waiting mends nothing."""
+    """A database of another version than this program's, or not one of margin-monitor: waiting does not help."""
 
 
 class AnotherDaemon(StoreError):
-    """Another daemon holds this database."""
+    """A database that another daemon holds."""
 
     code = "another_instance"
     exit_code = Exit.ANOTHER_INSTANCE
 
 
 class CommandRefused(MonitorError):
-    """What a person ordered can't be done as things stand: no such alert, intent already settled, and the like."""
+    """A command that can't be carried out in the present state: no such alert, intent already settled, and the like."""
 
     code = "refused"
 
 
 class KeyRefused(MonitorError):
-    """The exchange refused the API key when the daemon started."""
+    """An API key that the exchange refused when the daemon started."""
 
     code = "key_refused"
     exit_code = Exit.KEY_REFUSED
 
 
 class ExchangeError(MonitorError):
-    """A read that failed. `venue_code` and `venue_message` when the exchange itself said so."""
+    """A read that failed. `venue_code` and `venue_message` are set when the exchange itself reported the error."""
 
     code = "exchange"
 
@@ -115,27 +115,27 @@ class ExchangeError(MonitorError):
 
 
 class ExchangeUnreachable(ExchangeError):
-    """No answer, or none that could be read: connection, time-out, 5xx, ban."""
+    """A read without a readable answer: connection, time-out, 5xx, ban."""
 
     code = "exchange_unreachable"
     exit_code = Exit.UNREACHABLE
 
 
 class ExchangeRefused(ExchangeError):
-    """The exchange understood the request and said no."""
+    """A request that the exchange understood and refused."""
 
     code = "exchange_refused"
 
 
 class KeyInvalid(ExchangeRefused):
-    """The exchange refused the key, its IP or its permissions (-2008, -2014, -2015, -1002, -1022)."""
+    """A refusal of the key, its IP or its permissions (-2008, -2014, -2015, -1002, -1022)."""
 
     code = "key_invalid"
 
 
 class PayloadRejected(ExchangeError):
-    """An answer arrived but contradicts itself or its documented form: not believed."""
+    """An answer that contradicts itself or its documented form, and is therefore not used."""
 
     code = "payload_rejected"
     payload = ""
-    """The answer's beginning for the record; empty where it may hold a secret."""
+    """Beginning of the answer, for the record; empty where it may hold a secret."""

@@ -1,4 +1,4 @@
-"""The table of functions in docs/exchange.md: `python -m docs.generate.exchange_functions docs/exchange.md`."""
+"""Function tables of docs/exchange.md: `python -m docs.generate.exchange_functions docs/exchange.md`."""
 
 import sys
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ BEGIN = "<!-- functions: made by python -m docs.generate.exchange_functions -->"
 END = "<!-- end of functions -->"
 
 TESTS = "tests/integration/exchange/test_every_function.py"
-"""Where every function is tried; the test's own name follows from what the function does."""
+"""Test module of every function; the test's own name follows from what the function does."""
 
 _POOLS: dict[CountedBy, str] = {"ip": "IP", "uid": "UID"}
 _SECURITY = {Security.NONE: "none", Security.KEY: "key", Security.SIGNED: "signed"}
 
 
 def page(written: str) -> str:
-    """The page with its table renewed; what people wrote around it stays. Raises ValueError without the marks."""
+    """Return the page with its tables renewed, its other text unchanged. Raises ValueError without the marks."""
     before, begin, rest = written.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -29,11 +29,11 @@ def page(written: str) -> str:
 
 
 def tables() -> str:
-    """A table for each topic, and one of the other names."""
+    """Return a table for each topic, and one of the other names."""
     parts = []
     for topic in TOPIC_MODULES:
         heading = (topic.__doc__ or "").partition("\n")[0].rstrip(".")
-        rows = [_row(one) for one in FUNCTIONS.values() if vars(topic).get(one.name) is one]
+        rows = [_row(function) for function in FUNCTIONS.values() if vars(topic).get(function.name) is function]
         parts.append("\n".join((f"### {heading}", "", *_HEAD, *rows)))
     others = [f"| `{alias}` | `{name}` |" for alias, name in sorted(ALIASES.items())]
     parts.append("\n".join(("### Other names", "", "| name | the same as |", "|---|---|", *others)))
@@ -41,7 +41,7 @@ def tables() -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """Renews the pages named."""
+    """Renew the named pages."""
     for word in words:
         path = Path(word)
         path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -54,29 +54,31 @@ _HEAD = (
 )
 
 
-def _row(one: AnyEndpointFunction) -> str:
-    changes = "**changes** " if isinstance(one, WriteFunction) else ""
-    walked = " Walked." if isinstance(one, ReadFunction) and one.history is not None else ""
-    if one.is_local:
-        nothing = "nothing is asked | – | –"
-        return f"| `{one.name}` | {one.summary} | {nothing} | {_parameters(one)} | `tests/cli/commands/test_call.py` |"
-    endpoint = one.endpoint
+def _row(function: AnyEndpointFunction) -> str:
+    changes = "**changes** " if isinstance(function, WriteFunction) else ""
+    walked = " Walked." if isinstance(function, ReadFunction) and function.history is not None else ""
+    if function.is_local:
+        nothing, test = "nothing is asked | – | –", "`tests/cli/commands/test_call.py`"
+        return f"| `{function.name}` | {function.summary} | {nothing} | {_parameters(function)} | {test} |"
+    endpoint = function.endpoint
     weight = f"{endpoint.weight} {_POOLS[endpoint.counted]}"
-    if one.weight_of is not None:
-        weight = f"{one.weight_of({})} to {weight}" if one.weight_of({}) != endpoint.weight else f"up to {weight}"
+    if function.weight_of is not None:
+        weight = (
+            f"{function.weight_of({})} to {weight}" if function.weight_of({}) != endpoint.weight else f"up to {weight}"
+        )
     return (
-        f"| `{one.name}` | {changes}{one.summary}{walked} | `{endpoint.name}` | {_SECURITY[endpoint.security]} "
-        f"| {weight} | {_parameters(one)} | `{_test(one)}` |"
+        f"| `{function.name}` | {changes}{function.summary}{walked} | `{endpoint.name}` "
+        f"| {_SECURITY[endpoint.security]} | {weight} | {_parameters(function)} | `{_test(function)}` |"
     )
 
 
-def _test(one: AnyEndpointFunction) -> str:
-    return "test_change_is_accepted…" if isinstance(one, WriteFunction) else "test_read_answers…"
+def _test(function: AnyEndpointFunction) -> str:
+    return "test_change_is_accepted…" if isinstance(function, WriteFunction) else "test_read_answers…"
 
 
-def _parameters(one: AnyEndpointFunction) -> str:
-    implied = [f"{name}={value}" for name, value in one.fixed_params.items()]
-    return ", ".join([*(_shown(each) for each in one.parameters), *implied]) or "–"
+def _parameters(function: AnyEndpointFunction) -> str:
+    implied = [f"{name}={value}" for name, value in function.fixed_params.items()]
+    return ", ".join([*(_shown(parameter) for parameter in function.parameters), *implied]) or "–"
 
 
 def _shown(parameter: Parameter) -> str:

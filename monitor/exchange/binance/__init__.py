@@ -1,0 +1,1 @@
+"""The adapter of Binance margin accounts."""

@@ -1,4 +1,4 @@
-"""Signers with a private key: apart from the others, since what they need weighs megabytes that few keys want."""
+"""Signers with a private key (Ed25519, RSA), apart because their library weighs megabytes that few keys need."""
 
 import base64
 
@@ -33,7 +33,7 @@ class RsaSigner:
 
 
 def private_key_signer(pem: bytes, passphrase: str | None = None) -> Signer:
-    """The signer for a PEM private key, Ed25519 or RSA. Raises ValueError, without quoting the key."""
+    """Return the signer for a PEM private key, Ed25519 or RSA. Raises ValueError, which never quotes the key."""
     try:
         key = load_pem_private_key(pem, passphrase.encode() if passphrase else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

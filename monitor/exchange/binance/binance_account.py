@@ -1,4 +1,4 @@
-"""One Binance account behind the exchange port: reads, streams, money orders and their traces."""
+"""One Binance account behind the exchange port: reads, streams, orders and their records."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -61,7 +61,7 @@ from monitor.exchange.binance.translate.accounts import ListedAssets
 from monitor.exchange.binance.wire.decoding import IgnoredBody
 
 MIN_ORDER_SPACING_S = 0.3
-"""The venue works off one money request of an account after another; a second too soon is refused with -3007."""
+"""The exchange handles an account's money requests one by one; a second sent too soon is refused with -3007."""
 
 _WINDOW_MARGIN = timedelta(seconds=5)
 _LISTING_VALID_S = 600.0
@@ -75,7 +75,7 @@ Snapshot = TypeVar("Snapshot", CrossSnapshot, IsolatedSnapshot)
 
 @dataclass(frozen=True, slots=True)
 class BaseUrls:
-    """Base addresses. Reads fail over to the fallbacks; whatever moves money goes to `rest` alone."""
+    """Base addresses. Reads fail over to the fallbacks; requests that move money go to `rest` alone."""
 
     rest: str
     ws_api: str
@@ -85,7 +85,7 @@ class BaseUrls:
 
 
 class BinanceAccount:
-    """Implements `exchange.port.Exchange`."""
+    """Implementation of `exchange.port.Exchange`."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class BinanceAccount:
         self._activity = BinanceActivity(read_transport)
 
     async def read_cross(self) -> CrossSnapshot:
-        """The cross account; never one older than the last, nor one that lost rows since."""
+        """Return the cross account; never one older than the last, nor one that lost rows since."""
         asked_at = self._clock.elapsed_s()
         soon = self._listed_at is not None and asked_at - self._listed_at < _LISTING_VALID_S
         snapshot, sent_s, listing = await accounts.read_cross(
@@ -134,7 +134,7 @@ class BinanceAccount:
         return newer
 
     async def read_isolated(self) -> IsolatedSnapshot:
-        """Every isolated pair that was created; never older than the last that was returned."""
+        """Return every isolated pair that was ever created; never older than the last that was returned."""
         asked_at = self._clock.elapsed_s()
         newer = self._reject_older(accounts.ISOLATED.name, *await accounts.read_isolated(self._read_transport))
         self._poll_crosscheck.observe_isolated(newer, asked_at)
@@ -149,7 +149,7 @@ class BinanceAccount:
     async def read_liquidations(
         self, symbols: Iterable[str], since: datetime, until: datetime
     ) -> tuple[LiquidationOrder, ...]:
-        """Forced liquidation orders in the window, oldest first."""
+        """Return forced liquidation orders in the window, oldest first."""
         return await liquidations.read_liquidations(self._read_transport, symbols, since, until)
 
     async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
@@ -179,30 +179,30 @@ class BinanceAccount:
     async def call_endpoint(
         self, method: str, path: str, parameters: Parameters | None = None, security: Security = Security.SIGNED
     ) -> ApiResponse:
-        """The venue's answer to any request that changes nothing, as received. Raises ExchangeError."""
+        """Return the exchange's answer to any request that changes nothing, as received. Raises ExchangeError."""
         return await self._read_transport.call(Endpoint(method, path, IgnoredBody, security), parameters)
 
     @property
     def activity(self) -> BinanceActivity:
-        """What moved, which orders are open, on which terms the venue lends."""
+        """Reads of movements, open orders and lending terms."""
         return self._activity
 
     @property
     def read_transport(self) -> Transport:
-        """What the typed functions are called with: `await get_bnb_burn(account.reading)`. For reads alone."""
+        """Transport of the typed read functions: `await get_bnb_burn(account.read_transport)`. For reads alone."""
         return self._read_transport
 
     async def call_function(self, function: ReadFunction[P, T], values: Parameters) -> ApiResponse:
-        """The venue's answer to a reading function, as received. Raises ExchangeError."""
+        """Return the exchange's answer to a read function, as received. Raises ExchangeError."""
         params = function.request_params(values)
         return await self._read_transport.call(function.with_weight(params), params)
 
     async def send_function(
         self, function: WriteFunction[P, T], values: Parameters, objection: PreSendCheck = lambda: None
     ) -> WriteResult[T]:
-        """What became of a changing function: at most one request, never retried, one after another.
+        """Send a write function and return its result: at most one request, never retried, one after another.
 
-        Raises NotSent where there is an objection, asked right before its bytes leave.
+        Raises RequestWithheld where `objection`, asked right before the bytes leave, has a reason against it.
         """
         params = function.request_params(values)
         async with self._order_lock:
@@ -221,12 +221,12 @@ class BinanceAccount:
 
     @property
     def banned_until(self) -> datetime | None:
-        """Until when the venue wants nothing from this address, as far as is known; it may have passed."""
+        """End of the exchange's last known ban of this address, which may have passed."""
         until_s = self._weight_budget.banned_until_s
         return None if until_s is None else self._clock.moment_of(until_s)
 
     def create_streams(self, deliver: Callable[[Event], None]) -> BinanceStreams:
-        """The live streams of the account, not yet running."""
+        """Create the live streams of the account, not yet running."""
         return BinanceStreams(
             account=self.name,
             cross=self._cross,
@@ -243,7 +243,7 @@ class BinanceAccount:
     async def execute(self, order: Order, objection: PreSendCheck = lambda: None) -> Outcome | Withheld:
         """Send one money order: at most one request, never retried, one after another; none if there is an objection.
 
-        That is asked for before there is a request, and again when the next thing is to write it to its connection.
+        `objection` is asked before there is a request, and again right before the request is written to its connection.
         """
         if (refusal := precheck_order(order)) is not None:
             return refusal
@@ -270,9 +270,9 @@ class BinanceAccount:
                 self._last_order_at = self._clock.elapsed_s()
 
     async def find_records(self, order: Order, window: TimeWindow) -> tuple[VenueRecord, ...]:
-        """Rows of the venue's history that fit the order's kind, scope and asset, newest first.
+        """Return rows of the exchange's history that fit the order's kind, scope and asset, newest first.
 
-        Those of the five seconds before the window are among them, since two clocks never agree.
+        Rows of the five seconds before the window are included, since two clocks never agree.
         """
         wider = self._extend_window(window)
         if wider is None:
@@ -290,7 +290,7 @@ class BinanceAccount:
                 assert_never(order)
 
     async def find_ledger_rows(self, order: Order, window: TimeWindow) -> tuple[LedgerRow, ...]:
-        """Every ledger row of the order's asset in its scope, oldest first: a third witness, and a dear one."""
+        """Return every ledger row of the order's asset in its scope, oldest first: a third proof, of high weight."""
         wider = self._extend_window(window)
         if wider is None:
             return ()
@@ -300,15 +300,15 @@ class BinanceAccount:
         await self._http.aclose()
 
     def _extend_window(self, window: TimeWindow) -> TimeWindow | None:
-        """The window begun a little earlier; None when it lies in the future."""
+        """Return the window begun a little earlier; None when it lies in the future."""
         since = window.since - _WINDOW_MARGIN
         until = min(window.until, self._clock.now())
         return TimeWindow(since=since, until=until) if since < until else None
 
     def _reject_older(self, read: str, snapshot: Snapshot, sent_s: float) -> Snapshot:
-        """The snapshot, which says so too when the clock was corrected by a trifle since the one before.
+        """Return the snapshot, with the previous `as_of` where a small clock correction made it seem older.
 
-        Raises PayloadRejected when it was asked for before one that has come already.
+        Raises PayloadRejected when it was requested before a snapshot that has arrived already.
         """
         newest_s, as_of = self._newest_reads.get(read, (sent_s, snapshot.as_of))
         if sent_s < newest_s:

@@ -1,4 +1,4 @@
-"""From addresses and keys to an account that can be asked: what its parts share is made here."""
+"""A Binance account made of addresses and keys; its transports share one HTTP client and weight budget."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -32,10 +32,10 @@ def create_account(
     websockets: WebSocketFactory | None = None,
     http_transport: httpx.AsyncBaseTransport | None = None,
 ) -> BinanceAccount:
-    """An account ready for use; nothing is asked of the venue yet.
+    """Create an account ready for use; no request is sent yet.
 
-    `usage` is shared by all accounts behind one egress address. `action_credentials` alone move money where given.
-    `sockets` and `http_transport` replace the network's settings.
+    `weight_budget` is shared by all accounts behind one egress address. `action_credentials` alone move money where
+    given. `websockets` and `http_transport` replace the network's settings.
     Raises ConfigError for a key that cannot be sent.
     """
     for pair in (credentials, action_credentials):

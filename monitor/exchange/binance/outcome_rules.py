@@ -1,4 +1,4 @@
-"""What an answer, or its absence, means: pure. For money the default is Unknown; only proof makes it a refusal."""
+"""Meaning of an answer, or of its absence: pure. A write is Unknown unless its refusal is proven."""
 
 from enum import Enum
 from typing import Literal
@@ -9,17 +9,17 @@ from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
 
 
 class SendFailure(Enum):
-    """How a request ended without an answer."""
+    """Ways in which a request ends without an answer."""
 
     NOT_SENT = "not sent"
     LOST = "lost"
 
 
 ReadAction = Literal["believe", "retry", "clock", "limit", "forbidden", "key", "refused", "unreadable"]
-"""What to do about the answer to a read."""
+"""Next step after the answer to a read."""
 
 KEY_CODES = frozenset({-1002, -1022, -2008, -2014, -2015})
-"""The key, its address, its permissions or its signature are refused."""
+"""Refusals of the key, its address, its permissions or its signature."""
 
 CLOCK_CODE = -1021
 LIMIT_CODE = -1003
@@ -28,7 +28,7 @@ UNKNOWN_CODES = frozenset({-1000, -1001, -1006, -1007, -3000, -3029, -3044, -402
 """Codes after which money may have moved."""
 
 TRANSIENT_CODES = frozenset({-1003, -1004, -1008, -1015, -1021, -1112, -2016, -3007, -3037, -4005, -51007})
-"""Not executed now; the same wish may be granted later."""
+"""Codes of a request that was not executed now; the same request may be accepted later."""
 
 REFUSED_CODES = frozenset(
     {-1002, -1010, -1013, -1014, -1016, -1020, -1022, -1099}
@@ -48,7 +48,7 @@ _RETRY_READ_CODES = frozenset({-1000, -1001, -1004, -1006, -1007, -1008, -3000, 
 
 
 def classify_failure(error: BaseException) -> SendFailure:
-    """Whether the request certainly never left. Anything not known to come before the send counts as lost."""
+    """Return NOT_SENT if the request certainly never left. An error not known to precede the send counts as LOST."""
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return SendFailure.NOT_SENT
     return SendFailure.LOST
@@ -62,10 +62,10 @@ def classify_write(
     ref: str | None = None,
     failure: SendFailure | None = None,
 ) -> Outcome:
-    """The outcome of one money request.
+    """Return the outcome of one money request.
 
-    `status` is None when no answer came (`failure` says how), `code` and `message` the venue's error if the body
-    held one, `ref` the transaction id if it held that.
+    `status` is None when no answer came (`failure` says how). `code` and `message` are the exchange's error if the
+    body held one, `ref` is the transaction id if it held that.
     """
     if status is None:
         if failure is SendFailure.NOT_SENT:
@@ -88,7 +88,7 @@ def classify_write(
 
 
 def classify_read(status: int, code: int | None, *, is_html: bool = False) -> ReadAction:
-    """What to do about the answer to a read. `code` is that of an error body, whatever the status."""
+    """Return the next step after the answer to a read. `code` is that of an error body, whatever the status."""
     match status:
         case 418 | 429:
             return "limit"

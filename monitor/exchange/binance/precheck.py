@@ -1,15 +1,15 @@
-"""What needs no asking: orders that the venue would refuse for their amount."""
+"""Orders that the exchange can only refuse for their amount, refused before they are sent."""
 
 from decimal import Decimal
 
 from monitor.core.model.order import CancelOrders, Order, Reduce, Refused
 
 MAX_DECIMALS = 8
-"""More decimals than these in an amount are refused with -1111."""
+"""Maximum decimals of an amount; more are refused with -1111."""
 
 
 def precheck_order(order: Order) -> Refused | None:
-    """The refusal of an order that the venue can only refuse; None where it may be sent."""
+    """Return the refusal of an order that the exchange can only refuse; None where it may be sent."""
     match order:
         case CancelOrders():
             return None

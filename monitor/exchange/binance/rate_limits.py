@@ -1,7 +1,7 @@
-"""Weight used by pool in the present clock minute, and who must keep still until when: pure, time is given.
+"""Request weight used per pool and minute, holds and bans: pure, the time is given.
 
 Every endpoint of /sapi has its own pool, counted per address or per account; /api shares one. All accounts behind
-one address share one `Usage`.
+one address share one `WeightBudget`.
 """
 
 import re
@@ -19,7 +19,7 @@ CountedBy = Literal["ip", "uid"]
 
 
 class Priority(Enum):
-    """Who gives way first: the share of a pool up to which a request is sent. The rest is kept for those before it."""
+    """Precedence of a request: the share of a pool up to which it is sent. The rest is kept for those before it."""
 
     FIRST = Decimal(1)
     USUAL = Decimal("0.9")
@@ -31,13 +31,13 @@ IP_LIMIT = 12000
 UID_LIMIT = 180000
 
 MIN_HOLD_S = 2
-"""How long a pool keeps still at least when the venue does not say; otherwise until the count begins anew."""
+"""Seconds of the shortest hold where the exchange names none; a hold ends with the minute's count otherwise."""
 
 MAX_HOLD_S = 300
-"""How long a pool keeps still at most: no limit is counted over more than five minutes."""
+"""Seconds of the longest hold: no limit is counted over more than five minutes."""
 
 BAN_HOLD_S = 120
-"""The shortest ban that the venue gives."""
+"""Seconds of the shortest ban that the exchange imposes."""
 
 _MINUTE = timedelta(minutes=1)
 _MAX_BAN = timedelta(days=3)
@@ -46,7 +46,7 @@ _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 
 @dataclass(frozen=True, slots=True)
 class WeightPool:
-    """One weight pool. `account` is empty where it is counted per address."""
+    """One weight pool. `account` is empty where the pool is counted per address."""
 
     path: str
     account: str = ""
@@ -59,14 +59,14 @@ class WeightPool:
 
 
 def weight_pool(method: str, path: str, counted: CountedBy, account: str) -> WeightPool:
-    """The pool that a request is counted in."""
+    """Return the pool that a request is counted in."""
     if path.startswith("/api/"):
         return WeightPool("/api")
     return WeightPool(f"{method} {path}", account if counted == "uid" else "")
 
 
 def read_used_weight(headers: Mapping[str, str]) -> tuple[int, CountedBy] | None:
-    """The pool's use that an answer reports and how it is counted. `headers` must be case-insensitive."""
+    """Return the pool's use that an answer reports, and how it is counted. `headers` must be case-insensitive."""
     for name, counted in _HEADERS:
         text = headers.get(name)
         if text is not None and text.isascii() and text.isdecimal():
@@ -75,11 +75,11 @@ def read_used_weight(headers: Mapping[str, str]) -> tuple[int, CountedBy] | None
 
 
 def hold_duration(status: int, headers: Mapping[str, str], message: str, now: datetime) -> timedelta:
-    """For how long a 429 or 418 asks for silence: Retry-After, or the time named in the message.
+    """Return how long a 429 or 418 asks for a hold: Retry-After, or the time named in the message.
 
-    Where neither is told: the shortest ban, or until the next minute's count. A ban lasts three days at most, another
-    hold five minutes. Moments are held against the answer's own date, where it has one: `now` may be wrong. One that is
-    past says nothing, since who is refused now is not let in now. `headers` must be case-insensitive.
+    Without either: the shortest ban, or until the next minute's count. A ban lasts three days at most, another hold
+    five minutes. Moments are compared with the answer's own date, where it has one: `now` may be wrong. A moment in
+    the past is ignored, since a request refused now is not admitted now. `headers` must be case-insensitive.
     """
     server_now = _date(headers.get("date")) or now
     banned = status == 418 or _BANNED_UNTIL.search(message) is not None
@@ -92,7 +92,7 @@ def hold_duration(status: int, headers: Mapping[str, str], message: str, now: da
 
 
 def _retry_after(value: str | None, server_now: datetime) -> timedelta | None:
-    """Seconds, or a date."""
+    """Return the wait that a Retry-After header names, in seconds or as a date."""
     if value is None:
         return None
     if value.isascii() and value.isdecimal():
@@ -111,7 +111,7 @@ def _ban_time_in(message: str, server_now: datetime) -> timedelta | None:
 
 
 def _date(value: str | None) -> datetime | None:
-    """A date of HTTP; None for what is none."""
+    """Return the moment of an HTTP date; None for any other text."""
     if value is None:
         return None
     try:
@@ -122,28 +122,28 @@ def _date(value: str | None) -> datetime | None:
 
 
 class WeightBudget:
-    """What one egress address and its accounts have used, and until when they must keep still.
+    """Weight used by one egress address and its accounts, and the ends of their holds and bans.
 
     Use is counted in the exchange's minutes; holds end at seconds of the clock (`elapsed_s`), which nothing sets.
     """
 
     def __init__(self, banned_until_s: float | None = None, on_ban: Callable[[float], None] | None = None) -> None:
-        """`banned_until_s` is the ban known before; `remember` is told when a new one ends."""
+        """`banned_until_s` is the end of a ban known before; `on_ban` is called with the end of a new ban."""
         self._on_ban = on_ban
         self._used: dict[WeightPool, tuple[datetime, int]] = {}
         self._held: dict[WeightPool, float] = {}
         self._banned_until_s = banned_until_s
 
     def observe(self, pool: WeightPool, used: int, now: datetime) -> None:
-        """Note the use that the venue reports for `pool` in the present minute."""
+        """Record the use that the exchange reports for `pool` in the present minute."""
         self._used[pool] = (_start_of_minute(now), used)
 
     def hold(self, pool: WeightPool, until_s: float) -> None:
-        """Nothing more into `pool` before `until_s`."""
+        """Block `pool` until `until_s`."""
         self._held[pool] = max(until_s, self._held.get(pool, until_s))
 
     def ban(self, until_s: float) -> None:
-        """Nothing more from this address before `until_s`."""
+        """Block this address until `until_s`."""
         if self._banned_until_s is not None and until_s <= self._banned_until_s:
             return
         self._banned_until_s = until_s
@@ -152,31 +152,31 @@ class WeightBudget:
 
     @property
     def banned_until_s(self) -> float | None:
-        """The end of the last ban known, which may have passed."""
+        """End of the last known ban, which may have passed."""
         return self._banned_until_s
 
     def wait_s(
         self, pool: WeightPool, weight: int, now: datetime, now_s: float, priority: Priority = Priority.FIRST
     ) -> float | None:
-        """After how many seconds a request of `weight` may go into `pool`; None when at once."""
+        """Return the seconds after which a request of `weight` may go into `pool`; None when at once."""
         if self._banned_until_s is not None and self._banned_until_s > now_s:
             return self._banned_until_s - now_s
         held_s = self._held.get(pool)
         if held_s is not None and held_s > now_s:
             return held_s - now_s
-        # The sources differ on who is counted for some requests: the answers tell by which pool fills.
+        # The sources differ on which pool counts some requests: the answers show which pool fills.
         for counted in (pool, WeightPool(pool.path)):
             if (used := self.used(counted, now)) and used + weight > counted.limit * priority.value:
                 return (_start_of_minute(now) + _MINUTE - now).total_seconds()
         return None
 
     def used(self, pool: WeightPool, now: datetime) -> int:
-        """What the venue said last of the use of `pool` in the present minute."""
+        """Return the last reported use of `pool` in the present minute."""
         minute, used = self._used.get(pool, (now, 0))
         return used if minute == _start_of_minute(now) else 0
 
     def used_share(self, account: str, now: datetime) -> Decimal:
-        """Share of the fullest pool that `account` draws on, in the present minute."""
+        """Return the used share of the fullest pool that `account` draws on, in the present minute."""
         minute = _start_of_minute(now)
         return max(
             (

@@ -1,4 +1,4 @@
-"""Signatures of requests: pure. What is signed is the percent-encoded text, byte for byte what is sent."""
+"""Signatures of requests: pure. The percent-encoded text is signed byte for byte as it is sent."""
 
 import hmac
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ Parameters = Mapping[str, str | int | None]
 
 
 class Signer(Protocol):
-    """Signs a payload; never shows its key."""
+    """Signer of payloads that never reveals its key."""
 
     def sign(self, payload: bytes) -> str:
-        """The signature as text, not yet percent-encoded."""
+        """Return the signature as text, not yet percent-encoded."""
         ...
 
 
@@ -27,12 +27,12 @@ class HmacSigner:
 
 
 def encode_query(parameters: Parameters) -> str:
-    """The parameters percent-encoded (RFC 3986) and joined, in their order; those that are None are left out."""
+    """Return the parameters percent-encoded (RFC 3986) and joined, in their order, without those that are None."""
     return "&".join(f"{_encode(name)}={_encode(str(value))}" for name, value in parameters.items() if value is not None)
 
 
 def sign_query(parameters: Parameters, signer: Signer) -> str:
-    """The query with its signature as the last parameter."""
+    """Return the query with its signature as the last parameter."""
     query = encode_query(parameters)
     return f"{query}&signature={_encode(signer.sign(query.encode('ascii')))}"
 

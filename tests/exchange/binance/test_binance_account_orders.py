@@ -1,4 +1,4 @@
-"""Money orders: one request each, what the answer means, and the traces that are found."""
+"""Money orders: one request each, the outcome of its answer, and the records that are found."""
 
 import asyncio
 import itertools
@@ -47,7 +47,7 @@ def money_requests(w: ConnectedSandbox) -> int:
 
 
 def debt_of(w: ConnectedSandbox, scope: Scope) -> Decimal:
-    """USDT owed in the scope, by the exchange's own ledger."""
+    """Return the USDT owed in the scope, by the exchange's own ledger."""
     margin = w.ledger["isolated"][scope.symbol] if scope.symbol else w.ledger["cross"]
     row = margin["balances"]["USDT"]
     return D(row["borrowed"]) + D(row["interest"])
@@ -65,7 +65,7 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         before = debt_of(w, scope)
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)
-        # What is recorded of it is what was sent: a parameter that has no value is none.
+        # The log holds what was sent: a parameter without a value is no parameter.
         pair = " isIsolated=TRUE symbol=BTCUSDT" if scope.symbol else " isIsolated=FALSE"
         sent = f"POST {REPAY_PATH} asset=USDT{pair} amount=250.12345678 type=REPAY"
         assert outcome.trace is not None
@@ -74,8 +74,8 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         assert money_requests(w) == 1
         assert before - debt_of(w, scope) == D("250.12345678")
         flow = await w.account.find_ledger_rows(order, around_now(w))
-        assert [(str(one.tran_id), one.kind, one.amount) for one in flow] == [(outcome.ref, "REPAY", D("250.12345678"))]
-    assert [(one.ref, one.amount, one.status, one.is_automatic) for one in records] == [
+        assert [(str(row.tran_id), row.kind, row.amount) for row in flow] == [(outcome.ref, "REPAY", D("250.12345678"))]
+    assert [(record.ref, record.amount, record.status, record.is_automatic) for record in records] == [
         (outcome.ref, D("250.12345678"), "CONFIRMED", False)
     ]
 
@@ -94,7 +94,7 @@ async def test_transfer_into_cross_leaves_its_source(order: Transfer, wallet: st
         assert D(w.ledger[wallet]["USDT"]["free"]) == D(left)
         assert D(w.ledger["cross"]["balances"]["USDT"]["free"]) == 20100
         records = await w.account.find_records(order, around_now(w))
-    assert [(one.ref, one.asset, one.amount, one.status) for one in records] == [
+    assert [(record.ref, record.asset, record.amount, record.status) for record in records] == [
         (outcome.ref, "USDT", D(100), "CONFIRMED")
     ]
 
@@ -107,7 +107,7 @@ async def test_direct_transfer_into_a_pair_works_where_the_exchange_still_has_it
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)
         assert D(w.ledger["isolated"]["BTCUSDT"]["balances"]["USDT"]["free"]) == 600
-        assert [one.ref for one in await w.account.find_records(order, around_now(w))] == [outcome.ref]
+        assert [record.ref for record in await w.account.find_records(order, around_now(w))] == [outcome.ref]
 
 
 async def test_refused_direct_transfer_leaves_no_records() -> None:
@@ -127,7 +127,7 @@ async def test_transfer_into_a_pair_takes_two_hops_where_the_exchange_dropped_it
         outcome = await w.account.execute(second_hop)
         assert isinstance(outcome, Accepted)
         assert D(w.ledger["isolated"]["BTCUSDT"]["balances"]["USDT"]["free"]) == 600
-        assert [one.ref for one in await w.account.find_records(second_hop, around_now(w))] == [outcome.ref]
+        assert [record.ref for record in await w.account.find_records(second_hop, around_now(w))] == [outcome.ref]
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_amount_is_sent_without_exponent() -> None:
     async with connected_sandbox() as w:
         await w.account.execute(Repay(CROSS, "USDT", D("1E+2")))
         await w.account.execute(Repay(CROSS, "ETH", D("1E-8")))
-        assert [one.params["amount"] for one in w.requests(REPAY_PATH, "POST")] == ["100", "0.00000001"]
+        assert [request.params["amount"] for request in w.requests(REPAY_PATH, "POST")] == ["100", "0.00000001"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ async def test_executed_order_with_a_lost_answer_is_found_in_the_history(order: 
         window = TimeWindow(w.clock.now(), w.clock.now() + timedelta(minutes=1))
         assert isinstance(await w.account.execute(order), Unknown)
         records = await w.account.find_records(order, window)
-        assert [(one.amount, one.status) for one in records] == [(order.amount, "CONFIRMED")]
+        assert [(record.amount, record.status) for record in records] == [(order.amount, "CONFIRMED")]
 
 
 @pytest.mark.parametrize("order", [REPAY, TOP_UP], ids=["repay", "transfer"])
@@ -260,7 +260,7 @@ async def test_write_stays_on_the_first_host() -> None:
     async with connected_sandbox() as second, connected_sandbox() as w:
         hosts = hosts_of(w.ready, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))
         async with connected_sandbox(base_urls=hosts) as lost:
-            # By now the very key that orders reads from the other host.
+            # By now the key that orders also reads from the other host.
             await lost.account.read_action_key()
             assert isinstance(await lost.account.execute(REPAY), Refused)
             assert not money_requests(second)
@@ -270,7 +270,7 @@ async def test_orders_at_once_are_sent_one_after_another() -> None:
     async with connected_sandbox() as w:
         outcomes = await asyncio.gather(*(w.account.execute(Repay(CROSS, "USDT", D(number))) for number in (1, 2, 3)))
         assert all(isinstance(outcome, Accepted) for outcome in outcomes)
-        times = [one.at for one in w.requests(REPAY_PATH, "POST")]
+        times = [request.at for request in w.requests(REPAY_PATH, "POST")]
     assert all(later - earlier >= 295 for earlier, later in itertools.pairwise(times))
 
 
@@ -287,7 +287,7 @@ async def test_records_of_many_pages_come_whole() -> None:
         for number in range(1, 131):
             w.sandbox.user_actions.repay("main", "USDT", D(number) / 100)
         found = await w.account.find_records(Repay(CROSS, "USDT", D(1)), around_now(w))
-    assert sorted(one.amount for one in found) == [D(number) / 100 for number in range(1, 131)]
+    assert sorted(record.amount for record in found) == [D(number) / 100 for number in range(1, 131)]
 
 
 async def test_only_the_action_key_moves_money() -> None:
@@ -300,7 +300,7 @@ async def test_only_the_action_key_moves_money() -> None:
         assert isinstance(await w.account.execute(REPAY), Accepted)
         assert isinstance(await w.account.execute(TOP_UP), Accepted)
         await w.account.find_records(REPAY, around_now(w))
-        used = {(one.method, one.path): one.api_key for one in w.sandbox.requests}
+        used = {(request.method, request.path): request.api_key for request in w.sandbox.requests}
     assert used["POST", REPAY_PATH] == used["POST", TRANSFER_PATH] == acting.api_key
     assert used["GET", "/sapi/v1/margin/account"] == used["GET", REPAY_PATH] == reading.api_key
 

@@ -1,4 +1,4 @@
-"""Every read against the sandbox: what we say equals what its ledger holds."""
+"""Every read against the sandbox: its result equals the sandbox's ledger."""
 
 import asyncio
 import functools
@@ -164,7 +164,7 @@ async def test_offset_is_measured_and_signed_with() -> None:
 async def test_refused_timestamp_measures_the_clock_and_reads_once_more() -> None:
     async with connected_sandbox(faults=[Fault(what="clock_skew", path=CROSS_PATH, seconds=3600)]) as w:
         await w.account.read_cross()
-        assert [(one.status, one.code) for one in w.requests(CROSS_PATH)] == [(400, -1021), (200, 0)]
+        assert [(request.status, request.code) for request in w.requests(CROSS_PATH)] == [(400, -1021), (200, 0)]
         assert w.requests("/api/v3/time")
 
 
@@ -180,7 +180,7 @@ async def test_timestamp_refused_again_is_a_refusal() -> None:
 async def test_read_is_tried_again_after_a_server_error(status: int) -> None:
     async with connected_sandbox(faults=[Fault(what="status", path=CROSS_PATH, status=status, body="")]) as w:
         await w.account.read_cross()
-        assert [one.status for one in w.requests(CROSS_PATH)] == [status, 200]
+        assert [request.status for request in w.requests(CROSS_PATH)] == [status, 200]
 
 
 async def test_read_is_tried_again_after_a_cut() -> None:

@@ -1,4 +1,4 @@
-"""The one table that says what an answer means, row by row of the documented errors."""
+"""The outcome of every answer, row by row of the documented errors."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The rules of symbols as the exchange lists them, and orders that it could only refuse."""
+"""Trading rules as the exchange lists them, and orders that it could only refuse."""
 
 from dataclasses import replace
 

@@ -78,7 +78,7 @@ def test_the_count_begins_anew_with_the_clock_minute() -> None:
 def test_less_urgent_requests_wait_first(used: int, going: set[Priority]) -> None:
     usage, pool = WeightBudget(), WeightPool("/api")
     usage.observe(pool, used, NOW)
-    assert {one for one in Priority if usage.wait_s(pool, 1, NOW, 0, one) is None} == going
+    assert {priority for priority in Priority if usage.wait_s(pool, 1, NOW, 0, priority) is None} == going
 
 
 def test_pool_counted_by_address_is_respected_for_all_accounts() -> None:
@@ -124,13 +124,13 @@ UNTIL = "Way too much request weight used; IP banned until 1795348890000."
         (429, {"Retry-After": "soon"}, "", 30),
         (418, {"Retry-After": "99999999999"}, "", 3 * 86400),
         (418, {}, UNTIL, 60),
-        # What is past says nothing: who is refused now is not let in now.
+        # A moment in the past is ignored: a request refused now is not admitted now.
         (429, {"Retry-After": "0"}, "", 30),
         (429, {"Retry-After": "86400"}, "", 300),
         (418, {}, "IP banned until 1795348770000.", 120),
         (418, {"Retry-After": "0"}, UNTIL, 60),
         (418, {"Retry-After": "Sun, 22 Nov 2026 11:59:30 GMT"}, "", 120),
-        # A date is one of the forms that HTTP knows.
+        # A date is one of the forms that HTTP allows.
         (429, {"Retry-After": "Sun, 22 Nov 2026 12:01:00 GMT"}, "", 30),
         (418, {"Retry-After": "Sunday, 22-Nov-26 12:03:30 GMT"}, "", 180),
         (429, {"Retry-After": "Sun, 31 Dec 9999 23:59:59 GMT"}, "", 300),

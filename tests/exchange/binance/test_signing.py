@@ -1,4 +1,4 @@
-"""Signatures against the published vectors, and against vectors worked out for the kinds without one."""
+"""Signatures against the published vectors, and against computed vectors for the kinds without a published one."""
 
 import base64
 

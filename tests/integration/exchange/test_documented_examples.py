@@ -1,4 +1,4 @@
-"""Every example of the official documentation decodes, as what its function answers."""
+"""Every example of the official documentation, decoded as its function's answer."""
 
 import json
 from decimal import Decimal
@@ -81,12 +81,12 @@ SHAPED_AS: dict[str, Any] = {
 
 
 def answer_of(example: str) -> Any:
-    """What the example is to be decoded as."""
+    """Return the type that the example is decoded as."""
     return SHAPED_AS[example] if example in SHAPED_AS else FUNCTIONS[ANSWERED_BY[example]].endpoint.answer
 
 
 def test_every_documented_example_is_accounted_for() -> None:
-    assert {one["test"] for one in documented_examples()} == {*ANSWERED_BY, *SHAPED_AS}
+    assert {example["test"] for example in documented_examples()} == {*ANSWERED_BY, *SHAPED_AS}
 
 
 @pytest.mark.parametrize("example", [*ANSWERED_BY, *SHAPED_AS])
@@ -113,15 +113,15 @@ def test_numbers_where_texts_are_usual_keep_every_digit() -> None:
 
 def test_brackets_of_a_mode_that_is_gone_are_exact() -> None:
     example = "test_query_liability_coin_leverage_bracket_in_cross_margin_pro_mode_success"
-    ((bracket,),) = (one.brackets for one in decode(documented(example), tuple[LeverageBrackets, ...]))
+    ((bracket,),) = (group.brackets for group in decode(documented(example), tuple[LeverageBrackets, ...]))
     assert (bracket.max_debt, bracket.maintenance_margin_rate) == (Decimal(1000000), Decimal("0.02"))
 
 
 def test_created_api_key_is_never_shown() -> None:
     made = decode(documented("test_create_special_key_success"), NewSpecialKey)
     listed = decode(documented("test_query_special_key_success"), SpecialKey)
-    for one in (made, listed):
-        assert one.api_key not in f"{one} {one!r}"
+    for key in (made, listed):
+        assert key.api_key not in f"{key} {key!r}"
     assert made.secret_key and made.secret_key not in f"{made} {made!r}"
     assert listed.addresses == ("0.0.0.0", "192.168.0.1", "192.168.0.2")
 
@@ -199,9 +199,9 @@ def _added_to(document: Any) -> bytes:
             case {"MATIC": _}:
                 return value
             case dict():
-                return {**{name: add(one) for name, one in value.items()}, "newToday": {"x": [1, None]}}
+                return {**{name: add(part) for name, part in value.items()}, "newToday": {"x": [1, None]}}
             case list():
-                return [add(one) for one in value]
+                return [add(part) for part in value]
         return value
 
     return json.dumps(add(document)).encode()

@@ -1,4 +1,4 @@
-"""Every function, asked of the sandbox as its signature says: what comes decodes into what it promises."""
+"""Every function, called on the sandbox as its signature says: the answer decodes to the declared type."""
 
 import inspect
 import typing
@@ -137,7 +137,7 @@ AFTER_LIQUIDATION = frozenset({"get_margin_liquidation_loan", "repay_margin_liqu
 
 
 def test_every_function_is_covered() -> None:
-    assert {*READS, *CHANGES} == {one.name for one in FUNCTIONS.values() if not one.is_local}
+    assert {*READS, *CHANGES} == {function.name for function in FUNCTIONS.values() if not function.is_local}
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def usage() -> WeightBudget:
 
 @pytest.fixture
 async def busy_sandbox(usage: WeightBudget) -> AsyncIterator[ConnectedSandbox]:
-    """An account with a row in most histories."""
+    """Create an account with a row in most histories."""
     async with connected_sandbox(SCENARIO, weight_budget=usage) as w:
         w.sandbox.user_actions.borrow("main", "USDT", D(5))
         w.sandbox.user_actions.repay("main", "USDT", D(3))
@@ -180,7 +180,9 @@ async def test_change_is_accepted_and_answers_its_declared_type(busy_sandbox: Co
     assert isinstance(sent.outcome, Accepted), sent.outcome
     assert sent.content is not None
     (request,) = [
-        one for one in busy_sandbox.requests(function.endpoint.path, function.endpoint.method) if one.applied
+        request
+        for request in busy_sandbox.requests(function.endpoint.path, function.endpoint.method)
+        if request.applied
     ][-1:]
     assert request.status == 200
 
@@ -232,7 +234,7 @@ async def _prepare_for(w: ConnectedSandbox, name: str) -> None:
 
 
 async def _place_open_order(w: ConnectedSandbox, name: str) -> dict[str, Any]:
-    """An order that rests, for those that need one."""
+    """Place an order that rests, for the functions that need one."""
     if "order" not in name or name == "create_margin_order":
         return {}
     sent = await create_margin_order(

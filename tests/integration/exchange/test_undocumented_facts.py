@@ -1,4 +1,4 @@
-"""Where the documents leave a fact open, the client bears either reading."""
+"""Undocumented facts of the exchange: the client works under either reading."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -94,7 +94,7 @@ async def test_interest_in_bnb_is_read_the_same_whether_it_is_owed_or_paid(readi
         w.sandbox.user_actions.charge_interest()
         charges = await w.account.interest.read_charges(CROSS, since, since + timedelta(minutes=1))
         bnb = (await w.account.read_cross()).balances["BNB"]
-    usdt = next(one for one in charges if one.raw_asset == "USDT")
+    usdt = next(charge for charge in charges if charge.raw_asset == "USDT")
     assert (usdt.asset, usdt.kind) == ("BNB", "PERIODIC_CONVERTED")
     assert (bnb.interest > 0, bnb.held < 3) == ((True, False) if reading == "accrues" else (False, True))
 
@@ -114,7 +114,9 @@ async def test_small_debts_are_exchanged_whatever_the_answer_holds(body: Any) ->
     async with connected_sandbox(sandbox_with_reading(small_liability_body=body)) as w:
         sent = await exchange_margin_small_liabilities(w.account.read_transport, asset_names=["ETH"])
         assert isinstance(sent.outcome, Accepted)
-        assert "ETH" not in {one.asset for one in (await w.account.read_cross()).balances.values() if one.owed}
+        assert "ETH" not in {
+            balance.asset for balance in (await w.account.read_cross()).balances.values() if balance.owed
+        }
 
 
 @pytest.mark.parametrize("is_there", [True, False])

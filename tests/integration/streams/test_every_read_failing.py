@@ -1,4 +1,4 @@
-"""Whatever read fails, and however: when prices crash somebody hears of it, and nothing that was known is forgotten.
+"""Every failing read, in every way: a price crash is still reported to people, and no known figure is lost.
 
 Every read by its name, with the requests that it is made of: each fails from the start, or from the middle on, in an
 account of its own, while the price that all of them hang on falls to the margin calls.
@@ -66,17 +66,17 @@ READS: Mapping[str, tuple[str, ...]] = {
     "listen_token": ("/sapi/v1/userListenToken",),
     "listen_key": ("/sapi/v1/margin/listen-key",),
 }
-"""What each read asks for under the account's key."""
+"""Requests of each read under the account's key."""
 
 SHARED: Mapping[str, tuple[str, ...]] = {
     "prices": ("/api/v3/ticker/price",),
     "clock": ("/api/v3/time",),
     "markets": ("/api/v3/exchangeInfo",),
 }
-"""The same of the reads that need no key: they fail for everybody."""
+"""Requests of the reads that need no key: they fail for all accounts."""
 
 ORDER_READS = {"/sapi/v1/margin/order", "/sapi/v1/margin/myTrades"}
-"""What is asked for when an order was sent alone: tests of settling fail these."""
+"""Requests made only after an order was sent: tests of settlement fail these."""
 
 KINDS: Mapping[str, Fault] = {
     "400": Fault("status", status=400, code=-1000, count=0),
@@ -88,7 +88,7 @@ KINDS: Mapping[str, Fault] = {
 
 BLINDNESS = {"blind", "very-blind", "conditions-unknown"}
 WITHIN_S = 30
-"""Seconds of the exchange from the crash until somebody has heard."""
+"""Seconds of the exchange from the crash until a message must have arrived."""
 
 SCHEDULE = {"cross": "60s", "isolated": "60s"}
 CRASHED = D(37_500)
@@ -131,7 +131,7 @@ class FailingReadsScenario:
             watch.on_step(watch.runner.state, names, {}, False)
 
     def notified_rules(self) -> dict[str, set[tuple[str, str]]]:
-        """By account the rules and scopes of which a channel was told that they fire."""
+        """Return by account the rules and scopes whose firing was sent to a channel."""
         found: dict[str, set[tuple[str, str]]] = {account: set() for account in self.accounts}
         for request in list(self.phone.received):
             message = request.json()
@@ -141,7 +141,7 @@ class FailingReadsScenario:
         return found
 
     def unreported_scopes(self) -> list[str]:
-        """The scopes of whose danger nobody was told: neither by its level nor by what can't be seen of it."""
+        """Return the scopes in danger without any message, neither about the level nor about what can't be measured."""
         return [
             f"{account} {scope}"
             for account, told in self.notified_rules().items()
@@ -150,7 +150,7 @@ class FailingReadsScenario:
         ]
 
     def known_figures(self) -> dict[str, set[str]]:
-        """By account what status tells of levels and bars, as far as it is known."""
+        """Return by account the levels and thresholds in the status document, as far as they are known."""
         found: dict[str, set[str]] = {}
         for account in self.accounts:
             state, settings = self.here.state(account), self.here.daemon.settings(account)
@@ -165,14 +165,14 @@ class FailingReadsScenario:
         return found
 
     def untried_reads(self, shared: str) -> list[str]:
-        """The accounts whose read was never made, and so never failed."""
+        """Return the accounts whose read was never made, and so never failed."""
         asked = {(record.account, record.path) for record in self.box.sandbox.requests}
         if shared:
             return [] if any(path in SHARED[shared] for _, path in asked) else [shared]
-        return [one for one in self.accounts if not any((one, path) in asked for path in READS[one])]
+        return [account for account in self.accounts if not any((account, path) in asked for path in READS[account])]
 
     async def crash_prices(self) -> None:
-        """Let the price fall, and wait until everybody has heard."""
+        """Let the price fall, and wait until every account's message has arrived."""
         self.box.sandbox.user_actions.set_price("BTCUSDT", CRASHED)
         fell_at = self.here.clock.now()
 
@@ -188,7 +188,7 @@ class FailingReadsScenario:
 async def stage(
     folder: Path, template: Path | None, accounts: Iterable[str], faults: Iterable[Fault] = ()
 ) -> AsyncIterator[FailingReadsScenario]:
-    """A daemon in `folder`, with a database made of the template; None: with the one that is there."""
+    """Start a daemon in `folder`, with a database made of the template; None: with the existing one."""
     names = tuple(accounts)
     if template is not None:
         await asyncio.to_thread(_prepare, folder, template)
@@ -198,7 +198,7 @@ async def stage(
             config = config_of(folder, box.ready, names, phone)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 yield FailingReadsScenario(box, here, phone, names)
-                # Twenty accounts of one loop end slowly where others want the processor.
+                # Twenty accounts in one loop end slowly where others need the processor.
                 here.daemon.stop()
                 await asyncio.wait({here.task}, timeout=60)
 
@@ -209,14 +209,14 @@ def _prepare(folder: Path, template: Path) -> None:
 
 
 def config_of(folder: Path, ready: SandboxInfo, names: Iterable[str], phone: HttpSink) -> Path:
-    first = [next(one for one in ready.accounts if one["name"] == name) for name in names]
+    first = [next(account for account in ready.accounts if account["name"] == name) for name in names]
     config = write_config(
         folder,
         replace(ready, accounts=tuple(first)),
         channels={"phone": f"{phone.url}/hook"},
         schedule=SCHEDULE,
     )
-    # One loop serves all of this: what is slow for want of a processor is no fault.
+    # One loop serves all of this: slowness for want of a processor is no fault.
     text = config.read_text().replace('request_timeout = "1s"', 'request_timeout = "4s"')
     acting = hmac_key("action_key-acting")
     own = f'action_api_key = "{acting.api_key}"\naction_api_secret = "{acting.api_secret}"'
@@ -225,7 +225,7 @@ def config_of(folder: Path, ready: SandboxInfo, names: Iterable[str], phone: Htt
 
 
 def is_watching(stage: FailingReadsScenario) -> bool:
-    """Whether the streams of all accounts are up, and what can be read was."""
+    """Return whether the market streams of all accounts are connected."""
     states = stage.here.daemon.account_states()
     return len(states) == len(stage.accounts) and all(
         state.streams.get("market") is not None and state.streams["market"].connected for state in states.values()
@@ -240,7 +240,7 @@ def knows_all(stage: FailingReadsScenario) -> bool:
 
 
 async def play(folder: Path, template: Path, accounts: tuple[str, ...], when: str, kind: str, shared: str = "") -> None:
-    """One daemon through the crash, while a read of each account fails."""
+    """Run one daemon through the crash, while a read of each account fails."""
     failing = (shared,) if shared else accounts
     async with stage(folder, template, accounts, faults_of(failing, kind) if when == "start" else ()) as it:
         before: dict[str, set[str]] = {}
@@ -318,7 +318,7 @@ def test_every_read_in_the_code_is_covered() -> None:
 def test_every_client_request_is_covered() -> None:
     paths: set[str] = set()
     for module in pkgutil.walk_packages(binance.__path__, f"{binance.__name__}."):
-        # These are all that the exchange offers: what is used of them is imported elsewhere.
+        # These modules declare every function of the exchange: those in use are imported elsewhere.
         if ".api." in module.name and not module.name.endswith(".transport"):
             continue
         for value in vars(importlib.import_module(module.name)).values():
@@ -335,7 +335,7 @@ async def test_every_daemon_read_is_covered(tmp_path: Path, sqlite_template: Pat
         await it.here.wait_for_state(lambda state: state.cross, account="action_key")
         (watch,) = it.here.daemon._supervisor.services.values()
         assert set(watch._reads.by_name()) <= {*READS, *SHARED}
-        # And no request goes where no row leads.
+        # No request goes to an address without a row.
         it.request_all_reads()
         await it.here.wait_for_state(
             lambda state: state.cross_thresholds and state.tiers and state.prices, account="action_key"

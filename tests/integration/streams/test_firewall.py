@@ -1,4 +1,4 @@
-"""A firewall's 403 through the whole daemon: other hosts are read at once, and nothing is unseen for a minute."""
+"""A firewall's 403 and the whole daemon: other hosts are read at once, and no data ages by a minute."""
 
 from functools import partial
 from itertools import pairwise
@@ -12,7 +12,7 @@ from tests.support.sandbox import sandbox
 
 CROSS_PATH, ISOLATED_PATH = "/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"
 UNSEEN_MS = 45_000
-"""The longest time without an answer to a read: a few seconds, and what a busy machine needs; once it was a minute."""
+"""Maximum time without an answer to a read: a few seconds, and what a busy machine needs; once it was a minute."""
 
 TIMES = 3
 
@@ -29,7 +29,7 @@ async def test_reads_recover_by_another_host_at_once_or_soon_after_a_block(tmp_p
             box.sandbox.add_fault(one)
             await goes_on(here)
             for path in (CROSS_PATH, ISOLATED_PATH):
-                # Whoever was refused is answered by the other host in the very next try.
+                # A refused request is answered by the other host in the very next try.
                 assert all(later == 200 for before, later in pairwise(statuses(box.sandbox, path)) if before == 403)
 
             box.sandbox.clear_faults()
@@ -40,12 +40,12 @@ async def test_reads_recover_by_another_host_at_once_or_soon_after_a_block(tmp_p
             )
             await goes_on(here)
         for path in (CROSS_PATH, ISOLATED_PATH):
-            seen = [each.at for each in box.sandbox.requests if each.path == path and each.status == 200]
+            seen = [request.at for request in box.sandbox.requests if request.path == path and request.status == 200]
             assert max(later - before for before, later in pairwise(seen)) < UNSEEN_MS
 
 
 async def goes_on(here: InProcessDaemon) -> None:
-    """Returns once cross and the pairs were read twice more."""
+    """Return once cross and the pairs were read twice more."""
     for _ in range(2):
         before = here.daemon.account_states().get("main")
         await here.wait_for_state(partial(is_newer, before), 90)
@@ -60,7 +60,7 @@ def is_newer(before: AccountState | None, now: AccountState) -> bool:
 
 
 def statuses(box: Sandbox, path: str) -> list[int]:
-    return [each.status for each in box.requests if each.path == path and each.status]
+    return [request.status for request in box.requests if request.path == path and request.status]
 
 
 def refused(box: Sandbox, path: str) -> int:

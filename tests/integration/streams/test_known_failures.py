@@ -1,35 +1,36 @@
-"""Every known way in which streams fail people: the harm without the counter-measure, and none with it.
+"""Every known failure of streams: the harm without the counter-measure, and none with it.
 
-Each row names the test that shows both, and what switches the counter-measure off: a field of `streams.guards.Guards`,
-or what the test leaves out. G: `test_guards.py`; here where nothing is named; the rest below `tests/`.
+Each row names the test that shows both, and the switch of the counter-measure: a field of `StreamLimits`, or what the
+test leaves out. Tests without a module are in this one. G: `exchange/binance/streams/test_stream_limits.py`, R:
+`exchange/binance/test_binance_account_reads.py`, all paths below `tests/`.
 
 | failure | harm first, then none | switched off by |
 |---|---|---|
 | the socket stays open, data stops | G `test_socket_that_stays_open_without_any_frame` | `silence_s` |
-| … while pings go on, prices | G `test_market_socket_that_pings_and_tells_no_prices` | `price_silence_s` |
-| … as the subscription is gone | G `test_subscription_that_is_lost_without_a_word` | `probe_every_s` |
-| … as the stream is deaf | G `test_stream_that_claims_to_be_up_and_is_deaf` | `untold_s` |
+| … while pings go on, prices | G `test_market_socket_that_pings_without_prices` | `price_silence_s` |
+| … as the subscription is gone | G `test_silently_lost_subscription` | `probe_every_s` |
+| … as no events come | G `test_connected_stream_without_events_is_detected` | `missing_event_s` |
 | an idle user socket is dropped, code 1006 | `test_idle_socket_is_kept_by_pongs` | a client that answers none |
-| … and nobody comes back | `test_dropped_socket_is_opened_again` | `reconnects` |
-| … or comes back too often | `test_server_that_refuses_is_not_hammered` | `longest_rest_s` |
-| a second connection with the key silences the first | `test_stream_silenced_by_another_is_found_out` | `untold_s` |
-| events during a disconnect are never replayed | `test_what_happened_while_nobody_listened_is_read` | no read |
+| … and is not opened again | `test_dropped_socket_is_opened_again` | `reconnects` |
+| … or is opened too often | `test_server_that_refuses_is_not_hammered` | `max_backoff_s` |
+| a second connection silences the first | `test_stream_silenced_by_another_session_is_detected` | `missing_event_s` |
+| events during a disconnect are never replayed | `test_changes_during_a_disconnect_are_read` | no read |
 | the user stream does not recover after network loss | `test_dropped_socket_is_opened_again` | `reconnects` |
-| the listen key is never refreshed while idle | G `test_listen_key_that_nobody_extends` | `extend_every_s` |
-| the key expired in an outage, PUT fails with -1125 | `test_key_that_expired_during_an_outage` | `remakes_key` |
-| the listen token is never renewed | G `test_listen_token_that_nobody_renews` | `renew_at` |
+| the listen key is never refreshed while idle | G `test_expired_listen_key` | `extend_every_s` |
+| the key expired in an outage, PUT fails with -1125 | `test_key_that_expired_during_an_outage` | `renews_lost_key` |
+| the listen token is never renewed | G `test_expired_listen_token` | `renew_at` |
 | … nor subscribed again after a reconnect | `test_dropped_socket_is_opened_again` | `reconnects` |
-| cross and isolated share one token bucket | `test_cross_and_pairs_do_not_share_a_subscription` | `own_subscriptions` |
+| cross and isolated share a bucket | `test_cross_and_pairs_do_not_share_a_subscription` | `subscribes_each_scope` |
 | a full queue kills the reader | `test_flood_overflows_no_queue` | a bounded queue |
 | execution reports and balances come late | `test_late_events_are_ordered_by_the_exchanges_times` | order of arrival |
-| balances are stale after a disconnect | `test_old_balances_are_kept_and_marked` | no limit of age |
-| events carry no debt | `test_debt_is_read_since_no_event_tells_it` | no read |
-| eventStreamTerminated seconds after the start | `test_subscription_that_always_ends_at_once` | `longest_rest_s` |
+| balances are stale after a disconnect | `test_stale_balances_are_kept_and_marked` | no limit of age |
+| events carry no debt | `test_debt_is_read_because_no_event_carries_it` | no read |
+| eventStreamTerminated seconds after the start | `test_subscription_that_always_ends_at_once` | `max_backoff_s` |
 | overlapping sockets send everything twice | `test_event_that_comes_twice_is_one` | keys ignored |
-| … and what a replaced one owes is lost | G `test_replaced_connection_that_still_owes_events` | `overlap_s` |
-| connections are cut after a day | G `test_connection_that_lives_its_whole_day` | `lifetime_s` |
-| the margin user stream is migrated | `sandbox/test_endpoints.py` `test_retired_paths…` | `account_stream` of old |
-| -1021, the timestamp | `../test_reads.py` `test_refused_timestamp…`, `test_timestamp_refused_again…` | no second try |
+| … and the last events of a replaced one are lost | G `test_replaced_connection_that_still_owes_events` | `overlap_s` |
+| connections are cut after a day | G `test_connection_at_its_maximum_age` | `lifetime_s` |
+| the user stream is migrated | `sandbox/test_rare_endpoints.py` `test_retired_paths…` | `account_stream` of old |
+| -1021, the timestamp | R `test_refused_timestamp…`, `test_timestamp_refused_again…` | no second try |
 """
 
 import asyncio
@@ -130,7 +131,7 @@ async def test_stream_silenced_by_another_session_is_detected(is_on: bool) -> No
         guarded(replace(ALL_OFF, missing_event_s=0.5 if is_on else NEVER_S)) as both,
         WebSocketFactory().open(both.world.ready.ws_api_url, lambda: None),
     ):
-        # It takes all that was ours; our own line stands and is pinged as ever.
+        # It takes all that was ours; our own connection stays open and is pinged as before.
         both.world.sandbox.add_fault(Fault("mute", stream="account", seconds=DAY_S))
         await both.world.account.read_cross()
         both.move()
@@ -161,14 +162,14 @@ async def test_changes_during_a_disconnect_are_read() -> None:
 async def test_key_that_expired_during_an_outage(is_on: bool) -> None:
     guards = replace(ALL_OFF, extend_every_s=60, renews_lost_key=is_on)
     async with guarded(guards, speed=60) as both:
-        (old,) = [one for one in both.world.sandbox.connections if one.stream == "risk"]
-        # Nobody can hear of its end: neither the event nor an answer comes through.
+        (old,) = [connection for connection in both.world.sandbox.connections if connection.stream == "risk"]
+        # The end of the key is not noticed: neither the event nor an answer comes through.
         both.world.sandbox.add_fault(Fault("mute", stream="risk", seconds=DAY_S))
         both.world.sandbox.add_fault(Fault("expire", stream="risk"))
         both.world.sandbox.clear_faults()
 
         async def is_refused() -> bool:
-            return any(one.code == -1125 for one in both.world.requests(KEY_PATH, "PUT"))
+            return any(request.code == -1125 for request in both.world.requests(KEY_PATH, "PUT"))
 
         await eventually(is_refused)
         if is_on:
@@ -277,7 +278,7 @@ async def test_subscription_that_always_ends_at_once(is_on: bool) -> None:
         over = both.world.clock.now() + timedelta(seconds=2)
 
         async def has_ended_often() -> bool:
-            if any(getattr(one, "subscriptions", None) for one in both.world.sandbox.connections):
+            if any(getattr(connection, "subscriptions", None) for connection in both.world.sandbox.connections):
                 both.world.sandbox.add_fault(Fault("terminate", stream="account"))
             return both.world.clock.now() > over
 
@@ -288,6 +289,6 @@ async def test_subscription_that_always_ends_at_once(is_on: bool) -> None:
 
 async def _subscribed(box: Sandbox) -> None:
     async def is_up() -> bool:
-        return any(len(getattr(one, "subscriptions", ())) == 2 for one in box.connections)
+        return any(len(getattr(connection, "subscriptions", ())) == 2 for connection in box.connections)
 
     await eventually(is_up)

@@ -1,4 +1,4 @@
-"""What watching costs at rest, as the sandbox charges it: with debts in cross and in a pair, and all streams up."""
+"""Request weight of watching at rest, as the sandbox counts it: debts in cross and in a pair, all streams up."""
 
 from collections import Counter
 from dataclasses import replace
@@ -16,7 +16,7 @@ SPEED = 120
 OWN_PACE = {"cross": "60s", "isolated": "60s", "near_liquidation": "2s"}
 STARTED = timedelta(minutes=20)
 MINUTES = 60
-"""A full hour is in it, with what is read once an hour."""
+"""Span of the measurement: it holds a full hour, with the hourly reads."""
 
 HASTE = 480
 LONG = timedelta(hours=6)
@@ -27,16 +27,16 @@ RARE = (
 )
 RARE_WEIGHT = 100
 RARE_A_DAY = 6
-"""The ledger of cross and of the pair once each, the collateral ratios and the tags twice."""
+"""Number of rare reads a day: the ledger of cross and of the pair once each, the ratios and the tags twice."""
 
 ACCOUNT_READS = ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account")
 ACCOUNT_READ_WEIGHT = 10
 POLLS = MINUTES * 60 // 75
-"""Of each kind: both are safe, and read a quarter more seldom than every minute."""
+"""Number of polls of each kind: both accounts are safe, and polled a quarter less often than every minute."""
 
 
 def indebted() -> Scenario:
-    """Cross at 1.9 and a pair at 3, both well above their initial bars."""
+    """Build cross at 1.9 and a pair at 3, both well above their initial thresholds."""
     scenario = calm_scenario()
     (spec,) = scenario.accounts
     pair = PairSpec(base=initial_balance("0.01"), quote=initial_balance("0", borrowed="200"))
@@ -55,17 +55,17 @@ async def test_minute_at_rest_weighs_at_most_twenty_five(tmp_path: Path) -> None
             first, before = len(world.sandbox.requests), world.sandbox.ip_weight_spent
             await _passed(here, clock, began + timedelta(minutes=MINUTES))
             asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
-    paths = Counter(one.path for one in asked)
+    paths = Counter(request.path for request in asked)
     polls = sum(paths[path] for path in ACCOUNT_READS)
     assert polls >= 2 * (POLLS - 2)
     # A busy machine loses connections at this speed, and each gap is another read of the accounts: they count as
-    # scheduled, and once more for the hour's interest, of which the risk stream tells.
+    # scheduled, and once more for the hour's interest, which the risk stream reports.
     others = spent - polls * ACCOUNT_READ_WEIGHT
     assert 2 * (POLLS + 1) * ACCOUNT_READ_WEIGHT + others <= 25 * MINUTES, paths
 
 
 def scenario_below_safe_level() -> Scenario:
-    """Cross at 1.67 and a pair at 1.33 with bitcoin in both: between their initial bars and 1.25 times those."""
+    """Build cross at 1.67 and a pair at 1.33 with bitcoin in both: initial thresholds < levels < 1.25 × those."""
     scenario = calm_scenario()
     (spec,) = scenario.accounts
     pair = PairSpec(base=initial_balance("0.01"), quote=initial_balance("0", borrowed="450"))
@@ -86,13 +86,13 @@ async def test_minute_below_the_safe_level_weighs_at_most_twenty_five(tmp_path: 
             asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
             paces = {name: paced.interval for name, paced in here.state().poll_intervals.items()}
     assert paces == {"cross": timedelta(seconds=60), "isolated": timedelta(seconds=60)}
-    paths = Counter(one.path for one in asked)
+    paths = Counter(request.path for request in asked)
     minutes = LONG // timedelta(minutes=1)
     polls, rare = sum(paths[path] for path in ACCOUNT_READS), sum(paths[path] for path in RARE)
     assert polls >= 2 * (minutes - 2)
     assert {"/sapi/v1/margin/priceIndex", "/sapi/v1/margin/next-hourly-interest-rate"} <= paths.keys()
     assert "/sapi/v1/margin/delist-schedule" in paths, "what is read every six hours is in it"
-    # Lost connections cause polls here too; what is rarer than the span counts by its share of a day.
+    # Lost connections cause polls here too; requests rarer than the span count by their share of a day.
     others = spent - polls * ACCOUNT_READ_WEIGHT - rare * RARE_WEIGHT
     rare_share = RARE_A_DAY * RARE_WEIGHT * LONG / timedelta(days=1)
     assert 2 * minutes * ACCOUNT_READ_WEIGHT + others + rare_share <= 25 * minutes, (others, paths)

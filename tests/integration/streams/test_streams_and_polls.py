@@ -1,4 +1,4 @@
-"""What streams bring is used at once, and what they may have missed is read."""
+"""Streams and polls together: stream events count at once, and what a stream may have missed is read."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,17 +20,17 @@ from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_proce
 from tests.support.sandbox import sandbox
 
 RARELY = {"cross": "10m", "isolated": "10m", "near_liquidation": "10m", "stale_after": "30m"}
-"""A timetable by which nothing is read again during a test: what is read was asked for."""
+"""Poll intervals so long that no read repeats by itself during a test: every read was requested."""
 
 STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")
 
 
 def account_reads(box: Sandbox) -> list[ReceivedRequest]:
-    return [one for one in box.requests if one.path == "/sapi/v1/margin/account"]
+    return [request for request in box.requests if request.path == "/sapi/v1/margin/account"]
 
 
 async def settled(here: InProcessDaemon, box: Sandbox) -> None:
-    """Returns once everything is connected and the reads of the start are over."""
+    """Return once everything is connected and the reads of the start are over."""
 
     def is_up(state: AccountState) -> bool:
         return [state.streams[name].connected for name in STREAMS if name in state.streams] == [True] * 3
@@ -56,7 +56,7 @@ async def test_a_market_stream_that_opens_and_brings_no_price_is_not_connected(t
             )
 
             async def is_open() -> bool:
-                return any(one.stream == "market" for one in box.sandbox.connections)
+                return any(connection.stream == "market" for connection in box.sandbox.connections)
 
             await eventually(is_open)
             shown = measure_subject(here.state(), AccountSettings("main"), MONITOR_SUBJECT, here.clock.now()).display
@@ -83,7 +83,7 @@ async def test_every_lost_stream_is_reported_and_followed_by_a_snapshot(tmp_path
 
 
 async def drop_stream(stream: StreamName, here: InProcessDaemon, box: Sandbox) -> None:
-    """Cut one stream; returns once it is back and the account was read again."""
+    """Cut one stream; return once it is back and the account was read again."""
     before, reads = here.state().streams[stream].connects, len(account_reads(box))
 
     def is_back(state: AccountState) -> bool:
@@ -111,7 +111,7 @@ async def test_changes_during_an_outage_are_read_at_once_after_it(tmp_path: Path
             await here.wait_for_state(lambda state: not any(stream.connected for stream in state.streams.values()))
             await settled_reads(box.sandbox)
             box.sandbox.user_actions.borrow("main", "USDT", Decimal(77))
-            # Nobody told it, and nothing of it will ever be sent again.
+            # No event reported it, and none ever will.
             known = here.state().cross
             assert known is not None
             assert known.balances["USDT"].borrowed == 30_000
@@ -120,10 +120,10 @@ async def test_changes_during_an_outage_are_read_at_once_after_it(tmp_path: Path
 
 
 async def settled_reads(box: Sandbox) -> None:
-    """Returns once what the loss of the streams asked for was answered."""
+    """Return once the reads that the loss of the streams requested are answered."""
 
     async def answered() -> bool:
-        return all(one.status for one in account_reads(box))
+        return all(request.status for request in account_reads(box))
 
     await eventually(answered)
 
@@ -161,7 +161,7 @@ async def test_an_event_during_a_slow_read_leads_to_one_more_read(tmp_path: Path
         config = write_config(tmp_path, box.ready, schedule=RARELY)
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await settled(here, box.sandbox)
-            # The first answer is from before the second deposit and comes after it.
+            # The first answer is from before the second deposit and arrives after it.
             box.sandbox.add_fault(Fault("delay", path="/sapi/v1/margin/account", seconds=0.8))
             reads = len(account_reads(box.sandbox))
             box.sandbox.user_actions.deposit("main", "USDT", Decimal(5), "cross")
@@ -199,14 +199,14 @@ async def test_a_pair_that_appears_later_is_subscribed_and_measured(tmp_path: Pa
 
 
 async def polls(here: InProcessDaemon) -> None:
-    """Returns after two more polls of the pairs."""
+    """Return after two more polls of the pairs."""
     seen = here.state().isolated
     assert seen is not None
     await here.wait_for_state(lambda state: state.isolated and state.isolated.as_of - seen.as_of > timedelta(seconds=2))
 
 
 def reference_reads(box: Sandbox) -> list[ReceivedRequest]:
-    return [one for one in box.requests if one.path == "/sapi/v1/margin/isolatedMarginTier"]
+    return [request for request in box.requests if request.path == "/sapi/v1/margin/isolatedMarginTier"]
 
 
 async def settled_connected(here: InProcessDaemon) -> None:
@@ -230,7 +230,7 @@ async def test_prices_move_the_level_between_polls_until_they_are_stale(tmp_path
             assert len(account_reads(box.sandbox)) == reads
 
             box.sandbox.add_fault(Fault("half_open", stream="market"))
-            # Stale prices say nothing new: what they last said counts until the next read, since it is the worse.
+            # Stale prices bring nothing new: the last level counts until the next read, since it is the worse.
             box.sandbox.add_fault(Fault("status", path="/api/v3/*", status=503, count=0))
             shown = await here.wait_for_document(lambda shown: shown["cross"]["source"] == "poll")
             assert (shown["cross"]["margin_level"][:6], shown["cross"]["polled_margin_level"][:6]) == (

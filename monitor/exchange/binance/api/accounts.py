@@ -1,4 +1,4 @@
-"""The margin accounts: balances, bars, limits, and their settings."""
+"""Margin accounts: balances, thresholds, borrow limits and settings."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Answers that are not believed, told with enough to find them again and nothing that is secret."""
+"""The error for an answer that can't be believed: why, its digest and beginning, no secret."""
 
 import hashlib
 from typing import TypeVar
@@ -9,11 +9,11 @@ from monitor.exchange.binance.api.endpoint import Endpoint
 T = TypeVar("T")
 
 MAX_RECORDED_CHARS = 2000
-"""How much of a rejected payload is kept for the record."""
+"""Characters of a rejected payload that are kept for the record."""
 
 
 def rejected_payload(endpoint: Endpoint[T], why: str, body: bytes) -> PayloadRejected:
-    """The error for an answer that arrived but cannot be believed: why, its digest, and its beginning."""
+    """Return the error for an answer that arrived but can't be believed: why, its digest, and its beginning."""
     digest = hashlib.sha256(body).hexdigest()[:16]
     error = PayloadRejected(f"{endpoint.name}: {why} (sha256 {digest})")
     if not endpoint.secret:

@@ -12,9 +12,16 @@ AnyEndpointFunction = EndpointFunction[Any, Any]
 TOPIC_MODULES: tuple[ModuleType, ...] = (accounts, loans, orders, transfers, market, wallets)
 
 FUNCTIONS: Mapping[str, AnyEndpointFunction] = MappingProxyType(
-    {one.name: one for topic in TOPIC_MODULES for one in vars(topic).values() if isinstance(one, EndpointFunction)}
+    {
+        function.name: function
+        for topic in TOPIC_MODULES
+        for function in vars(topic).values()
+        if isinstance(function, EndpointFunction)
+    }
 )
-"""By name, in the order of their declaration."""
+"""Functions by name, in the order of their declaration."""
 
-ALIASES: Mapping[str, str] = MappingProxyType({alias: one.name for one in FUNCTIONS.values() for alias in one.aliases})
-"""Names that other programs use for some of them."""
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {alias: function.name for function in FUNCTIONS.values() for alias in function.aliases}
+)
+"""Function names by the names that other programs use."""

@@ -1,4 +1,4 @@
-"""What the client knows of one endpoint before it asks."""
+"""One REST endpoint: its address, its weight, its answer."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Security(Enum):
-    """What a request must carry. On /sapi even market data need the key."""
+    """Credentials that a request must carry. On /sapi even market data need the key."""
 
     NONE = "none"
     KEY = "key"
@@ -19,11 +19,11 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[T]):
-    """One function of the venue: where it is, what it costs, what it answers.
+    """One endpoint of the exchange: its address, its weight, its answer.
 
-    `secret`: the answer holds a token, so that nothing of it may be recorded. `priority`: who gives way first when a
-    pool runs low. `rows` is the list in the answer of which an odd row is left out and told, where the rest can be
-    believed without it: its name, or "" where the answer itself is the list; None: the answer stands or falls whole.
+    `secret`: the answer holds a token, so that no part of it may be recorded. `priority`: which requests give way first
+    when a pool runs low. `rows` names the list in the answer whose unreadable rows are left out and reported while the
+    rest is used: its field, or "" where the answer itself is the list; None: the answer is used whole or not at all.
     """
 
     method: str
@@ -38,5 +38,5 @@ class Endpoint(Generic[T]):
 
     @property
     def name(self) -> str:
-        """The endpoint as people are told of it."""
+        """Name of the endpoint in messages."""
         return f"{self.method} {self.path}"

@@ -1,7 +1,7 @@
-"""A function of the margin API: its signature says what the venue takes, its annotation what it answers.
+"""A typed function of the REST API: its signature declares the parameters, its annotation the answer.
 
-A topic declares `@read("GET", "/sapi/…", weight=10) def get_thing(*, asset: str) -> Thing: the_venue_answers()`; what
-comes out is called as `await get_thing(transport, asset="USDT")`, and by its name from the command line.
+A topic declares `@read("GET", "/sapi/…", weight=10) def get_thing(*, asset: str) -> Thing: declaration_only()`; the
+result is called as `await get_thing(transport, asset="USDT")`, and by its name from the command line.
 """
 
 import inspect
@@ -26,21 +26,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WriteKind = ActionKind | ManualCallKind
-"""What a function changes; two of one kind and asset are never under way together."""
+"""Kind of change that a function makes; two of one kind and asset are never under way together."""
 
 BoolStyle = Literal["", "TRUE", "true"]
 
 CursorKind = Literal["page", "after", "from", "none"]
-"""How a history goes on: by page number; by an id, exclusive or inclusive; not at all."""
+"""Continuation of a history: by page number; by an id, exclusive or inclusive; or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryPaging:
-    """How the rows of a history are walked.
+    """Paging of a history.
 
-    `span` is the longest window that one request may ask for, `depth` how far back the venue keeps rows, `size` the
-    most that it gives at once. `key` names the fields (ours) that tell rows apart and `time` the one that dates them.
-    `by` is the parameter of an id cursor, whose field comes first in `key`.
+    `max_window` is the longest window of one request, `retention` how long the exchange keeps rows, `page_size` the
+    maximum rows of one answer. `key_fields` names the fields (ours) that identify a row, `time_field` the one that
+    dates it. `cursor_param` is the parameter of an id cursor, whose field comes first in `key_fields`.
     """
 
     cursor: CursorKind
@@ -54,10 +54,11 @@ class HistoryPaging:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter: the venue's name, ours, and whether it must be given.
+    """One parameter: the exchange's name, ours, and whether it is required.
 
-    `spelling` is how a yes or no is written: TRUE, true, or "" where the parameter is none. `default` is sent where
-    nothing is given; `is_sent` false: taken from old habit, and dropped. `is_amount`: a decimal, sent without exponent.
+    `bool_style` is the spelling of a yes or no: TRUE, true, or "" where the parameter is neither. `default` is sent
+    where no value is given. `is_sent` is False for a parameter that old callers give and that is dropped. `is_amount`:
+    a decimal, sent without exponent.
     """
 
     name: str
@@ -71,11 +72,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFunction(Generic[P, T]):
-    """One function, by the name that people call it by.
+    """One function of the API, by the name that callers use.
 
-    `fixed` are parameters that the name implies, `implied` what a parameter implies when it is given, `older` names
-    that parameters once had, `aliases` other names of the function. `weigh` is the weight where it depends on the
-    parameters. Nothing is asked where `is_silent`.
+    `fixed_params` are parameters that the name implies, `implied_params` those that another parameter implies when it
+    is given, `former_names` old names of parameters, `aliases` other names of the function. `weight_of` returns the
+    weight where it depends on the parameters. A function with `is_local` sends no request.
     """
 
     name: str
@@ -91,22 +92,22 @@ class EndpointFunction(Generic[P, T]):
     is_local: bool = False
 
     def request_params(self, values: Parameters) -> Parameters:
-        """All parameters of the request: those given in the declared order, then those that the name implies."""
+        """Return all parameters of the request: the given ones in declared order, then those that the name implies."""
         values = {name: value for name, value in values.items() if value is not None}
         implied_values = dict(two for name, two in self.implied_params.items() if name in values)
         params: dict[str, str | int | None] = {}
-        for one in self.parameters:
-            value = values.get(one.name, implied_values.get(one.name, one.default))
-            if value is not None and one.is_sent:
-                params[one.name] = value
+        for parameter in self.parameters:
+            value = values.get(parameter.name, implied_values.get(parameter.name, parameter.default))
+            if value is not None and parameter.is_sent:
+                params[parameter.name] = value
         return {**params, **self.fixed_params}
 
     def with_weight(self, params: Parameters) -> Endpoint[T]:
-        """The endpoint with the weight of this very request."""
+        """Return the endpoint with the weight of this very request."""
         return self.endpoint if self.weight_of is None else replace(self.endpoint, weight=self.weight_of(params))
 
     def find_parameter(self, word: str) -> Parameter | None:
-        """The parameter that `word` means: the venue's name, its snake_case, or a name that it once had."""
+        """Return the parameter that `word` means: the exchange's name, its snake_case, or a former name."""
         for parameter in self.parameters:
             if word in (parameter.name, parameter.python_name, to_snake_case(parameter.name)):
                 return parameter
@@ -117,31 +118,34 @@ class EndpointFunction(Generic[P, T]):
     def _build_request(self, *args: P.args, **kwargs: P.kwargs) -> tuple[Endpoint[T], Parameters]:
         given = self.signature.bind(*args, **kwargs).arguments
         params = self.request_params(
-            {one.name: _format_value(given.get(one.python_name), one.bool_style) for one in self.parameters}
+            {
+                parameter.name: _format_value(given.get(parameter.python_name), parameter.bool_style)
+                for parameter in self.parameters
+            }
         )
         return self.with_weight(params), params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFunction(EndpointFunction[P, T]):
-    """A function that changes nothing. `history` where its rows can be walked."""
+    """A function that changes nothing. `history` is set where its rows can be read as a whole history."""
 
     history: HistoryPaging | None = None
 
     async def __call__(self, transport: Transport, *args: P.args, **kwargs: P.kwargs) -> T:
-        """The answer. Raises as Transport.read does."""
+        """Return the decoded answer. Raises as Transport.read does."""
         endpoint, asked = self._build_request(*args, **kwargs)
         return (await transport.read(endpoint, asked)).content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteFunction(EndpointFunction[P, T]):
-    """A function that changes something. It is sent once, and never raises for what the venue answers."""
+    """A function that changes something. It is sent once, and never raises for an answer of the exchange."""
 
     kind: WriteKind
 
     async def __call__(self, transport: Transport, *args: P.args, **kwargs: P.kwargs) -> WriteResult[T]:
-        """What became of the one request."""
+        """Send the one request and return its result."""
         return await transport.send(*self._build_request(*args, **kwargs))
 
 
@@ -165,9 +169,10 @@ def read(
     priority: Priority = Priority.USUAL,
     rows: str | None = None,
 ) -> Callable[[Callable[P, T]], ReadFunction[P, T]]:
-    """Makes the decorated declaration a reading function.
+    """Make the decorated declaration a read function.
 
-    `flags` is how the venue spells yes and no here; `dropped` are parameters that old callers give and nobody sends.
+    `bool_style` is the exchange's spelling of yes and no here; `ignored` names parameters that old callers give and
+    that are never sent.
     """
 
     def make(declared: Callable[P, T]) -> ReadFunction[P, T]:
@@ -204,7 +209,7 @@ def write(
     bool_style: BoolStyle = "TRUE",
     weight_of: Callable[[Parameters], int] | None = None,
 ) -> Callable[[Callable[P, T]], WriteFunction[P, T]]:
-    """Makes the decorated declaration a changing function. `names`: the venue's spelling where it isn't camelCase."""
+    """Make the decorated declaration a write function. `names`: the exchange's spelling where it isn't camelCase."""
 
     def make(declared: Callable[P, T]) -> WriteFunction[P, T]:
         answer, parameters = _parse_declaration(declared, bool_style, names or {}, ())
@@ -226,12 +231,12 @@ def write(
 
 
 def to_snake_case(name: str) -> str:
-    """The venue's name in our spelling: isolatedSymbol as isolated_symbol."""
+    """Return the exchange's name in our spelling: isolatedSymbol as isolated_symbol."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def declaration_only() -> NoReturn:
-    """The body of a declaration. It never runs: the decorator keeps the signature alone."""
+    """Stand for the body of a declaration. It never runs: the decorator keeps the signature alone."""
     raise AssertionError("a declaration was called")
 
 
@@ -242,15 +247,17 @@ def _parse_declaration(
     answer_type: type[T] = kinds.pop("return")
     parameters = tuple(
         Parameter(
-            name=names.get(one.name, _to_camel_case(one.name)),
-            python_name=one.name,
-            is_required=one.default is inspect.Parameter.empty,
-            bool_style=bool_style if bool in (kinds[one.name], *typing.get_args(kinds[one.name])) else "",
-            default=None if one.default in (None, inspect.Parameter.empty) else _format_value(one.default, bool_style),
-            is_sent=one.name not in ignored,
-            is_amount=Decimal in (kinds[one.name], *typing.get_args(kinds[one.name])),
+            name=names.get(parameter.name, _to_camel_case(parameter.name)),
+            python_name=parameter.name,
+            is_required=parameter.default is inspect.Parameter.empty,
+            bool_style=bool_style if bool in (kinds[parameter.name], *typing.get_args(kinds[parameter.name])) else "",
+            default=None
+            if parameter.default in (None, inspect.Parameter.empty)
+            else _format_value(parameter.default, bool_style),
+            is_sent=parameter.name not in ignored,
+            is_amount=Decimal in (kinds[parameter.name], *typing.get_args(kinds[parameter.name])),
         )
-        for one in inspect.signature(function).parameters.values()
+        for parameter in inspect.signature(function).parameters.values()
     )
     return answer_type, parameters
 

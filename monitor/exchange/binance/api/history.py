@@ -1,4 +1,4 @@
-"""Whole histories: windows, pages and cursors of the venue hidden behind rows that come each once, oldest first."""
+"""Whole histories row by row, oldest first, each once: windows, pages and cursors of the exchange hidden."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -13,7 +13,7 @@ from monitor.exchange.binance.wire.numbers import to_milliseconds
 
 
 def split_window(since: datetime, until: datetime, span: timedelta) -> Iterator[tuple[datetime, datetime]]:
-    """Windows of at most `span` that cover `since` to `until`, oldest first.
+    """Yield windows of at most `span` that cover `since` to `until`, oldest first.
 
     Neighbours share their edge, since nobody documents whether edges belong to a window: the caller drops repeats.
     """
@@ -34,11 +34,11 @@ _EDGE_SPAN = timedelta(seconds=1)
 
 
 class HistoryReader(Generic[Row]):
-    """The rows of a history from `since` to `until`, both included.
+    """Rows of a history from `since` to `until`, both included.
 
-    An error of the exchange ends the iteration; iterating again goes on with the very request that failed, and a
-    row that was handed out never comes again. Neighbouring windows share their edge, since nobody documents whether
-    edges belong to a window: a row on it is told apart by its key.
+    An error of the exchange ends the iteration; iterating again repeats the request that failed, and a row that was
+    returned never comes again. Neighbouring windows share their edge, since nobody documents whether edges belong to a
+    window: a row on the edge is recognised by its key.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class HistoryReader(Generic[Row]):
         *,
         size: int | None = None,
     ) -> None:
-        """`given` are further parameters by the venue's names; `size` asks for fewer rows at once than it gives."""
+        """`params` are further parameters by the exchange's names; `size` asks for smaller pages than the maximum."""
         if function.history is None:
             raise ValueError(f"{function.name} is no history")
         self._transport = transport
@@ -77,7 +77,7 @@ class HistoryReader(Generic[Row]):
         return self._ready.popleft()
 
     async def _read_window(self) -> None:
-        """One request, or as many as the oldest window takes; what came of them survives a failure."""
+        """Read the oldest window by as many requests as it takes; rows that arrived survive a failure."""
         match self._paging.cursor:
             case "page":
                 await self._read_pages()
@@ -100,7 +100,7 @@ class HistoryReader(Generic[Row]):
             self._cursor = number + 1
 
     async def _read_after(self) -> None:
-        """By an id that is itself left out. Without one only the newest rows would come."""
+        """Read by an id that is itself excluded. Without an id only the newest rows would come."""
         while True:
             rows = await self._request({self._paging.cursor_param: self._cursor or 0, "limit": self._size})
             self._collect(rows)
@@ -109,9 +109,9 @@ class HistoryReader(Generic[Row]):
             self._cursor = max(self._row_id(row) for row in rows)
 
     async def _read_or_split(self) -> bool:
-        """Whether the window is read. A full answer does not say which of its rows it left out: the window is halved.
+        """Return whether the window was read. A full answer does not say which rows it left out: the window is halved.
 
-        One too short for that is read by an id, itself included, which is not bound to a window.
+        A window too short for that is read by an id, itself included, which is not bound to a window.
         """
         start, end = self._windows[0]
         if self._cursor is None:
@@ -151,7 +151,7 @@ class HistoryReader(Generic[Row]):
         _, end = self._windows.popleft()
         rows = sorted(self._collected.values(), key=lambda row: (self._row_time(row), self._row_key(row)))
         self._ready.extend(rows)
-        # Rows on the edge come with the next window too. A second is more than any rounding of theirs.
+        # Rows on the edge come with the next window too. A second is more than any rounding of their times.
         seen = {**self._edge, **{self._row_key(row): self._row_time(row) for row in rows}}
         self._edge = {key: at for key, at in seen.items() if end - at <= _EDGE_SPAN}
         self._collected = {}
@@ -161,7 +161,7 @@ class HistoryReader(Generic[Row]):
         return tuple(getattr(row, name) for name in self._paging.key_fields)
 
     def _row_id(self, row: Row) -> int:
-        # One of our own fields, named as the venue's cursor or as the first part of the key.
+        # One of our own fields, named as the exchange's cursor or as the first part of the key.
         number: int = getattr(row, self._paging.key_fields[0])
         return number
 

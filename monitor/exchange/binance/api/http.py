@@ -1,4 +1,4 @@
-"""The HTTP library as the client wants it: no environment, connections kept between polls, URLs never logged."""
+"""The HTTP client: no environment settings, connections kept between polls, bodies bounded, URLs not logged."""
 
 import logging
 import ssl
@@ -13,16 +13,16 @@ for _name in ("httpx", "httpcore"):
 
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Bytes, unpacked. The longest answer that the exchange gives, every symbol with its filters, has a third of that."""
+"""Maximum body in bytes, unpacked. The longest answer known, every symbol with its filters, has a third of that."""
 
 
 class BodyTooLarge(httpx.RequestError):
-    """An answer that no memory should be given to."""
+    """A body longer than MAX_BODY_BYTES."""
 
 
 @cache
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """The TLS settings that all connections share: loading the authorities takes longer than many requests."""
+    """Return the TLS settings that all connections share: loading the authorities takes longer than many requests."""
     return ssl.create_default_context(cafile=ca_file)
 
 
@@ -34,9 +34,9 @@ def http_client(
     tls: ssl.SSLContext | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """The HTTP client of one account.
+    """Create the HTTP client of one account.
 
-    `tls` None: nothing is trusted, for loopback without TLS. `keepalive_s` should exceed the poll interval, or each
+    `tls` None: nobody is trusted, for loopback without TLS. `keepalive_s` should exceed the poll interval, or each
     poll pays for a new connection. `transport` replaces the network layer.
     """
     return httpx.AsyncClient(
@@ -44,8 +44,8 @@ def http_client(
         trust_env=False,
         proxy=proxy or None,
         timeout=timeout_s,
-        # No bound: where requests queue for a connection, one that is given up in that moment keeps it for good, and
-        # after eight of them nothing is read any more.
+        # No bound: where requests queue for a connection, a request given up in that moment keeps its connection for
+        # good, and after eight of them no read succeeds any more.
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=keepalive_s),
         headers={"User-Agent": "margin-monitor", "Accept-Encoding": "gzip, deflate"},
         transport=transport,
@@ -53,7 +53,7 @@ def http_client(
 
 
 async def read_body(response: httpx.Response) -> bytes:
-    """The body of a streamed response, unpacked. Raises TooLong before it takes more memory than LONGEST_BODY."""
+    """Return the body of a streamed response, unpacked. Raises BodyTooLarge when it exceeds MAX_BODY_BYTES."""
     body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece

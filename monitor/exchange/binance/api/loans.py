@@ -1,4 +1,4 @@
-"""Borrowing, repaying, and what it costs."""
+"""Loans: borrowing, repaying, interest, liquidations."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from monitor.exchange.binance.wire.market_data import InventoryPayload
 _LIMIT = {"limit": "size"}
 _ISOLATED = {"symbol": ("isIsolated", "TRUE")}
 _BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
-# Without an asset the venue gives seven days, with one thirty: the shorter holds for both.
+# Without an asset the exchange gives seven days, with one thirty: the shorter holds for both.
 _LOANS = HistoryPaging("page", timedelta(days=7), ("tx_id",), "timestamp")
 
 

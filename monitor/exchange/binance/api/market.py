@@ -1,4 +1,4 @@
-"""What the venue lists: assets, pairs, prices, ratios, schedules. On /sapi even these need the key."""
+"""Market and reference data: assets, pairs, prices, ratios, schedules; on /sapi the key is needed."""
 
 from collections.abc import Sequence
 

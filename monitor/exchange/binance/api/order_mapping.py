@@ -1,4 +1,4 @@
-"""What a change by hand is as an order, and by which ways assets travel."""
+"""Manual calls as core's orders, and transfers split into two where no direct one exists."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -10,28 +10,28 @@ from monitor.exchange.binance.api.transfers import make_universal_transfer
 from monitor.exchange.binance.signing import Parameters
 
 CONFLICTING_KINDS: dict[WriteKind, str] = {"order": "reduce", "cancel_orders": "cancel_orders"}
-"""The kind of intent that a change by hand must not meet."""
+"""Kind of intent that conflicts with a manual call of this kind."""
 
 TransferLeg = tuple[str, str | None, str | None]
-"""One universal transfer: the venue's type, and the pairs that it leaves and enters."""
+"""One universal transfer: the exchange's type, and the pairs that it leaves and enters."""
 
 
 MAX_EXPONENT, MIN_EXPONENT = 27, -18
-"""Powers of ten between which an amount of anything lies."""
+"""Powers of ten between which every amount lies."""
 
 
 def order_from_request(function: WriteFunction[P, T], params: Parameters) -> Order | ManualCall:
-    """The repayment or transfer into margin that the request is, or the change by name where it is something else.
+    """Return the repayment or transfer into margin that the request makes, else a manual call by the function's name.
 
-    Raises ValueError for an amount that is none.
+    Raises ValueError for an invalid amount.
     """
     return _money_order(function, params) or _manual_call(function, params)
 
 
 def split_transfer(params: Parameters) -> tuple[TransferLeg, TransferLeg] | None:
-    """The two transfers by way of cross that do what the direct one of `asked` would; None where it is not one.
+    """Return the two transfers through cross that replace the direct one of `params`; None where it is not direct.
 
-    Between them what travels is collateral of the cross account. The two spellings differ on purpose.
+    Between the two the asset is collateral of the cross account. The two spellings of the types differ on purpose.
     """
     match params.get("type"):
         case "MAIN_ISOLATED_MARGIN":
@@ -42,7 +42,7 @@ def split_transfer(params: Parameters) -> tuple[TransferLeg, TransferLeg] | None
 
 
 def leg_params(leg: TransferLeg, params: Parameters) -> Parameters:
-    """The parameters of one of the two transfers, for the amount and asset of `asked`."""
+    """Return the parameters of one of the two transfers, with the amount and asset of `params`."""
     kind, leaves, enters = leg
     given = {"type": kind, "asset": params["asset"], "amount": params["amount"]}
     return make_universal_transfer.request_params({**given, "fromSymbol": leaves, "toSymbol": enters})

@@ -1,4 +1,4 @@
-"""Orders of margin accounts, and what became of them."""
+"""Orders of margin accounts, their trades and cancellations."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,14 +18,14 @@ from monitor.exchange.binance.wire.orders import (
 
 _ORDER = "/sapi/v1/margin/order"
 BORROWING_SIDE_EFFECTS = frozenset({"MARGIN_BUY", "AUTO_BORROW_REPAY"})
-"""Side effects of an order that cost 1500 instead of 6."""
+"""Side effects whose orders weigh 1500 instead of 6."""
 
 # A window must be shorter than 24 hours, not as long.
 _MAX_WINDOW = timedelta(hours=24) - timedelta(milliseconds=1)
 
 
 ALL_SYMBOLS_WEIGHT = 2000
-"""Open orders without a symbol cost as much as there are symbols, if the documents are right."""
+"""Weight of open orders without a symbol: as much as there are symbols, if the documents are right."""
 
 
 def _open_orders_weight(params: Parameters) -> int:

@@ -1,4 +1,4 @@
-"""Walks over histories: windows of time, and pages numbered from 1 with a total."""
+"""Readers of histories: by windows of time, and by pages numbered from 1 with a total."""
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,14 +12,14 @@ from monitor.exchange.binance.api.history import split_window
 Row = TypeVar("Row")
 
 PAGE_SIZE = 100
-"""The most that the venue gives at once."""
+"""Maximum rows that the exchange returns at once."""
 
 _MAX_PAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """The wanted rows of one page, how many rows it had in all, and how many the whole history has."""
+    """Wanted rows of one page, the number of all its rows, and the number of rows in the whole history."""
 
     rows: Sequence[Row]
     received: int
@@ -27,7 +27,7 @@ class Page(Generic[Row]):
 
 
 async def iterate_pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIterator[Row]:
-    """Every row of all pages. `read` is given the page number."""
+    """Yield every row of all pages. `read` is given the page number."""
     for number in range(1, _MAX_PAGES + 1):
         page = await read(number)
         for row in page.rows:
@@ -39,7 +39,7 @@ async def iterate_pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIte
 async def read_records(
     window: TimeWindow, span: timedelta, read: Callable[[datetime, datetime, int], Awaitable[Page[VenueRecord]]]
 ) -> tuple[VenueRecord, ...]:
-    """Every record within the window, newest first, each once.
+    """Return every record within the window, newest first, each once.
 
     `read` is given the beginning and end of a window of at most `span`, and the page number.
     """

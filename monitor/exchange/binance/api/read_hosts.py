@@ -1,4 +1,4 @@
-"""Which host a read goes to: the first one, another after a failure, and none that a firewall just refused it at."""
+"""Choice of the host for a read: fallback after a failure, cool-down after a firewall's refusal."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from monitor.exchange.binance.rate_limits import WeightPool
 
 FIRST_COOLDOWN_S = 2.0
-"""A refusal by a firewall says nothing of how long. The first one may be an accident, and prices may be falling."""
+"""Seconds. A firewall's refusal names no duration: the first one may be an accident, and prices may be falling."""
 
 MAX_COOLDOWN_S = 30.0
 
 FALLBACK_FOR_S = 300.0
-"""For so long another host is asked after the one before it failed."""
+"""Seconds for which another host is preferred after the one before it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class _Cooldown:
 
 
 class ReadHosts:
-    """The hosts of one key's reads. A host rests from the requests of one pool alone: a firewall may mind one path.
+    """Hosts of one key's reads. A cool-down covers the requests of one pool: a firewall may refuse one path alone.
 
-    `elapsed` tells seconds that nobody sets, exchange seconds like all of the constants.
+    `elapsed` returns seconds that nobody sets, exchange seconds like all of the constants.
     """
 
     def __init__(self, hosts: Sequence[str], elapsed: Callable[[], float]) -> None:
@@ -34,7 +34,7 @@ class ReadHosts:
         self._cooldowns: dict[tuple[str, WeightPool], _Cooldown] = {}
 
     def choose(self, pool: WeightPool) -> str | None:
-        """The host to ask, in the order of preference; None while all of them rest."""
+        """Return the first host by preference that is available; None while all of them cool down."""
         now = self._elapsed()
         if self._preferred and now >= self._preferred_until:
             self._preferred = 0
@@ -42,14 +42,14 @@ class ReadHosts:
         return next((host for host in ordered if self._left_s(host, pool, now) <= 0), None)
 
     def available_in_s(self, pool: WeightPool) -> float:
-        """Seconds until a host may be asked; 0: now."""
+        """Return the seconds until a host is available; 0: now."""
         now = self._elapsed()
         return max(0.0, min(self._left_s(host, pool, now) for host in self._hosts))
 
     def note_failure(self, host: str, refused: WeightPool | None = None) -> None:
         """Prefer the next host for a while.
 
-        From the pool that a firewall `refused` the host rests, twice as long as the last time.
+        The host cools down for the pool that a firewall `refused`, twice as long as the last time.
         """
         now = self._elapsed()
         self._preferred = (self._hosts.index(host) + 1) % len(self._hosts)
@@ -60,7 +60,7 @@ class ReadHosts:
             self._cooldowns[host, refused] = _Cooldown(seconds, now + seconds)
 
     def note_answer(self, host: str, pool: WeightPool) -> None:
-        """Forget what the host refused before."""
+        """Forget the host's cool-down for this pool."""
         self._cooldowns.pop((host, pool), None)
 
     def _left_s(self, host: str, pool: WeightPool, now: float) -> float:

@@ -1,4 +1,4 @@
-"""Rows of answers that are left out: each is told once, and again when something else is odd about it."""
+"""Rows of answers that are left out: each is reported once as long as it is rejected."""
 
 import logging
 from collections.abc import Iterable
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_PENDING = 100
-"""So many oddities wait to be fetched; those beyond are in the log alone."""
+"""Maximum reports that wait to be fetched; further ones are in the log alone."""
 
 
 def decode_content(endpoint: Endpoint[T], response: ApiResponse) -> T:
-    """The decoded body; rows that may be left out and can't be read are noted in the answer. Raises Implausible."""
+    """Return the decoded body; unreadable rows that may be left out are noted in `response`. Raises Implausible."""
     if endpoint.rows is None:
         return decode(response.body, endpoint.answer)
     content, odd = decode_rows(response.body, endpoint.answer, endpoint.rows)
@@ -27,14 +27,14 @@ def decode_content(endpoint: Endpoint[T], response: ApiResponse) -> T:
 
 
 class RejectedRows:
-    """What is odd about rows now, by read, and what of it nobody fetched yet."""
+    """Rejected rows of the newest answers, by read, and the reports that were not fetched yet."""
 
     def __init__(self) -> None:
         self._known: dict[str, frozenset[RejectedRow]] = {}
         self._pending: list[str] = []
 
     def record(self, account: str, read: str, rows: Iterable[RejectedRow]) -> None:
-        """What is odd about the newest answer to a read."""
+        """Record the rejected rows of the newest answer to a read."""
         now = frozenset(rows)
         known = self._known.get(read, frozenset())
         for row in sorted(now, key=lambda row: row.name):
@@ -45,6 +45,6 @@ class RejectedRows:
         self._known[read] = now
 
     def take(self) -> tuple[str, ...]:
-        """What became odd since the last time."""
+        """Return the reports since the last call."""
         taken, self._pending = tuple(self._pending), []
         return taken

@@ -1,4 +1,4 @@
-"""What came back from one request."""
+"""Responses of the REST API, raw and decoded, and the credentials that requests are signed with."""
 
 import hashlib
 from collections.abc import Mapping
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ApiCredentials:
-    """An API key and what signs for it; shown nowhere."""
+    """An API key and its signer; shown nowhere."""
 
     api_key: str
     signer: Signer
 
     @property
     def fingerprint(self) -> str:
-        """What tells the key apart from others and leads nobody back to it."""
+        """Fingerprint that distinguishes the key from others; the key can't be derived from it."""
         return hashlib.sha256(f"key of margin-monitor {self.api_key}".encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """`as_of` is the moment of the send, `received_at` that of the receipt; `sent_s` and `received_s` by elapsed_s.
+    """A raw response: sent at `as_of`, received at `received_at`; `sent_s` and `received_s` are the same by elapsed_s.
 
     An account answer carries no time of its own; the send is the latest moment that it cannot predate.
     """
@@ -44,7 +44,7 @@ class ApiResponse:
     is_html: bool
     error: ErrorBody | None
     rejected_rows: list[RejectedRow] = field(default_factory=list)
-    """Rows that were left out of what is believed; who translates the answer adds to them."""
+    """Rows left out of the answer; its translation adds to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class DecodedResponse(Generic[T]):
 
 
 class RequestWithheld(Exception):
-    """A request that changes something was kept back at the last moment: nothing of it has left."""
+    """Raised when a write request is withheld at the last moment: nothing of it has left."""
 
     def __init__(self, withheld: Withheld) -> None:
         super().__init__(withheld.reason)
@@ -65,9 +65,9 @@ class RequestWithheld(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WriteResult(Generic[T]):
-    """What became of a request that changes something.
+    """Result of a write request.
 
-    `content` is there where the outcome is Accepted, `answer` where anything came back.
+    `content` is set where the outcome is Accepted, `response` where anything came back.
     """
 
     outcome: Outcome

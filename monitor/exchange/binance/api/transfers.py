@@ -1,4 +1,4 @@
-"""Moving assets between wallets, the rests that can't be traded, and the histories of both."""
+"""Transfers between wallets, the margin ledger, dust, and their histories."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Requests and answers over HTTP: signed, counted, obeying holds. Reads are retried, writes are sent once."""
+"""HTTP requests and responses: signed, rate-limited. Reads are retried, writes are sent once."""
 
 import asyncio
 import copy
@@ -47,7 +47,7 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 WRITE_TIMEOUT_S = 15.0
-"""The venue itself gives up after 10 s; a shorter wait would only make more outcomes unknown."""
+"""The exchange itself gives up after 10 s; a shorter wait would only make more outcomes unknown."""
 
 _CLOCK_TRIES = 5
 _READ_RETRIES = 2
@@ -57,7 +57,7 @@ SERVER_TIME = Endpoint("GET", "/api/v3/time", TextServerTime, Security.NONE, pri
 
 
 class Transport:
-    """All requests of one key. `hosts` starts with the only one that is ever written to."""
+    """All requests of one key. Writes go to the first of `hosts` alone."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Transport:
         self._objection: PreSendCheck | None = None
 
     async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> DecodedResponse[T]:
-        """The decoded answer.
+        """Return the decoded answer.
 
         Raises ExchangeUnreachable, ExchangeRefused, KeyInvalid or PayloadRejected.
         """
@@ -93,7 +93,7 @@ class Transport:
     async def fetch(
         self, endpoint: Endpoint[T], parameters: Parameters | None, translate: Callable[[T, ApiResponse], U]
     ) -> U:
-        """What `translate` makes of the answer. Raises as `read` does; an Implausible becomes PayloadRejected."""
+        """Return the answer converted by `translate`. Raises as `read` does; an Implausible becomes PayloadRejected."""
         answer = await self.call(endpoint, parameters)
         try:
             content = decode_content(endpoint, answer)
@@ -104,10 +104,10 @@ class Transport:
         return found
 
     async def call(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> ApiResponse:
-        """The venue's answer as received, when it is one that can be believed. Raises as `read` does.
+        """Return the exchange's answer as received, if it can be believed. Raises as `read` does.
 
-        Only for what changes nothing: retried at most twice, on other hosts where there are any, and once more
-        after the clock was measured anew. A host behind a firewall rests, and the others are asked at once.
+        Only for requests that change nothing: retried at most twice, on other hosts where there are any, and once more
+        after a new measurement of the clock. A host behind a firewall cools down, and the others are used at once.
         """
         pool = self._weight_pool(endpoint)
         retries = 0
@@ -157,22 +157,22 @@ class Transport:
             retries += 1
 
     def with_objection(self, objection: PreSendCheck) -> "Transport":
-        """The same one; what it is to send does not leave where `objection` has a reason against it.
+        """Return a copy of this transport that withholds a request when `objection` has a reason against it.
 
-        That is asked when the next thing is to write the request to its connection: waiting for one may take long.
+        `objection` is asked right before the request is written to its connection: waiting for one may take long.
         """
         transport = copy.copy(self)
         transport._objection = objection
         return transport
 
     async def write(self, endpoint: Endpoint[T], parameters: Parameters) -> Outcome:
-        """The outcome of one request that moves money; see `send`."""
+        """Return the outcome of one request that moves money; see `send`."""
         return (await self.send(endpoint, parameters)).outcome
 
     async def send(self, endpoint: Endpoint[T], parameters: Parameters) -> WriteResult[T]:
-        """Send one request that changes something: at most once, to the first host.
+        """Send one write request: at most once, to the first host.
 
-        Never raises for what comes back. Raises NotSent where it is guarded, and kept back.
+        Never raises for an answer. Raises RequestWithheld where an objection keeps the request back.
         """
         pool = self._weight_pool(endpoint)
         until = self._held_until(endpoint, pool)
@@ -205,10 +205,10 @@ class Transport:
         return WriteResult(outcome, content if isinstance(outcome, Accepted) else None, answer)
 
     async def sync_clock(self) -> timedelta:
-        """Measure the server's time and correct the clock. Server time minus the wall clock. Raises ExchangeError.
+        """Measure the server's time and correct the clock. Return server time minus the wall clock.
 
-        Where nothing is known that can be built on, a slow answer is not taken as it comes: up to five are asked
-        for, and the one with the shortest round trip is kept.
+        Raises ExchangeError. While no settled time is known, a slow answer is not enough: up to five are requested, and
+        the one with the shortest round trip is kept.
         """
         tries = 1 if self._clock.is_settled else _CLOCK_TRIES
         await self._measure_clock()
@@ -233,19 +233,19 @@ class Transport:
         )
 
     async def _check_clock(self, endpoint: Endpoint[T]) -> bool:
-        """Whether the time was measured anew because something spoke against it."""
+        """Return whether the time was measured again because something contradicted it."""
         if endpoint.security is not Security.SIGNED or self._clock.is_settled or self._clock.offset is None:
             return False
         try:
             await self.sync_clock()
         except ExchangeError as error:
-            # The steady clock went on all the same; if it is wrong the exchange will say so.
+            # The steady clock went on meanwhile; if it is wrong the exchange refuses the request.
             log.warning("exchange.clock_not_measured account=%s cause=%s", self._account, error.message)
             return False
         return True
 
     async def _read_host(self, endpoint: Endpoint[T], pool: WeightPool) -> str:
-        """The host to ask, after a short wait if need be. Raises ExchangeUnreachable while all rest for longer."""
+        """Return the host to use, after a short wait if needed. Raises ExchangeUnreachable if all cool down longer."""
         if 0 < (wait_s := self._read_hosts.available_in_s(pool)) <= FIRST_COOLDOWN_S:
             await self._clock.sleep(wait_s + 0.01)
         host = self._read_hosts.choose(pool)
@@ -287,7 +287,7 @@ class Transport:
             finally:
                 await response.aclose()
         received_s = self._clock.elapsed_s()
-        # Both by what is known of the time now: it may have been measured meanwhile.
+        # Both by the present estimate of the time: it may have been measured meanwhile.
         as_of, received_at = self._clock.moment_of(sent_s), self._clock.moment_of(received_s)
         if (used := read_used_weight(response.headers)) is not None:
             weight, counted = used

@@ -1,4 +1,4 @@
-"""The wallets outside margin, and the tokens that open streams."""
+"""Wallets outside margin, and the tokens that open streams."""
 
 from monitor.exchange.binance.api.function import declaration_only, read
 from monitor.exchange.binance.wire.acknowledgements import EmptyPayload

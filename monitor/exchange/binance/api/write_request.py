@@ -1,4 +1,4 @@
-"""What goes with a request that changes something: the last question before it, what it was answered, its record."""
+"""Parts of a write request: the last objection before it leaves, its parsed answer, its log record."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -13,14 +13,14 @@ from monitor.exchange.binance.wire.numbers import Implausible
 T = TypeVar("T")
 
 MAX_LOGGED_BYTES = 500
-"""So much of an answer to a change is kept with the step that it led to."""
+"""Bytes of the answer to a write request that are kept with the step that it led to."""
 
 _LAST_STEP_BEFORE_SEND = ".send_request_headers.started"
 _REFERENCE_FIELDS = ("tran_id", "order_id", "repay_id")
 
 
 def withhold_hook(objection: PreSendCheck) -> Callable[[str, object], Awaitable[None]]:
-    """What the HTTP library calls at each step of a request. Raises NotSent at the last one before the first byte."""
+    """Return a hook for the steps of an HTTP request. It raises RequestWithheld at the last one before any byte."""
 
     async def at_step(name: str, info: object) -> None:
         if name.endswith(_LAST_STEP_BEFORE_SEND) and (withheld := objection()) is not None:
@@ -30,14 +30,14 @@ def withhold_hook(objection: PreSendCheck) -> Callable[[str, object], Awaitable[
 
 
 def parse_write_response(endpoint: Endpoint[T], response: ApiResponse) -> tuple[T | None, str | None]:
-    """What a changing request was answered, and its reference: the number that its traces will carry, if any.
+    """Return the content of a write request's answer, and its reference: the number in its records, if any.
 
-    Both None where the answer cannot be believed.
+    Both are None where the answer can't be believed.
     """
     if response.status != 200 or response.error is not None:
         return None, None
     try:
-        # What is documented as answered by nothing may be answered by anything but an error.
+        # An answer documented as empty may be anything but an error.
         content = decode(response.body or b"{}", endpoint.answer)
     except Implausible:
         return None, None
@@ -48,7 +48,7 @@ def parse_write_response(endpoint: Endpoint[T], response: ApiResponse) -> tuple[
 def request_log(
     endpoint: Endpoint[T], parameters: Parameters, response: ApiResponse | None, cause: str
 ) -> RequestLog | None:
-    """What is recorded of a request: what was asked, without time and signature, and what came back, cut short."""
+    """Return the record of a request: its parameters without time and signature, and the answer, cut short."""
     if endpoint.secret:
         return None
     given = (f"{name}={value}" for name, value in (parameters or {}).items() if value is not None)

@@ -1,1 +1,1 @@
-"""What the account adapter does through the API, one module a topic: core's types in and out."""
+"""Operations of the account adapter on the API, one module a topic: core's types in and out."""

@@ -1,4 +1,4 @@
-"""The margin accounts themselves: cross, isolated, their bars and tiers."""
+"""Reads of the margin accounts: cross and isolated snapshots, thresholds, tiers."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ TIERS = Endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", list[TextTierRow],
 
 
 async def read_cross(transport: Transport, previous: ListedAssets) -> tuple[CrossSnapshot, float, ListedAssets]:
-    """The cross account, when it was asked for (elapsed_s), and what the next answer must have when it comes soon."""
+    """Return the cross account, its request's time (elapsed_s), and the assets that an answer soon after must list."""
 
     def translated(account: TextCrossAccount, answer: ApiResponse) -> tuple[CrossSnapshot, float, ListedAssets]:
         snapshot = accounts.parse_cross_snapshot(
@@ -44,7 +44,7 @@ async def read_cross(transport: Transport, previous: ListedAssets) -> tuple[Cros
 
 
 async def read_isolated(transport: Transport) -> tuple[IsolatedSnapshot, float]:
-    """Every isolated pair that was ever created, and when they were asked for (elapsed_s)."""
+    """Return every isolated pair that was ever created, and the request's time (elapsed_s)."""
 
     def translated(account: TextIsolatedAccount, answer: ApiResponse) -> tuple[IsolatedSnapshot, float]:
         snapshot = accounts.parse_isolated_snapshot(
@@ -56,12 +56,12 @@ async def read_isolated(transport: Transport) -> tuple[IsolatedSnapshot, float]:
 
 
 async def read_thresholds(transport: Transport) -> Thresholds:
-    """The cross account's own bars."""
+    """Return the cross account's own thresholds."""
     return await transport.fetch(
         TRADE_COEFF, None, lambda coefficients, _: reference_data.parse_thresholds(coefficients)
     )
 
 
 async def read_tiers(transport: Transport, symbol: str) -> tuple[LeverageTier, ...]:
-    """The leverage tiers of one isolated pair."""
+    """Return the leverage tiers of one isolated pair."""
     return await transport.fetch(TIERS, {"symbol": symbol}, lambda rows, _: reference_data.parse_tiers(rows, symbol))

@@ -1,4 +1,4 @@
-"""Reads of an account's surroundings: what moved, which orders are open, and on which terms the venue lends."""
+"""Reads of account activity: open orders, movements, the liquidation loan, and the terms of lending."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -44,17 +44,17 @@ from monitor.exchange.binance.translate.reference_data import (
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
 NO_LOAN_CODE = -21004
-"""The code of the answer where no liquidation loan is owed."""
+"""Code of the answer where no liquidation loan is owed."""
 
 
 class BinanceActivity:
-    """Implements `exchange.port.Surroundings`; `transport` signs with the reading key."""
+    """Implementation of `exchange.port.AccountActivity`; `transport` signs with the reading key."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     async def read_open_orders(self, scope: Scope) -> OpenOrdersRead:
-        """All open orders of the scope."""
+        """Return all open orders of the scope."""
         params = get_open_margin_orders.request_params(
             {"symbol": scope.symbol, "isIsolated": "TRUE"} if scope.symbol else {"isIsolated": "FALSE"}
         )
@@ -69,26 +69,26 @@ class BinanceActivity:
     async def read_symbol_rules(
         self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
     ) -> Mapping[str, TradingRules]:
-        """The symbols between `assets` that cross margin trades, the isolated pairs, and known ones that only value."""
+        """Return the rules of cross symbols between `assets`, of isolated pairs, and of known `valuing` symbols."""
         return await read_symbol_rules(self._transport, assets, isolated, valuing)
 
     async def read_ledger(
         self, scope: Scope, since: datetime, until: datetime, asset: str | None = None
     ) -> tuple[LedgerRow, ...]:
-        """Every row of the margin ledger in the window, oldest first, each once."""
+        """Return every row of the margin ledger in the window, oldest first, each once."""
         given = {"symbol": scope.symbol or None, "asset": asset}
         walk = HistoryReader(self._transport, get_margin_capital_flow, given, since, until)
         return tuple([activity.parse_ledger_row(row, scope) async for row in walk])
 
     async def read_repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[VenueRecord, ...]:
-        """Every repayment of the scope in the window, made by hand or not."""
+        """Return every repayment of the scope in the window, manual or automatic."""
         walk = HistoryReader(
             self._transport, get_margin_repay_details, {"isolatedSymbol": scope.symbol or None}, since, until
         )
         return tuple([activity.parse_repayment(row) async for row in walk])
 
     async def read_transfers(self, scope: Scope, since: datetime, until: datetime) -> tuple[MarginTransfer, ...]:
-        """Every transfer into and out of the scope in the window, oldest first, and whether somebody asked for it."""
+        """Return every transfer into and out of the scope in the window, oldest first, and whether it was requested."""
         given = {"isolatedSymbol": scope.symbol or None}
         walk = HistoryReader(self._transport, get_margin_transfer_history, given, since, until)
         seen = [activity.parse_transfer(row, scope) async for row in walk]
@@ -103,7 +103,7 @@ class BinanceActivity:
         )
 
     async def read_liquidation_loan(self, now: datetime) -> LiquidationLoanRead:
-        """What a bankrupt liquidation left owing; zero where there is none."""
+        """Return the debt that a bankrupt liquidation left; zero where there is none."""
         try:
             loan = await get_margin_liquidation_loan(self._transport)
         except ExchangeRefused as refusal:
@@ -113,34 +113,34 @@ class BinanceActivity:
         return LiquidationLoanRead(loan.asset or "USDC", activity.parse_remaining_loan(loan), now)
 
     async def read_delistings(self) -> tuple[Delisting, ...]:
-        """What leaves margin trading, and when."""
+        """Return the assets and pairs that leave margin trading, and when."""
         return tuple(parse_delisting(row) for row in await get_margin_delist_schedule(self._transport))
 
     async def read_restricted_assets(self) -> Restrictions:
-        """Assets that can't be bought on credit, or not be brought in as collateral."""
+        """Return assets that can't be bought on credit, or can't be transferred in as collateral."""
         return parse_restricted_assets(await get_margin_restricted_assets(self._transport))
 
     async def read_asset_tags(self) -> Mapping[str, frozenset[str]]:
-        """By asset its tags on the spot market; assets without any may be missing."""
+        """Return the spot-market tags by asset; assets without any may be missing."""
         return parse_asset_tags(await get_spot_asset_tags(self._transport))
 
     async def read_collateral_ratios(self) -> Mapping[str, tuple[CollateralTier, ...]]:
-        """By asset the share of its value that counts as collateral."""
+        """Return the share of value that counts as collateral, by asset."""
         return parse_collateral_tiers(await get_cross_margin_collateral_ratio(self._transport))
 
     async def read_min_repay(self) -> Mapping[str, Decimal]:
-        """By asset the least that may be repaid of a debt; assets without one are missing."""
+        """Return the smallest repayment of a debt by asset; assets without one are missing."""
         return parse_min_repay(await get_margin_all_assets(self._transport))
 
     async def read_index_price(self, symbol: str) -> Price:
-        """The margin index price of one symbol."""
+        """Return the margin index price of one symbol."""
         answer = await get_margin_price_index(self._transport, symbol=symbol)
         return Price(to_decimal(answer.price), answer.calc_time)
 
     async def _requested_transfers(
         self, scope: Scope, other: str, since: datetime, until: datetime
     ) -> Sequence[UniversalTransferRow] | None:
-        """The transfers that somebody asked for on the way from `other`; None where the venue tells nothing of it."""
+        """Return the requested transfers from `other`; None where the exchange gives no history of the route."""
         kind = _TRANSFER_TYPES.get((other, bool(scope.symbol)))
         if kind is None:
             return None
@@ -163,11 +163,11 @@ _TRANSFER_TYPES: Mapping[tuple[str, bool], str] = {
     ("SPOT", True): "MAIN_ISOLATED_MARGIN",
     ("CROSS_MARGIN", True): "MARGIN_ISOLATEDMARGIN",
 }
-"""The venue's types of universal transfer, by where it comes from and whether it goes into an isolated pair."""
+"""The exchange's types of universal transfer, by origin and by whether the transfer enters an isolated pair."""
 
 
 def _matches_request(transfer: MarginTransfer, requested: Iterable[UniversalTransferRow] | None) -> bool | None:
-    """Whether the transfer is one of them: by number, or by what moved and when. None: not to be told."""
+    """Return whether a request matches the transfer: by number, or by asset, amount and time. None: unknown."""
     if requested is None:
         return None
     return any(

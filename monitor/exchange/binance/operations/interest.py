@@ -1,4 +1,4 @@
-"""Interest: the charges that were made, and the rates in force, to come and of the past."""
+"""Interest reads: charges made, rates in force, of the next hour and of the past."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ NEXT_RATES = Endpoint(
 PAST_RATES = Endpoint("GET", "/sapi/v1/margin/interestRateHistory", list[TextPastRateRow], priority=Priority.LAST)
 
 MAX_ASSETS = 20
-"""The venue tells the next rates of this many assets at once."""
+"""Maximum assets in one request for the next rates."""
 
 _MAX_WINDOW = timedelta(days=30)
 _RETENTION = timedelta(days=90)
@@ -47,14 +47,14 @@ _RATE_LOOKBACK = timedelta(hours=6)
 
 
 class BinanceInterestData:
-    """Implements `exchange.port.InterestReads`."""
+    """Implementation of `exchange.port.InterestData`."""
 
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
 
     async def read_charges(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
-        """All charges of `scope` in the window, oldest first, each once. The venue keeps 90 days."""
+        """Return all charges of `scope` in the window, oldest first, each once. The exchange keeps 90 days."""
         found: dict[tuple[int, datetime, str, str], InterestCharge] = {}
         earliest = max(since, self._clock.now() - _RETENTION)
         if earliest > until:
@@ -78,13 +78,13 @@ class BinanceInterestData:
         return tuple(sorted(found.values(), key=lambda charge: (charge.charged_at, charge.tx_id, charge.asset)))
 
     async def read_rates(self) -> Mapping[str, Decimal]:
-        """The rates of cross in force for this user, as fractions an hour, by asset."""
+        """Return the cross rates in force for this user, as fractions an hour, by asset."""
         return await self._transport.fetch(
             CROSS_RATES, None, lambda rows, answer: _parse_hourly_rates(rows, answer.rejected_rows)
         )
 
     async def read_next_rates(self, assets: Sequence[str], *, isolated: bool) -> Mapping[str, Decimal]:
-        """The rates of the coming hour, as fractions an hour; assets that the venue leaves out are."""
+        """Return the next hour's rates, as fractions an hour; assets that the exchange omits are missing."""
         found: dict[str, Decimal] = {}
         for start in range(0, len(assets), MAX_ASSETS):
             parameters: Parameters = {
@@ -99,7 +99,7 @@ class BinanceInterestData:
         return found
 
     async def read_rate_at(self, asset: str, at: datetime) -> Decimal | None:
-        """The rate of cross that was in force then, as a fraction an hour; None when the venue tells none."""
+        """Return the cross rate in force at `at`, as a fraction an hour; None when the exchange gives none."""
         parameters: Parameters = {
             "asset": asset,
             "startTime": to_milliseconds(at - _RATE_LOOKBACK),
@@ -127,7 +127,7 @@ def _parse_next_rates(rows: Iterable[TextNextRateRow], rejected_rows: list[Rejec
 
 
 def _parse_rates(rows: Iterable[tuple[str, str, str]], rejected_rows: list[RejectedRow]) -> Mapping[str, Decimal]:
-    """By asset its rate; those that are not believed are added to `odd`."""
+    """Return the rates by asset; invalid ones are added to `rejected_rows`."""
     found: dict[str, Decimal] = {}
     for asset, text, field in rows:
         try:
@@ -147,7 +147,7 @@ def _newest_rate(rows: Iterable[TextPastRateRow], asset: str, at: datetime) -> D
 
 
 def _parse_rate(text: str, field: str) -> Decimal:
-    """A fraction of the debt. Raises Implausible above all of it: that would be another unit."""
+    """Return a rate as a fraction of the debt. Raises Implausible above 1: that would be another unit."""
     rate = parse_amount(text, field)
     if rate > 1:
         raise Implausible(f"{field} is absurd: {text[:40]}")

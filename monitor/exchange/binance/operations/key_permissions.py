@@ -1,4 +1,4 @@
-"""The API key's permissions, and the tokens and keys that open streams."""
+"""Reads of an API key: its permissions and the user it belongs to."""
 
 from monitor.core.model.account import KeyPermissions
 from monitor.exchange.binance.api.endpoint import Endpoint
@@ -12,12 +12,12 @@ SPOT_ACCOUNT = Endpoint("GET", "/api/v3/account", TextSpotAccount, weight=20, pr
 
 
 async def read_permissions(transport: Transport) -> KeyPermissions:
-    """What the key may do."""
+    """Return the permissions of the key."""
     return await transport.fetch(RESTRICTIONS, None, lambda answer, _: reference_data.parse_permissions(answer))
 
 
 async def read_user_id(transport: Transport) -> int:
-    """The exchange's number of the user whose key it is. Raises PayloadRejected where none is given."""
+    """Return the exchange's number of the key's user. Raises PayloadRejected where none is given."""
     return await transport.fetch(
         SPOT_ACCOUNT, {"omitZeroBalances": "true"}, lambda answer, _: reference_data.parse_user_id(answer)
     )

@@ -1,4 +1,4 @@
-"""Forced liquidations: the orders by which the venue closed positions."""
+"""Reads of forced liquidation orders."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,9 +17,9 @@ LIQUIDATION_HISTORY = Endpoint("GET", "/sapi/v1/margin/forceLiquidationRec", Tex
 async def read_liquidations(
     transport: Transport, symbols: Iterable[str], since: datetime, until: datetime
 ) -> tuple[LiquidationOrder, ...]:
-    """Orders of cross and of the pairs `symbols` in the window, oldest first, each once.
+    """Return liquidation orders of cross and of the pairs `symbols` in the window, oldest first, each once.
 
-    Whether the answer without a pair names isolated orders too is not documented: each order counts once anyway.
+    It is not documented whether the answer without a pair includes isolated orders: each order counts once anyway.
     The window must not exceed 30 days.
     """
     found: dict[tuple[str, int], LiquidationOrder] = {}

@@ -1,4 +1,4 @@
-"""Orders that make a position smaller, cancelling what is open, and the traces of both."""
+"""Market orders: placing a reducing one, cancelling open ones, finding the records of both."""
 
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ _OPEN_STATUSES = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_C
 
 
 async def send_reduce_order(transport: Transport, order: Reduce) -> Outcome:
-    """Send one order, once: what can't be filled at its price at once is killed, and what comes in repays."""
+    """Send one order, once: what its price can't fill at once is cancelled, and the proceeds repay."""
     sent = await create_margin_order(
         transport,
         symbol=order.symbol,
@@ -40,13 +40,13 @@ async def send_reduce_order(transport: Transport, order: Reduce) -> Outcome:
 
 
 async def cancel_open_orders(transport: Transport, order: CancelOrders) -> Outcome:
-    """Cancel all that is open on the symbol, once."""
+    """Cancel all open orders of the symbol, once."""
     sent = await cancel_all_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
     return sent.outcome
 
 
 async def find_order(transport: Transport, order: Reduce) -> tuple[VenueRecord, ...]:
-    """The order by its name, as what it brought of the debt; nothing where the venue does not know it."""
+    """Return the order, found by its client id, with the proceeds for the debt; empty where it is unknown."""
     isolated = bool(order.scope.symbol)
     try:
         known = await get_margin_order(
@@ -73,7 +73,7 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[VenueRecord, 
 
 
 async def find_open_orders(transport: Transport, order: CancelOrders) -> tuple[VenueRecord, ...]:
-    """What is still open on the symbol, each as a record that pends."""
+    """Return the orders still open on the symbol, each as a pending record."""
     rows = await get_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
     return tuple(
         VenueRecord(str(row.order_id), order.asset, to_decimal(row.orig_qty), "PENDING", to_datetime(row.time))
@@ -83,6 +83,6 @@ async def find_open_orders(transport: Transport, order: CancelOrders) -> tuple[V
 
 
 async def _traded_quote(transport: Transport, order: OrderRow, *, isolated: bool) -> Decimal:
-    """How much of the quote changed hands, where the order itself does not tell."""
+    """Return the traded amount of the quote asset, where the order itself does not give it."""
     trades = await get_margin_trades(transport, symbol=order.symbol, is_isolated=isolated, order_id=order.order_id)
     return sum((to_decimal(trade.price) * to_decimal(trade.qty) for trade in trades), ZERO)

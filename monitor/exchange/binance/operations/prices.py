@@ -1,4 +1,4 @@
-"""Prices of the market."""
+"""Reads of last prices."""
 
 from collections.abc import Iterable, Mapping
 
@@ -19,7 +19,7 @@ _MAX_SYMBOLS = 100
 
 
 async def read_prices(transport: Transport, symbols: Iterable[str]) -> Mapping[str, Price]:
-    """The last prices; symbols that the venue does not know are left out."""
+    """Return the last prices; symbols that the exchange does not know are left out."""
     wanted = frozenset(symbols)
     if not wanted:
         return {}
@@ -27,7 +27,7 @@ async def read_prices(transport: Transport, symbols: Iterable[str]) -> Mapping[s
         try:
             return await _read_tickers(transport, wanted, msgspec.json.encode(sorted(wanted)).decode())
         except ExchangeRefused as refusal:
-            # One unknown symbol spoils the whole request, and the answer does not say which.
+            # One unknown symbol makes the whole request fail, and the answer does not say which.
             if refusal.venue_code != _BAD_SYMBOL:
                 raise
     return await _read_tickers(transport, wanted, None)

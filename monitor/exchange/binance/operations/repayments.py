@@ -1,4 +1,4 @@
-"""Repaying, and the traces that repayments leave."""
+"""Repayments: sending one, finding its records."""
 
 from datetime import datetime, timedelta
 
@@ -33,9 +33,9 @@ async def send_repayment(transport: Transport, order: Repay) -> Outcome:
 
 
 async def find_repayments(transport: Transport, order: Repay, window: TimeWindow) -> tuple[VenueRecord, ...]:
-    """Every repayment of the order's asset in its scope within the window, newest first, each once.
+    """Return every repayment of the order's asset in its scope within the window, newest first, each once.
 
-    Automatic ones are among them and marked.
+    Automatic ones are included and marked.
     """
 
     async def read(start: datetime, end: datetime, number: int) -> Page[VenueRecord]:

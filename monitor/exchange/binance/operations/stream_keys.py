@@ -11,7 +11,7 @@ from monitor.exchange.binance.wire.market_text import TextStreamToken
 from monitor.exchange.binance.wire.numbers import parse_time
 from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 
-# Whether it must be signed is undocumented; signed and unsigned both work today. The weight is taken as 1.
+# It is undocumented whether the request must be signed; both ways work today. The weight is taken as 1.
 LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", TextStreamToken, counted="uid", secret=True)
 NEW_LISTEN_KEY = Endpoint(
     "POST", "/sapi/v1/margin/listen-key", ListenKeyPayload, Security.KEY, counted="uid", secret=True
@@ -21,14 +21,14 @@ EXTEND_LISTEN_KEY = Endpoint("PUT", "/sapi/v1/margin/listen-key", IgnoredBody, S
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StreamToken:
-    """What subscribes one account's events until it expires (venue time)."""
+    """Token that subscribes one account's events until it expires (exchange time)."""
 
     text: str
     expires_at: datetime
 
 
 async def create_listen_token(transport: Transport, scope: Scope) -> StreamToken:
-    """A fresh token for the events of cross or of one isolated pair."""
+    """Create a token for the events of cross or of one isolated pair."""
     parameters = {"symbol": scope.symbol, "isIsolated": "true"} if scope.symbol else None
     return await transport.fetch(
         LISTEN_TOKEN,
@@ -38,10 +38,10 @@ async def create_listen_token(transport: Transport, scope: Scope) -> StreamToken
 
 
 async def create_listen_key(transport: Transport) -> str:
-    """The key of the risk stream; an active one is returned again and extended."""
+    """Create the listen key of the risk stream; an active key is returned again and extended."""
     return await transport.fetch(NEW_LISTEN_KEY, None, lambda made, _: made.listen_key)
 
 
 async def extend_listen_key(transport: Transport, listen_key: str) -> None:
-    """Let the key live on. Raises ExchangeRefused (-1125, -3038) when it is gone."""
+    """Extend the listen key. Raises ExchangeRefused (-1125, -3038) when it is gone."""
     await transport.read(EXTEND_LISTEN_KEY, {"listenKey": listen_key})

@@ -1,4 +1,4 @@
-"""The rules of the symbols that a margin account could trade with."""
+"""Reads of the trading rules of symbols."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,22 +16,22 @@ from monitor.exchange.binance.wire.market_data import MarginPairRow, SymbolFilte
 _BAD_SYMBOL = -1121
 _MAX_SYMBOLS = 100
 _DEFAULT_STEP = to_decimal(DecimalText("1E-8"))
-"""The step of a rule that is switched off: that of every amount."""
+"""Step of a filter that is switched off: that of every amount."""
 
 
 async def read_symbol_rules(
     transport: Transport, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
 ) -> Mapping[str, TradingRules]:
-    """The symbols between `assets` that cross margin trades, those of isolated pairs, and those that only value.
+    """Return the rules of symbols between `assets` in cross margin, of isolated pairs, and of `valuing` symbols.
 
-    Of the last the exchange must know every one; of them nothing is bought or sold.
+    The exchange must know every `valuing` symbol; these symbols serve for prices alone and are never traded.
     """
     wanted = frozenset(assets)
     pairs = await get_margin_all_pairs(transport) if len(wanted) > 1 else []
     listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
     traded = listed.keys() | set(isolated)
     rules = await _read_rules(transport, sorted(traded | set(valuing)))
-    found = (_parse_rules(one, listed.get(one.symbol), is_traded=one.symbol in traded) for one in rules)
+    found = (_parse_rules(row, listed.get(row.symbol), is_traded=row.symbol in traded) for row in rules)
     return {market.symbol: market for market in found}
 
 
@@ -43,7 +43,7 @@ async def _read_rules(transport: Transport, symbols: Sequence[str]) -> list[Symb
         try:
             info = await get_exchange_info(transport, symbols=msgspec.json.encode(list(symbols)).decode())
         except ExchangeRefused as refusal:
-            # One unknown symbol spoils the whole request, and the answer does not say which.
+            # One unknown symbol makes the whole request fail, and the answer does not say which.
             if refusal.venue_code != _BAD_SYMBOL:
                 raise
         else:
@@ -75,4 +75,4 @@ def _parse_rules(rules: SymbolRow, pair: MarginPairRow | None, *, is_traded: boo
 
 
 def _find_filter(rules: SymbolRow, kind: str) -> SymbolFilterRow | None:
-    return next((one for one in rules.filters if one.filter_type == kind), None)
+    return next((row for row in rules.filters if row.filter_type == kind), None)

@@ -1,4 +1,4 @@
-"""Universal transfers into margin, and the traces that they leave."""
+"""Transfers into margin: sending one, finding its records."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,24 +19,24 @@ TRANSFER = Endpoint("POST", "/sapi/v1/asset/transfer", TextTransactionId, weight
 TRANSFER_RECORDS = Endpoint("GET", "/sapi/v1/asset/transfer", TextTransferPage, priority=Priority.FIRST)
 
 NO_SUCH_ROUTE_CODES = frozenset({-1102, -1130})
-"""Codes by which the venue refuses a way between two wallets that it has dropped."""
+"""Codes by which the exchange refuses a route between two wallets that it has dropped."""
 
 _MAX_WINDOW = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class TransferRoute:
-    """How the venue names a way between two wallets."""
+    """The exchange's name of a route between two wallets."""
 
     type: str
     to_symbol: str | None = None
 
 
 def transfer_route(order: Transfer) -> TransferRoute | None:
-    """The venue's way for the order, or None where it has none in one step.
+    """Return the exchange's route for the order, or None where there is none in one step.
 
-    The direct way from spot into an isolated pair is absent from today's official list and may be refused with -1102
-    or -1130; then cross is the stop between. The spelling of the two isolated types differs on purpose.
+    The direct route from spot into an isolated pair is absent from today's official list and may be refused with -1102
+    or -1130; the transfer then goes through cross. The spellings of the two isolated types differ on purpose.
     """
     symbol = order.scope.symbol
     match order.source, bool(symbol):
@@ -53,7 +53,7 @@ def transfer_route(order: Transfer) -> TransferRoute | None:
 
 
 async def send_transfer(transport: Transport, order: Transfer) -> Outcome:
-    """Send one transfer, once. Refused without a request where the venue has no way in one step."""
+    """Send one transfer, once. Refused without a request where the exchange has no route in one step."""
     route = transfer_route(order)
     if route is None:
         return Refused(-1130, f"no direct transfer from {order.source} to {order.scope}")
@@ -64,9 +64,9 @@ async def send_transfer(transport: Transport, order: Transfer) -> Outcome:
 
 
 async def find_transfers(transport: Transport, order: Transfer, window: TimeWindow) -> tuple[VenueRecord, ...]:
-    """Every transfer of the order's asset on its way within the window, newest first, each once.
+    """Return every transfer of the order's asset on its route within the window, newest first, each once.
 
-    Nothing where the venue has dropped the way: whoever asks for the history of it is refused.
+    Empty where the exchange has dropped the route: it refuses requests for that route's history.
     """
     route = transfer_route(order)
     if route is None:

@@ -1,4 +1,4 @@
-"""The wallets outside margin."""
+"""Reads of the spot and funding wallets."""
 
 from monitor.core.model.account import WalletBalances
 from monitor.exchange.binance.api.endpoint import Endpoint
@@ -13,12 +13,12 @@ FUNDING_ASSETS = Endpoint("POST", "/sapi/v1/asset/get-funding-asset", list[TextW
 
 
 async def read_spot_wallet(transport: Transport) -> WalletBalances:
-    """The free amounts of the spot wallet. A POST by the venue's choice too, at a quarter of what its GET costs."""
+    """Return the free amounts of the spot wallet. A POST by the exchange's choice, at a quarter of its GET's weight."""
     return await transport.fetch(SPOT_ASSETS, None, _parse_wallet)
 
 
 async def read_funding_wallet(transport: Transport) -> WalletBalances:
-    """The free amounts of the funding wallet. A POST by the venue's choice; it changes nothing."""
+    """Return the free amounts of the funding wallet. A POST by the exchange's choice; it changes nothing."""
     return await transport.fetch(FUNDING_ASSETS, None, _parse_wallet)
 
 

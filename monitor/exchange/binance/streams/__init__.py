@@ -1,0 +1,1 @@
+"""The three WebSocket streams of an account: account events, margin-level notices, prices."""

@@ -1,4 +1,4 @@
-"""The account stream: one WebSocket-API connection carries cross and every watched pair, one listenToken each."""
+"""The account stream: one WebSocket-API connection, one listen token for cross and each watched pair."""
 
 import asyncio
 import logging
@@ -37,23 +37,23 @@ log = logging.getLogger(__name__)
 _BAD_TOKEN = -1209
 
 ALREADY_ACTIVE = -2035
-"""The account has a subscription on this connection already. Some pages say that a second one extends the first."""
+"""Code for a scope subscribed on this connection already. Some pages say that a second one extends the first."""
 
 NO_SUBSCRIPTION = -2036
-"""What was to be ended is not there."""
+"""Code for ending a subscription that does not exist."""
 
 SUBSCRIPTIONS_EXHAUSTED = -2042
-"""The connection has given out all the subscription numbers of its life."""
+"""Code for a connection that has used up all its subscription numbers."""
 
 _MAX_TOKEN_TRIES = 3
 _CHECK_EVERY_S = 1.0
 _SHORT_LIFE_S = 60.0
-"""A subscription that ends sooner is made again with growing patience: some end seconds after they were granted."""
+"""A subscription that ends sooner is renewed with growing delay: some end seconds after they were granted."""
 
 
 @dataclass(slots=True)
 class _Subscription:
-    """What is known of one wanted scope: its subscription, and when to see to it again, in seconds of the clock."""
+    """State of one wanted scope: its subscription, and when it is due, in seconds of the clock."""
 
     due_at: float
     subscription_id: int | None = None
@@ -64,7 +64,7 @@ class _Subscription:
 
 
 class TokenRenewal:
-    """What the lines of one account have learnt of renewing: whether a connection takes a second token at all."""
+    """Support of token renewal, as one account's connections found it: whether one takes a second token at all."""
 
     def __init__(self) -> None:
         self.is_supported = True
@@ -107,14 +107,14 @@ class AccountStream(StreamConnection):
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
-        return tuple(str(scope) for scope, care in sorted(self._scopes.items()) if care.subscription_id is not None)
+        return tuple(str(scope) for scope, state in sorted(self._scopes.items()) if state.subscription_id is not None)
 
     @property
     def missing(self) -> str:
         return ", ".join(
-            f"{scope} not subscribed: {care.problem}"
-            for scope, care in sorted(self._scopes.items())
-            if care.subscription_id is None
+            f"{scope} not subscribed: {state.problem}"
+            for scope, state in sorted(self._scopes.items())
+            if state.subscription_id is None
         )
 
     async def run(self) -> None:
@@ -134,7 +134,7 @@ class AccountStream(StreamConnection):
         return pairs | {CROSS} if self._cross else pairs
 
     async def _maintain(self, link: WebSocket) -> None:
-        """Keep every wanted scope subscribed, ask now and then whether it is, and know when to retire."""
+        """Keep every wanted scope subscribed, check this from time to time, and request a replacement in time."""
         guards = self._websockets.limits
         now = self._clock.elapsed_s()
         ends_at, probe_at = now + guards.random_lifetime_s(), now + guards.probe_every_s
@@ -146,9 +146,9 @@ class AccountStream(StreamConnection):
             for scope in [scope for scope in self._scopes if scope not in wanted]:
                 await self._unsubscribe(link, scope)
             for scope in sorted(wanted)[: None if guards.subscribes_each_scope else 1]:
-                care = self._scopes.setdefault(scope, _Subscription(due_at=self._clock.elapsed_s()))
-                if care.due_at <= self._clock.elapsed_s():
-                    await self._subscribe(link, scope, care)
+                state = self._scopes.setdefault(scope, _Subscription(due_at=self._clock.elapsed_s()))
+                if state.due_at <= self._clock.elapsed_s():
+                    await self._subscribe(link, scope, state)
             self._update_ready(before)
             now = self._clock.elapsed_s()
             if now >= probe_at:
@@ -157,14 +157,14 @@ class AccountStream(StreamConnection):
             if now >= ends_at:
                 self.replace_soon.set()
                 ends_at = now + guards.random_lifetime_s()
-            due = min([probe_at, ends_at, *(care.due_at for care in self._scopes.values())])
+            due = min([probe_at, ends_at, *(state.due_at for state in self._scopes.values())])
             await sleep_or_event(self._clock, due - now, change, self._wake)
 
     async def _watch_polls(self) -> None:
-        """Raises LinkLost once polls prove that the stream does not tell what happens."""
+        """Raise ConnectionLost once polls prove that the stream does not report what happens."""
         while True:
             await asyncio.sleep(_CHECK_EVERY_S)
-            # Of the line that serves alone: one that was replaced may well hear less.
+            # Only for the active connection: a replaced one may well receive less.
             if self.on_change is not None and (why := self._poll_crosscheck.complaint()):
                 raise ConnectionLost(why)
 
@@ -177,7 +177,7 @@ class AccountStream(StreamConnection):
             self.on_change()
 
     async def _subscribe(self, link: WebSocket, scope: Scope, subscription: _Subscription) -> None:
-        """Subscribe, or renew: the same request with a fresh token, where the exchange extends what there is.
+        """Subscribe, or renew: the same request with a fresh token, where the exchange extends the subscription.
 
         Where it does not, the next connection takes over before the token ends, and nothing is tried again on this one.
         """
@@ -196,7 +196,7 @@ class AccountStream(StreamConnection):
             subscription.failures += 1
             subscription.problem = _short_cause(error)
             if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
-                # The other scopes would fare no better, each after its own patience.
+                # The other scopes would fail too, each after its own back-off.
                 raise ConnectionLost(subscription.problem) from None
             subscription.due_at = self._clock.elapsed_s() + self._websockets.limits.backoff_s(subscription.failures)
             log.warning(
@@ -208,7 +208,7 @@ class AccountStream(StreamConnection):
         subscription.due_at = self._clock.elapsed_s() + max(left_s * self._websockets.limits.renew_at, 1.0)
 
     def _request_replacement(self, scope: Scope, subscription: _Subscription) -> None:
-        """Let the next connection serve; this one is of no more use to the scope than it is now."""
+        """Let the next connection take over; this one is of no more use to the scope than it is now."""
         subscription.due_at = math.inf
         log.info("stream.moves_over account=%s scope=%s", self._account, scope)
         self.replace_soon.set()
@@ -231,27 +231,27 @@ class AccountStream(StreamConnection):
         raise RequestDeclined(_BAD_TOKEN)
 
     async def _unsubscribe(self, link: WebSocket, scope: Scope) -> None:
-        care = self._scopes.pop(scope)
+        state = self._scopes.pop(scope)
         if not self.is_leaving:
             self._poll_crosscheck.stop_watching(scope)
-        if care.subscription_id is None:
+        if state.subscription_id is None:
             return
         try:
-            await self._requests.send(link, "userDataStream.unsubscribe", {"subscriptionId": care.subscription_id})
+            await self._requests.send(link, "userDataStream.unsubscribe", {"subscriptionId": state.subscription_id})
         except RequestDeclined as refusal:
             if refusal.code != NO_SUBSCRIPTION:
                 log.warning("stream.not_unsubscribed account=%s scope=%s", self._account, scope)
 
     async def _check_subscriptions(self, link: WebSocket) -> None:
-        """Resubscribe what the exchange no longer holds: a lost subscription is silent."""
+        """Resubscribe scopes that the exchange no longer holds: a subscription is lost without notice."""
         try:
             held = parse_subscription_ids(await self._requests.send(link, "session.subscriptions", {}))
         except (RequestDeclined, Implausible):
             log.warning("stream.not_probed account=%s", self._account)
             return
-        for scope, care in self._scopes.items():
-            if care.subscription_id is not None and care.subscription_id not in held:
-                self._mark_lost(scope, care, "gone without notice")
+        for scope, state in self._scopes.items():
+            if state.subscription_id is not None and state.subscription_id not in held:
+                self._mark_lost(scope, state, "gone without notice")
 
     def _handle_frame(self, raw: bytes) -> None:
         match read_frame(raw):
@@ -271,7 +271,7 @@ class AccountStream(StreamConnection):
         scope = self._scope_by_id.get(subscription) if subscription is not None else None
         if scope is None:
             if subscription is not None and self._requests.is_subscribing:
-                # It may have overtaken the reply that says whose it is.
+                # The event may have overtaken the reply that names its scope.
                 self._out_of_order.append(raw)
                 return
             self._reject(raw, "of an unknown subscription")
@@ -279,10 +279,10 @@ class AccountStream(StreamConnection):
         event_record = parse_stream_event(self._account, "account", scope, event, self._clock.now())
         self._deliver(event_record)
         self._poll_crosscheck.note_event(scope)
-        care = self._scopes.get(scope)
-        # The id keeps its scope: what was sent before the end may arrive after it.
-        if event_record.type == TERMINATED and care is not None and care.subscription_id == subscription:
-            self._mark_lost(scope, care, "terminated by the exchange")
+        state = self._scopes.get(scope)
+        # The id keeps its scope: events sent before the end may arrive after it.
+        if event_record.type == TERMINATED and state is not None and state.subscription_id == subscription:
+            self._mark_lost(scope, state, "terminated by the exchange")
 
     def _note_subscription(self, scope: Scope, result: bytes) -> None:
         # A renewal may give the old id or a new one; an old id keeps its scope.
@@ -291,12 +291,12 @@ class AccountStream(StreamConnection):
         except Implausible:
             return
         self._scope_by_id[subscription] = scope
-        if (care := self._scopes.get(scope)) is not None:
-            if care.subscription_id is None:
-                care.subscribed_at = self._clock.elapsed_s()
+        if (state := self._scopes.get(scope)) is not None:
+            if state.subscription_id is None:
+                state.subscribed_at = self._clock.elapsed_s()
                 if not self.is_leaving:
                     self._poll_crosscheck.start_watching(scope)
-            care.subscription_id = subscription
+            state.subscription_id = subscription
 
     def _mark_lost(self, scope: Scope, subscription: _Subscription, problem: str) -> None:
         now = self._clock.elapsed_s()
@@ -307,7 +307,7 @@ class AccountStream(StreamConnection):
         if not self.is_leaving:
             self._poll_crosscheck.stop_watching(scope)
         if not self._report_scheduled:
-            # The exchange ends subscriptions one by one, which is one change all the same.
+            # The exchange ends subscriptions one by one, but that is one change.
             self._report_scheduled = True
             asyncio.get_running_loop().call_soon(self._report_change)
         self._wake.set()

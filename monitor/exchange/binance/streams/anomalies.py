@@ -1,4 +1,4 @@
-"""What is odd about the events of an account's streams: found where they arrive, counted by whom they reach."""
+"""Anomalies of stream events (rejected, repeated, late, unknown), tagged where they arrive."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,7 +8,7 @@ from monitor.core.model.account import Scope
 from monitor.core.model.events import Anomaly, Event, StreamEvent, StreamName
 
 MAX_REMEMBERED = 2000
-"""An event that comes again after more others than these is not known to be the same; the record knows."""
+"""Number of events remembered. A repeat after more others is not recognised here; the record recognises it."""
 
 KNOWN_EVENT_TYPES = frozenset(
     {
@@ -19,7 +19,7 @@ KNOWN_EVENT_TYPES = frozenset(
 
 
 class AnomalyTagger:
-    """Hands events on, each with what is odd about it."""
+    """Delivery of events, each tagged with its anomaly."""
 
     def __init__(self, deliver: Callable[[Event], None]) -> None:
         self._deliver = deliver
@@ -27,7 +27,7 @@ class AnomalyTagger:
         self._newest: dict[tuple[StreamName, Scope], datetime] = {}
 
     def __call__(self, event: Event) -> None:
-        """Hand on one event."""
+        """Deliver one event."""
         if isinstance(event, StreamEvent) and (oddity := self._find_anomaly(event)) is not None:
             event = replace(event, anomaly=oddity)
         self._deliver(event)

@@ -1,4 +1,4 @@
-"""Small waits that the streams share: for time or an event, for the first of several ends, for wishes to change."""
+"""Waits shared by the streams: for time or an event, for the first coroutine to end, for new wishes."""
 
 import asyncio
 import time
@@ -13,15 +13,15 @@ async def sleep_or_event(clock: Clock, seconds: float, *events: asyncio.Event) -
 
 
 async def run_until_first(*coroutines: Coroutine[None, None, object]) -> None:
-    """Run all until the first ends; the others are cancelled. Raises what that one raised."""
+    """Run all until the first ends; the others are cancelled. Raises the exception of the first."""
     for task in await _wait_for_first(*coroutines):
         task.result()
 
 
 class DualClockTimer:
-    """A span of time that counts by the clock and by the machine both.
+    """Timer of a span that must pass by the clock and by the machine both.
 
-    A clock that runs fast makes no network slow, and one that stands still lets nothing happen.
+    A clock that runs fast makes no network slow, and while a clock stands still nothing happens.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -30,20 +30,20 @@ class DualClockTimer:
         self._machine_start = time.monotonic()
 
     def has_passed(self, seconds: float) -> bool:
-        """Whether more than `seconds` have passed by either."""
+        """Return whether more than `seconds` have passed by both."""
         by_clock = self._clock.elapsed_s() - self._clock_start
         return min(by_clock, time.monotonic() - self._machine_start) > seconds
 
 
 class SubscriptionSet:
-    """A set of wishes that may change at any time, and a way to hear of the next change."""
+    """Set of wanted names that may change at any time, with an event for the next change."""
 
     def __init__(self) -> None:
         self.wanted: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
 
     def replace(self, names: Iterable[str]) -> None:
-        """Wish for exactly these from now on."""
+        """Want exactly these names from now on."""
         new = frozenset(names)
         if new != self.wanted:
             self.wanted = new
@@ -51,7 +51,7 @@ class SubscriptionSet:
             self._changed = asyncio.Event()
 
     def next_change(self) -> asyncio.Event:
-        """Set at the next change; to be taken before `now` is read."""
+        """Return the event that the next change sets; to be taken before `wanted` is read."""
         return self._changed
 
 

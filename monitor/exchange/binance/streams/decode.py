@@ -1,4 +1,4 @@
-"""From frames to events: pure. Whatever arrives becomes a reply, an event, or a rejection; nothing raises."""
+"""Decoding of frames to events: pure. Every frame becomes a reply, an event or a rejection; nothing raises."""
 
 import hashlib
 from dataclasses import dataclass
@@ -42,10 +42,10 @@ from monitor.exchange.binance.wire.numbers import (
 )
 
 MAX_EVENT_BYTES = 2**20
-"""No event is believed above this many bytes."""
+"""Maximum bytes of an event that is believed."""
 
 MAX_RECORDED_FRAME_CHARS = 2000
-"""How much of a rejected frame is kept."""
+"""Characters of a rejected frame that are kept."""
 
 SHUTDOWN = "serverShutdown"
 TERMINATED = "eventStreamTerminated"
@@ -54,7 +54,7 @@ KEY_EXPIRED = "listenKeyExpired"
 
 @dataclass(frozen=True, slots=True)
 class ReplyFrame:
-    """The answer to a request of ours. `code` is None when it was granted."""
+    """The reply to a request of ours. `code` is None when the request was granted."""
 
     id: int | str | None
     result: bytes
@@ -72,12 +72,12 @@ class EventFrame:
 
 @dataclass(frozen=True, slots=True)
 class ShutdownFrame:
-    """The exchange is about to close this connection."""
+    """Announcement that the exchange is about to close this connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableFrame:
-    """A frame that is none of these, and why."""
+    """A frame of none of these kinds, and why."""
 
     reason: str
 
@@ -86,13 +86,13 @@ StreamFrame = ReplyFrame | EventFrame | ShutdownFrame | UnreadableFrame
 
 
 def read_frame(raw: bytes) -> StreamFrame:
-    """What the frame is: an event bare or in any of its known wrappers, a reply, a shutdown notice."""
+    """Return the kind of the frame: an event bare or in any of its known wrappers, a reply, a shutdown notice."""
     if len(raw) > MAX_EVENT_BYTES:
         return UnreadableFrame(f"too large: {len(raw)} bytes")
     try:
         envelope = decode(raw, FrameEnvelope)
     except Implausible as why:
-        # An event may use our words for its envelope in a way of its own.
+        # An event may use the envelope's field names in a way of its own.
         return EventFrame(None, raw) if _event_type(raw) is not None else UnreadableFrame(str(why))
     if envelope.stream == f"!{SHUTDOWN}" or envelope.e == SHUTDOWN:
         return ShutdownFrame()
@@ -105,26 +105,26 @@ def read_frame(raw: bytes) -> StreamFrame:
 
 
 def parse_subscription(result: bytes) -> tuple[int, datetime | None]:
-    """The subscription's id and its expiry, if told. Raises Implausible."""
+    """Return the subscription's id, and its expiry if given. Raises Implausible."""
     payload = decode(result, SubscriptionPayload)
     expiry = payload.expiration_time
     return payload.subscription_id, parse_time(expiry, "expirationTime") if expiry is not None else None
 
 
 def parse_subscription_ids(result: bytes) -> frozenset[int]:
-    """The subscriptions that the exchange holds open. Raises Implausible."""
+    """Return the subscriptions that the exchange holds open. Raises Implausible."""
     return frozenset(row.subscription_id for row in decode(result, list[SubscriptionIdRow]))
 
 
 def parse_stream_names(result: bytes) -> frozenset[str]:
-    """The market streams that the exchange holds open. Raises Implausible."""
+    """Return the market streams that the exchange holds open. Raises Implausible."""
     return frozenset(decode(result, list[str]))
 
 
 def parse_stream_event(
     account: str, stream: StreamName, scope: Scope, raw: bytes, received_at: datetime, *, secret: str = ""
 ) -> StreamEvent:
-    """The event with its meaning, or a rejection of it. `hide` is a secret that never enters the record."""
+    """Return the event with its parsed content, or its rejection. `secret` never enters the record."""
     try:
         head = decode(raw, EventHeader)
         canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
@@ -149,7 +149,7 @@ def parse_stream_event(
 def build_rejected_event(
     account: str, stream: StreamName, scope: Scope, raw: bytes, reason: str, received_at: datetime, *, secret: str = ""
 ) -> StreamEvent:
-    """The record of a frame that could not be read."""
+    """Return the record of a frame that could not be read."""
     return StreamEvent(
         stream=stream,
         scope=scope,
@@ -163,7 +163,7 @@ def build_rejected_event(
 
 
 def parse_ticker(raw: bytes) -> tuple[str, Price] | None:
-    """The symbol and last price of a miniTicker frame, or None for any other. Raises Implausible for a bad price."""
+    """Return symbol and last price of a miniTicker frame, None for any other. Raises Implausible for a bad price."""
     try:
         frame = _TICKER.decode(raw).ticker
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -173,7 +173,7 @@ def parse_ticker(raw: bytes) -> tuple[str, Price] | None:
 
 
 def parse_expired_listen_key(raw: bytes) -> str:
-    """The secret that a listenKeyExpired event carries, or empty."""
+    """Return the secret that a listenKeyExpired event carries, or an empty text."""
     try:
         return decode(raw, _ListenKeyExpiredFrame).key
     except Implausible:

@@ -1,7 +1,7 @@
-"""A WebSocket connection that hands each message on at once, in the turn of the loop in which its last byte arrived.
+"""A WebSocket connection that cuts text frames and delivers each in the loop turn in which its last byte arrives.
 
-The library reads the opening, control frames, fragments and everything odd. Nearly all that an exchange sends is none
-of these but a whole text in one frame, which needs no queue, no task and no second look: it is cut out where it lies.
+The library reads the handshake, control frames, fragments and everything unusual. Nearly every frame of an exchange
+is a whole text instead, which needs no queue, no task and no second pass: it is cut out of the received bytes.
 """
 
 import asyncio
@@ -14,36 +14,36 @@ from websockets.http11 import Response
 from websockets.protocol import State
 
 MAX_FRAME_BYTES = 16 * 2**20
-"""A larger message ends the connection."""
+"""Maximum bytes of a message; a larger one ends the connection."""
 
 _WHOLE_TEXT_FRAME = 0x81
-"""The first byte of a text that is whole: no fragment, no extension."""
+"""First byte of a whole text frame: no fragment, no extension."""
 
 _HANDSHAKE_END = b"\r\n\r\n"
 
 
 class FrameCuttingConnection(ClientConnection):
-    """One connection. What comes before `hand_on` waits for it."""
+    """One connection. Messages that arrive before `deliver_to` wait for it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.last_frame_at = asyncio.get_running_loop().time()
-        """When the last frame of any kind arrived."""
+        """Loop time at which the last frame of any kind arrived."""
         self.on_activity: Callable[[], None] | None = None
-        """Called when something arrived that has a frame or more, after it was handed on."""
+        """Called after received bytes that held a frame or more were delivered."""
         self._on_message: Callable[[bytes], None] | None = None
         self._on_batch_end: Callable[[], None] | None = None
         self._undelivered: list[bytes] = []
         self._handshake: bytes | None = b""
         self._partial_frame = b""
-        """The beginning of a frame, of which the library has seen nothing yet."""
+        """Beginning of a frame that the library has not seen yet."""
         self._fragments: list[bytes] = []
         self._frame_seen = False
 
     def deliver_to(self, on_message: Callable[[bytes], None], on_batch_end: Callable[[], None] | None = None) -> None:
-        """Give `handle` every message: those that wait now, and each that comes when it comes. Neither may raise.
+        """Pass every message to `on_message`: waiting ones now, later ones on arrival. Neither callback may raise.
 
-        `done` is called after the last of those that came together.
+        `on_batch_end` is called after the last of the messages that arrived together.
         """
         waiting, self._undelivered = self._undelivered, []
         self._on_message, self._on_batch_end = on_message, on_batch_end
@@ -83,7 +83,7 @@ class FrameCuttingConnection(ClientConnection):
         super().process_event(event)
 
     def _read_handshake(self, opening: bytes, new: int) -> bytes:
-        """Let the library read the answer to the opening, and no byte more; what came behind it."""
+        """Let the library read the response to the handshake and no byte more; return the bytes behind it."""
         end = opening.find(_HANDSHAKE_END)
         self._handshake = opening if end < 0 else None
         read = new if end < 0 else new - (len(opening) - end - len(_HANDSHAKE_END))
@@ -91,7 +91,7 @@ class FrameCuttingConnection(ClientConnection):
         return opening[len(opening) - new :][read:]
 
     def _cut_frames(self, data: bytes) -> None:
-        """Hand on every text that is whole, let the library read every other frame, keep what is not whole yet."""
+        """Deliver every whole text frame, pass every other frame to the library, keep an incomplete rest."""
         at, size = 0, len(data)
         while size - at >= 2:
             head, length = data[at], data[at + 1]
@@ -103,7 +103,7 @@ class FrameCuttingConnection(ClientConnection):
                 start += 8
                 length = int.from_bytes(data[at + 2 : start])
             elif length > 127:
-                # Masked, which no server may, like a frame too large: the library says so.
+                # Masked, which no server may send, or too large: the library reports both.
                 length = MAX_FRAME_BYTES + 1
             end = start + length
             if start > size:

@@ -1,4 +1,4 @@
-"""The address of a host that answers first: one that swallows packets costs a quarter of a second."""
+"""Connections to the address of a host that answers first: an unreachable one costs a quarter of a second."""
 
 import asyncio
 import socket
@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 import aiohappyeyeballs
 
 ATTEMPT_DELAY_S = 0.25
-"""So long one address is waited for before the next one is tried beside it (RFC 8305)."""
+"""Seconds until the next address is tried beside one that has not answered (RFC 8305)."""
 
 _PORTS = {"ws": 80, "wss": 443}
 
 
 async def connect_fastest(url: str) -> socket.socket:
-    """A connected socket to the host of the URL. Raises OSError, or ValueError for what is no such URL."""
+    """Return a connected socket to the host of the URL. Raises OSError, or ValueError for an invalid URL."""
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme)
     if not parts.hostname or port is None:

@@ -1,4 +1,4 @@
-"""The market stream: last prices of the wanted symbols, those that came together handed on together."""
+"""The market stream: last prices of the wanted symbols; those that arrive together are delivered together."""
 
 import asyncio
 import logging
@@ -32,10 +32,10 @@ from monitor.exchange.binance.wire.numbers import Implausible
 log = logging.getLogger(__name__)
 
 MAX_STREAMS = 1024
-"""What one connection carries."""
+"""Maximum streams of one connection."""
 
 REFERENCE_SYMBOL = "BTCUSDT"
-"""The symbol that never rests."""
+"""Symbol whose price never rests."""
 
 _MAX_STREAMS_IN_URL = 100
 _MAX_STREAMS_IN_MESSAGE = 200
@@ -104,7 +104,7 @@ class MarketStream(StreamConnection):
         return wanted
 
     async def _maintain(self, link: WebSocket) -> None:
-        """Carry what is wanted, ask now and then whether it still is, and know when to retire."""
+        """Keep the wanted symbols subscribed, check this from time to time, and request a replacement in time."""
         guards = self._websockets.limits
         now = self._clock.elapsed_s()
         ends_at, probe_at = now + guards.random_lifetime_s(), now + guards.probe_every_s
@@ -129,20 +129,20 @@ class MarketStream(StreamConnection):
             await sleep_or_event(self._clock, due - now, change)
 
     async def _wait_for_data(self, link: WebSocket) -> None:
-        """Return once it brings something: a socket that opens and stays silent is no stream."""
+        """Wait until the connection brings data: a socket that opens and stays silent is no stream."""
         if REFERENCE_SYMBOL in self._subscribed:
-            # `_listen` gives up waiting.
+            # `_watch_reference` ends the wait where no price comes.
             await self._first_price.wait()
         else:
             await link.ping(self._websockets.limits.answer_s)
 
     def _on_activity(self) -> None:
-        """Frames or pings came. Where a symbol never rests they are no sign of life without prices."""
+        """Note frames or pings. Where the reference symbol is subscribed they are no sign of life without prices."""
         if REFERENCE_SYMBOL not in self._subscribed:
             self.liveness.touch()
 
     async def _watch_reference(self) -> None:
-        """Raises LinkLost when the symbol that never rests has rested: a quiet one proves nothing."""
+        """Raise ConnectionLost after a silence of the reference symbol: that of others proves nothing."""
         limit = self._websockets.limits.price_silence_s
         while True:
             await asyncio.sleep(min(1.0, limit / 4))
@@ -152,7 +152,7 @@ class MarketStream(StreamConnection):
                 raise ConnectionLost(f"no price of {REFERENCE_SYMBOL} for {limit:g} s")
 
     async def _sync_subscriptions(self, link: WebSocket) -> float:
-        """Make what is carried what is wanted. When to try again, if it is not (seconds of the clock)."""
+        """Subscribe as wanted, and unsubscribe. Return when to try again if that failed (seconds of the clock)."""
         wanted = self._wanted_symbols()
         try:
             for symbols in _batches(self._subscribed - wanted):
@@ -170,7 +170,7 @@ class MarketStream(StreamConnection):
         return math.inf
 
     async def _check_subscriptions(self, link: WebSocket) -> bool:
-        """Whether the exchange has forgotten something: a lost subscription is silent."""
+        """Return whether the exchange has lost a subscription: it is lost without notice."""
         try:
             held = parse_stream_names(await self._request(link, "LIST_SUBSCRIPTIONS"))
         except (RequestDeclined, Implausible):
@@ -184,7 +184,7 @@ class MarketStream(StreamConnection):
         return bool(gone)
 
     async def _request(self, link: WebSocket, method: str, names: Sequence[str] | None = None) -> bytes:
-        # More than five messages a second cost the connection, pongs among them; a wall pause is never too short.
+        # More than five messages a second, pongs included, cost the connection; a wall pause is never too short.
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, self._sent_at + _MIN_MESSAGE_SPACING_S - loop.time()))
         self._sent_at = loop.time()
@@ -237,7 +237,7 @@ def _stream_name(symbol: str) -> str:
 
 
 def _batches(symbols: Iterable[str]) -> list[list[str]]:
-    """The symbols in parts, a request each."""
+    """Return the symbols in parts, a request each."""
     ordered = sorted(symbols)
     return [
         ordered[start : start + _MAX_STREAMS_IN_MESSAGE] for start in range(0, len(ordered), _MAX_STREAMS_IN_MESSAGE)

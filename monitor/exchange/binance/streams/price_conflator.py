@@ -9,26 +9,26 @@ from monitor.core.model.account import Price
 from monitor.core.model.events import Event, PricesRead
 
 PAUSE_S = 0.0015
-"""How long prices are left unread in a rush: together they cost one wake-up and one look at the rules."""
+"""Seconds for which prices are left unread in a burst: together they cost one wake-up and one evaluation."""
 CALM_PAUSE_S = 0.02
-"""The same while none of them moves by more than hardly: so late comes the first that does."""
+"""Seconds of that pause while all prices hardly move: the first one that moves more is delayed by as much."""
 CALM_AFTER_S = 1.0
-"""For how long no price may have moved by more than hardly before that is called calm."""
+"""Seconds in which prices must have hardly moved before they count as calm."""
 BURST_GAP_S = 0.0025
-"""Prices that come together, or so soon after the ones before, are a rush; one that comes alone delays nothing."""
+"""Maximum seconds between the prices of a burst; a price that comes alone delays nothing."""
 MAX_BURST = 64
-"""Prices read together after which there is no rest: what comes so fast gathers by itself."""
+"""Prices read together after which there is no pause: at such a rate prices gather by themselves."""
 URGENT_MOVE_DIVISOR = 1_000
-"""A price that moved by less than one part in so many hardly moved: a level moves about as much as its prices."""
+"""A move below this part of the price hardly counts: a level moves about as much as its prices."""
 MAX_DELAY_S = 0.05
-"""How long prices that hardly moved may wait for others."""
+"""Maximum seconds for which prices that hardly moved wait for others."""
 
 
 class PriceConflator:
-    """The newest price of each symbol, older ones refused; those that came together are handed on together.
+    """Newest price of each symbol, older ones refused; prices that arrive together are delivered together.
 
-    A price that hardly moved since it was last handed on is in no hurry: in a rush it waits for the next that is, or
-    for its turn.
+    A price that hardly moved since its last delivery is not urgent: it waits for the next urgent one, or until
+    MAX_DELAY_S after the last delivery.
     """
 
     def __init__(self, deliver: Callable[[Event], None], machine_time: Callable[[], float] = time.monotonic) -> None:
@@ -41,14 +41,14 @@ class PriceConflator:
         self._new_count = 0
         self._urgent = False
         self.conflated = 0
-        """How many prices a newer one of the same symbol replaced before they were handed on."""
+        """Number of prices that a newer one of the same symbol replaced before their delivery."""
         self._read_at = self._delivered_at = self._urgent_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
         self.pause_source: Callable[[float], None] | None = None
-        """Leaves the source of prices alone for some seconds."""
+        """Callback that pauses the source of prices for some seconds."""
 
     def add(self, symbol: str, price: Price) -> None:
-        """Note a price; it goes out with the next `flush` that has a reason to."""
+        """Add a price; the next `flush` with a reason to deliver sends it out."""
         last = self._newest.get(symbol)
         if last is not None and price.at < last.at:
             return
@@ -60,7 +60,7 @@ class PriceConflator:
             self._urgent = handed is None or abs(price.value - handed) * URGENT_MOVE_DIVISOR >= handed
 
     def flush(self) -> None:
-        """Hand on what was noted, at once or when its turn comes."""
+        """Deliver the added prices, at once or when their delay has passed."""
         if not self._pending:
             return
         now = self._machine_time()

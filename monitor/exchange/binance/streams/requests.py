@@ -1,4 +1,4 @@
-"""Requests on one connection, and the replies that they wait for."""
+"""Requests on one WebSocket connection, and the replies that they wait for."""
 
 import asyncio
 import logging
@@ -11,11 +11,11 @@ from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket
 log = logging.getLogger(__name__)
 
 REPLY_TIMEOUT_S = 10.0
-"""Wall seconds; a connection on which a reply takes longer is given up."""
+"""Wall seconds after which a connection without a reply is given up."""
 
 
 class RequestDeclined(Exception):
-    """The exchange refused a request on the socket."""
+    """A request on the socket that the exchange refused."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"refused with {code}")
@@ -29,7 +29,7 @@ class _Pending:
 
 
 class StreamRequests:
-    """What was asked on one connection. `name` is for the log."""
+    """Pending requests of one connection. `name` is for the log."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -38,15 +38,15 @@ class StreamRequests:
 
     @property
     def is_subscribing(self) -> bool:
-        """Whether a request is under way whose reply changes what later frames mean."""
+        """True if a request is under way whose reply changes what later frames mean."""
         return any(asked.on_granted is not None for asked in self._pending.values())
 
     async def send(
         self, link: WebSocket, method: str, params: object = None, on_granted: Callable[[bytes], None] | None = None
     ) -> bytes:
-        """The result of a request. Raises Declined, or LinkLost when no reply comes.
+        """Send a request and return its result. Raises RequestDeclined, or ConnectionLost when no reply comes.
 
-        `granted` gets the result at once, before the next frame is read, which may already depend on it.
+        `on_granted` gets the result at once, before the next frame is read, which may already depend on it.
         """
         self._last_id += 1
         number = self._last_id
@@ -62,7 +62,7 @@ class StreamRequests:
             self._pending.pop(number, None)
 
     def handle_reply(self, reply: ReplyFrame) -> None:
-        """Hand a reply to who asked."""
+        """Pass a reply to the request that waits for it."""
         pending = self._pending.get(reply.id) if isinstance(reply.id, int) else None
         if pending is None or pending.reply.done():
             log.warning("stream.stray_reply stream=%s code=%s", self._name, reply.code)

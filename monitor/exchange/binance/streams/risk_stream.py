@@ -1,4 +1,4 @@
-"""The risk stream of cross: a listen key, its socket, and a sign of life every half hour. Never deleted."""
+"""The risk stream of cross: a listen key, extended every half hour and never deleted, and its socket."""
 
 import logging
 from collections.abc import Callable
@@ -63,8 +63,8 @@ class RiskStream(StreamConnection):
             await run_until_first(link.read(self._handle_frame), self._maintain(link))
 
     async def _maintain(self, link: WebSocket) -> None:
-        """See that the other side is there, keep the key alive, and know when to retire."""
-        # Nothing may happen for days, so an answer to a ping must do.
+        """Check that the exchange answers, keep the key alive, and request a replacement in time."""
+        # No event may come for days, so an answer to a ping is enough.
         guards = self._websockets.limits
         await link.ping(guards.answer_s)
         self.ready.set()
@@ -98,7 +98,7 @@ class RiskStream(StreamConnection):
                 event_record = parse_stream_event(self._account, "risk", CROSS, event, now, secret=hide)
                 self._deliver(event_record)
                 if event_record.type == KEY_EXPIRED and self._websockets.limits.renews_lost_key:
-                    # The socket stays open and says nothing more.
+                    # The socket stays open and brings nothing more.
                     raise ConnectionLost("the listen key expired")
             case ShutdownFrame():
                 self.replace_soon.set()

@@ -1,66 +1,66 @@
-"""What the streams do against dying unnoticed, and how soon. Each guard can be switched off alone."""
+"""Limits against streams that die unnoticed. Each check can be switched off alone."""
 
 import random
 from dataclasses import dataclass
 
 _MAX_DOUBLINGS = 20
-"""More would not change a rest; after a thousand failures in a row there would be no number for it."""
+"""Maximum doublings: more would not change a wait, and after a thousand failures they would overflow."""
 
 NEVER_S = 1e9
-"""Seconds that never pass: a guard with this limit does nothing."""
+"""Seconds that never pass: a check with this limit does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """The limits of every guard. Wall seconds are the machine's, exchange seconds the clock's."""
+    """Limits of every check. Wall seconds are the machine's, exchange seconds the clock's."""
 
     silence_s: float = 60.0
-    """Wall seconds without a frame, ping or pong that make a connection count as dead; the venue pings every 20 s."""
+    """Wall seconds without a frame, ping or pong after which a connection is dead; the exchange pings every 20 s."""
 
     price_silence_s: float = 10.0
-    """Seconds, wall and exchange both, without a price of the busiest symbol that make the market stream count so."""
+    """Seconds, wall and exchange both, without a price of the busiest symbol: then the market stream is dead."""
 
     answer_s: float = 10.0
-    """Wall seconds that a new connection has to answer a ping, where only that shows that somebody is there."""
+    """Wall seconds that a new connection has to answer a ping, where only the answer shows that it works."""
 
     lifetime_s: float = 23 * 3600.0
-    """Exchange seconds after which a connection is replaced at the latest; the venue cuts it at 24 h."""
+    """Exchange seconds after which a connection is replaced at the latest; the exchange cuts it at 24 h."""
 
     overlap_s: float = 10.0
-    """Wall seconds for which a replaced connection is still listened to: what it owes may be under way."""
+    """Wall seconds for which a replaced connection stays open: its last frames may be under way."""
 
     probe_every_s: float = 300.0
-    """Exchange seconds between two questions whether all subscriptions are still there."""
+    """Exchange seconds between two checks that all subscriptions still exist."""
 
     renew_at: float = 0.5
-    """The share of a listen token's life after which it is renewed."""
+    """Share of a listen token's life after which it is renewed."""
 
     extend_every_s: float = 1800.0
     """Exchange seconds between two extensions of the listen key. Official pages disagree whether it lives 60 minutes
     or 24 hours; this is right for both."""
 
     missing_event_s: float = 10.0
-    """Seconds, wall and exchange both, that the account stream has to tell of a balance that a poll saw change."""
+    """Seconds, wall and exchange both, in which the account stream must report a balance change seen by a poll."""
 
     reconnects: bool = True
-    """Whether a stream that was lost is opened again."""
+    """True if a lost stream is opened again."""
 
     max_backoff_s: float = 60.0
-    """Exchange seconds that are waited at most between two attempts; 0: none are waited."""
+    """Maximum exchange seconds between two attempts; 0: no wait."""
 
     subscribes_each_scope: bool = True
-    """Whether cross and each pair have a subscription of their own; otherwise the first one stands for all."""
+    """True if cross and each pair have subscriptions of their own; otherwise the first one stands for all."""
 
     renews_lost_key: bool = True
-    """Whether a listen key that is gone means a new key and a new socket."""
+    """True if a lost listen key is replaced by a new key and a new socket."""
 
     def backoff_s(self, failures: int) -> float:
-        """Exchange seconds to wait after so many failures in a row: up to 1, 2, 4 … 60, any part of it.
+        """Return the exchange seconds to wait after `failures` in a row: a random part of 1, 2, 4 … 60.
 
-        Keeps even a connection that is refused at once far below the venue's 300 attempts in five minutes.
+        Even a connection that is refused at once stays far below the exchange's 300 attempts in five minutes.
         """
         return random.uniform(0.1, 1.0) * min(self.max_backoff_s, 2.0 ** min(max(0, failures - 1), _MAX_DOUBLINGS))
 
     def random_lifetime_s(self) -> float:
-        """Exchange seconds that a new connection may serve: staggered, so that not everything reconnects at once."""
+        """Return the exchange seconds that a new connection may serve: random, so that not all reconnect at once."""
         return self.lifetime_s * random.uniform(0.96, 1.0)

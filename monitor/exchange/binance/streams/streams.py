@@ -17,7 +17,7 @@ from monitor.exchange.binance.streams.websocket import WebSocketFactory
 
 
 class BinanceStreams:
-    """Implements `exchange.port.Streams`: account, risk (with cross only) and market, each on a line of its own."""
+    """Implementation of `exchange.port.Streams`: account, risk (with cross only) and market, each on its own."""
 
     def __init__(
         self,
@@ -49,16 +49,16 @@ class BinanceStreams:
         self._token_renewal = TokenRenewal()
 
     def watch_pairs(self, symbols: Iterable[str]) -> None:
-        """The isolated pairs whose account events are wanted."""
+        """Set the isolated pairs whose account events are wanted."""
         self._pairs.replace(symbols)
 
     def watch_prices(self, symbols: Iterable[str]) -> None:
-        """The symbols whose prices are wanted."""
+        """Set the symbols whose prices are wanted."""
         self._symbols.replace(symbols)
 
     @property
     def conflated(self) -> int:
-        """How many prices a newer one replaced before they were handed on."""
+        """Number of prices that a newer one replaced before their delivery."""
         return self._price_conflator.conflated
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Keeping one stream up: connect, announce, replace before the day is over, reconnect with growing patience."""
+"""Supervision of one stream: connect, report, replace before 24 hours, reconnect with back-off."""
 
 import asyncio
 import logging
@@ -27,46 +27,46 @@ class StreamConnection(ABC):
     def __init__(self, liveness: "LivenessReporter") -> None:
         self.liveness = liveness
         self.ready = asyncio.Event()
-        """Set once it carries what is wanted, or what of it can be had, and something came: data, or an answer."""
+        """Set once the connection carries what is wanted and can be had, and has brought data or an answer."""
         self.replace_soon = asyncio.Event()
-        """Set when it should be replaced while it still works."""
+        """Set when the connection should be replaced while it still works."""
         self.on_change: Callable[[], None] | None = None
-        """Called when the subscriptions of the line that serves changed."""
+        """Called when the subscriptions of the active connection changed."""
         self.is_leaving = False
 
     @property
     @abstractmethod
     def subscriptions(self) -> tuple[str, ...]:
-        """What it carries now."""
+        """Subscriptions that the connection carries now."""
 
     @property
     @abstractmethod
     def missing(self) -> str:
-        """Why something wanted is not carried; empty when all is."""
+        """Reason why a wanted subscription is missing; empty when none is."""
 
     @abstractmethod
     async def run(self) -> None:
-        """Open and serve until lost: raises LinkLost or ExchangeError.
+        """Open and serve until lost: raises ConnectionLost or ExchangeError.
 
-        Where nothing is wanted it is ready without a connection, and returns when something is.
+        Where nothing is wanted the connection is ready without a socket, and returns when something is wanted.
         """
 
     async def idle(self, change: asyncio.Event) -> None:
-        """Be ready without a connection until wishes change: where nothing is wanted, nothing is missed."""
+        """Be ready without a socket until wishes change: where nothing is wanted, nothing is missed."""
         self.ready.set()
         while not change.is_set():
             self.liveness.touch()
             await sleep_or_event(self.liveness.clock, _IDLE_REPORT_S, change)
 
     def detach(self) -> None:
-        """Another line serves from now on: events are still handed on, but nothing is said of this line any more."""
+        """Stop all reports on this connection, which another one replaces; its events are still delivered."""
         self.on_change, self.is_leaving = None, True
         self.liveness.stop()
 
 
 @dataclass(frozen=True, slots=True)
 class StatusReporter:
-    """Tells the owner of a stream's life."""
+    """Reporter of a stream's status to its owner."""
 
     account: str
     stream: StreamName
@@ -74,7 +74,7 @@ class StatusReporter:
     deliver: Callable[[Event], None]
 
     def report(self, *, connected: bool, subscriptions: tuple[str, ...], reason: str) -> None:
-        """A change of state."""
+        """Report a change of status."""
         level = logging.INFO if connected else logging.WARNING
         log.log(
             level,
@@ -89,7 +89,7 @@ class StatusReporter:
 
 
 class LivenessReporter:
-    """Says that a stream is alive, at most once in an exchange second."""
+    """Reporter of a stream's life, at most once in an exchange second."""
 
     def __init__(self, stream: StreamName, clock: Clock, deliver: Callable[[Event], None]) -> None:
         self.clock = clock
@@ -99,11 +99,11 @@ class LivenessReporter:
         self._stopped = False
 
     def stop(self) -> None:
-        """Say nothing any more."""
+        """Stop reporting."""
         self._stopped = True
 
     def touch(self) -> None:
-        """A frame or ping arrived."""
+        """Report that a frame or ping arrived."""
         if self._stopped:
             return
         elapsed_s = self.clock.elapsed_s()
@@ -115,10 +115,10 @@ class LivenessReporter:
 async def supervise(
     open_connection: Callable[[], StreamConnection], reporter: StatusReporter, limits: StreamLimits
 ) -> None:
-    """Serve the stream by one line after another until cancelled.
+    """Serve the stream by one connection after another until cancelled.
 
-    A line that should retire is replaced first and closed after, some wall seconds later, since what the
-    exchange sent before the new one listened may be under way. Every loss and every connection is announced.
+    A connection due for replacement is replaced first and closed some wall seconds later, since events that the
+    exchange sent before the new one subscribed may be under way. Every loss and every connection is reported.
     """
     supervisor = _Supervisor(reporter, limits)
     try:
@@ -131,7 +131,7 @@ async def supervise(
 
 
 class _Supervisor:
-    """The line that serves, if one does, those that were replaced, and how often in a row the last ones failed."""
+    """The active connection, if there is one, the replaced ones, and the number of failures in a row."""
 
     def __init__(self, reporter: StatusReporter, limits: StreamLimits) -> None:
         self._reporter = reporter
@@ -143,7 +143,7 @@ class _Supervisor:
         self._reported_down = False
 
     async def run_once(self, connection: StreamConnection) -> None:
-        """Open the line; serve by it until it is lost or should be replaced; rest after a failure."""
+        """Open the connection; serve by it until it is lost or should be replaced; back off after a failure."""
         candidate = _Active(connection, asyncio.create_task(connection.run()), self._clock.elapsed_s())
         try:
             reason = await self._until_ready(candidate)
@@ -165,11 +165,11 @@ class _Supervisor:
             if not candidate.has_ended:
                 await self._back_off()
         elif not was_stable:
-            # Asked to go so soon: a server that says so to everybody is not asked again at once.
+            # Replaced so soon: a server that asks this of every connection is not opened again at once.
             await self._back_off()
 
     async def close(self) -> None:
-        """Stop every line."""
+        """Stop every connection."""
         serving, self._active = self._active, None
         for task in self._leaving:
             task.cancel()
@@ -178,7 +178,7 @@ class _Supervisor:
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def _until_ready(self, candidate: "_Active") -> str | None:
-        """None once ready; why when it was lost before. The loss of the line that serves is told when it happens."""
+        """Return None once ready, the reason when lost before. Meanwhile report a loss of the active connection."""
         opened = asyncio.create_task(candidate.until_ready())
         try:
             while not opened.done():
@@ -199,7 +199,7 @@ class _Supervisor:
             leaving.add_done_callback(self._leaving.discard)
 
     def _note_loss(self) -> None:
-        """Note that the serving line was lost meanwhile."""
+        """Note that the active connection was lost meanwhile."""
         if self._active is not None and self._active.task.done():
             lost, self._active = self._active, None
             self._report_down(lost.loss_reason())
@@ -224,7 +224,7 @@ class _Supervisor:
 
 @dataclass(slots=True)
 class _Active:
-    """A line and the task that runs it."""
+    """A connection and the task that runs it."""
 
     connection: StreamConnection
     task: "asyncio.Task[None]"
@@ -232,19 +232,19 @@ class _Active:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it ended by itself, having nothing more to do."""
+        """True if the task ended by itself, having nothing more to do."""
         return self.task.done() and not self.task.cancelled() and self.task.exception() is None
 
     async def until_ready(self) -> str | None:
-        """None once ready; why when it was lost before."""
+        """Return None once the connection is ready, the reason when it was lost before."""
         return await self._until(self.connection.ready)
 
     async def until_replaced_or_lost(self) -> str | None:
-        """None when it should be replaced; why when it is lost."""
+        """Return None when the connection should be replaced, the reason when it is lost."""
         return await self._until(self.connection.replace_soon)
 
     async def drain(self, overlap_s: float) -> str:
-        """Let it go on listening for a while, then close it; why it was lost, if it was."""
+        """Let the connection receive for a while, then close it. Return why it was lost, if it was."""
         self.connection.detach()
         try:
             await asyncio.wait([self.task], timeout=overlap_s)
@@ -253,7 +253,7 @@ class _Active:
         return self.loss_reason()
 
     async def stop(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self.connection.detach()
         self.task.cancel()
         await asyncio.wait([self.task])
@@ -267,7 +267,7 @@ class _Active:
         return self.loss_reason() if self.task.done() else None
 
     def loss_reason(self) -> str:
-        """Why it was lost. Raises what no line should."""
+        """Return why the connection was lost. Raises an exception that no connection should raise."""
         if self.task.cancelled():
             return "stopped"
         match self.task.exception():

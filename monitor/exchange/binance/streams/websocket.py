@@ -1,4 +1,4 @@
-"""WebSocket connections as the streams want them: watched for silence, deaf to the environment, quiet in logs."""
+"""WebSocket connections of the streams: watched for silence, no environment settings, quiet in logs."""
 
 import asyncio
 import logging
@@ -26,12 +26,12 @@ _quiet.setLevel(logging.CRITICAL)
 
 
 class ConnectionLost(Exception):
-    """The connection is gone or useless. The text is the reason, without any address or key."""
+    """A connection that is gone or useless. The text is the reason, without any address or key."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebSocketFactory:
-    """How connections are made and guarded."""
+    """Factory of connections with their limits."""
 
     proxy: str | None = None
     tls: ssl.SSLContext | None = None
@@ -39,9 +39,9 @@ class WebSocketFactory:
 
     @asynccontextmanager
     async def open(self, url: str, on_activity: Callable[[], None]) -> AsyncIterator["WebSocket"]:
-        """A connection, closed at the end; what still arrives until then is handed on like the rest.
+        """Open a connection, closed at the end; frames that arrive until then are delivered like the rest.
 
-        `on_alive` is called whenever frames or pings arrived. Raises LinkLost.
+        `on_activity` is called whenever frames or pings arrived. Raises ConnectionLost.
         """
         try:
             async with asyncio.timeout(_OPEN_TIMEOUT_S):
@@ -54,7 +54,7 @@ class WebSocketFactory:
                 compression=None,
                 open_timeout=_OPEN_TIMEOUT_S,
                 close_timeout=_CLOSE_TIMEOUT_S,
-                # The venue's pings are watched instead; a ping of ours is only a last question before giving up.
+                # The exchange's pings are watched instead; our own ping is only a last check before giving up.
                 ping_interval=None,
                 max_size=MAX_FRAME_BYTES,
                 logger=_quiet,
@@ -87,13 +87,13 @@ class WebSocket:
         self._pause_timer: asyncio.TimerHandle | None = None
 
     def pause_reading(self, seconds: float) -> None:
-        """Leave what arrives unread for so long: what gathers meanwhile costs one wake-up instead of one a frame."""
+        """Leave arriving data unread for `seconds`: what gathers costs one wake-up instead of one a frame."""
         if self._pause_timer is None and not self._connection.transport.is_closing():
             self._connection.transport.pause_reading()
             self._pause_timer = asyncio.get_running_loop().call_later(seconds, self._resume)
 
     async def ping(self, timeout_s: float) -> None:
-        """Return once the other side has answered a ping. Raises LinkLost."""
+        """Return once the other side has answered a ping. Raises ConnectionLost."""
         try:
             async with asyncio.timeout(timeout_s):
                 await (await self._connection.ping())
@@ -101,7 +101,7 @@ class WebSocket:
             raise ConnectionLost("no answer to a ping") from None
 
     async def send(self, message: object) -> None:
-        """Send one JSON message. Raises LinkLost."""
+        """Send one JSON message. Raises ConnectionLost."""
         try:
             async with asyncio.timeout(_SEND_TIMEOUT_S):
                 await self._connection.send(msgspec.json.encode(message), text=True)
@@ -109,9 +109,10 @@ class WebSocket:
             raise ConnectionLost(_loss_reason(error)) from None
 
     async def read(self, on_frame: Callable[[bytes], None], on_batch_end: Callable[[], None] | None = None) -> None:
-        """Hand every frame to `handle` until the connection is lost: then raise LinkLost, or what `handle` raised.
+        """Pass every frame to `on_frame` until the connection is lost.
 
-        `handle` must not block; `done` is called after the last of the frames that came together.
+        Raises ConnectionLost then, or what `on_frame` raised. `on_frame` must not block; `on_batch_end` is called after
+        the last of the frames that arrived together.
         """
         self._on_frame = on_frame
         silence = asyncio.create_task(self._watch_silence())
@@ -131,7 +132,7 @@ class WebSocket:
             closed.cancel()
 
     async def close(self) -> None:
-        """Close; every frame that arrives before the other side has closed too is handed on."""
+        """Close the connection; every frame that arrives before the other side has closed too is delivered."""
         if self._pause_timer is not None:
             self._pause_timer.cancel()
             self._resume()

@@ -1,1 +1,1 @@
-"""From the venue's words to ours: pure. Sentinels end here, and so do answers that contradict themselves."""
+"""Translation of payloads to core's types: pure. Sentinels and self-contradictory answers end here."""

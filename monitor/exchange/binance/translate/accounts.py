@@ -1,4 +1,4 @@
-"""The margin accounts: levels without sentinels, and every way in which an answer can contradict itself."""
+"""Margin account snapshots: levels without sentinels, and every check an answer must pass."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, parse
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 NO_DEBT_LEVEL = Decimal(999)
-"""The venue's level when nothing is owed; it never tells a real level from here on."""
+"""The exchange's level when nothing is owed; core never sees this number as a level."""
 
 _LEVEL_TOLERANCE = Decimal("0.01")
 _PAIR_LEVEL_TOLERANCE = Decimal("0.05")
 _NET_TOLERANCE = Decimal("0.000001")
 _MIN_ROWS_SHARE = Decimal("0.9")
 _ALWAYS_LISTED = frozenset({"BTC"})
-"""In some regions there is no USDT: its row is missing, and means that nothing is held or owed."""
+"""Assets that every answer lists. USDT is missing in some regions: then none of it is held or owed."""
 
 _MIN_AMOUNT = Decimal("0.00000001")
 _DUST_BTC = Decimal("0.00001")
@@ -33,7 +33,7 @@ _DUST_BTC = Decimal("0.00001")
 
 @dataclass(frozen=True, slots=True)
 class ListedAssets:
-    """What a whole answer about the cross account had: how many rows, and which of them were not all zero."""
+    """Assets of a complete answer about cross: the number of rows, and the assets whose row was not all zero."""
 
     rows: int = 0
     assets: frozenset[str] = frozenset()
@@ -47,11 +47,12 @@ def parse_cross_snapshot(
     previous: ListedAssets | None = None,
     rejected_rows: list[RejectedRow] | None = None,
 ) -> CrossSnapshot:
-    """The cross account with its rows that are not all zero.
+    """Return the cross account with its rows that are not all zero.
 
-    The venue lists every asset of the region, zeros included: what `last` had must still have rows, but for a few
-    delisted ones. A row that is not believable is left out and added to `odd`, which has those that can't be read.
-    Raises Implausible for missing rows, and for rows or levels that contradict the totals.
+    The exchange lists every asset of the region, zeros included: the assets of `previous` must still have rows, and
+    only a few of its rows, of delisted assets, may be missing. A row that is not believable is left out and added to
+    `rejected_rows`, which already holds the unreadable ones. Raises Implausible for missing rows, and for rows or
+    levels that contradict the totals.
     """
     rejected_rows = rejected_rows if rejected_rows is not None else []
     balances = _parse_cross_balances(account.user_assets, rejected_rows)
@@ -96,10 +97,10 @@ def parse_isolated_snapshot(
     received_at: datetime,
     rejected_rows: list[RejectedRow] | None = None,
 ) -> IsolatedSnapshot:
-    """The isolated pairs that were ever created; those whose rows are not believable are named as rejected.
+    """Return the isolated pairs that were ever created; pairs whose rows are not believable are named as rejected.
 
-    They are added to `odd`, which has the rows that can't be read. Raises Implausible where no pair is left, and where
-    the pairs contradict the totals.
+    Their rows are added to `rejected_rows`, which already holds the unreadable ones. Raises Implausible where no pair
+    is left, and where the pairs contradict the totals.
     """
     rejected_rows = rejected_rows if rejected_rows is not None else []
     pairs: dict[str, IsolatedPair] = {}
@@ -121,7 +122,7 @@ def parse_isolated_snapshot(
 
 
 def _reject_reason(rejected_rows: Sequence[RejectedRow], why: str) -> str:
-    """Why an answer contradicts itself: by what was left out of it, where something was."""
+    """Return why an answer contradicts itself: the fault of the first rejected row, or `why` without one."""
     return rejected_rows[0].why if rejected_rows else why
 
 
@@ -207,8 +208,8 @@ def _parse_pair(row: TextIsolatedPairRow) -> IsolatedPair:
             raise Implausible(f"{row.symbol}.indexPrice is zero while debt is owed")
         if level != INFINITE:
             held = base.held * index + quote.held
-            # Index and level may be taken a moment apart, and the level has few digits: wider than the totals. Of dust
-            # the eighth decimal is rounded.
+            # Index and level may be taken a moment apart, and the level has few digits: the tolerance is wider than for
+            # the totals. With dust, the rounding of the eighth decimal counts.
             rounded = (1 + level) * (1 + index) * _MIN_AMOUNT
             if abs(level * owed - held) > max(held, owed) * _PAIR_LEVEL_TOLERANCE + rounded:
                 raise Implausible(f"{row.symbol}.marginLevel contradicts its balances")
@@ -243,8 +244,8 @@ def _check_totals(
     if account.total_net_asset_of_btc is None or rejected_rows:
         return
     total = parse_signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
-    # Each side is rounded on its own, and in a fall they may be valued a moment apart. Looked for are lost rows: pairs
-    # that can't be seen at all are worse than pairs that are a little off.
+    # Each side is rounded on its own, and in a fall they may be valued a moment apart. The check is for lost rows:
+    # pairs that are missing are worse than pairs that are a little off.
     tolerance = _NET_TOLERANCE * (1 + len(nets)) + (assets + liabilities) * _PAIR_LEVEL_TOLERANCE
     parts = sum((parse_signed(net, "netAssetOfBtc") for net in nets if net is not None), ZERO)
     if None not in nets and abs(parts - total) > tolerance:

@@ -1,4 +1,4 @@
-"""An account's surroundings: ledger, transfers, schedules, collateral, from typed answers to core."""
+"""Account activity: ledger rows, repayments, transfers, open orders, the liquidation loan."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ NO_AMOUNT = Decimal(0)
 
 
 def parse_ledger_row(row: CapitalFlowRow, scope: Scope) -> LedgerRow:
-    """One row of the margin ledger. The sign of its amount is not documented, and the direction is in its type."""
+    """Return one row of the margin ledger. The sign of its amount is not documented; its type gives the direction."""
     return LedgerRow(
         scope=scope,
         id=row.id,
@@ -31,7 +31,7 @@ def parse_ledger_row(row: CapitalFlowRow, scope: Scope) -> LedgerRow:
 
 
 def parse_repayment(row: LoanRow) -> VenueRecord:
-    """One repayment, made by hand or not."""
+    """Return one repayment, manual or automatic."""
     return VenueRecord(
         ref=str(row.tx_id),
         asset=row.asset,
@@ -43,7 +43,7 @@ def parse_repayment(row: LoanRow) -> VenueRecord:
 
 
 def parse_transfer(row: TransferAnswer, scope: Scope) -> MarginTransfer:
-    """One transfer as the margin scope saw it."""
+    """Return one transfer from the margin scope's side."""
     is_incoming = row.type == "ROLL_IN"
     return MarginTransfer(
         scope=scope,
@@ -58,10 +58,10 @@ def parse_transfer(row: TransferAnswer, scope: Scope) -> MarginTransfer:
 
 
 def parse_open_order(order: OrderRow) -> OpenOrder:
-    """An open order, as far as it locks something."""
+    """Return an open order, reduced to the fields that say which asset it locks."""
     return OpenOrder(order.order_id, order.symbol, "SELL" if order.side == "SELL" else "BUY")
 
 
 def parse_remaining_loan(loan: LiquidationLoanPayload) -> Decimal:
-    """What is still owed of the loan."""
+    """Return the amount still owed of the liquidation loan."""
     return to_decimal(loan.remaining_amount or NO_AMOUNT)

@@ -1,4 +1,4 @@
-"""Histories: interest, forced liquidations, and the traces of orders."""
+"""Records of histories: interest charges, liquidation orders, repayments, transfers."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ from monitor.exchange.binance.wire.numbers import parse_amount, parse_time
 
 
 def parse_interest_charge(row: TextInterestRow, scope: Scope) -> InterestCharge:
-    """One interest charge of `scope`."""
+    """Return one interest charge of `scope`."""
     return InterestCharge(
         scope=scope,
         asset=row.asset,
@@ -29,7 +29,7 @@ def parse_interest_charge(row: TextInterestRow, scope: Scope) -> InterestCharge:
 
 
 def parse_liquidation(row: TextLiquidationRow) -> LiquidationOrder:
-    """One order of a forced liquidation."""
+    """Return one order of a forced liquidation."""
     return LiquidationOrder(
         symbol=row.symbol,
         side=row.side,
@@ -42,7 +42,7 @@ def parse_liquidation(row: TextLiquidationRow) -> LiquidationOrder:
 
 
 def parse_loan_record(row: TextLoanRow) -> VenueRecord:
-    """One row of the repayment history. Only MANUAL rows can be the trace of a request."""
+    """Return one row of the repayment history. Only MANUAL rows can be the record of a request."""
     return VenueRecord(
         ref=str(row.tx_id),
         asset=row.asset,
@@ -54,7 +54,7 @@ def parse_loan_record(row: TextLoanRow) -> VenueRecord:
 
 
 def parse_transfer_record(row: TextTransferRow) -> VenueRecord:
-    """One row of the transfer history."""
+    """Return one row of the transfer history."""
     return VenueRecord(
         ref=str(row.tran_id),
         asset=row.asset,
@@ -65,12 +65,12 @@ def parse_transfer_record(row: TextTransferRow) -> VenueRecord:
 
 
 def parse_status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
-    """What the venue's word says of an outcome."""
+    """Return the outcome that the exchange's status stands for."""
     match text:
         case "CONFIRMED":
             return "CONFIRMED"
         case "FAILED":
             return "FAILED"
         case _:
-            # A status never documented is no outcome: it stays open until the venue says one of the two.
+            # An undocumented status is no outcome: the record stays open until the exchange gives one of the two.
             return "PENDING"

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 
 def to_decimal(value: Decimal) -> Decimal:
-    """The same number as a plain Decimal: the typed ones of the wire stay at the edge."""
+    """Return the same number as a plain Decimal: the typed ones of the wire stay at the edge."""
     return Decimal(value)
 
 
 def to_datetime(at: datetime) -> datetime:
-    """The same moment as a plain datetime."""
+    """Return the same moment as a plain datetime."""
     return datetime.combine(at.date(), at.time(), at.tzinfo)

@@ -1,4 +1,4 @@
-"""What changes seldom, and what lies outside margin: bars, tiers, permissions, prices, wallets."""
+"""Reference data and data outside margin: thresholds, tiers, permissions, prices, wallets, terms."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -28,7 +28,7 @@ from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 
 def parse_thresholds(coefficients: TextThresholds) -> Thresholds:
-    """The account's own cross bars. Raises Implausible unless liquidation <= call <= initial."""
+    """Return the account's own cross thresholds. Raises Implausible unless liquidation <= call <= initial."""
     thresholds = Thresholds(
         initial=parse_positive(coefficients.normal_bar, "normalBar"),
         margin_call=parse_positive(coefficients.margin_call_bar, "marginCallBar"),
@@ -40,7 +40,7 @@ def parse_thresholds(coefficients: TextThresholds) -> Thresholds:
 
 
 def parse_tiers(rows: Iterable[TextTierRow], symbol: str) -> tuple[LeverageTier, ...]:
-    """The leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
+    """Return the leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
     found = sorted((_parse_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
     if not found:
         raise Implausible(f"no tiers of {symbol}")
@@ -48,7 +48,7 @@ def parse_tiers(rows: Iterable[TextTierRow], symbol: str) -> tuple[LeverageTier,
 
 
 def parse_permissions(restrictions: TextKeyPermissions) -> KeyPermissions:
-    """What the key may do."""
+    """Return the permissions of a key."""
     expiry = restrictions.trading_authority_expiration_time
     return KeyPermissions(
         reading=restrictions.enable_reading,
@@ -67,7 +67,7 @@ def parse_permissions(restrictions: TextKeyPermissions) -> KeyPermissions:
 
 
 def parse_user_id(account: TextSpotAccount) -> int:
-    """The exchange's number of the user. Raises Implausible for one that is none."""
+    """Return the exchange's number of the user. Raises Implausible for an invalid one."""
     if account.uid <= 0:
         raise Implausible(f"uid is no number of a user: {account.uid}")
     return account.uid
@@ -76,7 +76,7 @@ def parse_user_id(account: TextSpotAccount) -> int:
 def parse_prices(
     tickers: Iterable[TextTicker], wanted: frozenset[str], *, at: datetime, rejected_rows: list[RejectedRow]
 ) -> Mapping[str, Price]:
-    """The prices of the wanted symbols among `tickers`; what is none is added to `odd`."""
+    """Return the prices of the wanted symbols among `tickers`; invalid ones are added to `rejected_rows`."""
     found: dict[str, Price] = {}
     for ticker in tickers:
         if ticker.symbol in wanted:
@@ -88,7 +88,7 @@ def parse_prices(
 
 
 def parse_wallet(rows: Iterable[TextWalletRow], *, as_of: datetime, rejected_rows: list[RejectedRow]) -> WalletBalances:
-    """The free amounts that are not zero; what is no amount is added to `odd`.
+    """Return the free amounts that are not zero; invalid ones are added to `rejected_rows`.
 
     Raises Implausible for an asset that comes twice.
     """
@@ -119,19 +119,19 @@ def _parse_tier(row: TextTierRow) -> LeverageTier:
 
 
 def parse_delisting(row: DelistScheduleRow) -> Delisting:
-    """What leaves margin trading at one moment."""
+    """Return the assets and pairs that leave margin trading at one moment."""
     return Delisting(
         to_datetime(row.delist_time), frozenset(row.cross_margin_assets), frozenset(row.isolated_margin_symbols)
     )
 
 
 def parse_restricted_assets(answer: RestrictedAssetsPayload) -> Restrictions:
-    """What is not to be bought on credit, or not taken as collateral."""
+    """Return the assets that can't be bought on credit, and those no longer taken as collateral."""
     return Restrictions(frozenset(answer.open_long_restricted_asset), frozenset(answer.max_collateral_exceeded_asset))
 
 
 def parse_asset_tags(rows: Iterable[AssetTagsRow]) -> Mapping[str, frozenset[str]]:
-    """By asset its tags; one that comes twice has those of both rows."""
+    """Return the tags by asset; an asset that comes twice has those of both rows."""
     found: dict[str, frozenset[str]] = {}
     for row in rows:
         found[row.asset_code] = found.get(row.asset_code, frozenset()) | frozenset(row.tags)
@@ -139,7 +139,7 @@ def parse_asset_tags(rows: Iterable[AssetTagsRow]) -> Mapping[str, frozenset[str
 
 
 def parse_collateral_tiers(groups: Iterable[CollateralRatioRow]) -> Mapping[str, tuple[CollateralTier, ...]]:
-    """By asset its tiers, from nothing up. The venue lists groups of assets that share theirs."""
+    """Return the collateral tiers by asset, from zero up. The exchange lists groups of assets that share them."""
     found: dict[str, tuple[CollateralTier, ...]] = {}
     for group in groups:
         tiers = tuple(
@@ -155,5 +155,5 @@ def parse_collateral_tiers(groups: Iterable[CollateralRatioRow]) -> Mapping[str,
 
 
 def parse_min_repay(assets: Iterable[MarginAssetRow]) -> Mapping[str, Decimal]:
-    """By asset the least that may be repaid of a debt; assets without one are missing."""
+    """Return the smallest repayment of a debt by asset; assets without one are missing."""
     return {asset.asset_name: to_decimal(asset.user_min_repay) for asset in assets if asset.user_min_repay}

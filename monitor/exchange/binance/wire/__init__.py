@@ -1,1 +1,1 @@
-"""Payload models of the venue, in its own spelling. Importable only inside this venue's folder."""
+"""Payload models in the exchange's own spelling. Importable only inside this folder's parent."""

@@ -1,4 +1,4 @@
-"""The margin accounts as the venue tells of them, with its settings, limits and permissions."""
+"""Margin accounts, their settings, limits and key permissions."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Time
 
 
 class IsolatedTierRow(Payload, frozen=True):
-    """One tier of an isolated pair: up to these debts these ratios hold."""
+    """One tier of an isolated pair: maximum debts, and the ratios that hold up to them."""
 
     symbol: str
     tier: int
@@ -69,7 +69,7 @@ class IsolatedAssetRow(Payload, frozen=True, kw_only=True):
 
 
 class IsolatedPairRow(Payload, frozen=True, kw_only=True):
-    """One isolated pair. One that was never created looks healthy: look at `isolated_created` first."""
+    """One isolated pair. A pair that was never created looks healthy: check `isolated_created` first."""
 
     symbol: str
     base_asset: IsolatedAssetRow
@@ -86,7 +86,7 @@ class IsolatedPairRow(Payload, frozen=True, kw_only=True):
 
 
 class IsolatedAccountPayload(Payload, frozen=True, kw_only=True):
-    """The isolated pairs; the totals are there only when no pair was named."""
+    """The isolated pairs; the totals are present only when no pair was named."""
 
     assets: tuple[IsolatedPairRow, ...]
     total_asset_of_btc: DecimalText | None = None
@@ -95,7 +95,7 @@ class IsolatedAccountPayload(Payload, frozen=True, kw_only=True):
 
 
 class ThresholdsPayload(Payload, frozen=True):
-    """The cross account's own bars: to borrow, margin call, liquidation."""
+    """The cross account's own thresholds: to borrow, margin call, liquidation."""
 
     normal_bar: DecimalText
     margin_call_bar: DecimalText
@@ -103,34 +103,34 @@ class ThresholdsPayload(Payload, frozen=True):
 
 
 class MaxBorrowable(Payload, frozen=True):
-    """What can be borrowed now, and the cap by the user's level."""
+    """Amount that can be borrowed now, and the cap by the user's level."""
 
     amount: DecimalText
     borrow_limit: DecimalText | None = None
 
 
 class MaxTransferable(Payload, frozen=True):
-    """What may leave the margin account now."""
+    """Amount that may leave the margin account now."""
 
     amount: DecimalText
 
 
 class AccountLimitPayload(Payload, frozen=True):
-    """How many isolated accounts are enabled and how many may be."""
+    """Number of isolated accounts that are enabled, and their maximum."""
 
     enabled_account: int
     max_account: int
 
 
 class BnbBurn(Payload, frozen=True):
-    """Whether fees and interest are paid in BNB."""
+    """Settings that pay fees and interest in BNB."""
 
     spot_bnb_burn: bool = msgspec.field(name="spotBNBBurn")
     interest_bnb_burn: bool = msgspec.field(name="interestBNBBurn")
 
 
 class KeyPermissionsPayload(Payload, frozen=True, kw_only=True):
-    """What the key may do."""
+    """Permissions of a key."""
 
     ip_restrict: bool
     enable_reading: bool
@@ -159,7 +159,7 @@ class AccountInfoPayload(Payload, frozen=True, kw_only=True):
 
 
 class TradingStatus(Payload, frozen=True, kw_only=True):
-    """Whether trading by API is locked. `planned_recover_time` is 0 while it is not."""
+    """Lock of trading by API. `planned_recover_time` is 0 while trading is not locked."""
 
     is_locked: bool
     planned_recover_time: int = 0

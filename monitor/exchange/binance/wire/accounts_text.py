@@ -1,4 +1,4 @@
-"""The cross and isolated accounts, their bars and tiers. Amounts stay text until translated."""
+"""Cross and isolated accounts, their thresholds and tiers. Amounts stay text until translated."""
 
 import msgspec
 
@@ -15,7 +15,7 @@ class TextCrossAssetRow(msgspec.Struct):
 
 
 class TextCrossAccount(msgspec.Struct, rename="camel", kw_only=True):
-    """GET /sapi/v1/margin/account. The collateral value is seen with both a capital and a small first letter."""
+    """GET /sapi/v1/margin/account. The collateral value comes with a capital or a small first letter."""
 
     margin_level: str
     total_asset_of_btc: str
@@ -65,7 +65,7 @@ class TextIsolatedPairRow(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class TextIsolatedAccount(msgspec.Struct, rename="camel", kw_only=True):
-    """GET /sapi/v1/margin/isolated/account; the totals only when all pairs were asked for."""
+    """GET /sapi/v1/margin/isolated/account; the totals come only when all pairs were requested."""
 
     assets: list[TextIsolatedPairRow]
     total_asset_of_btc: str | None = None
@@ -74,7 +74,7 @@ class TextIsolatedAccount(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class TextThresholds(msgspec.Struct, rename="camel"):
-    """GET /sapi/v1/margin/tradeCoeff: the cross account's own bars."""
+    """GET /sapi/v1/margin/tradeCoeff: the cross account's own thresholds."""
 
     normal_bar: str
     margin_call_bar: str
@@ -100,13 +100,13 @@ class TextWalletRow(msgspec.Struct):
 
 
 class TextSpotAccount(msgspec.Struct):
-    """GET /api/v3/account, as far as it says whose account it is."""
+    """GET /api/v3/account: the number of the user that the account belongs to."""
 
     uid: int
 
 
 class TextKeyPermissions(msgspec.Struct, rename="camel", kw_only=True):
-    """GET /sapi/v1/account/apiRestrictions. The expiry is seen on some keys only."""
+    """GET /sapi/v1/account/apiRestrictions. Only some keys have the expiry."""
 
     ip_restrict: bool
     enable_reading: bool

@@ -4,14 +4,14 @@ from monitor.exchange.binance.wire.field_types import Payload
 
 
 class SuccessPayload(Payload, frozen=True):
-    """That a setting was taken."""
+    """Confirmation that a setting was accepted."""
 
     success: bool
     symbol: str | None = None
 
 
 class TransactionIdPayload(Payload, frozen=True):
-    """The number of a loan, repayment or transfer. The request was taken; that it is done, the history shows."""
+    """Number of a loan, repayment or transfer. The request was accepted; only the history shows that it is done."""
 
     tran_id: int
 

@@ -1,4 +1,4 @@
-"""From bytes to payload models: typed, unknown fields ignored, wrong ones named."""
+"""Decoding of payloads: typed, unknown fields ignored, wrong ones named."""
 
 from typing import Any, TypeVar, cast
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class ErrorBody(msgspec.Struct):
-    """The venue's error envelope."""
+    """The exchange's error envelope."""
 
     code: int
     msg: str = ""
@@ -22,9 +22,9 @@ class IgnoredBody(msgspec.Struct):
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """The body as `kind`.
+    """Return the body as `kind`.
 
-    A kind with `EMPTY` names the bodies that stand for an empty object of it. Raises Implausible, naming the field,
+    `EMPTY` of a kind names the bodies that stand for an empty object. Raises Implausible, naming the field,
     when the body is malformed, cut, wrongly typed or nested without end.
     """
     if body.strip() in getattr(kind, "EMPTY", ()):
@@ -39,7 +39,7 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 
 def decode_error(body: bytes) -> ErrorBody | None:
-    """The error that the body holds, or None where it holds none that can be read."""
+    """Return the error in the body, or None where it holds no readable one."""
     try:
         return decode(body, ErrorBody)
     except Implausible:
@@ -47,7 +47,7 @@ def decode_error(body: bytes) -> ErrorBody | None:
 
 
 def _decoder(kind: object) -> msgspec.json.Decoder[Any]:
-    # Building a decoder costs a hundred times what using one does; there are as many as payload models.
+    # Building a decoder costs a hundred times its use; there are as many decoders as payload models.
     decoder = _DECODERS.get(kind)
     if decoder is None:
         decoder = _DECODERS[kind] = msgspec.json.Decoder(cast("type[Any]", kind), dec_hook=decode_field)

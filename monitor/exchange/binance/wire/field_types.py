@@ -1,4 +1,4 @@
-"""Answers as typed values: amounts are Decimal from text, times aware UTC; unknown fields are ignored."""
+"""Field types of payloads: Decimal from text, aware UTC times, numbers, pages; unknown fields ignored."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,27 +12,27 @@ Row = TypeVar("Row")
 
 
 MIN_DECIMAL_EXPONENT = -30
-"""No amount has more decimals, as a power of ten."""
+"""Power of ten of the smallest decimal: no amount has more decimals."""
 
 
 EMPTY_BODIES = frozenset({b"", b"[]", b"null"})
-"""Bodies that tell of nothing, where an object that tells of something is documented."""
+"""Bodies that stand for an empty object, where an object with content is documented."""
 
 
 class DecimalText(Decimal):
-    """An amount, price, rate or level as the venue spells it: a text, of either sign."""
+    """An amount, price, rate or level as the exchange spells it: a text, of either sign."""
 
 
 class Timestamp(datetime):
-    """A moment, whether the venue wrote seconds, milliseconds or microseconds."""
+    """A moment, from the exchange's seconds, milliseconds or microseconds."""
 
 
 class FlexibleInt(int):
-    """A whole number that the venue writes as a number here and as a text there."""
+    """A whole number that the exchange writes as a number or as a text."""
 
 
 class Payload(msgspec.Struct, frozen=True, rename="camel"):
-    """The base of the answers. A field without a default must be there, or nothing of the answer is believed."""
+    """Base of the payloads. A field without a default must be present, or the whole answer is rejected."""
 
 
 class HistoryPage(Payload, Generic[Row], frozen=True):
@@ -43,7 +43,7 @@ class HistoryPage(Payload, Generic[Row], frozen=True):
 
 
 def decode_field(kind: type, value: Any) -> Any:
-    """`value`, as JSON had it, as one of the kinds above. Raises ValueError for what cannot be believed."""
+    """Return `value`, as JSON had it, as one of the types above. Raises ValueError for an unbelievable one."""
     if kind is DecimalText:
         if not isinstance(value, str):
             raise Implausible(f"an amount is not a text: {str(value)[:40]}")
@@ -61,7 +61,7 @@ def decode_field(kind: type, value: Any) -> Any:
 
 
 def require_finite(value: Decimal | None) -> None:
-    """Raises Implausible for an amount, written as a number or as a text, that is none, or absurd."""
+    """Raise Implausible for an amount, from a number or a text, that is not finite or is absurd."""
     if value is None:
         return
     exponent = value.as_tuple().exponent

@@ -1,4 +1,4 @@
-"""What arrives on sockets: replies, wrapped events, and the events whose meaning the daemon knows."""
+"""WebSocket frames: replies, wrapped events, and the events whose content the daemon reads."""
 
 import msgspec
 
@@ -43,7 +43,7 @@ class FrameEnvelope(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class EventHeader(msgspec.Struct, kw_only=True):
-    """What every event should have. The time is seen as integer and as text."""
+    """Fields that every event should have. The time comes as integer or as text."""
 
     e: str
     at: int | str | None = msgspec.field(name="E", default=None)
@@ -54,7 +54,7 @@ class AccountPositionRow(msgspec.Struct):
 
     a: str
     f: str
-    l: str  # noqa: E741 - the venue's own name
+    l: str  # noqa: E741 - the exchange's own name
 
 
 class AccountPositionFrame(msgspec.Struct, kw_only=True):
@@ -74,7 +74,7 @@ class BalanceUpdateFrame(msgspec.Struct, kw_only=True):
 
 
 class ExecutionReportFrame(msgspec.Struct, kw_only=True):
-    """executionReport as far as it tells a fill, or that an order opened or closed; what lacks makes it tell none."""
+    """executionReport: a fill, or an order that opened or closed; where a field is missing, neither is read."""
 
     kind: str = msgspec.field(name="x", default="")
     symbol: str = msgspec.field(name="s", default="")
@@ -92,7 +92,7 @@ class ExecutionReportFrame(msgspec.Struct, kw_only=True):
 
 
 class LiabilityChangeFrame(msgspec.Struct, kw_only=True):
-    """USER_LIABILITY_CHANGE. Whether its amounts are changes or totals is not documented: they are not read."""
+    """USER_LIABILITY_CHANGE. Its amounts are not read: it is not documented whether they are changes or totals."""
 
     asset: str = msgspec.field(name="a")
     kind: str = msgspec.field(name="t", default="")

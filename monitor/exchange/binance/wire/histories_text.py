@@ -4,7 +4,7 @@ import msgspec
 
 
 class TextInterestRow(msgspec.Struct, rename="camel", kw_only=True):
-    """One interest charge. `interest_rate` is per day; the venue spells the time with one r less."""
+    """One interest charge. `interest_rate` is per day; the exchange spells the time with one r less."""
 
     tx_id: int
     charged_at: int = msgspec.field(name="interestAccuredTime")
@@ -25,7 +25,7 @@ class TextInterestPage(msgspec.Struct):
 
 
 class TextLoanRow(msgspec.Struct, rename="camel", kw_only=True):
-    """One borrowing or repayment. `type` is how it came about (MANUAL, AUTO …), not which of the two it is."""
+    """One borrowing or repayment. `type` is its cause (MANUAL, AUTO …), not which of the two it is."""
 
     tx_id: int
     asset: str
@@ -55,14 +55,14 @@ class TextTransferRow(msgspec.Struct, rename="camel", kw_only=True):
 
 
 class TextTransferPage(msgspec.Struct):
-    """GET /sapi/v1/asset/transfer. What an empty history looks like is undocumented: `rows` may be missing."""
+    """GET /sapi/v1/asset/transfer. The form of an empty history is undocumented: `rows` may be missing."""
 
     rows: list[TextTransferRow] = []
     total: int = 0
 
 
 class TextTransactionId(msgspec.Struct, rename="camel"):
-    """What borrow-repay and transfer answer."""
+    """Answer of borrow-repay and transfer."""
 
     tran_id: int
 

@@ -1,4 +1,4 @@
-"""Histories: loans, interest, rates, transfers, the ledger, liquidations, dust and small debts."""
+"""Loans: borrowings, repayments, interest, rates, liquidations, small debts."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -10,7 +10,7 @@ from monitor.exchange.binance.wire.numbers import Implausible
 
 
 class LoanRow(Payload, frozen=True, kw_only=True):
-    """One borrowing or repayment. `type` is how it came about: MANUAL, AUTO, BNB_AUTO_REPAY …"""
+    """One borrowing or repayment. `type` is its cause: MANUAL, AUTO, BNB_AUTO_REPAY …"""
 
     tx_id: int
     asset: str
@@ -93,10 +93,10 @@ class SmallLiabilityExchangeRow(Payload, frozen=True, kw_only=True):
 
 
 class LiquidationLoanPayload(Payload, frozen=True):
-    """What a bankrupt liquidation left to be repaid from the spot wallet.
+    """Debt that a bankrupt liquidation left, to be repaid from the spot wallet.
 
-    What is answered where nothing is owed is not documented: amounts of zero, an empty object, or an empty list. An
-    answer that tells a part only is not believed.
+    The answer where nothing is owed is not documented: amounts of zero, an empty object, or an empty list. An answer
+    with only some of the amounts is rejected.
     """
 
     EMPTY: ClassVar = EMPTY_BODIES
@@ -115,7 +115,7 @@ class LiquidationLoanPayload(Payload, frozen=True):
 
 
 class LiquidationLoanRepaymentRow(Payload, frozen=True):
-    """One repayment of that loan."""
+    """One repayment of the liquidation loan."""
 
     repay_id: int
     asset: str

@@ -1,4 +1,4 @@
-"""What the venue lists: assets, pairs, tiers, ratios, schedules, prices, filters."""
+"""Market and reference data: assets, pairs, prices, tiers, ratios, schedules, filters, server time."""
 
 import msgspec
 
@@ -32,7 +32,7 @@ class MarginPairRow(Payload, frozen=True, kw_only=True):
 
 
 class PriceIndexPayload(Payload, frozen=True):
-    """The index price that margin is valued by."""
+    """The index price by which margin is valued."""
 
     symbol: str
     price: DecimalText
@@ -70,7 +70,7 @@ class IsolatedTermsRow(Payload, frozen=True):
 
 
 class CollateralTierRow(Payload, frozen=True, kw_only=True):
-    """The share of a value that counts, from `min_usd_value` up; the last tier has no upper end."""
+    """The share of value that counts as collateral, from `min_usd_value` up; the last tier has no upper end."""
 
     min_usd_value: DecimalText
     discount_rate: DecimalText
@@ -85,7 +85,7 @@ class CollateralRatioRow(Payload, frozen=True):
 
 
 class RestrictedAssetsPayload(Payload, frozen=True, kw_only=True):
-    """Assets without new longs by borrowing, and assets of which the platform takes no more as collateral."""
+    """Assets that can't be bought on credit, and assets that the platform accepts no more of as collateral."""
 
     open_long_restricted_asset: tuple[str, ...] = ()
     max_collateral_exceeded_asset: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ class AssetTagsRow(Payload, frozen=True, kw_only=True):
     asset_code: str
     tags: tuple[str, ...]
     asset_name: str = ""
-    # Of what type it is, is not documented.
+    # Its type is not documented.
     trading: bool | int | str | None = None
 
 
@@ -108,14 +108,14 @@ class LimitPricePairsPayload(Payload, frozen=True):
 
 
 class LiquidationRatioRow(Payload, frozen=True):
-    """The risk-based liquidation ratio of an asset; what it enters into is not documented."""
+    """The risk-based liquidation ratio of an asset; its use is not documented."""
 
     asset: str
     risk_based_liquidation_ratio: DecimalText
 
 
 class DelistScheduleRow(Payload, frozen=True, kw_only=True):
-    """What leaves margin trading and when."""
+    """Assets and pairs that leave margin trading, and when."""
 
     delist_time: Timestamp
     cross_margin_assets: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class DelistScheduleRow(Payload, frozen=True, kw_only=True):
 
 
 class ListScheduleRow(Payload, frozen=True, kw_only=True):
-    """What comes to margin trading and when."""
+    """Assets and pairs that enter margin trading, and when."""
 
     list_time: Timestamp
     cross_margin_assets: tuple[str, ...] = ()
@@ -131,21 +131,21 @@ class ListScheduleRow(Payload, frozen=True, kw_only=True):
 
 
 class InventoryPayload(Payload, frozen=True):
-    """What the platform has to lend, by asset."""
+    """Amounts that the platform can lend, by asset."""
 
     assets: dict[str, DecimalText]
     update_time: Timestamp
 
 
 class SystemStatusPayload(Payload, frozen=True):
-    """0 normal, 1 maintenance."""
+    """System status: 0 normal, 1 maintenance."""
 
     status: int
     msg: str = ""
 
 
 class ServerTimePayload(Payload, frozen=True):
-    """The venue's time."""
+    """The exchange's time."""
 
     server_time: Timestamp
 
@@ -158,7 +158,7 @@ class LastPriceRow(Payload, frozen=True):
 
 
 class SymbolFilterRow(Payload, frozen=True, kw_only=True):
-    """One rule that orders must keep; those of the other kinds are absent. A zero switches its rule off."""
+    """One filter that orders must pass; fields of the other filters are absent. A zero switches its rule off."""
 
     filter_type: str
     min_price: DecimalText | None = None
@@ -172,7 +172,7 @@ class SymbolFilterRow(Payload, frozen=True, kw_only=True):
 
 
 class SymbolRow(Payload, frozen=True, kw_only=True):
-    """One symbol: its state, precision and the filters that orders must pass."""
+    """One symbol: its status, precision and the filters that orders must pass."""
 
     symbol: str
     status: str

@@ -1,4 +1,4 @@
-"""Server time, prices and the stream keys."""
+"""Server time, last prices and stream tokens."""
 
 import msgspec
 

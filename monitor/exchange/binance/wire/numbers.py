@@ -1,14 +1,14 @@
-"""The one place where the venue's text becomes Decimal and its integers become aware UTC."""
+"""Numbers and times of payloads: the one place where text becomes Decimal and integers become aware UTC."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 MAX_AMOUNT = Decimal(10) ** 18
-"""No balance, price or level is believed above this."""
+"""Maximum of a believable balance, price or level."""
 
 ZERO_TEXTS = frozenset({"0", "0.0", "0.00000000"})
-"""How the venue spells nothing: rows of these alone are never converted."""
+"""The exchange's spellings of zero: rows of these alone are never converted."""
 
 _ZERO = Decimal(0)
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
@@ -22,11 +22,11 @@ _MICROSECONDS_FROM = 10**14
 
 
 class Implausible(ValueError):
-    """A field that cannot be believed. The text names the field and never quotes more than the value."""
+    """A field that can't be believed. The text names the field and quotes nothing but its value."""
 
 
 def parse_signed(text: str, field: str) -> Decimal:
-    """A finite number of either sign. Raises Implausible for anything else."""
+    """Return a finite number of either sign. Raises Implausible for anything else."""
     if text in ZERO_TEXTS:
         return _ZERO
     if not _NUMBER.fullmatch(text):
@@ -38,7 +38,7 @@ def parse_signed(text: str, field: str) -> Decimal:
 
 
 def parse_amount(text: str, field: str) -> Decimal:
-    """A finite number that is not negative. Raises Implausible for anything else."""
+    """Return a finite number that is not negative. Raises Implausible for anything else."""
     number = parse_signed(text, field)
     if number < 0:
         raise Implausible(f"{field} is negative: {text[:40]}")
@@ -46,12 +46,12 @@ def parse_amount(text: str, field: str) -> Decimal:
 
 
 def parse_plain(text: str) -> Decimal | None:
-    """The number, if it is one like nearly every price: without a sign and too short to be absurd. It may be zero."""
+    """Return the number of a price's usual form: without a sign, too short to be absurd, maybe zero; else None."""
     return Decimal(text) if _PLAIN.fullmatch(text) else None
 
 
 def parse_positive(text: str, field: str) -> Decimal:
-    """A finite number above zero. Raises Implausible for anything else."""
+    """Return a finite number above zero. Raises Implausible for anything else."""
     number = parse_plain(text) or parse_amount(text, field)
     if not number:
         raise Implausible(f"{field} is zero")
@@ -59,12 +59,12 @@ def parse_positive(text: str, field: str) -> Decimal:
 
 
 def parse_time(value: int | str, field: str) -> datetime:
-    """The moment that the venue means, whether it wrote seconds, milliseconds or microseconds.
+    """Return the moment that the exchange means, in seconds, milliseconds or microseconds.
 
-    Told apart by magnitude: official samples of one field differ between the three.
+    The magnitude gives the unit: official samples of one field differ between the three.
     """
     if value.__class__ is int and _EARLIEST_MS <= value <= _LATEST_MS:
-        # Nearly every time.
+        # The form of nearly every time.
         seconds, rest = divmod(value, 1000)
         return _EPOCH + timedelta(0, seconds, rest * 1000)
     if isinstance(value, str):
@@ -88,5 +88,5 @@ def parse_time(value: int | str, field: str) -> datetime:
 
 
 def to_milliseconds(at: datetime) -> int:
-    """Milliseconds since 1970 UTC, rounded down: how requests carry times."""
+    """Return milliseconds since 1970 UTC, rounded down: the form of times in requests."""
     return (at - _EPOCH) // timedelta(milliseconds=1)

@@ -70,7 +70,7 @@ class CancelledOrderPayload(Payload, frozen=True, kw_only=True):
 
 
 class CancelledRow(Payload, frozen=True, kw_only=True):
-    """An order, or a list of orders, that went when all open ones were cancelled."""
+    """An order, or a list of orders, that was cancelled with all open ones."""
 
     symbol: str
     is_isolated: bool = False
@@ -91,7 +91,7 @@ class CancelledRow(Payload, frozen=True, kw_only=True):
 
 
 class OrderRow(Payload, frozen=True, kw_only=True):
-    """An order as it stands. A negative `cummulative_quote_qty` means that it is not known any more."""
+    """An order in its present state. A negative `cummulative_quote_qty` means that it is not known any more."""
 
     symbol: str
     order_id: int
@@ -133,7 +133,7 @@ class OrderListRow(Payload, frozen=True, kw_only=True):
 
 
 class TradeRow(Payload, frozen=True, kw_only=True):
-    """One execution. What it cost in the quote asset is `price * qty`."""
+    """One execution. Its cost in the quote asset is `price * qty`."""
 
     id: int
     order_id: int
@@ -150,7 +150,7 @@ class TradeRow(Payload, frozen=True, kw_only=True):
 
 
 class OrderCountRow(Payload, frozen=True, kw_only=True):
-    """How many orders of an interval were used."""
+    """Number of orders used in an interval, and its limit."""
 
     rate_limit_type: str
     interval: str
@@ -160,7 +160,7 @@ class OrderCountRow(Payload, frozen=True, kw_only=True):
 
 
 class PreventedMatchRow(Payload, frozen=True, kw_only=True):
-    """A match with an order of one's own that the venue prevented."""
+    """A match of two own orders that the exchange prevented."""
 
     symbol: str
     prevented_match_id: int

@@ -1,4 +1,4 @@
-"""Interest rates as the venue publishes them."""
+"""Interest rates as the exchange publishes them."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Lists of which one row may be odd: it is left out and named, and the others are believed."""
+"""Lists whose single rows may be unreadable: these are left out and named, and the others are used."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
@@ -11,12 +11,12 @@ from monitor.exchange.binance.wire.numbers import Implausible
 T = TypeVar("T")
 
 WHOLE_ANSWER = ""
-"""In place of a field's name: the answer itself is the list."""
+"""Field name that stands for the answer itself, where that is the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that is not believed: the symbol or asset that it is of, as far as that can be read, and why."""
+    """A row that is not believed: its symbol or asset, as far as readable, and why."""
 
     name: str
     why: str
@@ -32,10 +32,10 @@ class _RowNames(msgspec.Struct, rename="camel"):
 
 
 def decode_rows(body: bytes, kind: type[T], field: str) -> tuple[T, tuple[RejectedRow, ...]]:
-    """The body as `kind` without the odd rows of its list, and these.
+    """Return the body as `kind` without the unreadable rows of its list, and these rows.
 
-    `field` is the name of the list in the answer, or WHOLE. Raises Implausible when something else is wrong with it,
-    or when no row can be read.
+    `field` is the name of the list in the answer, or WHOLE_ANSWER. Raises Implausible when another part of the answer
+    is wrong, or when no row can be read.
     """
     try:
         return decode(body, kind), ()
@@ -60,7 +60,7 @@ def _split_rows(rows: list[msgspec.Raw], kind: type[Any]) -> tuple[list[bytes], 
             decode(raw, kind)
         except Implausible as why:
             named = _read_names(raw)
-            # What never was is a placeholder, and tells nothing.
+            # A pair that was never created is a placeholder, and its faults don't matter.
             if named.isolated_created is not False:
                 odd.append(RejectedRow(_row_name(named) or f"row {number}", str(why)))
         else:
@@ -83,5 +83,5 @@ def _row_name(row: _RowNames) -> str:
 def _row_type(kind: type[Any], field: str) -> Any:
     if field == WHOLE_ANSWER:
         return get_args(kind)[0]
-    listed = next(one for one in msgspec.structs.fields(kind) if one.encode_name == field)
+    listed = next(struct_field for struct_field in msgspec.structs.fields(kind) if struct_field.encode_name == field)
     return get_args(listed.type)[0]

@@ -1,4 +1,4 @@
-"""Answers of what this program never asks: special keys, which are secrets, and brackets of a mode that is gone."""
+"""Payloads of requests that are never sent: special keys, which are secrets, and brackets of a mode that is gone."""
 
 from decimal import Decimal
 
@@ -6,7 +6,7 @@ from monitor.exchange.binance.wire.field_types import Payload, require_finite
 
 
 class SpecialKey(Payload, frozen=True, kw_only=True):
-    """A key that the API made, as it is listed. Not even the public half is shown by repr."""
+    """A key that the API created, as it is listed. repr shows not even its public half."""
 
     api_key: str
     type: str
@@ -16,15 +16,15 @@ class SpecialKey(Payload, frozen=True, kw_only=True):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses that it may be used from."""
-        return tuple(one for one in self.ip.split(",") if one)
+        """Addresses that the key may be used from."""
+        return tuple(address for address in self.ip.split(",") if address)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(type={self.type!r}, permission_mode={self.permission_mode!r})"
 
 
 class NewSpecialKey(Payload, frozen=True, kw_only=True):
-    """A key just made. The secret half is there for HMAC keys alone, and shown by nothing."""
+    """A key just created. Only HMAC keys have the secret half, and nothing shows it."""
 
     api_key: str
     type: str
@@ -35,7 +35,7 @@ class NewSpecialKey(Payload, frozen=True, kw_only=True):
 
 
 class Bracket(Payload, frozen=True, kw_only=True):
-    """Up to which debt a leverage may be had; every amount is a number."""
+    """Maximum debt of a leverage, and its rates; every amount is a number."""
 
     leverage: int
     max_debt: Decimal
@@ -44,8 +44,8 @@ class Bracket(Payload, frozen=True, kw_only=True):
     fast_num: Decimal
 
     def __post_init__(self) -> None:
-        for one in (self.max_debt, self.maintenance_margin_rate, self.initial_margin_rate, self.fast_num):
-            require_finite(one)
+        for amount in (self.max_debt, self.maintenance_margin_rate, self.initial_margin_rate, self.fast_num):
+            require_finite(amount)
 
 
 class LeverageBrackets(Payload, frozen=True, kw_only=True):

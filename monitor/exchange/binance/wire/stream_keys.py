@@ -6,7 +6,7 @@ from monitor.exchange.binance.wire.field_types import Payload, Timestamp
 
 
 class StreamTokenPayload(Payload, frozen=True):
-    """What subscribes an account's events until it expires."""
+    """Token that subscribes an account's events until it expires."""
 
     token: str
     expiration_time: Timestamp

@@ -32,7 +32,7 @@ class UniversalTransferRow(Payload, frozen=True, kw_only=True):
 
 
 class DustAssetRow(Payload, frozen=True, kw_only=True):
-    """One rest too small to trade."""
+    """One amount of dust, too small to trade."""
 
     asset: str
     amount_free: DecimalText
@@ -44,7 +44,7 @@ class DustAssetRow(Payload, frozen=True, kw_only=True):
 
 
 class DustAssetsPayload(Payload, frozen=True, kw_only=True):
-    """The rests that could be converted."""
+    """Dust that could be converted."""
 
     details: tuple[DustAssetRow, ...]
     total_transfer_btc: DecimalText | None = None
@@ -53,7 +53,7 @@ class DustAssetsPayload(Payload, frozen=True, kw_only=True):
 
 
 class DustConversionRow(Payload, frozen=True, kw_only=True):
-    """One rest that was converted."""
+    """One amount of dust that was converted."""
 
     tran_id: int
     from_asset: str
@@ -64,7 +64,7 @@ class DustConversionRow(Payload, frozen=True, kw_only=True):
 
 
 class DustResultPayload(Payload, frozen=True):
-    """What a conversion of rests brought."""
+    """Result of a conversion of dust."""
 
     total_service_charge: DecimalText
     total_transfered: DecimalText
@@ -72,7 +72,7 @@ class DustResultPayload(Payload, frozen=True):
 
 
 class DustLogRow(Payload, frozen=True, kw_only=True):
-    """One rest of a conversion in the past."""
+    """One amount of dust in a conversion of the past."""
 
     trans_id: int
     from_asset: str
@@ -94,7 +94,7 @@ class DustLogEntry(Payload, frozen=True, kw_only=True):
 
 
 class DustLogPayload(Payload, frozen=True):
-    """The last hundred conversions."""
+    """The last hundred conversions of dust."""
 
     total: int
     entries: tuple[DustLogEntry, ...] = msgspec.field(name="userAssetDribblets", default=())

@@ -1,4 +1,4 @@
-"""The wallets outside margin, and the tokens of streams."""
+"""Wallets outside margin."""
 
 from monitor.exchange.binance.wire.field_types import DecimalText, Payload
 
@@ -12,7 +12,7 @@ class SpotAssetRow(Payload, frozen=True):
 
 
 class SpotWalletPayload(Payload, frozen=True, kw_only=True):
-    """The spot wallet and what its owner may do."""
+    """The spot wallet and the permissions of its owner."""
 
     balances: tuple[SpotAssetRow, ...]
     can_trade: bool = True

@@ -1,4 +1,4 @@
-"""The functions are those that people know, and say the venue's parameters."""
+"""Functions of the API by their familiar names, with the exchange's parameters."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -34,8 +34,8 @@ def test_all_familiar_names_are_there() -> None:
 
 
 def test_no_function_uses_a_retired_endpoint() -> None:
-    assert not {one.endpoint.path for one in FUNCTIONS.values()} & RETIRED
-    posts = {one.endpoint.path for one in FUNCTIONS.values() if one.endpoint.method == "POST"}
+    assert not {function.endpoint.path for function in FUNCTIONS.values()} & RETIRED
+    posts = {function.endpoint.path for function in FUNCTIONS.values() if function.endpoint.method == "POST"}
     assert "/sapi/v1/margin/transfer" not in posts
 
 
@@ -45,15 +45,15 @@ def test_another_name_never_hides_a_function() -> None:
 
 
 def test_every_function_says_what_it_is_for() -> None:
-    assert all(one.summary.endswith((".", "…")) for one in FUNCTIONS.values())
+    assert all(function.summary.endswith((".", "…")) for function in FUNCTIONS.values())
 
 
 def test_everything_that_is_no_read_is_a_change() -> None:
     harmless = {"POST /sapi/v1/asset/dust-btc", "POST /sapi/v3/asset/getUserAsset", "POST /sapi/v1/userListenToken"}
     harmless |= {"POST /sapi/v1/asset/get-funding-asset"}
-    for one in FUNCTIONS.values():
-        if one.endpoint.method in ("POST", "PUT", "DELETE") and one.endpoint.name not in harmless:
-            assert isinstance(one, WriteFunction), one.name
+    for function in FUNCTIONS.values():
+        if function.endpoint.method in ("POST", "PUT", "DELETE") and function.endpoint.name not in harmless:
+            assert isinstance(function, WriteFunction), function.name
 
 
 @pytest.mark.parametrize("word", ["isolatedSymbol", "isolated_symbol"])

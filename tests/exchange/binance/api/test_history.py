@@ -1,4 +1,4 @@
-"""Walks over the sandbox's histories lose nothing and repeat nothing, wherever windows and pages begin and end."""
+"""Reads of the sandbox's whole histories, complete and without repeats wherever windows and pages begin and end."""
 
 import random
 from collections.abc import AsyncIterator, Mapping
@@ -23,7 +23,7 @@ D = Decimal
 DAYS = 12
 SIZES = (2, 3, 7, 1000)
 SPEED = 120.0
-"""Minutes of the venue pass in half a second, so that a walk may wait for the next minute's weight."""
+"""Speed at which a minute of the exchange passes in half a second, so that reads may wait for its next weight."""
 
 
 WALKED = {
@@ -39,7 +39,7 @@ WALKED = {
 
 @dataclass(frozen=True, slots=True)
 class PastSandbox:
-    """What happened, as the answers to the requests that caused it had it."""
+    """Past events, as the answers to the requests that caused them showed them."""
 
     world: ConnectedSandbox
     start: datetime
@@ -62,7 +62,7 @@ SCENARIO = replace(
 
 @pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)])
 async def past_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[PastSandbox]:
-    """Twelve days in which things happen at random moments, some of them at the same one."""
+    """Create twelve days of events at random moments, some of them at the same moment."""
     dice = random.Random(request.param)
     async with connected_sandbox(SCENARIO, speed=SPEED) as w:
         start = w.clock.now()
@@ -199,7 +199,7 @@ async def _all(past: PastSandbox, walk: HistoryReader[Any]) -> list[Any]:
 
 
 async def _drain(past: PastSandbox, walk: HistoryReader[Any], into: list[Any]) -> None:
-    """All rows that are left; when the weight of a minute is used up the walk goes on in the next."""
+    """Collect all rows that are left; a used-up minute's weight delays the rest to the next minute."""
     while True:
         try:
             async for row in walk:
@@ -216,4 +216,4 @@ def _history(name: str) -> Any:
 
 
 def _key(name: str, row: Any) -> tuple[Any, ...]:
-    return tuple(getattr(row, one) for one in _history(name).key_fields)
+    return tuple(getattr(row, field) for field in _history(name).key_fields)

@@ -1,4 +1,4 @@
-"""An answer that never ends costs no memory, and is never believed."""
+"""The bound on bodies: an answer without end costs no memory and is never used."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ from monitor.exchange.binance.factory import create_account
 from tests.support.connected_sandbox import connected_sandbox, credentials_of, hosts_of
 
 BOMB = gzip.compress(b"[" + bytes(MAX_BODY_BYTES))
-"""Small on the wire, one byte too long once it is unpacked."""
+"""A body that is small on the wire, and one byte too long once it is unpacked."""
 
 
 @contextlib.asynccontextmanager
 async def endless_answer_url() -> AsyncIterator[str]:
-    """A server that answers everything with the bomb."""
+    """Yield the address of a server that answers every request with BOMB."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):

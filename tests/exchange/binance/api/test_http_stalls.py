@@ -1,4 +1,4 @@
-"""A client that stood still for moments, and whose requests were given up meanwhile, goes on afterwards."""
+"""Recovery of the HTTP client after a stall in which its requests were cancelled."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ AT_ONCE, BURSTS = 20, 60
 
 @contextlib.asynccontextmanager
 async def slow_server() -> AsyncIterator[str]:
-    """Answers every request after a while."""
+    """Yield a server that answers every request after a while."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, EOFError, asyncio.CancelledError):
@@ -42,7 +42,7 @@ async def test_requests_cancelled_in_a_stall_release_their_connections() -> None
             return False
 
         for number in range(BURSTS):
-            bounds = ((number * each) % 8 * 0.01 + 0.01 for each in range(AT_ONCE))
+            bounds = ((number * place) % 8 * 0.01 + 0.01 for place in range(AT_ONCE))
             asked = asyncio.gather(*(answers(bound) for bound in bounds))
             await asyncio.sleep(0.01 * (number % 4))
             time.sleep(0.05)  # noqa: ASYNC251  the process gets no processor

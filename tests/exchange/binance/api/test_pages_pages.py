@@ -1,4 +1,4 @@
-"""Walks over histories lose and add nothing."""
+"""Reads of windows and pages, which lose and add nothing."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A firewall's refusal: the other hosts are asked at once, the same one soon and then more seldom."""
+"""Hosts after a firewall's refusal: others are used at once, the refusing one soon and then less often."""
 
 import asyncio
 import itertools
@@ -23,11 +23,11 @@ def forbidden(**changes: Any) -> Fault:
 
 
 def statuses(w: ConnectedSandbox, path: str = CROSS_PATH) -> list[int]:
-    return [one.status for one in w.requests(path)]
+    return [request.status for request in w.requests(path)]
 
 
 class Seconds:
-    """Seconds that pass when told."""
+    """Seconds that pass on request."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -51,7 +51,7 @@ async def test_one_refusal_by_the_only_host_costs_two_seconds() -> None:
     async with connected_sandbox(faults=[forbidden()]) as w:
         assert (await w.account.read_cross()).balances
         assert statuses(w) == [403, 200]
-        first, second = (one.at for one in w.requests(CROSS_PATH))
+        first, second = (request.at for request in w.requests(CROSS_PATH))
     assert second - first >= FIRST_COOLDOWN_S * 1000
 
 
@@ -74,10 +74,10 @@ async def test_persistent_block_is_retried_less_and_less_often() -> None:
                 with pytest.raises(ExchangeUnreachable, match="403"):
                     await w.account.read_cross()
                 await asyncio.sleep(0)
-        times = [one.at for one in w.requests(CROSS_PATH)]
+        times = [request.at for request in w.requests(CROSS_PATH)]
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         assert all(gap >= 2000 * 2**number for number, gap in enumerate(gaps))
-        # The firewall minds one path.
+        # The firewall refuses one path alone.
         assert (await w.account.read_isolated()).pairs
 
 

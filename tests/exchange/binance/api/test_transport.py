@@ -1,4 +1,4 @@
-"""What speaks against an order is asked for when its connection stands, and not before."""
+"""Objections to an order, checked when its connection is open and not before."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ async def test_objection_during_the_wait_for_a_connection_withholds_the_order() 
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         server.setblocking(False)
         loop = asyncio.get_running_loop()
-        # What fills its queue: the next one has to wait until this is taken.
+        # This connection fills the server's queue: the next one has to wait until it is taken.
         with socket.create_connection(server.getsockname()):
             async with connected_sandbox() as around:
                 slow = hosts_of(around.ready, rest=f"http://127.0.0.1:{server.getsockname()[1]}")
@@ -30,7 +30,7 @@ async def test_objection_during_the_wait_for_a_connection_withholds_the_order() 
 
                     sending = asyncio.create_task(w.account.execute(ORDER, objection))
                     await asked.wait()
-                    # It waits for its connection now.
+                    # The order waits for its connection now.
                     await asyncio.sleep(0)
                     against.append(Withheld("it is not wanted any more"))
                     first, _ = await loop.sock_accept(server)

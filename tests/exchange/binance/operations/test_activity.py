@@ -1,4 +1,4 @@
-"""The surroundings of an account, read from the sandbox as the exchange documents them."""
+"""Account activity, read from the sandbox as the exchange documents it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def sandbox_with_reading(**readings: object) -> Scenario:
 
 
 def without_debt(scenario: Scenario) -> Scenario:
-    """Money leaves cross only while its level allows it."""
+    """Return the scenario without debt in cross: money leaves cross only while its level allows it."""
     return replace(scenario, accounts=(replace(scenario.accounts[0], cross={"USDT": initial_balance("1000")}),))
 
 
@@ -148,5 +148,5 @@ async def test_a_forced_liquidation_counts_once_whatever_the_answer_of_cross_nam
         before = w.clock.now() - timedelta(seconds=5)
         w.sandbox.user_actions.set_price("BTCUSDT", D(46_000))
         seen = await w.account.read_liquidations(["BTCUSDT"], before, before + timedelta(days=1))
-    assert len({(one.symbol, one.order_id) for one in seen}) == len(seen)
-    assert {one.isolated for one in seen} == {True, False}
+    assert len({(order.symbol, order.order_id) for order in seen}) == len(seen)
+    assert {order.isolated for order in seen} == {True, False}

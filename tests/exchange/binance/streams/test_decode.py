@@ -1,4 +1,4 @@
-"""Frames to events: wrappers, meanings, keys, and whatever cannot be read."""
+"""Decoding of frames to events: wrappers, contents, keys, and unreadable frames."""
 
 import contextlib
 import json
@@ -130,7 +130,7 @@ def test_liability_change_has_asset_and_kind_and_no_amount() -> None:
 
 
 def report(**fields: object) -> bytes:
-    """A trade of 0.4 ETH for 0.04 BTC, of which the buyer pays 0.0004 ETH; `fields` are told otherwise."""
+    """Return a trade of 0.4 ETH for 0.04 BTC, with 0.0004 ETH paid by the buyer; `fields` replace its fields."""
     told = {"e": "executionReport", "E": 1499405658658, "s": "ETHBTC", "S": "BUY", "x": "TRADE", "X": "FILLED", "t": 77}
     amounts = {"l": "0.40000000", "Y": "0.04000000", "n": "0.00040000", "N": "ETH", "T": 1499405658657}
     return json.dumps({**told, **amounts, **fields}).encode()
@@ -307,7 +307,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
 
 
 def ticker_or_none(raw: bytes) -> None:
-    """Decodes a frame as a price; a price that can't be believed is refused in order."""
+    """Decode a frame as a price; a bad price may raise Implausible and nothing else."""
     with contextlib.suppress(Implausible):
         parse_ticker(raw)
 

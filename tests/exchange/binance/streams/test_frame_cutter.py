@@ -1,4 +1,4 @@
-"""Messages cut out of what arrives: the same ones in the same order, wherever the bytes are parted."""
+"""Messages cut out of received bytes: the same ones in the same order, wherever the bytes are split."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ def frame(payload: bytes, head: int = 0x81) -> bytes:
 
 
 def in_two(payload: bytes) -> bytes:
-    """The message as two fragments, with a ping between them."""
+    """Build the message as two fragments, with a ping between them."""
     return frame(payload[:3], 0x01) + PING + frame(payload[3:], 0x80)
 
 
@@ -61,7 +61,7 @@ STREAM = b"".join(
 
 @asynccontextmanager
 async def server(behind: bytes = b"") -> AsyncIterator[str]:
-    """The address of one that opens a connection, says `behind` in the same breath, and goes when it is answered."""
+    """Yield the address of a server that sends `behind` right after its handshake, and closes after a reply."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = await reader.readuntil(b"\r\n\r\n")

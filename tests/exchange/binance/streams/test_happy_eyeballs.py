@@ -1,4 +1,4 @@
-"""A host of which one address swallows packets: requests and streams reach it by the other."""
+"""Requests and streams to a host with one unreachable address: they use the other address."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ NAME = "exchange.test"
 
 @contextlib.contextmanager
 def unreachable_address() -> Iterator[int]:
-    """The port of a listener whose backlog is full: what is sent there gets no answer."""
+    """Yield the port of a listener whose backlog is full: it answers nothing."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -55,14 +55,14 @@ async def test_unreachable_address_does_not_block_the_others(monkeypatch: pytest
                 streams = other.account.create_streams(inbox)
                 streams.watch_prices(["BTCUSDT"])
                 running = asyncio.create_task(streams.run())
-                await inbox.wait_until(lambda: {one.stream for one in up(inbox)} == {"account", "market", "risk"})
-                assert all(not one.reason for one in inbox.events if isinstance(one, StreamChanged))
+                await inbox.wait_until(lambda: {change.stream for change in up(inbox)} == {"account", "market", "risk"})
+                assert all(not event.reason for event in inbox.events if isinstance(event, StreamChanged))
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
 
 
 def up(inbox: EventInbox) -> list[StreamChanged]:
-    return [one for one in inbox.events if isinstance(one, StreamChanged) and one.connected]
+    return [event for event in inbox.events if isinstance(event, StreamChanged) and event.connected]
 
 
 def vars_of(hosts: Any) -> dict[str, Any]:

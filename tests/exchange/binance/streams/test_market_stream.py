@@ -1,4 +1,4 @@
-"""Which prices are handed on at once, which wait for their turn, and how long the source then rests."""
+"""Delivery of prices: at once or delayed, and the pause of the source afterwards."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ WAITS_S = SOON_S
 
 
 class ConflatorHarness:
-    """What was handed on, and how long the source was left alone."""
+    """Prices that were delivered, and the pauses of the source."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -27,7 +27,7 @@ class ConflatorHarness:
         self._second = 0
 
     def push(self, **prices: str) -> None:
-        """Prices that were read together, a second later than the ones before."""
+        """Add and flush prices read together, a second later than the ones before."""
         self._second += 1
         for symbol, value in prices.items():
             self.newest.add(symbol, Price(Decimal(value), NOW + timedelta(seconds=self._second)))
@@ -39,7 +39,7 @@ class ConflatorHarness:
         return self.handed[-1]
 
     def run_until_idle(self) -> None:
-        """What was handed on so far is known."""
+        """Forget the deliveries so far."""
         self.handed.clear()
         self._came.clear()
 

@@ -1,4 +1,4 @@
-"""Every way in which streams die unnoticed: first the harm with its guard switched off, then none with it on.
+"""Every way in which streams die unnoticed: first the harm with its check switched off, then none with it on.
 
 The table of all known failures and their tests is in `test_known_failures.py`.
 """
@@ -29,7 +29,7 @@ D = Decimal
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""What the answer to an opening is made with (RFC 6455)."""
+"""Suffix that the answer to a handshake is computed with (RFC 6455)."""
 ALL_OFF = StreamLimits(
     silence_s=NEVER_S,
     price_silence_s=NEVER_S,
@@ -40,14 +40,14 @@ ALL_OFF = StreamLimits(
     missing_event_s=NEVER_S,
     overlap_s=0,
 )
-"""Nothing is guarded: what a naive client does."""
+"""Limits with every check switched off, as in a naive client."""
 
 
 @contextlib.asynccontextmanager
 async def guarded(
     guards: StreamLimits, *, speed: float = 1.0, scenario: Scenario | None = None, faults: Sequence[Fault] = ()
 ) -> AsyncIterator[ListeningAccount]:
-    """Streams that are up, with these guards alone."""
+    """Run streams with these limits alone until they are up."""
     inbox = EventInbox()
     async with (
         connected_sandbox(scenario, speed=speed, faults=faults, websockets=WebSocketFactory(limits=guards)) as w,
@@ -59,7 +59,7 @@ async def guarded(
 
 
 async def pass_time(both: ListeningAccount, exchange_s: float) -> None:
-    """Returns when so much exchange time is over."""
+    """Return when so much exchange time is over."""
     until = both.world.clock.now().timestamp() + exchange_s
 
     async def is_over() -> bool:
@@ -69,7 +69,7 @@ async def pass_time(both: ListeningAccount, exchange_s: float) -> None:
 
 
 async def event_arrives(both: ListeningAccount, place: str = "cross", within_s: float = SOON_S) -> bool:
-    """Whether something that happens now is heard of in time."""
+    """Return whether the event of a change made now arrives in time."""
     known = set(keys(both.inbox))
     both.move("1", place)
     with contextlib.suppress(TimeoutError):
@@ -81,12 +81,12 @@ async def event_arrives(both: ListeningAccount, place: str = "cross", within_s: 
 
 
 def loss_reasons(both: ListeningAccount, stream: str) -> list[str]:
-    """Why a stream was announced as lost, each time."""
+    """Return the reason of each reported loss of a stream."""
     return [change.reason for change in both.inbox.changes(stream) if not change.connected]
 
 
 def liveness_reports(both: ListeningAccount, stream: str) -> list[StreamAlive]:
-    """The signs of life of a stream."""
+    """Return the signs of life of a stream."""
     return [event for event in both.inbox.events if isinstance(event, StreamAlive) and event.stream == stream]
 
 
@@ -104,7 +104,7 @@ async def test_socket_that_stays_open_without_any_frame(is_on: bool) -> None:
 @pytest.mark.slow
 async def test_rarely_pinging_host_is_pinged_before_being_dropped() -> None:
     async with guarded(replace(ALL_OFF, silence_s=0.6)) as both:
-        # The sandbox pings every 20 seconds: until then nothing comes but the answers to our own pings.
+        # The sandbox pings every 20 seconds: until then only the answers to our own pings arrive.
         await pass_time(both, 3)
         assert not loss_reasons(both, "account")
         assert not loss_reasons(both, "risk")
@@ -127,13 +127,13 @@ async def test_market_socket_without_a_first_price_is_not_connected() -> None:
         both.world.sandbox.add_fault(Fault("silent", stream="market"))
         await both.inbox.wait_until(lambda: loss_reasons(both, "market") == ["no price of BTCUSDT for 1 s"])
         opened: Any = both.world.sandbox._stream_server.connections
-        known = {one.number for one in opened}
+        known = {connection.number for connection in opened}
         seen: set[int] = set()
         signs = len(liveness_reports(both, "market"))
         while len(seen) < 2:
-            seen |= {one.number for one in opened if one.stream == "market"} - known
+            seen |= {connection.number for connection in opened if connection.stream == "market"} - known
             await asyncio.sleep(0.02)
-        # Connections came and went; none of them was told as one, nor as a sign of life.
+        # Connections came and went; none of them was reported, nor any sign of life.
         assert not both.inbox.changes("market")[-1].connected
         assert len(liveness_reports(both, "market")) == signs
         both.world.sandbox.clear_faults()
@@ -272,13 +272,13 @@ async def test_connection_at_its_maximum_age(is_on: bool) -> None:
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_replaced_connection_that_still_owes_events(is_on: bool) -> None:
     async with guarded(replace(ALL_OFF, overlap_s=10 if is_on else 0)) as both:
-        old = next(one for one in both.world.sandbox.connections if one.stream == "account")
+        old = next(connection for connection in both.world.sandbox.connections if connection.stream == "account")
         both.move()
         frames: Any = old._frames
         owed = list(frames)
         frames.clear()
         assert len(owed) == 2
-        # The notice overtakes what the connection owes: the next one stands before that is out.
+        # The notice overtakes the last events of the connection: the next connection is up before they are out.
         old.send('{"event":{"e":"serverShutdown","E":1770123456789}}')
         await both.announced("account", 2)
         if not is_on:

@@ -1,4 +1,4 @@
-"""The streams against the sandbox: what it sent arrives once and in order, and every gap is announced."""
+"""The streams against the sandbox: every event arrives once and in order, and every gap is reported."""
 
 import asyncio
 import contextlib
@@ -33,13 +33,13 @@ KEY_PATH = "/sapi/v1/margin/listen-key"
 
 @dataclass(frozen=True, slots=True)
 class ListeningAccount:
-    """A world whose streams run."""
+    """A connected sandbox whose streams run."""
 
     world: ConnectedSandbox
     inbox: EventInbox
 
     def move(self, amount: str = "1", place: str = "cross") -> None:
-        """Let something happen that the account stream tells."""
+        """Make a balance change that the account stream reports."""
         self.world.sandbox.user_actions.deposit("main", "USDT", D(amount), place)
 
     def drop_connection(self, stream: str) -> None:
@@ -48,11 +48,11 @@ class ListeningAccount:
 
     @property
     def sent(self) -> list[SentEvent]:
-        """What the exchange sent and no fault swallowed."""
+        """Events that the exchange sent and no fault suppressed."""
         return [event for event in self.world.sandbox.sent_events if not event.swallowed]
 
     async def connected(self) -> None:
-        """Wait until every stream stands, with cross and the pair."""
+        """Wait until every stream is connected, with cross and the pair."""
         await self.inbox.wait_until(
             lambda: (
                 self.inbox.is_connected_with("account", "BTCUSDT", "cross")
@@ -62,16 +62,16 @@ class ListeningAccount:
         )
 
     async def announced(self, stream: str, count: int) -> None:
-        """Wait until a stream was announced so many times."""
+        """Wait until a stream was reported so many times."""
         await self.inbox.wait_until(lambda: len(self.inbox.changes(stream)) >= count)
 
     async def wait_until_all_arrived(self) -> None:
-        """Wait until each event that was sent is there."""
+        """Wait until every event that was sent has arrived."""
         await self.inbox.wait_until(lambda: {key_of(event) for event in self.sent} <= set(keys(self.inbox)))
 
 
 def key_of(event: SentEvent) -> str:
-    """The key as it is defined: account, scope and the canonical event, hashed."""
+    """Return the key as it is defined: account, scope and the canonical event, hashed."""
     canonical = json.dumps(json.loads(event.text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(f"main\n{event.symbol or 'cross'}\n{canonical}".encode()).hexdigest()
 
@@ -268,7 +268,7 @@ async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: An
             both.move()
             await both.wait_until_all_arrived()
         # A moment read in the wrong unit lies ages away: it would be renewed all the time, or never.
-        asked = [one.at for one in both.world.requests(TOKEN_PATH)]
+        asked = [request.at for request in both.world.requests(TOKEN_PATH)]
         assert min(abs(later - asked[0] - DAY_MS / 2) for later in asked[tokens:]) < DAY_MS / 10
         both.move("7", "BTCUSDT")
         await both.wait_until_all_arrived()
@@ -276,7 +276,7 @@ async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: An
 
 
 SOONER = StreamLimits(renew_at=0.1, overlap_s=0.1)
-"""Renews early, so that a busy machine has time to do it in; what was replaced is soon left."""
+"""Limits with early renewal, so that a busy machine has time for it; replaced connections are closed soon."""
 
 
 async def test_ineffective_token_is_not_retried_and_a_new_connection_takes_over() -> None:
@@ -287,7 +287,7 @@ async def test_ineffective_token_is_not_retried_and_a_new_connection_takes_over(
             both.move()
             both.move("3", "BTCUSDT")
             await both.wait_until_all_arrived()
-        # Two scopes moved over twice, and the first renewal showed once that it is refused.
+        # Two scopes changed connections twice, and the first renewal showed that it is refused.
         assert tokens + 5 <= len(both.world.requests(TOKEN_PATH)) <= tokens + 7
         assert all(change.connected for change in both.inbox.changes("account"))
 
@@ -366,9 +366,9 @@ async def test_refused_token_is_not_tried_again_but_replaced() -> None:
 async def test_subscription_that_vanished_silently_is_found_by_asking() -> None:
     async with listening_account(speed=100) as both:
         connection: Any = both.world.sandbox._stream_server.connections
-        for one in connection:
-            if one.stream == "account":
-                one.subscriptions.clear()
+        for link in connection:
+            if link.stream == "account":
+                link.subscriptions.clear()
         await both.inbox.wait_until(lambda: any(not change.connected for change in both.inbox.changes("account")))
         await both.inbox.wait_until(lambda: both.inbox.is_connected_with("account", "BTCUSDT", "cross"))
         assert "gone without notice" in next(c for c in both.inbox.changes("account") if not c.connected).reason

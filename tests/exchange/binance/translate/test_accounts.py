@@ -1,4 +1,4 @@
-"""From the venue's words to ours: sentinels, units, and answers that are not believed."""
+"""Translation of account payloads: sentinels, units, and answers that are rejected."""
 
 import json
 from datetime import UTC, datetime
@@ -219,7 +219,7 @@ def test_unknown_status_is_no_status() -> None:
 
 
 def eth_row(**changes: Any) -> Document:
-    """A pair without debt."""
+    """Build a pair without debt."""
     base, quote = cross_row("ETH", free="1", netAsset="1"), cross_row("USDT")
     return pair_row(
         **{"symbol": "ETHUSDT", "marginLevel": "999", "liquidatePrice": "0", "indexPrice": "3000"}
