@@ -1,4 +1,4 @@
-"""The configuration as it holds, defaults put in and secrets masked; and the reference of all keys."""
+"""The configuration in force with defaults and masked secrets, and the reference of all keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,10 +15,10 @@ from monitor.core.rules.rule import Rule
 
 
 def effective_config(config: Config) -> dict[str, Any]:
-    """Every key that holds, by table, as TOML would have it: durations as timedelta, amounts as Decimal.
+    """Every key in force, by table, with values as in TOML: durations as timedelta, amounts as Decimal.
 
-    References to secrets are shown as they stand, literal secrets and passwords in URLs as ***. Keys that are left out
-    and have no default are left out.
+    References to secrets are shown unchanged, literal secrets and passwords in URLs as ***. Absent keys without a
+    default are omitted.
     """
     shown: dict[str, Any] = {"default_rules": config.default_rules, "rules_files": list(config.rules_files)}
     for name in TABLES:
@@ -44,7 +44,7 @@ class ReferenceRow:
 
 
 def reference_rows() -> tuple[ReferenceRow, ...]:
-    """A row for every key, in the order of the documentation."""
+    """One row for every key, in the order of the documentation."""
     rows = _table_rows("", "", TopLevelConfig)
     for name in ("storage", "exchange"):
         rows += _table_rows(f"[{name}]", name, TABLES[name])
@@ -111,7 +111,7 @@ def _unsupported_note(table: str, path: str) -> str:
 
 
 def toml_value(value: object) -> str:
-    """The value as TOML writes it in one line."""
+    """The value in TOML notation on one line."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -130,7 +130,7 @@ def toml_value(value: object) -> str:
 
 
 def toml_key(name: str) -> str:
-    """The key as TOML writes it: bare if it can be."""
+    """The key in TOML notation: bare if possible."""
     is_bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
     return name if is_bare else toml_value(name)
 

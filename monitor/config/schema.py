@@ -1,6 +1,6 @@
-"""Every table and key of the configuration: kind, default and meaning. The dataclasses are the schema.
+"""Every table and key of the configuration: value type, default and meaning. The dataclasses are the schema.
 
-Rules are apart: their keys belong to `monitor.core.rules.rule`.
+The keys of rules are in `monitor.core.rules.rule`.
 """
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
@@ -31,9 +31,9 @@ DEFAULT_REST_FALLBACK_URLS = (
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """What is known of one key. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what holds.
+    """One key of the schema. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what applies.
 
-    `empty_is_none`: an empty text is the same as leaving the key out.
+    `empty_is_none`: an empty text is the same as an absent key.
     """
 
     value_type: ValueType[Any]
@@ -44,7 +44,7 @@ class ConfigKey:
 
 
 def key(value_type: ValueType[T], meaning: str, default: object = REQUIRED) -> T:
-    """A key of a table; without default it must be given."""
+    """A key of a table; without a default it is required."""
     metadata = {"key": ConfigKey(value_type, meaning, default)}
     if default is REQUIRED:
         return cast("T", field(metadata=metadata))
@@ -53,7 +53,7 @@ def key(value_type: ValueType[T], meaning: str, default: object = REQUIRED) -> T
 
 
 def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, empty_is_none: bool = False) -> T | None:
-    """A key that may be left out and is None then."""
+    """A key that may be absent and is None then."""
     described = ConfigKey(value_type, meaning, None, when_absent, empty_is_none)
     return cast("T | None", field(default=None, metadata={"key": described}))
 
@@ -65,7 +65,7 @@ def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageConfig:
-    """Where everything is remembered."""
+    """The database and how long its rows are kept."""
 
     url: SecretRef = key(
         addresses.database_url(),
@@ -82,7 +82,7 @@ class StorageConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeConfig:
-    """The exchange's addresses and how it is asked."""
+    """The exchange's addresses, and limits of requests to it."""
 
     rest_url: str = key(
         addresses.url("https", "http", is_base=True),
@@ -120,7 +120,7 @@ class ExchangeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountConfig:
-    """One set of credentials and what of it is watched."""
+    """One set of credentials and the scopes watched with it."""
 
     name: str = key(value_types.name(), "what the account is called in alerts and commands")
     api_key: SecretRef = key(addresses.secret(), "the API key")
@@ -151,7 +151,7 @@ class AccountConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleConfig:
-    """How often what is read."""
+    """The intervals of all reads."""
 
     cross: timedelta = key(
         value_types.duration("1s"),
@@ -188,7 +188,7 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelConfig:
-    """One way to tell people."""
+    """One way to notify people."""
 
     name: str = key(value_types.name(), "what rules and commands call it")
     url: SecretRef | None = optional(addresses.secret_url(), "any Apprise URL", "webhook is given")
@@ -217,7 +217,7 @@ class ChannelConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionConfig:
-    """What may be done when a rule that names it fires. Nothing moves money unless `mode` says so."""
+    """An action that may be taken when a rule that names it fires. Nothing moves money unless `mode` says so."""
 
     name: str = key(value_types.name(), "what rules call it")
     kind: str = key(value_types.choice("repay", "transfer_in", "reduce", "cancel_orders"), "what it does")
@@ -278,7 +278,7 @@ class ActionConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyConfig:
-    """What holds actions back."""
+    """Limits that apply to all actions."""
 
     pause_file: str = key(
         value_types.text(may_be_empty=True), 'a file whose existence pauses all actions; "" is none', ""
@@ -298,7 +298,7 @@ class SafetyConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskConfig:
-    """How risk is computed."""
+    """The parameters of risk figures."""
 
     stable_assets: tuple[str, ...] = key(
         value_types.list_of(value_types.asset()),
@@ -322,7 +322,7 @@ class RiskConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatConfig:
-    """A dead man's switch elsewhere that misses us when we are gone."""
+    """An external dead man's switch that raises an alarm when the pings stop."""
 
     url: SecretRef | None = optional(
         addresses.secret_url("https", "http"),
@@ -359,7 +359,7 @@ class ReportConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopLevelConfig:
-    """The keys that stand before the first table."""
+    """The keys before the first table."""
 
     default_rules: bool = key(value_types.boolean(), "whether the shipped ladder of rules is on", True)
     rules_files: tuple[str, ...] = key(
@@ -382,4 +382,4 @@ TABLES: Mapping[str, type[Any]] = {
 """Tables that occur once, by name."""
 
 TABLE_ARRAYS: Mapping[str, type[Any]] = {"accounts": AccountConfig, "channels": ChannelConfig, "actions": ActionConfig}
-"""Arrays of tables of this module, by name; `rules` is one more."""
+"""Arrays of tables in this module, by name; `rules` is one more."""
