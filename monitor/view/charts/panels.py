@@ -1,4 +1,4 @@
-"""Several pictures in one: each in a panel with what matters around it, over one time axis."""
+"""Several charts as panels over one time axis."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ _HEADING, _FOOT, _NAME, _BETWEEN = 0.58, 0.6, 0.24, 0.14
 
 _PLOTS = {2: 1.9, 3: 1.6}
 _SMALL_PLOT = 1.25
-"""Inches of a panel's plot; by how many there are, and of more."""
+"""Inches of a panel's plot: by the number of panels, and for more of them."""
 
 
 def draw_panels(spec: dict[str, Any]) -> Figure:

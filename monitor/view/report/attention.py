@@ -1,4 +1,4 @@
-"""What of a report somebody should look at, the worst first. What is not known is one of these things."""
+"""The items of a report that need attention, the worst first; missing figures are among them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,14 +14,14 @@ MIN_CLOCK_OFFSET_S = Decimal(1)
 """Seconds: a request this much ahead of the exchange's clock would be refused."""
 
 HIGH_WEIGHT_USE = Decimal("0.8")
-"""Of the request limits."""
+"""Share of the request limits."""
 
 MAX_RESTART_S = Decimal(60)
-"""Seconds: a gap as short as a restart takes is told, and is nothing to look at."""
+"""Seconds: a gap as short as a restart is listed in the report, but needs no attention."""
 
 
 def attention_items(document: Document) -> list[Cell]:
-    """One line a thing; empty when there is nothing."""
+    """One line for each item; empty when there is none."""
     return [
         *_action_items(document),
         *_alert_items(document),
@@ -33,22 +33,22 @@ def attention_items(document: Document) -> list[Cell]:
 
 
 def scope_label(account: str, entry: Document) -> str:
-    """Which scope it is."""
+    """The account and the scope in words."""
     return f"{account} {entry['symbol'] or entry['scope']}"
 
 
 def format_report_time(text: str | None) -> str:
-    """A moment of the report: month, day, minute."""
+    """A time in the report: month, day, minute."""
     return UNKNOWN if text is None else f"{text[5:10]} {text[11:16]}"
 
 
 def format_time_range(gap: Document) -> str:
-    """From when to when, and how long that is."""
+    """Start, end and length of a time range."""
     return f"between {format_report_time(gap['since'])} and {format_report_time(gap['until'])} ({span_text(range_seconds(gap))})"
 
 
 def range_seconds(gap: Document) -> Decimal:
-    """How long it lasted."""
+    """The length of a time range in seconds."""
     return to_seconds(datetime.fromisoformat(gap["until"]) - datetime.fromisoformat(gap["since"]))
 
 

@@ -1,4 +1,4 @@
-"""A report as people read it: what to look at first, then everything, in lines that fit a phone."""
+"""The report as text: first the items that need attention, then everything, in lines that fit a phone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from monitor.view.terminal.interest import interest_lines
 from monitor.view.terminal.table import SEVERITY_TONES, Cell
 
 MAX_LINES_PER_SECTION = 12
-"""So many lines of one kind; the rest is counted."""
+"""Limit of lines in a section; further ones are counted."""
 
 _ACTION_WORDS = {
     "repay": "repaid",
@@ -41,7 +41,7 @@ class Section:
 
 
 def report_headline(document: Document) -> str:
-    """What a glance shows: how much there is to look at, and how near the nearest scope came to its end."""
+    """The headline: the number of items that need attention, and the least distance of any scope from liquidation."""
     found = len(attention_items(document))
     look = "nothing to look at" if not found else "1 thing to look at" if found == 1 else f"{found} things to look at"
     scopes = [
@@ -64,7 +64,7 @@ def report_headline(document: Document) -> str:
 
 
 def report_sections(document: Document) -> list[Section]:
-    """Everything, what to look at first."""
+    """All sections of the report, the items that need attention first."""
     found = attention_items(document)
     return [
         Section("To look at", found or [Cell("nothing: all was seen, nothing fired, nothing is open", "good")]),
@@ -88,12 +88,12 @@ def report_text(document: Document) -> str:
 
 
 def report_period(document: Document) -> str:
-    """From when to when."""
+    """Start and end of the report's time span."""
     return f"from {format_timestamp(document['since'])} to {format_timestamp(document['until'])}"
 
 
 def level_lines(account: str, entry: Document) -> list[Cell]:
-    """What was and is with one scope."""
+    """Past and present level of one scope."""
     if entry["state"] == "unavailable" or entry["as_of"] is None:
         lines = [Cell(f"{scope_label(account, entry)}: nothing is known now", "bad")]
     else:
@@ -196,7 +196,7 @@ def _action(action: Document) -> Cell:
 
 
 def _movement_lines(movements: Sequence[Document]) -> list[Cell]:
-    """Transfers, forced orders, and what others or the exchange did; trades are counted."""
+    """Transfers, forced orders, and changes by others or the exchange; trades are counted."""
     told = [one for one in movements if one["kind"] != "capital-flow" or _is_listed(one)]
     trades = sum(one["count"] for one in movements if one["origin"] == _TRADE_KIND)
     lines = _limit_cells(map(_movement_text, told))
@@ -206,7 +206,7 @@ def _movement_lines(movements: Sequence[Document]) -> list[Cell]:
 
 
 def _is_listed(movement: Document) -> bool:
-    # Transfers have rows of their own, and what is ours stands with the actions.
+    # Transfers have rows of their own, and our own movements are listed with the actions.
     return movement["origin"] not in (_TRADE_KIND, "ours") and movement["type"] != "TRANSFER"
 
 

@@ -10,7 +10,7 @@ from monitor.view.terminal.table import Cell, Table
 
 
 def history_table(series: Iterable[Series]) -> Table:
-    """One row a sample, oldest first."""
+    """One row for each sample, oldest first."""
     rows = []
     for one in series:
         for point in one.points:

@@ -5,7 +5,7 @@ from monitor.simulation.rule_test_result import ResultLine, RuleTestResult
 
 
 def difference_lines(verdict: RuleTestResult) -> list[str]:
-    """What is not as expected, for people: `-` was expected and is not there, `+` is there and was not expected."""
+    """Differences from the expectation: `-` was expected and is missing, `+` was not expected."""
     lines: list[str] = []
     for each in verdict.comparisons:
         if not each.is_ok:
@@ -16,7 +16,7 @@ def difference_lines(verdict: RuleTestResult) -> list[str]:
 
 
 def format_line(line: ResultLine) -> str:
-    """An alert or an action in one line; labels that are not there are not said."""
+    """An alert or an action on one line; absent labels are omitted."""
     words = []
     for name, value in line.items():
         if name == "labels" and isinstance(value, dict):
