@@ -1,4 +1,4 @@
-"""What lint looks at: the configuration, and of the accounts what is recorded."""
+"""Input of lint: the configuration, and the recorded state of the accounts."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -20,9 +20,9 @@ from monitor.view.json_values import Document
 
 
 def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
-    """Everything that lint finds; without a database it knows neither bars nor debts.
+    """Every flaw that lint finds; without a database, thresholds and debts are unknown to it.
 
-    `offline`: one that is no file is not asked.
+    `offline`: a database on a server is not asked.
     """
     documents = _read_documents(config, offline)
     rules = {rule.name: rule for each in config.accounts for rule in policies.policy_of(config, each.name).rules}
@@ -49,7 +49,7 @@ def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
 
 
 def find_conflict_flaws(config: Config) -> tuple[Flaw, ...]:
-    """The keys that hardly work beside each other."""
+    """The conflicts between keys that hardly work together."""
     found = conflicts.find_conflicts(config, conflicts.WARNING)
     return tuple(Flaw("conflict", "warning", f"{each.location} {each.message}", each.mend) for each in found)
 

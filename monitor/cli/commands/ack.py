@@ -1,4 +1,4 @@
-"""`ack`: a person takes an alert, so that it repeats and escalates no further. Works with and without a daemon."""
+"""`ack`: acknowledge an alert: no reminders, no escalation. Works with and without a daemon."""
 
 import argparse
 import os

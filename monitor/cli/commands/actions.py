@@ -1,4 +1,4 @@
-"""`actions`: what was done and why, the pause switch, and the approval gate. Works with and without a daemon."""
+"""`actions`: intents, the pause switch, and approvals. Works with and without a daemon."""
 
 import argparse
 import os
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for part in (approve, reject, pause, resume, resolve):
         part.add_argument("--author", metavar="NAME", help="who orders it (default: your login name)")
     for part in (show, approve, reject, pause, resume, resolve, verify):
-        # A default of its own would undo a --json that stands before the part.
+        # A default here would overwrite a --json given before the subcommand.
         part.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
 
 

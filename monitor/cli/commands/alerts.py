@@ -1,4 +1,4 @@
-"""`alerts`: what fires, and with `--all` what did."""
+"""`alerts`: open alerts, and with `--all` earlier ones."""
 
 import argparse
 

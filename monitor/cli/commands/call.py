@@ -1,4 +1,4 @@
-"""`call`: any function of the margin API by its name; stdout is the exchange's answer, re-indented, nothing else."""
+"""`call`: any function of the margin API by name; stdout is the exchange's answer, re-indented, nothing else."""
 
 import argparse
 import asyncio
@@ -33,7 +33,7 @@ from monitor.exchange.binance.api.order_mapping import order_from_request
 from monitor.exchange.binance.signing import Parameters
 
 EMPTY_ANSWER = "{}\n"
-"""What is printed where the exchange answers nothing, or is not asked."""
+"""The output where the exchange answers nothing, or is not asked."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ async def _change(config: Config, account: str, function: WriteFunction[..., Any
     clock = SystemClock()
     exchange = open_binance_account(config, account, clock)
     try:
-        # A write is never sent again: its stamp has to be right the first time.
+        # A write is never sent again: its timestamp has to be right the first time.
         await exchange.sync_clock()
         words = " ".join(f"{name}={value}" for name, value in function.request_params(given).items())
         output.print_note(f"{function.name} of account {account}: {words}")
@@ -105,7 +105,7 @@ def _function(name: str) -> AnyEndpointFunction:
 
 
 def _request_parameters(function: AnyEndpointFunction, words: Sequence[str]) -> Parameters:
-    """The parameters by the venue's names, in its spelling."""
+    """The parameters by the exchange's names, in its spelling."""
     given: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -137,7 +137,7 @@ def _refuse_amounts(function: WriteFunction[..., Any], given: Parameters) -> Non
 
 
 def exchange_spelling(function: AnyEndpointFunction, parameter: Parameter, value: str) -> str:
-    """The value as the exchange takes it: amounts as plain decimals, yes and no in its own words."""
+    """The value as the exchange takes it: amounts as plain decimals, yes and no in its own spelling."""
     if parameter.is_amount:
         try:
             return format_decimal(parse_amount(value))

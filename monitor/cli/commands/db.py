@@ -1,4 +1,4 @@
-"""`db`: creates, upgrades and looks after the database."""
+"""`db`: create, upgrade, check, back up and restore the database."""
 
 import argparse
 import asyncio

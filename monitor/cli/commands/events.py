@@ -1,4 +1,4 @@
-"""`events`: what the streams delivered, the venue's own words untouched; by type also what its histories tell."""
+"""`events`: recorded stream events in the exchange's own text, and by type entries of its histories."""
 
 import argparse
 
@@ -15,7 +15,7 @@ from monitor.view.terminal.events import events_table
 
 DEFAULT_LIMIT = 100
 MOVEMENT_TYPES = ("capital-flow", "transfer", "liquidation", "order")
-"""What no stream tells and reads of the exchange's histories do."""
+"""Types that no stream delivers and reads of the exchange's histories do."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

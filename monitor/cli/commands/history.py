@@ -1,4 +1,4 @@
-"""`history`: the recorded samples of a metric, as figures or as a picture."""
+"""`history`: recorded samples of a metric, as a table or a chart."""
 
 import argparse
 import asyncio
@@ -89,7 +89,7 @@ def _metric(name: str) -> Metric:
 
 
 def _resolution(span: timedelta) -> Resolution:
-    """As fine as a person can read."""
+    """The finest resolution that a person can read."""
     return "raw" if span <= _RAW_UP_TO else "1m" if span <= _MINUTES_UP_TO else "1h"
 
 

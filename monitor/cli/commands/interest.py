@@ -1,4 +1,4 @@
-"""`interest`: what was paid, at what rates, and what it will cost."""
+"""`interest`: interest paid, current rates, and projected cost."""
 
 import argparse
 import json

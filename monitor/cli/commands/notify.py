@@ -1,4 +1,4 @@
-"""`notify test`: sends a test message through one channel or all, and says what the providers answered."""
+"""`notify test`: a test message through one channel or all, with the providers' answers."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""`silence`: keep alerts quiet for a while. Critical ones are spared unless they are included."""
+"""`silence`: mute alerts for a while; critical ones only when included."""
 
 import argparse
 import os
@@ -127,7 +127,7 @@ def _parse_matcher(text: str) -> SilenceMatcher:
 
 
 def _refuse_unmatchable(matcher: SilenceMatcher, config: Config) -> None:
-    """Raises UsageError for a label that no alert has, and for a value that it never has: a slip of the pen."""
+    """Raise UsageError for a label that no alert has, or a value that the label never has: probably a typing error."""
     labels = dict.fromkeys((*_LABELS, *(name for rule in config.rules for name in rule.labels)))
     if matcher.name not in labels:
         raise UsageError(f'no alert has a label "{matcher.name}"', mend=suggest_nearest(matcher.name, labels))
@@ -143,7 +143,7 @@ def _refuse_unmatchable(matcher: SilenceMatcher, config: Config) -> None:
 
 
 def _effect_text(silence: Silence, firing: Sequence[Alert], now: datetime) -> list[str]:
-    """What it does to the alerts that fire now."""
+    """The silence's effect on the alerts that fire now."""
     quiet = [alert for alert in firing if active_silence(alert, (silence,), now) is not None]
     lines = [
         f"of what fires now it keeps quiet: {_alert_numbers(quiet)}" if quiet else "it holds for nothing that fires now"

@@ -1,4 +1,4 @@
-"""`stress`: what a fall of prices would do to each scope, worked out from what was last recorded."""
+"""`stress`: each scope after a fall of prices, from the recorded state."""
 
 import argparse
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _parse_shock(args: argparse.Namespace) -> Shock:
-    """The shock that the words describe; the worst night of all when they describe none."""
+    """The shock that the options describe; the worst scenario when there are none."""
     drop = Decimal(0)
     if args.drop is not None:
         drop = fraction_option("--drop", args.drop)
@@ -90,7 +90,7 @@ def _find_scenario(date: str) -> StressScenario:
 
 
 def _note_unknown_assets(status: Document, shock: Shock) -> None:
-    """A slip of the finger must not look like an account that survives."""
+    """Report assets of the shock that no account holds: a typing error must not look like an account that survives."""
     there = {asset for account in status["accounts"] for _, scope in scopes_of(account) for asset in _assets_of(scope)}
     for asset in sorted(set(shock.moves_by_asset) - there):
         output.print_note(f"{asset} is in no scope: its move changes nothing")

@@ -1,4 +1,4 @@
-"""`rules`: what they are, whether they do what they should, what they would have done, and what they lack."""
+"""`rules`: list, test, backtest and lint the rules."""
 
 import argparse
 import importlib
