@@ -22,7 +22,7 @@ MAX_PORT = 65535
 
 
 class SandboxUsageError(Exception):
-    """The options can't be used; the text is one line with place and mend."""
+    """Options that can't be used; the text is one line with location and fix."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load_scenario(name: str, prices: list[str]) -> Scenario:
-    """The scenario of that name or file, on these bars. Raises SandboxUsageError."""
+    """The scenario of that name or file, with these bars. Raises SandboxUsageError."""
     build = SCENARIOS.get(name)
     try:
         scenario = build() if build is not None else read_scenario(Path(name))

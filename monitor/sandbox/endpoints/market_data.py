@@ -1,4 +1,4 @@
-"""What anyone may ask: time, system status, symbols and their filters, last prices."""
+"""Public data: time, system status, symbols with filters, last prices."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ PREVENTION_MODES = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
 
 @endpoint("GET", "/api/v3/time", "NONE", 1)
 def server_time(call: EndpointCall) -> object:
-    """The venue's clock."""
+    """The exchange's clock."""
     return {"serverTime": call.now_ms}
 
 
@@ -27,7 +27,7 @@ def system_status(call: EndpointCall) -> object:
 
 @endpoint("GET", "/api/v3/exchangeInfo", "NONE", 20)
 def exchange_info(call: EndpointCall) -> object:
-    """Rate limits, and every symbol asked for with its filters."""
+    """Rate limits, and every requested symbol with its filters."""
     limits = call.venue.scenario.limits
     return {
         "timezone": "UTC",

@@ -1,4 +1,4 @@
-"""Order lists: OCO, OTO and OTOCO placed, cancelled and looked at."""
+"""Order lists: OCO, OTO and OTOCO placed, cancelled and queried."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ from monitor.sandbox.trading.order_events import is_list_done
 from monitor.sandbox.trading.orders import OrderRequest
 
 MAX_LIST_PAGE = 1000
-# The kinds of the orders that wait; those of a pair.
+# Types of the pending orders; those of a pair.
 PENDING_KINDS = (
     "LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
 )  # fmt: skip
@@ -109,7 +109,7 @@ def list_order_lists(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/openOrderList", "SIGNED", 10)
 def list_open_oco(call: EndpointCall) -> object:
-    """The OCOs that stand."""
+    """The open OCOs."""
     return [
         list_row(call, one)
         for one in _own_lists(call)
@@ -119,7 +119,7 @@ def list_open_oco(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/oto/openOrderList", "SIGNED", 10, "UID")
 def list_open_oto(call: EndpointCall) -> object:
-    """The OTOs and OTOCOs that stand, cross and isolated together."""
+    """The open OTOs and OTOCOs, cross and isolated together."""
     symbol = call.params.get("symbol")
     return [
         _chain_row(call, one)
@@ -129,7 +129,7 @@ def list_open_oto(call: EndpointCall) -> object:
 
 
 class _OrderBuilder:
-    """What the orders of one request have in common."""
+    """The shared fields of one request's orders."""
 
     def __init__(self, call: EndpointCall, symbol: str, side: str, quantity: str, effect: str) -> None:
         self._call = call
@@ -245,7 +245,7 @@ def _placed_answer(call: EndpointCall, order_list: SimOrderList) -> dict[str, ob
 
 
 def _place_report(order: SimOrder, order_list: SimOrderList) -> dict[str, object]:
-    # A waiting order is shown as waiting even if the one before it was filled at once.
+    # A pending order is shown as pending even if the one before it was filled at once.
     waits = order_list.working_id is not None and order_list.working_id != order.order_id
     row: dict[str, object] = {
         "symbol": order.symbol,

@@ -1,4 +1,4 @@
-"""What the account stream tells about orders: executionReport and listStatus."""
+"""Stream events of orders: executionReport and listStatus."""
 
 import itertools
 from decimal import Decimal
@@ -20,7 +20,7 @@ def emit_execution_report(
     trade: SimTrade | None = None,
     expiry: str = "",
 ) -> None:
-    """Tell about one step in the life of an order. `expiry` is why it expired."""
+    """Send one step of an order. `expiry` is the reason of an expiry."""
     now = venue.now_ms()
     last_quote = ZERO if trade is None else round_down(trade.quantity * trade.price)
     fields: dict[str, object] = {
@@ -45,7 +45,7 @@ def emit_execution_report(
 
 
 def emit_list_status(venue: Venue, account: SimAccount, margin: SimMarginAccount, order_list: SimOrderList) -> None:
-    """Tell where an order list stands."""
+    """Send the state of an order list."""
     now, done = venue.now_ms(), is_list_done(account, order_list)
     fields: dict[str, object] = {
         "s": order_list.symbol, "g": order_list.list_id, "c": order_list.contingency, "l": "ALL_DONE" if done else "EXEC_STARTED",
@@ -58,7 +58,7 @@ def emit_list_status(venue: Venue, account: SimAccount, margin: SimMarginAccount
 
 
 def is_list_done(account: SimAccount, order_list: SimOrderList) -> bool:
-    """Whether no order of a list is open any more."""
+    """Return whether no order of a list is open any more."""
     return not any(account.orders[number].is_open for number in order_list.order_ids)
 
 
@@ -71,7 +71,7 @@ def emit_liquidation_fill(
     quantity: Decimal,
     price: Decimal,
 ) -> None:
-    """Report a liquidation order of the exchange's own as filled."""
+    """Send the fill of a liquidation order of the exchange."""
     order = SimOrder(
         order_id=order_id,
         client_id=f"liquidation-{order_id}",

@@ -1,4 +1,4 @@
-"""Placing orders that are bound to each other: one cancels the other, one triggers one or two others."""
+"""Order lists: one order cancels the other, or triggers one or two others."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -15,7 +15,7 @@ from monitor.sandbox.venue import Venue
 def place_pair(
     venue: Venue, account: SimAccount, margin: SimMarginAccount, client_id: str, legs: Sequence[OrderRequest]
 ) -> SimOrderList:
-    """Place an OCO of two legs, both at once on the book. Raises Refusal, and then nothing has happened."""
+    """Place an OCO of two legs, both at once on the book. Raises SimApiError without any effect."""
     _check_list(account, client_id, legs)
     spot = min(orders.check_order(venue, account, margin, leg) for leg in legs)
     drawn = [orders.build_order(venue, margin, leg, spot) for leg in legs]
@@ -36,7 +36,7 @@ def place_chain(
     working: OrderRequest,
     pending: Sequence[OrderRequest],
 ) -> SimOrderList:
-    """Place an OTO or OTOCO: `pending` waits until `working` is filled whole. Raises Refusal."""
+    """Place an OTO or OTOCO: `pending` waits until `working` is completely filled. Raises SimApiError."""
     _check_list(account, client_id, [working, *pending])
     spot = orders.check_order(venue, account, margin, working)
     first = orders.build_order(venue, margin, working, spot)
@@ -48,7 +48,7 @@ def place_chain(
     fills.lock_funds(venue, account, margin, first, orders.worst_price(first, spot))
     made = _link_orders(venue, account, [first, *waiting], client_id, "OTO", first.order_id)
     emit_list_status(venue, account, margin, made)
-    # The first one last: it may be filled at once, and then the others must be there.
+    # The working order last: it may be filled at once, and then the pending ones must exist.
     for order in (*waiting, first):
         orders.activate_order(venue, account, margin, order)
     return made
@@ -66,7 +66,7 @@ def find_order_list(
 
 
 def total_borrowed(account: SimAccount, order_list: SimOrderList) -> tuple[Decimal, str] | None:
-    """What the orders of a list borrowed when they were placed, and of which asset."""
+    """The amount that the orders of a list borrowed when they were placed, and its asset."""
     for number in order_list.order_ids:
         order = account.orders[number]
         if order.borrowed:
