@@ -1,4 +1,4 @@
-"""A daemon that may move money in a sandbox: its configuration, and what the exchange was asked for."""
+"""A daemon that may move money in a sandbox: its configuration, and the orders that the exchange received."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -67,7 +67,7 @@ def repay_config(
 
 
 def money_requests(requests: Iterable[ReceivedRequest]) -> list[ReceivedRequest]:
-    """What the exchange was asked to move, whether it did or not."""
+    """The orders that the exchange received, carried out or not."""
     return [one for one in requests if one.method == "POST" and one.path in (REPAY_PATH, TRANSFER_PATH)]
 
 
@@ -85,7 +85,7 @@ def intents(folder: Path) -> list[Intent]:
 
 
 def requested_total(requests: Iterable[ReceivedRequest]) -> Decimal:
-    """What these requests have moved."""
+    """The total that these requests have moved."""
     return sum((Decimal(one.params["amount"]) for one in requests if one.applied), Decimal(0))
 
 

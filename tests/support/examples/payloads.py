@@ -1,4 +1,4 @@
-"""Answers as documents, in the venue's documented form, to be spoiled by tests."""
+"""Answers as documents, in the exchange's documented form, for tests to corrupt."""
 
 import json
 import os
