@@ -70,7 +70,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, *args: object, **options: object) -> None:
         options.setdefault("allow_abbrev", False)
-        super().__init__(*args, **options)  # type: ignore[arg-type]  # handed through as they came
+        super().__init__(*args, **options)  # type: ignore[arg-type]  # passed on unchanged
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, mend=f"see `{self.prog} --help`")

@@ -130,7 +130,7 @@ class AppriseSink:
             )
         except ValueError as error:
             return NotDelivered(self._scrub(str(error)))
-        except Exception as error:  # noqa: BLE001  a plugin of another house may raise anything; the channel goes on
+        except Exception as error:  # noqa: BLE001  a plugin may raise anything; the channel goes on
             return NotDelivered(self._scrub(f"{type(error).__name__}: {error}"))
         return self._result(took_it, records)
 

@@ -43,7 +43,7 @@ class HeartbeatClient:
                 return None if response.is_success else f"HTTP {response.status_code}"
         except TimeoutError:
             return f"no answer within {self._timeout_s:g} s"
-        except Exception as error:  # noqa: BLE001 – whatever is wrong there must not end the watch here
+        except Exception as error:  # noqa: BLE001 – no failure of the request may end the daemon
             return self._scrub(f"{type(error).__name__}: {error}".rstrip(": "))
 
 

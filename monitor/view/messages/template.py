@@ -58,7 +58,7 @@ class MessageTemplate:
         anyway."""
         try:
             text = self._render_text(message)
-        except Exception as error:  # noqa: BLE001  an expression of somebody else's may raise anything
+        except Exception as error:  # noqa: BLE001  a user's expression may raise anything
             log.error("template.failed cause=%r", f"{type(error).__name__}: {error}")
             return message
         if not text:
