@@ -16,7 +16,7 @@ SETTLES_S = 60
 
 
 def measure(quick: bool) -> list[Finding]:
-    """Weight of calm minutes at the default intervals, cross and isolated, streams connected; measured by the exchange."""
+    """Weight of calm minutes as the exchange counts it, at default intervals: cross, isolated, streams connected."""
     return asyncio.run(_measure(2, 4) if quick else _measure(SETTLES_S, 180))
 
 

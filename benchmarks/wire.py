@@ -156,7 +156,7 @@ class PriceServer:
             await asyncio.sleep(0)
 
     async def _send_loop(self) -> None:
-        """Send the last price of one symbol again and again, so that a client between its turns still receives frames."""
+        """Repeat the last price of one symbol, so that a client between its turns still receives frames."""
         while True:
             await asyncio.sleep(SEND_INTERVAL_S)
             for client, frame in list(self._busiest.items()):

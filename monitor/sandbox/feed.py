@@ -86,7 +86,7 @@ class Feed:
         fields: dict[str, object],
         now_ms: int,
     ) -> SentEvent:
-        """An event with its time. The time is a millisecond later when the account already has an event at that time."""
+        """An event with its time, a millisecond later if the account already has an event at that time."""
         stamp = max(now_ms, self._last_ms.get(account, 0) + 1)
         self._last_ms[account] = stamp
         text = msgspec.json.encode({"e": kind, "E": stamp, **fields}).decode()

@@ -1,4 +1,4 @@
-"""`drill`: a rule's messages over the real channels, marked DRILL; the running daemon sends them, no action sees them."""
+"""`drill`: a rule's messages over the real channels, marked DRILL; the running daemon sends them, no action acts."""
 
 import argparse
 import os

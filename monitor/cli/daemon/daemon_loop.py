@@ -171,7 +171,7 @@ class DaemonLoop:
         return None
 
     async def _confirm_reload(self, daemon: Daemon, ailing: _Ailing) -> None:
-        """Report that the configuration is in force once the daemon is healthy; stop a daemon that does not become so."""
+        """Report that the configuration is in force once the daemon is healthy; else stop it."""
         try:
             async with asyncio.timeout(RELOAD_TIMEOUT_S):
                 await daemon.wait_until_ready()

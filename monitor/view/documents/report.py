@@ -204,7 +204,7 @@ def _alert(row: _AlertTold, now: datetime) -> Document:
 
 
 def _actions(rows: Sequence[_IntentTold], book: SeriesIndex, accounts: Sequence[Document]) -> Document:
-    """The intents of the span, the amounts moved, open intents, limits that stopped live ones, and actions stopped now."""
+    """The span's intents, amounts moved, open intents, times of limits, and actions stopped now."""
     moved: dict[tuple[str, str, str, str, str], tuple[Decimal, int]] = {}
     for row in rows:
         intent = row.intent

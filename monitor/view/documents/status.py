@@ -69,7 +69,7 @@ def update_ages(document: Document, now: datetime, *, running: bool) -> Document
 
 
 def merge_fetched(fetched: Document, stored: Document | None) -> Document:
-    """An account just read, with the fields that only a daemon knows from its stored document: alerts, streams, rates."""
+    """An account just read, with the daemon's fields of its stored document: alerts, streams, rates."""
     if stored is None:
         return fetched
     kept = (
