@@ -84,7 +84,8 @@ def _interval_above_stale(config: Config) -> Iterator[Conflict]:
 def _near_interval_above_stale(config: Config) -> Iterator[Conflict]:
     schedule = config.schedule
     if schedule.near_liquidation >= schedule.stale_after:
-        what = f"is {_span_text(schedule.near_liquidation)}, but figures are stale after {_span_text(schedule.stale_after)}"
+        near, stale = _span_text(schedule.near_liquidation), _span_text(schedule.stale_after)
+        what = f"is {near}, but figures are stale after {stale}"
         yield Conflict(
             _table_location(config, "schedule").key("near_liquidation"), what, 'lower it; "2s" is the default'
         )
@@ -169,7 +170,8 @@ def _data_age_below_interval(config: Config) -> Iterator[Conflict]:
     fastest = config.schedule.near_liquidation
     for index, action in enumerate(config.actions):
         if action.max_data_age < fastest:
-            what = f"is {_span_text(action.max_data_age)}, below the fastest reads ({_span_text(fastest)}): it would hardly act"
+            age = _span_text(action.max_data_age)
+            what = f"is {age}, below the fastest reads ({_span_text(fastest)}): it would hardly act"
             mend = "raise it, or lower schedule.near_liquidation"
             yield Conflict(_item_location(config, "actions", index, action.name).key("max_data_age"), what, mend)
 

@@ -58,7 +58,8 @@ class TickerStatistics:
         volume = Decimal(second - self._start + 1)
         row: dict[str, object] = {
             "e": "24hrMiniTicker" if kind == "miniTicker" else "24hrTicker", "E": now, "s": symbol, "c": shown,
-            "o": format_decimal(opened), "h": format_decimal(high), "l": format_decimal(low), "v": format_decimal(volume), "q": format_decimal(volume * price),
+            "o": format_decimal(opened), "h": format_decimal(high), "l": format_decimal(low),
+            "v": format_decimal(volume), "q": format_decimal(volume * price),
         }  # fmt: skip
         if kind == "ticker":
             row |= {

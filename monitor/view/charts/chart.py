@@ -129,7 +129,8 @@ def _draw_gaps(axes: Axes, gaps: list[dict[str, Any]]) -> None:
         axes.axvspan(start, end, color="#f3f4f6", linewidth=0, zorder=0)
         axes.text(
             (start + end) / 2, 0.5, gap["text"],
-            transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5, color=MUTED_COLOUR, ha="center", va="center",
+            transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5, color=MUTED_COLOUR,
+            ha="center", va="center",
             bbox={"boxstyle": "square,pad=0.3", "facecolor": "#f3f4f6", "linewidth": 0}, zorder=2,
         )  # fmt: skip
 

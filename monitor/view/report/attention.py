@@ -44,7 +44,8 @@ def format_report_time(text: str | None) -> str:
 
 def format_time_range(gap: Document) -> str:
     """Start, end and length of a time range."""
-    return f"between {format_report_time(gap['since'])} and {format_report_time(gap['until'])} ({span_text(range_seconds(gap))})"
+    since, until = format_report_time(gap["since"]), format_report_time(gap["until"])
+    return f"between {since} and {until} ({span_text(range_seconds(gap))})"
 
 
 def range_seconds(gap: Document) -> Decimal:

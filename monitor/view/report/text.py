@@ -164,14 +164,7 @@ def _alert(alert: Document) -> Cell:
 
 
 def _actions(document: Document) -> list[Cell]:
-    lines = [
-        Cell(
-            f"{scope_label(one['account'], one)}: {_ACTION_WORDS.get(one['kind'], one['kind'].replace('_', ' '))} {_amount(one)}"
-            + (f", {one['count']} times" if one["count"] > 1 else ""),
-            "strong",
-        )
-        for one in document["moved"]
-    ]
+    lines = [Cell(_moved_text(moved), "strong") for moved in document["moved"]]
     lines += _limit_cells(map(_action, document["items"]))
     lines += _limit_cells(
         Cell(f"{one['account']}: a limit stopped live actions {format_time_range(one)}", "bad")
@@ -185,6 +178,12 @@ def _actions(document: Document) -> list[Cell]:
         for one in document["stopped_now"]
     )
     return lines or [Cell("none was decided on", "good")]
+
+
+def _moved_text(moved: Document) -> str:
+    kind = _ACTION_WORDS.get(moved["kind"], moved["kind"].replace("_", " "))
+    times = f", {moved['count']} times" if moved["count"] > 1 else ""
+    return f"{scope_label(moved['account'], moved)}: {kind} {_amount(moved)}{times}"
 
 
 def _action(action: Document) -> Cell:

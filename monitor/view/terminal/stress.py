@@ -82,14 +82,16 @@ def scenario_cells(status: Document, scenario: StressScenario, stable_assets: St
             if item["level_after"] is not None:
                 wanted = _amount_to_survive(item)
                 more = f"; {wanted} more would survive" if wanted and item["liquidated"] else ""
-                text = f"{account['account']} {label}: if {scenario.date} came again: {_level_after(item)}, {_outcome_word(item)}{more}"
-                yield Cell(text, _tone(item))
+                name = f"{account['account']} {label}"
+                outcome = f"{_level_after(item)}, {_outcome_word(item)}{more}"
+                yield Cell(f"{name}: if {scenario.date} came again: {outcome}", _tone(item))
 
 
 def _asset_classes_text(crash: StressScenario) -> str:
     large = ", ".join(sorted(LARGE_ALTS))
     named = "".join(f", {asset} {_signed_percent(move)}" for asset, move in crash.moves_by_asset.items())
-    return f"BTC {_signed_percent(crash.btc)}, {large} {_signed_percent(crash.large_alts)}, other alts {_signed_percent(crash.other_alts)}{named}"
+    classes = {"BTC": crash.btc, large: crash.large_alts, "other alts": crash.other_alts}
+    return ", ".join(f"{name} {_signed_percent(move)}" for name, move in classes.items()) + named
 
 
 def _scope_label(item: Document) -> str:
