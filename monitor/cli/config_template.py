@@ -53,8 +53,8 @@ isolated = {isolated}    # "all", or a list such as ["BTCUSDT"]
 
 
 _HEAD = """\
-# margin-monitor: what is watched and who is told. Try it with `margin-monitor check`.
-# `margin-monitor config show` prints every key with the value that holds.
+# margin-monitor: accounts and channels. Check it with `margin-monitor check`.
+# `margin-monitor config show` prints every key with the value in force.
 """
 
 _EXCHANGE = """\
@@ -77,7 +77,7 @@ _NO_CHANNEL = """\
 """
 
 _TAIL = """\
-# The shipped rules are on (default_rules = true). Rules of your own:
+# The default rules are on (default_rules = true). Rules of your own:
 # [[rules]]
 # name = "my-level"
 # scope = "cross"

@@ -25,27 +25,27 @@ from monitor.errors import Exit, NotAvailableYet, UsageError
 PROGRAM = "margin-monitor"
 
 COMMANDS: Mapping[str, str] = {
-    "run": "watch, in the foreground, until stopped",
-    "demo": "see it work: a simulated crash, no keys, no network",
+    "run": "run the daemon in the foreground until stopped",
+    "demo": "play a simulated crash: no keys, no network",
     "init": "write a short configuration, or the service units",
-    "check": "try configuration, keys, exchange, database and channels",
-    "config": "show the configuration as it holds",
-    "status": "how far each account is from liquidation",
-    "alerts": "what fires, and what did",
-    "ack": "take an alert, so that it escalates no further",
-    "silence": "keep alerts quiet for a while",
-    "drill": "let a rule fire as an exercise",
-    "events": "what the streams delivered",
-    "actions": "what was done, the pause switch, approvals",
-    "interest": "interest paid, rates, projected cost",
-    "history": "recorded samples, as figures or as a picture",
-    "stress": "the level after a price shock",
-    "rules": "list, test and backtest the rules",
+    "check": "check configuration, keys, exchange, database and channels",
+    "config": "show the configuration in force",
+    "status": "show the distance of each account from liquidation",
+    "alerts": "list open alerts, or all",
+    "ack": "acknowledge an alert: no reminders, no escalation",
+    "silence": "mute alerts for a while",
+    "drill": "send a rule's messages as an exercise",
+    "events": "list recorded stream events",
+    "actions": "list and approve actions, pause and resume them",
+    "interest": "show interest paid, current rates and projected cost",
+    "history": "show recorded samples as a table or a chart",
+    "stress": "show the level of each account after a price shock",
+    "rules": "list, test, backtest and lint the rules",
     "notify": "send a test message",
-    "report": "what was in the last day, or since when you say",
-    "db": "create, upgrade and look after the database",
-    "call": "any function of the margin API by name",
-    "sandbox": "the built-in exchange alone",
+    "report": "report the last day, or a longer time",
+    "db": "create, upgrade, check, back up and restore the database",
+    "call": "call any function of the margin API by name",
+    "sandbox": "run the built-in exchange alone",
 }
 """Every command with its purpose, in the order of the help."""
 
@@ -197,9 +197,9 @@ options:
   --log-format FORM   {" or ".join(LOG_FORMATS)}
   --log-level LEVEL   {", ".join(LOG_LEVELS)}
   --version           print the version
-  --help              print this, or the help of a command: {PROGRAM} COMMAND --help
+  --help              print this help, or that of a command: {PROGRAM} COMMAND --help
 
-New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configuration, `{PROGRAM} check` tries it.
+New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configuration, `{PROGRAM} check` checks it.
 """
 
 

@@ -37,10 +37,12 @@ EMPTY_ANSWER = "{}\n"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("function", metavar="FUNCTION", help="its name, such as get_margin_account")
-    parser.add_argument("given", metavar="key=value", nargs="*", help="the exchange's parameters, or in snake_case")
+    parser.add_argument("function", metavar="FUNCTION", help="name of the function, such as get_margin_account")
+    parser.add_argument(
+        "given", metavar="key=value", nargs="*", help="parameters, by the exchange's names or in snake_case"
+    )
     parser.add_argument("--account", metavar="NAME", help="default: the first")
-    parser.add_argument("--yes", action="store_true", help="do what changes something")
+    parser.add_argument("--yes", action="store_true", help="send requests that change something")
     add_json(parser)
 
 

@@ -50,7 +50,7 @@ class CheckRow:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--offline", action="store_true", help="leave out what needs the network")
+    parser.add_argument("--offline", action="store_true", help="skip checks that need the network")
     add_json(parser)
 
 

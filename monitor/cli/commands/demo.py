@@ -37,13 +37,13 @@ _THRESHOLDS: tuple[tuple[str, ThresholdRole, str], ...] = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--scenario", default=DEFAULT_SCENARIO, metavar="NAME", help="the story that is played (default %(default)s)"
+        "--scenario", default=DEFAULT_SCENARIO, metavar="NAME", help="the scenario to play (default %(default)s)"
     )
     parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="where databases, logs and the picture go (default: a new temporary folder)",
+        help="folder for databases, logs and the chart (default: a new temporary one)",
     )
     add_json(parser)
 

@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Let a rule fire as an exercise: the running daemon tells all rungs of its ladder up to it, its escalation and "
         "its end over the real channels, marked DRILL. It is no alert, and no action sees it."
     )
-    parser.add_argument("rule", metavar="RULE", help="its name, as `rules list` shows it")
-    parser.add_argument("--author", metavar="NAME", help="who wants it (default: your login name)")
+    parser.add_argument("rule", metavar="RULE", help="name of the rule, as `rules list` shows it")
+    parser.add_argument("--author", metavar="NAME", help="who gives the command (default: your login name)")
     add_json(parser)
 
 

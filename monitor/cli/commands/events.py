@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--type",
         metavar="T",
-        help=f'the exchange\'s own event type, or "rejected"; or what was read: {", ".join(MOVEMENT_TYPES)}',
+        help=f'the exchange\'s own event type, or "rejected"; or entries of its histories: {", ".join(MOVEMENT_TYPES)}',
     )
     parser.add_argument("--since", metavar="WHEN", help="received since: 2h, 2025-10-10 or 2025-10-10T21:15:00Z")
     parser.add_argument("--limit", metavar="N", help=f"the newest N (default {DEFAULT_LIMIT}, with --since all)")

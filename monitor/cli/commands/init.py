@@ -19,19 +19,23 @@ from monitor.errors import Exit, MonitorError, UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--non-interactive", action="store_true", help="ask nothing; take the options below")
+    parser.add_argument("--non-interactive", action="store_true", help="ask nothing; use the options below")
     parser.add_argument("--account", metavar="NAME", help='name of the account (default "main")')
     parser.add_argument("--api-key", metavar="REF", help="credential:NAME, file:PATH, env:NAME, or the key itself")
     secret = parser.add_mutually_exclusive_group()
-    secret.add_argument("--api-secret", metavar="REF", help="its HMAC secret, likewise")
-    secret.add_argument("--private-key", metavar="REF", help="or its Ed25519 or RSA private key, usually file:PATH")
+    secret.add_argument("--api-secret", metavar="REF", help="the key's HMAC secret, in the same notation")
+    secret.add_argument(
+        "--private-key", metavar="REF", help="or the key's Ed25519 or RSA private key, usually file:PATH"
+    )
     parser.add_argument("--isolated", metavar="LIST|all", help="isolated pairs, comma-separated (default all)")
     parser.add_argument(
         "--channel", metavar="NAME=URL", action="append", default=[], help="an Apprise URL or a reference; repeatable"
     )
-    parser.add_argument("--rest-url", metavar="URL", help=f"another exchange address than {DEFAULT_REST_URL}")
-    parser.add_argument("--output", metavar="FILE", help="where to write (default: where the configuration is found)")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--rest-url", metavar="URL", help=f"address of the exchange (default {DEFAULT_REST_URL})")
+    parser.add_argument(
+        "--output", metavar="FILE", help="file to write (default: the usual place of the configuration)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.add_argument("--systemd", metavar="DIR", help="write the service units into DIR instead")
 
 

@@ -25,9 +25,9 @@ DEFAULT_REPORT_SPAN = timedelta(hours=24)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", metavar="WHEN", help="from when on: 7d, 2025-10-01 … (default 24h)")
+    parser.add_argument("--since", metavar="WHEN", help="start of the report: 7d, 2025-10-01 … (default 24h)")
     parser.add_argument(
-        "--format", choices=("text", "html", "json"), help="for people, as one page for a browser, for programs"
+        "--format", choices=("text", "html", "json"), help="plain text, a page for a browser, or JSON (default text)"
     )
     add_json(parser)
 

@@ -32,8 +32,10 @@ _SCOPES = ("cross", "isolated", "asset", "account", "monitor")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="part", required=True, metavar="add|list|expire")
-    what = "Alerts that match all MATCHERS are not told until the silence ends; what still fires then is told."
-    add = parts.add_parser("add", help="begin a silence now", description=what)
+    what = (
+        "Alerts that match all MATCHERS send no messages until the silence ends; those that still fire are sent then."
+    )
+    add = parts.add_parser("add", help="start a silence now", description=what)
     add.add_argument(
         "matchers",
         nargs="+",
@@ -42,15 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'rule=NAME, severity!=info, symbol=~"BTC.*"',
     )
     add.add_argument("--duration", required=True, help="how long: 30m, 2h, 1d12h")
-    add.add_argument("--comment", required=True, help="why")
-    add.add_argument("--author", metavar="NAME", help="who wants it (default: your login name)")
-    add.add_argument("--include-critical", action="store_true", help="keep critical alerts quiet, too")
+    add.add_argument("--comment", required=True, help="the reason")
+    add.add_argument("--author", metavar="NAME", help="who gives the command (default: your login name)")
+    add.add_argument("--include-critical", action="store_true", help="mute critical alerts too")
     add_json(add)
-    listed = parts.add_parser("list", help="the silences that hold", description="The silences that hold.")
-    listed.add_argument("--all", action="store_true", help="those that are over, too")
+    listed = parts.add_parser("list", help="list the active silences", description="List the active silences.")
+    listed.add_argument("--all", action="store_true", help="include expired silences")
     add_json(listed, lists=True)
     expire = parts.add_parser("expire", help="end a silence now", description="End a silence now.")
-    expire.add_argument("id", metavar="ID", help="its number, as `silence list` shows it")
+    expire.add_argument("id", metavar="ID", help="number of the silence, as `silence list` shows it")
     add_json(expire)
 
 

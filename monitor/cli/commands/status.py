@@ -55,7 +55,7 @@ class FetchedAccounts:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--watch", action="store_true", help="keep showing it, until Ctrl-C")
+    parser.add_argument("--watch", action="store_true", help="update the output until Ctrl-C")
     parser.add_argument(
         "--fetch", action="store_true", help="read every account from the exchange first, with its secrets"
     )
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="for monitoring systems: exit 1 unless every account is known, fresh and without a critical alert",
     )
-    parser.add_argument("--max-age", metavar="DURATION", help="with --check: the oldest that figures may be")
+    parser.add_argument("--max-age", metavar="DURATION", help="with --check: the maximum age of figures")
     add_json(parser)
 
 

@@ -19,12 +19,14 @@ from monitor.view.terminal.stress import note_lines, stress_table_rows, verdict_
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("moves", metavar="ASSET=MOVE", nargs="*", help="such as SOL=-35%% or ETH=+20%%")
-    parser.add_argument("--drop", metavar="PART", help="everything that is not stable falls so far, such as 20%%")
+    parser.add_argument(
+        "moves", metavar="ASSET=MOVE", nargs="*", help="move of one asset, such as SOL=-35%% or ETH=+20%%"
+    )
+    parser.add_argument("--drop", metavar="PART", help="fall of all assets that are not stable, such as 20%%")
     parser.add_argument(
         "--like",
         metavar="DATE",
-        help=f"a night that came: {', '.join(STRESS_SCENARIOS)} (default without any move: the first)",
+        help=f"a crash of the past: {', '.join(STRESS_SCENARIOS)} (default without any move: the first)",
     )
     add_json(parser)
 

@@ -43,12 +43,12 @@ READ_SPAN = timedelta(hours=6)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", metavar="WHEN", help="over what was recorded: 2d, 2025-10-10 or RFC 3339")
+    parser.add_argument("--since", metavar="WHEN", help="over recorded data since: 2d, 2025-10-10 or RFC 3339")
     parser.add_argument(
         "--prices", metavar="SYMBOL=FILE", nargs="+", action="extend", help="over the bars of a .csv or .csv.gz"
     )
-    parser.add_argument("--portfolio", metavar="FILE", help="what is held and owed (default: as last recorded)")
-    parser.add_argument("--account", metavar="NAME", help="one account (default: all that are recorded)")
+    parser.add_argument("--portfolio", metavar="FILE", help="file of balances and debts (default: as last recorded)")
+    parser.add_argument("--account", metavar="NAME", help="one account (default: all recorded ones)")
     add_json(parser, lists=True)
 
 
