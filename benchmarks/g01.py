@@ -51,9 +51,9 @@ async def _measure(quick: bool) -> list[Finding]:
 def _findings(
     calm: Mapping[str, Sequence[list[float]]], busy: Mapping[str, Sequence[list[float]]], lost: Mapping[str, int]
 ) -> list[Finding]:
-    halves = {name: [percentile(each, 0.5) for each in rounds] for name, rounds in calm.items()}
-    tails = {name: [percentile(each, 0.99) for each in rounds] for name, rounds in busy.items()}
-    busy_halves = {name: [percentile(each, 0.5) for each in rounds] for name, rounds in busy.items()}
+    halves = {name: [percentile(times, 0.5) for times in rounds] for name, rounds in calm.items()}
+    tails = {name: [percentile(times, 0.99) for times in rounds] for name, rounds in busy.items()}
+    busy_halves = {name: [percentile(times, 0.5) for times in rounds] for name, rounds in busy.items()}
     ours = [1000 * value for value in halves["daemon"]]
     return [
         finding(

@@ -115,15 +115,15 @@ def main() -> int:
     print("|---|---|---|---|---|---|")
     for asset, rung, found in rows():
         waits = "; ".join(
-            f"{f'{wait} s' if wait else 'first touch'}: {' / '.join(str(each.alerts[index]) for each in found)}"
+            f"{f'{wait} s' if wait else 'first touch'}: {' / '.join(str(days.alerts[index]) for days in found)}"
             for index, wait in enumerate(rung.waits)
         )
         cells = (
             " / ".join(str(count) for count in counts)
-            for counts in ([each.touches for each in found], [each.episodes for each in found])
+            for counts in ([days.touches for days in found], [days.episodes for days in found])
         )
         fast = "; ".join(
-            f"{name}: {' / '.join('{} ({})'.format(*each.fast[name]) for each in found if each.fast)}"
+            f"{name}: {' / '.join('{} ({})'.format(*days.fast[name]) for days in found if days.fast)}"
             for name in found[0].fast
         )
         print(f"| {asset} | `{rung.name}` | {' | '.join(cells)} | {waits} | {fast or '–'} |", flush=True)

@@ -180,7 +180,9 @@ def watch(
             alerts |= {alert.id: alert for alert in done.entry.alerts if alert.fired_at == now}
             named = {alert.id: alert.key.rule for alert in (*state.alerts.values(), *done.entry.alerts)}
             words.update(
-                named[one.alert] for one in done.entry.notifications if one.reason is not NotificationReason.RESOLVED
+                named[notification.alert]
+                for notification in done.entry.notifications
+                if notification.reason is not NotificationReason.RESOLVED
             )
         yield Moment(now, level, tuple(alerts.values()), words)
 
@@ -207,7 +209,7 @@ def rows(nights: Sequence[Night]) -> Iterator[tuple[Night, tuple[str, ...], tupl
             night,
             tuple(_text(live.get(rung)) for rung in (*RUNGS, "falling-fast")),
             tuple(_text(live.get(f"{name}-{seconds}")) for name, seconds in WAITS),
-            tuple(_range([each.get(rung) for each in polled]) for rung in RUNGS),
+            tuple(_range([leads.get(rung) for leads in polled]) for rung in RUNGS),
         )
 
 
@@ -232,7 +234,7 @@ def main() -> int:
     )
     for night, live, waited, polled in rows(nights):
         by_hand = ("–",) if night.published is None else tuple(map(str, night.published))
-        cells = [" / ".join(each) or "–" for each in (live, waited, polled, by_hand)]
+        cells = [" / ".join(cell) or "–" for cell in (live, waited, polled, by_hand)]
         print(f"| {night.title} ({night.level}) | {' | '.join(cells)} |", flush=True)
     return 0
 

@@ -25,15 +25,17 @@ def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
     `offline`: a database on a server is not asked.
     """
     documents = _read_documents(config, offline)
-    rules = {rule.name: rule for each in config.accounts for rule in policies.policy_of(config, each.name).rules}
+    rules = {rule.name: rule for account in config.accounts for rule in policies.policy_of(config, account.name).rules}
     found = lint(
         LintInput(
             rules=tuple(rules.values()),
             actions=config.actions,
             channels=tuple(_channel_info(config, channel) for channel in config.channels),
             accounts=tuple(
-                AccountCoverage(each.name, each.cross, None if each.isolated == "all" else tuple(each.isolated))
-                for each in config.accounts
+                AccountCoverage(
+                    account.name, account.cross, None if account.isolated == "all" else tuple(account.isolated)
+                )
+                for account in config.accounts
             ),
             default_rules=frozenset(rule.name for rule in config.rules if rule.is_shipped),
             has_heartbeat=config.heartbeat.url is not None,
@@ -51,7 +53,9 @@ def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
 def find_conflict_flaws(config: Config) -> tuple[Flaw, ...]:
     """The conflicts between keys that hardly work together."""
     found = conflicts.find_conflicts(config, conflicts.WARNING)
-    return tuple(Flaw("conflict", "warning", f"{each.location} {each.message}", each.mend) for each in found)
+    return tuple(
+        Flaw("conflict", "warning", f"{conflict.location} {conflict.message}", conflict.mend) for conflict in found
+    )
 
 
 def _channel_info(config: Config, channel: ChannelConfig) -> ChannelInfo:

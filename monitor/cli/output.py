@@ -86,12 +86,12 @@ def print_error(error: MonitorError, *, as_json: bool) -> int:
     """One line on stderr for each error, with `as_json` the error document on stdout; returns the exit code."""
     others: tuple[MonitorError, ...] = getattr(error, "others", ())
     with contextlib.suppress(OSError):
-        for each in (error, *others):
-            print(f"{_program_prefix()}{KNOWN_SECRETS.redact(str(each))}", file=sys.stderr)
+        for failure in (error, *others):
+            print(f"{_program_prefix()}{KNOWN_SECRETS.redact(str(failure))}", file=sys.stderr)
     if as_json:
         document = error_document(error)
         if others:
-            document["others"] = [error_document(each)["error"] for each in others]
+            document["others"] = [error_document(other)["error"] for other in others]
         try:
             print_json(document)
             sys.stdout.flush()

@@ -82,7 +82,7 @@ class CommandParser(argparse.ArgumentParser):
         parse = self.parse_known_args if has_parts else self.parse_known_intermixed_args
         args, unknown = parse(words)
         if unknown:
-            word = next((each for each in unknown if each.startswith("-")), unknown[0]).partition("=")[0]
+            word = next((argument for argument in unknown if argument.startswith("-")), unknown[0]).partition("=")[0]
             known = _known_options(self, words)
             mend = suggest_nearest(word, known) if word.startswith("-") else f"see `{self.prog} --help`"
             raise UsageError(f'unknown {"option" if word.startswith("-") else "argument"} "{word}"', mend=mend)

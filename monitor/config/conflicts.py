@@ -140,7 +140,11 @@ def _fallback_without_severities(config: Config) -> Iterator[Conflict]:
 
 def _fallback_lacks_severities(config: Config) -> Iterator[Conflict]:
     for place, channel, fallback in _fallbacks(config):
-        missed = [each for each in SEVERITIES if each in channel.severities and each not in fallback.severities]
+        missed = [
+            severity
+            for severity in SEVERITIES
+            if severity in channel.severities and severity not in fallback.severities
+        ]
         if missed and len(missed) < len(channel.severities):
             what = f'"{fallback.name}" does not take {" and ".join(missed)} messages, which this channel is told'
             yield Conflict(place.key("fallback"), what, "widen its severities, or name another channel")
@@ -160,7 +164,7 @@ def _fallback_in_quiet_hours(config: Config) -> Iterator[Conflict]:
 
 def _approval_without_channel(config: Config) -> Iterator[Conflict]:
     for index, action in enumerate(config.actions):
-        if action.mode == "approve" and not any("critical" in each.severities for each in config.channels):
+        if action.mode == "approve" and not any("critical" in channel.severities for channel in config.channels):
             what = '"approve" asks a person, and no channel takes critical messages'
             mend = 'add a channel with severities = ["critical"], or write mode = "dry-run"'
             yield Conflict(_item_location(config, "actions", index, action.name).key("mode"), what, mend)
@@ -249,7 +253,7 @@ def _unmatched_symbols(config: Config) -> Iterator[tuple[Rule, list[str]]]:
     """Rules of pairs with patterns that match no watched pair, and these patterns."""
     for rule in _own_rules(config):
         pairs = _watched_pairs(config, rule)
-        dead = [each for each in rule.symbols if not _may_match(each, pairs)]
+        dead = [pattern for pattern in rule.symbols if not _may_match(pattern, pairs)]
         if dead and "isolated" in rule.scopes and rule.symbols != MATCH_ALL:
             yield rule, dead
 
@@ -262,7 +266,7 @@ def _unmatched_assets(config: Config) -> Iterator[tuple[Rule, list[str]]]:
     for rule in _own_rules(config):
         pairs = _watched_pairs(config, rule, cross=True)
         halves = None if pairs is None else {half for pair in pairs for half in _possible_assets(pair)}
-        dead = [each for each in rule.assets if not _may_match(each, halves)]
+        dead = [pattern for pattern in rule.assets if not _may_match(pattern, halves)]
         if dead and "asset" in rule.scopes and rule.assets != MATCH_ALL:
             yield rule, dead
 

@@ -96,7 +96,7 @@ def check_names(names: Iterable[str], known: Sequence[str], what: str, place: Lo
 
 def literal_secrets(table: Any) -> list[SecretRef]:
     """The secrets of a table that are written in the file itself."""
-    values = (getattr(table, each.name) for each in fields(table))
+    values = (getattr(table, field.name) for field in fields(table))
     return [value for value in values if isinstance(value, SecretRef) and value.is_literal_secret]
 
 

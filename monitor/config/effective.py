@@ -146,7 +146,7 @@ def toml_key(name: str) -> str:
 
 
 def _table(table: Any) -> dict[str, Any]:
-    values = {each.name: getattr(table, each.name) for each in fields(table)}
+    values = {field.name: getattr(table, field.name) for field in fields(table)}
     return {name: _display_value(name, value) for name, value in values.items() if value is not None}
 
 

@@ -187,7 +187,7 @@ def _read_actions(content: object, file: str, mistakes: ErrorList) -> tuple[Acti
         if action is None:
             continue
         consistency.check_action(table, action, place, mistakes)
-        values = {each.name: getattr(action, each.name) for each in fields(action)}
+        values = {field.name: getattr(action, field.name) for field in fields(action)}
         try:
             values["target"] = None if action.target is None else parse_sizing_target(action.target)
         except ExpressionError as error:
@@ -210,7 +210,7 @@ def _finish_tables(tables: dict[str, Any], source: Path, mistakes: ErrorList) ->
             mistakes.add(Location(source.name, "exchange.ca_file"), f"there is no file {ca_file}", "check the path")
         tables["exchange"] = replace(exchange, rest_fallback_urls=further, ca_file=ca_file)
     if safety is not None:
-        values = {each.name: getattr(safety, each.name) for each in fields(safety)}
+        values = {field.name: getattr(safety, field.name) for field in fields(safety)}
         if safety.unresolved_after < safety.settle:
             place = Location(source.name, "safety.unresolved_after")
             mistakes.add(place, "is shorter than settle", "make it as long or longer")

@@ -57,7 +57,7 @@ def policy_of(config: Config, name: str) -> Policy:
 def severities_by_channel(config: Config) -> Mapping[str, frozenset[Severity]]:
     """The severities that each channel receives."""
     return {
-        channel.name: frozenset(each for each in SEVERITIES if each in channel.severities)
+        channel.name: frozenset(severity for severity in SEVERITIES if severity in channel.severities)
         for channel in config.channels
     }
 

@@ -78,7 +78,7 @@ def _existing_files(pattern: str, source: Path, place: Location, mistakes: Error
 def matching_files(pattern: str, source: Path) -> list[Path]:
     """The files that a pattern of the config file at `source` matches, in order of name."""
     absolute = str(source.parent / Path(pattern).expanduser())
-    return [Path(each) for each in sorted(glob.glob(absolute, recursive=True))]  # noqa: PTH207 – Path.glob refuses absolute patterns
+    return [Path(name) for name in sorted(glob.glob(absolute, recursive=True))]  # noqa: PTH207 – Path.glob refuses absolute patterns
 
 
 def _display_path(path: Path, folder: Path) -> str:

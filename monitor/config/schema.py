@@ -60,7 +60,7 @@ def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, e
 
 def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
     """The keys of one of the dataclasses below, in order."""
-    return {each.name: each.metadata["key"] for each in fields(table)}
+    return {attribute.name: attribute.metadata["key"] for attribute in fields(table)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,6 @@ def _plugin_class(schema: str) -> Any | None:
     for candidate in vars(module).values():
         if isinstance(candidate, type) and issubclass(candidate, NotifyBase):
             declared: tuple[Any, Any] = (candidate.protocol, candidate.secure_protocol)
-            if any(schema == one or (isinstance(one, list | tuple) and schema in one) for one in declared):
+            if any(schema == names or (isinstance(names, list | tuple) and schema in names) for names in declared):
                 return candidate
     return None

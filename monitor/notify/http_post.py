@@ -139,7 +139,7 @@ class HttpPoster:
         port = port if port is not None else 443 if self._tls is not None else 80
         try:
             addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
-            *others, last = dict.fromkeys(each[4][0] for each in addresses)
+            *others, last = dict.fromkeys(found[4][0] for found in addresses)
         except (OSError, ValueError) as error:
             raise PostFailed(f"ConnectError: the host is unknown: {error}") from error
         for address in others:

@@ -167,7 +167,7 @@ def parse_faults(raw: bytes, where: str) -> list[Fault]:
 def _parse_fault(row: object, where: str) -> Fault:
     if not isinstance(row, dict) or "what" not in row:
         raise FaultError(f'{where}: an object with "what" is meant')
-    types = {one.name: one.type for one in fields(Fault)}
+    types = {attribute.name: attribute.type for attribute in fields(Fault)}
     for name, value in row.items():
         wanted = types.get(name)
         if wanted is None:
@@ -182,11 +182,13 @@ def _parse_fault(row: object, where: str) -> Fault:
 
 def _has_type(value: object, type_: object) -> bool:
     if get_args(type_) == (str, str):
-        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+        return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
     options = get_args(type_) or (type_,)
     if bool not in options and isinstance(value, bool):
         return False
-    return any(isinstance(value, (int, float) if one is float else one) for one in options if isinstance(one, type))
+    return any(
+        isinstance(value, (int, float) if option is float else option) for option in options if isinstance(option, type)
+    )
 
 
 def _type_name(type_: object) -> str:

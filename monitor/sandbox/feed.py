@@ -102,7 +102,7 @@ class Feed:
         now_ms: int,
     ) -> None:
         """Send an event to all listeners. Without a listener nothing is sent and nothing recorded."""
-        listeners = [one for one in self._listeners if one.listens_to(account, symbol, stream)]
+        listeners = [candidate for candidate in self._listeners if candidate.listens_to(account, symbol, stream)]
         if not listeners:
             return
         event = self.compose(account, symbol, stream, kind, fields, now_ms)

@@ -137,8 +137,8 @@ class Sandbox:
             self.user_actions,
             {
                 "ledger": lambda: self.state_dump,
-                "requests": lambda: [one.as_json() for one in self.requests],
-                "sent-events": lambda: [one.as_json() for one in self.sent_events],
+                "requests": lambda: [request.as_json() for request in self.requests],
+                "sent-events": lambda: [sent_event.as_json() for sent_event in self.sent_events],
                 "timeline": lambda: {**self.timeline.settings.as_json(), "now": self.timeline.now_ms()},
             },
             self.add_fault,

@@ -48,7 +48,7 @@ class ConnectedSandbox:
 
     def requests(self, path: str, method: str = "") -> list[ReceivedRequest]:
         """The requests that the exchange received at `path`."""
-        return [one for one in self.sandbox.requests if one.path == path and method in ("", one.method)]
+        return [request for request in self.sandbox.requests if request.path == path and method in ("", request.method)]
 
 
 def hosts_of(ready: SandboxInfo, **changes: Any) -> BaseUrls:

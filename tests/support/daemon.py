@@ -111,8 +111,9 @@ def write_config(
         'request_timeout = "1s"',
         "\n".join(["[schedule]", *(f'{key} = "{value}"' for key, value in (schedule or FAST_SCHEDULE).items())]),
         *(
-            f'[[accounts]]\nname = "{one["name"]}"\napi_key = "{one["api_key"]}"\napi_secret = "{one["api_secret"]}"'
-            for one in ready.accounts
+            f'[[accounts]]\nname = "{account["name"]}"\n'
+            f'api_key = "{account["api_key"]}"\napi_secret = "{account["api_secret"]}"'
+            for account in ready.accounts
         ),
         *(f'[[channels]]\nname = "{key}"\nwebhook = "{value}"' for key, value in (channels or {}).items()),
         more,

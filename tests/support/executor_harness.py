@@ -52,7 +52,7 @@ SAFETY = Safety(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=
 
 def money_requests(world: ConnectedSandbox) -> list[ReceivedRequest]:
     """The orders that the exchange received, carried out or not."""
-    return [one for one in world.sandbox.requests if one.method == "POST" and one.path in MONEY_PATHS]
+    return [request for request in world.sandbox.requests if request.method == "POST" and request.path in MONEY_PATHS]
 
 
 class ExecutorHarness:
@@ -157,7 +157,7 @@ class ExecutorHarness:
                     self._decided.clear()
                     await self._decided.wait()
         except TimeoutError:
-            found = [(one.id, one.state, one.evidence) for one in self.intents]
+            found = [(intent.id, intent.state, intent.evidence) for intent in self.intents]
             raise AssertionError(f"not within {WAIT_LIMIT_S} s: {found}, blocked: {self.state.action_blocks}") from None
 
     async def wait_until_settled(self, count: int = 1) -> list[Intent]:

@@ -68,7 +68,7 @@ def repay_config(
 
 def money_requests(requests: Iterable[ReceivedRequest]) -> list[ReceivedRequest]:
     """The orders that the exchange received, carried out or not."""
-    return [one for one in requests if one.method == "POST" and one.path in (REPAY_PATH, TRANSFER_PATH)]
+    return [request for request in requests if request.method == "POST" and request.path in (REPAY_PATH, TRANSFER_PATH)]
 
 
 def intents_with_steps(folder: Path) -> list[IntentRow]:
@@ -86,7 +86,7 @@ def intents(folder: Path) -> list[Intent]:
 
 def requested_total(requests: Iterable[ReceivedRequest]) -> Decimal:
     """The total that these requests have moved."""
-    return sum((Decimal(one.params["amount"]) for one in requests if one.applied), Decimal(0))
+    return sum((Decimal(request.params["amount"]) for request in requests if request.applied), Decimal(0))
 
 
 def _stories(folder: Path) -> list[IntentRow]:

@@ -125,7 +125,7 @@ def _request_parameters(function: AnyEndpointFunction, words: Sequence[str]) -> 
                 f"{implied}={given[implied]} contradicts {name}={given[name]}",
                 mend=f"{name} is of isolated margin alone",
             )
-    missing = [one.name for one in function.parameters if one.is_required and one.name not in given]
+    missing = [wanted.name for wanted in function.parameters if wanted.is_required and wanted.name not in given]
     if missing:
         raise UsageError(f"{function.name} needs {', '.join(missing)}", mend="give each as key=value")
     return given
@@ -154,7 +154,7 @@ def exchange_spelling(function: AnyEndpointFunction, parameter: Parameter, value
 
 
 def _find_parameter(function: AnyEndpointFunction, key: str) -> str:
-    names = [one.name for one in function.parameters]
+    names = [parameter.name for parameter in function.parameters]
     if not names:
         return "it takes none"
     return f"{suggest_nearest(key, names)} it takes {', '.join(names)}"

@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
         *_rules(config, args.offline),
         *asyncio.run(_accounts(config, args.offline)),
         *(
-            CheckRow("secrets", "error", f"{each.location} {each.message}", each.mend)
-            for each in find_readable_secret_conflicts(config)
+            CheckRow("secrets", "error", f"{conflict.location} {conflict.message}", conflict.mend)
+            for conflict in find_readable_secret_conflicts(config)
         ),
     ]
     rows += [_database_row(config, args.offline), _space_row(config)]
@@ -125,7 +125,7 @@ async def _accounts(config: Config, offline: bool) -> list[CheckRow]:
     rows = await asyncio.gather(
         *(_account_rows(config, account.name, usage, owners, uids) for account in config.accounts)
     )
-    return [*(row for each in rows for row in each), *_duplicate_account_rows(uids)]
+    return [*(row for account_rows in rows for row in account_rows), *_duplicate_account_rows(uids)]
 
 
 def _remembered_owners(config: Config) -> Mapping[str, int]:

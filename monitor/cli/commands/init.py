@@ -76,7 +76,7 @@ def _answers_from_options(args: argparse.Namespace) -> InitAnswers:
         api_secret=args.api_secret or "",
         private_key=args.private_key or "",
         isolated=_parse_pairs(args.isolated or "all"),
-        channels=tuple(_channel_address(each) for each in args.channel),
+        channels=tuple(_channel_address(text) for text in args.channel),
         rest_url=args.rest_url or "",
     )
 
@@ -96,7 +96,7 @@ def _ask_person(args: argparse.Namespace) -> InitAnswers:
             private_key = f"file:{Path(private_key).expanduser().absolute()}"
         api_secret = "" if private_key else _ask_secret("API secret")
     isolated = args.isolated or _ask("Isolated pairs, comma-separated, or all", "all")
-    channels = [_channel_address(each) for each in args.channel]
+    channels = [_channel_address(text) for text in args.channel]
     if not channels:
         url = _ask_secret("Where to send alerts: an Apprise URL, empty for nowhere", may_be_empty=True)
         channels = [("phone", url)] if url else []

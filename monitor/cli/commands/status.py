@@ -153,7 +153,7 @@ def account_problems(account: Document, max_age_s: float) -> Sequence[str]:
     # A document of an older program has no such field.
     unknown = account.get("conditions_unknown", ())
     if unknown:
-        lacks = sorted({name.replace("_", " ") for one in unknown for name in one["lacking"]})
+        lacks = sorted({name.replace("_", " ") for condition in unknown for name in condition["lacking"]})
         problems.append(f"{len(unknown)} critical conditions unknown ({', '.join(lacks)} missing)")
     if account["worst_alert"] == "critical":
         problems.append("a critical alert fires")

@@ -230,7 +230,7 @@ def _select_account(document: Mapping[str, Any], account: str, shown: str) -> Ma
     accounts = document.get("accounts")
     if not isinstance(accounts, list):
         return document
-    for each in accounts:
-        if isinstance(each, Mapping) and (each.get("account") == account or len(accounts) == 1):
-            return each
+    for entry in accounts:
+        if isinstance(entry, Mapping) and (entry.get("account") == account or len(accounts) == 1):
+            return entry
     raise ConfigError(f'has no account "{account}"', where=shown, mend="choose one with --account")

@@ -72,8 +72,8 @@ def _own_config(document: Mapping[str, Any], path: Path, environ: Mapping[str, s
     channels = document.get("channels", [])
     if isinstance(channels, list):
         channels = [
-            {"url": UNUSED_SECRET, **each} if isinstance(each, dict) and "webhook" not in each else each
-            for each in channels
+            {"url": UNUSED_SECRET, **channel} if isinstance(channel, dict) and "webhook" not in channel else channel
+            for channel in channels
         ]
     return config_from_document(
         {"default_rules": False, "accounts": [account], **document, "channels": channels}, path, environ
@@ -105,7 +105,7 @@ def _read_test(
         prices={**peg_prices(config), **found.prices},
         paused=head.paused,
     )
-    prices = dict.fromkeys([*test.prices, *(each.name for each in series if each.subject is None)], ONE)
+    prices = dict.fromkeys([*test.prices, *(line.name for line in series if line.subject is None)], ONE)
     for symbol in missing_prices(found.portfolio, prices) if len(mistakes) == before else ():
         mistakes.add(place, f"the price of {symbol} is missing", f'add a series with price = "{symbol}"')
     return test if len(mistakes) == before else None

@@ -93,7 +93,7 @@ class RequestParams:
     def names(self, name: str) -> list[str] | None:
         """The names of a comma-separated list, None when absent."""
         value = self.get(name)
-        return None if value is None else [one for one in value.split(",") if one]
+        return None if value is None else [part for part in value.split(",") if part]
 
 
 def _illegal_value(name: str, form: str) -> SimApiError:

@@ -57,12 +57,14 @@ def isolated_account(call: EndpointCall) -> object:
             raise invalid_parameter("symbols")
         return {"assets": [_pair_row(call, symbol) for symbol in symbols]}
     account = call.account
-    standings = [call.venue.valuer.value_account(account, one) for one in account.isolated.values() if one.created]
+    standings = [
+        call.venue.valuer.value_account(account, margin) for margin in account.isolated.values() if margin.created
+    ]
     return {
         "assets": [_pair_row(call, symbol) for symbol in account.isolated],
-        "totalAssetOfBtc": _btc_value(call, sum((one.assets for one in standings), ZERO)),
-        "totalLiabilityOfBtc": _btc_value(call, sum((one.liabilities for one in standings), ZERO)),
-        "totalNetAssetOfBtc": _btc_value(call, sum((one.equity for one in standings), ZERO)),
+        "totalAssetOfBtc": _btc_value(call, sum((standing.assets for standing in standings), ZERO)),
+        "totalLiabilityOfBtc": _btc_value(call, sum((standing.liabilities for standing in standings), ZERO)),
+        "totalNetAssetOfBtc": _btc_value(call, sum((standing.equity for standing in standings), ZERO)),
     }
 
 
@@ -89,7 +91,7 @@ def disable_isolated(call: EndpointCall) -> object:
 @endpoint("GET", "/sapi/v1/margin/isolated/accountLimit", "SIGNED", 1)
 def isolated_limit(call: EndpointCall) -> object:
     """The number of enabled pairs, and its limit."""
-    return {"enabledAccount": sum(one.enabled for one in call.account.isolated.values()), "maxAccount": 20}
+    return {"enabledAccount": sum(margin.enabled for margin in call.account.isolated.values()), "maxAccount": 20}
 
 
 @endpoint("GET", "/sapi/v1/margin/tradeCoeff", "SIGNED", 10)

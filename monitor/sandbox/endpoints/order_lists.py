@@ -102,18 +102,18 @@ def list_order_lists(call: EndpointCall) -> object:
         raise SimApiError(-1128, "Combination of optional parameters invalid.")
     rows = _own_lists(call)
     if first_id is not None:
-        return [list_row(call, one) for one in rows if one.list_id >= first_id][:limit]
+        return [list_row(call, row) for row in rows if row.list_id >= first_id][:limit]
     first, last = time_window(call, default_days=1, span_days=1, too_long=_window_too_long)
-    return [list_row(call, one) for one in rows if first <= one.at_ms <= last][-limit:]
+    return [list_row(call, row) for row in rows if first <= row.at_ms <= last][-limit:]
 
 
 @endpoint("GET", "/sapi/v1/margin/openOrderList", "SIGNED", 10)
 def list_open_oco(call: EndpointCall) -> object:
     """The open OCOs."""
     return [
-        list_row(call, one)
-        for one in _own_lists(call)
-        if one.contingency == "OCO" and not is_list_done(call.account, one)
+        list_row(call, order_list)
+        for order_list in _own_lists(call)
+        if order_list.contingency == "OCO" and not is_list_done(call.account, order_list)
     ]
 
 
@@ -122,9 +122,11 @@ def list_open_oto(call: EndpointCall) -> object:
     """The open OTOs and OTOCOs, cross and isolated together."""
     symbol = call.params.get("symbol")
     return [
-        _chain_row(call, one)
-        for one in call.account.order_lists.values()
-        if one.contingency == "OTO" and not is_list_done(call.account, one) and symbol in (None, one.symbol)
+        _chain_row(call, order_list)
+        for order_list in call.account.order_lists.values()
+        if order_list.contingency == "OTO"
+        and not is_list_done(call.account, order_list)
+        and symbol in (None, order_list.symbol)
     ]
 
 
@@ -214,7 +216,9 @@ def _symbol(call: EndpointCall) -> str | None:
 def _own_lists(call: EndpointCall) -> list[SimOrderList]:
     symbol, isolated = _symbol(call), call.params.flag("isIsolated")
     return [
-        one for one in call.account.order_lists.values() if one.isolated == isolated and symbol in (None, one.symbol)
+        order_list
+        for order_list in call.account.order_lists.values()
+        if order_list.isolated == isolated and symbol in (None, order_list.symbol)
     ]
 
 

@@ -213,7 +213,7 @@ def list_prevented_matches(call: EndpointCall) -> object:
 
 def _own_orders(call: EndpointCall, symbol: str) -> list[SimOrder]:
     isolated = call.params.flag("isIsolated")
-    return [one for one in call.account.orders.values() if one.symbol == symbol and one.isolated == isolated]
+    return [order for order in call.account.orders.values() if order.symbol == symbol and order.isolated == isolated]
 
 
 def _find_order(call: EndpointCall, symbol: str, absent: SimApiError) -> SimOrder:

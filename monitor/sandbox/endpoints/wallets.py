@@ -78,7 +78,7 @@ def wallet_overview(call: EndpointCall) -> object:
     account, prices = call.account, call.venue.prices
 
     def worth(*wallets: dict[str, SimBalance]) -> str:
-        usdt = sum((row.net * prices.usdt_price(asset) for one in wallets for asset, row in one.items()), ZERO)
+        usdt = sum((row.net * prices.usdt_price(asset) for wallet in wallets for asset, row in wallet.items()), ZERO)
         return format_plain(round_half_up(usdt / unit))
 
     pairs = [margin.wallet.balances for margin in account.isolated.values() if margin.created]

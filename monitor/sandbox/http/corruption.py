@@ -31,7 +31,7 @@ def _map_values(name: str, value: object, change: Callable[[str, object], object
     if isinstance(value, dict):
         return {key: _map_values(key, one, change) for key, one in value.items()}
     if isinstance(value, list):
-        return [_map_values(name, one, change) for one in value]
+        return [_map_values(name, item, change) for item in value]
     return change(name, value)
 
 

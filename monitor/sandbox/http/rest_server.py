@@ -299,8 +299,8 @@ async def _sleep_or_end(seconds: float, *ends: asyncio.Event) -> None:
     try:
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for one in waiting:
-            one.cancel()
+        for task in waiting:
+            task.cancel()
 
 
 def _mark_applied(record: ReceivedRequest, answer: object) -> None:

@@ -48,7 +48,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def _check_field_names(document: dict[str, object], kind: type[Any], where: str) -> None:
-    known = [one.name for one in fields(kind)]
+    known = [field.name for field in fields(kind)]
     for name in document:
         if name not in known:
             raise ScenarioError(f'{where}: unknown key "{name}"; known are {", ".join(known)}')

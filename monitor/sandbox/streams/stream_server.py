@@ -94,14 +94,14 @@ class StreamServer:
 
     def _trigger(self, fault: Fault) -> None:
         """Apply the fault to the connections of its stream, and end it when its time is over."""
-        hit = [one for one in self.connections if one.stream == fault.stream]
+        hit = [connection for connection in self.connections if connection.stream == fault.stream]
         acts: dict[str, Callable[[], None]] = {
-            "drop": lambda: self._for_each(hit, lambda one: one.abort()),
+            "drop": lambda: self._for_each(hit, lambda connection: connection.abort()),
             "refuse": lambda: self._refuse_connections(fault),
             "half_open": lambda: self._make_half_open(hit, fault),
-            "delay": lambda: self._for_each(hit, lambda one: setattr(one, "delay_s", fault.seconds)),
+            "delay": lambda: self._for_each(hit, lambda connection: setattr(connection, "delay_s", fault.seconds)),
             "flood": lambda: self._flood(fault),
-            "forget": lambda: self._for_each(hit, lambda one: one.drop_subscriptions()),
+            "forget": lambda: self._for_each(hit, lambda connection: connection.drop_subscriptions()),
             "spurn": lambda: self.tokens.reject_next(fault.count),
             "terminate": lambda: self._for_each(hit, _end_subscriptions),
             "feign": lambda: self._for_each(hit, _fake_terminations),
@@ -113,12 +113,12 @@ class StreamServer:
         if act is not None:
             act()
         else:
-            for one in hit:
-                one.distort = fault.what
-                one.form = fault.form
+            for connection in hit:
+                connection.distort = fault.what
+                connection.form = fault.form
                 # A fault with a duration lasts that long, whatever frames pass meanwhile.
-                one.distort_left = 0 if fault.seconds else fault.count
-            self._end_after(fault, lambda: self._for_each(hit, lambda one: setattr(one, "distort", "")))
+                connection.distort_left = 0 if fault.seconds else fault.count
+            self._end_after(fault, lambda: self._for_each(hit, lambda connection: setattr(connection, "distort", "")))
 
     @staticmethod
     def _for_each(connections: Sequence[ClientConnection], act: Callable[[ClientConnection], object]) -> None:
@@ -131,19 +131,22 @@ class StreamServer:
 
     def _mute(self, fault: Fault, connections: Sequence[ClientConnection]) -> None:
         self._muted_streams.add(fault.stream)
-        self._for_each(connections, lambda one: setattr(one, "distort", "mute"))
+        self._for_each(connections, lambda connection: setattr(connection, "distort", "mute"))
         self._end_after(fault, lambda: self._unmute(fault.stream))
 
     def _unmute(self, stream: str) -> None:
         self._muted_streams.discard(stream)
         self._for_each(
-            [one for one in self.connections if one.stream == stream], lambda one: setattr(one, "distort", "")
+            [connection for connection in self.connections if connection.stream == stream],
+            lambda connection: setattr(connection, "distort", ""),
         )
 
     def _make_half_open(self, connections: Sequence[ClientConnection], fault: Fault) -> None:
         for connection in connections:
             connection.silent = True
-        self._end_after(fault, lambda: self._for_each(connections, lambda one: setattr(one, "silent", False)))
+        self._end_after(
+            fault, lambda: self._for_each(connections, lambda connection: setattr(connection, "silent", False))
+        )
 
     def _end_after(self, fault: Fault, end: Callable[[], None]) -> None:
         if fault.seconds:

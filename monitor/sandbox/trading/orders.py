@@ -65,7 +65,7 @@ def check_order(venue: Venue, account: SimAccount, margin: SimMarginAccount, tic
         raise SimApiError(-1112, "No orders on book for symbol.")
     if symbol in venue.symbol_status:
         raise SimApiError(-2010, "Market is closed.")
-    if any(one.is_open and one.client_id == ticket.client_id for one in account.orders.values()):
+    if any(order.is_open and order.client_id == ticket.client_id for order in account.orders.values()):
         raise SimApiError(-2010, "Duplicate order sent.")
     check_filters(ticket, spot)
     if margin.symbol is None and symbol in venue.scenario.limit_price_pairs:
@@ -136,9 +136,9 @@ def cancel_order(
     """Cancel an open order, and with it the rest of its list. Raises SimApiError (-2011) when it is not open."""
     if not order.is_open:
         raise SimApiError(-2011, "Unknown order sent.")
-    for one in (order, *_open_siblings(account, order)):
-        one.cancelled_as = new_client_id
-        fills.close_order(venue, account, margin, one, "CANCELED")
+    for cancelled in (order, *_open_siblings(account, order)):
+        cancelled.cancelled_as = new_client_id
+        fills.close_order(venue, account, margin, cancelled, "CANCELED")
     _report_list(venue, account, margin, order)
 
 
@@ -224,7 +224,9 @@ def _prevent_own_match(venue: Venue, account: SimAccount, margin: SimMarginAccou
 
 def _cancel_rivals(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
     """Keep one leg of an OCO: the other expires, and its locked funds are locked for this one."""
-    rivals = [one for one in _open_siblings(account, order) if _list_of(account, order).working_id != order.order_id]
+    rivals = [
+        sibling for sibling in _open_siblings(account, order) if _list_of(account, order).working_id != order.order_id
+    ]
     for rival in rivals:
         fills.close_order(venue, account, margin, rival, "EXPIRED", reason="OCO_TRIGGER")
     if rivals and not order.locked and not order.fills_at_market:
@@ -248,7 +250,7 @@ def _update_list(venue: Venue, account: SimAccount, margin: SimMarginAccount, or
 def _activate_pending(venue: Venue, account: SimAccount, margin: SimMarginAccount, pending: list[SimOrder]) -> None:
     """Put orders that waited for a fill on the book; of two, only one may need funds."""
     spot = venue.prices.spot(pending[0].symbol) or ZERO if pending else ZERO
-    dearest = max(pending, key=lambda one: worst_price(one, spot), default=None)
+    dearest = max(pending, key=lambda waiting: worst_price(waiting, spot), default=None)
     for order in pending:
         if order.status != "PENDING_NEW":
             continue
@@ -257,8 +259,8 @@ def _activate_pending(venue: Venue, account: SimAccount, margin: SimMarginAccoun
             if order is dearest:
                 fills.lock_funds(venue, account, margin, order, worst_price(order, spot))
         except SimApiError:
-            for one in pending:
-                fills.close_order(venue, account, margin, one, "REJECTED", reason="REJECTED")
+            for waiting in pending:
+                fills.close_order(venue, account, margin, waiting, "REJECTED", reason="REJECTED")
             return
         emit_execution_report(venue, margin, order, "NEW")
     for order in pending:
@@ -270,7 +272,7 @@ def _open_siblings(account: SimAccount, order: SimOrder) -> list[SimOrder]:
     if order.list_id < 0:
         return []
     numbers = _list_of(account, order).order_ids
-    return [account.orders[one] for one in numbers if one != order.order_id and account.orders[one].is_open]
+    return [account.orders[number] for number in numbers if number != order.order_id and account.orders[number].is_open]
 
 
 def _list_of(account: SimAccount, order: SimOrder) -> SimOrderList:

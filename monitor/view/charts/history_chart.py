@@ -56,10 +56,10 @@ def history_chart(
     shown = _worst_series(metric, series)
     lines = [
         ChartLine(
-            _series_label(one) if len(series) > 1 else name,
-            list(_step_points([(p.at, p.value) for p in one.points], until)),
+            _series_label(line_series) if len(series) > 1 else name,
+            list(_step_points([(p.at, p.value) for p in line_series.points], until)),
         )
-        for one in shown
+        for line_series in shown
     ]
     single = series[0] if len(series) == 1 else None
     left_out = f"; the {len(shown)} {_worst_end(metric)} of {len(series)}" if len(shown) < len(series) else ""
@@ -75,9 +75,9 @@ def history_chart(
         markers=[*_alert_markers(alerts, single, since), *_action_markers(intents, single, since)] if single else (),
         gaps=list(_data_gaps(metric, single, lines[0])) if single else (),
         prices=[
-            ChartLine(f"{one.subject} price", list(_step_points([(p.at, p.value) for p in one.points], until)))
-            for one in prices
-            if sum(p.value is not None for p in one.points) > 1
+            ChartLine(f"{price.subject} price", list(_step_points([(p.at, p.value) for p in price.points], until)))
+            for price in prices
+            if sum(p.value is not None for p in price.points) > 1
         ],
         value_format="percent" if metric.unit is Unit.FRACTION else "number",
     )
@@ -100,17 +100,17 @@ def history_panels(
         subtitle=f"{metric.meaning}{left_out}",
         panels=[
             replace(
-                history_chart(metric, [one], thresholds_of(one), alerts, intents, since, until),
-                title=_series_label(one),
+                history_chart(metric, [shown_series], thresholds_of(shown_series), alerts, intents, since, until),
+                title=_series_label(shown_series),
             )
-            for one in shown
+            for shown_series in shown
         ],
     )
 
 
 def supports_panels(series: Sequence[Series]) -> bool:
     """Return whether each of the series has thresholds, alerts and actions of its own, and a panel for them."""
-    return len(series) > 1 and all(one.scope in ("cross", "isolated") for one in series)
+    return len(series) > 1 and all(line.scope in ("cross", "isolated") for line in series)
 
 
 def _step_points(
@@ -200,7 +200,7 @@ def _action_markers(intents: Iterable[Intent], series: Series, since: datetime) 
     ]
     marks: list[Marker] = []
     brought: Intent | None = None
-    for intent in sorted(done, key=lambda one: (_done_at(one), one.id)):
+    for intent in sorted(done, key=lambda intent: (_done_at(intent), intent.id)):
         word = _ACTION_WORDS.get(intent.kind, intent.kind.replace("_", " "))
         if brought is not None and intent.kind == "repay" and _is_same_money(brought, intent):
             marks.pop()

@@ -34,7 +34,7 @@ def draw_panels(spec: dict[str, Any]) -> Figure:
     """The finished figure, as high as its panels need."""
     panels: list[dict[str, Any]] = spec["panels"]
     plot = _PLOTS.get(len(panels), _SMALL_PLOT)
-    lines = [extract_lines(one) for one in panels]
+    lines = [extract_lines(panel) for panel in panels]
     found = [extract_callouts(one, drawn) for one, drawn in zip(panels, lines, strict=True)]
     span = time_span(
         [points for drawn in lines for points in drawn.values()], [mark for marks in found for mark in marks]

@@ -172,8 +172,12 @@ def cross_document(state: AccountState, settings: AccountSettings, figures: Metr
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
         "gaps": _data_issues(find_data_issues(state, settings, CROSS, figures, now)),
         "may_leave": [
-            {"asset": one.asset, "amount": format_decimal(one.amount), "value_usdt": format_decimal(one.value_usdt)}
-            for one in transfer_out_limits(state, settings, now)
+            {
+                "asset": limit.asset,
+                "amount": format_decimal(limit.amount),
+                "value_usdt": format_decimal(limit.value_usdt),
+            }
+            for limit in transfer_out_limits(state, settings, now)
         ],
         "restore": recovery_document(find_recovery(state, CROSS, figures)),
     }

@@ -30,9 +30,14 @@ def backtest_document(tests: Sequence[Backtest]) -> Document:
             for (kind, asset), amount in sorted(found.moved_totals.items())
         ],
         "blocked": [
-            {"account": found.account, "action": each.action, "reason": each.reason, "since": json_time(each.since)}
+            {
+                "account": found.account,
+                "action": blocked.action,
+                "reason": blocked.reason,
+                "since": json_time(blocked.since),
+            }
             for found in tests
-            for each in found.timeline.blocked_actions
+            for blocked in found.timeline.blocked_actions
         ],
     }
 

@@ -76,25 +76,25 @@ def health_document(
         ],
         "failed_reads": [
             {
-                "account": one.account,
-                "read": one.read,
-                "count": one.count,
-                "last_at": json_time(one.last_at),
-                "cause": one.cause,
+                "account": failure.account,
+                "read": failure.read,
+                "count": failure.count,
+                "last_at": json_time(failure.last_at),
+                "cause": failure.cause,
             }
-            for one in rows.failures
+            for failure in rows.failures
         ],
         "rejected_events": rows.rejected,
         "channels": [
             {
-                "channel": one.channel,
-                "sent": one.sent,
-                "failed": one.failed,
-                "waiting": one.waiting,
-                "answer": one.answer,
-                "given_up": list(one.given_up),
+                "channel": channel.channel,
+                "sent": channel.sent,
+                "failed": channel.failed,
+                "waiting": channel.waiting,
+                "answer": channel.answer,
+                "given_up": list(channel.given_up),
             }
-            for one in rows.channels
+            for channel in rows.channels
         ],
         "clock": [_largest(name, "clock_offset", "offset_s", book) for name in accounts],
         "weight": [_largest(name, "weight_used", "used", book) for name in accounts],

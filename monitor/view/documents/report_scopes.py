@@ -48,7 +48,7 @@ class SeriesIndex:
     ) -> None:
         self._alert_values = alert_values
         self._series: dict[SeriesKey, Series] = {
-            (one.account, one.scope, one.subject, one.metric): one for one in series
+            (recorded.account, recorded.scope, recorded.subject, recorded.metric): recorded for recorded in series
         }
         self._downtime = downtime
         self.span = span
@@ -63,7 +63,7 @@ class SeriesIndex:
         seen = [*self._alert_values.get((account, scope, subject, metric), ())]
         sampled = lowest_value(self.known_values(account, scope, subject, metric))
         seen += [] if sampled is None else [sampled]
-        return min(seen, key=lambda one: (one.value, one.at), default=None)
+        return min(seen, key=lambda extreme: (extreme.value, extreme.at), default=None)
 
     def times_where(
         self, account: str, scope: str, subject: str, metric: str, predicate: Callable[[Decimal], bool]

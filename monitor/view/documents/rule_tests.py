@@ -13,8 +13,8 @@ def test_result_document(file: str, verdict: RuleTestResult) -> Document:
         "file": file,
         "name": verdict.name,
         "ok": verdict.is_ok,
-        "expected": [_comparison(each, each.expected) for each in verdict.comparisons],
-        "got": [_comparison(each, each.got) for each in verdict.comparisons],
+        "expected": [_comparison(comparison, comparison.expected) for comparison in verdict.comparisons],
+        "got": [_comparison(comparison, comparison.got) for comparison in verdict.comparisons],
     }
 
 

@@ -20,7 +20,7 @@ def group_messages(messages: Sequence[Message]) -> Message:
     numbers = [f"#{message.document['id']}" for message in messages]
     listed = ", ".join(numbers if len(numbers) <= MAX_TITLE_NUMBERS else [*numbers[: MAX_TITLE_NUMBERS - 1], "…"])
     title = f"{worst.title.removesuffix(f' ({numbers[0]})')}, and {len(others)} more ({listed})"
-    text = "\n".join([worst.text, "", "Together with it:", *(_without_first_word(each.title) for each in others)])
+    text = "\n".join([worst.text, "", "Together with it:", *(_without_first_word(other.title) for other in others)])
     alerts = [message.document for message in messages]
     return replace(
         worst, title=title, text=text, document={**worst.document, "title": title, "text": text, "alerts": alerts}

@@ -59,16 +59,14 @@ def _action_items(document: Document) -> Iterator[Cell]:
     yield from rule_stop_cells(document["actions"]["rules_stopped"])
     for number in document["actions"]["unasked"]:
         yield Cell(f"R-{number}: no channel took the question in time, and nothing was sent", "bad")
-    for one in document["movements"]:
-        if one["kind"] == "liquidation":
-            yield Cell(
-                f"{scope_label(one['account'], one)}: the exchange liquidated, {format_report_time(one['last_at'])}",
-                "bad",
-            )
-    now = [one for one in document["actions"]["stopped_now"] if one["by_limit"]]
-    for one in now:
-        yield Cell(f"{one['action']} in {scope_label(one['account'], one)} is stopped: {one['why']}", "bad")
-    before = {one["account"] for one in document["actions"]["stopped"]} - {one["account"] for one in now}
+    for movement in document["movements"]:
+        if movement["kind"] == "liquidation":
+            label, at = scope_label(movement["account"], movement), format_report_time(movement["last_at"])
+            yield Cell(f"{label}: the exchange liquidated, {at}", "bad")
+    now = [action for action in document["actions"]["stopped_now"] if action["by_limit"]]
+    for action in now:
+        yield Cell(f"{action['action']} in {scope_label(action['account'], action)} is stopped: {action['why']}", "bad")
+    before = {action["account"] for action in document["actions"]["stopped"]} - {action["account"] for action in now}
     for account in sorted(before):
         yield Cell(f"{account}: live actions that an alert wanted were stopped by a limit", "bad")
 
@@ -118,24 +116,27 @@ def _missing_data_items(document: Document) -> Iterator[Cell]:
 
 
 def _channel_items(health: Document) -> Iterator[Cell]:
-    for one in health["channels"]:
-        if one["given_up"]:
-            yield Cell(f"channel {one['channel']} never got {', '.join(one['given_up'])}", "bad")
-        elif one["failed"] and not one["sent"]:
-            yield Cell(f"channel {one['channel']} took nothing: {one['answer']}", "bad")
+    for channel in health["channels"]:
+        if channel["given_up"]:
+            yield Cell(f"channel {channel['channel']} never got {', '.join(channel['given_up'])}", "bad")
+        elif channel["failed"] and not channel["sent"]:
+            yield Cell(f"channel {channel['channel']} took nothing: {channel['answer']}", "bad")
 
 
 def _limit_items(document: Document) -> Iterator[Cell]:
     quiet, health = document["quiet"], document["health"]
     if quiet["paused"] is not None or quiet["pause_file"]:
         yield Cell("actions are paused: nothing is sent", "note")
-    for one in health["clock"]:
-        if one["offset_s"] is not None and abs(Decimal(one["offset_s"])) >= MIN_CLOCK_OFFSET_S:
-            yield Cell(f"{one['account']}: the clock was {Decimal(one['offset_s']):.1f} s off the exchange's", "note")
-    for one in health["weight"]:
-        if one["used"] is not None and Decimal(one["used"]) >= HIGH_WEIGHT_USE:
+    for clock in health["clock"]:
+        if clock["offset_s"] is not None and abs(Decimal(clock["offset_s"])) >= MIN_CLOCK_OFFSET_S:
             yield Cell(
-                f"{one['account']}: {format_percent(Decimal(one['used']))} of the request limits were used", "note"
+                f"{clock['account']}: the clock was {Decimal(clock['offset_s']):.1f} s off the exchange's", "note"
+            )
+    for weight in health["weight"]:
+        if weight["used"] is not None and Decimal(weight["used"]) >= HIGH_WEIGHT_USE:
+            yield Cell(
+                f"{weight['account']}: {format_percent(Decimal(weight['used']))} of the request limits were used",
+                "note",
             )
     if health["banned_until"] is not None:
         yield Cell(f"the exchange banned this address until {format_report_time(health['banned_until'])}", "bad")

@@ -38,9 +38,10 @@ def backtest_lines(backtest: Backtest) -> Iterator[Cell]:
     """The actions and the lowest level as lines."""
     for intent in backtest.timeline.executed:
         yield Cell(f"{backtest.account} {intent.created_at:%Y-%m-%d %H:%M:%S} {_action_text(intent)}")
-    for each in backtest.timeline.blocked_actions:
+    for blocked in backtest.timeline.blocked_actions:
         yield Cell(
-            f"{backtest.account} {each.since:%Y-%m-%d %H:%M:%S} {each.action} was stopped: {each.reason}", "note"
+            f"{backtest.account} {blocked.since:%Y-%m-%d %H:%M:%S} {blocked.action} was stopped: {blocked.reason}",
+            "note",
         )
     for low in lowest_levels(backtest):
         name = low["symbol"] or low["scope"]

@@ -7,11 +7,11 @@ from monitor.simulation.rule_test_result import ResultLine, RuleTestResult
 def difference_lines(verdict: RuleTestResult) -> list[str]:
     """Differences from the expectation: `-` was expected and is missing, `+` was not expected."""
     lines: list[str] = []
-    for each in verdict.comparisons:
-        if not each.is_ok:
-            lines.append(f"  at {format_duration(each.at)}, {each.what}:")
-            lines += [f"    - {format_line(line)}" for line in each.missing]
-            lines += [f"    + {format_line(line)}" for line in each.surplus]
+    for comparison in verdict.comparisons:
+        if not comparison.is_ok:
+            lines.append(f"  at {format_duration(comparison.at)}, {comparison.what}:")
+            lines += [f"    - {format_line(line)}" for line in comparison.missing]
+            lines += [f"    + {format_line(line)}" for line in comparison.surplus]
     return lines
 
 

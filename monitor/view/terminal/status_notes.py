@@ -10,9 +10,11 @@ def blocked_action_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     """One line for each blocked action of an alert."""
     for account in accounts:
         yield from rule_stop_cells(account["rules_stopped"])
-        for one in account.get("actions_stopped", ()):
-            where = f"{account['account']} {one['symbol'] or one['scope']}"
-            yield Cell(f"{where}: {one['action']} is stopped: {one['why']}", "bad" if one["by_limit"] else "note")
+        for stopped in account.get("actions_stopped", ()):
+            where = f"{account['account']} {stopped['symbol'] or stopped['scope']}"
+            yield Cell(
+                f"{where}: {stopped['action']} is stopped: {stopped['why']}", "bad" if stopped["by_limit"] else "note"
+            )
 
 
 def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:

@@ -150,9 +150,11 @@ def transfer_out_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
         cross = account.get("cross")
         if cross is None or cross["state"] != "ok":
             continue
-        found = [one for one in cross.get("may_leave", ()) if Decimal(one["value_usdt"]) >= ONE][:_MAX_RECOVERY_OPTIONS]
+        found = [limit for limit in cross.get("may_leave", ()) if Decimal(limit["value_usdt"]) >= ONE][
+            :_MAX_RECOVERY_OPTIONS
+        ]
         if found:
-            what = " or ".join(_transfer_out_text(one) for one in found)
+            what = " or ".join(_transfer_out_text(limit) for limit in found)
             level = format_level(parse_json_decimal(cross["collateral_margin_level"]))
             text = f"{account['account']} cross: {what} may leave it (collateral level {level}, 2.00 must remain)"
             yield Cell(text, "dim")

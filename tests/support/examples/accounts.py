@@ -170,5 +170,5 @@ def interest_read(
     *charges: InterestCharge, at: datetime = NOW, complete_for: timedelta = timedelta(days=31)
 ) -> InterestRead:
     """The read of these charges at `at`, with all charges of `complete_for` recorded."""
-    ordered = sorted(charges, key=lambda each: each.charged_at)
+    ordered = sorted(charges, key=lambda charge: charge.charged_at)
     return InterestRead(sum_interest_by_debt(ordered, at), at - complete_for, at)

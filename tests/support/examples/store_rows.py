@@ -102,5 +102,5 @@ def planned_entry(*intents: Intent) -> JournalEntry:
         intents[0].account,
         NOW,
         intents=intents,
-        intent_steps=tuple(step(one.id, None, one.state) for one in intents),
+        intent_steps=tuple(step(planned.id, None, planned.state) for planned in intents),
     )
