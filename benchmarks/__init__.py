@@ -1,1 +1,1 @@
-"""What it costs and how fast it is, as ratios taken in one run. See docs/benchmarks.md."""
+"""Benchmarks of cost and speed, as ratios measured in one run. See docs/benchmarks.md."""

@@ -1,4 +1,4 @@
-"""All benchmarks one after the other, or those named: `python -m benchmarks [--quick] [g01 g13 …]`."""
+"""All benchmarks one after the other, or the named ones: `python -m benchmarks [--quick] [g01 g13 …]`."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ MODULES = ("g01", "g05", "g06", "g08", "g09", "g12", "g13", "g14", "g15", "g16")
 
 
 def main() -> int:
-    """Exit 0 when all could be measured, whatever they found."""
+    """Exit 0 when all could be measured, whatever the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(MODULES)}; all without any")
     parser.add_argument("--quick", action="store_true", help="short runs: they work, their figures are rough")

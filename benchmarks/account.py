@@ -1,4 +1,4 @@
-"""The account that benchmarks watch: 47 assets held and owed in cross, in the core's words and in the sandbox's."""
+"""The account of the benchmarks: 47 assets held and owed in cross, as core types and as a sandbox account."""
 
 import tomllib
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from monitor.core.state.scope_value import value_scope
 from monitor.resources import packaged_path
 
 ASSETS = ("BTC", "ETH", *(f"A{number:02}" for number in range(44)))
-"""Priced in USDT, which is the 47th."""
+"""Assets priced in USDT, which is the 47th."""
 
 PRICES: Mapping[str, Decimal] = {
     f"{asset}USDT": price
@@ -54,18 +54,18 @@ def level_at(prices: Mapping[str, Decimal]) -> Decimal:
 
 
 def assets_at(prices: Mapping[str, Decimal]) -> Decimal:
-    """What it holds is worth at these prices."""
+    """The value of the account's assets at these prices."""
     return value_scope(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).assets
 
 
 def rules() -> tuple[Rule, ...]:
-    """The shipped ladder."""
+    """The default ladder."""
     tables = tomllib.loads(packaged_path("config", "rules", "ladder.toml").read_text())["rules"]
     return parse_rules(tables, "ladder")
 
 
 def policy() -> Policy:
-    """The shipped ladder over this account, with one channel."""
+    """The default ladder over this account, with one channel."""
     return Policy(SETTINGS, rules(), ChannelRouting(("sink",)))
 
 

@@ -1,4 +1,4 @@
-"""The sandbox exchange with the account that benchmarks watch, in a process of its own."""
+"""The sandbox exchange with the account of the benchmarks, in a process of its own."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from monitor.sandbox.server import Sandbox
 
 
 def scenario(pairs: int = 0) -> Scenario:
-    """47 assets in cross, `pairs` isolated pairs in debt, flat prices told every second; beginning now."""
+    """47 assets in cross, `pairs` isolated pairs in debt, constant prices sent every second; starting now."""
     cross = {
         name: InitialBalance(free=row.free, borrowed=row.borrowed, interest=row.interest)
         for name, row in BALANCES.items()
@@ -28,7 +28,7 @@ def scenario(pairs: int = 0) -> Scenario:
 
 @contextlib.asynccontextmanager
 async def exchange(pairs: int = 0) -> AsyncIterator[dict[str, Any]]:
-    """The ready line of a sandbox in a process of its own, ended with the block."""
+    """The ready line of a sandbox in a process of its own, stopped at the end of the context."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.exchange", str(pairs), stdout=asyncio.subprocess.PIPE
     )

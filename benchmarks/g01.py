@@ -1,8 +1,8 @@
-"""G1 to G4: from the tick that the exchange sends to the body of the alert at the sink of a webhook channel.
+"""G1 to G4: time from a tick of the exchange to the body of the alert at the sink of a webhook channel.
 
-The daemon with the shipped rules, its database and its outbox, against two bare programs: one of the same libraries
+The daemon with the default rules, its database and its outbox, against two bare programs: one with the same libraries
 that records the alert durably before it sends it, and one with the fastest library of each kind that records nothing.
-All three are fed in turns by one server and post to one sink.
+One server sends to all three in turns, and all post to one sink.
 """
 
 import asyncio
@@ -51,9 +51,9 @@ async def _measure(quick: bool) -> list[Finding]:
 def _findings(
     calm: Mapping[str, Sequence[list[float]]], busy: Mapping[str, Sequence[list[float]]], lost: Mapping[str, int]
 ) -> list[Finding]:
-    halves = {name: [percentile(each, 0.5) for each in rounds] for name, rounds in calm.items()}
-    tails = {name: [percentile(each, 0.99) for each in rounds] for name, rounds in busy.items()}
-    busy_halves = {name: [percentile(each, 0.5) for each in rounds] for name, rounds in busy.items()}
+    halves = {name: [percentile(times, 0.5) for times in rounds] for name, rounds in calm.items()}
+    tails = {name: [percentile(times, 0.99) for times in rounds] for name, rounds in busy.items()}
+    busy_halves = {name: [percentile(times, 0.5) for times in rounds] for name, rounds in busy.items()}
     ours = [1000 * value for value in halves["daemon"]]
     return [
         finding(
@@ -76,7 +76,7 @@ def _findings(
 
 
 class AlternatingRun:
-    """The three programs, fed with prices by one hand."""
+    """The three programs, with prices from one server."""
 
     def __init__(self, house: PriceServer, sink: Webhooks) -> None:
         self._house = house
@@ -93,7 +93,7 @@ class AlternatingRun:
 
     @classmethod
     async def open(cls, stack: contextlib.AsyncExitStack) -> "AlternatingRun":
-        """Everything running and connected."""
+        """The run with all programs started and connected."""
         house, sink = PriceServer(), Webhooks()
         await house.start()
         await sink.start()
@@ -103,7 +103,7 @@ class AlternatingRun:
         ready = await stack.enter_async_context(exchange())
         low = {**PRICES, "BTCUSDT": PRICES["BTCUSDT"] * (1 + DOWN) / 2}
         bar = level_at(low)
-        # What the exchange reads knows nothing of these prices, so the level could jump with a read; the value can't.
+        # Reads of the exchange know nothing of these prices, so the level could jump with a read; the value can't.
         worth = assets_at(low)
         rule = f'[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "assets_usdt < {worth:.8f}"'
         config = configure(folder, ready, market=f"{house.url}/daemon", webhook=sink.url, rules=rule)
@@ -124,7 +124,7 @@ class AlternatingRun:
         return fair
 
     async def series(self, name: str, alerts: int, *, every_s: float, ticks_a_second: int) -> list[float]:
-        """The seconds from each tick that crossed the bar to the body at the sink."""
+        """The seconds from each tick that crossed the threshold to the body at the sink."""
         self._name, self._found, self._times, self._down = name, [], [], {}
         self._wanted, self._all = alerts, asyncio.Event()
         turn = every_s / 2
@@ -156,7 +156,7 @@ class AlternatingRun:
         self._house.send(self._name, server_frame(frame))
 
     async def _others(self, ticks: int, due: float, span_s: float) -> float:
-        """Prices of the other assets, evenly over the span; when it ends."""
+        """Send prices of the other assets, evenly over the span; returns its end."""
         for symbol in _price_cycle(ticks):
             due += span_s / ticks
             wait = due - time.perf_counter()
@@ -173,15 +173,15 @@ class AlternatingRun:
             self._found.append(post.at - self._down[told["price"]])
         elif told["rule"] == "bench" and told["reason"] == "fired":
             fired = datetime.fromisoformat(told["fired_at"]).timestamp()
-            # The daemon's clock and ours are one, and its stamps are cut to the millisecond.
+            # The daemon's clock and ours are the same, and its timestamps are cut to the millisecond.
             self._found.append(post.at - [now for wall, now in self._times if wall <= fired + 0.001][-1])
         if len(self._found) >= self._wanted:
             self._all.set()
 
     async def _until_live(self) -> None:
-        """Returns once the daemon revalues: it has read the account at prices that it knows."""
+        """Wait until the daemon revalues: it has read the account at prices that it knows."""
         self._name = "daemon"
-        # The account is read once more when prices are first known: at these, so that nothing has moved since.
+        # The account is read once more when prices are first known: at these, so that nothing has changed since.
         for _ in range(15):
             for symbol in PRICES:
                 self._send(symbol, PRICES[symbol])

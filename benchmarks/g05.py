@@ -1,4 +1,4 @@
-"""G5: the weight of what the daemon asks of the exchange when all is calm, an account and minute."""
+"""G5: request weight of the daemon in calm, for one account and minute."""
 
 import asyncio
 import tempfile
@@ -12,11 +12,11 @@ from monitor.sandbox.server import Sandbox
 
 DEFAULT = 'cross = "60s"'
 SETTLES_S = 60
-"""What is asked at the start is not counted."""
+"""Seconds after the start whose requests are not counted."""
 
 
 def measure(quick: bool) -> list[Finding]:
-    """Calm minutes at the default pace, cross and isolated, streams connected; weighed by the exchange."""
+    """Weight of calm minutes as the exchange counts it, at default intervals: cross, isolated, streams connected."""
     return asyncio.run(_measure(2, 4) if quick else _measure(SETTLES_S, 180))
 
 

@@ -1,7 +1,7 @@
-"""G6 and G7: prices into the daemon, as fast as they come and at 1,000 a second.
+"""G6 and G7: prices into the daemon, as fast as possible and at 1,000 a second.
 
-Fed by one server in turns: the daemon (stream, revaluation, rules), a bare loop of the same library that only decodes,
-and python-binance. A flood is over when an alert about its last price is at the sink.
+One server sends in turns to the daemon (stream, revaluation, rules), to a bare loop of the same library that only
+decodes, and to python-binance. A flood is over when an alert about its last price is at the sink.
 """
 
 import asyncio
@@ -50,7 +50,8 @@ async def _measure(quick: bool) -> list[Finding]:
                 ratios(rates["daemon"], rates["bare"])),
         finding(Target("G6", 4, at_least=True), "flood, prices a second ÷ python-binance", "×",
                 ratios(rates["daemon"], rates["python-binance"])),
-        finding(Target("G6"), "flood, CPU a price ÷ bare loop", "×", ratios(flood_costs["daemon"], flood_costs["bare"])),
+        finding(Target("G6"), "flood, CPU a price ÷ bare loop", "×",
+                ratios(flood_costs["daemon"], flood_costs["bare"])),
         finding(Target("G7", 1.5, 1.2), "1,000 prices a second, CPU ÷ bare loop", "×",
                 ratios(costs["daemon"], costs["bare"])),
         finding(Target("G7", 0.5), "1,000 prices a second, CPU ÷ python-binance", "×",
@@ -60,7 +61,7 @@ async def _measure(quick: bool) -> list[Finding]:
 
 
 class PriceRace:
-    """The programs, fed with prices by one hand."""
+    """The programs, with prices from one server."""
 
     def __init__(self, house: PriceServer, sink: Webhooks) -> None:
         self.processes: dict[str, MeasuredProcess] = {}
@@ -72,7 +73,7 @@ class PriceRace:
 
     @classmethod
     async def open(cls, stack: contextlib.AsyncExitStack) -> "PriceRace":
-        """Everything running and connected."""
+        """The run with all programs started and connected."""
         house, sink = PriceServer(), Webhooks()
         await house.start()
         await sink.start()
@@ -82,7 +83,7 @@ class PriceRace:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         ready = await stack.enter_async_context(exchange())
         low = {**PRICES, "BTCUSDT": (PRICES["BTCUSDT"] + DOWN) / 2}
-        # What the exchange reads knows nothing of these prices, so the level could jump with a read; the value can't.
+        # Reads of the exchange know nothing of these prices, so the level could jump with a read; the value can't.
         worth = assets_at(low)
         rule = f'[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "assets_usdt < {worth:.8f}"'
         config = configure(folder, ready, market=f"{house.url}/daemon", webhook=sink.url, rules=rule)
@@ -147,7 +148,7 @@ class PriceRace:
 
 
 def _next_price(symbol: str, number: int) -> Decimal:
-    """Another price each time that its symbol has its turn, some parts in ten thousand away, as within a second."""
+    """A new price at each turn of its symbol, some parts in ten thousand away, as within a second."""
     return PRICES[symbol] * (10_000 + number % 7) / 10_000
 
 

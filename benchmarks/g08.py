@@ -1,6 +1,6 @@
-"""G8: ten thousand events of the account in one burst, while the database is locked and the sink answers late.
+"""G8: ten thousand account events in one burst, while the database is locked and the sink answers late.
 
-Not one event may be missing in the database afterwards; of prices only the newest counts; no connection may be lost.
+No event may be missing in the database afterwards; of prices only the newest counts; no connection may be lost.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ async def _measure(count: int) -> list[Finding]:
 
 
 def _conflated_count(lines: Sequence[str]) -> int:
-    """What the daemon says of it at its end."""
+    """The number of conflated prices that the daemon logs at its end."""
     said = next(line for line in reversed(lines) if "account.stopped" in line)
     return int(said.partition("conflated=")[2].split()[0])
 
@@ -77,7 +77,7 @@ def _sent(sandbox: Sandbox) -> list[str]:
 def _connected(sandbox: Sandbox) -> bool:
     if not {connection.stream for connection in sandbox.connections} >= {"account", "market"}:
         return False
-    # A connection carries nothing before it is subscribed: until then nothing is sent.
+    # A connection delivers nothing before it is subscribed: until then nothing is sent.
     sandbox.user_actions.deposit("main", "USDT", Decimal(1), "cross")
     return bool(_sent(sandbox))
 

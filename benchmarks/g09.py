@@ -1,4 +1,4 @@
-"""G9 to G11: events on their way into the database, durably, against sqlite3 itself and against the device."""
+"""G9 to G11: durable writes of events into the database, against sqlite3 itself and against the device."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ Row = tuple[str, str, str, str, int, int, str, str, str, None]
 
 
 def measure(quick: bool) -> list[Finding]:
-    """Rounds of batches as fast as they go, and of single events at 500 a second; the two stores in turns."""
+    """Rounds of batches at full speed, and of single events at 500 a second; the two stores in turns."""
     rounds, batches, paced = (2, 20, 50) if quick else (7, 300, 1000)
     ours_rate, raw_rate = [], []
     halves: dict[str, list[float]] = {"ours": [], "raw": []}
@@ -123,7 +123,7 @@ async def _our_paced_events(folder: Path, count: int) -> Sequence[float]:
 
 
 async def _raw_paced_events(folder: Path, count: int) -> Sequence[float]:
-    """One thread that owns the connection and commits whatever has gathered."""
+    """Write single events with one thread that owns the connection and commits all that have gathered."""
     connection = _raw(folder / "raw-paced.db")
     queue: SimpleQueue[tuple[Row, asyncio.Future[None]] | None] = SimpleQueue()
     loop = asyncio.get_running_loop()

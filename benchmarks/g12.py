@@ -1,7 +1,7 @@
-"""G12: the CPU of one whole poll of a cross account with 400 assets: read, revalue, ask the rules, one durable row.
+"""G12: CPU of one whole poll of a cross account with 400 assets: read, revaluation, rules, one durable row.
 
-Against what a script would do: python-binance, a Decimal of every field, one rule, one row through the ORM. A server in
-a process of its own answers both; the two take turns in this process, whose CPU is counted, threads included.
+Against a typical script: python-binance, a Decimal of every field, one rule, one row through the ORM. A server in a
+process of its own answers both; the two take turns in this process, whose CPU is counted, threads included.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ async def _our_poll(folder: Path, url: str, polls: int) -> float:
         now = datetime.now(UTC)
         done = step(state, CrossRead(await exchange.read_cross()), orders, now, ids)
         state = done.state
-        # A row in any case, also when nothing is to be remembered.
+        # A row in any case, also when there is nothing to record.
         await store.commit(
             done.entry if not done.entry.is_empty else JournalEntry("main", now, live=json.dumps(str(now)))
         )

@@ -1,4 +1,4 @@
-"""G13: a price in, the exact level out. Against a full recompute, and against the least that could do it."""
+"""G13: a price in, the exact level out. Against a full recompute, and against the minimal update."""
 
 import itertools
 import random
@@ -131,7 +131,7 @@ def _step() -> Callable[[Sequence[PricesRead]], None]:
 
 
 def _stays_exact(ticks: int) -> tuple[int, Decimal]:
-    """The number of random prices, and what the moved sums are off a full recompute after them."""
+    """The number of random prices, and the difference of the updated sums from a full recompute after them."""
     dice = random.Random(47)
     known = {symbol: Price(value, NOW) for symbol, value in PRICES.items()}
     book = value_scope(BALANCES, known)

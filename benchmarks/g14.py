@@ -1,4 +1,4 @@
-"""G14: one rule asked, against the same condition as a closure written by hand, and against simpleeval."""
+"""G14: evaluation of one rule, against the same condition as a closure written by hand, and against simpleeval."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""G15 to G18, reported: what the daemon weighs, how soon it is there, and what it costs at rest."""
+"""G15 to G18, reported: memory of the daemon, its start-up time, and its cost at rest."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""G16: what the daemon weighs after its first alert by Apprise, and whether a million events make it grow."""
+"""G16: memory of the daemon after its first alert by Apprise, and its growth over a million events."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from benchmarks.wire import Webhooks
 from monitor.sandbox.server import Sandbox
 
 RULE = '[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "margin_level > 0"'
-"""Holds as soon as the account is read."""
+"""A rule that holds as soon as the account is read."""
 
 BURST = 500
 SETTLES_S = 20.0
@@ -43,7 +43,7 @@ async def _measure(count: int, settles_s: float) -> list[Finding]:
                     await asyncio.sleep(0.05)
             await asyncio.sleep(settles_s)
             told = running.rss_mb
-            # What the first events load and fill once is no growth.
+            # Caches and modules that the first events fill and load are no growth.
             with contextlib.closing(sqlite3.connect(f"file:{folder}/monitor.db?mode=ro", uri=True)) as events:
                 await _burst(sandbox, events, count // 20)
                 warm = running.rss_mb
@@ -59,11 +59,11 @@ async def _measure(count: int, settles_s: float) -> list[Finding]:
 
 
 async def _burst(sandbox: Sandbox, events: sqlite3.Connection, count: int) -> None:
-    """Events in bursts, each once the daemon has made the one before durable: no queue is taken for growth."""
+    """Send events in bursts, each once the daemon has made the one before durable: no queue is counted as growth."""
     for _ in range(max(1, count // BURST)):
         expected = _stored(events) + BURST
         for _ in range(BURST // 2):
-            # Each brings two: what moved, and what is there now.
+            # Each sends two events: the change, and the new balance.
             sandbox.user_actions.deposit("main", "USDT", Decimal(1), "cross")
         async with asyncio.timeout(60):
             while _stored(events) < expected:  # noqa: ASYNC110 – another process stores

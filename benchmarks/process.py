@@ -1,4 +1,4 @@
-"""Processes that are measured: the daemon and the prototypes, their CPU time and memory."""
+"""Measured processes: the daemon and the prototypes, their CPU time and memory."""
 
 import asyncio
 import contextlib
@@ -20,30 +20,30 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(slots=True)
 class MeasuredProcess:
-    """A process, and what it said on stderr so far."""
+    """A process, and its stderr so far."""
 
     process: asyncio.subprocess.Process
     lines: list[str] = field(default_factory=list)
 
     @property
     def cpu_s(self) -> float:
-        """The seconds of a core that it has used."""
+        """The CPU seconds that it has used."""
         times = psutil.Process(self.process.pid).cpu_times()
         return float(times.user + times.system)
 
     @property
     def rss_mb(self) -> float:
-        """What it holds of the machine's memory."""
+        """Its resident memory."""
         return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
 
     async def stop(self, within_s: float = 30.0) -> None:
-        """End it in good order."""
+        """Stop the process gracefully."""
         self.process.terminate()
         async with asyncio.timeout(within_s):
             await self.process.wait()
 
     async def until_line(self, part: str, within_s: float = 60.0) -> None:
-        """Returns once it said so."""
+        """Wait until `part` is in a line of its stderr."""
         deadline = time.monotonic() + within_s
         while not any(part in line for line in self.lines):
             if self.process.returncode is not None or time.monotonic() > deadline:
@@ -53,7 +53,7 @@ class MeasuredProcess:
 
 @contextlib.asynccontextmanager
 async def measured_process(*words: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[MeasuredProcess]:
-    """A Python process with these arguments, killed with the block."""
+    """A Python process with these arguments, killed at the end of the context."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *words,
@@ -84,7 +84,7 @@ def configure(
     rules: str = "",
     schedule: str = SCHEDULE,
 ) -> Path:
-    """A config for the sandbox behind `ready`, its prices from `market` where one is given."""
+    """A config for the sandbox behind `ready`, its prices from `market` if given."""
     account = ready["accounts"][0]
     parts: Sequence[str] = (
         f'[storage]\nurl = "sqlite:///{folder}/monitor.db"',

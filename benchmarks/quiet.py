@@ -1,9 +1,9 @@
-"""How many alerts days bring on which a price hovers around a bar: at first touch, and with a wait before firing.
+"""Number of alerts on days when a price hovers around a threshold: at first touch, and with a wait before firing.
 
-Real bars of whole days from `$MARGIN_MONITOR_TEST_DATA` (default: ../shared/data beside the checkout), looked at every
-twenty seconds through the engine. The account owes so much that the bar of the rule lies where a given part of the time
-is spent below it. A touch is each fall below the bar; an episode lasts from a touch until the condition to clear holds.
-On the same days: alerts and words (reminders among them) of `falling-fast` by conditions to clear that it might have.
+Real bars of whole days from `$MARGIN_MONITOR_TEST_DATA` (default: ../shared/data beside the checkout), evaluated every
+twenty seconds by the engine. The account owes so much that the rule's threshold lies where a given part of the time is
+spent below it. A touch is each fall below the threshold; an episode lasts from a touch until the clear condition holds.
+On the same days: alerts and notifications (reminders among them) of `falling-fast` with possible clear conditions.
 """
 
 import argparse
@@ -25,7 +25,7 @@ DAYS = (("AVAX", "um_AVAXUSDT_1m_2025-02-02_2025-02-05"), ("BTC", "cm_BTCUSD_PER
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A rule with its bars as levels of cross 3x, and the seconds to wait that it is compared with."""
+    """A rule with its thresholds as levels of cross 3x, and the waits in seconds to compare."""
 
     name: str
     bar: Decimal
@@ -51,23 +51,24 @@ CLEARS: Mapping[str, Mapping[str, str]] = {
     "30 min": {"clear": "margin_level + 6 * margin_level_change_5m > liquidation_level"},
     "kept 15 min": {"keep_firing_for": "15m"},
 }
-"""What ends `falling-fast`: so far from liquidation, liquidation in so long, its condition false for so long."""
+"""Clear conditions of `falling-fast`: a distance from liquidation, a time to liquidation, a time of its condition
+false."""
 
 
 @dataclass(frozen=True, slots=True)
 class HoveringDays:
-    """What days with a bar at `part` of their prices brought: touches, episodes, and alerts by the seconds waited."""
+    """Results of days with a threshold at `part` of their prices: touches, episodes, and alerts by seconds waited."""
 
     part: Decimal
     touches: int
     episodes: int
     alerts: tuple[int, ...]
     fast: Mapping[str, tuple[int, int]]
-    """Alerts and words of falling-fast on the same days, by what ends it."""
+    """Alerts and notifications of falling-fast on the same days, by clear condition."""
 
 
 def measure_hovering(asset: str, path: SimPricePath, rung: Rung, part: Decimal, ladder: Sequence[Rule]) -> HoveringDays:
-    """The days of a path, with the rung's bar where `part` of the time is spent below it."""
+    """The days of a path, with the rung's threshold where `part` of the time is spent below it."""
     prices = [path.at(second) for second in range(path.start_ms // 1000, path.end_ms // 1000 + 1, EVERY_S)]
     bar = sorted(prices)[int(part * len(prices))]
     night = Night(asset, "", asset, rung.bar * prices[0] / bar, CROSS_3X, False, (0, 0, 0))
@@ -89,7 +90,7 @@ def measure_hovering(asset: str, path: SimPricePath, rung: Rung, part: Decimal, 
 
 
 def fast_rules() -> tuple[Rule, ...]:
-    """`falling-fast` with each of the ends that it might have."""
+    """`falling-fast` with each of its possible clear conditions."""
     shared = {"scope": ["cross"], "when": FAST, "severity": "critical", "repeat": "5m"}
     return parse_rules([{"name": f"fast-{name}", **shared, **keys} for name, keys in CLEARS.items()], "variants")
 
@@ -114,15 +115,15 @@ def main() -> int:
     print("|---|---|---|---|---|---|")
     for asset, rung, found in rows():
         waits = "; ".join(
-            f"{f'{wait} s' if wait else 'first touch'}: {' / '.join(str(each.alerts[index]) for each in found)}"
+            f"{f'{wait} s' if wait else 'first touch'}: {' / '.join(str(days.alerts[index]) for days in found)}"
             for index, wait in enumerate(rung.waits)
         )
         cells = (
             " / ".join(str(count) for count in counts)
-            for counts in ([each.touches for each in found], [each.episodes for each in found])
+            for counts in ([days.touches for days in found], [days.episodes for days in found])
         )
         fast = "; ".join(
-            f"{name}: {' / '.join('{} ({})'.format(*each.fast[name]) for each in found if each.fast)}"
+            f"{name}: {' / '.join('{} ({})'.format(*days.fast[name]) for days in found if days.fast)}"
             for name in found[0].fast
         )
         print(f"| {asset} | `{rung.name}` | {' | '.join(cells)} | {waits} | {fast or '–'} |", flush=True)

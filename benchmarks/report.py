@@ -1,4 +1,4 @@
-"""What a benchmark found: ratios with their spread, and how they stand to the bars."""
+"""Findings of a benchmark: ratios with their spread, compared with targets."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ Verdict = Literal["stretch", "target", "missed", "reported"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bar: a figure is to be at most (or with `at_least` at least) `target`, and better `stretch`. None: no bar."""
+    """A figure is to be at most (or with `at_least` at least) `target`, and better `stretch`. None: no target."""
 
     name: str
     target: float | None = None
@@ -21,7 +21,7 @@ class Target:
     at_least: bool = False
 
     def verdict(self, value: float) -> Verdict:
-        """Where the value lies."""
+        """The position of a value relative to the targets."""
         if self.target is None:
             return "reported"
         sign = -1 if self.at_least else 1
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One figure: the median of its rounds, and the least and the greatest of them."""
+    """One figure: the median of its rounds, with minimum and maximum."""
 
     bar: Target
     what: str
@@ -61,7 +61,7 @@ def finding(bar: Target, what: str, unit: str, rounds: Sequence[float]) -> Findi
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
-    """What ours is of theirs, round by round."""
+    """The ratios of our figures to the others', round by round."""
     return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
@@ -87,7 +87,7 @@ def print_findings(findings: Iterable[Finding], *, as_json: bool = False) -> Non
 
 
 def main(measure: Callable[[bool], Iterable[Finding]], about: str) -> None:
-    """The command line of one benchmark: `--quick` for a short run that shows that it works, `--json`."""
+    """Run the command line of one benchmark: `--quick` for a short check that it works, `--json`."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="a short run: it works, its figures are rough")
     parser.add_argument("--json", action="store_true", help="one JSON object a figure")

@@ -1,8 +1,8 @@
 """Minutes of warning before the liquidation, for each rung of the ladder: live prices against a poll every 60 s.
 
-Real bars of bad nights from `$MARGIN_MONITOR_TEST_DATA` (default: ../shared/data beside the checkout), walked second by
-second through the engine with the shipped rules. Live: every second's price, a read each minute. Polled: only the read.
-With waits: some rules with other seconds to wait than they have, live. `--long`: whole days, live, every five seconds.
+Real bars of crash nights from `$MARGIN_MONITOR_TEST_DATA` (default: ../shared/data beside the checkout), replayed
+second by second by the engine with the default rules. Live: every second's price, a read each minute. Polled: only the
+read. With waits: some rules with other waits than their own, live. `--long`: whole days, live, every five seconds.
 """
 
 import argparse
@@ -51,7 +51,7 @@ from monitor.sandbox.scenario.price_path import SimPricePath, path_from_bars, re
 DATA = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 RUNGS = ("thin", "below-initial", "near-call", "margin-call")
 WAITS = (("thin", 900), ("below-initial", 30), ("near-call", 30), ("interest-eats", 0), ("interest-eats", 3600))
-"""Rules with seconds that they might wait before they fire."""
+"""Rules with alternative waits in seconds before they fire."""
 NOT_BY_PRICES: Mapping[str, str] = {
     "depeg": "no bars of a token that left its parity",
     "prices-dead": "the silence of a stream: bars have a price for every second",
@@ -64,9 +64,9 @@ NOT_BY_PRICES: Mapping[str, str] = {
     "clock-off": "the wall clock of the machine",
     "clock-off-critical": "the wall clock of the machine",
 }
-"""Rules that wait, and what they follow that no file of prices can tell."""
+"""Rules that wait, and the input of theirs that files of prices lack."""
 RATE = Decimal("0.0001")
-"""What a debt costs an hour, 88 % a year: at the usual rates interest alone takes years."""
+"""The cost of a debt an hour, 88 % a year: at the usual rates interest alone takes years."""
 MARGIN_CALL_LEVELS = {
     Decimal("1.05"): Decimal("1.1"),
     Decimal("1.15"): Decimal("1.19"),
@@ -82,7 +82,8 @@ CROSS_5X = Thresholds(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """One collateral against a debt in USDT, on one night. `published` are the leads worked out by hand, in minutes."""
+    """One collateral against a debt in USDT, on one night. `published` are the lead times worked out by hand, in
+    minutes."""
 
     title: str
     file: str
@@ -92,7 +93,7 @@ class Night:
     isolated: bool
     published: tuple[int, int, int] | None = None
     since: datetime | None = None
-    """Where in the file the walk begins, if not at its start."""
+    """The start of the replay within the file, if not the file's."""
 
 
 NIGHTS = (
@@ -115,7 +116,7 @@ LONG_NIGHTS = tuple(
           False, since=datetime(2025, 2, 2, 12, tzinfo=UTC))
     for asset in ("AVAX", "NEAR")
 )  # fmt: skip
-"""Fourteen hours that begin with room enough; only followed live."""
+"""Fourteen hours that begin with a good margin; only replayed live."""
 LONG_EVERY_S = 5
 
 LeadTimes = Mapping[str, Decimal | None]
@@ -123,7 +124,7 @@ LeadTimes = Mapping[str, Decimal | None]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One second of a path: the level then, the alerts that fired in it, and the words about them, by rule."""
+    """One second of a path: the level, the alerts that fired in it, and their notifications, by rule."""
 
     now: datetime
     level: Decimal
@@ -134,7 +135,7 @@ class Moment:
 def lead_times(
     night: Night, path: SimPricePath, phase_s: int, *, live: bool, ladder: Sequence[Rule], every_s: int = 1
 ) -> tuple[LeadTimes, datetime | None]:
-    """The minutes from each rule's first alert to the liquidation, and when that came; None: not before it."""
+    """The minutes from each rule's first alert to the liquidation, and the liquidation's time; None: not before it."""
     first: dict[str, datetime] = {}
     for moment in watch(night, path, ladder, phase_s=phase_s, live=live, every_s=every_s):
         for alert in moment.alerts:
@@ -179,19 +180,21 @@ def watch(
             alerts |= {alert.id: alert for alert in done.entry.alerts if alert.fired_at == now}
             named = {alert.id: alert.key.rule for alert in (*state.alerts.values(), *done.entry.alerts)}
             words.update(
-                named[one.alert] for one in done.entry.notifications if one.reason is not NotificationReason.RESOLVED
+                named[notification.alert]
+                for notification in done.entry.notifications
+                if notification.reason is not NotificationReason.RESOLVED
             )
         yield Moment(now, level, tuple(alerts.values()), words)
 
 
 def waiting(ladder: Sequence[Rule], name: str, seconds: int) -> Rule:
-    """A rule under the name `NAME-SECONDS` that fires after so many; no other one keeps it quiet."""
+    """The rule as `NAME-SECONDS`, which fires after so many seconds; no other rule suppresses it."""
     (rule,) = (rule for rule in ladder if rule.name == name)
     return replace(rule, name=f"{name}-{seconds}", for_s=Decimal(seconds), ladder=None)
 
 
 def rows(nights: Sequence[Night]) -> Iterator[tuple[Night, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
-    """Each night and what was measured of its rules: live, live with waits, and polled as a range."""
+    """Each night with the results of its rules: live, live with waits, and polled as a range."""
     both = (*rules(), *(waiting(rules(), name, seconds) for name, seconds in WAITS))
     for night in nights:
         path = path_of(night)
@@ -206,12 +209,12 @@ def rows(nights: Sequence[Night]) -> Iterator[tuple[Night, tuple[str, ...], tupl
             night,
             tuple(_text(live.get(rung)) for rung in (*RUNGS, "falling-fast")),
             tuple(_text(live.get(f"{name}-{seconds}")) for name, seconds in WAITS),
-            tuple(_range([each.get(rung) for each in polled]) for rung in RUNGS),
+            tuple(_range([leads.get(rung) for leads in polled]) for rung in RUNGS),
         )
 
 
 def path_of(night: Night) -> SimPricePath:
-    """The walk through the bars of a night."""
+    """The price path through the bars of a night."""
     bars = read_price_bars(DATA / "prices" / f"binance_{night.file}.csv.gz")
     since_ms = 0 if night.since is None else int(night.since.timestamp()) * 1000
     return path_from_bars([bar for bar in bars if bar.start_ms >= since_ms])
@@ -231,7 +234,7 @@ def main() -> int:
     )
     for night, live, waited, polled in rows(nights):
         by_hand = ("–",) if night.published is None else tuple(map(str, night.published))
-        cells = [" / ".join(each) or "–" for each in (live, waited, polled, by_hand)]
+        cells = [" / ".join(cell) or "–" for cell in (live, waited, polled, by_hand)]
         print(f"| {night.title} ({night.level}) | {' | '.join(cells)} |", flush=True)
     return 0
 

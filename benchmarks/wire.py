@@ -1,4 +1,4 @@
-"""A bare server for market prices and one for webhooks: as little as can be, so that what is measured is the client."""
+"""A bare server for market prices and one for webhooks, minimal so that only the client is measured."""
 
 import asyncio
 import base64
@@ -33,7 +33,7 @@ def server_frame(payload: bytes, opcode: int = 1) -> bytes:
 
 
 class PriceProtocol(asyncio.Protocol):
-    """One connection of the market stream: every subscription is granted, every price goes to all."""
+    """One connection of the market stream: every subscription is accepted, every price goes to all."""
 
     def __init__(self, house: "PriceServer") -> None:
         self._house = house
@@ -116,7 +116,7 @@ class PriceProtocol(asyncio.Protocol):
 
 
 class PriceServer:
-    """The market stream. Each client is known by the first part of its path: `/NAME/stream?streams=…`."""
+    """The market stream. Each client is identified by the first part of its path: `/NAME/stream?streams=…`."""
 
     def __init__(self) -> None:
         self.clients: dict[str, PriceProtocol] = {}
@@ -133,14 +133,14 @@ class PriceServer:
         self._beating = asyncio.create_task(self._send_loop())
 
     async def until(self, client: str, within_s: float = 30.0) -> None:
-        """Returns once the client is connected."""
+        """Wait until the client is connected."""
         async with asyncio.timeout(within_s):
             while client not in self.clients:
                 self.arrived.clear()
                 await self.arrived.wait()
 
     def send(self, client: str, frames: bytes) -> None:
-        """Frames to one client, as they are."""
+        """Send frames to one client, unchanged."""
         if len(frames) < _ONE_FRAME and BUSIEST in frames:
             self._busiest[client] = frames
         connection = self.clients.get(client)
@@ -148,7 +148,7 @@ class PriceServer:
             connection.transport.write(frames)
 
     async def drained(self, client: str) -> None:
-        """Returns once the client's socket has taken nearly all."""
+        """Wait until the client's socket has taken nearly all."""
         while (connection := self.clients.get(client)) is not None:
             assert connection.transport is not None
             if connection.transport.get_write_buffer_size() < 65_536:
@@ -156,7 +156,7 @@ class PriceServer:
             await asyncio.sleep(0)
 
     async def _send_loop(self) -> None:
-        """The last price of the symbol that never rests again and again: a client that waits its turn is not deaf."""
+        """Repeat the last price of one symbol, so that a client between its turns still receives frames."""
         while True:
             await asyncio.sleep(SEND_INTERVAL_S)
             for client, frame in list(self._busiest.items()):
@@ -174,7 +174,7 @@ class PriceServer:
 
 @dataclass(slots=True)
 class Post:
-    """A body that arrived: when (time.perf_counter and time.time), at which path, what it says."""
+    """A received body: its time (time.perf_counter and time.time), path and content."""
 
     at: float
     wall: float
@@ -188,7 +188,7 @@ class Post:
 
 @dataclass(slots=True)
 class Webhooks:
-    """A sink that answers 204 to everything and keeps when it came. `stall_s`: how long it waits before it answers."""
+    """A sink that answers 204 to everything and records each arrival. `stall_s`: delay of the answer."""
 
     posts: list[Post] = field(default_factory=list)
     heard: Callable[[Post], None] | None = None

@@ -1,1 +1,1 @@
-"""The bare programs that ours is compared with: each a process of its own, doing one thing and nothing else."""
+"""Bare programs for comparison: each a process of its own with a single task."""

@@ -1,8 +1,9 @@
-"""Bare stream programs: a price in, the level in memory, an alert out when it falls below a bar. No rules, no memory.
+"""Bare stream programs: a price in, the level in memory, an alert out when it falls below a threshold. No rules, no
+state.
 
 `python -m benchmarks.prototypes.streaming CLIENT SENDER URL SINK BAR [DATABASE]`. CLIENT is websockets, picows, or one
-that only decodes and waits for BTC to fall below the BAR as a price: loop (websockets again) or python-binance. SENDER
-is httpx or raw. With a DATABASE the alert is a durable row before it leaves.
+that only decodes and waits for BTC to fall below the price BAR: loop (websockets again) or python-binance. SENDER is
+httpx or raw. With a DATABASE the alert is a durable row before it is sent.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ Send = Callable[[bytes], Awaitable[None]]
 
 
 class PriceReport(msgspec.Struct):
-    """What of a miniTicker is used."""
+    """The fields of a miniTicker in use."""
 
     s: str
     c: str
@@ -39,7 +40,7 @@ class Frame(msgspec.Struct):
 
 
 class LevelWatch:
-    """The level of the account, moved by each price; says when it falls below the bar."""
+    """The level of the account, updated by each price; reports when it falls below the threshold."""
 
     def __init__(self, bar: Decimal, alert: Callable[[str], None]) -> None:
         self._bar = bar
@@ -52,7 +53,7 @@ class LevelWatch:
         self._owed = sum((row.owed * PRICES.get(f"{a}USDT", one) for a, row in BALANCES.items()), Decimal(0))
 
     def take(self, symbol: str, text: str) -> None:
-        """A price."""
+        """Apply one price."""
         price = Decimal(text)
         delta = price - self._prices[symbol]
         self._prices[symbol] = price
@@ -66,20 +67,20 @@ class LevelWatch:
 
 
 class EndMarkWatch:
-    """Hears of each price and waits for the one that says that it was the last."""
+    """Receives each price and waits for the one that marks the end."""
 
     def __init__(self, bar: Decimal, alert: Callable[[str], None]) -> None:
         self._bar = bar
         self._alert = alert
 
     def take(self, symbol: str, text: str) -> None:
-        """A price."""
+        """Receive one price."""
         if symbol == "BTCUSDT" and Decimal(text) < self._bar:
             self._alert(text)
 
 
 async def main(client: str, sender: str, url: str, sink: str, bar: str, database: str = "") -> None:
-    """Runs until it is killed."""
+    """Run until killed."""
     send = await _sender(sender, sink)
     tasks: set[asyncio.Task[None]] = set()
     record = _recorder(database) if database else None
@@ -133,7 +134,7 @@ async def _python_binance(url: str, watch: EndMarkWatch) -> None:
 
     parts = urlsplit(url)
     host, path = f"{parts.scheme}://{parts.netloc}", f"{parts.path}?{parts.query}"
-    # With its own limit of 100 waiting events it dies of a burst; here it is to live.
+    # With its own limit of 100 waiting events it would fail at a burst.
     socket = ReconnectingWebsocket(host, path=path, prefix="", max_queue_size=10**9, compression=None)
     async with socket as stream:
         while True:

@@ -19,13 +19,13 @@ REFERENCE_FOLDER = Path("docs/reference")
 
 EXIT_CODES: Mapping[Exit, str] = {
     Exit.DONE: "done",
-    Exit.NO: "a check, a test, a channel, the exchange or the order that was given said no",
+    Exit.NO: "a check, a test or a delivery failed, or the exchange or the program refused the command",
     Exit.USAGE: "the command line can't be carried out, or asks for what is not available yet",
     Exit.UNREACHABLE: "the database is missing, unreachable (which never ends `run`) or of another version; for a "
     "one-shot command also: the exchange is unreachable",
     Exit.ANOTHER_INSTANCE: "another daemon holds this database; `run` waits three minutes for it",
     Exit.KEY_REFUSED: "the exchange refused the API key when the daemon started",
-    Exit.CONFIG: "the configuration can't be used; every mistake is a line of its own",
+    Exit.CONFIG: "the configuration can't be used; every error is a line of its own",
 }
 
 _UNITS_WITH_RANGE = frozenset({Unit.LEVEL, Unit.FRACTION, Unit.STATUS})
@@ -52,7 +52,7 @@ def configuration_page() -> str:
     for table, rows in groupby(reference_rows(), key=lambda row: row.table):
         lines += ["", f"## `{table}`" if table else "## Keys above the first table", ""]
         lines += _table(
-            ("key", "type", "default, or what holds without it", "meaning"),
+            ("key", "type", "default, or the effect without it", "meaning"),
             ((f"`{row.key}`", row.type, _default_text(row.default), row.meaning) for row in rows),
         )
     return "\n".join(lines) + "\n"
@@ -68,7 +68,7 @@ def metrics_page() -> str:
 def commands_page() -> str:
     """Every command with its arguments."""
     lines = [_GENERATED_NOTE, "", "# Commands", "", _COMMANDS_INTRODUCTION, ""]
-    lines += _table(("command", "what it is for"), ((_metric_link(name), COMMANDS[name]) for name in COMMANDS))
+    lines += _table(("command", "purpose"), ((_metric_link(name), COMMANDS[name]) for name in COMMANDS))
     for name in COMMANDS:
         if name not in NOT_YET:
             lines += ["", *_command_section(name)]
@@ -179,7 +179,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 _CONFIGURATION_INTRODUCTION = """\
 The file is TOML. Keys at the top stand above the first table. `margin-monitor config show` prints every key with the
-value that holds; `margin-monitor check` tries it. Unknown keys are refused, with the nearest one that is known.
+value in force; `margin-monitor check` checks it. Unknown keys are refused, with the nearest known one.
 
 - **Durations** are texts such as `"90s"`, `"2h"`, `"1d12h"`: numbers with units, the largest first; `"0"` is none.
   Bare numbers are refused.
@@ -188,7 +188,7 @@ value that holds; `margin-monitor check` tries it. Unknown keys are refused, wit
   The value itself is accepted too, while nobody but its owner may read the file.
 - **Paths** are relative to the configuration file.
 - `http://` and `ws://` are accepted for loopback addresses only.
-- What is marked *(not available yet)* is refused unless it has the value that switches it off, or its default."""
+- A key marked *(not available yet)* is refused unless it has the value that switches it off, or its default."""
 
 _METRICS_INTRODUCTION = """\
 One vocabulary for rules, `history` and JSON. A rule reads the metrics of its scope: `cross` (one for each account),
@@ -209,8 +209,8 @@ The configuration is looked for at `--config`, else `$MARGIN_MONITOR_CONFIG`, el
 `$CONFIGURATION_DIRECTORY/config.toml`, else `/etc/margin-monitor/config.toml`. Never in the working directory.
 
 Tables are for people. `--json` prints one document, `--jsonl` one object a line; nothing else is on stdout then.
-Decimals are texts, times RFC 3339 in UTC, durations seconds. Errors are one line on stderr: where, what, the mend; with
-`--json` also an object on stdout. See [exit codes](exit-codes.md)."""
+Decimals are texts, times RFC 3339 in UTC, durations seconds. Errors are one line on stderr: where, what is wrong, the
+fix; with `--json` also an object on stdout. See [exit codes](exit-codes.md)."""
 
 _EXIT_CODES_REMARKS = """\
 For `run` an exchange that can't be reached is never final: it starts, tries again and alerts. A key that is refused

@@ -1,4 +1,4 @@
-"""The configuration that a command line asks for."""
+"""The configuration that `--config` names."""
 
 import argparse
 import os
@@ -14,10 +14,10 @@ def read_config(args: argparse.Namespace) -> Config:
 
 
 def read_channels(args: argparse.Namespace) -> Config | None:
-    """What can be used of a configuration that can't be: its channels. Raises ConfigError when there is no file."""
+    """Only the channels, of a configuration with errors elsewhere. Raises ConfigError when there is no file."""
     return load_channels(config_path(args), os.environ)
 
 
 def config_path(args: argparse.Namespace) -> Path:
-    """The config file that is used. Raises ConfigError when there is none."""
+    """The path of the configuration file. Raises ConfigError when there is none."""
     return find_config(Path(args.config) if args.config else None, os.environ)

@@ -1,4 +1,4 @@
-"""The config file that `init` writes."""
+"""The configuration file that `init` writes."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,8 @@ from monitor.config.effective import toml_value
 
 @dataclass(frozen=True, slots=True)
 class InitAnswers:
-    """What `init` was told. Secrets are references or the values themselves; `isolated` None is all pairs."""
+    """Answers to the questions of `init`. Secrets are references or the values themselves; `isolated` None is all
+    pairs."""
 
     account: str
     api_key: str
@@ -19,7 +20,7 @@ class InitAnswers:
 
 
 def config_text(answers: InitAnswers) -> str:
-    """The TOML text. What is left out has its default; nothing in it moves money."""
+    """The TOML text. Absent keys have their default; nothing in the file moves money."""
     parts = [_HEAD]
     if answers.rest_url:
         parts.append(_EXCHANGE.format(rest_url=toml_value(answers.rest_url)))
@@ -52,8 +53,8 @@ isolated = {isolated}    # "all", or a list such as ["BTCUSDT"]
 
 
 _HEAD = """\
-# margin-monitor: what is watched and who is told. Try it with `margin-monitor check`.
-# `margin-monitor config show` prints every key with the value that holds.
+# margin-monitor: accounts and channels. Check it with `margin-monitor check`.
+# `margin-monitor config show` prints every key with the value in force.
 """
 
 _EXCHANGE = """\
@@ -76,7 +77,7 @@ _NO_CHANNEL = """\
 """
 
 _TAIL = """\
-# The shipped rules are on (default_rules = true). Rules of your own:
+# The default rules are on (default_rules = true). Rules of your own:
 # [[rules]]
 # name = "my-level"
 # scope = "cross"

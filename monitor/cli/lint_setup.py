@@ -1,4 +1,4 @@
-"""What lint looks at: the configuration, and of the accounts what is recorded."""
+"""Input of lint: the configuration, and the recorded state of the accounts."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -20,20 +20,22 @@ from monitor.view.json_values import Document
 
 
 def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
-    """Everything that lint finds; without a database it knows neither bars nor debts.
+    """Every flaw that lint finds; without a database, thresholds and debts are unknown to it.
 
-    `offline`: one that is no file is not asked.
+    `offline`: a database on a server is not asked.
     """
     documents = _read_documents(config, offline)
-    rules = {rule.name: rule for each in config.accounts for rule in policies.policy_of(config, each.name).rules}
+    rules = {rule.name: rule for account in config.accounts for rule in policies.policy_of(config, account.name).rules}
     found = lint(
         LintInput(
             rules=tuple(rules.values()),
             actions=config.actions,
             channels=tuple(_channel_info(config, channel) for channel in config.channels),
             accounts=tuple(
-                AccountCoverage(each.name, each.cross, None if each.isolated == "all" else tuple(each.isolated))
-                for each in config.accounts
+                AccountCoverage(
+                    account.name, account.cross, None if account.isolated == "all" else tuple(account.isolated)
+                )
+                for account in config.accounts
             ),
             default_rules=frozenset(rule.name for rule in config.rules if rule.is_shipped),
             has_heartbeat=config.heartbeat.url is not None,
@@ -49,9 +51,11 @@ def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
 
 
 def find_conflict_flaws(config: Config) -> tuple[Flaw, ...]:
-    """The keys that hardly work beside each other."""
+    """The conflicts between keys that hardly work together."""
     found = conflicts.find_conflicts(config, conflicts.WARNING)
-    return tuple(Flaw("conflict", "warning", f"{each.location} {each.message}", each.mend) for each in found)
+    return tuple(
+        Flaw("conflict", "warning", f"{conflict.location} {conflict.message}", conflict.mend) for conflict in found
+    )
 
 
 def _channel_info(config: Config, channel: ChannelConfig) -> ChannelInfo:

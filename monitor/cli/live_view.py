@@ -1,4 +1,4 @@
-"""Showing something again and again: in place on a terminal, one block after the other into a pipe or a file."""
+"""Repeated output: in place on a terminal, one block after another elsewhere."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 TERMINAL_INTERVAL_S = 1.0
-"""The daemon leaves its live figures at most once a second."""
+"""The daemon stores its live figures at most once a second."""
 PIPE_INTERVAL_S = 10.0
 
 _HOME, _CLEAR_ALL, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[2J", "\x1b[K", "\x1b[J"
@@ -18,7 +18,7 @@ _STYLING = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def watch(show: Callable[[], None], wait: Callable[[float], None] = time.sleep) -> None:
-    """Call `show`, which prints, for ever; Ctrl-C ends it, and what was shown last stays on the screen."""
+    """Call `show`, which prints, for ever; Ctrl-C ends it, and the last output stays on the screen."""
     in_place = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     is_first = True
     with contextlib.suppress(KeyboardInterrupt):
@@ -39,7 +39,7 @@ def watch(show: Callable[[], None], wait: Callable[[float], None] = time.sleep) 
 
 
 def redraw_text(text: str, columns: int, lines: int) -> str:
-    """The text as it is written over what stands there, cut to the lines that the terminal has; never scrolls."""
+    """The text that overwrites the previous output, cut to the lines of the terminal; never scrolls."""
     kept: list[str] = []
     left = max(lines - 1, 1)
     everything = text.splitlines()
@@ -55,7 +55,7 @@ def redraw_text(text: str, columns: int, lines: int) -> str:
 
 
 class _CapturedFrame(io.StringIO):
-    """What is printed meanwhile, printed as for the terminal that it will go to."""
+    """Collects what is printed, in the form for the terminal."""
 
     def __init__(self, *, is_terminal: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Logging of the commands: one line an event on stderr, as text or as JSON, without known secrets."""
+"""Logging of the commands: one line an event on stderr, as text or JSON, without known secrets."""
 
 import contextlib
 import io
@@ -21,8 +21,8 @@ _LIBRARIES: Mapping[str, int] = {
     **dict.fromkeys(("httpx", "httpcore", "asyncio", "alembic", "matplotlib", "urllib3", "apprise"), logging.WARNING),
     **dict.fromkeys(("apscheduler", "websockets"), logging.ERROR),
 }
-"""From which level on libraries are heard. Their INFO and DEBUG lines carry whole URLs; the warnings of these two are
-about what is meant to be so: a slow read left running when it is due again, a peer that closed its connection."""
+"""Minimum level of libraries' records. Their INFO and DEBUG lines carry whole URLs; the warnings of these two are about
+intended behaviour: a slow read left running when it is due again, a peer that closed its connection."""
 
 
 def start_logging(log_format: str, level: str) -> None:
@@ -40,7 +40,7 @@ def start_logging(log_format: str, level: str) -> None:
 
 @contextlib.contextmanager
 def background_logging() -> Iterator[None]:
-    """Log records written by a thread while this lasts, for a program that no reader of its log may stop.
+    """Log records written by a thread during the context, for a program that no reader of its log may stop.
 
     Where stderr is no file of the operating system (closed, or replaced by a test) nothing changes.
     """
@@ -81,7 +81,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """The same as one JSON object a line."""
+    """Log records as one JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {
@@ -101,5 +101,5 @@ def _time_text(record: logging.LogRecord) -> str:
 
 
 def _traceback_text(record: logging.LogRecord) -> str:
-    """The traceback in one line, which RedactionFilter has already put into text."""
+    """The traceback in one line, already converted to text by RedactionFilter."""
     return " | ".join(line.strip() for line in (record.exc_text or "").splitlines())

@@ -1,4 +1,4 @@
-"""Log lines written by a thread of their own, so that a reader who stalls stops nobody else."""
+"""Log lines written by a thread, so that a stalled reader blocks nothing."""
 
 import os
 import queue
@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 MAX_QUEUED_LINES = 10_000
-"""Lines that wait for their reader; what comes beyond is counted instead of kept."""
+"""Limit of queued lines; further ones are counted instead of kept."""
 
 DRAIN_TIMEOUT_S = 1.0
-"""Machine seconds that the end waits for lines that are still unwritten."""
+"""Machine seconds that the exit waits for unwritten lines."""
 
 
 class BackgroundWriter:
@@ -33,7 +33,7 @@ class BackgroundWriter:
         self._thread.start()
 
     def write(self, text: str) -> int:
-        """Queue `text`; returns its length as streams do, whether it was kept or not."""
+        """Queue `text`; returns its length as streams do, also when it was dropped."""
         with self._lock:
             try:
                 if self._lost:
@@ -48,7 +48,7 @@ class BackgroundWriter:
         """Do nothing: the thread writes as fast as the reader reads."""
 
     def drain(self, timeout_s: float = DRAIN_TIMEOUT_S) -> bool:
-        """Wait until everything queued is written, at most `timeout_s` machine seconds; whether it is."""
+        """Wait until everything queued is written, at most `timeout_s` machine seconds; returns whether it is."""
         deadline = time.monotonic() + timeout_s
         with self._waiting.all_tasks_done:
             while self._waiting.unfinished_tasks:
@@ -66,7 +66,7 @@ class BackgroundWriter:
                 while rest:
                     rest = rest[os.write(self._descriptor, rest) :]
             except OSError:
-                # Nobody reads any more. What is queued from now on is counted as lost.
+                # No reader any more. Lines queued from now on are counted as lost.
                 return
             finally:
                 self._waiting.task_done()

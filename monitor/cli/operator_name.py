@@ -1,4 +1,4 @@
-"""Who gives an order at the command line."""
+"""The name of the person who gives a command."""
 
 import getpass
 import os
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 def operator_name(environ: Mapping[str, str]) -> str:
-    """The login name of the person, also behind sudo; the user's number when it has no name."""
+    """The login name of the person, also behind sudo; the user id when there is no name."""
     behind = environ.get("SUDO_USER", "")
     if behind:
         return behind

@@ -1,4 +1,4 @@
-"""Values of options as people write them. What can't be read is a usage error that says how to write it."""
+"""Types of option values; a value that cannot be read is a usage error that shows the notation."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,18 +10,18 @@ from monitor.core.numbers.durations import parse_duration, parse_fraction, parse
 from monitor.errors import UsageError
 
 MAX_BARE_FRACTION = Decimal(1)
-"""Beyond it a part has to be written in per cent."""
+"""Above it a fraction has to be written in per cent."""
 
 _T = TypeVar("_T")
 
 
 def time_option(option: str, text: str, now: datetime) -> datetime:
-    """The moment that `--since` and its like name."""
+    """The time in `--since` and similar options."""
     return _read_option(option, lambda: parse_since(text, now))
 
 
 def check_time_option(option: str, text: str | None) -> None:
-    """Refuse what is no moment, before anything is opened in which the present one is known better."""
+    """Refuse an invalid time before the database is opened, whose clock is the better one."""
     if text:
         time_option(option, text, SystemClock().now())
 
@@ -31,7 +31,7 @@ def duration_option(option: str, text: str) -> timedelta:
 
 
 def fraction_option(option: str, text: str) -> Decimal:
-    """A part of something, as `20%` or `0.2`, with a sign if it has one. A bare 20 is refused: which is meant?"""
+    """A fraction such as `20%` or `0.2`, with a sign if given. A bare 20 is refused: it could mean either."""
     part = _read_option(option, lambda: parse_fraction(text))
     if abs(part) > MAX_BARE_FRACTION and "%" not in text:
         raise UsageError(f"{option}: {text} would be {part * 100:f}%", mend=f"write {text}% if that is meant")
@@ -46,7 +46,7 @@ def count_option(option: str, text: str) -> int:
 
 
 def comment_option(text: str) -> str:
-    """What a person says about an order, on one line. It may not be empty: others read it later."""
+    """A person's comment on a command, on one line. It may not be empty: others read it later."""
     said = " ".join(text.split())
     if not said:
         raise UsageError("--comment is empty", mend="say in a few words why")

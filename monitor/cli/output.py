@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs, one line for an error. No known secret passes."""
+"""Output of commands: tables, JSON, error lines; known secrets are redacted."""
 
 import contextlib
 import io
@@ -30,7 +30,7 @@ _RICH_STYLES: Mapping[TextStyle, str] = {
 
 @dataclass(frozen=True, slots=True)
 class StyledCell:
-    """A cell of a table that looks its own way."""
+    """A cell of a table with a style of its own."""
 
     text: str
     style: TextStyle = ""
@@ -78,20 +78,20 @@ def print_table(
 
 
 def print_note(text: str) -> None:
-    """One line on stderr that is no result: progress, what was written where."""
+    """One line on stderr that is no result: progress, files written."""
     print(KNOWN_SECRETS.redact(text), file=sys.stderr)
 
 
 def print_error(error: MonitorError, *, as_json: bool) -> int:
-    """One line on stderr for each mistake, with `as_json` the error document on stdout; returns the exit code."""
+    """One line on stderr for each error, with `as_json` the error document on stdout; returns the exit code."""
     others: tuple[MonitorError, ...] = getattr(error, "others", ())
     with contextlib.suppress(OSError):
-        for each in (error, *others):
-            print(f"{_program_prefix()}{KNOWN_SECRETS.redact(str(each))}", file=sys.stderr)
+        for failure in (error, *others):
+            print(f"{_program_prefix()}{KNOWN_SECRETS.redact(str(failure))}", file=sys.stderr)
     if as_json:
         document = error_document(error)
         if others:
-            document["others"] = [error_document(each)["error"] for each in others]
+            document["others"] = [error_document(other)["error"] for other in others]
         try:
             print_json(document)
             sys.stdout.flush()
@@ -101,7 +101,7 @@ def print_error(error: MonitorError, *, as_json: bool) -> int:
 
 
 def print_os_error(error: OSError, *, as_json: bool) -> int:
-    """One line for what the system refused: a file, or what stdout leads to."""
+    """One line for a refusal of the system: a file, or the target of stdout."""
     why = error.strerror or str(error)
     if error.filename is not None:
         return print_error(
@@ -113,7 +113,7 @@ def print_os_error(error: OSError, *, as_json: bool) -> int:
 
 
 def error_document(error: MonitorError) -> dict[str, Any]:
-    """The error as programs read it."""
+    """The error as a JSON document."""
     content: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.where:
         content["where"] = error.where
@@ -126,7 +126,7 @@ def error_document(error: MonitorError) -> dict[str, Any]:
 
 
 def print_bug(error: Exception, *, as_json: bool) -> int:
-    """One line for what should not have happened, with the place in our code; returns the exit code."""
+    """One line for an unexpected error, with the place in our code; returns the exit code."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if f"{os.sep}monitor{os.sep}" in frame.filename] or frames
     place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
@@ -135,9 +135,9 @@ def print_bug(error: Exception, *, as_json: bool) -> int:
 
 
 def to_json_value(value: object) -> Any:
-    """The value as JSON has it, without known secrets.
+    """The value as JSON types, without known secrets.
 
-    An infinite or undefined Decimal becomes null: what it stands for must be said by another field.
+    An infinite or undefined Decimal becomes null: another field must say what it means.
     """
     match value:
         case None | bool() | int() | float() if not isinstance(value, Enum):
@@ -164,20 +164,20 @@ def to_json_value(value: object) -> Any:
 
 
 def has_colour() -> bool:
-    """Whether stdout is a terminal that takes colour."""
+    """Return whether stdout is a terminal with colour."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def prepare_streams() -> None:
-    """Let characters that the terminal's encoding lacks be printed escaped instead of raising.
+    """Print characters that the terminal's encoding lacks escaped instead of raising.
 
-    What was closed leads nowhere from now on, so that no file that is opened takes its place.
+    Closed standard streams are opened on the null device, so that no later file takes their number.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free.
+            # The lowest free number.
             os.open(os.devnull, os.O_RDWR)
     if sys.stdout is None:
         sys.stdout = _ClosedStdout()
@@ -189,7 +189,7 @@ def prepare_streams() -> None:
 
 
 def drop_stdout() -> None:
-    """After the reader of a pipe has gone: nothing more is written, and nothing fails at exit."""
+    """Stop writing after the reader of a pipe has gone, so that nothing fails at exit."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
@@ -197,7 +197,7 @@ def drop_stdout() -> None:
 
 
 class _ClosedStdout(io.StringIO):
-    """In the place of a stdout that was closed: what should go there has to go elsewhere."""
+    """The replacement of a closed stdout: any output to it is an error."""
 
     def write(self, text: str) -> int:
         raise MonitorError("it is closed", where="stdout", mend="let it go somewhere, if only to /dev/null")
@@ -217,7 +217,7 @@ def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[StyledCel
 
 
 def _display_width(text: str) -> int:
-    """The columns that a terminal gives to `text`: two to each wide character, none to a combining one."""
+    """The columns of `text` on a terminal: two for each wide character, none for a combining one."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

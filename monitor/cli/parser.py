@@ -1,15 +1,14 @@
-"""The command line: one table of commands, each loading its own module only when it is the one.
+"""The command line: a table of commands, each loading its module only when called.
 
 To add the command `example`:
 1. write `monitor/cli/commands/example.py` with `add_arguments(parser)`, which declares its options on an
-ArgumentParser, and
-   `run(args) -> int`, which does it and returns an exit code of `monitor.errors.Exit`;
+   ArgumentParser, and `run(args) -> int`, which does it and returns an exit code of `monitor.errors.Exit`;
 2. remove its name from `NOT_YET` below (and leave there, as "example part" or "example --option", what it lacks).
 
 `args` also has `config` (a path or None), `log_format` and `log_level`; logging has been started by them.
 `monitor.cli.config_option.read_config(args)` gives the Config; `monitor.cli.output` prints. A command raises
-MonitorError for what
-a person can mend and prints no errors itself. `add_json(parser)` declares `--json`, with `lists=True` `--jsonl` too.
+MonitorError for errors that a person can fix and prints none itself. `add_json(parser)` declares `--json`, with
+`lists=True` `--jsonl` too.
 """
 
 import argparse
@@ -26,32 +25,32 @@ from monitor.errors import Exit, NotAvailableYet, UsageError
 PROGRAM = "margin-monitor"
 
 COMMANDS: Mapping[str, str] = {
-    "run": "watch, in the foreground, until stopped",
-    "demo": "see it work: a simulated crash, no keys, no network",
+    "run": "run the daemon in the foreground until stopped",
+    "demo": "play a simulated crash: no keys, no network",
     "init": "write a short configuration, or the service units",
-    "check": "try configuration, keys, exchange, database and channels",
-    "config": "show the configuration as it holds",
-    "status": "how far each account is from liquidation",
-    "alerts": "what fires, and what did",
-    "ack": "take an alert, so that it escalates no further",
-    "silence": "keep alerts quiet for a while",
-    "drill": "let a rule fire as an exercise",
-    "events": "what the streams delivered",
-    "actions": "what was done, the pause switch, approvals",
-    "interest": "interest paid, rates, projected cost",
-    "history": "recorded samples, as figures or as a picture",
-    "stress": "the level after a price shock",
-    "rules": "list, test and backtest the rules",
+    "check": "check configuration, keys, exchange, database and channels",
+    "config": "show the configuration in force",
+    "status": "show the distance of each account from liquidation",
+    "alerts": "list open alerts, or all",
+    "ack": "acknowledge an alert: no reminders, no escalation",
+    "silence": "mute alerts for a while",
+    "drill": "send a rule's messages as an exercise",
+    "events": "list recorded stream events",
+    "actions": "list and approve actions, pause and resume them",
+    "interest": "show interest paid, current rates and projected cost",
+    "history": "show recorded samples as a table or a chart",
+    "stress": "show the level of each account after a price shock",
+    "rules": "list, test, backtest and lint the rules",
     "notify": "send a test message",
-    "report": "what was in the last day, or since when you say",
-    "db": "create, upgrade and look after the database",
-    "call": "any function of the margin API by name",
-    "sandbox": "the built-in exchange alone",
+    "report": "report the last day, or a longer time",
+    "db": "create, upgrade, check, back up and restore the database",
+    "call": "call any function of the margin API by name",
+    "sandbox": "run the built-in exchange alone",
 }
-"""Every command with what it is for, in the order of the help."""
+"""Every command with its purpose, in the order of the help."""
 
 NOT_YET: frozenset[str] = frozenset()
-"""What is not built: a command, "command part" (its first argument), or "command --option"."""
+"""Commands that are not built, "command part" (its first argument), or "command --option"."""
 
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -59,7 +58,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 
 @dataclass(slots=True)
 class GlobalOptions:
-    """Options that belong to no command. They may stand before or after it."""
+    """Options that belong to no command. They may come before or after it."""
 
     config: str | None = None
     log_format: str = "text"
@@ -71,19 +70,19 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, *args: object, **options: object) -> None:
         options.setdefault("allow_abbrev", False)
-        super().__init__(*args, **options)  # type: ignore[arg-type]  # handed through as they came
+        super().__init__(*args, **options)  # type: ignore[arg-type]  # passed on unchanged
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(message, mend=f"see `{self.prog} --help`")
 
     def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
-        """What the words say. Raises UsageError for what is left over."""
+        """The parsed arguments. Raises UsageError for unknown ones."""
         has_parts = any(isinstance(action, argparse._SubParsersAction) for action in self._actions)
-        # Words may stand before and after options; argparse can do that only where there are no commands below.
+        # Arguments may come before and after options; argparse can do that only without subcommands.
         parse = self.parse_known_args if has_parts else self.parse_known_intermixed_args
         args, unknown = parse(words)
         if unknown:
-            word = next((each for each in unknown if each.startswith("-")), unknown[0]).partition("=")[0]
+            word = next((argument for argument in unknown if argument.startswith("-")), unknown[0]).partition("=")[0]
             known = _known_options(self, words)
             mend = suggest_nearest(word, known) if word.startswith("-") else f"see `{self.prog} --help`"
             raise UsageError(f'unknown {"option" if word.startswith("-") else "argument"} "{word}"', mend=mend)
@@ -102,7 +101,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def dispatch(words: Sequence[str]) -> int:
-    """Carry out the command line and return its exit code. Raises MonitorError."""
+    """Run the command line and return its exit code. Raises MonitorError."""
     options, rest = split_global_options(words)
     if not rest:
         raise UsageError("no command given", mend=f"see `{PROGRAM} --help`")
@@ -146,12 +145,12 @@ def add_json(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
 
 
 def asks_for_json(words: Iterable[str]) -> bool:
-    """Whether a command line asks for JSON, even one that can't be parsed."""
+    """Return whether a command line asks for JSON, even one that can't be parsed."""
     return any(word in ("--json", "--jsonl") for word in words)
 
 
 def split_global_options(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
-    """The global options, wherever they stand before a `--`, and the other words. Raises UsageError."""
+    """The global options, anywhere before a `--`, and the other arguments. Raises UsageError."""
     options = GlobalOptions()
     rest: list[str] = []
     remaining = list(words)
@@ -176,7 +175,7 @@ def split_global_options(words: Sequence[str]) -> tuple[GlobalOptions, list[str]
 
 
 def suggest_nearest(word: str, known: Iterable[str]) -> str:
-    """A mend that names the known word most like `word`; "" when nothing is known."""
+    """A fix that names the known word most similar to `word`; "" when nothing is known."""
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
     return f'did you mean "{found[0]}"?' if found else ""
 
@@ -198,14 +197,14 @@ options:
   --log-format FORM   {" or ".join(LOG_FORMATS)}
   --log-level LEVEL   {", ".join(LOG_LEVELS)}
   --version           print the version
-  --help              print this, or the help of a command: {PROGRAM} COMMAND --help
+  --help              print this help, or that of a command: {PROGRAM} COMMAND --help
 
-New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configuration, `{PROGRAM} check` tries it.
+New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configuration, `{PROGRAM} check` checks it.
 """
 
 
 _INFO_LOG_COMMANDS = frozenset({"run"})
-"""Commands whose log is their output: from INFO on unless told otherwise."""
+"""Commands whose log is their output: from INFO on unless an option says otherwise."""
 
 _GLOBAL_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "--config": (),
@@ -228,7 +227,7 @@ def _mark(name: str) -> str:
 
 
 def _known_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
-    """The options that may stand in a command line: those of the parser and of the part that the words choose."""
+    """The options allowed in a command line: those of the parser and of the selected subcommand."""
     known: list[str] = []
     for action in parser._actions:
         known += action.option_strings
@@ -240,5 +239,5 @@ def _known_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> lis
 
 
 def _sentence(words: str) -> str:
-    # Not capitalize(): that would take the capitals of API away.
+    # Not capitalize(): that would put the capitals of API in lower case.
     return f"{words[:1].upper()}{words[1:]}."

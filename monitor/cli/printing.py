@@ -1,4 +1,4 @@
-"""Prints the tables and lines of the view, and lists in the two JSON forms."""
+"""Printing of view tables, cells, and lists of documents."""
 
 import argparse
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ def wants_json_list(args: argparse.Namespace) -> bool:
 
 
 def print_documents(args: argparse.Namespace, items: Sequence[Document], extra_fields: Document | None = None) -> None:
-    """The items as one document, with what is said `beside` them, or as one line each."""
+    """The items as one document with `extra_fields`, or as one line each."""
     if args.jsonl:
         output.print_jsonl(items)
     else:

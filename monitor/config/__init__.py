@@ -1,1 +1,1 @@
-"""The only reader of configuration, secrets and environment: TOML and references to secrets become a frozen Config."""
+"""Configuration: TOML and secret references become a frozen Config; the only reader of both and of the environment."""

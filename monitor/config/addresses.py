@@ -1,4 +1,4 @@
-"""Kinds of values that are addresses or secrets: URLs, references, where to listen."""
+"""Value types for URLs, secret references and listen addresses."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
@@ -22,9 +22,9 @@ def listen_address() -> ValueType[str]:
 
 
 def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> ValueType[str]:
-    """A URL with one of the schemes; `http` and `ws` are taken for loopback hosts only.
+    """A URL with one of the schemes; `http` and `ws` are accepted for loopback hosts only.
 
-    `is_base`: paths are appended to it, so that a slash at its end is dropped.
+    `is_base`: paths are appended to it, so that a trailing slash is dropped.
     """
 
     def read(value: object) -> str:
@@ -46,7 +46,8 @@ def secret() -> ValueType[SecretRef]:
 
 
 def secret_url(*schemes: str) -> ValueType[SecretRef]:
-    """A URL that may be a secret. On loopback and without user info it is none. No `schemes`: any."""
+    """A URL that may be a secret. On loopback and without user info it is none. Without `schemes` any scheme is
+    accepted."""
 
     def read(value: object) -> SecretRef:
         ref = _read_reference(text().read(value))
@@ -74,9 +75,9 @@ def database_url() -> ValueType[SecretRef]:
 
 
 def check_url(address: str, schemes: tuple[str, ...]) -> None:
-    """Raises Wrong unless the URL may be used; what it says holds nothing after the scheme.
+    """Raise InvalidValue unless the URL may be used; the message quotes nothing after the scheme.
 
-    Without `schemes` anything goes that has one: what follows is Apprise's to read, and often no host and port.
+    Without `schemes` any URL with a scheme is accepted: Apprise parses the rest, which often has no host and port.
     """
     scheme, separator, _ = address.partition("://")
     if not separator or not scheme:
@@ -96,14 +97,14 @@ def check_url(address: str, schemes: tuple[str, ...]) -> None:
 
 
 def check_database_url(address: str) -> None:
-    """Raises Wrong unless it names a database that can be used. What it says never holds a password."""
+    """Raise InvalidValue unless the URL names a usable database. The message never holds a password."""
     scheme = address.partition(":")[0]
     if scheme in ("sqlite", "sqlite+pysqlite"):
         path = address.partition(":")[2]
         if not path.startswith("///") or path[3:] in ("", ":memory:") or "?" in path:
             raise InvalidValue("is not a database in a file", 'write it like "sqlite:///margin-monitor.db"')
     elif scheme == "postgresql+psycopg":
-        # Without a host it is the socket on this machine, or what the query says: postgresql+psycopg:///NAME.
+        # Without a host it is the socket on this machine, or the host in the query: postgresql+psycopg:///NAME.
         if (parts := _split_url(address)) is None:
             raise InvalidValue("is not a URL", "check its host and port")
         if not parts.path.strip("/"):

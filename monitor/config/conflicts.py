@@ -1,6 +1,6 @@
-"""Keys of a configuration against each other: what loads and can't work, in one table.
+"""Conflicts between keys that are each valid: one table of rules.
 
-`ERROR`: it can never work, the configuration is refused. `WARNING`: `check` and `rules lint` name it.
+`ERROR`: the combination can never work, the configuration is refused. `WARNING`: `check` and `rules lint` report it.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -25,7 +25,7 @@ ERROR: Literal["error"] = "error"
 WARNING: Literal["warning"] = "warning"
 
 RELAXED_INTERVAL_RATIO = (5, 4)
-"""How much longer the interval of a read gets while everything that it shows is safe."""
+"""How much longer the interval of a read gets while every scope that it covers is safe."""
 
 MAX_NEAR_INTERVAL = timedelta(seconds=30)
 MAX_LIQUIDATIONS_INTERVAL = timedelta(hours=1)
@@ -36,7 +36,7 @@ MIN_REPEAT_S, MAX_CRITICAL_REPEAT_S = Decimal(10), Decimal(21_600)
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two keys that can't both have their way: where, what is wrong, the mend."""
+    """Two keys that can't both take effect: location, error, fix."""
 
     location: Location
     message: str
@@ -45,7 +45,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class ConflictRule:
-    """One key against another. `find` yields every place of a configuration in which they are in conflict."""
+    """The rule of one conflict. `find` yields every conflict of this kind in a configuration."""
 
     name: str
     result: Literal["warning", "error"]
@@ -53,7 +53,7 @@ class ConflictRule:
 
 
 def refuse_conflicts(config: Config) -> None:
-    """Raise ConfigError, with all others in its `others`, where a configuration can never work."""
+    """Raise ConfigError, with all others in its `others`, for a configuration that can never work."""
     mistakes = ErrorList()
     for conflict in find_conflicts(config, ERROR):
         mistakes.add(conflict.location, conflict.message, conflict.mend)
@@ -61,7 +61,7 @@ def refuse_conflicts(config: Config) -> None:
 
 
 def find_conflicts(config: Config, result: Literal["warning", "error"]) -> Iterator[Conflict]:
-    """Every conflict of this kind, in the order of the table."""
+    """Every conflict of one result, in the order of the table."""
     for relation in CONFLICT_RULES:
         if relation.result == result:
             yield from relation.find(config)
@@ -84,7 +84,8 @@ def _interval_above_stale(config: Config) -> Iterator[Conflict]:
 def _near_interval_above_stale(config: Config) -> Iterator[Conflict]:
     schedule = config.schedule
     if schedule.near_liquidation >= schedule.stale_after:
-        what = f"is {_span_text(schedule.near_liquidation)}, but figures are stale after {_span_text(schedule.stale_after)}"
+        near, stale = _span_text(schedule.near_liquidation), _span_text(schedule.stale_after)
+        what = f"is {near}, but figures are stale after {stale}"
         yield Conflict(
             _table_location(config, "schedule").key("near_liquidation"), what, 'lower it; "2s" is the default'
         )
@@ -139,7 +140,11 @@ def _fallback_without_severities(config: Config) -> Iterator[Conflict]:
 
 def _fallback_lacks_severities(config: Config) -> Iterator[Conflict]:
     for place, channel, fallback in _fallbacks(config):
-        missed = [each for each in SEVERITIES if each in channel.severities and each not in fallback.severities]
+        missed = [
+            severity
+            for severity in SEVERITIES
+            if severity in channel.severities and severity not in fallback.severities
+        ]
         if missed and len(missed) < len(channel.severities):
             what = f'"{fallback.name}" does not take {" and ".join(missed)} messages, which this channel is told'
             yield Conflict(place.key("fallback"), what, "widen its severities, or name another channel")
@@ -159,7 +164,7 @@ def _fallback_in_quiet_hours(config: Config) -> Iterator[Conflict]:
 
 def _approval_without_channel(config: Config) -> Iterator[Conflict]:
     for index, action in enumerate(config.actions):
-        if action.mode == "approve" and not any("critical" in each.severities for each in config.channels):
+        if action.mode == "approve" and not any("critical" in channel.severities for channel in config.channels):
             what = '"approve" asks a person, and no channel takes critical messages'
             mend = 'add a channel with severities = ["critical"], or write mode = "dry-run"'
             yield Conflict(_item_location(config, "actions", index, action.name).key("mode"), what, mend)
@@ -169,7 +174,8 @@ def _data_age_below_interval(config: Config) -> Iterator[Conflict]:
     fastest = config.schedule.near_liquidation
     for index, action in enumerate(config.actions):
         if action.max_data_age < fastest:
-            what = f"is {_span_text(action.max_data_age)}, below the fastest reads ({_span_text(fastest)}): it would hardly act"
+            age = _span_text(action.max_data_age)
+            what = f"is {age}, below the fastest reads ({_span_text(fastest)}): it would hardly act"
             mend = "raise it, or lower schedule.near_liquidation"
             yield Conflict(_item_location(config, "actions", index, action.name).key("max_data_age"), what, mend)
 
@@ -212,7 +218,7 @@ def _unmatched_account_patterns(config: Config) -> Iterator[Conflict]:
 
 def _all_symbols_unmatched(config: Config) -> Iterator[Conflict]:
     for rule, dead in _unmatched_symbols(config):
-        # Those of a rule that looks elsewhere too leave it something to do.
+        # Patterns of a rule that also covers other subjects leave that rule something to do.
         if len(dead) == len(rule.symbols) and set(rule.scopes) == {"isolated"}:
             what = f"match none of the watched pairs ({_watched_text(config, rule)})"
             yield Conflict(_rule_location(rule).key("symbols"), what, "correct them, or add the pair to isolated")
@@ -244,33 +250,36 @@ def _some_assets_unmatched(config: Config) -> Iterator[Conflict]:
 
 
 def _unmatched_symbols(config: Config) -> Iterator[tuple[Rule, list[str]]]:
-    """The rules of pairs some of whose patterns can match none, and these patterns."""
+    """Rules of pairs with patterns that match no watched pair, and these patterns."""
     for rule in _own_rules(config):
         pairs = _watched_pairs(config, rule)
-        dead = [each for each in rule.symbols if not _may_match(each, pairs)]
+        dead = [pattern for pattern in rule.symbols if not _may_match(pattern, pairs)]
         if dead and "isolated" in rule.scopes and rule.symbols != MATCH_ALL:
             yield rule, dead
 
 
 def _unmatched_assets(config: Config) -> Iterator[tuple[Rule, list[str]]]:
-    """The same of assets: where cross is not watched, those of the pairs are all that there can be."""
+    """Rules of assets with patterns that match no asset, and these patterns.
+
+    Where cross is not watched, only the assets of the watched pairs can match.
+    """
     for rule in _own_rules(config):
         pairs = _watched_pairs(config, rule, cross=True)
         halves = None if pairs is None else {half for pair in pairs for half in _possible_assets(pair)}
-        dead = [each for each in rule.assets if not _may_match(each, halves)]
+        dead = [pattern for pattern in rule.assets if not _may_match(pattern, halves)]
         if dead and "asset" in rule.scopes and rule.assets != MATCH_ALL:
             yield rule, dead
 
 
 def _may_match(pattern: str, known: Collection[str] | None) -> bool:
-    """Whether a pattern can match one of the names; None: any that is written in capitals."""
+    """Return whether a pattern can match one of the names; for None, any name in capitals."""
     if known is None:
         return pattern == pattern.upper()
     return any(fnmatchcase(name, pattern) for name in known)
 
 
 def _possible_assets(pair: str) -> Iterator[str]:
-    """Whatever the two assets of a pair may be called."""
+    """Possible names of the two assets of a pair."""
     for place in range(1, len(pair)):
         yield pair[:place]
         yield pair[place:]
@@ -305,11 +314,11 @@ CONFLICT_RULES: tuple[ConflictRule, ...] = (
     ConflictRule("one of rules.assets against what can be held", WARNING, _some_assets_unmatched),
     ConflictRule("rules_files against the files there are", WARNING, _unmatched_rule_files),
 )
-"""Every relation, each walked by a test."""
+"""Every conflict rule; a test walks each."""
 
 
 def located_accounts(config: Config) -> Iterator[tuple[Location, AccountConfig]]:
-    """Each account with its place."""
+    """Each account with its location."""
     for index, account in enumerate(config.accounts):
         yield _item_location(config, "accounts", index, account.name), account
 
@@ -326,7 +335,7 @@ def _own_rules(config: Config) -> Iterator[Rule]:
 
 
 def _watched_pairs(config: Config, rule: Rule, *, cross: bool = False) -> tuple[str, ...] | None:
-    """The pairs that the accounts of a rule watch; None where one watches all that the exchange lists, or `cross`."""
+    """The pairs that the accounts of a rule watch; None where one watches every listed pair, or with `cross`."""
     mine = [a for a in config.accounts if any(fnmatchcase(a.name, pattern) for pattern in rule.accounts)]
     if any(account.isolated == "all" or (cross and account.cross) for account in mine):
         return None

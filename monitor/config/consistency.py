@@ -1,4 +1,4 @@
-"""What must fit together across the keys of a configuration."""
+"""Checks across the keys of one table or rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -12,7 +12,7 @@ from monitor.core.rules.rule import Rule
 
 
 def check_accounts(accounts: Iterable[tuple[Location, AccountConfig]], mistakes: ErrorList) -> None:
-    """Each key has exactly one of secret and private key, and a passphrase only with the latter."""
+    """Check that each account has exactly one of secret and private key, and a passphrase only with the latter."""
     for place, account in accounts:
         _check_credentials(place, account, "", mistakes)
         if account.action_api_key is not None:
@@ -26,7 +26,10 @@ def check_accounts(accounts: Iterable[tuple[Location, AccountConfig]], mistakes:
 def check_channels(
     channels: Sequence[tuple[Location, ChannelConfig]], names: Sequence[str], mistakes: ErrorList
 ) -> None:
-    """Each has exactly one address, and a fallback that is another channel. `names` are all, unreadable ones too."""
+    """Check that each channel has exactly one address, and as fallback another channel.
+
+    `names` are those of all channels, including unreadable ones.
+    """
     for place, channel in channels:
         if channel.url is None and channel.webhook is None:
             mistakes.add(place.key("url"), "is missing", 'write url = "…" or webhook = "https://…"')
@@ -39,7 +42,7 @@ def check_channels(
 
 
 def check_pegs(pegs: Mapping[str, str], stables: Iterable[str], place: Location, mistakes: ErrorList) -> None:
-    """Each asset tracks another one, and is not also pegged to USDT as a stable asset."""
+    """Check that each asset tracks another one, and is not also pegged to USDT as a stable asset."""
     for asset, reference in pegs.items():
         if asset == reference:
             mistakes.add(place.key(asset), "is pegged to itself", "name the asset that it should track")
@@ -48,7 +51,7 @@ def check_pegs(pegs: Mapping[str, str], stables: Iterable[str], place: Location,
 
 
 def check_action(table: Mapping[str, Any], action: ActionConfig, place: Location, mistakes: ErrorList) -> None:
-    """The keys fit its kind, one thing sizes it, and what may move money alone has its limits."""
+    """Check that the keys fit the action's kind, one of them sizes it, and automatic actions have limits."""
     kind = action.kind
     for key in table:
         if key not in KEYS_BY_KIND[kind]:  # type: ignore[index]  # the schema's choice is the very list of kinds
@@ -67,7 +70,7 @@ def check_action(table: Mapping[str, Any], action: ActionConfig, place: Location
 
 
 def check_rule(rule: Rule, channels: Sequence[str], actions: Sequence[str], mistakes: ErrorList) -> None:
-    """The channels and actions that the rule names are there."""
+    """Check that the channels and actions that the rule names exist."""
     file, _, path = rule.where.partition(": ")
     place = Location(file, path)
     check_names(rule.channels or (), channels, "channel", place.key("channels"), mistakes)
@@ -77,7 +80,7 @@ def check_rule(rule: Rule, channels: Sequence[str], actions: Sequence[str], mist
 
 
 def check_report(report: ReportConfig, channels: Sequence[str], place: Location, mistakes: ErrorList) -> None:
-    """Its channels are there, and it says when it is sent if it says anything."""
+    """Check that the report's channels exist, and that it has a time if it has anything else."""
     check_names(report.channels, channels, "channel", place.key("channels"), mistakes)
     if report.at is None and (report.channels or report.time_zone):
         mistakes.add(place.key("at"), "is missing", 'write at = "08:00", or remove [report]')
@@ -92,8 +95,8 @@ def check_names(names: Iterable[str], known: Sequence[str], what: str, place: Lo
 
 
 def literal_secrets(table: Any) -> list[SecretRef]:
-    """The secrets of a table that stand in the file itself."""
-    values = (getattr(table, each.name) for each in fields(table))
+    """The secrets of a table that are written in the file itself."""
+    values = (getattr(table, field.name) for field in fields(table))
     return [value for value in values if isinstance(value, SecretRef) and value.is_literal_secret]
 
 

@@ -1,4 +1,4 @@
-"""Secrets of a configuration, resolved: keys of an account, the address of a channel, the database's URL."""
+"""Resolved secrets: API keys of an account, a channel's address, the database URL."""
 
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
@@ -13,9 +13,9 @@ from monitor.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class AccountCredentials:
-    """What signs requests: an HMAC secret, or a private key (PEM text) with its passphrase if it is encrypted.
+    """Credentials that sign requests: an HMAC secret, or a private key (PEM text), with its passphrase if encrypted.
 
-    `action` are the credentials that alone may move money; None: these may.
+    `action`: separate credentials, the only ones that may move money; None: these may.
     """
 
     api_key: Secret
@@ -27,19 +27,19 @@ class AccountCredentials:
 
 @dataclass(frozen=True, slots=True)
 class ChannelAddress:
-    """Where a channel delivers: an Apprise URL, or the URL of a webhook."""
+    """The address of a channel: an Apprise URL, or the URL of a webhook."""
 
     url: Secret | None = None
     webhook: Secret | None = None
 
 
 def resolve_secret(config: Config, ref: SecretRef) -> Secret:
-    """The value behind any reference of this configuration. Raises ConfigError naming the place and the mend."""
+    """The value behind any reference of this configuration. Raises ConfigError with the location and the fix."""
     return resolve(ref, config.folder, config.environ)
 
 
 def resolve_account(config: Config, name: str) -> AccountCredentials:
-    """The credentials of the account. Raises ConfigError naming the place and the mend."""
+    """The credentials of the account. Raises ConfigError with the location and the fix."""
     account = config.account(name)
     action = None
     if account.action_api_key is not None:
@@ -57,7 +57,7 @@ def resolve_account(config: Config, name: str) -> AccountCredentials:
 
 
 def resolve_channel(config: Config, name: str) -> ChannelAddress:
-    """The address of the channel. Raises ConfigError naming the place and the mend."""
+    """The address of the channel. Raises ConfigError with the location and the fix."""
     channel = config.channel(name)
     if channel.webhook is not None:
         return ChannelAddress(webhook=_resolve_url_of(config, channel.webhook, ("https", "http")))
@@ -66,20 +66,20 @@ def resolve_channel(config: Config, name: str) -> ChannelAddress:
 
 
 def resolve_heartbeat(config: Config) -> Secret | None:
-    """Where the heartbeat goes, None if nowhere. Raises ConfigError naming the place and the mend."""
+    """The URL of the heartbeat, None if not configured. Raises ConfigError with the location and the fix."""
     ref = config.heartbeat.url
     return None if ref is None else _resolve_url_of(config, ref, ("https", "http"))
 
 
 def resolve_database_url(config: Config) -> Secret:
-    """The URL to connect to the database with. Raises ConfigError naming the place and the mend."""
+    """The URL to connect to the database with. Raises ConfigError with the location and the fix."""
     ref = config.storage.url
     url = resolve_secret(config, ref).reveal()
     try:
         check_database_url(url)
     except InvalidValue as wrong:
         raise _invalid_secret_error(ref, wrong) from wrong
-    # A database's password also turns up alone, in its driver's messages.
+    # A database's password also appears alone, in its driver's messages.
     password = url.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
     redaction.KNOWN_SECRETS.remember(password)
     for option in parse_qs(urlsplit(url).query).get("password", ()):

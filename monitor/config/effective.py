@@ -1,4 +1,4 @@
-"""The configuration as it holds, defaults put in and secrets masked; and the reference of all keys."""
+"""The configuration in force with defaults and masked secrets, and the reference of all keys."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,10 +15,10 @@ from monitor.core.rules.rule import Rule
 
 
 def effective_config(config: Config) -> dict[str, Any]:
-    """Every key that holds, by table, as TOML would have it: durations as timedelta, amounts as Decimal.
+    """Every key in force, by table, with values as in TOML: durations as timedelta, amounts as Decimal.
 
-    References to secrets are shown as they stand, literal secrets and passwords in URLs as ***. Keys that are left out
-    and have no default are left out.
+    References to secrets are shown unchanged, literal secrets and passwords in URLs as ***. Absent keys without a
+    default are omitted.
     """
     shown: dict[str, Any] = {"default_rules": config.default_rules, "rules_files": list(config.rules_files)}
     for name in TABLES:
@@ -44,7 +44,7 @@ class ReferenceRow:
 
 
 def reference_rows() -> tuple[ReferenceRow, ...]:
-    """A row for every key, in the order of the documentation."""
+    """One row for every key, in the order of the documentation."""
     rows = _table_rows("", "", TopLevelConfig)
     for name in ("storage", "exchange"):
         rows += _table_rows(f"[{name}]", name, TABLES[name])
@@ -59,27 +59,37 @@ def reference_rows() -> tuple[ReferenceRow, ...]:
 
 
 _RULE_ROWS = (
-    ("name", "name", "required", "what alerts and commands call it; one of the ladder's names replaces that rule"),
-    ("scope", "cross | isolated | asset | account | monitor, or a list", "required", "what it looks at"),
-    ("accounts", "list of patterns", "all", "the accounts it looks at"),
-    ("symbols", "list of patterns", "all", "the isolated pairs it looks at; only with scope isolated"),
-    ("assets", "list of patterns", "all", "the assets it looks at; only with scope asset"),
-    ("when", "condition", "required", "when the alert is raised"),
-    ("clear", "condition", "when `when` does not hold", "when it resolves, `when` not holding either"),
-    ("for", "duration", '"0s"', "how long `when` must hold first"),
-    ("keep_firing_for", "duration", '"0s"', "how long the alert stays after it cleared"),
-    ("severity", "info | warning | critical", '"warning"', "how bad it is"),
-    ("channels", "list of names", "all", "the channels that are told"),
-    ("repeat", "duration", "info 24h, warning 1h, critical 5m", "how often people are reminded"),
-    ("escalate", "list of { after, severity, channels, fallbacks }", "[]", "what happens when nobody acknowledges it"),
-    ("labels", "table of text", "{}", "further labels of its alerts"),
+    (
+        "name",
+        "name",
+        "required",
+        "name of the rule in alerts and commands; the name of a default rule replaces that rule",
+    ),
+    ("scope", "cross | isolated | asset | account | monitor, or a list", "required", "scopes of its subjects"),
+    ("accounts", "list of patterns", "all", "accounts that it applies to"),
+    ("symbols", "list of patterns", "all", "isolated pairs that it applies to; only with scope isolated"),
+    ("assets", "list of patterns", "all", "assets that it applies to; only with scope asset"),
+    ("when", "condition", "required", "condition that raises the alert"),
+    ("clear", "condition", "`when` is false", "condition that resolves the alert, once `when` is false too"),
+    ("for", "duration", '"0s"', "how long `when` must hold before the alert fires"),
+    ("keep_firing_for", "duration", '"0s"', "how long the alert fires on after it cleared"),
+    ("severity", "info | warning | critical", '"warning"', "severity of its alerts"),
+    ("channels", "list of names", "all", "channels that its alerts are sent to"),
+    ("repeat", "duration", "info 24h, warning 1h, critical 5m", "interval of reminders"),
+    (
+        "escalate",
+        "list of { after, severity, channels, fallbacks }",
+        "[]",
+        "further notifications when nobody acknowledges the alert",
+    ),
+    ("labels", "table of text", "{}", "additional labels of its alerts"),
     (
         "ladder",
         "text",
         "none",
         "rules of one ladder are its rungs, mildest first; a firing rung inhibits the milder ones",
     ),
-    ("actions", "list of names", "[]", "what is done when it fires, tried in that order"),
+    ("actions", "list of names", "[]", "actions to take when it fires, tried in that order"),
     ("action", "name", "none", "short for one action"),
 )
 
@@ -111,7 +121,7 @@ def _unsupported_note(table: str, path: str) -> str:
 
 
 def toml_value(value: object) -> str:
-    """The value as TOML writes it in one line."""
+    """The value in TOML notation on one line."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -130,13 +140,13 @@ def toml_value(value: object) -> str:
 
 
 def toml_key(name: str) -> str:
-    """The key as TOML writes it: bare if it can be."""
+    """The key in TOML notation: bare if possible."""
     is_bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
     return name if is_bare else toml_value(name)
 
 
 def _table(table: Any) -> dict[str, Any]:
-    values = {each.name: getattr(table, each.name) for each in fields(table)}
+    values = {field.name: getattr(table, field.name) for field in fields(table)}
     return {name: _display_value(name, value) for name, value in values.items() if value is not None}
 
 

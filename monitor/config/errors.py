@@ -1,4 +1,4 @@
-"""Mistakes of a configuration: collected while reading, told together, one line each."""
+"""Errors of a configuration: collected while reading, reported together with location and fix."""
 
 import difflib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from monitor.errors import ConfigError
 
 
 class InvalidValue(Exception):
-    """A value that cannot be taken. The reader adds the place and makes a ConfigError of it."""
+    """A value that is not accepted. The reader adds the location and makes a ConfigError of it."""
 
     def __init__(self, message: str, mend: str = "") -> None:
         super().__init__(message)
@@ -18,7 +18,7 @@ class InvalidValue(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where in which file: prints as `config.toml: rules[0] "cross-margin-low".when`."""
+    """A place in a configuration file: prints as `config.toml: rules[0] "cross-margin-low".when`."""
 
     file: str
     path: str = ""
@@ -27,7 +27,7 @@ class Location:
         return Location(self.file, f"{self.path}.{name}" if self.path else name)
 
     def item(self, index: int, name: object = None) -> "Location":
-        """The place of one table of an array of tables; `name` is its own name when it has a readable one."""
+        """The location of one table of an array of tables; `name` is its own name if readable."""
         label = f' "{name}"' if isinstance(name, str) and name.isprintable() and name else ""
         return Location(self.file, f"{self.path}[{index}]{label}")
 
@@ -36,7 +36,7 @@ class Location:
 
 
 class ErrorList:
-    """What is wrong so far. Reading goes on after a mistake, so that all are told at once."""
+    """The errors found so far. Reading goes on after an error, so that all are reported at once."""
 
     def __init__(self) -> None:
         self._errors: list[ConfigError] = []
@@ -48,14 +48,14 @@ class ErrorList:
         self._errors.append(ConfigError(message, where=str(place), mend=mend))
 
     def add_error(self, error: ConfigError) -> None:
-        """Note a mistake that was found elsewhere, with those that came with it."""
+        """Add an error that was found elsewhere, with the errors in its `others`."""
         self._errors.extend((error, *error.others))
 
     def add_invalid(self, place: Location, wrong: InvalidValue) -> None:
         self.add(place, wrong.message, wrong.mend)
 
     def raise_if_any(self) -> None:
-        """Raise the first mistake with all others in its `others`. Nothing when there is none."""
+        """Raise the first error with all further ones in its `others`. Nothing when there is none."""
         if self._errors:
             first, *rest = self._errors
             first.others = tuple(rest)
@@ -63,6 +63,6 @@ class ErrorList:
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str:
-    """The known word most like `word`, or "" when nothing is known."""
+    """The known word most similar to `word`, or "" when nothing is known."""
     found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
     return found[0] if found else ""

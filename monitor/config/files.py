@@ -1,4 +1,4 @@
-"""Files that say what the daemon does: read only when nobody but their owner or root can have written them."""
+"""Configuration files, accepted only when nobody but their owner or root can write them."""
 
 import stat
 from pathlib import Path
@@ -7,9 +7,9 @@ from monitor.errors import ConfigError
 
 
 def read_owned_file(path: Path, display_name: str) -> tuple[bytes, int]:
-    """The content and permissions of a configuration file; `shown` is how errors call it.
+    """The content and permissions of a configuration file; `display_name` is its name in errors.
 
-    Raises ConfigError when it can't be read, or when others than its owner or root can write it.
+    Raises ConfigError when the file can't be read, or when others than its owner or root can write it.
     """
     content, mode = read_file(path, display_name)
     if mode & 0o022:
@@ -18,7 +18,7 @@ def read_owned_file(path: Path, display_name: str) -> tuple[bytes, int]:
 
 
 def read_file(path: Path, display_name: str) -> tuple[bytes, int]:
-    """The same for a file that needs no guard, because it comes with the program."""
+    """The content and permissions of a file that comes with the program and needs no check of its owner."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         content = path.read_bytes()

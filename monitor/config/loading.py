@@ -1,4 +1,4 @@
-"""Finds and loads the configuration. No secret is resolved here."""
+"""Search for the configuration file and loading of it; no secret is resolved here."""
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -42,9 +42,9 @@ SYSTEM_CONFIG = Path("/etc") / APPLICATION / "config.toml"
 
 
 def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
-    """The config file: `explicit`, else $MARGIN_MONITOR_CONFIG, else the first there is of the usual places.
+    """The config file: `explicit`, else $MARGIN_MONITOR_CONFIG, else the first existing one of the usual places.
 
-    Raises ConfigError when there is none; whether an explicit one exists is seen when it is loaded.
+    Raises ConfigError when there is none; a missing explicit file is reported when it is loaded.
     """
     if explicit is not None:
         return _expand_user(explicit)
@@ -52,7 +52,7 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
         return _expand_user(Path(named))
     candidates = []
     with suppress(ConfigError):
-        # A user without a home has none of his own.
+        # A user without a home directory has no file of their own.
         candidates.append(user_config(environ))
     if folder := environ.get("CONFIGURATION_DIRECTORY", "").split(":")[0]:
         candidates.append(Path(folder) / "config.toml")
@@ -75,19 +75,19 @@ def _expand_user(path: Path) -> Path:
 
 
 def user_config(environ: Mapping[str, str]) -> Path:
-    """Where the user's own configuration belongs."""
+    """The path of the user's own configuration file."""
     return user_folder(environ, "XDG_CONFIG_HOME", ".config") / APPLICATION / "config.toml"
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config:
-    """The configuration of the file, checked. Raises ConfigError; its `others` are all further mistakes."""
+    """The configuration of the file, checked. Raises ConfigError; its `others` are all further errors."""
     source = path.absolute()
     content, mode = read_owned_file(source, source.name)
     return build_config(content, source, environ, mode)
 
 
 def load_channels(path: Path, environ: Mapping[str, str]) -> Config | None:
-    """The channels of the file and nothing else in it, to say there what is wrong with the rest; None: it has none."""
+    """Only the channels of the file, to report there the errors of its other tables; None if it has no channels."""
     source = path.absolute()
     try:
         content, mode = read_owned_file(source, source.name)
@@ -112,14 +112,14 @@ _NOBODY = {"name": "nobody", "api_key": "file:none", "api_secret": "file:none"}
 
 
 def build_config(content: bytes, source: Path, environ: Mapping[str, str], mode: int = 0o600) -> Config:
-    """The configuration that `content` would be in a file at `source` with these permissions."""
+    """The configuration of a file with this `content` at `source` with these permissions."""
     return config_from_document(parse_toml(content, source.name), source, environ, mode)
 
 
 def config_from_document(
     document: Mapping[str, Any], source: Path, environ: Mapping[str, str], mode: int = 0o600
 ) -> Config:
-    """The configuration that a document states, as if it stood in a file at `source`."""
+    """The configuration of a parsed document, as if it were in a file at `source`."""
     file = source.name
     mistakes = ErrorList()
     here = Location(file)
@@ -165,7 +165,7 @@ def config_from_document(
 
 
 def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: ErrorList) -> dict[str, Any]:
-    """The tables that occur once, by name; those with a mistake are left out."""
+    """The tables that occur once, by name; those with an error are omitted."""
     tables: dict[str, Any] = {}
     for name, kind in TABLES.items():
         place = Location(file, name)
@@ -187,7 +187,7 @@ def _read_actions(content: object, file: str, mistakes: ErrorList) -> tuple[Acti
         if action is None:
             continue
         consistency.check_action(table, action, place, mistakes)
-        values = {each.name: getattr(action, each.name) for each in fields(action)}
+        values = {field.name: getattr(action, field.name) for field in fields(action)}
         try:
             values["target"] = None if action.target is None else parse_sizing_target(action.target)
         except ExpressionError as error:
@@ -198,7 +198,8 @@ def _read_actions(content: object, file: str, mistakes: ErrorList) -> tuple[Acti
 
 
 def _finish_tables(tables: dict[str, Any], source: Path, mistakes: ErrorList) -> None:
-    """Put in what depends on other keys: the default's further hosts, absolute paths, and the core's own Safety."""
+    """Fill in values that depend on other keys: fallback hosts of the default, absolute paths, and the core's own
+    Safety."""
     exchange, safety = tables.get("exchange"), tables.get("safety")
     if isinstance(exchange, ExchangeConfig):
         further = exchange.rest_fallback_urls
@@ -209,7 +210,7 @@ def _finish_tables(tables: dict[str, Any], source: Path, mistakes: ErrorList) ->
             mistakes.add(Location(source.name, "exchange.ca_file"), f"there is no file {ca_file}", "check the path")
         tables["exchange"] = replace(exchange, rest_fallback_urls=further, ca_file=ca_file)
     if safety is not None:
-        values = {each.name: getattr(safety, each.name) for each in fields(safety)}
+        values = {field.name: getattr(safety, field.name) for field in fields(safety)}
         if safety.unresolved_after < safety.settle:
             place = Location(source.name, "safety.unresolved_after")
             mistakes.add(place, "is shorter than settle", "make it as long or longer")
@@ -218,7 +219,7 @@ def _finish_tables(tables: dict[str, Any], source: Path, mistakes: ErrorList) ->
 
 
 def _check_open_secrets(tables: Iterable[Any], source: Path, mode: int, mistakes: ErrorList) -> None:
-    """Literal secrets are remembered for redaction, and are mistakes in a file that others may read."""
+    """Remember literal secrets for redaction; in a file that others may read they are errors."""
     found: list[str] = []
     for table in tables:
         for ref in consistency.literal_secrets(table):
@@ -235,7 +236,7 @@ def _check_open_secrets(tables: Iterable[Any], source: Path, mode: int, mistakes
 
 
 def _table_names(document: Mapping[str, Any], table: str) -> list[str]:
-    """The names that the tables of an array have, unreadable tables too, so that one mistake is told once."""
+    """The names in an array of tables, including unreadable tables, so that one error is reported once."""
     items = document.get(table)
     names = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
     return [name for name in names if isinstance(name, str)]

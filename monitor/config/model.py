@@ -56,12 +56,12 @@ class Config:
 
     @property
     def folder(self) -> Path:
-        """What relative paths of the file are relative to."""
+        """The folder that relative paths of the file start from."""
         return self.source.parent
 
     @property
     def state_folder(self) -> Path:
-        """Where a relative database lies: the service manager's state folder, else the system's, else the user's."""
+        """The folder of a relative database: the service manager's state folder, else the system's, else the user's."""
         given = self.environ.get("STATE_DIRECTORY", "").split(":")[0]
         if given:
             return Path(given)
@@ -71,9 +71,9 @@ class Config:
 
     @property
     def storage_url(self) -> str:
-        """Which database it is, for people: a relative path in its place, a password masked, a reference as it stands.
+        """The database for display: relative path resolved, password masked, reference unchanged.
 
-        To connect use `resolve_url`.
+        To connect use `resolve_database_url`.
         """
         ref = self.storage.url
         if ref.literal is None:
@@ -81,16 +81,16 @@ class Config:
         return mask_password(absolute_database_url(ref.literal.reveal(), self))
 
     def account(self, name: str) -> AccountConfig:
-        """The account of that name. Raises ConfigError naming those there are."""
+        """The account of that name. Raises ConfigError with the names that exist."""
         return _find_by_name(self.accounts, name, "account", self.source)
 
     def channel(self, name: str) -> ChannelConfig:
-        """The channel of that name. Raises ConfigError naming those there are."""
+        """The channel of that name. Raises ConfigError with the names that exist."""
         return _find_by_name(self.channels, name, "channel", self.source)
 
 
 def absolute_database_url(url: str, config: Config) -> str:
-    """The database URL with a relative SQLite path made absolute; what a URL can't hold of the folder is escaped."""
+    """The database URL with a relative SQLite path made absolute; characters that a URL can't hold are escaped."""
     scheme, _, path = url.partition(":///")
     if scheme.startswith("sqlite") and path and not path.startswith("/"):
         return f"{scheme}:///{quote(str(config.state_folder.absolute()))}/{path}"
@@ -98,7 +98,7 @@ def absolute_database_url(url: str, config: Config) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite URL; None for a database that is no file."""
+    """The file of an SQLite URL; None for any other database."""
     scheme, _, path = url.partition(":///")
     return Path(unquote(path)) if scheme.startswith("sqlite") and path else None
 
@@ -114,7 +114,7 @@ def mask_password(url: str) -> str:
 
 
 def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
-    """A folder of the XDG base directory specification; relative values of the variable are ignored, as it asks.
+    """A folder of the XDG base directory specification; relative values of the variable are ignored, as it requires.
 
     Raises ConfigError for a user without a home directory.
     """

@@ -1,4 +1,4 @@
-"""From TOML text to the dataclasses of the schema. Every mistake is noted with its place; reading goes on."""
+"""TOML text to schema dataclasses; every error is collected with its location."""
 
 import re
 import tomllib
@@ -34,12 +34,12 @@ def parse_toml(content: bytes, file: str) -> dict[str, Any]:
 
 
 def top_level_names() -> frozenset[str]:
-    """Names that may stand at the top of the file."""
+    """Names that may occur at the top of the file."""
     return frozenset({*keys_of(TopLevelConfig), *TABLES, *TABLE_ARRAYS, "rules"})
 
 
 def read_table(table_type: type[T], content: object, path: str, place: Location, mistakes: ErrorList) -> T | None:
-    """The table as `kind`, or None when something in it is wrong. `path` is its name in the schema: `channels`."""
+    """The table as `table_type`, or None if it has an error. `path` is its name in the schema: `channels`."""
     if not isinstance(content, dict):
         mistakes.add(place, "must be a table", f"write [{place.path}] above its keys")
         return None
@@ -64,7 +64,7 @@ def read_table(table_type: type[T], content: object, path: str, place: Location,
 def read_tables(
     table_type: type[T], content: object, name: str, file: str, mistakes: ErrorList
 ) -> list[tuple[Location, T]]:
-    """The good tables of an array of tables, each with its place."""
+    """The valid tables of an array of tables, each with its location."""
     read: list[tuple[Location, T]] = []
     for place, item in locate_tables(content, name, file, mistakes):
         table = read_table(table_type, item, name, place, mistakes)
@@ -76,7 +76,7 @@ def read_tables(
 def locate_tables(
     content: object, name: str, file: str, mistakes: ErrorList
 ) -> list[tuple[Location, Mapping[str, Any]]]:
-    """The tables of an array of tables with their places. No table, or a name already taken, is a mistake."""
+    """The tables of an array of tables with their locations. A non-table or a repeated name is an error."""
     if not isinstance(content, list):
         mistakes.add(Location(file, name), "must be a list of tables", f"write [[{name}]] above each")
         return []
@@ -98,7 +98,7 @@ def locate_tables(
 
 
 def check_unknown_keys(content: Mapping[str, Any], known: Iterable[str], place: Location, mistakes: ErrorList) -> None:
-    """Note every key that is not among the known, with the nearest one that is."""
+    """Add an error for every unknown key, with the most similar known one."""
     known = tuple(known)
     top = top_level_names()
     for name in content:

@@ -1,4 +1,4 @@
-"""What the owner ordered, as decisions see it: the policy of an account, who hears of what, and how much."""
+"""Configuration to core settings: account policy, channels by severity, channel limits."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,11 +15,11 @@ from monitor.core.notifications.throttling import ChannelLimits
 from monitor.core.state.account_settings import AccountSettings, PollIntervals
 
 STALE_AFTER_INTERVALS = 3
-"""What a slow read brought is believed for this many of its intervals."""
+"""The result of a slow read is valid for this many of its intervals."""
 
 
 def policy_of(config: Config, name: str) -> Policy:
-    """What the owner ordered for one account, as decisions see it."""
+    """The policy of one account."""
     account = config.account(name)
     return Policy(
         settings=AccountSettings(
@@ -55,15 +55,15 @@ def policy_of(config: Config, name: str) -> Policy:
 
 
 def severities_by_channel(config: Config) -> Mapping[str, frozenset[Severity]]:
-    """The severities that each channel is told of."""
+    """The severities that each channel receives."""
     return {
-        channel.name: frozenset(each for each in SEVERITIES if each in channel.severities)
+        channel.name: frozenset(severity for severity in SEVERITIES if severity in channel.severities)
         for channel in config.channels
     }
 
 
 def channel_limits_of(channel: ChannelConfig) -> ChannelLimits:
-    """When a channel keeps still, and how much it takes."""
+    """Quiet hours and rate limit of a channel."""
     spans = tuple(parse_time_range(text) for text in channel.quiet_hours)
     quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
     return ChannelLimits(quiet, channel.max_per_hour)

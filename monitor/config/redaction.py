@@ -1,4 +1,4 @@
-"""What keeps known secrets out of every output: text, tables, JSON and logs."""
+"""Redaction of known secrets in every output: text, tables, JSON and logs."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 
 MIN_SECRET_CHARS = 6
-"""Shorter values are not looked for: replacing them would shred ordinary text and figures."""
+"""Shorter values are not replaced: that would garble ordinary text and figures."""
 
 _URL_PASSWORD = re.compile(r"(://[^/\s:@\"']*):[^/\s@\"']+@")
 _SIGNATURE = re.compile(r"([?&]signature=)[^&\s\"']+")
@@ -24,7 +24,7 @@ class Redactor:
             self.remember(secret)
 
     def remember(self, secret: str) -> None:
-        """From now on hide `secret`, its lines, and its percent-encoded forms."""
+        """Redact `secret`, its lines, and its percent-encoded forms from now on."""
         forms = {secret, *secret.splitlines()}
         forms |= {encode(form) for form in tuple(forms) for encode in (quote, quote_plus, _quote_all)}
         added = {
@@ -46,7 +46,7 @@ class Redactor:
 
 
 KNOWN_SECRETS = Redactor()
-"""Every secret this process has resolved. Filled by monitor.config.secrets, read by every output."""
+"""Every secret that this process has resolved. Filled by monitor.config.secrets, read by every output."""
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -55,7 +55,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 class RedactionFilter(logging.Filter):
-    """Rewrites a log record so that no known secret is in its message, its traceback or its fields."""
+    """Redacts known secrets in the message, traceback and fields of a log record."""
 
     def __init__(self, redactor: Redactor = KNOWN_SECRETS) -> None:
         super().__init__()

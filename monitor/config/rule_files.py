@@ -1,4 +1,4 @@
-"""All rules of a configuration: the shipped ladder, further files, and the config file's own."""
+"""All rules of a configuration: packaged, from further files, and the config file's own."""
 
 import glob
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ LADDER = ("config", "rules", "ladder.toml")
 def read_rules(
     document: Mapping[str, Any], default_rules: bool, patterns: Sequence[str], source: Path, mistakes: ErrorList
 ) -> tuple[Rule, ...]:
-    """The ladder if it is on, then the rules of the files that match the patterns, then those of `document`.
+    """The default ladder if enabled, then the rules of the files that match the patterns, then those of `document`.
 
-    An own rule takes the place of the ladder's of the same name.
+    An own rule replaces the ladder's rule of the same name.
     """
     shipped: list[Rule] = []
     if default_rules:
-        # It travels with the program: who may write it may write the program too, in a checkout perhaps a whole group.
+        # Part of the program: who can write it can write the program too, in a checkout perhaps a whole group.
         ladder = _read_file(resources.packaged_path(*LADDER), LADDER[-1], mistakes, read_file)
         shipped = [replace(rule, is_shipped=True) for rule in ladder]
     own: list[Rule] = []
@@ -60,7 +60,7 @@ def _rules_of(document: Mapping[str, Any], file: str, mistakes: ErrorList) -> li
         if len(mistakes) > before:
             continue
         try:
-            # build_rule adds the rule's name to the place by itself.
+            # build_rule adds the rule's name to the location by itself.
             rules.append(build_rule(table, str(place).partition(' "')[0]))
         except ConfigError as error:
             mistakes.add_error(error)
@@ -68,7 +68,7 @@ def _rules_of(document: Mapping[str, Any], file: str, mistakes: ErrorList) -> li
 
 
 def _existing_files(pattern: str, source: Path, place: Location, mistakes: ErrorList) -> list[Path]:
-    """The files a pattern means, in order of name. One without wildcard must exist."""
+    """The files that match a pattern, in order of name. A pattern without wildcard must exist."""
     found = matching_files(pattern, source)
     if not found and not glob.has_magic(pattern):
         mistakes.add(place, f"there is no file {source.parent / pattern}", "check the path, or remove it")
@@ -76,9 +76,9 @@ def _existing_files(pattern: str, source: Path, place: Location, mistakes: Error
 
 
 def matching_files(pattern: str, source: Path) -> list[Path]:
-    """The files that a pattern of the config file at `source` means, in order of name."""
+    """The files that a pattern of the config file at `source` matches, in order of name."""
     absolute = str(source.parent / Path(pattern).expanduser())
-    return [Path(each) for each in sorted(glob.glob(absolute, recursive=True))]  # noqa: PTH207 – Path.glob refuses absolute patterns
+    return [Path(name) for name in sorted(glob.glob(absolute, recursive=True))]  # noqa: PTH207 – Path.glob refuses absolute patterns
 
 
 def _display_path(path: Path, folder: Path) -> str:

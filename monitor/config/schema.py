@@ -1,6 +1,6 @@
-"""Every table and key of the configuration: kind, default and meaning. The dataclasses are the schema.
+"""Every table and key of the configuration: value type, default and meaning. The dataclasses are the schema.
 
-Rules are apart: their keys belong to `monitor.core.rules.rule`.
+The keys of rules are in `monitor.core.rules.rule`.
 """
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
@@ -31,9 +31,9 @@ DEFAULT_REST_FALLBACK_URLS = (
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """What is known of one key. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what holds.
+    """One key of the schema. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what applies.
 
-    `empty_is_none`: an empty text is the same as leaving the key out.
+    `empty_is_none`: an empty text is the same as an absent key.
     """
 
     value_type: ValueType[Any]
@@ -44,7 +44,7 @@ class ConfigKey:
 
 
 def key(value_type: ValueType[T], meaning: str, default: object = REQUIRED) -> T:
-    """A key of a table; without default it must be given."""
+    """A key of a table; without a default it is required."""
     metadata = {"key": ConfigKey(value_type, meaning, default)}
     if default is REQUIRED:
         return cast("T", field(metadata=metadata))
@@ -53,19 +53,19 @@ def key(value_type: ValueType[T], meaning: str, default: object = REQUIRED) -> T
 
 
 def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, empty_is_none: bool = False) -> T | None:
-    """A key that may be left out and is None then."""
+    """A key that may be absent and is None then."""
     described = ConfigKey(value_type, meaning, None, when_absent, empty_is_none)
     return cast("T | None", field(default=None, metadata={"key": described}))
 
 
 def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
     """The keys of one of the dataclasses below, in order."""
-    return {each.name: each.metadata["key"] for each in fields(table)}
+    return {attribute.name: attribute.metadata["key"] for attribute in fields(table)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageConfig:
-    """Where everything is remembered."""
+    """The database and how long its rows are kept."""
 
     url: SecretRef = key(
         addresses.database_url(),
@@ -82,7 +82,7 @@ class StorageConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExchangeConfig:
-    """The exchange's addresses and how it is asked."""
+    """The exchange's addresses, and limits of requests to it."""
 
     rest_url: str = key(
         addresses.url("https", "http", is_base=True),
@@ -107,9 +107,9 @@ class ExchangeConfig:
         value_types.choice("listen-token", "listen-key-v2"), "how account events are subscribed", "listen-token"
     )
     recv_window: timedelta = key(
-        value_types.duration("1ms", "60s"), "how old a signed request may get on its way", "5s"
+        value_types.duration("1ms", "60s"), "maximum age of a signed request when the exchange receives it", "5s"
     )
-    request_timeout: timedelta = key(value_types.duration("100ms", "10m"), "how long an answer is waited for", "10s")
+    request_timeout: timedelta = key(value_types.duration("100ms", "10m"), "timeout of a request", "10s")
     proxy: str = key(
         addresses.url("https", "http", may_be_empty=True), "proxy for requests; environment proxies are ignored", ""
     )
@@ -120,26 +120,26 @@ class ExchangeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountConfig:
-    """One set of credentials and what of it is watched."""
+    """One set of credentials and the scopes watched with it."""
 
-    name: str = key(value_types.name(), "what the account is called in alerts and commands")
+    name: str = key(value_types.name(), "name of the account in alerts and commands")
     api_key: SecretRef = key(addresses.secret(), "the API key")
     api_secret: SecretRef | None = optional(addresses.secret(), "the key's HMAC secret", "private_key is given")
     private_key: SecretRef | None = optional(
-        addresses.secret(), "the key's private half, Ed25519 or RSA in PEM", "api_secret is given"
+        addresses.secret(), "the key's private key, Ed25519 or RSA in PEM", "api_secret is given"
     )
     private_key_passphrase: SecretRef | None = optional(
-        addresses.secret(), "opens an encrypted private_key", "not encrypted"
+        addresses.secret(), "passphrase of an encrypted private_key", "not encrypted"
     )
     action_api_key: SecretRef | None = optional(
         addresses.secret(), "a second API key that alone may move money", "api_key moves money"
     )
     action_api_secret: SecretRef | None = optional(addresses.secret(), "the HMAC secret of action_api_key")
     action_private_key: SecretRef | None = optional(
-        addresses.secret(), "the private half of action_api_key, Ed25519 or RSA in PEM"
+        addresses.secret(), "the private key of action_api_key, Ed25519 or RSA in PEM"
     )
     action_private_key_passphrase: SecretRef | None = optional(
-        addresses.secret(), "opens an encrypted action_private_key", "not encrypted"
+        addresses.secret(), "passphrase of an encrypted action_private_key", "not encrypted"
     )
     cross: bool = key(value_types.boolean(), "whether the cross account is watched", True)
     isolated: IsolatedSetting = key(
@@ -151,7 +151,7 @@ class AccountConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleConfig:
-    """How often what is read."""
+    """The intervals of all reads."""
 
     cross: timedelta = key(
         value_types.duration("1s"),
@@ -176,21 +176,23 @@ class ScheduleConfig:
     liquidations: timedelta = key(value_types.duration("1s"), "forced liquidations", "5m")
     capital_flow: timedelta = key(
         value_types.duration("1s"),
-        "the ledger of scopes in which something moved; at once when nothing explains it",
+        "the ledger of scopes with a balance change; at once when nothing explains the change",
         "1h",
     )
     reference_data: timedelta = key(
-        value_types.duration("1s"), "bars, tiers, collateral ratios, least repayments, restrictions, delistings", "6h"
+        value_types.duration("1s"),
+        "thresholds, tiers, collateral ratios, minimum repayments, restrictions, delistings",
+        "6h",
     )
-    key_permissions: timedelta = key(value_types.duration("1s"), "what the API key may do", "24h")
+    key_permissions: timedelta = key(value_types.duration("1s"), "permissions of the API key", "24h")
     stale_after: timedelta = key(value_types.duration("1s"), "age at which account snapshots are stale", "3m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelConfig:
-    """One way to tell people."""
+    """One way to notify people."""
 
-    name: str = key(value_types.name(), "what rules and commands call it")
+    name: str = key(value_types.name(), "name of the channel in rules and commands")
     url: SecretRef | None = optional(addresses.secret_url(), "any Apprise URL", "webhook is given")
     webhook: SecretRef | None = optional(
         addresses.secret_url("https", "http"),
@@ -199,106 +201,118 @@ class ChannelConfig:
     )
     severities: tuple[str, ...] = key(
         value_types.list_of(value_types.choice("info", "warning", "critical"), may_be_empty=False),
-        "what it is told of",
+        "severities of the alerts that it receives",
         ["info", "warning", "critical"],
     )
-    fallback: str | None = optional(value_types.name(), "channel that is told when this one fails", "none")
+    fallback: str | None = optional(value_types.name(), "channel that is used when this one fails", "none")
     quiet_hours: tuple[str, ...] = key(
-        value_types.list_of(value_types.time_ranges()), "when only critical alerts pass", []
+        value_types.list_of(value_types.time_ranges()), "times at which only critical alerts are sent", []
     )
-    time_zone: str = key(value_types.time_zone(), 'of quiet_hours; "" is UTC', "")
+    time_zone: str = key(value_types.time_zone(), 'time zone of quiet_hours; "" is UTC', "")
     max_per_hour: int = key(
-        value_types.integer(0), "messages an hour, beyond which only what grows worse is told at once; 0 is no limit", 0
+        value_types.integer(0),
+        "messages an hour, beyond which only worsening alerts are sent at once; 0 is no limit",
+        0,
     )
-    timeout: timedelta = key(value_types.duration("100ms", "20s"), "how long a delivery may take; 20s at most", "10s")
-    send_resolved: bool = key(value_types.boolean(), "whether it is told when an alert resolves", True)
-    template: str = key(value_types.text(may_be_empty=True), 'file:PATH of the message\'s text; "" is ours', "")
+    timeout: timedelta = key(value_types.duration("100ms", "20s"), "timeout of a delivery; 20s at most", "10s")
+    send_resolved: bool = key(value_types.boolean(), "whether resolved alerts are sent", True)
+    template: str = key(
+        value_types.text(may_be_empty=True), 'file:PATH of a message template; "" is the standard text', ""
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionConfig:
-    """What may be done when a rule that names it fires. Nothing moves money unless `mode` says so."""
+    """An action that may be taken when a rule that names it fires. Nothing moves money unless `mode` says so."""
 
-    name: str = key(value_types.name(), "what rules call it")
-    kind: str = key(value_types.choice("repay", "transfer_in", "reduce", "cancel_orders"), "what it does")
+    name: str = key(value_types.name(), "name of the action in rules")
+    kind: str = key(value_types.choice("repay", "transfer_in", "reduce", "cancel_orders"), "what the action does")
     mode: str = key(
         value_types.choice("dry-run", "approve", "live"),
-        "only recorded, sent after a person approved, or sent",
+        "orders are only recorded, sent after approval by a person, or sent",
         "dry-run",
     )
     asset: str | None = optional(value_types.asset(), "the asset moved", "chosen from the liabilities")
     target: str | None = optional(
         value_types.text(),
-        'sizes the amount, such as "margin_level >= 1.5"',
+        'level that the amount is computed for, such as "margin_level >= 1.5"',
         "initial_level * 1.05, unless amount is given",
     )
     amount: Decimal | None = optional(value_types.amount(), "a fixed amount in `asset`", "target is given")
     max_amount: Decimal | None = optional(
         value_types.amount(),
-        "the most at once, in `asset` (USDT when none is named); what acts alone requires it",
+        "maximum amount of an order, in `asset` (USDT when none is named); required when no approval is needed",
         "no limit",
     )
-    max_amount_usdt: Decimal | None = optional(value_types.amount(), "the most at once, in USDT", "no limit")
+    max_amount_usdt: Decimal | None = optional(value_types.amount(), "maximum amount of an order, in USDT", "no limit")
     max_per_day: Decimal | None = optional(
         value_types.amount(),
-        "the most in the last 24 h by actions of this kind, in the unit of max_amount; what acts alone requires it",
+        "maximum of this kind in the last 24 h, in the unit of max_amount; required like max_amount",
         "no limit",
     )
-    max_actions_per_day: int = key(value_types.integer(1), "how often actions of this kind act in the last 24 h", 10)
+    max_actions_per_day: int = key(
+        value_types.integer(1), "maximum number of actions of this kind in the last 24 h", 10
+    )
     source: tuple[str, ...] = key(
         value_types.list_of(value_types.choice("spot", "funding"), may_be_empty=False),
-        "transfer_in: the wallets taken from, in this order",
+        "transfer_in: source wallets, in this order",
         ["spot", "funding"],
     )
     keep_in_source: Decimal = key(
-        value_types.amount(positive=False), "transfer_in: what a transfer leaves in the wallet, in `asset`", "0"
+        value_types.amount(positive=False), "transfer_in: minimum that stays in the wallet, in `asset`", "0"
     )
     use: str = key(
         value_types.choice("auto", "repay", "collateral"),
-        "transfer_in: what the amount is for once it has arrived",
+        "transfer_in: use of the amount once it has arrived",
         "auto",
     )
     max_slippage: Decimal = key(
-        value_types.fraction(), "reduce: how far off the last price an order may be filled", "1%"
+        value_types.fraction(), "reduce: maximum distance of an order from the last price", "1%"
     )
     sell: tuple[str, ...] = key(
         value_types.list_of(value_types.asset()),
-        "reduce: what is sold; empty: the largest free collateral with a pair to the debt",
+        "reduce: assets to sell; empty: the largest free collateral with a pair to the debt",
         [],
     )
-    max_data_age: timedelta = key(value_types.duration("1s"), "older figures move no money", "20s")
+    max_data_age: timedelta = key(
+        value_types.duration("1s"), "maximum age of the figures that an order is based on", "20s"
+    )
     cooldown: timedelta = key(
         value_types.duration(), "pause after money moved or may have; waived when the alert crossed a worse rung", "1m"
     )
     approve_within: timedelta = key(
-        value_types.duration("1s"), "approve: how long a person has from the first message", "10m"
+        value_types.duration("1s"), "approve: time for an answer, from the first message", "10m"
     )
-    on_no_answer: str = key(value_types.choice("skip", "act"), "approve: what happens then; act acts alone", "skip")
+    on_no_answer: str = key(
+        value_types.choice("skip", "act"), "approve: what happens without an answer; act sends the order", "skip"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyConfig:
-    """What holds actions back."""
+    """Limits that apply to all actions."""
 
     pause_file: str = key(
         value_types.text(may_be_empty=True), 'a file whose existence pauses all actions; "" is none', ""
     )
     settle: timedelta = key(
         value_types.duration("5s"),
-        "unknown outcome: how long absence must last, over five looks at least, before it may count as not done",
+        "unknown outcome: how long an order must be absent, over at least five checks, before it may count as not done",
         "60s",
     )
-    unresolved_after: timedelta = key(value_types.duration("1s"), "unknown outcome: when a person is asked", "10m")
+    unresolved_after: timedelta = key(
+        value_types.duration("1s"), "unknown outcome: time after which a person is asked", "10m"
+    )
     on_foreign_hand: str = key(
         value_types.choice("tell", "pause"),
-        "another hand does what live actions do: only `foreign-hand` fires, or all actions are paused as well",
+        "somebody else does what live actions do: only `foreign-hand` fires, or all actions are paused as well",
         "tell",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskConfig:
-    """How risk is computed."""
+    """The parameters of risk figures."""
 
     stable_assets: tuple[str, ...] = key(
         value_types.list_of(value_types.asset()),
@@ -311,18 +325,20 @@ class RiskConfig:
         {"WBETH": "ETH", "BNSOL": "SOL"},
     )
     drift_bound: Decimal = key(
-        value_types.fraction(), "when our own level is further off the exchange's, the polled one is used", "1%"
+        value_types.fraction(),
+        "maximum difference of the live level from the exchange's; beyond it the polled level is used",
+        "1%",
     )
     isolated_margin_call: Mapping[str, Decimal] = key(
         value_types.table_of(value_types.amount(), value_types.amount(), over=DOCUMENTED_MARGIN_CALLS),
-        "margin-call level of isolated pairs by liquidation ratio, laid over the documented ones",
+        "margin-call level of isolated pairs by liquidation ratio, merged over the documented ones",
         {"1.05": "1.1", "1.15": "1.19", "1.18": "1.22"},
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatConfig:
-    """A dead man's switch elsewhere that misses us when we are gone."""
+    """An external dead man's switch that raises an alarm when the pings stop."""
 
     url: SecretRef | None = optional(
         addresses.secret_url("https", "http"),
@@ -330,19 +346,19 @@ class HeartbeatConfig:
         "none",
         empty_is_none=True,
     )
-    every: timedelta = key(value_types.duration("1s"), "how often", "1m")
+    every: timedelta = key(value_types.duration("1s"), "interval of the pings", "1m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
     """The status page, the JSON API and the metrics."""
 
-    listen: str = key(addresses.listen_address(), 'where it listens; "" switches it off', "127.0.0.1:9184")
+    listen: str = key(addresses.listen_address(), 'address to listen at; "" switches it off', "127.0.0.1:9184")
     token: SecretRef | None = optional(
-        addresses.secret(), "what a POST must bear", "the page is read-only and loopback only", empty_is_none=True
+        addresses.secret(), "bearer token of a POST", "the page is read-only and loopback only", empty_is_none=True
     )
     public_url: str = key(
-        addresses.url("https", "http", may_be_empty=True, is_base=True), "its address in messages", ""
+        addresses.url("https", "http", may_be_empty=True, is_base=True), "address of the page in messages", ""
     )
 
 
@@ -350,18 +366,18 @@ class HttpConfig:
 class ReportConfig:
     """The daily report."""
 
-    at: str | None = optional(value_types.time_of_day(), "when it is sent, once a day", "not sent")
-    time_zone: str = key(value_types.time_zone(), 'of `at`; "" is UTC', "")
+    at: str | None = optional(value_types.time_of_day(), "time of the daily report", "not sent")
+    time_zone: str = key(value_types.time_zone(), 'time zone of `at`; "" is UTC', "")
     channels: tuple[str, ...] = key(
-        value_types.list_of(value_types.name()), "who gets it of those that take info; empty: all", []
+        value_types.list_of(value_types.name()), "channels that get it, of those that take info; empty: all", []
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopLevelConfig:
-    """The keys that stand before the first table."""
+    """The keys before the first table."""
 
-    default_rules: bool = key(value_types.boolean(), "whether the shipped ladder of rules is on", True)
+    default_rules: bool = key(value_types.boolean(), "whether the default rules are on", True)
     rules_files: tuple[str, ...] = key(
         value_types.list_of(value_types.text()),
         "further files of [[rules]]; patterns such as rules/*.toml are allowed",
@@ -382,4 +398,4 @@ TABLES: Mapping[str, type[Any]] = {
 """Tables that occur once, by name."""
 
 TABLE_ARRAYS: Mapping[str, type[Any]] = {"accounts": AccountConfig, "channels": ChannelConfig, "actions": ActionConfig}
-"""Arrays of tables of this module, by name; `rules` is one more."""
+"""Arrays of tables in this module, by name; `rules` is one more."""

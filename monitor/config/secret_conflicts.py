@@ -1,4 +1,4 @@
-"""Keys against each other by what their references hold: the table of relations that needs the secrets."""
+"""Conflicts between keys that show only in the resolved secrets."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,10 @@ from monitor.errors import ConfigError
 
 
 def refuse_secret_conflicts(config: Config) -> None:
-    """Raise ConfigError, with all others in its `others`, for what can never work. Raises it for a secret, too."""
+    """Raise ConfigError, with all others in its `others`, for secrets that can never work together.
+
+    Also raises it for a secret that can't be read.
+    """
     mistakes = ErrorList()
     for conflict in find_secret_conflicts(config):
         mistakes.add(conflict.location, conflict.message, conflict.mend)
@@ -25,7 +28,7 @@ def find_secret_conflicts(config: Config) -> Iterator[Conflict]:
 
 
 def find_readable_secret_conflicts(config: Config) -> list[Conflict]:
-    """The same; none while a secret can't be read, which others tell."""
+    """Every conflict, in the order of the table; none while a secret can't be read, which other checks report."""
     try:
         return list(find_secret_conflicts(config))
     except ConfigError:

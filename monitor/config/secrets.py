@@ -1,4 +1,4 @@
-"""References to secrets and how they are resolved. A secret's value prints as *** wherever it ends up."""
+"""Secret references and their resolution; a secret prints as *** everywhere."""
 
 import stat
 import string
@@ -17,13 +17,13 @@ SecretKind = Literal["credential", "file", "env", "literal"]
 SECRET_MASK = "***"
 
 _STRIPPED_CHARACTERS = string.whitespace + "\ufeff\u200b\u200e\u200f\u2060\u00a0\u0000"
-"""What editors and copying leave around a secret, seen by nobody: blanks, line ends, byte order marks."""
+"""Invisible characters that editors and copying leave around a secret: blanks, line ends, byte order marks."""
 
 _PRIVATE_KEY = "-----BEGIN "
 
 
 class Secret:
-    """A secret value. Only `reveal()` gives it away."""
+    """A secret value. Only `reveal()` returns it."""
 
     __slots__ = ("_value",)
 
@@ -48,11 +48,11 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Where a secret is to be found, as the configuration names it.
+    """A reference to a secret, as written in the configuration.
 
-    `name` is the credential, path or variable, empty for a literal. `literal` holds the value itself.
-    `public`: the literal is no secret (a loopback URL without user info, a database URL without password).
-    `where` is the place in the configuration, for errors.
+    `name` is the credential, path or variable, empty for a literal. `literal` holds the value itself. `public`: the
+    literal is no secret (a loopback URL without user info, a database URL without password). `where` is the location in
+    the configuration, for errors.
     """
 
     kind: SecretKind
@@ -66,14 +66,14 @@ class SecretRef:
         return self.kind == "literal" and not self.public
 
     def __str__(self) -> str:
-        """The reference itself; a literal is masked unless it is public."""
+        """The reference as written; a literal is masked unless it is public."""
         if self.literal is None:
             return f"{self.kind}:{self.name}"
         return self.literal.reveal() if self.public else SECRET_MASK
 
 
 def parse_ref(text: str, *, public: bool = False) -> SecretRef:
-    """The reference that `text` is: credential:NAME, file:PATH, env:NAME, or else the value itself."""
+    """The reference in a text: credential:NAME, file:PATH, env:NAME, or else the value itself."""
     prefix, colon, rest = text.partition(":")
     if colon and not rest.startswith("//") and prefix in ("credential", "file", "env"):
         kind: SecretKind = "credential" if prefix == "credential" else "file" if prefix == "file" else "env"
@@ -84,7 +84,7 @@ def parse_ref(text: str, *, public: bool = False) -> SecretRef:
 def resolve(ref: SecretRef, folder: Path, environ: Mapping[str, str]) -> Secret:
     """The value behind `ref`, without blanks, line ends and marks around it; remembered for redaction unless public.
 
-    `folder` is what `file:` paths are relative to. Raises ConfigError naming the place and the mend.
+    `folder` is the start of relative `file:` paths. Raises ConfigError with the location and the fix.
     """
     match ref.kind:
         case "literal":
@@ -111,12 +111,12 @@ def resolve(ref: SecretRef, folder: Path, environ: Mapping[str, str]) -> Secret:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Whether group or others have any permission on the file. OSError when it can't be looked at."""
+    """Return whether group or others have any permission on the file. Raises OSError when that can't be read."""
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
 
 def has_password(url: str) -> bool:
-    """Whether the URL carries a password, before its host or as an option (or can't be read well enough to say no)."""
+    """Return whether the URL carries a password, before its host or as an option; True if it can't be parsed."""
     try:
         parts = urlsplit(url)
         return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
@@ -125,7 +125,7 @@ def has_password(url: str) -> bool:
 
 
 def _check_visible(ref: SecretRef, value: str) -> None:
-    """Raises ConfigError, which names the character and its place, for one inside that nobody can see."""
+    """Raise ConfigError for an invisible character inside the secret; the error names it and its position."""
     if _PRIVATE_KEY in value:
         return
     for place, character in enumerate(value, start=1):
@@ -139,7 +139,7 @@ def _check_visible(ref: SecretRef, value: str) -> None:
 
 
 def _read_credential(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
-    # The service manager guards the folder itself and may use ACLs that show up as group permissions.
+    # The service manager protects the folder itself and may use ACLs that show up as group permissions.
     folder = environ.get("CREDENTIALS_DIRECTORY")
     if not folder:
         raise ConfigError(
@@ -156,7 +156,7 @@ def _read_file(ref: SecretRef, path: Path) -> Secret:
     except OSError as error:
         raise _unreadable_error(ref, path, error, "check the path and its owner") from error
     if is_too_open:
-        # A container mounts its secrets with mode 0444, and read-only: there only the other kind of reference helps.
+        # A container mounts its secrets with mode 0444, and read-only: there only the other kind of reference works.
         mounted = f"credential:{path.name} with CREDENTIALS_DIRECTORY={path.parent}"
         mend = f"chmod 600 {path}; or, for a mounted secret, {mounted}"
         raise ConfigError(f"{path} gives permissions to group or others", where=ref.where, mend=mend)

@@ -1,4 +1,4 @@
-"""The files in which people word their own messages."""
+"""Message template files of the channels."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ FILE_PREFIX = "file:"
 
 
 def read_template(config: Config, channel: str) -> tuple[str, str] | None:
-    """The name of the channel's template and what is in it; None where it has none. Raises ConfigError."""
+    """Name and content of the channel's template; None if it has none. Raises ConfigError."""
     said = config.channel(channel).template
     if not said:
         return None

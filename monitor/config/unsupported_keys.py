@@ -1,4 +1,4 @@
-"""The one table of keys that are part of the configuration but whose function is not there yet.
+"""Configuration keys whose function does not exist yet.
 
 Such a key is refused unless it has its off value. Whoever builds the function removes its line here.
 """
@@ -12,7 +12,7 @@ from monitor.config.errors import InvalidValue
 
 @dataclass(frozen=True, slots=True)
 class AcceptedValues:
-    """Values of the key that are accepted although nothing is built; an absent key is the first of them."""
+    """Values of the key that are accepted although nothing is built; an absent key means the first of them."""
 
     values: tuple[Any, ...]
 
@@ -25,7 +25,7 @@ class RefusedValues:
 
 
 UNSUPPORTED: Mapping[str, AcceptedValues | RefusedValues] = {
-    # Until there is something that listens, leaving the key out means "", not the documented default.
+    # Until there is a listener, an absent key means "", not the documented default.
     "http.listen": AcceptedValues(("",)),
     "http.token": AcceptedValues(("",)),
     "http.public_url": AcceptedValues(("",)),
@@ -35,7 +35,7 @@ UNSUPPORTED: Mapping[str, AcceptedValues | RefusedValues] = {
 
 
 def refusal_reason(path: str, value: object) -> InvalidValue | None:
-    """Why this value of the table or key is refused; None when it works."""
+    """The reason why this value of the table or key is refused; None when it works."""
     match UNSUPPORTED.get(path):
         case AcceptedValues(values) if not any(_is_same(value, off) for off in values):
             return InvalidValue("is not available yet", "leave it out" if "." in path else f"remove [{path}]")
@@ -46,7 +46,7 @@ def refusal_reason(path: str, value: object) -> InvalidValue | None:
 
 
 def default_when_unsupported(path: str) -> object | None:
-    """The value that an absent key stands for because its function is not there yet; None: its own default."""
+    """The value of an absent key whose function does not exist yet; None: the key's own default."""
     entry = UNSUPPORTED.get(path)
     return entry.values[0] if isinstance(entry, AcceptedValues) else None
 

@@ -1,4 +1,4 @@
-"""Kinds of values a key can take: what is accepted, and what is said when it isn't."""
+"""Value types of configuration keys: what is accepted, and the error otherwise."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _NO_OVERRIDES: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class ValueType(Generic[T]):
-    """One kind of value. `read` returns the value of a TOML value or raises Wrong."""
+    """One type of value. `read` converts a TOML value or raises InvalidValue."""
 
     name: str
     read: Callable[[object], T]
@@ -78,7 +78,7 @@ def integer(minimum: int) -> ValueType[int]:
 
 
 def duration(minimum: str = "0", maximum: str = "", *, or_none: bool = False) -> ValueType[timedelta]:
-    """A span of time such as "90s". A bare number is refused. `or_none`: "0" is taken too."""
+    """A time span such as "90s". A bare number is refused. `or_none`: "0" is accepted too."""
     least, most = parse_duration(minimum), parse_duration(maximum) if maximum else None
 
     def read(value: object) -> timedelta:
@@ -155,9 +155,9 @@ def list_of(item_type: ValueType[T], *, may_be_empty: bool = True) -> ValueType[
 def table_of(
     keys: ValueType[str] | ValueType[Decimal], values: ValueType[T], over: Mapping[str, str] = _NO_OVERRIDES
 ) -> ValueType[Mapping[str, T]]:
-    """A small table of the user's own keys. `keys` says what a key must look like; it stays the text it was.
+    """A small table of the user's own keys. `keys` says what a key must look like; it stays text.
 
-    It is laid over the rows of `over`: a table that names one of them says nothing against the others.
+    The table is merged over the rows of `over`: rows that it does not name keep their values.
     """
 
     def read(value: object) -> Mapping[str, T]:
@@ -246,7 +246,7 @@ def _number(value: object, parse: Callable[[str], Decimal], what: str) -> Decima
 
 
 def _parse_or_raise(parse: Callable[[str], T], value: str) -> T:
-    """What `parse` makes of the text; its ValueError "what; mend" as a Wrong."""
+    """The parsed text; a ValueError "error; fix" of `parse` becomes InvalidValue."""
     try:
         return parse(value)
     except ValueError as error:

@@ -1,11 +1,11 @@
-"""Time zones by their names, from the system's own list or the one that is installed with this program."""
+"""Time zones by name, from the system's list or the one installed with this program."""
 
 import zoneinfo
 from datetime import UTC, tzinfo
 
 
 def zone_of(name: str) -> tzinfo:
-    """The zone of that name; UTC for "". Raises ValueError when there is none."""
+    """The zone of that name; UTC for "". Raises ValueError for an unknown name."""
     if not name:
         return UTC
     try:

@@ -1,4 +1,4 @@
-"""The configuration of a demo run: what a user would write, pointed at the sandbox."""
+"""The configuration file of a demo run: as a user would write it, with the sandbox's addresses."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ actions = ["repay-idle", "top-up-and-repay"]
 
 
 def write_config(folder: Path, ready: SandboxInfo, webhook: str, *, guarded: bool) -> Path:
-    """The config file of one run in `folder`, readable by its owner alone; returns its path."""
+    """Write the config file of one run to `folder`, readable by its owner alone; returns its path."""
     account = ready.accounts[0]
     text = f"""# A demo: the exchange is the sandbox on this machine.
 [storage]

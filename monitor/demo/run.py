@@ -1,4 +1,4 @@
-"""One run of the demo, in a process of its own: the sandbox and the real daemon, and what came of it as JSON lines.
+"""One demo run in its own process: sandbox and daemon; result as JSON lines on standard output.
 
 Every line on stdout is one object: {"frame": …} while it runs, {"result": …} once at the end.
 """
@@ -41,7 +41,7 @@ FRAME_INTERVAL_S = 0.2
 
 @dataclass(slots=True)
 class WebhookReceiver:
-    """The channel's other end: a webhook receiver on loopback that keeps what it was told, and when."""
+    """The channel's other end: a webhook receiver on loopback that keeps each message and its time."""
 
     clock: Clock | None = None
     received: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
@@ -62,9 +62,9 @@ async def play_scenario(
     show: Callable[[dict[str, Any]], None] = lambda _: None,
     inspect: Callable[[Sandbox], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Plays the scenario once and returns the run's part of the demo document, with the series for its picture.
+    """Play the scenario once and return the run's part of the demo document, with the series for its chart.
 
-    `show` gets a frame now and then, `inspect` is shown the exchange when all is over.
+    `show` gets a frame now and then, `inspect` gets the sandbox at the end.
     """
     phone = WebhookReceiver()
     receiver, webhook = await _start_receiver(phone)
@@ -147,7 +147,7 @@ def _print_json_line(line: Mapping[str, Any]) -> None:
 
 
 def main() -> int:
-    """The child of `margin-monitor demo`."""
+    """The child process of `margin-monitor demo`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--name", required=True)
     parser.add_argument("--scenario", required=True)

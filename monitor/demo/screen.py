@@ -1,4 +1,4 @@
-"""The demo as it is watched: a live screen on a terminal, plain lines elsewhere, and the timeline at the end."""
+"""The demo's screen: live on a terminal, plain lines elsewhere, and the timeline at the end."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GAUGE_WIDTH = 44
 MAX_LINE_INTERVAL = timedelta(minutes=10)
-"""Without a terminal a run is mentioned this often in its own time, and whenever something happens."""
+"""Without a terminal a run is printed this often in its own time, and at every event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class DemoRun:
 
 @dataclass(frozen=True, slots=True)
 class DemoFrame:
-    """Everything the screen shows at once. `remaining_s` is in seconds of the one who watches."""
+    """Everything the screen shows at once. `remaining_s` is in real seconds."""
 
     scenario: str
     runs: tuple[DemoRun, ...]
     progress: float
     remaining_s: float
     lines: tuple[str, ...] = ()
-    """The newest happenings, oldest first."""
+    """The newest events, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class TimelineEvent:
 
 
 class DemoScreen:
-    """Shows frames until it is left. `live`: redraws on a terminal; else writes a line when something changed."""
+    """Shows frames until closed. `live`: redraws on a terminal; else writes a line when something changed."""
 
     def __init__(self, stream: TextIO, *, live: bool) -> None:
         self._stream = stream
@@ -97,7 +97,7 @@ class DemoScreen:
             self._write_line(run)
 
     def _write_line(self, run: DemoRun) -> None:
-        """Write the run's line when something happened, or nothing was said for a while."""
+        """Write the run's line at an event, or after a while without one."""
         happened = (run.firing, run.intents, run.liquidated)
         before = self._written.get(run.name)
         if run.at is None or run.level is None:
@@ -163,7 +163,7 @@ class DemoScreen:
 
 
 def parse_run(name: str, document: Mapping[str, Any]) -> DemoRun:
-    """The run that a child's frame tells of; prices of anything against USDT are named by the asset."""
+    """The run in a child's frame; prices against USDT are named by the asset."""
 
     def number(field_name: str) -> Decimal | None:
         text = document.get(field_name)
@@ -186,7 +186,7 @@ def parse_run(name: str, document: Mapping[str, Any]) -> DemoRun:
 
 
 def format_run(run: DemoRun) -> str:
-    """One line that says how a run stands."""
+    """The state of a run on one line."""
     parts = [f"level {format_level(run.level)}" if run.level is not None else "level unknown", _outlook_text(run)]
     if run.firing:
         parts.append(f"alerts: {', '.join(run.firing)}")
@@ -196,7 +196,7 @@ def format_run(run: DemoRun) -> str:
 
 
 def level_gauge(run: DemoRun, width: int = GAUGE_WIDTH) -> str:
-    """The level against its bars, which are the strokes: `▕━━│━━━│━━━━●     ▏`; "" while they are unknown."""
+    """The level against its thresholds, drawn as strokes: `▕━━│━━━│━━━━●     ▏`; "" while they are unknown."""
     if run.liquidation is None or run.margin_call is None or run.initial is None:
         return ""
     low = run.liquidation - (run.initial - run.liquidation) * Decimal("0.1")
@@ -217,7 +217,7 @@ def level_gauge(run: DemoRun, width: int = GAUGE_WIDTH) -> str:
 
 
 def timeline_lines(happenings: Iterable[TimelineEvent]) -> list[str]:
-    """The story, a line each, in order of time."""
+    """The events of both runs, a line each, in order of time."""
     ordered = sorted(happenings, key=lambda happening: (happening.at, happening.run))
     width = max((len(happening.run) for happening in ordered), default=0)
     kind_width = max((len(happening.kind) for happening in ordered), default=0)

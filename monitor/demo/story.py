@@ -1,4 +1,4 @@
-"""What came of one demo run, read back from the daemon's own database: its part of the demo document."""
+"""The events of a demo run, read from the daemon's database: its part of the demo document."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ReceivedMessage:
 async def read_story(
     name: str, account: str, store: Store, liquidations: Sequence[LiquidationOrder], messages: Sequence[ReceivedMessage]
 ) -> dict[str, Any]:
-    """The run's part of the demo document; `series` and `bars` are for its picture."""
+    """The run's part of the demo document; `series` and `bars` are for its chart."""
     alerts = [row for row in await store.read(read_alerts, include_closed=True) if row.alert.fired_at is not None]
     intents = await store.read(read_intents, include_final=True)
     levels = await _read_points(store, "margin_level", account, "cross", "")
@@ -141,7 +141,7 @@ def _point_texts(points: Iterable[tuple[datetime, Decimal]]) -> list[list[str]]:
 
 
 def find_failures(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What of the story did not come true, a line each; empty when it all did."""
+    """Expectations that the runs missed, a line each; empty when all were met."""
     by_name = {run["name"]: run for run in runs}
     wrong: list[str] = [f"{run['name']}: the streams delivered nothing" for run in runs if not run["streamed"]]
     unguarded, guarded = by_name.get("unguarded"), by_name.get("guarded")

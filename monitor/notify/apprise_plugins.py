@@ -1,4 +1,4 @@
-"""Finds the one Apprise plugin that an address needs. Loading all of them takes 0.2 s and 27 MB."""
+"""The one Apprise plugin that an address needs; loading all of them takes 0.2 s and 27 MB."""
 
 import importlib
 from types import MappingProxyType
@@ -41,11 +41,11 @@ _MODULES = MappingProxyType(
     }
 )
 MODULE_OF = MappingProxyType({schema: module for module, schemas in _MODULES.items() for schema in schemas})
-"""The plugin module by address scheme, for the services that people use most."""
+"""The plugin module by address scheme, for the most common services."""
 
 
 def load_plugin(url: str) -> Any:
-    """The Apprise service of an address, ready to send. Loads Apprise: call it in a thread.
+    """Return the Apprise service of an address, ready to send. Loads Apprise: call it in a thread.
 
     Raises ValueError, without the address, when Apprise does not understand it.
     """
@@ -77,7 +77,7 @@ def load_plugin(url: str) -> Any:
 
 
 def _plugin_class(schema: str) -> Any | None:
-    """The class for a scheme of the table; None when it is not there or lives elsewhere in this Apprise."""
+    """The plugin class of a scheme in the table; None when this Apprise lacks it or keeps it elsewhere."""
     name = MODULE_OF.get(schema)
     if name is None:
         return None
@@ -90,6 +90,6 @@ def _plugin_class(schema: str) -> Any | None:
     for candidate in vars(module).values():
         if isinstance(candidate, type) and issubclass(candidate, NotifyBase):
             declared: tuple[Any, Any] = (candidate.protocol, candidate.secure_protocol)
-            if any(schema == one or (isinstance(one, list | tuple) and schema in one) for one in declared):
+            if any(schema == names or (isinstance(names, list | tuple) and schema in names) for names in declared):
                 return candidate
     return None

@@ -1,4 +1,4 @@
-"""A channel behind Apprise: its plugin works in a thread of its own, its log lines are the provider's answer."""
+"""A sink behind Apprise: the plugin runs in a thread, its log lines are the provider's answer."""
 
 import asyncio
 import contextlib
@@ -19,24 +19,24 @@ from monitor.view.messages.message import Message
 _T = TypeVar("_T")
 
 _MAX_ABANDONED = 3
-"""Threads that may still hang in earlier sends of one channel before it is not tried again."""
+"""Threads of one channel that may still hang in earlier sends; beyond that nothing more is sent."""
 
 _MAX_SEND_INTERVAL_S = 1.0
 """Apprise waits up to 5.5 s between two requests where a service names no rate; a second is enough."""
 
 _DETAIL_PREFIXES = ("Response Details:", "Socket Exception:", "I/O Exception:")
-"""How Apprise's debug lines begin that quote the provider or the connection's fault."""
+"""Prefixes of Apprise's debug lines that quote the provider or the connection's error."""
 
 _WARM_UP_TIMEOUT_S = 20.0
 
 _MESSAGE_REFUSED = re.compile(r"\berror[=: ]+(?:400|406|410|413|415|422)(?:\d\d)?\b")
-"""How Apprise's words quote a service that found fault with the message; ntfy's own codes add two digits."""
+"""Apprise's log text for a service that refused the message itself; ntfy's own codes add two digits."""
 
 _captured_records: ContextVar[list[logging.LogRecord] | None] = ContextVar("captured", default=None)
 
 
 class AppriseSink:
-    """Sends through one Apprise plugin, one message at a time. Loads Apprise at the first use or when warmed."""
+    """Sends through one Apprise plugin, one message at a time. Loads Apprise at the first send or in `warm_up`."""
 
     def __init__(self, name: str, url: str, timeout_s: float) -> None:
         self._name = name
@@ -68,7 +68,7 @@ class AppriseSink:
                     await self._run_in_thread(self._load_plugin)
 
     async def send(self, message: Message) -> SendResult:
-        # A picture, which may be slow to take, has a way of its own: no words wait behind it.
+        # A chart may be slow to send: it goes separately, so that no text waits behind it.
         turn = self._lock if message.image is None else self._image_lock
         try:
             async with asyncio.timeout(self._timeout_s), turn:
@@ -77,7 +77,7 @@ class AppriseSink:
                     return NotDelivered(f"{len(self._abandoned)} earlier messages still wait for an answer")
                 return await self._run_in_thread(lambda: self._notify(message))
         except TimeoutError:
-            # The hanging thread keeps the plugin; the next message gets a fresh one.
+            # The hanging thread keeps the plugin; the next message gets a new one.
             if message.image is None:
                 self._plugin = None
             else:
@@ -104,7 +104,7 @@ class AppriseSink:
         plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _MAX_SEND_INTERVAL_S)
         plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, self._timeout_s)
         plugin.socket_read_timeout = min(plugin.socket_read_timeout, self._timeout_s)
-        # Longer than the service takes: in parts, since what is cut off may be what helps.
+        # Longer than the service takes: sent in parts, since a cut could lose what helps.
         plugin.overflow_mode = "split"
         return plugin
 
@@ -130,7 +130,7 @@ class AppriseSink:
             )
         except ValueError as error:
             return NotDelivered(self._scrub(str(error)))
-        except Exception as error:  # noqa: BLE001  a plugin of another house may raise anything; the channel goes on
+        except Exception as error:  # noqa: BLE001  a plugin may raise anything; the channel goes on
             return NotDelivered(self._scrub(f"{type(error).__name__}: {error}"))
         return self._result(took_it, records)
 
@@ -143,7 +143,7 @@ class AppriseSink:
         return NotDelivered(self._scrub(answer), is_refused=_MESSAGE_REFUSED.search(answer) is not None)
 
     async def _run_in_thread(self, work: Callable[[], _T]) -> _T:
-        """The result of `work`, run in a thread that can be left behind: a hung provider must not block a stop."""
+        """Return the result of `work`, run in a thread that may be abandoned: a hung provider must not block a stop."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[_T] = loop.create_future()
 
@@ -176,13 +176,13 @@ class AppriseSink:
 
 
 def _preferred_format(formats: Any) -> str:
-    """What a service shows best: its format, or the first of those it takes."""
+    """The format that a service shows best: its own choice, or the first of those it takes."""
     first = formats[0] if isinstance(formats, tuple) else formats
     return str(first.value)
 
 
 def _format_message(message: Message, taken: str) -> tuple[str, MessageFormat]:
-    """The text, and what it is written in: what the service shows best, unless a template has chosen."""
+    """The text and its format: the one that the service shows best, unless a template has chosen."""
     if message.plain:
         return message.text, "text"
     if message.format != "text":
@@ -192,14 +192,14 @@ def _format_message(message: Message, taken: str) -> tuple[str, MessageFormat]:
 
 
 def _title_or_body(title: str, written_in: MessageFormat, max_title_chars: int) -> str:
-    """The title as the service takes it: one without titles gets it as a part of the text, in the text's format."""
+    """The title as the service takes it: a service without titles gets the title as part of the text, in its format."""
     if max_title_chars > 0:
         return title
     return escape(title, written_in)
 
 
 def _answer_text(record: logging.LogRecord) -> str:
-    """What a record of a failed send tells a person; empty for Apprise's talk to itself."""
+    """The part of a failed send's log record that helps a person; empty for Apprise's internal lines."""
     text = record.getMessage()
     if record.levelno >= logging.WARNING:
         return text
@@ -207,7 +207,7 @@ def _answer_text(record: logging.LogRecord) -> str:
 
 
 class _LogCapture(logging.Handler):
-    """Keeps Apprise's log records of the send that is under way in this thread."""
+    """Collects Apprise's log records of the current send in this thread."""
 
     def emit(self, record: logging.LogRecord) -> None:
         records = _captured_records.get()
@@ -216,12 +216,12 @@ class _LogCapture(logging.Handler):
 
 
 def _disable_proxies() -> None:
-    """Proxies that the environment names are for others: the library that most plugins use would go through them."""
+    """Ignore proxies from the environment: the HTTP library of most plugins would use them."""
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
 
 
 def _capture_apprise_logs() -> None:
-    """Apprise's records go to the send that caused them and nowhere else: they may hold tokens."""
+    """Route Apprise's records to the send that caused them and nowhere else: they may hold tokens."""
     logger = logging.getLogger("apprise")
     if not any(isinstance(handler, _LogCapture) for handler in logger.handlers):
         logger.addHandler(_LogCapture())

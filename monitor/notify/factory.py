@@ -1,4 +1,4 @@
-"""From a channel's address to its sink."""
+"""Construction of a channel's sink from its address."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def build_sink(
     name: str, *, url: str = "", webhook: str = "", timeout_s: float = 10.0, template: "MessageTemplate | None" = None
 ) -> Sink:
-    """The sink of a channel with either an Apprise `url` or a `webhook` address. Loads and sends nothing yet."""
+    """Return the sink of a channel with either an Apprise `url` or a `webhook` address. Loads and sends nothing yet."""
     sink = _sink_without_template(name, url, webhook, timeout_s)
     if template is None:
         return sink
@@ -22,7 +22,7 @@ def build_sink(
 
 
 def parse_service_name(name: str, *, url: str = "", webhook: str = "") -> str:
-    """What kind of service the address is for, such as `Telegram`; sends nothing.
+    """The name of the service that an address belongs to, such as `Telegram`; sends nothing.
 
     Raises ConfigError when the address can't be understood; the address itself is never in the message.
     """
@@ -42,7 +42,7 @@ def parse_service_name(name: str, *, url: str = "", webhook: str = "") -> str:
 def _sink_without_template(name: str, url: str, webhook: str, timeout_s: float) -> Sink:
     if bool(url) == bool(webhook):
         raise ValueError("a channel has either url or webhook")
-    # Imported here: a webhook user never pays for Apprise, nor the other way round.
+    # Imported here: a webhook does not load Apprise, nor Apprise the webhook.
     if webhook:
         from monitor.notify.webhook import WebhookSink
 

@@ -1,4 +1,4 @@
-"""The request of the heartbeat: a GET says that all is well, a POST to `/fail` says what is not."""
+"""Requests of the heartbeat: GET while all is well, POST to `/fail` with the reason otherwise."""
 
 import asyncio
 from urllib.parse import urlsplit, urlunsplit
@@ -13,7 +13,7 @@ _MAX_REASON_CHARS = 1000
 
 
 class HeartbeatClient:
-    """Tells a dead man's switch elsewhere. Its address is a secret and in no answer."""
+    """Pings an external dead man's switch. Its address is a secret and never part of an answer."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
@@ -22,19 +22,19 @@ class HeartbeatClient:
         self._scrub = SecretScrubber(url)
 
     async def report_ok(self) -> str | None:
-        """Says that all is well. What went wrong in saying so, None if nothing did."""
+        """Report that all is well. Returns the error of the request, None if it succeeded."""
         return await self._request("GET", self._url, None)
 
     async def report_failure(self, reason: str) -> str | None:
-        """Says what is not well. What went wrong in saying so, None if nothing did."""
+        """Report the reason of a failure. Returns the error of the request, None if it succeeded."""
         return await self._request("POST", self._fail_url, reason[:_MAX_REASON_CHARS])
 
     async def _request(self, method: str, url: str, text: str | None) -> str | None:
-        # A connection of its own: an interval is longer than servers keep one.
+        # A new connection for each request: an interval is longer than servers keep one open.
         headers = {"User-Agent": "margin-monitor"} | ({"Content-Type": "text/plain; charset=utf-8"} if text else {})
         content = None if text is None else text.encode()
         try:
-            # httpx limits each single wait only, and what follows the status may never end: it is not read.
+            # httpx limits each single wait only, and a body may never end: it is not read.
             async with (
                 asyncio.timeout(self._timeout_s),
                 httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client,
@@ -43,7 +43,7 @@ class HeartbeatClient:
                 return None if response.is_success else f"HTTP {response.status_code}"
         except TimeoutError:
             return f"no answer within {self._timeout_s:g} s"
-        except Exception as error:  # noqa: BLE001 – whatever is wrong there must not end the watch here
+        except Exception as error:  # noqa: BLE001 – no failure of the request may end the daemon
             return self._scrub(f"{type(error).__name__}: {error}".rstrip(": "))
 
 

@@ -1,4 +1,4 @@
-"""Bodies posted to one address over a connection that is kept: as little of HTTP/1.1 as that needs.
+"""HTTP POST to one address over a kept connection, with the minimum of HTTP/1.1.
 
 A general client takes several times as long until the first byte has left, and an alert waits for that.
 """
@@ -15,22 +15,22 @@ from typing import SupportsIndex
 import httpx
 
 KEEP_ALIVE_S = 300.0
-"""A connection that was not used for this long is not trusted any more."""
+"""A connection that was idle for this long is not used any more."""
 
 ADDRESS_TIMEOUT_S = 2.0
-"""How long one address of a host is tried before the next one is, where it has several."""
+"""Timeout for connecting to one address of a host that has several."""
 
 _MAX_HEAD_BYTES = 65_536
 _STATUS_WITHOUT_BODY = frozenset({204, 304})
 
 
 class PostFailed(Exception):
-    """The body may not have arrived: no connection, none any more, or an answer that is not HTTP."""
+    """The body may not have arrived: no connection, a lost one, or an answer that is not HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What the server said. The names of `headers` are in small letters; `text` is cut to what was asked for."""
+    """A server's response. The names of `headers` are in lower case; `text` is cut to the requested length."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class HttpResponse:
 
 
 class _IdleAwareReader(asyncio.StreamReader):
-    """Notes what the server says without having been asked: its goodbye."""
+    """Detects unsolicited data or EOF on an idle connection."""
 
     is_idle = False
     has_unexpected_data = False
@@ -63,19 +63,19 @@ class _Connection:
         self.reader.is_idle = True
 
     def try_reuse(self) -> bool:
-        """Whether it can still be used."""
+        """Return whether the connection can still be used."""
         self.reader.is_idle = False
         quiet = not self.reader.has_unexpected_data and not self.reader.at_eof() and not self.writer.is_closing()
         return quiet and time.monotonic() - self.idle_since < KEEP_ALIVE_S
 
 
 class HttpPoster:
-    """Posts to one http or https address. Redirects are answers like any other, and no proxy is asked."""
+    """Posts to one http or https address. Redirects are answers like any other, and no proxy is used."""
 
     def __init__(
         self, url: str, headers: Mapping[str, str], max_text_chars: int, tls: ssl.SSLContext | None = None
     ) -> None:
-        """`most_text`: so many characters of an answer are read, the rest is left. `tls` trusts others than usual."""
+        """`max_text_chars`: at most this much of an answer is read. `tls` replaces the default trust."""
         self._url = httpx.URL(url)
         self._max_text_chars = max_text_chars
         self._tls = tls
@@ -92,14 +92,15 @@ class HttpPoster:
         self._head = "\r\n".join(lines).encode("ascii")
 
     async def warm_up(self) -> None:
-        """Loads what the first post needs; nothing is connected yet."""
+        """Load what the first post needs; does not connect yet."""
         if self._url.scheme == "https" and self._tls is None:
             context = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
             context.set_alpn_protocols(["http/1.1"])
             self._tls = context
 
     async def post(self, body: bytes) -> HttpResponse:
-        """The answer to one request; it is never repeated. Raises PostFailed. Without time-out of its own."""
+        """Send one request and return its answer; a request is never repeated. Raises PostFailed. Has no timeout of its
+        own."""
         await self.warm_up()
         connection, self._idle_connection = self._idle_connection, None
         if connection is not None and not connection.try_reuse():
@@ -118,7 +119,7 @@ class HttpPoster:
             _abort(connection)
             raise PostFailed(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         except BaseException:
-            # Cut off in the middle: what comes next on it would belong to this request.
+            # Cancelled in the middle: the next bytes on this connection would belong to this request.
             _abort(connection)
             raise
         if reusable and self._idle_connection is None:
@@ -129,7 +130,7 @@ class HttpPoster:
         return answer
 
     def close(self) -> None:
-        """Lets go of the connection."""
+        """Close the connection."""
         _abort(self._idle_connection)
         self._idle_connection = None
 
@@ -138,12 +139,12 @@ class HttpPoster:
         port = port if port is not None else 443 if self._tls is not None else 80
         try:
             addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
-            *others, last = dict.fromkeys(each[4][0] for each in addresses)
+            *others, last = dict.fromkeys(found[4][0] for found in addresses)
         except (OSError, ValueError) as error:
             raise PostFailed(f"ConnectError: the host is unknown: {error}") from error
         for address in others:
             try:
-                # A host with an address that leads nowhere must not use up the patience for all of them.
+                # An unreachable address of a host must not use up the whole time-out.
                 async with asyncio.timeout(ADDRESS_TIMEOUT_S):
                     return await self._open(str(address), port, host)
             except OSError:
@@ -171,7 +172,7 @@ def _authorization_lines(url: httpx.URL) -> list[str]:
 
 
 async def _read_response(reader: asyncio.StreamReader, most_text: int) -> tuple[HttpResponse, bool]:
-    """The answer, and whether the connection can take another request."""
+    """The response, and whether the connection can take another request."""
     while True:
         version, status, headers = _parse_head(await reader.readuntil(b"\r\n\r\n"))
         if status >= 200:
@@ -193,7 +194,7 @@ async def _read_response(reader: asyncio.StreamReader, most_text: int) -> tuple[
 
 
 def _parse_head(head: bytes) -> tuple[str, int, Mapping[str, str]]:
-    """Version, status and headers. Raises ValueError for what is no HTTP/1."""
+    """Version, status and headers. Raises ValueError for anything but HTTP/1."""
     first, *lines = head.decode("latin-1").split("\r\n")
     version, _, rest = first.partition(" ")
     if not version.startswith("HTTP/1."):
@@ -207,7 +208,7 @@ def _parse_head(head: bytes) -> tuple[str, int, Mapping[str, str]]:
 
 
 async def _read_chunks(reader: asyncio.StreamReader, max_bytes: int) -> tuple[bytes, bool]:
-    """The beginning of a chunked body, and whether that is all of it."""
+    """The beginning of a chunked body, and whether it is complete."""
     body = b""
     while len(body) < max_bytes:
         size = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)

@@ -1,4 +1,4 @@
-"""Takes what is secret in a channel's address out of the words of its provider."""
+"""Removal of a channel address's secrets from the provider's answers."""
 
 import re
 from urllib.parse import unquote
@@ -23,7 +23,7 @@ class SecretScrubber:
         self._secrets = re.compile("|".join(map(re.escape, secrets))) if secrets else None
 
     def __call__(self, text: str) -> str:
-        """The text on one line, without addresses and secrets, cut to a length for logs and the database."""
+        """Return the text on one line, without addresses and secrets, cut to a length for logs and the database."""
         clean = _ADDRESS.sub("<address>", " ".join(text.split()))
         if self._secrets is not None:
             clean = self._secrets.sub("***", clean)

@@ -1,4 +1,4 @@
-"""One channel that can be told something, and what it answers."""
+"""The sending end of a channel and its result."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,17 +8,17 @@ from monitor.view.messages.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The provider took the message. `answer` is in its words."""
+    """The provider took the message. `answer` is the provider's text."""
 
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class NotDelivered:
-    """The provider did not take the message, as far as is known. `answer` is in its words, without secrets.
+    """The provider did not take the message, as far as is known. `answer` is its text without secrets.
 
-    `retry_after_s` is how long the provider asked to wait, in seconds of the machine. `is_refused`: it is the message
-    itself that was refused, as the provider says. `final`: the same message would be refused again.
+    `retry_after_s` is how long the provider asked to wait, in seconds of the machine. `is_refused`: the provider
+    refused the message itself. `final`: the same message would be refused again.
     """
 
     answer: str
@@ -31,19 +31,19 @@ SendResult = Delivered | NotDelivered
 
 
 class Sink(Protocol):
-    """One channel's way out."""
+    """The sending end of one channel."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def accepts_images(self) -> bool:
-        """Whether the service takes attachments, as far as is known: it is known once warmed."""
+        """Return whether the service takes attachments, as far as is known; known after `warm_up`."""
         ...
 
     @property
     def is_formatted(self) -> bool:
-        """Whether a message leaves with more than its plain words: a template's, or markup."""
+        """Return whether messages leave with more than plain text: a template's text, or markup."""
         ...
 
     async def warm_up(self) -> None:
@@ -51,7 +51,7 @@ class Sink(Protocol):
         ...
 
     async def send(self, message: Message) -> SendResult:
-        """Tell it once, within the time-out. A provider's failure is an answer, never an exception."""
+        """Send the message once, within the time-out. A provider's failure is a result, never an exception."""
         ...
 
     async def close(self) -> None: ...

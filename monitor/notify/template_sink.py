@@ -1,4 +1,4 @@
-"""A channel that speaks in the words of a template."""
+"""A sink that renders messages with the channel's template."""
 
 from monitor.notify.sinks import SendResult, Sink
 from monitor.view.messages.message import Message
@@ -6,7 +6,7 @@ from monitor.view.messages.template import MessageTemplate
 
 
 class TemplateSink:
-    """Another sink, told in the template's words what is not to be said plainly."""
+    """Renders each message with a template, unless it is marked plain, and passes it to another sink."""
 
     def __init__(self, sink: Sink, template: MessageTemplate) -> None:
         self._sink = sink

@@ -1,4 +1,4 @@
-"""A channel of our own form: one JSON object by POST; any 2xx means told."""
+"""A webhook sink: one JSON object by POST; any 2xx answer is a delivery."""
 
 import asyncio
 import json
@@ -77,7 +77,7 @@ class WebhookSink:
 
 
 def check_address(url: str) -> None:
-    """Raises ValueError, without the address, unless it is a complete http or https address."""
+    """Raise ValueError, without the address, unless it is a complete http or https address."""
     try:
         parsed = httpx.URL(url)
         urlsplit(url)
@@ -95,13 +95,13 @@ def _status_phrase(status: int) -> str:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The wait that the server asks for, a quarter of an hour at most: seconds, or a date by the server's own clock.
+    """The wait that the server asks for, at most a quarter of an hour: seconds, or a date by the server's own clock.
 
-    A date without the server's own says nothing: our clock may be wrong.
+    A date without the server's own time is ignored: our clock may be wrong.
     """
     asked = headers.get("retry-after", "").strip()
     if asked.isascii() and asked.isdigit():
-        # Longer than any number that counts: not worth its digits.
+        # Longer than any useful number: not parsed.
         return MAX_WAIT_S if len(asked) > 9 else min(float(asked), MAX_WAIT_S)
     try:
         wait_s = (parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()

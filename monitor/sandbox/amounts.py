@@ -1,4 +1,4 @@
-"""Amounts as the exchange writes and rounds them: decimals of eight places, as text."""
+"""Decimal amounts as the exchange writes and rounds them: eight places, as text."""
 
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal, InvalidOperation
 
@@ -43,7 +43,7 @@ def step_up(amount: Decimal, step: Decimal) -> Decimal:
 
 
 def parse_decimal(amount_text: str) -> Decimal | None:
-    """The finite decimal that `amount_text` spells, or None."""
+    """The finite decimal in `amount_text`, or None."""
     try:
         amount = Decimal(amount_text)
     except InvalidOperation:
@@ -52,6 +52,6 @@ def parse_decimal(amount_text: str) -> Decimal | None:
 
 
 def decimal_places(amount: Decimal) -> int:
-    """How many decimals `amount` needs: 0 for whole numbers, trailing zeros not counted."""
+    """The number of decimals that `amount` needs: 0 for whole numbers, trailing zeros not counted."""
     exponent = amount.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0

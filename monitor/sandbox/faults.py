@@ -1,4 +1,4 @@
-"""What goes wrong, and when: faults of requests and of streams, matched as a script says."""
+"""Scripted faults of requests and streams."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -32,14 +32,14 @@ MALFORMED_FRAMES = ("truncated", "binary", "large", "oversized", "deep", "wrappe
 
 
 class FaultError(Exception):
-    """A fault can't be used; the text says where, why, and the mend."""
+    """A fault that can't be used; the text says where, why, and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong.
+    """One fault of requests or streams.
 
-    Without `stream` it meets requests that match `method`, `path` (exact, or a prefix ending in `*`),
+    Without `stream` it applies to requests that match `method`, `path` (exact, or a prefix ending in `*`),
     `params` (all of these), `account` and `host` (a name of this server, without the port): from the `nth` match
     on, `count` times (0: from then on always).
     - status: answer `status` with `body`, or with `code` and `message`; the request counts only if `applies`
@@ -47,20 +47,20 @@ class Fault:
     - cut_before, cut_after: cut the connection instead of doing it, or after doing it
     - apply_late: cut now and do it `seconds` of exchange time later
     - hang: never answer, and don't do it
-    - malformed: do it, and spoil the answer as `form` says (see MALFORMED)
+    - malformed: do it, and corrupt the answer by `form` (see MALFORMED_BODIES)
     - ban, limit: 418 or 429 for `seconds` of exchange time
-    - take_more: do it, and take `share` of its amount once more from what is free in the scope, told nowhere
-    - maintenance, key_revoked, ip_refused: refused so; clock_skew: the server's clock is off by `seconds`
+    - take_more: do it, and take `share` of its amount once more from what is free in the scope, reported nowhere
+    - maintenance, key_revoked, ip_refused: refused for this reason; clock_skew: the server's clock is off by `seconds`
 
-    With `stream` ("account", "market" or "risk") it happens to connections, `at` seconds of exchange time
+    With `stream` ("account", "market" or "risk") it applies to connections, `at` seconds of exchange time
     after the start (default: at once), for `seconds` of exchange time or `count` frames, whichever is given:
     - drop: cut; refuse: new connections fail; half_open: nothing is sent and pings are ignored
-    - malform (as `form` says, see MALFORMED_FRAMES), duplicate, delay (by `seconds` of real time), reorder: done to
-      frames with events; mute: events and prices go nowhere while pings and answers do
-    - silent: as mute, for the connections that are opened meanwhile too
-    - flood: `count` extra events; terminate: end subscriptions; feign: say so and keep them; expire: end tokens or
+    - malform (by `form`, see MALFORMED_FRAMES), duplicate, delay (by `seconds` of real time), reorder: applied to
+      frames with events; mute: events and prices are dropped while pings and answers are sent
+    - silent: as mute, also for connections that are opened meanwhile
+    - flood: `count` extra events; terminate: end subscriptions; feign: report it and keep them; expire: end tokens or
       keys; shutdown: notice, then cut
-    - forget: subscriptions are gone without a word; spurn: the next `count` listen tokens are refused
+    - forget: subscriptions are dropped without a notice; spurn: the next `count` listen tokens are refused
     """
 
     what: str
@@ -95,7 +95,7 @@ class Fault:
             raise FaultError('"nth" starts at 1 and "count" at 0; raise it')
 
     def matches(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> bool:
-        """Whether a request matches, count and order aside."""
+        """Return whether a request matches, count and order aside."""
         if self.stream or (self.method and self.method != method) or (self.account and self.account != account):
             return False
         if self.host and self.host != host:
@@ -115,27 +115,27 @@ class _ActiveFault:
 
 
 class FaultScript:
-    """The request faults in force. Of those that match, the first one strikes."""
+    """The request faults in force. Of several that match, the first one applies."""
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self._active: list[_ActiveFault] = []
         self.cleared = asyncio.Event()
-        """Set once what is in force now is in force no longer."""
+        """Set once the faults in force at present are cleared."""
         for fault in faults:
             self.add(fault)
 
     def add(self, fault: Fault) -> None:
-        """Put one more fault in force."""
+        """Add a fault to those in force."""
         self._active.append(_ActiveFault(fault))
 
     def clear(self) -> None:
-        """Let everything go right again."""
+        """Clear all faults."""
         self._active.clear()
         self.cleared.set()
         self.cleared = asyncio.Event()
 
     def trigger(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> Fault | None:
-        """The fault that this request meets, if any. Counts it."""
+        """The fault that applies to this request, if any. Counts it."""
         for armed in self._active:
             if armed.fault.matches(method, path, params, account, host) and not armed.is_used_up:
                 armed.match_count += 1
@@ -145,7 +145,7 @@ class FaultScript:
 
 
 def read_faults(path: Path) -> list[Fault]:
-    """The faults of a JSON file. Raises FaultError naming the place and the mend."""
+    """The faults of a JSON file. Raises FaultError with the location and the fix."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -167,7 +167,7 @@ def parse_faults(raw: bytes, where: str) -> list[Fault]:
 def _parse_fault(row: object, where: str) -> Fault:
     if not isinstance(row, dict) or "what" not in row:
         raise FaultError(f'{where}: an object with "what" is meant')
-    types = {one.name: one.type for one in fields(Fault)}
+    types = {attribute.name: attribute.type for attribute in fields(Fault)}
     for name, value in row.items():
         wanted = types.get(name)
         if wanted is None:
@@ -182,11 +182,13 @@ def _parse_fault(row: object, where: str) -> Fault:
 
 def _has_type(value: object, type_: object) -> bool:
     if get_args(type_) == (str, str):
-        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+        return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
     options = get_args(type_) or (type_,)
     if bool not in options and isinstance(value, bool):
         return False
-    return any(isinstance(value, (int, float) if one is float else one) for one in options if isinstance(one, type))
+    return any(
+        isinstance(value, (int, float) if option is float else option) for option in options if isinstance(option, type)
+    )
 
 
 def _type_name(type_: object) -> str:

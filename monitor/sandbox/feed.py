@@ -1,4 +1,4 @@
-"""Stream events: composed once, recorded as sent, handed to every connection that listens for them."""
+"""Stream events: composed once, recorded, delivered to every subscribed connection."""
 
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -11,7 +11,7 @@ DeliveryFate = Literal["queued", "written", "swallowed", "cut"]
 
 @dataclass(slots=True)
 class EventDelivery:
-    """One event on one connection: written, or what a fault did to it."""
+    """One event on one connection: written, or the fault that kept it."""
 
     connection: int
     fate: DeliveryFate = "queued"
@@ -19,7 +19,7 @@ class EventDelivery:
 
 @dataclass(slots=True)
 class SentEvent:
-    """One event of the exchange as its exact JSON text, and on which connections it left."""
+    """One event of the exchange as its exact JSON text, and the connections that sent it."""
 
     at_ms: int
     account: str
@@ -31,11 +31,11 @@ class SentEvent:
 
     @property
     def swallowed(self) -> bool:
-        """Whether no connection got it, because a fault swallowed it or cut the line."""
+        """Return whether no connection delivered it, because a fault dropped it or cut the connection."""
         return all(delivery.fate in ("swallowed", "cut") for delivery in self.deliveries)
 
     def as_json(self) -> dict[str, object]:
-        """What the admin door shows."""
+        """The event in the form of the admin API."""
         return {
             "at": self.at_ms,
             "account": self.account,
@@ -52,16 +52,16 @@ class EventListener(Protocol):
     """A connection that may carry events."""
 
     def listens_to(self, account: str, symbol: str | None, stream: UserStreamKind) -> bool:
-        """Whether it carries this account's events."""
+        """Return whether the connection carries this account's events."""
         ...
 
     def deliver(self, event: SentEvent) -> None:
-        """Take one event for its client."""
+        """Send one event to the client."""
         ...
 
 
 class Feed:
-    """Composes events and hands them out. Every event of an account has an event time of its own."""
+    """Composes events and delivers them. Every event of an account has an event time of its own."""
 
     def __init__(self) -> None:
         self.sent: list[SentEvent] = []
@@ -69,11 +69,11 @@ class Feed:
         self._last_ms: dict[str, int] = {}
 
     def subscribe(self, listener: EventListener) -> None:
-        """Hand events to this connection from now on."""
+        """Deliver events to this connection from now on."""
         self._listeners.append(listener)
 
     def unsubscribe(self, listener: EventListener) -> None:
-        """Stop handing events to this connection."""
+        """Stop delivering events to this connection."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
@@ -86,7 +86,7 @@ class Feed:
         fields: dict[str, object],
         now_ms: int,
     ) -> SentEvent:
-        """An event with its time. The time is pushed a millisecond on when the account already had one then."""
+        """An event with its time, a millisecond later if the account already has an event at that time."""
         stamp = max(now_ms, self._last_ms.get(account, 0) + 1)
         self._last_ms[account] = stamp
         text = msgspec.json.encode({"e": kind, "E": stamp, **fields}).decode()
@@ -101,8 +101,8 @@ class Feed:
         fields: dict[str, object],
         now_ms: int,
     ) -> None:
-        """Send an event to whoever listens. Without a listener nothing is sent and nothing recorded."""
-        listeners = [one for one in self._listeners if one.listens_to(account, symbol, stream)]
+        """Send an event to all listeners. Without a listener nothing is sent and nothing recorded."""
+        listeners = [candidate for candidate in self._listeners if candidate.listens_to(account, symbol, stream)]
         if not listeners:
             return
         event = self.compose(account, symbol, stream, kind, fields, now_ms)

@@ -1,4 +1,4 @@
-"""The sandbox exchange: one loopback port that serves REST, the WebSocket API, market and risk streams."""
+"""The sandbox: one loopback port with REST, the WebSocket API, and the market and risk streams."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from monitor.sandbox.venue import Venue
 
 @dataclass(frozen=True, slots=True)
 class SandboxInfo:
-    """Where a running sandbox is found. `accounts` hold name, api_key and api_secret ("" for key pairs)."""
+    """Addresses and keys of a running sandbox. `accounts` hold name, api_key and api_secret ("" for key pairs)."""
 
     rest_url: str
     ws_api_url: str
@@ -52,11 +52,10 @@ class SandboxInfo:
 
 
 class Sandbox:
-    """A small exchange of its own: a scenario on a timeline, reached over loopback.
+    """A small exchange: a scenario on a timeline, served over loopback.
 
-    `speed` is exchange seconds in a second of the machine; `anchor` (POSIX seconds) is when the scenario's
-    start was or will be; `frozen` lets time stand still until `hand.advance`. `wall_s` are the POSIX seconds by which
-    time passes.
+    `speed` is exchange seconds in a second of the machine; `anchor` (POSIX seconds) is the real time of the scenario's
+    start; `frozen` stops time until `user_actions.advance`. `wall_s` returns the POSIX seconds that drive time.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class Sandbox:
 
     @property
     def state_dump(self) -> dict[str, object]:
-        """The whole ledger as JSON, at the present (see statement)."""
+        """The whole ledger as JSON, at the present (see `state_dump`)."""
         self._simulation_loop.catch_up()
         return dump_state(self.venue)
 
@@ -106,7 +105,7 @@ class Sandbox:
 
     @property
     def ip_weight_spent(self) -> int:
-        """All the weight that requests and connections were charged to the address, over all pools."""
+        """All the weight charged to the address for requests and connections, over all pools."""
         return self._meter.spent["IP"]
 
     @property
@@ -116,7 +115,7 @@ class Sandbox:
 
     @property
     def connections(self) -> list[ClientConnection]:
-        """The stream connections that stand now."""
+        """The open stream connections."""
         return self._stream_server.connections
 
     def add_fault(self, fault: Fault) -> None:
@@ -127,19 +126,19 @@ class Sandbox:
             self._fault_script.add(fault)
 
     def clear_faults(self) -> None:
-        """Let everything go right from now on."""
+        """Clear all faults."""
         self._fault_script.clear()
         self._stream_server.clear_faults()
 
     async def start(self) -> SandboxInfo:
-        """Listen, and let time begin. Returns where."""
+        """Listen, and start time. Returns the addresses."""
         app = web.Application()
         admin_api.AdminApi(
             self.user_actions,
             {
                 "ledger": lambda: self.state_dump,
-                "requests": lambda: [one.as_json() for one in self.requests],
-                "sent-events": lambda: [one.as_json() for one in self.sent_events],
+                "requests": lambda: [request.as_json() for request in self.requests],
+                "sent-events": lambda: [sent_event.as_json() for sent_event in self.sent_events],
                 "timeline": lambda: {**self.timeline.settings.as_json(), "now": self.timeline.now_ms()},
             },
             self.add_fault,

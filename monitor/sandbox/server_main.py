@@ -22,7 +22,7 @@ MAX_PORT = 65535
 
 
 class SandboxUsageError(Exception):
-    """The options can't be used; the text is one line with place and mend."""
+    """Options that can't be used; the text is one line with location and fix."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,23 +41,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="SYMBOL=FILE",
-        help="walk these CSV(.gz) bars instead of the scenario's prices, from the first bar on",
+        help="play these CSV(.gz) bars instead of the scenario's prices, from the first bar on",
     )
     parser.add_argument(
         "--start",
         choices=("now", "scenario"),
         default="now",
-        help="when the timeline starts: with the machine's present, so that programs on its clock can take part "
-        "(default), or with the date of the scenario or the bars",
+        help="start of the timeline: the present, for programs on the machine's clock (default), "
+        "or the date of the scenario or the bars",
     )
     parser.add_argument("--speed", type=float, default=1.0, help="exchange seconds in one second (default %(default)s)")
-    parser.add_argument("--anchor", type=float, help="the machine's POSIX seconds when it starts (default: now)")
-    parser.add_argument("--faults", type=Path, metavar="FILE", help="a JSON list of what goes wrong, and when")
-    parser.add_argument("--frozen", action="store_true", help="time stands still until told to advance")
+    parser.add_argument("--anchor", type=float, help="POSIX seconds of the machine at the start (default: now)")
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="a JSON list of faults")
+    parser.add_argument("--frozen", action="store_true", help="freeze time until the admin API advances it")
 
 
 def load_scenario(name: str, prices: list[str]) -> Scenario:
-    """The scenario of that name or file, on these bars. Raises SandboxUsageError."""
+    """The scenario of that name or file, with these bars. Raises SandboxUsageError."""
     build = SCENARIOS.get(name)
     try:
         scenario = build() if build is not None else read_scenario(Path(name))

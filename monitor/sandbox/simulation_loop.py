@@ -1,4 +1,4 @@
-"""What time does to the exchange, second by virtual second, however late the process runs."""
+"""The simulation loop: every virtual second brings prices, interest, fills, calls, liquidations."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ class SimulationLoop:
         self._assessed_prices_version = -1
 
     def catch_up(self) -> None:
-        """Live through every whole second that has passed since the last call, in order."""
+        """Process every whole second since the last call, in order, however late the process runs."""
         venue = self._venue
         target = venue.now_ms() // 1000
         try:
@@ -30,7 +30,7 @@ class SimulationLoop:
         self.reassess()
 
     def reassess(self) -> None:
-        """Judge levels and orders again if something they depend on changed by hand or by a request."""
+        """Check levels and orders again if a request or a user action changed something they depend on."""
         if self._venue.dirty or self._venue.prices.version != self._assessed_prices_version:
             self._assess_accounts()
 

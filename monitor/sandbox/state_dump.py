@@ -1,6 +1,6 @@
-"""The ledger as JSON: every wallet, debt, level and price that the sandbox itself holds to be true.
+"""The state of the sandbox as JSON: wallets, debts, levels, prices.
 
-Amounts and prices are texts; levels and values stand unrounded (`level_exact`) and to eight places.
+Amounts and prices are texts; levels and values are given unrounded (`level_exact`) and to eight places.
 """
 
 from decimal import Decimal

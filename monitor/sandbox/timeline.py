@@ -1,8 +1,8 @@
-"""The sandbox's time: it starts where a scenario says, and may run faster or stand still.
+"""The sandbox's time: from the scenario's start, at a chosen speed, or frozen.
 
-Everything the exchange does by the clock (interest, tokens, bans, weight minutes) goes by it. It is tied
-to the machine's clock, so that another process told `start`, `speed` and `anchor` has the same time:
-now = start + (time.time() - anchor) * speed.
+Everything that depends on time (interest, tokens, bans, weight minutes) uses it. It is tied to the machine's clock, so
+that another process that knows `start`, `speed` and `anchor` has the same time: now = start + (time.time() - anchor) *
+speed.
 """
 
 import time
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, slots=True)
 class TimelineSettings:
-    """What another process needs to build the same time. `start` and `anchor` are POSIX seconds."""
+    """The values with which another process builds the same time. `start` and `anchor` are POSIX seconds."""
 
     start: float
     speed: float
@@ -21,7 +21,7 @@ class TimelineSettings:
     frozen: bool
 
     def as_json(self) -> dict[str, object]:
-        """The settings, with the start spelt out as well."""
+        """The settings, with the start also as a date."""
         start = datetime.fromtimestamp(self.start, UTC)
         return {
             "start": self.start,
@@ -33,10 +33,10 @@ class TimelineSettings:
 
 
 class Timeline:
-    """Virtual milliseconds since 1970, running `speed` times as fast as the machine's clock, or as `wall_s` does.
+    """Virtual milliseconds since 1970, running `speed` times as fast as the machine's clock, or as `wall_s`.
 
-    Frozen, it stands still until `advance`. After a thaw it goes on from where it stood, so its anchor
-    moves: ask `settings` again then.
+    Frozen, the time does not change until `advance`. After a thaw it goes on from there, so its anchor moves: read
+    `settings` again then.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Timeline:
 
     @property
     def frozen(self) -> bool:
-        """Whether time stands still."""
+        """Return whether time is frozen."""
         return self._frozen_ms is not None
 
     @property
     def settings(self) -> TimelineSettings:
-        """Start, speed and anchor as they are now."""
+        """Present start, speed and anchor."""
         return TimelineSettings(self._start_ms / 1000, self.speed, self._anchor, self.frozen)
 
     def now_ms(self) -> int:
@@ -75,7 +75,7 @@ class Timeline:
         return self._start_ms + int((self._wall_s() - self._anchor) * 1000 * self.speed)
 
     def slack_ms(self) -> int:
-        """How far a client's clock may honestly be off because tests hold or push the time.
+        """The legitimate error of a client's clock while tests hold or advance the time.
 
         Zero as long as nobody froze or advanced it.
         """
@@ -83,19 +83,19 @@ class Timeline:
         return held + self._advanced_ms
 
     def freeze(self) -> None:
-        """Let time stand still."""
+        """Freeze the time."""
         if self._frozen_ms is None:
             self._frozen_ms = self.now_ms()
             self._frozen_since = self._wall_s()
 
     def unfreeze(self) -> None:
-        """Let time run on from where it stands."""
+        """Let time run on from its present value."""
         if self._frozen_ms is not None:
             self._anchor = self._wall_s() - (self._frozen_ms - self._start_ms) / 1000 / self.speed
             self._frozen_ms = None
 
     def advance(self, seconds: float) -> None:
-        """Move time forward by hand."""
+        """Move time forward."""
         if seconds < 0:
             raise ValueError("time only moves forward")
         step_ms = round(seconds * 1000)

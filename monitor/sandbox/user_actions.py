@@ -1,4 +1,4 @@
-"""The user's own hand: what a person does at the exchange beside the program, and what tests do to the world."""
+"""Actions of the user beside the program, and changes that tests make to the market."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from monitor.sandbox.venue import Venue
 
 
 class UserActions:
-    """Acts on the exchange without a request. What the exchange would refuse raises Refusal."""
+    """Acts on the exchange without a request. Raises SimApiError where the exchange would refuse."""
 
     def __init__(self, venue: Venue, simulation_loop: SimulationLoop, stream_server: StreamServer) -> None:
         self._venue = venue
@@ -21,7 +21,7 @@ class UserActions:
         self._stream_server = stream_server
 
     def deposit(self, account: str, asset: str, amount: Decimal, place: str = "spot") -> None:
-        """Let an amount come in from outside. `place`: spot, funding, cross or a pair's symbol."""
+        """Deposit an amount from outside. `place`: spot, funding, cross or a pair's symbol."""
         self._simulation_loop.catch_up()
         owner = self._account(account)
         if place in ("spot", "funding"):
@@ -51,7 +51,7 @@ class UserActions:
         from_symbol: str | None = None,
         to_symbol: str | None = None,
     ) -> int:
-        """Move an amount between wallets. Returns the tranId."""
+        """Transfer an amount between wallets. Returns the tranId."""
         self._simulation_loop.catch_up()
         way = transfers.find_route(self._venue, kind, from_symbol, to_symbol)
         tran_id = transfers.execute_transfer(self._venue, self._account(account), way, asset, amount, by="hand")
@@ -59,7 +59,7 @@ class UserActions:
         return tran_id
 
     def place(self, account: str, symbol: str, side: orders.Side, price: Decimal, quantity: Decimal) -> int:
-        """Place a limit order on cross, which stays until it is filled or cancelled. Returns the orderId."""
+        """Place a limit order on cross, which stays until filled or cancelled. Returns the orderId."""
         self._simulation_loop.catch_up()
         pair = self._venue.listings.pairs.get(symbol)
         if pair is None:
@@ -72,20 +72,20 @@ class UserActions:
         return order.order_id
 
     def top_up(self, account: str, asset: str, amount: Decimal) -> int:
-        """What the exchange does by itself near a margin call: from spot into cross. Returns the tranId."""
+        """Transfer from spot into cross, as the exchange does by itself near a margin call. Returns the tranId."""
         self._simulation_loop.catch_up()
         tran_id = transfers.top_up(self._venue, self._account(account), asset, amount)
         self._reassess()
         return tran_id
 
     def charge_interest(self) -> None:
-        """Charge an hour of interest now, whatever the clock says."""
+        """Charge an hour of interest now, whatever the time."""
         self._simulation_loop.catch_up()
         interest.charge_hourly_interest(self._venue)
         self._reassess()
 
     def set_price(self, symbol: str, price: Decimal) -> None:
-        """Put a spot price; it stays until the prices are released."""
+        """Set a spot price; it stays until the prices are released."""
         self._simulation_loop.catch_up()
         if symbol not in self._venue.listings.pairs:
             raise unknown_symbol()
@@ -93,7 +93,7 @@ class UserActions:
         self._apply_market_change()
 
     def set_status(self, symbol: str, status: str) -> None:
-        """Give a symbol the status that the exchange tells of it; under any but TRADING it sends no frames."""
+        """Set the reported status of a symbol; with any but TRADING it sends no frames."""
         if symbol not in self._venue.listings.pairs:
             raise unknown_symbol()
         self._venue.symbol_status.pop(symbol, None)
@@ -101,7 +101,7 @@ class UserActions:
             self._venue.symbol_status[symbol] = status
 
     def set_basis(self, symbol: str, basis: Decimal) -> None:
-        """Let the index price be spot × (1 + basis)."""
+        """Set the index price to spot × (1 + basis)."""
         self._simulation_loop.catch_up()
         if symbol not in self._venue.listings.pairs:
             raise unknown_symbol()
@@ -109,12 +109,12 @@ class UserActions:
         self._apply_market_change()
 
     def set_rate(self, asset: str, daily: Decimal) -> None:
-        """Put a daily interest rate."""
+        """Set a daily interest rate."""
         self._simulation_loop.catch_up()
         self._venue.set_rate(asset, daily)
 
     def freeze(self) -> None:
-        """Let time, and with it every price, stand still."""
+        """Freeze time, and with it every price."""
         self._simulation_loop.catch_up()
         self._venue.timeline.freeze()
 
@@ -123,7 +123,7 @@ class UserActions:
         self._venue.timeline.unfreeze()
 
     def freeze_prices(self) -> None:
-        """Keep every price where it is while time goes on."""
+        """Keep every price constant while time goes on."""
         self._simulation_loop.catch_up()
         self._venue.prices.freeze()
 
@@ -133,7 +133,7 @@ class UserActions:
         self._apply_market_change()
 
     def advance(self, seconds: float) -> None:
-        """Move time forward, living through every second."""
+        """Move time forward, processing every second."""
         self._venue.timeline.advance(seconds)
         self._apply_market_change()
 

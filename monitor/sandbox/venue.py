@@ -1,4 +1,4 @@
-"""The exchange's state: accounts, books, prices and time, and what it tells on the streams when they change."""
+"""The state of the exchange: accounts, ledger, prices, time, and the events of each change."""
 
 import heapq
 import itertools
@@ -17,12 +17,12 @@ from monitor.sandbox.scenario.scenario import AccountSpec, ApiKeySpec, InitialBa
 from monitor.sandbox.timeline import Timeline
 
 FIRST_UID = 354_937_868
-"""The number of the first user; those after it count on."""
+"""The number of the first user; later users count up from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimMovement:
-    """Money that a request, a hand or the exchange itself moved. Texts as in the ledger's JSON."""
+    """Money moved by a request, a user action or the exchange itself. Texts as in the ledger's JSON."""
 
     at_ms: int
     account: str
@@ -36,7 +36,7 @@ class SimMovement:
 
 
 class Venue:
-    """Everything the sandbox exchange knows. It does nothing by itself: see clockwork for what time does."""
+    """The state of the sandbox exchange. It does nothing by itself: see `simulation_loop` for the effects of time."""
 
     def __init__(self, scenario: Scenario, timeline: Timeline) -> None:
         self.scenario = scenario
@@ -52,15 +52,15 @@ class Venue:
         self.prices.move_to(self.second)
         self.ledger.now_ms = self.second * 1000
         self.movements: list[SimMovement] = []
-        # Symbols whose status is another than TRADING; they send no frames.
+        # Symbols with another status than TRADING; they send no frames.
         self.symbol_status: dict[str, str] = {}
-        # Changes of daily rates: when, and what held before.
+        # Changes of daily rates: time, and the rate before.
         self.rate_changes: dict[str, list[tuple[int, Decimal]]] = {}
         self.accounts: dict[str, SimAccount] = {}
         self.keys: dict[str, tuple[SimAccount, ApiKeySpec]] = {}
-        # While time is caught up, the moment that is lived through; else None.
+        # While time is caught up, the second being processed; else None.
         self.processing_ms: int | None = None
-        # Something that levels or orders depend on has changed since they were last judged.
+        # Set when something that levels or orders depend on has changed since the last check.
         self.dirty = True
         zero = self.format_amount(ZERO)
         self.blank_rows = {
@@ -73,7 +73,7 @@ class Venue:
         self._trade_ids = itertools.count(3_570_680_726)
         self._flow_ids = itertools.count(123_456)
         self._list_ids = itertools.count(13_509)
-        # What was traded of each symbol, and in which second.
+        # The quantity traded of each symbol, and the second of the trade.
         self._traded: dict[str, tuple[int, Decimal]] = {}
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._due_numbers = itertools.count()
@@ -81,7 +81,7 @@ class Venue:
             self._open_account(spec)
 
     def now_ms(self) -> int:
-        """Virtual milliseconds since 1970: of the second being lived through, or of the present."""
+        """Virtual milliseconds since 1970: of the second being processed, or of the present."""
         return self.timeline.now_ms() if self.processing_ms is None else self.processing_ms
 
     def next_tran_id(self) -> int:
@@ -105,7 +105,7 @@ class Venue:
         return next(self._list_ids)
 
     def depth(self, symbol: str) -> Decimal | None:
-        """How much can still be traded of a symbol in the present second; None when there is no limit."""
+        """The quantity of a symbol that can still be traded in the present second; None when there is no limit."""
         most = self.scenario.depth.get(symbol)
         if most is None:
             return None
@@ -113,7 +113,7 @@ class Venue:
         return most - traded if second == self.now_ms() // 1000 else most
 
     def consume_depth(self, symbol: str, quantity: Decimal) -> None:
-        """Count what was traded of a symbol in the present second."""
+        """Count a trade of a symbol against the depth of the present second."""
         present = self.now_ms() // 1000
         second, traded = self._traded.get(symbol, (-1, ZERO))
         self._traded[symbol] = (present, quantity + (traded if second == present else ZERO))
@@ -124,27 +124,27 @@ class Venue:
         self.listings.rates[asset] = daily
 
     def rate_at(self, asset: str, moment_ms: int) -> Decimal:
-        """The daily rate that held at a moment."""
+        """The daily rate in force at a moment."""
         for changed_ms, before in self.rate_changes.get(asset, []):
             if moment_ms < changed_ms:
                 return before
         return self.listings.rates[asset]
 
     def schedule_at(self, moment_ms: int, action: Callable[[], None]) -> None:
-        """Do something when virtual time reaches `moment_ms`."""
+        """Run `action` when virtual time reaches `moment_ms`."""
         heapq.heappush(self._due, (moment_ms, next(self._due_numbers), action))
 
     def pop_due(self, moment_ms: int) -> Iterable[Callable[[], None]]:
-        """What is due up to `moment_ms`, in order; taken out."""
+        """The actions due up to `moment_ms`, in order; they are removed."""
         while self._due and self._due[0][0] <= moment_ms:
             yield heapq.heappop(self._due)[2]
 
     def format_amount(self, amount: Decimal) -> str:
-        """An amount as answers spell it."""
+        """An amount as text in the format of answers."""
         return format_plain(amount) if self.scenario.readings.zero_style == "plain" else format_decimal(amount)
 
     def open_isolated(self, account: SimAccount, symbol: str) -> SimMarginAccount:
-        """The isolated account of a pair, made or made active if need be."""
+        """The isolated account of a pair, created or activated if need be."""
         margin = account.isolated.get(symbol)
         if margin is None:
             margin = SimMarginAccount(account.name, self.ledger.open_wallet(account.name, symbol), symbol)
@@ -170,7 +170,7 @@ class Venue:
         tran_id: int,
         by: Actor,
     ) -> None:
-        """Remember who moved what."""
+        """Record a movement and its actor."""
         self.movements.append(
             SimMovement(self.now_ms(), account.name, kind, asset, amount, source, target, tran_id, by)
         )
@@ -188,7 +188,7 @@ class Venue:
         self.feed.emit(margin.account, margin.symbol, "account", "outboundAccountPosition", {"u": now, "B": rows}, now)
 
     def emit_balance_update(self, margin: SimMarginAccount, asset: str, delta: Decimal) -> None:
-        """Send balanceUpdate: something came in or went out by a transfer."""
+        """Send balanceUpdate: an amount came in or went out by a transfer."""
         now = self.now_ms()
         fields: dict[str, object] = {"a": asset, "d": format_decimal(delta), "T": now}
         self.feed.emit(margin.account, margin.symbol, "account", "balanceUpdate", fields, now)

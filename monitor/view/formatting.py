@@ -1,4 +1,4 @@
-"""Figures in the words and roundings that people read. Documents for programs are exact; these are not."""
+"""Numbers, amounts and times as people read them, rounded; documents for programs are exact."""
 
 import re
 from datetime import datetime, timedelta
@@ -15,12 +15,12 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 def format_level(value: MetricValue | None, decimals: int = 2) -> str:
-    """A margin level, rounded down: 1.2999 is below a bar of 1.30 and must look so."""
+    """A margin level, rounded down: 1.2999 is below a threshold of 1.30 and must look so."""
     return _format_rounded(value, decimals, ROUND_FLOOR)
 
 
 def format_threshold(value: MetricValue | None) -> str:
-    """A bar, exactly, with two decimals at least."""
+    """A threshold, exactly, with at least two decimals."""
     if not isinstance(value, Decimal) or not value.is_finite():
         return _infinity_or_unknown(value)
     text = format_decimal(value)
@@ -54,7 +54,7 @@ def format_amount(value: MetricValue | None) -> str:
 
 
 def format_needed_amount(amount: Decimal, asset: str) -> str:
-    """An amount that is needed, rounded up to four digits that say something: nobody types eight decimals at night."""
+    """An amount that is needed, rounded up to four significant digits: nobody types eight decimals at night."""
     if not amount.is_finite() or amount <= 0:
         return f"{format_amount(amount)} {asset}"
     step = Decimal(1).scaleb(max(amount.adjusted() - 3, -8))
@@ -63,7 +63,7 @@ def format_needed_amount(amount: Decimal, asset: str) -> str:
 
 
 def format_price(value: MetricValue | None) -> str:
-    """A price with as many decimals as its size asks for."""
+    """A price with as many decimals as its size needs."""
     if not isinstance(value, Decimal) or not value.is_finite():
         return _infinity_or_unknown(value)
     size = abs(value)
@@ -86,7 +86,7 @@ def format_timestamp(text: str) -> str:
 
 
 def find_first_metric(condition: str) -> Metric | None:
-    """The metric that a condition names first: the one its alert's value belongs to."""
+    """The first metric in a condition: the one that the alert's value belongs to."""
     return next((METRICS[name] for name in _NAME.findall(condition) if name in METRICS), None)
 
 

@@ -1,4 +1,4 @@
-"""How a single value is written in a JSON document: decimals as text, times in RFC 3339, durations as seconds."""
+"""Single values in JSON documents: decimals as text, times in RFC 3339, durations in seconds."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,7 +28,7 @@ def json_time(time: datetime | None) -> str | None:
 
 
 def json_seconds(span: timedelta | MetricValue | None) -> int | float | None:
-    """The duration in seconds, to the millisecond; null as in `decimal_text`."""
+    """The duration in seconds, to the millisecond; null as in `json_decimal`."""
     if isinstance(span, timedelta):
         seconds = Decimal(span // timedelta(milliseconds=1)) / 1000
     elif isinstance(span, Decimal) and span.is_finite():

@@ -14,7 +14,7 @@ ENDS_WITHIN_S = 60
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a command ended."""
+    """The exit code and output of a command."""
 
     code: int
     stdout: str

@@ -1,4 +1,4 @@
-"""Runs the program as a user does: another process, its own config file and state folder."""
+"""Runs of the program as a user does: another process, its own config file and state folder."""
 
 import json
 import os
@@ -22,7 +22,7 @@ api_secret = "secret"
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
-    """What a command printed and its exit code."""
+    """The output of a command and its exit code."""
 
     code: int
     out: str
@@ -33,7 +33,7 @@ class CommandOutput:
 
 
 def write_config(folder: Path, more: str = "") -> Path:
-    """A smallest config in `folder`, readable by its owner alone; its database is `monitor.db` beside it."""
+    """Write a minimal config to `folder`, readable by its owner alone; its database is `monitor.db` there."""
     path = folder / "config.toml"
     path.write_text(CONFIG.format(database=folder / "monitor.db") + more)
     path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""An account of ours beside a sandbox exchange on the same timeline."""
+"""An exchange session of ours with a sandbox on the same timeline."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ WAIT_LIMIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ConnectedSandbox:
-    """A sandbox, where it listens, and an account connected to it."""
+    """A sandbox, its addresses, and an account connected to it."""
 
     sandbox: Sandbox
     ready: SandboxInfo
@@ -34,13 +34,13 @@ class ConnectedSandbox:
 
     @property
     def ledger(self) -> dict[str, Any]:
-        """What the exchange itself holds to be true of the account."""
+        """The account as the exchange itself has it."""
         book: Any = self.sandbox.state_dump
         found: dict[str, Any] = book["accounts"]["main"]
         return found
 
     def pass_time(self, seconds: float) -> None:
-        """Let so many exchange seconds pass at once, on both sides; for a world faster than the machine."""
+        """Let exchange seconds pass at once, on both sides; for tests faster than the machine."""
         machine = self.clock.machine
         assert isinstance(machine, ThrottledMachine)
         machine.skip(seconds / self.clock.speed)
@@ -48,11 +48,11 @@ class ConnectedSandbox:
 
     def requests(self, path: str, method: str = "") -> list[ReceivedRequest]:
         """The requests that the exchange received at `path`."""
-        return [one for one in self.sandbox.requests if one.path == path and method in ("", one.method)]
+        return [request for request in self.sandbox.requests if request.path == path and method in ("", request.method)]
 
 
 def hosts_of(ready: SandboxInfo, **changes: Any) -> BaseUrls:
-    """Where the sandbox listens."""
+    """The addresses of the sandbox."""
     return BaseUrls(
         **{
             "rest": ready.rest_url,
@@ -79,9 +79,9 @@ async def connected_sandbox(
     ahead_s: float = 0,
     **settings: Any,
 ) -> AsyncIterator[ConnectedSandbox]:
-    """A sandbox (the calm scenario by default) and the account `main` of it. `settings` go to `connect`.
+    """A sandbox (the calm scenario by default) and its account `main`. `settings` go to `connect`.
 
-    `ahead_s`: by how much our clock is wrong.
+    `ahead_s`: the error of our clock.
     """
     async with sandbox(scenario, speed=speed, faults=faults) as running:
         ready = running.ready
@@ -100,7 +100,7 @@ async def connected_sandbox(
 
 
 class EventInbox:
-    """Every event delivered, in order, and a way to wait for one."""
+    """Every event delivered, in order, with waiting for the next."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -111,7 +111,7 @@ class EventInbox:
         self._arrived.set()
 
     async def wait_until(self, holds: Callable[[], object]) -> None:
-        """Wait until the condition holds, looking again at each event."""
+        """Wait until the condition holds; it is checked at each event."""
         async with asyncio.timeout(WAIT_LIMIT_S):
             while not holds():
                 self._arrived.clear()
@@ -131,6 +131,6 @@ class EventInbox:
         return [event for event in self.events if isinstance(event, StreamChanged) and event.stream == stream]
 
     def is_connected_with(self, stream: str, *subscriptions: str) -> bool:
-        """Whether the stream was last announced as connected with exactly these."""
+        """Return whether the stream was last announced as connected with exactly these subscriptions."""
         changes = self.changes(stream)
         return bool(changes) and changes[-1].connected and set(changes[-1].subscriptions) == set(subscriptions)

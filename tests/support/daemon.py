@@ -1,4 +1,4 @@
-"""The real daemon against a sandbox: in this process through the composition root, or as a child that can be killed."""
+"""The real daemon with a sandbox: in this process through the composition root, or as a child that can be killed."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ from monitor.store.store import ReadStore, Store
 from tests.support.timeouts import DEADLINE_FACTOR
 
 FAST_SCHEDULE = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
-"""A timetable for tests that don't want to wait."""
+"""Short intervals for tests."""
 
 POLL_S, SHORT_S = 0.02, 0.001
 STARTS_WITHIN_S = 30.0
@@ -61,7 +61,7 @@ class SandboxMachine(Machine):
 
 
 class SandboxClock(SystemClock):
-    """The sandbox's own time, for a daemon in the same process: no measurement can make it better."""
+    """The sandbox's own time, for a daemon in the same process: no measurement can improve it."""
 
     def __init__(self, timeline: Timeline) -> None:
         start = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=timeline.now_ms())
@@ -74,7 +74,7 @@ class SandboxClock(SystemClock):
             left_s = until_s - self.elapsed_s()
             if left_s <= 0:
                 return
-            # Time may stand still, or be pushed on by hand at any moment.
+            # Time may be frozen or advanced at any moment.
             await asyncio.sleep(min(POLL_S, max(SHORT_S, left_s / self.speed)))
 
     def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
@@ -83,7 +83,7 @@ class SandboxClock(SystemClock):
 
 
 def starting_now(scenario: Scenario | None = None) -> Scenario:
-    """The scenario (calm by default) beginning at the machine's present, as a child process needs it."""
+    """The scenario (calm by default) starting at the machine's present, as a child process needs it."""
     return replace(scenario or calm_scenario(), start=datetime.now(UTC))
 
 
@@ -98,10 +98,10 @@ def write_config(
     first: str = "",
     name: str = "config.toml",
 ) -> Path:
-    """A config for this sandbox in `folder`, readable by its owner alone.
+    """Write a config for this sandbox to `folder`, readable by its owner alone.
 
-    `url`: the database, by default a SQLite file beside it. `channels`: webhooks by name. `schedule`: FAST by default.
-    `first` are top-level keys, `more` whole tables at the end.
+    `url`: the database, by default a SQLite file there. `channels`: webhooks by name. `schedule`: FAST_SCHEDULE by
+    default. `first` are top-level keys, `more` whole tables at the end.
     """
     tables = [
         first,
@@ -111,8 +111,9 @@ def write_config(
         'request_timeout = "1s"',
         "\n".join(["[schedule]", *(f'{key} = "{value}"' for key, value in (schedule or FAST_SCHEDULE).items())]),
         *(
-            f'[[accounts]]\nname = "{one["name"]}"\napi_key = "{one["api_key"]}"\napi_secret = "{one["api_secret"]}"'
-            for one in ready.accounts
+            f'[[accounts]]\nname = "{account["name"]}"\n'
+            f'api_key = "{account["api_key"]}"\napi_secret = "{account["api_secret"]}"'
+            for account in ready.accounts
         ),
         *(f'[[channels]]\nname = "{key}"\nwebhook = "{value}"' for key, value in (channels or {}).items()),
         more,
@@ -129,7 +130,7 @@ def write_config(
 
 @dataclass(frozen=True, slots=True)
 class InProcessDaemon:
-    """A daemon of this process, its store, and what tests want to know of them."""
+    """A daemon in this process, its store, and queries for tests."""
 
     daemon: Daemon
     store: Store
@@ -138,13 +139,13 @@ class InProcessDaemon:
     task: "asyncio.Task[None]"
 
     def state(self, account: str = "main") -> AccountState:
-        """What the daemon knows now of an account."""
+        """The daemon's present state of an account."""
         return self.daemon.account_states()[account]
 
     async def wait_for_state(
         self, claim: Callable[[AccountState], object], within_s: float = 20, account: str = "main"
     ) -> None:
-        """Returns once `claim` holds of the account's state. Raises AssertionError after the time-out."""
+        """Wait until `claim` holds of the account's state. Raises AssertionError after the time-out."""
 
         async def holds() -> bool:
             state = self.daemon.account_states().get(account)
@@ -173,7 +174,7 @@ class InProcessDaemon:
         return tuple(sorted(rows, key=lambda row: row.alert.id))
 
     async def wait_for_alerts(self, claim: Callable[[Sequence[AlertRow]], object], within_s: float = 20) -> None:
-        """Returns once `claim` holds of the alerts in the database."""
+        """Wait until `claim` holds of the alerts in the database."""
 
         async def holds() -> bool:
             return bool(claim(await self.alerts()))
@@ -188,9 +189,9 @@ class InProcessDaemon:
 async def in_process_daemon(
     config: Path, clock: Clock | None = None, *, waits: bool = True
 ) -> AsyncIterator[InProcessDaemon]:
-    """The daemon of this config in this process, stopped in good order at the end. The clock: the machine's.
+    """The daemon of this config in this process, stopped gracefully at the end. The clock: the machine's.
 
-    `waits` False: it begins whether its database can be had or not.
+    `waits` False: the context starts whether or not the database is available.
     """
     loaded = load_config(config, {})
     time = clock or SystemClock()
@@ -242,7 +243,7 @@ class DaemonProcess:
         return "\n".join(self.lines)
 
     async def wait_for_line(self, part: str, within_s: float = STARTS_WITHIN_S, *, times: int = 1) -> None:
-        """Returns once `part` occurred in `times` lines of its stderr."""
+        """Wait until `part` occurred in `times` lines of its stderr."""
 
         async def holds() -> bool:
             return sum(part in line for line in self.lines) >= times
@@ -253,13 +254,13 @@ class DaemonProcess:
         self.process.send_signal(number)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM, within_s: float = ENDS_WITHIN_S) -> int:
-        """Its exit code after this signal."""
+        """The exit code after this signal."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
         return await self.wait_for_exit(within_s)
 
     async def wait_for_exit(self, within_s: float = ENDS_WITHIN_S) -> int:
-        """Its exit code, once it ended by itself."""
+        """The exit code, once the process has ended by itself."""
         code = await asyncio.wait_for(self.process.wait(), within_s * DEADLINE_FACTOR)
         if self._reader is not None:
             await self._reader
@@ -297,7 +298,7 @@ async def daemon_process(
 
 @contextlib.contextmanager
 def read_store(url: str) -> Any:
-    """The database of a daemon, opened for reading beside it."""
+    """The database of a daemon, opened read-only at the same time."""
     with ReadStore.open(url) as store:
         yield store
 
@@ -309,9 +310,10 @@ async def eventually(
     given_up: Callable[[], bool] = lambda: False,
     story: Callable[[], str] = lambda: "",
 ) -> None:
-    """Returns once the coroutine function `holds` answers True. Raises AssertionError after the time-out (see BUSY).
+    """Wait until the coroutine function `holds` returns True.
 
-    Daemon and sandbox often live in this same loop: between two questions they get three times what a question took.
+    Raises AssertionError after the time-out (see DEADLINE_FACTOR).
+    Daemon and sandbox often run in this same loop: between two checks they get three times the duration of a check.
     """
     clock = asyncio.get_running_loop().time
     began = clock()

@@ -1,4 +1,4 @@
-"""A database that somebody else holds: what is written to it waits, reading goes on."""
+"""A database locked by another process: writes wait, reads work."""
 
 import contextlib
 import sqlite3
@@ -11,7 +11,7 @@ from monitor.store.db import connections as opening
 
 @contextlib.contextmanager
 def locked_database(url: str) -> Iterator[None]:
-    """Nothing can be written to the database at `url` until the end of the block."""
+    """Lock the database at `url` against writes during the context."""
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)
     if path is not None:

@@ -16,13 +16,13 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def postgres_server() -> PostgresServer:
-    """The server that all tests of one run share; each makes its own database in it."""
+    """The server that all tests of one run share; each creates its own database in it."""
     return shared_server()
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file that was just made."""
+    """A newly created SQLite file."""
     path = tmp_path_factory.mktemp("template") / "new.db"
     upgrade(f"sqlite:///{path}")
     return path
@@ -30,7 +30,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: PostgresServer) -> str:
-    """The name of a PostgreSQL database that was just made."""
+    """The name of a newly created PostgreSQL database."""
     name = f"template_{_worker()}"
     postgres_server.create_database(name)
     upgrade(postgres_server.url(name))
@@ -39,7 +39,7 @@ def postgres_template(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where a database may be made, on each of the two: a missing file, or a PostgreSQL database without tables."""
+    """The URL of a database to create, on each of the two: a missing file, or a PostgreSQL database without tables."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'monitor.db'}"
         return

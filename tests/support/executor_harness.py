@@ -1,4 +1,4 @@
-"""An executor between a real sandbox and a real database, with the part of the daemon that decides."""
+"""An executor between a real sandbox and a real database, with the deciding part of the daemon."""
 
 import asyncio
 import contextlib
@@ -51,15 +51,15 @@ SAFETY = Safety(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=
 
 
 def money_requests(world: ConnectedSandbox) -> list[ReceivedRequest]:
-    """What the exchange was asked to move, whether it did or not."""
-    return [one for one in world.sandbox.requests if one.method == "POST" and one.path in MONEY_PATHS]
+    """The orders that the exchange received, carried out or not."""
+    return [request for request in world.sandbox.requests if request.method == "POST" and request.path in MONEY_PATHS]
 
 
 class ExecutorHarness:
     """Decides on every event as the daemon does, commits, and lets the executor act.
 
-    One alert fires from the start, for cross or for one pair, and ends when `is_over` says so (never by default):
-    only targets and limits end the acting then.
+    One alert fires from the start, for cross or for one pair, and ends when `is_over` is true (never by default): only
+    targets and limits end the actions then.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class ExecutorHarness:
         )
 
     async def prepare(self) -> Self:
-        """Everything read once and remembered things loaded: as a daemon that has just started."""
+        """Read everything once and load the recorded state, as a daemon that has just started."""
         account, now = self.world.account, self.world.clock.now()
         await account.sync_clock()
         await self.store.recover_interrupted(now, self.policy.routing.channels)
@@ -138,7 +138,7 @@ class ExecutorHarness:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """Deciding and sending, until the end of the block. A part that fails ends it."""
+        """Decide and send until the end of the context. A part that fails ends it."""
         async with asyncio.TaskGroup() as group:
             parts = (self._decide_on_events(), self.executor.run(), self._poll())
             tasks = [group.create_task(part) for part in parts]
@@ -150,18 +150,18 @@ class ExecutorHarness:
                     task.cancel()
 
     async def wait_until(self, holds: Callable[[], object]) -> None:
-        """Wait until the condition holds, looking again at each event. Raises AssertionError after the time-out."""
+        """Wait until the condition holds; it is checked at each event. Raises AssertionError after the time-out."""
         try:
             async with asyncio.timeout(WAIT_LIMIT_S):
                 while not holds():
                     self._decided.clear()
                     await self._decided.wait()
         except TimeoutError:
-            found = [(one.id, one.state, one.evidence) for one in self.intents]
+            found = [(intent.id, intent.state, intent.evidence) for intent in self.intents]
             raise AssertionError(f"not within {WAIT_LIMIT_S} s: {found}, blocked: {self.state.action_blocks}") from None
 
     async def wait_until_settled(self, count: int = 1) -> list[Intent]:
-        """The intents, once at least `count` of them were made and all are final."""
+        """The intents, once there are at least `count` of them and all are final."""
         await self.wait_until(
             lambda: len(self.state.intents) >= count and all(i.state in FINAL_STATES for i in self.intents)
         )
@@ -172,11 +172,11 @@ class ExecutorHarness:
         return sorted(self.state.intents.values(), key=lambda intent: intent.id)
 
     def states_of(self, number: int) -> list[IntentState]:
-        """The states that the decider saw an intent in."""
+        """The states of an intent that the decider saw."""
         return [intent.state for intent in self.seen if intent.id == number]
 
     def live_block_of(self, action: str) -> str:
-        """The limit that stops a live action now; nothing when none does."""
+        """The limit that stops a live action now; "" when none does."""
         return next(
             (limit for (_, name), limit in blocked_live_actions(self.state.action_blocks).items() if name == action), ""
         )
@@ -188,7 +188,7 @@ class ExecutorHarness:
         return found
 
     async def _poll(self) -> None:
-        """Prices, balances and the orders of people, every exchange second or two."""
+        """Read prices, balances and commands, every exchange second or two."""
         while True:
             await self.world.clock.sleep(2)
             with contextlib.suppress(OSError):
@@ -233,5 +233,5 @@ class ExecutorHarness:
 
 
 def database_url_in(folder: Path) -> str:
-    """The address of a database of its own."""
+    """The URL of a new database in `folder`."""
     return f"sqlite:///{folder / 'rig.db'}"

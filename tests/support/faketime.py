@@ -1,4 +1,4 @@
-"""Processes whose clocks are others than the machine's: a wrong wall clock, and a machine that was suspended."""
+"""Processes with other clocks than the machine's: a wrong wall clock, and a machine that was suspended."""
 
 import struct
 from pathlib import Path
@@ -10,19 +10,19 @@ needs_faketime = pytest.mark.skipif(not LIBRARY, reason="libfaketime is missing:
 
 
 def wall_clock_offset(said: str) -> dict[str, str]:
-    """The environment of a process whose wall clock is off by `said`, such as +5m, and nothing else of it."""
+    """The environment of a process whose wall clock alone is off by `said`, such as +5m."""
     return {"LD_PRELOAD": LIBRARY, "FAKETIME": said, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 class FakeClocks:
     """The clocks of one Python process, set while it runs.
 
-    The wall clock is faked by the library, which leaves the steady ones alone. What the time of a suspended machine
-    adds to CLOCK_BOOTTIME, while CLOCK_MONOTONIC stands still, the interpreter adds at its start-up hook.
+    The wall clock is faked by the library, which leaves monotonic clocks alone. The time of a suspended machine, in
+    which CLOCK_BOOTTIME goes on and CLOCK_MONOTONIC stops, is added by the interpreter's start-up hook.
     """
 
     def __init__(self, folder: Path, wall_s: int) -> None:
-        """`wall_s` is by how much the wall clock is off at first."""
+        """`wall_s` is the initial error of the wall clock in seconds."""
         folder.mkdir(parents=True)
         self._wall, self._slept = folder / "wall", folder / "slept"
         self._wall_s, self._slept_s = wall_s, 0
@@ -34,21 +34,21 @@ class FakeClocks:
         self.environ = {
             "LD_PRELOAD": LIBRARY,
             "FAKETIME_TIMESTAMP_FILE": str(self._wall),
-            # Reading the file at each look at a clock would cost more than all else that the process does.
+            # Reading the file at each use of a clock would cost more than everything else in the process.
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "PYTHONPATH": str(hooks),
         }
 
     def set_wall(self, seconds: int) -> None:
-        """By so much the wall clock is off from now on."""
+        """Set the error of the wall clock."""
         self._wall_s = seconds
         new = self._wall.with_suffix(".new")
         new.write_text(f"{seconds:+d}s\n")
         new.replace(self._wall)
 
     def suspend(self, seconds: int) -> None:
-        """The machine was suspended so long: wall clock and CLOCK_BOOTTIME went on. The process must be stopped."""
+        """Simulate a suspended machine: wall clock and CLOCK_BOOTTIME went on. The process must be stopped."""
         self._slept_s += seconds
         with self._slept.open("r+b") as file:
             file.write(struct.pack("d", float(self._slept_s)))

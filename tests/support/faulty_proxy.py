@@ -1,4 +1,4 @@
-"""A line to a server that can be spoilt: swallowed, cut without a word to the server, or robbed of its answers."""
+"""A proxy to a server with faults: bytes dropped, connections cut unnoticed by the server, or answers lost."""
 
 import contextlib
 import socket
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class FaultyProxy:
-    """Listens on loopback and carries bytes to a server's socket, for as long as it is well."""
+    """Listens on loopback and carries bytes to a server's socket, while no fault is set."""
 
     def __init__(self, server: Path) -> None:
         self._server = str(server)
@@ -16,21 +16,21 @@ class FaultyProxy:
         self.port: int = self._listener.getsockname()[1]
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self.swallows = False
-        """Nothing arrives any more on either side, and nobody is told; new connections neither."""
+        """True: everything is dropped on both sides without an error; new connections too."""
 
         self.loses_answers_to = b""
-        """Once this was asked, the server does it, and its answer is lost with the line."""
+        """After these bytes the server gets the request, and its answer is lost with the connection."""
 
         threading.Thread(target=self._accept, daemon=True).start()
 
     def disconnect_clients(self) -> None:
-        """The client's ends are gone; the server never hears of it."""
+        """Close the client's side of each connection; the server is not notified."""
         for client, _ in self._pairs:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
 
     def lead_to(self, server: Path) -> None:
-        """From now on it ends at another server; what was open is gone."""
+        """Connect to another server from now on; open connections are closed."""
         self._server = str(server)
         self.disconnect_clients()
 
@@ -81,7 +81,7 @@ class FaultyProxy:
 
 @contextlib.contextmanager
 def proxy_to(server: Path) -> Iterator[FaultyProxy]:
-    """A line to the socket of a server, closed at the end."""
+    """A proxy to the socket of a server, closed at the end."""
     line = FaultyProxy(server)
     try:
         yield line

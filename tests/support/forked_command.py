@@ -1,6 +1,6 @@
-"""Commands as processes of their own, forked from a server that has imported everything: a command begins in a moment.
+"""Commands as processes of their own, forked from a server that has imported everything, so that they start fast.
 
-What runs in them is what `python -m monitor` runs, with the environment, folder and streams of its own.
+They run the same code as `python -m monitor`, with environment, folder and streams of their own.
 """
 
 import multiprocessing
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from monitor.__main__ import main
 
-# What a command only imports when it needs it: the server has it before the first command begins.
+# Modules that a command imports lazily: the server imports them before the first command.
 PRELOADED = (
     "monitor.cli.commands.ack",
     "monitor.cli.commands.actions",
@@ -80,7 +80,7 @@ def run_forked(
 def _start(
     words: Sequence[str], environment: Mapping[str, str], folder: Path | None, timeout_s: float
 ) -> tuple[int, str, str]:
-    """The same from a start of its own: what is loaded before a program does not come to a forked one."""
+    """The result of a newly started process: modules loaded before a program are missing in a forked one."""
     done = subprocess.run(
         [sys.executable, "-m", "monitor", *words],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""A daemon that may move money in a sandbox: its configuration, and what the exchange was asked for."""
+"""A daemon that may move money in a sandbox: its configuration, and the orders that the exchange received."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -67,8 +67,8 @@ def repay_config(
 
 
 def money_requests(requests: Iterable[ReceivedRequest]) -> list[ReceivedRequest]:
-    """What the exchange was asked to move, whether it did or not."""
-    return [one for one in requests if one.method == "POST" and one.path in (REPAY_PATH, TRANSFER_PATH)]
+    """The orders that the exchange received, carried out or not."""
+    return [request for request in requests if request.method == "POST" and request.path in (REPAY_PATH, TRANSFER_PATH)]
 
 
 def intents_with_steps(folder: Path) -> list[IntentRow]:
@@ -85,8 +85,8 @@ def intents(folder: Path) -> list[Intent]:
 
 
 def requested_total(requests: Iterable[ReceivedRequest]) -> Decimal:
-    """What these requests have moved."""
-    return sum((Decimal(one.params["amount"]) for one in requests if one.applied), Decimal(0))
+    """The total that these requests have moved."""
+    return sum((Decimal(request.params["amount"]) for request in requests if request.applied), Decimal(0))
 
 
 def _stories(folder: Path) -> list[IntentRow]:

@@ -1,4 +1,4 @@
-"""A real MQTT broker on loopback, and what was published through it."""
+"""A real MQTT broker on loopback, and the messages published through it."""
 
 import shutil
 import socket
@@ -41,13 +41,13 @@ class MqttSink:
 
 @contextmanager
 def mqtt_sink(folder: Path, password: str = "") -> Iterator[MqttSink]:
-    """A mosquitto of its own and a client that listens to it; open to anybody unless there is a password."""
+    """A new mosquitto and a subscribed client; open to anybody unless there is a password."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if program is None:
         pytest.skip(MISSING)
     port = _free_port()
     config = folder / "mosquitto.conf"
-    # A broker that is started by root would give that up, and could not read the folder then.
+    # A broker started by root would drop its privileges, and could not read the folder then.
     config.write_text(f"user root\nlistener {port} 127.0.0.1\n{_access(folder, password)}\n")
     broker = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     sink = MqttSink(port)

@@ -25,7 +25,7 @@ MISSING = "PostgreSQL is not installed: apt-get install postgresql"
 
 
 class PostgresServer:
-    """A server in `folder`, reachable only through a socket there. Its files are gone after `remove`."""
+    """A server in `folder`, reachable only through a socket there. `remove` deletes its files."""
 
     def __init__(self, folder: Path, binaries: Path) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class PostgresServer:
         return server
 
     def copied(self) -> "PostgresServer":
-        """A server of its own, not yet started, with what is committed in this one now: a standby that then lags."""
+        """A copy of this server with its committed data, not yet started: a standby that lags from then on."""
         folder = Path(tempfile.mkdtemp(prefix="mm-pg-", dir="/tmp"))
         if _unprivileged():
             user = pwd.getpwnam(_unprivileged()["user"])
@@ -75,7 +75,7 @@ class PostgresServer:
         return PostgresServer(folder, self._binaries)
 
     def start(self) -> None:
-        """Returns when the server answers."""
+        """Start the server and wait until it answers."""
         with (self.folder / "server.log").open("ab") as log:
             process = subprocess.Popen(
                 [
@@ -102,36 +102,36 @@ class PostgresServer:
                 time.sleep(0.05)
 
     def kill(self) -> None:
-        """Ends the server as a crash would, with all its sessions."""
+        """End the server as a crash would, with all its sessions."""
         self._signal(signal.SIGKILL)
 
     def stop(self) -> None:
-        """Ends the server in order, cutting its sessions."""
+        """Stop the server in order, cutting its sessions."""
         self._signal(signal.SIGINT)
 
     def freeze(self) -> None:
-        """Everything of it stands still: connections stay open, and nothing is answered."""
+        """Freeze all processes of the server: connections stay open, and nothing is answered."""
         for pid in self._all():
             os.kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on."""
+        """Let the server continue."""
         for pid in self._all():
             os.kill(pid, signal.SIGCONT)
 
     @property
     def socket(self) -> Path:
-        """Where it listens."""
+        """The path of the server's socket."""
         return self.folder / ".s.PGSQL.5432"
 
     def _all(self) -> list[int]:
-        """The server and its sessions."""
+        """The process ids of the server and its sessions."""
         assert self.pid is not None
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.pid)], capture_output=True, text=True)
         return [self.pid, *map(int, listed.stdout.split())]
 
     def remove(self) -> None:
-        """Ends the server if it runs, and removes its files."""
+        """Stop the server if it runs, and remove its files."""
         self._signal(signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -159,7 +159,7 @@ class PostgresServer:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
         _wait_for_end(self.pid)
-        # A killed postmaster leaves its file, and its sessions a moment to notice.
+        # A killed postmaster leaves its file; its sessions take a moment to notice.
         with contextlib.suppress(FileNotFoundError):
             (self.folder / "cluster" / "postmaster.pid").unlink()
         self.pid = None
@@ -177,7 +177,7 @@ def own_server() -> Iterator[PostgresServer]:
 
 
 def shared_server() -> PostgresServer:
-    """The server of this test session, started by whoever asks first."""
+    """The server of this test session, started at the first use."""
     folder = Path(os.environ[SHARED])
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -201,7 +201,7 @@ def begin_session() -> str:
 
 
 def end_session(folder: str) -> None:
-    """Called by the same process when all workers are done: stops the server if one was started."""
+    """Stop the server if one was started. Called by the same process when all workers are done."""
     note = Path(folder) / "server.json"
     if note.exists():
         found = json.loads(note.read_text())
@@ -220,7 +220,7 @@ def _binaries() -> Path | None:
 
 
 def _unprivileged() -> Mapping[str, Any]:
-    """PostgreSQL refuses to run as root; then it runs as somebody who may do little else."""
+    """The arguments that run PostgreSQL as an unprivileged user, since it refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -240,7 +240,7 @@ def _wait_for_end(pid: int) -> None:
             os.kill(pid, 0)
         except ProcessLookupError:
             return
-        # A zombie of another process of ours is as good as gone.
+        # A zombie of another process of ours counts as ended.
         with contextlib.suppress(OSError):
             if ") Z " in Path(f"/proc/{pid}/stat").read_text():
                 return

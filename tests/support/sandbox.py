@@ -24,17 +24,17 @@ ENDS_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class RunningSandbox:
-    """A sandbox of this process and where it listens."""
+    """A sandbox in this process and its addresses."""
 
     sandbox: Sandbox
     ready: SandboxInfo
     machine: Machine
-    """What its time passes by."""
+    """The machine whose clock drives its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxProcess:
-    """A sandbox in a process of its own: its ready line, and its admin door."""
+    """A sandbox in a process of its own: its ready line, and its admin API."""
 
     ready: dict[str, Any]
     process: asyncio.subprocess.Process

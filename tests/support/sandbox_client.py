@@ -1,4 +1,4 @@
-"""A bare signed client of the tests' own, and worlds to put it into."""
+"""A bare signed client of the tests' own, and sandboxes for it."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ from tests.support.timeouts import SOON_S
 
 @dataclass(frozen=True, slots=True)
 class ClientAnswer:
-    """What came back."""
+    """The status and body of an answer."""
 
     status: int
     body: Any
@@ -30,7 +30,7 @@ class ClientAnswer:
 
 
 class SignedClient:
-    """Asks a sandbox as its account `number`."""
+    """Sends requests to a sandbox as its account `number`."""
 
     def __init__(self, sandbox: Sandbox, ready: SandboxInfo, number: int = 0) -> None:
         self._sandbox = sandbox
@@ -46,26 +46,26 @@ class SignedClient:
         await self.session.close()
 
     async def signed(self, method: str, path: str, **params: object) -> ClientAnswer:
-        """A signed request."""
+        """Send a signed request."""
         values = {**params, "timestamp": params.get("timestamp", self._sandbox.timeline.now_ms())}
         payload = encode(values)
         signature = hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         return await self.raw(method, path, f"{payload}&signature={signature}")
 
     async def get(self, path: str, **params: object) -> ClientAnswer:
-        """A signed GET."""
+        """Send a signed GET."""
         return await self.signed("GET", path, **params)
 
     async def post(self, path: str, **params: object) -> ClientAnswer:
-        """A signed POST."""
+        """Send a signed POST."""
         return await self.signed("POST", path, **params)
 
     async def keyed(self, method: str, path: str, **params: object) -> ClientAnswer:
-        """A request with the key header alone."""
+        """Send a request with the key header alone."""
         return await self.raw(method, path, encode(params))
 
     async def raw(self, method: str, path: str, query: str, *, key: str | None = None, body: str = "") -> ClientAnswer:
-        """A request with exactly this query string and body."""
+        """Send a request with exactly this query string and body."""
         headers = {"X-MBX-APIKEY": self.key if key is None else key}
         if body:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -85,7 +85,7 @@ def encode(params: dict[str, Any]) -> str:
 
 
 async def wait_until(condition: Callable[[], object]) -> None:
-    """Wait for something to become true, for no longer than any machine takes."""
+    """Wait until the condition holds, for no longer than any machine needs."""
     deadline = asyncio.get_running_loop().time() + SOON_S
     while not condition():
         assert asyncio.get_running_loop().time() < deadline
@@ -99,6 +99,6 @@ def venue_and_loop(scenario: Scenario) -> tuple[Venue, SimulationLoop]:
 
 
 def advance_time(venue: Venue, clockwork: SimulationLoop, seconds: float) -> None:
-    """Live through the next seconds."""
+    """Process the next seconds."""
     venue.timeline.advance(seconds)
     clockwork.catch_up()

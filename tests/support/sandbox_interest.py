@@ -1,4 +1,4 @@
-"""Interest in the books of a sandbox: months of charges at once, and their sums."""
+"""Interest in the ledger of a sandbox: months of charges at once, and their sums."""
 
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -8,11 +8,11 @@ from monitor.sandbox.ledger.accounts import InterestRecord
 from monitor.sandbox.server import Sandbox
 
 DEBTS = ((None, "USDT", Decimal("30000")), (None, "ETH", Decimal(10)), ("BTCUSDT", "USDT", Decimal(20000)))
-"""What the calm account owes."""
+"""The debts of the calm account."""
 
 
 def add_past_charges(box: Sandbox, now: datetime, hours: int) -> None:
-    """Charges of past hours in the exchange's books, with rates and amounts that change."""
+    """Add charges of past hours to the exchange's history, with rates and amounts that change."""
     account, now = box.venue.accounts["main"], now.replace(minute=0, second=0, microsecond=0)
     for hour in range(hours, -1, -1):
         for symbol, asset, principal in DEBTS:
@@ -33,7 +33,7 @@ def add_past_charges(box: Sandbox, now: datetime, hours: int) -> None:
 
 
 def charged_interest(box: Sandbox, since: datetime) -> dict[tuple[str, str], tuple[Decimal, int]]:
-    """By pair and asset, what the exchange itself charged since, and how often."""
+    """By pair and asset, the interest that the exchange itself charged since, and the number of charges."""
     found: dict[tuple[str, str], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
     for row in box.venue.accounts["main"].interest:
         if row.at_ms >= int(since.timestamp()) * 1000:

@@ -1,4 +1,4 @@
-"""Real servers on loopback that take notifications: HTTP and SMTP, obliging, refusing, rate-limiting or hanging.
+"""Real servers on loopback that take notifications: HTTP and SMTP, accepting, refusing, rate-limiting or hanging.
 
 They run in threads of their own, so that tests with and without an event loop can use them.
 """
@@ -37,7 +37,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the HTTP sink says next, `after_s` seconds. `hang`: it takes the request and never answers."""
+    """The HTTP sink's next answer, `after_s` seconds later. `hang`: it takes the request and never answers."""
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Answer:
 class HttpSink:
     """Records every request. `answers` are used up one a request; after that `default`.
 
-    `refusals` come first: what is said to requests of which a claim holds.
+    `refusals` come first: the answers to requests that match a claim.
     """
 
     def __init__(self, port: int) -> None:
@@ -67,7 +67,10 @@ class HttpSink:
         return f"http://127.0.0.1:{self.port}"
 
     def wait_for(self, claim: Callable[[list[Received]], bool], timeout_s: float = 20) -> list[Received]:
-        """The requests so far, once `claim` holds for them. Raises AssertionError after the time-out (see BUSY)."""
+        """The requests so far, once `claim` holds for them.
+
+        Raises AssertionError after the time-out (see DEADLINE_FACTOR).
+        """
         with self._arrived:
             assert self._arrived.wait_for(lambda: claim(self.received), timeout_s * DEADLINE_FACTOR), self.received
             return list(self.received)
@@ -120,7 +123,7 @@ def http_sink() -> Iterator[HttpSink]:
             self._take()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -157,7 +160,7 @@ class SmtpSink:
 
 
 class _AnyPort(Controller):
-    """A controller that finds its port out by itself."""
+    """A controller that finds a free port by itself."""
 
     def _trigger_server(self) -> None:
         assert isinstance(self.server, asyncio.Server)
@@ -186,7 +189,7 @@ def text_of(mail: EmailMessage) -> str:
 
 
 def html_of(mail: EmailMessage) -> str:
-    """What a mail program shows that knows HTML."""
+    """The HTML part of a mail."""
     part = mail.get_body(("html",))
     assert part is not None
     return str(part.get_content())

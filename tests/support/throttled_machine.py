@@ -9,14 +9,14 @@ from monitor.clock import Machine
 
 TICK_S = 0.004
 MAX_STEP_S = 0.02
-"""The most that passes between two looks. A process that got no processor for longer did not live through the rest."""
+"""The most time that passes between two readings: a process without a processor for longer could not use the rest."""
 
 
 class ThrottledMachine(Machine):
     """The time during which this process was able to work, in seconds since 1970 when it began.
 
     At twenty times the speed, half a second without a processor would be ten seconds in which the exchange went on and
-    nobody read a thing: as if the network had been cut.
+    nobody read anything: as if the network had been cut.
     """
 
     def __init__(self) -> None:
@@ -36,12 +36,12 @@ class ThrottledMachine(Machine):
         return self.wall_s()
 
     def skip(self, seconds: float) -> None:
-        """Let that much pass at once."""
+        """Let that much time pass at once."""
         self._passed_s += seconds
 
     @contextlib.asynccontextmanager
     async def ticking(self) -> AsyncIterator[None]:
-        """While time passes although nobody asks for it."""
+        """Let time pass during the context, although nobody reads it."""
         looking = asyncio.create_task(self._look())
         try:
             yield

@@ -1,4 +1,4 @@
-"""How long the program waits for its own machine, stretched: what is tested behaves the same on a busy one."""
+"""Time-outs of the program, stretched: tested behaviour is the same on a busy machine."""
 
 from importlib import import_module
 
@@ -12,20 +12,20 @@ TIMEOUT_CONSTANTS = (
     "monitor.runtime.messages.message_builder.CHART_READ_TIMEOUT_S",
     "monitor.runtime.messages.message_builder.CHART_DRAW_TIMEOUT_S",
 )
-"""After so long the database or the drawing counts as one that does not answer, and the program goes on without."""
+"""Time-outs after which the database or the drawing counts as failed, and the program goes on without."""
 
 TIMEOUT_FACTOR = 10
 
 DEADLINE_FACTOR = 3
-"""By so much longer than its deadline says a test waits: deadlines are those of a machine that does nothing else."""
+"""Factor for tests' deadlines, which are those of an idle machine."""
 
 SOON_S = 60.0
-"""Machine seconds within which what takes a moment has happened on any machine."""
+"""Machine seconds within which a short operation is done on any machine."""
 
 
 @pytest.fixture(autouse=True)
 def stretched_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bounds of this process, ten times as long. A module that tests the bounds themselves defines its own."""
+    """The time-outs of this process, ten times as long. A module that tests a time-out defines its own."""
     for bound in TIMEOUT_CONSTANTS:
         module, _, name = bound.rpartition(".")
         found = import_module(module)

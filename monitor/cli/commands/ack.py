@@ -1,4 +1,4 @@
-"""`ack`: a person takes an alert, so that it repeats and escalates no further. Works with and without a daemon."""
+"""`ack`: acknowledge an alert: no reminders, no escalation. Works with and without a daemon."""
 
 import argparse
 import os
@@ -19,8 +19,8 @@ from monitor.view.documents.alerts import alert_document
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="the alert's number, as messages and `alerts` show it: 17 or #17")
-    parser.add_argument("--comment", required=True, help="what you do about it")
-    parser.add_argument("--author", metavar="NAME", help="who takes it (default: your login name)")
+    parser.add_argument("--comment", required=True, help="what you are doing about it")
+    parser.add_argument("--author", metavar="NAME", help="who acknowledges it (default: your login name)")
     add_json(parser)
 
 

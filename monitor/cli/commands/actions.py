@@ -1,4 +1,4 @@
-"""`actions`: what was done and why, the pause switch, and the approval gate. Works with and without a daemon."""
+"""`actions`: intents, the pause switch, and approvals. Works with and without a daemon."""
 
 import argparse
 import os
@@ -30,41 +30,43 @@ _ID = "the intent's number, as `actions` shows it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="those that are settled, too")
+    parser.add_argument("--all", action="store_true", help="include settled intents")
     add_json(parser, lists=True)
     parts = parser.add_subparsers(dest="part", metavar="show|approve|reject|pause|resume|resolve|verify")
-    show = parts.add_parser("show", help="the story of one intent", description="The story of one intent.")
-    approve = parts.add_parser("approve", help="let a proposed intent be sent", description="Send what was proposed.")
-    reject = parts.add_parser("reject", help="refuse a proposed intent", description="Refuse what was proposed.")
-    pause = parts.add_parser("pause", help="send nothing until resumed", description="Decide on, but send nothing.")
+    show = parts.add_parser(
+        "show", help="show the history of one intent", description="Show the history of one intent."
+    )
+    approve = parts.add_parser(
+        "approve", help="approve a proposed intent", description="Approve a proposed intent; it is sent."
+    )
+    reject = parts.add_parser(
+        "reject", help="reject a proposed intent", description="Reject a proposed intent; it is not sent."
+    )
+    pause = parts.add_parser("pause", help="send no orders until resumed", description="Send no orders until resumed.")
     resume = parts.add_parser(
         "resume",
-        help="end the pause, and every stop",
-        description="Let actions be sent again: end the pause, and the stops of rules whose orders made things worse.",
+        help="end the pause and all stops of rules",
+        description="Send orders again: end the pause, and the stops of rules whose orders lowered a level.",
     )
     resolve = parts.add_parser(
         "resolve",
-        help="settle what the program could not",
-        description="Say what became of an UNRESOLVED intent, after a look at the exchange's own history.",
+        help="record the outcome of an UNRESOLVED intent",
+        description="Record the outcome of an UNRESOLVED intent, after checking the exchange's own history.",
     )
     verify = parts.add_parser(
         "verify",
-        help="hold the audit trail against itself and the intents",
-        description="Find what was altered, removed or moved in the audit trail, and intents that it does not tell of.",
+        help="verify the audit trail",
+        description="Find entries of the audit trail that were altered, removed or moved, and intents that it lacks.",
     )
-    verify.add_argument(
-        "--head", metavar="SEQ:HASH", help="an end of the trail noted earlier, as the log line audit.head has it"
-    )
+    verify.add_argument("--head", metavar="SEQ:HASH", help="an earlier end of the trail, from the log line audit.head")
     for part in (show, approve, reject, resolve):
         part.add_argument("id", metavar="ID", help=_ID)
-    resolve.add_argument(
-        "--as", dest="outcome", choices=("confirmed", "failed"), required=True, help="what became of it"
-    )
-    resolve.add_argument("--comment", required=True, help="how you know")
+    resolve.add_argument("--as", dest="outcome", choices=("confirmed", "failed"), required=True, help="the outcome")
+    resolve.add_argument("--comment", required=True, help="how you know the outcome")
     for part in (approve, reject, pause, resume, resolve):
-        part.add_argument("--author", metavar="NAME", help="who orders it (default: your login name)")
+        part.add_argument("--author", metavar="NAME", help="who gives the command (default: your login name)")
     for part in (show, approve, reject, pause, resume, resolve, verify):
-        # A default of its own would undo a --json that stands before the part.
+        # A default here would overwrite a --json given before the subcommand.
         part.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
 
 

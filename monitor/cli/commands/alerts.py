@@ -1,4 +1,4 @@
-"""`alerts`: what fires, and with `--all` what did."""
+"""`alerts`: open alerts, and with `--all` earlier ones."""
 
 import argparse
 
@@ -14,7 +14,7 @@ from monitor.view.terminal.alerts import alerts_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="those that are over, too")
+    parser.add_argument("--all", action="store_true", help="include resolved alerts")
     add_json(parser, lists=True)
 
 

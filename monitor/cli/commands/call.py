@@ -1,4 +1,4 @@
-"""`call`: any function of the margin API by its name; stdout is the exchange's answer, re-indented, nothing else."""
+"""`call`: any function of the margin API by name; stdout is the exchange's answer, re-indented, nothing else."""
 
 import argparse
 import asyncio
@@ -33,14 +33,16 @@ from monitor.exchange.binance.api.order_mapping import order_from_request
 from monitor.exchange.binance.signing import Parameters
 
 EMPTY_ANSWER = "{}\n"
-"""What is printed where the exchange answers nothing, or is not asked."""
+"""The output where the exchange answers nothing, or is not asked."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("function", metavar="FUNCTION", help="its name, such as get_margin_account")
-    parser.add_argument("given", metavar="key=value", nargs="*", help="the exchange's parameters, or in snake_case")
+    parser.add_argument("function", metavar="FUNCTION", help="name of the function, such as get_margin_account")
+    parser.add_argument(
+        "given", metavar="key=value", nargs="*", help="parameters, by the exchange's names or in snake_case"
+    )
     parser.add_argument("--account", metavar="NAME", help="default: the first")
-    parser.add_argument("--yes", action="store_true", help="do what changes something")
+    parser.add_argument("--yes", action="store_true", help="send requests that change something")
     add_json(parser)
 
 
@@ -86,7 +88,7 @@ async def _change(config: Config, account: str, function: WriteFunction[..., Any
     clock = SystemClock()
     exchange = open_binance_account(config, account, clock)
     try:
-        # A write is never sent again: its stamp has to be right the first time.
+        # A write is never sent again: its timestamp has to be right the first time.
         await exchange.sync_clock()
         words = " ".join(f"{name}={value}" for name, value in function.request_params(given).items())
         output.print_note(f"{function.name} of account {account}: {words}")
@@ -105,7 +107,7 @@ def _function(name: str) -> AnyEndpointFunction:
 
 
 def _request_parameters(function: AnyEndpointFunction, words: Sequence[str]) -> Parameters:
-    """The parameters by the venue's names, in its spelling."""
+    """The parameters by the exchange's names, in its spelling."""
     given: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -123,7 +125,7 @@ def _request_parameters(function: AnyEndpointFunction, words: Sequence[str]) -> 
                 f"{implied}={given[implied]} contradicts {name}={given[name]}",
                 mend=f"{name} is of isolated margin alone",
             )
-    missing = [one.name for one in function.parameters if one.is_required and one.name not in given]
+    missing = [wanted.name for wanted in function.parameters if wanted.is_required and wanted.name not in given]
     if missing:
         raise UsageError(f"{function.name} needs {', '.join(missing)}", mend="give each as key=value")
     return given
@@ -137,7 +139,7 @@ def _refuse_amounts(function: WriteFunction[..., Any], given: Parameters) -> Non
 
 
 def exchange_spelling(function: AnyEndpointFunction, parameter: Parameter, value: str) -> str:
-    """The value as the exchange takes it: amounts as plain decimals, yes and no in its own words."""
+    """The value as the exchange takes it: amounts as plain decimals, yes and no in its own spelling."""
     if parameter.is_amount:
         try:
             return format_decimal(parse_amount(value))
@@ -152,7 +154,7 @@ def exchange_spelling(function: AnyEndpointFunction, parameter: Parameter, value
 
 
 def _find_parameter(function: AnyEndpointFunction, key: str) -> str:
-    names = [one.name for one in function.parameters]
+    names = [parameter.name for parameter in function.parameters]
     if not names:
         return "it takes none"
     return f"{suggest_nearest(key, names)} it takes {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""`check`: one row for each thing that must work, and the mend where it doesn't. Nothing is sent to any channel."""
+"""`check`: one row for each thing that must work, with the fix where it does not. Sends nothing to any channel."""
 
 import argparse
 import asyncio
@@ -40,7 +40,7 @@ KEY_EXPIRY_WARNING = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """What became of one check. `account` when it is about one, `mend` when there is something to mend."""
+    """The result of one check. `account` when it is about one, `mend` when there is something to fix."""
 
     name: str
     result: CheckStatus
@@ -50,7 +50,7 @@ class CheckRow:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--offline", action="store_true", help="leave out what needs the network")
+    parser.add_argument("--offline", action="store_true", help="skip checks that need the network")
     add_json(parser)
 
 
@@ -61,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
         *_rules(config, args.offline),
         *asyncio.run(_accounts(config, args.offline)),
         *(
-            CheckRow("secrets", "error", f"{each.location} {each.message}", each.mend)
-            for each in find_readable_secret_conflicts(config)
+            CheckRow("secrets", "error", f"{conflict.location} {conflict.message}", conflict.mend)
+            for conflict in find_readable_secret_conflicts(config)
         ),
     ]
     rows += [_database_row(config, args.offline), _space_row(config)]
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def daily_report_rows(config: Config) -> list[CheckRow]:
-    """Who gets the daily report, and who was named and takes no such message."""
+    """Rows for the channels that get the daily report, and for configured ones that do not take it."""
     at, zone = config.report.at, config.report.time_zone or "UTC"
     order = daemon.report_settings(config)
     if order is None:
@@ -94,7 +94,7 @@ def daily_report_rows(config: Config) -> list[CheckRow]:
 
 
 def _rules(config: Config, offline: bool) -> list[CheckRow]:
-    """What lint finds, then how many rules there are and what they may do; of no rules at all one word is enough."""
+    """The flaws of lint, then the number of rules and the modes of their actions; one row alone without any rule."""
     rows: list[CheckRow] = []
     for flaw in find_flaws(config, offline=offline) if config.rules else find_conflict_flaws(config):
         detail = f"{flaw.rule}: {flaw.detail}" if flaw.rule is not None else flaw.detail
@@ -117,26 +117,26 @@ def _rules_row(config: Config) -> CheckRow:
 
 
 async def _accounts(config: Config, offline: bool) -> list[CheckRow]:
-    """The rows of all accounts, in their order, looked at side by side."""
-    # One address: a ban that one account learns of holds for all.
+    """The rows of all accounts, in their order; the accounts are checked concurrently."""
+    # One address: a ban reported to one account applies to all.
     usage = None if offline else load_weight_budget(config, SystemClock())
     uids: dict[str, int] = {}
     owners = _remembered_owners(config)
     rows = await asyncio.gather(
         *(_account_rows(config, account.name, usage, owners, uids) for account in config.accounts)
     )
-    return [*(row for each in rows for row in each), *_duplicate_account_rows(uids)]
+    return [*(row for account_rows in rows for row in account_rows), *_duplicate_account_rows(uids)]
 
 
 def _remembered_owners(config: Config) -> Mapping[str, int]:
-    """By mark of a key whose account it opens, as far as the database knows; empty where there is none."""
+    """Exchange users by API key fingerprint, as recorded in the database; empty without a database."""
     with suppress(ConfigError, StoreError), open_reader(config) as reader:
         return reader.read(owner_rows.read_known_owners)
     return {}
 
 
 def _duplicate_account_rows(uids: Mapping[str, int]) -> list[CheckRow]:
-    """Accounts of the configuration that are one and the same at the exchange: `run` refuses them."""
+    """Accounts of the configuration that are the same account of the exchange: `run` refuses them."""
     found: list[CheckRow] = []
     for name, uid in uids.items():
         same = next((other for other in uids if other != name and uids[other] == uid), None)
@@ -147,13 +147,13 @@ def _duplicate_account_rows(uids: Mapping[str, int]) -> list[CheckRow]:
 
 
 async def _owner_rows(config: Config, account: str, exchange: "Exchange", uids: dict[str, int]) -> list[CheckRow]:
-    """Notes whose account it is; a row where the key that moves money is somebody else's."""
+    """Record the exchange user of the account; a row where the action key belongs to another user."""
     try:
         uids[account] = await exchange.read_user_id()
         if config.account(account).action_api_key is None or await exchange.read_action_user_id() == uids[account]:
             return []
     except ExchangeError:
-        # The rows of the keys tell what is wrong with them.
+        # The rows of the keys report what is wrong with them.
         return []
     detail = "action_api_key belongs to another account of the exchange: no action is taken"
     return [CheckRow("key", "error", detail, "give a key of the account that is watched", account)]
@@ -162,7 +162,7 @@ async def _owner_rows(config: Config, account: str, exchange: "Exchange", uids: 
 async def _account_rows(
     config: Config, account: str, usage: "WeightBudget | None", owners: Mapping[str, int], uids: dict[str, int]
 ) -> list[CheckRow]:
-    """The account's rows; without `usage` nothing is asked of the exchange. `uids` gets whose account it is."""
+    """The account's rows; without `usage` the exchange is not asked. `uids` gets the account's exchange user."""
     try:
         exchange = open_exchange(config, account, SystemClock(), usage)
     except ConfigError as error:
@@ -213,7 +213,7 @@ async def _online_rows(config: Config, account: str, exchange: "Exchange") -> li
 
 
 async def _unreadable_rows(config: Config, account: str, exchange: "Exchange") -> list[CheckRow]:
-    """What the daemon would watch and can't read; a key alone says nothing of that."""
+    """Reads that the daemon would need and that fail; the permissions of a key don't show that."""
     watched = config.account(account)
     reads: list[tuple[str, Callable[[], Awaitable[object]]]] = []
     if watched.cross:
@@ -253,7 +253,7 @@ def _key_row(which: str, permissions: KeyPermissions, account: str) -> CheckRow:
 def _permission_rows(
     which: str, permissions: KeyPermissions, actions: Iterable[ActionSpec], account: str, *, acts: bool
 ) -> list[CheckRow]:
-    """What a key may do against what it needs, each finding a row of its own, the worst first.
+    """The permissions of a key against those that it needs, one row for each finding, the worst first.
 
     `actions` are those that this key would carry out; `acts`: some action of the configuration is more than a dry run.
     """
@@ -303,7 +303,7 @@ def _database_row(config: Config, offline: bool) -> CheckRow:
 
 
 def _space_row(config: Config) -> CheckRow:
-    """What is recorded needs room: also stream events that wait for a database on a server."""
+    """Free disk space: also stream events that wait for a database on a server need it."""
     try:
         folder, free, is_low = read_free_space(config)
     except (MonitorError, OSError) as error:
@@ -329,7 +329,7 @@ def _channel_rows(config: Config) -> list[CheckRow]:
 
 
 def _heartbeat_rows(config: Config) -> list[CheckRow]:
-    """Nothing is asked of it: a ping would say that all is well. Where there is none, lint says so."""
+    """The configured heartbeat. No ping is sent: it would report that all is well. Lint reports a missing heartbeat."""
     try:
         if resolve_heartbeat(config) is None:
             return []
@@ -350,7 +350,7 @@ def _skipped_rows(why: str, account: str, names: Sequence[str]) -> list[CheckRow
 
 
 def _sources(config: Config, name: str) -> str:
-    """Where the account's secrets come from."""
+    """The sources of the account's secrets."""
     account = config.account(name)
     refs = (account.api_key, account.api_secret, account.private_key, account.action_api_key)
     places = dict.fromkeys(str(ref) if ref.literal is None else "the config file" for ref in refs if ref is not None)

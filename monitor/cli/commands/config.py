@@ -1,4 +1,4 @@
-"""`config show`: the configuration as it holds, secrets masked."""
+"""`config show`: the configuration in force, secrets masked."""
 
 import argparse
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def _value(value: object) -> str:
 
 
 def _with_duration_text(value: object) -> object:
-    """The value with its durations written as people write them."""
+    """The value with its durations as people write them."""
     match value:
         case timedelta():
             return format_duration(value)

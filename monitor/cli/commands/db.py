@@ -1,4 +1,4 @@
-"""`db`: creates, upgrades and looks after the database."""
+"""`db`: create, upgrade, check, back up and restore the database."""
 
 import argparse
 import asyncio
@@ -24,21 +24,19 @@ from monitor.errors import Exit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="part", required=True, metavar="upgrade|check|backup|restore|prune")
-    upgrade = parts.add_parser("upgrade", help="create the database, or bring it to this program's revision")
-    upgrade.add_argument(
-        "--fresh", action="store_true", help="keep a damaged SQLite file aside and make a new one in its place"
-    )
+    upgrade = parts.add_parser("upgrade", help="create the database, or upgrade it to this program's revision")
+    upgrade.add_argument("--fresh", action="store_true", help="rename a damaged SQLite file and create a new one")
     add_json(upgrade)
-    check = parts.add_parser("check", help="whether the database is sound; exit 1 if not")
+    check = parts.add_parser("check", help="check the database; exit 1 if it is not sound")
     add_json(check)
-    backup = parts.add_parser("backup", help="copy the database as it is now, also beside a running daemon (SQLite)")
-    backup.add_argument("file", type=Path, metavar="FILE", help="where to; it must not exist")
+    backup = parts.add_parser("backup", help="copy the database, also while the daemon runs (SQLite)")
+    backup.add_argument("file", type=Path, metavar="FILE", help="file to write; it must not exist")
     restore = parts.add_parser(
-        "restore", help="put a backup in the place of the database, paused, not upgraded (SQLite; no daemon may run)"
+        "restore", help="replace the database by a backup, paused, not upgraded (SQLite; no daemon may run)"
     )
-    restore.add_argument("file", type=Path, metavar="FILE", help="what `db backup` wrote")
-    restore.add_argument("--force", action="store_true", help="overwrite the database that is there")
-    parts.add_parser("prune", help="drop what is older than [storage] retain_samples and retain_events")
+    restore.add_argument("file", type=Path, metavar="FILE", help="a file from `db backup`")
+    restore.add_argument("--force", action="store_true", help="overwrite the existing database")
+    parts.add_parser("prune", help="delete rows older than [storage] retain_samples and retain_events")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""`margin-monitor demo`: a crash twice side by side, with and without help, each in a process of its own."""
+"""`demo`: a simulated crash twice side by side, with and without help, each in a process of its own."""
 
 import argparse
 import asyncio
@@ -37,19 +37,19 @@ _THRESHOLDS: tuple[tuple[str, ThresholdRole, str], ...] = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--scenario", default=DEFAULT_SCENARIO, metavar="NAME", help="the story that is played (default %(default)s)"
+        "--scenario", default=DEFAULT_SCENARIO, metavar="NAME", help="the scenario to play (default %(default)s)"
     )
     parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="where databases, logs and the picture go (default: a new temporary folder)",
+        help="folder for databases, logs and the chart (default: a new temporary one)",
     )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit 0 when the story came true: liquidated unguarded, saved when guarded, and somebody was told in time."""
+    """Exit 0 when the demo went as planned: liquidated unguarded, saved when guarded, and notified in time."""
     if args.scenario not in SCENARIOS:
         raise UsageError(f'no scenario is called "{args.scenario}"', mend=f"there is: {', '.join(SCENARIOS)}")
     folder = _folder(args.output)
@@ -144,7 +144,7 @@ def _refuse_folder(path: Path) -> None:
 
 
 def _chart(scenario: str, results: Sequence[Mapping[str, Any]]) -> ChartSpec:
-    """Both levels with the account's bars, what was told and done, and the prices below."""
+    """Both levels with the account's thresholds, alerts and actions, and the prices below."""
     first = results[0]
     return ChartSpec(
         title=f"{scenario}: the same account with and without help",

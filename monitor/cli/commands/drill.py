@@ -1,4 +1,4 @@
-"""`drill`: the running daemon says over the real channels what a rule would say, marked DRILL; no action sees it."""
+"""`drill`: a rule's messages over the real channels, marked DRILL; the running daemon sends them, no action acts."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ from monitor.view.documents.drills import drill_document
 from monitor.view.terminal.drills import drill_table
 
 START_TIMEOUT_S = 10.0
-"""A daemon looks for orders several times a second."""
+"""A daemon reads commands several times a second."""
 
 END_TIMEOUT_S = 60.0
 POLL_INTERVAL_S = 0.1
@@ -31,13 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Let a rule fire as an exercise: the running daemon tells all rungs of its ladder up to it, its escalation and "
         "its end over the real channels, marked DRILL. It is no alert, and no action sees it."
     )
-    parser.add_argument("rule", metavar="RULE", help="its name, as `rules list` shows it")
-    parser.add_argument("--author", metavar="NAME", help="who wants it (default: your login name)")
+    parser.add_argument("rule", metavar="RULE", help="name of the rule, as `rules list` shows it")
+    parser.add_argument("--author", metavar="NAME", help="who gives the command (default: your login name)")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit 0 when every message was taken."""
+    """Exit 0 when every message was accepted."""
     config = config_option.read_config(args)
     names = [rule.name for rule in config.rules]
     if args.rule not in names:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _wait(store: CommandStore, number: int) -> tuple[Drill, tuple[Delivery, ...]]:
-    """The drill once it is done, and what became of its messages. Raises OrderRefused when that takes too long."""
+    """The finished drill, and the deliveries of its messages. Raises OrderRefused when that takes too long."""
     started = time.monotonic()
     while True:
         drill, messages = store.execute(read_drill, number), store.execute(read_messages, number)

@@ -1,4 +1,4 @@
-"""`events`: what the streams delivered, the venue's own words untouched; by type also what its histories tell."""
+"""`events`: recorded stream events in the exchange's own text, and by type entries of its histories."""
 
 import argparse
 
@@ -15,14 +15,14 @@ from monitor.view.terminal.events import events_table
 
 DEFAULT_LIMIT = 100
 MOVEMENT_TYPES = ("capital-flow", "transfer", "liquidation", "order")
-"""What no stream tells and reads of the exchange's histories do."""
+"""Types that no stream delivers and reads of the exchange's histories do."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--type",
         metavar="T",
-        help=f'the exchange\'s own event type, or "rejected"; or what was read: {", ".join(MOVEMENT_TYPES)}',
+        help=f'the exchange\'s own event type, or "rejected"; or entries of its histories: {", ".join(MOVEMENT_TYPES)}',
     )
     parser.add_argument("--since", metavar="WHEN", help="received since: 2h, 2025-10-10 or 2025-10-10T21:15:00Z")
     parser.add_argument("--limit", metavar="N", help=f"the newest N (default {DEFAULT_LIMIT}, with --since all)")

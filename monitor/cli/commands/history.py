@@ -1,4 +1,4 @@
-"""`history`: the recorded samples of a metric, as figures or as a picture."""
+"""`history`: recorded samples of a metric, as a table or a chart."""
 
 import argparse
 import asyncio
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--symbol", metavar="PAIR", help="one isolated pair, such as BTCUSDT")
     parser.add_argument("--asset", metavar="ASSET", help="one asset, such as BTC")
     parser.add_argument("--since", metavar="WHEN", help="2h, 2025-10-10 or 2025-10-10T21:15:00Z (default 24h)")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw it instead of printing it")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw a chart instead of printing a table")
     add_json(parser, lists=True)
 
 
@@ -89,7 +89,7 @@ def _metric(name: str) -> Metric:
 
 
 def _resolution(span: timedelta) -> Resolution:
-    """As fine as a person can read."""
+    """The finest resolution that a person can read."""
     return "raw" if span <= _RAW_UP_TO else "1m" if span <= _MINUTES_UP_TO else "1h"
 
 

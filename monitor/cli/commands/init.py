@@ -1,4 +1,4 @@
-"""`init`: writes a short commented config that only its owner can read, or the service units."""
+"""`init`: a short commented configuration file that only its owner can read, or the service units."""
 
 import argparse
 import getpass
@@ -19,19 +19,23 @@ from monitor.errors import Exit, MonitorError, UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--non-interactive", action="store_true", help="ask nothing; take the options below")
+    parser.add_argument("--non-interactive", action="store_true", help="ask nothing; use the options below")
     parser.add_argument("--account", metavar="NAME", help='name of the account (default "main")')
     parser.add_argument("--api-key", metavar="REF", help="credential:NAME, file:PATH, env:NAME, or the key itself")
     secret = parser.add_mutually_exclusive_group()
-    secret.add_argument("--api-secret", metavar="REF", help="its HMAC secret, likewise")
-    secret.add_argument("--private-key", metavar="REF", help="or its Ed25519 or RSA private key, usually file:PATH")
+    secret.add_argument("--api-secret", metavar="REF", help="the key's HMAC secret, in the same notation")
+    secret.add_argument(
+        "--private-key", metavar="REF", help="or the key's Ed25519 or RSA private key, usually file:PATH"
+    )
     parser.add_argument("--isolated", metavar="LIST|all", help="isolated pairs, comma-separated (default all)")
     parser.add_argument(
         "--channel", metavar="NAME=URL", action="append", default=[], help="an Apprise URL or a reference; repeatable"
     )
-    parser.add_argument("--rest-url", metavar="URL", help=f"another exchange address than {DEFAULT_REST_URL}")
-    parser.add_argument("--output", metavar="FILE", help="where to write (default: where the configuration is found)")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument("--rest-url", metavar="URL", help=f"address of the exchange (default {DEFAULT_REST_URL})")
+    parser.add_argument(
+        "--output", metavar="FILE", help="file to write (default: the usual place of the configuration)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.add_argument("--systemd", metavar="DIR", help="write the service units into DIR instead")
 
 
@@ -43,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         raise _exists_error(target)
     answers = _answers_from_options(args) if args.non_interactive else _ask_person(args)
     content = config_text(answers).encode()
-    # Checked before anything is written, so that what is there is never replaced by what can't be loaded.
+    # Checked before anything is written, so that an existing file is never replaced by one that can't be loaded.
     build_config(content, target, os.environ)
     _write_private(target, content, args.force)
     output.print_line(f"wrote {target}")
@@ -72,13 +76,13 @@ def _answers_from_options(args: argparse.Namespace) -> InitAnswers:
         api_secret=args.api_secret or "",
         private_key=args.private_key or "",
         isolated=_parse_pairs(args.isolated or "all"),
-        channels=tuple(_channel_address(each) for each in args.channel),
+        channels=tuple(_channel_address(text) for text in args.channel),
         rest_url=args.rest_url or "",
     )
 
 
 def _ask_person(args: argparse.Namespace) -> InitAnswers:
-    """The answers of a person at a terminal; what an option already says is not asked."""
+    """The answers of a person at a terminal; options already given are not asked again."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("questions need a terminal", mend="use --non-interactive with the options")
     output.print_note("A key that may only read is enough to watch; actions take a second key, later, if ever.")
@@ -92,7 +96,7 @@ def _ask_person(args: argparse.Namespace) -> InitAnswers:
             private_key = f"file:{Path(private_key).expanduser().absolute()}"
         api_secret = "" if private_key else _ask_secret("API secret")
     isolated = args.isolated or _ask("Isolated pairs, comma-separated, or all", "all")
-    channels = [_channel_address(each) for each in args.channel]
+    channels = [_channel_address(text) for text in args.channel]
     if not channels:
         url = _ask_secret("Where to send alerts: an Apprise URL, empty for nowhere", may_be_empty=True)
         channels = [("phone", url)] if url else []
@@ -121,7 +125,7 @@ def _ask_secret(question: str, *, may_be_empty: bool = False) -> str:
 
 
 def _parse_pairs(text: str) -> tuple[str, ...] | None:
-    """The pairs named; None for all."""
+    """The named pairs; None for all."""
     if text.strip().lower() == "all":
         return None
     return tuple(word.strip().upper() for word in text.split(",") if word.strip())
@@ -130,7 +134,7 @@ def _parse_pairs(text: str) -> tuple[str, ...] | None:
 def _channel_address(text: str) -> tuple[str, str]:
     name, equals, url = text.partition("=")
     if not equals or not name.strip() or not url.strip() or "://" in name:
-        # What was given may be a secret URL: it is not repeated.
+        # The value may be a secret URL: it is not repeated.
         raise UsageError("--channel can't be read", mend="write --channel NAME=URL")
     return name.strip(), url.strip()
 
@@ -162,9 +166,9 @@ def _exists_error(target: Path) -> MonitorError:
 
 
 def _write_units(folder: Path, force: bool) -> int:
-    """Write the service units and what belongs to them, for the command of this installation.
+    """Write the service units and the files they need, for the command of this installation.
 
-    None is written if one is in the way.
+    Nothing is written if one of the files exists.
     """
     shipped = resources.packaged_path("systemd")
     units = sorted(path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file())
@@ -191,10 +195,10 @@ def _write_units(folder: Path, force: bool) -> int:
 
 
 def _command_path() -> Path:
-    """Where the command of this installation is, beside its interpreter; as the units have it where it is not."""
+    """The command of this installation, in the folder of its interpreter; the one in the units if it is not there."""
     beside = Path(sys.executable).parent / PROGRAM
     return beside if beside.is_file() else Path(_UNIT_COMMAND)
 
 
 _UNIT_COMMAND = "/usr/local/bin/margin-monitor"
-"""What the shipped units run."""
+"""The command in the packaged units."""

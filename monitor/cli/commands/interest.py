@@ -1,4 +1,4 @@
-"""`interest`: what was paid, at what rates, and what it will cost."""
+"""`interest`: interest paid, current rates, and projected cost."""
 
 import argparse
 import json
@@ -20,7 +20,9 @@ DEFAULT_INTEREST_SPAN = timedelta(days=30)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--by", choices=("day", "asset"), default="asset", help="one row a day and asset, or an asset")
+    parser.add_argument(
+        "--by", choices=("day", "asset"), default="asset", help="one row for each day and asset, or for each asset"
+    )
     parser.add_argument("--since", metavar="WHEN", help="charged since: 7d, 2025-10-01 … (default 30d)")
     add_json(parser)
 

@@ -1,4 +1,4 @@
-"""`notify test`: sends a test message through one channel or all, and says what the providers answered."""
+"""`notify test`: a test message through one channel or all, with the providers' answers."""
 
 import argparse
 import asyncio
@@ -20,7 +20,7 @@ _TEXT = "This is a test message of margin-monitor\nIf you can read it, this chan
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="part", required=True, metavar="test")
     test = parts.add_parser("test", help="send a test message", description="Send a test message.")
-    test.add_argument("channel", nargs="?", metavar="CHANNEL", help="default: every channel")
+    test.add_argument("channel", nargs="?", metavar="CHANNEL", help="one channel (default: every one)")
     add_json(test, lists=True)
 
 

@@ -1,4 +1,4 @@
-"""`report`: what was in a span of time, what is now, and what is not known. Works with and without a daemon."""
+"""`report`: a time span, the present state and the gaps in both. Works with and without a daemon."""
 
 import argparse
 import sys
@@ -25,9 +25,9 @@ DEFAULT_REPORT_SPAN = timedelta(hours=24)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", metavar="WHEN", help="from when on: 7d, 2025-10-01 … (default 24h)")
+    parser.add_argument("--since", metavar="WHEN", help="start of the report: 7d, 2025-10-01 … (default 24h)")
     parser.add_argument(
-        "--format", choices=("text", "html", "json"), help="for people, as one page for a browser, for programs"
+        "--format", choices=("text", "html", "json"), help="plain text, a page for a browser, or JSON (default text)"
     )
     add_json(parser)
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json and form != "json":
         raise UsageError(f"--json and --format {form} exclude each other", mend="keep one of them")
     config = config_option.read_config(args)
-    # A slip is told whether there is a database or not.
+    # A wrong option is reported with and without a database.
     _parse_since(args.since, SystemClock().now())
     with open_reader(config) as store:
         now = store.read(command_clock).now()

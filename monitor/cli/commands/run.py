@@ -1,4 +1,4 @@
-"""`margin-monitor run`: the daemon in the foreground, until SIGTERM or SIGINT; SIGHUP reloads."""
+"""`run`: the daemon in the foreground, until SIGTERM or SIGINT; SIGHUP reloads."""
 
 import argparse
 import asyncio
@@ -23,11 +23,11 @@ from monitor.runtime.systemd import ServiceManager
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """Declare no options."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit 0 after a clean stop. Raises what keeps it from starting."""
+    """Exit 0 after a clean stop. Raises the error that prevents a start."""
     try:
         config = config_option.read_config(args)
     except ConfigError as error:
@@ -39,9 +39,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _notify_config_error(args: argparse.Namespace, error: ConfigError) -> None:
-    """A service that does not come up because of its configuration: said on the channels that it names.
+    """Report a configuration error that keeps a service from starting, on the channels of that configuration.
 
-    Who starts it at a terminal reads it there.
+    At a terminal the error is only printed.
     """
     with suppress(ConfigError):
         if not sys.stderr.isatty() and (channels := config_option.read_channels(args)) is not None:
@@ -49,9 +49,9 @@ def _notify_config_error(args: argparse.Namespace, error: ConfigError) -> None:
 
 
 async def run_daemon(config: Config, clock: Clock) -> None:
-    """The daemon, again and again with a new configuration after each reload, until it is told to stop.
+    """Run the daemon, after each reload with the new configuration, until it is stopped.
 
-    What ends it otherwise is said on the channels first.
+    Any other end is reported on the channels first.
     """
     turn = DaemonLoop(config, clock, ServiceManager())
     loop = asyncio.get_running_loop()

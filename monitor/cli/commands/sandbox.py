@@ -1,4 +1,4 @@
-"""`sandbox`: the built-in exchange alone, until it is stopped. Its first line on stdout says where it listens."""
+"""`sandbox`: the built-in exchange alone, until stopped. Its first line on stdout has its addresses."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""`silence`: keep alerts quiet for a while. Critical ones are spared unless they are included."""
+"""`silence`: mute alerts for a while; critical ones only when included."""
 
 import argparse
 import os
@@ -32,8 +32,10 @@ _SCOPES = ("cross", "isolated", "asset", "account", "monitor")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="part", required=True, metavar="add|list|expire")
-    what = "Alerts that match all MATCHERS are not told until the silence ends; what still fires then is told."
-    add = parts.add_parser("add", help="begin a silence now", description=what)
+    what = (
+        "Alerts that match all MATCHERS send no messages until the silence ends; those that still fire are sent then."
+    )
+    add = parts.add_parser("add", help="start a silence now", description=what)
     add.add_argument(
         "matchers",
         nargs="+",
@@ -42,15 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'rule=NAME, severity!=info, symbol=~"BTC.*"',
     )
     add.add_argument("--duration", required=True, help="how long: 30m, 2h, 1d12h")
-    add.add_argument("--comment", required=True, help="why")
-    add.add_argument("--author", metavar="NAME", help="who wants it (default: your login name)")
-    add.add_argument("--include-critical", action="store_true", help="keep critical alerts quiet, too")
+    add.add_argument("--comment", required=True, help="the reason")
+    add.add_argument("--author", metavar="NAME", help="who gives the command (default: your login name)")
+    add.add_argument("--include-critical", action="store_true", help="mute critical alerts too")
     add_json(add)
-    listed = parts.add_parser("list", help="the silences that hold", description="The silences that hold.")
-    listed.add_argument("--all", action="store_true", help="those that are over, too")
+    listed = parts.add_parser("list", help="list the active silences", description="List the active silences.")
+    listed.add_argument("--all", action="store_true", help="include expired silences")
     add_json(listed, lists=True)
     expire = parts.add_parser("expire", help="end a silence now", description="End a silence now.")
-    expire.add_argument("id", metavar="ID", help="its number, as `silence list` shows it")
+    expire.add_argument("id", metavar="ID", help="number of the silence, as `silence list` shows it")
     add_json(expire)
 
 
@@ -127,7 +129,7 @@ def _parse_matcher(text: str) -> SilenceMatcher:
 
 
 def _refuse_unmatchable(matcher: SilenceMatcher, config: Config) -> None:
-    """Raises UsageError for a label that no alert has, and for a value that it never has: a slip of the pen."""
+    """Raise UsageError for a label that no alert has, or a value that the label never has: probably a typing error."""
     labels = dict.fromkeys((*_LABELS, *(name for rule in config.rules for name in rule.labels)))
     if matcher.name not in labels:
         raise UsageError(f'no alert has a label "{matcher.name}"', mend=suggest_nearest(matcher.name, labels))
@@ -143,7 +145,7 @@ def _refuse_unmatchable(matcher: SilenceMatcher, config: Config) -> None:
 
 
 def _effect_text(silence: Silence, firing: Sequence[Alert], now: datetime) -> list[str]:
-    """What it does to the alerts that fire now."""
+    """The silence's effect on the alerts that fire now."""
     quiet = [alert for alert in firing if active_silence(alert, (silence,), now) is not None]
     lines = [
         f"of what fires now it keeps quiet: {_alert_numbers(quiet)}" if quiet else "it holds for nothing that fires now"

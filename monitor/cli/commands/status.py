@@ -1,4 +1,4 @@
-"""`status`: how far each account is from liquidation, and how old that knowledge is."""
+"""`status`: the distance of each account from liquidation, and the age of the figures."""
 
 import argparse
 import asyncio
@@ -47,7 +47,7 @@ from monitor.view.terminal.stress import scenario_cells
 
 @dataclass(frozen=True, slots=True)
 class FetchedAccounts:
-    """What was just read of the accounts, why the others could not be, and the time by which it was."""
+    """The accounts just read, the errors of the others, and the time of the reads."""
 
     documents: Mapping[str, Document]
     failures: Sequence[MonitorError]
@@ -55,7 +55,7 @@ class FetchedAccounts:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--watch", action="store_true", help="keep showing it, until Ctrl-C")
+    parser.add_argument("--watch", action="store_true", help="update the output until Ctrl-C")
     parser.add_argument(
         "--fetch", action="store_true", help="read every account from the exchange first, with its secrets"
     )
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="for monitoring systems: exit 1 unless every account is known, fresh and without a critical alert",
     )
-    parser.add_argument("--max-age", metavar="DURATION", help="with --check: the oldest that figures may be")
+    parser.add_argument("--max-age", metavar="DURATION", help="with --check: the maximum age of figures")
     add_json(parser)
 
 
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def read_status_document(config: Config, fetched: FetchedAccounts | None = None) -> Document:
-    """The status of the configured accounts as the daemon last left it, or as `fetched`. Raises StoreError."""
+    """The status of the configured accounts as the daemon last stored it, or as `fetched`. Raises StoreError."""
     with open_reader(config) as store:
         clock: Clock = store.read(command_clock) if fetched is None else fetched.clock
         rows = store.read(read_status_rows)
@@ -110,9 +110,9 @@ def read_status_document(config: Config, fetched: FetchedAccounts | None = None)
 
 
 def fetch_accounts(config: Config) -> FetchedAccounts:
-    """The documents of the accounts that could be read now, and why the others could not.
+    """The documents of the accounts that could be read now, and the errors of the others.
 
-    The database is looked at first: without one there is nothing to show, and the exchange is not asked in vain.
+    The database is opened first: without one there is nothing to show, and no request to the exchange is wasted.
     """
     with open_reader(config) as store:
         clock = store.read(command_clock)
@@ -143,17 +143,17 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
 
 
 def account_problems(account: Document, max_age_s: float) -> Sequence[str]:
-    """Why a monitoring system should not be content with the account; empty when it should."""
+    """The problems of an account for a monitoring system; empty when there is none."""
     problems = []
     if account["state"] != "ok":
         problems.append(account["state"].replace("_", " "))
     age = oldest_age_s(account)
     if age is not None and age > max_age_s and "stale" not in problems:
         problems.append("older than allowed")
-    # An older program left none.
+    # A document of an older program has no such field.
     unknown = account.get("conditions_unknown", ())
     if unknown:
-        lacks = sorted({name.replace("_", " ") for one in unknown for name in one["lacking"]})
+        lacks = sorted({name.replace("_", " ") for condition in unknown for name in condition["lacking"]})
         problems.append(f"{len(unknown)} critical conditions unknown ({', '.join(lacks)} missing)")
     if account["worst_alert"] == "critical":
         problems.append("a critical alert fires")
@@ -161,7 +161,7 @@ def account_problems(account: Document, max_age_s: float) -> Sequence[str]:
 
 
 def print_screen(document: Document, stable_assets: StableAssets) -> None:
-    """All of it, for a person: the verdict first, then what can be done about it."""
+    """The whole status for a person: the verdict first, then recovery options."""
     accounts, now = document["accounts"], datetime.fromisoformat(document["generated_at"])
     print_cells([*headlines(document), *recovery_cells(accounts, now)])
     output.print_line()
@@ -192,5 +192,5 @@ def print_screen(document: Document, stable_assets: StableAssets) -> None:
 
 
 def stable_assets_of(config: Config) -> StableAssets:
-    """What keeps its value, by the configuration."""
+    """The stable assets and pegs of the configuration."""
     return StableAssets(frozenset(config.risk.stable_assets), config.risk.pegs)

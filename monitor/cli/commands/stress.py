@@ -1,4 +1,4 @@
-"""`stress`: what a fall of prices would do to each scope, worked out from what was last recorded."""
+"""`stress`: each scope after a fall of prices, from the recorded state."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,12 +19,14 @@ from monitor.view.terminal.stress import note_lines, stress_table_rows, verdict_
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("moves", metavar="ASSET=MOVE", nargs="*", help="such as SOL=-35%% or ETH=+20%%")
-    parser.add_argument("--drop", metavar="PART", help="everything that is not stable falls so far, such as 20%%")
+    parser.add_argument(
+        "moves", metavar="ASSET=MOVE", nargs="*", help="move of one asset, such as SOL=-35%% or ETH=+20%%"
+    )
+    parser.add_argument("--drop", metavar="PART", help="fall of all assets that are not stable, such as 20%%")
     parser.add_argument(
         "--like",
         metavar="DATE",
-        help=f"a night that came: {', '.join(STRESS_SCENARIOS)} (default without any move: the first)",
+        help=f"a crash of the past: {', '.join(STRESS_SCENARIOS)} (default without any move: the first)",
     )
     add_json(parser)
 
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _parse_shock(args: argparse.Namespace) -> Shock:
-    """The shock that the words describe; the worst night of all when they describe none."""
+    """The shock that the options describe; the worst scenario when there are none."""
     drop = Decimal(0)
     if args.drop is not None:
         drop = fraction_option("--drop", args.drop)
@@ -90,7 +92,7 @@ def _find_scenario(date: str) -> StressScenario:
 
 
 def _note_unknown_assets(status: Document, shock: Shock) -> None:
-    """A slip of the finger must not look like an account that survives."""
+    """Report assets of the shock that no account holds: a typing error must not look like an account that survives."""
     there = {asset for account in status["accounts"] for _, scope in scopes_of(account) for asset in _assets_of(scope)}
     for asset in sorted(set(shock.moves_by_asset) - there):
         output.print_note(f"{asset} is in no scope: its move changes nothing")

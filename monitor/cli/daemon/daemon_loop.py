@@ -1,4 +1,4 @@
-"""The daemon that runs now, what a signal wants of it, and the one that takes its place after a reload."""
+"""The daemon loop of `run`: one daemon at a time, replaced at each reload."""
 
 import asyncio
 import gc
@@ -26,22 +26,22 @@ from monitor.store.store import Store
 log = logging.getLogger(__name__)
 
 RELOAD_TIMEOUT_S = 60.0
-"""A new configuration has to bring the daemon to its feet within this (machine seconds), or the old one comes back."""
+"""A daemon on a new configuration has to be healthy within this (machine seconds), or the old one is restored."""
 
 LOOK_S = 0.5
-"""Machine seconds from one look at what was read to the next."""
+"""Machine seconds between two checks of the accounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ailing:
-    """The accounts that a new configuration need not bring to their feet."""
+    """The accounts that failed before a reload; a new configuration need not make them work."""
 
     failing: Container[str] = ()
     unread: Container[str] = ()
 
 
 class DaemonLoop:
-    """One daemon at a time on one store; a reload puts another in its place, with all that the first had in memory."""
+    """One daemon at a time on one store; a reload replaces it, and the new one takes over everything in its memory."""
 
     def __init__(self, config: Config, clock: Clock, manager: ServiceManager) -> None:
         self.config = config
@@ -55,13 +55,13 @@ class DaemonLoop:
         self._notification_tasks: set[asyncio.Task[None]] = set()
         self._reload_task: asyncio.Task[None] | None = None
         self._reload_failure = ""
-        """Why a daemon on a new configuration was told to end."""
+        """The reason for which a daemon on a new configuration was stopped."""
         self._is_config_confirmed = True
-        """Whether the configuration is the one to go back to: the first one, or one that was seen to stand."""
+        """Whether the configuration can be restored later: true for the first one, and for one that has worked."""
 
     @property
     def daemon(self) -> Daemon | None:
-        """The one that runs now; None before the first."""
+        """The daemon that runs now; None before the first."""
         return self._daemon
 
     def stop(self) -> None:
@@ -70,17 +70,17 @@ class DaemonLoop:
             self._daemon.stop()
 
     def reload(self) -> None:
-        """Take on the configuration as the file now has it; while it can't be used, the old one goes on undisturbed.
+        """Load the configuration file again; while it has errors, the old daemon continues undisturbed.
 
-        The new daemon is built before the old one is touched.
+        The new daemon is built before the old one is stopped.
         """
         if self._daemon is None or self._store is None:
-            # It is still starting, from the configuration that it found.
+            # The daemon is still starting, from the configuration that it found.
             log.error("config.reload_failed cause='the daemon has not started yet'")
             return
         self._manager.report_reloading()
         if self._reload_task is not None:
-            # The file as it is now counts.
+            # The present state of the file counts.
             self._reload_task.cancel()
         self._reload_task = asyncio.create_task(self._reload())
 
@@ -92,7 +92,7 @@ class DaemonLoop:
             if fresh.storage_url != self.config.storage_url:
                 raise ConfigError("[storage] url changed", where=str(fresh.source), mend="restart to take it on")
             check_secrets(fresh)
-            # A key that is refused already is no news, and no reason to refuse what may mend it.
+            # A key that is refused already is no news, and no reason to refuse a configuration that may fix it.
             await refuse_bad_keys(fresh, self._clock, _accounts_with_refused_keys(self._daemon))
             await refuse_duplicate_accounts(fresh, self._clock, self._store)
             following = fresh, self._build_daemon(fresh)
@@ -104,7 +104,7 @@ class DaemonLoop:
         self._daemon.stop()
 
     async def run_unless_stopped(self, work: Coroutine[object, object, object]) -> bool:
-        """Whether `work` came to its end before the program was told to stop. Raises what it raises."""
+        """Return whether `work` finished before the program was asked to stop. Raises the errors of `work`."""
         doing, stopped = asyncio.create_task(work), asyncio.create_task(self._stopped.wait())
         try:
             await asyncio.wait([doing, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -117,7 +117,7 @@ class DaemonLoop:
         return not self._stopped.is_set()
 
     async def run(self, store: Store) -> None:
-        """Until it is told to stop. Raises what ends a daemon that had stood."""
+        """Run until stopped. Raises the error of a daemon that had been healthy."""
         self._store = store
         self._daemon = self._build_daemon(self.config)
         before: Config | None = None
@@ -140,23 +140,23 @@ class DaemonLoop:
         self._manager.report_stopping()
 
     def _restore_config(self, old_config: Config, why: str, failure: Exception | None) -> None:
-        """The old configuration in the place of one that did not stand, with all that was learnt meanwhile."""
+        """Restore the old configuration after a failed reload, with all state recorded meanwhile."""
         log.error("config.reload_undone cause=%s", why, exc_info=failure and _unexpected_error(failure))
         self.config = old_config
         self._daemon = self._build_daemon(old_config)
         self._notify("critical", f"The new configuration did not stand, the old one is back: {why}")
 
     async def _run_daemon(self, daemon: Daemon, ailing: _Ailing | None) -> Exception | None:
-        """Runs a daemon to its end; what ended it, None where it was told to.
+        """Run a daemon to its end; returns the error that ended it, None after a requested stop.
 
-        `ailing` are the accounts that were so before it, where it has a new configuration; else None.
+        `ailing` are the accounts that failed before it, if it has a new configuration; else None.
         """
         assert self._store is not None
         storage = self.config.storage
         retained = (storage.retain_samples, storage.retain_events)
         pruning = asyncio.create_task(prune_hourly(*retained, self._store, self._clock))
         watching = None if ailing is None else asyncio.create_task(self._confirm_reload(daemon, ailing))
-        # What is there now stays: looking through it for what may go would only stop the loop for milliseconds.
+        # Frozen: scanning these objects for garbage would only stop the loop for milliseconds.
         gc.collect()
         gc.freeze()
         try:
@@ -171,7 +171,7 @@ class DaemonLoop:
         return None
 
     async def _confirm_reload(self, daemon: Daemon, ailing: _Ailing) -> None:
-        """Say that the configuration is taken on, once the daemon stands on it; and end a daemon that does not."""
+        """Report that the configuration is in force once the daemon is healthy; else stop it."""
         try:
             async with asyncio.timeout(RELOAD_TIMEOUT_S):
                 await daemon.wait_until_ready()
@@ -198,7 +198,7 @@ class DaemonLoop:
 
 
 async def _fall_or_answer(daemon: Daemon, ailing: _Ailing) -> str:
-    """Wait until every account answered, or one fell: what to say of those that fell, else nothing."""
+    """Wait until every account answered or one failed; returns the errors of those that failed, "" without any."""
     while True:
         fallen = {name: cause for name, cause in daemon.failing_accounts.items() if name not in ailing.failing}
         if fallen:

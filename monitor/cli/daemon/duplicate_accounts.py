@@ -1,4 +1,4 @@
-"""Refuses a configuration with two accounts that are one and the same at the exchange."""
+"""Refusal of a configuration that names one exchange account twice."""
 
 import asyncio
 import logging
@@ -15,14 +15,14 @@ from monitor.store.writes import account_owners
 log = logging.getLogger(__name__)
 
 ANSWER_TIMEOUT_S = 10.0
-"""Machine seconds that a key's answer is waited for."""
+"""Timeout for a key's answer, in machine seconds."""
 
 
 async def refuse_duplicate_accounts(config: Config, clock: Clock, store: Store) -> None:
     """Raise ConfigError where two accounts are the same account of the exchange.
 
-    What is remembered of a key needs no asking. A key that gives no answer is no reason to refuse: the daemon asks on,
-    and lets nobody send before it knows.
+    Recorded keys are not asked about again. A key without an answer is no reason to refuse: the daemon keeps asking,
+    and sends no order before it knows.
     """
     if len(config.accounts) < 2:
         return
@@ -40,7 +40,7 @@ async def refuse_duplicate_accounts(config: Config, clock: Clock, store: Store) 
 
 
 def duplicate_account_error(first: str, second: str) -> ConfigError:
-    """The refusal of two accounts that are one."""
+    """The error for two accounts that are the same."""
     return ConfigError(
         f'is the same account of the exchange as account "{first}"',
         where=f'accounts "{second}"',

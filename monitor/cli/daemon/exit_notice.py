@@ -1,4 +1,4 @@
-"""The last words of a daemon that ends by itself: on every channel, once, before its exit code."""
+"""The notice on every channel that the daemon ends by itself: once, before its exit code."""
 
 import asyncio
 import hashlib
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXIT_NOTICE_TIMEOUT_S = 15.0
-"""So long (machine seconds) the end waits for the channels."""
+"""Machine seconds that the exit waits for the channels."""
 
 REPEAT_AFTER_S = 3600.0
-"""A service manager may start it again and again: the same words are not said again within this."""
+"""A service manager may start the daemon again and again: the same text is not sent again within this time."""
 
 
 async def send_exit_notice(config: Config, error: BaseException) -> None:
-    """Says on all channels that the daemon ends and why; a channel that can't be used is passed over."""
+    """Send the reason of the exit to all channels; a channel that can't be used is skipped."""
     why = str(error) if isinstance(error, MonitorError) else f"an error of its own ({type(error).__name__})"
     text = f"margin-monitor ends and watches no more: {why}"
     if not config.channels or _was_sent_recently(config, text):
@@ -64,7 +64,7 @@ def _open_sink(config: Config, name: str) -> "Sink | None":
 
 
 def _was_sent_recently(config: Config, text: str) -> bool:
-    """Whether these very words were said within the hour; if not, it is noted that they are now."""
+    """Return whether this text was sent within the last hour; otherwise record it as sent now."""
     digest = hashlib.sha256(f"{config.source}\n{text}".encode()).hexdigest()
     now = machine_now().timestamp()
     folders = [Path(tempfile.gettempdir())]

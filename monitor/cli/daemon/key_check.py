@@ -1,4 +1,4 @@
-"""A look at the keys before a configuration is lived by: one that the exchange refuses is found out at once."""
+"""Refusal of a configuration with an API key that the exchange refuses."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 
 
 async def refuse_bad_keys(config: Config, clock: Clock, excluded: Container[str] = ()) -> None:
-    """Raises KeyRefused when the exchange refuses a key. An exchange that can't be reached is passed over.
+    """Raise KeyRefused when the exchange refuses a key. An exchange that can't be reached is passed over.
 
-    `except_of` are accounts whose keys are not asked about.
+    `excluded` are accounts whose keys are not checked.
     """
     names = [account.name for account in config.accounts if account.name not in excluded]
     refusals = await asyncio.gather(*(_check_key(config, name, clock) for name in names))

@@ -1,1 +1,1 @@
-"""The files that rehearsals read: portfolios, price bars, and tests of rules."""
+"""Input files of simulations: portfolios, price bars, and tests of rules."""

@@ -1,4 +1,4 @@
-"""What a test expects, as its file states it."""
+"""Expectations of a rule test."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
@@ -17,7 +17,7 @@ _LISTS = ("alerts", "actions")
 
 
 def read_expectations(content: object, place: Location, config: Config, mistakes: ErrorList) -> tuple[Expectation, ...]:
-    """The good ones of the expectations; every mistake is noted. A test without any proves nothing: a mistake."""
+    """The valid expectations; every error is collected. A test without any proves nothing: an error."""
     if not isinstance(content, list) or not content:
         mistakes.add(place, "is missing", "write [[tests.expect]] with at, and alerts or actions")
         return ()

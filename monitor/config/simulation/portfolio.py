@@ -1,4 +1,4 @@
-"""A portfolio as a file or a recorded status states it: what is held and owed, the account's bars, prices."""
+"""Portfolios from a file or a recorded status: balances, thresholds, prices."""
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
 import json
@@ -29,7 +29,7 @@ _PLAIN_AMOUNT = value_types.amount(positive=False)
 
 @dataclass(frozen=True, slots=True)
 class PricedPortfolio:
-    """A portfolio, and the prices by symbol that stand beside it."""
+    """A portfolio, and the prices by symbol given with it."""
 
     portfolio: SimulatedPortfolio
     prices: Mapping[str, Decimal]
@@ -50,9 +50,9 @@ class _BalanceTable:
 
 
 def read_portfolio(path: Path, account: str) -> PricedPortfolio:
-    """The portfolio of a TOML file, or of a JSON file, which may be what `status --json` printed.
+    """The portfolio of a TOML file, or of a JSON file, which may be the output of `status --json`.
 
-    `account` is the one that is looked for in a status of several. Raises ConfigError.
+    `account` selects one of a status with several. Raises ConfigError.
     """
     shown = path.name
     try:
@@ -70,7 +70,7 @@ def read_portfolio(path: Path, account: str) -> PricedPortfolio:
 
 
 def portfolio_from_status(document: Mapping[str, Any], source: str) -> PricedPortfolio:
-    """The portfolio of one account of a status document, whatever else is in it. Raises ConfigError."""
+    """The portfolio of one account of a status document; other fields are ignored. Raises ConfigError."""
     mistakes = ErrorList()
     found = parse_portfolio(document, Location(source), mistakes, is_recorded=True)
     mistakes.raise_if_any()
@@ -80,7 +80,7 @@ def portfolio_from_status(document: Mapping[str, Any], source: str) -> PricedPor
 def parse_portfolio(
     document: Mapping[str, Any], place: Location, mistakes: ErrorList, *, is_recorded: bool = False
 ) -> PricedPortfolio:
-    """The portfolio that a table states. Of one that was recorded, only what is known is read."""
+    """The portfolio of a table. Of a recorded one, only known fields are read."""
     reader = _PortfolioReader(mistakes, is_recorded)
     if not is_recorded:
         check_unknown_keys(document, PORTFOLIO_KEYS, place, mistakes)
@@ -100,12 +100,12 @@ def parse_portfolio(
 
 
 def peg_prices(config: Config) -> dict[str, Decimal]:
-    """The prices of stable assets while they are what they should be."""
+    """The prices of stable assets at their peg."""
     return {f"{asset}USDT": ONE for asset in config.risk.stable_assets if asset != "USDT"}
 
 
 def missing_prices(portfolio: SimulatedPortfolio, prices: Mapping[str, Decimal]) -> tuple[str, ...]:
-    """The symbols without whose prices the portfolio has no value."""
+    """The symbols whose prices the portfolio's value needs and that are missing."""
     return missing_price_symbols(portfolio, {symbol: Price(value, _EPOCH) for symbol, value in prices.items()})
 
 
@@ -186,7 +186,7 @@ class _PortfolioReader:
         return read_table(_BalanceTable, table, "balances", place, self.mistakes)
 
     def thresholds(self, table: Mapping[str, Any], place: Location) -> Thresholds | None:
-        """The three bars; a recorded account of which they are not known has none."""
+        """The three thresholds; None for a recorded account whose thresholds are not known."""
         if self.is_recorded and any(table.get(name) is None for name in THRESHOLD_KEYS):
             return None
         found: list[Decimal] = []
@@ -230,7 +230,7 @@ def _select_account(document: Mapping[str, Any], account: str, shown: str) -> Ma
     accounts = document.get("accounts")
     if not isinstance(accounts, list):
         return document
-    for each in accounts:
-        if isinstance(each, Mapping) and (each.get("account") == account or len(accounts) == 1):
-            return each
+    for entry in accounts:
+        if isinstance(entry, Mapping) and (entry.get("account") == account or len(accounts) == 1):
+            return entry
     raise ConfigError(f'has no account "{account}"', where=shown, mend="choose one with --account")

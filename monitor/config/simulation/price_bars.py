@@ -1,4 +1,4 @@
-"""Files of price bars: CSV, plain or packed with gzip."""
+"""Files of price bars: CSV, plain or gzip."""
 
 import csv
 import gzip
@@ -16,14 +16,13 @@ _MEND = "columns are open_time_ms,open,high,low,close,volume"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_MILLISECONDS = 4_102_444_800_000
 _TIME_COLUMNS = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
-"""What the first column may be called, in any case and with blanks or underscores."""
+"""Accepted names of the first column, in any case and with blanks or underscores."""
 
 
 def read_price_bars(path: Path) -> tuple[PriceBar, ...]:
-    """The bars of a file, oldest first; one at least. A first line of headings is passed over,
-    and times are milliseconds or, as in the exchange's files since 2025, microseconds.
+    """The bars of a file, oldest first; at least one. A header line is skipped.
 
-    Raises ConfigError that names the line.
+    Times are milliseconds or, as in the exchange's files since 2025, microseconds. Raises ConfigError with the line.
     """
     try:
         raw = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The tables of a file of tests, as schemas."""
+"""Tables of a rule test file as schema dataclasses."""
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ DEFAULT_START = "2025-01-01T00:00:00Z"
 
 
 def time_value() -> ValueType[datetime]:
-    """A moment: RFC 3339 text, or a time of TOML; without offset it is UTC."""
+    """A time: RFC 3339 text, or a time of TOML; UTC without an offset."""
 
     def read(value: object) -> datetime:
         if isinstance(value, datetime):
@@ -47,7 +47,7 @@ def series_values() -> ValueType[tuple[object, ...]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTestTable:
-    """One [[tests]]: what of it is a plain value."""
+    """Plain values of one [[tests]]."""
 
     __test__ = False
 
@@ -71,7 +71,7 @@ class SeriesTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectTable:
-    """One [[tests.expect]]: what of it is a plain value."""
+    """Plain values of one [[tests.expect]]."""
 
     at: timedelta = key(value_types.duration(), "how long after the start")
     rules: tuple[str, ...] | None = optional(value_types.list_of(value_types.text()), "the rules looked at", "all")

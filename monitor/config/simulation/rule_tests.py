@@ -1,4 +1,4 @@
-"""Files of tests for rules: whose rules they are, and the tests themselves."""
+"""Files of rule tests: the tests, and the configuration whose rules they test."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.rule_test import RuleTest
 
 RULE_CONFIG_KEYS = ("default_rules", "rules_files", "rules", "actions", "channels")
-"""Keys of a configuration by which a file brings its own rules; it is then not asked for any other."""
+"""Keys of a configuration with which a file brings its own rules; no other configuration is read then."""
 
 OPTIONAL_CONFIG_KEYS = ("accounts", "schedule", "safety", "risk")
 NESTED_KEYS = ("portfolio", "series", "expect")
@@ -36,7 +36,7 @@ UNUSED_SECRET = "env:NOT_USED_BY_TESTS"
 
 @dataclass(frozen=True, slots=True)
 class RuleTestFile:
-    """The tests of one file, and the configuration whose rules they try."""
+    """The tests of one file, and the configuration whose rules they test."""
 
     __test__ = False
 
@@ -45,7 +45,7 @@ class RuleTestFile:
 
 
 def read_rule_tests(path: Path, default_config: Callable[[], Config], environ: Mapping[str, str]) -> RuleTestFile:
-    """The tests of a file. `usual` gives the configuration of one that brings no rules. Raises ConfigError."""
+    """The tests of a file. `default_config` gives the configuration for a file without rules. Raises ConfigError."""
     shown = path.name
     try:
         document = parse_toml(path.read_bytes(), shown)
@@ -67,13 +67,13 @@ def read_rule_tests(path: Path, default_config: Callable[[], Config], environ: M
 
 
 def _own_config(document: Mapping[str, Any], path: Path, environ: Mapping[str, str]) -> Config:
-    """A configuration of the file's own rules; what rules don't need is put in."""
+    """A configuration of the file's own rules, with placeholders for keys that rules don't need."""
     account = {"name": "main", "api_key": UNUSED_SECRET, "api_secret": UNUSED_SECRET}
     channels = document.get("channels", [])
     if isinstance(channels, list):
         channels = [
-            {"url": UNUSED_SECRET, **each} if isinstance(each, dict) and "webhook" not in each else each
-            for each in channels
+            {"url": UNUSED_SECRET, **channel} if isinstance(channel, dict) and "webhook" not in channel else channel
+            for channel in channels
         ]
     return config_from_document(
         {"default_rules": False, "accounts": [account], **document, "channels": channels}, path, environ
@@ -105,14 +105,14 @@ def _read_test(
         prices={**peg_prices(config), **found.prices},
         paused=head.paused,
     )
-    prices = dict.fromkeys([*test.prices, *(each.name for each in series if each.subject is None)], ONE)
+    prices = dict.fromkeys([*test.prices, *(line.name for line in series if line.subject is None)], ONE)
     for symbol in missing_prices(found.portfolio, prices) if len(mistakes) == before else ():
         mistakes.add(place, f"the price of {symbol} is missing", f'add a series with price = "{symbol}"')
     return test if len(mistakes) == before else None
 
 
 def _portfolio(content: object, place: Location, path: Path, account: str, mistakes: ErrorList) -> PricedPortfolio:
-    """What is held: a table, or the name of a file beside this one; nothing where nothing is said."""
+    """The portfolio of a test: a table, or the name of a file in the same folder; empty if absent."""
     if content is None:
         return PricedPortfolio(SimulatedPortfolio(), {})
     if isinstance(content, str):

@@ -1,4 +1,4 @@
-"""The series of a test, as its file states them."""
+"""Value series of a rule test."""
 
 from decimal import Decimal
 from typing import cast
@@ -15,7 +15,7 @@ _NAMED_SCOPES = ("isolated", "asset")
 
 
 def read_series(content: object, place: Location, mistakes: ErrorList) -> tuple[InputSeries, ...]:
-    """The good ones of the series; every mistake is noted."""
+    """The valid series; every error is collected."""
     if not isinstance(content, list):
         mistakes.add(place, "must be a list of tables", "write [[tests.series]] above each")
         return ()

@@ -1,1 +1,1 @@
-"""What all endpoints share: parameters, authentication, errors, request weight."""
+"""Shared parts of all endpoints: parameters, authentication, errors, request weight."""

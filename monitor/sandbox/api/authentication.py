@@ -1,4 +1,4 @@
-"""API keys: format, signature (HMAC, Ed25519, RSA) over the percent-encoded request, time window."""
+"""Authentication: key format, signature (HMAC, Ed25519, RSA) over the percent-encoded request, and time window."""
 
 import base64
 import binascii
@@ -21,20 +21,20 @@ MAX_RECV_WINDOW_MS = 60_000.0
 MAX_AHEAD_MS = 1000
 
 _KEY_FORM = re.compile(r"[A-Za-z0-9]{64}")
-# What percent-encoding leaves behind; `+` is the form encoding of a space.
+# Characters that percent-encoding leaves; `+` is the form encoding of a space.
 _ENCODED_FORM = re.compile(r"(?:[A-Za-z0-9\-._~=&+]|%[0-9A-Fa-f]{2})*")
 
 
 def is_well_formed(api_key: str) -> bool:
-    """Whether a text could be an API key."""
+    """Return whether a text could be an API key."""
     return _KEY_FORM.fullmatch(api_key) is not None
 
 
 def check_time(params: RequestParams, server_ms: int, *, speed: float, slack_ms: int) -> None:
     """Refuse a request whose timestamp lies outside its window (-1021, -1131).
 
-    The window is as wide in real time as at normal speed, so it is widened by `speed`; `slack_ms` more
-    while a test holds or pushes the time.
+    The window is as wide in real time as at normal speed, so it is widened by `speed`; `slack_ms` is added while a test
+    holds or advances the time.
     """
     timestamp = _parse_number(params, "timestamp")
     if timestamp is None:
@@ -63,7 +63,7 @@ def check_signature(key: ApiKeySpec, query: str, body: str) -> None:
 
 
 def verify_signature(key: ApiKeySpec, payload: str, signature: str) -> bool:
-    """Whether `signature` (hex for HMAC, base64 else) is the key's over `payload`."""
+    """Return whether `signature` (hex for HMAC, base64 else) is the key's over `payload`."""
     if key.api_secret:
         expected = hmac.digest(key.api_secret.encode(), payload.encode(), hashlib.sha256).hex()
         return hmac.compare_digest(expected, signature.lower())
@@ -82,7 +82,7 @@ def verify_signature(key: ApiKeySpec, payload: str, signature: str) -> bool:
 
 
 def _split_signature(part: str) -> tuple[str, str | None]:
-    """A raw query or body without its signature, and the signature as it stands there."""
+    """A raw query or body without its signature, and the signature as written in it."""
     kept, signature = [], None
     for pair in part.split("&"):
         name, _, value = pair.partition("=")

@@ -1,4 +1,4 @@
-"""How the exchange says no: an HTTP status, a negative code and a text."""
+"""API errors: HTTP status, negative code and text."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The parameters of one request, read the way the exchange reads them."""
+"""Request parameters, parsed as the exchange parses them."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -9,17 +9,17 @@ from monitor.sandbox.api.errors import SimApiError, invalid_parameter, missing_p
 
 
 class RequestParams:
-    """Named texts with typed readers. A reader refuses what is missing (-1102) or malformed."""
+    """Named texts with typed readers. A reader refuses a missing (-1102) or malformed parameter."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
 
     @classmethod
     def parse(cls, query: str, body: str, *, repeats: Collection[str] = ()) -> "RequestParams":
-        """From the raw query string and form body; what stands in both is taken from the query.
+        """The parameters of the raw query string and form body; one in both is taken from the query.
 
-        Those of `repeats` may stand there several times and are joined by commas. Raises Refusal (-1101)
-        when one of the two names another parameter twice.
+        Parameters in `repeats` may occur several times and are joined by commas. Raises SimApiError (-1101) when query
+        or body names another parameter twice.
         """
         values: dict[str, str] = {}
         for part in (body, query):
@@ -91,9 +91,9 @@ class RequestParams:
         return value.upper() == "TRUE"
 
     def names(self, name: str) -> list[str] | None:
-        """A comma list, None when absent."""
+        """The names of a comma-separated list, None when absent."""
         value = self.get(name)
-        return None if value is None else [one for one in value.split(",") if one]
+        return None if value is None else [part for part in value.split(",") if part]
 
 
 def _illegal_value(name: str, form: str) -> SimApiError:

@@ -16,7 +16,7 @@ WeightUnit = Literal["IP", "UID"]
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What one request costs, and whose pool pays."""
+    """The cost of one request, and the pool that it is charged to."""
 
     amount: int
     unit: WeightUnit = "IP"
@@ -32,7 +32,7 @@ class WeightCharge:
 
 @dataclass(slots=True)
 class _Offender:
-    """What one address did after it was told to stop."""
+    """Requests of one address after the refusal at its limit."""
 
     after_limit: int = 0
     minute: int = -1
@@ -42,17 +42,17 @@ class _Offender:
 
 @dataclass(slots=True)
 class WeightMeter:
-    """Counts weight in clock-aligned virtual minutes and bans who goes on after a 429."""
+    """Counts weight in clock-aligned virtual minutes; bans addresses that continue after a 429."""
 
     limits: RequestLimits
     spent: dict[WeightUnit, int] = field(default_factory=lambda: {"IP": 0, "UID": 0})
-    """All that was ever charged, over all pools."""
+    """All weight ever charged, over all pools."""
     _minute: int = -1
     _used: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     _offenders: dict[str, _Offender] = field(default_factory=lambda: defaultdict(_Offender))
 
     def check_ban(self, address: str, now_ms: int) -> None:
-        """Refuse (418) what comes from a banned address."""
+        """Refuse (418) requests from a banned address."""
         until = self._offenders[address].banned_until_ms
         if now_ms < until:
             raise ban_error(until, now_ms)
@@ -62,7 +62,7 @@ class WeightMeter:
         self._offenders[address].banned_until_ms = until_ms
 
     def charge(self, endpoint: str, weight: Weight, address: str, account: str, now_ms: int) -> WeightCharge:
-        """Charge a request to its pool. Raises Refusal 429 over the limit, and 418 when that goes on."""
+        """Charge a request to its pool. Raises SimApiError 429 over the limit, and 418 when that goes on."""
         minute = now_ms // MINUTE_MS
         if minute != self._minute:
             self._minute = minute
@@ -81,7 +81,7 @@ class WeightMeter:
         return WeightCharge(header, used)
 
     def count_call(self, endpoint: str, max_calls: int, address: str, now_ms: int) -> None:
-        """Count a call to an endpoint whose calls are capped too. Raises Refusal 429 over the cap."""
+        """Count a call to an endpoint whose calls are capped too. Raises SimApiError 429 over the cap."""
         pool = (f"{endpoint} calls", address)
         self._used[pool] += 1
         if self._used[pool] > max_calls:
@@ -129,5 +129,5 @@ def ban_error(until_ms: int, now_ms: int) -> SimApiError:
 
 
 def _seconds_left(now_ms: int) -> int:
-    # Of the clock minute, rounded up.
+    # Rest of the clock minute, rounded up.
     return -(-(MINUTE_MS - now_ms % MINUTE_MS) // 1000)

@@ -1,4 +1,4 @@
-"""Who one is and what one has on margin: accounts, bars, key permissions, settings."""
+"""Margin accounts, thresholds, key permissions and settings."""
 
 from decimal import Decimal
 
@@ -50,19 +50,21 @@ def cross_account(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/isolated/account", "SIGNED", 10)
 def isolated_account(call: EndpointCall) -> object:
-    """Isolated pairs: all of the account with totals, or those named, without."""
+    """Isolated pairs: all of the account with totals, or the named ones, without."""
     symbols = call.params.names("symbols")
     if symbols is not None:
         if len(symbols) > MAX_ISOLATED_SYMBOLS:
             raise invalid_parameter("symbols")
         return {"assets": [_pair_row(call, symbol) for symbol in symbols]}
     account = call.account
-    standings = [call.venue.valuer.value_account(account, one) for one in account.isolated.values() if one.created]
+    standings = [
+        call.venue.valuer.value_account(account, margin) for margin in account.isolated.values() if margin.created
+    ]
     return {
         "assets": [_pair_row(call, symbol) for symbol in account.isolated],
-        "totalAssetOfBtc": _btc_value(call, sum((one.assets for one in standings), ZERO)),
-        "totalLiabilityOfBtc": _btc_value(call, sum((one.liabilities for one in standings), ZERO)),
-        "totalNetAssetOfBtc": _btc_value(call, sum((one.equity for one in standings), ZERO)),
+        "totalAssetOfBtc": _btc_value(call, sum((standing.assets for standing in standings), ZERO)),
+        "totalLiabilityOfBtc": _btc_value(call, sum((standing.liabilities for standing in standings), ZERO)),
+        "totalNetAssetOfBtc": _btc_value(call, sum((standing.equity for standing in standings), ZERO)),
     }
 
 
@@ -88,13 +90,13 @@ def disable_isolated(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/isolated/accountLimit", "SIGNED", 1)
 def isolated_limit(call: EndpointCall) -> object:
-    """How many pairs are enabled, and may be."""
-    return {"enabledAccount": sum(one.enabled for one in call.account.isolated.values()), "maxAccount": 20}
+    """The number of enabled pairs, and its limit."""
+    return {"enabledAccount": sum(margin.enabled for margin in call.account.isolated.values()), "maxAccount": 20}
 
 
 @endpoint("GET", "/sapi/v1/margin/tradeCoeff", "SIGNED", 10)
 def trade_coefficients(call: EndpointCall) -> object:
-    """The cross account's own bars."""
+    """The thresholds of the cross account."""
     call.cross()
     bars = call.account.thresholds
     return {
@@ -119,7 +121,7 @@ def max_leverage(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/account/apiRestrictions", "SIGNED", 1)
 def key_permissions(call: EndpointCall) -> object:
-    """What the key may do."""
+    """The permissions of the key."""
     if call.key is None:
         raise missing_parameter("X-MBX-APIKEY")
     allowed = call.key.permissions
@@ -145,7 +147,7 @@ def key_permissions(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/account/info", "SIGNED", 1)
 def account_info(call: EndpointCall) -> object:
-    """VIP level and which products are open."""
+    """VIP level and open products."""
     return {
         "vipLevel": call.account.vip_level,
         "isMarginEnabled": call.account.cross.created,
@@ -157,7 +159,7 @@ def account_info(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/account/apiTradingStatus", "SIGNED", 1)
 def trading_status(call: EndpointCall) -> object:
-    """Whether trading by API is locked: never."""
+    """The lock on trading by API: never set."""
     triggers = {"GCR": 150, "IFER": 150, "UFR": 300}
     locked = {"isLocked": False, "plannedRecoverTime": 0, "triggerCondition": triggers, "updateTime": call.now_ms}
     return {"data": locked}
@@ -165,7 +167,7 @@ def trading_status(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/bnbBurn", "SIGNED", 1)
 def bnb_burn(call: EndpointCall) -> object:
-    """Whether fees and interest are paid in BNB."""
+    """The settings to pay fees and interest in BNB."""
     return {"spotBNBBurn": call.account.spot_fees_in_bnb, "interestBNBBurn": call.account.interest_in_bnb}
 
 

@@ -1,4 +1,4 @@
-"""Small balances: which there are, turning them into BNB or another asset, and the log."""
+"""Dust: small balances, their conversion into BNB or another asset, and the log."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,18 +12,18 @@ from monitor.sandbox.ledger.accounts import DustRecord
 from monitor.sandbox.ledger.ledger import SimWallet
 
 DUST_BELOW_BTC = Decimal("0.001")
-# In USDT, where the target of the conversion is free to choose.
+# In USDT, for conversions with a free choice of the target.
 DUST_BELOW_USDT = Decimal(10)
 DUST_FEE = Decimal("0.02")
 DUST_LOG_ROWS = 100
-# 2020-12-01, from which on the log is kept.
+# 2020-12-01, the start of the log.
 DUST_LOG_START_MS = 1_606_780_800_000
 
 WalletName = Literal["SPOT", "MARGIN"]
 
 
 class DustBalance(NamedTuple):
-    """A small balance and its worth in other assets, before the fee."""
+    """A small balance and its value in other assets, before the fee."""
 
     asset: str
     free: Decimal
@@ -33,7 +33,7 @@ class DustBalance(NamedTuple):
 
 @endpoint("POST", "/sapi/v1/asset/dust-btc", "SIGNED", 1)
 def list_convertible_to_bnb(call: EndpointCall) -> object:
-    """The balances worth less than 0.001 BTC, and what they are in BNB."""
+    """The balances worth less than 0.001 BTC, and their value in BNB."""
     rows = _dust_balances(call, _wallet_name(call), "BNB", _usdt_limit(call))
     return {
         "details": [
@@ -79,7 +79,7 @@ def dust_log(call: EndpointCall) -> object:
 
 @endpoint("POST", "/sapi/v1/asset/dust-convert/query-convertible-assets", "SIGNED", 1)
 def list_convertible_assets(call: EndpointCall) -> object:
-    """The balances worth less than 10 USDT, and what they are in `targetAsset`."""
+    """The balances worth less than 10 USDT, and their value in `targetAsset`."""
     target = call.params.required("targetAsset")
     rows = _dust_balances(call, _wallet_name(call), target, DUST_BELOW_USDT)
     usdt = {row.asset: round_half_up(row.free * call.venue.prices.usdt_price(row.asset)) for row in rows}

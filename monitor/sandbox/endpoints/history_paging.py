@@ -1,4 +1,4 @@
-"""Time windows and pages of the history endpoints."""
+"""Time windows and pages of history endpoints."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 
 def invalid_dates() -> SimApiError:
-    """-3011: the window can't be."""
+    """-3011: the window is invalid."""
     return SimApiError(-3011, "Your input date is invalid.")
 
 
@@ -25,10 +25,10 @@ def time_window(
     depth_days: int | None = None,
     too_long: Callable[[], SimApiError] = invalid_dates,
 ) -> tuple[int, int]:
-    """First and last millisecond that rows are shown of.
+    """First and last millisecond of the rows to show.
 
-    Without times the last `default_days`; with the start alone up to now; with the end alone
-    `default_days` before it. Longer than `span_days` is refused; older than `depth_days` is cut off.
+    Without times the last `default_days`; with the start alone up to now; with the end alone `default_days` before it.
+    Longer than `span_days` is refused; older than `depth_days` is cut off.
     """
     start, end = call.params.integer("startTime"), call.params.integer("endTime")
     now = call.now_ms
@@ -48,7 +48,7 @@ def time_window(
 def visible_rows(
     call: EndpointCall, rows: Iterable[Row], when: Callable[[Row], int], lag_s: int | None = None
 ) -> list[Row]:
-    """The rows that the histories already show, newest first. `lag_s`: a lag of its own."""
+    """The rows that the histories already show, newest first. `lag_s` replaces the scenario's lag."""
     horizon = call.now_ms - (call.venue.scenario.readings.history_lag_s if lag_s is None else lag_s) * 1000
     return [row for row in reversed(list(rows)) if when(row) <= horizon]
 

@@ -1,4 +1,4 @@
-"""Debts out of the ordinary: small liabilities, liquidation by hand, the loan that a bankruptcy leaves."""
+"""Small liabilities, manual liquidation, and the liquidation loan."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from monitor.sandbox.trading import liquidation
 SMALL_LIABILITY_USDT = Decimal(10)
 MAX_SMALL_LIABILITIES = 10
 SMALL_EXCHANGE_INTERVAL_MS = 6 * 3600 * 1000
-# Small debts become debts in this asset.
+# The asset that small debts are converted into.
 SMALL_TARGET_ASSET = "USDT"
 
 
@@ -44,7 +44,7 @@ def exchange_small_liabilities(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/exchange-small-liability-history", "SIGNED", 100, "UID")
 def small_liability_history(call: EndpointCall) -> object:
-    """Small debts exchanged, newest first. The page must be named."""
+    """Small debts exchanged, newest first. The page is mandatory."""
     for name in ("current", "size"):
         call.params.required(name)
     first, last = time_window(call, default_days=30)
@@ -65,7 +65,7 @@ def small_liability_history(call: EndpointCall) -> object:
 
 @endpoint("POST", "/sapi/v1/margin/manual-liquidation", "SIGNED", 3000, "UID", right="trading")
 def liquidate_manually(call: EndpointCall) -> object:
-    """Sell collateral until nothing is owed. The answer shows the largest debt that there was."""
+    """Sell collateral until nothing is owed. The answer shows the largest debt before the sale."""
     isolated = call.params.choice("type", "MARGIN", "ISOLATED") == "ISOLATED"
     margin = call.isolated(call.params.required("symbol")) if isolated else call.cross()
     if isolated and not call.venue.scenario.readings.isolated_manual_liquidation:
@@ -80,7 +80,7 @@ def liquidate_manually(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/liquidation-loan", "SIGNED", 100, "UID")
 def liquidation_loan(call: EndpointCall) -> object:
-    """What a bankrupt cross account owes."""
+    """The liquidation loan of a bankrupt cross account."""
     loan = call.account.liquidation_loan
     if not loan.amount:
         match call.venue.scenario.readings.no_liquidation_loan:
@@ -146,7 +146,7 @@ def _liability_row(call: EndpointCall, asset: str, balance: SimBalance) -> dict[
         "interest": format_plain(balance.interest),
         "principal": format_plain(balance.borrowed),
         "liabilityAsset": SMALL_TARGET_ASSET,
-        # The wire wants a JSON number here, against its own rule; nothing computes with it.
+        # The API sends a JSON number here, against its own rule; nothing computes with it.
         "liabilityQty": float(worth),
     }
 

@@ -1,4 +1,4 @@
-"""Borrowing and repaying, what they cost, and what forced liquidation left in the histories."""
+"""Loans: borrow, repay, limits, and the histories of interest and liquidation."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -14,7 +14,7 @@ from monitor.sandbox.lending import loans, transfers
 
 @endpoint("POST", "/sapi/v1/margin/borrow-repay", "SIGNED", 1500, "UID", right="margin")
 def borrow_or_repay(call: EndpointCall) -> Awaitable[object]:
-    """Borrow or repay by hand. One at a time for each account: a second one in flight is refused (-3007)."""
+    """Borrow or repay manually. One at a time for each account: a second one in flight is refused (-3007)."""
     return _borrow_or_repay(call)
 
 
@@ -65,7 +65,7 @@ def _max_borrowable_weight(call: EndpointCall) -> Weight:
 
 @endpoint("GET", "/sapi/v1/margin/maxBorrowable", "SIGNED", _max_borrowable_weight)
 def get_max_borrowable(call: EndpointCall) -> object:
-    """What can be borrowed now, and the user's cap."""
+    """The amount that can be borrowed now, and the user's cap."""
     asset = call.params.required("asset")
     margin = call.margin(call.params.get("isolatedSymbol"))
     loans.check_asset(call.venue, margin, asset)
@@ -77,7 +77,7 @@ def get_max_borrowable(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/maxTransferable", "SIGNED", 50)
 def get_max_transferable(call: EndpointCall) -> object:
-    """What may leave the margin account now."""
+    """The amount that may leave the margin account now."""
     asset = call.params.required("asset")
     margin = call.margin(call.params.get("isolatedSymbol"))
     loans.check_asset(call.venue, margin, asset)
@@ -99,7 +99,7 @@ def interest_history(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/forceLiquidationRec", "SIGNED", 1)
 def liquidation_history(call: EndpointCall) -> object:
-    """Orders that the exchange liquidated with, newest first; of one pair, else of cross or of all."""
+    """Liquidation orders of the exchange, newest first; of one pair, else of cross or of all."""
     symbol = call.params.get("isolatedSymbol")
     every = not symbol and call.venue.scenario.readings.liquidations_of_cross == "all"
     first, last = time_window(call, default_days=30, depth_days=90)

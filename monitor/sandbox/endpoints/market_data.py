@@ -1,4 +1,4 @@
-"""What anyone may ask: time, system status, symbols and their filters, last prices."""
+"""Public data: time, system status, symbols with filters, last prices."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ PREVENTION_MODES = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
 
 @endpoint("GET", "/api/v3/time", "NONE", 1)
 def server_time(call: EndpointCall) -> object:
-    """The venue's clock."""
+    """The exchange's clock."""
     return {"serverTime": call.now_ms}
 
 
@@ -27,7 +27,7 @@ def system_status(call: EndpointCall) -> object:
 
 @endpoint("GET", "/api/v3/exchangeInfo", "NONE", 20)
 def exchange_info(call: EndpointCall) -> object:
-    """Rate limits, and every symbol asked for with its filters."""
+    """Rate limits, and every requested symbol with its filters."""
     limits = call.venue.scenario.limits
     return {
         "timezone": "UTC",
@@ -114,7 +114,8 @@ def _filter_rows(pair: ListedPair) -> list[dict[str, object]]:
          "tickSize": format_decimal(pair.tick)},
         {"filterType": "LOT_SIZE", "minQty": format_decimal(pair.step), "maxQty": "9000000.00000000",
          "stepSize": format_decimal(pair.step)},
-        {"filterType": "MARKET_LOT_SIZE", "minQty": format_decimal(ZERO), "maxQty": "9000000.00000000", "stepSize": format_decimal(ZERO)},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": format_decimal(ZERO), "maxQty": "9000000.00000000",
+         "stepSize": format_decimal(ZERO)},
         {"filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": "5", "bidMultiplierDown": "0.2",
          "askMultiplierUp": "5", "askMultiplierDown": "0.2", "avgPriceMins": 5},
         {"filterType": "NOTIONAL", "minNotional": format_plain(pair.min_notional), "applyMinToMarket": True,

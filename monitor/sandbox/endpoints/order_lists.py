@@ -1,4 +1,4 @@
-"""Order lists: OCO, OTO and OTOCO placed, cancelled and looked at."""
+"""Order lists: OCO, OTO and OTOCO placed, cancelled and queried."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -25,7 +25,7 @@ from monitor.sandbox.trading.order_events import is_list_done
 from monitor.sandbox.trading.orders import OrderRequest
 
 MAX_LIST_PAGE = 1000
-# The kinds of the orders that wait; those of a pair.
+# Types of the pending orders; those of a pair.
 PENDING_KINDS = (
     "LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
 )  # fmt: skip
@@ -102,34 +102,36 @@ def list_order_lists(call: EndpointCall) -> object:
         raise SimApiError(-1128, "Combination of optional parameters invalid.")
     rows = _own_lists(call)
     if first_id is not None:
-        return [list_row(call, one) for one in rows if one.list_id >= first_id][:limit]
+        return [list_row(call, row) for row in rows if row.list_id >= first_id][:limit]
     first, last = time_window(call, default_days=1, span_days=1, too_long=_window_too_long)
-    return [list_row(call, one) for one in rows if first <= one.at_ms <= last][-limit:]
+    return [list_row(call, row) for row in rows if first <= row.at_ms <= last][-limit:]
 
 
 @endpoint("GET", "/sapi/v1/margin/openOrderList", "SIGNED", 10)
 def list_open_oco(call: EndpointCall) -> object:
-    """The OCOs that stand."""
+    """The open OCOs."""
     return [
-        list_row(call, one)
-        for one in _own_lists(call)
-        if one.contingency == "OCO" and not is_list_done(call.account, one)
+        list_row(call, order_list)
+        for order_list in _own_lists(call)
+        if order_list.contingency == "OCO" and not is_list_done(call.account, order_list)
     ]
 
 
 @endpoint("GET", "/sapi/v1/margin/oto/openOrderList", "SIGNED", 10, "UID")
 def list_open_oto(call: EndpointCall) -> object:
-    """The OTOs and OTOCOs that stand, cross and isolated together."""
+    """The open OTOs and OTOCOs, cross and isolated together."""
     symbol = call.params.get("symbol")
     return [
-        _chain_row(call, one)
-        for one in call.account.order_lists.values()
-        if one.contingency == "OTO" and not is_list_done(call.account, one) and symbol in (None, one.symbol)
+        _chain_row(call, order_list)
+        for order_list in call.account.order_lists.values()
+        if order_list.contingency == "OTO"
+        and not is_list_done(call.account, order_list)
+        and symbol in (None, order_list.symbol)
     ]
 
 
 class _OrderBuilder:
-    """What the orders of one request have in common."""
+    """The shared fields of one request's orders."""
 
     def __init__(self, call: EndpointCall, symbol: str, side: str, quantity: str, effect: str) -> None:
         self._call = call
@@ -214,7 +216,9 @@ def _symbol(call: EndpointCall) -> str | None:
 def _own_lists(call: EndpointCall) -> list[SimOrderList]:
     symbol, isolated = _symbol(call), call.params.flag("isIsolated")
     return [
-        one for one in call.account.order_lists.values() if one.isolated == isolated and symbol in (None, one.symbol)
+        order_list
+        for order_list in call.account.order_lists.values()
+        if order_list.isolated == isolated and symbol in (None, order_list.symbol)
     ]
 
 
@@ -245,7 +249,7 @@ def _placed_answer(call: EndpointCall, order_list: SimOrderList) -> dict[str, ob
 
 
 def _place_report(order: SimOrder, order_list: SimOrderList) -> dict[str, object]:
-    # A waiting order is shown as waiting even if the one before it was filled at once.
+    # A pending order is shown as pending even if the one before it was filled at once.
     waits = order_list.working_id is not None and order_list.working_id != order.order_id
     row: dict[str, object] = {
         "symbol": order.symbol,

@@ -1,4 +1,4 @@
-"""What the endpoints of orders and of order lists share: reading tickets, showing what was cancelled."""
+"""Order parameters, and rows of cancelled orders; shared by orders and order lists."""
 
 import hashlib
 from decimal import Decimal
@@ -14,7 +14,7 @@ from monitor.sandbox.trading.stop_triggers import STOP_KINDS
 
 
 def order_weight(call: EndpointCall) -> Weight:
-    """What placing costs: far more when it may borrow."""
+    """The weight of placing an order: far more when it may borrow."""
     borrows = call.params.values.get("sideEffectType") in ("MARGIN_BUY", "AUTO_BORROW_REPAY")
     return Weight(1500 if borrows else 6, "UID")
 
@@ -30,13 +30,13 @@ def side_of(call: EndpointCall, name: str) -> Side:
 
 
 def time_in_force(call: EndpointCall, name: str, kind: str) -> str:
-    """How long an order holds; limits must say so."""
+    """The time in force; mandatory for limit orders."""
     needs = kind in ("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
     return call.params.choice(name, "GTC", "IOC", "FOK", default=None if needs else "GTC")
 
 
 def order_side_effect(call: EndpointCall, *, repays: bool = True) -> str:
-    """What an order does beside trading. Without `repays` the repaying ones are refused."""
+    """The side effect of an order on the margin account. Without `repays` the repaying ones are refused."""
     effects = ["NO_SIDE_EFFECT", "MARGIN_BUY"]
     if repays:
         effects.append("AUTO_REPAY")
@@ -46,13 +46,13 @@ def order_side_effect(call: EndpointCall, *, repays: bool = True) -> str:
 
 
 def prevention_mode(call: EndpointCall) -> str:
-    """What becomes of an order that would trade with another one of the same user."""
+    """The handling of an order that would trade with another one of the same user."""
     modes = ("EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "NONE")
     return call.params.choice("selfTradePreventionMode", *modes, default="EXPIRE_MAKER")
 
 
 def stop_price(call: EndpointCall, name: str, kind: str, trailing_bips: int) -> Decimal:
-    """The stop price of a stop, 0 for other kinds and where trailing does without."""
+    """The stop price of a stop, 0 for other kinds and for a trailing stop without one."""
     if kind not in STOP_KINDS:
         return ZERO
     price = call.params.decimal(name)
@@ -62,13 +62,13 @@ def stop_price(call: EndpointCall, name: str, kind: str, trailing_bips: int) -> 
 
 
 def generate_client_id(call: EndpointCall, what: str) -> str:
-    """A client id for an order whose sender gave none."""
+    """A client id for an order sent without one."""
     number = len(call.account.orders)
     return hashlib.sha256(f"{call.account.name} {what} {number}".encode()).hexdigest()[:22]
 
 
 def cancelled_order_row(order: SimOrder) -> dict[str, object]:
-    """A cancelled order as the answers show it."""
+    """The row of a cancelled order."""
     return {
         "symbol": order.symbol,
         "isIsolated": order.isolated,
@@ -87,14 +87,14 @@ def cancelled_order_row(order: SimOrder) -> dict[str, object]:
 
 
 def cancelled_list_row(call: EndpointCall, order_list: SimOrderList) -> dict[str, object]:
-    """A cancelled order list as the answers show it."""
+    """The row of a cancelled order list."""
     return list_row(call, order_list) | {
         "orderReports": [_cancel_report(call.account.orders[number]) for number in order_list.order_ids]
     }
 
 
 def list_row(call: EndpointCall, order_list: SimOrderList) -> dict[str, object]:
-    """An order list as the queries show it."""
+    """The row of an order list in queries."""
     done = is_list_done(call.account, order_list)
     return {
         "orderListId": order_list.list_id,

@@ -1,4 +1,4 @@
-"""Margin orders: placing, cancelling, looking."""
+"""Margin orders: place, cancel, query."""
 
 from decimal import Decimal
 
@@ -116,7 +116,7 @@ def _open_orders_weight(call: EndpointCall) -> Weight:
 
 @endpoint("GET", "/sapi/v1/margin/openOrders", "SIGNED", _open_orders_weight)
 def list_open_orders(call: EndpointCall) -> object:
-    """The orders that rest: of one symbol, or of cross altogether."""
+    """The open orders: of one symbol, or of cross altogether."""
     isolated = call.params.flag("isIsolated")
     symbol = call.params.required("symbol") if isolated else call.params.get("symbol")
     if symbol is not None:
@@ -163,7 +163,7 @@ def list_trades(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/rateLimit/order", "SIGNED", 20)
 def count_orders(call: EndpointCall) -> object:
-    """How many orders were placed, against the limits."""
+    """The numbers of orders placed, against the limits."""
     if call.params.flag("isIsolated"):
         call.params.required("symbol")
     placed = [order.created_ms for order in call.account.orders.values()]
@@ -213,7 +213,7 @@ def list_prevented_matches(call: EndpointCall) -> object:
 
 def _own_orders(call: EndpointCall, symbol: str) -> list[SimOrder]:
     isolated = call.params.flag("isIsolated")
-    return [one for one in call.account.orders.values() if one.symbol == symbol and one.isolated == isolated]
+    return [order for order in call.account.orders.values() if order.symbol == symbol and order.isolated == isolated]
 
 
 def _find_order(call: EndpointCall, symbol: str, absent: SimApiError) -> SimOrder:
@@ -322,5 +322,5 @@ def _trade_row(trade: SimTrade) -> dict[str, object]:
 
 
 def _format_number(amount: Decimal) -> float:
-    # The wire wants a JSON number here, against its own rule; nothing computes with it.
+    # The API sends a JSON number here, against its own rule; nothing computes with it.
     return float(amount)

@@ -1,4 +1,4 @@
-"""What is listed and at which terms: assets, pairs, index prices, tiers, ratios, rates, schedules."""
+"""Reference data: assets, pairs, index prices, tiers, ratios, rates, schedules."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ MAX_RATE_ASSETS = 20
 
 @endpoint("GET", "/sapi/v1/margin/allAssets", "KEYED", 1)
 def all_assets(call: EndpointCall) -> object:
-    """Every margin asset, or the one asked for, as a list."""
+    """Every margin asset, or the requested one, as a list."""
     wanted = call.params.get("asset")
     return [
         {
@@ -39,7 +39,7 @@ def all_assets(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/allPairs", "KEYED", 1)
 def all_pairs(call: EndpointCall) -> object:
-    """Every cross pair, or the one asked for, as a list."""
+    """Every cross pair, or the requested one, as a list."""
     return [
         {"base": row["base"], "id": pair.number, **row, **_delist_time(call, pair.base, pair.quote)}
         for pair, row in _pairs(call)
@@ -48,7 +48,7 @@ def all_pairs(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "EITHER", 10)
 def all_isolated_pairs(call: EndpointCall) -> object:
-    """Every isolated pair, or the one asked for, as a list."""
+    """Every isolated pair, or the requested one, as a list."""
     return [row for pair, row in _pairs(call) if pair.isolated]
 
 
@@ -194,7 +194,7 @@ def rate_history(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/available-inventory", "SIGNED", 50, "UID")
 def inventory(call: EndpointCall) -> object:
-    """What is left to lend of each asset."""
+    """The inventory of each asset that is left to lend."""
     call.params.choice("type", "MARGIN", "ISOLATED")
     own = call.venue.scenario.inventory
     assets = {asset: format_plain(own.get(asset, INVENTORY_AMOUNT)) for asset in call.venue.listings.assets}
@@ -203,19 +203,19 @@ def inventory(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/delist-schedule", "KEYED", 100)
 def delist_schedule(call: EndpointCall) -> object:
-    """What will be delisted, and when."""
+    """Assets and pairs to be delisted, with times."""
     return [_schedule_row("delistTime", row) for row in call.venue.scenario.delistings]
 
 
 @endpoint("GET", "/sapi/v1/margin/list-schedule", "KEYED", 100)
 def list_schedule(call: EndpointCall) -> object:
-    """What will be listed, and when."""
+    """Assets and pairs to be listed, with times."""
     return [_schedule_row("listTime", row) for row in call.venue.scenario.listings]
 
 
 @endpoint("GET", "/sapi/v1/margin/restricted-asset", "KEYED", 1)
 def restricted_assets(call: EndpointCall) -> object:
-    """Assets that can't be gone long by borrowing, and those whose collateral cap is reached."""
+    """Assets that can't be bought with borrowed funds, and those whose collateral cap is reached."""
     return {
         "openLongRestrictedAsset": list(call.venue.scenario.restricted_long),
         "maxCollateralExceededAsset": list(call.venue.scenario.collateral_full),
@@ -224,7 +224,7 @@ def restricted_assets(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/spot/asset/tags", "KEYED", 100, repeats=("tag",))
 def asset_tags(call: EndpointCall) -> object:
-    """The tags of the assets that have any, or one of those asked for."""
+    """The tags of all tagged assets, or of the requested ones."""
     wanted = call.params.names("tag")
     return [
         {"assetCode": asset, "assetName": asset, "trading": True, "tags": list(tags)}
@@ -235,13 +235,13 @@ def asset_tags(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/limit-price-pairs", "KEYED", 1)
 def limit_price_pairs(call: EndpointCall) -> object:
-    """Pairs whose cross limit orders are bound to the index."""
+    """Pairs whose cross limit orders must stay near the index price."""
     return {"crossMarginSymbols": list(call.venue.scenario.limit_price_pairs)}
 
 
 @endpoint("GET", "/sapi/v1/margin/risk-based-liquidation-ratio", "KEYED", 1)
 def risk_based_ratios(_call: EndpointCall) -> object:
-    """A sample row: what the figure means is not documented."""
+    """A sample row: the meaning of the figure is not documented."""
     return [{"asset": "USDC", "riskBasedLiquidationRatio": "0.01"}]
 
 
@@ -255,7 +255,7 @@ def _schedule_row(name: str, row: tuple[datetime, tuple[str, ...], tuple[str, ..
 
 
 def _delist_time(call: EndpointCall, *assets: str) -> dict[str, int]:
-    """The optional field of what leaves cross margin."""
+    """The optional field of assets and pairs that leave cross margin."""
     times = [at for at, leaving, _ in call.venue.scenario.delistings if set(assets) & set(leaving)]
     unit = 1000 if call.venue.scenario.readings.delist_time_unit == "ms" else 1
     return {"delistTime": int(min(times).timestamp()) * unit} if times else {}

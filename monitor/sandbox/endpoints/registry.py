@@ -1,4 +1,4 @@
-"""The table of endpoints: method and path, who may ask, what it costs, and the function that answers."""
+"""The table of endpoints: method, path, security, weight, and the answering function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ KeyRight = Literal["reading", "margin", "trading", "transfer"]
 
 
 class UserStreams(Protocol):
-    """Tokens and keys for streams; the part of the stream house that REST may use."""
+    """Tokens and keys for streams; the part of the stream server that REST may use."""
 
     def new_token(self, account: str, symbol: str | None, validity_ms: int) -> tuple[str, int]:
-        """A listen token and when it expires (ms)."""
+        """A listen token and its expiry (ms)."""
         ...
 
     def open_key(self, account: str, family: str) -> str:
@@ -45,7 +45,7 @@ class UserStreams(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EndpointCall:
-    """One request on its way to its endpoint."""
+    """One request to an endpoint."""
 
     venue: Venue
     params: RequestParams
@@ -62,7 +62,7 @@ class EndpointCall:
 
     @property
     def now_ms(self) -> int:
-        """The venue's present."""
+        """The exchange's present time."""
         return self.venue.now_ms()
 
     def cross(self) -> SimMarginAccount:
@@ -92,16 +92,16 @@ class EndpointCall:
         return symbol
 
     def format_amount(self, amount: Decimal) -> str:
-        """An amount as answers spell it."""
+        """An amount as text in the format of answers."""
         return self.venue.format_amount(amount)
 
 
 @dataclass(frozen=True, slots=True)
 class SimEndpoint:
-    """One endpoint. `right` is what the key must be allowed to do.
+    """One endpoint. `right` is the permission that the key needs.
 
-    `calls_a_minute` caps the calls of one address beside their weight; `repeats` are parameters that may
-    stand in a request several times.
+    `calls_a_minute` caps the calls of one address beside their weight; `repeats` are parameters that may occur several
+    times in a request.
     """
 
     method: str

@@ -1,4 +1,4 @@
-"""Paths that were switched off over the years, and the ways the exchange may answer them."""
+"""Retired paths, and the possible answers to them."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from monitor.sandbox.scenario.scenario import Interpretations
 _NOT_FOUND = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>"
 _GONE = '{"code":-1016,"msg":"This service is no longer available."}'
 
-# Path -> the methods that are gone. GET /sapi/v1/margin/transfer lives on, its POST does not.
+# Path -> retired methods. GET /sapi/v1/margin/transfer still works, its POST does not.
 RETIRED_PATHS: Mapping[str, tuple[str, ...]] = {
     "/sapi/v1/margin/loan": ("GET", "POST"),
     "/sapi/v1/margin/repay": ("GET", "POST"),
@@ -28,7 +28,7 @@ RETIRED_PATHS: Mapping[str, tuple[str, ...]] = {
 
 
 def unknown_path_response(method: str, path: str, interpretations: Interpretations) -> web.Response:
-    """The answer for a path that is not served: of a retired one as the readings say, else 404 with HTML."""
+    """The answer for a path that is not served: for a retired one by the interpretations, else 404 with HTML."""
     if method not in RETIRED_PATHS.get(path, ()):
         return web.Response(text=_NOT_FOUND, status=404, content_type="text/html")
     status = interpretations.retired_path_status

@@ -1,4 +1,4 @@
-"""Tokens for account streams and keys for the risk stream."""
+"""Listen tokens of account streams and listen keys of the risk stream."""
 
 from monitor.sandbox.api.errors import SimApiError, invalid_parameter
 from monitor.sandbox.endpoints.registry import EndpointCall, endpoint

@@ -1,4 +1,4 @@
-"""Moving money between wallets, and the histories that show it."""
+"""Transfers between wallets, their history, and the capital flow."""
 
 from monitor.sandbox.amounts import format_decimal, format_plain
 from monitor.sandbox.api.errors import SimApiError, invalid_parameter, not_a_margin_pair
@@ -53,7 +53,7 @@ def transfer_history(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/transfer", "SIGNED", 1)
 def margin_transfer_history(call: EndpointCall) -> object:
-    """Transfers as a margin account saw them: in or out, newest first."""
+    """Transfers in or out of a margin account, newest first."""
     params = call.params
     asset, symbol = params.get("asset"), params.get("isolatedSymbol")
     kind = params.get("type")
@@ -74,7 +74,7 @@ def margin_transfer_history(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/capital-flow", "SIGNED", 100)
 def capital_flow(call: EndpointCall) -> object:
-    """What changed a margin account: the latest rows of the window, or those after `fromId`."""
+    """The capital flow of a margin account: the latest rows of the window, or those after `fromId`."""
     params = call.params
     asset, symbol, kind = params.get("asset"), params.get("symbol"), params.get("type")
     if kind is not None and kind not in FLOW_TYPES:

@@ -1,4 +1,4 @@
-"""The wallets beside margin: spot, funding, and the overview of all."""
+"""Wallets beside margin: spot, funding, and the overview."""
 
 from decimal import Decimal
 
@@ -7,7 +7,7 @@ from monitor.sandbox.api.errors import invalid_parameter
 from monitor.sandbox.endpoints.registry import EndpointCall, endpoint
 from monitor.sandbox.ledger.ledger import SimBalance
 
-# Wallets of the overview that the sandbox has no money in.
+# Wallets of the overview that are always empty in the sandbox.
 EMPTY_WALLETS = ("USDⓈ-M Futures", "COIN-M Futures", "Earn", "Options", "Trading Bots", "Copy Trading")
 
 
@@ -70,7 +70,7 @@ def funding_assets(call: EndpointCall) -> object:
 
 @endpoint("GET", "/sapi/v1/asset/wallet/balance", "SIGNED", 60)
 def wallet_overview(call: EndpointCall) -> object:
-    """What each wallet is worth in `quoteAsset`, debts taken off."""
+    """The value of each wallet in `quoteAsset`, debts subtracted."""
     quote = call.params.get("quoteAsset") or "BTC"
     unit = call.venue.prices.usdt_price(quote)
     if not unit:
@@ -78,7 +78,7 @@ def wallet_overview(call: EndpointCall) -> object:
     account, prices = call.account, call.venue.prices
 
     def worth(*wallets: dict[str, SimBalance]) -> str:
-        usdt = sum((row.net * prices.usdt_price(asset) for one in wallets for asset, row in one.items()), ZERO)
+        usdt = sum((row.net * prices.usdt_price(asset) for wallet in wallets for asset, row in wallet.items()), ZERO)
         return format_plain(round_half_up(usdt / unit))
 
     pairs = [margin.wallet.balances for margin in account.isolated.values() if margin.created]

@@ -1,4 +1,4 @@
-"""The admin door, for tests in other processes: look at everything, be the user's hand, make things go wrong.
+"""The admin API for tests in other processes: state, user actions, faults.
 
 GET /ledger /requests /sent-events /timeline · POST /faults (a list or one object) · DELETE /faults
 POST /freeze /thaw /advance?seconds= /freeze-prices /release-prices
@@ -25,7 +25,7 @@ LOOPBACK_ADDRESSES = ("127.0.0.1", "::1")
 
 
 class AdminApi:
-    """Answers at the admin door. Looks are given as functions, so that it knows no collaborator's inside."""
+    """Handlers of the admin API. State is read through functions, so that the class knows no other part's internals."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class AdminApi:
         self._clear_faults = clear_faults
 
     def add_routes(self, app: web.Application) -> None:
-        """Put the door into an application."""
+        """Add the admin routes to an application."""
         for name, look in self._views.items():
             app.router.add_get(f"{ADMIN_PATH}/{name}", self._view_handler(look))
         app.router.add_post(f"{ADMIN_PATH}/faults", self._guard(self._post_faults))

@@ -1,4 +1,4 @@
-"""Answers spoilt on purpose: cut short, of wrong types, contradicting themselves."""
+"""Corrupted answers: cut short, of wrong types, contradictory."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ HTML_BODY = "<html><head><title>403 Forbidden</title></head><body>Request blocke
 
 
 def corrupt(response: web.Response, form: str) -> web.Response:
-    """The response with its body spoilt as `form` says (see faults.MALFORMED)."""
+    """The response with its body corrupted by `form` (see faults.MALFORMED_BODIES)."""
     raw = response.body if isinstance(response.body, bytes) else b""
     if form == "html":
         return web.Response(text=HTML_BODY, content_type="text/html")
@@ -31,7 +31,7 @@ def _map_values(name: str, value: object, change: Callable[[str, object], object
     if isinstance(value, dict):
         return {key: _map_values(key, one, change) for key, one in value.items()}
     if isinstance(value, list):
-        return [_map_values(name, one, change) for one in value]
+        return [_map_values(name, item, change) for item in value]
     return change(name, value)
 
 
@@ -65,7 +65,7 @@ def _missing_rows(raw: bytes) -> bytes:
 
 
 def _odd_row(raw: bytes) -> bytes:
-    """The first row of the list has no numbers."""
+    """Replace the numbers in the first row of the list."""
     answer = msgspec.json.decode(raw)
     rows = answer
     if isinstance(answer, dict):

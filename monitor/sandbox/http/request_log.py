@@ -1,4 +1,4 @@
-"""The record of every request received: what was asked, by whom, and what became of it."""
+"""The record of every request received: request, sender, result."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -8,9 +8,9 @@ from decimal import Decimal
 class ReceivedRequest:
     """One request. `at` is virtual ms; `account` "" when the key is unknown or absent.
 
-    `status` is 0 while unanswered and when the connection was cut. `applied` says whether it was carried
-    out: the answer may never have left. `tran_id` is the number of what it moved, 0 where it has none;
-    `form` is how its answer was spoilt, `taken` what a fault took of the asset besides.
+    `status` is 0 while unanswered and when the connection was cut. `applied`: the request was carried out, although the
+    answer may never have left. `tran_id` is the number of the transaction, 0 without one; `form` is the corruption of
+    its answer, `taken` the amount of the asset that a fault took in addition.
     """
 
     at: int
@@ -28,7 +28,7 @@ class ReceivedRequest:
     taken: Decimal = Decimal(0)
 
     def as_json(self) -> dict[str, object]:
-        """What the admin door shows; the key by its first letters only."""
+        """The request in the form of the admin API; the key by its first letters only."""
         return {
             "at": self.at,
             "method": self.method,

@@ -1,4 +1,4 @@
-"""The REST door: bans, faults, weights, keys, time and signature, then the endpoint; and how answers leave."""
+"""The REST server: bans, faults, weights, keys, time and signature, then the endpoint; and the sending of answers."""
 
 import asyncio
 import inspect
@@ -36,7 +36,7 @@ from monitor.sandbox.scenario.scenario import ApiKeySpec
 from monitor.sandbox.simulation_loop import SimulationLoop
 from monitor.sandbox.venue import Venue
 
-# Importing the topics fills the table of endpoints.
+# Importing the endpoint modules fills the table of endpoints.
 ENDPOINT_MODULES = (
     accounts, dust, liabilities, loans, order_lists, orders, market_data, reference_data, stream_keys, transfers,
     wallets,
@@ -45,7 +45,7 @@ ENDPOINT_MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class _IncomingRequest:
-    """A request as it came over the wire."""
+    """A request as received."""
 
     method: str
     path: str
@@ -77,13 +77,13 @@ class RestServer:
         self.requests: list[ReceivedRequest] = []
 
     async def close(self) -> None:
-        """Let go of hanging requests."""
+        """End hanging requests."""
         self._closing.set()
         for task in list(self._delayed_tasks):
             task.cancel()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request, or cut it as a fault says."""
+        """Answer one request, or cut the connection as a fault says."""
         self._simulation_loop.catch_up()
         asked = await _read_request(request)
         known = self._venue.keys.get(asked.api_key)
@@ -206,7 +206,7 @@ class RestServer:
         key: ApiKeySpec | None,
         skew_ms: int | None,
     ) -> None:
-        """Refuse who may not ask, or does not ask in the right form."""
+        """Refuse a request without permission or in the wrong form."""
         if endpoint.security == "NONE":
             return
         readings = self._venue.scenario.readings
@@ -233,7 +233,7 @@ class RestServer:
         return SimApiError(-2015, "Invalid API-key, IP, or permissions for action.", status=status)
 
     def _take_again(self, request: _IncomingRequest, fault: Fault) -> Decimal:
-        """Take from the margin account that the order was about, as no exchange should. Returns how much."""
+        """Take the order's amount once more from its margin account, as no exchange should. Returns the amount."""
         owner, _ = self._venue.keys.get(request.api_key, (None, None))
         asset, amount = request.params.get("asset"), request.params.get("amount")
         if owner is None or asset is None or amount is None:
@@ -249,7 +249,7 @@ class RestServer:
         endpoint = ENDPOINTS.get((request.method, request.path))
         if endpoint is None:
             return
-        # The signature is judged now, while it is fresh; later the request is only carried out.
+        # The signature is checked now, while it is valid; later the request is only carried out.
         self._authorize(request, endpoint, owner, key, None)
         params = RequestParams.parse(request.query, request.body, repeats=endpoint.repeats)
         late = EndpointCall(self._venue, params, owner, key, self._user_streams)
@@ -294,13 +294,13 @@ async def _read_request(request: web.Request) -> _IncomingRequest:
 
 
 async def _sleep_or_end(seconds: float, *ends: asyncio.Event) -> None:
-    """Sleep for so long, or until the first of the events."""
+    """Sleep for this time, or until the first of the events."""
     waiting = [asyncio.ensure_future(end.wait()) for end in ends]
     try:
         await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for one in waiting:
-            one.cancel()
+        for task in waiting:
+            task.cancel()
 
 
 def _mark_applied(record: ReceivedRequest, answer: object) -> None:

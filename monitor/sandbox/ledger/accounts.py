@@ -1,4 +1,4 @@
-"""One user of the exchange: wallets, margin accounts, and the records that histories are read from."""
+"""One user of the exchange: wallets, margin accounts, orders, and history records."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -34,7 +34,7 @@ class SimMarginAccount:
 
 @dataclass(frozen=True, slots=True)
 class LoanRecord:
-    """A loan taken or repaid. `kind` is how: AUTO, MANUAL, BNB_AUTO_REPAY, ..."""
+    """A loan taken or repaid. `kind` is the trigger: AUTO, MANUAL, BNB_AUTO_REPAY, ..."""
 
     tran_id: int
     at_ms: int
@@ -49,7 +49,7 @@ class LoanRecord:
 
 @dataclass(frozen=True, slots=True)
 class InterestRecord:
-    """One charge of interest. `asset` is charged, `raw_asset` is what the debt is in."""
+    """One charge of interest. `asset` is charged, `raw_asset` is the asset of the debt."""
 
     tran_id: int
     at_ms: int
@@ -64,7 +64,7 @@ class InterestRecord:
 
 @dataclass(frozen=True, slots=True)
 class TransferRecord:
-    """A move between two wallets of one user. Places are "spot", "funding", "cross" or a pair's symbol."""
+    """A transfer between two wallets of one user. Places are "spot", "funding", "cross" or a pair's symbol."""
 
     tran_id: int
     at_ms: int
@@ -104,7 +104,7 @@ class LiquidationRecord:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationSummary:
-    """One liquidation as a whole: what the sandbox tells about it in its ledger."""
+    """One liquidation as a whole, as the sandbox's ledger reports it."""
 
     at_ms: int
     scope: str
@@ -127,7 +127,7 @@ class LoanRepayment:
 
 @dataclass(slots=True)
 class SimLiquidationLoan:
-    """What a bankrupt cross account owes in USDC."""
+    """The debt of a bankrupt cross account in USDC."""
 
     amount: Decimal = ZERO
     repaid: Decimal = ZERO
@@ -188,33 +188,33 @@ class SimOrder:
     trailing_bips: int = 0
     iceberg: Decimal = ZERO
     list_id: int = -1
-    # A stop that its price has not reached yet, and the best price seen while trailing.
+    # A stop whose price is not reached yet, and the best price seen while trailing.
     awaits_trigger: bool = False
     best_price: Decimal | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether it may still be filled: on the book, waiting for its price, or for another order."""
+        """Return whether the order may still be filled: on the book, waiting for its price, or for another order."""
         return self.status in ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
 
     @property
     def is_pending(self) -> bool:
-        """Whether it waits for another order of its list to be filled."""
+        """Return whether the order waits for another order of its list to be filled."""
         return self.status == "PENDING_NEW"
 
     @property
     def is_working(self) -> bool:
-        """Whether it rests on the book."""
+        """Return whether the order rests on the book."""
         return self.is_open and not self.is_pending and not self.awaits_trigger
 
     @property
     def fills_at_market(self) -> bool:
-        """Whether it takes any price once it works."""
+        """Return whether the order takes any price once it works."""
         return self.kind in ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
 
     @property
     def remaining(self) -> Decimal:
-        """What is not filled yet."""
+        """The quantity that is not filled yet."""
         return self.quantity - self.executed
 
 
@@ -266,7 +266,7 @@ class SimTrade:
 
 @dataclass(slots=True)
 class SimAccount:
-    """One user with all that belongs to him."""
+    """One user and all that belongs to the user."""
 
     name: str
     spot: SimWallet

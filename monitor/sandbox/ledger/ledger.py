@@ -1,7 +1,7 @@
-"""The books: wallets, debts, and the outside parties that every amount comes from or goes to.
+"""The double-entry ledger: wallets, debts, and the external parties that amounts come from or go to.
 
-Nothing appears from nowhere: each posting takes from one place and gives to another, so that wallets and
-outside parties of one asset always add up to zero.
+Every posting takes an amount from one place and gives it to another, so that wallets and external parties of one asset
+always add up to zero.
 """
 
 from collections import defaultdict
@@ -15,12 +15,12 @@ Party = Literal["world", "lender", "interest", "market", "fees", "insurance"]
 
 
 class InsufficientBalance(Exception):
-    """A posting wants more than the place holds."""
+    """A posting of more than the place holds."""
 
 
 @dataclass(slots=True)
 class SimBalance:
-    """One asset in one wallet. `borrowed` and `interest` are owed, the rest is there."""
+    """One asset in one wallet. `borrowed` and `interest` are owed, `free` and `locked` are held."""
 
     free: Decimal = ZERO
     locked: Decimal = ZERO
@@ -29,7 +29,7 @@ class SimBalance:
 
     @property
     def held(self) -> Decimal:
-        """What is there, free or locked."""
+        """The amount held, free or locked."""
         return self.free + self.locked
 
     @property
@@ -53,23 +53,23 @@ class SimWallet:
 
     @property
     def name(self) -> str:
-        """Owner and place, as entries name it."""
+        """Owner and place, as in the entries."""
         return f"{self.owner}/{self.place}"
 
     def get(self, asset: str) -> SimBalance:
-        """The balance of `asset`, made if there was none."""
+        """The balance of `asset`, created if there was none."""
         balance = self.balances.get(asset)
         if balance is None:
             balance = self.balances[asset] = SimBalance()
         return balance
 
     def free(self, asset: str) -> Decimal:
-        """What is free of `asset`."""
+        """The free amount of `asset`."""
         balance = self.balances.get(asset)
         return ZERO if balance is None else balance.free
 
     def owed(self, asset: str) -> Decimal:
-        """What is owed of `asset`."""
+        """The owed amount of `asset`."""
         balance = self.balances.get(asset)
         return ZERO if balance is None else balance.owed
 
@@ -91,7 +91,7 @@ class LedgerEntry:
 
 
 class SimLedger:
-    """All wallets and the outside parties, posted double."""
+    """All wallets and the external parties, with double entries."""
 
     def __init__(self) -> None:
         self.wallets: list[SimWallet] = []
@@ -106,7 +106,7 @@ class SimLedger:
         return wallet
 
     def pay(self, asset: str, amount: Decimal, source: SimWallet | Party, target: SimWallet | Party, memo: str) -> None:
-        """Move a free amount. Raises Overdrawn when a wallet does not hold it; 0 does nothing."""
+        """Move a free amount. Raises InsufficientBalance when a wallet does not hold it; 0 does nothing."""
         if not amount:
             return
         if amount < 0:
@@ -129,13 +129,13 @@ class SimLedger:
         wallet.get(asset).borrowed += amount
 
     def accrue(self, wallet: SimWallet, asset: str, amount: Decimal) -> None:
-        """Add interest to what the wallet owes."""
+        """Add interest to a debt of the wallet."""
         wallet.get(asset).interest += amount
 
     def repay(self, wallet: SimWallet, asset: str, amount: Decimal, memo: str = "repay") -> tuple[Decimal, Decimal]:
         """Repay from the wallet's free balance, interest first. Returns (interest part, principal part).
 
-        Raises Overdrawn when the amount is not free or not owed.
+        Raises InsufficientBalance when the amount is not free or not owed.
         """
         balance = wallet.get(asset)
         if amount > balance.owed:
@@ -149,7 +149,7 @@ class SimLedger:
         return interest, principal
 
     def forgive(self, wallet: SimWallet, asset: str) -> Decimal:
-        """Strike out a debt that can't be paid; the insurance fund pays its principal. Returns the debt."""
+        """Write off a debt that can't be paid; the insurance fund pays its principal. Returns the debt."""
         balance = wallet.get(asset)
         owed = balance.owed
         self.pay(asset, balance.borrowed, "insurance", "lender", "forgiven")
@@ -157,7 +157,7 @@ class SimLedger:
         return owed
 
     def lock(self, wallet: SimWallet, asset: str, amount: Decimal) -> None:
-        """Put a free amount behind an open order. Raises Overdrawn."""
+        """Lock a free amount for an open order. Raises InsufficientBalance."""
         balance = wallet.get(asset)
         if balance.free < amount:
             raise InsufficientBalance(f"{wallet.name} holds {balance.free} {asset}, {amount} wanted")
@@ -165,7 +165,7 @@ class SimLedger:
         balance.locked += amount
 
     def unlock(self, wallet: SimWallet, asset: str, amount: Decimal) -> None:
-        """Free an amount that was locked. Raises Overdrawn."""
+        """Free an amount that was locked. Raises InsufficientBalance."""
         balance = wallet.get(asset)
         if balance.locked < amount:
             raise InsufficientBalance(f"{wallet.name} has locked {balance.locked} {asset}, {amount} wanted")
@@ -173,7 +173,7 @@ class SimLedger:
         balance.free += amount
 
     def imbalance(self) -> dict[str, Decimal]:
-        """Assets whose wallets and outside parties don't add up to zero. Empty when the books are right."""
+        """Assets whose wallets and external parties don't add up to zero. Empty when the ledger is correct."""
         sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for (_, asset), amount in self._external.items():
             sums[asset] += amount

@@ -1,4 +1,4 @@
-"""Levels and liquidation prices from the published formulas: pure arithmetic on amounts of one currency."""
+"""Margin levels and liquidation prices by the published formulas: pure arithmetic on amounts of one currency."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -21,7 +21,7 @@ def margin_level(assets: Decimal, liabilities: Decimal) -> Decimal | None:
 
 
 def collateral_value(value: Decimal, tiers: Sequence[SimCollateralTier]) -> Decimal:
-    """How much of `value` (USD) counts as collateral: each tier's share of what lies inside it."""
+    """The part of `value` (USD) that counts as collateral: each tier's share of the value inside it."""
     counted = ZERO
     for number, tier in enumerate(tiers):
         upper = tiers[number + 1].min_usd if number + 1 < len(tiers) else value
@@ -46,7 +46,7 @@ def liquidation_price(
 
 
 def isolated_status(current: Decimal | None, *, margin_call: Decimal, liquidation: Decimal) -> IsolatedStatus:
-    """The status word of an isolated pair. The borders are not documented: this is the usual reading."""
+    """The status word of an isolated pair. The exact limits are not documented: these are the usual reading."""
     if current is None or current > EXCESSIVE_LEVEL:
         return "EXCESSIVE"
     if current > margin_call:

@@ -1,4 +1,4 @@
-"""What a margin account is worth at the present index prices, and how near liquidation it stands."""
+"""The value of margin accounts at current index prices, and their distance from liquidation."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -42,20 +42,20 @@ class MarginValuation:
 
 
 class Valuer:
-    """Values margin accounts with one book of prices."""
+    """Values margin accounts at the prices of one `CurrentPrices`."""
 
     def __init__(self, prices: CurrentPrices, catalogue: Listings) -> None:
         self._prices = prices
         self._listings = catalogue
 
     def value_account(self, account: SimAccount, margin: SimMarginAccount) -> MarginValuation:
-        """Where a margin account stands now."""
+        """The present values of a margin account."""
         if margin.symbol is None:
             return self._cross(account, margin)
         return self._isolated(margin, margin.symbol)
 
     def level(self, margin: SimMarginAccount) -> Decimal | None:
-        """The level alone, unrounded: what liquidation goes by."""
+        """The level alone, unrounded: the one that liquidation uses."""
         if margin.symbol is None:
             assets, liabilities, _ = self._totals(margin)
             return margin_level(assets, liabilities)
@@ -65,7 +65,7 @@ class Valuer:
         return margin_level(base.held * price + quote.held, base.owed * price + quote.owed)
 
     def thresholds(self, account: SimAccount, margin: SimMarginAccount) -> SimThresholds:
-        """The levels at which a margin account is judged now."""
+        """The thresholds that apply to a margin account now."""
         if margin.symbol is None:
             return account.thresholds
         pair = self._listings.pairs[margin.symbol]

@@ -1,4 +1,4 @@
-"""Interest: simple on the principal, the first hour at borrowing, then at every full clock hour."""
+"""Interest: simple on the principal, charged for the first hour at borrowing and then at every full hour."""
 
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ def charge_interest(
 ) -> Decimal:
     """Charge one hour on `principal` of `asset`. `kind` is ON_BORROW or PERIODIC.
 
-    Returns what was charged in that asset: zero when it is charged in BNB instead.
+    Returns the amount charged in that asset: zero when it is charged in BNB instead.
     """
     amount = round_half_up(principal * venue.listings.hourly_rate(asset))
     charged, charged_in = amount, asset

@@ -1,4 +1,4 @@
-"""Borrowing and repaying, and how much may be borrowed."""
+"""Borrowing and repaying, and borrowing limits."""
 
 from decimal import Decimal
 from typing import Literal
@@ -44,7 +44,7 @@ def borrow(
     kind: str = "MANUAL",
     by: Actor,
 ) -> int:
-    """Take a loan and its first hour of interest. Returns the tranId; raises Refusal."""
+    """Take a loan and its first hour of interest. Returns the tranId; raises SimApiError."""
     check_asset(venue, margin, asset)
     check_amount(amount)
     if not margin.enabled:
@@ -73,7 +73,7 @@ def repay(
     kind: str = "MANUAL",
     by: Actor,
 ) -> int:
-    """Repay from the margin account's free balance, interest first. Returns the tranId; raises Refusal."""
+    """Repay from the margin account's free balance, interest first. Returns the tranId; raises SimApiError."""
     check_asset(venue, margin, asset)
     check_amount(amount)
     balance = margin.wallet.get(asset)
@@ -94,7 +94,7 @@ def repay(
 
 
 def max_borrowable(venue: Venue, account: SimAccount, margin: SimMarginAccount, asset: str) -> Decimal:
-    """How much of `asset` the level, the user's limit and the inventory allow to borrow now."""
+    """The amount of `asset` that the level, the user's limit and the inventory allow to borrow now."""
     price = venue.prices.usdt_price(asset)
     standing = venue.valuer.value_account(account, margin)
     initial = standing.thresholds.initial
@@ -107,7 +107,7 @@ def max_borrowable(venue: Venue, account: SimAccount, margin: SimMarginAccount, 
 
 
 def borrow_limit(venue: Venue, margin: SimMarginAccount, asset: str) -> Decimal:
-    """The cap by the user's level: of the last tier for an isolated pair."""
+    """The cap by the user's VIP level; for an isolated pair that of the last tier."""
     if margin.symbol is None:
         price = venue.prices.usdt_price(asset)
         return round_down(BORROW_LIMIT_USDT / price) if price else ZERO

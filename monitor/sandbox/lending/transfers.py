@@ -1,4 +1,4 @@
-"""Moves between the wallets of one user, by the types of the universal transfer."""
+"""Transfers between the wallets of one user, by the types of the universal transfer."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -41,7 +41,7 @@ TRANSFER_KINDS: dict[str, tuple[WalletKind, WalletKind]] = {
     "MAIN_PORTFOLIO_MARGIN": ("spot", "elsewhere"),
     "PORTFOLIO_MARGIN_MAIN": ("elsewhere", "spot"),
 }
-# Accepted for years and absent from today's official list: whether they still work is a reading.
+# Accepted for years and absent from today's official list: an interpretation decides whether they work.
 DIRECT_TRANSFER_KINDS: dict[str, tuple[WalletKind, WalletKind]] = {
     "MAIN_ISOLATED_MARGIN": ("spot", "isolated"),
     "ISOLATED_MARGIN_MAIN": ("isolated", "spot"),
@@ -50,7 +50,7 @@ DIRECT_TRANSFER_KINDS: dict[str, tuple[WalletKind, WalletKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class SimTransferRoute:
-    """Where a transfer goes from and to; a symbol where that end is an isolated pair."""
+    """Source and target of a transfer; with a symbol where that end is an isolated pair."""
 
     kind: str
     source: WalletKind
@@ -60,9 +60,9 @@ class SimTransferRoute:
 
 
 def find_route(venue: Venue, kind: str, from_symbol: str | None, to_symbol: str | None) -> SimTransferRoute:
-    """The route that a type and its symbols name. Raises Refusal.
+    """The route of a type and its symbols. Raises SimApiError.
 
-    A symbol that the type has no use for is ignored, as the exchange does.
+    A symbol that the type does not use is ignored, as the exchange does.
     """
     known = (
         {**TRANSFER_KINDS, **DIRECT_TRANSFER_KINDS}
@@ -85,7 +85,7 @@ def find_route(venue: Venue, kind: str, from_symbol: str | None, to_symbol: str 
 def execute_transfer(
     venue: Venue, account: SimAccount, route: SimTransferRoute, asset: str, amount: Decimal, *, by: Actor
 ) -> int:
-    """Carry out a transfer. Returns the tranId; raises Refusal and then nothing has moved."""
+    """Carry out a transfer. Returns the tranId; raises SimApiError without moving anything."""
     if amount <= 0:
         raise SimApiError(-5007, "Quantity must be greater than zero.")
     if decimals(amount) > 8:
@@ -105,7 +105,7 @@ def execute_transfer(
 
 
 def top_up(venue: Venue, account: SimAccount, asset: str, amount: Decimal) -> int:
-    """The exchange's own transfer from spot into cross. No history of asked-for transfers lists it. Raises Refusal."""
+    """The exchange's own transfer from spot into cross; the transfer history does not list it. Raises SimApiError."""
     if account.spot.free(asset) < amount:
         raise SimApiError(-5013, "Asset transfer failed: insufficient balance")
     ends = (account.spot, None), (account.cross.wallet, account.cross)
@@ -113,7 +113,7 @@ def top_up(venue: Venue, account: SimAccount, asset: str, amount: Decimal) -> in
 
 
 def max_transferable(venue: Venue, account: SimAccount, margin: SimMarginAccount, asset: str) -> Decimal:
-    """How much may leave a margin account: what is free, as long as the level stays above 2."""
+    """The amount that may leave a margin account: the free one, as long as the level stays above 2."""
     free = margin.wallet.free(asset)
     standing = venue.valuer.value_account(account, margin)
     if not standing.liabilities:

@@ -1,4 +1,4 @@
-"""What is listed: margin assets, pairs with their filters, isolated tiers, collateral ratios, daily rates."""
+"""Listed margin assets and pairs with filters, tiers, collateral ratios and daily rates."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from monitor.sandbox.scenario.scenario import Scenario, SimCollateralTier
 STABLE_ASSETS = ("USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1")
 ASSET_COUNT = 400
 
-# Prices of assets that a scenario says nothing about: round figures, they only have to be there.
+# Prices of assets that a scenario does not set: any round figure will do.
 _DEFAULT_PRICES = {
     "BTC": "100000", "ETH": "4000", "BNB": "1000", "SOL": "200", "XRP": "2.5", "ADA": "0.8", "DOGE": "0.2",
     "AVAX": "30", "NEAR": "3", "LINK": "20", "DOT": "4", "LTC": "100", "TRX": "0.3", "ATOM": "4", "UNI": "8",
@@ -39,7 +39,7 @@ _TIER_QUOTE_STEP = {10: Decimal(2_000_000), 5: Decimal(500_000), 3: Decimal(100_
 
 @dataclass(frozen=True, slots=True)
 class ListedPair:
-    """A listed pair with the steps its orders must keep."""
+    """A listed pair with the filters of its orders."""
 
     symbol: str
     base: str
@@ -54,7 +54,7 @@ class ListedPair:
 
 @dataclass(frozen=True, slots=True)
 class SimIsolatedTier:
-    """One isolated tier: up to these debts, these ratios hold."""
+    """One isolated tier: debt limits, and the ratios that apply up to them."""
 
     number: int
     multiple: str
@@ -66,7 +66,7 @@ class SimIsolatedTier:
 
 
 class Listings:
-    """Everything listed in one scenario, fixed at its start (rates apart)."""
+    """Everything listed in one scenario, fixed at its start (except rates)."""
 
     def __init__(self, scenario: Scenario) -> None:
         wanted = _scenario_assets(scenario)
@@ -103,7 +103,7 @@ class Listings:
         return known
 
     def tier_for(self, symbol: str, base_debt: Decimal, quote_debt: Decimal) -> SimIsolatedTier:
-        """The tier that these debts fall into: the higher one of the two, the last beyond all."""
+        """The tier of these debts: the higher one of the two, the last one beyond all."""
         tiers = self.tiers(symbol)
         for tier in tiers:
             if base_debt <= tier.base_max and quote_debt <= tier.quote_max:

@@ -1,8 +1,8 @@
-"""Prices: paths through time, bars walked into paths, and the book of what everything costs now.
+"""Current spot and index prices of every symbol: price paths, and bars converted into paths.
 
-A bar is walked open → nearer extreme → farther extreme → close, at 0, 1/3, 2/3 and 59/60 of its length:
-the extreme nearer to the open first (the low, when both are equally near). Between points a price is
-interpolated at whole virtual seconds, so nobody sees a price that depends on when he looked.
+A bar becomes a path open → nearer extreme → farther extreme → close, at 0, 1/3, 2/3 and 59/60 of its length: the
+extreme nearer to the open first (the low, when both are equally near). Between points a price is interpolated at whole
+virtual seconds, so that no price depends on when it is read.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from monitor.sandbox.scenario.price_path import SimPricePath
 
 
 class CurrentPrices:
-    """What every symbol costs now: its spot price, and the index price that levels go by.
+    """The present price of every symbol: its spot price, and the index price that levels use.
 
-    Symbols walk their path, or keep their fixed price; a symbol without either is priced through USDT. What has no
-    pair with USDT is worth what its only pair says, either way round.
+    Symbols follow their path, or keep their fixed price; a symbol without either is priced through USDT. An asset
+    without a USDT pair is priced through its only pair, in either direction.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class CurrentPrices:
         self.version = 0
 
     def move_to(self, second: int) -> bool:
-        """Walk every path to the virtual `second`. True when some price changed."""
+        """Follow every path to the virtual `second`. True when some price changed."""
         if self._is_frozen:
             return False
         changed = False
@@ -53,18 +53,18 @@ class CurrentPrices:
         return changed
 
     def set_price(self, symbol: str, price: Decimal) -> None:
-        """Put a symbol's spot price by hand; it stays there until `release`."""
+        """Set a symbol's spot price; it stays until `release`."""
         self._spot[symbol] = price
         self._fixed_symbols.add(symbol)
         self._invalidate()
 
     def set_basis(self, symbol: str, basis: Decimal) -> None:
-        """Let the index price of a symbol be spot × (1 + basis)."""
+        """Set the index price of a symbol to spot × (1 + basis)."""
         self._basis[symbol] = basis
         self._invalidate()
 
     def freeze(self) -> None:
-        """Keep every price where it is while time goes on."""
+        """Keep every price constant while time goes on."""
         self._is_frozen = True
 
     def release(self) -> None:
@@ -73,7 +73,7 @@ class CurrentPrices:
         self._fixed_symbols.clear()
 
     def spot(self, symbol: str) -> Decimal | None:
-        """The last price of a symbol, None when nothing prices it."""
+        """The last price of a symbol, None when it has no price."""
         known = self._spot.get(symbol)
         if known is not None:
             return known
@@ -90,7 +90,7 @@ class CurrentPrices:
         return spot if spot is None or not basis else (spot * (ONE + basis)).quantize(EIGHT_PLACES)
 
     def usdt_price(self, asset: str) -> Decimal:
-        """The index value of one unit of `asset` in USDT; 0 when nothing prices it."""
+        """The index value of one unit of `asset` in USDT; 0 when it has no price."""
         value = self._usdt_prices.get(asset)
         if value is None:
             value = self._usdt_prices[asset] = self._compute_usdt_price(asset)
@@ -118,7 +118,7 @@ class CurrentPrices:
 
 
 def _find_usdt_routes(pairs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str, bool]]:
-    """By asset without a pair with USDT as its quote: its first pair, the other asset, and whether it is the base."""
+    """By asset without a USDT-quoted pair: its first pair, the other asset, and whether the asset is the base."""
     ways: dict[str, tuple[str, str, bool]] = {}
     for symbol, (base, quote) in pairs.items():
         for asset, other, is_base in ((base, quote, True), (quote, base, False)):

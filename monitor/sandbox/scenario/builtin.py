@@ -1,4 +1,4 @@
-"""The built-in scenarios. Their prices are paths of our own, shaped after published figures."""
+"""The built-in scenarios. Their prices are paths of our own, modelled on published figures."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ _SOL_CRASH = (
 )  # fmt: skip
 
 
-# WBETH beside an ETH of 4,000: an hour at 1.08 of it, then within five minutes down to 0.2, and most of it back.
+# WBETH against an ETH of 4,000: an hour at 1.08 of it, then within five minutes down to 0.2, and most of it back.
 _WBETH_DEPEG = (
     (0, "4320.0"), (66, "4320.0"), (67, "4180.0"), (68, "3650.0"), (69, "2500.0"), (70, "1400.0"), (71, "800.0"),
     (73, "800.0"), (75, "2900.0"), (78, "3950.0"), (84, "4240.0"),
@@ -60,11 +60,11 @@ def calm_scenario() -> Scenario:
 
 
 def crash_scenario() -> Scenario:
-    """The night of 2025-10-10: a cross account that does not survive it unaided, a long pair and a short one.
+    """The night of 2025-10-10: a cross account that is liquidated without help, a long pair and a short one.
 
-    Cross starts near a level of 1.57, falls below its initial bar (1.5) about 25 minutes before the low and
-    is liquidated in the worst minutes. Spot and funding hold enough to prevent that. The long pair gets a
-    margin call and survives; the short one gains by the fall and is set back by the rebound.
+    Cross starts near a level of 1.57, falls below its initial level (1.5) about 25 minutes before the low and is
+    liquidated in the worst minutes. Spot and funding hold enough to prevent that. The long pair gets a margin call and
+    survives; the short one gains by the fall and loses in the rebound.
     """
     account = AccountSpec(
         name="main",
@@ -96,7 +96,7 @@ def crash_scenario() -> Scenario:
 
 
 def depeg_scenario() -> Scenario:
-    """A staking token loses its peg while the asset that it stands for keeps its price: WBETH falls to 0.2 ETH."""
+    """A staking token loses its peg while its underlying asset keeps its price: WBETH falls to 0.2 ETH."""
     account = AccountSpec(
         name="main",
         spot={"USDT": Decimal(60_000)},

@@ -14,18 +14,18 @@ from monitor.sandbox.amounts import ONE, decimal_places
 
 BAR_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 TIME_COLUMNS = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
-"""What the first column may be called, in any case and with blanks or underscores."""
+"""Accepted names of the first column, in any case and with blanks or underscores."""
 MAX_MILLISECONDS = 4_102_444_800_000
-"""A time beyond this is one in microseconds."""
+"""A larger time is in microseconds."""
 
 
 class PriceFileError(Exception):
-    """A file of bars can't be used; the text says where and why."""
+    """A file of bars that can't be used; the text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimPriceBar:
-    """One bar of a price series; `start_ms` is when it opens."""
+    """One bar of a price series; `start_ms` is its open time."""
 
     start_ms: int
     open: Decimal
@@ -35,7 +35,7 @@ class SimPriceBar:
 
 
 class SimPricePath:
-    """A price through time: straight lines between points, flat before the first and after the last."""
+    """A price through time: linear between points, constant before the first and after the last."""
 
     def __init__(self, points: Sequence[tuple[int, Decimal]]) -> None:
         """`points` are (virtual ms, price) in rising order of time; at least one."""
@@ -49,16 +49,16 @@ class SimPricePath:
 
     @property
     def start_ms(self) -> int:
-        """When the first point is."""
+        """The time of the first point."""
         return self._times[0]
 
     @property
     def end_ms(self) -> int:
-        """When the last point is."""
+        """The time of the last point."""
         return self._times[-1]
 
     def at(self, second: int) -> Decimal:
-        """The price at the whole virtual `second`, on the tick of the points."""
+        """The price at the whole virtual `second`, rounded to the tick of the points."""
         moment = second * 1000
         after = bisect_right(self._times, moment)
         if after == 0:
@@ -71,7 +71,7 @@ class SimPricePath:
         return exact.quantize(self._quantum)
 
     def shift(self, by_ms: int) -> "SimPricePath":
-        """The same path so much later."""
+        """The same path, `by_ms` later."""
         return SimPricePath([(at + by_ms, price) for at, price in zip(self._times, self._prices, strict=True)])
 
 
@@ -94,9 +94,9 @@ def path_from_bars(bars: Iterable[SimPriceBar]) -> SimPricePath:
 
 
 def read_price_bars(path: Path) -> list[SimPriceBar]:
-    """The bars of a CSV file (`.gz` or not) with the columns of `BAR_COLUMNS`, with or without a line of headings.
+    """The bars of a CSV file (`.gz` or not) with the columns of `BAR_COLUMNS`, with or without a header line.
 
-    Raises PriceFileError with the line when a figure is missing, absurd or out of order.
+    Raises PriceFileError with the line when a figure is missing, out of range or out of order.
     """
     try:
         raw = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What a sandbox starts with: accounts, keys, balances, prices, rates, and how it reads the unclear facts."""
+"""The initial state of a sandbox: accounts, keys, balances, prices, rates, interpretations."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from monitor.sandbox.scenario.price_path import SimPricePath, path_from_bars, re
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyPermissions:
-    """What an API key may do, as apiRestrictions reports it."""
+    """The permissions of an API key, as apiRestrictions reports them."""
 
     reading: bool = True
     margin: bool = True
@@ -42,7 +42,7 @@ class ApiKeySpec:
 
 @dataclass(frozen=True, slots=True)
 class InitialBalance:
-    """One asset in a margin account. `free` and `locked` are there; `borrowed` and `interest` are owed."""
+    """One asset in a margin account. `free` and `locked` are held; `borrowed` and `interest` are owed."""
 
     free: Decimal = ZERO
     borrowed: Decimal = ZERO
@@ -62,7 +62,7 @@ class PairSpec:
 
 @dataclass(frozen=True, slots=True)
 class SimThresholds:
-    """The levels at which a cross account is judged: borrowing, margin call, liquidation."""
+    """The thresholds of a cross account: borrowing, margin call, liquidation."""
 
     initial: Decimal
     margin_call: Decimal
@@ -87,7 +87,7 @@ class AccountSpec:
     isolated: Mapping[str, PairSpec] = field(default_factory=dict)
     vip_level: int = 0
     uid: int | None = None
-    """The number of the user; None: one by the place among the accounts."""
+    """The number of the user; None: derived from the position among the accounts."""
     interest_in_bnb: bool = False
 
     def all_keys(self) -> tuple[ApiKeySpec, ...]:
@@ -105,7 +105,7 @@ class SimCollateralTier:
 
 @dataclass(frozen=True, slots=True)
 class Interpretations:
-    """Which of two readings the sandbox plays where the exchange's documents leave one open."""
+    """The reading that the sandbox follows where the exchange's documents leave one open."""
 
     renewed_subscription_id: Literal["same", "new"] = "same"
     token_renewal: Literal["extends", "refused"] = "extends"
@@ -133,25 +133,25 @@ class Interpretations:
     small_liability_body: Literal["empty", "object"] = "empty"
     history_lag_s: int = 0
     flow_lag_s: int | None = None
-    """How much the capital flow lags; None: as much as the histories."""
+    """The lag of the capital flow; None: that of the histories."""
     loan_pending_s: int = 0
     empty_transfer_history: Literal["rows", "no rows"] = "rows"
     window_end: Literal["included", "left out"] = "included"
     unused_usdt_row: Literal["zeros", "absent"] = "zeros"
-    """Whether cross lists USDT where none is held or owed; regions without it don't."""
+    """The row of USDT in cross where none is held or owed: regions without USDT leave it out."""
     no_liquidation_loan: Literal["refused", "zeros", "object", "list"] = "refused"
     liquidations_of_cross: Literal["cross", "all"] = "cross"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """How much may be asked for in a clock minute, and the pace of control frames."""
+    """The request limits in a clock minute, and the rate of control frames."""
 
     api_ip_weight: int = 6000
     sapi_ip_weight: int = 12_000
     sapi_uid_weight: int = 180_000
     subscription_numbers: int = 65_535
-    """How many subscriptions one connection gives in its life."""
+    """The number of subscriptions that one connection may make in its lifetime."""
     market_messages_per_s: int = 5
     market_streams: int = 1024
     requests_after_429: int = 10
@@ -162,11 +162,11 @@ class RequestLimits:
 class Scenario:
     """Everything a sandbox starts with.
 
-    `prices` are fixed spot prices, `paths` prices through time, `bars` files walked into paths (stronger in
-    that order). `basis` sets index = spot × (1 + basis). `rates` are daily interest rates, `leverage` the
-    family of an isolated pair (10, 5 or 3). `quiet` symbols send market frames only when their price moves.
-    `only_pairs` names, by asset without a pair with USDT as its quote, the one pair that it has.
-    `depth` is how much of a symbol's base can be traded in one second (without limit where none is given).
+    `prices` are fixed spot prices, `paths` prices through time, `bars` files converted into paths (later ones take
+    precedence). `basis` sets index = spot × (1 + basis). `rates` are daily interest rates, `leverage` the family of an
+    isolated pair (10, 5 or 3). `quiet` symbols send market frames only when their price moves. `only_pairs` gives the
+    one pair of an asset without a USDT-quoted pair. `depth` is the base quantity of a symbol that can be traded in one
+    second (unlimited if absent).
     """
 
     name: str = "custom"
@@ -200,11 +200,11 @@ class Scenario:
     limits: RequestLimits = RequestLimits()
 
     def all_paths(self) -> dict[str, SimPricePath]:
-        """Every price path, files of bars read. Raises PriceFileError."""
+        """Every price path, including those of bar files. Raises PriceFileError."""
         return {**self.paths, **{symbol: path_from_bars(read_price_bars(path)) for symbol, path in self.bars.items()}}
 
     def with_bars(self, bars: Mapping[str, Path]) -> "Scenario":
-        """This scenario on other prices: it starts with the first bar and ends with the last.
+        """This scenario with other prices: it starts with the first bar and ends with the last.
 
         Raises PriceFileError.
         """
@@ -221,7 +221,7 @@ class Scenario:
         )
 
     def starting_at(self, moment: datetime) -> "Scenario":
-        """This scenario with all its prices and delistings moved, so that it starts then. Raises PriceFileError."""
+        """This scenario with all its prices and delistings shifted to start at `moment`. Raises PriceFileError."""
         span = moment - self.start
         return replace(
             self,
@@ -233,7 +233,7 @@ class Scenario:
 
 
 def hmac_key(name: str, permissions: ApiKeyPermissions | None = None) -> ApiKeySpec:
-    """The HMAC key that belongs to `name`: always the same, 64 letters and digits as the exchange's are."""
+    """The HMAC key of `name`: always the same, 64 letters and digits like the exchange's."""
     return ApiKeySpec(
         api_key=hashlib.sha256(f"sandbox key of {name}".encode()).hexdigest(),
         api_secret=hashlib.sha256(f"sandbox secret of {name}".encode()).hexdigest(),
@@ -242,5 +242,5 @@ def hmac_key(name: str, permissions: ApiKeyPermissions | None = None) -> ApiKeyS
 
 
 def initial_balance(free: str = "0", borrowed: str = "0", interest: str = "0", locked: str = "0") -> InitialBalance:
-    """A Holding from texts."""
+    """An InitialBalance from texts."""
     return InitialBalance(Decimal(free), Decimal(borrowed), Decimal(interest), Decimal(locked))

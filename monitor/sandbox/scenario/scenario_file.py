@@ -1,4 +1,4 @@
-"""Scenarios from JSON files: the fields of Scenario, amounts as texts, a plain text for what is merely free.
+"""Scenarios from JSON files: the fields of Scenario, amounts as texts, a plain text for a free balance.
 
 `paths` are lists of [virtual ms, price]; `bars` are files, relative to the scenario's own.
 """
@@ -15,11 +15,11 @@ from monitor.sandbox.scenario.scenario import AccountSpec, Scenario
 
 
 class ScenarioError(Exception):
-    """A scenario file can't be used; the text says where, why, and the mend."""
+    """A scenario file that can't be used; the text says where, why, and the fix."""
 
 
 def read_scenario(path: Path) -> Scenario:
-    """The scenario in a JSON file. Raises ScenarioError naming the place and the mend."""
+    """The scenario in a JSON file. Raises ScenarioError with the location and the fix."""
     try:
         document = msgspec.json.decode(path.read_bytes())
     except OSError as error:
@@ -48,7 +48,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def _check_field_names(document: dict[str, object], kind: type[Any], where: str) -> None:
-    known = [one.name for one in fields(kind)]
+    known = [field.name for field in fields(kind)]
     for name in document:
         if name not in known:
             raise ScenarioError(f'{where}: unknown key "{name}"; known are {", ".join(known)}')

@@ -51,7 +51,7 @@ class AccountConnection(ClientConnection):
         }
 
     def listens_to(self, account: str, symbol: str | None, stream: UserStreamKind) -> bool:
-        """Whether a subscription stands for this account's events."""
+        """Return whether there is a subscription for this account's events."""
         return stream == "account" and self._find_subscription(account, symbol) is not None
 
     def deliver(self, event: SentEvent) -> None:
@@ -70,11 +70,11 @@ class AccountConnection(ClientConnection):
         self.subscriptions.clear()
 
     def on_close(self) -> None:
-        # Tokens that run out later have nobody to tell.
+        # Tokens that expire later have no subscriber.
         self.subscriptions.clear()
 
     def terminate(self, subscription: Subscription) -> None:
-        """End a subscription and say so. The socket stays open."""
+        """End a subscription and report it. The socket stays open."""
         self.subscriptions.pop(subscription.number, None)
         feed = self._venue.feed
         event = feed.compose(
@@ -84,7 +84,7 @@ class AccountConnection(ClientConnection):
         self.send_event(subscription.number, event)
 
     def fake_terminations(self) -> None:
-        """Say that every subscription ended, and keep it."""
+        """Report the end of every subscription, and keep it."""
         for number, subscription in list(self.subscriptions.items()):
             self.terminate(subscription)
             self.subscriptions[number] = subscription

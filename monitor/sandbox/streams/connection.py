@@ -1,4 +1,4 @@
-"""One WebSocket connection: frames out in order by a task of its own, pings, and what faults do to it."""
+"""A WebSocket connection: frames out in order by a task of its own, pings, and faults."""
 
 import asyncio
 import itertools
@@ -31,7 +31,7 @@ class _Frame:
 
 
 class ClientConnection:
-    """What every stream connection has in common. Subclasses say what its texts mean."""
+    """The shared part of all stream connections. Subclasses define the meaning of texts."""
 
     stream = ""
 
@@ -40,7 +40,7 @@ class ClientConnection:
         self.address = address
         self.opened_ms = opened_ms
         self.socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 20)
-        # What a fault does: nothing leaves; every frame waits; frames with events are spoilt.
+        # Effects of faults: nothing leaves; every frame waits; frames with events are corrupted.
         self.silent = False
         self.delay_s = 0.0
         self.distort = ""
@@ -51,10 +51,10 @@ class ClientConnection:
         self._frames: deque[_Frame] = deque()
         self._wake = asyncio.Event()
         self.last_pong = time.monotonic()
-        # When something left last, and when something that was no answer did (seconds of the machine).
+        # Time of the last frame, and of the last frame that was no answer (seconds of the machine).
         self.wrote_at = 0.0
         self.unsolicited_at = 0.0
-        # When the other side ended it; a farewell is answered, even on a line that is half open.
+        # When the client closed it; a close frame is answered, even on a half-open connection.
         self.ended_at = 0.0
         self._transport: asyncio.Transport | None = None
 
@@ -65,7 +65,7 @@ class ClientConnection:
         try:
             await self.socket.prepare(request)
         except (ClientConnectionResetError, ConnectionError):
-            # Gone before it was greeted: an answer that can be written to nobody, which a socket half open is not.
+            # Gone before the handshake: an answer without a receiver, not a half-open socket.
             return web.Response(status=400)
         self.wrote_at = time.monotonic()
         self._transport = request.transport
@@ -100,33 +100,33 @@ class ClientConnection:
         self._wake.set()
 
     def abort_when_empty(self) -> None:
-        """Cut the line once everything queued has been written."""
+        """Cut the connection once everything queued has been written."""
         self._aborts_when_empty = True
         self._wake.set()
 
     @property
     def backlog(self) -> int:
-        """How many frames wait to be written."""
+        """The number of frames that wait to be written."""
         return len(self._frames)
 
     def abort(self) -> None:
-        """Cut the line without a farewell; what was not written is lost."""
+        """Cut the connection without a close frame; unwritten frames are lost."""
         self._drop_frames()
         if self._transport is not None:
             self._transport.abort()
 
     async def close(self, code: int = WSCloseCode.GOING_AWAY) -> None:
-        """End the connection politely."""
+        """End the connection with a close frame."""
         await self.socket.close(code=code)
 
     def drop_subscriptions(self) -> None:
-        """Lose every subscription without a word."""
+        """Drop every subscription without a notice."""
 
     def on_open(self) -> None:
-        """Called when the socket stands."""
+        """Called when the socket is open."""
 
     def on_close(self) -> None:
-        """Called when it is over."""
+        """Called when the socket is closed."""
 
     async def on_text(self, text: str) -> None:
         """Called for every text frame."""
@@ -187,7 +187,7 @@ class ClientConnection:
             self.wrote_at = time.monotonic()
 
     def _apply_distortion(self, frame: _Frame) -> tuple[_Frame, ...]:
-        """What leaves instead of a frame while a fault spoils it: answers to requests stay whole."""
+        """The frames sent instead of a frame while a fault distorts it: answers to requests stay whole."""
         if frame.delivery is None and (self.stream != "market" or '"result"' in str(frame.text)):
             return (frame,)
         if self.distort_left:
@@ -229,7 +229,7 @@ class ClientConnection:
 
 
 def _malform(text: str, form: str) -> str | bytes:
-    """What is sent instead of a frame's text."""
+    """The text or bytes sent instead of a frame's text."""
     match form:
         case "binary":
             return b"\x00\xff\xfe" + text.encode()[::-1]

@@ -14,13 +14,13 @@ from monitor.sandbox.venue import Venue
 STREAM_KINDS = ("miniTicker", "bookTicker", "trade", "aggTrade", "ticker", "avgPrice")
 ALL_TICKERS = "!miniTicker@arr"
 HALF_SPREAD = Decimal("0.00001")
-# A sped-up exchange sends no more than about this many frames in a second of real time.
+# A sped-up exchange sends at most about this many frames in a second of real time.
 MAX_FRAMES_PER_S = 20
 MAX_ROUND_S = 0.25
 
 
 class TickerStatistics:
-    """What frames say beyond the price: the day's open, extremes and volume, and running numbers."""
+    """Fields of frames beside the price: the day's open, extremes and volume, and running numbers."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
@@ -58,7 +58,8 @@ class TickerStatistics:
         volume = Decimal(second - self._start + 1)
         row: dict[str, object] = {
             "e": "24hrMiniTicker" if kind == "miniTicker" else "24hrTicker", "E": now, "s": symbol, "c": shown,
-            "o": format_decimal(opened), "h": format_decimal(high), "l": format_decimal(low), "v": format_decimal(volume), "q": format_decimal(volume * price),
+            "o": format_decimal(opened), "h": format_decimal(high), "l": format_decimal(low),
+            "v": format_decimal(volume), "q": format_decimal(volume * price),
         }  # fmt: skip
         if kind == "ticker":
             row |= {
@@ -90,11 +91,11 @@ class MarketConnection(ClientConnection):
         self.names: dict[str, tuple[int, Decimal] | None] = dict.fromkeys(names)
         self._arrivals: deque[float] = deque()
         self._next_round = 0.0
-        # What the stream of all tickers told last of each symbol.
+        # The last frame of each symbol on the stream of all tickers.
         self._last_sent: dict[str, Decimal] = {}
 
     def publish_prices(self) -> None:
-        """Send what is new, if the round has come."""
+        """Send new prices, if the interval is over."""
         now = time.monotonic()
         if now < self._next_round or self.backlog > MAX_PRICE_BACKLOG:
             return
@@ -108,7 +109,7 @@ class MarketConnection(ClientConnection):
         self.names.clear()
 
     async def on_text(self, text: str) -> None:
-        """Obey one control frame."""
+        """Process one control frame."""
         if not await self._is_within_rate():
             return
         number: object = None

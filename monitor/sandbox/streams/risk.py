@@ -9,7 +9,7 @@ from monitor.sandbox.venue import Venue
 
 
 class RiskConnection(ClientConnection):
-    """A client of the risk stream. With an unknown key the line stands and stays silent."""
+    """A client of the risk stream. With an unknown key the connection is open and stays silent."""
 
     stream = "risk"
 
@@ -34,7 +34,7 @@ class RiskConnection(ClientConnection):
         self.send(self._wrap(event.text), delivery)
 
     def send_key_expired(self, key: SimListenKey) -> None:
-        """Tell that the key ran out; nothing follows, and the line stays open."""
+        """Report that the key expired; nothing follows, and the connection stays open."""
         now = self._venue.now_ms()
         text = msgspec.json.encode({"e": "listenKeyExpired", "E": str(now), "listenKey": key.text}).decode()
         event = SentEvent(now, key.account, None, "risk", "listenKeyExpired", text)

@@ -1,4 +1,4 @@
-"""All stream connections: doors, tokens, the price pump, and the faults that befall streams."""
+"""The stream server: all connections, tokens, price publishing, and stream faults."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ MAX_INTERVAL_S = 0.05
 
 
 class StreamServer:
-    """Opens, feeds, ends and spoils stream connections."""
+    """Opens, feeds, ends and distorts stream connections."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class StreamServer:
         self.connections: list[ClientConnection] = []
 
     def add_routes(self, app: web.Application) -> None:
-        """The doors: one for the WebSocket API, two each for market and risk."""
+        """Add the routes: one for the WebSocket API, two each for market and risk."""
         app.router.add_get("/ws-api/v3", self._serve_account)
         for base, opener in (("/market", self._serve_market), ("/risk", self._serve_risk)):
             app.router.add_get(f"{base}/stream", opener)
@@ -53,7 +53,7 @@ class StreamServer:
             app.router.add_get(f"{base}/ws/{{names:.*}}", opener)
 
     async def run(self) -> None:
-        """Keep the exchange living and the prices flowing, until cancelled."""
+        """Run the simulation and publish prices, until cancelled."""
         pause = min(MAX_INTERVAL_S, max(MIN_INTERVAL_S, 0.5 / self._venue.timeline.speed))
         while True:
             self._simulation_loop.catch_up()
@@ -75,7 +75,7 @@ class StreamServer:
             await connection.close()
 
     def apply_fault(self, fault: Fault) -> None:
-        """Let a stream fault happen: now, or `at` seconds after the start."""
+        """Apply a stream fault: now, or `at` seconds after the start."""
         if fault.at is None:
             self._trigger(fault)
             return
@@ -83,7 +83,7 @@ class StreamServer:
         self._venue.schedule_at(start_ms + int(fault.at * 1000), lambda: self._trigger(fault))
 
     def clear_faults(self) -> None:
-        """End every stream fault in force. Lines that were cut stay cut."""
+        """End every stream fault in force. Cut connections stay cut."""
         self._refused_streams.clear()
         self._muted_streams.clear()
         self.tokens.reject_next(0)
@@ -93,15 +93,15 @@ class StreamServer:
             connection.distort = ""
 
     def _trigger(self, fault: Fault) -> None:
-        """Let it happen to the connections of its stream, and end it when its time is over."""
-        hit = [one for one in self.connections if one.stream == fault.stream]
+        """Apply the fault to the connections of its stream, and end it when its time is over."""
+        hit = [connection for connection in self.connections if connection.stream == fault.stream]
         acts: dict[str, Callable[[], None]] = {
-            "drop": lambda: self._for_each(hit, lambda one: one.abort()),
+            "drop": lambda: self._for_each(hit, lambda connection: connection.abort()),
             "refuse": lambda: self._refuse_connections(fault),
             "half_open": lambda: self._make_half_open(hit, fault),
-            "delay": lambda: self._for_each(hit, lambda one: setattr(one, "delay_s", fault.seconds)),
+            "delay": lambda: self._for_each(hit, lambda connection: setattr(connection, "delay_s", fault.seconds)),
             "flood": lambda: self._flood(fault),
-            "forget": lambda: self._for_each(hit, lambda one: one.drop_subscriptions()),
+            "forget": lambda: self._for_each(hit, lambda connection: connection.drop_subscriptions()),
             "spurn": lambda: self.tokens.reject_next(fault.count),
             "terminate": lambda: self._for_each(hit, _end_subscriptions),
             "feign": lambda: self._for_each(hit, _fake_terminations),
@@ -113,12 +113,12 @@ class StreamServer:
         if act is not None:
             act()
         else:
-            for one in hit:
-                one.distort = fault.what
-                one.form = fault.form
-                # What has a time lasts that long, whatever passes meanwhile.
-                one.distort_left = 0 if fault.seconds else fault.count
-            self._end_after(fault, lambda: self._for_each(hit, lambda one: setattr(one, "distort", "")))
+            for connection in hit:
+                connection.distort = fault.what
+                connection.form = fault.form
+                # A fault with a duration lasts that long, whatever frames pass meanwhile.
+                connection.distort_left = 0 if fault.seconds else fault.count
+            self._end_after(fault, lambda: self._for_each(hit, lambda connection: setattr(connection, "distort", "")))
 
     @staticmethod
     def _for_each(connections: Sequence[ClientConnection], act: Callable[[ClientConnection], object]) -> None:
@@ -131,19 +131,22 @@ class StreamServer:
 
     def _mute(self, fault: Fault, connections: Sequence[ClientConnection]) -> None:
         self._muted_streams.add(fault.stream)
-        self._for_each(connections, lambda one: setattr(one, "distort", "mute"))
+        self._for_each(connections, lambda connection: setattr(connection, "distort", "mute"))
         self._end_after(fault, lambda: self._unmute(fault.stream))
 
     def _unmute(self, stream: str) -> None:
         self._muted_streams.discard(stream)
         self._for_each(
-            [one for one in self.connections if one.stream == stream], lambda one: setattr(one, "distort", "")
+            [connection for connection in self.connections if connection.stream == stream],
+            lambda connection: setattr(connection, "distort", ""),
         )
 
     def _make_half_open(self, connections: Sequence[ClientConnection], fault: Fault) -> None:
         for connection in connections:
             connection.silent = True
-        self._end_after(fault, lambda: self._for_each(connections, lambda one: setattr(one, "silent", False)))
+        self._end_after(
+            fault, lambda: self._for_each(connections, lambda connection: setattr(connection, "silent", False))
+        )
 
     def _end_after(self, fault: Fault, end: Callable[[], None]) -> None:
         if fault.seconds:

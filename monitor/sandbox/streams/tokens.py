@@ -1,4 +1,4 @@
-"""Listen tokens of account streams and listen keys of the risk stream, with their ends."""
+"""Listen tokens of account streams and listen keys of the risk stream, with their expiry."""
 
 import hashlib
 import itertools
@@ -13,7 +13,7 @@ MAX_TOKEN_VALIDITY_MS = 24 * 3600 * 1000
 
 @dataclass(slots=True)
 class SimListenToken:
-    """A listen token: whose events it opens, until when (virtual ms)."""
+    """A listen token: the account and scope of its events, and its expiry (virtual ms)."""
 
     text: str
     account: str
@@ -32,9 +32,9 @@ class SimListenKey:
 
 
 class TokenIssuer:
-    """Issues tokens and keys on the venue's time. `on_expired_key` is told when a key ran out.
+    """Issues tokens and keys on the exchange's time. `on_expired_key` is called when a key expires.
 
-    No token lives longer than `longest_ms`.
+    No token lives longer than `max_validity_ms`.
     """
 
     def __init__(self, venue: Venue, on_expired_key: Callable[[SimListenKey], None]) -> None:
@@ -47,23 +47,23 @@ class TokenIssuer:
         self.max_validity_ms = MAX_TOKEN_VALIDITY_MS
 
     def new_token(self, account: str, symbol: str | None, validity_ms: int) -> tuple[str, int]:
-        """A listen token and when it expires (ms)."""
+        """A listen token and its expiry (ms)."""
         expires_ms = self._venue.now_ms() + min(validity_ms, self.max_validity_ms)
         token = SimListenToken(self._text("token", account), account, symbol, expires_ms)
         self._tokens[token.text] = token
         return token.text, token.expires_ms
 
     def token(self, text: str) -> SimListenToken | None:
-        """The token, if it exists and has not run out."""
+        """The token, if it exists and has not expired."""
         token = self._tokens.get(text)
         return token if token is not None and token.expires_ms > self._venue.now_ms() else None
 
     def reject_next(self, count: int) -> None:
-        """Refuse this many of the tokens used next, good as they are."""
+        """Refuse this many of the tokens used next, although they are valid."""
         self._rejections_left = count
 
     def is_rejected(self) -> bool:
-        """Whether the token used just now is one of these. Counts it."""
+        """Return whether the token just used is to be refused. Counts it."""
         self._rejections_left -= 1
         return self._rejections_left >= 0
 
@@ -97,12 +97,12 @@ class TokenIssuer:
         return self._keys.get(text)
 
     def expire_tokens(self) -> None:
-        """Let every token run out now."""
+        """Expire every token now."""
         for token in self._tokens.values():
             token.expires_ms = min(token.expires_ms, self._venue.now_ms())
 
     def expire_keys(self) -> None:
-        """Let every listen key run out now."""
+        """Expire every listen key now."""
         for key in list(self._keys.values()):
             key.expires_ms = min(key.expires_ms, self._venue.now_ms())
             self._expire_if_due(key)

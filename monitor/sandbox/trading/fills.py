@@ -1,4 +1,4 @@
-"""What an order does to the books: locking, borrowing, trading, freeing, and what margin adds to that."""
+"""Effects of an order on balances: locking, borrowing, filling, releasing, repaying."""
 
 import contextlib
 from decimal import Decimal
@@ -12,9 +12,9 @@ from monitor.sandbox.venue import Venue
 
 
 def lock_funds(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder, price: Decimal) -> None:
-    """Lock what the rest of an order needs at `price`, borrowing it if its side effect says so.
+    """Lock the funds that the rest of an order needs at `price`, borrowing them if its side effect says so.
 
-    Raises Refusal (-2010) when it is not there.
+    Raises SimApiError (-2010) when they are missing.
     """
     asset = _spent_asset(venue, order)
     needed = round_half_up(order.remaining * price) if order.side == "BUY" else order.remaining
@@ -29,7 +29,7 @@ def lock_funds(venue: Venue, account: SimAccount, margin: SimMarginAccount, orde
 
 
 def can_pay(venue: Venue, margin: SimMarginAccount, order: SimOrder, quantity: Decimal, price: Decimal) -> bool:
-    """Whether what is locked and free suffices to fill `quantity` at `price`."""
+    """Return whether the locked and free amounts suffice to fill `quantity` at `price`."""
     pays = round_down(quantity * price) if order.side == "BUY" else quantity
     return pays <= order.locked + margin.wallet.free(_spent_asset(venue, order))
 
@@ -93,7 +93,7 @@ def close_order(
     reason: str = "",
     execution: str | None = None,
 ) -> None:
-    """End an open order unfilled or partly filled: what it locked is free, what it borrowed goes back."""
+    """End an open order unfilled or partly filled: its locked funds are freed, its loan is repaid."""
     pair = venue.listings.pairs[order.symbol]
     _unlock_funds(venue, margin, order, order.locked)
     order.status, order.updated_ms, order.awaits_trigger = status, venue.now_ms(), False

@@ -1,8 +1,8 @@
-"""Forced liquidation: orders cancelled, collateral turned into the debts and repaid, a fee, and what is left over.
+"""Forced liquidation: orders cancelled, collateral sold, debts repaid, a fee, and the rest.
 
-Everything happens at the spot prices of the second in which the level reached the bar. It stops once the
-level is back at the initial bar. Fees go out of the proceeds. When nothing is left and a debt remains, a
-cross account owes a liquidation loan in USDC, and an isolated pair's rest is borne by the insurance fund.
+Everything happens at the spot prices of the second in which the level reached the liquidation level. It stops once the
+level is back at the initial level. Fees are paid from the proceeds. When nothing is left and a debt remains, a cross
+account owes a liquidation loan in USDC, and the insurance fund bears an isolated pair's rest.
 """
 
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ from monitor.sandbox.trading import orders
 from monitor.sandbox.trading.order_events import emit_liquidation_fill
 from monitor.sandbox.venue import Venue
 
-# Amounts are cut to eight places: the last of them are not worth another sale.
+# Amounts are cut to eight places: the last digits are not worth another sale.
 LEVEL_TOLERANCE = Decimal("0.000001")
 
 
 def liquidate(
     venue: Venue, account: SimAccount, margin: SimMarginAccount, *, until_debt_free: bool = False
 ) -> LiquidationSummary:
-    """Liquidate a margin account, and tell about it on the streams and in the histories.
+    """Liquidate a margin account, and report it on the streams and in the histories.
 
-    It ends at the initial bar, or with `everything` only when nothing is owed any more.
+    It ends at the initial level, or with `until_debt_free` only when nothing is owed any more.
     """
     before = venue.valuer.level(margin)
     orders.expire_all_orders(venue, account, margin, reason="EXCHANGE_CANCELED")
@@ -76,7 +76,7 @@ class _Liquidation:
         self.changed_assets: dict[str, None] = {}
 
     def repay_from_own_balance(self) -> None:
-        """Pay debts from what is held of the same asset: no sale, no fee."""
+        """Pay debts from the same asset's balance: no sale, no fee."""
         for asset in self._margin.wallet.debts():
             if self._is_restored():
                 return
@@ -92,7 +92,7 @@ class _Liquidation:
                 return
 
     def write_off(self) -> Decimal:
-        """Strike out debts that nothing is left for. Returns their value in USDT."""
+        """Write off the debts that remain. Returns their value in USDT."""
         wallet = self._margin.wallet
         worth = sum((row.free * self._venue.prices.usdt_price(asset) for asset, row in wallet.balances.items()), ZERO)
         if self._is_restored() or worth > Decimal("0.01"):
@@ -142,7 +142,7 @@ class _Liquidation:
         return True
 
     def _shortfall(self, fee: Decimal) -> Decimal:
-        """How much must be sold, in USDT, for the level to be restored."""
+        """The value to sell, in USDT, for the level to be restored."""
         standing = self._venue.valuer.value_account(self._account, self._margin)
         if self._stop_at is None:
             return standing.assets

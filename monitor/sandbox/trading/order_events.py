@@ -1,4 +1,4 @@
-"""What the account stream tells about orders: executionReport and listStatus."""
+"""Stream events of orders: executionReport and listStatus."""
 
 import itertools
 from decimal import Decimal
@@ -20,12 +20,13 @@ def emit_execution_report(
     trade: SimTrade | None = None,
     expiry: str = "",
 ) -> None:
-    """Tell about one step in the life of an order. `expiry` is why it expired."""
+    """Send one step of an order. `expiry` is the reason of an expiry."""
     now = venue.now_ms()
     last_quote = ZERO if trade is None else round_down(trade.quantity * trade.price)
     fields: dict[str, object] = {
         "s": order.symbol, "c": order.cancelled_as or order.client_id, "S": order.side, "o": order.kind,
-        "f": order.time_in_force, "q": format_decimal(order.quantity), "p": format_decimal(order.price), "P": format_decimal(order.stop_price),
+        "f": order.time_in_force, "q": format_decimal(order.quantity), "p": format_decimal(order.price),
+        "P": format_decimal(order.stop_price),
         "F": format_decimal(order.iceberg), "g": order.list_id, "C": order.client_id if order.cancelled_as else "",
         "x": execution, "X": order.status, "r": "NONE", "i": order.order_id,
         "l": format_decimal(ZERO if trade is None else trade.quantity),
@@ -34,7 +35,8 @@ def emit_execution_report(
         "N": None if trade is None else trade.commission_asset, "T": now,
         "t": -1 if trade is None else trade.trade_id, "I": next(_execution_ids),
         "w": order.is_working and order.kind != "MARKET", "m": trade is not None and trade.is_maker, "M": False,
-        "O": order.created_ms, "Z": format_decimal(order.executed_quote), "Y": format_decimal(last_quote), "Q": format_decimal(ZERO),
+        "O": order.created_ms, "Z": format_decimal(order.executed_quote), "Y": format_decimal(last_quote),
+        "Q": format_decimal(ZERO),
         "W": order.created_ms, "V": order.prevention,
     }  # fmt: skip
     if order.trailing_bips:
@@ -45,20 +47,22 @@ def emit_execution_report(
 
 
 def emit_list_status(venue: Venue, account: SimAccount, margin: SimMarginAccount, order_list: SimOrderList) -> None:
-    """Tell where an order list stands."""
+    """Send the state of an order list."""
     now, done = venue.now_ms(), is_list_done(account, order_list)
     fields: dict[str, object] = {
-        "s": order_list.symbol, "g": order_list.list_id, "c": order_list.contingency, "l": "ALL_DONE" if done else "EXEC_STARTED",
+        "s": order_list.symbol, "g": order_list.list_id, "c": order_list.contingency,
+        "l": "ALL_DONE" if done else "EXEC_STARTED",
         "L": "ALL_DONE" if done else "EXECUTING", "r": "NONE", "C": order_list.client_id, "T": now,
         "O": [
-            {"s": order_list.symbol, "i": number, "c": account.orders[number].client_id} for number in order_list.order_ids
+            {"s": order_list.symbol, "i": number, "c": account.orders[number].client_id}
+            for number in order_list.order_ids
         ],
     }  # fmt: skip
     venue.feed.emit(margin.account, margin.symbol, "account", "listStatus", fields, now)
 
 
 def is_list_done(account: SimAccount, order_list: SimOrderList) -> bool:
-    """Whether no order of a list is open any more."""
+    """Return whether no order of a list is open any more."""
     return not any(account.orders[number].is_open for number in order_list.order_ids)
 
 
@@ -71,7 +75,7 @@ def emit_liquidation_fill(
     quantity: Decimal,
     price: Decimal,
 ) -> None:
-    """Report a liquidation order of the exchange's own as filled."""
+    """Send the fill of a liquidation order of the exchange."""
     order = SimOrder(
         order_id=order_id,
         client_id=f"liquidation-{order_id}",

@@ -1,4 +1,4 @@
-"""Placing orders that are bound to each other: one cancels the other, one triggers one or two others."""
+"""Order lists: one order cancels the other, or triggers one or two others."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -15,11 +15,11 @@ from monitor.sandbox.venue import Venue
 def place_pair(
     venue: Venue, account: SimAccount, margin: SimMarginAccount, client_id: str, legs: Sequence[OrderRequest]
 ) -> SimOrderList:
-    """Place an OCO of two legs, both at once on the book. Raises Refusal, and then nothing has happened."""
+    """Place an OCO of two legs, both at once on the book. Raises SimApiError without any effect."""
     _check_list(account, client_id, legs)
     spot = min(orders.check_order(venue, account, margin, leg) for leg in legs)
     drawn = [orders.build_order(venue, margin, leg, spot) for leg in legs]
-    dearest = max(drawn, key=lambda one: orders.worst_price(one, spot))
+    dearest = max(drawn, key=lambda leg: orders.worst_price(leg, spot))
     fills.lock_funds(venue, account, margin, dearest, orders.worst_price(dearest, spot))
     made = _link_orders(venue, account, drawn, client_id, "OCO", None)
     emit_list_status(venue, account, margin, made)
@@ -36,19 +36,19 @@ def place_chain(
     working: OrderRequest,
     pending: Sequence[OrderRequest],
 ) -> SimOrderList:
-    """Place an OTO or OTOCO: `pending` waits until `working` is filled whole. Raises Refusal."""
+    """Place an OTO or OTOCO: `pending` waits until `working` is completely filled. Raises SimApiError."""
     _check_list(account, client_id, [working, *pending])
     spot = orders.check_order(venue, account, margin, working)
     first = orders.build_order(venue, margin, working, spot)
-    for one in pending:
-        orders.check_filters(one, working.price)
-    waiting = [orders.build_order(venue, margin, one, working.price) for one in pending]
+    for ticket in pending:
+        orders.check_filters(ticket, working.price)
+    waiting = [orders.build_order(venue, margin, ticket, working.price) for ticket in pending]
     for order in waiting:
         order.status = "PENDING_NEW"
     fills.lock_funds(venue, account, margin, first, orders.worst_price(first, spot))
     made = _link_orders(venue, account, [first, *waiting], client_id, "OTO", first.order_id)
     emit_list_status(venue, account, margin, made)
-    # The first one last: it may be filled at once, and then the others must be there.
+    # The working order last: it may be filled at once, and then the pending ones must exist.
     for order in (*waiting, first):
         orders.activate_order(venue, account, margin, order)
     return made
@@ -58,15 +58,15 @@ def find_order_list(
     account: SimAccount, *, isolated: bool, symbol: str | None, list_id: int | None, client_id: str | None
 ) -> SimOrderList:
     """The newest order list with that number or client id. Refused (-2013) when there is none."""
-    for one in reversed(account.order_lists.values()):
-        named = one.list_id == list_id if list_id is not None else one.client_id == client_id
-        if named and one.isolated == isolated and symbol in (None, one.symbol):
-            return one
+    for order_list in reversed(account.order_lists.values()):
+        named = order_list.list_id == list_id if list_id is not None else order_list.client_id == client_id
+        if named and order_list.isolated == isolated and symbol in (None, order_list.symbol):
+            return order_list
     raise SimApiError(-2013, "Order list does not exist.")
 
 
 def total_borrowed(account: SimAccount, order_list: SimOrderList) -> tuple[Decimal, str] | None:
-    """What the orders of a list borrowed when they were placed, and of which asset."""
+    """The amount that the orders of a list borrowed when they were placed, and its asset."""
     for number in order_list.order_ids:
         order = account.orders[number]
         if order.borrowed:
@@ -76,9 +76,9 @@ def total_borrowed(account: SimAccount, order_list: SimOrderList) -> tuple[Decim
 
 def _check_list(account: SimAccount, client_id: str, legs: Sequence[OrderRequest]) -> None:
     open_ids = {
-        one.client_id
-        for one in account.order_lists.values()
-        if any(account.orders[number].is_open for number in one.order_ids)
+        order_list.client_id
+        for order_list in account.order_lists.values()
+        if any(account.orders[number].is_open for number in order_list.order_ids)
     }
     names = [leg.client_id for leg in legs]
     taken = {order.client_id for order in account.orders.values() if order.is_open}

@@ -29,7 +29,7 @@ MARKET_ORDER_KINDS = ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """An order as asked for. `quote_quantity` only for MARKET, `price` only for limits, `stop_price` for stops."""
+    """An order request. `quote_quantity` only for MARKET, `price` only for limits, `stop_price` for stops."""
 
     pair: ListedPair
     side: Side
@@ -50,7 +50,7 @@ class OrderRequest:
 def place_order(
     venue: Venue, account: SimAccount, margin: SimMarginAccount, ticket: OrderRequest
 ) -> tuple[SimOrder, list[SimTrade]]:
-    """Place an order: filled at once as far as it can be, else resting, killed or refused. Raises Refusal."""
+    """Place an order: filled at once as far as possible, then resting, killed or refused. Raises SimApiError."""
     spot = check_order(venue, account, margin, ticket)
     order = build_order(venue, margin, ticket, spot)
     fills.lock_funds(venue, account, margin, order, worst_price(order, spot))
@@ -58,14 +58,14 @@ def place_order(
 
 
 def check_order(venue: Venue, account: SimAccount, margin: SimMarginAccount, ticket: OrderRequest) -> Decimal:
-    """The spot price, if the order may be placed at it. Raises Refusal."""
+    """The spot price, if the order may be placed at it. Raises SimApiError."""
     symbol = ticket.pair.symbol
     spot = venue.prices.spot(symbol)
     if not spot:
         raise SimApiError(-1112, "No orders on book for symbol.")
     if symbol in venue.symbol_status:
         raise SimApiError(-2010, "Market is closed.")
-    if any(one.is_open and one.client_id == ticket.client_id for one in account.orders.values()):
+    if any(order.is_open and order.client_id == ticket.client_id for order in account.orders.values()):
         raise SimApiError(-2010, "Duplicate order sent.")
     check_filters(ticket, spot)
     if margin.symbol is None and symbol in venue.scenario.limit_price_pairs:
@@ -79,7 +79,7 @@ def check_order(venue: Venue, account: SimAccount, margin: SimMarginAccount, tic
 
 
 def check_filters(ticket: OrderRequest, spot: Decimal) -> None:
-    """Refuse (-1013) an order against the pair's steps and least value."""
+    """Refuse (-1013) an order that violates the pair's steps or minimum value."""
     pair, at_market, quantity = ticket.pair, ticket.kind in MARKET_ORDER_KINDS, _base_quantity(ticket, spot)
     if quantity <= 0 or quantity % pair.step:
         raise SimApiError(-1013, "Filter failure: LOT_SIZE")
@@ -91,7 +91,7 @@ def check_filters(ticket: OrderRequest, spot: Decimal) -> None:
 
 
 def build_order(venue: Venue, margin: SimMarginAccount, ticket: OrderRequest, spot: Decimal) -> SimOrder:
-    """The order that a ticket asks for. Nothing has happened yet."""
+    """The order of a ticket, without any effect yet."""
     return SimOrder(
         order_id=venue.next_order_id(),
         client_id=ticket.client_id,
@@ -115,12 +115,12 @@ def build_order(venue: Venue, margin: SimMarginAccount, ticket: OrderRequest, sp
 
 
 def worst_price(order: SimOrder, spot: Decimal) -> Decimal:
-    """The price by which an order is funded."""
+    """The price that the funding of an order assumes."""
     return max(order.stop_price, spot) if order.fills_at_market else order.price
 
 
 def activate_order(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> list[SimTrade]:
-    """Let a funded order begin: what can be filled is filled at once. Returns the fills."""
+    """Start a funded order: as much as possible is filled at once. Returns the fills."""
     account.orders[order.order_id] = order
     emit_execution_report(venue, margin, order, "NEW")
     return (
@@ -133,24 +133,24 @@ def activate_order(venue: Venue, account: SimAccount, margin: SimMarginAccount, 
 def cancel_order(
     venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder, *, new_client_id: str
 ) -> None:
-    """Cancel an open order, and with it the rest of its list. Raises Refusal (-2011) when it is not open."""
+    """Cancel an open order, and with it the rest of its list. Raises SimApiError (-2011) when it is not open."""
     if not order.is_open:
         raise SimApiError(-2011, "Unknown order sent.")
-    for one in (order, *_open_siblings(account, order)):
-        one.cancelled_as = new_client_id
-        fills.close_order(venue, account, margin, one, "CANCELED")
+    for cancelled in (order, *_open_siblings(account, order)):
+        cancelled.cancelled_as = new_client_id
+        fills.close_order(venue, account, margin, cancelled, "CANCELED")
     _report_list(venue, account, margin, order)
 
 
 def expire_all_orders(venue: Venue, account: SimAccount, margin: SimMarginAccount, *, reason: str) -> None:
-    """Let the exchange end every open order of a margin account: they expire."""
+    """Expire every open order of a margin account, as the exchange does."""
     for order in list(account.orders.values()):
         if order.is_open and _belongs_to(order, margin):
             fills.close_order(venue, account, margin, order, "EXPIRED", reason=reason)
 
 
 def match_orders(venue: Venue) -> None:
-    """Fill resting orders whose price the market has reached, and let stops go off."""
+    """Fill resting orders whose price the market has reached, and trigger stops."""
     for account in venue.accounts.values():
         for order in list(account.orders.values()):
             margin = account.margin(order.symbol if order.isolated else None)
@@ -200,7 +200,7 @@ def _fillable_quantity(venue: Venue, order: SimOrder) -> Decimal:
 
 
 def _prevent_own_match(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
-    """Keep what rests of an order from trading with the user's own resting orders."""
+    """Keep the resting part of an order from trading with the user's own orders."""
     for other in list(account.orders.values()):
         opposite = other.is_working and other.symbol == order.symbol and other.side != order.side
         if not opposite or other.fills_at_market or order.prevention == "NONE":
@@ -223,8 +223,10 @@ def _prevent_own_match(venue: Venue, account: SimAccount, margin: SimMarginAccou
 
 
 def _cancel_rivals(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
-    """Let one leg of an OCO go on alone: the other expires, and what it locked is locked for this one."""
-    rivals = [one for one in _open_siblings(account, order) if _list_of(account, order).working_id != order.order_id]
+    """Keep one leg of an OCO: the other expires, and its locked funds are locked for this one."""
+    rivals = [
+        sibling for sibling in _open_siblings(account, order) if _list_of(account, order).working_id != order.order_id
+    ]
     for rival in rivals:
         fills.close_order(venue, account, margin, rival, "EXPIRED", reason="OCO_TRIGGER")
     if rivals and not order.locked and not order.fills_at_market:
@@ -232,7 +234,7 @@ def _cancel_rivals(venue: Venue, account: SimAccount, margin: SimMarginAccount, 
 
 
 def _update_list(venue: Venue, account: SimAccount, margin: SimMarginAccount, order: SimOrder) -> None:
-    """Do what the end of an order means for the others of its list."""
+    """Apply the end of an order to the others of its list."""
     if order.list_id < 0 or order.is_open:
         return
     others, is_first = _open_siblings(account, order), _list_of(account, order).working_id == order.order_id
@@ -246,9 +248,9 @@ def _update_list(venue: Venue, account: SimAccount, margin: SimMarginAccount, or
 
 
 def _activate_pending(venue: Venue, account: SimAccount, margin: SimMarginAccount, pending: list[SimOrder]) -> None:
-    """Put the orders that waited for a fill on the book; of two, only one may need funds."""
+    """Put orders that waited for a fill on the book; of two, only one may need funds."""
     spot = venue.prices.spot(pending[0].symbol) or ZERO if pending else ZERO
-    dearest = max(pending, key=lambda one: worst_price(one, spot), default=None)
+    dearest = max(pending, key=lambda waiting: worst_price(waiting, spot), default=None)
     for order in pending:
         if order.status != "PENDING_NEW":
             continue
@@ -257,8 +259,8 @@ def _activate_pending(venue: Venue, account: SimAccount, margin: SimMarginAccoun
             if order is dearest:
                 fills.lock_funds(venue, account, margin, order, worst_price(order, spot))
         except SimApiError:
-            for one in pending:
-                fills.close_order(venue, account, margin, one, "REJECTED", reason="REJECTED")
+            for waiting in pending:
+                fills.close_order(venue, account, margin, waiting, "REJECTED", reason="REJECTED")
             return
         emit_execution_report(venue, margin, order, "NEW")
     for order in pending:
@@ -270,7 +272,7 @@ def _open_siblings(account: SimAccount, order: SimOrder) -> list[SimOrder]:
     if order.list_id < 0:
         return []
     numbers = _list_of(account, order).order_ids
-    return [account.orders[one] for one in numbers if one != order.order_id and account.orders[one].is_open]
+    return [account.orders[number] for number in numbers if number != order.order_id and account.orders[number].is_open]
 
 
 def _list_of(account: SimAccount, order: SimOrder) -> SimOrderList:

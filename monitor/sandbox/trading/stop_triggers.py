@@ -1,4 +1,4 @@
-"""When stops go off: at a price, or after a fall or rise from the best price seen."""
+"""Triggers of stop orders: at a price, or after a move from the best price."""
 
 from decimal import Decimal
 
@@ -11,14 +11,14 @@ _BIPS = Decimal(10_000)
 
 
 def is_triggered(kind: str, side: str, stop_price: Decimal, spot: Decimal) -> bool:
-    """Whether a stop goes off at `spot`."""
+    """Return whether a stop triggers at `spot`."""
     return spot <= stop_price if _triggers_on_fall(kind, side) else spot >= stop_price
 
 
 def check_trigger(order: SimOrder, spot: Decimal) -> bool:
-    """Whether a waiting stop goes off now. Remembers the best price while it trails.
+    """Return whether a waiting stop triggers now. Records the best price of a trailing stop.
 
-    A trailing stop with a stop price follows from the moment that the price was beyond it.
+    A trailing stop with a stop price starts to follow once the price was beyond it.
     """
     if not order.trailing_bips:
         return is_triggered(order.kind, order.side, order.stop_price, spot)

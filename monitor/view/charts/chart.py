@@ -1,6 +1,6 @@
-"""One picture, drawn from its document. Only the drawing child loads this.
+"""One chart, drawn with matplotlib; loaded by the drawing process only.
 
-Coordinates on paper are no money: here, and only here, values are floats.
+Coordinates of a chart are no money: here, and only here, values are floats.
 """
 
 import math
@@ -48,7 +48,7 @@ Points = list[tuple[float, float]]
 
 
 def draw_figure(spec: dict[str, Any]) -> Figure:
-    """The finished figure."""
+    """The finished figure of one chart."""
     figure = Figure(figsize=(WIDTH, _HEIGHT), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
     lines = extract_lines(spec)
@@ -82,12 +82,12 @@ def extract_lines(spec: dict[str, Any]) -> dict[str, Points]:
 
 
 def extract_callouts(spec: dict[str, Any], lines: dict[str, Points]) -> list[Callout]:
-    """What happened, each on its line."""
+    """The marked events, each on its line."""
     return [_make_callout(mark, lines) for mark in spec["marks"]]
 
 
 def set_scale(axes: Axes, spec: dict[str, Any], lines: dict[str, Points], span: tuple[float, float]) -> None:
-    """Give the axes their looks, their time and the values that they show."""
+    """Set the style, time range and value range of the axes."""
     _style_axes(axes)
     axes.set_xlim(*span)
     axes.set_ylim(*_value_range(lines, [float(bar["value"]) for bar in spec["bars"]]))
@@ -98,20 +98,20 @@ def set_scale(axes: Axes, spec: dict[str, Any], lines: dict[str, Points], span: 
 def draw_panel(
     figure: Figure, axes: Axes, spec: dict[str, Any], lines: dict[str, Points], marks: list[Callout]
 ) -> None:
-    """Draw what axes of this scale show, once they have their place."""
+    """Draw the content of axes whose scale and position are set."""
     _draw_gaps(axes, spec["gaps"])
     _draw_lines(axes, lines, spec["bars"])
     _draw_markers(figure, axes, marks)
 
 
 def marker_meanings(specs: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The shapes that are drawn, and what each means."""
+    """The marker shapes in use, and the meaning of each."""
     kinds = {mark["kind"] for spec in specs for mark in spec["marks"]}
     return [(_MARKER_SHAPES[kind], meaning) for kind, meaning in _MARKER_MEANINGS.items() if kind in kinds]
 
 
 def time_span(lines: list[Points], marks: list[Callout]) -> tuple[float, float]:
-    """The time that all of them take."""
+    """The time span that covers all lines and marks."""
     times = [x for points in lines for x, _ in points] + [mark.x for mark in marks]
     if not times:
         return 0.0, 1.0
@@ -120,7 +120,7 @@ def time_span(lines: list[Points], marks: list[Callout]) -> tuple[float, float]:
 
 
 def _draw_gaps(axes: Axes, gaps: list[dict[str, Any]]) -> None:
-    """Why there is no line, where there is room to say it."""
+    """Label each gap of a line with its reason, where there is room."""
     first, last = axes.get_xlim()
     for gap in gaps:
         start, end = max(_time_number(gap["start"]), first), min(_time_number(gap["end"]), last)
@@ -129,13 +129,14 @@ def _draw_gaps(axes: Axes, gaps: list[dict[str, Any]]) -> None:
         axes.axvspan(start, end, color="#f3f4f6", linewidth=0, zorder=0)
         axes.text(
             (start + end) / 2, 0.5, gap["text"],
-            transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5, color=MUTED_COLOUR, ha="center", va="center",
+            transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5, color=MUTED_COLOUR,
+            ha="center", va="center",
             bbox={"boxstyle": "square,pad=0.3", "facecolor": "#f3f4f6", "linewidth": 0}, zorder=2,
         )  # fmt: skip
 
 
 def _draw_lines(axes: Axes, lines: dict[str, Points], bars: list[dict[str, Any]]) -> None:
-    """The lines over the bars; what lies above the picture runs along its upper edge, pale."""
+    """Draw the lines over the thresholds; values above the chart run along its upper edge, pale."""
     low, high = axes.get_ylim()
     labels = []
     for bar in bars:
@@ -183,7 +184,8 @@ def _draw_lines(axes: Axes, lines: dict[str, Points], bars: list[dict[str, Any]]
 
 
 def _draw_markers(figure: Figure, axes: Axes, marks: list[Callout]) -> None:
-    """An alert begins above the line and ends below it, so that what was done in the same moment shows between."""
+    """Draw the markers: an alert's start above the line, its end below, so that an action of the same moment shows
+    between."""
     low, high = axes.get_ylim()
     for mark in marks:
         height = high if mark.y is None else min(max(mark.y, low), high)
@@ -203,7 +205,7 @@ def _draw_markers(figure: Figure, axes: Axes, marks: list[Callout]) -> None:
 
 
 def _draw_prices(axes: Axes, prices: list[dict[str, Any]]) -> None:
-    """Prices as change since the start of the picture, so that assets of any size share one scale."""
+    """Draw prices as change since the start of the chart, so that assets of any size share one scale."""
     _style_axes(axes)
     labels: list[tuple[float, str, str]] = []
     everything: list[float] = []
@@ -262,7 +264,7 @@ def _style_axes(axes: Axes) -> None:
 
 
 def fit_axis_labels(figure: Figure, axes: Axes) -> None:
-    """The figures beside the axis as large as the room to their left allows."""
+    """Size the labels of the value axis to the room on their left."""
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # untyped library
     room = (LEFT - 0.01) * figure.bbox.width
     low, high = axes.get_ylim()
@@ -273,7 +275,7 @@ def fit_axis_labels(figure: Figure, axes: Axes) -> None:
 
 
 def _value_range(lines: dict[str, Points], bars: list[float]) -> tuple[float, float]:
-    """The values shown: around the bars when there are some, so that a level of 40 does not flatten the story."""
+    """The values shown: around the thresholds if there are any, so that a level of 40 does not flatten the rest."""
     known = [y for points in lines.values() for _, y in points if not math.isnan(y)]
     if not known and not bars:
         return 0.0, 1.0

@@ -1,4 +1,4 @@
-"""What a picture shows, and how it is drawn: by a short-lived child, so that no plotting library stays behind."""
+"""The specification of a chart, and its drawing in a child process, so that no plotting library stays loaded."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ class ThresholdLine:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """Something that happened, on the line of that label ("": the first)."""
+    """An event, on the line with that label ("": the first)."""
 
     at: datetime
     kind: MarkerKind
@@ -47,7 +47,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class DataGap:
-    """A time in which the line has no value, and why."""
+    """A time in which the line has no value, and the reason."""
 
     start: datetime
     end: datetime
@@ -56,9 +56,10 @@ class DataGap:
 
 @dataclass(frozen=True, slots=True)
 class ChartSpec:
-    """A time series with what matters around it. `prices` get a panel of their own, as change since its start.
+    """A time series with its thresholds, markers and gaps. `prices` get a panel of their own, as change since its
+    start.
 
-    `form` is how the values of `lines` are labelled: as they are, or as percentages.
+    `form` is the unit of the labels of `lines`: plain numbers or percentages.
     """
 
     title: str
@@ -73,7 +74,7 @@ class ChartSpec:
 
 @dataclass(frozen=True, slots=True)
 class ChartPanels:
-    """Pictures one below the other over one time axis. Of each only the title, no subtitle and no prices are shown."""
+    """Charts one below the other over one time axis. Only their titles are shown, no subtitles and no prices."""
 
     title: str
     panels: Sequence[ChartSpec]
@@ -81,13 +82,13 @@ class ChartPanels:
 
 
 class ChartFailed(Exception):
-    """The child could not draw the picture."""
+    """The child process could not draw the chart."""
 
 
 async def draw_chart(chart: ChartSpec | ChartPanels, path: Path, *, timeout_s: float = 60.0) -> None:
-    """Write the picture to `path` as PNG. Takes about a second in another process.
+    """Write the chart to `path` as PNG. Takes about a second in another process.
 
-    Raises PictureFailed when the child fails or is not done in time; it is killed then.
+    Raises ChartFailed when the child fails or exceeds `timeout_s`; it is killed then.
     """
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "monitor.view.charts.drawing_process", str(path)),
@@ -110,7 +111,7 @@ async def draw_chart(chart: ChartSpec | ChartPanels, path: Path, *, timeout_s: f
 
 
 def chart_document(chart: ChartSpec | ChartPanels) -> Document:
-    """The picture as JSON for the child."""
+    """The chart as JSON for the child process."""
     if isinstance(chart, ChartPanels):
         panels = [chart_document(panel) for panel in chart.panels]
         return {"title": chart.title, "subtitle": chart.subtitle, "panels": panels}

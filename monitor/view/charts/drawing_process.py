@@ -1,4 +1,4 @@
-"""The child that draws one picture: JSON on standard input, the PNG's path as its argument.
+"""The child process that draws one chart: JSON on standard input, a PNG file out.
 
 Run as `python -m monitor.view.charts.drawing_process PATH`.
 """
@@ -13,7 +13,7 @@ from monitor.view.charts.panels import draw_panels
 
 
 def main() -> None:
-    """Draw what standard input describes."""
+    """Draw the chart that standard input describes."""
     spec = set_fonts(json.load(sys.stdin))
     figure = draw_panels(spec) if "panels" in spec else draw_figure(spec)
     figure.savefig(Path(sys.argv[1]), format="png", dpi=DPI)

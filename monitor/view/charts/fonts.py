@@ -1,4 +1,4 @@
-"""Fonts of a picture: those of the machine that have the characters of its words. Only the drawing child loads this."""
+"""Fonts of this machine that have the characters of a chart's texts; loaded by the drawing process only."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,17 +8,17 @@ from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
 BASE_FONT = "DejaVu Sans"
-"""Comes with the library and has Latin, Greek and Cyrillic."""
+"""The font that comes with the library; it has Latin, Greek and Cyrillic."""
 
 PLACEHOLDER_FONTS = ("Last Resort",)
-"""Families that have a box for every character."""
+"""Families that show a box for every character."""
 
 MAX_FONTS = 400
-"""Fonts that are looked into at most: opening one takes a millisecond."""
+"""Limit of fonts to open: opening one takes a millisecond."""
 
 
 def set_fonts(spec: dict[str, Any]) -> dict[str, Any]:
-    """The picture's document with fonts set for it; a character that no font of the machine has is written as its code.
+    """The chart's document with its fonts set; a character that no font of the machine has is written as its code.
 
     A font for Chinese, Japanese and Korean is, for example, in Debian's `fonts-noto-cjk`.
     """
@@ -34,7 +34,7 @@ def set_fonts(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _find_families(wanted: set[int]) -> tuple[list[str], set[int]]:
-    """The families that have the characters, the base first; and the characters that none has."""
+    """The families that have the characters, the base first; and the characters that no family has."""
     families = [BASE_FONT]
     missing = wanted - _font_characters(font_manager.findfont(BASE_FONT))
     for entry in font_manager.fontManager.ttflist[:MAX_FONTS]:
@@ -53,7 +53,7 @@ def _font_characters(path: str) -> set[int]:
     try:
         return set(FT2Font(path).get_charmap())
     except (OSError, RuntimeError):
-        # A font that is gone, or broken.
+        # A font that was removed, or is broken.
         return set()
 
 

@@ -1,4 +1,4 @@
-"""The picture of a metric's recorded samples, with bars, alerts and actions where they belong to it."""
+"""Charts of recorded samples with thresholds, alerts and actions."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,13 +23,13 @@ from monitor.view.documents.history import Series
 from monitor.view.formatting import format_needed_amount, format_threshold
 
 THRESHOLD_METRICS = ("initial_level", "margin_call_level", "liquidation_level")
-"""The metrics whose newest value is drawn as a bar."""
+"""The metrics whose newest value is drawn as a threshold."""
 
 SAME_MONEY_WITHIN = timedelta(minutes=5)
-"""What is brought in and repaid within this time belongs together."""
+"""A transfer and a repayment within this time belong together."""
 
 MAX_LINES = 6
-"""More lines than this can't be told from each other."""
+"""More lines than this can't be told apart."""
 
 _THRESHOLD_ROLES: tuple[ThresholdRole, ...] = ("initial", "margin_call", "liquidation")
 _LEVEL_METRICS = frozenset({"margin_level", "polled_margin_level"})
@@ -48,18 +48,18 @@ def history_chart(
     until: datetime,
     prices: Sequence[Series] = (),
 ) -> ChartSpec:
-    """The picture of one or more series up to `until`. Bars, alerts and actions are drawn only for a single one.
+    """The chart of one or more series up to `until`. Thresholds, alerts and actions are drawn only for a single one.
 
-    Of many series, those that matter most. `prices` are those behind it, shown beneath.
+    Of many series only the worst are drawn. `prices` are drawn in a panel below.
     """
     name = metric.name.replace("_", " ")
     shown = _worst_series(metric, series)
     lines = [
         ChartLine(
-            _series_label(one) if len(series) > 1 else name,
-            list(_step_points([(p.at, p.value) for p in one.points], until)),
+            _series_label(line_series) if len(series) > 1 else name,
+            list(_step_points([(p.at, p.value) for p in line_series.points], until)),
         )
-        for one in shown
+        for line_series in shown
     ]
     single = series[0] if len(series) == 1 else None
     left_out = f"; the {len(shown)} {_worst_end(metric)} of {len(series)}" if len(shown) < len(series) else ""
@@ -75,9 +75,9 @@ def history_chart(
         markers=[*_alert_markers(alerts, single, since), *_action_markers(intents, single, since)] if single else (),
         gaps=list(_data_gaps(metric, single, lines[0])) if single else (),
         prices=[
-            ChartLine(f"{one.subject} price", list(_step_points([(p.at, p.value) for p in one.points], until)))
-            for one in prices
-            if sum(p.value is not None for p in one.points) > 1
+            ChartLine(f"{price.subject} price", list(_step_points([(p.at, p.value) for p in price.points], until)))
+            for price in prices
+            if sum(p.value is not None for p in price.points) > 1
         ],
         value_format="percent" if metric.unit is Unit.FRACTION else "number",
     )
@@ -92,7 +92,7 @@ def history_panels(
     since: datetime,
     until: datetime,
 ) -> ChartPanels:
-    """A panel for each scope, with the bars, alerts and actions that are its own; of many, those that matter most."""
+    """A panel for each scope, with its own thresholds, alerts and actions; of many scopes only the worst."""
     shown = _worst_series(metric, series)
     left_out = f"; the {len(shown)} {_worst_end(metric)} of {len(series)}" if len(shown) < len(series) else ""
     return ChartPanels(
@@ -100,23 +100,23 @@ def history_panels(
         subtitle=f"{metric.meaning}{left_out}",
         panels=[
             replace(
-                history_chart(metric, [one], thresholds_of(one), alerts, intents, since, until),
-                title=_series_label(one),
+                history_chart(metric, [shown_series], thresholds_of(shown_series), alerts, intents, since, until),
+                title=_series_label(shown_series),
             )
-            for one in shown
+            for shown_series in shown
         ],
     )
 
 
 def supports_panels(series: Sequence[Series]) -> bool:
-    """Whether each of these has bars, alerts and actions of its own, and a panel for them."""
-    return len(series) > 1 and all(one.scope in ("cross", "isolated") for one in series)
+    """Return whether each of the series has thresholds, alerts and actions of its own, and a panel for them."""
+    return len(series) > 1 and all(line.scope in ("cross", "isolated") for line in series)
 
 
 def _step_points(
     points: Sequence[tuple[datetime, Decimal | None]], until: datetime
 ) -> Iterator[tuple[datetime, Decimal | None]]:
-    """The points with the value that held before each change: only changes are recorded, so a line must not slope."""
+    """The points with the value before each change repeated: only changes are recorded, so a line must not slope."""
     for (at, value), (following, _) in pairwise([*points, (until, None)]):
         yield at, value
         end = min(following, at + MAX_SAMPLE_AGE)
@@ -127,7 +127,7 @@ def _step_points(
 
 
 def _worst_series(metric: Metric, series: Sequence[Series]) -> Sequence[Series]:
-    """Those with the lowest values, or the highest where high is bad; in the order given."""
+    """The series with the lowest values, or the highest where high is bad; in the given order."""
     if len(series) <= MAX_LINES:
         return series
     sign = 1 if _is_bad_low(metric) else -1
@@ -146,7 +146,7 @@ def _is_bad_low(metric: Metric) -> bool:
 
 
 def _data_gaps(metric: Metric, series: Series, line: ChartLine) -> Iterator[DataGap]:
-    """Where the line ends and goes on later: because there was no limit, or because nothing is known."""
+    """The gaps of a line: times of an infinite value, or of no known value."""
     endless = {point.at for point in series.points if point.missing == "infinite"}
     without = "nothing owed" if metric.unit is Unit.LEVEL else "out of reach"
     start: datetime | None = None
@@ -190,7 +190,7 @@ def _alert_markers(alerts: Iterable[Alert], series: Series, since: datetime) -> 
 
 
 def _action_markers(intents: Iterable[Intent], series: Series, since: datetime) -> list[Marker]:
-    """What was done; money that was brought in to repay with it is one thing."""
+    """Markers of confirmed actions; a transfer and the repayment with it share one."""
     done = [
         intent
         for intent in intents
@@ -200,7 +200,7 @@ def _action_markers(intents: Iterable[Intent], series: Series, since: datetime) 
     ]
     marks: list[Marker] = []
     brought: Intent | None = None
-    for intent in sorted(done, key=lambda one: (_done_at(one), one.id)):
+    for intent in sorted(done, key=lambda intent: (_done_at(intent), intent.id)):
         word = _ACTION_WORDS.get(intent.kind, intent.kind.replace("_", " "))
         if brought is not None and intent.kind == "repay" and _is_same_money(brought, intent):
             marks.pop()

@@ -1,4 +1,4 @@
-"""Where the words of a picture go so that none covers another. Only the drawing child loads this."""
+"""Placement of labels in a chart without overlaps; loaded by the drawing process only."""
 
 import math
 from bisect import bisect_right
@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 _LANE_HEIGHT = 0.21
-"""Inches."""
+"""Height of a lane of labels, in inches."""
 _MAX_LANES = 6
 _TEXT_SIZE = 7.5
 _RIGHT_EDGE = 0.985
 _BOTTOM_MARGIN = 0.15
-"""Inches from the lower edge."""
+"""Distance from the lower edge, in inches."""
 _CLOSE_SHARE = 0.015
-"""Marks closer than this part of the picture's width stand on each other."""
+"""Marks closer than this share of the chart's width overlap."""
 _MAX_NAMES = 6
 _MAX_JOINED = 3
 
@@ -29,7 +29,7 @@ RESOLVED = "^"
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """One marked moment of one line; `y` None: the line has no value there."""
+    """One marked moment of one line; `y` None: the line has no value at that time."""
 
     x: float
     y: float | None
@@ -40,7 +40,7 @@ class Callout:
 
 
 def merge_close_labels(marks: list[Callout], span: tuple[float, float]) -> list[Callout]:
-    """The marks with as many names as can be read: those of one look at nearly one moment share one.
+    """The marks with as many names as can be read: marks of one style at nearly the same moment share one.
 
     Where many are left, an alert's end keeps its mark and loses its name.
     """
@@ -58,7 +58,7 @@ def merge_close_labels(marks: list[Callout], span: tuple[float, float]) -> list[
 
 
 def draw_marker_legend(figure: Figure, meanings: list[tuple[str, str]], colour: str) -> None:
-    """What the shapes of the marks mean, below the picture."""
+    """Draw the meaning of the marker shapes below the chart."""
     x, foot = 0.02, _BOTTOM_MARGIN / figure.get_figheight()
     for marker, meaning in meanings:
         line: Any = figure.add_artist(
@@ -72,9 +72,10 @@ def draw_marker_legend(figure: Figure, meanings: list[tuple[str, str]], colour: 
 
 
 def draw_callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
-    """Name the marks above the plot, in as few lanes as do not collide; answers the height they take of the figure.
+    """Name the marks above the plot, in as few lanes as avoid collisions; returns their height as a share of the
+    figure.
 
-    What finds no room in the last lane stays a mark without a name.
+    A mark whose name does not fit into the last lane stays without a name.
     """
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # the Agg canvas has one
     starts: list[float] = []
@@ -107,7 +108,7 @@ def draw_callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
 
 
 def label_right_end(axes: Axes, labels: list[tuple[float, str, str]], size: float) -> None:
-    """Names at the right end of what they name, moved apart just as far as they would overlap."""
+    """Draw names at the right end of their lines, moved apart only as far as they would overlap."""
     figure = axes.get_figure()
     assert figure is not None
     low, high = axes.get_ylim()
@@ -129,7 +130,7 @@ def label_right_end(axes: Axes, labels: list[tuple[float, str, str]], size: floa
 
 
 def format_time_axis(axes: Axes, colour: str) -> None:
-    """Ticks at round times, and the dates that they belong to."""
+    """Set ticks at round times, and the dates they belong to."""
     locator: Any = dates.AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]  # untyped library
     formatter: Any = dates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]  # as above
     axes.xaxis.set_major_locator(locator)
@@ -140,7 +141,7 @@ def format_time_axis(axes: Axes, colour: str) -> None:
 
 
 def time_to_x(moment: datetime) -> float:
-    """The moment as a coordinate."""
+    """The time as a coordinate."""
     return float(dates.date2num(moment))  # type: ignore[no-untyped-call]  # untyped library
 
 
@@ -150,7 +151,7 @@ def x_to_time(x: float) -> datetime:
 
 
 def interpolate(points: list[tuple[float, float]], x: float) -> float | None:
-    """The line's value at `x`, straight between its points; None in a gap or before its start."""
+    """The line's value at `x`, linear between its points; None in a gap or before its start."""
     after = bisect_right([p[0] for p in points], x)
     if after == 0:
         return None
@@ -165,7 +166,7 @@ def _appearance(mark: Callout) -> tuple[str, str, str]:
 
 
 def _join_names(first: str, second: str) -> str:
-    """Both names, until there are too many to be read."""
+    """Both names, up to the number that can be read."""
     names = [name for name in first.split(", ") if name]
     if len(names) > _MAX_JOINED or not second or second in names:
         return first
@@ -173,7 +174,7 @@ def _join_names(first: str, second: str) -> str:
 
 
 def _draw_leader(axes: Axes, mark: Callout, lift: float) -> None:
-    """A thin line from a name down to what it names."""
+    """A thin line from a name down to its mark."""
     low, high = axes.get_ylim()
     line = {"arrowstyle": "-", "color": mark.colour, "alpha": 0.35, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
     foot = high if mark.y is None else min(max(mark.y, low), high)
@@ -188,7 +189,7 @@ def _draw_leader(axes: Axes, mark: Callout, lift: float) -> None:
 
 
 def _spread(values: list[float], step: float) -> list[float]:
-    """Ascending positions at least `step` apart, each group centred on the values it stands for."""
+    """Ascending positions at least `step` apart, each group centred on its values."""
     groups: list[list[float]] = []
     for value in values:
         groups.append([value])

@@ -1,4 +1,4 @@
-"""Several pictures in one: each in a panel with what matters around it, over one time axis."""
+"""Several charts as panels over one time axis."""
 
 from typing import Any
 
@@ -27,14 +27,14 @@ _HEADING, _FOOT, _NAME, _BETWEEN = 0.58, 0.6, 0.24, 0.14
 
 _PLOTS = {2: 1.9, 3: 1.6}
 _SMALL_PLOT = 1.25
-"""Inches of a panel's plot; by how many there are, and of more."""
+"""Inches of a panel's plot: by the number of panels, and for more of them."""
 
 
 def draw_panels(spec: dict[str, Any]) -> Figure:
     """The finished figure, as high as its panels need."""
     panels: list[dict[str, Any]] = spec["panels"]
     plot = _PLOTS.get(len(panels), _SMALL_PLOT)
-    lines = [extract_lines(one) for one in panels]
+    lines = [extract_lines(panel) for panel in panels]
     found = [extract_callouts(one, drawn) for one, drawn in zip(panels, lines, strict=True)]
     span = time_span(
         [points for drawn in lines for points in drawn.values()], [mark for marks in found for mark in marks]

@@ -1,1 +1,1 @@
-"""The JSON documents that programs read: one module each, fields exactly as the reference names them."""
+"""JSON documents for programs, one module each; their fields are those of the reference."""

@@ -1,4 +1,4 @@
-"""One account of the `status` document, as the daemon leaves it in the store."""
+"""One account of the status document, as the daemon stores it."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -62,11 +62,11 @@ _ISOLATED_LEVELS = (
 def account_document(state: AccountState, settings: AccountSettings, now: datetime, version: str) -> Document:
     """The account's figures, streams, and counts of alerts and intents at `now`.
 
-    `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
-    `worst_alert` is the highest severity that fires, null when none does. `actions_stopped`: what alerts want and is
-    not done, and why; `by_limit` where that is a limit which a person should change. `conditions_unknown`: the critical
-    rules of which nobody can say whether they hold, and the figures that they lack. `monitored`: what is held or owed
-    and bears the exchange's tag *Monitoring*.
+    `stale_after_s` and `version` (of the program that wrote it) let a later reader judge the document's age.
+    `worst_alert` is the highest severity that fires, null when none does. `actions_stopped`: actions that alerts ask
+    for and that are blocked, and why; `by_limit` where a person should change a limit. `conditions_unknown`: critical
+    rules whose condition can't be evaluated, and the figures that they lack. `monitored`: assets held or owed that bear
+    the exchange's tag *Monitoring*.
     """
     cross = cross_document(state, settings, measure_cross(state, settings, now), now) if settings.cross else None
     isolated = [
@@ -136,7 +136,7 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
 
 
 def account_state(document: Document, *, key_refused: bool) -> str:
-    """ok, stale, unknown or key_refused, from the states of the account's scopes: the worst one speaks."""
+    """ok, stale, unknown or key_refused: the worst of the states of the account's scopes."""
     states = [scope["state"] for scope in scope_documents(document)]
     if key_refused:
         return "key_refused"
@@ -146,7 +146,7 @@ def account_state(document: Document, *, key_refused: bool) -> str:
 
 
 def scope_documents(document: Document) -> Iterator[Document]:
-    """The cross document, if the account has one, and those of its pairs."""
+    """The cross document, if the account has one, and the documents of its pairs."""
     if document.get("cross") is not None:
         yield document["cross"]
     yield from document.get("isolated", ())
@@ -155,8 +155,8 @@ def scope_documents(document: Document) -> Iterator[Document]:
 def cross_document(state: AccountState, settings: AccountSettings, figures: MetricValues, now: datetime) -> Document:
     """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity.
 
-    `notice` is what the exchange said of the level after the last read; the worse of the two is the level.
-    `may_leave`: of each asset what may be moved out while the collateral level that the exchange demands remains.
+    `notice` is the level that the exchange reported after the last read; the worse of the two is the level.
+    `may_leave`: the amount of each asset that may be moved out while the exchange's collateral level is kept.
     """
     return {
         **_head(state, figures, now),
@@ -172,15 +172,19 @@ def cross_document(state: AccountState, settings: AccountSettings, figures: Metr
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
         "gaps": _data_issues(find_data_issues(state, settings, CROSS, figures, now)),
         "may_leave": [
-            {"asset": one.asset, "amount": format_decimal(one.amount), "value_usdt": format_decimal(one.value_usdt)}
-            for one in transfer_out_limits(state, settings, now)
+            {
+                "asset": limit.asset,
+                "amount": format_decimal(limit.amount),
+                "value_usdt": format_decimal(limit.value_usdt),
+            }
+            for limit in transfer_out_limits(state, settings, now)
         ],
         "restore": recovery_document(find_recovery(state, CROSS, figures)),
     }
 
 
 def isolated_document(figures: MetricValues, state: AccountState, settings: AccountSettings, now: datetime) -> Document:
-    """One isolated pair; `base` and `quote` are null while nothing is known of it."""
+    """One isolated pair; `base` and `quote` are null while nothing is known of the pair."""
     pair = state.isolated.pairs.get(figures.subject) if state.isolated is not None else None
     holdings = {holding.balance.asset: holding for holding in figures.holdings}
     base = holdings.get(pair.base.asset) if pair is not None else None
@@ -212,7 +216,8 @@ def _symbols(state: AccountState, settings: AccountSettings) -> tuple[str, ...]:
 
 
 def _head(state: AccountState, figures: MetricValues, now: datetime) -> Document:
-    """How old the figures are: `as_of` is when the scope was read, `live_as_of` of when the prices since are."""
+    """The age of the figures: `as_of` is the time of the scope's read, `live_as_of` the time of the newest prices
+    since."""
     live_as_of = newest_price_at(state) if figures.source == "live" else None
     return {
         "state": figures.state,
@@ -239,7 +244,7 @@ def _balance_row(holding: ValuedBalance) -> Document:
 
 
 def _price(price: MetricValue | None, danger: LiquidationSide | None) -> str | None:
-    """A price to the 8 decimals that the venue gives, never further away than it is."""
+    """A price to the 8 decimals of the exchange, rounded so that it never looks further away than it is."""
     if not isinstance(price, Decimal) or not price.is_finite():
         return None
     return format_decimal(floor_to(price, EIGHT_DECIMALS) if danger == "above" else ceil_to(price, EIGHT_DECIMALS))

@@ -1,4 +1,4 @@
-"""One intent with its story as programs read it."""
+"""An intent with its steps as a JSON document."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from monitor.view.json_values import Document, json_decimal, json_time
 
 
 def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
-    """The intent and every step of its life, oldest first."""
+    """The intent and all its steps, oldest first."""
     return _market(intent) | {
         "id": intent.id,
         "plan": intent.plan,
@@ -53,7 +53,7 @@ def rule_stop_document(stop: RuleStop) -> Document:
 
 
 def _market(intent: Intent) -> Document:
-    """What an order on the market trades; nothing for the others."""
+    """The trade of an order on the market; empty for other orders."""
     order = intent.order
     if not isinstance(order, Reduce):
         return {}

@@ -1,4 +1,4 @@
-"""One alert as programs read it: `alerts --json`, the API, and the object that a webhook channel posts."""
+"""An alert as a JSON document: `alerts --json`, and the body of a webhook."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from monitor.view.json_values import Document, json_decimal, json_time
 
 
 def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Document:
-    """The alert with its deliveries. `labels` holds the rule's own and those that silences match anyway."""
+    """The alert with its deliveries. `labels` holds the rule's own and the built-in ones that silences match."""
     acked = alert.acked_at is not None
     return {
         "id": alert.id,

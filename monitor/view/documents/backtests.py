@@ -1,4 +1,4 @@
-"""What a backtest found, as programs read it and as people do."""
+"""The result of a backtest as a JSON document."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -20,7 +20,7 @@ def backtest_items(backtest: Backtest) -> list[Document]:
 
 
 def backtest_document(tests: Sequence[Backtest]) -> Document:
-    """All accounts: the alerts, the lowest levels, what was moved, and what stood in the way."""
+    """All accounts: alerts, lowest levels, amounts moved, and blocked actions."""
     return {
         "items": [item for found in tests for item in backtest_items(found)],
         "lows": [low for found in tests for low in lowest_levels(found)],
@@ -30,9 +30,14 @@ def backtest_document(tests: Sequence[Backtest]) -> Document:
             for (kind, asset), amount in sorted(found.moved_totals.items())
         ],
         "blocked": [
-            {"account": found.account, "action": each.action, "reason": each.reason, "since": json_time(each.since)}
+            {
+                "account": found.account,
+                "action": blocked.action,
+                "reason": blocked.reason,
+                "since": json_time(blocked.since),
+            }
             for found in tests
-            for each in found.timeline.blocked_actions
+            for blocked in found.timeline.blocked_actions
         ],
     }
 

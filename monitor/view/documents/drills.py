@@ -9,7 +9,7 @@ from monitor.view.json_values import Document, json_time
 
 
 def drill_document(drill: Drill, messages: Sequence[Delivery]) -> Document:
-    """`ok`: something was to be said, and every channel that takes it took it."""
+    """The drill and its messages. `ok`: there were messages, and every channel that takes them accepted them."""
     wanted = [message for message in messages if message.state is not DeliveryState.EXPIRED]
     return {
         "id": drill.id,

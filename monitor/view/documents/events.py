@@ -1,4 +1,4 @@
-"""One recorded stream event as programs read it."""
+"""A recorded stream event as a JSON document."""
 
 import json
 from datetime import datetime
@@ -8,7 +8,7 @@ from monitor.view.json_values import Document, json_time
 
 
 class RecordedEvent(Protocol):
-    """What a reader of the store has of one event. `symbol` is empty for cross, `payload` the venue's own text."""
+    """One event as the store reads it. `symbol` is empty for cross, `payload` the exchange's own text."""
 
     @property
     def id(self) -> int: ...
@@ -35,7 +35,7 @@ class RecordedEvent(Protocol):
 
 
 def event_document(event: RecordedEvent) -> Document:
-    """The event; what was rejected and is no JSON object is given as `{"text": …}`."""
+    """The event as a document; a rejected event that is no JSON object is given as `{"text": …}`."""
     return {
         "id": event.id,
         "account": event.account,

@@ -1,4 +1,4 @@
-"""Recorded samples of one metric and subject as programs read them."""
+"""Recorded samples of one metric and subject as a JSON document."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from monitor.view.json_values import Document, json_decimal, json_time
 
 
 class Sampled(Protocol):
-    """One sample; `missing` says what a `value` of None is."""
+    """One sample; `missing` is the reason for a `value` of None."""
 
     @property
     def at(self) -> datetime: ...
@@ -22,7 +22,7 @@ class Sampled(Protocol):
 
 
 class Series(Protocol):
-    """What a reader of the store has of one metric of one subject, oldest first."""
+    """One metric of one subject as the store reads it, oldest first."""
 
     @property
     def metric(self) -> str: ...
@@ -39,7 +39,7 @@ class Series(Protocol):
 
 
 def history_document(series: Series) -> Document:
-    """The series; a value of null was infinite or unavailable."""
+    """The series as a document; a value of null was infinite or unavailable."""
     metric = METRICS.get(series.metric)
     return {
         "metric": series.metric,

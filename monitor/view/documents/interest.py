@@ -1,4 +1,4 @@
-"""Interest paid, the rates now, and what they will cost, as programs read it."""
+"""Interest paid, current rates and projected cost as a JSON document."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ DAYS_A_YEAR = 365
 
 
 class InterestTotal(Protocol):
-    """Charges of one asset in one scope together; `day` None: over the whole time asked for."""
+    """The sum of charges of one asset in one scope; `day` None: over the whole requested time."""
 
     @property
     def day(self) -> date | None: ...
@@ -35,7 +35,7 @@ class InterestTotal(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Debt:
-    """One asset that is borrowed in one scope, with its rate, as a live account document has it."""
+    """One borrowed asset of one scope with its rate, read from a live account document."""
 
     account: str
     asset: str
@@ -45,7 +45,7 @@ class _Debt:
     borrowed: Decimal
     interest: Decimal
     rate: Document | None
-    """None: not known."""
+    """None when not known."""
 
     @property
     def daily(self) -> Decimal | None:
@@ -54,7 +54,7 @@ class _Debt:
 
     @property
     def repayable(self) -> Decimal:
-        """How much of the principal what is free would repay: interest comes first."""
+        """The principal that the free balance would repay: interest is repaid first."""
         return min(self.borrowed, max(ZERO, self.free - self.interest))
 
 
@@ -66,12 +66,12 @@ def interest_document(
     by: Literal["day", "asset"],
     spans: Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]] | None = None,
 ) -> Document:
-    """Sums from `since` to `until`; `accounts` are live account documents, which know rates and prices now.
+    """Sums from `since` to `until`; `accounts` are live account documents with the current rates and prices.
 
-    Values in USDT are at the prices now; null, and left out of the totals, where no price is known. `projected` is
-    without those debts whose rate or price is not known; it names them. `saving_if_repaid` is what repaying now from
-    the free balance of the same scope would save a day. `recorded`: between these times every charge of every scope
-    is recorded, as `spans` by account and pair tell.
+    Values in USDT are at current prices; null, and left out of the totals, where no price is known. `projected` leaves
+    out debts whose rate or price is not known, and names them. `saving_if_repaid` is the cost a day that a repayment
+    from the free balance of the same scope would save now. `recorded`: between these times every charge of every scope
+    is recorded, according to `spans` by account and pair.
     """
     accounts = list(accounts)
     prices = _prices(accounts)

@@ -1,4 +1,4 @@
-"""The exchange's own word on the cross level, as a status document keeps it."""
+"""The exchange's notice of the cross level, read from a stored account document."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from monitor.core.numbers.durations import parse_since
 
 
 def read_level_notice(live_document: str | None, now: datetime) -> ReportedLevel | None:
-    """The notice of a stored account document; None where it has none, or one of a moment to come.
+    """The notice of a stored account document; None where it has none, or one with a future time.
 
-    An older program's document, or one that can't be understood, has none.
+    A document of an older program, or one that can't be parsed, has none.
     """
     try:
         document = json.loads(live_document or "{}")

@@ -1,4 +1,4 @@
-"""What would make a scope safe again, as programs and people read it."""
+"""Recovery options of a scope as a JSON document."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,13 @@ from monitor.core.state.account_state import AccountState
 from monitor.view.json_values import Document, json_time
 
 SAFE_LEVEL_FACTOR = Decimal("1.05")
-"""Safe again means the initial level and five per cent: what the shipped actions aim at, too."""
+"""The target is the initial level plus five per cent, as in the default actions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The ways to reach `target`, the cheapest first. `outside_as_of`: when what could be brought in was last read."""
+    """Recovery options to reach `target`, the cheapest first. `outside_as_of`: time of the last read of outside
+    balances."""
 
     target: Decimal
     options: tuple[RecoveryOption, ...]
@@ -26,7 +27,7 @@ class Recovery:
 
 
 def find_recovery(state: AccountState, scope: Scope, figures: MetricValues) -> Recovery | None:
-    """The ways back to safety; None when the scope is safe, owes nothing, or is not known well enough."""
+    """The recovery options; None when the scope is safe, owes nothing, or is not known well enough."""
     initial = figures.read("initial_level")
     standing = scope_position(state, scope, figures)
     if standing is None or not isinstance(initial, Decimal):

@@ -1,4 +1,4 @@
-"""The report of a span of time as programs read it: what was, what is now, and what is not known."""
+"""The report of a time span as a JSON document: the span, the present state, and the gaps in both."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ class _Status(Protocol):
 
 
 class Recorded(Protocol):
-    """What a reader of the store has of the time since a moment."""
+    """Rows of the store since a given time."""
 
     @property
     def status(self) -> _Status: ...
@@ -137,7 +137,7 @@ class Recorded(Protocol):
 def report_document(
     rows: Recorded, accounts: Sequence[str], since: datetime, now: datetime, version: str, *, pause_file: bool
 ) -> Document:
-    """The report on the named accounts. `pause_file`: whether the file that pauses all actions is there."""
+    """The report on the named accounts. `pause_file`: whether the file that pauses all actions exists."""
     span = TimeRange(since, now)
     daemon = rows.status.daemon
     is_running = daemon is not None and daemon.running
@@ -172,7 +172,7 @@ def report_document(
 
 
 def _lows_of_alerts(rows: Sequence[_Witnessed]) -> Mapping[SeriesKey, Sequence[Extreme]]:
-    """The figures that alerts went by, by what they are of: they are seen at each price, samples at each read."""
+    """The lowest values that alerts recorded, by series: alerts see every price, samples only every read."""
     found: dict[SeriesKey, list[Extreme]] = {}
     for row in rows:
         metric = find_first_metric(row.when)
@@ -191,7 +191,7 @@ def _account(account: Document, book: SeriesIndex) -> Document:
 
 
 def _alert(row: _AlertTold, now: datetime) -> Document:
-    """The alert, how long it has fired, and the channels that heard nothing of it."""
+    """The alert, how long it fired, and the channels that received nothing of it."""
     alert = row.alert
     told = {delivery.channel for delivery in row.deliveries if delivery.state is DeliveryState.SENT}
     missed = {d.channel for d in row.deliveries if d.state in (DeliveryState.QUEUED, DeliveryState.FAILED)}
@@ -204,7 +204,7 @@ def _alert(row: _AlertTold, now: datetime) -> Document:
 
 
 def _actions(rows: Sequence[_IntentTold], book: SeriesIndex, accounts: Sequence[Document]) -> Document:
-    """The intents of the span, what they moved, which are open; when limits stopped live ones, what is stopped now."""
+    """The span's intents, amounts moved, open intents, times of limits, and actions stopped now."""
     moved: dict[tuple[str, str, str, str, str], tuple[Decimal, int]] = {}
     for row in rows:
         intent = row.intent
@@ -246,7 +246,7 @@ def _actions(rows: Sequence[_IntentTold], book: SeriesIndex, accounts: Sequence[
 
 
 def _movements(rows: Sequence[_Moved]) -> list[Document]:
-    """What moved, summed by whose doing it was, the venue's own word, and what became of it."""
+    """Movements, summed by origin, the exchange's type, and result."""
     sums: dict[tuple[str, ...], tuple[Decimal, int, datetime]] = {}
     for row in rows:
         known = json.loads(row.payload)

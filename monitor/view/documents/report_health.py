@@ -1,4 +1,4 @@
-"""How well the daemon could see and speak in the span of a report."""
+"""The health part of a report: downtime, failed reads, channels, clock, request weight."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ class Failing(Protocol):
 
 
 class Told(Protocol):
-    """How one channel fared."""
+    """Deliveries of one channel."""
 
     @property
     def channel(self) -> str: ...
@@ -43,7 +43,7 @@ class Told(Protocol):
 
 
 class Watched(Protocol):
-    """What is recorded of the daemon's own troubles."""
+    """Recorded failures of the daemon."""
 
     @property
     def runs(self) -> Sequence[Interval]: ...
@@ -62,7 +62,8 @@ class Watched(Protocol):
 def health_document(
     rows: Watched, book: SeriesIndex, accounts: Sequence[str], down: Sequence[TimeRange], span: TimeRange
 ) -> Document:
-    """`watched_since`: before that no daemon is remembered. `starts`: how often one was started in the span."""
+    """The health document. `watched_since`: the earliest recorded daemon. `starts`: how often one was started in the
+    span."""
     banned = rows.banned_until
     return {
         "watched_since": json_time(rows.first_run),
@@ -75,25 +76,25 @@ def health_document(
         ],
         "failed_reads": [
             {
-                "account": one.account,
-                "read": one.read,
-                "count": one.count,
-                "last_at": json_time(one.last_at),
-                "cause": one.cause,
+                "account": failure.account,
+                "read": failure.read,
+                "count": failure.count,
+                "last_at": json_time(failure.last_at),
+                "cause": failure.cause,
             }
-            for one in rows.failures
+            for failure in rows.failures
         ],
         "rejected_events": rows.rejected,
         "channels": [
             {
-                "channel": one.channel,
-                "sent": one.sent,
-                "failed": one.failed,
-                "waiting": one.waiting,
-                "answer": one.answer,
-                "given_up": list(one.given_up),
+                "channel": channel.channel,
+                "sent": channel.sent,
+                "failed": channel.failed,
+                "waiting": channel.waiting,
+                "answer": channel.answer,
+                "given_up": list(channel.given_up),
             }
-            for one in rows.channels
+            for channel in rows.channels
         ],
         "clock": [_largest(name, "clock_offset", "offset_s", book) for name in accounts],
         "weight": [_largest(name, "weight_used", "used", book) for name in accounts],
@@ -102,7 +103,7 @@ def health_document(
 
 
 def _largest(account: str, metric: str, key: str, book: SeriesIndex) -> Document:
-    """The worst that was recorded; null where nothing was."""
+    """The largest recorded value; null where none was recorded."""
     worst = largest_magnitude(book.known_values(account, "monitor", "", metric))
     value = None if worst is None else worst.value
     return {"account": account, key: json_decimal(value), "at": None if worst is None else json_time(worst.at)}

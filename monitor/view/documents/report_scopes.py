@@ -1,4 +1,4 @@
-"""One scope of a report: its level now, the lowest of the span, and the times of which nothing is known."""
+"""One scope of a report: current level, lowest of the span, and times without figures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -30,14 +30,14 @@ _CURRENT_FIELDS = (
 
 
 SeriesKey = tuple[str, str, str, str]
-"""What a series is of: account, scope, subject and metric."""
+"""The key of a series: account, scope, subject and metric."""
 
 
 _LOWS = ("margin_level", "distance_to_liquidation")
 
 
 class SeriesIndex:
-    """The recorded series by what they are of, as far as they hold in the span; and what alerts saw between samples."""
+    """The recorded series by key, limited to the span; and values that alerts recorded between samples."""
 
     def __init__(
         self,
@@ -48,32 +48,32 @@ class SeriesIndex:
     ) -> None:
         self._alert_values = alert_values
         self._series: dict[SeriesKey, Series] = {
-            (one.account, one.scope, one.subject, one.metric): one for one in series
+            (recorded.account, recorded.scope, recorded.subject, recorded.metric): recorded for recorded in series
         }
         self._downtime = downtime
         self.span = span
 
     def known_values(self, account: str, scope: str, subject: str, metric: str) -> tuple[KnownValue, ...]:
-        """What was known of it in the span; empty when nothing was."""
+        """The known values of a series in the span; empty when there are none."""
         one = self._series.get((account, scope, subject, metric))
         return () if one is None else known_values(one.points, self._downtime, self.span)
 
     def lowest(self, account: str, scope: str, subject: str, metric: str) -> Extreme | None:
-        """The lowest value that was recorded of it, by a sample or by an alert; None while there is none."""
+        """The lowest value of a series, recorded by a sample or by an alert; None while there is none."""
         seen = [*self._alert_values.get((account, scope, subject, metric), ())]
         sampled = lowest_value(self.known_values(account, scope, subject, metric))
         seen += [] if sampled is None else [sampled]
-        return min(seen, key=lambda one: (one.value, one.at), default=None)
+        return min(seen, key=lambda extreme: (extreme.value, extreme.at), default=None)
 
     def times_where(
         self, account: str, scope: str, subject: str, metric: str, predicate: Callable[[Decimal], bool]
     ) -> tuple[TimeRange, ...]:
-        """The times in which the claim held of it."""
+        """The times in which `predicate` held for a series."""
         return ranges_where(self.known_values(account, scope, subject, metric), predicate)
 
 
 def scope_entry(account: str, scope: str, symbol: str | None, now: Document, book: SeriesIndex) -> Document:
-    """The scope as it is `now`, by its part of the status, and as it was recorded in the span."""
+    """The scope as it is `now`, from its part of the status, and as it was recorded in the span."""
     levels, owed = (
         book.known_values(account, scope, symbol or "", metric) for metric in ("margin_level", "liabilities_usdt")
     )
@@ -98,7 +98,7 @@ def scope_entry(account: str, scope: str, symbol: str | None, now: Document, boo
 
 
 def _extreme(metric: str, recorded: Extreme | None, now: Document | None, span: TimeRange) -> Document | None:
-    """The lowest that was recorded, or what holds now where that is lower: prices move between two samples."""
+    """The lowest recorded value, or the present one where it is lower: prices move between two samples."""
     present = None if now is None or now[metric] is None else Decimal(now[metric])
     if present is not None and (recorded is None or present < recorded.value):
         recorded = Extreme(present, span.until)

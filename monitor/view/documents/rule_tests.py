@@ -1,4 +1,4 @@
-"""What rehearsals of rules found, as programs read it."""
+"""The results of rule tests as JSON documents."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from monitor.view.json_values import Document
 
 
 def test_result_document(file: str, verdict: RuleTestResult) -> Document:
-    """One test: by the time of each expectation, what was expected and what there was."""
+    """One test: by the time of each expectation, the expected and the actual result."""
     return {
         "file": file,
         "name": verdict.name,
         "ok": verdict.is_ok,
-        "expected": [_comparison(each, each.expected) for each in verdict.comparisons],
-        "got": [_comparison(each, each.got) for each in verdict.comparisons],
+        "expected": [_comparison(comparison, comparison.expected) for comparison in verdict.comparisons],
+        "got": [_comparison(comparison, comparison.got) for comparison in verdict.comparisons],
     }
 
 

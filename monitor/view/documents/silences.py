@@ -1,4 +1,4 @@
-"""One silence as programs read it."""
+"""A silence as a JSON document."""
 
 from datetime import datetime
 

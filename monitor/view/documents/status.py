@@ -1,4 +1,4 @@
-"""The `status` document: what the daemon last left, with its age judged anew at the time of reading."""
+"""The status document: stored account documents with their age updated."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from monitor.view.json_values import Document, json_age, json_time
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """What a reader knows of the daemon. `running`: it holds the database and has been heard of lately."""
+    """The daemon's state as a reader sees it. `running`: the daemon holds the database and has written recently."""
 
     running: bool = False
     pid: int | None = None
@@ -30,7 +30,7 @@ def status_document(
     version: str,
     stops: Sequence[RuleStop] = (),
 ) -> Document:
-    """The named accounts as of `now`. `live` holds their stored documents; one without is of state `unknown`."""
+    """The named accounts as of `now`. `live` holds their stored documents; one without has the state `unknown`."""
     return {
         "generated_at": json_time(now),
         "version": version,
@@ -49,9 +49,9 @@ def status_document(
 
 
 def update_ages(document: Document, now: datetime, *, running: bool) -> Document:
-    """A stored account document as a reader at `now` must see it: ages counted on, old figures called stale.
+    """A stored account document for a reader at `now`: ages updated, old figures marked stale.
 
-    Streams that a stopped daemon had are no longer connected.
+    Streams of a stopped daemon are no longer connected.
     """
     document = copy.deepcopy(document)
     stale_after = timedelta(seconds=document["stale_after_s"])
@@ -69,7 +69,7 @@ def update_ages(document: Document, now: datetime, *, running: bool) -> Document
 
 
 def merge_fetched(fetched: Document, stored: Document | None) -> Document:
-    """An account just read, with what only a daemon knows from its stored document: alerts, streams, rates."""
+    """An account just read, with the daemon's fields of its stored document: alerts, streams, rates."""
     if stored is None:
         return fetched
     kept = (
@@ -92,7 +92,7 @@ def merge_fetched(fetched: Document, stored: Document | None) -> Document:
 
 
 def unknown_account(name: str) -> Document:
-    """An account of which nothing has been recorded yet."""
+    """The document of an account without any records."""
     return {
         "account": name,
         "state": "unknown",
@@ -115,7 +115,7 @@ def oldest_age_s(account: Document) -> float | None:
 
 
 def _rows(account: Document) -> Iterator[tuple[str, str, Document]]:
-    """Every row of an asset: the asset, the pair it belongs to ("" for cross), the row."""
+    """Every row of an asset: the asset, its pair ("" for cross), the row."""
     for scope in scope_documents(account):
         label = scope.get("symbol", "")
         for row in scope.get("balances", (scope.get("base"), scope.get("quote"))):

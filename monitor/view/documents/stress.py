@@ -1,4 +1,4 @@
-"""The `stress` document, and what people read of it: which scope a shock liquidates, and what would survive it."""
+"""The stress document: each scope after a price shock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from monitor.view.json_values import Document, json_decimal
 
 @dataclass(frozen=True, slots=True)
 class StableAssets:
-    """The assets that keep their value, and the tokens that stand for another asset."""
+    """Stable assets, and the tokens that are pegged to another asset."""
 
     stables: frozenset[str]
     pegs: Mapping[str, str]
 
 
 def stress_document(status: Document, shock: Shock, stable_assets: StableAssets) -> Document:
-    """One item for each scope of the `status` document, with the age of the figures it rests on.
+    """One item for each scope of the `status` document, with the age of its figures.
 
-    A scope that owes nothing, or is not known well enough, has no level after it. `liquidated_at` is the part of the
-    shock after which it is liquidated.
+    A scope that owes nothing, or is not known well enough, has no level after the shock. `liquidated_at` is the part of
+    the shock after which the scope is liquidated.
     """
     return {
         "generated_at": status["generated_at"],
@@ -40,7 +40,7 @@ def stress_document(status: Document, shock: Shock, stable_assets: StableAssets)
 
 
 def stress_item(account: str, label: str, scope: Document, shock: Shock, stable_assets: StableAssets) -> Document:
-    """What the shock does to one scope."""
+    """The effect of the shock on one scope."""
     portfolio = portfolio_of(scope)
     item: Document = {
         "account": account,

@@ -1,4 +1,4 @@
-"""The scopes of a `status` document as portfolios: what a reader needs to work out distances and shocks by itself."""
+"""Scopes of a status document as portfolios for stress and distance calculations."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,7 +9,7 @@ from monitor.core.numbers.amounts import ZERO
 from monitor.view.json_values import Document, parse_json_decimal
 
 REMAINDER = ""
-"""The asset of what has no price of its own: the exchange counts it, so it is worth the rest of its totals."""
+"""The asset of rows without a price: the exchange counts them, so their value is the rest of its totals."""
 
 
 def scopes_of(account: Document) -> Iterator[tuple[str, Document]]:
@@ -21,7 +21,7 @@ def scopes_of(account: Document) -> Iterator[tuple[str, Document]]:
 
 
 def portfolio_of(scope: Document) -> StressPortfolio | None:
-    """The scope's holdings in USDT (a pair's in its quote where that has no price).
+    """The scope's holdings in USDT (a pair's in its quote asset where that has no price).
 
     None while nothing is owed, or too little is known.
     """
@@ -36,7 +36,7 @@ def portfolio_of(scope: Document) -> StressPortfolio | None:
 
 
 def is_in_usdt(scope: Document) -> bool:
-    """Whether the scope's portfolio is worth USDT: not so for a pair whose quote asset has no price."""
+    """Return whether the scope's portfolio is valued in USDT: not for a pair whose quote asset has no price."""
     return "index_price" not in scope or scope["quote"]["price_usdt"] is not None
 
 
@@ -49,7 +49,7 @@ def _pair_positions(scope: Document) -> tuple[Position, ...] | None:
 
 
 def _cross_positions(scope: Document) -> tuple[Position, ...] | None:
-    """Every row, and what the totals have beyond them where a row has no price."""
+    """Every row, and the rest of the totals where a row has no price."""
     rows = scope["balances"]
     known = [(row, price) for row in rows if (price := parse_json_decimal(row["price_usdt"])) is not None]
     positions = tuple(_position(row, price) for row, price in known)

@@ -1,4 +1,4 @@
-"""The text of a message in the formats that services take: as it is, in Markdown, in HTML."""
+"""The text of a message as plain text, Markdown or HTML."""
 
 import html
 import re
@@ -11,9 +11,9 @@ _LIST_START = re.compile(r"^(\s*)([-+]|\d+\.)(\s)")
 
 
 def format_body(text: str, target: MessageFormat) -> str:
-    """The text with its first line set off, and everything in it that would be markup made harmless.
+    """The text with its first line emphasised and all markup in it escaped.
 
-    The first line says what, how bad, how far: it is what a glance at a phone shows.
+    The first line says what, how bad, how far: a phone shows it at a glance.
     """
     match target:
         case "markdown":
@@ -25,7 +25,7 @@ def format_body(text: str, target: MessageFormat) -> str:
 
 
 def escape(line: str, target: MessageFormat) -> str:
-    """One line in which nothing is markup."""
+    """One line with all markup escaped."""
     match target:
         case "markdown":
             return _escape_markdown(line)
@@ -37,7 +37,7 @@ def escape(line: str, target: MessageFormat) -> str:
 
 def _to_markdown(text: str) -> str:
     first, *rest = text.strip().split("\n")
-    # Two spaces at the end of a line keep it a line of its own; an empty one ends the paragraph.
+    # Two spaces at the end of a line keep the line break; an empty line ends the paragraph.
     lines = [f"**{_escape_markdown(first)}**", *(_escape_markdown(line) for line in rest)]
     return "\n".join(f"{line}  " if line else "" for line in lines).rstrip()
 
@@ -47,6 +47,6 @@ def _escape_markdown(line: str) -> str:
 
 
 def _to_html(text: str) -> str:
-    # Only <b> and <br/>: what mail programs and messengers all understand.
+    # Only <b> and <br/>, which all mail programs and messengers understand.
     first, *rest = (html.escape(line, quote=True) for line in text.strip().split("\n"))
     return "<br/>\n".join([f"<b>{first}</b>", *rest])

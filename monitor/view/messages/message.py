@@ -1,4 +1,4 @@
-"""What people are told: title and text of an alert or a notice, and the object that a webhook gets."""
+"""Messages of alerts, drills and notices: title, text, and the body of a webhook."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ MessageKind = Literal["info", "warning", "failure", "success"]
 KIND_BY_SEVERITY: Mapping[Severity, MessageKind] = {"info": "info", "warning": "warning", "critical": "failure"}
 
 DELAY_SHOWN_FROM = timedelta(minutes=2)
-"""From this age on a message says how old its cause is."""
+"""From this age on a message states how old its cause is."""
 
 _TITLE_WORDS: Mapping[NotificationReason, str] = {
     NotificationReason.FIRED: "FIRING",
@@ -43,10 +43,10 @@ _TITLE_WORDS: Mapping[NotificationReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one channel is to be told. `document` is what a webhook posts; `picture` a PNG file, where one helps.
+    """One message for a channel. `document` is the body of a webhook; `image` a PNG file, where a chart helps.
 
-    `format` is what `text` is written in: plain unless a template made it. `plain`: it is to be said in just these
-    words, without a template's and without markup.
+    `format` is the format of `text`: plain unless a template made it. `plain`: the text is sent unchanged, without
+    template and without markup.
     """
 
     title: str
@@ -60,7 +60,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class DrillPosition:
-    """Which drill a message belongs to, and which of its messages it is."""
+    """The drill of a message, and the message's number in it."""
 
     id: int
     number: int
@@ -83,10 +83,10 @@ def alert_message(
 ) -> Message:
     """The message about one alert.
 
-    `figures` are those of the alert's subject now, None when unknown. `at` is when there was first reason to tell:
-    if that is long ago the text says so. `restore` are the ways back to safety, a line each; `limits` the actions
-    that are stopped, with what stops each and what a hand could do about it. `severity` differs from
-    the alert's after an escalation. `recorded` False: the database could not be written when this left.
+    `figures` are those of the alert's subject now, None when unknown. `at` is the time of the notification's first
+    reason: if that is long ago, the text says so. `restore` are the recovery options, a line each; `limits` the blocked
+    actions with the block of each and what a person could do about it. `severity` differs from the alert's after an
+    escalation. `recorded` False: the database could not be written when this message was sent.
     """
     severity = severity or alert.severity
     word, number = ("DRILL", f"drill {drill.id}") if drill is not None else (_TITLE_WORDS[reason], f"#{alert.id}")
@@ -110,7 +110,7 @@ def alert_message(
 
 
 def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity) -> Message:
-    """What can be said of an alert whatever else is wrong: its title, and its rule."""
+    """The message that can always be made of an alert: its title and its rule."""
     title = f"[{_TITLE_WORDS[reason]}] {severity} {_subject_text(alert)}: {_value_text(alert)} (#{alert.id})"
     text = f"{_value_text(alert)}\nRule {alert.key.rule}: {alert.when}"
     document = {"id": alert.id, "severity": severity, "reason": reason.value, "title": title, "text": text}
@@ -120,7 +120,7 @@ def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity
 
 
 def drill_message(severity: Severity, document: Document) -> Message:
-    """A message of a drill, from the object that a webhook gets of it."""
+    """A message of a drill, made from the body of its webhook."""
     kind = "success" if document["stage"] == NotificationReason.RESOLVED.value else KIND_BY_SEVERITY[severity]
     return Message(document["title"], document["text"], kind, document)
 
@@ -171,7 +171,7 @@ def _first_line(alert: Alert, reason: NotificationReason, figures: MetricValues 
 
 
 def _level_phrase(figures: MetricValues) -> str:
-    """The level against the nearest bar that matters."""
+    """The level against the nearest threshold that matters."""
     shown = figures.display
     level = shown.get("margin_level")
     if figures.state == "no_debt":
@@ -263,7 +263,7 @@ def _alert_lines(alert: Alert, reason: NotificationReason, now: datetime, at: da
     began = alert.fired_at or alert.since
     ended = alert.resolved_at if reason is NotificationReason.RESOLVED else None
     lasted = f", lasted {format_age(ended - began)}" if ended is not None else f" ({format_age(now - began)} ago)"
-    # What fires on although `when` holds no more waits for this.
+    # An alert that fires on after `when` is false waits for this condition.
     own_end = reason is not NotificationReason.RESOLVED and alert.clear not in ("", f"not ({alert.when})")
     until = f", until {alert.clear}" if own_end else ""
     lines = [f"Rule {alert.key.rule}: {alert.when}{until}; since {format_time(began)}{lasted}"]

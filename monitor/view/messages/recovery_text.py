@@ -1,4 +1,4 @@
-"""Ways back to a safe level as sentences."""
+"""Recovery options as sentences."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from monitor.view.formatting import format_level, format_needed_amount, format_u
 
 
 def recovery_lines(state: AccountState, scope: Scope, figures: MetricValues) -> list[str]:
-    """The ways back to safety as sentences for a message; empty when there is no need or no knowledge."""
+    """The recovery options as sentences for a message; empty when none is needed or known."""
     found = find_recovery(state, scope, figures)
     if found is None:
         return []
@@ -19,7 +19,7 @@ def recovery_lines(state: AccountState, scope: Scope, figures: MetricValues) -> 
 
 
 def format_route(route: str, amount: Decimal, asset: str, repays: str = "") -> str:
-    """One way back in words."""
+    """One recovery option in words."""
     sum_ = format_needed_amount(amount, asset)
     match route:
         case "repay":

@@ -1,4 +1,4 @@
-"""A message in the words of whoever runs the program: their template, rendered where it can do no harm."""
+"""A user's message template, rendered in a sandboxed environment."""
 
 import logging
 from collections.abc import Mapping
@@ -17,21 +17,23 @@ from monitor.view.messages.message import Message, alert_message, notice_message
 log = logging.getLogger(__name__)
 
 FORMAT_BY_SUFFIX: Mapping[str, MessageFormat] = {".md": "markdown", ".html": "html", ".htm": "html"}
-"""By the end of the file's name; any other is plain text."""
+"""Format by the suffix of the file's name; any other is plain text."""
 
 MAX_TEMPLATE_CHARS = 20_000
-"""Characters; what a template makes beyond that is cut off."""
+"""Characters; longer output of a template is cut off."""
 
 
 class InvalidTemplate(Exception):
-    """A template that cannot be used: what is wrong with it, and in which line."""
+    """A template that cannot be used: the error and its line."""
 
 
 class MessageTemplate:
-    """The text of one channel's messages. Its words are the fields of what a webhook would get, `text` our own."""
+    """The template of one channel's messages. Its variables are the fields of the webhook's body, `text` the standard
+    text."""
 
     def __init__(self, name: str, source: str) -> None:
-        """`name` is the file's: its end tells the format. Raises TemplateInvalid, tried on each kind of message."""
+        """`name` is the file's name: its suffix selects the format. Raises InvalidTemplate if any kind of message
+        fails."""
         suffix = next((end for end in FORMAT_BY_SUFFIX if name.lower().endswith(end)), "")
         self.format: MessageFormat = FORMAT_BY_SUFFIX.get(suffix, "text")
         environment = ImmutableSandboxedEnvironment(
@@ -46,16 +48,17 @@ class MessageTemplate:
             try:
                 made = self._render_text(message)
             except Exception as error:
-                # Whatever somebody else's expression raises: an unknown word, a text divided, what is no function.
+                # A user's expression may raise anything: an unknown name, a divided text, a call of no function.
                 raise InvalidTemplate(f"for {about}: {error}") from error
             if not made:
                 raise InvalidTemplate(f"for {about} it makes an empty text")
 
     def render(self, message: Message) -> Message:
-        """The message in the template's words; in ours when the template fails, since it must be told either way."""
+        """The message rendered by the template; the standard message when the template fails, since it must be sent
+        anyway."""
         try:
             text = self._render_text(message)
-        except Exception as error:  # noqa: BLE001  an expression of somebody else's may raise anything
+        except Exception as error:  # noqa: BLE001  a user's expression may raise anything
             log.error("template.failed cause=%r", f"{type(error).__name__}: {error}")
             return message
         if not text:
@@ -68,7 +71,7 @@ class MessageTemplate:
 
 
 def _example_documents() -> Mapping[str, Message]:
-    """The kinds of messages that a template has to get on with."""
+    """An example of every kind of message that a template must render."""
     at = datetime(2025, 10, 10, 21, 15, tzinfo=UTC)
     key = AlertKey("near-call", "main", "cross", "")
     alert = Alert(
@@ -85,4 +88,4 @@ def _example_documents() -> Mapping[str, Message]:
 
 _EXAMPLES = _example_documents()
 _EMPTY_FIELDS: Document = dict.fromkeys(field for message in _EXAMPLES.values() for field in message.document)
-"""The fields that a message about no alert lacks."""
+"""Fields that a message about no alert lacks."""

@@ -1,4 +1,4 @@
-"""What of a report somebody should look at, the worst first. What is not known is one of these things."""
+"""The items of a report that need attention, the worst first; missing figures are among them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,14 +14,14 @@ MIN_CLOCK_OFFSET_S = Decimal(1)
 """Seconds: a request this much ahead of the exchange's clock would be refused."""
 
 HIGH_WEIGHT_USE = Decimal("0.8")
-"""Of the request limits."""
+"""Share of the request limits."""
 
 MAX_RESTART_S = Decimal(60)
-"""Seconds: a gap as short as a restart takes is told, and is nothing to look at."""
+"""Seconds: a gap as short as a restart is listed in the report, but needs no attention."""
 
 
 def attention_items(document: Document) -> list[Cell]:
-    """One line a thing; empty when there is nothing."""
+    """One line for each item; empty when there is none."""
     return [
         *_action_items(document),
         *_alert_items(document),
@@ -33,22 +33,23 @@ def attention_items(document: Document) -> list[Cell]:
 
 
 def scope_label(account: str, entry: Document) -> str:
-    """Which scope it is."""
+    """The account and the scope in words."""
     return f"{account} {entry['symbol'] or entry['scope']}"
 
 
 def format_report_time(text: str | None) -> str:
-    """A moment of the report: month, day, minute."""
+    """A time in the report: month, day, minute."""
     return UNKNOWN if text is None else f"{text[5:10]} {text[11:16]}"
 
 
 def format_time_range(gap: Document) -> str:
-    """From when to when, and how long that is."""
-    return f"between {format_report_time(gap['since'])} and {format_report_time(gap['until'])} ({span_text(range_seconds(gap))})"
+    """Start, end and length of a time range."""
+    since, until = format_report_time(gap["since"]), format_report_time(gap["until"])
+    return f"between {since} and {until} ({span_text(range_seconds(gap))})"
 
 
 def range_seconds(gap: Document) -> Decimal:
-    """How long it lasted."""
+    """The length of a time range in seconds."""
     return to_seconds(datetime.fromisoformat(gap["until"]) - datetime.fromisoformat(gap["since"]))
 
 
@@ -58,16 +59,14 @@ def _action_items(document: Document) -> Iterator[Cell]:
     yield from rule_stop_cells(document["actions"]["rules_stopped"])
     for number in document["actions"]["unasked"]:
         yield Cell(f"R-{number}: no channel took the question in time, and nothing was sent", "bad")
-    for one in document["movements"]:
-        if one["kind"] == "liquidation":
-            yield Cell(
-                f"{scope_label(one['account'], one)}: the exchange liquidated, {format_report_time(one['last_at'])}",
-                "bad",
-            )
-    now = [one for one in document["actions"]["stopped_now"] if one["by_limit"]]
-    for one in now:
-        yield Cell(f"{one['action']} in {scope_label(one['account'], one)} is stopped: {one['why']}", "bad")
-    before = {one["account"] for one in document["actions"]["stopped"]} - {one["account"] for one in now}
+    for movement in document["movements"]:
+        if movement["kind"] == "liquidation":
+            label, at = scope_label(movement["account"], movement), format_report_time(movement["last_at"])
+            yield Cell(f"{label}: the exchange liquidated, {at}", "bad")
+    now = [action for action in document["actions"]["stopped_now"] if action["by_limit"]]
+    for action in now:
+        yield Cell(f"{action['action']} in {scope_label(action['account'], action)} is stopped: {action['why']}", "bad")
+    before = {action["account"] for action in document["actions"]["stopped"]} - {action["account"] for action in now}
     for account in sorted(before):
         yield Cell(f"{account}: live actions that an alert wanted were stopped by a limit", "bad")
 
@@ -117,24 +116,27 @@ def _missing_data_items(document: Document) -> Iterator[Cell]:
 
 
 def _channel_items(health: Document) -> Iterator[Cell]:
-    for one in health["channels"]:
-        if one["given_up"]:
-            yield Cell(f"channel {one['channel']} never got {', '.join(one['given_up'])}", "bad")
-        elif one["failed"] and not one["sent"]:
-            yield Cell(f"channel {one['channel']} took nothing: {one['answer']}", "bad")
+    for channel in health["channels"]:
+        if channel["given_up"]:
+            yield Cell(f"channel {channel['channel']} never got {', '.join(channel['given_up'])}", "bad")
+        elif channel["failed"] and not channel["sent"]:
+            yield Cell(f"channel {channel['channel']} took nothing: {channel['answer']}", "bad")
 
 
 def _limit_items(document: Document) -> Iterator[Cell]:
     quiet, health = document["quiet"], document["health"]
     if quiet["paused"] is not None or quiet["pause_file"]:
         yield Cell("actions are paused: nothing is sent", "note")
-    for one in health["clock"]:
-        if one["offset_s"] is not None and abs(Decimal(one["offset_s"])) >= MIN_CLOCK_OFFSET_S:
-            yield Cell(f"{one['account']}: the clock was {Decimal(one['offset_s']):.1f} s off the exchange's", "note")
-    for one in health["weight"]:
-        if one["used"] is not None and Decimal(one["used"]) >= HIGH_WEIGHT_USE:
+    for clock in health["clock"]:
+        if clock["offset_s"] is not None and abs(Decimal(clock["offset_s"])) >= MIN_CLOCK_OFFSET_S:
             yield Cell(
-                f"{one['account']}: {format_percent(Decimal(one['used']))} of the request limits were used", "note"
+                f"{clock['account']}: the clock was {Decimal(clock['offset_s']):.1f} s off the exchange's", "note"
+            )
+    for weight in health["weight"]:
+        if weight["used"] is not None and Decimal(weight["used"]) >= HIGH_WEIGHT_USE:
+            yield Cell(
+                f"{weight['account']}: {format_percent(Decimal(weight['used']))} of the request limits were used",
+                "note",
             )
     if health["banned_until"] is not None:
         yield Cell(f"the exchange banned this address until {format_report_time(health['banned_until'])}", "bad")

@@ -1,4 +1,4 @@
-"""A report as one page without a script or a foreign address, for a phone and a desk, light and dark."""
+"""The report as one HTML page without scripts or external resources, for phone and desktop, light and dark."""
 
 import re
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ from monitor.view.terminal.table import Cell
 
 _CODE = re.compile(r"`([^`]+)`")
 _NOWRAP = re.compile(r"(?<![\d-])(\d\d-\d\d \d\d:\d\d(?!:)|\d[\d.,]* %)")
-"""A moment or a share as a report writes it: a line must not end within one."""
+"""A time or a share in a report: a line must not break within one."""
 
 _CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""What the page may load: nothing. Even words that got into it by a message from elsewhere can fetch nothing."""
+"""The page may load nothing, so that text injected by a message can't load anything either."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1f2937; --pale: #5b6472; --paper: #ffffff; --room: #f3f4f6; --edge: #d9dde3;
@@ -52,7 +52,7 @@ code { font: .85rem/1.4 ui-monospace, monospace; }
 
 
 def report_page(document: Document) -> str:
-    """The page."""
+    """The HTML page of a report."""
     first, _, *others = report_sections(document)
     is_well = all(cell.tone == "good" for cell in first.lines)
     parts = [
@@ -86,7 +86,7 @@ def _cards(document: Document) -> Iterable[str]:
 
 def _card(account: str, entry: Document, document: Document) -> str:
     name = scope_label(account, entry)
-    # The heading says which scope it is.
+    # The heading names the scope.
     lines = [Cell(cell.text.removeprefix(f"{name}: ").strip(), cell.tone) for cell in level_lines(account, entry)]
     drawn = level_sparkline(entry, escape(f"level of {name}"))
     span = ""

@@ -1,4 +1,4 @@
-"""The small line of a level that a report carries: an SVG drawing without a script, in the colours of its page."""
+"""The sparkline of a level in a report: SVG in the page's colours."""
 
 from decimal import Decimal
 
@@ -8,13 +8,13 @@ SPARKLINE_WIDTH, SPARKLINE_HEIGHT = 480, 72
 
 _MARGIN = Decimal(6)
 _MAX_LEVEL = Decimal(3)
-"""A level is drawn up to three times its highest bar: more is all the same, and would flatten the rest."""
+"""A level is drawn up to three times its highest threshold: higher values would flatten the rest."""
 
 _THRESHOLDS = ("initial_level", "margin_call_level", "liquidation_level")
 
 
 def level_sparkline(entry: Document, name: str) -> str:
-    """The line of one scope with its bars; empty where fewer than two points are known. A gap is a gap."""
+    """The line of one scope with its thresholds; empty with fewer than two points. Gaps stay open."""
     points = [(index, None if value is None else Decimal(value)) for index, (_, value) in enumerate(entry["line"])]
     known = [value for _, value in points if value is not None]
     if len(known) < 2:

@@ -1,4 +1,4 @@
-"""A report as people read it: what to look at first, then everything, in lines that fit a phone."""
+"""The report as text: first the items that need attention, then everything, in lines that fit a phone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from monitor.view.terminal.interest import interest_lines
 from monitor.view.terminal.table import SEVERITY_TONES, Cell
 
 MAX_LINES_PER_SECTION = 12
-"""So many lines of one kind; the rest is counted."""
+"""Limit of lines in a section; further ones are counted."""
 
 _ACTION_WORDS = {
     "repay": "repaid",
@@ -41,7 +41,7 @@ class Section:
 
 
 def report_headline(document: Document) -> str:
-    """What a glance shows: how much there is to look at, and how near the nearest scope came to its end."""
+    """The headline: the number of items that need attention, and the least distance of any scope from liquidation."""
     found = len(attention_items(document))
     look = "nothing to look at" if not found else "1 thing to look at" if found == 1 else f"{found} things to look at"
     scopes = [
@@ -54,7 +54,7 @@ def report_headline(document: Document) -> str:
     first = f"report on {span}: {look}"
     if not scopes:
         return first
-    distance, account, entry = min(scopes, key=lambda one: (one[0] is None, one[0]))
+    distance, account, entry = min(scopes, key=lambda row: (row[0] is None, row[0]))
     low = (
         ""
         if entry["lowest"] is None
@@ -64,7 +64,7 @@ def report_headline(document: Document) -> str:
 
 
 def report_sections(document: Document) -> list[Section]:
-    """Everything, what to look at first."""
+    """All sections of the report, the items that need attention first."""
     found = attention_items(document)
     return [
         Section("To look at", found or [Cell("nothing: all was seen, nothing fired, nothing is open", "good")]),
@@ -88,12 +88,12 @@ def report_text(document: Document) -> str:
 
 
 def report_period(document: Document) -> str:
-    """From when to when."""
+    """Start and end of the report's time span."""
     return f"from {format_timestamp(document['since'])} to {format_timestamp(document['until'])}"
 
 
 def level_lines(account: str, entry: Document) -> list[Cell]:
-    """What was and is with one scope."""
+    """Past and present level of one scope."""
     if entry["state"] == "unavailable" or entry["as_of"] is None:
         lines = [Cell(f"{scope_label(account, entry)}: nothing is known now", "bad")]
     else:
@@ -164,27 +164,26 @@ def _alert(alert: Document) -> Cell:
 
 
 def _actions(document: Document) -> list[Cell]:
-    lines = [
-        Cell(
-            f"{scope_label(one['account'], one)}: {_ACTION_WORDS.get(one['kind'], one['kind'].replace('_', ' '))} {_amount(one)}"
-            + (f", {one['count']} times" if one["count"] > 1 else ""),
-            "strong",
-        )
-        for one in document["moved"]
-    ]
+    lines = [Cell(_moved_text(moved), "strong") for moved in document["moved"]]
     lines += _limit_cells(map(_action, document["items"]))
     lines += _limit_cells(
-        Cell(f"{one['account']}: a limit stopped live actions {format_time_range(one)}", "bad")
-        for one in document["stopped"]
+        Cell(f"{stop['account']}: a limit stopped live actions {format_time_range(stop)}", "bad")
+        for stop in document["stopped"]
     )
     lines += _limit_cells(
         Cell(
-            f"not done now: {one['action']} in {scope_label(one['account'], one)}: {one['why']}",
-            "bad" if one["by_limit"] else "",
+            f"not done now: {stop['action']} in {scope_label(stop['account'], stop)}: {stop['why']}",
+            "bad" if stop["by_limit"] else "",
         )
-        for one in document["stopped_now"]
+        for stop in document["stopped_now"]
     )
     return lines or [Cell("none was decided on", "good")]
+
+
+def _moved_text(moved: Document) -> str:
+    kind = _ACTION_WORDS.get(moved["kind"], moved["kind"].replace("_", " "))
+    times = f", {moved['count']} times" if moved["count"] > 1 else ""
+    return f"{scope_label(moved['account'], moved)}: {kind} {_amount(moved)}{times}"
 
 
 def _action(action: Document) -> Cell:
@@ -196,9 +195,9 @@ def _action(action: Document) -> Cell:
 
 
 def _movement_lines(movements: Sequence[Document]) -> list[Cell]:
-    """Transfers, forced orders, and what others or the exchange did; trades are counted."""
-    told = [one for one in movements if one["kind"] != "capital-flow" or _is_listed(one)]
-    trades = sum(one["count"] for one in movements if one["origin"] == _TRADE_KIND)
+    """Transfers, forced orders, and changes by others or the exchange; trades are counted."""
+    told = [movement for movement in movements if movement["kind"] != "capital-flow" or _is_listed(movement)]
+    trades = sum(movement["count"] for movement in movements if movement["origin"] == _TRADE_KIND)
     lines = _limit_cells(map(_movement_text, told))
     if trades:
         lines.append(Cell(f"{trades} entries of the ledger are of trades"))
@@ -206,7 +205,7 @@ def _movement_lines(movements: Sequence[Document]) -> list[Cell]:
 
 
 def _is_listed(movement: Document) -> bool:
-    # Transfers have rows of their own, and what is ours stands with the actions.
+    # Transfers have rows of their own, and our own movements are listed with the actions.
     return movement["origin"] not in (_TRADE_KIND, "ours") and movement["type"] != "TRANSFER"
 
 
@@ -235,32 +234,34 @@ def _health(document: Document, since: str, until: str) -> Iterator[Cell]:
     )
     yield from _limit_cells(
         Cell(
-            f"{one['account']}: reading {one['read']} failed {_times_text(one['count'])}, "
-            f"last {format_report_time(one['last_at'])}: {one['cause']}",
+            f"{failure['account']}: reading {failure['read']} failed {_times_text(failure['count'])}, "
+            f"last {format_report_time(failure['last_at'])}: {failure['cause']}",
             "note",
         )
-        for one in document["failed_reads"]
+        for failure in document["failed_reads"]
     )
     if document["rejected_events"]:
         yield Cell(f"{document['rejected_events']} events could not be read (`events --type rejected`)", "note")
-    for one in document["channels"]:
-        parts = [f"{one['sent']} sent"]
-        parts += [f"failed {_times_text(one['failed'])}, last: {one['answer']}"] if one["failed"] else []
-        parts += [f"{one['waiting']} waiting"] if one["waiting"] else []
-        parts += [f"given up: {', '.join(one['given_up'])}"] if one["given_up"] else []
-        yield Cell(f"channel {one['channel']}: {', '.join(parts)}", "bad" if one["given_up"] else "")
-    for one in document["clock"]:
+    for channel in document["channels"]:
+        parts = [f"{channel['sent']} sent"]
+        parts += [f"failed {_times_text(channel['failed'])}, last: {channel['answer']}"] if channel["failed"] else []
+        parts += [f"{channel['waiting']} waiting"] if channel["waiting"] else []
+        parts += [f"given up: {', '.join(channel['given_up'])}"] if channel["given_up"] else []
+        yield Cell(f"channel {channel['channel']}: {', '.join(parts)}", "bad" if channel["given_up"] else "")
+    for clock in document["clock"]:
         worst = (
-            UNKNOWN if one["offset_s"] is None else f"{Decimal(one['offset_s']):.3f} s, {format_report_time(one['at'])}"
+            UNKNOWN
+            if clock["offset_s"] is None
+            else f"{Decimal(clock['offset_s']):.3f} s, {format_report_time(clock['at'])}"
         )
-        yield Cell(f"{one['account']}: clock furthest off the exchange's: {worst}")
-    for one in document["weight"]:
+        yield Cell(f"{clock['account']}: clock furthest off the exchange's: {worst}")
+    for weight in document["weight"]:
         most = (
             UNKNOWN
-            if one["used"] is None
-            else f"{format_percent(Decimal(one['used']))}, {format_report_time(one['at'])}"
+            if weight["used"] is None
+            else f"{format_percent(Decimal(weight['used']))}, {format_report_time(weight['at'])}"
         )
-        yield Cell(f"{one['account']}: most of the request limits used: {most}")
+        yield Cell(f"{weight['account']}: most of the request limits used: {most}")
 
 
 def _silence_lines(document: Document) -> list[Cell]:
@@ -275,12 +276,12 @@ def _silence_lines(document: Document) -> list[Cell]:
         lines.append(Cell("actions: paused, the pause file is there", "note"))
     lines += _limit_cells(
         Cell(
-            f"silence {one['id']} by {one['author']} until {format_report_time(one['ends_at'])}: "
-            f"{', '.join(m['name'] + m['op'] + m['value'] for m in one['matchers'])}; {one['comment']}"
-            + ("; critical too" if one["include_critical"] else ""),
+            f"silence {silence['id']} by {silence['author']} until {format_report_time(silence['ends_at'])}: "
+            f"{', '.join(m['name'] + m['op'] + m['value'] for m in silence['matchers'])}; {silence['comment']}"
+            + ("; critical too" if silence["include_critical"] else ""),
             "note",
         )
-        for one in document["silences"]
+        for silence in document["silences"]
     )
     return lines or [Cell("nothing is silenced or paused", "good")]
 

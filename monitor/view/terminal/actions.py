@@ -1,4 +1,4 @@
-"""Intents as people read them: a table of many, and the story of one."""
+"""Intents as a table, and the history of one intent as lines."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -23,7 +23,7 @@ _TONES: dict[str, Tone] = {
 
 
 def actions_table(actions: Iterable[Document], now: datetime) -> Table:
-    """One row an intent."""
+    """One row for each intent."""
     rows = []
     for action in actions:
         created = parse_since(action["created_at"], now)
@@ -46,7 +46,7 @@ def actions_table(actions: Iterable[Document], now: datetime) -> Table:
 
 
 def intent_history_lines(action: Document, now: datetime) -> list[Cell]:
-    """The story of one intent: what was wanted and why, then every step with what was known then."""
+    """The history of one intent: the order and its reason, then every step with what was known at that time."""
     alert = "" if action["alert"] is None else f", for alert #{action['alert']}"
     lines = [
         Cell(
@@ -77,7 +77,7 @@ def _scope_label(action: Document) -> str:
 
 
 def _amount_text(action: Document) -> str:
-    """The amount and the asset; what was ordered by name may have neither."""
+    """The amount and the asset; an order sent by `call` may have neither."""
     amount = Decimal(action["amount"])
     return f"{format_amount(amount)} {action['asset']}" if amount else str(action["asset"])
 

@@ -10,7 +10,7 @@ from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table
 
 
 def alerts_table(alerts: Iterable[Document], now: datetime) -> Table:
-    """One row an alert."""
+    """One row for each alert."""
     rows = []
     for alert in alerts:
         open_ = alert["state"] != "resolved"

@@ -16,7 +16,7 @@ _ACTION_WORDS = {"transfer_in": "brought in", "repay": "repaid", "reduce": "sold
 
 
 def backtest_table(items: Sequence[Document]) -> Table:
-    """The alerts for people; `before the low` in minutes."""
+    """The alerts as a table; `before the low` in minutes."""
     rows = [
         [
             Cell(_time_text(item["fired_at"])),
@@ -35,12 +35,13 @@ def backtest_table(items: Sequence[Document]) -> Table:
 
 
 def backtest_lines(backtest: Backtest) -> Iterator[Cell]:
-    """What was done and how low it went, for people."""
+    """The actions and the lowest level as lines."""
     for intent in backtest.timeline.executed:
         yield Cell(f"{backtest.account} {intent.created_at:%Y-%m-%d %H:%M:%S} {_action_text(intent)}")
-    for each in backtest.timeline.blocked_actions:
+    for blocked in backtest.timeline.blocked_actions:
         yield Cell(
-            f"{backtest.account} {each.since:%Y-%m-%d %H:%M:%S} {each.action} was stopped: {each.reason}", "note"
+            f"{backtest.account} {blocked.since:%Y-%m-%d %H:%M:%S} {blocked.action} was stopped: {blocked.reason}",
+            "note",
         )
     for low in lowest_levels(backtest):
         name = low["symbol"] or low["scope"]
@@ -63,7 +64,7 @@ def _action_text(intent: Intent) -> str:
 
 
 def _level_text(text: str | None) -> str:
-    """Two decimals, never better than it is."""
+    """A level with two decimals, rounded down."""
     return "unknown" if text is None else f"{floor_to(Decimal(text), CENT):.2f}"
 
 

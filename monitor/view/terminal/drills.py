@@ -1,4 +1,4 @@
-"""What came of a drill, as a document and as a table."""
+"""The messages of a drill as a table."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from monitor.view.terminal.table import Cell, Table, Tone
 
 
 def drill_table(document: Document) -> Table:
-    """A row a message."""
+    """One row for each message."""
     rows = [
         (
             Cell(item["channel"]),

@@ -8,7 +8,7 @@ from monitor.view.terminal.table import Cell, Table
 
 
 def events_table(events: Iterable[Document]) -> Table:
-    """One row an event, its payload shortened to what fits."""
+    """One row for each event, its payload shortened to fit."""
     rows = [
         [
             Cell(format_timestamp(event["received_at"]), "dim"),

@@ -10,12 +10,12 @@ from monitor.view.terminal.table import Cell, Table
 
 
 def history_table(series: Iterable[Series]) -> Table:
-    """One row a sample, oldest first."""
+    """One row for each sample, oldest first."""
     rows = []
-    for one in series:
-        for point in one.points:
+    for recorded in series:
+        for point in recorded.points:
             value = point.value if point.value is not None else Missing.UNAVAILABLE
-            text = value_text(one.metric, value) if point.value is not None else point.missing or UNKNOWN
-            label = f"{one.account} {one.subject or one.scope}"
+            text = value_text(recorded.metric, value) if point.value is not None else point.missing or UNKNOWN
+            label = f"{recorded.account} {recorded.subject or recorded.scope}"
             rows.append([Cell(format_time(point.at), "dim"), Cell(label), Cell(text)])
     return Table(("time", "about", "value"), rows, frozenset({2}))

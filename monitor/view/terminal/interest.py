@@ -8,7 +8,7 @@ from monitor.view.terminal.table import Cell, Table
 
 
 def interest_table(document: Document) -> Table:
-    """One row a sum of charges."""
+    """One row for each sum of charges."""
     rows = [
         [
             *([Cell(item["day"])] if document["by"] == "day" else []),
@@ -27,7 +27,7 @@ def interest_table(document: Document) -> Table:
 
 
 def rates_table(document: Document) -> Table:
-    """One row an asset that is owed now."""
+    """One row for each asset that is owed now."""
     rows = [
         [
             Cell(rate["asset"]),
@@ -43,7 +43,7 @@ def rates_table(document: Document) -> Table:
 
 
 def interest_lines(document: Document) -> list[Cell]:
-    """The sums, what is to come, and what of it is not known."""
+    """The sums, the projected cost, and the debts that it leaves out."""
     ahead, recorded = document["projected"], document["recorded"]
     lines = [
         Cell(

@@ -5,18 +5,18 @@ from monitor.simulation.rule_test_result import ResultLine, RuleTestResult
 
 
 def difference_lines(verdict: RuleTestResult) -> list[str]:
-    """What is not as expected, for people: `-` was expected and is not there, `+` is there and was not expected."""
+    """Differences from the expectation: `-` was expected and is missing, `+` was not expected."""
     lines: list[str] = []
-    for each in verdict.comparisons:
-        if not each.is_ok:
-            lines.append(f"  at {format_duration(each.at)}, {each.what}:")
-            lines += [f"    - {format_line(line)}" for line in each.missing]
-            lines += [f"    + {format_line(line)}" for line in each.surplus]
+    for comparison in verdict.comparisons:
+        if not comparison.is_ok:
+            lines.append(f"  at {format_duration(comparison.at)}, {comparison.what}:")
+            lines += [f"    - {format_line(line)}" for line in comparison.missing]
+            lines += [f"    + {format_line(line)}" for line in comparison.surplus]
     return lines
 
 
 def format_line(line: ResultLine) -> str:
-    """An alert or an action in one line; labels that are not there are not said."""
+    """An alert or an action on one line; absent labels are omitted."""
     words = []
     for name, value in line.items():
         if name == "labels" and isinstance(value, dict):

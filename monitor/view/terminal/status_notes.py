@@ -1,4 +1,4 @@
-"""What `status` says below its tables of what stands in the way of money."""
+"""Notes below the status tables: blocked actions, stopped rules, assets tagged for delisting."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,16 +7,18 @@ from monitor.view.terminal.table import Cell
 
 
 def blocked_action_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
-    """One line an action that an alert wants and that is stopped."""
+    """One line for each blocked action of an alert."""
     for account in accounts:
         yield from rule_stop_cells(account["rules_stopped"])
-        for one in account.get("actions_stopped", ()):
-            where = f"{account['account']} {one['symbol'] or one['scope']}"
-            yield Cell(f"{where}: {one['action']} is stopped: {one['why']}", "bad" if one["by_limit"] else "note")
+        for stopped in account.get("actions_stopped", ()):
+            where = f"{account['account']} {stopped['symbol'] or stopped['scope']}"
+            yield Cell(
+                f"{where}: {stopped['action']} is stopped: {stopped['why']}", "bad" if stopped["by_limit"] else "note"
+            )
 
 
 def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:
-    """One line a rule whose actions are stopped since an order of it made things worse, or may have."""
+    """One line for each rule whose actions are stopped because one of its orders lowered the level, or may have."""
     for stop in stops:
         actions, order = f"the actions of {stop['rule']} in {stop['account']}", f"R-{stop['intent']}"
         mend = "`margin-monitor actions resume` lets them go"
@@ -32,9 +34,9 @@ def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:
 
 
 def delisting_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
-    """One line an account with assets that the exchange may delist."""
+    """One line for each account with assets that the exchange may delist."""
     for account in accounts:
-        # An older program left none.
+        # A document of an older program has no such field.
         assets = account.get("monitored", ())
         if assets:
             text = f"{account['account']}: tagged Monitoring, a delisting may follow within weeks: {', '.join(assets)}"

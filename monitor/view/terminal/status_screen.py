@@ -1,4 +1,4 @@
-"""What `status` shows: the verdict first, then each scope's room to the exchange's bars, debts, and ways back."""
+"""The status screen: verdict, distances to the thresholds, debts, recovery options."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from monitor.view.messages.recovery_text import format_route
 from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table, Tone
 
 FRESH_FOR = timedelta(minutes=1)
-"""Balances no older than this need no word about their age."""
+"""Balances up to this age are shown without it."""
 
 _THRESHOLDS = (("call", "margin_call_level"), ("liq.", "liquidation_level"))
 _MAX_RECOVERY_OPTIONS = 3
@@ -40,7 +40,7 @@ _REACHED = "reached"
 
 
 def headlines(document: Document) -> list[Cell]:
-    """What a person must know in five seconds: is anything in danger, and can the figures be believed."""
+    """The verdict to be read in five seconds: whether anything is in danger, and whether the figures are reliable."""
     lines = []
     if not document["daemon"]["running"]:
         lines.append(Cell("NO DAEMON IS RUNNING: nothing is watched, the figures are the last recorded ones", "bad"))
@@ -50,7 +50,8 @@ def headlines(document: Document) -> list[Cell]:
 
 
 def scopes_table(accounts: Sequence[Document], stable_assets: StableAssets) -> Table:
-    """A row for each scope and bar: how far all prices, or one alone, may go before it is met, and the loss (USDT).
+    """A row for each scope and threshold: the move of all prices, or of one alone, that reaches it, and the loss
+    (USDT).
 
     Made to fit 80 columns: a single account is not named in every row.
     """
@@ -70,7 +71,7 @@ def scopes_table(accounts: Sequence[Document], stable_assets: StableAssets) -> T
 
 
 def debts_table(accounts: Sequence[Document], now: datetime) -> Table:
-    """One row an asset that is owed: how much, at what rate a year, and how old that rate is.
+    """One row for each owed asset: the amount, its rate a year, and the rate's age.
 
     Made to fit 80 columns: a single account is not named in every row.
     """
@@ -102,9 +103,9 @@ def debts_table(accounts: Sequence[Document], now: datetime) -> Table:
 
 
 def recovery_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
-    """One line a scope that is in danger: the ways back that are at hand, else the cheapest one.
+    """One line for each scope in danger: the recovery options that are available, else the cheapest one.
 
-    How old the balances are that could be brought in is said where they are older than `FRESH`.
+    The age of the balances outside margin is shown where it exceeds `FRESH_FOR`.
     """
     lines = []
     for account in accounts:
@@ -125,7 +126,7 @@ def recovery_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
 
 
 def data_issue_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
-    """One line for each thing that the figures lack."""
+    """One line for each data issue."""
     for account in accounts:
         for label, scope in scopes_of(account):
             for gap in scope.get("gaps", ()):
@@ -133,7 +134,7 @@ def data_issue_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
 
 
 def interest_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
-    """One line a cross account that interest alone would liquidate within a year, all prices unmoved."""
+    """One line for each cross account that interest alone would liquidate within a year at constant prices."""
     for account in accounts:
         seconds = (account.get("cross") or {}).get("time_to_liquidation_by_interest")
         if seconds is not None and timedelta(seconds=seconds) < _YEAR:
@@ -144,21 +145,23 @@ def interest_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
 
 
 def transfer_out_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
-    """One line a cross account from which something may leave although it owes: one asset or the other."""
+    """One line for each cross account with debts from which one of some assets may be transferred out."""
     for account in accounts:
         cross = account.get("cross")
         if cross is None or cross["state"] != "ok":
             continue
-        found = [one for one in cross.get("may_leave", ()) if Decimal(one["value_usdt"]) >= ONE][:_MAX_RECOVERY_OPTIONS]
+        found = [limit for limit in cross.get("may_leave", ()) if Decimal(limit["value_usdt"]) >= ONE][
+            :_MAX_RECOVERY_OPTIONS
+        ]
         if found:
-            what = " or ".join(_transfer_out_text(one) for one in found)
+            what = " or ".join(_transfer_out_text(limit) for limit in found)
             level = format_level(parse_json_decimal(cross["collateral_margin_level"]))
             text = f"{account['account']} cross: {what} may leave it (collateral level {level}, 2.00 must remain)"
             yield Cell(text, "dim")
 
 
 def status_lines(document: Document) -> list[Cell]:
-    """What stands below the tables: daemon, alerts, actions and streams of each account."""
+    """The lines below the tables: daemon, alerts, actions and streams of each account."""
     daemon = document["daemon"]
     lines = []
     if daemon["running"]:
@@ -179,7 +182,7 @@ def status_lines(document: Document) -> list[Cell]:
 
 
 def check_line(account: Document, problems: Sequence[str]) -> Cell:
-    """One account for a monitoring system: the state, the age, and what is wrong."""
+    """One account for a monitoring system: state, age, and problems."""
     age = oldest_age_s(account)
     known = f"{format_age(timedelta(seconds=age))} old" if age is not None else "age unknown"
     if problems:
@@ -188,7 +191,7 @@ def check_line(account: Document, problems: Sequence[str]) -> Cell:
 
 
 def _transfer_out_text(limit: Document) -> str:
-    """An amount that may be had, rounded down to four digits that say something, and what that is worth."""
+    """An amount that may be transferred out, rounded down to four significant digits, and its value."""
     exact = Decimal(limit["amount"])
     amount = floor_to(exact, Decimal(1).scaleb(max(exact.adjusted() - 3, -8)))
     value = "" if limit["asset"] == "USDT" else f" ({format_whole(Decimal(limit['value_usdt']))} USDT)"
@@ -204,7 +207,7 @@ def _external_age(restore: Document, now: datetime) -> str:
 
 
 def _verdicts(account: Document) -> Iterator[Cell]:
-    """One line for what is in danger or can't be believed; one in all when nothing is."""
+    """One line for each scope in danger or with unreliable figures; one line in all when there is none."""
     name, scopes = account["account"], list(scopes_of(account))
     if account["state"] == "key_refused":
         yield Cell(f"{name}: THE EXCHANGE REFUSES THE KEY, the figures are the last ones known", "bad")
@@ -253,11 +256,11 @@ def _scope_rows(account: str, label: str, scope: Document, stable_assets: Stable
 def _distance_cells(
     scope: Document, portfolio: StressPortfolio, bar: Decimal, stable_assets: StableAssets
 ) -> list[Cell]:
-    """How far it is to the bar: all prices together, what that loses, and the one price that does it first."""
+    """The distance to the threshold: the move of all prices, its loss, and the single price that reaches it first."""
     if portfolio.level <= bar:
         return [Cell(_REACHED, "bad"), Cell(""), Cell("")]
     own = portfolio.own_level(bar)
-    # A pair is liquidated by its own price: its quote asset is what everything in it is told in.
+    # A pair is liquidated by its own price: everything in it is valued in its quote asset.
     stables = frozenset({scope["quote"]["asset"]}) if "index_price" in scope else stable_assets.stables
     parts = split_exposure(portfolio.positions, stables)
     drop, rise = drop_to_level(parts, own), rise_to_level(parts, own)
@@ -275,7 +278,7 @@ def _distance_cells(
         and bar == portfolio.liquidation_level
         and parse_json_decimal(scope["liquidation_price"]) is not None
     ):
-        # Of its own liquidation the exchange's word is the better one.
+        # For the pair's own liquidation the exchange's price is better.
         distance, price = (
             parse_json_decimal(scope["distance_to_liquidation"]),
             parse_json_decimal(scope["liquidation_price"]),
@@ -286,17 +289,17 @@ def _distance_cells(
 
 
 def _short_amount(amount: Decimal) -> str:
-    """An amount to eight digits that count; programs get them all."""
+    """An amount to eight significant digits; documents have them all."""
     return format_amount(amount if amount < _SHORTEN_AMOUNT_FROM else round(amount, 2))
 
 
 def _short_price(price: Decimal | None) -> str:
-    """A price without cents where they say nothing."""
+    """A price without cents where they don't matter."""
     return format_price(price) if price is None or price < _WHOLE_PRICE_FROM else f"{price:,.0f}"
 
 
 def _liquidation_text(scope: Document) -> str:
-    """How far from liquidation, in words."""
+    """The distance from liquidation in words."""
     distance = parse_json_decimal(scope["distance_to_liquidation"])
     if distance is None and portfolio_of(scope) is None:
         return "how far it is from liquidation is not known"
@@ -314,7 +317,7 @@ def _liquidation_text(scope: Document) -> str:
 
 
 def _threshold_band(scope: Document) -> tuple[str, Tone]:
-    """Between which of its bars the scope is."""
+    """The two thresholds around the scope's level."""
     level = parse_json_decimal(scope.get("margin_level"))
     initial, call, liquidation = (
         parse_json_decimal(scope.get(key)) for key in ("initial_level", "margin_call_level", "liquidation_level")
@@ -340,7 +343,7 @@ def _distance(scope: Document) -> Decimal:
 
 
 def _age(scope: Document) -> Cell:
-    """How old the level is, and the poll beneath it, where the level follows prices since."""
+    """The age of the level, and of the read beneath it, where the level follows prices since."""
     if scope["age_s"] is None:
         return Cell("")
     polled, live = format_age(timedelta(seconds=scope["age_s"])), scope.get("live_age_s")

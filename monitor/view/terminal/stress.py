@@ -15,7 +15,7 @@ from monitor.view.terminal.table import Cell, Table, Tone
 
 
 def stress_table_rows(document: Document) -> Table:
-    """One row a scope that owes something, those that fall first above."""
+    """One row for each scope that owes something, those liquidated first on top."""
     items = [item for item in document["accounts"] if item["level_after"] is not None]
     rows = [
         [
@@ -35,7 +35,7 @@ def stress_table_rows(document: Document) -> Table:
 
 
 def verdict_lines(document: Document, shock: Shock) -> list[Cell]:
-    """What was assumed, and which scope falls first."""
+    """The shock, and the scope that is liquidated first."""
     lines = [Cell(f"assumed: {format_shock(shock)}", "strong")]
     fallen = sorted((item for item in document["accounts"] if item["liquidated"]), key=_liquidation_order)
     if fallen:
@@ -48,7 +48,7 @@ def verdict_lines(document: Document, shock: Shock) -> list[Cell]:
 
 
 def note_lines(document: Document, shock: Shock) -> list[Cell]:
-    """The scopes that have no row, and who says what the night was like."""
+    """Scopes without a row, and the source of the scenario."""
     lines = []
     for item in document["accounts"]:
         if item["state"] == "no_debt":
@@ -75,21 +75,23 @@ def format_shock(shock: Shock) -> str:
 
 
 def scenario_cells(status: Document, scenario: StressScenario, stable_assets: StableAssets) -> Iterator[Cell]:
-    """One line a scope that owes something: how it would come through that night."""
+    """One line for each scope that owes something: its result in that scenario."""
     for account in status["accounts"]:
         for label, scope in scopes_of(account):
             item = stress_item(account["account"], label, scope, Shock(scenario=scenario), stable_assets)
             if item["level_after"] is not None:
                 wanted = _amount_to_survive(item)
                 more = f"; {wanted} more would survive" if wanted and item["liquidated"] else ""
-                text = f"{account['account']} {label}: if {scenario.date} came again: {_level_after(item)}, {_outcome_word(item)}{more}"
-                yield Cell(text, _tone(item))
+                name = f"{account['account']} {label}"
+                outcome = f"{_level_after(item)}, {_outcome_word(item)}{more}"
+                yield Cell(f"{name}: if {scenario.date} came again: {outcome}", _tone(item))
 
 
 def _asset_classes_text(crash: StressScenario) -> str:
     large = ", ".join(sorted(LARGE_ALTS))
     named = "".join(f", {asset} {_signed_percent(move)}" for asset, move in crash.moves_by_asset.items())
-    return f"BTC {_signed_percent(crash.btc)}, {large} {_signed_percent(crash.large_alts)}, other alts {_signed_percent(crash.other_alts)}{named}"
+    classes = {"BTC": crash.btc, large: crash.large_alts, "other alts": crash.other_alts}
+    return ", ".join(f"{name} {_signed_percent(move)}" for name, move in classes.items()) + named
 
 
 def _scope_label(item: Document) -> str:
@@ -141,5 +143,5 @@ def _age(item: Document) -> str:
 
 
 def _signed_percent(move: Decimal) -> str:
-    """A move with its sign, cut toward nothing moved, so that no limit looks further away than it is."""
+    """A move with its sign, rounded toward zero, so that no limit looks further away than it is."""
     return f"{'-' if move < 0 else '+'}{format_percent(abs(move))}"

@@ -1,4 +1,4 @@
-"""What people read on a terminal: tables made from the same documents that programs get."""
+"""Cells and tables of a terminal, with the tone of each text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Tone = Literal["", "good", "note", "bad", "dim", "strong"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text and how it is meant."""
+    """A text and its tone."""
 
     text: str
     tone: Tone = ""

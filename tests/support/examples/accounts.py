@@ -40,17 +40,17 @@ SAMPLE_LEVEL = Decimal(110_000) / Decimal(60_000)
 
 
 def after(seconds: float) -> datetime:
-    """The moment `seconds` after NOW."""
+    """The time `seconds` after NOW."""
     return NOW + timedelta(seconds=seconds)
 
 
 def is_close_to(value: object, expected: str, digits: int = 5) -> bool:
-    """Whether a figure is the published one, to the digits that were published."""
+    """Return whether a figure equals the published one, to the published digits."""
     return isinstance(value, Decimal) and round(value, digits) == Decimal(expected)
 
 
 def select_values(figures: Mapping[str, object], *names: str) -> tuple[object, ...]:
-    """Some of the figures, to be compared at once."""
+    """Selected figures, to be compared at once."""
     return tuple(figures[name] for name in names)
 
 
@@ -114,7 +114,7 @@ def isolated_snapshot(*pairs: IsolatedPair, at: datetime = NOW) -> IsolatedSnaps
 
 
 def new_account_state(**fields: object) -> AccountState:
-    """An account of which only the bars are known."""
+    """An account of which only the thresholds are known."""
     state = AccountState(
         account="main", started_at=NOW, cross_thresholds=THRESHOLDS, tiers={"BTCUSDT": (FIVE_TIMES_TIER,)}
     )
@@ -169,6 +169,6 @@ def interest_charge(
 def interest_read(
     *charges: InterestCharge, at: datetime = NOW, complete_for: timedelta = timedelta(days=31)
 ) -> InterestRead:
-    """What the charges tell at `at`, all of them recorded for so long."""
-    ordered = sorted(charges, key=lambda each: each.charged_at)
+    """The read of these charges at `at`, with all charges of `complete_for` recorded."""
+    ordered = sorted(charges, key=lambda charge: charge.charged_at)
     return InterestRead(sum_interest_by_debt(ordered, at), at - complete_for, at)

@@ -1,4 +1,4 @@
-"""One account to decide about: the worked example of the risk formulas, and ways to vary it."""
+"""An account for decisions: the worked example of the risk formulas, and variations of it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,14 +29,14 @@ D = Decimal
 
 
 def matches(found: Order | ManualCall, expected: Order | ManualCall) -> bool:
-    """Whether it is the expected order, with the hair more that a rounded level calls for."""
+    """Return whether it is the expected order, with the small surplus that a rounded level requires."""
     if not isinstance(found, Repay | Transfer):
         return False
     return replace(found, amount=expected.amount) == expected and is_about(found.amount, expected.amount)
 
 
 def is_about(amount: Decimal, expected: Decimal | int) -> bool:
-    """Whether the amount is the expected one or that hair more."""
+    """Return whether the amount is the expected one or has that small surplus."""
     return 0 <= amount - expected < D("0.001")
 
 
@@ -60,7 +60,7 @@ def scope_position(
     rates: Mapping[str, str] | None = None,
     least: Mapping[str, str] | None = None,
 ) -> ScopePosition:
-    """A cross standing with these balances; the worked example when none are given."""
+    """A cross position with these balances; the worked example when none are given."""
     rows = {
         b.asset: AssetPosition(
             b, prices[b.asset], D((rates or {}).get(b.asset, "0")), D((least or {}).get(b.asset, "0"))
@@ -86,7 +86,7 @@ def scope_position(
 
 
 def repay_spec(**changes: object) -> ActionSpec:
-    """A live repay to level 2 with roomy limits."""
+    """A live repay to level 2 with high limits."""
     spec = ActionSpec(
         name="repay",
         kind="repay",
@@ -99,12 +99,12 @@ def repay_spec(**changes: object) -> ActionSpec:
 
 
 def transfer_spec(**changes: object) -> ActionSpec:
-    """A live transfer_in to level 2 with roomy limits."""
+    """A live transfer_in to level 2 with high limits."""
     return repay_spec(**{"name": "top-up", "kind": "transfer_in", **changes})
 
 
 def reduce_spec(**changes: object) -> ActionSpec:
-    """A live reduce to level 2 with roomy limits."""
+    """A live reduce to level 2 with high limits."""
     return repay_spec(**{"name": "sell", "kind": "reduce", **changes})
 
 
@@ -116,7 +116,7 @@ def cancel_spec(**changes: object) -> ActionSpec:
 def rule(
     *actions: str, severity: Severity = "critical", name: str = "near-call", when: str = "margin_level < 1.9"
 ) -> Rule:
-    """A cross rule that calls for these actions."""
+    """A cross rule with these actions."""
     table = {"name": name, "scope": "cross", "when": when, "severity": severity, "actions": list(actions)}
     return parse_rules([table], "test")[0]
 
@@ -178,7 +178,7 @@ def account_state(
 def intent(
     number: int = 1, state: IntentState = IntentState.PLANNED, order: Order | None = None, **changes: object
 ) -> Intent:
-    """An intent of the action `repay`, 500 USDT in cross; or of `top-up`, to repay with, for a transfer."""
+    """An intent of the action `repay`, 500 USDT in cross; or of `top-up`, whose transfer funds a repayment."""
     wanted = order or Repay(CROSS, "USDT", D(500))
     is_transfer = isinstance(wanted, Transfer)
     made = Intent(

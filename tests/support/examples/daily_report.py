@@ -1,8 +1,8 @@
-"""A day in a database, worked out by hand: what a report has to find in it.
+"""A day in a database, worked out by hand: the expected content of a report.
 
 A daemon ran from a day and a half ago to ten hours ago, and again from eight hours ago on. The level of cross was 1.9,
-fell to 1.25 five hours ago for twenty minutes (an alert saw 1.21), and is 1.8333; for half an hour, three hours ago,
-it was unknown. 60,000 USDT are owed, 500 less than a day ago. A critical alert fired and ended and was never told to
+fell to 1.25 five hours ago for twenty minutes (an alert saw 1.21), and is 1.8333; for half an hour, three hours ago, it
+was unknown. 60,000 USDT are owed, 500 less than a day ago. A critical alert fired and ended and was never delivered to
 the phone; 500 USDT were repaid, another repayment is uncertain, a third is stopped by its limit. 0.05 USDT of interest
 were charged in two charges.
 """
@@ -33,7 +33,7 @@ STOPPED = {(CROSS, "repay-usdt"): ActionBlock("max_per_day is used up", blocks_l
 
 
 async def write_report_example(store: Store, now: datetime) -> None:
-    """Writes it, as of `now`."""
+    """Write the example to the store, as of `now`."""
     await store.register_daemon(1, now - 36 * HOUR, "0.1.0")
     await store.update_last_seen(now - 10 * HOUR)
     await store.register_daemon(2, now - 8 * HOUR, "0.1.0")

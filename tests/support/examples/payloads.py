@@ -1,4 +1,4 @@
-"""Answers as documents, in the venue's documented form, to be spoiled by tests."""
+"""Answers as documents, in the exchange's documented form, for tests to corrupt."""
 
 import json
 import os
@@ -23,7 +23,9 @@ def documented_examples() -> list[Document]:
 
 def documented(test: str) -> bytes:
     """The example that the official client's test of this name decodes."""
-    return json.dumps(next(one["response"] for one in documented_examples() if one["test"] == test)).encode()
+    return json.dumps(
+        next(example["response"] for example in documented_examples() if example["test"] == test)
+    ).encode()
 
 
 def recorded_pair() -> bytes:

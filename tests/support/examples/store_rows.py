@@ -1,4 +1,4 @@
-"""Values to store, as small as they can be."""
+"""Minimal values to store."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -59,7 +59,7 @@ def alert(
 
 
 def firing_entry(number: int, *channels: str) -> JournalEntry:
-    """The entry of a step in which an alert fires and two people are to be told."""
+    """The entry of a step in which an alert fires and two channels are to be notified."""
     return JournalEntry(
         "main",
         NOW,
@@ -102,5 +102,5 @@ def planned_entry(*intents: Intent) -> JournalEntry:
         intents[0].account,
         NOW,
         intents=intents,
-        intent_steps=tuple(step(one.id, None, one.state) for one in intents),
+        intent_steps=tuple(step(planned.id, None, planned.state) for planned in intents),
     )

@@ -1,4 +1,4 @@
-"""`rules`: what they are, whether they do what they should, what they would have done, and what they lack."""
+"""`rules`: list, test, backtest and lint the rules."""
 
 import argparse
 import importlib
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from types import ModuleType
 
 RULES_PARTS: Mapping[str, str] = {
-    "list": "every rule as it holds",
-    "test": "try rules on series of your own",
-    "backtest": "what the rules would have told and done",
-    "lint": "what the rules lack",
+    "list": "list every rule in force",
+    "test": "run the tests of rules in a file",
+    "backtest": "show alerts and actions over past prices",
+    "lint": "find flaws of rules, actions and channels",
 }
 
 

@@ -1,4 +1,4 @@
-"""`rules backtest`: what the rules would have told and done, over price files or over what was recorded."""
+"""`rules backtest`: alerts and actions over price files or recorded data."""
 
 import argparse
 import json
@@ -43,12 +43,12 @@ READ_SPAN = timedelta(hours=6)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--since", metavar="WHEN", help="over what was recorded: 2d, 2025-10-10 or RFC 3339")
+    parser.add_argument("--since", metavar="WHEN", help="over recorded data since: 2d, 2025-10-10 or RFC 3339")
     parser.add_argument(
         "--prices", metavar="SYMBOL=FILE", nargs="+", action="extend", help="over the bars of a .csv or .csv.gz"
     )
-    parser.add_argument("--portfolio", metavar="FILE", help="what is held and owed (default: as last recorded)")
-    parser.add_argument("--account", metavar="NAME", help="one account (default: all that are recorded)")
+    parser.add_argument("--portfolio", metavar="FILE", help="file of balances and debts (default: as last recorded)")
+    parser.add_argument("--account", metavar="NAME", help="one account (default: all recorded ones)")
     add_json(parser, lists=True)
 
 
@@ -121,7 +121,7 @@ def _read_price_paths(words: Sequence[str]) -> dict[str, PricePath]:
     for word in words:
         given, equals, name = word.partition("=")
         symbol = given.upper()
-        # Symbols may be of any alphabet: the exchange names assets after tokens, and those as they please.
+        # Symbols may be of any alphabet: the exchange names assets after tokens, and tokens are named freely.
         if not equals or not name or not symbol.isalnum():
             raise UsageError(f'--prices: "{word}" is no SYMBOL=FILE', mend="write it like BTCUSDT=prices.csv.gz")
         if symbol in paths:
@@ -140,7 +140,7 @@ def _select_accounts(config: Config, name: str | None) -> list[str]:
 
 
 def _last_portfolios(store: ReadStore, accounts: Sequence[str]) -> dict[str, PricedPortfolio]:
-    """What each account last held and owed; the wallets as far as they were recorded."""
+    """The last recorded holdings and debts of each account; the wallets as far as they were recorded."""
     documents = {row.account: json.loads(row.document) for row in store.read(read_live_documents)}
     found: dict[str, PricedPortfolio] = {}
     for account in accounts:
@@ -153,7 +153,7 @@ def _last_portfolios(store: ReadStore, accounts: Sequence[str]) -> dict[str, Pri
 
 
 def _wallet(store: ReadStore, account: str, name: str) -> dict[str, Decimal]:
-    """What was last recorded to be free in a wallet, of assets held or owed in margin."""
+    """The last recorded free balances of a wallet, for assets held or owed in margin."""
     series = store.read(read_history, f"{name}_free", account=account, scope="asset", resolution="1h")
     last = {row.subject: row.points[-1].value for row in series if row.points}
     return {asset: amount for asset, amount in last.items() if amount}
@@ -181,7 +181,7 @@ def _recorded_frames(store: ReadStore, account: str, since: datetime, until: dat
 
 
 def _samples(store: ReadStore, account: str, since: datetime, until: datetime) -> Iterator[ReplaySample]:
-    """The samples, read a few hours at a time: months of them need not be held at once."""
+    """The samples, read a few hours at a time: months of them need not be in memory at once."""
     while since < until:
         end = min(since + READ_SPAN, until)
         yield from store.read(read_samples, account, since, end)

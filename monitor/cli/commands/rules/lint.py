@@ -1,4 +1,4 @@
-"""`rules lint`: what the rules lack, and what they can't do."""
+"""`rules lint`: flaws of rules, actions and channels."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`rules list`: every rule as it holds, and how many subjects it looks at."""
+"""`rules list`: every rule in force with the number of its subjects."""
 
 import argparse
 import json
@@ -17,7 +17,7 @@ from monitor.store.readers.status import read_live_documents
 from monitor.view.json_values import Document, json_seconds
 
 RuleSubject = tuple[str, MetricScope, str]
-"""An account, and a subject of it: what one alert can be about."""
+"""An account and one of its subjects: the subject of one possible alert."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def _item(rule: Rule, config: Config, places: frozenset[RuleSubject]) -> Documen
 
 
 def _applies_to(rule: Rule, place: RuleSubject, config: Config) -> bool:
-    """Whether the rule's metrics apply to the subject: only what is pegged to something else can leave its peg."""
+    """Return whether the rule's metrics apply to the subject: only an asset with a peg can leave it."""
     _, kind, asset = place
     pegged = {*config.risk.stable_assets, *config.risk.pegs} - {"USDT"}
     return kind != "asset" or not {"peg_deviation", "peg_ratio"} & set(rule.metric_names) or asset in pegged
@@ -76,12 +76,12 @@ def _row(rule: Rule, item: Document) -> list[str | output.StyledCell]:
 
 
 def _find_subjects(config: Config) -> tuple[frozenset[RuleSubject], bool]:
-    """What there is to look at: as last recorded, for an account never recorded as configured. And whether any was."""
+    """All subjects, and whether any was recorded; those of an account without records come from the configuration."""
     try:
         with open_reader(config) as store:
             recorded = {row.account: json.loads(row.document) for row in store.read(read_live_documents)}
     except StoreError:
-        # The rules are the configuration's; a database only adds what they meet.
+        # The rules are the configuration's; a database only adds their subjects.
         recorded = {}
     places: set[RuleSubject] = set()
     for account in config.accounts:

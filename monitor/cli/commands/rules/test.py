@@ -1,4 +1,4 @@
-"""`rules test`: the tests of files, carried out in virtual time by the engine that the daemon has."""
+"""`rules test`: rule tests of files, run in virtual time by the daemon's engine."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     usual = cache(partial(config_option.read_config, args))
-    # All files are read before the first is tried: a mistake in the last shall not wait for the others.
+    # All files are read before the first test runs: an error in the last file is reported at once.
     files = [(name, read_rule_tests(Path(name), usual, os.environ)) for name in args.files]
     items: list[Document] = []
     for name, file in files:
