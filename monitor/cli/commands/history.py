@@ -27,7 +27,7 @@ from monitor.view.charts.history_chart import (
     history_panels,
     supports_panels,
 )
-from monitor.view.documents.history import Series, history_document
+from monitor.view.documents.history import history_document
 from monitor.view.terminal.history import history_table
 
 DEFAULT_HISTORY_SPAN = timedelta(hours=24)
@@ -101,7 +101,7 @@ def _plot(
     alerts = [row.alert for row in store.read(read_alerts, include_closed=True)]
     intents = [row.intent for row in store.read(read_intents, include_final=True)]
 
-    def bars(one: Series) -> dict[str, Series]:
+    def bars(one: HistoryRow) -> dict[str, HistoryRow]:
         rows = {
             name: store.read(
                 read_history, name, account=one.account, scope=one.scope, subject=one.subject, resolution="1h"
