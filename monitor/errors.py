@@ -43,15 +43,6 @@ class UsageError(MonitorError):
     exit_code = Exit.USAGE
 
 
-class NotAvailableYet(UsageError):
-    """A command or option of the documented surface that this version does not have yet."""
-
-    code = "not_available_yet"
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not available yet")
-
-
 class ConfigError(MonitorError):
     """The configuration can't be used as it stands. `others` are the further mistakes of the same file."""
 

@@ -23,29 +23,9 @@ class Loan:
     price: Decimal
 
 
-def charged_hours(borrowed_at: datetime, now: datetime) -> int:
-    """How often interest was charged: once at the moment of borrowing, once at each full clock hour since.
-
-    Zero before the loan. A loan of minutes across a full hour is charged twice.
-    """
-    if now < borrowed_at:
-        return 0
-    return 1 + (_hour_of(now) - _hour_of(borrowed_at)) // _HOUR
-
-
-def accrued(principal: Decimal, hourly_rate: Decimal, hours: int) -> Decimal:
-    """Interest in the asset after `hours` charges; interest bears no interest."""
-    return principal * hourly_rate * hours
-
-
 def hourly_from_daily(daily_rate: Decimal) -> Decimal:
     """The venue charges a 24th of the daily rate each hour."""
     return daily_rate / HOURS_A_DAY
-
-
-def daily_from_hourly(hourly_rate: Decimal) -> Decimal:
-    """Rate per day as a fraction."""
-    return hourly_rate * HOURS_A_DAY
 
 
 def annual_from_hourly(hourly_rate: Decimal) -> Decimal:
@@ -56,11 +36,6 @@ def annual_from_hourly(hourly_rate: Decimal) -> Decimal:
 def hourly_cost(loans: Iterable[Loan]) -> Decimal:
     """Value charged at each full hour at present rates and prices; zero without loans."""
     return sum((loan.principal * loan.hourly_rate * loan.price for loan in loans), ZERO)
-
-
-def projected_cost(loans: Iterable[Loan], hours: int) -> Decimal:
-    """Value charged in the next `hours` full hours if principal, rates and prices stay."""
-    return hourly_cost(loans) * hours
 
 
 def next_charge(now: datetime) -> datetime:

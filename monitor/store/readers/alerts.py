@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, or_, select
 
 from monitor.core.alerting.lifecycle import with_ack
-from monitor.core.model.alert import Alert, AlertState, AlertTransition
+from monitor.core.model.alert import Alert, AlertState
 from monitor.core.notifications.outbox import Delivery
 from monitor.records.alerts import AlertRow, AlertValue
 from monitor.store.schema import tables
@@ -43,23 +43,6 @@ def read_alert(connection: Connection, alert: int) -> AlertRow | None:
     rows = connection.execute(select(tables.alerts).where(tables.alerts.c.id == alert)).mappings()
     found = _with_deliveries(connection, [alert_from_row(row) for row in rows])
     return found[0] if found else None
-
-
-def read_transitions(connection: Connection, alert: int) -> tuple[AlertTransition, ...]:
-    """Every change of the alert's state, in order."""
-    table = tables.alert_transitions
-    rows = connection.execute(select(table).where(table.c.alert == alert).order_by(table.c.id))
-    return tuple(
-        AlertTransition(
-            row.alert,
-            None if row.from_state is None else AlertState(row.from_state),
-            AlertState(row.to_state),
-            row.at,
-            row.value,
-            row.note,
-        )
-        for row in rows
-    )
 
 
 def read_alert_values(connection: Connection, since: datetime) -> tuple[AlertValue, ...]:

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 _MAX_DOUBLINGS = 20
 """More would not change a rest; after a thousand failures in a row there would be no number for it."""
 
-NEVER_S = 1e9
-"""Seconds that never pass: a guard with this limit does nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
