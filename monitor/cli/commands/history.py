@@ -10,7 +10,6 @@ from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json, suggest_nearest
-from monitor.cli.printing import print_documents, print_view_table, wants_json_list
 from monitor.core.model.metric import METRICS, Metric
 from monitor.errors import Exit, MonitorError, UsageError
 from monitor.records.history import HistoryRow, Resolution
@@ -72,10 +71,10 @@ def run(args: argparse.Namespace) -> int:
         series = tuple(row for row in series if row.points)
         if args.plot:
             _plot(store, metric, series, since, now, Path(args.plot))
-    if wants_json_list(args):
-        print_documents(args, [history_document(row) for row in series])
+    if output.wants_json_list(args):
+        output.print_documents(args, [history_document(row) for row in series])
     elif not args.plot and series:
-        print_view_table(history_table(series))
+        output.print_view_table(history_table(series))
     elif not args.plot:
         output.print_line(f"nothing of {metric.name} is recorded in that time")
     return Exit.DONE

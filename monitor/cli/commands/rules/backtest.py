@@ -14,7 +14,6 @@ from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json, suggest_nearest
-from monitor.cli.printing import print_cells, print_view_table
 from monitor.config import policies
 from monitor.config.model import Config
 from monitor.config.simulation.portfolio import (
@@ -74,11 +73,11 @@ def _print(args: argparse.Namespace, tests: Sequence[Backtest]) -> None:
     elif args.json:
         output.print_json(backtest_document(tests))
     else:
-        print_view_table(backtest_table(items))
+        output.print_view_table(backtest_table(items))
         if not items:
             output.print_line("no rule would have fired")
         for found in tests:
-            print_cells(backtest_lines(found))
+            output.print_cells(backtest_lines(found))
 
 
 def _backtest_prices(
