@@ -1,5 +1,6 @@
 """The one tree of exceptions that reach a person: where, what, the mend, and the exit code."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -130,3 +131,27 @@ class PayloadRejected(ExchangeError):
     code = "payload_rejected"
     payload = ""
     """The answer's beginning for the record; empty where it may hold a secret."""
+
+
+def nearest_word(word: str, known: Iterable[str], *, only_close: bool = False) -> str:
+    """The known word most like `word`; "" when nothing is known.
+
+    With `only_close` the case of letters counts, and a word that is not much like it is none.
+    """
+    import difflib
+
+    if only_close:
+        found = difflib.get_close_matches(word[:_MAX_COMPARED], list(known), n=1, cutoff=0.6)
+    else:
+        found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
+    return found[0] if found else ""
+
+
+def suggest_nearest(word: str, known: Iterable[str], *, only_close: bool = False) -> str:
+    """A mend that names the known word most like `word`; "" as in `nearest_word`."""
+    found = nearest_word(word, known, only_close=only_close)
+    return f'did you mean "{found}"?' if found else ""
+
+
+_MAX_COMPARED = 100
+"""Letters of a word that are compared: what is longer is no slip of a known one, and comparing takes long."""

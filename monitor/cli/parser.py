@@ -11,7 +11,6 @@ a person can mend and prints no errors itself. `add_json(parser)` declares `--js
 """
 
 import argparse
-import difflib
 import importlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from monitor import __version__
-from monitor.errors import Exit, UsageError
+from monitor.errors import Exit, UsageError, suggest_nearest
 
 PROGRAM = "margin-monitor"
 
@@ -167,12 +166,6 @@ def split_global_options(words: Sequence[str]) -> tuple[GlobalOptions, list[str]
             raise UsageError(f'{name} can\'t be "{value}"', mend=mend)
         setattr(options, name[2:].replace("-", "_"), value)
     return options, rest
-
-
-def suggest_nearest(word: str, known: Iterable[str]) -> str:
-    """A mend that names the known word most like `word`; "" when nothing is known."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
-    return f'did you mean "{found[0]}"?' if found else ""
 
 
 def help_text() -> str:

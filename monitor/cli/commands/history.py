@@ -9,9 +9,9 @@ from pathlib import Path
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
-from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.parser import add_json
 from monitor.core.model.metric import METRICS, Metric
-from monitor.errors import Exit, MonitorError, UsageError
+from monitor.errors import Exit, MonitorError, UsageError, suggest_nearest
 from monitor.records.history import HistoryRow, Resolution
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import read_history

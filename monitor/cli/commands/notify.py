@@ -7,9 +7,9 @@ from typing import Any
 
 from monitor.app.channels import open_sink
 from monitor.cli import config_option, output
-from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.parser import add_json
 from monitor.config.model import Config
-from monitor.errors import ConfigError, Exit, UsageError
+from monitor.errors import ConfigError, Exit, UsageError, suggest_nearest
 from monitor.notify.sinks import Delivered
 from monitor.view.messages.message import notice_message
 from monitor.view.terminal.table import Cell

@@ -10,13 +10,13 @@ from monitor.app.database import open_commands, open_reader
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
 from monitor.cli.option_types import comment_option, count_option, duration_option
-from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.parser import add_json
 from monitor.config.model import Config
 from monitor.core.alerting.lifecycle import active_silence
 from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
 from monitor.core.model.alert import SEVERITIES, Alert, AlertState
 from monitor.core.model.events import Silence, SilenceMatcher
-from monitor.errors import Exit, UsageError
+from monitor.errors import Exit, UsageError, suggest_nearest
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence, read_silences
 from monitor.store.writes.daemon_row import command_clock

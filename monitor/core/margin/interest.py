@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.numbers.amounts import INFINITE, ZERO
+from monitor.core.numbers.durations import seconds_between
 
 HOURS_A_DAY = 24
 HOURS_A_YEAR = 24 * 365
@@ -71,8 +72,7 @@ def seconds_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost
     charges = charges_to_level(assets, liabilities, level, cost)
     if not charges or charges == INFINITE:
         return charges
-    wait = (next_charge(now) - now) // timedelta(microseconds=1)
-    return Decimal(wait) / 1_000_000 + (charges - 1) * 3600
+    return seconds_between(now, next_charge(now)) + (charges - 1) * 3600
 
 
 def _hour_of(moment: datetime) -> datetime:

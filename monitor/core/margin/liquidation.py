@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 from monitor.core.margin.levels import Position, Totals
+from monitor.core.model.metric_values import LiquidationSide
 from monitor.core.numbers.amounts import ZERO
 
-LiquidationSide = Literal["below", "above"]
 """On which side of its liquidation price a price liquidates."""
 
 

@@ -9,9 +9,15 @@ from typing import Literal
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+"""From the least severe to the most."""
 
 MetricScope = Literal["cross", "isolated", "asset", "account", "monitor"]
 """What a rule looks at: one cross account, one isolated pair, one asset, one account, or the daemon's sight."""
+
+
+def severity_rank(severity: Severity) -> int:
+    """The place of the severity among all, 0 for the least."""
+    return SEVERITIES.index(severity)
 
 
 class AlertState(StrEnum):

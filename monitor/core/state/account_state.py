@@ -9,6 +9,7 @@ from typing import NamedTuple
 from monitor.core.margin.usdt_prices import NO_BASIS
 from monitor.core.model.account import (
     CrossSnapshot,
+    IsolatedPair,
     IsolatedSnapshot,
     KeyPermissions,
     LeverageTier,
@@ -134,6 +135,10 @@ class AccountState:
     """What stops the actions that firing alerts want."""
     unknown_conditions: UnknownConditions = field(default_factory=dict)
     """The critical conditions that are unknown although the account is read."""
+
+    def polled_pair(self, symbol: str) -> IsolatedPair | None:
+        """The pair as it was last read; None while it was never read."""
+        return self.isolated.pairs.get(symbol) if self.isolated is not None else None
 
     @property
     def uid(self) -> int | None:

@@ -12,9 +12,7 @@ from monitor.core.notifications.outbox import Delivery
 from monitor.records.alerts import AlertRow, AlertValue
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_from_row, delivery_from_row
-from monitor.store.writes.commands import read_newest_acks
-
-_OPEN = (AlertState.PENDING, AlertState.FIRING)
+from monitor.store.writes.commands import OPEN_ALERT_STATES, read_newest_acks
 
 
 def read_alerts(
@@ -28,11 +26,13 @@ def read_alerts(
     """Alerts newest first: the open ones, or all that ever fired or are open; `since`: at any moment after that."""
     table = tables.alerts
     wanted = select(table).order_by(table.c.id.desc())
-    wanted = wanted.where(table.c.state != AlertState.INACTIVE if include_closed else table.c.state.in_(_OPEN))
+    wanted = wanted.where(
+        table.c.state != AlertState.INACTIVE if include_closed else table.c.state.in_(OPEN_ALERT_STATES)
+    )
     if account is not None:
         wanted = wanted.where(table.c.account == account)
     if since is not None:
-        wanted = wanted.where(or_(table.c.state.in_(_OPEN), table.c.resolved_at >= since))
+        wanted = wanted.where(or_(table.c.state.in_(OPEN_ALERT_STATES), table.c.resolved_at >= since))
     if limit is not None:
         wanted = wanted.limit(limit)
     return _with_deliveries(connection, [alert_from_row(row) for row in connection.execute(wanted).mappings()])

@@ -13,7 +13,7 @@ from pathlib import Path
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
-from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.parser import add_json
 from monitor.config import policies
 from monitor.config.model import Config
 from monitor.config.simulation.portfolio import (
@@ -24,7 +24,7 @@ from monitor.config.simulation.portfolio import (
     read_portfolio,
 )
 from monitor.config.simulation.price_bars import read_price_bars
-from monitor.errors import Exit, MonitorError, UsageError
+from monitor.errors import Exit, MonitorError, UsageError, suggest_nearest
 from monitor.simulation.backtest import Backtest, run_backtest
 from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.price_path import PricePath, build_price_path, evaluation_times
