@@ -1,5 +1,6 @@
 """Exceptions that reach a person, in one tree: where, what, the fix, and the exit code."""
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -41,15 +42,6 @@ class UsageError(MonitorError):
 
     code = "usage"
     exit_code = Exit.USAGE
-
-
-class NotAvailableYet(UsageError):
-    """A command or option of the documented surface that this version does not have yet."""
-
-    code = "not_available_yet"
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not available yet")
 
 
 class ConfigError(MonitorError):
@@ -139,3 +131,27 @@ class PayloadRejected(ExchangeError):
     code = "payload_rejected"
     payload = ""
     """Beginning of the answer, for the record; empty where it may hold a secret."""
+
+
+def nearest_word(word: str, known: Iterable[str], *, only_close: bool = False) -> str:
+    """The known word most similar to `word`, or "" when nothing is known.
+
+    With `only_close`, case matters, and "" is returned when no known word is similar enough.
+    """
+    import difflib
+
+    if only_close:
+        found = difflib.get_close_matches(word[:_MAX_COMPARED], list(known), n=1, cutoff=0.6)
+    else:
+        found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
+    return found[0] if found else ""
+
+
+def suggest_nearest(word: str, known: Iterable[str], *, only_close: bool = False) -> str:
+    """A fix that names the known word most similar to `word`; "" as in `nearest_word`."""
+    found = nearest_word(word, known, only_close=only_close)
+    return f'did you mean "{found}"?' if found else ""
+
+
+_MAX_COMPARED = 100
+"""Number of characters compared: a longer word is no typing error, and comparing it takes long."""

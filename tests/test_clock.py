@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.clock import JUMP_S, ManualClock, SystemClock
+from monitor.clock import JUMP_S, SystemClock
+from tests.support.manual_clock import ManualClock
 from tests.support.timeouts import SOON_S
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from monitor.cli.parser import COMMANDS, LOG_FORMATS, LOG_LEVELS, NOT_YET, PROGRAM, CommandParser
+from monitor.cli.parser import COMMANDS, LOG_FORMATS, LOG_LEVELS, PROGRAM, CommandParser
 from monitor.config.effective import reference_rows
 from monitor.core.model.metric import METRICS, Metric, Unit
 from monitor.errors import Exit
@@ -70,8 +70,7 @@ def commands_page() -> str:
     lines = [_GENERATED_NOTE, "", "# Commands", "", _COMMANDS_INTRODUCTION, ""]
     lines += _table(("command", "purpose"), ((_metric_link(name), COMMANDS[name]) for name in COMMANDS))
     for name in COMMANDS:
-        if name not in NOT_YET:
-            lines += ["", *_command_section(name)]
+        lines += ["", *_command_section(name)]
     return "\n".join(lines) + "\n"
 
 
@@ -101,16 +100,16 @@ def _metric_row(metric: Metric) -> tuple[str, ...]:
 
 
 def _metric_link(name: str) -> str:
-    return f"`{name}` (not available yet)" if name in NOT_YET else f"[`{name}`](#{PROGRAM}-{name})"
+    return f"[`{name}`](#{PROGRAM}-{name})"
 
 
 def _command_section(name: str) -> list[str]:
     parser = CommandParser(prog=f"{PROGRAM} {name}")
     importlib.import_module(f"monitor.cli.commands.{name}").add_arguments(parser)
-    lines = [f"## `{PROGRAM} {name}`", "", f"{_as_sentence(COMMANDS[name])}", *_arguments(name, parser)]
+    lines = [f"## `{PROGRAM} {name}`", "", f"{_as_sentence(COMMANDS[name])}", *_arguments(parser)]
     for words, meaning, part in _command_parts(parser, (name,)):
         lines += ["", f"### `{PROGRAM} {' '.join(words)}`", ""]
-        lines += [f"{_as_sentence(meaning)}{_mark(' '.join(words))}", *_arguments(" ".join(words), part)]
+        lines += [_as_sentence(meaning), *_arguments(part)]
     return lines
 
 
@@ -127,12 +126,11 @@ def _command_parts(
             yield from _command_parts(part, (*words, name))
 
 
-def _arguments(words: str, parser: argparse.ArgumentParser) -> list[str]:
+def _arguments(parser: argparse.ArgumentParser) -> list[str]:
     rows = [
-        (f"`{_argument_spelling(action)}`", f"{_help(action)}{_mark(f'{words} {option}')}")
+        (f"`{_argument_spelling(action)}`", _help(action))
         for action in parser._actions
         if not isinstance(action, argparse._SubParsersAction | argparse._HelpAction)
-        for option in [action.option_strings[-1] if action.option_strings else action.dest]
     ]
     return ["", *_table(("argument", "meaning"), rows)] if rows else []
 
@@ -152,12 +150,6 @@ def _argument_spelling(action: argparse.Action) -> str:
 
 def _help(action: argparse.Action) -> str:
     return (action.help or "") % {"default": action.default, "prog": PROGRAM} if action.help else ""
-
-
-def _mark(words: str) -> str:
-    """What is said of a part that is declared but not built, unless its own help says so."""
-    name, _, rest = words.partition(" ")
-    return " (not available yet)" if f"{name} {rest}" in NOT_YET and not rest.startswith("--") else ""
 
 
 def _as_sentence(text: str) -> str:

@@ -7,33 +7,28 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import MonitorError
+from monitor.view.terminal.table import Cell, Table, Tone
 
-TextStyle = Literal["", "good", "note", "bad", "dim", "strong"]
+if TYPE_CHECKING:
+    import argparse
 
-_RICH_STYLES: Mapping[TextStyle, str] = {
+    from monitor.view.json_values import Document
+
+_RICH_STYLES: Mapping[Tone, str] = {
     "good": "green",
     "note": "yellow",
     "bad": "bold red",
     "dim": "dim",
     "strong": "bold",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class StyledCell:
-    """A cell of a table with a style of its own."""
-
-    text: str
-    style: TextStyle = ""
 
 
 def print_json(document: object) -> None:
@@ -47,27 +42,52 @@ def print_jsonl(items: Iterable[object]) -> None:
         _write(json.dumps(to_json_value(item), ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
-def print_line(text: str = "", style: TextStyle = "") -> None:
+def wants_json_list(args: "argparse.Namespace") -> bool:
+    """Return whether a list is requested in one of the two JSON forms."""
+    return bool(args.json or args.jsonl)
+
+
+def print_documents(
+    args: "argparse.Namespace", items: "Sequence[Document]", extra_fields: "Document | None" = None
+) -> None:
+    """The items as one document with `extra_fields`, or as one line each."""
+    if args.jsonl:
+        print_jsonl(items)
+    else:
+        print_json({"items": items} | (extra_fields or {}))
+
+
+def print_line(text: str = "", tone: Tone = "") -> None:
     """One line for people, coloured only on a terminal."""
-    if style and has_colour():
+    if tone and has_colour():
         from rich.console import Console
         from rich.text import Text
 
-        Console(highlight=False, soft_wrap=True).print(Text(KNOWN_SECRETS.redact(text), style=_RICH_STYLES[style]))
+        Console(highlight=False, soft_wrap=True).print(Text(KNOWN_SECRETS.redact(text), style=_RICH_STYLES[tone]))
     else:
         _write(KNOWN_SECRETS.redact(text) + "\n")
 
 
-def print_table(
-    headings: Sequence[str], rows: Iterable[Sequence[str | StyledCell]], *, right: Iterable[int] = ()
-) -> None:
+def print_cells(lines: Iterable[Cell]) -> None:
+    """One line for people for each cell."""
+    for line in lines:
+        print_line(line.text, line.tone)
+
+
+def print_view_table(table: Table) -> None:
+    """The table; nothing at all when it has no rows."""
+    if table.rows:
+        print_table(table.headings, table.rows, right=table.right)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, right: Iterable[int] = ()) -> None:
     """A table for people; columns in `right` are aligned right. Plain columns when stdout is no terminal."""
-    cells = [[_redact_cell(cell if isinstance(cell, StyledCell) else StyledCell(cell)) for cell in row] for row in rows]
+    cells = [[_redact_cell(cell if isinstance(cell, Cell) else Cell(cell)) for cell in row] for row in rows]
     aligned_right = frozenset(right)
     if has_colour():
         _print_rich_table(headings, cells, aligned_right)
         return
-    lines = [[StyledCell(heading) for heading in headings], *cells]
+    lines = [[Cell(heading) for heading in headings], *cells]
     widths = [max(_display_width(line[column].text) for line in lines) for column in range(len(headings))]
     for line in lines:
         padded = [
@@ -203,7 +223,7 @@ class _ClosedStdout(io.StringIO):
         raise MonitorError("it is closed", where="stdout", mend="let it go somewhere, if only to /dev/null")
 
 
-def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[StyledCell]], right: frozenset[int]) -> None:
+def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], right: frozenset[int]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -212,7 +232,7 @@ def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[StyledCel
     for column, heading in enumerate(headings):
         table.add_column(heading, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell.text, style=_RICH_STYLES.get(cell.style, "")) for cell in row))
+        table.add_row(*(Text(cell.text, style=_RICH_STYLES.get(cell.tone, "")) for cell in row))
     Console(highlight=False).print(table)
 
 
@@ -230,8 +250,8 @@ def _pad(text: str, width: int, *, right: bool) -> str:
     return blanks + text if right else text + blanks
 
 
-def _redact_cell(cell: StyledCell) -> StyledCell:
-    return StyledCell(KNOWN_SECRETS.redact(cell.text), cell.style)
+def _redact_cell(cell: Cell) -> Cell:
+    return Cell(KNOWN_SECRETS.redact(cell.text), cell.tone)
 
 
 def _program_prefix() -> str:

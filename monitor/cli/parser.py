@@ -1,9 +1,8 @@
 """The command line: a table of commands, each loading its module only when called.
 
-To add the command `example`:
-1. write `monitor/cli/commands/example.py` with `add_arguments(parser)`, which declares its options on an
-   ArgumentParser, and `run(args) -> int`, which does it and returns an exit code of `monitor.errors.Exit`;
-2. remove its name from `NOT_YET` below (and leave there, as "example part" or "example --option", what it lacks).
+To add the command `example`: name it in `COMMANDS` below, and write `monitor/cli/commands/example.py` with
+`add_arguments(parser)`, which declares its options on an ArgumentParser, and `run(args) -> int`, which does it and
+returns an exit code of `monitor.errors.Exit`.
 
 `args` also has `config` (a path or None), `log_format` and `log_level`; logging has been started by them.
 `monitor.cli.config_option.read_config(args)` gives the Config; `monitor.cli.output` prints. A command raises
@@ -12,7 +11,6 @@ MonitorError for errors that a person can fix and prints none itself. `add_json(
 """
 
 import argparse
-import difflib
 import importlib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +18,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from monitor import __version__
-from monitor.errors import Exit, NotAvailableYet, UsageError
+from monitor.errors import Exit, UsageError, suggest_nearest
 
 PROGRAM = "margin-monitor"
 
@@ -48,9 +46,6 @@ COMMANDS: Mapping[str, str] = {
     "sandbox": "run the built-in exchange alone",
 }
 """Every command with its purpose, in the order of the help."""
-
-NOT_YET: frozenset[str] = frozenset()
-"""Commands that are not built, "command part" (its first argument), or "command --option"."""
 
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -118,7 +113,6 @@ def dispatch(words: Sequence[str]) -> int:
         )
     if name not in COMMANDS:
         raise UsageError(f'unknown command "{name}"', mend=suggest_nearest(name, COMMANDS))
-    _refuse_unbuilt(name, rest)
     module = importlib.import_module(f"monitor.cli.commands.{name}")
     command = CommandParser(prog=f"{PROGRAM} {name}", description=_sentence(COMMANDS[name]))
     module.add_arguments(command)
@@ -174,16 +168,10 @@ def split_global_options(words: Sequence[str]) -> tuple[GlobalOptions, list[str]
     return options, rest
 
 
-def suggest_nearest(word: str, known: Iterable[str]) -> str:
-    """A fix that names the known word most similar to `word`; "" when nothing is known."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
-    return f'did you mean "{found[0]}"?' if found else ""
-
-
 def help_text() -> str:
     """The help of the program."""
     width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:{width}}{meaning}{_mark(name)}" for name, meaning in COMMANDS.items()]
+    lines = [f"  {name:{width}}{meaning}" for name, meaning in COMMANDS.items()]
     return f"""\
 usage: {PROGRAM} [--config FILE] [--log-format text|json] [--log-level LEVEL] COMMAND …
 
@@ -211,19 +199,6 @@ _GLOBAL_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "--log-format": LOG_FORMATS,
     "--log-level": LOG_LEVELS,
 }
-
-
-def _refuse_unbuilt(name: str, rest: Sequence[str]) -> None:
-    if name in NOT_YET:
-        raise NotAvailableYet(f"`{PROGRAM} {name}`")
-    first = next((word for word in rest if not word.startswith("-")), "")
-    for word in (first, *(word.partition("=")[0] for word in rest if word.startswith("--"))):
-        if f"{name} {word}" in NOT_YET:
-            raise NotAvailableYet(f"`{PROGRAM} {name} {word}`")
-
-
-def _mark(name: str) -> str:
-    return " (not available yet)" if name in NOT_YET else ""
 
 
 def _known_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from monitor.config.errors import ErrorList, Location, nearest_word
+from monitor.config.errors import ErrorList, Location
 from monitor.config.model import Config
 from monitor.config.policies import channel_limits_of
 from monitor.config.rule_files import matching_files
@@ -20,6 +20,7 @@ from monitor.core.model.alert import SEVERITIES
 from monitor.core.numbers.durations import format_duration, from_seconds
 from monitor.core.rules.rule import Rule
 from monitor.core.rules.rule_table import MATCH_ALL
+from monitor.errors import suggest_nearest
 
 ERROR: Literal["error"] = "error"
 WARNING: Literal["warning"] = "warning"
@@ -211,8 +212,7 @@ def _unmatched_account_patterns(config: Config) -> Iterator[Conflict]:
     for rule in config.rules:
         for pattern in rule.accounts:
             if not any(fnmatchcase(name, pattern) for name in names):
-                near = nearest_word(pattern, names)
-                mend = f'did you mean "{near}"?' if near else f"name one of {', '.join(names)}"
+                mend = suggest_nearest(pattern, names) or f"name one of {', '.join(names)}"
                 yield Conflict(_rule_location(rule).key("accounts"), f'no account matches "{pattern}"', mend)
 
 

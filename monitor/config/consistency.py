@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from monitor.config.errors import ErrorList, Location, nearest_word
+from monitor.config.errors import ErrorList, Location
 from monitor.config.schema import AccountConfig, ActionConfig, ChannelConfig, ReportConfig
 from monitor.config.secrets import SecretRef
 from monitor.core.actions.spec import KEYS_BY_KIND
 from monitor.core.rules.rule import Rule
+from monitor.errors import suggest_nearest
 
 
 def check_accounts(accounts: Iterable[tuple[Location, AccountConfig]], mistakes: ErrorList) -> None:
@@ -89,8 +90,7 @@ def check_report(report: ReportConfig, channels: Sequence[str], place: Location,
 def check_names(names: Iterable[str], known: Sequence[str], what: str, place: Location, mistakes: ErrorList) -> None:
     for name in names:
         if name not in known:
-            near = nearest_word(name, known)
-            mend = f'did you mean "{near}"?' if near else f"add [[{what}s]] with that name"
+            mend = suggest_nearest(name, known) or f"add [[{what}s]] with that name"
             mistakes.add(place, f'no {what} is called "{name}"', mend)
 
 

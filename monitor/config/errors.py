@@ -1,7 +1,5 @@
 """Errors of a configuration: collected while reading, reported together with location and fix."""
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.errors import ConfigError
@@ -60,9 +58,3 @@ class ErrorList:
             first, *rest = self._errors
             first.others = tuple(rest)
             raise first
-
-
-def nearest_word(word: str, known: Iterable[str]) -> str:
-    """The known word most similar to `word`, or "" when nothing is known."""
-    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
-    return found[0] if found else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
+from monitor.config.redaction import MASK
 from monitor.config.schema import (
     AccountConfig,
     ChannelConfig,
@@ -18,7 +19,6 @@ from monitor.config.schema import (
     ScheduleConfig,
     StorageConfig,
 )
-from monitor.config.secrets import SECRET_MASK
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import Rule
@@ -109,8 +109,8 @@ def mask_password(url: str) -> str:
     authority, slash, path = rest.partition("/")
     user_info, at, host = authority.rpartition("@")
     user, colon, _ = user_info.partition(":")
-    masked = f"{scheme}{separator}{user}{colon}{SECRET_MASK}{at}{host}{slash}{path}" if at and colon else url
-    return re.sub(r"([?&]password=)[^&]*", rf"\1{SECRET_MASK}", masked)
+    masked = f"{scheme}{separator}{user}{colon}{MASK}{at}{host}{slash}{path}" if at and colon else url
+    return re.sub(r"([?&]password=)[^&]*", rf"\1{MASK}", masked)
 
 
 def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:

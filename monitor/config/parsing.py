@@ -7,11 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from monitor.config.errors import ErrorList, InvalidValue, Location, nearest_word
+from monitor.config.errors import ErrorList, InvalidValue, Location
 from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
 from monitor.config.unsupported_keys import default_when_unsupported, refusal_reason
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, suggest_nearest
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ def check_unknown_keys(content: Mapping[str, Any], known: Iterable[str], place: 
     for name in content:
         if name in known:
             continue
-        mend = f'did you mean "{nearest_word(name, known)}"?'
+        mend = suggest_nearest(name, known)
         if place.path and name in keys_of(TopLevelConfig):
             mend = "it belongs above the first [table] of the file"
         elif place.path and name in top:

@@ -10,11 +10,11 @@ from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from monitor.config import redaction
+from monitor.config.redaction import MASK
 from monitor.errors import ConfigError
 
 SecretKind = Literal["credential", "file", "env", "literal"]
 
-SECRET_MASK = "***"
 
 _STRIPPED_CHARACTERS = string.whitespace + "\ufeff\u200b\u200e\u200f\u2060\u00a0\u0000"
 """Invisible characters that editors and copying leave around a secret: blanks, line ends, byte order marks."""
@@ -34,10 +34,10 @@ class Secret:
         return self._value
 
     def __repr__(self) -> str:
-        return SECRET_MASK
+        return MASK
 
     def __str__(self) -> str:
-        return SECRET_MASK
+        return MASK
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and other._value == self._value
@@ -69,7 +69,7 @@ class SecretRef:
         """The reference as written; a literal is masked unless it is public."""
         if self.literal is None:
             return f"{self.kind}:{self.name}"
-        return self.literal.reveal() if self.public else SECRET_MASK
+        return self.literal.reveal() if self.public else MASK
 
 
 def parse_ref(text: str, *, public: bool = False) -> SecretRef:

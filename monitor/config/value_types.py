@@ -7,11 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
-from monitor.config.errors import InvalidValue, nearest_word
+from monitor.config.errors import InvalidValue
 from monitor.config.zones import zone_of
 from monitor.core.notifications.quiet_hours import parse_time_range
 from monitor.core.numbers.amounts import parse_amount
 from monitor.core.numbers.durations import format_duration, parse_duration, parse_fraction
+from monitor.errors import suggest_nearest
 
 T = TypeVar("T")
 IsolatedSetting = Literal["all"] | tuple[str, ...]
@@ -129,9 +130,7 @@ def choice(*words: str) -> ValueType[str]:
         if not isinstance(value, str):
             raise InvalidValue(f"must be one of {_join_words(words)}, not {_type_name(value)}")
         if value not in words:
-            raise InvalidValue(
-                f"{quote(value)} is not one of {_join_words(words)}", f'did you mean "{nearest_word(value, words)}"?'
-            )
+            raise InvalidValue(f"{quote(value)} is not one of {_join_words(words)}", suggest_nearest(value, words))
         return value
 
     return ValueType(" | ".join(words), read)

@@ -1,6 +1,6 @@
-"""The demo's screen: live on a terminal, plain lines elsewhere, and the timeline at the end."""
+"""The demo's screen: live on a terminal, plain lines elsewhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,16 +48,6 @@ class DemoFrame:
     remaining_s: float
     lines: tuple[str, ...] = ()
     """The newest events, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEvent:
-    """One entry of the timeline."""
-
-    at: datetime
-    run: str
-    kind: str
-    text: str
 
 
 class DemoScreen:
@@ -214,14 +204,6 @@ def level_gauge(run: DemoRun, width: int = GAUGE_WIDTH) -> str:
     if run.level is not None:
         cells[place(run.level)] = "●"
     return f"▕{''.join(cells)}▏"
-
-
-def timeline_lines(happenings: Iterable[TimelineEvent]) -> list[str]:
-    """The events of both runs, a line each, in order of time."""
-    ordered = sorted(happenings, key=lambda happening: (happening.at, happening.run))
-    width = max((len(happening.run) for happening in ordered), default=0)
-    kind_width = max((len(happening.kind) for happening in ordered), default=0)
-    return [f"{h.at:%H:%M:%S}  {h.run:<{width}}  {h.kind:<{kind_width}}  {h.text}" for h in ordered]
 
 
 def _outlook_text(run: DemoRun) -> str:

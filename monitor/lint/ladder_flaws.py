@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from monitor.core.metrics.value_text import value_text
 from monitor.core.model.account import Thresholds
-from monitor.core.model.alert import SEVERITIES, MetricScope
+from monitor.core.model.alert import MetricScope, Severity, severity_rank
 from monitor.core.model.metric import METRICS, Unit
 from monitor.core.rules.rule import Rule
 from monitor.lint.flaws import Flaw, LintInput
@@ -44,7 +44,7 @@ def _order_flaws(name: str, rungs: Sequence[Rule]) -> Iterator[Flaw]:
         milder = [
             earlier
             for earlier in rungs[:index]
-            if _severity_rank(earlier) > _severity_rank(rule) and set(earlier.scopes) & set(rule.scopes)
+            if severity_rank(earlier.severity) > severity_rank(rule.severity) and set(earlier.scopes) & set(rule.scopes)
         ]
         if milder:
             detail = f'in ladder "{name}" it stands after {milder[-1].name}, which is worse: {milder[-1].severity}'
@@ -96,13 +96,14 @@ def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Dec
 
 def _severity_flaws(name: str, rungs: Sequence[Rule], scope: MetricScope, thresholds: Thresholds) -> Iterator[Flaw]:
     """Yield a flaw if no rung warns right below the initial level, or none is critical before the margin call."""
-    for level, min_severity, where in (
+    needed: tuple[tuple[Decimal, Severity, str], ...] = (
         (thresholds.initial, "warning", "right below the initial level"),
         (thresholds.margin_call, "critical", "before the margin call"),
-    ):
+    )
+    for level, min_severity, where in needed:
         sample = state_at_level(level - _EPSILON if min_severity == "warning" else level + _EPSILON, thresholds)
         holding = [rule for rule in rungs if holds(rule.when, sample)]
-        if not any(_severity_rank(rule) >= SEVERITIES.index(min_severity) for rule in holding):
+        if not any(severity_rank(rule.severity) >= severity_rank(min_severity) for rule in holding):
             detail = f'ladder "{name}" has a gap: no {min_severity} rung holds {where} ({scope})'
             mend = f"add a {min_severity} rung there"
             yield Flaw("ladder-gap", "warning", detail, mend, holding[-1].name if holding else None)
@@ -128,10 +129,6 @@ def _metric_path(rungs: Sequence[Rule], thresholds: Thresholds) -> list[tuple[st
     if ends[0] == ends[1]:
         return []
     return path[::-1] if ends[0] else path
-
-
-def _severity_rank(rule: Rule) -> int:
-    return SEVERITIES.index(rule.severity)
 
 
 _EPSILON = Decimal("0.0001")

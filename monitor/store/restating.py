@@ -3,11 +3,12 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
 from monitor.core.model.intent import FINAL_STATES, LEGAL_TRANSITIONS, SPENT_STATES, Intent, IntentState, IntentStep
+from monitor.core.numbers.durations import DAY
 from monitor.errors import StoreError
 from monitor.store.schema import tables
 from monitor.store.schema.columns import to_milliseconds
@@ -15,9 +16,6 @@ from monitor.store.schema.row_mapping import row_from_intent
 from monitor.store.writes import intents
 
 _S = IntentState
-
-DAY = timedelta(hours=24)
-"""Orders that were settled before that count for no limit."""
 
 NOTE = "recorded once more: the database had lost it"
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 
 from monitor.cli import log_setup, output
-from monitor.cli.output import StyledCell
 from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import ConfigError, ExchangeRefused, Exit, MonitorError
+from monitor.view.terminal.table import Cell
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_jsonl_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_table_in_a_pipe_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_table(("name", "level"), [("main", StyledCell("1.5", "bad")), ("second", "12.25")], right=[1])
+    output.print_table(("name", "level"), [("main", Cell("1.5", "bad")), ("second", "12.25")], right=[1])
     assert capsys.readouterr().out == "name    level\nmain      1.5\nsecond  12.25\n"
 
 

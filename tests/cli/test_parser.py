@@ -1,4 +1,4 @@
-"""The command line as a whole: help, versions, usage errors, what is not available yet, clean ends."""
+"""The command line as a whole: help, versions, usage errors, clean ends."""
 
 import os
 import signal
@@ -11,7 +11,6 @@ import pytest
 from monitor import __version__
 from monitor.__main__ import main
 from monitor.cli import parser
-from monitor.errors import NotAvailableYet
 from monitor.resources import packaged_path
 from tests.support.cli_process import run_cli
 
@@ -68,13 +67,6 @@ def test_usage_errors_are_one_line_with_the_nearest_word(
     assert printed.out == ""
 
 
-def test_unbuilt_parts_and_options_are_refused_by_the_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser, "NOT_YET", frozenset({"config backup", "check --watch"}))
-    for words, named in ((["config", "backup", "f"], "config backup"), (["check", "--watch=1"], "check --watch")):
-        with pytest.raises(NotAvailableYet, match=f"^`margin-monitor {named}` is not available yet$"):
-            parser.dispatch(words)
-
-
 def test_with_json_the_error_is_also_a_document_on_stdout(tmp_path: Path) -> None:
     ran = run_cli(tmp_path, "check", "--json", "--config", "none.toml")
     assert ran.code == 78
@@ -112,7 +104,7 @@ def test_global_options_may_stand_before_and_after_the_command(tmp_path: Path) -
     assert before.stderr.startswith("a.toml: there is no file ")
 
 
-@pytest.mark.parametrize("name", [name for name in parser.COMMANDS if name not in parser.NOT_YET])
+@pytest.mark.parametrize("name", parser.COMMANDS)
 def test_every_command_has_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     printed = capsys.readouterr()

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.demo.screen import DemoFrame, DemoRun, DemoScreen, TimelineEvent, level_gauge, parse_run, timeline_lines
+from monitor.demo.screen import DemoFrame, DemoRun, DemoScreen, level_gauge, parse_run
 from tests.support.examples.documents import NOW
 
 RUN = DemoRun(
@@ -79,16 +79,3 @@ def test_gauge_fills_with_the_level(level: str, filled: int) -> None:
     drawn = level_gauge(replace(RUN, level=Decimal(level)), 24)
     assert len(drawn) == 26
     assert drawn.index("●") - 1 == filled
-
-
-def test_timeline_is_in_order_of_time() -> None:
-    lines = timeline_lines(
-        [
-            TimelineEvent(NOW, "guarded", "action", "repaid 4,000 USDT"),
-            TimelineEvent(NOW - timedelta(minutes=1), "unguarded", "alert", "#1 below-initial"),
-        ]
-    )
-    assert lines == [
-        "21:14:30  unguarded  alert   #1 below-initial",
-        "21:15:30  guarded    action  repaid 4,000 USDT",
-    ]

@@ -52,7 +52,7 @@ DIALECT = {
     "mend",
     "dark",
 }
-"""Words without one meaning: say notified, sent or reported for `told`, manual or foreign for `hand`, fix for `mend`."""
+"""Words without one meaning: say notified, sent, reported for `told`, manual or foreign for `hand`, fix for `mend`."""
 
 
 def misplaced(path: Path) -> bool:

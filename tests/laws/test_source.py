@@ -32,8 +32,6 @@ CLOCKS = {
 
 FLOATS_ALLOWED = {
     ("outbox.py", "retry_delay_s"),  # seconds of the machine
-    ("parser.py", "_suggest"),  # how alike two words must be
-    ("rule_table.py", "_suggest"),
 }
 """The functions of core that may know floats: never money."""
 

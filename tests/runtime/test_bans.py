@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.clock import ManualClock
 from monitor.exchange.binance.rate_limits import WeightBudget, WeightPool
 from monitor.runtime.bans import BanMemory
 from monitor.store.store import Store
 from monitor.store.writes import bans
 from monitor.store.writes.bans import MAX_BAN
+from tests.support.manual_clock import ManualClock
 
 POOL = WeightPool("/api")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

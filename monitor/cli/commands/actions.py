@@ -10,7 +10,6 @@ from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
 from monitor.cli.option_types import comment_option, count_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_cells, print_documents, print_view_table, wants_json_list
 from monitor.config.model import Config
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.intent import IntentState
@@ -94,12 +93,12 @@ def _list(config: Config, args: argparse.Namespace) -> None:
         rows = store.read(read_intents, include_final=args.all)
         stops = store.read(rule_stops.read_rule_stops)
     items = [_document(row) for row in rows]
-    if wants_json_list(args):
-        print_documents(args, items, {"stops": [rule_stop_document(stop) for stop in stops]})
+    if output.wants_json_list(args):
+        output.print_documents(args, items, {"stops": [rule_stop_document(stop) for stop in stops]})
         return
-    print_cells(rule_stop_cells([rule_stop_document(stop) for stop in stops]))
+    output.print_cells(rule_stop_cells([rule_stop_document(stop) for stop in stops]))
     if items:
-        print_view_table(actions_table(items, now))
+        output.print_view_table(actions_table(items, now))
     else:
         output.print_line("no action was ever decided on" if args.all else "no action is under way", "good")
 
@@ -112,7 +111,7 @@ def _show(config: Config, args: argparse.Namespace) -> None:
     if args.json:
         output.print_json(_document(row))
     else:
-        print_cells(intent_history_lines(_document(row), now))
+        output.print_cells(intent_history_lines(_document(row), now))
 
 
 def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None:

@@ -5,7 +5,6 @@ import argparse
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_documents, print_view_table, wants_json_list
 from monitor.errors import Exit
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.daemon_row import command_clock
@@ -24,10 +23,10 @@ def run(args: argparse.Namespace) -> int:
         now = store.read(command_clock).now()
         rows = store.read(read_alerts, include_closed=args.all)
     items = [alert_document(row.alert, row.deliveries) for row in rows]
-    if wants_json_list(args):
-        print_documents(args, items)
+    if output.wants_json_list(args):
+        output.print_documents(args, items)
     elif items:
-        print_view_table(alerts_table(items, now))
+        output.print_view_table(alerts_table(items, now))
     else:
         output.print_line("no alert has fired yet" if args.all else "no alert is pending or firing", "good")
     return Exit.DONE

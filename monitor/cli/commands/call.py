@@ -13,7 +13,7 @@ from monitor.app.database import open_commands_if_any
 from monitor.app.exchange import open_binance_account
 from monitor.app.manual_orders import ManualOrders, ManualResult
 from monitor.cli import config_option, output
-from monitor.cli.parser import add_json, suggest_nearest
+from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
@@ -26,6 +26,7 @@ from monitor.errors import (
     Exit,
     PayloadRejected,
     UsageError,
+    suggest_nearest,
 )
 from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, AnyEndpointFunction
 from monitor.exchange.binance.api.function import Parameter, ReadFunction, WriteFunction

@@ -25,6 +25,7 @@ from monitor.core.model.account import KeyPermissions
 from monitor.core.numbers.durations import format_duration
 from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
 from monitor.store.writes import account_owners as owner_rows
+from monitor.view.terminal.table import Cell, Tone
 
 if TYPE_CHECKING:
     from monitor.exchange.binance.rate_limits import WeightBudget
@@ -366,14 +367,14 @@ def _item(row: CheckRow) -> dict[str, Any]:
 
 
 def _print_rows(rows: Sequence[CheckRow]) -> None:
-    styles: dict[CheckStatus, output.TextStyle] = {"ok": "good", "warning": "note", "error": "bad", "skipped": "dim"}
+    styles: dict[CheckStatus, Tone] = {"ok": "good", "warning": "note", "error": "bad", "skipped": "dim"}
     output.print_table(
         ("check", "account", "result", "detail"),
         [
             (
                 row.name,
                 row.account or "",
-                output.StyledCell(row.result, styles[row.result]),
+                Cell(row.result, styles[row.result]),
                 f"{row.detail}; {row.mend}" if row.mend else row.detail,
             )
             for row in rows

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from monitor.cli.output import TextStyle, print_json, print_line
+from monitor.cli.output import print_json, print_line
 from monitor.cli.parser import add_json
 from monitor.demo.screen import DemoFrame, DemoScreen, parse_run
 from monitor.demo.story import find_failures
@@ -20,6 +20,7 @@ from monitor.errors import Exit, MonitorError, UsageError
 from monitor.sandbox.scenario.builtin import SCENARIOS
 from monitor.view.charts.chart_spec import ChartLine, ChartSpec, Marker, ThresholdLine, ThresholdRole, draw_chart
 from monitor.view.formatting import format_level
+from monitor.view.terminal.table import Tone
 
 DEFAULT_SCENARIO = "crash-2025-10-10"
 DEMO_SPEED = 108.0
@@ -191,7 +192,7 @@ def _print_result(document: Mapping[str, Any], wrong: Sequence[str]) -> None:
     print_line("What happened, by the exchange's clock (UTC):", "strong")
     for moment in document["timeline"]:
         if moment["kind"] in ("told", "action", "liquidation"):
-            styles: Mapping[str, TextStyle] = {"liquidation": "bad", "action": "good"}
+            styles: Mapping[str, Tone] = {"liquidation": "bad", "action": "good"}
             line = f"  {moment['at'][11:19]}  {moment['run']:9}  {moment['text']}"
             print_line(line, styles.get(moment["kind"], ""))
     print_line()

@@ -7,11 +7,10 @@ import time
 from monitor.app.database import open_commands
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
-from monitor.cli.parser import add_json, suggest_nearest
-from monitor.cli.printing import print_view_table
+from monitor.cli.parser import add_json
 from monitor.core.alerting.drill import Drill
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.errors import CommandRefused, Exit, UsageError
+from monitor.errors import CommandRefused, Exit, UsageError, suggest_nearest
 from monitor.store.store import CommandStore
 from monitor.store.writes.commands import read_drill, request_drill
 from monitor.store.writes.daemon_row import command_clock, read_daemon
@@ -53,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(document)
     else:
-        print_view_table(drill_table(document))
+        output.print_view_table(drill_table(document))
         told = sum(message.state is DeliveryState.SENT for message in messages)
         line = f"drill {drill.id} of {drill.rule}: {drill.outcome}; {told} messages taken; no action was made"
         output.print_line(line, "good" if document["ok"] else "bad")

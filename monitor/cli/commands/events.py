@@ -6,7 +6,6 @@ from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, count_option, time_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_documents, print_view_table, wants_json_list
 from monitor.errors import Exit
 from monitor.store.readers.events import read_events, read_movements
 from monitor.store.writes.daemon_row import command_clock
@@ -40,10 +39,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             rows = store.read(read_events, type=args.type, since=since, limit=limit)
     items = [event_document(row) for row in rows]
-    if wants_json_list(args):
-        print_documents(args, items)
+    if output.wants_json_list(args):
+        output.print_documents(args, items)
     elif items:
-        print_view_table(events_table(items))
+        output.print_view_table(events_table(items))
     else:
         output.print_line("no such event has been recorded")
     return Exit.DONE

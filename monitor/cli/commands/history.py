@@ -9,10 +9,9 @@ from pathlib import Path
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
-from monitor.cli.parser import add_json, suggest_nearest
-from monitor.cli.printing import print_documents, print_view_table, wants_json_list
+from monitor.cli.parser import add_json
 from monitor.core.model.metric import METRICS, Metric
-from monitor.errors import Exit, MonitorError, UsageError
+from monitor.errors import Exit, MonitorError, UsageError, suggest_nearest
 from monitor.records.history import HistoryRow, Resolution
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import read_history
@@ -27,7 +26,7 @@ from monitor.view.charts.history_chart import (
     history_panels,
     supports_panels,
 )
-from monitor.view.documents.history import Series, history_document
+from monitor.view.documents.history import history_document
 from monitor.view.terminal.history import history_table
 
 DEFAULT_HISTORY_SPAN = timedelta(hours=24)
@@ -72,10 +71,10 @@ def run(args: argparse.Namespace) -> int:
         series = tuple(row for row in series if row.points)
         if args.plot:
             _plot(store, metric, series, since, now, Path(args.plot))
-    if wants_json_list(args):
-        print_documents(args, [history_document(row) for row in series])
+    if output.wants_json_list(args):
+        output.print_documents(args, [history_document(row) for row in series])
     elif not args.plot and series:
-        print_view_table(history_table(series))
+        output.print_view_table(history_table(series))
     elif not args.plot:
         output.print_line(f"nothing of {metric.name} is recorded in that time")
     return Exit.DONE
@@ -101,7 +100,7 @@ def _plot(
     alerts = [row.alert for row in store.read(read_alerts, include_closed=True)]
     intents = [row.intent for row in store.read(read_intents, include_final=True)]
 
-    def bars(one: Series) -> dict[str, Series]:
+    def bars(one: HistoryRow) -> dict[str, HistoryRow]:
         rows = {
             name: store.read(
                 read_history, name, account=one.account, scope=one.scope, subject=one.subject, resolution="1h"

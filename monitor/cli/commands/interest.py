@@ -8,7 +8,6 @@ from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_cells, print_view_table
 from monitor.errors import Exit
 from monitor.store.readers.interest import read_interest, read_spans
 from monitor.store.readers.status import read_live_documents
@@ -41,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
         output.print_json(document)
         return Exit.DONE
     for table in (interest_table(document), rates_table(document)):
-        print_view_table(table)
+        output.print_view_table(table)
         if table.rows:
             output.print_line()
-    print_cells(interest_lines(document))
+    output.print_cells(interest_lines(document))
     return Exit.DONE

@@ -7,12 +7,12 @@ from typing import Any
 
 from monitor.app.channels import open_sink
 from monitor.cli import config_option, output
-from monitor.cli.parser import add_json, suggest_nearest
-from monitor.cli.printing import print_documents, wants_json_list
+from monitor.cli.parser import add_json
 from monitor.config.model import Config
-from monitor.errors import ConfigError, Exit, UsageError
+from monitor.errors import ConfigError, Exit, UsageError, suggest_nearest
 from monitor.notify.sinks import Delivered
 from monitor.view.messages.message import notice_message
+from monitor.view.terminal.table import Cell
 
 _TEXT = "This is a test message of margin-monitor\nIf you can read it, this channel works. Nothing has happened."
 
@@ -34,13 +34,13 @@ def run(args: argparse.Namespace) -> int:
     if not names:
         raise ConfigError("there is no channel to test", where="channels", mend="add [[channels]] with a name and url")
     results = asyncio.run(_test(config, names))
-    if wants_json_list(args):
-        print_documents(args, results)
+    if output.wants_json_list(args):
+        output.print_documents(args, results)
     else:
         rows = [
             (
                 result["channel"],
-                output.StyledCell("told", "good") if result["ok"] else output.StyledCell("not told", "bad"),
+                Cell("told", "good") if result["ok"] else Cell("not told", "bad"),
                 f"{result['ms']} ms",
                 result["answer"],
             )

@@ -9,7 +9,6 @@ from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import time_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_cells
 from monitor.clock import SystemClock
 from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import Exit, UsageError
@@ -52,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
         case "html":
             sys.stdout.write(KNOWN_SECRETS.redact(report_page(document)))
         case _:
-            print_cells(
+            output.print_cells(
                 [Cell(report_headline(document), "strong"), Cell(f"{report_period(document)}; times are UTC", "dim")]
             )
             for section in report_sections(document):
-                print_cells([Cell(""), Cell(section.title.upper(), "strong"), *section.lines])
+                output.print_cells([Cell(""), Cell(section.title.upper(), "strong"), *section.lines])
     return Exit.DONE
 
 

@@ -10,19 +10,19 @@ from monitor.app.database import open_commands, open_reader
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
 from monitor.cli.option_types import comment_option, count_option, duration_option
-from monitor.cli.parser import add_json, suggest_nearest
-from monitor.cli.printing import print_documents, wants_json_list
+from monitor.cli.parser import add_json
 from monitor.config.model import Config
 from monitor.core.alerting.lifecycle import active_silence
 from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
 from monitor.core.model.alert import SEVERITIES, Alert, AlertState
 from monitor.core.model.events import Silence, SilenceMatcher
-from monitor.errors import Exit, UsageError
+from monitor.errors import Exit, UsageError, suggest_nearest
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence, read_silences
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.silences import silence_document
 from monitor.view.formatting import format_age, format_time
+from monitor.view.terminal.table import Cell
 
 _LABELS = ("rule", "account", "scope", "symbol", "asset", "severity")
 """Labels that alerts have without their rule's own."""
@@ -96,8 +96,8 @@ def _list(args: argparse.Namespace) -> int:
     with open_reader(config) as store:
         now = store.read(command_clock).now()
         silences = store.read(read_silences, None if args.all else now)
-    if wants_json_list(args):
-        print_documents(args, [silence_document(silence, now) for silence in silences])
+    if output.wants_json_list(args):
+        output.print_documents(args, [silence_document(silence, now) for silence in silences])
     elif silences:
         headings = ("silence", "state", "matchers", "ends", "left", "author", "comment")
         output.print_table(headings, [_row(silence, now) for silence in silences], right=(0, 4))
@@ -161,14 +161,14 @@ def _alert_numbers(alerts: Sequence[Alert]) -> str:
     return ", ".join(f"#{alert.id} ({alert.key.rule})" for alert in alerts)
 
 
-def _row(silence: Silence, now: datetime) -> list[str | output.StyledCell]:
+def _row(silence: Silence, now: datetime) -> list[str | Cell]:
     state = silence_document(silence, now)["state"]
     spares = "" if silence.include_critical else " (not critical)"
     return [
         str(silence.id),
-        output.StyledCell(state, "good" if state == "active" else "dim"),
+        Cell(state, "good" if state == "active" else "dim"),
         " ".join(matcher_text(matcher) for matcher in silence.matchers) + spares,
-        output.StyledCell(format_time(silence.ends_at), "dim"),
+        Cell(format_time(silence.ends_at), "dim"),
         format_age(silence.ends_at - now) if state != "expired" else "",
         silence.author,
         silence.comment,

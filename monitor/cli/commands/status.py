@@ -15,7 +15,6 @@ from monitor.cli import config_option, output
 from monitor.cli.live_view import watch
 from monitor.cli.option_types import duration_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_cells, print_view_table
 from monitor.clock import Clock
 from monitor.config import policies
 from monitor.config.model import Config
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(document)
     elif args.check:
-        print_cells(check_line(account, problems[account["account"]]) for account in document["accounts"])
+        output.print_cells(check_line(account, problems[account["account"]]) for account in document["accounts"])
     else:
         print_screen(document, stable_assets_of(config))
     if failures:
@@ -163,10 +162,10 @@ def account_problems(account: Document, max_age_s: float) -> Sequence[str]:
 def print_screen(document: Document, stable_assets: StableAssets) -> None:
     """The whole status for a person: the verdict first, then recovery options."""
     accounts, now = document["accounts"], datetime.fromisoformat(document["generated_at"])
-    print_cells([*headlines(document), *recovery_cells(accounts, now)])
+    output.print_cells([*headlines(document), *recovery_cells(accounts, now)])
     output.print_line()
-    print_view_table(scopes_table(accounts, stable_assets))
-    print_cells(
+    output.print_view_table(scopes_table(accounts, stable_assets))
+    output.print_cells(
         [
             *status_lines(document),
             *blocked_action_cells(accounts),
@@ -175,7 +174,7 @@ def print_screen(document: Document, stable_assets: StableAssets) -> None:
         ]
     )
     output.print_line()
-    print_cells(
+    output.print_cells(
         [
             *scenario_cells(document, STRESS_SCENARIOS[WORST_SCENARIO], stable_assets),
             *interest_cells(accounts),
@@ -185,7 +184,7 @@ def print_screen(document: Document, stable_assets: StableAssets) -> None:
     debts = debts_table(accounts, now)
     if debts.rows:
         output.print_line()
-        print_view_table(debts)
+        output.print_view_table(debts)
     unknown = [account["account"] for account in accounts if account["state"] == "unknown"]
     if unknown and not document["daemon"]["running"]:
         output.print_line(f"nothing is recorded of {', '.join(unknown)} yet: start `margin-monitor run`", "note")

@@ -8,7 +8,6 @@ from monitor.cli import config_option, output
 from monitor.cli.commands.status import read_status_document, stable_assets_of
 from monitor.cli.option_types import fraction_option
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_cells, print_view_table
 from monitor.core.margin.stress import Shock
 from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS, WORST_SCENARIO, StressScenario
 from monitor.errors import Exit, UsageError
@@ -40,13 +39,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json(document)
         return Exit.DONE
-    print_cells(verdict_lines(document, shock))
+    output.print_cells(verdict_lines(document, shock))
     output.print_line()
     table = stress_table_rows(document)
     if table.rows:
-        print_view_table(table)
+        output.print_view_table(table)
         output.print_line()
-    print_cells(note_lines(document, shock))
+    output.print_cells(note_lines(document, shock))
     for account in status["accounts"]:
         if account["state"] == "unknown":
             output.print_line(f"nothing is recorded of {account['account']} yet: start `margin-monitor run`", "note")

@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import cast
 
-from monitor.config.errors import ErrorList, Location, nearest_word
+from monitor.config.errors import ErrorList, Location
 from monitor.config.parsing import read_table
 from monitor.config.simulation.rule_test_schema import SeriesTable
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS, MetricValue
+from monitor.errors import suggest_nearest
 from monitor.simulation.rule_test import InputSeries
 
 _NAMED_SCOPES = ("isolated", "asset")
@@ -38,9 +39,7 @@ def _series(table: SeriesTable, place: Location, mistakes: ErrorList) -> InputSe
     name = table.metric or ""
     metric = METRICS.get(name)
     if metric is None:
-        mistakes.add(
-            place.key("metric"), f'no metric is called "{name}"', f'did you mean "{nearest_word(name, METRICS)}"?'
-        )
+        mistakes.add(place.key("metric"), f'no metric is called "{name}"', suggest_nearest(name, METRICS))
         return None
     scope = _scope(table, metric.scopes)
     if scope is None or scope not in metric.scopes:

@@ -15,7 +15,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.snapshot import Subject, measure_subject
 from monitor.core.metrics.thresholds import THRESHOLD_DEPENDENT_METRICS
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.alert import SEVERITIES, Alert, AlertState
+from monitor.core.model.alert import Alert, AlertState, severity_rank
 from monitor.core.model.blocks import ActionBlock, ActionBlocks, RuleStop
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.metric import MetricValue
@@ -195,7 +195,7 @@ def _firing_calls(state: AccountState, rules: Sequence[Rule]) -> tuple[list[_Act
         for key, alert in state.alerts.items()
         if key.rule in actions and alert.state is AlertState.FIRING
     ]
-    firing.sort(key=lambda call: (-SEVERITIES.index(call[0].severity), call[0].id))
+    firing.sort(key=lambda call: (-severity_rank(call[0].severity), call[0].id))
     seen = [call for call in firing if call[0].unknown_since is None]
     return seen, [call for call in firing if call[0].unknown_since is not None]
 

@@ -22,6 +22,7 @@ from monitor.core.model.order import ManualCall, Reduce, Transfer
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ZERO, floor_to, format_decimal
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import polled_balances
 
 LEVEL_TOLERANCE = Decimal("0.001")
 """Share of the level that counts as no change."""
@@ -57,7 +58,7 @@ class UnknownLoss:
 
 def scope_balances(state: AccountState, scope: Scope) -> tuple[BalanceBefore, ...]:
     """Held and owed amount of each asset of the scope in the last read; empty if the scope was never read."""
-    found = _balances(state, scope)
+    found = polled_balances(state, scope) or {}
     rows = (BalanceBefore(asset, balance.held, balance.owed) for asset, balance in sorted(found.items()))
     return tuple(row for row in rows if row.held or row.owed)
 
@@ -78,7 +79,7 @@ def find_level_loss(
         return UnknownLoss("its scope was not read since it was sent")
     context = build_plan_context(state, intent.plan, intent.target_scope, {}, settings, (), now)
     before = {row.asset: row for row in intent.balances_before}
-    after = _balances(state, intent.target_scope)
+    after = polled_balances(state, intent.target_scope)
     if context is None or not after:
         return UnknownLoss("the figures of its scope are not known")
     prices = _prices(state, context.position, before.keys() | after.keys())
@@ -96,13 +97,6 @@ def find_level_loss(
     if not after_totals.liabilities or after_totals.level >= min_level:
         return None
     return LevelLoss(before_totals.level, after_totals.level, _missing_assets(intent, before, after, prices))
-
-
-def _balances(state: AccountState, scope: Scope) -> Mapping[str, Balance]:
-    if scope == CROSS:
-        return state.cross.balances if state.cross is not None else {}
-    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
-    return {} if pair is None else {side.asset: side for side in (pair.base, pair.quote)}
 
 
 def _prices(state: AccountState, position: ScopePosition, assets: Iterable[str]) -> dict[str, Decimal]:

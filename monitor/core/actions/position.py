@@ -270,7 +270,7 @@ def scope_position(state: AccountState, scope: Scope, metrics: MetricValues) -> 
 
 def _asset_positions(state: AccountState, scope: Scope, metrics: MetricValues) -> dict[str, AssetPosition]:
     prices = {holding.balance.asset: holding.price for holding in metrics.holdings}
-    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    pair = state.polled_pair(scope.symbol)
     index = metrics.read("index_price")
     if pair is not None and isinstance(index, Decimal):
         # The level of a pair follows its index price, not the last trade of the base asset.
@@ -317,7 +317,7 @@ def _cross_transfer_out_enabled(state: AccountState) -> bool:
 def _trade_enabled(state: AccountState, scope: Scope) -> bool:
     if scope == CROSS:
         return state.cross is not None and state.cross.trade_enabled
-    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    pair = state.polled_pair(scope.symbol)
     return _pair_enabled(state, scope) and pair is not None and pair.trade_enabled
 
 
@@ -370,5 +370,5 @@ def _collateral_ratios(state: AccountState, scope: Scope, by_asset: Mapping[str,
 
 
 def _pair_enabled(state: AccountState, scope: Scope) -> bool:
-    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    pair = state.polled_pair(scope.symbol)
     return pair is not None and pair.created and pair.enabled

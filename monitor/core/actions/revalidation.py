@@ -27,6 +27,7 @@ from monitor.core.model.order import CancelOrders, ManualCall, Order, Reduce, Re
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, floor_to
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import polled_balances
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,10 @@ def order_balances(state: AccountState, order: Order) -> OrderBalances:
 
 
 def _balance(state: AccountState, scope: Scope, asset: str) -> Balance | None:
-    if scope == CROSS:
-        return state.cross.balances.get(asset, Balance(asset)) if state.cross is not None else None
-    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
-    if pair is None:
+    balances = polled_balances(state, scope)
+    if balances is None:
         return None
-    return next((b for b in (pair.base, pair.quote) if b.asset == asset), None)
+    return balances.get(asset, Balance(asset) if scope == CROSS else None)
 
 
 def _narrowed_spec(spec: ActionSpec, intent: Intent) -> ActionSpec:

@@ -10,7 +10,7 @@ from datetime import datetime
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.alerting.summary import summarize
 from monitor.core.metrics.snapshot import MetricsSnapshot, Subject
-from monitor.core.model.alert import SEVERITIES, Alert, AlertKey, AlertState, NotificationReason, Severity
+from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity, severity_rank
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.rules.rule import Rule, rule_applies
 
@@ -59,7 +59,7 @@ def drill_stages(
     ]
     severity = target.severity
     for steps, step in enumerate(target.escalate, start=1):
-        severity = max(severity, step.severity or severity, key=SEVERITIES.index)
+        severity = max(severity, step.severity or severity, key=severity_rank)
         sequence.append((target, NotificationReason.ESCALATED, severity, routing.channels_for(target, steps)))
     recipients = tuple(dict.fromkeys(name for _, _, _, channels in sequence for name in channels))
     sequence.append((target, NotificationReason.RESOLVED, severity, recipients))

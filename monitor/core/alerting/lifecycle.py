@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.alert import (
-    SEVERITIES,
     Alert,
     AlertKey,
     AlertState,
@@ -15,9 +14,11 @@ from monitor.core.model.alert import (
     MetricScope,
     Notification,
     NotificationReason,
+    severity_rank,
 )
 from monitor.core.model.events import Ack, Silence, SilenceMatcher
 from monitor.core.model.metric import Missing
+from monitor.core.numbers.durations import seconds_between, to_seconds
 from monitor.core.rules.rule import Finding, Rule
 
 MAX_EVALUATION_GAP = timedelta(minutes=3)
@@ -190,7 +191,7 @@ def next_notification(
     else:
         return continued, None
     raised = [step.severity for step in rule.escalate[:steps] if step.severity is not None]
-    severity = max((alert.severity, rule.severity, *raised), key=SEVERITIES.index)
+    severity = max((alert.severity, rule.severity, *raised), key=severity_rank)
     notified = replace(continued, severity=severity, escalated=steps, notified_at=now)
     recipients = routing.channels_for(rule, steps)
     return notified, Notification(alert=alert.id, reason=reason, severity=severity, channels=recipients, at=now)
@@ -244,7 +245,7 @@ def _advance_not_holding(rule: Rule, alert: Alert, finding: Finding, summary: st
     if finding.clears is not True:
         return AlertChange(replace(updated, clear_since=None))
     since = updated.clear_since or now
-    if _seconds(now - since) < rule.keep_firing_for_s:
+    if seconds_between(since, now) < rule.keep_firing_for_s:
         return AlertChange(replace(updated, clear_since=since))
     return _transition_to(replace(updated, clear_since=since, resolved_at=now), AlertState.RESOLVED, now)
 
@@ -262,27 +263,24 @@ def _observed_time(alert: Alert, now: datetime, unknown: bool) -> tuple[Decimal,
     """
     span = max(timedelta(0), now - alert.updated_at) if alert.updated_at is not None else timedelta(0)
     watched = timedelta(0) if unknown or alert.unknown_since is not None else min(span, MAX_EVALUATION_GAP)
-    return _seconds(watched), span - watched
+    return to_seconds(watched), span - watched
 
 
 def _escalation_steps_due(alert: Alert, rule: Rule, now: datetime) -> int:
     """Number of escalation steps due after the alert's time without an ack."""
     if alert.acked_at is not None or alert.told_since is None:
         return 0
-    unanswered = _seconds(now - alert.told_since)
+    unanswered = seconds_between(alert.told_since, now)
     return sum(1 for step in rule.escalate if unanswered >= step.after_s)
 
 
 def _is_reminder_due(alert: Alert, rule: Rule, now: datetime) -> bool:
     """Return whether a reminder is due: `repeat` has passed, or a silence or an inhibition has just ended."""
-    return alert.told_since is None or alert.notified_at is None or _seconds(now - alert.notified_at) >= rule.repeat_s
-
-
-def _seconds(span: timedelta) -> Decimal:
-    return Decimal(span // _MICROSECOND) / 1_000_000
-
-
-_MICROSECOND = timedelta(microseconds=1)
+    return (
+        alert.told_since is None
+        or alert.notified_at is None
+        or seconds_between(alert.notified_at, now) >= rule.repeat_s
+    )
 
 
 def _matches(matcher: SilenceMatcher, labels: Mapping[str, str]) -> bool:

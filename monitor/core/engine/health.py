@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot
 from monitor.core.metrics.unknown_conditions import unknown_text
-from monitor.core.numbers.durations import span_text
+from monitor.core.numbers.durations import span_text, to_seconds
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
@@ -57,14 +57,16 @@ def _account_problems(name: str, account: AccountHealth, ping_interval: timedelt
     if account.state is None:
         return [f"account {name} is not running"]
     if standstill > max(ping_interval, MIN_STANDSTILL):
-        return [f"account {name} has completed no step for {_span_text(standstill)}"]
+        return [f"account {name} has completed no step for {span_text(to_seconds(standstill))}"]
     snapshot = MetricsSnapshot(account.state, account.settings, now)
     if "data_age" in snapshot.unseen_since_start:
         return [f"account {name} was not read yet"]
     metrics = snapshot.get(MONITOR_SUBJECT)
     age, interval = metrics.display["data_age"], metrics.display["poll_interval"]
     assert isinstance(age, Decimal) and isinstance(interval, Decimal)
-    bound = min(MAX_MISSED_INTERVALS * max(interval, _seconds(ping_interval)), _seconds(account.settings.stale_after))
+    bound = min(
+        MAX_MISSED_INTERVALS * max(interval, to_seconds(ping_interval)), to_seconds(account.settings.stale_after)
+    )
     if age > bound:
         return [f"account {name} was not read for {span_text(age)}"]
     return (
@@ -72,11 +74,3 @@ def _account_problems(name: str, account: AccountHealth, ping_interval: timedelt
         if metrics.display["conditions_unknown"]
         else []
     )
-
-
-def _seconds(span: timedelta) -> Decimal:
-    return Decimal(span // timedelta(microseconds=1)) / 1_000_000
-
-
-def _span_text(span: timedelta) -> str:
-    return span_text(_seconds(span))

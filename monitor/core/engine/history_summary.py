@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal
 
 from monitor.core.metrics.sampling import MAX_SAMPLE_AGE
 
@@ -22,17 +22,6 @@ class SamplePoint:
 
 SPARKLINE_POINTS = 96
 """Number of points of a sparkline: a quarter of an hour each for a day."""
-
-
-class RecordedSample(Protocol):
-    """One sample; `missing` is the reason for a `value` of None."""
-
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def value(self) -> Decimal | None: ...
-    @property
-    def missing(self) -> Literal["infinite", "unavailable"] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,7 @@ def downtime_ranges(
 
 
 def known_values(
-    points: Sequence[RecordedSample], downtime: Sequence[TimeRange], time_range: TimeRange
+    points: Sequence[SamplePoint], downtime: Sequence[TimeRange], time_range: TimeRange
 ) -> tuple[KnownValue, ...]:
     """Return the known values in the time range, oldest first. Earlier points may still hold in it.
 
@@ -160,7 +149,7 @@ def sparkline_points(
 
 
 def _iterate_known_values(
-    points: Sequence[RecordedSample], downtime: Sequence[TimeRange], time_range: TimeRange
+    points: Sequence[SamplePoint], downtime: Sequence[TimeRange], time_range: TimeRange
 ) -> Iterator[KnownValue]:
     for index, point in enumerate(points):
         following = points[index + 1].at if index + 1 < len(points) else time_range.until

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from monitor.core.model.account import CollateralTier
-from monitor.core.numbers.amounts import INFINITE, ZERO
+from monitor.core.numbers.amounts import ZERO
 
 TRANSFER_OUT_LEVEL = Decimal(2)
 """The collateral margin level that must remain after a transfer out of cross margin (Binance FAQ, 2024)."""
@@ -28,22 +28,6 @@ def marginal_ratio(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
     return next((t.ratio for t in tiers if t.start <= value and (t.end is None or value < t.end)), ZERO)
 
 
-def max_transfer_out(
-    collateral: Decimal, liabilities: Decimal, ratio: Decimal, level: Decimal = TRANSFER_OUT_LEVEL
-) -> Decimal:
-    """Return the largest value of an asset that may leave while the collateral margin level stays at `level`.
-
-    `ratio` is the marginal haircut ratio of the asset. ZERO when nothing may leave; INFINITE when nothing is owed or
-    the asset does not count: then only the free amount limits it. The exchange's own maxTransferable is the authority.
-    """
-    if liabilities <= ZERO:
-        return INFINITE
-    room = collateral - level * liabilities
-    if room <= ZERO:
-        return ZERO
-    return room / ratio if ratio > ZERO else INFINITE
-
-
 def max_tiered_transfer_out(
     value: Decimal,
     tiers: Sequence[CollateralTier],
@@ -51,9 +35,10 @@ def max_tiered_transfer_out(
     liabilities: Decimal,
     level: Decimal = TRANSFER_OUT_LEVEL,
 ) -> Decimal:
-    """Return the same value for an asset held for `value` and counted by `tiers`: the lowest ratio leaves first.
+    """Return the largest value of an asset that may leave while the collateral margin level stays at `level`.
 
-    At most `value`. `tiers` in ascending order.
+    At most `value`, for which the asset is held. `tiers` in ascending order: the part with the lowest ratio leaves
+    first. The exchange's own maxTransferable is the authority.
     """
     room = collateral - level * liabilities
     if liabilities > ZERO and room <= ZERO:

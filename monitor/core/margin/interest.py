@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.numbers.amounts import INFINITE, ZERO
+from monitor.core.numbers.durations import seconds_between
 
 HOURS_A_DAY = 24
 HOURS_A_YEAR = 24 * 365
@@ -26,29 +27,9 @@ class Loan:
     price: Decimal
 
 
-def charged_hours(borrowed_at: datetime, now: datetime) -> int:
-    """Return the number of interest charges: one at the moment of borrowing, one at each full clock hour since.
-
-    Zero before the loan. A loan of minutes across a full hour is charged twice.
-    """
-    if now < borrowed_at:
-        return 0
-    return 1 + (_hour_of(now) - _hour_of(borrowed_at)) // _HOUR
-
-
-def accrued(principal: Decimal, hourly_rate: Decimal, hours: int) -> Decimal:
-    """Return the interest in the asset after `hours` charges; interest bears no interest."""
-    return principal * hourly_rate * hours
-
-
 def hourly_from_daily(daily_rate: Decimal) -> Decimal:
     """Return the rate per hour: the exchange charges a 24th of the daily rate each hour."""
     return daily_rate / HOURS_A_DAY
-
-
-def daily_from_hourly(hourly_rate: Decimal) -> Decimal:
-    """Return the rate per day as a fraction."""
-    return hourly_rate * HOURS_A_DAY
 
 
 def annual_from_hourly(hourly_rate: Decimal) -> Decimal:
@@ -59,11 +40,6 @@ def annual_from_hourly(hourly_rate: Decimal) -> Decimal:
 def hourly_cost(loans: Iterable[Loan]) -> Decimal:
     """Return the value charged at each full hour at present rates and prices; zero without loans."""
     return sum((loan.principal * loan.hourly_rate * loan.price for loan in loans), ZERO)
-
-
-def projected_cost(loans: Iterable[Loan], hours: int) -> Decimal:
-    """Return the value charged in the next `hours` full hours if principal, rates and prices stay."""
-    return hourly_cost(loans) * hours
 
 
 def next_charge(now: datetime) -> datetime:
@@ -99,8 +75,7 @@ def seconds_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost
     charges = charges_to_level(assets, liabilities, level, cost)
     if not charges or charges == INFINITE:
         return charges
-    wait = (next_charge(now) - now) // timedelta(microseconds=1)
-    return Decimal(wait) / 1_000_000 + (charges - 1) * 3600
+    return seconds_between(now, next_charge(now)) + (charges - 1) * 3600
 
 
 def _hour_of(moment: datetime) -> datetime:

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 from monitor.core.margin.levels import Position, Totals
-from monitor.core.numbers.amounts import INFINITE, ZERO
-
-LiquidationSide = Literal["below", "above"]
-"""The side of its liquidation price on which a price liquidates."""
+from monitor.core.model.metric_values import LiquidationSide
+from monitor.core.numbers.amounts import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +66,3 @@ def liquidation_price(position: Position, account_totals: Totals, level: Decimal
     other_liabilities = account_totals.liabilities - position.owed * position.price
     price = (level * other_liabilities - other_assets) / (position.held - level * position.owed)
     return LiquidationPrice(price, danger) if price > ZERO else None
-
-
-def isolated_distance(index: Decimal, liquidation: LiquidationPrice | None) -> Decimal:
-    """Return |index − liquidation price| ÷ index: INFINITE without a liquidation price, ZERO when it is reached.
-
-    May exceed 1 for a short. Raises ValueError unless the index is positive.
-    """
-    if index <= ZERO:
-        raise ValueError(f"an index price must be positive, not {index}")
-    if liquidation is None:
-        return INFINITE
-    return ZERO if liquidation.is_reached else abs(index - liquidation.price) / index

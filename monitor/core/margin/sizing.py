@@ -13,7 +13,7 @@ def repay_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal) -> De
     """
     if target <= ONE:
         raise ValueError(f"repaying can't lead to a level of {target}; the target must be above 1")
-    return _swap_to_reach(target, assets, liabilities, spent=ONE, repaid=ONE)
+    return _swap_to_reach(target, assets, liabilities, kept=ONE)
 
 
 def transfer_in_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal) -> Decimal:
@@ -41,29 +41,14 @@ def sell_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal, cost: 
     kept = ONE - cost
     if target * kept <= ONE:
         raise ValueError(f"selling at a cost of {cost} can't lead to a level of {target}")
-    return _swap_to_reach(target, assets, liabilities, spent=ONE, repaid=kept)
+    return _swap_to_reach(target, assets, liabilities, kept=kept)
 
 
-def repay_to_reach_collateral_level(
-    target: Decimal, collateral: Decimal, liabilities: Decimal, ratio: Decimal
-) -> Decimal:
-    """Return the value to repay from the account's own assets, for the *collateral* margin level to become `target`.
-
-    `ratio` is the marginal haircut ratio of the asset repaid with. ZERO and INFINITE as in `repay_to_reach`. Raises
-    ValueError unless target > ratio.
-    """
-    if target <= ratio:
-        raise ValueError(f"repaying collateral that counts {ratio} can't lead to a level of {target}")
-    return _swap_to_reach(target, collateral, liabilities, spent=ratio, repaid=ONE)
-
-
-def _swap_to_reach(
-    target: Decimal, assets: Decimal, liabilities: Decimal, *, spent: Decimal, repaid: Decimal
-) -> Decimal:
-    """Return v with (assets − v·spent) = target · (liabilities − v·repaid); INFINITE when v·repaid exceeds the debt."""
+def _swap_to_reach(target: Decimal, assets: Decimal, liabilities: Decimal, *, kept: Decimal) -> Decimal:
+    """Return v with (assets − v) = target · (liabilities − v·kept); INFINITE when v·kept exceeds the debt."""
     missing = target * liabilities - assets
     if liabilities <= ZERO or missing <= ZERO:
         return ZERO
-    if assets * repaid < liabilities * spent:
+    if assets * kept < liabilities:
         return INFINITE
-    return missing / (target * repaid - spent)
+    return missing / (target * kept - ONE)

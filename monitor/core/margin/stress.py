@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from monitor.core.margin.levels import Position, Totals, sum_positions
-from monitor.core.margin.liquidation import LiquidationPrice, LiquidationSide, liquidation_price
+from monitor.core.margin.liquidation import LiquidationPrice, liquidation_price
 from monitor.core.margin.stress_scenarios import StressScenario
+from monitor.core.model.metric_values import LiquidationSide
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 
 SURVIVAL_OVER_LIQUIDATION = Decimal("1.05")

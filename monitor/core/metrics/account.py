@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.metrics.monitor import UNAVAILABLE
+from monitor.core.metrics.common import UNAVAILABLE
 from monitor.core.metrics.valuation import is_fresh, usdt_price
 from monitor.core.model.blocks import blocked_live_actions
 from monitor.core.model.metric import MetricValue, Missing

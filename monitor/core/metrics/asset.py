@@ -7,21 +7,21 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from monitor.core.margin.interest import annual_from_hourly, hourly_from_daily
+from monitor.core.metrics.common import UNAVAILABLE
 from monitor.core.metrics.delisting import monitoring_tag, time_to_delisting
-from monitor.core.metrics.interest_paid import DAY, MONTH
+from monitor.core.metrics.interest_paid import MONTH
 from monitor.core.metrics.interest_rates import DebtRate, debt_rate, is_current
 from monitor.core.metrics.pegs import peg_reference, price_ratio, reference_ratio
 from monitor.core.metrics.valuation import build_price_context, is_fresh, usdt_price
 from monitor.core.model.account import CROSS, Balance, InterestPaid, Price, Scope
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import DataState, LazyMetrics, MetricValues
 from monitor.core.numbers.amounts import ONE, ZERO
+from monitor.core.numbers.durations import DAY
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.live_balances import live_scope_balances
 from monitor.core.state.scopes import watched_scopes
-
-UNAVAILABLE = Missing.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from monitor.core.model.account import DebtKey, InterestCharge, InterestPaid
 from monitor.core.numbers.amounts import ZERO
+from monitor.core.numbers.durations import DAY
 
-DAY = timedelta(hours=24)
 MONTH = timedelta(days=30)
 
 _MAX_DAY_AGO = timedelta(hours=27)

@@ -1,9 +1,10 @@
 """Metrics of the monitor itself: data ages, streams, drift and its own health."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
+from monitor.core.metrics.common import UNAVAILABLE
 from monitor.core.metrics.poll_intervals import (
     choose_intervals,
     effective_interval,
@@ -13,15 +14,13 @@ from monitor.core.metrics.poll_intervals import (
 from monitor.core.metrics.unknown_conditions import count_lasting
 from monitor.core.metrics.valuation import MAX_CLOCK_AHEAD, newest_price_at
 from monitor.core.model.account import pairs_as_of
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import ONE, ZERO
-from monitor.core.numbers.durations import seconds_between
+from monitor.core.numbers.durations import seconds_between, to_seconds
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.stream_status import StreamStatus
-
-UNAVAILABLE = Missing.UNAVAILABLE
 
 
 def measure_monitor(
@@ -97,15 +96,11 @@ def _max_overdue(
     reads = [
         (
             _read_age(as_of[name] or state.started_at, now),
-            _seconds(effective_interval(paced, now)),
+            to_seconds(effective_interval(paced, now)),
         )
         for name, paced in remember_intervals(state, choose_intervals(state, settings, scopes), now).items()
     ]
     return max(reads, key=lambda read: read[0] / read[1], default=(ZERO, ONE))
-
-
-def _seconds(span: timedelta) -> Decimal:
-    return Decimal(span // timedelta(microseconds=1)) / 1_000_000
 
 
 def _or_unavailable(value: Decimal | None) -> MetricValue:

@@ -101,7 +101,6 @@ class CrossSnapshot:
     collateral_margin_level: Decimal
     assets_btc: Decimal
     liabilities_btc: Decimal
-    collateral_usdt: Decimal | None = None
     account_type: str = "MARGIN_1"
     borrow_enabled: bool = True
     trade_enabled: bool = True

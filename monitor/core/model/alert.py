@@ -12,9 +12,15 @@ from typing import Literal
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
+"""In ascending order."""
 
 MetricScope = Literal["cross", "isolated", "asset", "account", "monitor"]
 """Kind of subject of a rule: the cross account, an isolated pair, an asset, the account, or the monitor itself."""
+
+
+def severity_rank(severity: Severity) -> int:
+    """Return the rank of the severity: 0 for the least severe."""
+    return SEVERITIES.index(severity)
 
 
 class AlertState(StrEnum):

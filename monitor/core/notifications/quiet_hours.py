@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
+from monitor.core.numbers.durations import DAY
 from monitor.core.numbers.time_of_day import first_moment_at, parse_minutes_of_day
-
-_DAY = timedelta(days=1)
 
 _MAX_CHAINED_RANGES = 8
 """Adjacent ranges that are followed in search of the end of quiet hours; quiet hours may have no end."""
@@ -45,9 +44,9 @@ class QuietHours:
     def _ranges_around(self, moment: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Start and end of every range on the day of `moment` and on the day before."""
         today = moment.astimezone(self.zone).date()
-        for day in (today - _DAY, today):
+        for day in (today - DAY, today):
             for span in self.ranges:
-                last_day = day if span.end > span.start else day + _DAY
+                last_day = day if span.end > span.start else day + DAY
                 yield first_moment_at(day, span.start, self.zone), first_moment_at(last_day, span.end, self.zone)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from monitor.core.model.alert import SEVERITIES, Alert, AlertKey, AlertState, NotificationReason, Severity
+from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity, severity_rank
 from monitor.core.notifications.outbox import Delivery, LastNotified, NotifiedAlert
 from monitor.core.notifications.quiet_hours import QuietHours
 from monitor.core.rules.rule import Rule
@@ -69,9 +69,12 @@ def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
     for item in due:
         groups[item.alert.key.account, item.reason].append(item)
     ordered = [
-        tuple(sorted(group, key=lambda item: (-_severity_rank(item), item.alert.id))) for group in groups.values()
+        tuple(sorted(group, key=lambda item: (-severity_rank(item.delivery.severity), item.alert.id)))
+        for group in groups.values()
     ]
-    return sorted(ordered, key=lambda group: (-_severity_rank(group[0]), min(item.delivery.id for item in group)))
+    return sorted(
+        ordered, key=lambda group: (-severity_rank(group[0].delivery.severity), min(item.delivery.id for item in group))
+    )
 
 
 def send_at(group: Sequence[DueAlert]) -> datetime:
@@ -157,7 +160,7 @@ def _believed_firing(notified: Iterable[NotifiedAlert], ladders: LadderIndex) ->
     for alert in notified:
         if alert.last_notified.state is AlertState.FIRING:
             slot, rung = ladders.slot_of(alert.key)
-            weight = (rung, SEVERITIES.index(alert.last_notified.severity))
+            weight = (rung, severity_rank(alert.last_notified.severity))
             before = believed.get(slot, weight)
             believed[slot] = (max(rung, before[0]), max(weight[1], before[1]))
     return believed
@@ -168,13 +171,9 @@ def _is_worse(due: DueAlert, believed: Mapping[AlertSlot, tuple[int, int]], ladd
         return False
     slot, rung = ladders.slot_of(due.alert.key)
     known = believed.get(slot)
-    return known is None or rung > known[0] or _severity_rank(due) > known[1]
+    return known is None or rung > known[0] or severity_rank(due.delivery.severity) > known[1]
 
 
 def _is_exempt(due: DueAlert, ladders: LadderIndex) -> bool:
     """Return whether the beginning of the alert passes the limit: it is a rung of a ladder, or critical."""
     return due.alert.key.rule in ladders.by_rule or due.delivery.severity == "critical"
-
-
-def _severity_rank(due: DueAlert) -> int:
-    return SEVERITIES.index(due.delivery.severity)

@@ -32,13 +32,13 @@ def parse_amount(text: str) -> Decimal:
     """
     stripped = text.strip()
     if not _AMOUNT.fullmatch(stripped):
-        raise ValueError(f"{_quote(text)} is not a number; write it like 1250.5")
+        raise ValueError(f"{quote(text)} is not a number; write it like 1250.5")
     value = Decimal(stripped)
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int) or abs(value) > _MAX_AMOUNT or exponent < _MIN_EXPONENT or exponent > 30:
-        raise ValueError(f"{_quote(text)} is too large or too fine to be an amount")
+        raise ValueError(f"{quote(text)} is too large or too fine to be an amount")
     if len(value.as_tuple().digits) > PRECISION:
-        raise ValueError(f"{_quote(text)} has more than {PRECISION} digits")
+        raise ValueError(f"{quote(text)} has more than {PRECISION} digits")
     return value
 
 
@@ -93,7 +93,8 @@ def _round_to_step(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
     return steps * step
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """Return the text in quotes, shortened."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 

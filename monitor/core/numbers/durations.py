@@ -4,12 +4,14 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.numbers.amounts import parse_amount
+from monitor.core.numbers.amounts import parse_amount, quote
+
+DAY = timedelta(hours=24)
 
 
 def seconds_between(earlier: datetime, later: datetime) -> Decimal:
     """Return the exact seconds from `earlier` to `later`; negative when `later` is the earlier of the two."""
-    return Decimal((later - earlier) // timedelta(microseconds=1)) / 1_000_000
+    return to_seconds(later - earlier)
 
 
 def span_text(seconds: Decimal) -> str:
@@ -61,7 +63,7 @@ def parse_duration(text: str) -> timedelta:
         int(count) * _MILLISECONDS[unit] for count, unit in zip(match.groups(), _ORDER, strict=True) if count
     )
     if milliseconds > _MAX_MS:
-        raise ValueError(f"{_quote(text)} is longer than 100 years")
+        raise ValueError(f"{quote(text)} is longer than 100 years")
     return timedelta(milliseconds=milliseconds)
 
 
@@ -105,7 +107,7 @@ def parse_fraction(text: str) -> Decimal:
     try:
         return parse_amount(stripped[:-1]) / 100 if stripped.endswith("%") else parse_amount(stripped)
     except ValueError as error:
-        raise ValueError(f"{_quote(text)} is not a percentage; write 20% or 0.2") from error
+        raise ValueError(f"{quote(text)} is not a percentage; write 20% or 0.2") from error
 
 
 def parse_since(text: str, now: datetime) -> datetime:
@@ -116,7 +118,7 @@ def parse_since(text: str, now: datetime) -> datetime:
     stripped = text.strip()
     match = _MOMENT.fullmatch(stripped)
     if match and match.group(4) is None:
-        raise ValueError(f"{_quote(text)} has no time zone; for UTC write {stripped.replace(' ', 'T')}Z")
+        raise ValueError(f"{quote(text)} has no time zone; for UTC write {stripped.replace(' ', 'T')}Z")
     try:
         if match:
             return _parse_moment(match)
@@ -126,7 +128,7 @@ def parse_since(text: str, now: datetime) -> datetime:
         return now - parse_duration(stripped)
     except (ValueError, OverflowError) as error:
         ways = "a duration ago (7d), a date (2025-10-10), or 2025-10-10T21:15:00Z"
-        raise ValueError(f"{_quote(text)} is no point in time; write {ways}") from error
+        raise ValueError(f"{quote(text)} is no point in time; write {ways}") from error
 
 
 def format_rfc3339(moment: datetime) -> str:
@@ -145,12 +147,8 @@ def _parse_moment(match: re.Match[str]) -> datetime:
 
 def _explain_invalid_duration(text: str, stripped: str) -> str:
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", stripped):
-        return f"{_quote(text)} has no unit; write {stripped}s, {stripped}m or {stripped}h"
+        return f"{quote(text)} has no unit; write {stripped}s, {stripped}m or {stripped}h"
     units = [part.group(1) for part in _PART.finditer(stripped)]
     if stripped and units and _PART.sub("", stripped) == "" and all(unit in _MILLISECONDS for unit in units):
-        return f"{_quote(text)} is not a duration; units descend, each once: 1w2d3h4m5s6ms"
-    return f"{_quote(text)} is not a duration; write it like 30s, 10m, 1h30m or 7d"
-
-
-def _quote(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+        return f"{quote(text)} is not a duration; units descend, each once: 1w2d3h4m5s6ms"
+    return f"{quote(text)} is not a duration; write it like 30s, 10m, 1h30m or 7d"

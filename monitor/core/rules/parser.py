@@ -6,7 +6,6 @@ nothing of the text is ever executed.
 
 import ast
 import decimal
-import difflib
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +31,7 @@ from monitor.core.rules.compiler import (
 )
 from monitor.core.rules.lexer import ExpressionError, LiteralToken, mask_literals
 from monitor.core.rules.units import Term, TermKind, check_comparison, kind_of_product, kind_of_quotient, kind_of_sum
+from monitor.errors import nearest_word
 
 __all__ = ["Condition", "ExpressionError", "LevelTarget", "MetricReader", "parse_condition", "parse_target"]
 
@@ -325,5 +325,5 @@ def _syntax_error(error: SyntaxError, end: int, indent: int) -> ExpressionError:
 
 
 def _suggest(word: str, known: Sequence[str]) -> str:
-    found = difflib.get_close_matches(word[:100], known, n=1, cutoff=0.6)
-    return f"did you mean `{found[0]}`?" if found else ""
+    found = nearest_word(word, known, only_close=True)
+    return f"did you mean `{found}`?" if found else ""

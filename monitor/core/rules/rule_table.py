@@ -1,15 +1,14 @@
 """Reader of one `[[rules]]` table: checked values, errors with their location."""
 
-import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import get_args
 
-from monitor.core.model.alert import SEVERITIES, MetricScope, Severity
+from monitor.core.model.alert import SEVERITIES, MetricScope, Severity, severity_rank
 from monitor.core.numbers.durations import parse_duration, to_seconds
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, suggest_nearest
 
 METRIC_SCOPES: tuple[MetricScope, ...] = get_args(MetricScope)
 MATCH_ALL = ("*",)
@@ -49,7 +48,7 @@ class RuleTableReader:
         for key in self.table:
             if key not in known:
                 place = key if key.replace("-", "_").isidentifier() else _quote(key)
-                raise RuleError(f"{self.where}.{place}", "unknown key", _suggest(key, known))
+                raise RuleError(f"{self.where}.{place}", "unknown key", suggest_nearest(key, known, only_close=True))
 
     def name(self) -> str:
         if "name" not in self.table:
@@ -73,7 +72,7 @@ class RuleTableReader:
                 raise RuleError(
                     f"{self.where}.scope",
                     f"unknown scope {_quote(word)}",
-                    _suggest(str(word), METRIC_SCOPES) or _one_of(METRIC_SCOPES),
+                    suggest_nearest(str(word), METRIC_SCOPES, only_close=True) or _one_of(METRIC_SCOPES),
                 )
             scopes.append(scope)
         if not scopes:
@@ -108,7 +107,7 @@ class RuleTableReader:
         for severity in SEVERITIES:
             if severity == word:
                 return severity
-        mend = _suggest(str(word), SEVERITIES) or _one_of(SEVERITIES)
+        mend = suggest_nearest(str(word), SEVERITIES, only_close=True) or _one_of(SEVERITIES)
         raise RuleError(f"{self.where}.severity", f"unknown severity {_quote(word)}", mend)
 
     def patterns(self, key: str) -> tuple[str, ...]:
@@ -171,7 +170,7 @@ class RuleTableReader:
             if not isinstance(table, Mapping):
                 raise RuleError(f"{place}[{index}]", "a step is a table", 'write { after = "10m" }')
             step = RuleTableReader(table, f"{place}[{index}]")._escalation()
-            if step.severity is not None and SEVERITIES.index(step.severity) < SEVERITIES.index(severity):
+            if step.severity is not None and severity_rank(step.severity) < severity_rank(severity):
                 raise RuleError(f"{place}[{index}].severity", f"{step.severity} is milder than the rule's {severity}")
             if steps and step.after_s <= steps[-1].after_s:
                 raise RuleError(f"{place}[{index}].after", "comes before the step above it", "order the steps by time")
@@ -205,11 +204,6 @@ def _quote(value: object) -> str:
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     text = text.replace("'", '"') if isinstance(value, str) else text
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _suggest(word: str, known: Collection[str]) -> str:
-    found = difflib.get_close_matches(word[:_MAX_NAME_LENGTH], list(known), n=1, cutoff=0.6)
-    return f'did you mean "{found[0]}"?' if found else ""
 
 
 def _one_of(words: Collection[str]) -> str:

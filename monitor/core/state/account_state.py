@@ -9,6 +9,7 @@ from typing import NamedTuple
 from monitor.core.margin.usdt_prices import NO_BASIS
 from monitor.core.model.account import (
     CrossSnapshot,
+    IsolatedPair,
     IsolatedSnapshot,
     KeyPermissions,
     LeverageTier,
@@ -137,6 +138,10 @@ class AccountState:
     """Blocks of the actions that firing alerts want."""
     unknown_conditions: UnknownConditions = field(default_factory=dict)
     """Critical conditions that are unknown although the account is read."""
+
+    def polled_pair(self, symbol: str) -> IsolatedPair | None:
+        """Return the pair as last read; None if it was never read."""
+        return self.isolated.pairs.get(symbol) if self.isolated is not None else None
 
     @property
     def uid(self) -> int | None:

@@ -39,7 +39,7 @@ def live_pair(state: AccountState, symbol: str) -> IsolatedPair | None:
     live = state.live_balances.pairs.get(symbol)
     if live is not None:
         return live
-    return state.isolated.pairs.get(symbol) if state.isolated is not None else None
+    return state.polled_pair(symbol)
 
 
 def with_stream_event(state: AccountState, event: StreamEvent) -> LiveBalances:
@@ -87,7 +87,7 @@ def _with_overlay(state: AccountState, live: LiveBalances, scope: Scope, overlay
         now = overlay_balances(read, overlay) if state.cross is not None else read
         changed = None if now is read else live.cross if now == live.cross else now
         return replace(live, overlays=known, cross=changed)
-    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    pair = state.polled_pair(scope.symbol)
     after = overlay_pair(pair, overlay) if pair is not None else None
     if after is None or after is pair:
         left = live.pairs

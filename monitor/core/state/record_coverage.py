@@ -11,11 +11,9 @@ from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, ForeignMovement, LedgerRow
 from monitor.core.model.reads import GapHistoryRead
 from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.core.numbers.durations import DAY
 from monitor.core.state.attribution import attribute_ledger_rows, attribute_transfers
 from monitor.core.state.foreign_movements import find_foreign_movements
-
-DAY = timedelta(hours=24)
-"""Older movements count for no limit."""
 
 RECORD_READ = "record"
 """Name of the reads that close a gap."""

@@ -1,7 +1,9 @@
 """Watched scopes of an account, and the symbols whose prices they need."""
 
+from collections.abc import Mapping
+
 from monitor.core.margin.usdt_prices import candidate_symbols, find_route
-from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
@@ -16,9 +18,17 @@ def watched_scopes(state: AccountState, settings: AccountSettings) -> tuple[Scop
     return tuple(found)
 
 
+def polled_balances(state: AccountState, scope: Scope) -> Mapping[str, Balance] | None:
+    """Return the balances of the scope as last read, by asset; None if they were never read."""
+    if scope == CROSS:
+        return state.cross.balances if state.cross is not None else None
+    pair = state.polled_pair(scope.symbol)
+    return None if pair is None else {side.asset: side for side in (pair.base, pair.quote)}
+
+
 def is_watched(state: AccountState, settings: AccountSettings, symbol: str) -> bool:
     """Return whether the pair of this symbol is in `watched_scopes`."""
-    pair = state.isolated.pairs.get(symbol) if state.isolated is not None else None
+    pair = state.polled_pair(symbol)
     if pair is None or not (pair.created and pair.enabled):
         return False
     return settings.isolated is None or symbol in settings.isolated

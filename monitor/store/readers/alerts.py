@@ -7,14 +7,12 @@ from datetime import datetime
 from sqlalchemy import Connection, or_, select
 
 from monitor.core.alerting.lifecycle import with_ack
-from monitor.core.model.alert import Alert, AlertState, AlertTransition
+from monitor.core.model.alert import Alert, AlertState
 from monitor.core.notifications.outbox import Delivery
 from monitor.records.alerts import AlertRow, AlertValue
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_from_row, delivery_from_row
-from monitor.store.writes.commands import read_newest_acks
-
-_OPEN = (AlertState.PENDING, AlertState.FIRING)
+from monitor.store.writes.commands import OPEN_ALERT_STATES, read_newest_acks
 
 
 def read_alerts(
@@ -31,11 +29,13 @@ def read_alerts(
     """
     table = tables.alerts
     wanted = select(table).order_by(table.c.id.desc())
-    wanted = wanted.where(table.c.state != AlertState.INACTIVE if include_closed else table.c.state.in_(_OPEN))
+    wanted = wanted.where(
+        table.c.state != AlertState.INACTIVE if include_closed else table.c.state.in_(OPEN_ALERT_STATES)
+    )
     if account is not None:
         wanted = wanted.where(table.c.account == account)
     if since is not None:
-        wanted = wanted.where(or_(table.c.state.in_(_OPEN), table.c.resolved_at >= since))
+        wanted = wanted.where(or_(table.c.state.in_(OPEN_ALERT_STATES), table.c.resolved_at >= since))
     if limit is not None:
         wanted = wanted.limit(limit)
     return _with_deliveries(connection, [alert_from_row(row) for row in connection.execute(wanted).mappings()])
@@ -46,23 +46,6 @@ def read_alert(connection: Connection, alert: int) -> AlertRow | None:
     rows = connection.execute(select(tables.alerts).where(tables.alerts.c.id == alert)).mappings()
     found = _with_deliveries(connection, [alert_from_row(row) for row in rows])
     return found[0] if found else None
-
-
-def read_transitions(connection: Connection, alert: int) -> tuple[AlertTransition, ...]:
-    """Return every change of the alert's state, in order."""
-    table = tables.alert_transitions
-    rows = connection.execute(select(table).where(table.c.alert == alert).order_by(table.c.id))
-    return tuple(
-        AlertTransition(
-            row.alert,
-            None if row.from_state is None else AlertState(row.from_state),
-            AlertState(row.to_state),
-            row.at,
-            row.value,
-            row.note,
-        )
-        for row in rows
-    )
 
 
 def read_alert_values(connection: Connection, since: datetime) -> tuple[AlertValue, ...]:

@@ -5,8 +5,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from monitor.core.model.account import Scope
-from monitor.core.model.events import ReadFailed
 from monitor.core.numbers.amounts import format_decimal
 from monitor.records.events import EventRow, FailedReadsRow
 from monitor.store.schema import tables
@@ -78,31 +76,6 @@ def read_movements(
                 ensure_ascii=False,
             ),
             rejected=None,
-        )
-        for row in reversed(connection.execute(wanted).all())
-    )
-
-
-def read_failures(
-    connection: Connection, *, account: str | None = None, since: datetime | None = None, limit: int | None = 100
-) -> tuple[ReadFailed, ...]:
-    """Return the newest failed reads, oldest first."""
-    table = tables.failures
-    wanted = select(table).order_by(table.c.id.desc())
-    if account is not None:
-        wanted = wanted.where(table.c.account == account)
-    if since is not None:
-        wanted = wanted.where(table.c.at >= since)
-    if limit is not None:
-        wanted = wanted.limit(limit)
-    return tuple(
-        ReadFailed(
-            read=row.read,
-            scope=None if row.symbol is None else Scope(row.symbol),
-            at=row.at,
-            cause=row.cause,
-            rejected=row.rejected,
-            payload=row.payload,
         )
         for row in reversed(connection.execute(wanted).all())
     )

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, select
 
 from monitor.core.metrics.interest_paid import MONTH, sum_interest_by_debt
 from monitor.core.model.account import DebtKey, InterestCharge, InterestPaid
+from monitor.core.numbers.intervals import Interval
 from monitor.records.interest import InterestSumRow
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import charge_from_row
-from monitor.store.writes.interest import RecordedSpan
 
 _FETCH_ROWS = 1_000
 """Rows in memory at a time: a month of many pairs is tens of thousands."""
@@ -77,15 +77,13 @@ def read_paid(connection: Connection, account: str, now: datetime) -> Mapping[De
     )
 
 
-def read_spans(
-    connection: Connection, account: str | None = None
-) -> Mapping[tuple[str, str], tuple[RecordedSpan, ...]]:
+def read_spans(connection: Connection, account: str | None = None) -> Mapping[tuple[str, str], tuple[Interval, ...]]:
     """Return the spans in which every charge is recorded, oldest first, by account and pair (empty: cross)."""
     table = tables.interest_spans
     wanted = select(table).order_by(table.c.account, table.c.symbol, table.c.since)
     if account is not None:
         wanted = wanted.where(table.c.account == account)
-    found: dict[tuple[str, str], tuple[RecordedSpan, ...]] = {}
+    found: dict[tuple[str, str], tuple[Interval, ...]] = {}
     for row in connection.execute(wanted):
         key = (row.account, row.symbol)
         found[key] = (*found.get(key, ()), (row.since, row.until))

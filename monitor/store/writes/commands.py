@@ -23,7 +23,7 @@ from monitor.store.writes import intents as intent_rows
 from monitor.store.writes.change_counter import bump_change_counter
 from monitor.store.writes.pause_switch import pause as pause
 
-_OPEN_ALERT_STATES = (AlertState.PENDING, AlertState.FIRING)
+OPEN_ALERT_STATES = (AlertState.PENDING, AlertState.FIRING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: d
     state = connection.execute(select(table.c.state).where(table.c.id == alert)).scalar()
     if state is None:
         raise CommandRefused(f"there is no alert #{alert}", mend="`margin-monitor alerts` lists them")
-    if state not in _OPEN_ALERT_STATES:
+    if state not in OPEN_ALERT_STATES:
         raise CommandRefused(f"alert #{alert} is {state} already")
     connection.execute(insert(tables.acks), {"alert": alert, "by": by, "at": at, "comment": comment})
     bump_change_counter(connection)
@@ -239,7 +239,7 @@ def read_newest_acks(connection: Connection) -> dict[int, Ack]:
     wanted = (
         select(acks)
         .join(alerts, alerts.c.id == acks.c.alert)
-        .where(alerts.c.state.in_(_OPEN_ALERT_STATES))
+        .where(alerts.c.state.in_(OPEN_ALERT_STATES))
         .order_by(acks.c.id)
     )
     return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in connection.execute(wanted)}

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, delete, insert, select
 
 from monitor.core.model.account import InterestCharge, Scope
+from monitor.core.numbers.intervals import Interval
 from monitor.store.db.prepared_statements import prepare_insert
 from monitor.store.schema import tables
 
@@ -22,11 +23,9 @@ CHARGE_COLUMNS = (
     "charged_at",
 )
 
-RecordedSpan = tuple[datetime, datetime]
-
 
 def record_charges(
-    connection: Connection, account: str, scope: Scope, charges: tuple[InterestCharge, ...], span: RecordedSpan | None
+    connection: Connection, account: str, scope: Scope, charges: tuple[InterestCharge, ...], span: Interval | None
 ) -> int:
     """Record charges and return how many were new. `span` is then complete; None: only these charges are recorded."""
     rows = (
@@ -57,7 +56,7 @@ def drop_spans_after(connection: Connection, account: str, until: datetime) -> N
     connection.execute(delete(table).where(table.c.account == account, table.c.until > until))
 
 
-def _merge_span(connection: Connection, account: str, scope: Scope, span: RecordedSpan) -> None:
+def _merge_span(connection: Connection, account: str, scope: Scope, span: Interval) -> None:
     """Merge spans that meet, so that a scope without gaps has a single row."""
     table = tables.interest_spans
     since, until = span

@@ -52,19 +52,18 @@ class EntryMark:
 
 @dataclass(frozen=True, slots=True)
 class CommitResult:
-    """The new rows of an entry: known events are left out silently.
+    """The deliveries that an entry queued.
 
     `already_written`: an earlier attempt, whose answer was lost, had written the whole entry.
     """
 
-    new_events: int
     deliveries: tuple[Delivery, ...]
     already_written: bool = False
 
 
 def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
     """Write the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written."""
-    new_events = _write_events(connection, entry.account, entry.events)
+    _write_events(connection, entry.account, entry.events)
     _write_failures(connection, entry.account, entry.failures)
     _write_samples(connection, entry.account, entry.samples)
     _write_alerts(connection, entry.alerts)
@@ -82,7 +81,7 @@ def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}
         connection.execute(upsert(tables.live, connection.dialect, ("account",)), row)
-    return CommitResult(new_events, deliveries)
+    return CommitResult(deliveries)
 
 
 def commit_once(connection: Connection, entry: JournalEntry, mark: EntryMark) -> CommitResult:
@@ -90,7 +89,7 @@ def commit_once(connection: Connection, entry: JournalEntry, mark: EntryMark) ->
     table = tables.commits
     known = connection.execute(select(table.c.writer, table.c.seq).where(table.c.account == entry.account)).first()
     if known is not None and known.writer == mark.writer and known.seq >= mark.seq:
-        return CommitResult(0, (), already_written=True)
+        return CommitResult((), already_written=True)
     written = commit(connection, entry)
     row = {"account": entry.account, "writer": mark.writer, "seq": mark.seq}
     prepare_upsert(table, connection.dialect, ("account",), ()).run(connection, row)
@@ -157,7 +156,7 @@ def recover_interrupted(connection: Connection, now: datetime, channels: tuple[s
     return found
 
 
-def _write_events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> int:
+def _write_events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> None:
     rows = (
         (
             account,
@@ -173,7 +172,7 @@ def _write_events(connection: Connection, account: str, events: tuple[StreamEven
         )
         for event in events
     )
-    return prepare_insert(tables.events, EVENT_COLUMNS, connection.dialect).run(connection, rows)
+    prepare_insert(tables.events, EVENT_COLUMNS, connection.dialect).run(connection, rows)
 
 
 def _write_failures(connection: Connection, account: str, failures: tuple[ReadFailed, ...]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import ForeignMovement
-from monitor.core.state.record_coverage import DAY
+from monitor.core.numbers.durations import DAY
 from monitor.store.db.prepared_statements import prepare_insert
 from monitor.store.schema import tables
 

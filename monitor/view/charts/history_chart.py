@@ -10,6 +10,7 @@ from monitor.core.metrics.sampling import MAX_SAMPLE_AGE
 from monitor.core.model.alert import Alert
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.metric import Metric, Unit
+from monitor.records.history import HistoryRow
 from monitor.view.charts.chart_spec import (
     ChartLine,
     ChartPanels,
@@ -19,7 +20,6 @@ from monitor.view.charts.chart_spec import (
     ThresholdLine,
     ThresholdRole,
 )
-from monitor.view.documents.history import Series
 from monitor.view.formatting import format_needed_amount, format_threshold
 
 THRESHOLD_METRICS = ("initial_level", "margin_call_level", "liquidation_level")
@@ -40,13 +40,13 @@ _ACTION_WORDS = {"repay": "repaid", "transfer_in": "brought in", "reduce": "sold
 
 def history_chart(
     metric: Metric,
-    series: Sequence[Series],
-    thresholds: Mapping[str, Series],
+    series: Sequence[HistoryRow],
+    thresholds: Mapping[str, HistoryRow],
     alerts: Iterable[Alert],
     intents: Iterable[Intent],
     since: datetime,
     until: datetime,
-    prices: Sequence[Series] = (),
+    prices: Sequence[HistoryRow] = (),
 ) -> ChartSpec:
     """The chart of one or more series up to `until`. Thresholds, alerts and actions are drawn only for a single one.
 
@@ -85,8 +85,8 @@ def history_chart(
 
 def history_panels(
     metric: Metric,
-    series: Sequence[Series],
-    thresholds_of: Callable[[Series], Mapping[str, Series]],
+    series: Sequence[HistoryRow],
+    thresholds_of: Callable[[HistoryRow], Mapping[str, HistoryRow]],
     alerts: Sequence[Alert],
     intents: Sequence[Intent],
     since: datetime,
@@ -108,7 +108,7 @@ def history_panels(
     )
 
 
-def supports_panels(series: Sequence[Series]) -> bool:
+def supports_panels(series: Sequence[HistoryRow]) -> bool:
     """Return whether each of the series has thresholds, alerts and actions of its own, and a panel for them."""
     return len(series) > 1 and all(line.scope in ("cross", "isolated") for line in series)
 
@@ -126,7 +126,7 @@ def _step_points(
                 yield end, None
 
 
-def _worst_series(metric: Metric, series: Sequence[Series]) -> Sequence[Series]:
+def _worst_series(metric: Metric, series: Sequence[HistoryRow]) -> Sequence[HistoryRow]:
     """The series with the lowest values, or the highest where high is bad; in the given order."""
     if len(series) <= MAX_LINES:
         return series
@@ -145,7 +145,7 @@ def _is_bad_low(metric: Metric) -> bool:
     return metric.unit in (Unit.LEVEL, Unit.SECONDS) or metric.name in _DISTANCE_METRICS or metric.name == "equity_usdt"
 
 
-def _data_gaps(metric: Metric, series: Series, line: ChartLine) -> Iterator[DataGap]:
+def _data_gaps(metric: Metric, series: HistoryRow, line: ChartLine) -> Iterator[DataGap]:
     """The gaps of a line: times of an infinite value, or of no known value."""
     endless = {point.at for point in series.points if point.missing == "infinite"}
     without = "nothing owed" if metric.unit is Unit.LEVEL else "out of reach"
@@ -162,11 +162,11 @@ def _data_gaps(metric: Metric, series: Series, line: ChartLine) -> Iterator[Data
             is_endless = is_endless or at in endless
 
 
-def _series_label(series: Series) -> str:
+def _series_label(series: HistoryRow) -> str:
     return f"{series.account} {series.subject or series.scope}"
 
 
-def _threshold_lines(bars: Mapping[str, Series]) -> list[ThresholdLine]:
+def _threshold_lines(bars: Mapping[str, HistoryRow]) -> list[ThresholdLine]:
     drawn = []
     for metric, role in zip(THRESHOLD_METRICS, _THRESHOLD_ROLES, strict=True):
         points = bars[metric].points if metric in bars else ()
@@ -176,7 +176,7 @@ def _threshold_lines(bars: Mapping[str, Series]) -> list[ThresholdLine]:
     return drawn
 
 
-def _alert_markers(alerts: Iterable[Alert], series: Series, since: datetime) -> list[Marker]:
+def _alert_markers(alerts: Iterable[Alert], series: HistoryRow, since: datetime) -> list[Marker]:
     marks = []
     for alert in alerts:
         key = alert.key
@@ -189,7 +189,7 @@ def _alert_markers(alerts: Iterable[Alert], series: Series, since: datetime) -> 
     return marks
 
 
-def _action_markers(intents: Iterable[Intent], series: Series, since: datetime) -> list[Marker]:
+def _action_markers(intents: Iterable[Intent], series: HistoryRow, since: datetime) -> list[Marker]:
     """Markers of confirmed actions; a transfer and the repayment with it share one."""
     done = [
         intent

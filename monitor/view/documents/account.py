@@ -12,7 +12,7 @@ from monitor.core.metrics.data_quality import DataIssue, find_data_issues
 from monitor.core.metrics.unknown_conditions import filter_lasting
 from monitor.core.metrics.valuation import newest_price_at
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.alert import SEVERITIES, AlertState
+from monitor.core.model.alert import AlertState, severity_rank
 from monitor.core.model.events import Anomaly
 from monitor.core.model.intent import IN_FLIGHT_STATES
 from monitor.core.model.metric import MetricValue
@@ -105,7 +105,7 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
         "clock_offset_s": json_seconds(state.health.clock_offset_s),
         "weight_used": json_decimal(state.health.weight_used),
         "alerts_firing": len(firing),
-        "worst_alert": max((alert.severity for alert in firing), key=SEVERITIES.index, default=None),
+        "worst_alert": max((alert.severity for alert in firing), key=severity_rank, default=None),
         "intents_in_flight": sum(intent.state in IN_FLIGHT_STATES for intent in state.intents.values()),
         "actions_stopped": [
             {
@@ -185,7 +185,7 @@ def cross_document(state: AccountState, settings: AccountSettings, figures: Metr
 
 def isolated_document(figures: MetricValues, state: AccountState, settings: AccountSettings, now: datetime) -> Document:
     """One isolated pair; `base` and `quote` are null while nothing is known of the pair."""
-    pair = state.isolated.pairs.get(figures.subject) if state.isolated is not None else None
+    pair = state.polled_pair(figures.subject)
     holdings = {holding.balance.asset: holding for holding in figures.holdings}
     base = holdings.get(pair.base.asset) if pair is not None else None
     quote = holdings.get(pair.quote.asset) if pair is not None else None

@@ -2,35 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal
 
 from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.records.interest import InterestSumRow
 from monitor.view.json_values import Document, json_decimal, json_time
 
 HOURS_A_DAY = 24
 DAYS_A_MONTH = 30
 DAYS_A_YEAR = 365
-
-
-class InterestTotal(Protocol):
-    """The sum of charges of one asset in one scope; `day` None: over the whole requested time."""
-
-    @property
-    def day(self) -> date | None: ...
-    @property
-    def asset(self) -> str: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def scope(self) -> str: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def interest(self) -> Decimal: ...
-    @property
-    def charges(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +41,7 @@ class _Debt:
 
 
 def interest_document(
-    totals: Sequence[InterestTotal],
+    totals: Sequence[InterestSumRow],
     accounts: Iterable[Document],
     since: datetime,
     until: datetime,

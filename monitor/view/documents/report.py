@@ -4,21 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
 from monitor.core.engine.history_summary import Extreme, TimeRange, downtime_ranges
-from monitor.core.model.alert import Alert
-from monitor.core.model.blocks import RuleStop
-from monitor.core.model.events import Silence
-from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState, IntentStep
-from monitor.core.notifications.outbox import Delivery, DeliveryState
+from monitor.core.model.intent import IN_FLIGHT_STATES, IntentState
+from monitor.core.notifications.outbox import DeliveryState
 from monitor.core.numbers.amounts import ZERO, format_decimal
-from monitor.core.numbers.intervals import Interval
+from monitor.records.alerts import AlertRow, AlertValue
+from monitor.records.events import EventRow
+from monitor.records.intents import IntentRow
+from monitor.records.report import ReportRows
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.alerts import alert_document
-from monitor.view.documents.history import Series
-from monitor.view.documents.interest import InterestTotal, interest_document
-from monitor.view.documents.report_health import Failing, Told, health_document
+from monitor.view.documents.interest import interest_document
+from monitor.view.documents.report_health import health_document
 from monitor.view.documents.report_scopes import SeriesIndex, SeriesKey, scope_entry
 from monitor.view.documents.silences import silence_document
 from monitor.view.documents.status import DaemonStatus, status_document
@@ -26,116 +24,8 @@ from monitor.view.formatting import find_first_metric
 from monitor.view.json_values import Document, json_seconds, json_time
 
 
-class _AlertTold(Protocol):
-    @property
-    def alert(self) -> Alert: ...
-    @property
-    def deliveries(self) -> Sequence[Delivery]: ...
-
-
-class _Witnessed(Protocol):
-    @property
-    def account(self) -> str: ...
-    @property
-    def scope(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def when(self) -> str: ...
-    @property
-    def at(self) -> datetime: ...
-    @property
-    def value(self) -> Decimal: ...
-
-
-class _IntentTold(Protocol):
-    @property
-    def intent(self) -> Intent: ...
-    @property
-    def steps(self) -> Sequence[IntentStep]: ...
-
-
-class _Moved(Protocol):
-    @property
-    def account(self) -> str: ...
-    @property
-    def scope(self) -> str: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def event_time(self) -> datetime: ...
-    @property
-    def payload(self) -> str: ...
-
-
-class _Daemon(Protocol):
-    @property
-    def running(self) -> bool: ...
-    @property
-    def pid(self) -> int: ...
-    @property
-    def since(self) -> datetime: ...
-
-
-class _Live(Protocol):
-    @property
-    def account(self) -> str: ...
-    @property
-    def document(self) -> str: ...
-
-
-class _Status(Protocol):
-    @property
-    def daemon(self) -> _Daemon | None: ...
-    @property
-    def documents(self) -> Sequence[_Live]: ...
-    @property
-    def stops(self) -> Sequence[RuleStop]: ...
-
-
-class Recorded(Protocol):
-    """Rows of the store since a given time."""
-
-    @property
-    def status(self) -> _Status: ...
-    @property
-    def runs(self) -> Sequence[Interval]: ...
-    @property
-    def first_run(self) -> datetime | None: ...
-    @property
-    def series(self) -> Sequence[Series]: ...
-    @property
-    def charges(self) -> Sequence[InterestTotal]: ...
-    @property
-    def charge_spans(self) -> Mapping[tuple[str, str], Sequence[Interval]]: ...
-    @property
-    def alerts(self) -> Sequence[_AlertTold]: ...
-    @property
-    def alert_values(self) -> Sequence[_Witnessed]: ...
-    @property
-    def intents(self) -> Sequence[_IntentTold]: ...
-    @property
-    def movements(self) -> Sequence[_Moved]: ...
-    @property
-    def failures(self) -> Sequence[Failing]: ...
-    @property
-    def rejected(self) -> int: ...
-    @property
-    def channels(self) -> Sequence[Told]: ...
-    @property
-    def pause(self) -> tuple[str, datetime] | None: ...
-    @property
-    def silences(self) -> Sequence[Silence]: ...
-    @property
-    def banned_until(self) -> datetime | None: ...
-    @property
-    def audit_head(self) -> str | None: ...
-
-
 def report_document(
-    rows: Recorded, accounts: Sequence[str], since: datetime, now: datetime, version: str, *, pause_file: bool
+    rows: ReportRows, accounts: Sequence[str], since: datetime, now: datetime, version: str, *, pause_file: bool
 ) -> Document:
     """The report on the named accounts. `pause_file`: whether the file that pauses all actions exists."""
     span = TimeRange(since, now)
@@ -171,7 +61,7 @@ def report_document(
     }
 
 
-def _lows_of_alerts(rows: Sequence[_Witnessed]) -> Mapping[SeriesKey, Sequence[Extreme]]:
+def _lows_of_alerts(rows: Sequence[AlertValue]) -> Mapping[SeriesKey, Sequence[Extreme]]:
     """The lowest values that alerts recorded, by series: alerts see every price, samples only every read."""
     found: dict[SeriesKey, list[Extreme]] = {}
     for row in rows:
@@ -190,7 +80,7 @@ def _account(account: Document, book: SeriesIndex) -> Document:
     return {"account": name, "state": account["state"], "scopes": scopes, "monitored": monitored}
 
 
-def _alert(row: _AlertTold, now: datetime) -> Document:
+def _alert(row: AlertRow, now: datetime) -> Document:
     """The alert, how long it fired, and the channels that received nothing of it."""
     alert = row.alert
     told = {delivery.channel for delivery in row.deliveries if delivery.state is DeliveryState.SENT}
@@ -203,7 +93,7 @@ def _alert(row: _AlertTold, now: datetime) -> Document:
     }
 
 
-def _actions(rows: Sequence[_IntentTold], book: SeriesIndex, accounts: Sequence[Document]) -> Document:
+def _actions(rows: Sequence[IntentRow], book: SeriesIndex, accounts: Sequence[Document]) -> Document:
     """The span's intents, amounts moved, open intents, times of limits, and actions stopped now."""
     moved: dict[tuple[str, str, str, str, str], tuple[Decimal, int]] = {}
     for row in rows:
@@ -245,7 +135,7 @@ def _actions(rows: Sequence[_IntentTold], book: SeriesIndex, accounts: Sequence[
     }
 
 
-def _movements(rows: Sequence[_Moved]) -> list[Document]:
+def _movements(rows: Sequence[EventRow]) -> list[Document]:
     """Movements, summed by origin, the exchange's type, and result."""
     sums: dict[tuple[str, ...], tuple[Decimal, int, datetime]] = {}
     for row in rows:

@@ -1,66 +1,15 @@
 """The health part of a report: downtime, failed reads, channels, clock, request weight."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
 
 from monitor.core.engine.history_summary import TimeRange, largest_magnitude
-from monitor.core.numbers.intervals import Interval
+from monitor.records.report import ReportRows
 from monitor.view.documents.report_scopes import SeriesIndex
 from monitor.view.json_values import Document, json_decimal, json_time
 
 
-class Failing(Protocol):
-    """Failed reads of one kind."""
-
-    @property
-    def account(self) -> str: ...
-    @property
-    def read(self) -> str: ...
-    @property
-    def count(self) -> int: ...
-    @property
-    def last_at(self) -> datetime: ...
-    @property
-    def cause(self) -> str: ...
-
-
-class Told(Protocol):
-    """Deliveries of one channel."""
-
-    @property
-    def channel(self) -> str: ...
-    @property
-    def sent(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
-    @property
-    def waiting(self) -> int: ...
-    @property
-    def answer(self) -> str | None: ...
-    @property
-    def given_up(self) -> Sequence[str]: ...
-
-
-class Watched(Protocol):
-    """Recorded failures of the daemon."""
-
-    @property
-    def runs(self) -> Sequence[Interval]: ...
-    @property
-    def first_run(self) -> datetime | None: ...
-    @property
-    def failures(self) -> Sequence[Failing]: ...
-    @property
-    def rejected(self) -> int: ...
-    @property
-    def channels(self) -> Sequence[Told]: ...
-    @property
-    def banned_until(self) -> datetime | None: ...
-
-
 def health_document(
-    rows: Watched, book: SeriesIndex, accounts: Sequence[str], down: Sequence[TimeRange], span: TimeRange
+    rows: ReportRows, book: SeriesIndex, accounts: Sequence[str], down: Sequence[TimeRange], span: TimeRange
 ) -> Document:
     """The health document. `watched_since`: the earliest recorded daemon. `starts`: how often one was started in the
     span."""

@@ -14,7 +14,7 @@ from monitor.core.engine.history_summary import (
     sparkline_points,
     unknown_ranges,
 )
-from monitor.view.documents.history import Series
+from monitor.records.history import HistoryRow
 from monitor.view.json_values import Document, json_decimal, json_time
 
 _CURRENT_FIELDS = (
@@ -41,13 +41,13 @@ class SeriesIndex:
 
     def __init__(
         self,
-        series: Sequence[Series],
+        series: Sequence[HistoryRow],
         downtime: Sequence[TimeRange],
         span: TimeRange,
         alert_values: Mapping[SeriesKey, Sequence[Extreme]],
     ) -> None:
         self._alert_values = alert_values
-        self._series: dict[SeriesKey, Series] = {
+        self._series: dict[SeriesKey, HistoryRow] = {
             (recorded.account, recorded.scope, recorded.subject, recorded.metric): recorded for recorded in series
         }
         self._downtime = downtime

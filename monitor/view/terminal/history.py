@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from monitor.core.metrics.value_text import value_text
 from monitor.core.model.metric import Missing
-from monitor.view.documents.history import Series
+from monitor.records.history import HistoryRow
 from monitor.view.formatting import UNKNOWN, format_time
 from monitor.view.terminal.table import Cell, Table
 
 
-def history_table(series: Iterable[Series]) -> Table:
+def history_table(series: Iterable[HistoryRow]) -> Table:
     """One row for each sample, oldest first."""
     rows = []
     for recorded in series:

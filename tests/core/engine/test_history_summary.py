@@ -1,9 +1,7 @@
 """Statistics over recorded samples, and the time ranges without a known value."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
 
 import pytest
 
@@ -11,6 +9,7 @@ from monitor.core.engine.history_summary import (
     SPARKLINE_POINTS,
     Extreme,
     KnownValue,
+    SamplePoint,
     TimeRange,
     downtime_ranges,
     first_value,
@@ -32,20 +31,15 @@ def at(hours: float) -> datetime:
 SPAN = TimeRange(at(0), at(24))
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    at: datetime
-    value: Decimal | None
-    missing: Literal["infinite", "unavailable"] | None = None
-
-
-def point(hours: float, value: str | None = None, *, is_infinite: bool = False) -> Point:
+def point(hours: float, value: str | None = None, *, is_infinite: bool = False) -> SamplePoint:
     if value is not None:
-        return Point(at(hours), Decimal(value))
-    return Point(at(hours), None, "infinite" if is_infinite else "unavailable")
+        return SamplePoint(at(hours), Decimal(value), None)
+    return SamplePoint(at(hours), None, "infinite" if is_infinite else "unavailable")
 
 
-def known_part(*points: Point, down: tuple[TimeRange, ...] = (), span: TimeRange = SPAN) -> tuple[KnownValue, ...]:
+def known_part(
+    *points: SamplePoint, down: tuple[TimeRange, ...] = (), span: TimeRange = SPAN
+) -> tuple[KnownValue, ...]:
     return known_values(points, down, span)
 
 

@@ -18,40 +18,14 @@ def at(hour: int, minute: int = 0, second: int = 0) -> datetime:
     return datetime(2025, 10, 10, hour, minute, second, tzinfo=UTC)
 
 
-def test_loan_of_1000_from_13_55_owes_two_hours_at_14_30() -> None:
-    # Published example: 0.001 % an hour, borrowed 13:55, charged at once and at 14:00.
-    hours = interest.charged_hours(at(13, 55), at(14, 30))
-    assert interest.accrued(Decimal(1000), RATE, hours) == Decimal("0.02")
-
-
-@pytest.mark.parametrize(
-    ("borrowed", "now", "hours"),
-    [
-        (at(13, 55), at(13, 55), 1),
-        (at(13, 55), at(13, 59, 59), 1),
-        (at(13, 59), at(14, 0), 2),
-        (at(13, 0), at(13, 0), 1),
-        (at(13, 0), at(13, 59), 1),
-        (at(13, 0), at(14, 0), 2),
-        (at(1, 30), at(13, 30), 13),
-        (at(13, 0), at(12, 59), 0),
-    ],
-)
-def test_interest_is_charged_when_borrowing_and_at_each_full_hour(
-    borrowed: datetime, now: datetime, hours: int
-) -> None:
-    assert interest.charged_hours(borrowed, now) == hours
-
-
 def test_rates_convert_without_compounding() -> None:
     assert interest.hourly_from_daily(Decimal("0.00024")) == RATE
-    assert interest.daily_from_hourly(RATE) == Decimal("0.00024")
     assert interest.annual_from_hourly(RATE) == Decimal("0.0876")
 
 
 def test_level_after_a_day_of_interest_is_the_published_one() -> None:
     # Assets 110,000, debts 60,000 at 0.001 % an hour: 1.83333 becomes 1.83289 after 24 hours.
-    cost = interest.projected_cost([Loan("USDT", Decimal(60_000), RATE, Decimal(1))], 24)
+    cost = 24 * interest.hourly_cost([Loan("USDT", Decimal(60_000), RATE, Decimal(1))])
     assert round(Decimal(110_000) / (60_000 + cost), 5) == Decimal("1.83289")
 
 
@@ -61,7 +35,6 @@ def test_cost_adds_up_all_loans_at_their_prices() -> None:
         Loan("ETH", Decimal(10), Decimal("0.000004"), Decimal(3_000)),
     ]
     assert interest.hourly_cost(loans) == Decimal("0.42")
-    assert interest.projected_cost(loans, 720) == Decimal("302.4")
     assert interest.hourly_cost([]) == ZERO
 
 

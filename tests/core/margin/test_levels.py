@@ -5,18 +5,16 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.margin import levels
-from monitor.core.margin.collateral_ratios import collateral_value, max_tiered_transfer_out, max_transfer_out
+from monitor.core.margin.collateral_ratios import collateral_value, max_tiered_transfer_out
 from monitor.core.margin.levels import Position, Totals
 from monitor.core.margin.liquidation import (
     LiquidationPrice,
-    isolated_distance,
     isolated_liquidation_price,
     liquidation_price,
     liquidation_side,
 )
 from monitor.core.margin.sizing import (
     repay_to_reach,
-    repay_to_reach_collateral_level,
     sell_to_reach,
     transfer_and_repay_to_reach,
     transfer_in_to_reach,
@@ -146,20 +144,6 @@ def test_isolated_pair_at_the_threshold_is_liquidated_now() -> None:
     assert found == LiquidationPrice(Decimal(46_000), "below", is_reached=True)
 
 
-def test_isolated_distance_is_relative_to_the_index() -> None:
-    long = LiquidationPrice(Decimal(46_000), "below")
-    short = LiquidationPrice(Decimal(125_000), "above")
-    assert isolated_distance(Decimal(50_000), long) == Decimal("0.08")
-    assert isolated_distance(Decimal(50_000), short) == Decimal("1.5")
-    assert isolated_distance(Decimal(50_000), None) == INFINITE
-    assert isolated_distance(Decimal(45_000), LiquidationPrice(Decimal(45_000), "below", is_reached=True)) == ZERO
-
-
-def test_isolated_distance_needs_an_index() -> None:
-    with pytest.raises(ValueError, match="must be positive"):
-        isolated_distance(ZERO, None)
-
-
 def test_collateral_liquidates_below_30666_67() -> None:
     found = price_of(BTC)
     assert found is not None
@@ -256,11 +240,6 @@ def test_selling_10030_09_at_15_basis_points_reaches_level_2() -> None:
     assert round(sell_to_reach(Decimal(2), A, L, Decimal("0.0015")), 2) == Decimal("10030.09")
 
 
-def test_repaying_13809_52_reaches_collateral_level_2() -> None:
-    value = repay_to_reach_collateral_level(Decimal(2), Decimal(105_500), L, Decimal("0.95"))
-    assert round(value, 2) == Decimal("13809.52")
-
-
 def test_each_route_reaches_the_published_level() -> None:
     two = Decimal(2)
     assert levels.margin_level(A - 10_000, L - 10_000) == Decimal(100_000) / 50_000 == two
@@ -271,8 +250,6 @@ def test_each_route_reaches_the_published_level() -> None:
     # 1.5 BTC count 95 %, the dollars whole: 105,500.
     collateral = collateral_value(Decimal(90_000), [CollateralTier(ZERO, None, Decimal("0.95"))]) + 20_000
     assert collateral == 105_500
-    repaid = repay_to_reach_collateral_level(two, collateral, L, Decimal("0.95"))
-    assert round(levels.margin_level(collateral - repaid * Decimal("0.95"), L - repaid), 20) == two
 
 
 def test_equity_and_fee_at_liquidation() -> None:
@@ -307,21 +284,6 @@ def test_targets_that_can_not_be_reached_by_a_route_are_refused() -> None:
         transfer_and_repay_to_reach(ZERO, A, L)
     with pytest.raises(ValueError, match="can't lead to a level"):
         sell_to_reach(Decimal("1.05"), A, L, Decimal("0.05"))
-    with pytest.raises(ValueError, match="can't lead to a level"):
-        repay_to_reach_collateral_level(Decimal("0.9"), A, L, Decimal("0.95"))
-
-
-def test_transfer_out_leaves_a_collateral_level_of_2() -> None:
-    # (130,000 − 2 · 60,000) ÷ 0.8
-    assert max_transfer_out(Decimal(130_000), L, Decimal("0.8")) == 12_500
-    assert max_transfer_out(Decimal(120_000), L, Decimal("0.8")) == ZERO
-    assert max_transfer_out(Decimal(105_500), L, Decimal("0.95")) == ZERO
-
-
-def test_transfer_out_is_not_limited_without_debt_or_by_assets_that_do_not_count() -> None:
-    assert max_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
-    assert max_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
-    assert max_transfer_out(Decimal(110_000), L, ZERO) == ZERO
 
 
 def test_assets_with_the_lowest_ratio_leave_first() -> None:

@@ -8,12 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.margin import levels
-from monitor.core.margin.collateral_ratios import collateral_value, max_tiered_transfer_out, max_transfer_out
+from monitor.core.margin.collateral_ratios import collateral_value, max_tiered_transfer_out
 from monitor.core.margin.levels import Position
 from monitor.core.margin.liquidation import isolated_liquidation_price, liquidation_price
 from monitor.core.margin.sizing import (
     repay_to_reach,
-    repay_to_reach_collateral_level,
     sell_to_reach,
     transfer_and_repay_to_reach,
     transfer_in_to_reach,
@@ -163,18 +162,6 @@ def test_selling_ends_at_the_target_or_is_impossible(portfolio: Portfolio, targe
     assert is_near(assets - sold, target * (owed - sold * kept)) or is_near(sold * kept, owed)
 
 
-@given(PORTFOLIOS, st.integers(1, 100))
-def test_transfer_out_leaves_exactly_the_level_it_must(portfolio: Portfolio, percent: int) -> None:
-    ratio = Decimal(percent) / 100
-    collateral, owed = levels.sum_positions(portfolio).assets, levels.sum_positions(portfolio).liabilities
-    assume(owed > 0)
-    value = max_transfer_out(collateral, owed, ratio)
-    if value:
-        assert is_near((collateral - value * ratio) / owed, Decimal(2))
-    else:
-        assert collateral / owed <= 2
-
-
 @given(PORTFOLIOS)
 def test_splitting_keeps_every_value(portfolio: Portfolio) -> None:
     assert levels.split_exposure(portfolio, STABLES).totals == levels.sum_positions(portfolio)
@@ -222,14 +209,3 @@ def test_tiered_transfer_out_is_the_maximum(
         return
     assert is_safe(value - most)
     assert all(not is_safe(Decimal(unit)) for unit in range(int((value - most).to_integral_value(ROUND_CEILING))))
-
-
-@given(PORTFOLIOS, TARGETS, RATIOS)
-def test_repaying_for_a_collateral_level_ends_there(portfolio: Portfolio, target: Decimal, ratio: Decimal) -> None:
-    collateral, owed = levels.sum_positions(portfolio).assets, levels.sum_positions(portfolio).liabilities
-    assume(owed > 0 and collateral < target * owed)
-    repaid = repay_to_reach_collateral_level(target, collateral, owed, ratio)
-    if repaid == INFINITE:
-        assert collateral < owed * ratio
-    else:
-        assert is_near(collateral - repaid * ratio, target * (owed - repaid)) or is_near(repaid, owed)

@@ -16,9 +16,9 @@ from monitor.core.model.journal import Notice
 from monitor.core.model.ledger import MarginTransfer
 from monitor.core.model.order import Repay, VenueRecord
 from monitor.core.model.reads import GapHistoryRead
+from monitor.core.numbers.durations import DAY
 from monitor.core.state.apply import apply
 from monitor.core.state.record_coverage import (
-    DAY,
     RecordCoverage,
     apply_history,
     count_failure,

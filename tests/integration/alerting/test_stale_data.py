@@ -11,8 +11,9 @@ from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_state import AccountState
 from monitor.records.alerts import AlertRow
 from monitor.sandbox.faults import MALFORMED_BODIES, Fault
-from monitor.store.readers.events import read_events, read_failures
+from monitor.store.readers.events import read_events
 from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
+from tests.support.recorded_rows import read_failures
 from tests.support.sandbox import sandbox
 
 SLOW_POLL = {"cross": "5s", "isolated": "5s", "near_liquidation": "5s", "stale_after": "20s"}

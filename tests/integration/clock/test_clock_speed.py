@@ -12,8 +12,8 @@ from monitor.core.state.account_state import AccountState
 from monitor.sandbox.scenario.builtin import CRASH_START
 from monitor.sandbox.scenario.price_path import SimPricePath
 from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, Scenario, initial_balance
-from monitor.store.readers.alerts import read_transitions
 from tests.support.daemon import InProcessDaemon, clock_of, in_process_daemon, write_config
+from tests.support.recorded_rows import read_transitions
 from tests.support.sandbox import sandbox
 
 MINUTES = 24

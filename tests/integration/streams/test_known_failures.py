@@ -49,7 +49,6 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 from monitor.core.state.stream_overlay import EMPTY_OVERLAY, apply_event
-from monitor.exchange.binance.streams.stream_limits import NEVER_S
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.runtime.account.inbox import Inbox as RealInbox
 from monitor.sandbox.faults import Fault
@@ -58,6 +57,7 @@ from monitor.sandbox.server import Sandbox
 from tests.exchange.binance.streams.test_stream_limits import (
     ALL_OFF,
     DAY_S,
+    NEVER_S,
     event_arrives,
     guarded,
     loss_reasons,

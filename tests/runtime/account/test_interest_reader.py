@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from monitor.clock import ManualClock
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, NextRatesRead, RatesRead
 from monitor.core.state.account_settings import AccountSettings
@@ -25,6 +24,7 @@ from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.store.readers.interest import read_charges, read_interest, read_spans
 from monitor.store.store import Store
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
+from tests.support.manual_clock import ManualClock
 from tests.support.sandbox_interest import add_past_charges, charged_interest
 from tests.support.timeouts import SOON_S
 

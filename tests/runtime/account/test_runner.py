@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from monitor.clock import ManualClock
 from monitor.core.engine.step import IdSource, Policy
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import StreamEvent
@@ -19,6 +18,7 @@ from monitor.runtime.account.runner import Runner
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
+from tests.support.manual_clock import ManualClock
 
 NOW = datetime(2025, 10, 10, 21, tzinfo=UTC)
 

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.clock import ManualClock
 from monitor.core.notifications.outbox import Delivery
 from monitor.core.notifications.quiet_hours import QuietHours, parse_time_range
 from monitor.core.notifications.report_schedule import DailySchedule
@@ -25,6 +24,7 @@ from monitor.store.store import Store
 from monitor.store.writes import reports
 from monitor.store.writes.outbox import read_due_deliveries
 from tests.support.daemon import eventually
+from tests.support.manual_clock import ManualClock
 from tests.support.sinks import HttpSink, http_sink
 
 BERLIN = ZoneInfo("Europe/Berlin")

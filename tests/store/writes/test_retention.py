@@ -6,12 +6,13 @@ from decimal import Decimal
 from monitor.core.model.events import ReadFailed
 from monitor.core.model.journal import JournalEntry, Notice, Sample
 from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
-from monitor.store.readers.events import read_events, read_failures, read_movements
+from monitor.store.readers.events import read_events, read_movements
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
 from monitor.store.writes import retention
 from tests.store.writes.test_movements import FLOW
 from tests.support.examples.store_rows import NOW, at, event
+from tests.support.recorded_rows import read_failures
 
 
 async def test_only_older_rows_are_pruned(store: Store) -> None:

@@ -1,44 +1,36 @@
 """The picture of recorded samples: a value holds until the next sample, and not for ever."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
 
+from monitor.core.engine.history_summary import MissingReason, SamplePoint
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.metric import METRICS
 from monitor.core.model.order import ActionKind, Order, Repay, Transfer
+from monitor.records.history import HistoryRow
 from monitor.view.charts.history_chart import history_chart, history_panels, supports_panels
-from monitor.view.documents.history import Series
 
 NOON = datetime(2025, 10, 10, 12, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    at: datetime
-    value: Decimal | None
-    missing: Literal["infinite", "unavailable"] | None = None
+def _sample(at: datetime, value: Decimal | None, missing: MissingReason | None = None) -> SamplePoint:
+    return SamplePoint(at, value, missing)
 
 
-@dataclass(frozen=True, slots=True)
-class _Series:
-    points: Sequence[_Sample]
-    metric: str = "margin_level"
-    account: str = "main"
-    scope: MetricScope = "cross"
-    subject: str = ""
-    resolution: Literal["raw", "1m", "1h"] = field(default="raw")
+def _series(
+    points: Sequence[SamplePoint], metric: str = "margin_level", scope: MetricScope = "cross", subject: str = ""
+) -> HistoryRow:
+    return HistoryRow(metric, "main", scope, subject, "raw", tuple(points))
 
 
 def _drawn(*samples: tuple[int, str | None], until: int) -> list[tuple[int, str | None]]:
     """The line of samples at minutes after noon, likewise in minutes."""
-    points = [_Sample(NOON + timedelta(minutes=at), None if value is None else Decimal(value)) for at, value in samples]
+    points = [_sample(NOON + timedelta(minutes=at), None if value is None else Decimal(value)) for at, value in samples]
     end = NOON + timedelta(minutes=until)
-    picture = history_chart(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
+    picture = history_chart(METRICS["margin_level"], [_series(points)], {}, (), (), NOON, end)
     return [
         (int((at - NOON) / timedelta(minutes=1)), None if value is None else str(value))
         for at, value in picture.lines[0].points
@@ -90,7 +82,7 @@ def test_transfer_and_repayment_share_one_mark() -> None:
         _intent(3, "repay", Repay(CROSS, "USDT", Decimal("16092.73793411")), 3),
         _intent(4, "transfer_in", Transfer("spot", CROSS, "BTC", Decimal("0.5")), 50),
     )
-    series = _Series([_Sample(NOON, Decimal(2))])
+    series = _series([_sample(NOON, Decimal(2))])
     picture = history_chart(METRICS["margin_level"], [series], {}, (), intents, NOON, NOON + timedelta(hours=1))
     assert [(mark.at, mark.text) for mark in picture.markers] == [
         (NOON + timedelta(minutes=1), "repaid 5,000 USDT"),
@@ -100,20 +92,20 @@ def test_transfer_and_repayment_share_one_mark() -> None:
 
 
 def test_a_distance_is_drawn_against_its_end() -> None:
-    series = _Series([_Sample(NOON, Decimal("0.2"))], metric="distance_to_liquidation")
+    series = _series([_sample(NOON, Decimal("0.2"))], metric="distance_to_liquidation")
     picture = history_chart(METRICS["distance_to_liquidation"], [series], {}, (), (), NOON, NOON)
     assert [(bar.label, bar.value) for bar in picture.thresholds] == [("liquidation", Decimal(0))]
 
 
 def test_gap_is_labelled_safe_or_blind() -> None:
     points = [
-        _Sample(NOON, Decimal(2)),
-        _Sample(NOON + timedelta(hours=1), None, "infinite"),
-        _Sample(NOON + timedelta(hours=2), Decimal(3)),
-        _Sample(NOON + timedelta(hours=9), Decimal(3)),
+        _sample(NOON, Decimal(2)),
+        _sample(NOON + timedelta(hours=1), None, "infinite"),
+        _sample(NOON + timedelta(hours=2), Decimal(3)),
+        _sample(NOON + timedelta(hours=9), Decimal(3)),
     ]
     end = NOON + timedelta(hours=9)
-    picture = history_chart(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
+    picture = history_chart(METRICS["margin_level"], [_series(points)], {}, (), (), NOON, end)
     assert [(gap.start.hour, gap.end.hour, gap.text) for gap in picture.gaps] == [
         (13, 14, "nothing owed"),
         (16, 21, "not recorded"),
@@ -121,7 +113,7 @@ def test_gap_is_labelled_safe_or_blind() -> None:
 
 
 def test_of_many_series_those_near_the_end_are_drawn() -> None:
-    many = [_Series([_Sample(NOON, Decimal(9 - n)), _Sample(NOON, None)], subject=f"A{n}") for n in range(9)]
+    many = [_series([_sample(NOON, Decimal(9 - n)), _sample(NOON, None)], subject=f"A{n}") for n in range(9)]
     picture = history_chart(METRICS["margin_level"], many, {}, (), (), NOON, NOON)
     assert [line.label for line in picture.lines] == [f"main A{n}" for n in (3, 4, 5, 6, 7, 8)]
     assert picture.subtitle.endswith("; the 6 lowest of 9")
@@ -129,9 +121,9 @@ def test_of_many_series_those_near_the_end_are_drawn() -> None:
 
 def test_the_prices_behind_a_level_are_shown_beneath_it_while_they_moved() -> None:
     end = NOON + timedelta(hours=1)
-    level = _Series([_Sample(NOON, Decimal(2))])
-    moved = _Series([_Sample(NOON, Decimal(60_000)), _Sample(end, Decimal(50_000))], metric="price_usdt", subject="BTC")
-    seen_once = _Series([_Sample(NOON, Decimal(3000))], metric="price_usdt", subject="ETH")
+    level = _series([_sample(NOON, Decimal(2))])
+    moved = _series([_sample(NOON, Decimal(60_000)), _sample(end, Decimal(50_000))], metric="price_usdt", subject="BTC")
+    seen_once = _series([_sample(NOON, Decimal(3000))], metric="price_usdt", subject="ETH")
     picture = history_chart(METRICS["margin_level"], [level], {}, (), (), NOON, end, [moved, seen_once])
     assert [line.label for line in picture.prices] == ["BTC price"]
 
@@ -139,12 +131,12 @@ def test_the_prices_behind_a_level_are_shown_beneath_it_while_they_moved() -> No
 def test_every_scope_has_a_panel_with_its_own_bars_alerts_and_actions() -> None:
     end = NOON + timedelta(hours=1)
     pair = Scope("BTCUSDT")
-    cross = _Series([_Sample(NOON, Decimal(2)), _Sample(end, Decimal("1.4"))])
-    isolated = _Series([_Sample(NOON, Decimal(3))], scope="isolated", subject="BTCUSDT")
+    cross = _series([_sample(NOON, Decimal(2)), _sample(end, Decimal("1.4"))])
+    isolated = _series([_sample(NOON, Decimal(3))], scope="isolated", subject="BTCUSDT")
     bars = {"": "1.5", "BTCUSDT": "1.35"}
 
-    def bars_of(one: Series) -> dict[str, Series]:
-        return {"initial_level": _Series([_Sample(NOON, Decimal(bars[one.subject]))], metric="initial_level")}
+    def bars_of(one: HistoryRow) -> dict[str, HistoryRow]:
+        return {"initial_level": _series([_sample(NOON, Decimal(bars[one.subject]))], metric="initial_level")}
 
     alert = Alert(
         id=4,
@@ -167,6 +159,6 @@ def test_every_scope_has_a_panel_with_its_own_bars_alerts_and_actions() -> None:
 
 
 def test_scopes_without_thresholds_and_actions_share_one_chart() -> None:
-    assets = [_Series([_Sample(NOON, Decimal(1))], metric="price_usdt", scope="asset", subject=a) for a in ("A", "B")]
+    assets = [_series([_sample(NOON, Decimal(1))], metric="price_usdt", scope="asset", subject=a) for a in ("A", "B")]
     assert not supports_panels(assets)
-    assert not supports_panels([_Series([_Sample(NOON, Decimal(1))])])
+    assert not supports_panels([_series([_sample(NOON, Decimal(1))])])

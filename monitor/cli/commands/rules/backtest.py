@@ -13,8 +13,7 @@ from pathlib import Path
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
-from monitor.cli.parser import add_json, suggest_nearest
-from monitor.cli.printing import print_cells, print_view_table
+from monitor.cli.parser import add_json
 from monitor.config import policies
 from monitor.config.model import Config
 from monitor.config.simulation.portfolio import (
@@ -25,7 +24,7 @@ from monitor.config.simulation.portfolio import (
     read_portfolio,
 )
 from monitor.config.simulation.price_bars import read_price_bars
-from monitor.errors import Exit, MonitorError, UsageError
+from monitor.errors import Exit, MonitorError, UsageError, suggest_nearest
 from monitor.simulation.backtest import Backtest, run_backtest
 from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.price_path import PricePath, build_price_path, evaluation_times
@@ -74,11 +73,11 @@ def _print(args: argparse.Namespace, tests: Sequence[Backtest]) -> None:
     elif args.json:
         output.print_json(backtest_document(tests))
     else:
-        print_view_table(backtest_table(items))
+        output.print_view_table(backtest_table(items))
         if not items:
             output.print_line("no rule would have fired")
         for found in tests:
-            print_cells(backtest_lines(found))
+            output.print_cells(backtest_lines(found))
 
 
 def _backtest_prices(

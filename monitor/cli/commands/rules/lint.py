@@ -8,6 +8,7 @@ from monitor.cli.parser import add_json
 from monitor.errors import Exit
 from monitor.lint.flaws import Flaw
 from monitor.view.json_values import Document
+from monitor.view.terminal.table import Cell, Tone
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +21,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         output.print_json({"ok": not flaws, "items": [_item(flaw) for flaw in flaws]})
     elif flaws:
-        styles: dict[str, output.TextStyle] = {"warning": "note", "error": "bad"}
+        styles: dict[str, Tone] = {"warning": "note", "error": "bad"}
         rows = [
-            (flaw.rule or "", output.StyledCell(flaw.result, styles[flaw.result]), f"{flaw.detail}; {flaw.mend}")
-            for flaw in flaws
+            (flaw.rule or "", Cell(flaw.result, styles[flaw.result]), f"{flaw.detail}; {flaw.mend}") for flaw in flaws
         ]
         output.print_table(("rule", "result", "detail"), rows)
     else:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
-from monitor.cli.printing import print_documents, wants_json_list
 from monitor.config.model import Config
 from monitor.core.model.alert import MetricScope
 from monitor.core.numbers.durations import format_duration, from_seconds
@@ -15,6 +14,7 @@ from monitor.core.rules.rule import Rule, rule_applies
 from monitor.errors import Exit, StoreError
 from monitor.store.readers.status import read_live_documents
 from monitor.view.json_values import Document, json_seconds
+from monitor.view.terminal.table import SEVERITY_TONES, Cell
 
 RuleSubject = tuple[str, MetricScope, str]
 """An account and one of its subjects: the subject of one possible alert."""
@@ -28,8 +28,8 @@ def run(args: argparse.Namespace) -> int:
     config = config_option.read_config(args)
     places, is_recorded = _find_subjects(config)
     items = [_item(rule, config, places) for rule in config.rules]
-    if wants_json_list(args):
-        print_documents(args, items)
+    if output.wants_json_list(args):
+        output.print_documents(args, items)
         return Exit.DONE
     headings = ("rule", "scope", "when", "for", "severity", "channels", "actions", "subjects")
     output.print_table(headings, [_row(rule, item) for rule, item in zip(config.rules, items, strict=True)], right=(7,))
@@ -61,17 +61,16 @@ def _applies_to(rule: Rule, place: RuleSubject, config: Config) -> bool:
     return kind != "asset" or not {"peg_deviation", "peg_ratio"} & set(rule.metric_names) or asset in pegged
 
 
-def _row(rule: Rule, item: Document) -> list[str | output.StyledCell]:
-    styles: dict[str, output.TextStyle] = {"critical": "bad", "warning": "note", "info": ""}
+def _row(rule: Rule, item: Document) -> list[str | Cell]:
     return [
-        output.StyledCell(rule.name, "strong"),
+        Cell(rule.name, "strong"),
         ", ".join(rule.scopes),
         rule.when.text,
         format_duration(from_seconds(rule.for_s)) if rule.for_s else "",
-        output.StyledCell(rule.severity, styles[rule.severity]),
+        Cell(rule.severity, SEVERITY_TONES[rule.severity]),
         "all" if rule.channels is None else ", ".join(rule.channels),
         ", ".join(rule.actions),
-        output.StyledCell(str(item["subjects"]), "" if item["subjects"] else "dim"),
+        Cell(str(item["subjects"]), "" if item["subjects"] else "dim"),
     ]
 
 

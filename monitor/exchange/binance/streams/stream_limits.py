@@ -6,9 +6,6 @@ from dataclasses import dataclass
 _MAX_DOUBLINGS = 20
 """Maximum doublings: more would not change a wait, and after a thousand failures they would overflow."""
 
-NEVER_S = 1e9
-"""Seconds that never pass: a check with this limit does nothing."""
-
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:

@@ -69,7 +69,9 @@ def parse_cross_snapshot(
     if assets and not any(balance.held for balance in balances.values()):
         raise Implausible(_reject_reason(rejected_rows, "userAssets lacks the holdings that totalAssetOfBtc shows"))
     collateral_level = account.collateral_margin_level
-    collateral = account.total_collateral_value_in_usdt
+    if account.total_collateral_value_in_usdt is not None:
+        # Unused, but an answer with an invalid number is rejected.
+        parse_signed(account.total_collateral_value_in_usdt, "TotalCollateralValueInUSDT")
     return CrossSnapshot(
         as_of=as_of,
         received_at=received_at,
@@ -80,7 +82,6 @@ def parse_cross_snapshot(
         else _parse_collateral_level(collateral_level, owing=owing),
         assets_btc=assets,
         liabilities_btc=liabilities,
-        collateral_usdt=None if collateral is None else parse_signed(collateral, "TotalCollateralValueInUSDT"),
         account_type=account.account_type,
         borrow_enabled=account.borrow_enabled,
         trade_enabled=account.trade_enabled,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from monitor.core.model.events import StreamAlive
-from monitor.exchange.binance.streams.stream_limits import NEVER_S, StreamLimits
+from monitor.exchange.binance.streams.stream_limits import StreamLimits
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
@@ -30,6 +30,8 @@ HOUR_S = 3600
 DAY_S = 24 * HOUR_S
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """Suffix that the answer to a handshake is computed with (RFC 6455)."""
+NEVER_S = 1e9
+"""Seconds that never pass: a check with this limit does nothing."""
 ALL_OFF = StreamLimits(
     silence_s=NEVER_S,
     price_silence_s=NEVER_S,

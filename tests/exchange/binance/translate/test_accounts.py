@@ -76,10 +76,12 @@ def test_interest_alone_is_a_row_that_counts() -> None:
 
 
 @pytest.mark.parametrize("name", ["TotalCollateralValueInUSDT", "totalCollateralValueInUSDT"])
-def test_collateral_value_is_read_with_either_first_letter(name: str) -> None:
+def test_collateral_value_that_is_no_number_rejects_the_answer_in_either_spelling(name: str) -> None:
     document = cross_account()
     del document["TotalCollateralValueInUSDT"]
-    assert cross({**document, name: "105500"}).collateral_usdt == D(105500)
+    assert cross({**document, name: "105500"}) == cross(document)
+    with pytest.raises(Implausible, match="TotalCollateralValueInUSDT"):
+        cross({**document, name: "much"})
 
 
 @pytest.mark.parametrize("level", ["999", "999.00000000", "0", "12345.6"])
