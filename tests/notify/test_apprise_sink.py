@@ -165,7 +165,7 @@ def test_parse_refuses_without_repeating_the_address(url: str) -> None:
 
 def test_only_the_plugin_that_is_needed_is_loaded() -> None:
     program = (
-        "import sys; from monitor.notify.apprise_plugins import plugin_of; plugin_of('json://127.0.0.1/x');"
+        "import sys; from monitor.notify.apprise_plugins import load_plugin; load_plugin('json://127.0.0.1/x');"
         "names = [n for n in sys.modules if n.startswith('apprise.plugins.')];"
         "print(len(names), 'apprise.plugins.slack' in names)"
     )
