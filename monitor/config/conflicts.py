@@ -18,8 +18,7 @@ from monitor.config.schema import AccountConfig, ChannelConfig
 from monitor.config.secrets import SecretRef
 from monitor.core.model.alert import SEVERITIES
 from monitor.core.numbers.durations import format_duration, from_seconds
-from monitor.core.rules.rule import Rule
-from monitor.core.rules.rule_table import MATCH_ALL
+from monitor.core.rules.rule import MATCH_ALL, Rule
 
 ERROR: Literal["error"] = "error"
 WARNING: Literal["warning"] = "warning"

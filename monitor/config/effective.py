@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from monitor.config.model import Config, mask_password
+from monitor.config.rule_schema import RuleConfig
 from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
 from monitor.config.unsupported import UNSUPPORTED, AcceptedValues, RefusedValues
@@ -51,37 +52,11 @@ def reference_rows() -> tuple[ReferenceRow, ...]:
     rows += _table_rows("[[accounts]]", "accounts", TABLE_ARRAYS["accounts"])
     rows += _table_rows("[schedule]", "schedule", TABLES["schedule"])
     rows += _table_rows("[[channels]]", "channels", TABLE_ARRAYS["channels"])
-    rows += [ReferenceRow("[[rules]]", *row) for row in _RULE_ROWS]
+    rows += _table_rows("[[rules]]", "rules", RuleConfig)
     rows += _table_rows("[[actions]]", "actions", TABLE_ARRAYS["actions"])
     for name in ("safety", "risk", "heartbeat", "http", "report"):
         rows += _table_rows(f"[{name}]", name, TABLES[name])
     return tuple(rows)
-
-
-_RULE_ROWS = (
-    ("name", "name", "required", "what alerts and commands call it; one of the ladder's names replaces that rule"),
-    ("scope", "cross | isolated | asset | account | monitor, or a list", "required", "what it looks at"),
-    ("accounts", "list of patterns", "all", "the accounts it looks at"),
-    ("symbols", "list of patterns", "all", "the isolated pairs it looks at; only with scope isolated"),
-    ("assets", "list of patterns", "all", "the assets it looks at; only with scope asset"),
-    ("when", "condition", "required", "when the alert is raised"),
-    ("clear", "condition", "when `when` does not hold", "when it resolves, `when` not holding either"),
-    ("for", "duration", '"0s"', "how long `when` must hold first"),
-    ("keep_firing_for", "duration", '"0s"', "how long the alert stays after it cleared"),
-    ("severity", "info | warning | critical", '"warning"', "how bad it is"),
-    ("channels", "list of names", "all", "the channels that are told"),
-    ("repeat", "duration", "info 24h, warning 1h, critical 5m", "how often people are reminded"),
-    ("escalate", "list of { after, severity, channels, fallbacks }", "[]", "what happens when nobody acknowledges it"),
-    ("labels", "table of text", "{}", "further labels of its alerts"),
-    (
-        "ladder",
-        "text",
-        "none",
-        "rules of one ladder are its rungs, mildest first; a firing rung inhibits the milder ones",
-    ),
-    ("actions", "list of names", "[]", "what is done when it fires, tried in that order"),
-    ("action", "name", "none", "short for one action"),
-)
 
 
 def _table_rows(shown: str, table: str, kind: type[Any]) -> list[ReferenceRow]:

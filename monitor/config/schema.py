@@ -1,6 +1,6 @@
 """Every table and key of the configuration: kind, default and meaning. The dataclasses are the schema.
 
-Rules are apart: their keys belong to `monitor.core.rules.rule`.
+Those of rules are in `rule_schema`.
 """
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
 from monitor.config import addresses, value_types
+from monitor.config.errors import InvalidValue
 from monitor.config.secrets import SecretRef
 from monitor.config.value_types import IsolatedSetting, ValueType
 from monitor.core.metrics.thresholds import DOCUMENTED_MARGIN_CALLS
@@ -33,7 +34,8 @@ DEFAULT_REST_FALLBACK_URLS = (
 class ConfigKey:
     """What is known of one key. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what holds.
 
-    `empty_is_none`: an empty text is the same as leaving the key out.
+    `empty_is_none`: an empty text is the same as leaving the key out. `when_missing` is said of the table when a
+    required key is not there.
     """
 
     value_type: ValueType[Any]
@@ -41,11 +43,14 @@ class ConfigKey:
     default: object
     when_absent: str = ""
     empty_is_none: bool = False
+    when_missing: InvalidValue | None = None
 
 
-def key(value_type: ValueType[T], meaning: str, default: object = REQUIRED) -> T:
+def key(
+    value_type: ValueType[T], meaning: str, default: object = REQUIRED, *, when_missing: InvalidValue | None = None
+) -> T:
     """A key of a table; without default it must be given."""
-    metadata = {"key": ConfigKey(value_type, meaning, default)}
+    metadata = {"key": ConfigKey(value_type, meaning, default, when_missing=when_missing)}
     if default is REQUIRED:
         return cast("T", field(metadata=metadata))
     value = value_type.read(default)
@@ -59,8 +64,8 @@ def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, e
 
 
 def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
-    """The keys of one of the dataclasses below, in order."""
-    return {each.name: each.metadata["key"] for each in fields(table)}
+    """The keys of a table's dataclass, in order. A field such as `for_` is the key `for`."""
+    return {each.name.removesuffix("_"): each.metadata["key"] for each in fields(table)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

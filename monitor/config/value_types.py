@@ -88,7 +88,7 @@ def duration(minimum: str = "0", maximum: str = "", *, or_none: bool = False) ->
             )
         if not isinstance(value, str):
             raise InvalidValue(f"must be a duration, not {_type_name(value)}", 'write it like "90s", "10m" or "1h30m"')
-        span = _parse_or_raise(parse_duration, value)
+        span = parse_or_raise(parse_duration, value)
         if span < least and (span or not or_none):
             raise InvalidValue(f"{format_duration(span)} is too short", f"{format_duration(least)} is the least")
         if most is not None and span > most:
@@ -242,10 +242,10 @@ def _pattern(what: str, pattern: str, mend: str) -> ValueType[str]:
 def _number(value: object, parse: Callable[[str], Decimal], what: str) -> Decimal:
     if not isinstance(value, str) and not _is_number(value):
         raise InvalidValue(f"must be {what}, not {_type_name(value)}")
-    return _parse_or_raise(parse, str(value))
+    return parse_or_raise(parse, str(value))
 
 
-def _parse_or_raise(parse: Callable[[str], T], value: str) -> T:
+def parse_or_raise(parse: Callable[[str], T], value: str) -> T:
     """What `parse` makes of the text; its ValueError "what; mend" as a Wrong."""
     try:
         return parse(value)

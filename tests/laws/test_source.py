@@ -31,7 +31,6 @@ CLOCKS = {
 FLOATS_ALLOWED = {
     ("outbox.py", "retry_delay_s"),  # seconds of the machine
     ("expressions.py", "_nearest"),  # how alike two words must be
-    ("rule_table.py", "_nearest"),
 }
 """The functions of core that may know floats: never money."""
 

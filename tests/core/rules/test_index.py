@@ -1,8 +1,8 @@
 """Which rules look at what, and which of them a price can change."""
 
+from monitor.config.rule_files import parse_rules
 from monitor.core.model.alert import AlertKey
 from monitor.core.rules.index import RuleIndex
-from monitor.core.rules.rule import parse_rules
 
 RULES = parse_rules(
     [
