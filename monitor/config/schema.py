@@ -264,7 +264,7 @@ class ActionConfig:
         "auto",
     )
     max_slippage: Decimal = key(
-        value_types.fraction(), "reduce: how far off the last price an order may be filled", "1%"
+        value_types.fraction(may_be_whole=False), "reduce: how far off the last price an order may be filled", "1%"
     )
     sell: tuple[str, ...] = key(
         value_types.list_of(value_types.asset()),

@@ -110,15 +110,14 @@ def amount(*, positive: bool = True) -> ValueType[Decimal]:
     return ValueType("amount", read)
 
 
-def fraction(maximum: Decimal = Decimal(1)) -> ValueType[Decimal]:
-    """A share such as "1%" or 0.01, above 0 and at most `maximum`."""
+def fraction(*, may_be_whole: bool = True) -> ValueType[Decimal]:
+    """A share such as "1%" or 0.01, above 0; the whole only where it may be."""
 
     def read(value: object) -> Decimal:
         number = _number(value, parse_fraction, "a percentage")
-        if not 0 < number <= maximum:
-            raise InvalidValue(
-                f"{number * 100:f}% is out of range", f"it must be above 0% and at most {maximum * 100:f}%"
-            )
+        if not 0 < number <= 1 or (number == 1 and not may_be_whole):
+            bound = "at most" if may_be_whole else "below"
+            raise InvalidValue(f"{number * 100:f}% is out of range", f"it must be above 0% and {bound} 100%")
         return number
 
     return ValueType("percentage", read)
