@@ -7,9 +7,10 @@ from decimal import Decimal
 from simpleeval import SimpleEval
 
 from benchmarks.report import Finding, Target, finding, main, ratios
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import LazyMetrics
-from monitor.core.rules.rule import Rule, parse_rules
+from monitor.core.rules.rule import Rule
 
 WHEN = "margin_level < 1.5 and liabilities_usdt > 1000"
 VALUES = {"margin_level": Decimal("1.83"), "liabilities_usdt": Decimal(60_000)}

@@ -15,7 +15,8 @@ from decimal import Decimal
 
 from benchmarks.account import rules
 from benchmarks.warning import CROSS_3X, DATA, RATE, Night, path_of, waiting, watch
-from monitor.core.rules.rule import Rule, parse_rules
+from monitor.config.rules.rule_files import parse_rules
+from monitor.core.rules.rule import Rule
 from monitor.sandbox.scenario.price_path import SimPricePath
 
 EVERY_S = 20

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.clock import JUMP_S, SystemClock
-from tests.support.manual_clock import ManualClock
+from tests.support.clocks.manual_clock import ManualClock
 from tests.support.timeouts import SOON_S
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)

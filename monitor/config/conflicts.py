@@ -13,13 +13,12 @@ from typing import Literal
 from monitor.config.errors import ErrorList, Location
 from monitor.config.model import Config
 from monitor.config.policies import channel_limits_of
-from monitor.config.rule_files import matching_files
+from monitor.config.rules.rule_files import matching_files
 from monitor.config.schema import AccountConfig, ChannelConfig
 from monitor.config.secrets import SecretRef
 from monitor.core.model.alert import SEVERITIES
 from monitor.core.numbers.durations import format_duration, from_seconds
-from monitor.core.rules.rule import Rule
-from monitor.core.rules.rule_table import MATCH_ALL
+from monitor.core.rules.rule import MATCH_ALL, Rule
 from monitor.errors import suggest_nearest
 
 ERROR: Literal["error"] = "error"

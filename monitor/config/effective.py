@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from monitor.config.model import Config, mask_password
+from monitor.config.rules.rule_schema import RuleConfig
 from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
 from monitor.config.unsupported_keys import UNSUPPORTED, AcceptedValues, RefusedValues
@@ -51,47 +52,11 @@ def reference_rows() -> tuple[ReferenceRow, ...]:
     rows += _table_rows("[[accounts]]", "accounts", TABLE_ARRAYS["accounts"])
     rows += _table_rows("[schedule]", "schedule", TABLES["schedule"])
     rows += _table_rows("[[channels]]", "channels", TABLE_ARRAYS["channels"])
-    rows += [ReferenceRow("[[rules]]", *row) for row in _RULE_ROWS]
+    rows += _table_rows("[[rules]]", "rules", RuleConfig)
     rows += _table_rows("[[actions]]", "actions", TABLE_ARRAYS["actions"])
     for name in ("safety", "risk", "heartbeat", "http", "report"):
         rows += _table_rows(f"[{name}]", name, TABLES[name])
     return tuple(rows)
-
-
-_RULE_ROWS = (
-    (
-        "name",
-        "name",
-        "required",
-        "name of the rule in alerts and commands; the name of a default rule replaces that rule",
-    ),
-    ("scope", "cross | isolated | asset | account | monitor, or a list", "required", "scopes of its subjects"),
-    ("accounts", "list of patterns", "all", "accounts that it applies to"),
-    ("symbols", "list of patterns", "all", "isolated pairs that it applies to; only with scope isolated"),
-    ("assets", "list of patterns", "all", "assets that it applies to; only with scope asset"),
-    ("when", "condition", "required", "condition that raises the alert"),
-    ("clear", "condition", "`when` is false", "condition that resolves the alert, once `when` is false too"),
-    ("for", "duration", '"0s"', "how long `when` must hold before the alert fires"),
-    ("keep_firing_for", "duration", '"0s"', "how long the alert fires on after it cleared"),
-    ("severity", "info | warning | critical", '"warning"', "severity of its alerts"),
-    ("channels", "list of names", "all", "channels that its alerts are sent to"),
-    ("repeat", "duration", "info 24h, warning 1h, critical 5m", "interval of reminders"),
-    (
-        "escalate",
-        "list of { after, severity, channels, fallbacks }",
-        "[]",
-        "further notifications when nobody acknowledges the alert",
-    ),
-    ("labels", "table of text", "{}", "additional labels of its alerts"),
-    (
-        "ladder",
-        "text",
-        "none",
-        "rules of one ladder are its rungs, mildest first; a firing rung inhibits the milder ones",
-    ),
-    ("actions", "list of names", "[]", "actions to take when it fires, tried in that order"),
-    ("action", "name", "none", "short for one action"),
-)
 
 
 def _table_rows(shown: str, table: str, kind: type[Any]) -> list[ReferenceRow]:

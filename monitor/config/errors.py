@@ -6,12 +6,16 @@ from monitor.errors import ConfigError
 
 
 class InvalidValue(Exception):
-    """A value that is not accepted. The reader adds the location and makes a ConfigError of it."""
+    """A value that is not accepted. The reader adds the location and makes a ConfigError of it.
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    `key` is the location within the value, if that is a table.
+    """
+
+    def __init__(self, message: str, mend: str = "", *, key: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.mend = mend
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class ErrorList:
         self._errors.extend((error, *error.others))
 
     def add_invalid(self, place: Location, wrong: InvalidValue) -> None:
-        self.add(place, wrong.message, wrong.mend)
+        self.add(place.key(wrong.key) if wrong.key else place, wrong.message, wrong.mend)
 
     def raise_if_any(self) -> None:
         """Raise the first error with all further ones in its `others`. Nothing when there is none."""

@@ -18,7 +18,7 @@ from monitor.config.parsing import (
     read_tables,
     top_level_names,
 )
-from monitor.config.rule_files import read_rules
+from monitor.config.rules.rule_files import read_rules
 from monitor.config.schema import (
     DEFAULT_REST_FALLBACK_URLS,
     DEFAULT_REST_URL,

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from keyword import iskeyword
 from typing import Any, TypeVar
 
 from monitor.config.errors import ErrorList, InvalidValue, Location
@@ -51,13 +52,15 @@ def read_table(table_type: type[T], content: object, path: str, place: Location,
         full = f"{path}.{name}" if path else name
         if name in content:
             try:
-                values[name] = _read_value(key, content[name], full, place.key(name))
+                values[_field_name(name)] = _read_value(key, content[name], full, place.key(name))
             except InvalidValue as wrong:
                 mistakes.add_invalid(place.key(name), wrong)
+        elif key.when_missing is not None:
+            mistakes.add_invalid(place, key.when_missing)
         elif key.default is REQUIRED:
             mistakes.add(place.key(name), "is missing", f'write {name} = "…"')
         elif key.default is not None and (off := default_when_unsupported(full)) is not None:
-            values[name] = key.value_type.read(off)
+            values[_field_name(name)] = key.value_type.read(off)
     return table_type(**values) if len(mistakes) == before else None
 
 
@@ -110,6 +113,10 @@ def check_unknown_keys(content: Mapping[str, Any], known: Iterable[str], place: 
         elif place.path and name in top:
             mend = f"write it as a table of its own, [{name}] or [[{name}]]"
         mistakes.add(place.key(name if name.isprintable() else repr(name)), "unknown key", mend)
+
+
+def _field_name(key: str) -> str:
+    return f"{key}_" if iskeyword(key) else key
 
 
 def _read_value(key: ConfigKey, value: object, path: str, place: Location) -> Any:

@@ -1,6 +1,6 @@
 """Every table and key of the configuration: value type, default and meaning. The dataclasses are the schema.
 
-The keys of rules are in `monitor.core.rules.rule`.
+The keys of rules are in `monitor.config.rules.rule_schema`.
 """
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
 from monitor.config import addresses, value_types
+from monitor.config.errors import InvalidValue
 from monitor.config.secrets import SecretRef
 from monitor.config.value_types import IsolatedSetting, ValueType
 from monitor.core.metrics.thresholds import DOCUMENTED_MARGIN_CALLS
@@ -33,7 +34,8 @@ DEFAULT_REST_FALLBACK_URLS = (
 class ConfigKey:
     """One key of the schema. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what applies.
 
-    `empty_is_none`: an empty text is the same as an absent key.
+    `empty_is_none`: an empty text is the same as an absent key. `when_missing`: the error of the table if a required
+    key is absent.
     """
 
     value_type: ValueType[Any]
@@ -41,11 +43,14 @@ class ConfigKey:
     default: object
     when_absent: str = ""
     empty_is_none: bool = False
+    when_missing: InvalidValue | None = None
 
 
-def key(value_type: ValueType[T], meaning: str, default: object = REQUIRED) -> T:
+def key(
+    value_type: ValueType[T], meaning: str, default: object = REQUIRED, *, when_missing: InvalidValue | None = None
+) -> T:
     """A key of a table; without a default it is required."""
-    metadata = {"key": ConfigKey(value_type, meaning, default)}
+    metadata = {"key": ConfigKey(value_type, meaning, default, when_missing=when_missing)}
     if default is REQUIRED:
         return cast("T", field(metadata=metadata))
     value = value_type.read(default)
@@ -59,8 +64,8 @@ def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, e
 
 
 def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
-    """The keys of one of the dataclasses below, in order."""
-    return {attribute.name: attribute.metadata["key"] for attribute in fields(table)}
+    """The keys of a table's dataclass, in order. A field such as `for_` is the key `for`."""
+    return {attribute.name.removesuffix("_"): attribute.metadata["key"] for attribute in fields(table)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +272,7 @@ class ActionConfig:
         "auto",
     )
     max_slippage: Decimal = key(
-        value_types.fraction(), "reduce: maximum distance of an order from the last price", "1%"
+        value_types.fraction(may_be_whole=False), "reduce: maximum distance of an order from the last price", "1%"
     )
     sell: tuple[str, ...] = key(
         value_types.list_of(value_types.asset()),

@@ -89,7 +89,7 @@ def duration(minimum: str = "0", maximum: str = "", *, or_none: bool = False) ->
             )
         if not isinstance(value, str):
             raise InvalidValue(f"must be a duration, not {_type_name(value)}", 'write it like "90s", "10m" or "1h30m"')
-        span = _parse_or_raise(parse_duration, value)
+        span = parse_or_raise(parse_duration, value)
         if span < least and (span or not or_none):
             raise InvalidValue(f"{format_duration(span)} is too short", f"{format_duration(least)} is the least")
         if most is not None and span > most:
@@ -111,15 +111,14 @@ def amount(*, positive: bool = True) -> ValueType[Decimal]:
     return ValueType("amount", read)
 
 
-def fraction(maximum: Decimal = Decimal(1)) -> ValueType[Decimal]:
-    """A share such as "1%" or 0.01, above 0 and at most `maximum`."""
+def fraction(*, may_be_whole: bool = True) -> ValueType[Decimal]:
+    """A share such as "1%" or 0.01, above 0 and at most 1, or below 1 unless `may_be_whole`."""
 
     def read(value: object) -> Decimal:
         number = _number(value, parse_fraction, "a percentage")
-        if not 0 < number <= maximum:
-            raise InvalidValue(
-                f"{number * 100:f}% is out of range", f"it must be above 0% and at most {maximum * 100:f}%"
-            )
+        if not 0 < number <= 1 or (number == 1 and not may_be_whole):
+            bound = "at most" if may_be_whole else "below"
+            raise InvalidValue(f"{number * 100:f}% is out of range", f"it must be above 0% and {bound} 100%")
         return number
 
     return ValueType("percentage", read)
@@ -241,10 +240,10 @@ def _pattern(what: str, pattern: str, mend: str) -> ValueType[str]:
 def _number(value: object, parse: Callable[[str], Decimal], what: str) -> Decimal:
     if not isinstance(value, str) and not _is_number(value):
         raise InvalidValue(f"must be {what}, not {_type_name(value)}")
-    return _parse_or_raise(parse, str(value))
+    return parse_or_raise(parse, str(value))
 
 
-def _parse_or_raise(parse: Callable[[str], T], value: str) -> T:
+def parse_or_raise(parse: Callable[[str], T], value: str) -> T:
     """The parsed text; a ValueError "error; fix" of `parse` becomes InvalidValue."""
     try:
         return parse(value)

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from monitor.config.effective import reference_rows
-from monitor.core.rules.rule import RULE_KEYS
+from monitor.config.rules.rule_schema import RuleConfig
+from monitor.config.schema import keys_of
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "margin-monitor.example.toml"
 
@@ -15,7 +16,7 @@ def test_every_row_says_what_the_key_means_and_its_type() -> None:
 
 
 def test_every_key_a_rule_takes_is_in_it() -> None:
-    assert {row.key for row in reference_rows() if row.table == "[[rules]]"} == set(RULE_KEYS)
+    assert {row.key for row in reference_rows() if row.table == "[[rules]]"} == set(keys_of(RuleConfig))
 
 
 def test_every_key_of_the_example_is_in_it() -> None:

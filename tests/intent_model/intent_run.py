@@ -11,6 +11,7 @@ from functools import cache
 from itertools import count
 from typing import Literal
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.actions.decision import decide
 from monitor.core.actions.revalidation import NotWanted, revalidate
 from monitor.core.actions.spec import ActionSpec
@@ -21,7 +22,7 @@ from monitor.core.model.events import CommandsRead
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState, IntentStep
 from monitor.core.model.order import Accepted, Outcome, Refused, Unknown, Withheld
 from monitor.core.model.safety import Safety
-from monitor.core.rules.rule import Rule, parse_rules
+from monitor.core.rules.rule import Rule
 from monitor.core.settlement.observation import Observation
 from monitor.core.settlement.transitions import (
     IntentUpdate,

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from monitor import resources
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import SEVERITIES
-from monitor.core.rules.rule import merge_rules, parse_rules
+from monitor.core.rules.rule import merge_rules
 from monitor.lint.flaws import AccountCoverage, ChannelInfo, Flaw, LintInput
 from monitor.lint.lint import lint
 

@@ -7,7 +7,7 @@ from monitor.runtime.bans import BanMemory
 from monitor.store.store import Store
 from monitor.store.writes import bans
 from monitor.store.writes.bans import MAX_BAN
-from tests.support.manual_clock import ManualClock
+from tests.support.clocks.manual_clock import ManualClock
 
 POOL = WeightPool("/api")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.runtime.clock_jumps import ClockJumpWatch, Jump, format_jump
-from tests.support.manual_clock import ManualClock
+from tests.support.clocks.manual_clock import ManualClock
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

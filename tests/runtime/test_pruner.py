@@ -10,9 +10,9 @@ from monitor.core.model.journal import JournalEntry, Sample
 from monitor.runtime.pruner import prune_hourly
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
+from tests.support.clocks.manual_clock import ManualClock
 from tests.support.daemon import eventually
 from tests.support.examples.store_rows import NOW
-from tests.support.manual_clock import ManualClock
 
 
 async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import Balance, Thresholds
-from monitor.core.rules.rule import parse_rules
 from monitor.core.state.account_settings import AccountSettings
 from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.simulator import MarketFrame

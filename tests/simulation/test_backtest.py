@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 
 from monitor import resources
+from monitor.config.rules.rule_files import parse_rules
 from monitor.config.simulation.price_bars import read_price_bars
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import CROSS, Balance, Thresholds
-from monitor.core.rules.rule import parse_rules
 from monitor.core.state.account_settings import AccountSettings
 from monitor.simulation.backtest import minutes_between, run_backtest
 from monitor.simulation.portfolio import SimulatedPortfolio

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.actions.decision import decide
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerting.lifecycle import ChannelRouting
@@ -31,7 +32,6 @@ from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.reads import TradingRulesRead
 from monitor.core.model.safety import Safety
-from monitor.core.rules.rule import parse_rules
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply

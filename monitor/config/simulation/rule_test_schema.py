@@ -10,7 +10,7 @@ from monitor.config.errors import InvalidValue
 from monitor.config.schema import key, optional
 from monitor.config.value_types import ValueType
 from monitor.core.numbers.durations import parse_since
-from monitor.core.rules.rule_table import METRIC_SCOPES
+from monitor.core.rules.rule import METRIC_SCOPES
 from monitor.simulation.series import parse_series
 
 ALERT_STATES = ("pending", "firing", "resolved")

@@ -1,4 +1,4 @@
-"""Action settings: the keys of [[actions]] for each kind, validated."""
+"""Action settings: the keys of [[actions]] for each kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ KEYS_BY_KIND: Mapping[ActionKind, frozenset[str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """One [[actions]] table. Raises ValueError, worded for its author, if its keys contradict each other.
+    """One [[actions]] table, validated by the configuration.
 
     `max_amount` and `max_per_day` are in units of `asset`, in USDT without `asset`. With neither `target` nor `amount`
     the target is `DEFAULT_TARGET`.
@@ -67,31 +67,6 @@ class ActionSpec:
     cooldown: timedelta = timedelta(minutes=1)
     approve_within: timedelta = timedelta(minutes=10)
     on_no_answer: OnNoAnswer = "skip"
-
-    def __post_init__(self) -> None:
-        if not self.name:
-            raise ValueError('name is missing; write name = "repay-usdt"')
-        if self.target is not None and self.amount is not None:
-            raise ValueError("target and amount exclude each other; keep the one that sizes the action")
-        for key in ("amount", "max_amount", "max_amount_usdt", "max_per_day"):
-            value: Decimal | None = getattr(self, key)
-            if value is not None and value <= ZERO:
-                raise ValueError(f"{key} must be above 0, not {value}")
-        if self.keep_in_source < ZERO:
-            raise ValueError(f"keep_in_source can't be negative: {self.keep_in_source}")
-        if self.max_actions_per_day < 1:
-            raise ValueError(f"max_actions_per_day must be 1 or more, not {self.max_actions_per_day}")
-        if not self.source:
-            raise ValueError('source is empty; write source = ["spot", "funding"]')
-        if not ZERO <= self.max_slippage < 1:
-            raise ValueError(f"max_slippage must be from 0% to below 100%, not {self.max_slippage}")
-        for key in ("max_data_age", "approve_within"):
-            if getattr(self, key) <= timedelta():
-                raise ValueError(f"{key} must be above 0")
-        if self.mode == "live" and self.kind != "cancel_orders":
-            missing = [key for key in ("max_amount", "max_per_day") if getattr(self, key) is None]
-            if missing:
-                raise ValueError(f'mode = "live" needs {" and ".join(missing)}')
 
     @property
     def sizing_target(self) -> LevelTarget | None:

@@ -1,54 +1,45 @@
-"""A rule, its evaluation on one subject, and how rules are built and merged."""
+"""A rule, its evaluation on one subject, and how rules are merged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from monitor.core.model.alert import MetricScope, Severity
 from monitor.core.model.metric import Missing
 from monitor.core.rules.parser import Condition, MetricReader
-from monitor.core.rules.rule_table import MATCH_ALL, EscalationStep, RuleError, RuleTableReader
+from monitor.errors import ConfigError
 
-__all__ = [
-    "EscalationStep",
-    "Finding",
-    "Rule",
-    "RuleError",
-    "build_rule",
-    "evaluate_rule",
-    "merge_rules",
-    "parse_rules",
-    "rule_applies",
-]
+METRIC_SCOPES: tuple[MetricScope, ...] = get_args(MetricScope)
+MATCH_ALL = ("*",)
 
 DEFAULT_REPEAT_S: Mapping[Severity, Decimal] = MappingProxyType(
     {"info": Decimal(86_400), "warning": Decimal(3_600), "critical": Decimal(300)}
 )
 """Seconds between reminders for a rule without its own setting."""
 
-RULE_KEYS = (
-    "name",
-    "scope",
-    "accounts",
-    "symbols",
-    "assets",
-    "when",
-    "clear",
-    "for",
-    "keep_firing_for",
-    "severity",
-    "channels",
-    "repeat",
-    "escalate",
-    "labels",
-    "ladder",
-    "action",
-    "actions",
-)
-"""Every key of a `[[rules]]` table."""
+
+class RuleError(ConfigError):
+    """An error in a rule: the location, the problem, the fix."""
+
+    def __init__(self, where: str, message: str, mend: str = "") -> None:
+        super().__init__(message, where=where, mend=mend)
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """An escalation step, taken when an alert stays un-acknowledged for `after_s`.
+
+    `severity` None: unchanged. `channels` are notified besides those of the rule; `fallbacks`: so are the fallbacks of
+    every notified channel.
+    """
+
+    after_s: Decimal
+    severity: Severity | None = None
+    channels: tuple[str, ...] = ()
+    fallbacks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +117,6 @@ def rule_applies(rule: Rule, account: str, scope: MetricScope, subject: str = ""
     return scope != "asset" or _matches(subject, rule.assets)
 
 
-def parse_rules(tables: Sequence[object], source: str) -> tuple[Rule, ...]:
-    """Return the rules of one file's `[[rules]]` in file order, rungs counted. Raises RuleError."""
-    rules = []
-    for index, table in enumerate(tables):
-        where = f"{source}: rules[{index}]"
-        if not isinstance(table, Mapping):
-            raise RuleError(where, "a rule is a table", "write it as [[rules]]")
-        rules.append(build_rule(table, where))
-    return merge_rules((), rules)
-
-
 def merge_rules(shipped: Sequence[Rule], user_rules: Sequence[Rule]) -> tuple[Rule, ...]:
     """Return the shipped rules and the user's, rungs counted over all.
 
@@ -158,40 +138,6 @@ def merge_rules(shipped: Sequence[Rule], user_rules: Sequence[Rule]) -> tuple[Ru
             rung = rungs[rule.ladder] = rungs.get(rule.ladder, 0) + 1
         counted.append(replace(rule, rung=rung))
     return tuple(counted)
-
-
-def build_rule(table: Mapping[str, object], where: str) -> Rule:
-    """Return the rule of a `[[rules]]` table; `where` is its place, such as `config.toml: rules[0]`.
-
-    Rungs are not counted here. Raises RuleError for an unknown or missing key and for every invalid value.
-    """
-    name = RuleTableReader(table, where).name()
-    keys = RuleTableReader(table, f'{where} "{name}"')
-    keys.reject_unknown(RULE_KEYS)
-    scopes = keys.scopes()
-    severity = keys.severity() or "warning"
-    repeat_s = keys.seconds("repeat", DEFAULT_REPEAT_S[severity])
-    if not repeat_s:
-        raise RuleError(f"{keys.where}.repeat", "reminders need time between them", 'write repeat = "1m" or more')
-    return Rule(
-        name=name,
-        scopes=scopes,
-        when=keys.condition("when", scopes),
-        accounts=keys.patterns("accounts"),
-        symbols=keys.patterns_of("symbols", "isolated", scopes),
-        assets=keys.patterns_of("assets", "asset", scopes),
-        clear=keys.condition("clear", scopes) if "clear" in table else None,
-        for_s=keys.seconds("for", Decimal(0)),
-        keep_firing_for_s=keys.seconds("keep_firing_for", Decimal(0)),
-        severity=severity,
-        channels=keys.channels(),
-        repeat_s=repeat_s,
-        escalate=keys.escalations(severity),
-        labels=keys.labels(),
-        ladder=keys.ladder(),
-        actions=keys.actions(),
-        where=keys.where,
-    )
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

@@ -8,26 +8,7 @@ from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.actions.target import ExpressionError, evaluate_target, parse_sizing_target
 from monitor.core.model.metric import Missing
 from monitor.core.model.safety import Safety
-from tests.support.examples.actions import D, repay_spec
-
-
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"max_amount": None}, "max_amount"),
-        ({"max_per_day": None}, "max_per_day"),
-        ({"amount": D(5)}, "exclude each other"),
-        ({"max_amount": D(0)}, "above 0"),
-        ({"keep_in_source": D(-1)}, "negative"),
-        ({"max_actions_per_day": 0}, "1 or more"),
-        ({"source": ()}, "source"),
-        ({"max_data_age": timedelta()}, "above 0"),
-        ({"max_slippage": D(1)}, "max_slippage"),
-    ],
-)
-def test_contradictions_are_refused_with_a_message(changes: dict[str, object], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
-        repay_spec(**changes)
+from tests.support.examples.actions import D
 
 
 def test_a_dry_run_needs_no_limits() -> None:

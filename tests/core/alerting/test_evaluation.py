@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.alerting.evaluation import Evaluation, close_abandoned, evaluate_rules
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.metrics.snapshot import MetricsSnapshot, Subject
@@ -12,7 +13,7 @@ from monitor.core.model.account import Balance, IsolatedSnapshot
 from monitor.core.model.alert import AlertState, NotificationReason
 from monitor.core.model.events import Ack, CommandsRead, CrossRead, IsolatedRead, PricesRead, Silence, SilenceMatcher
 from monitor.core.rules.index import RuleIndex
-from monitor.core.rules.rule import Rule, parse_rules
+from monitor.core.rules.rule import Rule
 from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import (
     NOW,

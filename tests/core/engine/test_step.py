@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import IdSource, Policy, StepResult, step
 from monitor.core.model.account import CROSS, Balance, IsolatedSnapshot, KeyPermissions, LiquidationOrder, Scope
@@ -37,7 +38,7 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
-from monitor.core.rules.rule import Rule, parse_rules
+from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.resources import packaged_path

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.actions.decision import decide
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
@@ -24,7 +25,6 @@ from monitor.core.model.alert import Alert, AlertKey, AlertState
 from monitor.core.model.events import KeyRead, LeverageTiersRead, ReadFailed, ThresholdsRead
 from monitor.core.model.lending_terms import LendingTerms, parse_remembered_thresholds, thresholds_text, tiers_text
 from monitor.core.model.safety import Safety
-from monitor.core.rules.rule import parse_rules
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.apply import apply
 from monitor.view.messages.message import _figure_lines

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.alerting.evaluation import OPEN_STATES
 from monitor.core.engine.health import AccountHealth, health_problems
 from monitor.core.metrics.snapshot import MetricsSnapshot, Subject, measure_subject
@@ -10,7 +11,6 @@ from monitor.core.metrics.unknown_conditions import filter_lasting
 from monitor.core.model.account import IsolatedSnapshot
 from monitor.core.model.events import CrossRead, IsolatedRead, KeyRead, Tick
 from monitor.core.model.metric import Missing
-from monitor.core.rules.rule import parse_rules
 from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
 from tests.core.engine.test_step import KEY, EngineRun

@@ -1,8 +1,8 @@
 """Rules of each subject, and the ones that a price can change."""
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.model.alert import AlertKey
 from monitor.core.rules.index import RuleIndex
-from monitor.core.rules.rule import parse_rules
 
 RULES = parse_rules(
     [

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.alerting.stale_data import stale_summary
 from monitor.core.metrics.data_quality import find_data_issues
 from monitor.core.metrics.snapshot import MetricsSnapshot, measure_subject
@@ -16,7 +17,6 @@ from monitor.core.model.events import (
     StreamEvent,
 )
 from monitor.core.model.metric import Missing
-from monitor.core.rules.rule import parse_rules
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply import apply
 from monitor.view.documents.account import account_document

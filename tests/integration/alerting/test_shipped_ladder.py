@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from monitor.config.rules.rule_files import parse_rules
 from monitor.core.model.account import PairStatus
 from monitor.core.model.alert import SEVERITIES, MetricScope
 from monitor.core.model.metric import MetricValue, Missing
-from monitor.core.rules.rule import Finding, Rule, evaluate_rule, merge_rules, parse_rules, rule_applies
+from monitor.core.rules.rule import Finding, Rule, evaluate_rule, merge_rules, rule_applies
 from monitor.resources import packaged_path
 
 FILE = packaged_path("config", "rules", "ladder.toml")

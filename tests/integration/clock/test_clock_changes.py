@@ -16,8 +16,8 @@ import pytest
 
 from monitor.core.numbers.durations import parse_since
 from monitor.sandbox.faults import Fault
+from tests.support.clocks.faketime import FakeClocks, needs_faketime
 from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
-from tests.support.faketime import FakeClocks, needs_faketime
 from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 

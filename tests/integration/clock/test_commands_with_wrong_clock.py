@@ -8,9 +8,9 @@ import pytest
 from monitor.core.numbers.durations import parse_since
 from monitor.store.store import ReadStore
 from monitor.store.writes.commands import read_pause
+from tests.support.clocks.faketime import needs_faketime, wall_clock_offset
 from tests.support.command import margin_monitor
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
-from tests.support.faketime import needs_faketime, wall_clock_offset
 from tests.support.sandbox import sandbox
 
 GENEROUS = timedelta(minutes=2)

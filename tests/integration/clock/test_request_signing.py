@@ -12,8 +12,8 @@ from monitor.core.model.order import Accepted, Repay
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.factory import create_account
 from monitor.sandbox.faults import Fault
+from tests.support.clocks.manual_clock import ManualClock
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox, credentials_of, hosts_of
-from tests.support.manual_clock import ManualClock
 
 TIME = "/api/v3/time"
 ACCOUNT = "/sapi/v1/margin/account"

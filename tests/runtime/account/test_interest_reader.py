@@ -23,8 +23,8 @@ from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.store.readers.interest import read_charges, read_interest, read_spans
 from monitor.store.store import Store
+from tests.support.clocks.manual_clock import ManualClock
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
-from tests.support.manual_clock import ManualClock
 from tests.support.sandbox_interest import add_past_charges, charged_interest
 from tests.support.timeouts import SOON_S
 

@@ -18,7 +18,7 @@ from monitor.runtime.account.runner import Runner
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
-from tests.support.manual_clock import ManualClock
+from tests.support.clocks.manual_clock import ManualClock
 
 NOW = datetime(2025, 10, 10, 21, tzinfo=UTC)
 

@@ -23,8 +23,8 @@ from monitor.store.readers.channels import read_channels
 from monitor.store.store import Store
 from monitor.store.writes import reports
 from monitor.store.writes.outbox import read_due_deliveries
+from tests.support.clocks.manual_clock import ManualClock
 from tests.support.daemon import eventually
-from tests.support.manual_clock import ManualClock
 from tests.support.sinks import HttpSink, http_sink
 
 BERLIN = ZoneInfo("Europe/Berlin")
