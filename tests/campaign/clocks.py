@@ -1,5 +1,6 @@
 """The clocks of the machine on which a run's daemons live: set, or asleep, and what became of the daemon then."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,11 @@ from tests.campaign.strains import ClockStep, Restore, Strain, Suspend
 
 OUTLIVES_S = 5.0
 """Machine seconds within which what a daemon saw is told, also on a busy machine."""
+
+SAID_FROM_S = 1.0
+"""Machine seconds of sleep that a daemon says so of."""
+
+_SAID = re.compile(r"clock\.jumped kind='suspend' seconds=([0-9.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,20 @@ class Clocks:
             yield Stepped(one.at, one.seconds, one.outlived)
 
     def suspended(self) -> Iterator[Suspended]:
-        """How often a daemon's machine slept."""
+        """How often a daemon's machine slept. Noticed is it where its log says of all of it."""
+        long = [one for one in self._sleeps if one.outlived and one.seconds >= SAID_FROM_S]
         for one in self._sleeps:
-            yield Suspended(one.at, one.seconds, one.life.says("clock.jumped kind='suspend'"), one.outlived)
+            slept_s = sum(other.seconds for other in long if other.life is one.life)
+            yield Suspended(one.at, one.seconds, told_s(one.life) > slept_s - SAID_FROM_S, one.outlived)
+
+
+def told_s(life: Life) -> float:
+    """For how long the machine slept by what a daemon's log says."""
+    try:
+        said = life.log.read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    return sum(map(float, _SAID.findall(said)))
 
 
 def _has_sleep(strain: Strain) -> bool:

@@ -14,6 +14,7 @@ from monitor.core.evidence import CERTAINLY_AFTER
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState, Reduce
 from monitor.core.outbox import Delivery, DeliveryState
 from monitor.store.readers.actions import IntentRow
+from tests.campaign import judge_stops, judge_strains
 from tests.campaign.facts import (
     CROSS_PATH,
     ISOLATED_PATH,
@@ -25,7 +26,6 @@ from tests.campaign.facts import (
     Wish,
     wish_of_intent,
 )
-from tests.campaign.judge_stops import judge_stops
 from tests.campaign.judge_strains import (
     SLACK_MS,
     Violation,
@@ -35,13 +35,24 @@ from tests.campaign.judge_strains import (
     forgotten,
     in_ms,
     is_knowable,
-    judge_strains,
 )
 
 _S = IntentState
 _TRADES = ("reduce", "cancel_orders")
 _HARMLESS = ("isten", "userDataStream", "getUserAsset", "get-funding-asset")
 """Parts of the paths of those that move nothing: the streams' keys, and reads that the exchange wants POSTed."""
+
+LASTING = (
+    judge_strains.LASTING
+    | judge_stops.LASTING
+    | {
+        "sent without any intent", "sent without a journalled claim", "sent twice",
+        "executed more often than asked for", "sent for an action that nobody configured", "above max_amount",
+        "below keep_in_source", "sent on stale data", "claimed while paused", "sent while paused",
+        "sent though no channel took the question", "sent before a person had his time",
+    }
+)  # fmt: skip
+"""Sentences that never come to hold, however long a run goes on."""
 
 
 def judge(facts: Facts) -> list[Violation]:
@@ -53,8 +64,8 @@ def judge(facts: Facts) -> list[Violation]:
     found += _paused(facts)
     found += _hasty(facts, sent)
     found += _unasked(facts, sent)
-    found += judge_strains(facts, sent)
-    found += judge_stops(facts, sent)
+    found += judge_strains.judge_strains(facts, sent)
+    found += judge_stops.judge_stops(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
     found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
     found += [Violation("a position was turned round", where) for where in facts.flipped]

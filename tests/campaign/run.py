@@ -13,11 +13,11 @@ from pathlib import Path
 
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
-from tests.campaign import judge_stops, straining
+from tests.campaign import straining
 from tests.campaign.daemon import Life
 from tests.campaign.facts import Facts
-from tests.campaign.judge import judge, moves
-from tests.campaign.judge_strains import LASTING, Violation
+from tests.campaign.judge import LASTING, judge, moves
+from tests.campaign.judge_strains import Violation
 from tests.campaign.phone import Phone, listening
 from tests.campaign.plan import ACTING_KEY, OTHER_KEY, PACE, SPEED, Kill, Plan, Timed, plan_of
 from tests.campaign.stage import Run
@@ -201,7 +201,7 @@ async def _until_clean(run: Run, life: Life, holds: Callable[[], bool]) -> Life:
         facts = await run.facts()
         found = judge(facts)
         # What broke does not mend itself.
-        if facts.bugs or any(one.what in LASTING | judge_stops.LASTING for one in found) or (holds() and not found):
+        if facts.bugs or any(one.what in LASTING for one in found) or (holds() and not found):
             break
         await asyncio.sleep(0.1)
     return life

@@ -55,6 +55,12 @@ def put_back(facts: Facts, *rows: IntentRow, paused: bool = True, recorded: bool
     return more(facts, lost=(*facts.intents, *rows), restores=(Restored(at(150), paused, recorded),))
 
 
+def sized_anew(facts: Facts) -> Facts:
+    """The backup has the third repayment as it was proposed; it was claimed, and sent, with less."""
+    unsent = _unsent(row(3, 119.9, "300", S.EXPIRED, ref=None))
+    return more(put_back(moved_then(facts, "100"), row(3, 119.9, "100")), intents=(unsent,))
+
+
 def moved_then(facts: Facts, amount: str, second: float = 120) -> Facts:
     """What an intent that was lost has moved."""
     return more(facts, requests=(asked_to_repay(second, amount),), executions=(repaid(second, amount, 73),))
@@ -169,6 +175,7 @@ FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
         executions=(*f.executions, repaid(120, "100", 73)),
         intents=(*f.intents, _unsent(row(3, 119.9, "100", S.EXPIRED, ref=None))),
     ),
+    "an order that was sized anew after the backup": sized_anew,
     "a read with another's key": lambda f: more(f, requests=(Asked(at(5), "GET", CROSS_PATH, account="other"),)),
     "another's repayment that was told": lambda f: more(
         replace(f, tells_of_hands=True),
