@@ -103,6 +103,7 @@ def build(
         folder=storage_folder(config),
         memories=None if before is None else before.hand_over(),
         leaving=None if before is None else {n: one for n, one in before.watched.items() if n not in accounts},
+        last_look=None if before is None else before.last_look,
     )
 
 

@@ -55,19 +55,34 @@ class _Readings:
     corrected_s: float
 
 
+@dataclass(slots=True)
+class LastLook:
+    """What the clocks of a process said when any of its watches looked last; None before the first."""
+
+    readings: _Readings | None = None
+
+
 class ClockWatch:
     """Compares the machine's clocks with each other, and the time in force with what measurements made of it."""
 
-    def __init__(self, clock: Clock, jumped: Callable[[Jump], Awaitable[None]]) -> None:
-        """`jumped` is told of every jump, once."""
+    def __init__(
+        self, clock: Clock, jumped: Callable[[Jump], Awaitable[None]], last_look: LastLook | None = None
+    ) -> None:
+        """`jumped` is told of every jump, once.
+
+        `last_look` is the one that the watch before this one in the same process kept: what jumped between the two is
+        a jump as well.
+        """
         self._clock = clock
         self._machine = clock.machine
         self._jumped = jumped
-        self._last = self._read()
+        self.last_look = last_look if last_look is not None else LastLook()
+        if self.last_look.readings is None:
+            self._last = self._read()
 
     async def run(self) -> None:
-        """Until cancelled. What was measured before is no jump."""
-        self._last = self._read()
+        """Until cancelled. What was measured before is no jump; what the machine's clocks did is."""
+        self._last = replace(self._last, corrected_s=self._clock.corrected_s)
         while True:
             await asyncio.sleep(LOOK_S)
             await self.look()
@@ -85,6 +100,15 @@ class ClockWatch:
                 self._last = replace(self._last, corrected_s=corrected_s)
             self._clock.wake_sleepers()
             await self._jumped(jump)
+
+    @property
+    def _last(self) -> _Readings:
+        assert self.last_look.readings is not None
+        return self.last_look.readings
+
+    @_last.setter
+    def _last(self, readings: _Readings) -> None:
+        self.last_look.readings = readings
 
     def _jumps(self) -> list[Jump]:
         last, now = self._last, self._read()

@@ -26,7 +26,7 @@ from monitor.exchange.port import Exchange
 from monitor.runtime.account import Collaborators
 from monitor.runtime.bans import BanBook
 from monitor.runtime.channels import Channel
-from monitor.runtime.clock_watch import TOLD_S, ClockWatch, Jump
+from monitor.runtime.clock_watch import TOLD_S, ClockWatch, Jump, LastLook
 from monitor.runtime.composer import Composer
 from monitor.runtime.daily_report import DailyReport, ReportOrder
 from monitor.runtime.drills import Drills
@@ -83,11 +83,12 @@ class Daemon:
         folder: Path | None = None,
         memories: Mapping[str, Memory] | None = None,
         leaving: Mapping[str, WatchedAccount] | None = None,
+        last_look: LastLook | None = None,
     ) -> None:
         """`heartbeat` is called whenever every running account has completed another tick.
 
-        `memories` are what the daemon before this one in the same process had in memory, and `leaving` those of its
-        accounts that are in the configuration no more.
+        `memories` are what the daemon before this one in the same process had in memory, `leaving` those of its
+        accounts that are in the configuration no more, and `last_look` is its last one at the clocks.
         """
         self._accounts = accounts
         self._store = store
@@ -98,7 +99,7 @@ class Daemon:
         composer = Composer(store, clock, self._knowledge)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, rungs)
         numbers = Numbers(clock.now())
-        self._clock_watch = ClockWatch(clock, self._jumped)
+        self._clock_watch = ClockWatch(clock, self._jumped, last_look)
         self._keeper = Storekeeper(
             store,
             clock,
@@ -177,6 +178,11 @@ class Daemon:
     def hand_over(self) -> Mapping[str, Memory]:
         """What whoever comes next in this process has to know, if the store can't tell it; kept up by asking again."""
         return self._supervisor.hand_over()
+
+    @property
+    def last_look(self) -> LastLook:
+        """What the clocks said last, kept up."""
+        return self._clock_watch.last_look
 
     @property
     def watched(self) -> Mapping[str, WatchedAccount]:

@@ -46,6 +46,15 @@ async def test_a_suspended_machine_is_told() -> None:
     assert w.jumps == [("suspend", 600)]
 
 
+async def test_a_machine_that_sleeps_between_two_watches_is_told_by_the_second() -> None:
+    w = Watched()
+    w.clock.hand.suspend(600)
+    second = ClockWatch(w.clock, w._jumped, w.watch.last_look)
+    await second.look()
+    await second.look()
+    assert w.jumps == [("suspend", 600)]
+
+
 async def test_a_correction_by_the_exchange_is_told() -> None:
     w = Watched()
     w.measure(-120)
