@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,6 +47,15 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 SHORTEST_TICK_S = 0.1
 """Machine seconds: with a fast clock the heartbeat comes this often at most."""
+
+DRAIN_S = 5.0
+"""Machine seconds that the channels have, when the end is near, for what waits."""
+
+LAST_DRAIN_S = 2.0
+"""The same for what was decided since, once nothing decides any more."""
+
+ENDS_WITHIN_S = 10.0
+"""Machine seconds within which the accounts stand still."""
 
 FIRST_TIME_S = 3.0
 """Machine seconds that a start waits for the exchange's time."""
@@ -219,17 +228,22 @@ class Daemon:
                 running = [
                     tasks.create_task(self._notifier.run(), name="notifier"),
                     tasks.create_task(self._keeper.run(), name="storekeeper"),
-                    tasks.create_task(self._beat(), name="heartbeat"),
-                    tasks.create_task(self._clock_watch.run(), name="clock"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     *([] if self._pulse is None else [tasks.create_task(self._pulse.run(), name="pulse")]),
+                ]
+                watching = [
+                    tasks.create_task(self._beat(), name="heartbeat"),
+                    tasks.create_task(self._clock_watch.run(), name="clock"),
                     *(tasks.create_task(self._supervisor.keep(n), name=f"account {n}") for n in self._accounts),
                     *(tasks.create_task(self._leaving.settle(n), name=f"leaving {n}") for n in self._leaving.accounts),
                 ]
                 if not is_recording:
                     await self.notify("critical", _WITHOUT_STORE.format(cause=self._keeper.trouble or "no answer"))
                 await self._stop.wait()
-                await self._notifier.drain(timeout_s=5)
+                await self._notifier.drain(DRAIN_S)
+                # What the accounts decide until they stand still is told as well.
+                await _end(watching)
+                await self._notifier.drain(LAST_DRAIN_S)
                 for task in running:
                     task.cancel()
         except BaseExceptionGroup as group:
@@ -385,6 +399,13 @@ async def _sync_clock(exchange: Exchange) -> None:
         await exchange.sync_clock()
     finally:
         await exchange.aclose()
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel them, and wait until they have ended, for ENDS_WITHIN_S at most."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=ENDS_WITHIN_S)
 
 
 def _is_further(before: tuple[int, int] | None, count: tuple[int, int]) -> bool:

@@ -1,10 +1,15 @@
 """What happens while a daemon ends, or gives way to another at a reload: nothing of it goes unsaid."""
 
+import asyncio
+import contextlib
+from decimal import Decimal
 from pathlib import Path
 
 from monitor.clock import Machine, SystemClock
 from monitor.sandbox.faults import Fault
-from tests.support.daemon import eventually, starting_now, turn_here, write_config
+from tests.integration.test_alerting import about, heads
+from tests.support.daemon import daemon_here, eventually, starting_now, turn_here, write_config
+from tests.support.locks import held
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
@@ -49,5 +54,27 @@ async def test_a_machine_that_sleeps_during_a_reload_is_told_once(tmp_path: Path
     assert "10 min forward" in jumps(sink)[0]
 
 
+async def test_what_is_recorded_while_it_ends_is_told_before_the_end(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/monitor.db"
+    with http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                with contextlib.ExitStack() as locked:
+                    locked.enter_context(held(url))
+                    box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
+                    await here.until(lambda state: any(key.rule == "near-call" for key in state.alerts))
+                    here.daemon.stop()
+                    # Its channels had their time for what waited; its account waits for the database.
+                    await eventually(lambda: _is(_ends("account main")))
+                await asyncio.wait_for(here.task, 60)
+    assert "FIRING near-call" in heads(about(sink.received))
+
+
 async def _is(claim: object) -> bool:
     return bool(claim)
+
+
+def _ends(task: str) -> bool:
+    return any(one.get_name() == task and one.cancelling() for one in asyncio.all_tasks())
