@@ -55,19 +55,33 @@ class _ClockReadings:
     corrected_s: float
 
 
+@dataclass(slots=True)
+class LastClockCheck:
+    """The readings of the last clock check by any watch of this process; None before the first."""
+
+    readings: _ClockReadings | None = None
+
+
 class ClockJumpWatch:
     """Comparison of the machine's clocks with each other, and of the time in force with measured corrections."""
 
-    def __init__(self, clock: Clock, on_jump: Callable[[Jump], Awaitable[None]]) -> None:
-        """`on_jump` is called once for every jump."""
+    def __init__(
+        self, clock: Clock, on_jump: Callable[[Jump], Awaitable[None]], last_check: LastClockCheck | None = None
+    ) -> None:
+        """`on_jump` is called once for every jump.
+
+        `last_check` is that of the previous watch in the same process: a jump between the two watches is found as well.
+        """
         self._clock = clock
         self._machine = clock.machine
         self._on_jump = on_jump
-        self._last = self._read()
+        self.last_check = last_check if last_check is not None else LastClockCheck()
+        if self.last_check.readings is None:
+            self._last = self._read()
 
     async def run(self) -> None:
-        """Check the clocks until cancelled. Measurements from before the call are no jumps."""
-        self._last = self._read()
+        """Check the clocks until cancelled. Corrections measured before the call are no jumps."""
+        self._last = replace(self._last, corrected_s=self._clock.corrected_s)
         while True:
             await asyncio.sleep(JUMP_CHECK_EVERY_S)
             await self.check()
@@ -86,6 +100,15 @@ class ClockJumpWatch:
                 self._last = replace(self._last, corrected_s=corrected_s)
             self._clock.wake_sleepers()
             await self._on_jump(jump)
+
+    @property
+    def _last(self) -> _ClockReadings:
+        assert self.last_check.readings is not None
+        return self.last_check.readings
+
+    @_last.setter
+    def _last(self, readings: _ClockReadings) -> None:
+        self.last_check.readings = readings
 
     def _find_jumps(self) -> list[Jump]:
         last, now = self._last, self._read()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from monitor.runtime.account.account_service import SharedServices
 from monitor.runtime.account.removed_accounts import RemovedAccounts
 from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor, WatchedAccount
 from monitor.runtime.bans import BanMemory
-from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump
+from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump, LastClockCheck
 from monitor.runtime.heartbeat import HeartbeatSender, HeartbeatSettings
 from monitor.runtime.id_numbers import IdNumbers
 from monitor.runtime.messages.channel_queue import Channel
@@ -48,6 +48,15 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 MIN_TICK_S = 0.1
 """Machine seconds: the shortest time between two ticks, for a fast clock."""
+
+DRAIN_S = 5.0
+"""Machine seconds that the channels have at the end for what waits."""
+
+LAST_DRAIN_S = 2.0
+"""Machine seconds that the channels have for what was decided during the first drain."""
+
+ACCOUNTS_END_S = 10.0
+"""Machine seconds within which all accounts end."""
 
 START_CLOCK_TIMEOUT_S = 3.0
 """Machine seconds that a start waits for the exchange's time."""
@@ -87,11 +96,12 @@ class Daemon:
         folder: Path | None = None,
         memories: Mapping[str, AccountMemory] | None = None,
         removed: Mapping[str, WatchedAccount] | None = None,
+        last_clock_check: LastClockCheck | None = None,
     ) -> None:
         """`on_tick` is called whenever every running account has completed another tick.
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
-        that daemon that are no longer in the configuration.
+        that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks.
         """
         self._accounts = accounts
         self._store = store
@@ -102,7 +112,7 @@ class Daemon:
         composer = MessageBuilder(store, clock, self._look_up_state)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders)
         numbers = IdNumbers(clock.now())
-        self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump)
+        self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
         self._store_session = StoreSession(
             store,
             clock,
@@ -196,6 +206,11 @@ class Daemon:
         return self._supervisor.hand_over()
 
     @property
+    def last_clock_check(self) -> LastClockCheck:
+        """The last comparison of the clocks, kept up to date, for the next daemon of this process."""
+        return self._clock_jumps.last_check
+
+    @property
     def watched_accounts(self) -> Mapping[str, WatchedAccount]:
         """Every account whose key is in this process: configured ones, and removed ones that still have open orders."""
         return {**self._removed.accounts, **self._accounts}
@@ -230,14 +245,16 @@ class Daemon:
                 running = [
                     tasks.create_task(self._notifier.run(), name="notifier"),
                     tasks.create_task(self._store_session.run(), name="storekeeper"),
-                    tasks.create_task(self._tick(), name="heartbeat"),
-                    tasks.create_task(self._clock_jumps.run(), name="clock"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     *(
                         []
                         if self._heartbeat_sender is None
                         else [tasks.create_task(self._heartbeat_sender.run(), name="pulse")]
                     ),
+                ]
+                deciding = [
+                    tasks.create_task(self._tick(), name="heartbeat"),
+                    tasks.create_task(self._clock_jumps.run(), name="clock"),
                     *(tasks.create_task(self._supervisor.supervise(n), name=f"account {n}") for n in self._accounts),
                     *(tasks.create_task(self._removed.settle(n), name=f"leaving {n}") for n in self._removed.accounts),
                 ]
@@ -246,7 +263,10 @@ class Daemon:
                         "critical", _WITHOUT_STORE.format(cause=self._store_session.trouble or "no answer")
                     )
                 await self._stop.wait()
-                await self._notifier.drain(timeout_s=5)
+                await self._notifier.drain(DRAIN_S)
+                # What the accounts decide until they end is sent as well.
+                await _end(deciding)
+                await self._notifier.drain(LAST_DRAIN_S)
                 for task in running:
                     task.cancel()
         except BaseExceptionGroup as group:
@@ -402,6 +422,13 @@ async def _sync_clock(exchange: Exchange) -> None:
         await exchange.sync_clock()
     finally:
         await exchange.aclose()
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel the tasks, and wait until they have ended, for ACCOUNTS_END_S at most."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=ACCOUNTS_END_S)
 
 
 def _is_further(before: tuple[int, int] | None, count: tuple[int, int]) -> bool:

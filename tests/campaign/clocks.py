@@ -1,5 +1,6 @@
 """The clocks of the machine on which a run's daemons live: set, or asleep, and what became of the daemon then."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,11 @@ from tests.campaign.plan import PACE, SPEED, Plan
 
 OUTLIVES_S = 5.0
 """Machine seconds within which what a daemon saw is told, also on a busy machine."""
+
+REPORTED_FROM_S = 1.0
+"""Machine seconds of sleep from which on a daemon reports it."""
+
+_REPORTED_SLEEP = re.compile(r"clock\.jumped kind='suspend' seconds=([0-9.]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +83,21 @@ class DaemonClocks:
             yield ClockStepFact(one.at, one.seconds, one.outlived)
 
     def suspended(self) -> Iterator[SuspendFact]:
-        """How often a daemon's machine slept."""
-        for one in self._sleeps:
-            yield SuspendFact(one.at, one.seconds, one.life.has_logged("clock.jumped kind='suspend'"), one.outlived)
+        """Every sleep of a daemon's machine. It counts as noticed where the daemon's log reports all its sleeps."""
+        long = [sleep for sleep in self._sleeps if sleep.outlived and sleep.seconds >= REPORTED_FROM_S]
+        for sleep in self._sleeps:
+            slept_s = sum(other.seconds for other in long if other.life is sleep.life)
+            is_noticed = reported_sleep_s(sleep.life) > slept_s - REPORTED_FROM_S
+            yield SuspendFact(sleep.at, sleep.seconds, is_noticed, sleep.outlived)
+
+
+def reported_sleep_s(daemon: DaemonProcess) -> float:
+    """Seconds of sleep that a daemon's log reports."""
+    try:
+        text = daemon.log.read_text(encoding="utf-8")
+    except OSError:
+        return 0.0
+    return sum(map(float, _REPORTED_SLEEP.findall(text)))
 
 
 def _has_sleep(strain: Disturbance) -> bool:

@@ -18,10 +18,9 @@ from tests.campaign.campaign_run import CampaignRun
 from tests.campaign.channel_server import Phone, running_phone
 from tests.campaign.daemon import DaemonProcess
 from tests.campaign.disturbances import Disturbance, WrongKey
-from tests.campaign.judge import rule_stops
-from tests.campaign.judge.disturbances import LASTING, Violation
+from tests.campaign.judge.disturbances import Violation
 from tests.campaign.judge.facts import Facts
-from tests.campaign.judge.judge import judge, moves
+from tests.campaign.judge.judge import LASTING, judge, moves
 from tests.campaign.plan import ACTING_KEY, OTHER_KEY, PACE, SPEED, Kill, Plan, Timed, plan_of
 from tests.support.daemon import write_config
 from tests.support.sandbox import sandbox
@@ -202,7 +201,7 @@ async def _until_clean(run: CampaignRun, life: DaemonProcess, holds: Callable[[]
         facts = await run.facts()
         found = judge(facts)
         # What broke does not mend itself.
-        if facts.bugs or any(one.what in LASTING | rule_stops.LASTING for one in found) or (holds() and not found):
+        if facts.bugs or any(one.what in LASTING for one in found) or (holds() and not found):
             break
         await asyncio.sleep(0.1)
     return life

@@ -46,6 +46,15 @@ async def test_suspend_is_reported() -> None:
     assert w.jumps == [("suspend", 600)]
 
 
+async def test_suspend_between_two_watches_is_reported_by_the_second() -> None:
+    w = WatchedClock()
+    w.clock.manual_machine.suspend(600)
+    second = ClockJumpWatch(w.clock, w._jumped, w.watch.last_check)
+    await second.check()
+    await second.check()
+    assert w.jumps == [("suspend", 600)]
+
+
 async def test_correction_by_the_exchange_is_reported() -> None:
     w = WatchedClock()
     w.measure(-120)

@@ -65,13 +65,16 @@ def all_rows(facts: Facts) -> tuple[IntentRow, ...]:
 
 
 def claims_of(facts: Facts) -> Iterator[tuple[int, Intent]]:
-    """When each intent was claimed, by any of the databases; the numbers are those of `all_rows`."""
-    rows = all_rows(facts)
-    by_identity = {(abs(row.intent.id), row.intent.created_at): row.intent for row in rows}
-    found = {(by_identity[_identity(row)].id, claimed_at(row)) for row in (*facts.lost, *facts.intents)}
-    by_number = {row.intent.id: row.intent for row in rows}
-    for number, at in sorted((number, at) for number, at in found if at is not None):
-        yield at, by_number[number]
+    """When each intent was claimed, by any of the databases, and as that one has it: what was proposed may have been
+    sized anew after a backup was taken. The numbers are those of `all_rows`."""
+    numbers = {(abs(row.intent.id), row.intent.created_at): row.intent.id for row in all_rows(facts)}
+    found: dict[tuple[int, int], Intent] = {}
+    for row in (*facts.lost, *facts.intents):
+        if (at := claimed_at(row)) is not None:
+            number = numbers[_identity(row)]
+            found[number, at] = replace(row.intent, id=number)
+    for number, at in sorted(found):
+        yield at, found[number, at]
 
 
 def forgotten(facts: Facts) -> frozenset[int]:

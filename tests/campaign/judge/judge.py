@@ -15,6 +15,7 @@ from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.core.numbers.amounts import floor_to
 from monitor.core.settlement.ledger_evidence import AFTER_SEND_MARGIN
 from monitor.records.intents import IntentRow
+from tests.campaign.judge import disturbances, rule_stops
 from tests.campaign.judge.disturbances import (
     SLACK_MS,
     Violation,
@@ -43,6 +44,18 @@ _S = IntentState
 _TRADES = ("reduce", "cancel_orders")
 _HARMLESS = ("isten", "userDataStream", "getUserAsset", "get-funding-asset")
 """Parts of the paths of those that move nothing: the streams' keys, and reads that the exchange wants POSTed."""
+
+LASTING = (
+    disturbances.LASTING
+    | rule_stops.LASTING
+    | {
+        "sent without any intent", "sent without a journalled claim", "sent twice",
+        "executed more often than asked for", "sent for an action that nobody configured", "above max_amount",
+        "below keep_in_source", "sent on stale data", "claimed while paused", "sent while paused",
+        "sent though no channel took the question", "sent before a person had his time",
+    }
+)  # fmt: skip
+"""Sentences that never come to hold, however long a run goes on."""
 
 
 def judge(facts: Facts) -> list[Violation]:

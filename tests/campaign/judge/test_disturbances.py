@@ -68,6 +68,12 @@ def with_restore(facts: Facts, *rows: IntentRow, paused: bool = True, recorded: 
     return with_facts(facts, lost=(*facts.intents, *rows), restores=(RestoreFact(at(150), paused, recorded),))
 
 
+def with_resized_order(facts: Facts) -> Facts:
+    """The backup has the third repayment as it was proposed; it was claimed, and sent, with less."""
+    unsent = _unsent(row(3, 119.9, "300", S.EXPIRED, ref=None))
+    return with_facts(with_restore(moved_then(facts, "100"), row(3, 119.9, "100")), intents=(unsent,))
+
+
 def moved_then(facts: Facts, amount: str, second: float = 120) -> Facts:
     """What an intent that was lost has moved."""
     return with_facts(facts, requests=(asked_to_repay(second, amount),), executions=(repaid(second, amount, 73),))
@@ -186,6 +192,7 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
         executions=(*f.executions, repaid(120, "100", 73)),
         intents=(*f.intents, _unsent(row(3, 119.9, "100", S.EXPIRED, ref=None))),
     ),
+    "an order that was sized anew after the backup": with_resized_order,
     "a read with another's key": lambda f: with_facts(
         f, requests=(RequestFact(at(5), "GET", CROSS_PATH, account="other"),)
     ),
