@@ -27,13 +27,13 @@ class MeasuredProcess:
 
     @property
     def cpu_s(self) -> float:
-        """The CPU seconds that it has used."""
+        """CPU seconds used by the process."""
         times = psutil.Process(self.process.pid).cpu_times()
         return float(times.user + times.system)
 
     @property
     def rss_mb(self) -> float:
-        """Its resident memory."""
+        """Resident memory of the process."""
         return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
 
     async def stop(self, within_s: float = 30.0) -> None:

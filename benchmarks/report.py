@@ -74,14 +74,14 @@ def percentile(values: Iterable[float], part: float) -> float:
 def print_findings(findings: Iterable[Finding], *, as_json: bool = False) -> None:
     """Print the figures, one a line."""
     if as_json:
-        for each in findings:
-            print(json.dumps({**asdict(each), "verdict": each.verdict}, ensure_ascii=False))
+        for item in findings:
+            print(json.dumps({**asdict(item), "verdict": item.verdict}, ensure_ascii=False))
         return
-    for each in findings:
-        spread = f"{each.low:.3g}–{each.high:.3g}"
+    for item in findings:
+        spread = f"{item.low:.3g}–{item.high:.3g}"
         print(
-            f"{each.bar.name:<4} {each.value:>9.3g} {each.unit:<3} ({spread}, {each.rounds} rounds)"
-            f"  {each.bar!s:<14} {each.verdict:<9} {each.what}"
+            f"{item.bar.name:<4} {item.value:>9.3g} {item.unit:<3} ({spread}, {item.rounds} rounds)"
+            f"  {item.bar!s:<14} {item.verdict:<9} {item.what}"
         )
     sys.stdout.flush()
 

@@ -31,7 +31,7 @@ UNSUPPORTED: Mapping[str, AcceptedValues | RefusedValues] = {
     "http.public_url": AcceptedValues(("",)),
     "exchange.account_stream": RefusedValues(("listen-key-v2",)),
 }
-"""By `table` or `table.key`."""
+"""Accepted or refused values by `table` or `table.key`."""
 
 
 def refusal_reason(path: str, value: object) -> InvalidValue | None:

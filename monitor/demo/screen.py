@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GAUGE_WIDTH = 44
 MAX_LINE_INTERVAL = timedelta(minutes=10)
-"""Without a terminal a run is printed this often in its own time, and at every event."""
+"""Interval, in a run's own time, of its printed lines without a terminal; each event is printed too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from monitor.sandbox.venue import SimMovement, Venue
 
 
 def dump_state(venue: Venue) -> dict[str, object]:
-    """Everything, by account."""
+    """The state of every account as one document."""
     return {
         "now": venue.now_ms(),
         "timeline": venue.timeline.settings.as_json(),

@@ -19,7 +19,7 @@ class FaultyProxy:
         """True: everything is dropped on both sides without an error; new connections too."""
 
         self.loses_answers_to = b""
-        """After these bytes the server gets the request, and its answer is lost with the connection."""
+        """A request with these bytes reaches the server; its answer is lost with the connection."""
 
         threading.Thread(target=self._accept, daemon=True).start()
 

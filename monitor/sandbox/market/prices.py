@@ -118,7 +118,7 @@ class CurrentPrices:
 
 
 def _find_usdt_routes(pairs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str, bool]]:
-    """By asset without a USDT-quoted pair: its first pair, the other asset, and whether the asset is the base."""
+    """Routes of assets without a USDT-quoted pair: the first pair, the other asset, whether the asset is the base."""
     ways: dict[str, tuple[str, str, bool]] = {}
     for symbol, (base, quote) in pairs.items():
         for asset, other, is_base in ((base, quote, True), (quote, base, False)):

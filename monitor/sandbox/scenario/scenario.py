@@ -97,7 +97,7 @@ class AccountSpec:
 
 @dataclass(frozen=True, slots=True)
 class SimCollateralTier:
-    """From `min_usd` of an asset's value on, `rate` of it counts as collateral."""
+    """One collateral tier: from `min_usd` of an asset's value on, `rate` of it counts as collateral."""
 
     min_usd: Decimal
     rate: Decimal

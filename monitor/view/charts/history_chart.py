@@ -29,7 +29,7 @@ SAME_MONEY_WITHIN = timedelta(minutes=5)
 """A transfer and a repayment within this time belong together."""
 
 MAX_LINES = 6
-"""More lines than this can't be told apart."""
+"""Limit of lines in a chart: more are indistinguishable."""
 
 _THRESHOLD_ROLES: tuple[ThresholdRole, ...] = ("initial", "margin_call", "liquidation")
 _LEVEL_METRICS = frozenset({"margin_level", "polled_margin_level"})
