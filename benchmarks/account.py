@@ -13,7 +13,7 @@ from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChange
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.scope_value import value_scope
 from monitor.resources import packaged_path
 

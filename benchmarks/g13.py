@@ -12,7 +12,7 @@ from benchmarks.report import Finding, Target, finding, main, ratios
 from monitor.core.engine.step import IdSource, step
 from monitor.core.model.account import Price
 from monitor.core.model.events import PricesRead
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.scope_value import revalue, value_scope
 
 _EVERY = timedelta(milliseconds=1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, TOPIC_MODULES, AnyEndpointFunction
 from monitor.exchange.binance.api.endpoint import Security
-from monitor.exchange.binance.api.function import Parameter, ReadFunction, WriteFunction
+from monitor.exchange.binance.api.endpoint_function import Parameter, ReadFunction, WriteFunction
 from monitor.exchange.binance.rate_limits import CountedBy
 
 BEGIN = "<!-- functions: made by python -m docs.generate.exchange_functions -->"

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from monitor.cli.parser import COMMANDS, LOG_FORMATS, LOG_LEVELS, PROGRAM, CommandParser
-from monitor.config.effective import reference_rows
+from monitor.config.effective_config import reference_rows
 from monitor.core.model.metric import METRICS, Metric, Unit
 from monitor.errors import Exit
 

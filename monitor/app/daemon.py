@@ -13,7 +13,7 @@ from monitor.config.credentials import resolve_account, resolve_heartbeat
 from monitor.config.model import Config
 from monitor.config.policies import channel_limits_of, policy_of
 from monitor.config.secret_conflicts import refuse_secret_conflicts
-from monitor.config.zones import zone_of
+from monitor.config.time_zones import zone_of
 from monitor.core.notifications.report_schedule import DailySchedule
 from monitor.core.notifications.throttling import LadderIndex
 from monitor.core.numbers.time_of_day import parse_minutes_of_day

@@ -65,9 +65,9 @@ def open_commands_if_any(config: Config) -> "CommandStore | None":
 
 def upgrade_database(config: Config) -> tuple[str | None, str]:
     """Upgrade the database; return its revisions before and after. None: it was created."""
-    from monitor.store.db import migrate
+    from monitor.store.db import schema_migration
 
-    return migrate.upgrade(resolve_database_url(config).reveal())
+    return schema_migration.upgrade(resolve_database_url(config).reveal())
 
 
 def set_database_aside(config: Config, clock: Clock) -> Path | None:
@@ -89,9 +89,9 @@ def read_free_space(config: Config) -> tuple[Path, int, bool]:
 
 def find_database_problems(config: Config) -> list[str]:
     """Return the problems of the database, empty without one. Raises StoreError when it can't be checked."""
-    from monitor.store.db import migrate
+    from monitor.store.db import schema_migration
 
-    return migrate.find_problems(resolve_database_url(config).reveal())
+    return schema_migration.find_problems(resolve_database_url(config).reveal())
 
 
 def back_up_database(config: Config, target: Path) -> None:

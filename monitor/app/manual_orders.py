@@ -11,14 +11,14 @@ from monitor.core.actions.permissions import key_owner_objection, permission_obj
 from monitor.core.actions.revalidation import order_balances
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Accepted, ManualCall, Order, Outcome, Refused, Transfer, Unknown, Withheld
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.numbers.amounts import ZERO
 from monitor.core.settlement.observation import Observation
 from monitor.core.settlement.transitions import ABANDONED_AFTER, apply_outcome, apply_verdict
 from monitor.core.settlement.verification import verify
 from monitor.core.state.account_state import AccountState
 from monitor.errors import CommandRefused, ExchangeError, KeyInvalid, MonitorError, StoreError
-from monitor.exchange.binance.api.function import WriteFunction
+from monitor.exchange.binance.api.endpoint_function import WriteFunction
 from monitor.exchange.binance.api.order_mapping import CONFLICTING_KINDS, leg_params, order_from_request, split_transfer
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.transfers import make_universal_transfer, query_universal_transfer_history

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitor.config.effective import toml_value
+from monitor.config.effective_config import toml_value
 
 
 @dataclass(frozen=True, slots=True)

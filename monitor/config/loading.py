@@ -34,7 +34,7 @@ from monitor.config.secrets import has_password
 from monitor.config.unsupported_keys import refusal_reason
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.rules.parser import ExpressionError
 from monitor.errors import ConfigError
 

@@ -20,7 +20,7 @@ from monitor.config.schema import (
     StorageConfig,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.rules.rule import Rule
 from monitor.errors import ConfigError
 

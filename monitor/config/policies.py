@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from monitor.config.model import Config
 from monitor.config.schema import ChannelConfig
-from monitor.config.zones import zone_of
+from monitor.config.time_zones import zone_of
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
 from monitor.core.metrics.thresholds import margin_calls_by_ratio

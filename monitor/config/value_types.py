@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from monitor.config.errors import InvalidValue
-from monitor.config.zones import zone_of
+from monitor.config.time_zones import zone_of
 from monitor.core.notifications.quiet_hours import parse_time_range
 from monitor.core.numbers.amounts import parse_amount
 from monitor.core.numbers.durations import format_duration, parse_duration, parse_fraction

@@ -29,7 +29,7 @@ from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import format_rfc3339
 from monitor.core.state.account_state import AccountState
 from monitor.demo.config import write_config
-from monitor.demo.story import ReceivedMessage, read_story
+from monitor.demo.run_result import ReceivedMessage, read_story
 from monitor.runtime.daemon import Daemon
 from monitor.runtime.event_loop import run_event_loop
 from monitor.sandbox.scenario.scenario import Scenario

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.model.blocks import RuleStop
+from monitor.core.model.action_blocks import RuleStop
 
 
 @dataclass(frozen=True, slots=True)

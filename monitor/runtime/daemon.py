@@ -31,7 +31,7 @@ from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor,
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump, LastClockCheck
 from monitor.runtime.heartbeat import HeartbeatSender, HeartbeatSettings
-from monitor.runtime.id_numbers import IdNumbers
+from monitor.runtime.id_allocator import IdNumbers
 from monitor.runtime.messages.channel_queue import Channel
 from monitor.runtime.messages.daily_report import DailyReport, ReportSettings
 from monitor.runtime.messages.drills import DrillRunner

@@ -14,7 +14,7 @@ from monitor.clock import Clock
 from monitor.core.model.events import CommandsRead
 from monitor.errors import AnotherDaemon, StoreError, WrongDatabaseRevision
 from monitor.runtime.bans import BanMemory
-from monitor.runtime.id_numbers import IdNumbers
+from monitor.runtime.id_allocator import IdNumbers
 from monitor.store.store import Store
 from monitor.store.writes import daemon_row
 from monitor.store.writes.commands import Commands

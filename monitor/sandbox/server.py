@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from monitor.sandbox.api.weights import WeightMeter
+from monitor.sandbox.event_feed import SentEvent
+from monitor.sandbox.exchange_loop import SimulationLoop
 from monitor.sandbox.faults import Fault, FaultScript
-from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.http import admin_api
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.sandbox.http.rest_server import RestServer
 from monitor.sandbox.scenario.scenario import Scenario
-from monitor.sandbox.simulation_loop import SimulationLoop
 from monitor.sandbox.state_dump import dump_state
 from monitor.sandbox.streams.connection import PING_INTERVAL_S, PONG_TIMEOUT_S, ClientConnection
 from monitor.sandbox.streams.stream_server import StreamServer
-from monitor.sandbox.timeline import Timeline, TimelineSettings
 from monitor.sandbox.user_actions import UserActions
 from monitor.sandbox.venue import Venue
+from monitor.sandbox.virtual_clock import Timeline, TimelineSettings
 
 
 @dataclass(frozen=True, slots=True)

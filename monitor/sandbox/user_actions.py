@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from monitor.sandbox.amounts import ZERO
 from monitor.sandbox.api.errors import SimApiError, no_cross_account, no_isolated_account, unknown_symbol
+from monitor.sandbox.exchange_loop import SimulationLoop
 from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
 from monitor.sandbox.lending import interest, loans, transfers
-from monitor.sandbox.simulation_loop import SimulationLoop
 from monitor.sandbox.streams.stream_server import StreamServer
 from monitor.sandbox.trading import orders
 from monitor.sandbox.venue import Venue

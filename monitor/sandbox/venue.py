@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from monitor.sandbox.amounts import ZERO, format_decimal, format_plain
-from monitor.sandbox.feed import Feed
+from monitor.sandbox.event_feed import Feed
 from monitor.sandbox.ledger.accounts import Actor, FlowRecord, SimAccount, SimMarginAccount
 from monitor.sandbox.ledger.ledger import SimLedger, SimWallet
 from monitor.sandbox.ledger.valuation import Valuer
 from monitor.sandbox.market.listings import Listings
 from monitor.sandbox.market.prices import CurrentPrices
 from monitor.sandbox.scenario.scenario import AccountSpec, ApiKeySpec, InitialBalance, Scenario
-from monitor.sandbox.timeline import Timeline
+from monitor.sandbox.virtual_clock import Timeline
 
 FIRST_UID = 354_937_868
 """The number of the first user; later users count up from it."""

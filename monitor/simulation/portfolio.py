@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.actions.position import ScopePosition
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.margin.levels import margin_level
 from monitor.core.margin.liquidation import isolated_liquidation_price
 from monitor.core.metrics.valuation import usdt_price

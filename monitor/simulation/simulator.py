@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import count
 
-from monitor.core.actions.position import scope_position
+from monitor.core.actions.scope_position import scope_position
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.engine.step import IdSource, Policy, step
 from monitor.core.metrics.poll_intervals import required_streams
@@ -24,7 +24,7 @@ from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import ManualCall
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.stream_status import StreamStatus
 from monitor.simulation.adjustments import Adjustments, accumulate_difference, apply_adjustments

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.model.account import Scope
+from monitor.core.model.action_blocks import blocked_live_actions
 from monitor.core.model.alert import Alert, AlertState, Notification, NotificationReason, Severity
-from monitor.core.model.blocks import blocked_live_actions
 from monitor.core.model.intent import Intent, IntentState
 from monitor.simulation.simulator import SimulationStep
 

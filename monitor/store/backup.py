@@ -55,7 +55,7 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     one of ours, or can't be upgraded; AnotherDaemon while a daemon holds the database; UsageError for PostgreSQL.
     """
     # alembic is heavy, and needed here alone
-    from monitor.store.db.migrate import describe_failures
+    from monitor.store.db.schema_migration import describe_failures
 
     parsed = opening.parse_url(url)
     path = _require_sqlite(parsed, "pg_restore")
@@ -150,7 +150,7 @@ def _copy_database(source: Path, folder: Path) -> Iterator[Path]:
 def _check_upgradable(database: Path, url: URL) -> None:
     """Upgrade a copy of the copy, which is then deleted: a backup that could never be used replaces nothing."""
     # alembic is heavy, and needed here alone
-    from monitor.store.db.migrate import describe_failures, upgrade_connection
+    from monitor.store.db.schema_migration import describe_failures, upgrade_connection
 
     with _copy_database(database, database.parent) as trial, describe_failures(url):
         engine = opening.writing_engine(URL.create("sqlite", database=str(trial)))

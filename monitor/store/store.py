@@ -16,12 +16,12 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from monitor.clock import SteadyReading
-from monitor.core.model.blocks import StopCause
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState
 from monitor.errors import StoreError
-from monitor.store import restating
+from monitor.store import lost_steps
 from monitor.store.db import connections as opening
 from monitor.store.db.access import DatabaseAccess
 from monitor.store.db.reader import DatabaseReader, read_once
@@ -162,7 +162,7 @@ class Store:
         stop: StopCause | None = None,
     ) -> tuple[int, ...]:
         """Record once more the orders whose steps the database had lost; return their ids. See `journal.restate`."""
-        left = restating.sent(known, now)
+        left = lost_steps.sent(known, now)
         if not left:
             return ()
         return _log_audit_head(await self._writer.run(_run_with_audit_head, journal.restate, left, now, notices, stop))

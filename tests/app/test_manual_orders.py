@@ -14,7 +14,7 @@ import pytest
 from monitor.app.manual_orders import MAX_SEND_DELAY, ManualOrders, ManualResult
 from monitor.core.model.intent import IntentState
 from monitor.core.model.order import Accepted
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.settlement.transitions import ABANDONED_AFTER
 from monitor.errors import CommandRefused
 from monitor.exchange.binance.api.catalogue import FUNCTIONS

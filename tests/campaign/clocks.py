@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.sandbox.timeline import Timeline, TimelineSettings
+from monitor.sandbox.virtual_clock import Timeline, TimelineSettings
 from tests.campaign.daemon import DaemonProcess, WallClock
 from tests.campaign.disturbances import ClockStep, Disturbance, Restore, Suspend
 from tests.campaign.judge.facts import ClockStepFact, SuspendFact

@@ -22,7 +22,7 @@ from monitor.clock import Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
 from monitor.runtime.event_loop import run_event_loop
-from monitor.sandbox.timeline import TimelineSettings
+from monitor.sandbox.virtual_clock import TimelineSettings
 
 # What is only imported when it is needed: the server has it before the first life begins.
 PRELOADED = (
@@ -30,7 +30,7 @@ PRELOADED = (
     "monitor.notify.factory",
     "monitor.runtime.daemon",
     "monitor.store.store",
-    "monitor.store.db.migrate",
+    "monitor.store.db.schema_migration",
     "tests.campaign.daemon",
 )
 

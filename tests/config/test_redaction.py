@@ -4,7 +4,7 @@ import io
 import logging
 from pathlib import Path
 
-from monitor.config.effective import effective_config
+from monitor.config.effective_config import effective_config
 from monitor.config.loading import load_config
 from monitor.config.redaction import RedactionFilter, Redactor, redact
 from monitor.config.secrets import Secret

@@ -14,7 +14,7 @@ from docs.generate.reference import (
     reference_pages,
 )
 from monitor.cli.parser import COMMANDS
-from monitor.config.effective import reference_rows
+from monitor.config.effective_config import reference_rows
 from monitor.core.model.metric import METRICS
 from monitor.errors import Exit
 

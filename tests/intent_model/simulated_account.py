@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.actions.position import TRADING_FEE
 from monitor.core.actions.revalidation import order_balances
+from monitor.core.actions.scope_position import TRADING_FEE
 from monitor.core.model.account import (
     CROSS,
     Balance,
@@ -25,7 +25,7 @@ from monitor.core.model.reads import OpenOrdersRead, TradingRulesRead
 from monitor.core.model.symbols import OpenOrder, TradingRules
 from monitor.core.settlement.observation import Observation
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from tests.support.examples.actions import NOW, PRICES, D, account_state, balance, seconds
 
 Trace = Literal["prompt", "lagging", "pending", "failed", "wrong", "ledger", "missing", "dark"]

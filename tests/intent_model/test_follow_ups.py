@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.actions.position import TRADING_FEE
 from monitor.core.actions.revalidation import NotWanted, revalidate
+from monitor.core.actions.scope_position import TRADING_FEE
 from monitor.core.model.events import CommandsRead
 from monitor.core.model.intent import SPENT_STATES, Intent, IntentState
 from monitor.core.model.order import Accepted, Reduce, Refused, Unknown

@@ -36,8 +36,8 @@ from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.runtime.account.account_service import ReadIntervals
 from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.daemon import Daemon
+from monitor.sandbox.event_feed import SentEvent
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
-from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Interpretations, PairSpec, initial_balance
 from monitor.sandbox.server import Sandbox, SandboxInfo

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from monitor.sandbox.event_feed import DeliveryFate, EventDelivery, SentEvent
 from monitor.sandbox.faults import STREAM_FAULTS
-from monitor.sandbox.feed import DeliveryFate, EventDelivery, SentEvent
 from tests.soak.streams import Report, compare, key_of, rotation, soak
 
 

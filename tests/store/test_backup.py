@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from monitor.core.model.identifiers import min_id
+from monitor.core.model.id_floor import min_id
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import AnotherDaemon, MonitorError, StoreError, UsageError, WrongDatabaseRevision
 from monitor.store.backup import back_up, restore
 from monitor.store.db.connections import SCHEMA_REVISION
-from monitor.store.db.migrate import find_problems, upgrade
+from monitor.store.db.schema_migration import find_problems, upgrade
 from monitor.store.readers.events import read_events
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema.tables import audit
@@ -28,7 +28,7 @@ from monitor.store.store import ReadStore, Store
 from monitor.store.writes.audit import verify_trail
 from monitor.store.writes.commands import read_pause
 from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID
-from tests.store.db.test_migrate import database_at_revision
+from tests.store.db.test_schema_migration import database_at_revision
 from tests.support.examples.store_rows import NOW, event, intent, planned_entry
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from monitor.app.daemon import build_daemon
 from monitor.app.database import attach_store, open_store
-from monitor.cli.daemon.daemon_loop import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonLoop
 from monitor.clock import Clock, Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
@@ -26,7 +26,7 @@ from monitor.runtime.systemd import ServiceManager
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox, SandboxInfo
-from monitor.sandbox.timeline import Timeline
+from monitor.sandbox.virtual_clock import Timeline
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.status import read_live_documents
 from monitor.store.store import ReadStore, Store

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.store.db.migrate import upgrade
+from monitor.store.db.schema_migration import upgrade
 from tests.support.postgres import PostgresServer, shared_server
 
 _numbers = count(1)

@@ -15,8 +15,8 @@ from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
 from monitor.core.metrics.snapshot import Subject, measure_subject
 from monitor.core.model.account import Scope
+from monitor.core.model.action_blocks import blocked_live_actions
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope
-from monitor.core.model.blocks import blocked_live_actions
 from monitor.core.model.events import (
     CrossRead,
     Event,
@@ -31,10 +31,10 @@ from monitor.core.model.events import (
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.reads import TradingRulesRead
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.scopes import needed_symbols
 from monitor.runtime.orders.executor import Executor
 from monitor.sandbox.http.request_log import ReceivedRequest

@@ -42,7 +42,7 @@ PRELOADED = (
     "monitor.exchange.binance.factory",
     "monitor.notify.factory",
     "monitor.runtime.daemon",
-    "monitor.store.db.migrate",
+    "monitor.store.db.schema_migration",
     "monitor.store.store",
     "rich.console",
     "rich.table",

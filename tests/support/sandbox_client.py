@@ -12,11 +12,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from monitor.sandbox.exchange_loop import SimulationLoop
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox, SandboxInfo
-from monitor.sandbox.simulation_loop import SimulationLoop
-from monitor.sandbox.timeline import Timeline
 from monitor.sandbox.venue import Venue
+from monitor.sandbox.virtual_clock import Timeline
 from tests.support.timeouts import SOON_S
 
 

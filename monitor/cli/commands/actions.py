@@ -11,7 +11,7 @@ from monitor.cli.operator_name import operator_name
 from monitor.cli.option_types import comment_option, count_option
 from monitor.cli.parser import add_json
 from monitor.config.model import Config
-from monitor.core.model.blocks import RuleStop
+from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import IntentState
 from monitor.errors import CommandRefused, Exit, UsageError
 from monitor.records.intents import IntentRow

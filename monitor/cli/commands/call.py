@@ -29,7 +29,7 @@ from monitor.errors import (
     suggest_nearest,
 )
 from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, AnyEndpointFunction
-from monitor.exchange.binance.api.function import Parameter, ReadFunction, WriteFunction
+from monitor.exchange.binance.api.endpoint_function import Parameter, ReadFunction, WriteFunction
 from monitor.exchange.binance.api.order_mapping import order_from_request
 from monitor.exchange.binance.signing import Parameters
 

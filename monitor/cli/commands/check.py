@@ -13,7 +13,7 @@ from monitor.app.channels import describe_channel
 from monitor.app.database import check_database, open_reader, read_free_space
 from monitor.app.exchange import load_weight_budget, open_exchange
 from monitor.cli import config_option, output
-from monitor.cli.lint_setup import find_conflict_flaws, find_flaws
+from monitor.cli.lint_input import find_conflict_flaws, find_flaws
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_database_url, resolve_heartbeat

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
-from monitor.config.effective import effective_config, toml_key, toml_value
+from monitor.config.effective_config import effective_config, toml_key, toml_value
 from monitor.core.numbers.durations import format_duration
 from monitor.errors import Exit
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from monitor.cli.output import print_json, print_line
 from monitor.cli.parser import add_json
+from monitor.demo.run_result import find_failures
 from monitor.demo.screen import DemoFrame, DemoScreen, parse_run
-from monitor.demo.story import find_failures
 from monitor.errors import Exit, MonitorError, UsageError
 from monitor.sandbox.scenario.builtin import SCENARIOS
 from monitor.view.charts.chart_spec import ChartLine, ChartSpec, Marker, ThresholdLine, ThresholdRole, draw_chart

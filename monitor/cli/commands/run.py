@@ -9,7 +9,7 @@ from contextlib import suppress
 from monitor.app import daemon
 from monitor.app.database import attach_store
 from monitor.cli import config_option
-from monitor.cli.daemon.daemon_loop import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonLoop
 from monitor.cli.daemon.duplicate_accounts import refuse_duplicate_accounts
 from monitor.cli.daemon.exit_notice import send_exit_notice
 from monitor.cli.daemon.key_check import refuse_bad_keys

@@ -22,7 +22,7 @@ from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS, WORST_SCENARI
 from monitor.core.numbers.durations import to_seconds
 from monitor.errors import Exit, MonitorError, UsageError
 from monitor.runtime import pause_file
-from monitor.runtime.account.one_shot import read_account_once
+from monitor.runtime.account.single_read import read_account_once
 from monitor.store.readers.status import read_status_rows
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.account import account_document

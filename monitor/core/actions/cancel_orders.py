@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from monitor.core.actions.position import AssetPosition, ScopePosition
 from monitor.core.actions.proposal import MIN_ORDER_USDT, NoProposal, Proposal
+from monitor.core.actions.scope_position import AssetPosition, ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.margin.sizing import repay_to_reach
 from monitor.core.model.order import CancelOrders

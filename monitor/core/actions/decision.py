@@ -9,19 +9,19 @@ from functools import partial
 from monitor.core.actions.limits import REREAD_WITHIN
 from monitor.core.actions.plan import PROOF_TIMEOUT, PlannedStep, follow_up_step, next_step, pending_follow_ups
 from monitor.core.actions.plan_context import PlanContext
-from monitor.core.actions.position import LEVEL_STEP, scope_position
 from monitor.core.actions.proposal import Proposal
+from monitor.core.actions.scope_position import LEVEL_STEP, scope_position
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.snapshot import Subject, measure_subject
 from monitor.core.metrics.thresholds import THRESHOLD_DEPENDENT_METRICS
 from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.action_blocks import ActionBlock, ActionBlocks, RuleStop
 from monitor.core.model.alert import Alert, AlertState, severity_rank
-from monitor.core.model.blocks import ActionBlock, ActionBlocks, RuleStop
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.model.order import Order, Reduce
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.numbers.amounts import floor_to
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings

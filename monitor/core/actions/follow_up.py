@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from monitor.core.actions import repay, transfer_in
 from monitor.core.actions.plan_context import PlanContext, may_retry, target_level
-from monitor.core.actions.position import TRADING_FEE
 from monitor.core.actions.proposal import MIN_REMAINDER_USDT, Allowance, NoProposal, Proposal
+from monitor.core.actions.scope_position import TRADING_FEE
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.intent import SPENT_STATES, Intent, IntentState
 from monitor.core.model.order import ActionKind, Reduce

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.actions.decision import build_plan_context
-from monitor.core.actions.position import LEVEL_STEP, TRADING_FEE, ScopePosition
+from monitor.core.actions.scope_position import LEVEL_STEP, TRADING_FEE, ScopePosition
 from monitor.core.margin.levels import Totals, margin_level
 from monitor.core.metrics.valuation import usdt_price
 from monitor.core.model.account import CROSS, Balance, Scope

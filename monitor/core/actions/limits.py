@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.actions.permissions import key_owner_objection
-from monitor.core.actions.position import ScopePosition, SourceWallet
 from monitor.core.actions.proposal import Allowance, Proposal, max_transfer_in
+from monitor.core.actions.scope_position import ScopePosition, SourceWallet
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.valuation import MAX_CLOCK_AHEAD
 from monitor.core.model.account import CROSS, KeyPermissions, Scope

@@ -31,11 +31,11 @@ from monitor.core.actions.limits import (
     with_gap_movements,
 )
 from monitor.core.actions.plan_context import REMAINDER_CODES, PlanContext, lacks_direct_route, may_retry, target_level
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import MIN_REMAINDER_USDT, Allowance, NoProposal, Proposal
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import evaluate_target
-from monitor.core.model.blocks import ActionBlock
+from monitor.core.model.action_blocks import ActionBlock
 from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState
 from monitor.core.model.order import ActionKind, CancelOrders, ManualCall, Reduce, Repay, Transfer
 from monitor.core.numbers.amounts import ZERO

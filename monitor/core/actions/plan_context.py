@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.actions import transfer_in
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import NoProposal
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import evaluate_target
 from monitor.core.metrics.thresholds import THRESHOLD_DEPENDENT_METRICS

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.actions.position import AssetPosition, ScopePosition
+from monitor.core.actions.scope_position import AssetPosition, ScopePosition
 from monitor.core.margin.interest import next_charge
 from monitor.core.model.order import ActionKind, Order, TransferPurpose
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, INFINITE, ZERO, ceil_to, floor_to

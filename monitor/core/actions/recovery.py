@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.actions.position import AssetPosition, ScopePosition
+from monitor.core.actions.scope_position import AssetPosition, ScopePosition
 from monitor.core.margin.sizing import repay_to_reach, sell_to_reach, transfer_and_repay_to_reach, transfer_in_to_reach
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, ceil_to
 

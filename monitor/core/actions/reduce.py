@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.position import TRADING_FEE, AssetPosition, ScopePosition
 from monitor.core.actions.proposal import (
     MIN_ORDER_USDT,
     MIN_REMAINDER_USDT,
@@ -14,6 +13,7 @@ from monitor.core.actions.proposal import (
     Proposal,
     debt_with_next_interest,
 )
+from monitor.core.actions.scope_position import TRADING_FEE, AssetPosition, ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.margin.sizing import sell_to_reach
 from monitor.core.model.order import OrderSide, Reduce

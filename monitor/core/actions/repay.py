@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.actions.position import AssetPosition, ScopePosition
 from monitor.core.actions.proposal import (
     MIN_ORDER_USDT,
     MIN_REMAINDER_USDT,
@@ -16,6 +15,7 @@ from monitor.core.actions.proposal import (
     debt_with_next_interest,
     is_below_minimum,
 )
+from monitor.core.actions.scope_position import AssetPosition, ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.margin.interest import next_charge
 from monitor.core.margin.sizing import repay_to_reach

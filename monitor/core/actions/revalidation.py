@@ -17,8 +17,8 @@ from monitor.core.actions.limits import (
     with_gap_movements,
 )
 from monitor.core.actions.plan import propose_action, resize
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import Allowance, NoProposal
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.alert import AlertState

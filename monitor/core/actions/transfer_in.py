@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import (
     MIN_ORDER_USDT,
     MIN_REMAINDER_USDT,
@@ -19,6 +18,7 @@ from monitor.core.actions.proposal import (
     max_transfer_in,
     owed_with_next_interest,
 )
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.margin.sizing import transfer_and_repay_to_reach, transfer_in_to_reach
 from monitor.core.model.account import CROSS

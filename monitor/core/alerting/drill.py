@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from monitor.core.alerting.condition_summary import summarize
 from monitor.core.alerting.lifecycle import ChannelRouting
-from monitor.core.alerting.summary import summarize
 from monitor.core.metrics.snapshot import MetricsSnapshot, Subject
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity, severity_rank
 from monitor.core.model.metric_values import MetricValues

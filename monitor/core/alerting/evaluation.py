@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from monitor.core.alerting.condition_summary import summarize
 from monitor.core.alerting.lifecycle import (
     ChannelRouting,
     active_silence,
@@ -17,7 +18,6 @@ from monitor.core.alerting.lifecycle import (
     worst_firing,
 )
 from monitor.core.alerting.stale_data import stale_summary
-from monitor.core.alerting.summary import summarize
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot, Subject
 from monitor.core.metrics.unknown_conditions import missing_metrics, unknown_text
 from monitor.core.model.alert import Alert, AlertKey, AlertState, AlertTransition, Notification, NotificationReason

@@ -14,7 +14,7 @@ from monitor.core.actions.foreign_activity import (
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerting.evaluation import Evaluation, evaluate_rules
 from monitor.core.alerting.lifecycle import ChannelRouting
-from monitor.core.engine.activity import NO_RECORDS, collect_activity
+from monitor.core.engine.activity_records import NO_RECORDS, collect_activity
 from monitor.core.engine.read_demand import requested_reads
 from monitor.core.metrics import unknown_conditions
 from monitor.core.metrics.pegs import record_ratios
@@ -52,13 +52,13 @@ from monitor.core.model.reads import (
     OwnerRead,
     TransfersRead,
 )
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.rules.index import RuleIndex
 from monitor.core.rules.rule import Rule
 from monitor.core.settlement.notices import intent_notices, pause_notice
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.clock_correction import correct_timestamps
 from monitor.core.state.live_balances import live_cross_balances, live_pair
 

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.metrics.common import UNAVAILABLE
+from monitor.core.metrics.scope_metrics import UNAVAILABLE
 from monitor.core.metrics.valuation import is_fresh, usdt_price
-from monitor.core.model.blocks import blocked_live_actions
+from monitor.core.model.action_blocks import blocked_live_actions
 from monitor.core.model.metric import MetricValue, Missing
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE, ZERO

@@ -7,11 +7,11 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from monitor.core.margin.interest import annual_from_hourly, hourly_from_daily
-from monitor.core.metrics.common import UNAVAILABLE
 from monitor.core.metrics.delisting import monitoring_tag, time_to_delisting
 from monitor.core.metrics.interest_paid import MONTH
 from monitor.core.metrics.interest_rates import DebtRate, debt_rate, is_current
 from monitor.core.metrics.pegs import peg_reference, price_ratio, reference_ratio
+from monitor.core.metrics.scope_metrics import UNAVAILABLE
 from monitor.core.metrics.valuation import build_price_context, is_fresh, usdt_price
 from monitor.core.model.account import CROSS, Balance, InterestPaid, Price, Scope
 from monitor.core.model.metric import MetricValue

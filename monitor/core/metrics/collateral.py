@@ -8,7 +8,7 @@ from decimal import Decimal
 from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, collateral_value, max_tiered_transfer_out
 from monitor.core.margin.levels import margin_level
 from monitor.core.margin.usdt_prices import asset_basis, usdt_price
-from monitor.core.metrics.common import is_stale
+from monitor.core.metrics.scope_metrics import is_stale
 from monitor.core.metrics.valuation import build_price_context
 from monitor.core.model.account import Balance, CollateralTier, Price
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, floor_to

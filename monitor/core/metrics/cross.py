@@ -12,7 +12,9 @@ from types import MappingProxyType
 
 from monitor.core.margin.levels import Exposure, Totals, drop_to_level, move_to_level, rise_to_level
 from monitor.core.margin.liquidation import liquidation_price
-from monitor.core.metrics.common import (
+from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
+from monitor.core.metrics.isolated import measure_pair
+from monitor.core.metrics.scope_metrics import (
     UNAVAILABLE,
     ScopeLevel,
     is_stale,
@@ -24,8 +26,6 @@ from monitor.core.metrics.common import (
     with_notice,
     worse_level,
 )
-from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
-from monitor.core.metrics.isolated import measure_pair
 from monitor.core.metrics.thresholds import cross_thresholds
 from monitor.core.metrics.valuation import (
     PriceContext,

@@ -8,7 +8,9 @@ from types import MappingProxyType
 
 from monitor.core.margin.levels import Exposure, Totals, drop_to_level, isolated_level, rise_to_level
 from monitor.core.margin.liquidation import liquidation_side
-from monitor.core.metrics.common import (
+from monitor.core.metrics.delisting import time_to_delisting
+from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
+from monitor.core.metrics.scope_metrics import (
     UNAVAILABLE,
     ScopeLevel,
     is_stale,
@@ -18,8 +20,6 @@ from monitor.core.metrics.common import (
     unread_metric_values,
     value_usdt,
 )
-from monitor.core.metrics.delisting import time_to_delisting
-from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
 from monitor.core.metrics.thresholds import pair_thresholds
 from monitor.core.metrics.valuation import PriceContext, build_price_context, drift, usdt_price
 from monitor.core.model.account import IsolatedPair

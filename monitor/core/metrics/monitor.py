@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.metrics.common import UNAVAILABLE
 from monitor.core.metrics.poll_intervals import (
     choose_intervals,
     effective_interval,
     remember_intervals,
     required_streams,
 )
+from monitor.core.metrics.scope_metrics import UNAVAILABLE
 from monitor.core.metrics.unknown_conditions import count_lasting
 from monitor.core.metrics.valuation import MAX_CLOCK_AHEAD, newest_price_at
 from monitor.core.model.account import pairs_as_of

@@ -11,8 +11,8 @@ from monitor.core.model.account import Balance, CrossSnapshot, Price
 from monitor.core.numbers.amounts import ONE, ZERO
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply_prices import PRICE_HISTORY
 from monitor.core.state.live_balances import live_cross_balances
+from monitor.core.state.price_update import PRICE_HISTORY
 from monitor.core.state.scope_value import NO_ASSETS, PriceSnapshot, ScopeValue, value_scope
 
 __all__ = [

@@ -19,7 +19,7 @@ from monitor.core.model.account import (
     Thresholds,
     WalletBalances,
 )
-from monitor.core.model.blocks import RuleStop
+from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import Intent
 from monitor.core.model.reads import AuxiliaryRead, GapHistoryRead, GapReopened, OrderUpdate, OwnerRead
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.alert import Severity
-from monitor.core.model.blocks import StopCause
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import Notice
 from monitor.core.model.order import CancelOrders, ManualCall, Reduce, Transfer

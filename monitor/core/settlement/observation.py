@@ -7,7 +7,7 @@ from decimal import Decimal
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.order import VenueRecord
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.numbers.amounts import ZERO
 
 MIN_OBSERVATIONS = 5

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import CancelOrders, Reduce, VenueRecord
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.settlement.observation import (
     MIN_OBSERVATIONS,

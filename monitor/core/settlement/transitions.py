@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, assert_never
 
-from monitor.core.model.blocks import StopCause
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.order import (

@@ -19,8 +19,8 @@ from monitor.core.model.account import (
     Thresholds,
     WalletBalances,
 )
+from monitor.core.model.action_blocks import ActionBlocks
 from monitor.core.model.alert import Alert, AlertKey, MetricScope, UnknownConditions
-from monitor.core.model.blocks import ActionBlocks
 from monitor.core.model.events import (
     CommandsRead,
     HealthRead,

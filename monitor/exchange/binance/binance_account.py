@@ -36,7 +36,7 @@ from monitor.core.model.order import (
 )
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
-from monitor.exchange.binance.api.function import ReadFunction, WriteFunction
+from monitor.exchange.binance.api.endpoint_function import ReadFunction, WriteFunction
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations import (
@@ -51,11 +51,11 @@ from monitor.exchange.binance.operations import (
 )
 from monitor.exchange.binance.operations.activity import BinanceActivity
 from monitor.exchange.binance.operations.interest import BinanceInterestData
-from monitor.exchange.binance.precheck import precheck_order
+from monitor.exchange.binance.order_precheck import precheck_order
 from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.exchange.binance.signing import Parameters
+from monitor.exchange.binance.streams.binance_streams import BinanceStreams
 from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
-from monitor.exchange.binance.streams.streams import BinanceStreams
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.exchange.binance.translate.accounts import ListedAssets
 from monitor.exchange.binance.wire.decoding import IgnoredBody

@@ -28,14 +28,14 @@ from monitor.runtime import pause_file
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_reads import AccountReads
 from monitor.runtime.account.activity_reads import ActivityReader
-from monitor.runtime.account.backlog import Backlog
+from monitor.runtime.account.event_processor import Runner
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.initial_reads import SCOPES_TIMEOUT_S, ReadsFactory, make_initial_reads, run_within
 from monitor.runtime.account.interest_reader import InterestReader
+from monitor.runtime.account.journal_backlog import Backlog
 from monitor.runtime.account.owner_lookup import OwnerLookup
 from monitor.runtime.account.poller import Poller, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
-from monitor.runtime.account.runner import Runner
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import Executor
 from monitor.store.store import Store

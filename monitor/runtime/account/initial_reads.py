@@ -8,7 +8,7 @@ from monitor.clock import Clock
 from monitor.core.model.events import CrossRead, Event, IsolatedRead
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.runtime.account.account_reads import AccountReads
 
 SCOPES_TIMEOUT_S = 3.0

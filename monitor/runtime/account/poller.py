@@ -9,7 +9,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
 from monitor.core.model.account import Scope
-from monitor.runtime.schedule import WallClockInterval, run_every, run_now
+from monitor.runtime.interval_jobs import WallClockInterval, run_every, run_now
 
 log = logging.getLogger(__name__)
 

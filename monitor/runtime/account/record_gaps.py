@@ -12,7 +12,7 @@ from monitor.core.model.events import Event, ReadFailed
 from monitor.core.model.ledger import MarginTransfer
 from monitor.core.model.order import VenueRecord
 from monitor.core.model.reads import GapHistoryRead
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.record_coverage import NOTIFY_AFTER_FAILURES, RECORD_READ

@@ -12,7 +12,7 @@ from monitor.core.model.alert import Severity
 from monitor.core.model.events import Event, IntentUpdated
 from monitor.core.model.intent import IN_FLIGHT_STATES, Intent
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.supervisor import WatchedAccount

@@ -19,7 +19,7 @@ from monitor.core.state.clock_correction import clamp_timestamps
 from monitor.core.state.record_coverage import start_coverage
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.stream_overlay import LiveBalances
-from monitor.runtime.account.backlog import Backlog
+from monitor.runtime.account.journal_backlog import Backlog
 from monitor.store.startup import SavedState
 from monitor.view.documents.level_notice import read_level_notice
 

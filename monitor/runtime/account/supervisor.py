@@ -23,11 +23,11 @@ from monitor.runtime.account.account_service import (
     render_live_document,
     send_unrecorded,
 )
-from monitor.runtime.account.backlog import Backlog
+from monitor.runtime.account.event_processor import Runner
 from monitor.runtime.account.inbox import Inbox
-from monitor.runtime.account.runner import Runner
+from monitor.runtime.account.journal_backlog import Backlog
 from monitor.runtime.account.start_state import continue_from_memory, merge_stored_state, renumber_alerts, restore_state
-from monitor.runtime.id_numbers import IdNumbers
+from monitor.runtime.id_allocator import IdNumbers
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import LOST_WINDOW
 from monitor.runtime.orders.intent_recorder import restate_lost_intents

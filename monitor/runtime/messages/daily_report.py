@@ -14,7 +14,7 @@ from monitor.core.notifications.report_schedule import DailySchedule, period_sta
 from monitor.errors import StoreError
 from monitor.records.report import ReportRows
 from monitor.runtime import pause_file
-from monitor.runtime.schedule import run_every, run_now
+from monitor.runtime.interval_jobs import run_every, run_now
 from monitor.store.readers.report import read_report_rows
 from monitor.store.store import Store
 from monitor.store.writes import reports

@@ -12,8 +12,8 @@ from monitor.clock import Clock
 from monitor.core.actions.decision import alert_scope
 from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.account import Scope
+from monitor.core.model.action_blocks import block_reasons
 from monitor.core.model.alert import Alert, NotificationReason, Severity
-from monitor.core.model.blocks import block_reasons
 from monitor.core.model.metric import METRICS
 from monitor.core.notifications.outbox import Delivery
 from monitor.core.notifications.throttling import DueAlert

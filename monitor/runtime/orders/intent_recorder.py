@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from monitor.clock import Clock
-from monitor.core.model.blocks import StopCause
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import IN_FLIGHT_STATES, Intent
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.settlement.notices import intent_notices, lost_notices, rule_stop_notice

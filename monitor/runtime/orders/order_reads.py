@@ -14,7 +14,7 @@ from monitor.core.model.order import ManualCall, Reduce, TimeWindow, Transfer
 from monitor.core.settlement.ledger_evidence import sent_elsewhere
 from monitor.core.settlement.observation import CLOCK_TOLERANCE, Observation
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 

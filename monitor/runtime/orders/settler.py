@@ -11,7 +11,7 @@ from monitor.clock import Clock
 from monitor.core.actions.level_loss import LevelLoss, UnknownLoss, find_level_loss
 from monitor.core.engine.step import Policy
 from monitor.core.metrics.snapshot import measure_subject
-from monitor.core.model.blocks import StopCause
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.order import ManualCall
 from monitor.core.settlement.observation import MIN_OBSERVATIONS, Observation, Unresolved

@@ -28,12 +28,12 @@ from monitor.sandbox.endpoints import (
 )
 from monitor.sandbox.endpoints.registry import EMPTY_ANSWER, ENDPOINTS, EndpointCall, SimEndpoint, UserStreams
 from monitor.sandbox.endpoints.retired_paths import unknown_path_response
+from monitor.sandbox.exchange_loop import SimulationLoop
 from monitor.sandbox.faults import Fault, FaultScript
 from monitor.sandbox.http.corruption import corrupt
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.sandbox.ledger.accounts import SimAccount
 from monitor.sandbox.scenario.scenario import ApiKeySpec
-from monitor.sandbox.simulation_loop import SimulationLoop
 from monitor.sandbox.venue import Venue
 
 # Importing the endpoint modules fills the table of endpoints.

@@ -8,7 +8,7 @@ import msgspec
 
 from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.api.weights import Weight, WeightMeter
-from monitor.sandbox.feed import EventDelivery, SentEvent, UserStreamKind
+from monitor.sandbox.event_feed import EventDelivery, SentEvent, UserStreamKind
 from monitor.sandbox.streams.connection import ClientConnection
 from monitor.sandbox.streams.tokens import TokenIssuer
 from monitor.sandbox.venue import Venue

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp.client_exceptions import ClientConnectionResetError
 
-from monitor.sandbox.feed import EventDelivery
+from monitor.sandbox.event_feed import EventDelivery
 
 PING_INTERVAL_S = 20.0
 PONG_TIMEOUT_S = 60.0

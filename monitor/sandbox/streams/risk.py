@@ -2,7 +2,7 @@
 
 import msgspec
 
-from monitor.sandbox.feed import EventDelivery, SentEvent, UserStreamKind
+from monitor.sandbox.event_feed import EventDelivery, SentEvent, UserStreamKind
 from monitor.sandbox.streams.connection import ClientConnection
 from monitor.sandbox.streams.tokens import SimListenKey, TokenIssuer
 from monitor.sandbox.venue import Venue

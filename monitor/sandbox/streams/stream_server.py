@@ -8,8 +8,8 @@ from aiohttp import web
 
 from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.api.weights import Weight, WeightMeter
+from monitor.sandbox.exchange_loop import SimulationLoop
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.simulation_loop import SimulationLoop
 from monitor.sandbox.streams.account import AccountConnection
 from monitor.sandbox.streams.connection import LIFETIME_MS, PING_INTERVAL_S, PONG_TIMEOUT_S, ClientConnection
 from monitor.sandbox.streams.market import MarketConnection, TickerStatistics

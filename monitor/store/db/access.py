@@ -93,7 +93,7 @@ class DatabaseAccess:
 
 def _create_schema(connection: Connection) -> None:
     # alembic is heavy, and needed once in the life of a database
-    from monitor.store.db.migrate import upgrade_connection
+    from monitor.store.db.schema_migration import upgrade_connection
 
     connection.rollback()
     with connection.begin():

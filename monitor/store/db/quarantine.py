@@ -5,7 +5,7 @@ from pathlib import Path
 
 from monitor.errors import MonitorError, StoreError, UsageError, WrongDatabaseRevision
 from monitor.store.db import connections as opening
-from monitor.store.db import migrate
+from monitor.store.db import schema_migration
 
 _TRANSIENT_ERRORS = ("is locked", "has not answered", "unable to open", "can't look")
 """Parts of error messages that don't concern the file itself."""
@@ -37,7 +37,7 @@ def quarantine_damaged(url: str, now: datetime) -> Path | None:
 
 def _is_damaged(url: str) -> bool:
     try:
-        return bool(migrate.find_problems(url))
+        return bool(schema_migration.find_problems(url))
     except WrongDatabaseRevision as error:
         raise MonitorError(error.message, mend=error.mend) from error
     except StoreError as error:

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.errors import StoreError
 from monitor.store.db.connections import BUSY_TIMEOUT_S
-from monitor.store.db.jobs import Job, UnitFailed, resolve_jobs, run_unit
 from monitor.store.db.open_connections import OpenConnections
+from monitor.store.db.units_of_work import Job, UnitFailed, resolve_jobs, run_unit
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from monitor.core.alerting.drill import Drill
+from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.alert import AlertState
-from monitor.core.model.blocks import RuleStop
 from monitor.core.model.events import Ack, CommandsRead, Silence
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.settlement.notices import intent_notices

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 
-from monitor.core.model.identifiers import min_id
+from monitor.core.model.id_floor import min_id
 from monitor.store.schema import tables
 
 FIRST_MANUAL_INTENT_ID = 1_000_000_000

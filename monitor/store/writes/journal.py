@@ -6,15 +6,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.alert import Alert, AlertState, AlertTransition, Notification
-from monitor.core.model.blocks import StopCause
 from monitor.core.model.events import ReadFailed, StreamEvent
 from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice, Sample
 from monitor.core.notifications.outbox import Delivery
 from monitor.core.settlement.notices import intent_notices
 from monitor.errors import StoreError
-from monitor.store import restating
+from monitor.store import lost_steps
 from monitor.store.db.prepared_statements import prepare_insert, prepare_upsert, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import row_from_alert
@@ -141,7 +141,7 @@ def restate(
 
     `notices` returns the notices of these intents. `stop`: why the first one stops the actions of its rule.
     """
-    lost = tuple(intent for intent in known if restating.restate(connection, intent, now))
+    lost = tuple(intent for intent in known if lost_steps.restate(connection, intent, now))
     if lost:
         _enqueue_notices(connection, notices(lost))
     if stop is not None and known[0] in lost:

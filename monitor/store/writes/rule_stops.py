@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
 
-from monitor.core.model.blocks import RuleStop, StopCause
+from monitor.core.model.action_blocks import RuleStop, StopCause
 from monitor.core.model.intent import Intent
 from monitor.store.schema import tables
 from monitor.store.writes import audit

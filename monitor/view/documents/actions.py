@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from monitor.core.model.blocks import RuleStop
+from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.order import Reduce
 from monitor.core.numbers.amounts import format_decimal

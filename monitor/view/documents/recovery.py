@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.position import scope_position
 from monitor.core.actions.recovery import RecoveryOption, recovery_options
+from monitor.core.actions.scope_position import scope_position
 from monitor.core.model.account import Scope
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import format_decimal

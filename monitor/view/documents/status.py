@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.model.blocks import RuleStop
+from monitor.core.model.action_blocks import RuleStop
 from monitor.core.numbers.durations import parse_since
 from monitor.view.documents.account import account_state, scope_documents
 from monitor.view.documents.actions import rule_stop_document

@@ -19,7 +19,7 @@ from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, PairSpec, Scenario, initial_balance
-from monitor.store.db.migrate import upgrade
+from monitor.store.db.schema_migration import upgrade
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import CommandStore, ReadStore
 from monitor.store.writes import commands

@@ -11,7 +11,7 @@ import pytest
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import ApiKeyPermissions, ApiKeySpec
-from monitor.store.db.migrate import upgrade
+from monitor.store.db.schema_migration import upgrade
 from tests.support.cli_process import CommandResult, run_cli
 from tests.support.sandbox import RunningSandbox, sandbox
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from monitor.core.actions.cancel_orders import propose_cancellation
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import NoProposal, Proposal
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.model.account import CROSS
 from monitor.core.model.order import CancelOrders
 from monitor.core.model.symbols import OpenOrder

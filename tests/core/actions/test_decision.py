@@ -11,14 +11,14 @@ from monitor.core.actions.decision import Decision, decide
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.account import CROSS, Balance
+from monitor.core.model.action_blocks import ActionBlock
 from monitor.core.model.alert import Alert, AlertState
-from monitor.core.model.blocks import ActionBlock
 from monitor.core.model.events import CommandsRead, HealthRead
 from monitor.core.model.intent import LEGAL_TRANSITIONS, Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from tests.support.examples.actions import (
     NOW,
     SAFETY,

@@ -22,7 +22,7 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import ForeignActivity, LedgerRow, Movement
 from monitor.core.model.order import Reduce, Repay, VenueRecord
 from monitor.core.model.reads import OrderUpdate
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.attribution import attribute_daemon_order, attribute_ledger_rows

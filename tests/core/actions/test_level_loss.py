@@ -8,12 +8,12 @@ import pytest
 from monitor.core.actions.decision import Decision
 from monitor.core.actions.level_loss import LevelLoss, UnknownLoss, find_level_loss, scope_balances
 from monitor.core.model.account import CROSS, Balance, Price, Scope
-from monitor.core.model.blocks import RuleStop
+from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.events import CommandsRead
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import ManualCall, Order, Reduce, Repay, Transfer
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from tests.core.actions.test_decision import decision_for, proposal, single_intent
 from tests.support.examples.actions import (
     EXAMPLE,

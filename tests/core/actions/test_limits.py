@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.actions.limits import LIMIT_PERIOD, Allowed, Denied, LimitUsage, remaining_allowance, review, usage_of
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import Proposal
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState

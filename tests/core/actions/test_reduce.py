@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.actions.limits import Allowed, LimitUsage, review
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import Allowance, NoProposal, Proposal
 from monitor.core.actions.reduce import propose_reduction
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.order import Reduce

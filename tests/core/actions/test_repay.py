@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import Allowance, NoProposal, Proposal
 from monitor.core.actions.repay import propose_repayment
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.model.account import CROSS, Balance
 from monitor.core.model.order import Repay
 from monitor.core.numbers.amounts import ZERO

@@ -15,7 +15,7 @@ from monitor.core.model.order import Reduce, Repay, Transfer
 from monitor.core.model.reads import MinRepayRead, TradingRulesRead
 from monitor.core.model.symbols import TradingRules
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from tests.support.examples.actions import (
     KEY,
     NOW,

@@ -7,7 +7,7 @@ import pytest
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.actions.target import ExpressionError, evaluate_target, parse_sizing_target
 from monitor.core.model.metric import Missing
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from tests.support.examples.actions import D
 
 

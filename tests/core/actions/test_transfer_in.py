@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.actions.limits import Allowed, review, usage_of
-from monitor.core.actions.position import ScopePosition
 from monitor.core.actions.proposal import UNLIMITED, Allowance, NoProposal, Proposal
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.transfer_in import propose_second_hop, propose_transfer_in
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.intent import IntentState

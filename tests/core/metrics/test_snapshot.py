@@ -16,7 +16,7 @@ from monitor.core.model.account import (
     Scope,
     WalletBalances,
 )
-from monitor.core.model.blocks import ActionBlock
+from monitor.core.model.action_blocks import ActionBlock
 from monitor.core.model.events import (
     CrossRead,
     HealthRead,

@@ -24,9 +24,9 @@ from monitor.core.model.account import CROSS, IsolatedPair, KeyPermissions, Leve
 from monitor.core.model.alert import Alert, AlertKey, AlertState
 from monitor.core.model.events import KeyRead, LeverageTiersRead, ReadFailed, ThresholdsRead
 from monitor.core.model.lending_terms import LendingTerms, parse_remembered_thresholds, thresholds_text, tiers_text
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.view.messages.message import _figure_lines
 from tests.support.examples.accounts import (
     FIVE_TIMES_TIER,

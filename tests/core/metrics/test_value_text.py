@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.alerting.summary import summarize
+from monitor.core.alerting.condition_summary import summarize
 from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.metrics.value_text import value_text
 from monitor.core.model.metric import METRICS, MetricValue, Missing, Unit

@@ -12,7 +12,7 @@ from monitor.core.model.metric import Missing
 from monitor.core.numbers.amounts import ONE
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.clock_correction import clamp_timestamps, correct_timestamps
 from monitor.core.state.stream_status import StreamStatus
 

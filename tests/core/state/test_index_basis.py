@@ -10,7 +10,7 @@ from monitor.core.engine.read_demand import newly_needed_reads
 from monitor.core.model.account import Price
 from monitor.core.model.events import Event, PricesRead, Tick
 from monitor.core.model.reads import IndexPriceRead
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.index_basis import MAX_SPOT_DIFFERENCE, IndexReading, match_index, update_bases
 from tests.support.examples.accounts import after, new_account_state
 

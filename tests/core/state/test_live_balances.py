@@ -15,19 +15,19 @@ from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead, Strea
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.live_balances import live_cross_balances, live_pair
-from monitor.exchange.binance.streams.decode import parse_stream_event
+from monitor.exchange.binance.streams.frame_decoding import parse_stream_event
 from monitor.sandbox.api.errors import SimApiError
-from monitor.sandbox.feed import SentEvent, UserStreamKind
+from monitor.sandbox.event_feed import SentEvent, UserStreamKind
+from monitor.sandbox.exchange_loop import SimulationLoop
 from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
 from monitor.sandbox.lending import loans, transfers
 from monitor.sandbox.scenario.scenario import AccountSpec, InitialBalance, Interpretations, PairSpec, Scenario
-from monitor.sandbox.simulation_loop import SimulationLoop
-from monitor.sandbox.timeline import Timeline
 from monitor.sandbox.trading import orders
 from monitor.sandbox.trading.orders import OrderRequest
 from monitor.sandbox.venue import Venue
+from monitor.sandbox.virtual_clock import Timeline
 
 SETTINGS = AccountSettings("main")
 PRICES = {"BTCUSDT": Decimal(60_000), "ETHUSDT": Decimal(3_000), "BNBUSDT": Decimal(600)}

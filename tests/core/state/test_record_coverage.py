@@ -8,7 +8,7 @@ import pytest
 
 from monitor.core.actions.limits import LimitUsage, with_gap_movements
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.engine.activity import collect_activity
+from monitor.core.engine.activity_records import collect_activity
 from monitor.core.model.account import CROSS, Price
 from monitor.core.model.events import ReadFailed
 from monitor.core.model.intent import IntentState
@@ -17,7 +17,7 @@ from monitor.core.model.ledger import MarginTransfer
 from monitor.core.model.order import Repay, VenueRecord
 from monitor.core.model.reads import GapHistoryRead
 from monitor.core.numbers.durations import DAY
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.record_coverage import (
     RecordCoverage,
     apply_history,

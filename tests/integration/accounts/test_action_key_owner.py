@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.daemon.daemon_loop import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonLoop
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import ApiKeySpec, hmac_key

@@ -10,10 +10,10 @@ from monitor.core.actions.foreign_activity import EXPLANATION_GRACE
 from monitor.core.engine.step import IdSource, Policy, StepResult, step
 from monitor.core.model.events import HealthRead, Tick
 from monitor.core.model.journal import JournalEntry
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.runtime.account.backlog import Backlog
+from monitor.runtime.account.journal_backlog import Backlog
 from monitor.runtime.account.start_state import continue_from_memory, merge_stored_state, renumber_alerts, restore_state
 from monitor.store.store import Store
 from monitor.store.writes import commands

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.intent import FINAL_STATES, IntentState
-from monitor.store.db.migrate import upgrade
+from monitor.store.db.schema_migration import upgrade
 from monitor.store.store import Store
 from tests.support.command import margin_monitor
 from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.blocks import StopCause
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.model.order import Reduce, Repay

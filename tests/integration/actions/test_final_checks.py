@@ -14,7 +14,7 @@ import pytest
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.events import KeyRead
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.runtime.orders import executor
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.store.readers.intents import read_intents

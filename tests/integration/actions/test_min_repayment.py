@@ -10,7 +10,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.intent import IntentState
 from monitor.core.model.reads import MinRepayRead
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.sandbox.scenario.builtin import calm_scenario
 from tests.runtime.orders.test_executor import level, owed, running_harness
 from tests.support.examples.actions import reduce_spec, repay_spec, seconds, transfer_spec

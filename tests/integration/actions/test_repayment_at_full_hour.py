@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitor.core.model.events import RatesRead
 from monitor.core.model.intent import IntentState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario, initial_balance
 from tests.runtime.orders.test_executor import level, owed, running_harness

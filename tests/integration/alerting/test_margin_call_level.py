@@ -18,7 +18,7 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.metric import Missing
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.view.documents.account import account_document
 from monitor.view.messages.message import _figure_lines
 from tests.core.engine.test_step import EngineRun

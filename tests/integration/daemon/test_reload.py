@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.daemon.daemon_loop import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonLoop
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import hmac_key

@@ -25,7 +25,7 @@ evaluation.evaluate_rules = lambda snapshot, *args, **named: evaluation.Evaluati
 """,
     "stream": """
 import asyncio
-from monitor.exchange.binance.streams.streams import BinanceStreams
+from monitor.exchange.binance.streams.binance_streams import BinanceStreams
 async def never(self):
     await asyncio.Event().wait()
 BinanceStreams.run = never

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.core.model.order import Accepted
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
-from monitor.exchange.binance.api.function import ReadFunction, WriteFunction
+from monitor.exchange.binance.api.endpoint_function import ReadFunction, WriteFunction
 from monitor.exchange.binance.api.orders import create_margin_order
 from monitor.exchange.binance.rate_limits import WeightBudget, weight_pool
 from monitor.exchange.binance.wire.field_types import DecimalText

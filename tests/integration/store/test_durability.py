@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.journal import JournalEntry
-from monitor.store.db.migrate import find_problems
+from monitor.store.db.schema_migration import find_problems
 from monitor.store.readers.events import read_events
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore, Store

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from monitor.records.events import EventRow
+from monitor.sandbox.event_feed import SentEvent
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.server import Sandbox
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore

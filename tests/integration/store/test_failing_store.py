@@ -11,7 +11,7 @@ import pytest
 
 from monitor.core.model.alert import AlertState
 from monitor.sandbox.server import Sandbox
-from monitor.store.db.migrate import upgrade
+from monitor.store.db.schema_migration import upgrade
 from monitor.store.readers.events import read_events
 from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.faulty_proxy import FaultyProxy, proxy_to

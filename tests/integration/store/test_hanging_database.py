@@ -17,7 +17,7 @@ from monitor.core.model.journal import JournalEntry
 from monitor.errors import AnotherDaemon, StoreError, WrongDatabaseRevision
 from monitor.runtime.store_session import wait_until_open
 from monitor.store.db.lease import STALE_AFTER_S
-from monitor.store.db.migrate import upgrade
+from monitor.store.db.schema_migration import upgrade
 from monitor.store.readers.events import read_events
 from monitor.store.schema import tables
 from monitor.store.store import Store

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from monitor.store.readers.events import read_events
-from tests.runtime.account.test_runner import make_runner
+from tests.runtime.account.test_event_processor import make_runner
 
 EVENTS = 30_000
 
 FLOODED = """
 import asyncio, sys
 from pathlib import Path
-from tests.runtime.account.test_runner import event, make_runner
+from tests.runtime.account.test_event_processor import event, make_runner
 
 def resident_kb():
     return int(next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmRSS")).split()[1])

@@ -22,7 +22,7 @@ import pytest
 from monitor import runtime
 from monitor.exchange import binance
 from monitor.exchange.binance.api.endpoint import Endpoint
-from monitor.exchange.binance.api.function import EndpointFunction
+from monitor.exchange.binance.api.endpoint_function import EndpointFunction
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import AccountSpec, InitialBalance, PairSpec, Scenario, hmac_key

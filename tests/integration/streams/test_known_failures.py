@@ -47,13 +47,21 @@ from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.events import BalanceAdjusted, BalancesChanged, CrossRead, StreamEvent
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.stream_overlay import EMPTY_OVERLAY, apply_event
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.runtime.account.inbox import Inbox as RealInbox
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.server import Sandbox
+from tests.exchange.binance.streams.test_binance_streams import (
+    KEY_PATH,
+    TOKEN_PATH,
+    ListeningAccount,
+    key_of,
+    keys,
+    running,
+)
 from tests.exchange.binance.streams.test_stream_limits import (
     ALL_OFF,
     DAY_S,
@@ -63,7 +71,6 @@ from tests.exchange.binance.streams.test_stream_limits import (
     loss_reasons,
     pass_time,
 )
-from tests.exchange.binance.streams.test_streams import KEY_PATH, TOKEN_PATH, ListeningAccount, key_of, keys, running
 from tests.support.connected_sandbox import EventInbox, connected_sandbox
 from tests.support.daemon import eventually
 from tests.support.timeouts import SOON_S

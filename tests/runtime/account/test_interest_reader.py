@@ -15,7 +15,7 @@ from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, NextRatesRead, RatesRead
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.errors import ExchangeError
 from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.poller import ReadOnce

@@ -15,7 +15,7 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.intent import IntentState, IntentStep
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import ManualCall, Repay
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.lending import loans

@@ -11,7 +11,7 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.events import CrossRead
 from monitor.core.model.intent import IntentState
 from monitor.core.model.order import CancelOrders, Reduce
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.exchange.binance.api.orders import create_margin_order
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario

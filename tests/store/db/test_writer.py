@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import AnotherDaemon, StoreError
 from monitor.store.db import connections as opening
-from monitor.store.db.migrate import upgrade
+from monitor.store.db.schema_migration import upgrade
 from monitor.store.db.writer import Writer
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore, Store

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
-from monitor.core.model.blocks import StopCause
+from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import BalanceBefore, IntentState
 from monitor.store.schema import tables
 from monitor.store.store import Store

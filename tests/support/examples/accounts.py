@@ -28,7 +28,7 @@ from monitor.core.model.account import (
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 
 NOW = datetime(2025, 10, 10, 20, 0, tzinfo=UTC)
 SETTINGS = AccountSettings(

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.config.rules.rule_files import parse_rules
-from monitor.core.actions.position import AssetPosition, ScopePosition
+from monitor.core.actions.scope_position import AssetPosition, ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.account import CROSS, Balance, CrossSnapshot, KeyPermissions, Price, Thresholds, WalletBalances
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Severity
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import ManualCall, Order, Repay, Transfer
-from monitor.core.model.safety import Safety
+from monitor.core.model.safety_settings import Safety
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState

@@ -3,7 +3,7 @@
 import argparse
 
 from monitor.cli import config_option, output
-from monitor.cli.lint_setup import find_flaws
+from monitor.cli.lint_input import find_flaws
 from monitor.cli.parser import add_json
 from monitor.errors import Exit
 from monitor.lint.flaws import Flaw

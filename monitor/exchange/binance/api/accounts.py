@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from monitor.exchange.binance.api.function import declaration_only, read, write
+from monitor.exchange.binance.api.endpoint_function import declaration_only, read, write
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.accounts import (

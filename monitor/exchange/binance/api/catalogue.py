@@ -5,7 +5,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 from monitor.exchange.binance.api import accounts, loans, market, orders, transfers, wallets
-from monitor.exchange.binance.api.function import EndpointFunction
+from monitor.exchange.binance.api.endpoint_function import EndpointFunction
 
 AnyEndpointFunction = EndpointFunction[Any, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from monitor.exchange.binance.api.function import HistoryPaging, P, ReadFunction
+from monitor.exchange.binance.api.endpoint_function import HistoryPaging, P, ReadFunction
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.field_types import HistoryPage

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.exchange.binance.api.function import HistoryPaging, declaration_only, read, write
+from monitor.exchange.binance.api.endpoint_function import HistoryPaging, declaration_only, read, write
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.wire.acknowledgements import EmptyPayload, TransactionIdPayload
 from monitor.exchange.binance.wire.field_types import HistoryPage

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.exchange.binance.api.endpoint import Security
-from monitor.exchange.binance.api.function import declaration_only, read
+from monitor.exchange.binance.api.endpoint_function import declaration_only, read
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.market_data import (

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.order import ManualCall, Order, Repay, Transfer
 from monitor.core.numbers.amounts import ZERO
-from monitor.exchange.binance.api.function import P, T, WriteFunction, WriteKind
+from monitor.exchange.binance.api.endpoint_function import P, T, WriteFunction, WriteKind
 from monitor.exchange.binance.api.transfers import make_universal_transfer
 from monitor.exchange.binance.signing import Parameters
 

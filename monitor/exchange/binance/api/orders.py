@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.exchange.binance.api.function import HistoryPaging, declaration_only, read, write
+from monitor.exchange.binance.api.endpoint_function import HistoryPaging, declaration_only, read, write
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.orders import (
     CancelledOrderPayload,

@@ -14,9 +14,9 @@ import httpx
 from monitor.clock import Clock
 from monitor.core.model.order import Accepted, Outcome, PreSendCheck, Refused
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
-from monitor.exchange.binance.api.bad_payload import rejected_payload
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
 from monitor.exchange.binance.api.http import read_body
+from monitor.exchange.binance.api.payload_rejection import rejected_payload
 from monitor.exchange.binance.api.read_hosts import FIRST_COOLDOWN_S, ReadHosts
 from monitor.exchange.binance.api.rejected_rows import RejectedRows, decode_content
 from monitor.exchange.binance.api.response import (
@@ -27,7 +27,6 @@ from monitor.exchange.binance.api.response import (
     WriteResult,
 )
 from monitor.exchange.binance.api.write_request import parse_write_response, request_log, withhold_hook
-from monitor.exchange.binance.outcome_rules import LIMIT_CODE, classify_failure, classify_read, classify_write
 from monitor.exchange.binance.rate_limits import (
     Priority,
     WeightBudget,
@@ -36,6 +35,7 @@ from monitor.exchange.binance.rate_limits import (
     read_used_weight,
     weight_pool,
 )
+from monitor.exchange.binance.response_classification import LIMIT_CODE, classify_failure, classify_read, classify_write
 from monitor.exchange.binance.signing import Parameters, encode_query, sign_query
 from monitor.exchange.binance.wire.decoding import decode_error
 from monitor.exchange.binance.wire.market_text import TextServerTime

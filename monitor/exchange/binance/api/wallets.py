@@ -1,6 +1,6 @@
 """Wallets outside margin, and the tokens that open streams."""
 
-from monitor.exchange.binance.api.function import declaration_only, read
+from monitor.exchange.binance.api.endpoint_function import declaration_only, read
 from monitor.exchange.binance.wire.acknowledgements import EmptyPayload
 from monitor.exchange.binance.wire.stream_keys import StreamTokenPayload
 from monitor.exchange.binance.wire.wallets import FundingAssetRow, SpotWalletPayload, UserAssetRow

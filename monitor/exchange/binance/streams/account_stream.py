@@ -14,7 +14,7 @@ from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations.stream_keys import create_listen_token
 from monitor.exchange.binance.streams.async_waits import SubscriptionSet, run_until_first, sleep_or_event
-from monitor.exchange.binance.streams.decode import (
+from monitor.exchange.binance.streams.frame_decoding import (
     TERMINATED,
     EventFrame,
     ReplyFrame,
@@ -27,7 +27,7 @@ from monitor.exchange.binance.streams.decode import (
     read_frame,
 )
 from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
-from monitor.exchange.binance.streams.requests import RequestDeclined, StreamRequests
+from monitor.exchange.binance.streams.stream_requests import RequestDeclined, StreamRequests
 from monitor.exchange.binance.streams.supervisor import LivenessReporter, StreamConnection
 from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket, WebSocketFactory
 from monitor.exchange.binance.wire.numbers import Implausible

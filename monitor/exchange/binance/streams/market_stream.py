@@ -14,7 +14,7 @@ from monitor.exchange.binance.streams.async_waits import (
     run_until_first,
     sleep_or_event,
 )
-from monitor.exchange.binance.streams.decode import (
+from monitor.exchange.binance.streams.frame_decoding import (
     EventFrame,
     ReplyFrame,
     ShutdownFrame,
@@ -24,7 +24,7 @@ from monitor.exchange.binance.streams.decode import (
     read_frame,
 )
 from monitor.exchange.binance.streams.price_conflator import PriceConflator
-from monitor.exchange.binance.streams.requests import RequestDeclined, StreamRequests
+from monitor.exchange.binance.streams.stream_requests import RequestDeclined, StreamRequests
 from monitor.exchange.binance.streams.supervisor import LivenessReporter, StreamConnection
 from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket, WebSocketFactory
 from monitor.exchange.binance.wire.numbers import Implausible

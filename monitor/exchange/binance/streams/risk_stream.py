@@ -10,7 +10,7 @@ from monitor.errors import ExchangeError, ExchangeRefused
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations.stream_keys import create_listen_key, extend_listen_key
 from monitor.exchange.binance.streams.async_waits import run_until_first
-from monitor.exchange.binance.streams.decode import (
+from monitor.exchange.binance.streams.frame_decoding import (
     KEY_EXPIRED,
     EventFrame,
     ReplyFrame,

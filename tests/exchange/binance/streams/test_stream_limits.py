@@ -20,7 +20,7 @@ from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Interpretations, Scenario
-from tests.exchange.binance.streams.test_streams import ListeningAccount, key_of, keys, running
+from tests.exchange.binance.streams.test_binance_streams import ListeningAccount, key_of, keys, running
 from tests.support.connected_sandbox import EventInbox, connected_sandbox, hosts_of
 from tests.support.daemon import eventually
 from tests.support.timeouts import SOON_S

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.exchange.binance.streams.decode import ReplyFrame
+from monitor.exchange.binance.streams.frame_decoding import ReplyFrame
 from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket
 
 log = logging.getLogger(__name__)

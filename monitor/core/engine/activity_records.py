@@ -24,7 +24,6 @@ from monitor.core.model.reads import (
     TransfersRead,
 )
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply_reference import new_terms
 from monitor.core.state.attribution import (
     attribute_daemon_order,
     attribute_ledger_rows,
@@ -43,6 +42,7 @@ from monitor.core.state.record_coverage import (
     gap_unread_text,
     second_read_abandoned_text,
 )
+from monitor.core.state.reference_update import new_terms
 
 
 @dataclass(frozen=True, slots=True)

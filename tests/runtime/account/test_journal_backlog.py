@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from monitor.core.model.journal import JournalEntry
-from monitor.runtime.account.backlog import has_decisions, merge_entries
+from monitor.runtime.account.journal_backlog import has_decisions, merge_entries
 from tests.support.examples.store_rows import NOW
 
 

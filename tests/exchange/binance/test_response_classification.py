@@ -4,7 +4,12 @@ import httpx
 import pytest
 
 from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
-from monitor.exchange.binance.outcome_rules import SendFailure, classify_failure, classify_read, classify_write
+from monitor.exchange.binance.response_classification import (
+    SendFailure,
+    classify_failure,
+    classify_read,
+    classify_write,
+)
 
 TRANSIENT = [-1003, -1004, -1008, -1015, -1021, -1112, -2016, -3007, -3037, -4005, -51007]
 MAYBE_DONE = [-1000, -1001, -1006, -1007, -3000, -3029, -3044, -4027, -5010, -5012]

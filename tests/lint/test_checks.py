@@ -14,8 +14,8 @@ from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import SEVERITIES
 from monitor.core.rules.rule import merge_rules
+from monitor.lint.checks import lint
 from monitor.lint.flaws import AccountCoverage, ChannelInfo, Flaw, LintInput
-from monitor.lint.lint import lint
 
 LADDER = parse_rules(
     tomllib.loads(resources.packaged_path("config", "rules", "ladder.toml").read_text())["rules"], "ladder"

@@ -1,7 +1,7 @@
 """Action blocks: which are counted, and the text that names them all."""
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.blocks import ActionBlock, block_reasons, blocked_live_actions
+from monitor.core.model.action_blocks import ActionBlock, block_reasons, blocked_live_actions
 
 PAIR = Scope("BTCUSDT")
 STOPS = {

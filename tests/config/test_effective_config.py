@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from monitor.config.effective import reference_rows
+from monitor.config.effective_config import reference_rows
 from monitor.config.rules.rule_schema import RuleConfig
 from monitor.config.schema import keys_of
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.core.actions.decision import build_plan_context
-from monitor.core.actions.position import ScopePosition
+from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.model.account import CROSS, CollateralTier, IsolatedPair, IsolatedSnapshot, Scope
 from monitor.core.model.events import StreamEvent
 from monitor.core.model.lending_terms import Delisting, Restrictions
@@ -19,7 +19,7 @@ from monitor.core.model.reads import (
 )
 from monitor.core.model.symbols import OpenOrder, TradingRules
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from tests.support.examples.actions import NOW, SETTINGS, D, account_state, balance, scope_position, seconds
 
 SETTINGS_OF_PAIRS = replace(SETTINGS, isolated=("BTCUSDT",))

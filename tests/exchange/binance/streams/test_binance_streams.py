@@ -18,8 +18,8 @@ from monitor.core.model.events import BalancesChanged, LiabilityChanged, PricesR
 from monitor.exchange.binance.binance_account import BinanceAccount
 from monitor.exchange.binance.streams.stream_limits import StreamLimits
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
+from monitor.sandbox.event_feed import SentEvent
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Interpretations, RequestLimits, Scenario
 from tests.support.connected_sandbox import ConnectedSandbox, EventInbox, connected_sandbox

@@ -13,8 +13,8 @@ from monitor.config.simulation.portfolio import THRESHOLD_KEYS
 from monitor.core.model.account import Thresholds
 from monitor.errors import ConfigError, StoreError
 from monitor.lint.channel_flaws import SILENT_KINDS
+from monitor.lint.checks import lint
 from monitor.lint.flaws import AccountCoverage, ChannelInfo, Flaw, LintInput
-from monitor.lint.lint import lint
 from monitor.store.readers.status import read_live_documents
 from monitor.view.json_values import Document
 

@@ -23,7 +23,7 @@ from monitor.core.model.ledger import ForeignMovement
 from monitor.errors import AnotherDaemon, StoreError
 from monitor.resources import packaged_path
 from monitor.store.db import connections as opening
-from monitor.store.db.migrate import find_problems, upgrade
+from monitor.store.db.schema_migration import find_problems, upgrade
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
 from monitor.store.schema.columns import to_milliseconds

@@ -9,7 +9,7 @@ from monitor.app.exchange import open_binance_account
 from monitor.config import policies
 from monitor.config.loading import load_config
 from monitor.errors import ExchangeUnreachable
-from monitor.runtime.account.one_shot import read_account_once
+from monitor.runtime.account.single_read import read_account_once
 from monitor.view.documents.account import account_document
 from tests.support import daemon
 from tests.support.sandbox import sandbox

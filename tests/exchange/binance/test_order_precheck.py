@@ -7,7 +7,7 @@ import pytest
 from monitor.core.model.account import CROSS
 from monitor.core.model.order import CancelOrders, Reduce, Refused
 from monitor.core.model.symbols import TradingRules
-from monitor.exchange.binance.precheck import precheck_order
+from monitor.exchange.binance.order_precheck import precheck_order
 from tests.support.connected_sandbox import connected_sandbox
 from tests.support.examples.actions import D
 

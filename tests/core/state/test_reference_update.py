@@ -24,7 +24,7 @@ from monitor.core.model.lending_terms import describe_changes
 from monitor.core.model.order import Repay
 from monitor.core.model.reads import CollateralRatiosRead, IndexPriceRead, LedgerRead, OpenOrdersRead, OrderUpdate
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.index_basis import IndexReading
 from tests.support.examples.accounts import (
     FIVE_TIMES_TIER,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from monitor.core.model.identifiers import ID_EPOCH, ID_INTERVAL, min_id
+from monitor.core.model.id_floor import ID_EPOCH, ID_INTERVAL, min_id
 
 
 def test_new_database_numbers_start_above_earlier_ones() -> None:

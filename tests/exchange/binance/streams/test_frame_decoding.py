@@ -18,7 +18,7 @@ from monitor.core.model.events import (
     StreamEvent,
     TradeFilled,
 )
-from monitor.exchange.binance.streams.decode import (
+from monitor.exchange.binance.streams.frame_decoding import (
     EventFrame,
     ReplyFrame,
     ShutdownFrame,

@@ -15,7 +15,7 @@ from monitor.core.model.events import (
     Tick,
 )
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.apply_prices import PRICE_HISTORY
+from monitor.core.state.price_update import PRICE_HISTORY
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.view.documents.account import account_document
 from tests.support.examples.accounts import (

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS
-from monitor.exchange.binance.api.function import WriteFunction
+from monitor.exchange.binance.api.endpoint_function import WriteFunction
 
 FAMILIAR = """
 get_margin_account get_isolated_margin_account get_margin_asset get_margin_symbol get_margin_all_assets

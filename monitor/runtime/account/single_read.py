@@ -14,7 +14,7 @@ from monitor.core.model.events import (
 )
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.exchange.port import Exchange
 

@@ -14,8 +14,8 @@ from monitor.core.model.events import CrossRead, Event, IsolatedRead, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError, StoreRefused
-from monitor.runtime.account.backlog import Backlog, WaitingEntry, has_decisions, merge_entries, split_entry
 from monitor.runtime.account.inbox import Inbox
+from monitor.runtime.account.journal_backlog import Backlog, WaitingEntry, has_decisions, merge_entries, split_entry
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.runtime.schedule import WallClockInterval, run_every, run_now
+from monitor.runtime.interval_jobs import WallClockInterval, run_every, run_now
 from tests.support.timeouts import SOON_S
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -47,10 +47,10 @@ from monitor.core.model.reads import (
     TransfersRead,
 )
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply_prices import apply_prices
-from monitor.core.state.apply_reference import apply_reference
 from monitor.core.state.live_balances import with_snapshot, with_stream_event
+from monitor.core.state.price_update import apply_prices
 from monitor.core.state.record_coverage import RECORD_READ, apply_history, count_failure, reopen_gap
+from monitor.core.state.reference_update import apply_reference
 from monitor.core.state.scope_value import is_undervalued, value_scope
 from monitor.core.state.stream_status import StreamStatus
 

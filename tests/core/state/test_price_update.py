@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitor.core.model.account import Balance, Price
 from monitor.core.model.events import CrossRead, PricesRead
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from monitor.core.state.scope_value import value_scope
 from tests.support.examples.accounts import after, cross_snapshot, new_account_state, sample_balances
 

@@ -13,8 +13,8 @@ from monitor.core.model.events import StreamEvent
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
+from monitor.runtime.account.event_processor import Runner
 from monitor.runtime.account.inbox import Inbox
-from monitor.runtime.account.runner import Runner
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import CrossSnapshot
 from monitor.core.model.events import CrossRead, PricesRead
-from monitor.core.state.apply import apply
+from monitor.core.state.account_update import apply
 from tests.support.examples.accounts import (
     after,
     apply_events,
