@@ -13,7 +13,7 @@ from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChange
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scope_value import value_scope
 from monitor.resources import packaged_path
 
@@ -87,5 +87,5 @@ def watched_state() -> AccountState:
     state = AccountState(account="main", started_at=NOW, cross_thresholds=BARS)
     events: list[Event] = [PricesRead(prices), CrossRead(snapshot)]
     for event in (*(StreamChanged(name, True, (), NOW) for name in _STREAMS), *events):
-        state = apply(state, event, NOW)
+        state = apply_account_event(state, event, NOW)
     return state

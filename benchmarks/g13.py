@@ -12,7 +12,7 @@ from benchmarks.report import Finding, Target, finding, main, ratios
 from monitor.core.engine.step import IdSource, step
 from monitor.core.model.account import Price
 from monitor.core.model.events import PricesRead
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scope_value import revalue, value_scope
 
 _EVERY = timedelta(milliseconds=1)
@@ -69,7 +69,7 @@ def _revaluation() -> Callable[[Sequence[PricesRead]], None]:
         nonlocal state
         now = _at(events[-1]).at
         for event in events:
-            state = apply(state, event, now)
+            state = apply_account_event(state, event, now)
             assert state.cross_value is not None and state.cross_value.level
 
     return take

@@ -23,14 +23,14 @@ NOTED_TOLERANCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class SteadyReading:
+class SteadyClockReading:
     """Seconds of the steady clock, and the base that they count from: another one after each start of the machine."""
 
     base: str
     seconds: float
 
 
-class Machine:
+class MachineClock:
     """The clocks of this machine, in seconds."""
 
     @property
@@ -57,7 +57,7 @@ class Clock(Protocol):
     """Exchange time. Everything stored, compared or waited for in the domain uses this time."""
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> MachineClock:
         """The machine whose clocks are read."""
 
     @property
@@ -85,10 +85,10 @@ class Clock(Protocol):
     def invalidate(self) -> None:
         """Let the next measurement replace the present estimate, even if the measurement is less exact."""
 
-    def read_steady(self) -> SteadyReading | None:
+    def read_steady(self) -> SteadyClockReading | None:
         """Return the steady clock's reading; None where its base has no name, or the time is the wall clock's guess."""
 
-    def resume_from(self, at: datetime, then: SteadyReading) -> bool:
+    def resume_from(self, at: datetime, then: SteadyClockReading) -> bool:
         """Continue from a moment noted with a reading, until the time is measured. Return False for another base."""
 
     def follow_wall_clock(self) -> None:
@@ -137,13 +137,13 @@ class SystemClock:
         speed: float = 1.0,
         *,
         anchor: float | None = None,
-        machine: Machine | None = None,
+        machine: MachineClock | None = None,
     ) -> None:
         if speed <= 0:
             raise ValueError("speed must be positive")
         if start is not None and start.tzinfo is None:
             raise ValueError("start must be aware")
-        self._machine = machine if machine is not None else Machine()
+        self._machine = machine if machine is not None else MachineClock()
         self._speed = speed
         self._anchor = self._machine.wall_s() if anchor is None else anchor
         self._start = start if start is not None else datetime.fromtimestamp(self._anchor, UTC)
@@ -154,7 +154,7 @@ class SystemClock:
         self._sleepers: set[asyncio.Future[None]] = set()
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> MachineClock:
         return self._machine
 
     @property
@@ -212,13 +212,13 @@ class SystemClock:
     def invalidate(self) -> None:
         self._is_trusted = False
 
-    def read_steady(self) -> SteadyReading | None:
+    def read_steady(self) -> SteadyClockReading | None:
         base = self._machine.steady_base
         if not base or self._estimate.round_trip_s is None:
             return None
-        return SteadyReading(base, self._machine.steady_s())
+        return SteadyClockReading(base, self._machine.steady_s())
 
-    def resume_from(self, at: datetime, then: SteadyReading) -> bool:
+    def resume_from(self, at: datetime, then: SteadyClockReading) -> bool:
         if self._speed != 1 or then.base != self._machine.steady_base or then.seconds > self._machine.steady_s():
             return False
         self.record_measurement(at, then.seconds - NOTED_TOLERANCE_S, then.seconds + NOTED_TOLERANCE_S)

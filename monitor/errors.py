@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """Exit codes of every command."""
 
     DONE = 0
@@ -23,7 +23,7 @@ class MonitorError(Exception):
     """
 
     code = "error"
-    exit_code = Exit.NO
+    exit_code = ExitCode.NO
 
     def __init__(self, message: str, *, where: str = "", mend: str = "") -> None:
         super().__init__(message)
@@ -41,14 +41,14 @@ class UsageError(MonitorError):
     """A command line that asks for something impossible."""
 
     code = "usage"
-    exit_code = Exit.USAGE
+    exit_code = ExitCode.USAGE
 
 
 class ConfigError(MonitorError):
     """A configuration that can't be used as it is. `others` are the further mistakes of the same file."""
 
     code = "config"
-    exit_code = Exit.CONFIG
+    exit_code = ExitCode.CONFIG
     others: "tuple[ConfigError, ...]" = ()
 
 
@@ -56,7 +56,7 @@ class StoreError(MonitorError):
     """A database that is unreachable, missing, full, or of another version."""
 
     code = "store"
-    exit_code = Exit.UNREACHABLE
+    exit_code = ExitCode.UNREACHABLE
 
 
 class StoreRefused(StoreError):
@@ -67,11 +67,11 @@ class WrongDatabaseRevision(StoreError):
     """A database of another version than this program's, or not one of margin-monitor: waiting does not help."""
 
 
-class AnotherDaemon(StoreError):
+class DaemonAlreadyRunning(StoreError):
     """A database that another daemon holds."""
 
     code = "another_instance"
-    exit_code = Exit.ANOTHER_INSTANCE
+    exit_code = ExitCode.ANOTHER_INSTANCE
 
 
 class CommandRefused(MonitorError):
@@ -84,7 +84,7 @@ class KeyRefused(MonitorError):
     """An API key that the exchange refused when the daemon started."""
 
     code = "key_refused"
-    exit_code = Exit.KEY_REFUSED
+    exit_code = ExitCode.KEY_REFUSED
 
 
 class ExchangeError(MonitorError):
@@ -110,7 +110,7 @@ class ExchangeUnreachable(ExchangeError):
     """A read without a readable answer: connection, time-out, 5xx, ban."""
 
     code = "exchange_unreachable"
-    exit_code = Exit.UNREACHABLE
+    exit_code = ExitCode.UNREACHABLE
 
 
 class ExchangeRefused(ExchangeError):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, TOPIC_MODULES, AnyEndpointFunction
-from monitor.exchange.binance.api.endpoint import Security
+from monitor.exchange.binance.api.endpoint import SecurityType
 from monitor.exchange.binance.api.endpoint_function import Parameter, ReadFunction, WriteFunction
 from monitor.exchange.binance.rate_limits import CountedBy
 
@@ -16,7 +16,7 @@ TESTS = "tests/integration/exchange/test_every_function.py"
 """Test module of every function; the test's own name follows from what the function does."""
 
 _POOLS: dict[CountedBy, str] = {"ip": "IP", "uid": "UID"}
-_SECURITY = {Security.NONE: "none", Security.KEY: "key", Security.SIGNED: "signed"}
+_SECURITY = {SecurityType.NONE: "none", SecurityType.KEY: "key", SecurityType.SIGNED: "signed"}
 
 
 def page(written: str) -> str:

@@ -11,24 +11,24 @@ from itertools import groupby
 from pathlib import Path
 
 from monitor.cli.parser import COMMANDS, LOG_FORMATS, LOG_LEVELS, PROGRAM, CommandParser
-from monitor.config.effective_config import reference_rows
-from monitor.core.model.metric import METRICS, Metric, Unit
-from monitor.errors import Exit
+from monitor.config.effective_config import list_config_keys
+from monitor.core.model.metric import METRICS, Metric, MetricUnit
+from monitor.errors import ExitCode
 
 REFERENCE_FOLDER = Path("docs/reference")
 
-EXIT_CODES: Mapping[Exit, str] = {
-    Exit.DONE: "done",
-    Exit.NO: "a check, a test or a delivery failed, or the exchange or the program refused the command",
-    Exit.USAGE: "the command line can't be carried out, or asks for what is not available yet",
-    Exit.UNREACHABLE: "the database is missing, unreachable (which never ends `run`) or of another version; for a "
+EXIT_CODES: Mapping[ExitCode, str] = {
+    ExitCode.DONE: "done",
+    ExitCode.NO: "a check, a test or a delivery failed, or the exchange or the program refused the command",
+    ExitCode.USAGE: "the command line can't be carried out, or asks for what is not available yet",
+    ExitCode.UNREACHABLE: "the database is missing, unreachable (which never ends `run`) or of another version; for a "
     "one-shot command also: the exchange is unreachable",
-    Exit.ANOTHER_INSTANCE: "another daemon holds this database; `run` waits three minutes for it",
-    Exit.KEY_REFUSED: "the exchange refused the API key when the daemon started",
-    Exit.CONFIG: "the configuration can't be used; every error is a line of its own",
+    ExitCode.ANOTHER_INSTANCE: "another daemon holds this database; `run` waits three minutes for it",
+    ExitCode.KEY_REFUSED: "the exchange refused the API key when the daemon started",
+    ExitCode.CONFIG: "the configuration can't be used; every error is a line of its own",
 }
 
-_UNITS_WITH_RANGE = frozenset({Unit.LEVEL, Unit.FRACTION, Unit.STATUS})
+_UNITS_WITH_RANGE = frozenset({MetricUnit.LEVEL, MetricUnit.FRACTION, MetricUnit.STATUS})
 """Units of which the range is worth a word: those of the others are merely generous."""
 
 _GENERATED_NOTE = (
@@ -49,7 +49,7 @@ def reference_pages() -> Mapping[str, str]:
 def configuration_page() -> str:
     """Every key of the configuration: type, default, meaning."""
     lines = [_GENERATED_NOTE, "", "# Configuration keys", "", _CONFIGURATION_INTRODUCTION]
-    for table, rows in groupby(reference_rows(), key=lambda row: row.table):
+    for table, rows in groupby(list_config_keys(), key=lambda row: row.table):
         lines += ["", f"## `{table}`" if table else "## Keys above the first table", ""]
         lines += _table(
             ("key", "type", "default, or the effect without it", "meaning"),
@@ -77,7 +77,7 @@ def commands_page() -> str:
 def exit_codes_page() -> str:
     """Every exit code."""
     lines = [_GENERATED_NOTE, "", "# Exit codes", ""]
-    lines += _table(("code", "meaning"), ((str(int(code)), EXIT_CODES[code]) for code in Exit))
+    lines += _table(("code", "meaning"), ((str(int(code)), EXIT_CODES[code]) for code in ExitCode))
     lines += ["", _EXIT_CODES_REMARKS]
     return "\n".join(lines) + "\n"
 
@@ -91,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for name, text in reference_pages().items():
         (folder / name).write_text(text, encoding="utf-8")
         print(f"wrote {folder / name}")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _metric_row(metric: Metric) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from monitor.app.exchange import open_exchange, read_keys_once, signing_credenti
 from monitor.clock import Clock
 from monitor.config.credentials import resolve_account, resolve_heartbeat
 from monitor.config.model import Config
-from monitor.config.policies import channel_limits_of, policy_of
+from monitor.config.policies import build_channel_limits, build_policy
 from monitor.config.secret_conflicts import refuse_secret_conflicts
-from monitor.config.time_zones import zone_of
+from monitor.config.time_zones import find_time_zone
 from monitor.core.notifications.report_schedule import DailySchedule
 from monitor.core.notifications.throttling import LadderIndex
 from monitor.core.numbers.time_of_day import parse_minutes_of_day
@@ -58,7 +58,7 @@ def build_daemon(
     )
     accounts = {
         account.name: WatchedAccount(
-            policy=policy_of(config, account.name),
+            policy=build_policy(config, account.name),
             read_intervals=read_intervals,
             open_exchange=partial(
                 open_exchange, config, account.name, clock, weight_budget, read_keys_once(config, account.name)
@@ -73,7 +73,7 @@ def build_daemon(
             severities=frozenset(channel.severities),
             send_resolved=channel.send_resolved,
             fallback=channel.fallback,
-            limits=channel_limits_of(channel),
+            limits=build_channel_limits(channel),
         )
         for channel in config.channels
     )
@@ -106,7 +106,7 @@ def report_settings(config: Config) -> "ReportSettings | None":
         return None
     channels = config.report.channels or tuple(channel.name for channel in config.channels)
     return ReportSettings(
-        schedule=DailySchedule(minutes, zone_of(config.report.time_zone)),
+        schedule=DailySchedule(minutes, find_time_zone(config.report.time_zone)),
         accounts=tuple(account.name for account in config.accounts),
         channels=tuple(name for name in dict.fromkeys(channels) if "info" in config.channel(name).severities),
         pause_file=config.safety.pause_file,

@@ -11,7 +11,7 @@ from monitor.core.actions.permissions import key_owner_objection, permission_obj
 from monitor.core.actions.revalidation import order_balances
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Accepted, ManualCall, Order, Outcome, Refused, Transfer, Unknown, Withheld
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.numbers.amounts import ZERO
 from monitor.core.settlement.observation import Observation
 from monitor.core.settlement.transitions import ABANDONED_AFTER, apply_outcome, apply_verdict
@@ -57,7 +57,7 @@ class ManualOrders:
     """Manual orders of one account. Without a database nothing is recorded; only pause file and keys are checked."""
 
     def __init__(
-        self, account: str, exchange: BinanceAccount, store: CommandStore | None, clock: Clock, safety: Safety
+        self, account: str, exchange: BinanceAccount, store: CommandStore | None, clock: Clock, safety: SafetySettings
     ) -> None:
         self._account = account
         self._exchange = exchange

@@ -13,7 +13,7 @@ from monitor.config.simulation.portfolio import THRESHOLD_KEYS
 from monitor.core.model.account import Thresholds
 from monitor.errors import ConfigError, StoreError
 from monitor.lint.channel_flaws import SILENT_KINDS
-from monitor.lint.checks import lint
+from monitor.lint.checks import run_checks
 from monitor.lint.flaws import AccountCoverage, ChannelInfo, Flaw, LintInput
 from monitor.store.readers.status import read_live_documents
 from monitor.view.json_values import Document
@@ -25,8 +25,10 @@ def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
     `offline`: a database on a server is not asked.
     """
     documents = _read_documents(config, offline)
-    rules = {rule.name: rule for account in config.accounts for rule in policies.policy_of(config, account.name).rules}
-    found = lint(
+    rules = {
+        rule.name: rule for account in config.accounts for rule in policies.build_policy(config, account.name).rules
+    }
+    found = run_checks(
         LintInput(
             rules=tuple(rules.values()),
             actions=config.actions,

@@ -2,7 +2,7 @@
 
 To add the command `example`: name it in `COMMANDS` below, and write `monitor/cli/commands/example.py` with
 `add_arguments(parser)`, which declares its options on an ArgumentParser, and `run(args) -> int`, which does it and
-returns an exit code of `monitor.errors.Exit`.
+returns an exit code of `monitor.errors.ExitCode`.
 
 `args` also has `config` (a path or None), `log_format` and `log_level`; logging has been started by them.
 `monitor.cli.config_option.read_config(args)` gives the Config; `monitor.cli.output` prints. A command raises
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from monitor import __version__
-from monitor.errors import Exit, UsageError, suggest_nearest
+from monitor.errors import ExitCode, UsageError, suggest_nearest
 
 PROGRAM = "margin-monitor"
 
@@ -103,10 +103,10 @@ def dispatch(words: Sequence[str]) -> int:
     name, *rest = rest
     if name in ("-h", "--help"):
         sys.stdout.write(help_text())
-        return Exit.DONE
+        return ExitCode.DONE
     if name == "--version":
         sys.stdout.write(f"{PROGRAM} {__version__}\n")
-        return Exit.DONE
+        return ExitCode.DONE
     if name.startswith("-"):
         raise UsageError(
             f'unknown option "{name}"', mend=suggest_nearest(name, (*_GLOBAL_OPTIONS, "--help", "--version"))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from monitor.config.errors import ErrorList, Location
 from monitor.config.model import Config
-from monitor.config.policies import channel_limits_of
+from monitor.config.policies import build_channel_limits
 from monitor.config.rules.rule_files import matching_files
 from monitor.config.schema import AccountConfig, ChannelConfig
 from monitor.config.secrets import SecretRef
@@ -152,7 +152,7 @@ def _fallback_lacks_severities(config: Config) -> Iterator[Conflict]:
 
 def _fallback_in_quiet_hours(config: Config) -> Iterator[Conflict]:
     for place, channel, fallback in _fallbacks(config):
-        mine, theirs = channel_limits_of(channel).quiet_hours, channel_limits_of(fallback).quiet_hours
+        mine, theirs = build_channel_limits(channel).quiet_hours, build_channel_limits(fallback).quiet_hours
         if theirs is None or set(channel.severities) <= {"critical"}:
             continue
         day = datetime(2026, 1, 15, tzinfo=UTC)

@@ -34,7 +34,7 @@ def effective_config(config: Config) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceRow:
+class ConfigKeyReference:
     """One key of the reference. `table` is as written (`[storage]`, `[[rules]]`), "" for keys at the top."""
 
     table: str
@@ -44,7 +44,7 @@ class ReferenceRow:
     meaning: str
 
 
-def reference_rows() -> tuple[ReferenceRow, ...]:
+def list_config_keys() -> tuple[ConfigKeyReference, ...]:
     """One row for every key, in the order of the documentation."""
     rows = _table_rows("", "", TopLevelConfig)
     for name in ("storage", "exchange"):
@@ -59,11 +59,11 @@ def reference_rows() -> tuple[ReferenceRow, ...]:
     return tuple(rows)
 
 
-def _table_rows(shown: str, table: str, kind: type[Any]) -> list[ReferenceRow]:
+def _table_rows(shown: str, table: str, kind: type[Any]) -> list[ConfigKeyReference]:
     rows = []
     for name, key in keys_of(kind).items():
         meaning = key.meaning + _unsupported_note(table, f"{table}.{name}")
-        rows.append(ReferenceRow(shown, name, key.value_type.name, _default_text(key), meaning))
+        rows.append(ConfigKeyReference(shown, name, key.value_type.name, _default_text(key), meaning))
     return rows
 
 

@@ -34,7 +34,7 @@ from monitor.config.secrets import has_password
 from monitor.config.unsupported_keys import refusal_reason
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.rules.parser import ExpressionError
 from monitor.errors import ConfigError
 
@@ -215,7 +215,7 @@ def _finish_tables(tables: dict[str, Any], source: Path, mistakes: ErrorList) ->
             place = Location(source.name, "safety.unresolved_after")
             mistakes.add(place, "is shorter than settle", "make it as long or longer")
         else:
-            tables["safety"] = Safety(**{**values, "pause_file": _absolute_path(safety.pause_file, source)})
+            tables["safety"] = SafetySettings(**{**values, "pause_file": _absolute_path(safety.pause_file, source)})
 
 
 def _check_open_secrets(tables: Iterable[Any], source: Path, mode: int, mistakes: ErrorList) -> None:

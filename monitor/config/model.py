@@ -20,7 +20,7 @@ from monitor.config.schema import (
     StorageConfig,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.rules.rule import Rule
 from monitor.errors import ConfigError
 
@@ -47,7 +47,7 @@ class Config:
     channels: tuple[ChannelConfig, ...]
     rules: tuple[Rule, ...]
     actions: tuple[ActionSpec, ...]
-    safety: Safety
+    safety: SafetySettings
     risk: RiskConfig
     heartbeat: HeartbeatConfig
     http: HttpConfig

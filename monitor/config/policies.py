@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from monitor.config.model import Config
 from monitor.config.schema import ChannelConfig
-from monitor.config.time_zones import zone_of
+from monitor.config.time_zones import find_time_zone
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
 from monitor.core.metrics.thresholds import margin_calls_by_ratio
@@ -18,7 +18,7 @@ STALE_AFTER_INTERVALS = 3
 """The result of a slow read is valid for this many of its intervals."""
 
 
-def policy_of(config: Config, name: str) -> Policy:
+def build_policy(config: Config, name: str) -> Policy:
     """The policy of one account."""
     account = config.account(name)
     return Policy(
@@ -62,8 +62,8 @@ def severities_by_channel(config: Config) -> Mapping[str, frozenset[Severity]]:
     }
 
 
-def channel_limits_of(channel: ChannelConfig) -> ChannelLimits:
+def build_channel_limits(channel: ChannelConfig) -> ChannelLimits:
     """Quiet hours and rate limit of a channel."""
     spans = tuple(parse_time_range(text) for text in channel.quiet_hours)
-    quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
+    quiet = QuietHours(spans, find_time_zone(channel.time_zone)) if spans else None
     return ChannelLimits(quiet, channel.max_per_hour)

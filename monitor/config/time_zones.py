@@ -4,7 +4,7 @@ import zoneinfo
 from datetime import UTC, tzinfo
 
 
-def zone_of(name: str) -> tzinfo:
+def find_time_zone(name: str) -> tzinfo:
     """The zone of that name; UTC for "". Raises ValueError for an unknown name."""
     if not name:
         return UTC

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from monitor.config.errors import InvalidValue
-from monitor.config.time_zones import zone_of
+from monitor.config.time_zones import find_time_zone
 from monitor.core.notifications.quiet_hours import parse_time_range
 from monitor.core.numbers.amounts import parse_amount
 from monitor.core.numbers.durations import format_duration, parse_duration, parse_fraction
@@ -213,7 +213,7 @@ def time_zone() -> ValueType[str]:
     def read(value: object) -> str:
         zone = text(may_be_empty=True).read(value)
         try:
-            zone_of(zone)
+            find_time_zone(zone)
         except ValueError as error:
             raise InvalidValue(f"{quote(zone)} is not a time zone", 'write it like "Europe/Berlin"') from error
         return zone

@@ -24,12 +24,12 @@ from monitor.config.loading import load_config
 from monitor.core.metrics.cross import measure_cross
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import format_rfc3339
 from monitor.core.state.account_state import AccountState
 from monitor.demo.config import write_config
-from monitor.demo.run_result import ReceivedMessage, read_story
+from monitor.demo.run_result import ReceivedMessage, read_run_result
 from monitor.runtime.daemon import Daemon
 from monitor.runtime.event_loop import run_event_loop
 from monitor.sandbox.scenario.scenario import Scenario
@@ -87,7 +87,7 @@ async def play_scenario(
         await running
         inspect(sandbox)
         heard = [ReceivedMessage(at, str(document.get("title", ""))) for at, document in phone.received]
-        return await read_story(name, config.accounts[0].name, store, seen, heard)
+        return await read_run_result(name, config.accounts[0].name, store, seen, heard)
     finally:
         await store.close()
         await sandbox.stop()
@@ -121,7 +121,7 @@ def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, receiv
         "liquidation_level",
         "distance_to_liquidation",
     ):
-        frame[metric] = _json_value(figures.display.get(metric, Missing.UNAVAILABLE))
+        frame[metric] = _json_value(figures.display.get(metric, MissingValue.UNAVAILABLE))
     return frame | {
         "state": figures.state,
         "prices": {symbol: format_decimal(price.value) for symbol, price in sorted(state.prices.items())},

@@ -33,7 +33,7 @@ class ReceivedMessage:
     title: str
 
 
-async def read_story(
+async def read_run_result(
     name: str, account: str, store: Store, liquidations: Sequence[LiquidationOrder], messages: Sequence[ReceivedMessage]
 ) -> dict[str, Any]:
     """The run's part of the demo document; `series` and `bars` are for its chart."""

@@ -21,7 +21,7 @@ from monitor.core.model.account import (
 from monitor.core.model.events import Event
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restrictions
-from monitor.core.model.order import Order, Outcome, PreSendCheck, TimeWindow, VenueRecord, Withheld
+from monitor.core.model.order import ExchangeRecord, Order, Outcome, PreSendCheck, TimeWindow, Withheld
 from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
 from monitor.core.model.symbols import TradingRules
 
@@ -50,7 +50,7 @@ class Streams(Protocol):
         ...
 
 
-class AccountActivity(Protocol):
+class ActivitySource(Protocol):
     """Reads of an account besides balances and prices: activity, reference data. Raises ExchangeError."""
 
     async def read_open_orders(self, scope: Scope) -> OpenOrdersRead: ...
@@ -65,7 +65,7 @@ class AccountActivity(Protocol):
         """Return every row of the scope's margin ledger, oldest first. The exchange keeps 90 days."""
         ...
 
-    async def read_repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[VenueRecord, ...]:
+    async def read_repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[ExchangeRecord, ...]:
         """Return every repayment of the scope, automatic ones included and marked; at most seven days."""
         ...
 
@@ -92,7 +92,7 @@ class AccountActivity(Protocol):
     async def read_index_price(self, symbol: str) -> Price: ...
 
 
-class InterestData(Protocol):
+class InterestSource(Protocol):
     """Interest on one account's debts. Rates are fractions an hour. Raises ExchangeError."""
 
     async def read_charges(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
@@ -116,7 +116,7 @@ class Exchange(Protocol):
     """One account of one exchange. Reads raise ExchangeError; `execute` never raises for an answer of the exchange."""
 
     @property
-    def interest(self) -> InterestData: ...
+    def interest(self) -> InterestSource: ...
 
     @property
     def key_fingerprint(self) -> str:
@@ -185,7 +185,7 @@ class Exchange(Protocol):
         """
         ...
 
-    async def find_records(self, order: Order, window: TimeWindow) -> tuple[VenueRecord, ...]:
+    async def find_records(self, order: Order, window: TimeWindow) -> tuple[ExchangeRecord, ...]:
         """Return the exchange's records that fit the order's kind, scope and asset in the window. Only reads."""
         ...
 
@@ -194,6 +194,6 @@ class Exchange(Protocol):
         ...
 
     @property
-    def activity(self) -> AccountActivity: ...
+    def activity(self) -> ActivitySource: ...
 
     async def aclose(self) -> None: ...

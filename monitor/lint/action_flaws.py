@@ -8,7 +8,7 @@ from monitor.core.actions.target import evaluate_target
 from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.rules.rule import Rule
 from monitor.lint.flaws import Flaw, LintInput
-from monitor.lint.sample_states import SampleReader, holds, state_at_level
+from monitor.lint.sample_states import SampleReader, is_condition_met, state_at_level
 
 MIN_USEFUL_USDT = Decimal(10)
 """Smallest order of use, in USDT: a smaller one helps no account that is worth monitoring."""
@@ -40,7 +40,9 @@ def _target_flaws(rule: Rule, spec: ActionSpec, lint_input: LintInput) -> Iterat
         for thresholds in lint_input.thresholds_of(scope):
             level = evaluate_target(target, SampleReader(state_at_level(thresholds.initial, thresholds)))
             reached.append(
-                isinstance(level, Decimal) and level > ZERO and holds(rule.when, state_at_level(level, thresholds))
+                isinstance(level, Decimal)
+                and level > ZERO
+                and is_condition_met(rule.when, state_at_level(level, thresholds))
             )
         if reached and all(reached):
             detail = (

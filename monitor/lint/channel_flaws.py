@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from monitor.core.model.account import Thresholds
 from monitor.core.rules.rule import Rule
 from monitor.lint.flaws import CROSS_THRESHOLDS, ChannelInfo, Flaw, LintInput
-from monitor.lint.sample_states import holds, sample_states
+from monitor.lint.sample_states import is_condition_met, sample_states
 
 SILENT_KINDS = frozenset(
     {"mailto", "mailtos", "syslog", "rsyslog", "dbus", "qt", "kde", "glib", "gnome", "macosx", "windows"}
@@ -71,5 +71,5 @@ def _detects_stale_data(rule: Rule, account: str) -> bool:
         and "data_age" in rule.when.metric_names
         and rule.severity != "info"
         and any(fnmatchcase(account, pattern) for pattern in rule.accounts)
-        and any(holds(rule.when, sample) for sample in sample_states([rule.when], thresholds))
+        and any(is_condition_met(rule.when, sample) for sample in sample_states([rule.when], thresholds))
     )

@@ -7,7 +7,7 @@ from itertools import pairwise
 from monitor.core.metrics.value_text import value_text
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import MetricScope, Severity, severity_rank
-from monitor.core.model.metric import METRICS, Unit
+from monitor.core.model.metric import METRICS, MetricUnit
 from monitor.core.rules.rule import Rule
 from monitor.lint.flaws import Flaw, LintInput
 from monitor.lint.sample_states import (
@@ -15,7 +15,7 @@ from monitor.lint.sample_states import (
     SampleState,
     calm_value,
     falling_levels,
-    holds,
+    is_condition_met,
     sample_values,
     state_at_level,
 )
@@ -75,7 +75,7 @@ def _flaws_along(name: str, rungs: Sequence[Rule], path: Sequence[tuple[str, Dec
     begins: dict[str, int] = {}
     last: Rule | None = None
     for index, (metric, value, sample) in enumerate(path):
-        holding = [rule for rule in rungs if holds(rule.when, sample)]
+        holding = [rule for rule in rungs if is_condition_met(rule.when, sample)]
         for rule in holding:
             begins.setdefault(rule.name, index)
         if holding:
@@ -102,7 +102,7 @@ def _severity_flaws(name: str, rungs: Sequence[Rule], scope: MetricScope, thresh
     )
     for level, min_severity, where in needed:
         sample = state_at_level(level - _EPSILON if min_severity == "warning" else level + _EPSILON, thresholds)
-        holding = [rule for rule in rungs if holds(rule.when, sample)]
+        holding = [rule for rule in rungs if is_condition_met(rule.when, sample)]
         if not any(severity_rank(rule.severity) >= severity_rank(min_severity) for rule in holding):
             detail = f'ladder "{name}" has a gap: no {min_severity} rung holds {where} ({scope})'
             mend = f"add a {min_severity} rung there"
@@ -119,13 +119,13 @@ def _metric_path(rungs: Sequence[Rule], thresholds: Thresholds) -> list[tuple[st
     if len(firsts) != 1 or len(rungs) < 2:
         return []
     metric = firsts.pop()
-    if METRICS[metric].unit in (Unit.STATUS, Unit.BOOLEAN):
+    if METRICS[metric].unit in (MetricUnit.STATUS, MetricUnit.BOOLEAN):
         return []
     values = sample_values(metric, [rule.when for rule in rungs], thresholds)
     path: list[tuple[str, Decimal, SampleState]] = [
         (metric, value, {metric: value, "held": calm_value("held"), "owed": calm_value("held")}) for value in values
     ]
-    ends = [any(holds(rule.when, sample) for rule in rungs) for _, _, sample in (path[0], path[-1])]
+    ends = [any(is_condition_met(rule.when, sample) for rule in rungs) for _, _, sample in (path[0], path[-1])]
     if ends[0] == ends[1]:
         return []
     return path[::-1] if ends[0] else path

@@ -7,7 +7,7 @@ from itertools import groupby
 from monitor.core.rules.parser import Condition
 from monitor.core.rules.rule import Rule
 from monitor.lint.flaws import Flaw, LintInput
-from monitor.lint.sample_states import SampleState, holds, metrics_read, sample_states
+from monitor.lint.sample_states import SampleState, is_condition_met, list_metric_names, sample_states
 
 PEG_METRICS = frozenset({"peg_deviation", "peg_ratio"})
 
@@ -31,7 +31,7 @@ def _why_never(rule: Rule, lint_input: LintInput) -> str | None:
         for thresholds in lint_input.thresholds_of(scope)
         for sample in sample_states([rule.when], thresholds)
     )
-    if any(holds(rule.when, sample) for sample in tried):
+    if any(is_condition_met(rule.when, sample) for sample in tried):
         return None
     return f"`{rule.when.text}` holds in no state of an account that is not liquidated yet"
 
@@ -75,7 +75,7 @@ def _hysteresis(rule: Rule, clear: Condition, lint_input: LintInput) -> Iterator
         for thresholds in lint_input.thresholds_of(scope):
             tried = sample_states(both, thresholds, shared)
             for _, line in groupby(tried, key=lambda sample: _other_values(sample, shared, both)):
-                found = [(holds(rule.when, sample), holds(clear, sample)) for sample in line]
+                found = [(is_condition_met(rule.when, sample), is_condition_met(clear, sample)) for sample in line]
                 clears = clears or any(resolved and not fires for fires, resolved in found)
                 decides = shared is not None and len({fires for fires, _ in found}) == 2
                 if decides and any(fires and resolved for fires, resolved in found):
@@ -88,4 +88,4 @@ def _hysteresis(rule: Rule, clear: Condition, lint_input: LintInput) -> Iterator
 
 
 def _other_values(sample: SampleState, shared: str | None, both: tuple[Condition, Condition]) -> tuple[object, ...]:
-    return tuple(sample[name] for name in metrics_read(both) if name != shared)
+    return tuple(sample[name] for name in list_metric_names(both) if name != shared)

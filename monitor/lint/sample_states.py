@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import islice, pairwise, product
 
 from monitor.core.model.account import PairStatus, Thresholds
-from monitor.core.model.metric import METRICS, MetricValue, Missing, Unit
+from monitor.core.model.metric import METRICS, MetricUnit, MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 from monitor.core.rules.lexer import mask_literals
 from monitor.core.rules.parser import Condition
@@ -45,7 +45,7 @@ class SampleReader:
         return calm_value(metric) if found is None else found
 
 
-def holds(condition: Condition, sample: SampleState) -> bool:
+def is_condition_met(condition: Condition, sample: SampleState) -> bool:
     """Return whether the condition holds in this state."""
     return condition.evaluate(SampleReader(sample)) is True
 
@@ -55,7 +55,7 @@ def calm_value(metric: str) -> Decimal:
     if metric in _CALM_VALUES:
         return _CALM_VALUES[metric]
     known = METRICS[metric]
-    if known.unit is Unit.SECONDS and metric.startswith("time_to"):
+    if known.unit is MetricUnit.SECONDS and metric.startswith("time_to"):
         return _TEN_YEARS_S
     return INFINITE if metric.endswith("_to_liquidation") or metric == "drop_to_margin_call" else max(ZERO, known.low)
 
@@ -101,7 +101,7 @@ def sample_states(
     Threshold metrics do not vary. States that differ in the metric `last` alone follow each other, in its order.
     """
     names = sorted(
-        (name for name in metrics_read(conditions) if name not in THRESHOLD_METRICS), key=lambda name: name == last
+        (name for name in list_metric_names(conditions) if name not in THRESHOLD_METRICS), key=lambda name: name == last
     )
     base = state_at_level(calm_value("margin_level"), thresholds)
     choices = [sample_values(name, conditions, thresholds) for name in names]
@@ -116,17 +116,17 @@ def sample_values(name: str, conditions: Sequence[Condition], thresholds: Thresh
     """Values of one metric, in order, at and between which the conditions may change."""
     metric = METRICS[name]
     low = thresholds.liquidation if name in LEVEL_METRICS else metric.low
-    if metric.unit in (Unit.STATUS, Unit.BOOLEAN):
+    if metric.unit in (MetricUnit.STATUS, MetricUnit.BOOLEAN):
         return [Decimal(number) for number in range(int(metric.low), int(metric.high) + 1)]
     found = {low, metric.high, min(calm_value(name), metric.high)}
     points = {*constants_in(conditions), ZERO}
     others = [
-        calm_value(other) for other in metrics_read(conditions) if other != name and calm_value(other).is_finite()
+        calm_value(other) for other in list_metric_names(conditions) if other != name and calm_value(other).is_finite()
     ]
     points |= {point * other for point in constants_in(conditions) for other in others}
-    if metric.unit is Unit.LEVEL:
+    if metric.unit is MetricUnit.LEVEL:
         points |= {thresholds.initial, thresholds.margin_call, thresholds.liquidation}
-        if sum(1 for other in metrics_read(conditions) if other not in THRESHOLD_METRICS) == 1:
+        if sum(1 for other in list_metric_names(conditions) if other not in THRESHOLD_METRICS) == 1:
             points |= {Decimal(step) / 50 for step in range(50, 126)}
     for point in points:
         found |= {point, -point}
@@ -135,7 +135,7 @@ def sample_values(name: str, conditions: Sequence[Condition], thresholds: Thresh
     return sorted({*inside, *between})
 
 
-def metrics_read(conditions: Iterable[Condition]) -> tuple[str, ...]:
+def list_metric_names(conditions: Iterable[Condition]) -> tuple[str, ...]:
     """Names of the metrics that the conditions read, each once."""
     return tuple(dict.fromkeys(name for condition in conditions for name in condition.metric_names))
 
@@ -147,7 +147,7 @@ def constants_in(conditions: Iterable[Condition]) -> set[Decimal]:
 
 def finite_value(value: MetricValue) -> Decimal | None:
     """The value; None if it is missing or infinite."""
-    return None if isinstance(value, Missing) or not value.is_finite() else value
+    return None if isinstance(value, MissingValue) or not value.is_finite() else value
 
 
 def _combinations(choices: Sequence[Sequence[Decimal]]) -> int:

@@ -31,7 +31,7 @@ from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor,
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump, LastClockCheck
 from monitor.runtime.heartbeat import HeartbeatSender, HeartbeatSettings
-from monitor.runtime.id_allocator import IdNumbers
+from monitor.runtime.id_allocator import IdAllocator
 from monitor.runtime.messages.channel_queue import Channel
 from monitor.runtime.messages.daily_report import DailyReport, ReportSettings
 from monitor.runtime.messages.drills import DrillRunner
@@ -111,7 +111,7 @@ class Daemon:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         composer = MessageBuilder(store, clock, self._look_up_state)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders)
-        numbers = IdNumbers(clock.now())
+        numbers = IdAllocator(clock.now())
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
         self._store_session = StoreSession(
             store,

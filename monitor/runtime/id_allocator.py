@@ -10,7 +10,7 @@ _RANGE_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 _FIRST_UNRECORDED_INTENT = 2_000_000_000
 
 
-class IdNumbers:
+class IdAllocator:
     """Rising ids, none given twice. While the database is not known they come from a range of their own.
 
     That range starts at the second of the daemon's start, so that two starts without the database never share an id.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from monitor.clock import Clock
 from monitor.core.model.events import CommandsRead
-from monitor.errors import AnotherDaemon, StoreError, WrongDatabaseRevision
+from monitor.errors import DaemonAlreadyRunning, StoreError, WrongDatabaseRevision
 from monitor.runtime.bans import BanMemory
-from monitor.runtime.id_allocator import IdNumbers
+from monitor.runtime.id_allocator import IdAllocator
 from monitor.store.store import Store
 from monitor.store.writes import daemon_row
 from monitor.store.writes.commands import Commands
@@ -53,7 +53,7 @@ class LeaseWait:
         """Raise errors that waiting can't cure: a wrong revision, and after the limit another daemon's lease."""
         if isinstance(trouble, WrongDatabaseRevision):
             raise trouble
-        if not isinstance(trouble, AnotherDaemon):
+        if not isinstance(trouble, DaemonAlreadyRunning):
             self._since = None
             return
         if self._since is None:
@@ -75,7 +75,7 @@ async def wait_until_open(store: Store, lease_timeout_s: float = LEASE_TIMEOUT_S
         patience_s = OPEN_TIMEOUT_S if store.is_opening else TROUBLE_TIMEOUT_S
         # A store that has failed for longer than this loop runs was already waited for.
         waited_s = max(time.monotonic() - started, store.failing_for_s or 0.0)
-        if waited_s > patience_s and not isinstance(trouble, AnotherDaemon):
+        if waited_s > patience_s and not isinstance(trouble, DaemonAlreadyRunning):
             log.error("store.absent cause=%s", trouble)
             return False
         await asyncio.sleep(OPEN_CHECK_S)
@@ -92,7 +92,7 @@ class StoreSession:
         version: str,
         channels: tuple[str, ...],
         bans: BanMemory | None,
-        id_numbers: IdNumbers,
+        id_numbers: IdAllocator,
         on_commands: Callable[[Commands], None],
         on_loaded: Callable[[bool], Awaitable[None]],
         folder: Path | None,

@@ -60,7 +60,7 @@ class EventListener(Protocol):
         ...
 
 
-class Feed:
+class EventFeed:
     """Composes events and delivers them. Every event of an account has an event time of its own."""
 
     def __init__(self) -> None:

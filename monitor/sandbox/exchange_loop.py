@@ -9,7 +9,7 @@ from monitor.sandbox.trading import liquidation, orders
 from monitor.sandbox.venue import Venue
 
 
-class SimulationLoop:
+class ExchangeLoop:
     """Brings a venue up to its timeline's present: prices, due work, interest, fills, calls, liquidations."""
 
     def __init__(self, venue: Venue) -> None:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from monitor.sandbox.api.weights import WeightMeter
 from monitor.sandbox.event_feed import SentEvent
-from monitor.sandbox.exchange_loop import SimulationLoop
+from monitor.sandbox.exchange_loop import ExchangeLoop
 from monitor.sandbox.faults import Fault, FaultScript
 from monitor.sandbox.http import admin_api
 from monitor.sandbox.http.request_log import ReceivedRequest
@@ -19,7 +19,7 @@ from monitor.sandbox.streams.connection import PING_INTERVAL_S, PONG_TIMEOUT_S, 
 from monitor.sandbox.streams.stream_server import StreamServer
 from monitor.sandbox.user_actions import UserActions
 from monitor.sandbox.venue import Venue
-from monitor.sandbox.virtual_clock import Timeline, TimelineSettings
+from monitor.sandbox.virtual_clock import VirtualClock, VirtualClockSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SandboxInfo:
     risk_stream_url: str
     admin_url: str
     accounts: tuple[dict[str, str], ...]
-    timeline: TimelineSettings
+    timeline: VirtualClockSettings
     scenario: str
     duration_s: int | None
 
@@ -73,11 +73,11 @@ class Sandbox:
         wall_s: Callable[[], float] | None = None,
     ) -> None:
         self.scenario = scenario
-        self.timeline = Timeline(scenario.start, speed=speed, anchor=anchor, frozen=frozen, wall_s=wall_s)
+        self.timeline = VirtualClock(scenario.start, speed=speed, anchor=anchor, frozen=frozen, wall_s=wall_s)
         self.venue = Venue(scenario, self.timeline)
         self._host = host
         self._port = port
-        self._simulation_loop = SimulationLoop(self.venue)
+        self._simulation_loop = ExchangeLoop(self.venue)
         self._fault_script = FaultScript()
         self._meter = WeightMeter(scenario.limits)
         self._stream_server = StreamServer(

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from monitor.sandbox.amounts import ZERO
 from monitor.sandbox.api.errors import SimApiError, no_cross_account, no_isolated_account, unknown_symbol
-from monitor.sandbox.exchange_loop import SimulationLoop
+from monitor.sandbox.exchange_loop import ExchangeLoop
 from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
 from monitor.sandbox.lending import interest, loans, transfers
 from monitor.sandbox.streams.stream_server import StreamServer
@@ -15,7 +15,7 @@ from monitor.sandbox.venue import Venue
 class UserActions:
     """Acts on the exchange without a request. Raises SimApiError where the exchange would refuse."""
 
-    def __init__(self, venue: Venue, simulation_loop: SimulationLoop, stream_server: StreamServer) -> None:
+    def __init__(self, venue: Venue, simulation_loop: ExchangeLoop, stream_server: StreamServer) -> None:
         self._venue = venue
         self._simulation_loop = simulation_loop
         self._stream_server = stream_server

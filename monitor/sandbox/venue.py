@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from monitor.sandbox.amounts import ZERO, format_decimal, format_plain
-from monitor.sandbox.event_feed import Feed
-from monitor.sandbox.ledger.accounts import Actor, FlowRecord, SimAccount, SimMarginAccount
+from monitor.sandbox.event_feed import EventFeed
+from monitor.sandbox.ledger.accounts import Actor, CapitalFlowRecord, SimAccount, SimMarginAccount
 from monitor.sandbox.ledger.ledger import SimLedger, SimWallet
 from monitor.sandbox.ledger.valuation import Valuer
 from monitor.sandbox.market.listings import Listings
 from monitor.sandbox.market.prices import CurrentPrices
 from monitor.sandbox.scenario.scenario import AccountSpec, ApiKeySpec, InitialBalance, Scenario
-from monitor.sandbox.virtual_clock import Timeline
+from monitor.sandbox.virtual_clock import VirtualClock
 
 FIRST_UID = 354_937_868
 """The number of the first user; later users count up from it."""
@@ -38,7 +38,7 @@ class SimMovement:
 class Venue:
     """The state of the sandbox exchange. It does nothing by itself: see `simulation_loop` for the effects of time."""
 
-    def __init__(self, scenario: Scenario, timeline: Timeline) -> None:
+    def __init__(self, scenario: Scenario, timeline: VirtualClock) -> None:
         self.scenario = scenario
         self.timeline = timeline
         self.listings = Listings(scenario)
@@ -47,7 +47,7 @@ class Venue:
         )
         self.valuer = Valuer(self.prices, self.listings)
         self.ledger = SimLedger()
-        self.feed = Feed()
+        self.feed = EventFeed()
         self.second = int(scenario.start.timestamp())
         self.prices.move_to(self.second)
         self.ledger.now_ms = self.second * 1000
@@ -157,7 +157,9 @@ class Venue:
     ) -> None:
         """Add a row to the capital flow. `amount` is signed as it changed the account."""
         shown = amount if self.scenario.readings.capital_flow_signed else abs(amount)
-        account.flows.append(FlowRecord(next(self._flow_ids), tran_id, self.now_ms(), symbol, asset, kind, shown))
+        account.flows.append(
+            CapitalFlowRecord(next(self._flow_ids), tran_id, self.now_ms(), symbol, asset, kind, shown)
+        )
 
     def record_movement(
         self,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 
 @dataclass(frozen=True, slots=True)
-class TimelineSettings:
+class VirtualClockSettings:
     """The values with which another process builds the same time. `start` and `anchor` are POSIX seconds."""
 
     start: float
@@ -32,7 +32,7 @@ class TimelineSettings:
         }
 
 
-class Timeline:
+class VirtualClock:
     """Virtual milliseconds since 1970, running `speed` times as fast as the machine's clock, or as `wall_s`.
 
     Frozen, the time does not change until `advance`. After a thaw it goes on from there, so its anchor moves: read
@@ -64,9 +64,9 @@ class Timeline:
         return self._frozen_ms is not None
 
     @property
-    def settings(self) -> TimelineSettings:
+    def settings(self) -> VirtualClockSettings:
         """Present start, speed and anchor."""
-        return TimelineSettings(self._start_ms / 1000, self.speed, self._anchor, self.frozen)
+        return VirtualClockSettings(self._start_ms / 1000, self.speed, self._anchor, self.frozen)
 
     def now_ms(self) -> int:
         """Virtual milliseconds since 1970."""

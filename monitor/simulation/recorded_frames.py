@@ -13,7 +13,7 @@ from itertools import groupby
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, Subject
 from monitor.core.model.account import CROSS, Balance, Price, Scope, Thresholds
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 from monitor.simulation.overrides import MetricOverrides
 from monitor.simulation.portfolio import PairHolding, SimulatedPortfolio, margin_level_of, missing_price_symbols
@@ -214,7 +214,7 @@ def _pair(latest: _LatestValues, subject: Subject, base: str, quote: str) -> Pai
 def _thresholds(latest: _LatestValues, subject: Subject) -> Thresholds | None:
     values = latest.values.get(subject, {})
     levels = [
-        value for name in _THRESHOLD_METRICS if isinstance(value := values.get(name, Missing.UNAVAILABLE), Decimal)
+        value for name in _THRESHOLD_METRICS if isinstance(value := values.get(name, MissingValue.UNAVAILABLE), Decimal)
     ]
     return Thresholds(*levels) if len(levels) == len(_THRESHOLD_METRICS) else None
 

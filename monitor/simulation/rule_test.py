@@ -8,7 +8,7 @@ from decimal import Decimal
 from monitor.core.metrics.snapshot import Subject
 from monitor.core.model.alert import Severity
 from monitor.core.model.events import CommandsRead
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.price_path import fill_gaps
 from monitor.simulation.simulator import MarketFrame
@@ -118,7 +118,7 @@ def _unknown_values(series: Sequence[InputSeries]) -> dict[Subject, Mapping[str,
         if input_series.subject is not None:
             overrides[input_series.subject] = {
                 **overrides.get(input_series.subject, {}),
-                input_series.name: Missing.UNAVAILABLE,
+                input_series.name: MissingValue.UNAVAILABLE,
             }
     return overrides
 

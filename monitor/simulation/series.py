@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 from monitor.core.model.account import PairStatus
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE, parse_amount
 from monitor.core.numbers.durations import parse_duration, to_seconds
 
@@ -56,7 +56,7 @@ def _expand(item: str, room: int) -> list[MetricValue | None]:
     if first in ("_", "stale"):
         if step is not None:
             raise ValueError("nothing can be added to it")
-        nothing: MetricValue | None = None if first == "_" else Missing.UNAVAILABLE
+        nothing: MetricValue | None = None if first == "_" else MissingValue.UNAVAILABLE
         return [nothing] * (times if match["times"] else 1)
     start = parse_value(first)
     if step is None:

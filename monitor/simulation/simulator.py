@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import count
 
-from monitor.core.actions.scope_position import scope_position
+from monitor.core.actions.scope_position import build_scope_position
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.engine.step import IdSource, Policy, step
 from monitor.core.metrics.poll_intervals import required_streams
@@ -24,7 +24,7 @@ from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import ManualCall
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.stream_status import StreamStatus
 from monitor.simulation.adjustments import Adjustments, accumulate_difference, apply_adjustments
@@ -102,7 +102,7 @@ def simulate(
         if frame.portfolio is not None:
             portfolio = apply_adjustments(frame.portfolio, adjustments)
         if frame.commands is not None:
-            state = apply(state, frame.commands, frame.at)
+            state = apply_account_event(state, frame.commands, frame.at)
         now = frame.at
         while True:
             state = _apply_reads(state, portfolio, frame, now, with_symbol_rules=needs_symbol_rules)
@@ -117,12 +117,12 @@ def simulate(
                     portfolio, settled = _execute(
                         state, portfolio, intent, make_snapshot(state, policy.settings, now), now
                     )
-                    state = apply(state, IntentUpdated(settled), now)
+                    state = apply_account_event(state, IntentUpdated(settled), now)
                     executed.append(settled)
             adjustments = accumulate_difference(before, portfolio, adjustments) if executed else adjustments
             liquidated_scopes = _scopes_to_liquidate(portfolio, state.prices) if liquidates and frame.is_read else ()
             for scope in liquidated_scopes:
-                state = apply(state, _liquidation_read(state, portfolio, scope, now), now)
+                state = apply_account_event(state, _liquidation_read(state, portfolio, scope, now), now)
                 portfolio = liquidate(portfolio, scope, state.prices)
             yield SimulationStep(now, state, stepped.entry, levels, tuple(executed), liquidated_scopes)
             if not executed or now + ORDER_DURATION >= until:
@@ -192,7 +192,9 @@ def _apply_reads(
     state: AccountState, portfolio: SimulatedPortfolio, frame: MarketFrame, now: datetime, *, with_symbol_rules: bool
 ) -> AccountState:
     if frame.prices:
-        state = apply(state, PricesRead({name: Price(value, now) for name, value in frame.prices.items()}), now)
+        state = apply_account_event(
+            state, PricesRead({name: Price(value, now) for name, value in frame.prices.items()}), now
+        )
     if frame.is_read:
         thresholds = portfolio.thresholds or state.cross_thresholds
         tiers = {
@@ -201,9 +203,9 @@ def _apply_reads(
         }
         state = replace(state, cross_thresholds=thresholds, tiers=tiers)
         for event in balance_reads(portfolio, state.prices, now):
-            state = apply(state, event, now)
+            state = apply_account_event(state, event, now)
         if with_symbol_rules:
-            state = apply(state, symbol_rules_read(portfolio, now), now)
+            state = apply_account_event(state, symbol_rules_read(portfolio, now), now)
     return state
 
 
@@ -212,7 +214,7 @@ def _execute(
 ) -> tuple[SimulatedPortfolio, Intent]:
     """Execute an intent's order on the portfolio. An order that can't be simulated is refused."""
     order, scope = intent.order, intent.scope
-    position = scope_position(state, scope, snapshot.get((scope.kind, scope.symbol)))
+    position = build_scope_position(state, scope, snapshot.get((scope.kind, scope.symbol)))
     if position is None or isinstance(order, ManualCall):
         return portfolio, replace(intent, state=IntentState.REFUSED, settled_at=now, evidence="it can't be rehearsed")
     done = replace(intent, state=IntentState.CONFIRMED, submitted_at=now, settled_at=now, ref="rehearsal")

@@ -17,7 +17,7 @@ from monitor.store.db import connections as opening
 from monitor.store.db.lease import FileLease
 from monitor.store.schema import tables
 from monitor.store.writes.id_allocation import next_id_after, raise_id_floor
-from monitor.store.writes.pause_switch import pause
+from monitor.store.writes.pause_switch import set_paused
 
 
 def back_up(url: str, target: Path) -> None:
@@ -172,7 +172,7 @@ def _prepare_copy(database: Path, by: str, at: datetime, first_number: int) -> N
     try:
         with engine.begin() as connection:
             known = inspect(connection)
-            pause(connection, True, by, at, has_trail=known.has_table(tables.audit.name))
+            set_paused(connection, True, by, at, has_trail=known.has_table(tables.audit.name))
             if any(column["name"] == "numbers_from" for column in known.get_columns(tables.control.name)):
                 raise_id_floor(connection, first_number)
     finally:

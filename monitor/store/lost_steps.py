@@ -23,7 +23,7 @@ _SENT = SPENT_STATES | {_S.REFUSED, _S.FAILED}
 _BEFORE_SENDING = frozenset({_S.PROPOSED, _S.PLANNED})
 
 
-def sent(known: Iterable[Intent], now: datetime) -> tuple[Intent, ...]:
+def select_sent_intents(known: Iterable[Intent], now: datetime) -> tuple[Intent, ...]:
     """Return the intents that were sent and that some limit may still count."""
     return tuple(
         intent
@@ -34,7 +34,7 @@ def sent(known: Iterable[Intent], now: datetime) -> tuple[Intent, ...]:
     )
 
 
-def restate(connection: Connection, intent: Intent, now: datetime) -> bool:
+def restore_intent_steps(connection: Connection, intent: Intent, now: datetime) -> bool:
     """Bring a sent intent to the state that its sender knows; return whether the database was behind.
 
     An intent in that state, or in one from which no legal steps lead there, is left as it is: people and other daemons

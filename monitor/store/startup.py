@@ -13,7 +13,7 @@ from monitor.core.model.ledger import ForeignMovement, Movement
 from monitor.core.model.lending_terms import LendingTerms, TermsKey
 from monitor.core.notifications.outbox import DeliveryState
 from monitor.core.state.peg_history import HISTORY_WINDOW, SLOT_LENGTH, PegHistory, history_from_samples
-from monitor.store.readers.interest import read_paid
+from monitor.store.readers.interest import read_interest_paid
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_from_row
 from monitor.store.writes import intents, movements, record_coverage
@@ -64,7 +64,7 @@ def load_state(connection: Connection, account: str, now: datetime) -> SavedStat
         account=account,
         alerts=_open_alerts(connection, account),
         intents=intents.read_recent(connection, account, now),
-        interest=read_paid(connection, account, now),
+        interest=read_interest_paid(connection, account, now),
         pegs=_peg_history(connection, account, now),
         terms=movements.read_newest_terms(connection, account),
         ledger_until=movements.read_ledger_until(connection, account),

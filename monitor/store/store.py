@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from monitor.clock import SteadyReading
+from monitor.clock import SteadyClockReading
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
@@ -154,7 +154,7 @@ class Store:
             await self._writer.run(_run_with_audit_head, journal.record_step_with_notices, intent, step, notices, stop)
         )
 
-    async def restate(
+    async def restore_lost_steps(
         self,
         known: Iterable[Intent],
         now: datetime,
@@ -162,10 +162,12 @@ class Store:
         stop: StopCause | None = None,
     ) -> tuple[int, ...]:
         """Record once more the orders whose steps the database had lost; return their ids. See `journal.restate`."""
-        left = lost_steps.sent(known, now)
+        left = lost_steps.select_sent_intents(known, now)
         if not left:
             return ()
-        return _log_audit_head(await self._writer.run(_run_with_audit_head, journal.restate, left, now, notices, stop))
+        return _log_audit_head(
+            await self._writer.run(_run_with_audit_head, journal.restore_lost_steps, left, now, notices, stop)
+        )
 
     async def recover_interrupted(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
         """Mark intents that were being sent when the last daemon ended as UNCERTAIN, with notices to `channels`."""
@@ -216,13 +218,16 @@ class Store:
         await self._writer.run(commands.finish_drill, drill, at, outcome)
 
     async def register_daemon(
-        self, pid: int, since: datetime, version: str, steady: SteadyReading | None = None
+        self, pid: int, since: datetime, version: str, steady: SteadyClockReading | None = None
     ) -> None:
         """Register this daemon for readers; see `daemon_row.register_daemon`."""
         await self._writer.run(daemon_row.register_daemon, pid, since, version, steady)
 
     async def update_last_seen(
-        self, at: datetime, steady: SteadyReading | None = None, recorded: Mapping[str, datetime | None] | None = None
+        self,
+        at: datetime,
+        steady: SteadyClockReading | None = None,
+        recorded: Mapping[str, datetime | None] | None = None,
     ) -> CoverageUpdate:
         """Update the daemon's row and the coverage of these accounts.
 
@@ -324,7 +329,7 @@ class CommandStore(_OpenDatabase):
 
 
 def _update_last_seen(
-    connection: Connection, at: datetime, steady: SteadyReading | None, recorded: Mapping[str, datetime | None]
+    connection: Connection, at: datetime, steady: SteadyClockReading | None, recorded: Mapping[str, datetime | None]
 ) -> CoverageUpdate:
     daemon_row.update_last_seen(connection, at, steady)
     return record_coverage.extend_coverage(connection, recorded, at)

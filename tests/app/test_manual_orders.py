@@ -14,7 +14,7 @@ import pytest
 from monitor.app.manual_orders import MAX_SEND_DELAY, ManualOrders, ManualResult
 from monitor.core.model.intent import IntentState
 from monitor.core.model.order import Accepted
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.settlement.transitions import ABANDONED_AFTER
 from monitor.errors import CommandRefused
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
@@ -45,7 +45,7 @@ async def send_manual_order(
     around: ConnectedSandbox, store: CommandStore | None, what: tuple[str, dict[str, str]], pause_file: str = ""
 ) -> ManualResult:
     function: Any = FUNCTIONS[what[0]]
-    by_hand = ManualOrders("main", around.account, store, around.clock, Safety(pause_file=pause_file))
+    by_hand = ManualOrders("main", around.account, store, around.clock, SafetySettings(pause_file=pause_file))
     return await by_hand.carry_out(function, what[1])
 
 
@@ -93,7 +93,9 @@ async def test_pause_command_before_sending_stops_the_call(database_url: str, wh
     async with connected_sandbox(timeout_s=HELD_FOR_S) as around:
         with CommandStore.open(database_url) as store, CommandStore.open(database_url) as other:
             now = around.clock.now()
-            async with between_claim_and_send(around, lambda: other.execute(commands.pause, True, "somebody", now)):
+            async with between_claim_and_send(
+                around, lambda: other.execute(commands.set_paused, True, "somebody", now)
+            ):
                 with pytest.raises(CommandRefused, match="actions are paused: nothing was sent"):
                     await send_manual_order(around, store, what)
             assert is_unsent(around, recorded(store))

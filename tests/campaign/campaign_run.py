@@ -16,7 +16,7 @@ from typing import Any, Literal
 from monitor.app.database import open_commands
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
-from monitor.errors import Exit, MonitorError
+from monitor.errors import ExitCode, MonitorError
 from monitor.records.intents import IntentRow
 from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.ledger.ledger import InsufficientBalance
@@ -193,7 +193,7 @@ class CampaignRun:
     def _is_refused(self, life: DaemonProcess) -> bool:
         """Whether it rightly did not start: the exchange refused its key."""
         is_meant = any(life.began < until for _, until in self._refused)
-        return life.process.exitcode == Exit.KEY_REFUSED and is_meant
+        return life.process.exitcode == ExitCode.KEY_REFUSED and is_meant
 
     @property
     def now(self) -> datetime:
@@ -289,7 +289,7 @@ class CampaignRun:
                 self._resumed("command")
             if not paused:
                 await asyncio.to_thread(self._order, commands.resume_actions, "campaign", self.now)
-            elif await asyncio.to_thread(self._order, commands.pause, paused, "campaign", self.now):
+            elif await asyncio.to_thread(self._order, commands.set_paused, paused, "campaign", self.now):
                 self._paused_since.setdefault("command", self.box.timeline.now_ms())
 
     def note_paused(self, paused: bool) -> None:

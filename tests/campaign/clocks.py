@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.sandbox.virtual_clock import Timeline, TimelineSettings
+from monitor.sandbox.virtual_clock import VirtualClock, VirtualClockSettings
 from tests.campaign.daemon import DaemonProcess, WallClock
 from tests.campaign.disturbances import ClockStep, Disturbance, Restore, Suspend
 from tests.campaign.judge.facts import ClockStepFact, SuspendFact
@@ -41,14 +41,14 @@ class DaemonClocks:
     """Those of one run; its own, where the plan has nothing befall them. `settings` are the exchange's as they were at
     first: the machine's own clocks know of the time for which it slept."""
 
-    timeline: Timeline
-    settings: TimelineSettings
+    timeline: VirtualClock
+    settings: VirtualClockSettings
     _wall: WallClock | None = None
     _steps: list[_ClockChange] = field(default_factory=list)
     _sleeps: list[_ClockChange] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: Plan, timeline: Timeline, folder: Path) -> "DaemonClocks":
+    def of(cls, plan: Plan, timeline: VirtualClock, folder: Path) -> "DaemonClocks":
         """The clocks as they are at the start of a plan."""
         made = cls(timeline, timeline.settings)
         steps = [one for one in plan.strains if isinstance(one, ClockStep)]

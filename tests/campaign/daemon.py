@@ -18,11 +18,11 @@ from pathlib import Path
 
 from monitor.cli.commands.run import run_daemon
 from monitor.cli.log_setup import start_logging
-from monitor.clock import Machine, SystemClock
+from monitor.clock import MachineClock, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
 from monitor.runtime.event_loop import run_event_loop
-from monitor.sandbox.virtual_clock import TimelineSettings
+from monitor.sandbox.virtual_clock import VirtualClockSettings
 
 # What is only imported when it is needed: the server has it before the first life begins.
 PRELOADED = (
@@ -69,7 +69,7 @@ class WallClock:
         self._memory[_SIZE:] = struct.pack("d", seconds)
 
 
-class _WrongMachine(Machine):
+class _WrongMachine(MachineClock):
     """This machine, with another wall clock, and as if it had slept besides."""
 
     def __init__(self, wall: WallClock) -> None:
@@ -123,7 +123,7 @@ class DaemonProcess:
             os.kill(self.process.pid, number)
 
 
-def start_daemon(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None = None) -> DaemonProcess:
+def start_daemon(config: Path, timeline: VirtualClockSettings, log: Path, wall: Path | None = None) -> DaemonProcess:
     """A new life, already on its way. `wall`: the file of its wall clock, where that is wrong."""
     _context.set_forkserver_preload(list(PRELOADED))
     process = _context.Process(target=_run_daemon, args=(config, timeline, log, wall))
@@ -131,7 +131,7 @@ def start_daemon(config: Path, timeline: TimelineSettings, log: Path, wall: Path
     return DaemonProcess(process, log)
 
 
-def _run_daemon(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None) -> None:
+def _run_daemon(config: Path, timeline: VirtualClockSettings, log: Path, wall: Path | None) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

@@ -13,7 +13,7 @@ from monitor.sandbox.scenario.price_path import SimPricePath
 from monitor.sandbox.scenario.scenario import (
     CROSS_3X,
     AccountSpec,
-    Interpretations,
+    ApiInterpretations,
     PairSpec,
     Scenario,
     hmac_key,
@@ -161,7 +161,7 @@ def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated
         bars=CROSS_3X,
         isolated={"BTCUSDT": pair} if isolated else {},
     )
-    readings = Interpretations(
+    readings = ApiInterpretations(
         renewed_subscription_id=chance.choice(["same", "new"]),
         direct_isolated_transfer=chance.random() < 0.5,
         history_lag_s=chance.choice([0, 0, 4, 10]),

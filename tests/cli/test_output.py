@@ -10,7 +10,7 @@ import pytest
 
 from monitor.cli import log_setup, output
 from monitor.config.redaction import KNOWN_SECRETS
-from monitor.errors import ConfigError, ExchangeRefused, Exit, MonitorError
+from monitor.errors import ConfigError, ExchangeRefused, ExitCode, MonitorError
 from monitor.view.terminal.table import Cell
 
 
@@ -29,7 +29,7 @@ def test_json_has_decimals_as_text_times_in_utc_and_durations_in_seconds(capsys:
             "at": datetime(2025, 10, 10, 21, 15, 0, 123456, UTC),
             "every": timedelta(minutes=1),
             "offset": timedelta(milliseconds=1500),
-            "code": Exit.NO,
+            "code": ExitCode.NO,
             "names": ("a", "b"),
             "none": None,
         }

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from monitor.config.effective_config import reference_rows
+from monitor.config.effective_config import list_config_keys
 from monitor.config.rules.rule_schema import RuleConfig
 from monitor.config.schema import keys_of
 
@@ -11,16 +11,16 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "margin-monitor.example.toml"
 
 
 def test_every_row_says_what_the_key_means_and_its_type() -> None:
-    for row in reference_rows():
+    for row in list_config_keys():
         assert row.meaning and row.type and row.default, row
 
 
 def test_every_key_a_rule_takes_is_in_it() -> None:
-    assert {row.key for row in reference_rows() if row.table == "[[rules]]"} == set(keys_of(RuleConfig))
+    assert {row.key for row in list_config_keys() if row.table == "[[rules]]"} == set(keys_of(RuleConfig))
 
 
 def test_every_key_of_the_example_is_in_it() -> None:
-    known = {(row.table, row.key) for row in reference_rows()}
+    known = {(row.table, row.key) for row in list_config_keys()}
     table = ""
     for line in EXAMPLE.read_text().splitlines():
         if line.startswith("["):
@@ -30,7 +30,7 @@ def test_every_key_of_the_example_is_in_it() -> None:
 
 
 def test_rows_name_defaults_required_and_unavailable_keys() -> None:
-    rows = {(row.table, row.key): row for row in reference_rows()}
+    rows = {(row.table, row.key): row for row in list_config_keys()}
     assert rows["[schedule]", "cross"].default == '"60s"'
     assert rows["[[accounts]]", "api_key"].default == "required"
     assert rows["[[rules]]", "severity"].type == "info | warning | critical"

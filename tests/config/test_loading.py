@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config.loading import build_config, find_config, load_config
-from monitor.config.policies import policy_of
+from monitor.config.policies import build_policy
 from monitor.errors import ConfigError
 from tests.config.minimal_config import MINIMAL, write_config
 
@@ -62,7 +62,7 @@ def test_configured_margin_calls_override_the_shipped_ones(tmp_path: Path) -> No
     own = '[risk]\nisolated_margin_call = { "1.050" = "1.12", "1.3" = "1.35" }\n'
     config = load_config(write_config(tmp_path, EXAMPLE.read_text() + own), {})
     assert config.risk.isolated_margin_call["1.18"] == Decimal("1.22")
-    calls = policy_of(config, "main").settings.isolated_margin_call
+    calls = build_policy(config, "main").settings.isolated_margin_call
     assert calls == {
         Decimal("1.05"): Decimal("1.12"),
         Decimal("1.15"): Decimal("1.19"),

@@ -14,9 +14,9 @@ from docs.generate.reference import (
     reference_pages,
 )
 from monitor.cli.parser import COMMANDS
-from monitor.config.effective_config import reference_rows
+from monitor.config.effective_config import list_config_keys
 from monitor.core.model.metric import METRICS
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ def test_every_page_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_every_key_of_the_configuration_has_a_row() -> None:
     page = configuration_page()
-    for row in reference_rows():
+    for row in list_config_keys():
         assert f"| `{row.key}` |" in page
     assert "| (not available yet)" not in page
 
@@ -53,4 +53,4 @@ def test_every_command_is_listed_and_has_a_section() -> None:
 
 
 def test_every_exit_code_is_explained() -> None:
-    assert EXIT_CODES.keys() == set(Exit)
+    assert EXIT_CODES.keys() == set(ExitCode)

@@ -21,7 +21,7 @@ from monitor.core.model.alert import Alert, AlertKey
 from monitor.core.model.events import CommandsRead
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState, IntentStep
 from monitor.core.model.order import Accepted, Outcome, Refused, Unknown, Withheld
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.rules.rule import Rule
 from monitor.core.settlement.observation import Observation
 from monitor.core.settlement.transitions import (
@@ -48,7 +48,7 @@ from tests.support.examples.actions import (
 
 S = IntentState
 
-SAFETY = Safety(settle=seconds(60), unresolved_after=seconds(120))
+SAFETY = SafetySettings(settle=seconds(60), unresolved_after=seconds(120))
 OBSERVE_EVERY = seconds(20)
 OBSERVATIONS = 16
 LATE_OBSERVATION = 2

@@ -20,12 +20,12 @@ from monitor.core.model.account import (
 from monitor.core.model.events import PricesRead
 from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import CancelOrders, Order, Reduce, Repay, Transfer, VenueRecord
+from monitor.core.model.order import CancelOrders, ExchangeRecord, Order, Reduce, Repay, Transfer
 from monitor.core.model.reads import OpenOrdersRead, TradingRulesRead
 from monitor.core.model.symbols import OpenOrder, TradingRules
 from monitor.core.settlement.observation import Observation
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.actions import NOW, PRICES, D, account_state, balance, seconds
 
 Trace = Literal["prompt", "lagging", "pending", "failed", "wrong", "ledger", "missing", "dark"]
@@ -99,10 +99,12 @@ class SimulatedAccount:
         )
         if self.scope != CROSS:
             known = replace(known, isolated=self._isolated(now), tiers={PAIR.symbol: (TIER,)})
-            known = apply(known, PricesRead(known.prices), now)
-        known = apply(known, TradingRulesRead({"BTCUSDT": MARKET}, frozenset({"BTC", "USDT"}), now), now)
+            known = apply_account_event(known, PricesRead(known.prices), now)
+        known = apply_account_event(known, TradingRulesRead({"BTCUSDT": MARKET}, frozenset({"BTC", "USDT"}), now), now)
         resting = (OpenOrder(5, "BTCUSDT", "BUY"),) if self.resting else ()
-        known = apply(known, OpenOrdersRead(self.scope, frozenset({5} if self.resting else ()), now, resting), now)
+        known = apply_account_event(
+            known, OpenOrdersRead(self.scope, frozenset({5} if self.resting else ()), now, resting), now
+        )
         return replace(known, **changes)  # type: ignore[arg-type]  # fields by name
 
     def observe(self, intent: Intent, trace: Trace, now: datetime, *, was_sent: bool) -> Observation:
@@ -120,11 +122,11 @@ class SimulatedAccount:
         row = LedgerRow(intent.scope, 9, int(SENT_REF), self.done_at, intent.asset, kind, intent.amount)
         return replace(look, ledger=(row,))
 
-    def _records(self, intent: Intent, trace: Trace, now: datetime, was_sent: bool) -> tuple[VenueRecord, ...]:
+    def _records(self, intent: Intent, trace: Trace, now: datetime, was_sent: bool) -> tuple[ExchangeRecord, ...]:
         if isinstance(intent.order, CancelOrders):
             late = trace == "lagging" and self.done_at is not None and now - self.done_at < LAG
             still = self.resting or late
-            return (VenueRecord("5", "BTCUSDT", D("0.4"), "PENDING", NOW - seconds(60)),) if still else ()
+            return (ExchangeRecord("5", "BTCUSDT", D("0.4"), "PENDING", NOW - seconds(60)),) if still else ()
         status: Literal["PENDING", "CONFIRMED", "FAILED"] | None = None
         done = self.done_at is not None
         match trace:
@@ -144,7 +146,7 @@ class SimulatedAccount:
         if status is None:
             return ()
         at = self.done_at or intent.submitted_at or now
-        return (VenueRecord(SENT_REF, intent.asset, intent.amount, status, at, spent=traded),)
+        return (ExchangeRecord(SENT_REF, intent.asset, intent.amount, status, at, spent=traded),)
 
     def _read(self, now: datetime) -> AccountState:
         """The balances alone."""

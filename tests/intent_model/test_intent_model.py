@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.actions.limits import counts_toward_limits, usage_of
+from monitor.core.actions.limits import compute_limit_usage, counts_toward_limits
 from monitor.core.model.intent import FINAL_STATES, LEGAL_TRANSITIONS, Intent, IntentState
 from monitor.core.model.order import Reduce, Transfer
 from tests.intent_model.intent_run import IntentRun, all_runs, run_to_claim
@@ -173,7 +173,7 @@ def test_intent_that_moved_or_may_have_moved_money_counts_against_caps_once(all_
     for life in all_intent_runs:
         if not counts_toward_limits(life.spec, life.intent) or life.story.mode == "dry-run":
             continue
-        spent = usage_of(life.spec, "main", life.intents.values(), life.now)
+        spent = compute_limit_usage(life.spec, "main", life.intents.values(), life.now)
         gone = life.executed and life.intent.state is not S.FAILED
         open_still = life.intent.state in {S.UNRESOLVED, S.CONFIRMED} or life.intent.executed_late
         expected = life.intent.amount_usdt if gone or open_still else Decimal(0)
@@ -185,7 +185,7 @@ def test_follow_ups_count_as_part_of_their_first_leg(all_intent_runs: list[Inten
         if not life.story.kind.firsts or life.story.mode == "dry-run":
             continue
         firsts = [one for one in life.before if counts_toward_limits(life.spec, one)]
-        spent = usage_of(life.spec, "main", life.intents.values(), life.now)
+        spent = compute_limit_usage(life.spec, "main", life.intents.values(), life.now)
         assert (spent.amount, spent.count) == (sum(one.amount_usdt for one in firsts), 1), life.story
 
 

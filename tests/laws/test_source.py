@@ -14,7 +14,7 @@ PURE = (MONITOR / "core", MONITOR / "simulation", MONITOR / "lint")
 OWN_TIME = {
     MONITOR / "clock.py",
     # The sandbox shares nothing with the rest: its timeline, the anchor of it, and what its pings carry.
-    MONITOR / "sandbox" / "timeline.py",
+    MONITOR / "sandbox" / "virtual_clock.py",
     MONITOR / "sandbox" / "server_main.py",
     MONITOR / "sandbox" / "streams" / "connection.py",
 }

@@ -14,7 +14,7 @@ from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import SEVERITIES
 from monitor.core.rules.rule import merge_rules
-from monitor.lint.checks import lint
+from monitor.lint.checks import run_checks
 from monitor.lint.flaws import AccountCoverage, ChannelInfo, Flaw, LintInput
 
 LADDER = parse_rules(
@@ -62,11 +62,11 @@ def rule(name: str, when: str, **keys: Any) -> dict[str, Any]:
 
 
 def flaws_after(altered: LintInput) -> list[tuple[str, str | None]]:
-    return [(flaw.kind, flaw.rule) for flaw in lint(altered)]
+    return [(flaw.kind, flaw.rule) for flaw in run_checks(altered)]
 
 
 def test_the_shipped_ladder_with_two_channels_and_a_heartbeat_has_no_flaw() -> None:
-    assert lint(good_setup()) == ()
+    assert run_checks(good_setup()) == ()
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_the_shipped_ladder_with_two_channels_and_a_heartbeat_has_no_flaw() -> N
     ids=lambda own: str(own["name"]),
 )
 def test_good_own_rule_has_no_flaw(own: dict[str, Any]) -> None:
-    assert lint(good_setup(own)) == ()
+    assert run_checks(good_setup(own)) == ()
 
 
 @pytest.mark.parametrize("without", ["near-call", "below-initial"])
 def test_a_missing_rung_is_a_gap(without: str) -> None:
-    flaws = lint(good_setup(without=without))
+    flaws = run_checks(good_setup(without=without))
     assert {flaw.kind for flaw in flaws} == {"ladder-gap"}
 
 
@@ -153,7 +153,7 @@ def test_rule_without_subjects_is_a_flaw() -> None:
     assert flaws_after(good_setup(rule("mine", "margin_level < 1.5"), accounts=only_pairs)) == [("never-fires", "mine")]
     eth = rule("mine", "margin_level < 1.5", scope="isolated", symbols=["ETH*"])
     assert flaws_after(good_setup(eth, accounts=only_pairs)) == [("never-fires", "mine")]
-    assert lint(good_setup({**eth, "symbols": ["BTC*"]}, accounts=only_pairs)) == ()
+    assert run_checks(good_setup({**eth, "symbols": ["BTC*"]}, accounts=only_pairs)) == ()
     peg = rule("mine", "peg_deviation < -2%", scope="asset", assets=["BTC"])
     assert flaws_after(good_setup(peg, pegged_assets=frozenset({"DAI"}))) == [("never-fires", "mine")]
 
@@ -182,7 +182,7 @@ def test_a_target_below_its_own_trigger_is_named() -> None:
 def test_a_target_is_held_against_the_bars_that_the_account_has() -> None:
     mine = rule("mine", "margin_level < 1.5", clear="margin_level > 1.55", actions=["repay"])
     # 1.5 × 1.05 is above the trigger, 1.25 × 1.05 is not.
-    assert lint(good_setup(mine)) == ()
+    assert run_checks(good_setup(mine)) == ()
     five = Thresholds(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
     assert ("target", "mine") in flaws_after(good_setup(mine, thresholds={"cross": (five,)}))
 
@@ -196,7 +196,7 @@ def test_critical_rule_without_a_waking_channel_is_a_flaw() -> None:
 
 
 def test_a_channel_without_fallback_is_named() -> None:
-    (flaw,) = lint(good_setup(channels=(replace(PHONE, fallback=None), MAIL)))
+    (flaw,) = run_checks(good_setup(channels=(replace(PHONE, fallback=None), MAIL)))
     assert (flaw.kind, '"phone"' in flaw.detail) == ("no-fallback", True)
 
 
@@ -205,7 +205,7 @@ def test_account_without_a_stale_data_rule_is_a_flaw() -> None:
         blind = rule("blind", "data_age > 3m", scope="monitor", accounts=[accounts])
         rules = tuple(rule for rule in LADDER if "data_age" not in rule.metric_names)
         merged = merge_rules(rules, parse_rules([blind], "mine"))
-        return list(lint(good_setup(rules=merged, actions=(), accounts=(AccountCoverage(watched),))))
+        return list(run_checks(good_setup(rules=merged, actions=(), accounts=(AccountCoverage(watched),))))
 
     assert flaws("main", accounts="main") == []
     (flaw,) = flaws("main", accounts="second")
@@ -234,4 +234,4 @@ def test_a_cap_too_small_for_one_useful_repayment_is_named(small: dict[str, Any]
 def test_a_cap_is_held_against_the_debt_that_is_known() -> None:
     # 1,000 of 50,000 raise a level of 1.4 by 1,000 × 0.4 ÷ 49,000 = 0.008.
     assert flaws_after(good_setup(largest_debt_usdt=Decimal(50_000))) == [("small-cap", None)]
-    assert lint(good_setup(largest_debt_usdt=Decimal(30_000))) == ()
+    assert run_checks(good_setup(largest_debt_usdt=Decimal(30_000))) == ()

@@ -7,7 +7,7 @@ from typing import Any
 
 from monitor.sandbox.scenario.scenario import (
     AccountSpec,
-    Interpretations,
+    ApiInterpretations,
     PairSpec,
     RequestLimits,
     Scenario,
@@ -42,7 +42,7 @@ SCENARIO = Scenario(
     collateral_full=("XRP",),
     limit_price_pairs=("ADAUSDT",),
     limits=RequestLimits(loan_delay_s=0),
-    readings=Interpretations(loan_pending_s=1),
+    readings=ApiInterpretations(loan_pending_s=1),
 )
 
 # Documented, and absent here for a reason: gone from the newer model, only sometimes there, or of the other kind.

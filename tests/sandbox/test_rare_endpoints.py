@@ -12,7 +12,7 @@ import pytest
 
 from monitor.sandbox.scenario.scenario import (
     AccountSpec,
-    Interpretations,
+    ApiInterpretations,
     PairSpec,
     RequestLimits,
     Scenario,
@@ -115,7 +115,7 @@ async def test_dust_converts_into_any_asset_and_a_client_id_works_once(client: S
 
 @pytest.mark.parametrize(("body", "answer"), [("empty", ""), ("object", {})])
 async def test_small_debts_become_one_in_usdt(body: Literal["empty", "object"], answer: object) -> None:
-    scenario = replace(SCENARIO, readings=Interpretations(small_liability_body=body))
+    scenario = replace(SCENARIO, readings=ApiInterpretations(small_liability_body=body))
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         (row,) = (await client.get(SMALL)).body
         assert row == {
@@ -148,7 +148,7 @@ async def test_manual_liquidation_repays_everything(client: SignedClient, runnin
 
 @pytest.mark.parametrize(("allowed", "code"), [(False, -3999), (True, -3010)])
 async def test_pair_is_liquidated_manually_where_the_region_allows(allowed: bool, code: int) -> None:
-    scenario = replace(SCENARIO, readings=Interpretations(isolated_manual_liquidation=allowed))
+    scenario = replace(SCENARIO, readings=ApiInterpretations(isolated_manual_liquidation=allowed))
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         answer = await client.post("/sapi/v1/margin/manual-liquidation", type="ISOLATED", symbol="SOLUSDT")
         assert answer.body["code"] == code
@@ -210,7 +210,7 @@ async def test_orders_are_counted_by_ten_seconds_and_by_day(client: SignedClient
 @pytest.mark.parametrize(("unit", "shown"), [("s", 1_775_001_600), ("ms", 1_775_001_600_000)])
 async def test_transfer_out_of_margin_has_a_time(unit: Literal["s", "ms"], shown: int) -> None:
     delistings = ((datetime(2026, 4, 1, tzinfo=UTC), ("ADA",), ("ADAUSDT",)),)
-    scenario = replace(SCENARIO, delistings=delistings, readings=Interpretations(delist_time_unit=unit))
+    scenario = replace(SCENARIO, delistings=delistings, readings=ApiInterpretations(delist_time_unit=unit))
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         (asset,) = (await client.keyed("GET", "/sapi/v1/margin/allAssets", asset="ADA")).body
         (pair,) = (await client.keyed("GET", "/sapi/v1/margin/allPairs", symbol="ADAUSDT")).body
@@ -222,7 +222,7 @@ async def test_transfer_out_of_margin_has_a_time(unit: Literal["s", "ms"], shown
 async def test_open_orders_without_a_symbol_weigh_as_each_interpretation_says(
     reading: Literal["10 IP", "symbols"], used: str
 ) -> None:
-    scenario = replace(SCENARIO, readings=Interpretations(open_orders_weight=reading))
+    scenario = replace(SCENARIO, readings=ApiInterpretations(open_orders_weight=reading))
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         answer = await client.get("/sapi/v1/margin/openOrders")
         assert answer.headers["X-SAPI-USED-IP-WEIGHT-1M"] == used
@@ -243,12 +243,12 @@ RETIRED = [
 @pytest.mark.parametrize(
     ("readings", "status", "shown"),
     [
-        (Interpretations(), 404, "<html>"),
-        (Interpretations(retired_path_body="empty"), 404, ""),
-        (Interpretations(retired_path_status=400, retired_path_body="json"), 400, "{'code': -1016"),
+        (ApiInterpretations(), 404, "<html>"),
+        (ApiInterpretations(retired_path_body="empty"), 404, ""),
+        (ApiInterpretations(retired_path_status=400, retired_path_body="json"), 400, "{'code': -1016"),
     ],
 )
-async def test_retired_paths_are_not_served(readings: Interpretations, status: int, shown: str) -> None:
+async def test_retired_paths_are_not_served(readings: ApiInterpretations, status: int, shown: str) -> None:
     scenario = replace(SCENARIO, readings=readings)
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         for method, path in RETIRED:

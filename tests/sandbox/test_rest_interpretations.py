@@ -10,7 +10,7 @@ import pytest
 
 from monitor.sandbox.scenario.scenario import (
     AccountSpec,
-    Interpretations,
+    ApiInterpretations,
     PairSpec,
     RequestLimits,
     Scenario,
@@ -114,43 +114,49 @@ async def _bnb_owed(client: SignedClient, running: RunningSandbox) -> object:
     return next(Decimal(row["interest"]) > 0 for row in rows if row["asset"] == "BNB")
 
 
-PAIRS: list[tuple[Probe, Interpretations, object, Interpretations, object]] = [
+PAIRS: list[tuple[Probe, ApiInterpretations, object, ApiInterpretations, object]] = [
     (
         _loan_weight,
-        Interpretations(),
+        ApiInterpretations(),
         {"X-SAPI-USED-UID-WEIGHT-1M": "750"},
-        Interpretations(max_borrowable_weight="50 IP"),
+        ApiInterpretations(max_borrowable_weight="50 IP"),
         {"X-SAPI-USED-IP-WEIGHT-1M": "50"},
     ),
-    (_transfer_weight, Interpretations(), "300", Interpretations(transfer_weight=900), "900"),
-    (_zero, Interpretations(), "0.00000000", Interpretations(zero_style="plain"), "0"),
+    (_transfer_weight, ApiInterpretations(), "300", ApiInterpretations(transfer_weight=900), "900"),
+    (_zero, ApiInterpretations(), "0.00000000", ApiInterpretations(zero_style="plain"), "0"),
     (
         _total_key,
-        Interpretations(),
+        ApiInterpretations(),
         ["TotalCollateralValueInUSDT"],
-        Interpretations(collateral_key="totalCollateralValueInUSDT"),
+        ApiInterpretations(collateral_key="totalCollateralValueInUSDT"),
         ["totalCollateralValueInUSDT"],
     ),
-    (_transfer_time_in_history, Interpretations(), NOW_S * 1000, Interpretations(margin_transfer_times="s"), NOW_S),
-    (_transfer_type_in_history, Interpretations(), True, Interpretations(transfer_txid_is_tranid=False), False),
-    (_flow, Interpretations(), "5", Interpretations(capital_flow_signed=True), "-5"),
-    (_refused_key, Interpretations(), (401, -2015), Interpretations(key_refused_status=400), (400, -2015)),
+    (
+        _transfer_time_in_history,
+        ApiInterpretations(),
+        NOW_S * 1000,
+        ApiInterpretations(margin_transfer_times="s"),
+        NOW_S,
+    ),
+    (_transfer_type_in_history, ApiInterpretations(), True, ApiInterpretations(transfer_txid_is_tranid=False), False),
+    (_flow, ApiInterpretations(), "5", ApiInterpretations(capital_flow_signed=True), "-5"),
+    (_refused_key, ApiInterpretations(), (401, -2015), ApiInterpretations(key_refused_status=400), (400, -2015)),
     (
         _history,
-        Interpretations(),
+        ApiInterpretations(),
         [["CONFIRMED"]] * 3,
-        Interpretations(history_lag_s=5, loan_pending_s=10),
+        ApiInterpretations(history_lag_s=5, loan_pending_s=10),
         [[], ["PENDING"], ["CONFIRMED"]],
     ),
     (
         _nothing_moved,
-        Interpretations(),
+        ApiInterpretations(),
         {"rows": [], "total": 0},
-        Interpretations(empty_transfer_history="no rows"),
+        ApiInterpretations(empty_transfer_history="no rows"),
         {"total": 0},
     ),
-    (_borrowing_sale, Interpretations(), -1130, Interpretations(auto_borrow_repay=True), "FILLED"),
-    (_bnb_owed, Interpretations(), True, Interpretations(bnb_interest="paid"), False),
+    (_borrowing_sale, ApiInterpretations(), -1130, ApiInterpretations(auto_borrow_repay=True), "FILLED"),
+    (_bnb_owed, ApiInterpretations(), True, ApiInterpretations(bnb_interest="paid"), False),
 ]
 
 
@@ -162,7 +168,7 @@ PAIRS: list[tuple[Probe, Interpretations, object, Interpretations, object]] = [
         for number, (readings, shown) in enumerate(((rest[0], rest[1]), (rest[2], rest[3])))
     ],
 )
-async def test_either_interpretation_is_simulated(look: Probe, readings: Interpretations, shown: object) -> None:
+async def test_either_interpretation_is_simulated(look: Probe, readings: ApiInterpretations, shown: object) -> None:
     async with sandbox(replace(SCENARIO, readings=readings), frozen=True) as running:
         client = SignedClient(running.sandbox, running.ready)
         async with client:

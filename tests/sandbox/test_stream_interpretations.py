@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, RequestLimits, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, RequestLimits, Scenario, initial_balance
 from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sandbox_client import SignedClient
 from tests.support.timeouts import SOON_S
@@ -27,7 +27,7 @@ RISK_KEY = "/sapi/v1/margin/listen-key"
 
 
 @asynccontextmanager
-async def _world(readings: Interpretations) -> AsyncIterator[tuple[RunningSandbox, SignedClient]]:
+async def _world(readings: ApiInterpretations) -> AsyncIterator[tuple[RunningSandbox, SignedClient]]:
     scenario = replace(SCENARIO, readings=readings)
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         yield running, client
@@ -50,7 +50,7 @@ async def _subscribe(client: SignedClient, socket: ClientConnection) -> Any:
 
 @pytest.mark.parametrize(("unit", "in_a_second"), [("us", 1_000_000), ("ms", 1000)])
 async def test_a_subscription_says_when_it_expires(unit: Literal["us", "ms"], in_a_second: int) -> None:
-    async with _world(Interpretations(token_expiration_unit=unit)) as (running, client), _account(running) as socket:
+    async with _world(ApiInterpretations(token_expiration_unit=unit)) as (running, client), _account(running) as socket:
         told = await _subscribe(client, socket)
     assert told["expirationTime"] == (int(MOMENT.timestamp()) + 24 * 3600) * in_a_second
 
@@ -59,7 +59,7 @@ async def test_a_subscription_says_when_it_expires(unit: Literal["us", "ms"], in
 async def test_liability_event_carries_the_change_or_the_debt(
     reading: Literal["delta", "total"], principal: str
 ) -> None:
-    async with _world(Interpretations(liability_event=reading)) as (running, client):
+    async with _world(ApiInterpretations(liability_event=reading)) as (running, client):
         key = (await client.keyed("POST", RISK_KEY)).body["listenKey"]
         async with connect(f"{running.ready.risk_stream_url}/ws/{key}") as socket:
             await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
@@ -71,7 +71,7 @@ async def test_liability_event_carries_the_change_or_the_debt(
     ("sends", "kinds"), [(False, ["outboundAccountPosition"]), (True, ["balanceUpdate", "outboundAccountPosition"])]
 )
 async def test_a_loan_sends_a_balance_update_or_none(sends: bool, kinds: list[str]) -> None:
-    readings = Interpretations(loan_sends_balance_update=sends)
+    readings = ApiInterpretations(loan_sends_balance_update=sends)
     async with _world(readings) as (running, client), _account(running) as socket:
         await _subscribe(client, socket)
         await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
@@ -81,7 +81,7 @@ async def test_a_loan_sends_a_balance_update_or_none(sends: bool, kinds: list[st
 
 @pytest.mark.parametrize("minutes", [60, 24 * 60])
 async def test_risk_key_lifetime_follows_the_interpretation(minutes: int) -> None:
-    async with _world(Interpretations(risk_key_minutes=minutes)) as (running, client):
+    async with _world(ApiInterpretations(risk_key_minutes=minutes)) as (running, client):
         key = (await client.keyed("POST", RISK_KEY)).body["listenKey"]
         running.sandbox.user_actions.advance(minutes * 60 - 1)
         assert (await client.keyed("PUT", RISK_KEY, listenKey=key)).status == 200

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import CROSS, Balance
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.backtest import Backtest, run_backtest
 from monitor.simulation.portfolio import SimulatedPortfolio
@@ -124,7 +124,7 @@ def test_an_account_without_debt_has_none_in_the_rehearsal_either() -> None:
 
 
 def test_a_figure_that_went_missing_is_missing() -> None:
-    stale = ReplaySample(START + timedelta(minutes=4), "cross", "", "margin_level", Missing.UNAVAILABLE)
+    stale = ReplaySample(START + timedelta(minutes=4), "cross", "", "margin_level", MissingValue.UNAVAILABLE)
     frames = moments([*minute(0, 60_000, "1.55"), stale])
     assert frames[-1].is_read is False
-    assert frames[-1].overrides["cross", ""]["margin_level"] is Missing.UNAVAILABLE
+    assert frames[-1].overrides["cross", ""]["margin_level"] is MissingValue.UNAVAILABLE

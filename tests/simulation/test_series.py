@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.series import parse_series
 
 D = Decimal
-STALE = Missing.UNAVAILABLE
+STALE = MissingValue.UNAVAILABLE
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ STALE = Missing.UNAVAILABLE
         ("10% 1h30m inf MARGIN_CALL", [D("0.1"), D(5400), INFINITE, D(2)]),
     ],
 )
-def test_a_series_means(text: str, values: list[Decimal | Missing | None]) -> None:
+def test_a_series_means(text: str, values: list[Decimal | MissingValue | None]) -> None:
     assert list(parse_series(text)) == values
 
 

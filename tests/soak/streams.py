@@ -39,7 +39,7 @@ from monitor.runtime.daemon import Daemon
 from monitor.sandbox.event_feed import SentEvent
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import Interpretations, PairSpec, initial_balance
+from monitor.sandbox.scenario.scenario import ApiInterpretations, PairSpec, initial_balance
 from monitor.sandbox.server import Sandbox, SandboxInfo
 from tests.support.daemon import ENDS_WITHIN_S, write_config
 from tests.support.sandbox import sandbox
@@ -165,7 +165,7 @@ async def soak(
         scenario, accounts=(replace(scenario.accounts[0], isolated=dict.fromkeys(PAIRS, pair)),), commission=Decimal(0)
     )
     # Both ways in which a renewal may answer.
-    readings = Interpretations(renewed_subscription_id="new" if seed % 2 else "same", token_renewal=renewal)
+    readings = ApiInterpretations(renewed_subscription_id="new" if seed % 2 else "same", token_renewal=renewal)
     scenario = replace(scenario, readings=readings)
     async with (
         sandbox(scenario, speed=speed, ping_every_s=1.0) as running,
@@ -319,7 +319,7 @@ async def guarded_daemon(
     )
     store = await asyncio.to_thread(open_store, config)
     try:
-        accounts = {"main": WatchedAccount(policies.policy_of(config, "main"), ReadIntervals(), open_exchange)}
+        accounts = {"main": WatchedAccount(policies.build_policy(config, "main"), ReadIntervals(), open_exchange)}
         daemon = Daemon(accounts, (), store, clock, "soak")
         task = asyncio.create_task(daemon.run())
         try:

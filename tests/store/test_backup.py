@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from monitor.core.model.id_floor import min_id
+from monitor.core.model.id_floor import compute_id_floor
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
-from monitor.errors import AnotherDaemon, MonitorError, StoreError, UsageError, WrongDatabaseRevision
+from monitor.errors import DaemonAlreadyRunning, MonitorError, StoreError, UsageError, WrongDatabaseRevision
 from monitor.store.backup import back_up, restore
 from monitor.store.db.connections import SCHEMA_REVISION
 from monitor.store.db.schema_migration import find_problems, upgrade
@@ -124,7 +124,7 @@ async def test_old_write_ahead_log_is_not_restored(url: str, tmp_path: Path) -> 
 async def test_nothing_is_restored_under_a_running_daemon(url: str, tmp_path: Path) -> None:
     back_up(url, tmp_path / "copy.db")
     store = Store.open(url)
-    with pytest.raises(AnotherDaemon):
+    with pytest.raises(DaemonAlreadyRunning):
         restore_backup(url, tmp_path / "copy.db", force=True)
     await store.commit(JournalEntry("main", NOW, events=(event("still here"),)))
     await store.close()
@@ -160,7 +160,7 @@ async def test_numbers_go_on_above_those_of_the_database_that_was_replaced(url: 
     await write(url, planned_entry(intent(1, IntentState.PLANNED)))
     back_up(url, tmp_path / "copy.db")
     # More than one in a minute, so that time alone would not keep them apart.
-    late = min_id(NOW) + 7
+    late = compute_id_floor(NOW) + 7
     await write(
         url, planned_entry(intent(late, IntentState.PLANNED)), planned_entry(intent(FIRST_MANUAL_INTENT_ID + late + 4))
     )
@@ -173,7 +173,7 @@ async def test_numbers_go_on_above_those_of_the_database_that_was_replaced(url: 
 
 async def test_numbers_of_a_backup_hold_in_a_new_database(url: str, tmp_path: Path) -> None:
     back_up(url, tmp_path / "copy.db")
-    late = min_id(NOW) + 7
+    late = compute_id_floor(NOW) + 7
     await write(url, planned_entry(intent(late, IntentState.PLANNED)))
     restore_backup(url, tmp_path / "copy.db", force=True)
     back_up(url, tmp_path / "later.db")

@@ -28,7 +28,7 @@ CONFIRMED_SALE = replace(
 
 
 async def record_again(store: Store, *known: Intent) -> tuple[int, ...]:
-    return await store.restate(known, at(10), lambda lost: ())
+    return await store.restore_lost_steps(known, at(10), lambda lost: ())
 
 
 async def stored_intent(store: Store) -> Intent:

@@ -15,8 +15,8 @@ from typing import Any
 
 from monitor.app.daemon import build_daemon
 from monitor.app.database import attach_store, open_store
-from monitor.cli.daemon.daemon_supervisor import DaemonLoop
-from monitor.clock import Clock, Machine, SystemClock
+from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
+from monitor.clock import Clock, MachineClock, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.core.state.account_state import AccountState
@@ -26,7 +26,7 @@ from monitor.runtime.systemd import ServiceManager
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox, SandboxInfo
-from monitor.sandbox.virtual_clock import Timeline
+from monitor.sandbox.virtual_clock import VirtualClock
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.status import read_live_documents
 from monitor.store.store import ReadStore, Store
@@ -40,10 +40,10 @@ STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 15.0
 
 
-class SandboxMachine(Machine):
+class SandboxMachine(MachineClock):
     """A machine whose clocks are the sandbox's: frozen, advanced and sped up with it."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: VirtualClock) -> None:
         self._timeline = timeline
 
     @property
@@ -63,7 +63,7 @@ class SandboxMachine(Machine):
 class SandboxClock(SystemClock):
     """The sandbox's own time, for a daemon in the same process: no measurement can improve it."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: VirtualClock) -> None:
         start = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=timeline.now_ms())
         machine = SandboxMachine(timeline)
         super().__init__(start, timeline.speed, anchor=machine.wall_s(), machine=machine)
@@ -209,12 +209,12 @@ async def in_process_daemon(
 
 
 @contextlib.asynccontextmanager
-async def in_process_run(config: Path, clock: Clock) -> AsyncIterator[DaemonLoop]:
+async def in_process_run(config: Path, clock: Clock) -> AsyncIterator[DaemonSupervisor]:
     """`run` of this config in this process, ready for reloads."""
     loaded = load_config(config, {})
     store = await asyncio.to_thread(open_store, loaded)
     try:
-        turn = DaemonLoop(loaded, clock, ServiceManager())
+        turn = DaemonSupervisor(loaded, clock, ServiceManager())
         task = asyncio.create_task(turn.run(store))
         try:
             yield turn

@@ -31,10 +31,10 @@ from monitor.core.model.events import (
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.reads import TradingRulesRead
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scopes import needed_symbols
 from monitor.runtime.orders.executor import Executor
 from monitor.sandbox.http.request_log import ReceivedRequest
@@ -47,7 +47,7 @@ SPEED = 20.0
 """Exchange seconds in a second of the machine."""
 
 WAIT_LIMIT_S = 30.0 * DEADLINE_FACTOR
-SAFETY = Safety(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=60))
+SAFETY = SafetySettings(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=60))
 
 
 def money_requests(world: ConnectedSandbox) -> list[ReceivedRequest]:
@@ -68,7 +68,7 @@ class ExecutorHarness:
         store: Store,
         specs: Sequence[ActionSpec],
         pair: str = "",
-        safety: Safety = SAFETY,
+        safety: SafetySettings = SAFETY,
     ) -> None:
         self.world = world
         self.store = store
@@ -133,7 +133,7 @@ class ExecutorHarness:
             reads.append(await around.read_open_orders(Scope(self.subject[1])))
         reads += [PricesRead(await account.read_prices(["BTCUSDT", "ETHUSDT"])), *await self._snapshots()]
         for event in reads:
-            self.state = apply(self.state, event, now)
+            self.state = apply_account_event(self.state, event, now)
         return self
 
     @contextlib.asynccontextmanager
@@ -205,7 +205,7 @@ class ExecutorHarness:
         while True:
             event = await self._inbox.get()
             now = self.world.clock.now()
-            state = apply(self.state, event, now)
+            state = apply_account_event(self.state, event, now)
             if self.is_over(state):
                 state = replace(state, alerts={})
             figures = {self.subject: measure_subject(state, self.policy.settings, self.subject, now)}

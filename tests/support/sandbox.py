@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from monitor.clock import Machine
+from monitor.clock import MachineClock
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario
@@ -28,7 +28,7 @@ class RunningSandbox:
 
     sandbox: Sandbox
     ready: SandboxInfo
-    machine: Machine
+    machine: MachineClock
     """The machine whose clock drives its time."""
 
 
@@ -73,7 +73,7 @@ async def sandbox(
     Faster than the machine it keeps the pace of this process, unless its time is `shared` with another one.
     """
     pace = ThrottledMachine()
-    machine = Machine() if speed <= 1 or shared else pace
+    machine = MachineClock() if speed <= 1 or shared else pace
     box = Sandbox(
         scenario or calm_scenario(),
         speed=speed,

@@ -12,11 +12,11 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from monitor.sandbox.exchange_loop import SimulationLoop
+from monitor.sandbox.exchange_loop import ExchangeLoop
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox, SandboxInfo
 from monitor.sandbox.venue import Venue
-from monitor.sandbox.virtual_clock import Timeline
+from monitor.sandbox.virtual_clock import VirtualClock
 from tests.support.timeouts import SOON_S
 
 
@@ -92,13 +92,13 @@ async def wait_until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
-def venue_and_loop(scenario: Scenario) -> tuple[Venue, SimulationLoop]:
+def venue_and_loop(scenario: Scenario) -> tuple[Venue, ExchangeLoop]:
     """A venue on a frozen timeline, without a server."""
-    venue = Venue(scenario, Timeline(scenario.start, frozen=True))
-    return venue, SimulationLoop(venue)
+    venue = Venue(scenario, VirtualClock(scenario.start, frozen=True))
+    return venue, ExchangeLoop(venue)
 
 
-def advance_time(venue: Venue, clockwork: SimulationLoop, seconds: float) -> None:
+def advance_time(venue: Venue, clockwork: ExchangeLoop, seconds: float) -> None:
     """Process the next seconds."""
     venue.timeline.advance(seconds)
     clockwork.catch_up()

@@ -5,14 +5,14 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
-from monitor.clock import Machine
+from monitor.clock import MachineClock
 
 TICK_S = 0.004
 MAX_STEP_S = 0.02
 """The most time that passes between two readings: a process without a processor for longer could not use the rest."""
 
 
-class ThrottledMachine(Machine):
+class ThrottledMachine(MachineClock):
     """The time during which this process was able to work, in seconds since 1970 when it began.
 
     At twenty times the speed, half a second without a processor would be ten seconds in which the exchange went on and

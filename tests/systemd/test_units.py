@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 from tests.support.cli_process import run_cli
 
 EXPOSURE_AT_MOST = 20
@@ -72,7 +72,7 @@ def test_the_service_runs_the_command_of_this_installation(units: Path) -> None:
 
 
 def test_exit_codes_that_need_a_person_do_not_restart(units: Path) -> None:
-    needs_a_person = {Exit.ANOTHER_INSTANCE, Exit.KEY_REFUSED, Exit.CONFIG}
+    needs_a_person = {ExitCode.ANOTHER_INSTANCE, ExitCode.KEY_REFUSED, ExitCode.CONFIG}
     assert {int(code) for code in _service(units)["RestartPreventExitStatus"].split()} == needs_a_person
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.view.formatting import (
     format_age,
@@ -23,7 +23,7 @@ from monitor.view.formatting import (
     [
         (format_level(Decimal("1.2999")), "1.29"),
         (format_level(INFINITE), "∞"),
-        (format_level(Missing.UNAVAILABLE), "unknown"),
+        (format_level(MissingValue.UNAVAILABLE), "unknown"),
         (format_threshold(Decimal("1.1264")), "1.1264"),
         (format_threshold(Decimal("1.5")), "1.50"),
         (format_percent(Decimal("0.7719")), "77.1 %"),

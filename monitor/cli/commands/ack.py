@@ -10,7 +10,7 @@ from monitor.cli.option_types import comment_option, count_option
 from monitor.cli.parser import add_json
 from monitor.core.alerting.lifecycle import with_ack
 from monitor.core.model.events import Ack
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 from monitor.store.readers.alerts import read_alert
 from monitor.store.writes.commands import acknowledge
 from monitor.store.writes.daemon_row import command_clock
@@ -39,4 +39,4 @@ def run(args: argparse.Namespace) -> int:
         output.print_json(alert_document(alert, row.deliveries))
     else:
         output.print_line(f"#{number} ({alert.key.rule}) is taken by {author}: no reminders, no escalation", "good")
-    return Exit.DONE
+    return ExitCode.DONE

@@ -13,7 +13,7 @@ from monitor.cli.parser import add_json
 from monitor.config.model import Config
 from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import IntentState
-from monitor.errors import CommandRefused, Exit, UsageError
+from monitor.errors import CommandRefused, ExitCode, UsageError
 from monitor.records.intents import IntentRow
 from monitor.runtime import pause_file
 from monitor.store.readers.intents import read_intent, read_intents
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
             _pause(config, args, paused=args.part == "pause")
         case _:
             _resolve(config, args)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _list(config: Config, args: argparse.Namespace) -> None:
@@ -130,7 +130,7 @@ def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
     lifted: tuple[RuleStop, ...] = ()
     with open_commands(config) as store:
         if paused:
-            changed = store.execute(commands.pause, paused, _author(args), _now(store))
+            changed = store.execute(commands.set_paused, paused, _author(args), _now(store))
         else:
             changed, lifted = store.execute(commands.resume_actions, _author(args), _now(store))
     if args.json:
@@ -165,7 +165,7 @@ def _verify(config: Config, args: argparse.Namespace) -> int:
             )
         if not found.problems:
             output.print_line(f"the trail of {found.rows} rows is whole; it ends at {found.head}", "good")
-    return Exit.NO if found.problems else Exit.DONE
+    return ExitCode.NO if found.problems else ExitCode.DONE
 
 
 def _audit_head(text: str) -> audit.AuditHead:

@@ -5,7 +5,7 @@ import argparse
 from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.alerts import alert_document
@@ -29,4 +29,4 @@ def run(args: argparse.Namespace) -> int:
         output.print_view_table(alerts_table(items, now))
     else:
         output.print_line("no alert has fired yet" if args.all else "no alert is pending or firing", "good")
-    return Exit.DONE
+    return ExitCode.DONE

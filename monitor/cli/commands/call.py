@@ -23,7 +23,7 @@ from monitor.errors import (
     ExchangeError,
     ExchangeRefused,
     ExchangeUnreachable,
-    Exit,
+    ExitCode,
     PayloadRejected,
     UsageError,
     suggest_nearest,
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if function.is_local:
         output.print_note(f"{function.name}: {function.summary}")
         sys.stdout.write(EMPTY_ANSWER)
-        return Exit.DONE
+        return ExitCode.DONE
     config = config_option.read_config(args)
     account = _account(config, args.account)
     if isinstance(function, WriteFunction):
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         body = asyncio.run(_read(config, account, function, given))
     sys.stdout.write(_indent_json(function, body))
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 async def _read(config: Config, account: str, function: AnyEndpointFunction, given: Parameters) -> bytes:

@@ -23,7 +23,7 @@ from monitor.core.actions.permissions import Permission, granted_permissions, ne
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import KeyPermissions
 from monitor.core.numbers.durations import format_duration
-from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
+from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, ExitCode, MonitorError, StoreError
 from monitor.store.writes import account_owners as owner_rows
 from monitor.view.terminal.table import Cell, Tone
 
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_json({"ok": is_ok, "items": [_item(row) for row in rows]})
     else:
         _print_rows(rows)
-    return Exit.DONE if is_ok else Exit.NO
+    return ExitCode.DONE if is_ok else ExitCode.NO
 
 
 def daily_report_rows(config: Config) -> list[CheckRow]:

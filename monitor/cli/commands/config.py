@@ -9,7 +9,7 @@ from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
 from monitor.config.effective_config import effective_config, toml_key, toml_value
 from monitor.core.numbers.durations import format_duration
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_line(f"# {config.source}, defaults put in, secrets masked", "dim")
         for line in _toml_lines(shown):
             output.print_line(line, "strong" if line.startswith("[") else "")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _toml_lines(document: Mapping[str, Any]) -> list[str]:

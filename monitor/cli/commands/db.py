@@ -19,7 +19,7 @@ from monitor.cli.parser import PROGRAM, add_json
 from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.numbers.durations import format_duration
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             return _restore(config, args.file, args.force)
         case _:
             return _prune(config)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
@@ -70,7 +70,7 @@ def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
         output.print_line(f"{config.storage_url} is at revision {after} already", "good")
     else:
         output.print_line(f"upgraded {config.storage_url} from revision {before} to {after}", "good")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _check(config: Config, as_json: bool) -> int:
@@ -83,7 +83,7 @@ def _check(config: Config, as_json: bool) -> int:
         output.print_line("restore a backup, or ask for help with these words")
     else:
         output.print_line(f"{config.storage_url} is sound", "good")
-    return Exit.NO if problems else Exit.DONE
+    return ExitCode.NO if problems else ExitCode.DONE
 
 
 def _restore(config: Config, file: Path, force: bool) -> int:
@@ -97,7 +97,7 @@ def _restore(config: Config, file: Path, force: bool) -> int:
         f"then `{PROGRAM} actions resume`",
         "note",
     )
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _prune(config: Config) -> int:
@@ -107,4 +107,4 @@ def _prune(config: Config) -> int:
     events = format_duration(storage.retain_events) if storage.retain_events else "ever"
     kept = f"samples older than {format_duration(storage.retain_samples)}, events older than {events}"
     output.print_line(f"dropped {rows}: {kept}", "good")
-    return Exit.DONE
+    return ExitCode.DONE

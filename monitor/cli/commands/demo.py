@@ -16,7 +16,7 @@ from monitor.cli.output import print_json, print_line
 from monitor.cli.parser import add_json
 from monitor.demo.run_result import find_failures
 from monitor.demo.screen import DemoFrame, DemoScreen, parse_run
-from monitor.errors import Exit, MonitorError, UsageError
+from monitor.errors import ExitCode, MonitorError, UsageError
 from monitor.sandbox.scenario.builtin import SCENARIOS
 from monitor.view.charts.chart_spec import ChartLine, ChartSpec, Marker, ThresholdLine, ThresholdRole, draw_chart
 from monitor.view.formatting import format_level
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         print_json(document)
     else:
         _print_result(document, wrong)
-    return Exit.DONE if document["ok"] else Exit.NO
+    return ExitCode.DONE if document["ok"] else ExitCode.NO
 
 
 async def _play_both(scenario: str, folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from monitor.cli.operator_name import operator_name
 from monitor.cli.parser import add_json
 from monitor.core.alerting.drill import Drill
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.errors import CommandRefused, Exit, UsageError, suggest_nearest
+from monitor.errors import CommandRefused, ExitCode, UsageError, suggest_nearest
 from monitor.store.store import CommandStore
 from monitor.store.writes.commands import read_drill, request_drill
 from monitor.store.writes.daemon_row import command_clock, read_daemon
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         told = sum(message.state is DeliveryState.SENT for message in messages)
         line = f"drill {drill.id} of {drill.rule}: {drill.outcome}; {told} messages taken; no action was made"
         output.print_line(line, "good" if document["ok"] else "bad")
-    return Exit.DONE if document["ok"] else Exit.NO
+    return ExitCode.DONE if document["ok"] else ExitCode.NO
 
 
 def _wait(store: CommandStore, number: int) -> tuple[Drill, tuple[Delivery, ...]]:

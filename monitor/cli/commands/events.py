@@ -6,7 +6,7 @@ from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, count_option, time_option
 from monitor.cli.parser import add_json
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 from monitor.store.readers.events import read_events, read_movements
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.events import event_document
@@ -45,4 +45,4 @@ def run(args: argparse.Namespace) -> int:
         output.print_view_table(events_table(items))
     else:
         output.print_line("no such event has been recorded")
-    return Exit.DONE
+    return ExitCode.DONE

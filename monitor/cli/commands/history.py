@@ -11,7 +11,7 @@ from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json
 from monitor.core.model.metric import METRICS, Metric
-from monitor.errors import Exit, MonitorError, UsageError, suggest_nearest
+from monitor.errors import ExitCode, MonitorError, UsageError, suggest_nearest
 from monitor.records.history import HistoryRow, Resolution
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import read_history
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_view_table(history_table(series))
     elif not args.plot:
         output.print_line(f"nothing of {metric.name} is recorded in that time")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _metric(name: str) -> Metric:

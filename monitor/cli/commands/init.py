@@ -15,7 +15,7 @@ from monitor.cli.parser import PROGRAM
 from monitor.config.loading import build_config, user_config
 from monitor.config.schema import DEFAULT_REST_URL
 from monitor.config.secrets import parse_ref
-from monitor.errors import Exit, MonitorError, UsageError
+from monitor.errors import ExitCode, MonitorError, UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     _write_private(target, content, args.force)
     output.print_line(f"wrote {target}")
     output.print_line(f"next: {PROGRAM} {_config_option(args, target)}check", "dim")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _target(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
@@ -191,7 +191,7 @@ def _write_units(folder: Path, force: bool) -> int:
         "systemd-tmpfiles --create, then systemctl enable --now margin-monitor",
         "dim",
     )
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _command_path() -> Path:

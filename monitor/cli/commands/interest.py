@@ -8,8 +8,8 @@ from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json
-from monitor.errors import Exit
-from monitor.store.readers.interest import read_interest, read_spans
+from monitor.errors import ExitCode
+from monitor.store.readers.interest import read_interest, read_recorded_spans
 from monitor.store.readers.status import read_live_documents
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.interest import interest_document
@@ -34,14 +34,14 @@ def run(args: argparse.Namespace) -> int:
         since = time_option("--since", args.since, now) if args.since else now - DEFAULT_INTEREST_SPAN
         totals = store.read(read_interest, by=args.by, since=since)
         live = store.read(read_live_documents)
-        spans = store.read(read_spans)
+        spans = store.read(read_recorded_spans)
     document = interest_document(totals, [json.loads(row.document) for row in live], since, now, args.by, spans)
     if args.json:
         output.print_json(document)
-        return Exit.DONE
+        return ExitCode.DONE
     for table in (interest_table(document), rates_table(document)):
         output.print_view_table(table)
         if table.rows:
             output.print_line()
     output.print_cells(interest_lines(document))
-    return Exit.DONE
+    return ExitCode.DONE

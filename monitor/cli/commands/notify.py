@@ -9,7 +9,7 @@ from monitor.app.channels import open_sink
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
 from monitor.config.model import Config
-from monitor.errors import ConfigError, Exit, UsageError, suggest_nearest
+from monitor.errors import ConfigError, ExitCode, UsageError, suggest_nearest
 from monitor.notify.sinks import Delivered
 from monitor.view.messages.message import notice_message
 from monitor.view.terminal.table import Cell
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             for result in results
         ]
         output.print_table(("channel", "result", "took", "answer"), rows, right=(2,))
-    return Exit.DONE if all(result["ok"] for result in results) else Exit.NO
+    return ExitCode.DONE if all(result["ok"] for result in results) else ExitCode.NO
 
 
 async def _test(config: Config, names: list[str]) -> list[dict[str, Any]]:

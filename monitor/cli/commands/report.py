@@ -11,7 +11,7 @@ from monitor.cli.option_types import time_option
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
 from monitor.config.redaction import KNOWN_SECRETS
-from monitor.errors import Exit, UsageError
+from monitor.errors import ExitCode, UsageError
 from monitor.runtime import pause_file
 from monitor.store.readers.report import read_report_rows
 from monitor.store.writes.daemon_row import command_clock
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             )
             for section in report_sections(document):
                 output.print_cells([Cell(""), Cell(section.title.upper(), "strong"), *section.lines])
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _parse_since(text: str | None, now: datetime) -> datetime:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from monitor.app import daemon
 from monitor.app.database import attach_store
 from monitor.cli import config_option
-from monitor.cli.daemon.daemon_supervisor import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
 from monitor.cli.daemon.duplicate_accounts import refuse_duplicate_accounts
 from monitor.cli.daemon.exit_notice import send_exit_notice
 from monitor.cli.daemon.key_check import refuse_bad_keys
@@ -53,7 +53,7 @@ async def run_daemon(config: Config, clock: Clock) -> None:
 
     Any other end is reported on the channels first.
     """
-    turn = DaemonLoop(config, clock, ServiceManager())
+    turn = DaemonSupervisor(config, clock, ServiceManager())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, turn.stop)

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from monitor.errors import Exit, UsageError
+from monitor.errors import ExitCode, UsageError
 from monitor.sandbox import server_main
 
 
@@ -16,4 +16,4 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(server_main.run_server(args))
     except server_main.SandboxUsageError as error:
         raise UsageError(str(error)) from error
-    return Exit.DONE
+    return ExitCode.DONE

@@ -16,7 +16,7 @@ from monitor.core.alerting.lifecycle import active_silence
 from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
 from monitor.core.model.alert import SEVERITIES, Alert, AlertState
 from monitor.core.model.events import Silence, SilenceMatcher
-from monitor.errors import Exit, UsageError, suggest_nearest
+from monitor.errors import ExitCode, UsageError, suggest_nearest
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence, read_silences
 from monitor.store.writes.daemon_row import command_clock
@@ -83,12 +83,12 @@ def _add(args: argparse.Namespace) -> int:
         rows = store.execute(read_alerts)
     if args.json:
         output.print_json(silence_document(silence, now))
-        return Exit.DONE
+        return ExitCode.DONE
     output.print_line(f"silence {silence.id} holds until {format_time(silence.ends_at)}", "good")
     firing = [row.alert for row in rows if row.alert.state is AlertState.FIRING]
     for line in _effect_text(silence, firing, now):
         output.print_line(line)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -103,7 +103,7 @@ def _list(args: argparse.Namespace) -> int:
         output.print_table(headings, [_row(silence, now) for silence in silences], right=(0, 4))
     else:
         output.print_line("there never was a silence" if args.all else "no silence holds")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _expire(args: argparse.Namespace) -> int:
@@ -115,9 +115,9 @@ def _expire(args: argparse.Namespace) -> int:
         silences = store.execute(read_silences)
     if args.json:
         output.print_json(next(silence_document(silence, now) for silence in silences if silence.id == number))
-        return Exit.DONE
+        return ExitCode.DONE
     output.print_line(f"silence {number} is over; what it kept quiet and still fires is told now", "good")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _parse_matcher(text: str) -> SilenceMatcher:

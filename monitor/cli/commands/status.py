@@ -20,7 +20,7 @@ from monitor.config import policies
 from monitor.config.model import Config
 from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS, WORST_SCENARIO
 from monitor.core.numbers.durations import to_seconds
-from monitor.errors import Exit, MonitorError, UsageError
+from monitor.errors import ExitCode, MonitorError, UsageError
 from monitor.runtime import pause_file
 from monitor.runtime.account.single_read import read_account_once
 from monitor.store.readers.status import read_status_rows
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_option.read_config(args)
     if args.watch:
         watch(lambda: print_screen(read_status_document(config), stable_assets_of(config)))
-        return Exit.DONE
+        return ExitCode.DONE
     fetched = fetch_accounts(config) if args.fetch else None
     failures = () if fetched is None else fetched.failures
     if failures and args.json:
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         print_screen(document, stable_assets_of(config))
     if failures:
         return max(output.print_error(failure, as_json=False) for failure in failures)
-    return Exit.NO if args.check and any(problems.values()) else Exit.DONE
+    return ExitCode.NO if args.check and any(problems.values()) else ExitCode.DONE
 
 
 def read_status_document(config: Config, fetched: FetchedAccounts | None = None) -> Document:
@@ -127,7 +127,7 @@ def fetch_accounts(config: Config) -> FetchedAccounts:
 
 
 async def _fetch_account(config: Config, name: str, clock: Clock) -> Document:
-    own = policies.policy_of(config, name).settings
+    own = policies.build_policy(config, name).settings
     async with contextlib.aclosing(open_binance_account(config, name, clock)) as exchange:
         state = await read_account_once(exchange, own, clock)
     return account_document(state, own, clock.now(), __version__)

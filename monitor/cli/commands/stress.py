@@ -10,7 +10,7 @@ from monitor.cli.option_types import fraction_option
 from monitor.cli.parser import add_json
 from monitor.core.margin.stress import Shock
 from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS, WORST_SCENARIO, StressScenario
-from monitor.errors import Exit, UsageError
+from monitor.errors import ExitCode, UsageError
 from monitor.view.documents.stress import stress_document
 from monitor.view.documents.stress_portfolio import scopes_of
 from monitor.view.json_values import Document
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     _note_unknown_assets(status, shock)
     if args.json:
         output.print_json(document)
-        return Exit.DONE
+        return ExitCode.DONE
     output.print_cells(verdict_lines(document, shock))
     output.print_line()
     table = stress_table_rows(document)
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     for account in status["accounts"]:
         if account["state"] == "unknown":
             output.print_line(f"nothing is recorded of {account['account']} yet: start `margin-monitor run`", "note")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _parse_shock(args: argparse.Namespace) -> Shock:

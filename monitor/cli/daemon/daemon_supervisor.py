@@ -40,7 +40,7 @@ class _Ailing:
     unread: Container[str] = ()
 
 
-class DaemonLoop:
+class DaemonSupervisor:
     """One daemon at a time on one store; a reload replaces it, and the new one takes over everything in its memory."""
 
     def __init__(self, config: Config, clock: Clock, manager: ServiceManager) -> None:

@@ -10,7 +10,7 @@ from monitor.core.actions.limits import REREAD_WITHIN
 from monitor.core.actions.plan import PROOF_TIMEOUT, PlannedStep, follow_up_step, next_step, pending_follow_ups
 from monitor.core.actions.plan_context import PlanContext
 from monitor.core.actions.proposal import Proposal
-from monitor.core.actions.scope_position import LEVEL_STEP, scope_position
+from monitor.core.actions.scope_position import LEVEL_STEP, build_scope_position
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.snapshot import Subject, measure_subject
 from monitor.core.metrics.thresholds import THRESHOLD_DEPENDENT_METRICS
@@ -21,7 +21,7 @@ from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.model.order import Order, Reduce
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.numbers.amounts import floor_to
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
@@ -71,7 +71,7 @@ def decide(
     metrics: Mapping[Subject, MetricValues],
     rules: Sequence[Rule],
     specs: Sequence[ActionSpec],
-    safety: Safety,
+    safety: SafetySettings,
     settings: AccountSettings,
     now: datetime,
     new_id: Callable[[], int],
@@ -157,7 +157,7 @@ def build_plan_context(
     """
     subject: Subject = (scope.kind, scope.symbol)
     scope_metrics = metrics.get(subject) or measure_subject(state, settings, subject, now)
-    position = scope_position(state, scope, scope_metrics)
+    position = build_scope_position(state, scope, scope_metrics)
     if position is None:
         return None
     firing_since = None if alert is None else alert.fired_at

@@ -14,7 +14,7 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 
-def final_check(
+def run_final_check(
     sized_on: AccountState,
     current: AccountState,
     intent: Intent,

@@ -60,7 +60,7 @@ class LimitUsage:
     """Amount that orders under way may still take out of a source wallet, by wallet and asset."""
 
 
-def usage_of(
+def compute_limit_usage(
     spec: ActionSpec, account: str, intents: Iterable[Intent], now: datetime, uid: int | None = None
 ) -> LimitUsage:
     """Usage of the limits of `spec` in the last 24 hours, from the intents given.
@@ -154,13 +154,13 @@ def remaining_allowance(spec: ActionSpec, usage: LimitUsage) -> Allowance:
     return Allowance(INFINITE, min(usdt, in_unit)) if spec.asset is None else Allowance(in_unit, usdt)
 
 
-def cap_reached(spec: ActionSpec, usage: LimitUsage) -> Denied | None:
+def find_reached_cap(spec: ActionSpec, usage: LimitUsage) -> Denied | None:
     """Denial by the cap that is used up; None while some allowance is left."""
     left = remaining_allowance(spec, usage)
     return Denied(_cap_text(spec, usage)) if min(left.amount, left.usdt) <= ZERO else None
 
 
-def review(
+def check_limits(
     proposal: Proposal,
     position: ScopePosition,
     spec: ActionSpec,

@@ -24,10 +24,10 @@ from monitor.core.actions.limits import (
     Allowed,
     Denied,
     LimitUsage,
-    cap_reached,
+    check_limits,
+    compute_limit_usage,
+    find_reached_cap,
     remaining_allowance,
-    review,
-    usage_of,
     with_gap_movements,
 )
 from monitor.core.actions.plan_context import REMAINDER_CODES, PlanContext, lacks_direct_route, may_retry, target_level
@@ -215,12 +215,12 @@ def _reviewed_proposal(
     usage = _usage(context, spec, now)
     found, follows = propose_action(context, spec, plan, own_intents, remaining_allowance(spec, usage), now)
     if isinstance(found, NoProposal):
-        return ((cap_reached(spec, usage) or found) if found.is_blocked else found), None
+        return ((find_reached_cap(spec, usage) or found) if found.is_blocked else found), None
     return _review_proposal(context, spec, found, follows, now), follows
 
 
 def _usage(context: PlanContext, spec: ActionSpec, now: datetime) -> LimitUsage:
-    usage = usage_of(spec, context.position.account, context.intents, now, context.position.uid)
+    usage = compute_limit_usage(spec, context.position.account, context.intents, now, context.position.uid)
     return with_gap_movements(usage, spec, context.position.gap_movements, now)
 
 
@@ -228,7 +228,7 @@ def _review_proposal(
     context: PlanContext, spec: ActionSpec, proposal: Proposal, follows: Intent | None, now: datetime
 ) -> Proposal | Denied:
     usage = _usage(context, spec, now)
-    verdict = review(
+    verdict = check_limits(
         proposal,
         context.position,
         spec,

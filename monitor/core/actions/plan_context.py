@@ -13,7 +13,7 @@ from monitor.core.actions.target import evaluate_target
 from monitor.core.metrics.thresholds import THRESHOLD_DEPENDENT_METRICS
 from monitor.core.model.account import CROSS, EffectiveThresholds, Scope
 from monitor.core.model.intent import Intent
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.model.order import Transfer
 from monitor.core.rules.parser import MetricReader
 
@@ -62,7 +62,7 @@ def target_level(context: PlanContext, spec: ActionSpec) -> Decimal | NoProposal
     level = evaluate_target(spec.sizing_target, context.read_metric)
     return (
         NoProposal("the level of its target is not known; act by hand", is_blocked=True)
-        if isinstance(level, Missing)
+        if isinstance(level, MissingValue)
         else level
     )
 

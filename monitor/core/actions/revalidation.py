@@ -10,10 +10,10 @@ from monitor.core.actions.follow_up import is_recent, pending_follow_up, propose
 from monitor.core.actions.level_loss import scope_balances
 from monitor.core.actions.limits import (
     Denied,
+    check_limits,
+    compute_limit_usage,
     counts_toward_limits,
     remaining_allowance,
-    review,
-    usage_of,
     with_gap_movements,
 )
 from monitor.core.actions.plan import propose_action, resize
@@ -91,7 +91,7 @@ def revalidate(
         failing = position.record_coverage.is_failing
         return NotWanted(position.record_coverage.objection, is_retryable=not failing, by_limit=failing)
     usage = with_gap_movements(
-        usage_of(spec, state.account, context.intents, now, state.uid), spec, position.gap_movements, now
+        compute_limit_usage(spec, state.account, context.intents, now, state.uid), spec, position.gap_movements, now
     )
     if follows is not None:
         found = propose_follow_up(context, spec, follows, now)
@@ -113,7 +113,7 @@ def revalidate(
         found = replace(found, order=approved, amount_usdt=worth, level_after=context.position.after(approved).level)
     elif intent.mode == "approve":
         found = resize(found, min(found.order.amount, intent.amount), context.position)
-    verdict = review(
+    verdict = check_limits(
         found, context.position, spec, usage, now, worse_since=context.worse_since, follows=follows, is_sending=True
     )
     if isinstance(verdict, Denied):

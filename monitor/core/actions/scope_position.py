@@ -213,7 +213,7 @@ class ScopePosition:
         return tuple(asset for asset, row in self.by_asset.items() if row.balance.owed)
 
 
-def scope_position(state: AccountState, scope: Scope, metrics: MetricValues) -> ScopePosition | None:
+def build_scope_position(state: AccountState, scope: Scope, metrics: MetricValues) -> ScopePosition | None:
     """Build the position of one scope; None while its level or the value of its debts is not known."""
     level, liabilities = metrics.read("margin_level"), metrics.read("liabilities_usdt")
     if metrics.as_of is None or not isinstance(level, Decimal) or not isinstance(liabilities, Decimal):

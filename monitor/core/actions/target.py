@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.rules.parser import ExpressionError, LevelTarget, MetricReader, parse_target
 
 __all__ = ["DEFAULT_TARGET", "ExpressionError", "LevelTarget", "evaluate_target", "parse_sizing_target"]
@@ -24,7 +24,7 @@ def parse_sizing_target(text: str) -> LevelTarget:
 def evaluate_target(target: LevelTarget, read: MetricReader) -> MetricValue:
     """Level to reach in the scope of `read`; missing if one of its metrics is, or if the level is infinite."""
     level = target.evaluate(read)
-    return level if isinstance(level, Decimal) and level.is_finite() else Missing.UNAVAILABLE
+    return level if isinstance(level, Decimal) and level.is_finite() else MissingValue.UNAVAILABLE
 
 
 DEFAULT_TARGET = parse_sizing_target("margin_level >= initial_level * 1.05")

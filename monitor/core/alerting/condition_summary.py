@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from monitor.core.metrics.value_text import value_text
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.model.metric_values import MetricValues
 
 _COUNT_NOUNS = {
@@ -17,14 +17,14 @@ _COUNT_NOUNS = {
 """Noun of each counted metric, singular and plural."""
 
 
-def summarize(names: Sequence[str], metrics: MetricValues) -> str:
+def summarize_condition(names: Sequence[str], metrics: MetricValues) -> str:
     """First known metric of a condition and its value: `margin level 1.21`, or `2 open orders`."""
     if not names:
         return metrics.kind
-    values = {name: metrics.display.get(name, Missing.UNAVAILABLE) for name in names}
-    name = next((name for name, value in values.items() if not isinstance(value, Missing)), names[0])
+    values = {name: metrics.display.get(name, MissingValue.UNAVAILABLE) for name in names}
+    name = next((name for name, value in values.items() if not isinstance(value, MissingValue)), names[0])
     value = values[name]
-    if name in _COUNT_NOUNS and not isinstance(value, Missing):
+    if name in _COUNT_NOUNS and not isinstance(value, MissingValue):
         one, several = _COUNT_NOUNS[name]
         return f"{value_text(name, value)} {one if value == 1 else several}"
     return f"{name.replace('_', ' ')} {value_text(name, value)}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.alerting.condition_summary import summarize
+from monitor.core.alerting.condition_summary import summarize_condition
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.metrics.snapshot import MetricsSnapshot, Subject
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity, severity_rank
@@ -93,7 +93,7 @@ def drill_alert(
         since=now,
         when=rule.when.text,
         clear=rule.clear.text if rule.clear is not None else f"not ({rule.when.text})",
-        summary=summarize(rule.when.metric_names, metrics) if metrics is not None else rule.name,
+        summary=summarize_condition(rule.when.metric_names, metrics) if metrics is not None else rule.name,
         labels=rule.labels,
         fired_at=now,
         resolved_at=now if is_over else None,

@@ -5,23 +5,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.alerting.condition_summary import summarize
+from monitor.core.alerting.condition_summary import summarize_condition
 from monitor.core.alerting.lifecycle import (
     ChannelRouting,
     active_silence,
     advance,
     close_as_gone,
-    inhibitor,
+    find_inhibitor,
+    find_worst_firing,
     next_notification,
     reset_ack_if_worse,
     with_ack,
-    worst_firing,
 )
 from monitor.core.alerting.stale_data import stale_summary
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot, Subject
 from monitor.core.metrics.unknown_conditions import missing_metrics, unknown_text
 from monitor.core.model.alert import Alert, AlertKey, AlertState, AlertTransition, Notification, NotificationReason
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.rules.index import RuleIndex
 from monitor.core.rules.rule import Finding, Rule, evaluate_rule
@@ -69,7 +69,7 @@ def evaluate_rules(
         for rule, key, holds in rule_index.rules_for(kind, name, after_price=after_price):
             known = alerts.get(key) if alerts else None
             verdict = holds(read)
-            if verdict is Missing.UNAVAILABLE and rule.severity == "critical":
+            if verdict is MissingValue.UNAVAILABLE and rule.severity == "critical":
                 unknown[key] = missing_metrics(rule.when.metric_names, read)
             if known is None and verdict is not True:
                 continue
@@ -115,7 +115,7 @@ def _downgrade_unseen(finding: Finding, rule: Rule, snapshot: MetricsSnapshot) -
     """Finding of a rule that does not hold; unknown if the rule reads a metric not seen since the daemon's start."""
     if snapshot.unseen_since_start.isdisjoint(rule.metric_names):
         return finding
-    return Finding(Missing.UNAVAILABLE, Missing.UNAVAILABLE, finding.value)
+    return Finding(MissingValue.UNAVAILABLE, MissingValue.UNAVAILABLE, finding.value)
 
 
 def _summary(rule: Rule, finding: Finding, metrics: MetricValues, snapshot: MetricsSnapshot) -> str:
@@ -125,7 +125,7 @@ def _summary(rule: Rule, finding: Finding, metrics: MetricValues, snapshot: Metr
         return stale_summary(snapshot, age)
     if finding.holds is True and rule.when.metric_names[:1] == ("conditions_unknown",):
         return unknown_text(snapshot.state.unknown_conditions, snapshot.now)
-    return summarize(rule.when.metric_names, metrics)
+    return summarize_condition(rule.when.metric_names, metrics)
 
 
 def _gone_keys(snapshot: MetricsSnapshot, rule_index: RuleIndex) -> list[AlertKey]:
@@ -145,10 +145,10 @@ def _due_notifications(
     acks = {ack.alert: ack for ack in operator.acks}
     firing = {key: (a, rules[key.rule]) for key, a in alerts.items() if a.state is AlertState.FIRING}
     by_number = {alert.id: alert for alert, _ in firing.values()}
-    worst = worst_firing(firing.values())
+    worst = find_worst_firing(firing.values())
     due: list[Notification] = []
     for key, (alert, rule) in firing.items():
-        inhibited_by = inhibitor(alert, rule, worst)
+        inhibited_by = find_inhibitor(alert, rule, worst)
         worse_alert = None if inhibited_by is None else by_number[inhibited_by]
         updated = replace(
             reset_ack_if_worse(with_ack(alert, acks), worse_alert, now),

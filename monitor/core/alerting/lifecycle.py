@@ -17,7 +17,7 @@ from monitor.core.model.alert import (
     severity_rank,
 )
 from monitor.core.model.events import Ack, Silence, SilenceMatcher
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.durations import seconds_between, to_seconds
 from monitor.core.rules.rule import Finding, Rule
 
@@ -79,12 +79,12 @@ def advance(
     `alert` is None, pending or firing. A returned alert of state inactive or resolved has ended. Without data only
     `unknown_since` changes: the alert neither fires nor clears, and no time counts for it.
     """
-    if Missing.NOT_APPLICABLE in (finding.holds, finding.clears):
+    if MissingValue.NOT_APPLICABLE in (finding.holds, finding.clears):
         return close_as_gone(alert, now) if alert is not None else AlertChange(None)
     if alert is None:
         return _new_alert(rule, key, finding, summary, now, new_id()) if finding.holds is True else AlertChange(None)
     firing = alert.state is AlertState.FIRING
-    unknown = finding.holds is Missing.UNAVAILABLE or (firing and finding.clears is Missing.UNAVAILABLE)
+    unknown = finding.holds is MissingValue.UNAVAILABLE or (firing and finding.clears is MissingValue.UNAVAILABLE)
     observed_s, unobserved = _observed_time(alert, now, unknown)
     updated = replace(
         alert,
@@ -147,7 +147,7 @@ def active_silence(alert: Alert, silences: tuple[Silence, ...], now: datetime) -
     return None
 
 
-def worst_firing(firing: Iterable[tuple[Alert, Rule]]) -> WorstFiring:
+def find_worst_firing(firing: Iterable[tuple[Alert, Rule]]) -> WorstFiring:
     """Worst firing rung of each ladder of each subject."""
     worst: dict[tuple[str, str, MetricScope, str], tuple[int, int]] = {}
     for alert, rule in firing:
@@ -157,7 +157,7 @@ def worst_firing(firing: Iterable[tuple[Alert, Rule]]) -> WorstFiring:
     return worst
 
 
-def inhibitor(alert: Alert, rule: Rule, worst: WorstFiring) -> int | None:
+def find_inhibitor(alert: Alert, rule: Rule, worst: WorstFiring) -> int | None:
     """Number of the alert on the worst firing rung of the same ladder and subject; None if that rung is not worse."""
     if rule.ladder is None:
         return None

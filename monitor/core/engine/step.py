@@ -52,13 +52,13 @@ from monitor.core.model.reads import (
     OwnerRead,
     TransfersRead,
 )
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.rules.index import RuleIndex
 from monitor.core.rules.rule import Rule
 from monitor.core.settlement.notices import intent_notices, pause_notice
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.clock_correction import correct_timestamps
 from monitor.core.state.live_balances import live_cross_balances, live_pair
 
@@ -71,7 +71,7 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     routing: ChannelRouting = field(default_factory=ChannelRouting)
     actions: tuple[ActionSpec, ...] = ()
-    safety: Safety = field(default_factory=Safety)
+    safety: SafetySettings = field(default_factory=SafetySettings)
     rule_index: RuleIndex = field(init=False, repr=False, compare=False)
     """The rules by subject."""
 
@@ -114,7 +114,11 @@ def step(
     `measure` makes the metrics snapshot of the state: a simulation overrides metrics in it.
     """
     settings = policy.settings
-    after = correct_timestamps(before, -event.by, now) if isinstance(event, ClockSetBack) else apply(before, event, now)
+    after = (
+        correct_timestamps(before, -event.by, now)
+        if isinstance(event, ClockSetBack)
+        else apply_account_event(before, event, now)
+    )
     if isinstance(event, Tick):
         after = record_ratios(after, settings, now)
     activity, paused_by = NO_RECORDS, ""

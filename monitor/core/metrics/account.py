@@ -6,7 +6,7 @@ from decimal import Decimal
 from monitor.core.metrics.scope_metrics import UNAVAILABLE
 from monitor.core.metrics.valuation import is_fresh, usdt_price
 from monitor.core.model.action_blocks import blocked_live_actions
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.numbers.durations import seconds_between
@@ -62,7 +62,7 @@ def _liquidations_24h(state: AccountState, settings: AccountSettings, now: datet
 def _liquidation_loan(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValue:
     """Return the remaining liquidation loan of cross; not applicable without cross."""
     if not settings.cross:
-        return Missing.NOT_APPLICABLE
+        return MissingValue.NOT_APPLICABLE
     loan = state.reference.liquidation_loan
     if loan is None or not is_fresh(loan.at, now, settings.reference_stale_after):
         return UNAVAILABLE

@@ -17,13 +17,13 @@ from monitor.core.metrics.isolated import measure_pair
 from monitor.core.metrics.scope_metrics import (
     UNAVAILABLE,
     ScopeLevel,
+    apply_level_notice,
     is_stale,
     price_move_to,
     scope_metric_values,
     threshold_values,
     unread_metric_values,
     value_usdt,
-    with_notice,
     worse_level,
 )
 from monitor.core.metrics.thresholds import cross_thresholds
@@ -57,7 +57,7 @@ def measure_cross(
     """Return the cross account's metrics and its non-zero balances. A given `price_context` is not computed again."""
     snapshot = state.cross
     if snapshot is None:
-        return with_notice(
+        return apply_level_notice(
             unread_metric_values("cross", "", cross_thresholds(state, now)), state.live_balances.notice, settings, now
         )
     view = _CrossMetrics(state, settings, snapshot, price_context or build_price_context(state, settings, now))
@@ -66,7 +66,7 @@ def measure_cross(
         "cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.effective_thresholds
     )
     return (
-        with_notice(found, state.live_balances.notice, settings, now)
+        apply_level_notice(found, state.live_balances.notice, settings, now)
         if state.live_balances.notice is not None
         else found
     )

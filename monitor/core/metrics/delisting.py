@@ -8,7 +8,7 @@ from typing import Literal
 from monitor.core.metrics.valuation import is_fresh
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.lending_terms import seconds_to_delisting
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
@@ -23,7 +23,7 @@ def time_to_delisting(
     """
     schedules = state.reference.schedules
     if schedules is None or not is_fresh(schedules.at, now, settings.reference_stale_after):
-        return Missing.UNAVAILABLE
+        return MissingValue.UNAVAILABLE
     left: Decimal | None = seconds_to_delisting(subject, kind, schedules.delistings, now)
     return INFINITE if left is None else left
 
@@ -32,7 +32,7 @@ def monitoring_tag(state: AccountState, settings: AccountSettings, asset: str, n
     """Return 1 if the exchange has tagged the asset *Monitoring*, else 0; unavailable on old tags."""
     tags = state.reference.tags
     if tags is None or not is_fresh(tags.at, now, settings.reference_stale_after):
-        return Missing.UNAVAILABLE
+        return MissingValue.UNAVAILABLE
     return Decimal(asset in tags.tagged_assets)
 
 

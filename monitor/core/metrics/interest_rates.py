@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from monitor.core.margin.interest import Loan, hourly_cost, hourly_from_daily, seconds_to_level
 from monitor.core.model.account import Balance, Scope
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
@@ -64,7 +64,7 @@ def seconds_to_liquidation(
     if not level.is_finite():
         return INFINITE
     if not isinstance(threshold, Decimal):
-        return Missing.UNAVAILABLE
+        return MissingValue.UNAVAILABLE
     owed = ZERO
     loans: list[Loan] = []
     for balance in balances:
@@ -72,12 +72,12 @@ def seconds_to_liquidation(
             continue
         price = prices.get(balance.asset)
         if price is None:
-            return Missing.UNAVAILABLE
+            return MissingValue.UNAVAILABLE
         owed += balance.owed * price
         if balance.borrowed:
             rate = debt_rate(state, balance.asset, symbol)
             if rate is None or not is_current(rate, settings, now):
-                return Missing.UNAVAILABLE
+                return MissingValue.UNAVAILABLE
             loans.append(Loan(balance.asset, balance.borrowed, rate.hourly, price))
     return seconds_to_level(level * owed, owed, threshold, hourly_cost(loans), now)
 

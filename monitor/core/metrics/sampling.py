@@ -10,7 +10,7 @@ from decimal import Decimal
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, Tick
 from monitor.core.model.journal import Sample
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.state.account_state import LastSample
 
@@ -51,7 +51,7 @@ def due_samples(
                 # Metrics that are not read are not computed.
                 continue
             value, last = values.values[metric], last_samples.get(series)
-            if value is Missing.NOT_APPLICABLE:
+            if value is MissingValue.NOT_APPLICABLE:
                 continue
             if last is not None and not _is_due(last, value, now):
                 is_put_off = reading and value != last.value and now - last.at < SAMPLE_INTERVAL
@@ -72,6 +72,6 @@ def _deferred_series(last_samples: Mapping[SeriesKey, LastSample], now: datetime
 
 def _is_due(last: LastSample, value: MetricValue, now: datetime) -> bool:
     at, was, _ = last
-    if isinstance(was, Decimal) and value is Missing.UNAVAILABLE:
+    if isinstance(was, Decimal) and value is MissingValue.UNAVAILABLE:
         return now > at
     return now - at >= SAMPLE_INTERVAL and (value != was or now - at >= REPEAT_AFTER)

@@ -8,12 +8,12 @@ from typing import Literal, NamedTuple
 from monitor.core.margin.levels import Exposure, Totals
 from monitor.core.model.account import EffectiveThresholds
 from monitor.core.model.events import ReportedLevel
-from monitor.core.model.metric import MetricValue, Missing, metrics_of
+from monitor.core.model.metric import MetricValue, MissingValue, metrics_of
 from monitor.core.model.metric_values import DataState, MetricValues, ValuedBalance
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.state.account_settings import AccountSettings
 
-UNAVAILABLE = Missing.UNAVAILABLE
+UNAVAILABLE = MissingValue.UNAVAILABLE
 
 THRESHOLD_METRICS = ("initial_level", "margin_call_level", "liquidation_level")
 
@@ -99,7 +99,7 @@ def worse_level(
     return level._replace(value=notice.level)
 
 
-def with_notice(
+def apply_level_notice(
     metrics: MetricValues, notice: ReportedLevel | None, settings: AccountSettings, now: datetime
 ) -> MetricValues:
     """Return the metrics with the exchange's notice; if no read is fresh, the notice is the level."""

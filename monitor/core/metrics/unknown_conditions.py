@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from monitor.core.model.alert import AlertKey, UnknownCondition, UnknownConditions
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 
 if TYPE_CHECKING:
     from monitor.core.state.account_settings import AccountSettings
@@ -32,7 +32,7 @@ HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
 
 def missing_metrics(names: Sequence[str], read: Callable[[str], MetricValue]) -> tuple[str, ...]:
     """Return the metrics of a condition that are unavailable."""
-    return tuple(name for name in names if read(name) is Missing.UNAVAILABLE)
+    return tuple(name for name in names if read(name) is MissingValue.UNAVAILABLE)
 
 
 def update_unknown(

@@ -4,7 +4,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from monitor.core.model.account import PairStatus
 from monitor.core.model.events import ReportedLevel
-from monitor.core.model.metric import METRICS, MetricValue, Missing, Unit
+from monitor.core.model.metric import METRICS, MetricUnit, MetricValue, MissingValue
 from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import span_text
 
@@ -20,24 +20,24 @@ def notice_text(notice: ReportedLevel) -> str:
 
 def value_text(metric: str, value: MetricValue) -> str:
     """Return a metric's value for people. Levels are truncated, not rounded, so that 1.0999 never shows as 1.10."""
-    if isinstance(value, Missing):
+    if isinstance(value, MissingValue):
         return "unknown"
     if not value.is_finite():
         return "infinite"
     match METRICS[metric].unit:
-        case Unit.LEVEL:
+        case MetricUnit.LEVEL:
             return str(value.quantize(_CENT, ROUND_DOWN))
-        case Unit.FRACTION:
+        case MetricUnit.FRACTION:
             return f"{(value * 100).quantize(_TENTH, ROUND_HALF_EVEN)} %"
-        case Unit.USDT:
+        case MetricUnit.USDT:
             return f"{value.quantize(_CENT):,} USDT"
-        case Unit.SECONDS:
+        case MetricUnit.SECONDS:
             return span_text(value)
-        case Unit.STATUS:
+        case MetricUnit.STATUS:
             return PairStatus(int(value)).name
-        case Unit.BOOLEAN:
+        case MetricUnit.BOOLEAN:
             return "yes" if value else "no"
-        case Unit.COUNT:
+        case MetricUnit.COUNT:
             return str(int(value))
-        case Unit.AMOUNT | Unit.PRICE:
+        case MetricUnit.AMOUNT | MetricUnit.PRICE:
             return format_decimal(value)

@@ -9,7 +9,7 @@ ID_INTERVAL = timedelta(minutes=1)
 """Time for one id. Ids are used more slowly: from one start to the next, fewer than one in this time."""
 
 
-def min_id(now: datetime) -> int:
+def compute_id_floor(now: datetime) -> int:
     """Return the lowest id for a new alert or intent at `now`, whatever the database contains.
 
     A new, restored or outdated database lacks the ids that were given since, while messages and the exchange still have

@@ -165,7 +165,7 @@ class Intent:
         return self.order.amount
 
 
-def mark_asked(intent: Intent, at: datetime) -> Intent:
+def mark_approval_requested(intent: Intent, at: datetime) -> Intent:
     """Return the intent once a channel has accepted a message about it: the time to answer a proposal begins then."""
     if intent.state is not IntentState.PROPOSED or intent.expires_at is None:
         return replace(intent, asked_at=at)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.core.model.account import Scope
-from monitor.core.model.order import ActionKind, VenueRecord
+from monitor.core.model.order import ActionKind, ExchangeRecord
 
 MovementKind = Literal["capital-flow", "transfer", "liquidation", "order"]
 """Kind of a movement. `order`: an order on the market that another daemon of this program placed, by its client id."""
@@ -102,7 +102,7 @@ class MarginTransfer:
     was_requested: bool | None = None
 
 
-def find_record(row: LedgerRow, records: Iterable[VenueRecord]) -> VenueRecord | None:
+def find_record(row: LedgerRow, records: Iterable[ExchangeRecord]) -> ExchangeRecord | None:
     """Return the record of the same event as `row`: by id, or by asset, exact amount and time when the ids differ."""
     fitting = [r for r in records if r.asset == row.asset]
     same = next((r for r in fitting if r.ref == str(row.tran_id)), None)

@@ -10,7 +10,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 from monitor.core.model.account import Balance, EffectiveThresholds
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.events import ReportedLevel
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 
 T = TypeVar("T")
 
@@ -111,4 +111,4 @@ class _Cache(dict[str, MetricValue]):
         return value
 
 
-_NOT_APPLICABLE = Missing.NOT_APPLICABLE
+_NOT_APPLICABLE = MissingValue.NOT_APPLICABLE

@@ -154,7 +154,7 @@ PreSendCheck = Callable[[], Withheld | None]
 
 
 @dataclass(frozen=True, slots=True)
-class VenueRecord:
+class ExchangeRecord:
     """A row of the exchange's own history that may be the trace of an order."""
 
     ref: str

@@ -9,7 +9,7 @@ from monitor.core.model.account import CollateralTier, Price, Scope
 from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restrictions
-from monitor.core.model.order import VenueRecord
+from monitor.core.model.order import ExchangeRecord
 from monitor.core.model.symbols import OpenOrder, TradingRules
 
 
@@ -43,7 +43,7 @@ class GapHistoryRead:
 
     since: datetime
     until: datetime
-    repayments: tuple[tuple[Scope, tuple[VenueRecord, ...]], ...] = ()
+    repayments: tuple[tuple[Scope, tuple[ExchangeRecord, ...]], ...] = ()
     transfers: tuple[MarginTransfer, ...] = ()
 
 
@@ -88,7 +88,7 @@ class LedgerRead:
     since: datetime
     until: datetime
     rows: tuple[LedgerRow, ...]
-    repayments: tuple[VenueRecord, ...] = ()
+    repayments: tuple[ExchangeRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

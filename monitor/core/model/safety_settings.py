@@ -8,7 +8,7 @@ OnForeignHand = Literal["tell", "pause"]
 
 
 @dataclass(frozen=True, slots=True)
-class Safety:
+class SafetySettings:
     """The keys of [safety]. Raises ValueError for values that are too short or contradict each other."""
 
     pause_file: str = ""

@@ -77,7 +77,7 @@ def group_alerts(due: Iterable[DueAlert]) -> list[tuple[DueAlert, ...]]:
     )
 
 
-def send_at(group: Sequence[DueAlert]) -> datetime:
+def compute_send_time(group: Sequence[DueAlert]) -> datetime:
     """Time at which a group is sent: at once if a delivery is critical or was attempted, else `GROUP_WAIT` later.
 
     The wait lets later alerts of the same kind join the message. It counts from the first change of an alert, not from
@@ -100,7 +100,7 @@ def _changed_at(due: DueAlert) -> datetime | None:
             return None
 
 
-def as_notified(due: DueAlert, channel: str, now: datetime) -> LastNotified:
+def build_last_notified(due: DueAlert, channel: str, now: datetime) -> LastNotified:
     """Record of the alert as last sent to the channel, once `due` is sent."""
     state = AlertState.RESOLVED if due.reason is NotificationReason.RESOLVED else AlertState.FIRING
     return LastNotified(due.alert.id, channel, state, due.alert.severity, now)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.rules.units import Term
 
 MetricReader = Callable[[str], MetricValue]
@@ -44,23 +44,25 @@ class Quantity:
     compute: Callable[[Values], Decimal]
 
 
-def compile_evaluator(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[MetricReader], _T | Missing]:
+def compile_evaluator(
+    names: tuple[str, ...], run: Callable[[Values], _T]
+) -> Callable[[MetricReader], _T | MissingValue]:
     """Return `run` over the values of `names`, unless one is missing or the arithmetic is undefined."""
     if len(names) == 1:
         name = names[0]
 
-        def evaluate_one(read: MetricReader) -> _T | Missing:
+        def evaluate_one(read: MetricReader) -> _T | MissingValue:
             value = read(name)
             if not isinstance(value, Decimal):
                 return value
             try:
                 return run((value,))
             except decimal.DecimalException:
-                return Missing.UNAVAILABLE
+                return MissingValue.UNAVAILABLE
 
         return evaluate_one
 
-    def evaluate(read: MetricReader) -> _T | Missing:
+    def evaluate(read: MetricReader) -> _T | MissingValue:
         values: list[Decimal] = []
         for value in map(read, names):
             if not isinstance(value, Decimal):
@@ -69,25 +71,25 @@ def compile_evaluator(names: tuple[str, ...], run: Callable[[Values], _T]) -> Ca
         try:
             return run(values)
         except decimal.DecimalException:
-            return Missing.UNAVAILABLE
+            return MissingValue.UNAVAILABLE
 
     return evaluate
 
 
-def compile_condition(names: tuple[str, ...], test: BooleanTest) -> Callable[[MetricReader], bool | Missing]:
+def compile_condition(names: tuple[str, ...], test: BooleanTest) -> Callable[[MetricReader], bool | MissingValue]:
     """Return `test` over the values of `names`: unknown only if no known part decides it."""
     plain, careful = test
     if len(names) == 1:
         # A single metric: if its value is missing, no other part can decide.
         return compile_evaluator(names, plain)
 
-    def evaluate(read: MetricReader) -> bool | Missing:
+    def evaluate(read: MetricReader) -> bool | MissingValue:
         values: list[Decimal] = []
         whole = True
         for value in map(read, names):
             if isinstance(value, Decimal):
                 values.append(value)
-            elif value is Missing.NOT_APPLICABLE:
+            elif value is MissingValue.NOT_APPLICABLE:
                 return value
             else:
                 whole = False
@@ -98,14 +100,14 @@ def compile_condition(names: tuple[str, ...], test: BooleanTest) -> Callable[[Me
         except decimal.DecimalException:
             pass
         verdict = careful(values)
-        return Missing.UNAVAILABLE if verdict is None else verdict
+        return MissingValue.UNAVAILABLE if verdict is None else verdict
 
     return evaluate
 
 
-def _missing_reason(read: MetricReader, names: Sequence[str]) -> Missing:
+def _missing_reason(read: MetricReader, names: Sequence[str]) -> MissingValue:
     """Return the reason for a missing result: not applicable, if one of the values is, before all else."""
-    return Missing.NOT_APPLICABLE if Missing.NOT_APPLICABLE in map(read, names) else Missing.UNAVAILABLE
+    return MissingValue.NOT_APPLICABLE if MissingValue.NOT_APPLICABLE in map(read, names) else MissingValue.UNAVAILABLE
 
 
 def compile_comparison(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from monitor.core.model.alert import AlertKey, MetricScope
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.rules.parser import MetricReader
 from monitor.core.rules.rule import Rule, rule_applies
 
@@ -34,7 +34,7 @@ class IndexedRule(NamedTuple):
 
     rule: Rule
     key: AlertKey
-    holds: Callable[[MetricReader], bool | Missing]
+    holds: Callable[[MetricReader], bool | MissingValue]
 
 
 class RuleIndex:

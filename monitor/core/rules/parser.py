@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import PairStatus
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import METRICS, Metric, MetricValue, Missing, Unit
+from monitor.core.model.metric import METRICS, Metric, MetricUnit, MetricValue, MissingValue
 from monitor.core.rules.compiler import (
     BooleanTest,
     MetricReader,
@@ -53,7 +53,7 @@ class Condition:
 
     text: str
     metric_names: tuple[str, ...]
-    evaluate: Callable[[MetricReader], bool | Missing] = field(repr=False, compare=False)
+    evaluate: Callable[[MetricReader], bool | MissingValue] = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def parse_target(text: str, scopes: Sequence[MetricScope]) -> LevelTarget:
             reader.condition(reader.root, 0)
         case _:
             raise ExpressionError("a target has the form `margin_level >= 1.5`", 1)
-    if METRICS[name].unit is not Unit.LEVEL:
+    if METRICS[name].unit is not MetricUnit.LEVEL:
         raise ExpressionError(f"`{name}` is not a level", 1, "a target has the form `margin_level >= 1.5`")
     reader.names.clear()
     wanted = reader.quantity(right, 0)
@@ -151,7 +151,7 @@ class _ExpressionParser:
                 return self._comparison(node, depth)
             case ast.BinOp() | ast.Constant() | ast.Name() | ast.Call() | ast.UnaryOp():
                 mend = f"compare it with something: `{self._source(node)} > 0`"
-                if isinstance(node, ast.Name) and node.id in METRICS and METRICS[node.id].unit is Unit.BOOLEAN:
+                if isinstance(node, ast.Name) and node.id in METRICS and METRICS[node.id].unit is MetricUnit.BOOLEAN:
                     mend = f"write `{node.id} == 1`"
                 self.quantity(node, depth)
                 raise ExpressionError(f"`{self._source(node)}` is neither true nor false", self._column(node), mend)
@@ -168,7 +168,7 @@ class _ExpressionParser:
                 return self._name(node)
             case ast.UnaryOp(op=ast.USub(), operand=part):
                 inner = self.quantity(part, depth + 1)
-                if inner.term.kind is Unit.STATUS:
+                if inner.term.kind is MetricUnit.STATUS:
                     raise ExpressionError("a status has no sign", self._column(node))
                 return self._computed(node, inner.term.kind, operator.neg, [inner])
             case ast.BinOp(left=left, op=op, right=right):
@@ -223,7 +223,7 @@ class _ExpressionParser:
         if name == "abs":
             if len(parts) != 1:
                 raise ExpressionError("abs takes one value", self._column(node))
-            if parts[0].term.kind is Unit.STATUS:
+            if parts[0].term.kind is MetricUnit.STATUS:
                 raise ExpressionError("a status has no sign", self._column(node))
             return self._computed(node, parts[0].term.kind, abs, parts)
         if len(parts) < 2:
@@ -256,7 +256,7 @@ class _ExpressionParser:
     def _name(self, node: ast.Name) -> Quantity:
         name, column = node.id, self._column(node)
         if name in STATUS_WORDS:
-            return compile_constant(Term(Unit.STATUS, name, column, value=STATUS_WORDS[name]))
+            return compile_constant(Term(MetricUnit.STATUS, name, column, value=STATUS_WORDS[name]))
         metric = self._metric(name, column)
         index = self.names.setdefault(name, len(self.names))
         return Quantity(Term(metric.unit, name, column, metric=metric), operator.itemgetter(index))

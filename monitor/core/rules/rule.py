@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple, get_args
 
 from monitor.core.model.alert import MetricScope, Severity
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.rules.parser import Condition, MetricReader
 from monitor.errors import ConfigError
 
@@ -81,8 +81,8 @@ class Rule:
 class Finding(NamedTuple):
     """A rule's verdict on one subject. `value` is the first metric of `when`: may be infinite; None when missing."""
 
-    holds: bool | Missing
-    clears: bool | Missing
+    holds: bool | MissingValue
+    clears: bool | MissingValue
     value: Decimal | None
 
 
@@ -95,7 +95,7 @@ def evaluate_rule(rule: Rule, read: MetricReader) -> Finding:
     holds = rule.when.evaluate(read)
     first = read(rule.when.metric_names[0])
     value = first if isinstance(first, Decimal) else None
-    clears: bool | Missing
+    clears: bool | MissingValue
     if holds is False:
         clears = True if rule.clear is None else rule.clear.evaluate(read)
     elif holds is True:

@@ -4,28 +4,28 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, assert_never
 
-from monitor.core.model.metric import Metric, Unit
+from monitor.core.model.metric import Metric, MetricUnit
 from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.numbers.durations import format_duration, from_seconds
 from monitor.core.rules.lexer import ExpressionError
 
-TermKind = Unit | Literal["number", "percent", "duration", "derived"]
+TermKind = MetricUnit | Literal["number", "percent", "duration", "derived"]
 """A metric's unit, the notation of a literal, or `derived`: a product of units that has no name here."""
 
 _DIMENSIONLESS: frozenset[TermKind] = frozenset(
-    {"number", "percent", Unit.LEVEL, Unit.FRACTION, Unit.COUNT, Unit.BOOLEAN}
+    {"number", "percent", MetricUnit.LEVEL, MetricUnit.FRACTION, MetricUnit.COUNT, MetricUnit.BOOLEAN}
 )
 _LITERAL_KINDS: frozenset[TermKind] = frozenset({"number", "percent", "duration"})
 _WORDS: dict[TermKind, str] = {
-    Unit.LEVEL: "a level such as 1.5",
-    Unit.FRACTION: "a fraction such as 10%",
-    Unit.USDT: "an amount of USDT",
-    Unit.AMOUNT: "an amount of the asset",
-    Unit.PRICE: "a price",
-    Unit.SECONDS: "a duration such as 30s",
-    Unit.COUNT: "a count",
-    Unit.BOOLEAN: "0 or 1",
-    Unit.STATUS: "a status word such as MARGIN_CALL",
+    MetricUnit.LEVEL: "a level such as 1.5",
+    MetricUnit.FRACTION: "a fraction such as 10%",
+    MetricUnit.USDT: "an amount of USDT",
+    MetricUnit.AMOUNT: "an amount of the asset",
+    MetricUnit.PRICE: "a price",
+    MetricUnit.SECONDS: "a duration such as 30s",
+    MetricUnit.COUNT: "a count",
+    MetricUnit.BOOLEAN: "0 or 1",
+    MetricUnit.STATUS: "a status word such as MARGIN_CALL",
     "number": "a plain number",
     "percent": "a percentage",
     "duration": "a duration",
@@ -47,7 +47,7 @@ class Term:
 def kind_of_sum(left: Term, right: Term, column: int) -> TermKind:
     """Return the kind of a sum, difference, minimum or maximum. Raises ExpressionError for incompatible kinds."""
     for term in (left, right):
-        if term.kind is Unit.STATUS:
+        if term.kind is MetricUnit.STATUS:
             raise ExpressionError(
                 f"`{term.text}` can't be calculated with", term.column, "compare it with a status word"
             )
@@ -67,13 +67,13 @@ def kind_of_product(left: Term, right: Term) -> TermKind:
             return other
     if left.kind not in _DIMENSIONLESS:
         return "derived"
-    return Unit.LEVEL if {left.kind, right.kind} == {Unit.LEVEL, Unit.FRACTION} else "number"
+    return MetricUnit.LEVEL if {left.kind, right.kind} == {MetricUnit.LEVEL, MetricUnit.FRACTION} else "number"
 
 
 def kind_of_quotient(left: Term, right: Term) -> TermKind:
     """Return the kind of a quotient: equal units cancel out. Raises ExpressionError for a status."""
     _reject_status(left, right)
-    spans = {Unit.SECONDS, "duration"}
+    spans = {MetricUnit.SECONDS, "duration"}
     if (left.kind == right.kind and left.kind != "derived") or (left.kind in spans and right.kind in spans):
         return "number"
     return left.kind if right.kind in _DIMENSIONLESS else "derived"
@@ -121,19 +121,19 @@ def _common_literal_kind(left: Term, right: Term, column: int) -> TermKind:
 
 def _check_literal(kind: TermKind, term: Term, literal: Term) -> None:
     """Raise ExpressionError unless a literal may stand beside a term of `kind`."""
-    if literal.kind == "number" and literal.value == ZERO and kind is not Unit.STATUS:
+    if literal.kind == "number" and literal.value == ZERO and kind is not MetricUnit.STATUS:
         return
     match literal.kind:
         case "number":
             _check_number(kind, term, literal)
-        case "percent" if kind is Unit.LEVEL:
+        case "percent" if kind is MetricUnit.LEVEL:
             mend = (
                 f"write {format_decimal(literal.value)}" if literal.value is not None else "write it as a plain number"
             )
             raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a percentage", literal.column, mend)
-        case "percent" if kind not in (Unit.FRACTION, "derived"):
+        case "percent" if kind not in (MetricUnit.FRACTION, "derived"):
             raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a percentage", literal.column)
-        case "duration" if kind not in (Unit.SECONDS, "derived"):
+        case "duration" if kind not in (MetricUnit.SECONDS, "derived"):
             raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a duration", literal.column)
         case _:
             pass
@@ -142,13 +142,13 @@ def _check_literal(kind: TermKind, term: Term, literal: Term) -> None:
 def _check_number(kind: TermKind, term: Term, literal: Term) -> None:
     written, column = literal.text, literal.column
     match kind:
-        case Unit.STATUS:
+        case MetricUnit.STATUS:
             raise ExpressionError(f"`{term.text}` is compared with a status word such as MARGIN_CALL", column)
-        case Unit.SECONDS:
+        case MetricUnit.SECONDS:
             raise ExpressionError(f"`{term.text}` is a duration, {written} has no unit", column, f"write {written}s?")
-        case Unit.BOOLEAN if literal.value is not None and literal.value != 1:
+        case MetricUnit.BOOLEAN if literal.value is not None and literal.value != 1:
             raise ExpressionError(f"`{term.text}` is 0 or 1, never {written}", column)
-        case Unit.FRACTION if literal.value is not None and abs(literal.value) >= 1:
+        case MetricUnit.FRACTION if literal.value is not None and abs(literal.value) >= 1:
             raise ExpressionError(f"`{term.text}` is a fraction, not {written}", column, f"{written}% was meant?")
         case _:
             pass
@@ -156,20 +156,28 @@ def _check_number(kind: TermKind, term: Term, literal: Term) -> None:
 
 def _reject_status(*terms: Term) -> None:
     for term in terms:
-        if term.kind is Unit.STATUS:
+        if term.kind is MetricUnit.STATUS:
             raise ExpressionError(
                 f"`{term.text}` can't be calculated with", term.column, "compare it with a status word"
             )
 
 
-def _format_bound(unit: Unit, bound: Decimal) -> str:
+def _format_bound(unit: MetricUnit, bound: Decimal) -> str:
     match unit:
-        case Unit.FRACTION:
+        case MetricUnit.FRACTION:
             return f"{format_decimal(bound * 100)}%"
-        case Unit.SECONDS:
+        case MetricUnit.SECONDS:
             sign = "-" if bound < ZERO else ""
             return sign + format_duration(from_seconds(abs(bound)))
-        case Unit.LEVEL | Unit.USDT | Unit.AMOUNT | Unit.PRICE | Unit.COUNT | Unit.BOOLEAN | Unit.STATUS:
+        case (
+            MetricUnit.LEVEL
+            | MetricUnit.USDT
+            | MetricUnit.AMOUNT
+            | MetricUnit.PRICE
+            | MetricUnit.COUNT
+            | MetricUnit.BOOLEAN
+            | MetricUnit.STATUS
+        ):
             return format_decimal(bound)
         case _:
             assert_never(unit)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow, find_record
-from monitor.core.model.order import Repay, Transfer, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Repay, Transfer
 from monitor.core.numbers.amounts import ZERO, format_decimal
 
 AFTER_SEND_MARGIN = timedelta(milliseconds=300)
@@ -20,8 +20,8 @@ _BORROW_KINDS = frozenset({"BORROW"})
 def matching_row(
     intent: Intent,
     rows: Iterable[LedgerRow],
-    records: Sequence[VenueRecord],
-    own_row: VenueRecord | None,
+    records: Sequence[ExchangeRecord],
+    own_row: ExchangeRecord | None,
     claimed_refs: frozenset[str],
 ) -> LedgerRow | None:
     """The ledger row of this intent: by transaction id, else by exact amount among rows that nothing else explains.
@@ -61,7 +61,7 @@ def other_movements(
     )
 
 
-def sent_elsewhere(intent: Intent, intents: Iterable[Intent]) -> Decimal:
+def sum_other_transfers(intent: Intent, intents: Iterable[Intent]) -> Decimal:
     """Amount that other confirmed transfers, sent after this one, took out of the same source wallet.
 
     There is no ledger of a wallet outside margin.
@@ -101,12 +101,12 @@ def others_explain_transfer(arrived: Decimal, left: Decimal, other_rows: Iterabl
     return arrived <= moved and left <= transferred
 
 
-def describe_rows(rows: Iterable[LedgerRow], records: Sequence[VenueRecord]) -> str:
+def describe_rows(rows: Iterable[LedgerRow], records: Sequence[ExchangeRecord]) -> str:
     """Text of the rows and their origin: `200 USDT repaid by the exchange itself (78)`."""
     return "; ".join(_describe_row(row, find_record(row, records)) for row in rows)
 
 
-def _describe_row(row: LedgerRow, record: VenueRecord | None) -> str:
+def _describe_row(row: LedgerRow, record: ExchangeRecord | None) -> str:
     what = {"REPAY": "repaid", "BORROW": "borrowed", "TRANSFER": "transferred"}.get(row.kind, row.kind)
     by = ""
     if row.kind == "REPAY" and record is not None:

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import VenueRecord
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.order import ExchangeRecord
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.numbers.amounts import ZERO
 
 MIN_OBSERVATIONS = 5
@@ -28,7 +28,7 @@ class Observation:
     """
 
     at: datetime
-    records: tuple[VenueRecord, ...]
+    records: tuple[ExchangeRecord, ...]
     owed: Decimal | None = None
     free: Decimal | None = None
     source: Decimal | None = None
@@ -71,18 +71,18 @@ class Unresolved:
 Verdict = Confirmed | Failed | Undecided | Unresolved
 
 
-def sent_at(intent: Intent) -> datetime:
+def find_send_time(intent: Intent) -> datetime:
     """Time at which the intent was sent, in exchange time."""
     return intent.submitted_at or intent.created_at
 
 
-def decide_later(intent: Intent, reason: str, safety: Safety, now: datetime) -> Undecided | Unresolved:
+def decide_later(intent: Intent, reason: str, safety: SafetySettings, now: datetime) -> Undecided | Unresolved:
     """Verdict that leaves the decision to a later observation, or after `safety.unresolved_after` to a person."""
-    if intent.state is not IntentState.UNRESOLVED and now - sent_at(intent) >= safety.unresolved_after:
+    if intent.state is not IntentState.UNRESOLVED and now - find_send_time(intent) >= safety.unresolved_after:
         return Unresolved(reason)
     return Undecided(reason)
 
 
-def decrease(before: Decimal | None, after: Decimal | None) -> Decimal | None:
+def compute_decrease(before: Decimal | None, after: Decimal | None) -> Decimal | None:
     """Amount by which a balance fell; None if one of the two values is not known."""
     return None if before is None or after is None else before - after

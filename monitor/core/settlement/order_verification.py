@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.model.intent import Intent
-from monitor.core.model.order import CancelOrders, Reduce, VenueRecord
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.order import CancelOrders, ExchangeRecord, Reduce
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.settlement.observation import (
     MIN_OBSERVATIONS,
@@ -14,16 +14,16 @@ from monitor.core.settlement.observation import (
     Failed,
     Observation,
     Verdict,
+    compute_decrease,
     decide_later,
-    decrease,
-    sent_at,
+    find_send_time,
 )
 
 ROUNDING_TOLERANCE = Decimal("1E-8")
 
 
 def verify_market_order(
-    intent: Intent, order: Reduce, observations: Sequence[Observation], safety: Safety, now: datetime
+    intent: Intent, order: Reduce, observations: Sequence[Observation], safety: SafetySettings, now: datetime
 ) -> Verdict:
     """Verdict on an order on the market from its observations, oldest first.
 
@@ -33,7 +33,7 @@ def verify_market_order(
     """
     last = observations[-1]
     record = next(iter(last.records), None)
-    sold = decrease(intent.source_before, last.source)
+    sold = compute_decrease(intent.source_before, last.source)
     if record is None:
         return _without_record(intent, order, observations, safety, now)
     if record.status == "PENDING":
@@ -49,14 +49,14 @@ def verify_market_order(
 
 
 def verify_cancellation(
-    intent: Intent, order: CancelOrders, observations: Sequence[Observation], safety: Safety, now: datetime
+    intent: Intent, order: CancelOrders, observations: Sequence[Observation], safety: SafetySettings, now: datetime
 ) -> Verdict:
     """Verdict on a cancellation from its observations, oldest first.
 
     Confirmed: none of the orders from before is open, and less is locked. Failed: the orders stay open.
     """
     last = observations[-1]
-    freed = decrease(intent.source_before, last.source)
+    freed = compute_decrease(intent.source_before, last.source)
     still_open = _orders_open_before(intent, last)
     if not still_open and freed is not None and freed > ZERO:
         change = f"{format_decimal(intent.source_before or ZERO)} → {format_decimal(last.source or ZERO)}"
@@ -74,12 +74,12 @@ def verify_cancellation(
 
 
 def _without_record(
-    intent: Intent, order: Reduce, observations: Sequence[Observation], safety: Safety, now: datetime
+    intent: Intent, order: Reduce, observations: Sequence[Observation], safety: SafetySettings, now: datetime
 ) -> Verdict:
     what = "the exchange does not know the order"
     if intent.ref is not None:
         return decide_later(intent, f"acknowledged as {intent.ref}, but {what}", safety, now)
-    sold = decrease(intent.source_before, observations[-1].source)
+    sold = compute_decrease(intent.source_before, observations[-1].source)
     if sold is None:
         return decide_later(intent, f"{what}, and the balances could not be read", safety, now)
     if sold > ZERO:
@@ -94,12 +94,12 @@ def _without_record(
     return Failed(f"{what} in {len(without_records)} looks over {seconds} s, and the balances did not move")
 
 
-def _orders_open_before(intent: Intent, observation: Observation) -> list[VenueRecord]:
+def _orders_open_before(intent: Intent, observation: Observation) -> list[ExchangeRecord]:
     """Open orders that existed when the cancellation was sent."""
-    return [record for record in observation.records if record.at <= sent_at(intent)]
+    return [record for record in observation.records if record.at <= find_send_time(intent)]
 
 
-def _evidence_text(intent: Intent, order: Reduce, record: VenueRecord, observation: Observation) -> str:
+def _evidence_text(intent: Intent, order: Reduce, record: ExchangeRecord, observation: Observation) -> str:
     filled = record.spent if order.side == "SELL" else record.amount
     sold = f"{order.sell_asset} {_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
     owed = f"{order.asset} owed {_amount_text(intent.owed_before)} → {_amount_text(observation.owed)}"

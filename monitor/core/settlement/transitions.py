@@ -10,13 +10,13 @@ from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.order import (
     Accepted,
+    ExchangeRecord,
     ManualCall,
     Outcome,
     Reduce,
     Refused,
     RequestLog,
     Unknown,
-    VenueRecord,
     Withheld,
 )
 from monitor.core.settlement.observation import Confirmed, Failed, Undecided, Unresolved, Verdict
@@ -177,10 +177,10 @@ def _settle_manual(intent: Intent, outcome: Outcome, now: datetime) -> IntentUpd
             assert_never(outcome)
 
 
-def mark_executed_late(failed: Intent, trace: VenueRecord | LedgerRow) -> Intent:
+def mark_executed_late(failed: Intent, trace: ExchangeRecord | LedgerRow) -> Intent:
     """Mark a failed intent that turned out to be executed: it stays FAILED and counts as spent from now on."""
     ref, source_text = (
-        (trace.ref, f"record {trace.ref}") if isinstance(trace, VenueRecord) else _ledger_reference(trace)
+        (trace.ref, f"record {trace.ref}") if isinstance(trace, ExchangeRecord) else _ledger_reference(trace)
     )
     evidence = f"executed late: {source_text} of {trace.at:%H:%M:%S}"
     return replace(failed, ref=ref, evidence=evidence, executed_late=True)

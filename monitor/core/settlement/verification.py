@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import CancelOrders, ManualCall, Reduce, Repay, Transfer, VenueRecord
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.order import CancelOrders, ExchangeRecord, ManualCall, Reduce, Repay, Transfer
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.settlement.ledger_evidence import (
     describe_rows,
@@ -25,9 +25,9 @@ from monitor.core.settlement.observation import (
     Undecided,
     Unresolved,
     Verdict,
+    compute_decrease,
     decide_later,
-    decrease,
-    sent_at,
+    find_send_time,
 )
 from monitor.core.settlement.order_verification import verify_cancellation, verify_market_order
 
@@ -38,7 +38,7 @@ INTEREST_TOLERANCE = Decimal("0.005")
 def verify(
     intent: Intent,
     observations: Sequence[Observation],
-    safety: Safety,
+    safety: SafetySettings,
     now: datetime,
     claimed_refs: frozenset[str] = frozenset(),
 ) -> Verdict:
@@ -88,7 +88,7 @@ def verify(
         return decide_later(intent, f"no record in {len(empty_observations)} looks, and {balances_text}", safety, now)
     ledger = "the capital flow does not show it"
     if last.ledger is None:
-        if now - sent_at(intent) < safety.unresolved_after / 2:
+        if now - find_send_time(intent) < safety.unresolved_after / 2:
             return Undecided("the capital flow could not be read yet")
         ledger = "the capital flow could not be read"
     seconds = int(absent_for.total_seconds())
@@ -96,7 +96,10 @@ def verify(
 
 
 def needs_ledger(
-    intent: Intent, observations: Sequence[Observation], safety: Safety, claimed_refs: frozenset[str] = frozenset()
+    intent: Intent,
+    observations: Sequence[Observation],
+    safety: SafetySettings,
+    claimed_refs: frozenset[str] = frozenset(),
 ) -> bool:
     """Return whether the margin ledger, an expensive read, is needed to judge the last observation.
 
@@ -118,8 +121,8 @@ def needs_ledger(
 
 
 def matching_record(
-    intent: Intent, records: Sequence[VenueRecord], claimed_refs: frozenset[str] = frozenset()
-) -> VenueRecord | None:
+    intent: Intent, records: Sequence[ExchangeRecord], claimed_refs: frozenset[str] = frozenset()
+) -> ExchangeRecord | None:
     """The record of this intent: by its transaction id once that is known, else by asset, exact amount and time.
 
     Rows that the exchange made by itself (auto-repay) and rows of other intents never match.
@@ -131,7 +134,7 @@ def matching_record(
         return None
     if intent.ref is not None:
         return next((r for r in records if r.ref == intent.ref), None)
-    since = sent_at(intent) - CLOCK_TOLERANCE
+    since = find_send_time(intent) - CLOCK_TOLERANCE
     fitting = [
         r
         for r in records
@@ -152,11 +155,11 @@ def balances_moved(intent: Intent, observation: Observation) -> bool | None:
     destination.
     """
     if isinstance(intent.order, Repay):
-        drop = decrease(intent.owed_before, observation.owed)
+        drop = compute_decrease(intent.owed_before, observation.owed)
         if drop is None or intent.owed_before is None:
             return None
         return drop >= intent.amount - _interest_tolerance(intent.owed_before, intent.amount)
-    arrived = decrease(observation.free, intent.free_before)
+    arrived = compute_decrease(observation.free, intent.free_before)
     left = _source_decrease(intent, observation)
     if arrived is None and left is None:
         return None
@@ -164,8 +167,8 @@ def balances_moved(intent: Intent, observation: Observation) -> bool | None:
 
 
 def find_late_execution(
-    intent: Intent, observation: Observation, safety: Safety, claimed_refs: frozenset[str] = frozenset()
-) -> VenueRecord | LedgerRow | None:
+    intent: Intent, observation: Observation, safety: SafetySettings, claimed_refs: frozenset[str] = frozenset()
+) -> ExchangeRecord | LedgerRow | None:
     """The record or row that shows that a FAILED intent was executed after all; None while nothing does.
 
     A record of the history is enough. Otherwise the ledger's row and the moved balances show it, once the settle time
@@ -183,7 +186,7 @@ def find_late_execution(
 
 
 def needs_ledger_for_late_check(
-    intent: Intent, observation: Observation, safety: Safety, claimed_refs: frozenset[str] = frozenset()
+    intent: Intent, observation: Observation, safety: SafetySettings, claimed_refs: frozenset[str] = frozenset()
 ) -> bool:
     """Return whether the ledger is needed to explain balances that look as if a FAILED intent had been executed."""
     if observation.ledger is not None or not isinstance(intent.order, Repay | Transfer):
@@ -196,10 +199,10 @@ def needs_ledger_for_late_check(
 
 def _verdict_by_record(
     intent: Intent,
-    record: VenueRecord,
+    record: ExchangeRecord,
     observation: Observation,
     has_moved: bool | None,
-    safety: Safety,
+    safety: SafetySettings,
     now: datetime,
     row: LedgerRow | None,
 ) -> Verdict:
@@ -219,7 +222,7 @@ def _verdict_by_record(
                 record.ref,
                 observation.at,
             )
-        case "CONFIRMED" if row is not None and observation.at - sent_at(intent) >= safety.settle:
+        case "CONFIRMED" if row is not None and observation.at - find_send_time(intent) >= safety.settle:
             # A deposit, or an order that locks what arrived, may hide the order in the balances for good.
             evidence = f"record {record.ref} of {record.at:%H:%M:%S} and capital flow {row.id} agree"
             return Confirmed(
@@ -236,7 +239,7 @@ def _verdict_by_ledger(
     row: LedgerRow,
     observations: Sequence[Observation],
     claimed_refs: frozenset[str],
-    safety: Safety,
+    safety: SafetySettings,
     now: datetime,
 ) -> Verdict:
     """Verdict when the ledger shows the order and the history does not: the history is late, or lost the record."""
@@ -248,7 +251,7 @@ def _verdict_by_ledger(
         for observation in observations
         if matching_record(intent, observation.records, claimed_refs) is None
     ]
-    if len(without_record) < len(observations) or last.at - sent_at(intent) < safety.settle:
+    if len(without_record) < len(observations) or last.at - find_send_time(intent) < safety.settle:
         return decide_later(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
     change = _balance_change_text(intent, last)
     evidence = f"capital flow {row.id} of {row.at:%H:%M:%S}; {change}; the history does not show it"
@@ -256,7 +259,7 @@ def _verdict_by_ledger(
 
 
 def _own_row(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> LedgerRow | None:
-    since = sent_at(intent) - CLOCK_TOLERANCE
+    since = find_send_time(intent) - CLOCK_TOLERANCE
     rows = [row for row in observation.ledger or () if row.at >= since]
     return matching_row(
         intent, rows, observation.records, matching_record(intent, observation.records, claimed_refs), claimed_refs
@@ -265,7 +268,7 @@ def _own_row(intent: Intent, observation: Observation, claimed_refs: frozenset[s
 
 def _other_movements(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> tuple[LedgerRow, ...]:
     return other_movements(
-        intent, observation.ledger or (), _own_row(intent, observation, claimed_refs), sent_at(intent)
+        intent, observation.ledger or (), _own_row(intent, observation, claimed_refs), find_send_time(intent)
     )
 
 
@@ -278,19 +281,19 @@ def _moved_by_order(intent: Intent, observation: Observation, claimed_refs: froz
     if has_moved is None or not other_rows:
         return has_moved
     if isinstance(intent.order, Repay):
-        drop = decrease(intent.owed_before, observation.owed)
+        drop = compute_decrease(intent.owed_before, observation.owed)
         if drop is None or intent.owed_before is None:
             return has_moved
         return own_debt_decrease(drop, other_rows) >= intent.amount - _interest_tolerance(
             intent.owed_before, intent.amount
         )
-    arrived, left = decrease(observation.free, intent.free_before), _source_decrease(intent, observation)
+    arrived, left = compute_decrease(observation.free, intent.free_before), _source_decrease(intent, observation)
     return has_moved and not others_explain_transfer(arrived or ZERO, left or ZERO, other_rows)
 
 
 def _source_decrease(intent: Intent, observation: Observation) -> Decimal | None:
     """Amount by which the source fell, without the amount known to have gone elsewhere."""
-    left = decrease(intent.source_before, observation.source)
+    left = compute_decrease(intent.source_before, observation.source)
     return None if left is None else left - observation.sent_elsewhere
 
 

@@ -30,7 +30,7 @@ from monitor.core.model.events import (
     Tick,
     WalletRead,
 )
-from monitor.core.model.intent import FINAL_STATES, Intent, mark_asked
+from monitor.core.model.intent import FINAL_STATES, Intent, mark_approval_requested
 from monitor.core.model.reads import (
     CollateralRatiosRead,
     GapHistoryRead,
@@ -55,7 +55,7 @@ from monitor.core.state.scope_value import is_undervalued, value_scope
 from monitor.core.state.stream_status import StreamStatus
 
 
-def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
+def apply_account_event(state: AccountState, event: Event, now: datetime) -> AccountState:
     """Return the state after `event`. A snapshot older than the known one changes nothing."""
     if isinstance(event, PricesRead):
         # Prices first: they are a thousand times as frequent as all other events.
@@ -178,7 +178,7 @@ def _with_stream(state: AccountState, stream: StreamName, status: StreamStatus) 
 def _mark_asked(intents: Mapping[int, Intent], asked_at: Mapping[int, datetime]) -> Mapping[int, Intent]:
     """Return the intents with the time when people were asked, where that was unknown."""
     new = {n: i for n, i in intents.items() if n in asked_at and i.asked_at is None}
-    return {**intents, **{n: mark_asked(i, asked_at[n]) for n, i in new.items()}} if new else intents
+    return {**intents, **{n: mark_approval_requested(i, asked_at[n]) for n, i in new.items()}} if new else intents
 
 
 def _with_intent(state: AccountState, intent: Intent, now: datetime) -> AccountState:

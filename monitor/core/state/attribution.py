@@ -14,7 +14,7 @@ from monitor.core.model.ledger import (
     MovementOrigin,
     find_record,
 )
-from monitor.core.model.order import Reduce, Repay, Transfer, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Reduce, Repay, Transfer
 from monitor.core.model.reads import OrderUpdate
 from monitor.core.numbers.amounts import ZERO, format_decimal
 
@@ -23,7 +23,7 @@ TRACE_WINDOW = timedelta(minutes=10)
 
 
 def attribute_ledger_rows(
-    rows: Iterable[LedgerRow], repayments: Sequence[VenueRecord], intents: Iterable[Intent], seen_at: datetime
+    rows: Iterable[LedgerRow], repayments: Sequence[ExchangeRecord], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
     """Return the movements of the ledger rows with their origin. `repayments` is the repayment history of that time."""
     known = tuple(intents)
@@ -134,7 +134,7 @@ _ORIGIN_BY_REQUEST: Mapping[bool | None, MovementOrigin] = {
 _TRADE_KINDS = ("BUY_INCOME", "BUY_EXPENSE", "SELL_INCOME", "SELL_EXPENSE", "TRADING_COMMISSION")
 
 
-def _ledger_origin(row: LedgerRow, repayments: Sequence[VenueRecord]) -> MovementOrigin:
+def _ledger_origin(row: LedgerRow, repayments: Sequence[ExchangeRecord]) -> MovementOrigin:
     if row.kind in _TRADE_KINDS:
         return "trade"
     if "LIQUIDATION" in row.kind:
@@ -156,7 +156,7 @@ def _own_intent(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
     return _matching_intent(ours, str(row.tran_id), row.asset, row.amount, row.at)
 
 
-def _repaid_by_sale(row: LedgerRow, repayments: Sequence[VenueRecord], intents: Iterable[Intent]) -> Intent | None:
+def _repaid_by_sale(row: LedgerRow, repayments: Sequence[ExchangeRecord], intents: Iterable[Intent]) -> Intent | None:
     """Return the own sale whose proceeds the exchange repaid with, as the order requested."""
     record = find_record(row, repayments) if row.kind == "REPAY" else None
     if record is None or not record.is_automatic:

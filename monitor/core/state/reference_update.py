@@ -63,7 +63,7 @@ ALL_DEBTS = ""
 """Stands for all debts of a scope, when the stream does not name the changed balance."""
 
 
-class Known(Protocol):
+class AccountStateView(Protocol):
     """The part of the account's state that this module reads."""
 
     @property
@@ -78,7 +78,7 @@ class Known(Protocol):
     def intents(self) -> Mapping[int, Intent]: ...
 
 
-def apply_reference(before: Known, event: Event, now: datetime) -> ReferenceState:
+def apply_reference(before: AccountStateView, event: Event, now: datetime) -> ReferenceState:
     """Return the reference state after `event`; `before` is the account's state before it."""
     reference = before.reference
     match event:
@@ -129,7 +129,7 @@ def apply_reference(before: Known, event: Event, now: datetime) -> ReferenceStat
             return reference
 
 
-def new_terms(before: Known, event: Event, now: datetime) -> tuple[LendingTerms, ...]:
+def new_terms(before: AccountStateView, event: Event, now: datetime) -> tuple[LendingTerms, ...]:
     """Return the lending terms in the event that are new or have changed.
 
     Collateral ratios and restrictions only of assets in the cross account: there is no notice about four hundred
@@ -185,7 +185,9 @@ def _with_stream_event(reference: ReferenceState, event: StreamEvent) -> Referen
     return reference
 
 
-def _with_pairs(before: Known, reference: ReferenceState, snapshot: IsolatedSnapshot, now: datetime) -> ReferenceState:
+def _with_pairs(
+    before: AccountStateView, reference: ReferenceState, snapshot: IsolatedSnapshot, now: datetime
+) -> ReferenceState:
     known = before.isolated
     for symbol, pair in snapshot.pairs.items():
         scope = Scope(symbol)
@@ -198,7 +200,7 @@ def _with_pairs(before: Known, reference: ReferenceState, snapshot: IsolatedSnap
 
 
 def _with_balances(
-    before: Known,
+    before: AccountStateView,
     reference: ReferenceState,
     scope: Scope,
     old: Mapping[str, Balance] | None,
@@ -285,7 +287,7 @@ def _request_overdue(reference: ReferenceState, now: datetime) -> ReferenceState
     return replace(reference, unexplained=unexplained, ledger_requested_at=now)
 
 
-def _with_index(before: Known, reference: ReferenceState, symbol: str, index: Price) -> ReferenceState:
+def _with_index(before: AccountStateView, reference: ReferenceState, symbol: str, index: Price) -> ReferenceState:
     last = reference.index_readings.get(symbol)
     # The basis of an open reading may turn out to mix two moments, so it is no fallback.
     sure = last.fallback_basis if last is not None and last.is_open else reference.index_basis.get(symbol)

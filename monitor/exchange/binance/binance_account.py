@@ -24,6 +24,7 @@ from monitor.core.model.events import Event
 from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.order import (
     CancelOrders,
+    ExchangeRecord,
     Order,
     Outcome,
     PreSendCheck,
@@ -31,11 +32,10 @@ from monitor.core.model.order import (
     Repay,
     TimeWindow,
     Transfer,
-    VenueRecord,
     Withheld,
 )
 from monitor.errors import PayloadRejected
-from monitor.exchange.binance.api.endpoint import Endpoint, Security
+from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.endpoint_function import ReadFunction, WriteFunction
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.transport import Transport
@@ -49,8 +49,8 @@ from monitor.exchange.binance.operations import (
     transfers,
     wallets,
 )
-from monitor.exchange.binance.operations.activity import BinanceActivity
-from monitor.exchange.binance.operations.interest import BinanceInterestData
+from monitor.exchange.binance.operations.activity import BinanceActivitySource
+from monitor.exchange.binance.operations.interest import BinanceInterestSource
 from monitor.exchange.binance.order_precheck import precheck_order
 from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.exchange.binance.signing import Parameters
@@ -113,13 +113,13 @@ class BinanceAccount:
         self._poll_crosscheck = PollCrossCheck(clock, websockets.limits.missing_event_s)
         self._clock = clock
         self._weight_budget = weight_budget
-        self.interest = BinanceInterestData(read_transport, clock)
+        self.interest = BinanceInterestSource(read_transport, clock)
         self._newest_reads: dict[str, tuple[float, datetime]] = {}
         self._listed_assets = ListedAssets()
         self._listed_at: float | None = None
         self._order_lock = asyncio.Lock()
         self._last_order_at: float | None = None
-        self._activity = BinanceActivity(read_transport)
+        self._activity = BinanceActivitySource(read_transport)
 
     async def read_cross(self) -> CrossSnapshot:
         """Return the cross account; never one older than the last, nor one that lost rows since."""
@@ -177,13 +177,13 @@ class BinanceAccount:
         return await key_permissions.read_user_id(self._action_transport)
 
     async def call_endpoint(
-        self, method: str, path: str, parameters: Parameters | None = None, security: Security = Security.SIGNED
+        self, method: str, path: str, parameters: Parameters | None = None, security: SecurityType = SecurityType.SIGNED
     ) -> ApiResponse:
         """Return the exchange's answer to any request that changes nothing, as received. Raises ExchangeError."""
         return await self._read_transport.call(Endpoint(method, path, IgnoredBody, security), parameters)
 
     @property
-    def activity(self) -> BinanceActivity:
+    def activity(self) -> BinanceActivitySource:
         """Reads of movements, open orders and lending terms."""
         return self._activity
 
@@ -269,7 +269,7 @@ class BinanceAccount:
             finally:
                 self._last_order_at = self._clock.elapsed_s()
 
-    async def find_records(self, order: Order, window: TimeWindow) -> tuple[VenueRecord, ...]:
+    async def find_records(self, order: Order, window: TimeWindow) -> tuple[ExchangeRecord, ...]:
         """Return rows of the exchange's history that fit the order's kind, scope and asset, newest first.
 
         Rows of the five seconds before the window are included, since two clocks never agree.

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Literal
 
-from monitor.exchange.binance.wire.numbers import Implausible, parse_time
+from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_time
 
 CountedBy = Literal["ip", "uid"]
 
@@ -105,7 +105,7 @@ def _ban_time_in(message: str, server_now: datetime) -> timedelta | None:
     if match := _BANNED_UNTIL.search(message):
         try:
             return parse_time(int(match[1]), "banned until") - server_now
-        except Implausible:
+        except ImplausibleValue:
             pass
     return None
 

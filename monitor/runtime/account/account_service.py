@@ -28,11 +28,11 @@ from monitor.runtime import pause_file
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_reads import AccountReads
 from monitor.runtime.account.activity_reads import ActivityReader
-from monitor.runtime.account.event_processor import Runner
+from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.initial_reads import SCOPES_TIMEOUT_S, ReadsFactory, make_initial_reads, run_within
 from monitor.runtime.account.interest_reader import InterestReader
-from monitor.runtime.account.journal_backlog import Backlog
+from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.runtime.account.owner_lookup import OwnerLookup
 from monitor.runtime.account.poller import Poller, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
@@ -94,7 +94,7 @@ class AccountService:
         read_intervals: ReadIntervals,
         state: AccountState,
         shared: SharedServices,
-        backlog: Backlog | None = None,
+        backlog: JournalBacklog | None = None,
         is_known: bool = True,
     ) -> None:
         """`is_known`: the state is based on the store's; `backlog` holds the entries not yet in the store."""
@@ -138,7 +138,7 @@ class AccountService:
             with_owner=self._with_owner,
             wake_channels=shared.notifier.wake,
         )
-        self.runner: Runner = Runner(
+        self.runner: EventProcessor = EventProcessor(
             state=state,
             policy=policy,
             store=shared.store,
@@ -248,7 +248,7 @@ class AccountService:
         self._poller.restart()
         self._executor.wake()
 
-    def merge_store(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
+    def merge_store(self, change: Callable[[AccountState, JournalBacklog], AccountState]) -> None:
         """Merge the state with the store's once the store is loaded; see `Runner.merge_store`."""
         self.runner.merge_store(change)
         # Interest must be recorded before it counts, which was not possible until now.

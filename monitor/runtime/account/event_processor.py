@@ -15,7 +15,13 @@ from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError, StoreRefused
 from monitor.runtime.account.inbox import Inbox
-from monitor.runtime.account.journal_backlog import Backlog, WaitingEntry, has_decisions, merge_entries, split_entry
+from monitor.runtime.account.journal_backlog import (
+    BacklogEntry,
+    JournalBacklog,
+    has_decisions,
+    merge_entries,
+    split_entry,
+)
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
 
@@ -46,7 +52,7 @@ class StepListener(Protocol):
     ) -> None: ...
 
 
-class Runner:
+class EventProcessor:
     """The loop of one account: take events, decide, commit, and only then notify the listener.
 
     While the store fails the daemon goes on deciding and notifying. Decisions are kept in memory, and committed first
@@ -65,7 +71,7 @@ class Runner:
         listener: StepListener,
         live_document: Callable[[AccountState], str],
         machine_time: Callable[[], float],
-        backlog: Backlog | None = None,
+        backlog: JournalBacklog | None = None,
         is_known: bool = True,
     ) -> None:
         """`is_known`: the state is based on the store's."""
@@ -83,7 +89,7 @@ class Runner:
         self._live_at = float("-inf")
         self._live_not_before = float("-inf")
         self._live_task: asyncio.Task[None] | None = None
-        self._backlog = backlog if backlog is not None else Backlog()
+        self._backlog = backlog if backlog is not None else JournalBacklog()
         self._spill = store.spill(state.account)
         self.steps = 0
         self.ticks = 0
@@ -128,7 +134,7 @@ class Runner:
                 batch.entries.append(done.entry)
         return batch
 
-    def merge_store(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
+    def merge_store(self, change: Callable[[AccountState, JournalBacklog], AccountState]) -> None:
         """Merge the state with the store's; from now on everything is committed."""
         self.state = change(self.state, self._backlog)
         self.is_known = True
@@ -230,7 +236,7 @@ class Runner:
                 self._backlog.drop_first()
                 self._listener.on_committed(waiting.entry, committed)
 
-    def _drop_refused(self, waiting: WaitingEntry, error: StoreRefused) -> None:
+    def _drop_refused(self, waiting: BacklogEntry, error: StoreRefused) -> None:
         """Split an entry that can't be stored; give up only the part that is refused, and write everything else."""
         account = waiting.entry.account
         if not waiting.is_part:

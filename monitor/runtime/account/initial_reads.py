@@ -8,7 +8,7 @@ from monitor.clock import Clock
 from monitor.core.model.events import CrossRead, Event, IsolatedRead
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.runtime.account.account_reads import AccountReads
 
 SCOPES_TIMEOUT_S = 3.0
@@ -34,7 +34,7 @@ async def make_initial_reads(
     def take(event: Event) -> None:
         nonlocal known
         events.append(event)
-        known = apply(known, event, clock.now())
+        known = apply_account_event(known, event, clock.now())
 
     reads = make_reads(take, lambda: known)
     by_name = reads.by_name()

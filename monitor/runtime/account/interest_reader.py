@@ -20,7 +20,7 @@ from monitor.core.state.scopes import watched_scopes
 from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.poller import ReadOnce
-from monitor.store.readers.interest import read_paid, read_spans
+from monitor.store.readers.interest import read_interest_paid, read_recorded_spans
 from monitor.store.store import Store
 from monitor.store.writes import interest as recording
 
@@ -192,7 +192,7 @@ class InterestReader:
         now, spans = self._clock.now(), await self._complete_spans()
         until = now - OVERLAP - self._settings.interest_stale_after
         since = [complete_since(spans.get(scope, ()), until) for scope in self._scopes()]
-        paid = await self._store.read(read_paid, self._settings.account, now)
+        paid = await self._store.read(read_interest_paid, self._settings.account, now)
         known = [moment for moment in since if moment is not None]
         self._deliver(InterestRead(paid, max(known) if known and len(known) == len(since) else None, now))
 
@@ -234,7 +234,7 @@ class InterestReader:
         A span that ends later than possible was recorded by a clock that was ahead. Its missing charges are unknown, so
         all of it is read again.
         """
-        found = await self._store.read(read_spans, self._settings.account)
+        found = await self._store.read(read_recorded_spans, self._settings.account)
         latest = self._clock.now() - OVERLAP + CLOCK_TOLERANCE
         if self._clock.offset is not None and any(spans[-1][1] > latest for spans in found.values()):
             log.warning("interest.from_the_future account=%s", self._settings.account)

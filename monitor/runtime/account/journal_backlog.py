@@ -17,7 +17,7 @@ MAX_EVENTS = 10_000
 
 
 @dataclass(slots=True)
-class WaitingEntry:
+class BacklogEntry:
     """One waiting entry.
 
     `mark` is set once a write was tried: its outcome may be unknown, so the entry keeps its number. `is_part`: the
@@ -29,13 +29,13 @@ class WaitingEntry:
     is_part: bool = False
 
 
-class Backlog:
+class JournalBacklog:
     """The waiting entries of one account. They outlive the account's tasks, so no decision is lost with them."""
 
     def __init__(self) -> None:
         self._writer = uuid.uuid4().hex
         self._seq = 0
-        self._queue: deque[WaitingEntry] = deque()
+        self._queue: deque[BacklogEntry] = deque()
 
     @property
     def is_empty(self) -> bool:
@@ -51,11 +51,11 @@ class Backlog:
         """Append an entry, merged into the last one unless a write of that was tried already."""
         last = self._queue[-1] if self._queue else None
         if last is None or last.mark is not None or last.is_part:
-            self._queue.append(WaitingEntry(entry))
+            self._queue.append(BacklogEntry(entry))
         else:
             last.entry = _drop_excess(merge_entries([last.entry, entry]))
 
-    def first(self) -> WaitingEntry | None:
+    def first(self) -> BacklogEntry | None:
         """Return the next entry to write, with its mark; None when nothing waits."""
         if not self._queue:
             return None
@@ -72,7 +72,7 @@ class Backlog:
     def split_first(self, parts: Iterable[JournalEntry]) -> None:
         """Replace the first entry, refused as a whole, by its parts."""
         self._queue.popleft()
-        self._queue.extendleft(reversed([WaitingEntry(part, is_part=True) for part in parts]))
+        self._queue.extendleft(reversed([BacklogEntry(part, is_part=True) for part in parts]))
 
     def take_events(self) -> tuple[StreamEvent, ...]:
         """Remove and return the stream events of all waiting entries; the caller keeps them elsewhere."""
@@ -91,7 +91,7 @@ class Backlog:
         """Insert an entry before all others, of which nothing was written in this database."""
         for waiting in self._queue:
             waiting.mark = None
-        self._queue.appendleft(WaitingEntry(entry, is_part=True))
+        self._queue.appendleft(BacklogEntry(entry, is_part=True))
 
     def drop_decisions(self) -> None:
         """Keep only events from outside: the database knows the decisions better."""

@@ -10,9 +10,9 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import Scope
 from monitor.core.model.events import Event, ReadFailed
 from monitor.core.model.ledger import MarginTransfer
-from monitor.core.model.order import VenueRecord
+from monitor.core.model.order import ExchangeRecord
 from monitor.core.model.reads import GapHistoryRead
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.record_coverage import NOTIFY_AFTER_FAILURES, RECORD_READ
@@ -44,7 +44,7 @@ class RecordGapReader:
         deliver: Callable[[Event], None],
         state: Callable[[], AccountState],
         actions: Sequence[ActionSpec],
-        safety: Safety,
+        safety: SafetySettings,
     ) -> None:
         self._exchange = exchange
         self._settings = settings
@@ -130,7 +130,7 @@ class RecordGapReader:
 
     async def _read(self, since: datetime, until: datetime) -> GapHistoryRead:
         places = watched_scopes(self._state(), self._settings)
-        repayments: list[tuple[Scope, tuple[VenueRecord, ...]]] = []
+        repayments: list[tuple[Scope, tuple[ExchangeRecord, ...]]] = []
         transfers: list[MarginTransfer] = []
         for first in range(0, len(places), MAX_PARALLEL_SCOPES):
             some = places[first : first + MAX_PARALLEL_SCOPES]
@@ -142,7 +142,7 @@ class RecordGapReader:
 
     async def _read_scope(
         self, scope: Scope, since: datetime, until: datetime
-    ) -> tuple[tuple[VenueRecord, ...], tuple[MarginTransfer, ...]]:
+    ) -> tuple[tuple[ExchangeRecord, ...], tuple[MarginTransfer, ...]]:
         activity = self._exchange.activity
         # Read every kind whatever actions are live now: a gap is closed once, and another kind may go live later.
         return await activity.read_repayments(scope, since, until), await activity.read_transfers(scope, since, until)

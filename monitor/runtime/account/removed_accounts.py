@@ -12,7 +12,7 @@ from monitor.core.model.alert import Severity
 from monitor.core.model.events import Event, IntentUpdated
 from monitor.core.model.intent import IN_FLIGHT_STATES, Intent
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.supervisor import WatchedAccount
@@ -148,7 +148,7 @@ class _RemovedState:
             self._on_change()
 
     def apply_event(self, event: Event) -> None:
-        self.state = apply(self.state, event, self._clock.now())
+        self.state = apply_account_event(self.state, event, self._clock.now())
         if isinstance(event, IntentUpdated):
             # The intent is recorded already.
             self._on_change()

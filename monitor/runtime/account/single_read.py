@@ -14,7 +14,7 @@ from monitor.core.model.events import (
 )
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.exchange.port import Exchange
 
@@ -24,13 +24,15 @@ async def read_account_once(exchange: Exchange, settings: AccountSettings, clock
     state = AccountState(account=settings.account, started_at=clock.now(), key_accepted=True)
     snapshots = [event async for event in _snapshot_events(exchange, settings)]
     for event in snapshots:
-        state = apply(state, event, clock.now())
-    state = apply(state, PricesRead(await exchange.read_prices(sorted(needed_symbols(state, settings)))), clock.now())
+        state = apply_account_event(state, event, clock.now())
+    state = apply_account_event(
+        state, PricesRead(await exchange.read_prices(sorted(needed_symbols(state, settings)))), clock.now()
+    )
     # Once more after the prices: a snapshot is compared with the prices known when it is applied.
     for event in snapshots:
-        state = apply(state, event, clock.now())
+        state = apply_account_event(state, event, clock.now())
     async for event in _reference_events(exchange, settings, state):
-        state = apply(state, event, clock.now())
+        state = apply_account_event(state, event, clock.now())
     return state
 
 

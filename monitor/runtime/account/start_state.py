@@ -19,7 +19,7 @@ from monitor.core.state.clock_correction import clamp_timestamps
 from monitor.core.state.record_coverage import start_coverage
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.stream_overlay import LiveBalances
-from monitor.runtime.account.journal_backlog import Backlog
+from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.store.startup import SavedState
 from monitor.view.documents.level_notice import read_level_notice
 
@@ -104,7 +104,7 @@ def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], 
 
 
 def merge_stored_state(
-    state: AccountState, backlog: Backlog, loaded: SavedState, policy: Policy, now: datetime
+    state: AccountState, backlog: JournalBacklog, loaded: SavedState, policy: Policy, now: datetime
 ) -> AccountState:
     """Return the merge of memory and store, with the backlog adapted: alerts that the store knew keep their ids.
 
@@ -221,7 +221,7 @@ def _renumber_entry(entry: JournalEntry, renamed: Mapping[int, Alert], loaded: S
     )
 
 
-def _first_transitions(alerts: Mapping[int, Alert], backlog: Backlog) -> tuple[AlertTransition, ...]:
+def _first_transitions(alerts: Mapping[int, Alert], backlog: JournalBacklog) -> tuple[AlertTransition, ...]:
     """Return the first transitions of alerts without a transition in the backlog."""
     waiting = {transition.alert for entry in backlog.entries for transition in entry.transitions}
     return tuple(

@@ -23,14 +23,14 @@ from monitor.runtime.account.account_service import (
     render_live_document,
     send_unrecorded,
 )
-from monitor.runtime.account.event_processor import Runner
+from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
-from monitor.runtime.account.journal_backlog import Backlog
+from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.runtime.account.start_state import continue_from_memory, merge_stored_state, renumber_alerts, restore_state
-from monitor.runtime.id_allocator import IdNumbers
+from monitor.runtime.id_allocator import IdAllocator
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import LOST_WINDOW
-from monitor.runtime.orders.intent_recorder import restate_lost_intents
+from monitor.runtime.orders.intent_recorder import restore_lost_intents
 from monitor.store.writes.journal import CommitResult
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class WatchedAccount:
 class AccountMemory:
     """An account's memory, which outlives its tasks. `state` None: the account was never started."""
 
-    backlog: Backlog = field(default_factory=Backlog)
+    backlog: JournalBacklog = field(default_factory=JournalBacklog)
     state: AccountState | None = None
     is_known: bool = False
     """True if the state is based on the store's."""
@@ -104,7 +104,7 @@ class AccountSupervisor:
         commands: Callable[[], CommandsRead | None],
         health: Callable[[], HealthRead],
         is_store_known: Callable[[], bool],
-        id_numbers: IdNumbers,
+        id_numbers: IdAllocator,
         memories: Mapping[str, AccountMemory] | None = None,
     ) -> None:
         """`memories` are those of the previous daemon in the same process."""
@@ -200,7 +200,7 @@ class AccountSupervisor:
     async def _restate_lost(self, name: str, intents: Iterable[Intent]) -> bool:
         """Record once more the outcomes of orders that the database had lost; return whether there were any."""
         shared, channels = self._shared, self._accounts[name].policy.routing.channels
-        lost = await restate_lost_intents(shared.store, name, intents, channels, shared.clock.now())
+        lost = await restore_lost_intents(shared.store, name, intents, channels, shared.clock.now())
         shared.notifier.wake(channels)
         return bool(lost)
 
@@ -245,7 +245,7 @@ class AccountSupervisor:
         """Evaluate the last state while the account is down: it becomes stale, and people are notified of that."""
         memory, policy, shared = self._memories[name], self._accounts[name].policy, self._shared
         state = memory.state or continue_from_memory(None, policy, shared.clock.now(), self._commands(), self._health())
-        runner = Runner(
+        runner = EventProcessor(
             state=state,
             policy=policy,
             store=shared.store,

@@ -15,7 +15,7 @@ from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
 from monitor.store.store import Store
 from monitor.store.writes import outbox
-from monitor.view.messages.message import DrillPosition, alert_message
+from monitor.view.messages.message import DrillProgress, alert_message
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class DrillRunner:
             figures = snapshot.get(subject) if snapshot is not None and known else None
             deliveries = []
             for stage in drill_stages(policy.rules, rule, subject, account, policy.routing):
-                mark = DrillPosition(drill.id, stage.number, stage.of)
+                mark = DrillProgress(drill.id, stage.number, stage.of)
                 alert = drill_alert(stage, subject, account, figures, now)
                 message = alert_message(alert, stage.reason, figures, now, drill=mark)
                 text = json.dumps(message.document, ensure_ascii=False)

@@ -16,10 +16,10 @@ from monitor.core.notifications.throttling import (
     DueAlert,
     Hold,
     LadderIndex,
-    as_notified,
+    build_last_notified,
+    compute_send_time,
     group_alerts,
     rate_limit_hold,
-    send_at,
 )
 from monitor.notify.sinks import NotDelivered
 from monitor.runtime.messages.attempt_recorder import AttemptRecorder
@@ -295,7 +295,7 @@ class Notifier:
                     ended[delivery.id] = why
         is_sent = False
         for group in group_alerts(chosen_alerts):
-            ripe = now if self._draining else send_at(group)
+            ripe = now if self._draining else compute_send_time(group)
             if ripe > now:
                 retry_at.append(ripe)
                 continue
@@ -318,7 +318,7 @@ class Notifier:
     async def _send_alerts(self, channel: Channel, group: Sequence[DueAlert]) -> None:
         """Send one message about all alerts of the group; a chart of the worst follows where the channel takes one."""
         now = self._clock.now()
-        notified = {due_alert.delivery.id: as_notified(due_alert, channel.name, now) for due_alert in group}
+        notified = {due_alert.delivery.id: build_last_notified(due_alert, channel.name, now) for due_alert in group}
         deliveries = [due_alert.delivery for due_alert in group]
         worst = group[0]
         self._queues[channel.name].outbox.mark_started(deliveries, now)

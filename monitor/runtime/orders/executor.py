@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.clock import Clock
-from monitor.core.actions.final_check import final_check
+from monitor.core.actions.final_check import run_final_check
 from monitor.core.actions.revalidation import NotWanted, revalidate
 from monitor.core.engine.step import Policy
 from monitor.core.model.events import Event, HealthRead, IntentUpdated
@@ -284,7 +284,7 @@ class Executor:
         if isinstance(known, Withheld):
             return known
         settings, specs = self._policy.settings, self._policy.actions
-        found = final_check(sized, self._current_state(), claimed, specs, settings, self._clock.now())
+        found = run_final_check(sized, self._current_state(), claimed, specs, settings, self._clock.now())
         if found is None and self._clock.machine.steady_s() - known > PAUSE_CHECK_VALID_S:
             return Withheld("it took too long to be sure that actions are not paused", by_limit=True)
         return found

@@ -17,7 +17,7 @@ from monitor.store.writes import commands, journal
 log = logging.getLogger(__name__)
 
 
-async def restate_lost_intents(
+async def restore_lost_intents(
     store: Store, account: str, intents: Iterable[Intent], channels: tuple[str, ...], now: datetime
 ) -> tuple[int, ...]:
     """Record once more the orders that the database had lost; return their ids. Raises StoreError.
@@ -25,7 +25,7 @@ async def restate_lost_intents(
     Where the database refuses that, all actions are paused: the next daemon would not know of these orders.
     """
     try:
-        lost = await store.restate(intents, now, lambda lost: lost_notices(lost, channels, now))
+        lost = await store.restore_lost_steps(intents, now, lambda lost: lost_notices(lost, channels, now))
     except StoreRefused as error:
         await _pause_actions(store, account, error, channels, now)
         return ()
@@ -89,7 +89,7 @@ class IntentRecorder:
             return (*lost_notices(lost, self._channels, now), *notices)
 
         try:
-            lost = await self._store.restate((moved.intent,), now, said, moved.stop)
+            lost = await self._store.restore_lost_steps((moved.intent,), now, said, moved.stop)
         except StoreRefused as error:
             await _pause_actions(self._store, moved.intent.account, error, self._channels, now)
             self._wake_channels(self._channels)
@@ -108,7 +108,7 @@ class IntentRecorder:
         """
         now = self._clock.now()
         notices = () if stop is None else rule_stop_notice(intent, stop, self._channels, now)
-        judged = await self._store.execute(journal.judge, intent, now, notices, stop)
+        judged = await self._store.execute(journal.record_loss_judgement, intent, now, notices, stop)
         if judged and notices:
             self._wake_channels(self._channels)
         return judged

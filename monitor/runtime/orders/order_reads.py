@@ -11,10 +11,10 @@ from monitor.core.model.account import CROSS, KeyPermissions, Scope
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, KeyRead, PricesRead, WalletRead
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import ManualCall, Reduce, TimeWindow, Transfer
-from monitor.core.settlement.ledger_evidence import sent_elsewhere
+from monitor.core.settlement.ledger_evidence import sum_other_transfers
 from monitor.core.settlement.observation import CLOCK_TOLERANCE, Observation
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 
@@ -50,7 +50,7 @@ class OrderReads:
         now = self._clock.now()
         for event in await asyncio.gather(*reads):
             self._deliver(event)
-            state = apply(state, event, now)
+            state = apply_account_event(state, event, now)
         return state
 
     async def refresh_permissions(self, state: AccountState, *, own_acting_key: bool) -> AccountState:
@@ -61,7 +61,7 @@ class OrderReads:
         for event in await asyncio.gather(*reads):
             if event is not None:
                 self._deliver(event)
-                state = apply(state, event, event.at)
+                state = apply_account_event(state, event, event.at)
         return state
 
     async def _read_permissions(self, known: KeyPermissions | None, *, is_action_key: bool) -> KeyRead | None:
@@ -90,7 +90,7 @@ class OrderReads:
         totals = order_balances(seen, intent.order)
         snapshot = seen.cross if intent.scope == CROSS else seen.isolated
         at = snapshot.as_of if snapshot is not None else self._clock.now()
-        elsewhere = sent_elsewhere(intent, seen.intents.values())
+        elsewhere = sum_other_transfers(intent, seen.intents.values())
         return Observation(at, records, totals.owed, totals.free, totals.source, elsewhere), seen
 
     async def add_ledger(self, look: Observation, intent: Intent) -> Observation:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from monitor.sandbox.scenario.scenario import Interpretations
+from monitor.sandbox.scenario.scenario import ApiInterpretations
 
 _NOT_FOUND = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>"
 _GONE = '{"code":-1016,"msg":"This service is no longer available."}'
@@ -27,7 +27,7 @@ RETIRED_PATHS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def unknown_path_response(method: str, path: str, interpretations: Interpretations) -> web.Response:
+def unknown_path_response(method: str, path: str, interpretations: ApiInterpretations) -> web.Response:
     """The answer for a path that is not served: for a retired one by the interpretations, else 404 with HTML."""
     if method not in RETIRED_PATHS.get(path, ()):
         return web.Response(text=_NOT_FOUND, status=404, content_type="text/html")

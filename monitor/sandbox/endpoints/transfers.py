@@ -5,7 +5,7 @@ from monitor.sandbox.api.errors import SimApiError, invalid_parameter, not_a_mar
 from monitor.sandbox.api.weights import Weight
 from monitor.sandbox.endpoints.history_paging import DAY_MS, paginate, time_window, visible_rows
 from monitor.sandbox.endpoints.registry import EndpointCall, endpoint
-from monitor.sandbox.ledger.accounts import FlowRecord, TransferRecord
+from monitor.sandbox.ledger.accounts import CapitalFlowRecord, TransferRecord
 from monitor.sandbox.lending import transfers
 
 FLOW_TYPES = (
@@ -143,7 +143,7 @@ def _place_name(place: str) -> str:
     return {"spot": "SPOT", "funding": "FUNDING", "cross": "CROSS_MARGIN"}.get(place, "ISOLATED_MARGIN")
 
 
-def _flow_row(row: FlowRecord) -> dict[str, object]:
+def _flow_row(row: CapitalFlowRecord) -> dict[str, object]:
     answer: dict[str, object] = {
         "id": row.number,
         "tranId": row.tran_id,

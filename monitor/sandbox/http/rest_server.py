@@ -28,7 +28,7 @@ from monitor.sandbox.endpoints import (
 )
 from monitor.sandbox.endpoints.registry import EMPTY_ANSWER, ENDPOINTS, EndpointCall, SimEndpoint, UserStreams
 from monitor.sandbox.endpoints.retired_paths import unknown_path_response
-from monitor.sandbox.exchange_loop import SimulationLoop
+from monitor.sandbox.exchange_loop import ExchangeLoop
 from monitor.sandbox.faults import Fault, FaultScript
 from monitor.sandbox.http.corruption import corrupt
 from monitor.sandbox.http.request_log import ReceivedRequest
@@ -62,7 +62,7 @@ class RestServer:
     def __init__(
         self,
         venue: Venue,
-        simulation_loop: SimulationLoop,
+        simulation_loop: ExchangeLoop,
         meter: WeightMeter,
         fault_script: FaultScript,
         user_streams: UserStreams,

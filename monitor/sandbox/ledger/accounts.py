@@ -77,7 +77,7 @@ class TransferRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowRecord:
+class CapitalFlowRecord:
     """One row of the capital flow of a margin account."""
 
     number: int
@@ -280,7 +280,7 @@ class SimAccount:
     loans: list[LoanRecord] = field(default_factory=list)
     interest: list[InterestRecord] = field(default_factory=list)
     transfers: list[TransferRecord] = field(default_factory=list)
-    flows: list[FlowRecord] = field(default_factory=list)
+    flows: list[CapitalFlowRecord] = field(default_factory=list)
     liquidations: list[LiquidationRecord] = field(default_factory=list)
     liquidation_summaries: list[LiquidationSummary] = field(default_factory=list)
     orders: dict[int, SimOrder] = field(default_factory=dict)

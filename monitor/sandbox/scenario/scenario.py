@@ -104,7 +104,7 @@ class SimCollateralTier:
 
 
 @dataclass(frozen=True, slots=True)
-class Interpretations:
+class ApiInterpretations:
     """The reading that the sandbox follows where the exchange's documents leave one open."""
 
     renewed_subscription_id: Literal["same", "new"] = "same"
@@ -196,7 +196,7 @@ class Scenario:
     commission: Decimal = Decimal("0.001")
     liquidation_fee: Decimal = Decimal("0.02")
     maintenance: bool = False
-    readings: Interpretations = Interpretations()
+    readings: ApiInterpretations = ApiInterpretations()
     limits: RequestLimits = RequestLimits()
 
     def all_paths(self) -> dict[str, SimPricePath]:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.api.weights import Weight, WeightMeter
-from monitor.sandbox.exchange_loop import SimulationLoop
+from monitor.sandbox.exchange_loop import ExchangeLoop
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.streams.account import AccountConnection
 from monitor.sandbox.streams.connection import LIFETIME_MS, PING_INTERVAL_S, PONG_TIMEOUT_S, ClientConnection
@@ -27,7 +27,7 @@ class StreamServer:
     def __init__(
         self,
         venue: Venue,
-        simulation_loop: SimulationLoop,
+        simulation_loop: ExchangeLoop,
         meter: WeightMeter,
         *,
         ping_every_s: float = PING_INTERVAL_S,

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
-from monitor.errors import AnotherDaemon, StoreError
+from monitor.errors import DaemonAlreadyRunning, StoreError
 from monitor.store.db import session_names
 from monitor.store.schema import tables
 
@@ -146,10 +146,10 @@ def is_held(connection: Connection) -> bool:
     return FileLease(Path(path)).is_held()
 
 
-def another_instance_error(display_url: str, pid: int | None) -> AnotherDaemon:
+def another_instance_error(display_url: str, pid: int | None) -> DaemonAlreadyRunning:
     """Return the error that names the daemon holding the database."""
     who = f"another margin-monitor (pid {pid})" if pid else "another margin-monitor"
-    return AnotherDaemon(
+    return DaemonAlreadyRunning(
         f"{who} holds the database {display_url}", mend="stop it, or give this one a database of its own"
     )
 

@@ -15,7 +15,7 @@ _UNIT_ERRORS = (IntegrityError, DataError, ProgrammingError)
 
 
 @dataclass(slots=True)
-class Job:
+class QueuedUnit:
     """A unit with the future of its caller; None for the writer's own units."""
 
     unit: Callable[[Connection], Any]
@@ -40,13 +40,13 @@ class Job:
 class UnitFailed(Exception):
     """The only unit of a transaction failed by itself: the transaction is rolled back, the connection stays."""
 
-    def __init__(self, job: Job, cause: Exception) -> None:
+    def __init__(self, job: QueuedUnit, cause: Exception) -> None:
         super().__init__(str(cause))
         self.job = job
         self.cause = cause
 
 
-def run_unit(connection: Connection, job: Job, *, alone: bool) -> None:
+def run_unit(connection: Connection, job: QueuedUnit, *, alone: bool) -> None:
     """Run one unit inside the open transaction. Raises only errors that concern the whole transaction."""
     if not alone:
         connection.exec_driver_sql("SAVEPOINT unit")
@@ -67,9 +67,9 @@ def run_unit(connection: Connection, job: Job, *, alone: bool) -> None:
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
 
 
-def resolve_jobs(jobs: list[Job]) -> None:
+def resolve_jobs(jobs: list[QueuedUnit]) -> None:
     """Set the results of all jobs, in one call into each loop."""
-    waiting: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    waiting: dict[asyncio.AbstractEventLoop, list[QueuedUnit]] = {}
     for job in jobs:
         if job.future is not None:
             waiting.setdefault(job.future.get_loop(), []).append(job)
@@ -79,7 +79,7 @@ def resolve_jobs(jobs: list[Job]) -> None:
             loop.call_soon_threadsafe(_resolve_in_loop, own)
 
 
-def _resolve_in_loop(jobs: list[Job]) -> None:
+def _resolve_in_loop(jobs: list[QueuedUnit]) -> None:
     for job in jobs:
         job.resolve()
 

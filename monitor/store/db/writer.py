@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from monitor.errors import StoreError
 from monitor.store.db.connections import BUSY_TIMEOUT_S
 from monitor.store.db.open_connections import OpenConnections
-from monitor.store.db.units_of_work import Job, UnitFailed, resolve_jobs, run_unit
+from monitor.store.db.units_of_work import QueuedUnit, UnitFailed, resolve_jobs, run_unit
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Writer:
         self._wal_path = wal_path
         self._max_wal_bytes = max_wal_bytes
         self._truncate_above_bytes = max_wal_bytes
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[QueuedUnit | None] = SimpleQueue()
         self._connection: Connection | None = None
         self._failing_since: float | None = None
         self._busy_since: float | None = None
@@ -99,7 +99,7 @@ class Writer:
         """Start without a connection: the writer is failing until there is one."""
         self._failing_since = time.monotonic()
         self._failure = _NOT_OPEN
-        self._jobs.put(Job(_probe))
+        self._jobs.put(QueuedUnit(_probe))
         self._thread.start()
         self._start_watchdog()
 
@@ -115,7 +115,7 @@ class Writer:
             if (trouble := self.failure) is not None:
                 # The writer retries by itself; callers need not wait for that.
                 raise _copy_error(trouble)
-            self._jobs.put(Job(lambda connection: unit(connection, *args, **kwargs), future))
+            self._jobs.put(QueuedUnit(lambda connection: unit(connection, *args, **kwargs), future))
         try:
             # Not `timeout`: an answer that is there counts, however late this loop runs.
             await asyncio.wait((future,), timeout=WRITE_TIMEOUT_S)
@@ -196,9 +196,9 @@ class Writer:
         finally:
             self._busy_since = None
 
-    def _gather_jobs(self) -> tuple[list[Job], bool]:
+    def _gather_jobs(self) -> tuple[list[QueuedUnit], bool]:
         """Return the waiting jobs, and whether more may follow; wait for the first, with checkpoints meanwhile."""
-        jobs: list[Job] = []
+        jobs: list[QueuedUnit] = []
         while len(jobs) < MAX_UNITS_PER_TRANSACTION:
             try:
                 job = self._jobs.get_nowait() if jobs else self._wait_for_job()
@@ -209,14 +209,14 @@ class Writer:
             jobs.append(job)
         return jobs, True
 
-    def _wait_for_job(self) -> Job | None:
+    def _wait_for_job(self) -> QueuedUnit | None:
         if self._failing_since is not None:
             try:
                 return self._jobs.get(timeout=self._retry_s)
             except Empty:
                 self._retry_s = min(2 * self._retry_s, MAX_RETRY_S)
                 with self._busy():
-                    self._write([Job(_probe)])
+                    self._write([QueuedUnit(_probe)])
                 raise
         if self._needs_checkpoint:
             try:
@@ -227,7 +227,7 @@ class Writer:
                 self._needs_checkpoint = False
         return self._jobs.get()
 
-    def _write(self, jobs: list[Job]) -> None:
+    def _write(self, jobs: list[QueuedUnit]) -> None:
         wanted = [job for job in jobs if job.is_awaited]
         if not wanted:
             return
@@ -250,7 +250,7 @@ class Writer:
         resolve_jobs(wanted)
         self._truncate_wal()
 
-    def _mark_failing(self, jobs: list[Job], error: StoreError, cause: Exception) -> None:
+    def _mark_failing(self, jobs: list[QueuedUnit], error: StoreError, cause: Exception) -> None:
         if self._failing_since is None:
             self._failing_since = time.monotonic()
         if self._failure is None or self._failure.message != error.message:

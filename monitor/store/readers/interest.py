@@ -20,7 +20,7 @@ _FETCH_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeRow:
+class InterestChargeRow:
     """One charge with its account."""
 
     account: str
@@ -33,7 +33,7 @@ def read_charges(
     account: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Iterator[ChargeRow]:
+) -> Iterator[InterestChargeRow]:
     """Return the charges from `since` to before `until`, oldest first; usable while the connection is open."""
     table = tables.interest
     wanted = select(table).order_by(table.c.charged_at, table.c.id)
@@ -44,7 +44,7 @@ def read_charges(
     if until is not None:
         wanted = wanted.where(table.c.charged_at < until)
     rows = connection.execution_options(yield_per=_FETCH_ROWS).execute(wanted)
-    return (ChargeRow(row["account"], charge_from_row(row)) for row in rows.mappings())
+    return (InterestChargeRow(row["account"], charge_from_row(row)) for row in rows.mappings())
 
 
 def read_interest(
@@ -70,14 +70,16 @@ def read_interest(
     )
 
 
-def read_paid(connection: Connection, account: str, now: datetime) -> Mapping[DebtKey, InterestPaid]:
+def read_interest_paid(connection: Connection, account: str, now: datetime) -> Mapping[DebtKey, InterestPaid]:
     """Return the interest paid on each debt of an account, from its recorded charges."""
     return sum_interest_by_debt(
         (row.charge for row in read_charges(connection, account=account, since=now - MONTH)), now
     )
 
 
-def read_spans(connection: Connection, account: str | None = None) -> Mapping[tuple[str, str], tuple[Interval, ...]]:
+def read_recorded_spans(
+    connection: Connection, account: str | None = None
+) -> Mapping[tuple[str, str], tuple[Interval, ...]]:
     """Return the spans in which every charge is recorded, oldest first, by account and pair (empty: cross)."""
     table = tables.interest_spans
     wanted = select(table).order_by(table.c.account, table.c.symbol, table.c.since)

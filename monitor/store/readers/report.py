@@ -11,7 +11,7 @@ from monitor.store.readers.channels import read_channels
 from monitor.store.readers.events import count_failures, count_rejected, read_movements
 from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
-from monitor.store.readers.interest import read_interest, read_spans
+from monitor.store.readers.interest import read_interest, read_recorded_spans
 from monitor.store.readers.status import read_status_rows
 from monitor.store.writes import audit, bans
 from monitor.store.writes.commands import read_pause, read_silences
@@ -47,7 +47,7 @@ def read_report_rows(connection: Connection, since: datetime, now: datetime) -> 
             for row in read_history(connection, metric, since=since - MAX_SAMPLE_AGE, until=now)
         ),
         charges=read_interest(connection, by="asset", since=since, until=now),
-        charge_spans=dict(read_spans(connection)),
+        charge_spans=dict(read_recorded_spans(connection)),
         alerts=tuple(
             row for row in read_alerts(connection, include_closed=True, since=since) if row.alert.fired_at is not None
         ),

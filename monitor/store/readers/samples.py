@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from monitor.core.model.metric import METRICS, Missing
+from monitor.core.model.metric import METRICS, MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.recorded_frames import ReplaySample
 from monitor.store.schema import tables
@@ -28,7 +28,7 @@ def read_samples(connection: Connection, account: str, since: datetime, until: d
             row.scope,
             row.subject,
             row.metric,
-            row.value if row.missing is None else INFINITE if row.missing == "infinite" else Missing.UNAVAILABLE,
+            row.value if row.missing is None else INFINITE if row.missing == "infinite" else MissingValue.UNAVAILABLE,
         )
         for row in rows
         if row.metric in METRICS

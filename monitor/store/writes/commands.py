@@ -21,7 +21,7 @@ from monitor.store.schema.row_mapping import intent_from_row, row_from_silence, 
 from monitor.store.writes import audit, journal, rule_stops
 from monitor.store.writes import intents as intent_rows
 from monitor.store.writes.change_counter import bump_change_counter
-from monitor.store.writes.pause_switch import pause as pause
+from monitor.store.writes.pause_switch import set_paused as set_paused
 
 OPEN_ALERT_STATES = (AlertState.PENDING, AlertState.FIRING)
 
@@ -101,7 +101,7 @@ def read_silences(connection: Connection, ends_after: datetime | None = None) ->
 
 def resume_actions(connection: Connection, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:
     """Resume all actions; return whether that ended a pause, and the rule stops that it lifted."""
-    return pause(connection, False, by, at), rule_stops.lift_rule_stops(connection, by, at)
+    return set_paused(connection, False, by, at), rule_stops.lift_rule_stops(connection, by, at)
 
 
 def is_paused(connection: Connection) -> bool:

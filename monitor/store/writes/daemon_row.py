@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from monitor.clock import Clock, SteadyReading, SystemClock
+from monitor.clock import Clock, SteadyClockReading, SystemClock
 from monitor.records.status import DaemonRow
 from monitor.store.db import lease
 from monitor.store.db.prepared_statements import upsert
@@ -15,7 +15,7 @@ MAX_SILENCE = timedelta(seconds=5)
 
 
 def register_daemon(
-    connection: Connection, pid: int, since: datetime, version: str, steady: SteadyReading | None = None
+    connection: Connection, pid: int, since: datetime, version: str, steady: SteadyClockReading | None = None
 ) -> None:
     """Save this daemon's row; the run of the previous daemon is kept."""
     table = tables.daemon
@@ -26,7 +26,7 @@ def register_daemon(
     connection.execute(upsert(tables.daemon, connection.dialect, ("id",)), row)
 
 
-def update_last_seen(connection: Connection, at: datetime, steady: SteadyReading | None = None) -> None:
+def update_last_seen(connection: Connection, at: datetime, steady: SteadyClockReading | None = None) -> None:
     """Save a sign of life. `steady` is the reading of the machine's steady clock at that moment."""
     connection.execute(
         update(tables.daemon).where(tables.daemon.c.id == 1).values(seen_at=at, **_steady_columns(steady))
@@ -42,7 +42,7 @@ def resume_clock(connection: Connection, clock: Clock) -> bool:
     row = connection.execute(select(table.c.seen_at, table.c.steady_base, table.c.steady_ms)).one_or_none()
     if row is None or row.steady_base is None:
         return False
-    return clock.resume_from(row.seen_at, SteadyReading(row.steady_base, row.steady_ms / 1000))
+    return clock.resume_from(row.seen_at, SteadyClockReading(row.steady_base, row.steady_ms / 1000))
 
 
 def command_clock(connection: Connection, *, is_command: bool = False) -> SystemClock:
@@ -91,7 +91,7 @@ def read_daemon(connection: Connection) -> DaemonRow | None:
     return DaemonRow(lease.is_held(connection), row.pid, row.since, row.version, row.seen_at)
 
 
-def _steady_columns(steady: SteadyReading | None) -> dict[str, str | int | None]:
+def _steady_columns(steady: SteadyClockReading | None) -> dict[str, str | int | None]:
     if steady is None:
         return {"steady_base": None, "steady_ms": None}
     return {"steady_base": steady.base, "steady_ms": int(steady.seconds * 1000)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 
-from monitor.core.model.id_floor import min_id
+from monitor.core.model.id_floor import compute_id_floor
 from monitor.store.schema import tables
 
 FIRST_MANUAL_INTENT_ID = 1_000_000_000
@@ -20,7 +20,7 @@ FIRST_UNRECORDED_ALERT_ID = 1_000_000_000
 def lowest_free_id(connection: Connection, now: datetime) -> int:
     """Return the lowest id that may be given now, whatever rows there are."""
     kept = connection.execute(select(tables.control.c.numbers_from)).scalar()
-    return max(kept or 1, min_id(now))
+    return max(kept or 1, compute_id_floor(now))
 
 
 def raise_id_floor(connection: Connection, number: int) -> None:

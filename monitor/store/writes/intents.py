@@ -15,7 +15,7 @@ from monitor.core.model.intent import (
     Intent,
     IntentState,
     IntentStep,
-    mark_asked,
+    mark_approval_requested,
 )
 from monitor.core.model.order import Reduce
 from monitor.core.settlement.transitions import is_abandoned
@@ -113,7 +113,7 @@ def record_step(connection: Connection, intent: Intent, step: IntentStep) -> boo
     return True
 
 
-def note_judged(connection: Connection, intent: int, at: datetime) -> bool:
+def mark_loss_judged(connection: Connection, intent: int, at: datetime) -> bool:
     """Record that the level loss of a confirmed order was judged; return False when it did not await that."""
     table = tables.intents
     awaiting = update(table).where(table.c.id == intent, table.c.awaits_judgement)
@@ -123,12 +123,12 @@ def note_judged(connection: Connection, intent: int, at: datetime) -> bool:
     return True
 
 
-def record_asked(connection: Connection, intent: int, at: datetime) -> bool:
+def record_approval_request(connection: Connection, intent: int, at: datetime) -> bool:
     """Record that a channel delivered a proposal; False when one did before, or the proposal is closed."""
     found = find_intent(connection, intent)
     if found is None or found.asked_at is not None or found.state not in _ASKING_STATES:
         return False
-    now_asked = mark_asked(found, at)
+    now_asked = mark_approval_requested(found, at)
     table = tables.intents
     moved = connection.execute(
         update(table)

@@ -21,7 +21,7 @@ from monitor.store.schema.row_mapping import row_from_alert
 from monitor.store.writes import intents, movements, outbox, rule_stops
 from monitor.store.writes import record_coverage as record_rows
 from monitor.store.writes.change_counter import bump_change_counter
-from monitor.store.writes.pause_switch import pause
+from monitor.store.writes.pause_switch import set_paused
 
 EVENT_COLUMNS = (
     "account",
@@ -72,7 +72,7 @@ def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
     movements.write_movements(connection, entry.account, entry.movements)
     movements.write_terms(connection, entry.account, entry.terms)
     if entry.paused_by:
-        pause(connection, True, entry.paused_by, entry.at)
+        set_paused(connection, True, entry.paused_by, entry.at)
     record_rows.write_coverage(connection, entry.account, entry.gap_movements, entry.known_until)
     deliveries = (
         *_enqueue_notifications(connection, entry.notifications),
@@ -117,11 +117,11 @@ def record_step_with_notices(
     return taken
 
 
-def judge(
+def record_loss_judgement(
     connection: Connection, intent: Intent, at: datetime, notices: tuple[Notice, ...], stop: StopCause | None
 ) -> bool:
     """Record the judgement of an order and queue its notices; return whether the order awaited it."""
-    if not intents.note_judged(connection, intent.id, at):
+    if not intents.mark_loss_judged(connection, intent.id, at):
         return False
     _enqueue_notices(connection, notices)
     bump_change_counter(connection)
@@ -130,7 +130,7 @@ def judge(
     return True
 
 
-def restate(
+def restore_lost_steps(
     connection: Connection,
     known: Sequence[Intent],
     now: datetime,
@@ -141,7 +141,7 @@ def restate(
 
     `notices` returns the notices of these intents. `stop`: why the first one stops the actions of its rule.
     """
-    lost = tuple(intent for intent in known if lost_steps.restate(connection, intent, now))
+    lost = tuple(intent for intent in known if lost_steps.restore_intent_steps(connection, intent, now))
     if lost:
         _enqueue_notices(connection, notices(lost))
     if stop is not None and known[0] in lost:

@@ -219,7 +219,7 @@ def _record_asked(connection: Connection, attempt: DeliveryAttempt) -> None:
     """Record that a person was asked about the delivery's intent."""
     table = tables.deliveries
     intent = connection.execute(select(table.c.intent).where(table.c.id == attempt.delivery)).scalar()
-    if intent is not None and intents.record_asked(connection, intent, attempt.at):
+    if intent is not None and intents.record_approval_request(connection, intent, attempt.at):
         bump_change_counter(connection)
 
 

@@ -9,7 +9,7 @@ from monitor.store.writes import audit
 from monitor.store.writes.change_counter import bump_change_counter
 
 
-def pause(connection: Connection, paused: bool, by: str, at: datetime, *, has_trail: bool = True) -> bool:
+def set_paused(connection: Connection, paused: bool, by: str, at: datetime, *, has_trail: bool = True) -> bool:
     """Pause or resume; return whether that changed anything. While paused no intent can be claimed by any process.
 
     `has_trail`: the schema has an audit trail, as every one but the oldest.

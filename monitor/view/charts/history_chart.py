@@ -9,7 +9,7 @@ from itertools import pairwise
 from monitor.core.metrics.sampling import MAX_SAMPLE_AGE
 from monitor.core.model.alert import Alert
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.metric import Metric, Unit
+from monitor.core.model.metric import Metric, MetricUnit
 from monitor.records.history import HistoryRow
 from monitor.view.charts.chart_spec import (
     ChartLine,
@@ -79,7 +79,7 @@ def history_chart(
             for price in prices
             if sum(p.value is not None for p in price.points) > 1
         ],
-        value_format="percent" if metric.unit is Unit.FRACTION else "number",
+        value_format="percent" if metric.unit is MetricUnit.FRACTION else "number",
     )
 
 
@@ -142,13 +142,17 @@ def _worst_end(metric: Metric) -> str:
 
 
 def _is_bad_low(metric: Metric) -> bool:
-    return metric.unit in (Unit.LEVEL, Unit.SECONDS) or metric.name in _DISTANCE_METRICS or metric.name == "equity_usdt"
+    return (
+        metric.unit in (MetricUnit.LEVEL, MetricUnit.SECONDS)
+        or metric.name in _DISTANCE_METRICS
+        or metric.name == "equity_usdt"
+    )
 
 
 def _data_gaps(metric: Metric, series: HistoryRow, line: ChartLine) -> Iterator[DataGap]:
     """The gaps of a line: times of an infinite value, or of no known value."""
     endless = {point.at for point in series.points if point.missing == "infinite"}
-    without = "nothing owed" if metric.unit is Unit.LEVEL else "out of reach"
+    without = "nothing owed" if metric.unit is MetricUnit.LEVEL else "out of reach"
     start: datetime | None = None
     is_endless = False
     for at, value in line.points:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.actions.recovery import RecoveryOption, recovery_options
-from monitor.core.actions.scope_position import scope_position
+from monitor.core.actions.scope_position import build_scope_position
 from monitor.core.model.account import Scope
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import format_decimal
@@ -17,7 +17,7 @@ SAFE_LEVEL_FACTOR = Decimal("1.05")
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
+class ScopeRecovery:
     """Recovery options to reach `target`, the cheapest first. `outside_as_of`: time of the last read of outside
     balances."""
 
@@ -26,19 +26,19 @@ class Recovery:
     external_as_of: datetime | None = None
 
 
-def find_recovery(state: AccountState, scope: Scope, figures: MetricValues) -> Recovery | None:
+def find_recovery(state: AccountState, scope: Scope, figures: MetricValues) -> ScopeRecovery | None:
     """The recovery options; None when the scope is safe, owes nothing, or is not known well enough."""
     initial = figures.read("initial_level")
-    standing = scope_position(state, scope, figures)
+    standing = build_scope_position(state, scope, figures)
     if standing is None or not isinstance(initial, Decimal):
         return None
     target = initial * SAFE_LEVEL_FACTOR
     options = recovery_options(standing, target)
     wallets = [at for place, at in standing.external_as_of.items() if place != "cross"]
-    return Recovery(target, options, min(wallets, default=None)) if options else None
+    return ScopeRecovery(target, options, min(wallets, default=None)) if options else None
 
 
-def recovery_document(recovery: Recovery | None) -> Document | None:
+def recovery_document(recovery: ScopeRecovery | None) -> Document | None:
     if recovery is None:
         return None
     return {

@@ -59,7 +59,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class DrillPosition:
+class DrillProgress:
     """The drill of a message, and the message's number in it."""
 
     id: int
@@ -77,7 +77,7 @@ def alert_message(
     at: datetime | None = None,
     restore: Sequence[str] = (),
     limits: Mapping[str, str] | None = None,
-    drill: DrillPosition | None = None,
+    drill: DrillProgress | None = None,
     recorded: bool = True,
     image: Path | None = None,
 ) -> Message:
@@ -137,7 +137,7 @@ def notice_message(severity: Severity, text: str, *, recorded: bool = True) -> M
 _NOT_RECORDED = "Not recorded: the database could not be written when this was sent; it may come again."
 
 
-def _drill_line(drill: DrillPosition, alert: Alert, reason: NotificationReason) -> str:
+def _drill_line(drill: DrillProgress, alert: Alert, reason: NotificationReason) -> str:
     said = {NotificationReason.RESOLVED: "is over", NotificationReason.ESCALATED: "is not answered and escalates"}.get(
         reason, "fires"
     )

@@ -8,7 +8,7 @@ from monitor.view.formatting import format_threshold, format_timestamp
 from monitor.view.json_values import Document, parse_json_decimal
 from monitor.view.report.attention import format_report_time, scope_label
 from monitor.view.report.sparkline import level_sparkline
-from monitor.view.report.text import Section, level_lines, report_headline, report_period, report_sections
+from monitor.view.report.text import ReportSection, level_lines, report_headline, report_period, report_sections
 from monitor.view.terminal.table import Cell
 
 _CODE = re.compile(r"`([^`]+)`")
@@ -102,7 +102,7 @@ def _card(account: str, entry: Document, document: Document) -> str:
     return f'<div class="scope"><h3>{escape(name)}</h3>{_cell_list(lines)}{drawn}{span}</div>'
 
 
-def _section(section: Section) -> str:
+def _section(section: ReportSection) -> str:
     return f"<h2>{escape(section.title)}</h2>{_cell_list(section.lines)}"
 
 

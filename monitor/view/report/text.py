@@ -33,7 +33,7 @@ _TRADE_KIND = "trade"
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """Lines under a heading."""
 
     title: str
@@ -63,19 +63,19 @@ def report_headline(document: Document) -> str:
     return f"{first}; {scope_label(account, entry)} {low}at its nearest {format_percent(distance)} from liquidation"
 
 
-def report_sections(document: Document) -> list[Section]:
+def report_sections(document: Document) -> list[ReportSection]:
     """All sections of the report, the items that need attention first."""
     found = attention_items(document)
     return [
-        Section("To look at", found or [Cell("nothing: all was seen, nothing fired, nothing is open", "good")]),
-        Section("Levels", list(_levels(document)) or [Cell("nothing is watched or known yet", "note")]),
-        Section("Interest", _interest(document["interest"])),
-        Section("Alerts", _alerts(document["alerts"])),
-        Section("Actions", _actions(document["actions"])),
-        Section("What moved", _movement_lines(document["movements"])),
-        Section("Health", list(_health(document["health"], document["since"], document["until"]))),
-        Section("Kept quiet now", _silence_lines(document["quiet"])),
-        Section("Audit trail", [_audit_head_line(document["audit_head"])]),
+        ReportSection("To look at", found or [Cell("nothing: all was seen, nothing fired, nothing is open", "good")]),
+        ReportSection("Levels", list(_levels(document)) or [Cell("nothing is watched or known yet", "note")]),
+        ReportSection("Interest", _interest(document["interest"])),
+        ReportSection("Alerts", _alerts(document["alerts"])),
+        ReportSection("Actions", _actions(document["actions"])),
+        ReportSection("What moved", _movement_lines(document["movements"])),
+        ReportSection("Health", list(_health(document["health"], document["since"], document["until"]))),
+        ReportSection("Kept quiet now", _silence_lines(document["quiet"])),
+        ReportSection("Audit trail", [_audit_head_line(document["audit_head"])]),
     ]
 
 

@@ -18,7 +18,7 @@ from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, PairSpec, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, PairSpec, Scenario, initial_balance
 from monitor.store.db.schema_migration import upgrade
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import CommandStore, ReadStore
@@ -248,7 +248,7 @@ async def test_order_with_a_lost_answer_becomes_unresolved(tmp_path: Path) -> No
 async def test_nothing_is_sent_while_actions_are_paused(tmp_path: Path) -> None:
     async with call_harness(tmp_path, database=True) as d:
         with CommandStore.open(d.url) as store:
-            store.execute(commands.pause, True, "test", datetime.now(UTC))
+            store.execute(commands.set_paused, True, "test", datetime.now(UTC))
         for words in (["repay_margin_loan", "asset=USDT", "amount=1"], ["set_bnb_burn", "spotBNBBurn=true"]):
             said = await d.call(*words, "--yes")
             assert (said.code, said.out) == (1, "")
@@ -294,7 +294,7 @@ async def test_pair_is_reached_through_cross_without_a_direct_route(
         cross={"USDT": initial_balance("100")},
         isolated={"BTCUSDT": PairSpec(quote=initial_balance("100"))},
     )
-    scenario = replace(calm_scenario(), accounts=(free,), readings=Interpretations(direct_isolated_transfer=direct))
+    scenario = replace(calm_scenario(), accounts=(free,), readings=ApiInterpretations(direct_isolated_transfer=direct))
     async with call_harness(tmp_path, scenario, database=True) as d:
         said = await d.call(function, "asset=USDT", "symbol=BTCUSDT", "amount=11", "--yes")
         assert said.code == 0, said.err

@@ -6,7 +6,7 @@ import pytest
 
 from monitor.config.rules.rule_files import parse_rules
 from monitor.core.rules.rule import EscalationStep, Rule
-from monitor.errors import ConfigError, Exit
+from monitor.errors import ConfigError, ExitCode
 
 WHERE = "config.toml: rules[0]"
 
@@ -22,7 +22,7 @@ def rule(**keys: object) -> Rule:
 def refusal(*tables: object) -> ConfigError:
     with pytest.raises(ConfigError) as caught:
         parse_rules(tables, "config.toml")
-    assert caught.value.exit_code is Exit.CONFIG
+    assert caught.value.exit_code is ExitCode.CONFIG
     return caught.value
 
 

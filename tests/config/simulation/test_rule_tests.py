@@ -78,7 +78,7 @@ def verdicts(folder: Path, text: str) -> list[RuleTestResult]:
     path.chmod(0o644)
     file = read_rule_tests(path, lambda: pytest.fail("it brings its own rules"), {})
     hears = policies.severities_by_channel(file.config)
-    return [run_rule_test(test, policies.policy_of(file.config, test.account), hears) for test in file.tests]
+    return [run_rule_test(test, policies.build_policy(file.config, test.account), hears) for test in file.tests]
 
 
 def output_lines(folder: Path, text: str) -> list[str]:

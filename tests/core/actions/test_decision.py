@@ -18,7 +18,7 @@ from monitor.core.model.intent import LEGAL_TRANSITIONS, Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.actions import (
     NOW,
     SAFETY,
@@ -536,7 +536,7 @@ def proposal_after_answer(
     state = account_state(alerts=(alert(),), intents=(proposal(),), now=NOW)
     decisions = {} if decision is None else {7: decision}
     asked = {} if asked_at is None else {7: asked_at}
-    state = apply(state, CommandsRead(paused=paused, decisions=decisions, asked_at=asked), NOW)
+    state = apply_account_event(state, CommandsRead(paused=paused, decisions=decisions, asked_at=asked), NOW)
     found = decision_for(state, repay_spec(mode="approve", **changes), now=now, measured=False)
     return found.intents[0] if found.intents else None
 
@@ -598,9 +598,9 @@ def test_undelivered_proposal_is_made_again_once_a_channel_works() -> None:
     waiting = decision_for(state, repay_spec(mode="approve"))
     assert waiting.intents == ()
     assert "no channel has taken the question R-7" in waiting.blocks[CROSS, "repay"].reason
-    told = apply(state, CommandsRead(asked_at={7: NOW - seconds(5)}), NOW)
+    told = apply_account_event(state, CommandsRead(asked_at={7: NOW - seconds(5)}), NOW)
     assert single_intent(decision_for(told, repay_spec(mode="approve"))).state is S.PROPOSED
-    before = apply(state, CommandsRead(asked_at={7: NOW - seconds(31)}), NOW)
+    before = apply_account_event(state, CommandsRead(asked_at={7: NOW - seconds(31)}), NOW)
     assert decision_for(before, repay_spec(mode="approve")).intents == ()
 
 

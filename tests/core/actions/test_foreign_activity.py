@@ -20,9 +20,9 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.events import Tick
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import ForeignActivity, LedgerRow, Movement
-from monitor.core.model.order import Reduce, Repay, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Reduce, Repay
 from monitor.core.model.reads import OrderUpdate
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.attribution import attribute_daemon_order, attribute_ledger_rows
@@ -32,7 +32,7 @@ D = Decimal
 S = IntentState
 LATER = NOW + EXPLANATION_GRACE
 ROW = LedgerRow(CROSS, 9, 77, NOW - seconds(60), "USDT", "REPAY", D(500))
-MANUAL_RECORD = VenueRecord("77", "USDT", D(500), "CONFIRMED", NOW - seconds(60))
+MANUAL_RECORD = ExchangeRecord("77", "USDT", D(500), "CONFIRMED", NOW - seconds(60))
 BEFORE = NOW - seconds(61)
 SENT_REPAYMENT = intent(3, S.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=NOW - seconds(61))
 SALE = Reduce(CROSS, "USDT", D(300), "BTCUSDT", "SELL", D("0.005"), D(59_400), "BTC")
@@ -76,7 +76,7 @@ def test_pause_for_foreign_activity_is_sent_to_every_channel(
         AccountSettings("main"),
         routing=ChannelRouting(channels=("phone", "mail")),
         actions=(repay_spec(),),
-        safety=Safety(on_foreign_hand=on_foreign_hand),
+        safety=SafetySettings(on_foreign_hand=on_foreign_hand),
     )
     state = AccountState(
         "main", NOW, foreign_activity=add_suspects(ForeignActivity(), repayment_movements(), policy.actions, NOW)

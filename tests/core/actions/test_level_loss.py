@@ -13,7 +13,7 @@ from monitor.core.model.events import CommandsRead
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import ManualCall, Order, Reduce, Repay, Transfer
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from tests.core.actions.test_decision import decision_for, proposal, single_intent
 from tests.support.examples.actions import (
     EXAMPLE,
@@ -124,7 +124,7 @@ STOP = RuleStop("main", "near-call", 7, NOW - seconds(60), "the level is 1.2", f
 
 
 def with_rule_stop(state: AccountState, **orders: object) -> AccountState:
-    return apply(state, CommandsRead(stopped_rules=(STOP,), **orders), NOW)  # type: ignore[arg-type]  # fields by name
+    return apply_account_event(state, CommandsRead(stopped_rules=(STOP,), **orders), NOW)  # type: ignore[arg-type]  # fields by name
 
 
 def test_actions_of_a_stopped_rule_are_blocked_with_a_reason() -> None:
@@ -139,7 +139,7 @@ def test_actions_of_a_stopped_rule_are_blocked_with_a_reason() -> None:
     other = account_state(alerts=(alert(2, rule="margin-call"),))
     call = rule("repay", name="margin-call")
     assert single_intent(decision_for(with_rule_stop(other), repay_spec(), rules=[call])).state is S.PLANNED
-    elsewhere = apply(
+    elsewhere = apply_account_event(
         account_state(alerts=(alert(),)), CommandsRead(stopped_rules=(replace(STOP, account="second"),)), NOW
     )
     assert single_intent(decision_for(elsewhere, repay_spec())).state is S.PLANNED

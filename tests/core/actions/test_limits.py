@@ -5,7 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.actions.limits import LIMIT_PERIOD, Allowed, Denied, LimitUsage, remaining_allowance, review, usage_of
+from monitor.core.actions.limits import (
+    LIMIT_PERIOD,
+    Allowed,
+    Denied,
+    LimitUsage,
+    check_limits,
+    compute_limit_usage,
+    remaining_allowance,
+)
 from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
@@ -44,8 +52,8 @@ def review_order(
     **more: object,
 ) -> Allowed | Denied:
     limits = spec or (repay_spec() if isinstance(order, Repay) else transfer_spec())
-    spent = usage_of(limits, "main", intents, NOW)
-    return review(proposal(order), held or scope_position(spot={"USDT": "5000"}), limits, spent, NOW, **more)  # type: ignore[arg-type]  # keywords by name
+    spent = compute_limit_usage(limits, "main", intents, NOW)
+    return check_limits(proposal(order), held or scope_position(spot={"USDT": "5000"}), limits, spent, NOW, **more)  # type: ignore[arg-type]  # keywords by name
 
 
 def reason(verdict: Allowed | Denied) -> str:
@@ -78,7 +86,7 @@ def test_market_order_is_approved_in_full_or_denied() -> None:
 def test_follow_up_repayment_of_a_sale_is_not_counted_again() -> None:
     sale = replace(sent_intent(1, "600"), order=SALE, kind="reduce", action="sell", amount_usdt=D(600))
     rest = replace(sent_intent(2, "600"), action="sell")
-    assert usage_of(reduce_spec(), "main", [sale, rest], NOW).amount == 600
+    assert compute_limit_usage(reduce_spec(), "main", [sale, rest], NOW).amount == 600
 
 
 def test_market_order_needs_the_trading_permission_and_an_enabled_account() -> None:
@@ -172,7 +180,7 @@ def test_stale_data_postpone_the_order() -> None:
 def test_data_that_stay_too_old_block_the_order(age: int, called: int, counts: bool) -> None:
     # 20 s are allowed, and a read that the alert called for takes 10 s at most.
     held = replace(scope_position(), as_of=NOW - seconds(age))
-    verdict = review(proposal(REPAY), held, repay_spec(), LimitUsage(), NOW, firing_since=NOW - seconds(called))
+    verdict = check_limits(proposal(REPAY), held, repay_spec(), LimitUsage(), NOW, firing_since=NOW - seconds(called))
     assert isinstance(verdict, Denied)
     assert verdict.is_blocked is counts
 
@@ -188,8 +196,8 @@ def test_max_amount_without_an_asset_counts_in_usdt() -> None:
     held = scope_position()
     row = held.by_asset["ETH"]
     held = replace(held, by_asset={**held.by_asset, "ETH": replace(row, balance=replace(row.balance, free=D(5)))})
-    assert review(wish, held, limits, LimitUsage(), NOW) == Allowed(D("0.1"))
-    assert review(wish, held, replace(limits, asset="ETH", max_amount=D("0.25")), LimitUsage(), NOW) == Allowed(
+    assert check_limits(wish, held, limits, LimitUsage(), NOW) == Allowed(D("0.1"))
+    assert check_limits(wish, held, replace(limits, asset="ETH", max_amount=D("0.25")), LimitUsage(), NOW) == Allowed(
         D("0.25")
     )
 
@@ -200,29 +208,32 @@ def test_max_amount_usdt_cuts_the_amount() -> None:
 
 @pytest.mark.parametrize("state", sorted({S.CONFIRMED, S.SUBMITTING, S.ACKNOWLEDGED, S.UNCERTAIN, S.UNRESOLVED}))
 def test_max_per_day_counts_sent_intents_that_moved_or_may_have_moved_money(state: IntentState) -> None:
-    spent = usage_of(repay_spec(max_per_day=D(1000)), "main", [sent_intent(1, "700", state)], NOW)
+    spent = compute_limit_usage(repay_spec(max_per_day=D(1000)), "main", [sent_intent(1, "700", state)], NOW)
     assert remaining_allowance(repay_spec(max_per_day=D(1000)), spent).usdt == 300
 
 
 @pytest.mark.parametrize("state", sorted({S.REFUSED, S.FAILED, S.EXPIRED, S.SIMULATED, S.REJECTED}))
 def test_max_per_day_ignores_intents_that_moved_no_money(state: IntentState) -> None:
-    assert usage_of(repay_spec(), "main", [sent_intent(1, "700", state)], NOW).amount == 0
+    assert compute_limit_usage(repay_spec(), "main", [sent_intent(1, "700", state)], NOW).amount == 0
 
 
 def test_max_per_day_counts_planned_intents() -> None:
-    assert usage_of(repay_spec(), "main", [intent(1, S.PLANNED)], NOW).amount == 500
+    assert compute_limit_usage(repay_spec(), "main", [intent(1, S.PLANNED)], NOW).amount == 500
 
 
 def test_max_per_day_counts_a_late_execution() -> None:
     late = sent_intent(1, "700", S.FAILED, executed_late=True)
-    assert usage_of(repay_spec(), "main", [late], NOW).amount == 700
+    assert compute_limit_usage(repay_spec(), "main", [late], NOW).amount == 700
 
 
 def test_max_per_day_forgets_after_a_day_but_counts_open_intents() -> None:
     day = LIMIT_PERIOD.total_seconds()
-    assert usage_of(repay_spec(), "main", [sent_intent(1, "700", ago=day)], NOW).amount == 0
-    assert usage_of(repay_spec(), "main", [sent_intent(1, "700", ago=day - 1)], NOW).amount == 700
-    assert usage_of(repay_spec(), "main", [sent_intent(1, "700", S.UNRESOLVED, ago=day + 60)], NOW).amount == 700
+    assert compute_limit_usage(repay_spec(), "main", [sent_intent(1, "700", ago=day)], NOW).amount == 0
+    assert compute_limit_usage(repay_spec(), "main", [sent_intent(1, "700", ago=day - 1)], NOW).amount == 700
+    assert (
+        compute_limit_usage(repay_spec(), "main", [sent_intent(1, "700", S.UNRESOLVED, ago=day + 60)], NOW).amount
+        == 700
+    )
 
 
 def test_exhausted_max_per_day_is_the_reason() -> None:
@@ -236,12 +247,12 @@ def test_follow_up_of_a_transfer_is_not_counted_again() -> None:
     )
     repaid = replace(sent_intent(2, "700"), action="top-up")
     onward = replace(brought, id=3, order=Transfer("cross", CROSS, "USDT", D(700)))
-    spent = usage_of(transfer_spec(), "main", [brought, repaid, onward], NOW)
+    spent = compute_limit_usage(transfer_spec(), "main", [brought, repaid, onward], NOW)
     assert (spent.amount, spent.count) == (D(700), 1)
 
 
 def test_usage_is_counted_per_account() -> None:
-    assert usage_of(repay_spec(), "main", [sent_intent(1, "700", account="other")], NOW) == LimitUsage()
+    assert compute_limit_usage(repay_spec(), "main", [sent_intent(1, "700", account="other")], NOW) == LimitUsage()
 
 
 def test_usage_belongs_to_the_exchange_account_whatever_its_name() -> None:
@@ -249,11 +260,11 @@ def test_usage_belongs_to_the_exchange_account_whatever_its_name() -> None:
         sent_intent(1, "700", account="other", uid=7, action="old-name"),
         sent_intent(2, "30", account="other", uid=8),
     ]
-    assert usage_of(repay_spec(), "main", before, NOW, 7).amount == 700
-    assert usage_of(repay_spec(), "main", before, NOW).amount == 0
+    assert compute_limit_usage(repay_spec(), "main", before, NOW, 7).amount == 700
+    assert compute_limit_usage(repay_spec(), "main", before, NOW).amount == 0
     # An intent decided before the account's uid was known belongs to the account of its name.
-    assert usage_of(repay_spec(), "main", [sent_intent(3, "5")], NOW, 7).amount == 5
-    assert usage_of(repay_spec(), "main", [sent_intent(4, "5", uid=8)], NOW, 7).amount == 0
+    assert compute_limit_usage(repay_spec(), "main", [sent_intent(3, "5")], NOW, 7).amount == 5
+    assert compute_limit_usage(repay_spec(), "main", [sent_intent(4, "5", uid=8)], NOW, 7).amount == 0
 
 
 def test_actions_of_one_kind_and_asset_share_the_daily_limit() -> None:
@@ -261,11 +272,11 @@ def test_actions_of_one_kind_and_asset_share_the_daily_limit() -> None:
         sent_intent(1, "700", action="another"),
         replace(sent_intent(2, "1"), order=Repay(CROSS, "ETH", D(2)), amount_usdt=D(6000)),
     ]
-    of_all = usage_of(repay_spec(), "main", done, NOW)
+    of_all = compute_limit_usage(repay_spec(), "main", done, NOW)
     assert (of_all.amount, of_all.count) == (D(6700), 2)
-    in_usdt = usage_of(repay_spec(asset="USDT"), "main", done, NOW)
+    in_usdt = compute_limit_usage(repay_spec(asset="USDT"), "main", done, NOW)
     assert (in_usdt.amount, in_usdt.count) == (D(700), 1)
-    assert usage_of(transfer_spec(), "main", done, NOW).count == 0
+    assert compute_limit_usage(transfer_spec(), "main", done, NOW).count == 0
     # The pause between two orders is the action's own.
     assert set(in_usdt.last_moved_at) == {("repay", CROSS, "ETH")}
 
@@ -274,13 +285,18 @@ def test_follow_up_repayment_does_not_count_for_repay_actions() -> None:
     brought = replace(
         sent_intent(1, "700"), kind="transfer_in", action="top-up", order=replace(TRANSFER_IN, amount=D(700))
     )
-    assert usage_of(repay_spec(), "main", [brought, replace(sent_intent(2, "700"), action="top-up")], NOW).amount == 0
+    assert (
+        compute_limit_usage(
+            repay_spec(), "main", [brought, replace(sent_intent(2, "700"), action="top-up")], NOW
+        ).amount
+        == 0
+    )
 
 
 def test_dry_run_usage_is_counted_separately() -> None:
     simulated = [sent_intent(1, "700", S.SIMULATED)]
-    assert usage_of(repay_spec(mode="dry-run"), "main", simulated, NOW).amount == 700
-    assert usage_of(repay_spec(), "main", simulated, NOW).amount == 0
+    assert compute_limit_usage(repay_spec(mode="dry-run"), "main", simulated, NOW).amount == 700
+    assert compute_limit_usage(repay_spec(), "main", simulated, NOW).amount == 0
 
 
 def test_max_actions_per_day_stops_the_next() -> None:
@@ -352,8 +368,8 @@ def test_repayment_never_exceeds_the_free_balance_and_the_debt() -> None:
 def test_manual_calls_never_count_for_actions() -> None:
     spec = repay_spec(max_per_day=D(1000))
     by_hand = sent_intent(1, "900", action=spec.name, mode="manual")
-    assert usage_of(spec, "main", [sent_intent(1, "900", action=spec.name)], NOW).amount == 900
-    assert usage_of(spec, "main", [by_hand], NOW).amount == 0
+    assert compute_limit_usage(spec, "main", [sent_intent(1, "900", action=spec.name)], NOW).amount == 900
+    assert compute_limit_usage(spec, "main", [by_hand], NOW).amount == 0
     call = replace(by_hand, order=ManualCall(spec.name, CROSS, "USDT", D(900)), kind="borrow", state=S.UNRESOLVED)
     assert review_order(REPAY, spec, call) == Allowed(D(500))
 
@@ -366,5 +382,5 @@ def test_amount_cut_below_the_min_repayment_is_denied() -> None:
     )
     brought = replace(proposal(TRANSFER_IN), purpose="repay")
     limits = transfer_spec(max_amount=D(299))
-    assert "below 300 USDT" in reason(review(brought, held, limits, LimitUsage(), NOW))
-    assert review(replace(brought, purpose="collateral"), held, limits, LimitUsage(), NOW) == Allowed(D(299))
+    assert "below 300 USDT" in reason(check_limits(brought, held, limits, LimitUsage(), NOW))
+    assert check_limits(replace(brought, purpose="collateral"), held, limits, LimitUsage(), NOW) == Allowed(D(299))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.actions.limits import Allowed, LimitUsage, review
+from monitor.core.actions.limits import Allowed, LimitUsage, check_limits
 from monitor.core.actions.proposal import Allowance, NoProposal, Proposal
 from monitor.core.actions.reduce import propose_reduction
 from monitor.core.actions.scope_position import ScopePosition
@@ -277,7 +277,7 @@ def test_no_order_flips_the_net_position_of_an_asset(data: st.DataObject) -> Non
     if isinstance(found, NoProposal):
         return
     order = order_of(found)
-    assert isinstance(review(found, held, spec, LimitUsage(), NOW), Allowed)
+    assert isinstance(check_limits(found, held, spec, LimitUsage(), NOW), Allowed)
     before = {balance.asset: balance.net for balance in balances}
     last = held.last_price(order.symbol)
     assert last is not None

@@ -15,7 +15,7 @@ from monitor.core.model.order import Reduce, Repay, Transfer
 from monitor.core.model.reads import MinRepayRead, TradingRulesRead
 from monitor.core.model.symbols import TradingRules
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.actions import (
     KEY,
     NOW,
@@ -227,7 +227,7 @@ def state_for_sale(bitcoin: int = 60_000) -> AccountState:
     """1.5 BTC held for 60,000 USDT owed, with the rules of BTCUSDT known; its last trade was at this price."""
     state = account_state(balance("BTC", "1.5"), balance("USDT", borrowed="60000"), alerts=(alert(),))
     market = TradingRules("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"), min_notional=D(5))
-    state = apply(state, TradingRulesRead({"BTCUSDT": market}, frozenset({"BTC", "USDT"}), NOW), NOW)
+    state = apply_account_event(state, TradingRulesRead({"BTCUSDT": market}, frozenset({"BTC", "USDT"}), NOW), NOW)
     return replace(state, prices={**state.prices, "BTCUSDT": Price(D(bitcoin), NOW)})
 
 
@@ -274,11 +274,11 @@ def test_amount_below_the_min_repayment_is_not_sent() -> None:
     rows = (balance("BTC", "1.5"), balance("USDT", "8", borrowed="30000"), balance("ETH", borrowed="10"))
     held = account_state(*rows, alerts=(alert(),), spot={"USDT": "8"})
     assert still_wanted(revalidate_planned(held)).amount == 8
-    known = apply(held, MinRepayRead({"USDT": D(10)}, NOW), NOW)
+    known = apply_account_event(held, MinRepayRead({"USDT": D(10)}, NOW), NOW)
     for found in (revalidate_planned(known), revalidate_planned(known, TRANSFER_INTENT, transfer_spec(use="repay"))):
         assert isinstance(found, NotWanted)
         assert "10 USDT" in found.reason
-    enough = apply(account_state(alerts=(alert(),)), MinRepayRead({"USDT": D(10)}, NOW), NOW)
+    enough = apply_account_event(account_state(alerts=(alert(),)), MinRepayRead({"USDT": D(10)}, NOW), NOW)
     approved = revalidate_planned(enough, replace(PLANNED, mode="approve", order=Repay(CROSS, "USDT", D(9))))
     assert isinstance(approved, NotWanted)
     assert "only 9 may go" in approved.reason

@@ -19,7 +19,7 @@ from monitor.core.model.reads import (
 )
 from monitor.core.model.symbols import OpenOrder, TradingRules
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.actions import NOW, SETTINGS, D, account_state, balance, scope_position, seconds
 
 SETTINGS_OF_PAIRS = replace(SETTINGS, isolated=("BTCUSDT",))
@@ -42,9 +42,11 @@ def test_worthless_collateral_follows_from_ratios_restrictions_and_delistings() 
     state = account_state(spot={"USDT": "9", "BTC": "1", "ACH": "5", "LUNA": "5", "OLD": "5"})
     full = (CollateralTier(D(0), None, D(1)),)
     ratios = {"USDT": full, "BTC": (CollateralTier(D(0), None, D("0.95")),), "ACH": full, "OLD": full}
-    state = apply(state, CollateralRatiosRead(ratios, NOW), NOW)
+    state = apply_account_event(state, CollateralRatiosRead(ratios, NOW), NOW)
     leaving = Delisting(NOW + seconds(86_400), frozenset({"OLD"}), frozenset())
-    state = apply(state, ListingScheduleRead((leaving,), Restrictions(frozenset(), frozenset({"ACH"})), NOW), NOW)
+    state = apply_account_event(
+        state, ListingScheduleRead((leaving,), Restrictions(frozenset(), frozenset({"ACH"})), NOW), NOW
+    )
     assert position_in(state).worthless_collateral == {"ACH", "LUNA", "OLD"}
     assert position_in(state).collateral_ratios["BTC"] == D("0.95")
 
@@ -52,9 +54,11 @@ def test_worthless_collateral_follows_from_ratios_restrictions_and_delistings() 
 def test_collateral_terms_are_unknown_until_ratios_and_schedules_are_read() -> None:
     state = account_state(spot={"BTC": "1"})
     assert position_in(state).terms_unknown
-    state = apply(state, ListingScheduleRead((), Restrictions(), NOW), NOW)
+    state = apply_account_event(state, ListingScheduleRead((), Restrictions(), NOW), NOW)
     assert position_in(state).terms_unknown
-    state = apply(state, CollateralRatiosRead({"BTC": (CollateralTier(D(0), None, D("0.95")),)}, NOW), NOW)
+    state = apply_account_event(
+        state, CollateralRatiosRead({"BTC": (CollateralTier(D(0), None, D("0.95")),)}, NOW), NOW
+    )
     assert not position_in(state).terms_unknown
 
 
@@ -67,7 +71,7 @@ def test_pair_with_scheduled_delisting_takes_no_collateral() -> None:
     assert unread is not None
     assert unread.position.terms_unknown
     leaving = Delisting(NOW + seconds(86_400), frozenset(), frozenset({"BTCUSDT"}))
-    state = apply(state, ListingScheduleRead((leaving,), Restrictions(), NOW), NOW)
+    state = apply_account_event(state, ListingScheduleRead((leaving,), Restrictions(), NOW), NOW)
     read = build_plan_context(state, None, Scope("BTCUSDT"), {}, SETTINGS_OF_PAIRS, (), NOW)
     assert read is not None
     assert not read.position.terms_unknown
@@ -76,13 +80,13 @@ def test_pair_with_scheduled_delisting_takes_no_collateral() -> None:
 
 def test_min_repayment_is_zero_until_it_is_read() -> None:
     assert {row.min_repay for row in position_in(account_state()).by_asset.values()} == {D(0)}
-    rows = position_in(apply(account_state(), MinRepayRead({"USDT": D(10)}, NOW), NOW)).by_asset
+    rows = position_in(apply_account_event(account_state(), MinRepayRead({"USDT": D(10)}, NOW), NOW)).by_asset
     assert {asset: row.min_repay for asset, row in rows.items()} == {"BTC": D(0), "ETH": D(0), "USDT": D(10)}
 
 
 def test_additional_collateral_counts_by_the_tier_above_the_held_value() -> None:
     tiers = (CollateralTier(D(0), D(90_000), D(1)), CollateralTier(D(90_000), None, D(0)))
-    state = apply(account_state(spot={"BTC": "1"}), CollateralRatiosRead({"BTC": tiers}, NOW), NOW)
+    state = apply_account_event(account_state(spot={"BTC": "1"}), CollateralRatiosRead({"BTC": tiers}, NOW), NOW)
     # 1.5 BTC at 60,000 are held.
     assert position_in(state).collateral_ratios["BTC"] == 0
     assert "BTC" in position_in(state).worthless_collateral
@@ -91,7 +95,7 @@ def test_additional_collateral_counts_by_the_tier_above_the_held_value() -> None
 def test_last_price_comes_from_the_symbol_or_from_its_two_assets() -> None:
     ethbtc = TradingRules("ETHBTC", "ETH", "BTC", D("0.00001"), D("0.0001"))
     read = TradingRulesRead({"BTCUSDT": BTCUSDT, "ETHBTC": ethbtc}, frozenset({"BTC", "USDT", "ETH"}), NOW)
-    known = position_in(apply(account_state(), read, NOW))
+    known = position_in(apply_account_event(account_state(), read, NOW))
     assert known.last_price("BTCUSDT") == 60_000
     assert known.last_price("ETHBTC") == D("0.05")
     assert known.last_price("SOLUSDT") is None
@@ -99,9 +103,11 @@ def test_last_price_comes_from_the_symbol_or_from_its_two_assets() -> None:
 
 def test_closed_order_is_no_longer_an_open_order() -> None:
     orders = (OpenOrder(5, "BTCUSDT", "BUY"), OpenOrder(6, "BTCUSDT", "SELL"))
-    state = apply(account_state(), OpenOrdersRead(CROSS, frozenset({5, 6}), NOW, orders), NOW)
+    state = apply_account_event(account_state(), OpenOrdersRead(CROSS, frozenset({5, 6}), NOW, orders), NOW)
     assert position_in(state).open_orders == orders
-    assert position_in(apply(state, order_closed_event(5, NOW + seconds(1)), NOW)).open_orders == orders[1:]
+    assert (
+        position_in(apply_account_event(state, order_closed_event(5, NOW + seconds(1)), NOW)).open_orders == orders[1:]
+    )
 
 
 def test_sale_proceeds_repay_the_debt_and_the_remainder_is_free() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.actions.target import ExpressionError, evaluate_target, parse_sizing_target
-from monitor.core.model.metric import Missing
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.metric import MissingValue
+from monitor.core.model.safety_settings import SafetySettings
 from tests.support.examples.actions import D
 
 
@@ -33,7 +33,7 @@ def test_only_a_target_margin_level_can_size_an_action(text: str) -> None:
 
 def test_target_over_an_unknown_threshold_is_unknown() -> None:
     target = parse_sizing_target("margin_level >= initial_level * 1.1")
-    assert evaluate_target(target, lambda _: Missing.UNAVAILABLE) is Missing.UNAVAILABLE
+    assert evaluate_target(target, lambda _: MissingValue.UNAVAILABLE) is MissingValue.UNAVAILABLE
 
 
 def test_every_kind_has_its_keys() -> None:
@@ -44,4 +44,4 @@ def test_every_kind_has_its_keys() -> None:
 
 def test_settle_leaves_the_history_time_to_show() -> None:
     with pytest.raises(ValueError, match="5s or more"):
-        Safety(settle=timedelta(seconds=4))
+        SafetySettings(settle=timedelta(seconds=4))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.actions.limits import Allowed, review, usage_of
+from monitor.core.actions.limits import Allowed, check_limits, compute_limit_usage
 from monitor.core.actions.proposal import UNLIMITED, Allowance, NoProposal, Proposal
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.transfer_in import propose_second_hop, propose_transfer_in
@@ -112,7 +112,7 @@ def test_asset_to_be_delisted_is_transferred_only_up_to_its_net_debt() -> None:
     assert order_of(found).amount == 702
     assert isinstance(found, Proposal)
     stale = replace(found, order=replace(order_of(found), amount=D(900)), amount_usdt=D(900))
-    assert review(stale, leaving, whole, usage_of(whole, "main", (), NOW), NOW) == Allowed(D(702))
+    assert check_limits(stale, leaving, whole, compute_limit_usage(whole, "main", (), NOW), NOW) == Allowed(D(702))
     more = (balance("BTC", "1"), balance("USDT", free="1100", borrowed="1000", interest="2"))
     covered = replace(scope_position(*more, spot={"USDT": "9000"}), delisting=frozenset({"USDT"}))
     nothing = propose_transfer_in(covered, transfer_spec(asset="USDT", target=None, amount=D(5000)), None, near)

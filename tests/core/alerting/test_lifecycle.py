@@ -17,20 +17,20 @@ from monitor.core.alerting.lifecycle import (
     active_silence,
     advance,
     close_as_gone,
-    inhibitor,
+    find_inhibitor,
+    find_worst_firing,
     next_notification,
     with_ack,
-    worst_firing,
 )
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, NotificationReason, Severity
 from monitor.core.model.events import Ack, Silence, SilenceMatcher
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.rules.parser import parse_condition
 from monitor.core.rules.rule import EscalationStep, Finding, Rule
 from tests.support.examples.accounts import NOW, after
 
 KEY = AlertKey("low", "main", "cross")
-UNKNOWN = Missing.UNAVAILABLE
+UNKNOWN = MissingValue.UNAVAILABLE
 HOLDS = Finding(True, False, Decimal("1.4"))
 CLEARS = Finding(False, True, Decimal("1.7"))
 BETWEEN = Finding(False, False, Decimal("1.55"))
@@ -201,7 +201,7 @@ class TestClear:
     def test_subject_without_the_metric_is_gone_and_not_resolved_by_its_value(self) -> None:
         life = AlertRun()
         life.evaluate(HOLDS, 0)
-        missing = Missing.NOT_APPLICABLE
+        missing = MissingValue.NOT_APPLICABLE
         found = life.evaluate(Finding(missing, missing, None), 5)
         assert found is not None and found.state is AlertState.RESOLVED and found.gone
         assert life.evaluate(Finding(missing, missing, None), 6) is None
@@ -394,16 +394,16 @@ class TestLadder:
         rungs = [rule(name=name, ladder="level", rung=rung) for rung, name in enumerate(("a", "b", "c"), 1)]
         # The worst rung has the lowest number: it fired first.
         alerts = [firing(number, each.name) for number, each in zip((7, 9, 3), rungs, strict=True)]
-        worst = worst_firing(zip(alerts, rungs, strict=True))
-        assert [inhibitor(a, r, worst) for a, r in zip(alerts, rungs, strict=True)] == [3, 3, None]
+        worst = find_worst_firing(zip(alerts, rungs, strict=True))
+        assert [find_inhibitor(a, r, worst) for a, r in zip(alerts, rungs, strict=True)] == [3, 3, None]
 
     def test_other_ladders_and_other_subjects_inhibit_nothing(self) -> None:
         mild = rule(name="a", ladder="level", rung=1)
         other_ladder = rule(name="b", ladder="depeg", rung=2)
         elsewhere = replace(firing(3), key=AlertKey("c", "main", "isolated", "BTCUSDT"))
-        worst = worst_firing([(firing(2, "b"), other_ladder), (elsewhere, rule(name="c", ladder="level", rung=3))])
-        assert inhibitor(firing(1, "a"), mild, worst) is None
-        assert inhibitor(firing(1, "x"), rule(name="x"), worst) is None
+        worst = find_worst_firing([(firing(2, "b"), other_ladder), (elsewhere, rule(name="c", ladder="level", rung=3))])
+        assert find_inhibitor(firing(1, "a"), mild, worst) is None
+        assert find_inhibitor(firing(1, "x"), rule(name="x"), worst) is None
 
 
 FINDINGS = st.sampled_from([HOLDS, HOLDS, BETWEEN, CLEARS, NO_DATA, Finding(False, UNKNOWN, Decimal(2))])

@@ -8,7 +8,7 @@ import pytest
 from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.model.account import Balance, LeverageTier, PairStatus, Price, Scope
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead
-from monitor.core.model.metric import Missing, metrics_of
+from monitor.core.model.metric import MissingValue, metrics_of
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
@@ -36,7 +36,7 @@ from tests.support.examples.accounts import (
     short_pair,
 )
 
-UNAVAILABLE = Missing.UNAVAILABLE
+UNAVAILABLE = MissingValue.UNAVAILABLE
 
 
 def cross_at(state: AccountState, seconds: float = 0) -> MetricValues:
@@ -439,7 +439,7 @@ class TestIsolated:
     def test_pair_that_was_never_created_has_no_figures(self) -> None:
         figures = pair_at(pair_account_state(replace(long_pair(), created=False)))
         assert figures.state == "not_created"
-        assert figures.read("margin_level") is Missing.NOT_APPLICABLE
+        assert figures.read("margin_level") is MissingValue.NOT_APPLICABLE
 
     def test_unknown_pair_status_is_unavailable(self) -> None:
         assert pair_at(pair_account_state(replace(long_pair(), status=None))).values["status"] is UNAVAILABLE

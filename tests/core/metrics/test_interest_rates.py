@@ -5,7 +5,7 @@ from decimal import Decimal
 from monitor.core.metrics.interest_rates import debt_rate, hourly_rate, seconds_to_liquidation
 from monitor.core.model.account import Balance, Scope
 from monitor.core.model.events import NextRatesRead, RatesRead
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import (
@@ -62,7 +62,7 @@ def test_nothing_owed_never_ends() -> None:
 def test_time_is_unknown_without_rate_price_or_threshold() -> None:
     owed = (Balance("USDT", borrowed=Decimal(1_000)),)
     level, bar = Decimal("1.3"), Decimal("1.25")
-    unavailable = Missing.UNAVAILABLE
+    unavailable = MissingValue.UNAVAILABLE
     assert seconds_to_liquidation(state_with_debts("BTC"), SETTINGS, "", owed, ONE_USDT, level, bar, NOW) is unavailable
     assert seconds_to_liquidation(state_with_debts("USDT"), SETTINGS, "", owed, {}, level, bar, NOW) is unavailable
     assert (
@@ -83,7 +83,7 @@ def test_time_is_unknown_with_a_rate_of_too_long_ago() -> None:
         at = after(seconds)
         found = seconds_to_liquidation(state_with_debts("USDT"), SETTINGS, "", owed, ONE_USDT, level, bar, at)
         assert isinstance(found, Decimal) is is_known
-        assert found is not Missing.UNAVAILABLE or not is_known
+        assert found is not MissingValue.UNAVAILABLE or not is_known
 
 
 def test_scopes_keep_their_own_charges() -> None:

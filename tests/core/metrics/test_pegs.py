@@ -13,7 +13,7 @@ from monitor.core.metrics.pegs import peg_reference, price_ratio, record_ratios
 from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.account import Balance
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
@@ -74,7 +74,7 @@ def test_common_fall_of_both_assets_is_no_deviation() -> None:
 
 def test_peg_is_unknown_until_an_hour_of_ratios_is_known() -> None:
     five, six = with_ratio_history(state_holding(), ["1.08"] * 5), with_ratio_history(state_holding(), ["1.08"] * 6)
-    assert wbeth_figures(five, 2_400).read("peg_deviation") is Missing.UNAVAILABLE
+    assert wbeth_figures(five, 2_400).read("peg_deviation") is MissingValue.UNAVAILABLE
     assert wbeth_figures(five, 2_400).read("peg_ratio") == Decimal("1.08")
     assert wbeth_figures(six, 3_000).read("peg_deviation") == 0
 

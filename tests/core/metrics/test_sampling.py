@@ -7,7 +7,7 @@ from monitor.core.metrics.sampling import SeriesKey, due_samples
 from monitor.core.model.account import Price
 from monitor.core.model.events import CrossRead, Event, PricesRead, Tick
 from monitor.core.model.journal import Sample
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.model.metric_values import DataState, MetricValues
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_state import LastSample
@@ -39,11 +39,11 @@ def test_sample_carries_subject_metric_and_time() -> None:
 
 def test_infinite_is_recorded_as_infinite_and_unavailable_as_none() -> None:
     assert samples_of({}, 0, margin_level=INFINITE)[0] == [INFINITE]
-    assert samples_of({}, 0, margin_level=Missing.UNAVAILABLE)[0] == [None]
+    assert samples_of({}, 0, margin_level=MissingValue.UNAVAILABLE)[0] == [None]
 
 
 def test_metric_that_does_not_apply_is_not_recorded() -> None:
-    assert samples_of({}, 0, peg_deviation=Missing.NOT_APPLICABLE)[0] == []
+    assert samples_of({}, 0, peg_deviation=MissingValue.NOT_APPLICABLE)[0] == []
 
 
 def test_changed_value_is_recorded_at_most_every_ten_seconds() -> None:
@@ -84,13 +84,13 @@ def test_only_snapshots_give_samples() -> None:
 
 def test_series_ends_where_its_figures_went_stale() -> None:
     _, known = samples_of({}, 0, margin_level=Decimal(1))
-    ended, known = samples_of(known, 5, TICK, "stale", margin_level=Missing.UNAVAILABLE)
+    ended, known = samples_of(known, 5, TICK, "stale", margin_level=MissingValue.UNAVAILABLE)
     assert ended == [None]
-    assert samples_of(known, 6, TICK, "stale", margin_level=Missing.UNAVAILABLE)[0] == []
+    assert samples_of(known, 6, TICK, "stale", margin_level=MissingValue.UNAVAILABLE)[0] == []
 
 
 def test_returning_value_is_recorded() -> None:
-    _, known = samples_of({}, 0, margin_level=Missing.UNAVAILABLE)
+    _, known = samples_of({}, 0, margin_level=MissingValue.UNAVAILABLE)
     assert samples_of(known, 10, margin_level=Decimal(1))[0] == [1]
 
 

@@ -29,7 +29,7 @@ from monitor.core.model.events import (
     StreamName,
     WalletRead,
 )
-from monitor.core.model.metric import Missing, metrics_of
+from monitor.core.model.metric import MissingValue, metrics_of
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
@@ -51,7 +51,7 @@ from tests.support.examples.accounts import (
     select_values,
 )
 
-UNAVAILABLE = Missing.UNAVAILABLE
+UNAVAILABLE = MissingValue.UNAVAILABLE
 ALL_STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")
 KEY = KeyPermissions(
     reading=True, margin=True, trading=False, universal_transfer=True, withdrawals=False, ip_restricted=True
@@ -119,7 +119,7 @@ class TestSubjects:
     def test_every_metric_is_provided_by_its_subjects(self, scope: str) -> None:
         subject = next(s for s in _fully_known_state() if s.kind == scope)
         for metric in metrics_of(subject.kind):
-            assert subject.read(metric.name) is not Missing.NOT_APPLICABLE, metric.name
+            assert subject.read(metric.name) is not MissingValue.NOT_APPLICABLE, metric.name
 
 
 def _fully_known_state() -> list[MetricValues]:
@@ -199,8 +199,8 @@ class TestAsset:
         )
         state = apply_events(state, CrossRead(cross_snapshot(balances=balances)))
         assert asset_figures(state, "USDC").read("peg_deviation") == Decimal("-0.03")
-        assert asset_figures(state, "BTC").read("peg_deviation") is Missing.NOT_APPLICABLE
-        assert asset_figures(state, "USDT").read("peg_deviation") is Missing.NOT_APPLICABLE
+        assert asset_figures(state, "BTC").read("peg_deviation") is MissingValue.NOT_APPLICABLE
+        assert asset_figures(state, "USDT").read("peg_deviation") is MissingValue.NOT_APPLICABLE
 
     def test_peg_is_unknown_while_prices_are_stale(self) -> None:
         state = apply_events(with_isolated_read(cross_account_state()), PricesRead(prices(USDCUSDT="0.97")))

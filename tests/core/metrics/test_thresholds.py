@@ -24,9 +24,9 @@ from monitor.core.model.account import CROSS, IsolatedPair, KeyPermissions, Leve
 from monitor.core.model.alert import Alert, AlertKey, AlertState
 from monitor.core.model.events import KeyRead, LeverageTiersRead, ReadFailed, ThresholdsRead
 from monitor.core.model.lending_terms import LendingTerms, parse_remembered_thresholds, thresholds_text, tiers_text
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.view.messages.message import _figure_lines
 from tests.support.examples.accounts import (
     FIVE_TIMES_TIER,
@@ -54,7 +54,7 @@ class TestCross:
     def test_documented_thresholds_are_used_only_after_a_failed_first_read(self) -> None:
         state = replace(cross_account_state(), cross_thresholds=None)
         assert measure_subject(state, SETTINGS, ("cross", ""), NOW + timedelta(seconds=9)).thresholds is None
-        failed = apply(state, ReadFailed("reference_data", CROSS, NOW, "503"), NOW)
+        failed = apply_account_event(state, ReadFailed("reference_data", CROSS, NOW, "503"), NOW)
         for found in (
             measure_subject(failed, SETTINGS, ("cross", ""), NOW).thresholds,
             measure_subject(state, SETTINGS, ("cross", ""), LATER).thresholds,
@@ -70,7 +70,9 @@ class TestCross:
         assert found is not None
         assert (found.thresholds, found.origin) == (own, "remembered")
         assert found.note == "as read in an earlier run, not since the start"
-        read = measure_subject(apply(state, ThresholdsRead(own), NOW), SETTINGS, ("cross", ""), NOW).thresholds
+        read = measure_subject(
+            apply_account_event(state, ThresholdsRead(own), NOW), SETTINGS, ("cross", ""), NOW
+        ).thresholds
         assert read is not None
         assert (read.origin, read.note) == ("read", "")
 
@@ -120,7 +122,7 @@ class TestPair:
         found = measure_subject(state, SETTINGS, ("isolated", "BTCUSDT"), NOW).thresholds
         assert found is not None
         assert found.origin == "remembered"
-        after = apply(state, LeverageTiersRead("BTCUSDT", (FIVE_TIMES_TIER,)), NOW)
+        after = apply_account_event(state, LeverageTiersRead("BTCUSDT", (FIVE_TIMES_TIER,)), NOW)
         assert after.remembered_scopes == {Scope("ETHUSDT")}
 
 
@@ -191,10 +193,10 @@ def test_no_action_is_sized_by_documented_thresholds(when: str, sized: dict[str,
     key = AlertKey("low", "main", "cross", "")
     firing = Alert(7, key, AlertState.FIRING, "critical", NOW, when, "", "margin level 1.83", fired_at=NOW)
     state = replace(cross_account_state(), cross_thresholds=None, alerts={key: firing})
-    state = apply(state, KeyRead(True, MAY, NOW), NOW)
-    state = apply(state, ReadFailed("reference_data", CROSS, NOW, "503"), NOW)
+    state = apply_account_event(state, KeyRead(True, MAY, NOW), NOW)
+    state = apply_account_event(state, ReadFailed("reference_data", CROSS, NOW, "503"), NOW)
     figures = {("cross", ""): measure_subject(state, SETTINGS, ("cross", ""), NOW)}
-    found = decide(state, figures, (rule,), (spec,), Safety(), SETTINGS, NOW, lambda: 1)  # type: ignore[arg-type]  # a literal key
+    found = decide(state, figures, (rule,), (spec,), SafetySettings(), SETTINGS, NOW, lambda: 1)  # type: ignore[arg-type]  # a literal key
     assert bool(found.intents) is moves
     if not moves:
         (stop,) = found.blocks.values()

@@ -10,7 +10,7 @@ from monitor.core.metrics.snapshot import MetricsSnapshot, Subject, measure_subj
 from monitor.core.metrics.unknown_conditions import filter_lasting
 from monitor.core.model.account import IsolatedSnapshot
 from monitor.core.model.events import CrossRead, IsolatedRead, KeyRead, Tick
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
 from tests.core.engine.test_step import KEY, EngineRun
@@ -101,7 +101,7 @@ def test_condition_unknown_for_another_reason_keeps_its_start_time() -> None:
     subject: Subject = ("cross", "")
     assert (
         MetricsSnapshot(story.state, SETTINGS, after(41)).get(subject).values["margin_level_change_5m"]
-        is Missing.UNAVAILABLE
+        is MissingValue.UNAVAILABLE
     )
     story.step(Tick(), 41)
     assert story.state.unknown_conditions[key].since == since

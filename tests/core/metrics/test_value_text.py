@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.alerting.condition_summary import summarize
+from monitor.core.alerting.condition_summary import summarize_condition
 from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.metrics.value_text import value_text
-from monitor.core.model.metric import METRICS, MetricValue, Missing, Unit
+from monitor.core.model.metric import METRICS, MetricUnit, MetricValue, MissingValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.numbers.durations import span_text
@@ -20,7 +20,7 @@ from tests.support.examples.accounts import NOW, SETTINGS, cross_account_state
         ("margin_level", Decimal("1.0999"), "1.09"),
         ("margin_level", Decimal("1.8333333"), "1.83"),
         ("margin_level", INFINITE, "infinite"),
-        ("margin_level", Missing.UNAVAILABLE, "unknown"),
+        ("margin_level", MissingValue.UNAVAILABLE, "unknown"),
         ("distance_to_liquidation", Decimal("0.0869565"), "8.7 %"),
         ("assets_usdt", Decimal("110000"), "110,000.00 USDT"),
         ("data_age", Decimal("190.5"), "3m 10s"),
@@ -56,19 +56,21 @@ def test_duration_is_worded_in_its_two_largest_units(seconds: str, text: str) ->
 
 def test_summary_is_the_first_metric_of_the_condition() -> None:
     figures = measure_subject(cross_account_state(), SETTINGS, ("cross", ""), NOW)
-    assert summarize(("margin_level", "initial_level"), figures) == "margin level 1.83"
-    assert summarize(("no_such",), figures) == "no such unknown"
-    assert summarize((), figures) == "cross"
+    assert summarize_condition(("margin_level", "initial_level"), figures) == "margin level 1.83"
+    assert summarize_condition(("no_such",), figures) == "no such unknown"
+    assert summarize_condition((), figures) == "cross"
 
 
 def test_counts_are_worded_naturally() -> None:
     def said(metric: str, count: int) -> str:
-        return summarize((metric,), MetricValues("account", "", "ok", NOW, "poll", {}, {metric: Decimal(count)}))
+        return summarize_condition(
+            (metric,), MetricValues("account", "", "ok", NOW, "poll", {}, {metric: Decimal(count)})
+        )
 
     assert said("liquidations_24h", 1) == "1 liquidation in 24 h"
     assert said("liquidations_24h", 2) == "2 liquidations in 24 h"
     assert said("notifications_failing", 1) == "1 channel failing"
     assert said("orders_open", 0) == "0 open orders"
     assert said("actions_blocked", 3) == "3 actions blocked"
-    counts = {name for name, metric in METRICS.items() if metric.unit is Unit.COUNT}
+    counts = {name for name, metric in METRICS.items() if metric.unit is MetricUnit.COUNT}
     assert all(said(name, 1).startswith("1 ") for name in counts)

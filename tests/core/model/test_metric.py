@@ -5,7 +5,7 @@ import re
 import pytest
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import METRICS, Unit, metrics_of
+from monitor.core.model.metric import METRICS, MetricUnit, metrics_of
 
 PUBLISHED: dict[MetricScope, str] = {
     "cross": """margin_level polled_margin_level collateral_margin_level initial_level margin_call_level
@@ -61,4 +61,4 @@ def test_exposed_names_are_distinct_and_well_formed() -> None:
 
 
 def test_only_the_pair_status_is_compared_as_text() -> None:
-    assert [metric.name for metric in METRICS.values() if metric.unit is Unit.STATUS] == ["status"]
+    assert [metric.name for metric in METRICS.values() if metric.unit is MetricUnit.STATUS] == ["status"]

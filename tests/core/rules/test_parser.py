@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import METRICS, MetricValue, Missing
+from monitor.core.model.metric import METRICS, MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition, parse_target
 
@@ -14,12 +14,12 @@ CROSS: tuple[MetricScope, ...] = ("cross",)
 ISOLATED: tuple[MetricScope, ...] = ("isolated",)
 BOTH: tuple[MetricScope, ...] = ("cross", "isolated")
 
-UNAVAILABLE = Missing.UNAVAILABLE
-NOT_APPLICABLE = Missing.NOT_APPLICABLE
+UNAVAILABLE = MissingValue.UNAVAILABLE
+NOT_APPLICABLE = MissingValue.NOT_APPLICABLE
 
 
-def reading(**values: str | Missing) -> Callable[[str], MetricValue]:
-    known = {name: value if isinstance(value, Missing) else Decimal(value) for name, value in values.items()}
+def reading(**values: str | MissingValue) -> Callable[[str], MetricValue]:
+    known = {name: value if isinstance(value, MissingValue) else Decimal(value) for name, value in values.items()}
     return known.__getitem__
 
 
@@ -137,7 +137,7 @@ def test_comparison_with_something_unknown_is_unknown(text: str) -> None:
         ("initial_level > 1 or not initial_level > 1 or margin_level > 2", UNAVAILABLE),
     ],
 )
-def test_known_part_that_decides_decides(text: str, verdict: bool | Missing) -> None:
+def test_known_part_that_decides_decides(text: str, verdict: bool | MissingValue) -> None:
     assert parse_condition(text, CROSS).evaluate(reading(margin_level="1", initial_level=UNAVAILABLE)) is verdict
 
 
@@ -180,7 +180,7 @@ def test_infinite_is_larger_than_everything(text: str, holds: bool) -> None:
         ("liabilities_usdt / liabilities_usdt > 0 or (margin_level < 1) or (margin_level < 3)", True),
     ],
 )
-def test_undefined_arithmetic_is_unknown(text: str, verdict: bool | Missing) -> None:
+def test_undefined_arithmetic_is_unknown(text: str, verdict: bool | MissingValue) -> None:
     values = reading(
         margin_level="1.2",
         interest_usdt="1",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import METRICS, MetricValue, Missing
+from monitor.core.model.metric import METRICS, MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition, parse_target
 
@@ -36,7 +36,9 @@ SOUP = st.lists(st.sampled_from(TOKENS), max_size=40).flatmap(
     lambda tokens: st.sampled_from(["", " "]).map(lambda gap: gap.join(tokens))
 )
 VALUES = st.one_of(
-    st.sampled_from([Decimal(0), Decimal(1), Decimal("1.5"), INFINITE, Missing.UNAVAILABLE, Missing.NOT_APPLICABLE]),
+    st.sampled_from(
+        [Decimal(0), Decimal(1), Decimal("1.5"), INFINITE, MissingValue.UNAVAILABLE, MissingValue.NOT_APPLICABLE]
+    ),
     st.integers(-(10**12), 10**12).map(lambda n: Decimal(n).scaleb(-8)),
 )
 
@@ -70,7 +72,7 @@ def test_random_tokens_are_refused_or_evaluate(
     if parsed is None:
         return
     answers = dict(zip(parsed.metric_names, values * len(parsed.metric_names), strict=False))
-    assert parsed.evaluate(answers.__getitem__) in (True, False, *Missing)
+    assert parsed.evaluate(answers.__getitem__) in (True, False, *MissingValue)
 
 
 @given(
@@ -131,7 +133,7 @@ def test_arithmetic_is_that_of_plain_decimals(left: Sum, op: str, right: Sum, da
     try:
         one, other = left.value(known), right.value(known)
     except DecimalException:
-        assert parsed.evaluate(known.__getitem__) is Missing.UNAVAILABLE
+        assert parsed.evaluate(known.__getitem__) is MissingValue.UNAVAILABLE
         return
     expected = {
         "<": one < other,
@@ -194,7 +196,7 @@ CONDITIONS = st.recursive(
 @given(CONDITIONS, st.dictionaries(st.sampled_from(LEVELS), st.integers(0, 400).map(lambda n: Decimal(n) / 100)))
 def test_logic_is_three_valued(condition: Logic, known: dict[str, Decimal]) -> None:
     def read(name: str) -> MetricValue:
-        return known.get(name, Missing.UNAVAILABLE)
+        return known.get(name, MissingValue.UNAVAILABLE)
 
     verdict = parse_condition(condition.text, ("cross",)).evaluate(read)
-    assert verdict is (Missing.UNAVAILABLE if (told := condition.verdict(known)) is None else told)
+    assert verdict is (MissingValue.UNAVAILABLE if (told := condition.verdict(known)) is None else told)

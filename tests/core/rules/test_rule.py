@@ -7,12 +7,12 @@ import pytest
 
 from monitor.config.rules.rule_files import parse_rules
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.rules.rule import Rule, RuleError, evaluate_rule, merge_rules, rule_applies
 
-UNAVAILABLE = Missing.UNAVAILABLE
-NOT_APPLICABLE = Missing.NOT_APPLICABLE
+UNAVAILABLE = MissingValue.UNAVAILABLE
+NOT_APPLICABLE = MissingValue.NOT_APPLICABLE
 
 
 def table(**keys: object) -> dict[str, object]:
@@ -23,8 +23,8 @@ def rule(**keys: object) -> Rule:
     return parse_rules([table(**keys)], "config.toml")[0]
 
 
-def reading(**values: str | Missing) -> Callable[[str], MetricValue]:
-    known = {name: value if isinstance(value, Missing) else Decimal(value) for name, value in values.items()}
+def reading(**values: str | MissingValue) -> Callable[[str], MetricValue]:
+    known = {name: value if isinstance(value, MissingValue) else Decimal(value) for name, value in values.items()}
     return known.__getitem__
 
 
@@ -79,11 +79,11 @@ def test_two_files_of_ones_own_can_not_share_a_name() -> None:
     ],
 )
 def test_between_when_and_clear_nothing_changes(
-    level: str | Missing, holds: bool | Missing, clears: bool | Missing
+    level: str | MissingValue, holds: bool | MissingValue, clears: bool | MissingValue
 ) -> None:
     finding = evaluate_rule(rule(clear="margin_level > 1.6"), reading(margin_level=level))
     assert (finding.holds, finding.clears) == (holds, clears)
-    assert finding.value == (None if isinstance(level, Missing) else Decimal(level))
+    assert finding.value == (None if isinstance(level, MissingValue) else Decimal(level))
 
 
 def test_without_clear_it_clears_when_it_does_not_hold() -> None:
@@ -106,7 +106,7 @@ def test_clear_that_overlaps_does_not_clear_while_it_holds() -> None:
         ("margin_level > initial_level or margin_level > 1.6", True),
     ],
 )
-def test_clear_that_reads_something_unavailable(clear: str, clears: bool | Missing) -> None:
+def test_clear_that_reads_something_unavailable(clear: str, clears: bool | MissingValue) -> None:
     finding = evaluate_rule(rule(clear=clear), reading(margin_level="1.7", initial_level=UNAVAILABLE))
     assert (finding.holds, finding.clears) == (False, clears)
 

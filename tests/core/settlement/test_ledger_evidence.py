@@ -10,8 +10,8 @@ import pytest
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import Repay, Transfer, VenueRecord
-from monitor.core.settlement.ledger_evidence import other_movements, sent_elsewhere
+from monitor.core.model.order import ExchangeRecord, Repay, Transfer
+from monitor.core.settlement.ledger_evidence import other_movements, sum_other_transfers
 from monitor.core.settlement.observation import Confirmed, Failed, Observation
 from monitor.core.settlement.verification import verify
 from tests.support.examples.actions import NOW, SAFETY
@@ -48,7 +48,7 @@ INTO_PAIR = transfer(
 
 
 def test_later_own_transfers_explain_a_reduced_source() -> None:
-    assert sent_elsewhere(INTO_PAIR, [INTO_PAIR, transfer(5, 84), transfer(6, 90, 100)]) == 1533
+    assert sum_other_transfers(INTO_PAIR, [INTO_PAIR, transfer(5, 84), transfer(6, 90, 100)]) == 1533
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_later_own_transfers_explain_a_reduced_source() -> None:
     ids=["sent before", "not proven", "another wallet", "another asset"],
 )
 def test_unrelated_or_unproven_transfers_do_not_explain_a_reduced_source(other: Intent) -> None:
-    assert sent_elsewhere(INTO_PAIR, [other]) == 0
+    assert sum_other_transfers(INTO_PAIR, [other]) == 0
 
 
 def test_transfer_without_any_trace_fails_although_another_emptied_its_source() -> None:
@@ -90,7 +90,7 @@ def test_history_and_ledger_confirm_a_transfer_that_other_movements_mask(after_s
     at = NOW + timedelta(seconds=after_s)
     look = Observation(
         at,
-        (VenueRecord("100", "USDT", Decimal(1970), "CONFIRMED", NOW + timedelta(seconds=1)),),
+        (ExchangeRecord("100", "USDT", Decimal(1970), "CONFIRMED", NOW + timedelta(seconds=1)),),
         free=Decimal(5882),
         source=Decimal(6412),
         ledger=(LedgerRow(CROSS, 7, 100, NOW + timedelta(seconds=1), "USDT", "TRANSFER", Decimal(1970)),),

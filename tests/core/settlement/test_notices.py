@@ -9,7 +9,7 @@ import pytest
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.order import CancelOrders, Reduce, Refused, Repay, Transfer, VenueRecord
+from monitor.core.model.order import CancelOrders, ExchangeRecord, Reduce, Refused, Repay, Transfer
 from monitor.core.settlement.notices import intent_notices
 from monitor.core.settlement.transitions import apply_outcome, mark_executed_late, settle_by_person
 
@@ -89,7 +89,7 @@ def test_transient_refusal_is_info_only() -> None:
 
 
 def test_execution_after_failed_is_critical() -> None:
-    trace = VenueRecord("4711", "USDT", INTENT.amount, "CONFIRMED", NOW)
+    trace = ExchangeRecord("4711", "USDT", INTENT.amount, "CONFIRMED", NOW)
     late = mark_executed_late(replace(INTENT, state=IntentState.FAILED, evidence="no record"), trace)
     text = text_of(late.state, evidence=late.evidence, executed_late=late.executed_late)
     assert text.startswith("critical ")

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.order import CancelOrders, Reduce, VenueRecord
+from monitor.core.model.order import CancelOrders, ExchangeRecord, Reduce
 from monitor.core.settlement.observation import Confirmed, Failed, Observation, Undecided, Unresolved, Verdict
 from monitor.core.settlement.transitions import apply_verdict
 from monitor.core.settlement.verification import find_late_execution, needs_ledger, verify
@@ -26,11 +26,11 @@ CANCEL = intent(
 
 def record(
     status: Literal["PENDING", "CONFIRMED", "FAILED"], brought: str = "6000", spent: str = "0.1", after: float = 0
-) -> VenueRecord:
-    return VenueRecord("28", "USDT", D(brought), status, NOW + seconds(after), spent=D(spent))
+) -> ExchangeRecord:
+    return ExchangeRecord("28", "USDT", D(brought), status, NOW + seconds(after), spent=D(spent))
 
 
-def observation(after: float, *records: VenueRecord, owed: str = "60000", source: str = "1.5") -> Observation:
+def observation(after: float, *records: ExchangeRecord, owed: str = "60000", source: str = "1.5") -> Observation:
     return Observation(NOW + seconds(after), records, D(owed), D(0), D(source))
 
 
@@ -91,7 +91,7 @@ def test_order_found_filled_after_failed_is_a_late_execution() -> None:
     late = find_late_execution(
         replace(SENT, state=S.FAILED), Observation(NOW, (record("CONFIRMED", after=90),)), SAFETY
     )
-    assert isinstance(late, VenueRecord)
+    assert isinstance(late, ExchangeRecord)
     assert late.ref == "28"
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.order import Repay, Transfer, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Repay, Transfer
 from monitor.core.settlement.observation import Confirmed, Failed, Observation, Undecided, Unresolved, Verdict
 from monitor.core.settlement.verification import (
     find_late_execution,
@@ -39,14 +39,14 @@ TRANSFER_INTENT = intent(
     free_before=D(20_000),
     source_before=D(5000),
 )
-REPAY_RECORD = VenueRecord("77", "USDT", D(500), "CONFIRMED", NOW)
+REPAY_RECORD = ExchangeRecord("77", "USDT", D(500), "CONFIRMED", NOW)
 PENDING, FAILED = replace(REPAY_RECORD, status="PENDING"), replace(REPAY_RECORD, status="FAILED")
 AUTOMATIC_RECORD = replace(REPAY_RECORD, is_automatic=True)
 LEDGER_ROW = LedgerRow(CROSS, 9, 77, NOW + seconds(1), "USDT", "REPAY", D(500))
 
 
 def observation(
-    after: float, *records: VenueRecord, owed: str = "30000", free: str = "20000", source: str = "5000"
+    after: float, *records: ExchangeRecord, owed: str = "30000", free: str = "20000", source: str = "5000"
 ) -> Observation:
     return Observation(NOW + seconds(after), records, D(owed), D(free), D(source), ledger=())
 
@@ -212,7 +212,7 @@ def test_foreign_activity_never_changes_the_verdict_on_a_repayment(
         replace(LEDGER_ROW, id=20, tran_id=90, amount=D(repaid_by_others), at=at),
         replace(LEDGER_ROW, id=21, tran_id=91, kind="BORROW", amount=D(borrowed_by_others), at=at),
     ]
-    records = [VenueRecord("90", "USDT", D(repaid_by_others), "CONFIRMED", at, is_automatic=True)]
+    records = [ExchangeRecord("90", "USDT", D(repaid_by_others), "CONFIRMED", at, is_automatic=True)]
     owed = 30_000 - repaid_by_others + borrowed_by_others - (500 if happened else 0)
     if happened and shown:
         rows.append(LEDGER_ROW)

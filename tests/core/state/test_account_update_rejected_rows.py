@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import CrossSnapshot
 from monitor.core.model.events import CrossRead, PricesRead
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.accounts import (
     after,
     apply_events,
@@ -32,7 +32,7 @@ def snapshot_without_row(asset: str, seconds: float) -> CrossSnapshot:
 
 def test_known_balance_stays_while_its_row_is_rejected() -> None:
     state = apply_events(new_account_state(), PricesRead(sample_prices()), CrossRead(cross_snapshot()))
-    next_one = apply(state, CrossRead(snapshot_without_row("USDT", 60)), after(60))
+    next_one = apply_account_event(state, CrossRead(snapshot_without_row("USDT", 60)), after(60))
     assert next_one.cross is not None
     assert next_one.cross.as_of == after(60)
     assert next_one.cross.balances == sample_balances()
@@ -40,15 +40,15 @@ def test_known_balance_stays_while_its_row_is_rejected() -> None:
 
 def test_first_snapshot_is_rejected_when_the_missing_row_may_be_a_debt() -> None:
     state = apply_events(new_account_state(), PricesRead(sample_prices()))
-    assert apply(state, CrossRead(snapshot_without_row("USDT", 0)), after(0)).cross is None
+    assert apply_account_event(state, CrossRead(snapshot_without_row("USDT", 0)), after(0)).cross is None
 
 
 def test_first_snapshot_is_accepted_when_the_missing_row_is_dust() -> None:
     state = apply_events(new_account_state(), PricesRead(sample_prices()))
-    believed = apply(state, CrossRead(snapshot_without_row("DUST", 0)), after(0)).cross
+    believed = apply_account_event(state, CrossRead(snapshot_without_row("DUST", 0)), after(0)).cross
     assert believed is not None
     assert believed.balances == sample_balances()
 
 
 def test_first_snapshot_with_a_rejected_row_needs_prices() -> None:
-    assert apply(new_account_state(), CrossRead(snapshot_without_row("DUST", 0)), after(0)).cross is None
+    assert apply_account_event(new_account_state(), CrossRead(snapshot_without_row("DUST", 0)), after(0)).cross is None

@@ -8,7 +8,7 @@ import pytest
 from monitor.core.model.account import CROSS, LiquidationOrder, Scope
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow, MarginTransfer, MovementOrigin
-from monitor.core.model.order import Reduce, Repay, Transfer, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Reduce, Repay, Transfer
 from monitor.core.state.attribution import (
     attribute_ledger_rows,
     attribute_transfers,
@@ -19,13 +19,13 @@ from tests.support.examples.actions import NOW, intent, seconds
 
 D = Decimal
 ROW = LedgerRow(CROSS, 9, 77, NOW + seconds(1), "USDT", "REPAY", D(500))
-MANUAL = VenueRecord("77", "USDT", D(500), "CONFIRMED", NOW + seconds(1))
+MANUAL = ExchangeRecord("77", "USDT", D(500), "CONFIRMED", NOW + seconds(1))
 REPAY_INTENT = intent(3, IntentState.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=NOW, ref="77")
 TRANSFER_INTENT = intent(4, IntentState.CONFIRMED, Transfer("cross", Scope("BTCUSDT"), "USDT", D(5)), submitted_at=NOW)
 TRANSFER_ROW = MarginTransfer(CROSS, 5, NOW + seconds(2), "USDT", D(5), True, "SPOT", "CONFIRMED")
 
 
-def origin(row: LedgerRow, *records: VenueRecord) -> MovementOrigin:
+def origin(row: LedgerRow, *records: ExchangeRecord) -> MovementOrigin:
     (found,) = attribute_ledger_rows([row], records, [REPAY_INTENT, TRANSFER_INTENT], NOW)
     return found.origin
 
@@ -50,7 +50,9 @@ def origin(row: LedgerRow, *records: VenueRecord) -> MovementOrigin:
         (replace(ROW, kind="BORROW"), (), "another hand or exchange"),
     ],
 )
-def test_ledger_row_is_attributed_to_its_origin(row: LedgerRow, records: tuple[VenueRecord, ...], whose: str) -> None:
+def test_ledger_row_is_attributed_to_its_origin(
+    row: LedgerRow, records: tuple[ExchangeRecord, ...], whose: str
+) -> None:
     assert origin(row, *records) == whose
 
 
@@ -66,7 +68,7 @@ SALE = intent(
     Reduce(CROSS, "USDT", D(300), "BTCUSDT", "SELL", D("0.005"), D(59_400), "BTC"),
     submitted_at=NOW,
 )
-AUTOMATIC_RECORD = VenueRecord("8", "USDT", D(299), "CONFIRMED", NOW + seconds(1), is_automatic=True)
+AUTOMATIC_RECORD = ExchangeRecord("8", "USDT", D(299), "CONFIRMED", NOW + seconds(1), is_automatic=True)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,7 @@ AUTOMATIC_RECORD = VenueRecord("8", "USDT", D(299), "CONFIRMED", NOW + seconds(1
     ],
 )
 def test_automatic_repayment_from_an_own_sale_is_attributed_to_it(
-    sale: Intent, row: LedgerRow, record: VenueRecord, whose: tuple[MovementOrigin, int | None]
+    sale: Intent, row: LedgerRow, record: ExchangeRecord, whose: tuple[MovementOrigin, int | None]
 ) -> None:
     (found,) = attribute_ledger_rows([replace(row, tran_id=8, amount=D(299))], [record], [sale], NOW)
     assert (found.origin, found.intent) == whose

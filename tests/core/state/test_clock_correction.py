@@ -8,11 +8,11 @@ from monitor.core.metrics.monitor import measure_monitor
 from monitor.core.metrics.valuation import is_fresh
 from monitor.core.model.account import CrossSnapshot
 from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Silence
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.amounts import ONE
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.clock_correction import clamp_timestamps, correct_timestamps
 from monitor.core.state.stream_status import StreamStatus
 
@@ -54,7 +54,7 @@ def test_future_end_times_are_unchanged() -> None:
 def test_newer_data_are_not_refused_because_of_a_future_stamp() -> None:
     newer = snapshot(NOW)
     after = correct_timestamps(state_with_future_stamps(), -AHEAD, NOW)
-    after = apply(after, CrossRead(newer), NOW)
+    after = apply_account_event(after, CrossRead(newer), NOW)
     assert after.cross is newer
 
 
@@ -70,7 +70,7 @@ def test_no_stamp_of_an_earlier_run_lies_in_the_future() -> None:
 
 def test_an_age_below_zero_is_not_known_and_counts_as_blind() -> None:
     values = measure_monitor(state_with_future_stamps(), SETTINGS, (), NOW).display
-    assert values["price_age"] is values["stream_silence"] is Missing.UNAVAILABLE
+    assert values["price_age"] is values["stream_silence"] is MissingValue.UNAVAILABLE
     age = values["data_age"]
     assert isinstance(age, Decimal) and age >= 7 * 3600
     assert not is_fresh(NOW + timedelta(minutes=1), NOW, timedelta(hours=1))

@@ -9,14 +9,14 @@ from monitor.core.actions.decision import with_client_id
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import IntentState
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
-from monitor.core.model.order import Reduce, Repay, Transfer, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Reduce, Repay, Transfer
 from monitor.core.state.attribution import attribute_ledger_rows, attribute_transfers
 from monitor.core.state.foreign_movements import find_foreign_movements, is_daemon_client_id
 from tests.support.examples.actions import NOW, intent, seconds
 
 D = Decimal
 ROW = LedgerRow(CROSS, 9, 77, NOW + seconds(1), "USDT", "REPAY", D(500))
-MANUAL_RECORD = VenueRecord("77", "USDT", D(500), "CONFIRMED", NOW + seconds(1))
+MANUAL_RECORD = ExchangeRecord("77", "USDT", D(500), "CONFIRMED", NOW + seconds(1))
 AUTOMATIC_RECORD = replace(MANUAL_RECORD, is_automatic=True)
 TRANSFER_ROW = MarginTransfer(CROSS, 5, NOW + seconds(2), "USDT", D(5), True, "SPOT", "CONFIRMED", True)
 REPAY_INTENT = intent(3, IntentState.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=NOW, ref="77")
@@ -36,7 +36,7 @@ TRANSFER_INTENT = intent(4, IntentState.CONFIRMED, Transfer("spot", CROSS, "USDT
     ],
 )
 def test_repayment_without_own_intent_is_foreign(
-    row: LedgerRow, records: tuple[VenueRecord, ...], told: list[tuple[str, bool]]
+    row: LedgerRow, records: tuple[ExchangeRecord, ...], told: list[tuple[str, bool]]
 ) -> None:
     found = find_foreign_movements(attribute_ledger_rows([row], records, [], NOW))
     assert [(one.kind, one.is_certain) for one in found] == told

@@ -10,7 +10,7 @@ from monitor.core.engine.read_demand import newly_needed_reads
 from monitor.core.model.account import Price
 from monitor.core.model.events import Event, PricesRead, Tick
 from monitor.core.model.reads import IndexPriceRead
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.index_basis import MAX_SPOT_DIFFERENCE, IndexReading, match_index, update_bases
 from tests.support.examples.accounts import after, new_account_state
 
@@ -49,7 +49,7 @@ def test_a_basis_is_of_one_moment_or_the_one_before_stays(
         arrivals.append((at + next(delay), 100, IndexPriceRead("BTCUSDT", index)))
     state = new_account_state()
     for arrived, _, event in sorted(arrivals, key=lambda arrival: arrival[:2]):
-        state = apply(state, event, after(arrived))
+        state = apply_account_event(state, event, after(arrived))
     reading = state.reference.index_readings["BTCUSDT"]
     basis = state.reference.index_basis.get("BTCUSDT")
     assert basis == reading.basis
@@ -97,12 +97,12 @@ def test_spot_prices_long_before_or_newer_than_the_index_match_nothing() -> None
 
 
 def test_unmatched_index_is_read_again_soon() -> None:
-    state = apply(new_account_state(), PricesRead({"BTCUSDT": spot("60000", 9)}), after(9))
-    state = apply(state, IndexPriceRead("BTCUSDT", INDEX), after(10))
-    matched = apply(state, PricesRead({"BTCUSDT": spot("60001", 10.5)}), after(10.5))
-    assert newly_needed_reads(matched.reference, apply(matched, Tick(), after(11)).reference) == set()
-    unmatched = apply(state, PricesRead({"BTCUSDT": spot("58000", 10.5)}), after(10.5))
-    asking = apply(unmatched, Tick(), after(11))
+    state = apply_account_event(new_account_state(), PricesRead({"BTCUSDT": spot("60000", 9)}), after(9))
+    state = apply_account_event(state, IndexPriceRead("BTCUSDT", INDEX), after(10))
+    matched = apply_account_event(state, PricesRead({"BTCUSDT": spot("60001", 10.5)}), after(10.5))
+    assert newly_needed_reads(matched.reference, apply_account_event(matched, Tick(), after(11)).reference) == set()
+    unmatched = apply_account_event(state, PricesRead({"BTCUSDT": spot("58000", 10.5)}), after(10.5))
+    asking = apply_account_event(unmatched, Tick(), after(11))
     assert newly_needed_reads(unmatched.reference, asking.reference) == {"index"}
-    assert newly_needed_reads(asking.reference, apply(asking, Tick(), after(12)).reference) == set()
-    assert newly_needed_reads(asking.reference, apply(asking, Tick(), after(42)).reference) == {"index"}
+    assert newly_needed_reads(asking.reference, apply_account_event(asking, Tick(), after(12)).reference) == set()
+    assert newly_needed_reads(asking.reference, apply_account_event(asking, Tick(), after(42)).reference) == {"index"}

@@ -15,19 +15,19 @@ from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead, Strea
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.live_balances import live_cross_balances, live_pair
 from monitor.exchange.binance.streams.frame_decoding import parse_stream_event
 from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.event_feed import SentEvent, UserStreamKind
-from monitor.sandbox.exchange_loop import SimulationLoop
+from monitor.sandbox.exchange_loop import ExchangeLoop
 from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
 from monitor.sandbox.lending import loans, transfers
-from monitor.sandbox.scenario.scenario import AccountSpec, InitialBalance, Interpretations, PairSpec, Scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, InitialBalance, PairSpec, Scenario
 from monitor.sandbox.trading import orders
 from monitor.sandbox.trading.orders import OrderRequest
 from monitor.sandbox.venue import Venue
-from monitor.sandbox.virtual_clock import Timeline
+from monitor.sandbox.virtual_clock import VirtualClock
 
 SETTINGS = AccountSettings("main")
 PRICES = {"BTCUSDT": Decimal(60_000), "ETHUSDT": Decimal(3_000), "BNBUSDT": Decimal(600)}
@@ -44,7 +44,7 @@ class SimulatedCross:
     """A sandbox exchange with constant prices and no interest, and the account state that follows it."""
 
     random: Random
-    readings: Interpretations = field(default_factory=Interpretations)
+    readings: ApiInterpretations = field(default_factory=ApiInterpretations)
     side_effects: tuple[str, ...] = ("NO_SIDE_EFFECT", "MARGIN_BUY", "AUTO_REPAY")
     undelivered: list[SentEvent] = field(default_factory=list)
 
@@ -60,8 +60,8 @@ class SimulatedCross:
         scenario = Scenario(
             accounts=(account,), prices=PRICES, rates=dict.fromkeys(ASSETS, Decimal(0)), readings=self.readings
         )
-        self.venue = Venue(scenario, Timeline(scenario.start, frozen=True))
-        self.clockwork = SimulationLoop(self.venue)
+        self.venue = Venue(scenario, VirtualClock(scenario.start, frozen=True))
+        self.clockwork = ExchangeLoop(self.venue)
         self.venue.feed.subscribe(self)
         self.account: SimAccount = self.venue.accounts["main"]
         self.state = AccountState("main", self.now())
@@ -101,14 +101,14 @@ class SimulatedCross:
             )
             assert isinstance(told, StreamEvent)
             assert told.rejected is None
-            self.state = apply(self.state, told, self.now())
+            self.state = apply_account_event(self.state, told, self.now())
             yield
 
     def read(self) -> None:
         now = self.now()
         self.state = self.state_with_prices()
         held, owed = self._value("held"), self._value("owed")
-        self.state = apply(
+        self.state = apply_account_event(
             self.state,
             CrossRead(
                 CrossSnapshot(
@@ -139,7 +139,7 @@ class SimulatedCross:
 
     def state_with_prices(self) -> AccountState:
         now = self.now()
-        return apply(self.state, PricesRead({s: Price(p, now) for s, p in PRICES.items()}), now)
+        return apply_account_event(self.state, PricesRead({s: Price(p, now) for s, p in PRICES.items()}), now)
 
     def live_level(self) -> Decimal:
         level = measure_cross(self.state_with_prices(), SETTINGS, self.now()).values["margin_level"]
@@ -209,7 +209,7 @@ class SimulatedPair(SimulatedCross):
             liquidation_price=None,
         )
         snapshot = IsolatedSnapshot(now, now, {"BTCUSDT": pair}, answered_at=now)
-        self.state = apply(self.state, IsolatedRead(snapshot), now)
+        self.state = apply_account_event(self.state, IsolatedRead(snapshot), now)
 
     def live_level(self) -> Decimal:
         level = measure_pair(self.state_with_prices(), SETTINGS, "BTCUSDT", self.now()).values["margin_level"]
@@ -239,7 +239,7 @@ def test_live_level_is_never_safer_than_the_truth_and_exact_after_a_read(
     seed: int, sends_balance_update: bool, kind: type[SimulatedCross], doings: tuple[AccountActivity, ...]
 ) -> None:
     random = Random(seed)
-    world = kind(random, Interpretations(loan_sends_balance_update=sends_balance_update))
+    world = kind(random, ApiInterpretations(loan_sends_balance_update=sends_balance_update))
     moved = 0
     for _ in range(150):
         at_the_read = world.true_level()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from monitor.core.model.account import Balance, Price
 from monitor.core.model.events import CrossRead, PricesRead
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scope_value import value_scope
 from tests.support.examples.accounts import after, cross_snapshot, new_account_state, sample_balances
 
@@ -30,9 +30,9 @@ def test_prices_of_mixed_ages_give_the_value_of_a_full_recompute(story: list[Pri
     for step, (pause_s, told) in enumerate(story):
         seconds += pause_s
         prices = {symbol: Price(Decimal(value), after(seconds - age)) for symbol, (age, value) in told.items()}
-        state = apply(state, PricesRead(prices), after(seconds))
+        state = apply_account_event(state, PricesRead(prices), after(seconds))
         if step == read_after % len(story):
-            state = apply(
+            state = apply_account_event(
                 state, CrossRead(cross_snapshot(after(seconds), Decimal(2), balances=balances)), after(seconds)
             )
         if (book := state.cross_value) is not None and book.prices is state.prices:
@@ -41,8 +41,10 @@ def test_prices_of_mixed_ages_give_the_value_of_a_full_recompute(story: list[Pri
 
 
 def test_price_expiring_while_another_arrives_breaks_nothing() -> None:
-    state = apply(new_account_state(), PricesRead({"BTCUSDT": Price(Decimal(60_000), after(0))}), after(0))
-    state = apply(state, CrossRead(cross_snapshot(after(0))), after(0))
+    state = apply_account_event(
+        new_account_state(), PricesRead({"BTCUSDT": Price(Decimal(60_000), after(0))}), after(0)
+    )
+    state = apply_account_event(state, CrossRead(cross_snapshot(after(0))), after(0))
     late = {"BTCUSDT": Price(Decimal(59_000), after(10)), "ETHUSDT": Price(Decimal(3_000), after(3_700))}
-    state = apply(state, PricesRead(late), after(3_700))
+    state = apply_account_event(state, PricesRead(late), after(3_700))
     assert state.prices.keys() == {"ETHUSDT"}

@@ -14,10 +14,10 @@ from monitor.core.model.events import ReadFailed
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import Notice
 from monitor.core.model.ledger import MarginTransfer
-from monitor.core.model.order import Repay, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Repay
 from monitor.core.model.reads import GapHistoryRead
 from monitor.core.numbers.durations import DAY
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.record_coverage import (
     RecordCoverage,
     apply_history,
@@ -31,7 +31,7 @@ from tests.support.examples.actions import NOW, intent, seconds
 
 D = Decimal
 AT = NOW - seconds(3600)
-ROW = VenueRecord("77", "USDT", D(500), "CONFIRMED", AT)
+ROW = ExchangeRecord("77", "USDT", D(500), "CONFIRMED", AT)
 RECORD_READ = GapHistoryRead(NOW - DAY, NOW, ((CROSS, (ROW,)),))
 REPAY_INTENT = intent(3, IntentState.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=AT, ref="77")
 SPEC = ActionSpec("a", "repay", mode="live", asset="USDT", max_amount=D(500), max_per_day=D(500))
@@ -104,7 +104,7 @@ def test_movement_of_a_known_intent_is_not_counted_as_unrecorded() -> None:
 
 
 @pytest.mark.parametrize("row", [replace(ROW, status="FAILED"), replace(ROW, is_automatic=True)])
-def test_failed_repayment_is_ignored_and_automatic_repayment_counts_as_reduce(row: VenueRecord) -> None:
+def test_failed_repayment_is_ignored_and_automatic_repayment_counts_as_reduce(row: ExchangeRecord) -> None:
     found = apply_history(
         start_coverage(None, (), NOW), replace(RECORD_READ, repayments=((CROSS, (row,)),)), (), NOW
     ).gap_movements
@@ -170,7 +170,7 @@ def test_abandoned_second_read_is_reported_once() -> None:
     for _ in range(4):
         event = ReadFailed("record", None, NOW, "code -3003")
         notices += collect_activity(state, event, ("phone",), NOW).notices
-        state = apply(state, event, NOW)
+        state = apply_account_event(state, event, NOW)
     (notice,) = notices
     assert (notice.severity, state.record_coverage.objection) == ("warning", None)
     assert "can't be read (code -3003), and is not tried again" in notice.text

@@ -24,7 +24,7 @@ from monitor.core.model.lending_terms import describe_changes
 from monitor.core.model.order import Repay
 from monitor.core.model.reads import CollateralRatiosRead, IndexPriceRead, LedgerRead, OpenOrdersRead, OrderUpdate
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.index_basis import IndexReading
 from tests.support.examples.accounts import (
     FIVE_TIMES_TIER,
@@ -63,7 +63,7 @@ def apply_and_collect_reads(state: AccountState, *events: tuple[float, Event]) -
     """Return the state after the events at their seconds, and every read that became necessary on the way."""
     wanted: set[str] = set()
     for at, event in events:
-        new = apply(state, event, after(at))
+        new = apply_account_event(state, event, after(at))
         wanted |= newly_needed_reads(state.reference, new.reference)
         state = new
     return state, wanted
@@ -151,7 +151,7 @@ def test_ledger_is_requested_at_most_once_a_minute() -> None:
     asked = 0
     state = state_with_one_open_order()
     for moment, event in events:
-        new = apply(state, event, after(moment))
+        new = apply_account_event(state, event, after(moment))
         asked += bool(newly_needed_reads(state.reference, new.reference))
         state = new
     assert asked == 2
@@ -163,9 +163,9 @@ def test_ledger_without_the_matching_row_leaves_the_change_unexplained() -> None
         CrossRead(cross_snapshot(after(60), balances=balances_with(USDT="19000"))),
     )
     state, _ = apply_and_collect_reads(state_with_one_open_order(), (0, first[0]), (60, first[1]))
-    empty = apply(state, LedgerRead(CROSS, NOW, after(70), ()), after(70))
+    empty = apply_account_event(state, LedgerRead(CROSS, NOW, after(70), ()), after(70))
     row = LedgerRow(CROSS, 1, 2, after(58), "USDT", "TRANSFER", D(1000))
-    shown = apply(empty, LedgerRead(CROSS, NOW, after(80), (row,)), after(80))
+    shown = apply_account_event(empty, LedgerRead(CROSS, NOW, after(80), (row,)), after(80))
     assert (CROSS in empty.reference.ledger_stale_since, CROSS in shown.reference.ledger_stale_since) == (True, False)
     assert shown.reference.ledger_read_until == {CROSS: after(80)}
 
@@ -202,7 +202,7 @@ def test_changed_terms_are_reported_and_first_terms_are_not() -> None:
     )
     known = state.reference.terms
     stricter = Thresholds(D("1.25"), D("1.16"), D("1.1"))
-    new = apply(state, ThresholdsRead(stricter), after(60)).reference.terms
+    new = apply_account_event(state, ThresholdsRead(stricter), after(60)).reference.terms
     assert describe_changes({}, known.values()) == ()
     assert describe_changes(known, new.values()) == (
         "the bars of the cross account changed: initial 1.5, margin call 1.3, liquidation 1.1 → "
@@ -217,7 +217,9 @@ def test_collateral_terms_are_tracked_for_held_assets_only() -> None:
         new_account_state(), CrossRead(cross_snapshot()), CollateralRatiosRead({"BTC": whole, "SOL": whole}, NOW)
     )
     known = state.reference.terms
-    new = apply(state, CollateralRatiosRead({"BTC": less, "SOL": less}, after(60)), after(60)).reference.terms
+    new = apply_account_event(
+        state, CollateralRatiosRead({"BTC": less, "SOL": less}, after(60)), after(60)
+    ).reference.terms
     assert {key for key in known if key[0] == "collateral"} == {("collateral", "BTC"), ("collateral", "USDT")}
     assert describe_changes(known, [terms for key, terms in new.items() if known[key] is not terms]) == (
         "the collateral ratio of BTC changed: 1 → 0.8 up to 1000000, then 0 (first seen 2025-10-10 20:01 UTC)",

@@ -20,9 +20,9 @@ from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import (
     AccountSpec,
+    ApiInterpretations,
     ApiKeyPermissions,
     ApiKeySpec,
-    Interpretations,
     Scenario,
     hmac_key,
     initial_balance,
@@ -102,7 +102,7 @@ async def test_transfer_into_cross_leaves_its_source(order: Transfer, wallet: st
 async def test_direct_transfer_into_a_pair_works_where_the_exchange_still_has_it() -> None:
     order = Transfer("spot", PAIR, "USDT", D(100))
     async with connected_sandbox(
-        replace(calm_scenario(), readings=Interpretations(direct_isolated_transfer=True))
+        replace(calm_scenario(), readings=ApiInterpretations(direct_isolated_transfer=True))
     ) as w:
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)

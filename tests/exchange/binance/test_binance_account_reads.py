@@ -11,13 +11,13 @@ import pytest
 from monitor.core.model.account import CROSS, PairStatus, Scope, Thresholds
 from monitor.core.numbers.amounts import INFINITE
 from monitor.errors import ExchangeRefused, ExchangeUnreachable, KeyInvalid, PayloadRejected
-from monitor.exchange.binance.api.endpoint import Security
+from monitor.exchange.binance.api.endpoint import SecurityType
 from monitor.exchange.binance.api.response import ApiCredentials
 from monitor.exchange.binance.factory import create_account
 from monitor.exchange.binance.signing import HmacSigner
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, PairSpec, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, PairSpec, Scenario, initial_balance
 from tests.support.connected_sandbox import connected_sandbox, credentials_of, hosts_of
 from tests.support.sandbox_client import wait_until
 
@@ -54,9 +54,10 @@ async def test_isolated_pairs_equal_the_ledger() -> None:
 
 
 @pytest.mark.parametrize(
-    "readings", [Interpretations(zero_style="plain", collateral_key="totalCollateralValueInUSDT"), Interpretations()]
+    "readings",
+    [ApiInterpretations(zero_style="plain", collateral_key="totalCollateralValueInUSDT"), ApiInterpretations()],
 )
-async def test_account_without_debt_is_infinitely_far_in_either_spelling(readings: Interpretations) -> None:
+async def test_account_without_debt_is_infinitely_far_in_either_spelling(readings: ApiInterpretations) -> None:
     account = AccountSpec(
         cross={"BTC": initial_balance("1")},
         isolated={"BTCUSDT": PairSpec(quote=initial_balance("11")), "ETHUSDT": PairSpec(created=False)},
@@ -306,7 +307,7 @@ async def test_invalid_row_is_skipped_and_reported_once() -> None:
 
 async def test_cross_of_a_region_without_usdt_is_read() -> None:
     account = AccountSpec(cross={"BTC": initial_balance("1"), "USDC": initial_balance("0", borrowed="30000")})
-    scenario = replace(calm_scenario(), accounts=(account,), readings=Interpretations(unused_usdt_row="absent"))
+    scenario = replace(calm_scenario(), accounts=(account,), readings=ApiInterpretations(unused_usdt_row="absent"))
     async with connected_sandbox(scenario) as w:
         snapshot = await w.account.read_cross()
         assert (set(snapshot.balances), snapshot.margin_level) == ({"BTC", "USDC"}, D(w.ledger["cross"]["level"]))
@@ -354,7 +355,9 @@ async def test_weight_used_is_the_share_of_the_fullest_pool() -> None:
 
 async def test_any_read_can_be_asked_for_by_its_path() -> None:
     async with connected_sandbox() as w:
-        answer = await w.account.call_endpoint("GET", "/sapi/v1/margin/priceIndex", {"symbol": "BTCUSDT"}, Security.KEY)
+        answer = await w.account.call_endpoint(
+            "GET", "/sapi/v1/margin/priceIndex", {"symbol": "BTCUSDT"}, SecurityType.KEY
+        )
         assert b'"symbol":"BTCUSDT"' in answer.body
         answer = await w.account.call_endpoint("GET", ISOLATED_PATH, {"symbols": "BTCUSDT,ETHUSDT"})
         assert answer.status == 200

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from monitor.core.state.account_state import AccountState
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario, hmac_key
@@ -90,7 +90,7 @@ def owner_reads(box: RunningSandbox) -> int:
 async def refusal_of(config: Path) -> str:
     """What `run` says to this configuration before it ends."""
     async with daemon_process(config) as child:
-        assert await child.wait_for_exit(30) == Exit.CONFIG, child.text
+        assert await child.wait_for_exit(30) == ExitCode.CONFIG, child.text
         return child.text
 
 

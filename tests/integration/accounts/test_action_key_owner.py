@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.daemon.daemon_supervisor import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import ApiKeySpec, hmac_key
@@ -94,7 +94,7 @@ def config_with_action_key(key: ApiKeySpec, folder: Path, box: RunningSandbox, u
     return config
 
 
-async def knows(turn: DaemonLoop, claim: Callable[[AccountState], object]) -> None:
+async def knows(turn: DaemonSupervisor, claim: Callable[[AccountState], object]) -> None:
     """Returns once `claim` holds of what the daemon that now runs knows of "main"."""
 
     async def holds() -> bool:

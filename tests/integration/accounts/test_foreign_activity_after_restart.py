@@ -10,17 +10,17 @@ from monitor.core.actions.foreign_activity import EXPLANATION_GRACE
 from monitor.core.engine.step import IdSource, Policy, StepResult, step
 from monitor.core.model.events import HealthRead, Tick
 from monitor.core.model.journal import JournalEntry
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.runtime.account.journal_backlog import Backlog
+from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.runtime.account.start_state import continue_from_memory, merge_stored_state, renumber_alerts, restore_state
 from monitor.store.store import Store
 from monitor.store.writes import commands
 from tests.core.actions.test_foreign_activity import repayment_movements
 from tests.support.examples.actions import NOW, repay_spec, seconds
 
-POLICY = Policy(AccountSettings("main"), actions=(repay_spec(),), safety=Safety(on_foreign_hand="pause"))
+POLICY = Policy(AccountSettings("main"), actions=(repay_spec(),), safety=SafetySettings(on_foreign_hand="pause"))
 BEFORE_ITS_END = seconds(3)
 
 
@@ -62,7 +62,7 @@ async def test_foreign_activity_pauses_when_the_database_was_missing_at_the_star
     later = NOW + seconds(600)
     blind = continue_from_memory(None, POLICY, later, None, HealthRead())
     assert blind.reference.watches_foreign_activity
-    state = merge_stored_state(blind, Backlog(), await store.load_state("main", later), POLICY, later)
+    state = merge_stored_state(blind, JournalBacklog(), await store.load_state("main", later), POLICY, later)
     assert step_once(state, later + EXPLANATION_GRACE).entry.paused_by != ""
 
 
@@ -71,5 +71,5 @@ async def test_pause_is_retried_when_the_database_refused_it(store: Store) -> No
     refused = step_once(replace(await loaded_state(store, NOW), started_at=NOW), found_at)
     assert refused.entry.paused_by != ""
     kept = continue_from_memory(renumber_alerts(refused.state, 1, lambda: 1), POLICY, found_at, None, HealthRead())
-    state = merge_stored_state(kept, Backlog(), await store.load_state("main", found_at), POLICY, found_at)
+    state = merge_stored_state(kept, JournalBacklog(), await store.load_state("main", found_at), POLICY, found_at)
     assert step_once(state, found_at + EXPLANATION_GRACE).entry.paused_by != ""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.daemon.daemon_supervisor import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
 from monitor.core.model.intent import Intent, IntentState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import Interpretations, Scenario
+from monitor.sandbox.scenario.scenario import ApiInterpretations, Scenario
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore
 from tests.support.command import margin_monitor
@@ -37,7 +37,7 @@ def two_accounts(lag_s: int = LAG_S) -> Scenario:
     """Accounts "main", which acts, and "other", which is only watched."""
     [main] = calm_scenario().accounts
     return replace(
-        calm_scenario(), accounts=(main, replace(main, name="other")), readings=Interpretations(history_lag_s=lag_s)
+        calm_scenario(), accounts=(main, replace(main, name="other")), readings=ApiInterpretations(history_lag_s=lag_s)
     )
 
 
@@ -258,7 +258,7 @@ async def test_renamed_account_learns_when_the_intent_is_settled(tmp_path: Path)
             assert len(money_requests(box.sandbox.requests)) == 1
 
 
-async def has_reloaded_without_actions(turn: DaemonLoop) -> bool:
+async def has_reloaded_without_actions(turn: DaemonSupervisor) -> bool:
     return turn.daemon is not None and turn.daemon.is_ready and not turn.config.actions
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import Interpretations
+from monitor.sandbox.scenario.scenario import ApiInterpretations
 from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
 from tests.support.money_actions import REPAY_PATH, money_requests, repay_config
 from tests.support.sandbox import sandbox
@@ -54,7 +54,7 @@ def received_texts(sink: HttpSink) -> list[tuple[str, str]]:
 async def test_outcome_of_an_intent_is_sent_to_channels(
     tmp_path: Path, faults: Sequence[Fault], history_lag_s: int, expected: list[tuple[str, str]]
 ) -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(history_lag_s=history_lag_s))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(history_lag_s=history_lag_s))
     with http_sink() as sink:
         async with sandbox(scenario, speed=SPEED, faults=faults) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=repay_config())

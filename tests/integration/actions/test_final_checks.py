@@ -14,7 +14,7 @@ import pytest
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.events import KeyRead
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.runtime.orders import executor
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.store.readers.intents import read_intents
@@ -51,7 +51,7 @@ def no_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.asynccontextmanager
 async def harness_waiting_in_claim(
-    url: str, spec: ActionSpec, safety: Safety = SAFETY
+    url: str, spec: ActionSpec, safety: SafetySettings = SAFETY
 ) -> AsyncIterator[tuple[ExecutorHarness, asyncio.Event]]:
     """A rig whose claim of its first order waits, and what lets it go."""
     async with connected_sandbox(calm_scenario(), speed=SPEED) as around:

@@ -10,7 +10,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.intent import IntentState
 from monitor.core.model.reads import MinRepayRead
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.sandbox.scenario.builtin import calm_scenario
 from tests.runtime.orders.test_executor import level, owed, running_harness
 from tests.support.examples.actions import reduce_spec, repay_spec, seconds, transfer_spec
@@ -25,7 +25,7 @@ NEAR = {"asset": "USDT", "target": parse_sizing_target("margin_level >= 1.85"), 
 async def with_minima(running: ExecutorHarness) -> None:
     """Reads them as the daemon does with its reference data."""
     read = MinRepayRead(await running.world.account.activity.read_min_repay(), running.world.clock.now())
-    running.state = apply(running.state, read, read.at)
+    running.state = apply_account_event(running.state, read, read.at)
 
 
 @pytest.mark.parametrize(

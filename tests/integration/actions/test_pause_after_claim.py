@@ -70,7 +70,7 @@ async def test_intent_claimed_before_a_pause_expires_unsent(database_url: str, t
                 if way == "file":
                     file.touch()
                 else:
-                    await store.execute(commands.pause, True, "somebody", around.clock.now())
+                    await store.execute(commands.set_paused, True, "somebody", around.clock.now())
                     await rig.wait_until(lambda: rig.state.commands.paused)
                 around.sandbox.clear_faults()
                 assert isinstance(await another, Accepted)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitor.core.model.events import RatesRead
 from monitor.core.model.intent import IntentState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario, initial_balance
 from tests.runtime.orders.test_executor import level, owed, running_harness
@@ -47,7 +47,7 @@ async def test_a_full_repayment_waits_for_the_hour_and_reads_back_zero(tmp_path:
 async def test_the_interest_of_the_hour_that_comes_does_not_undo_a_repayment(tmp_path: Path) -> None:
     async def knows_rates(made: ExecutorHarness) -> None:
         now = made.world.clock.now()
-        made.state = apply(made.state, RatesRead({"USDT": DAILY / 24}, {}, now), now)
+        made.state = apply_account_event(made.state, RatesRead({"USDT": DAILY / 24}, {}, now), now)
 
     scenario = before_the_hour(40, free="20000", borrowed="30000")
     async with running_harness(tmp_path, repay_spec(asset="USDT"), scenario=scenario, prepared=knows_rates) as running:

@@ -12,7 +12,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.intent import IntentState
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import InitialBalance, Interpretations, PairSpec, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import ApiInterpretations, InitialBalance, PairSpec, Scenario, initial_balance
 from tests.runtime.orders.test_executor import level, running_harness
 from tests.support.examples.actions import reduce_spec, repay_spec, transfer_spec
 
@@ -102,7 +102,7 @@ def pair_portfolio(kind: Kind, dice: random.Random, *, direct: bool) -> tuple[Sc
         calm_scenario().accounts[0], cross={"BTC": initial_balance("0.1")}, isolated={PAIR: pair}, funding={}, spot=rich
     )
     prices = {"BTCUSDT": btc, "ETHUSDT": D(3000)}
-    readings = Interpretations(direct_isolated_transfer=direct)
+    readings = ApiInterpretations(direct_isolated_transfer=direct)
     return replace(calm_scenario(), accounts=(account,), prices=prices, readings=readings), target
 
 

@@ -16,9 +16,9 @@ from monitor.core.model.events import (
     ReportedLevel,
     StreamEvent,
 )
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.view.documents.account import account_document
 from monitor.view.messages.message import _figure_lines
 from tests.core.engine.test_step import EngineRun
@@ -52,36 +52,42 @@ def level(state: AccountState, seconds: float) -> object:
 
 
 def test_worse_of_margin_call_and_snapshot_counts_until_a_newer_snapshot() -> None:
-    state = apply(account_after_reads(), margin_call_event("1.23", 1), after(1))
+    state = apply_account_event(account_after_reads(), margin_call_event("1.23", 1), after(1))
     assert level(state, 1) == Decimal("1.23")
     assert (
-        level(apply(account_after_reads(), margin_call_event("1.9", 1), after(1)), 1) == cross_snapshot().margin_level
+        level(apply_account_event(account_after_reads(), margin_call_event("1.9", 1), after(1)), 1)
+        == cross_snapshot().margin_level
     )
     # A read that was asked before the notice does not undo it, one that was asked after it does.
-    assert level(apply(state, CrossRead(cross_snapshot(after(0.5))), after(2)), 2) == Decimal("1.23")
-    assert level(apply(state, CrossRead(cross_snapshot(after(1.5))), after(2)), 2) == cross_snapshot().margin_level
+    assert level(apply_account_event(state, CrossRead(cross_snapshot(after(0.5))), after(2)), 2) == Decimal("1.23")
+    assert (
+        level(apply_account_event(state, CrossRead(cross_snapshot(after(1.5))), after(2)), 2)
+        == cross_snapshot().margin_level
+    )
 
 
 def test_older_margin_call_is_ignored() -> None:
-    state = apply(account_after_reads(), margin_call_event("1.23", 5), after(5))
-    assert level(apply(state, margin_call_event("1.1", 4), after(6)), 6) == Decimal("1.23")
-    assert level(apply(state, margin_call_event("1.2", 6), after(6)), 6) == Decimal("1.2")
-    assert apply(account_after_reads(), margin_call_event("1.2", -1), after(0)).live_balances.notice is None
-    assert apply(account_after_reads(), margin_call_event("0", 1), after(1)).live_balances.notice is None
+    state = apply_account_event(account_after_reads(), margin_call_event("1.23", 5), after(5))
+    assert level(apply_account_event(state, margin_call_event("1.1", 4), after(6)), 6) == Decimal("1.23")
+    assert level(apply_account_event(state, margin_call_event("1.2", 6), after(6)), 6) == Decimal("1.2")
+    assert (
+        apply_account_event(account_after_reads(), margin_call_event("1.2", -1), after(0)).live_balances.notice is None
+    )
+    assert apply_account_event(account_after_reads(), margin_call_event("0", 1), after(1)).live_balances.notice is None
     # A date ahead of us would count for hours.
-    assert apply(
+    assert apply_account_event(
         account_after_reads(), margin_call_event("1.2", 9999, late=-9998), after(1)
     ).live_balances.notice == ReportedLevel(Decimal("1.2"), "MARGIN_CALL", after(1))
 
 
 def test_margin_call_is_the_level_while_the_snapshot_is_stale() -> None:
     stale = SETTINGS.stale_after.total_seconds()
-    state = apply(account_after_reads(), margin_call_event("1.23", stale), after(stale))
+    state = apply_account_event(account_after_reads(), margin_call_event("1.23", stale), after(stale))
     figures = measure_subject(state, SETTINGS, ("cross", ""), after(stale + 1))
     assert (figures.state, figures.values["margin_level"]) == ("stale", Decimal("1.23"))
     assert figures.values["margin_call_level"] == Decimal("1.3")
-    assert figures.values["assets_usdt"] is Missing.UNAVAILABLE
-    assert level(state, 2 * stale + 1) is Missing.UNAVAILABLE
+    assert figures.values["assets_usdt"] is MissingValue.UNAVAILABLE
+    assert level(state, 2 * stale + 1) is MissingValue.UNAVAILABLE
 
 
 def test_margin_call_fires_on_an_account_never_read() -> None:
@@ -94,7 +100,7 @@ def test_margin_call_fires_on_an_account_never_read() -> None:
 
 
 def test_margin_call_is_quoted_in_alert_and_stale_data_texts() -> None:
-    state = apply(account_after_reads(), margin_call_event("1.23", 1), after(1))
+    state = apply_account_event(account_after_reads(), margin_call_event("1.23", 1), after(1))
     figures = measure_subject(state, SETTINGS, ("cross", ""), after(2))
     assert (
         _figure_lines(figures, after(2))[0] == "After the last read the exchange said 1.23 MARGIN_CALL at 20:00:01 UTC"
@@ -102,14 +108,14 @@ def test_margin_call_is_quoted_in_alert_and_stale_data_texts() -> None:
     said = stale_summary(MetricsSnapshot(state, SETTINGS, after(20)), Decimal(20))
     assert said.startswith("blind for 20s; last level 1.23; ")
     assert said.endswith("; the exchange said 1.23 MARGIN_CALL at 20:00:01 UTC")
-    unread = apply(new_account_state(), margin_call_event("1.23", 1), after(1))
+    unread = apply_account_event(new_account_state(), margin_call_event("1.23", 1), after(1))
     assert stale_summary(MetricsSnapshot(unread, SETTINGS, after(20)), Decimal(20)) == (
         "blind for 20s; no level is known; the exchange said 1.23 MARGIN_CALL at 20:00:01 UTC"
     )
 
 
 def test_status_document_contains_the_margin_call() -> None:
-    state = apply(account_after_reads(), margin_call_event("1.23", 1), after(1))
+    state = apply_account_event(account_after_reads(), margin_call_event("1.23", 1), after(1))
     document = account_document(state, SETTINGS, after(2), "0")["cross"]
     assert document["margin_level"] == "1.23"
     assert document["notice"] == {"level": "1.23", "status": "MARGIN_CALL", "at": "2025-10-10T20:00:01.000Z"}
@@ -122,9 +128,9 @@ def test_five_minute_change_stays_that_of_prices_beside_a_margin_call() -> None:
     prices = [PricesRead(sample_prices(after(second))) for second in range(-310, 1, 5)]
     state = new_account_state()
     for event, second in zip(prices, range(-310, 1, 5), strict=True):
-        state = apply(state, event, after(second))
+        state = apply_account_event(state, event, after(second))
     state = apply_events(state, CrossRead(cross_snapshot()), NO_PAIRS)
-    state = apply(state, margin_call_event("1.23", 1), after(1))
+    state = apply_account_event(state, margin_call_event("1.23", 1), after(1))
     figures = measure_subject(state, SETTINGS, ("cross", ""), after(1))
     assert figures.values["margin_level"] == Decimal("1.23")
     assert figures.values["margin_level_change_5m"] == 0

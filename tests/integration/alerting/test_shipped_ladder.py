@@ -8,7 +8,7 @@ import pytest
 from monitor.config.rules.rule_files import parse_rules
 from monitor.core.model.account import PairStatus
 from monitor.core.model.alert import SEVERITIES, MetricScope
-from monitor.core.model.metric import MetricValue, Missing
+from monitor.core.model.metric import MetricValue, MissingValue
 from monitor.core.rules.rule import Finding, Rule, evaluate_rule, merge_rules, rule_applies
 from monitor.resources import packaged_path
 
@@ -21,9 +21,9 @@ CROSS_5X = ("1.25", "1.16", "1.1")
 ISOLATED_5X = ("1.25", "1.19", "1.15")
 
 
-def found(name: str, **values: str | Missing) -> Finding:
+def found(name: str, **values: str | MissingValue) -> Finding:
     known: dict[str, MetricValue] = {
-        metric: value if isinstance(value, Missing) else Decimal(value) for metric, value in values.items()
+        metric: value if isinstance(value, MissingValue) else Decimal(value) for metric, value in values.items()
     }
     return evaluate_rule(BY_NAME[name], known.__getitem__)
 
@@ -221,7 +221,7 @@ def test_levels_clear_with_hysteresis() -> None:
 
 
 def test_after_full_repayment_every_level_rung_clears() -> None:
-    values: dict[str, str | Missing] = {
+    values: dict[str, str | MissingValue] = {
         "margin_level": "Infinity",
         "distance_to_liquidation": "Infinity",
         "initial_level": "1.5",
@@ -286,8 +286,8 @@ def test_stale_data_alert_fires_after_three_minutes_or_ten_seconds(
 
 
 def test_asset_without_peg_is_left_out_of_depeg() -> None:
-    finding = found("depeg", peg_deviation=Missing.NOT_APPLICABLE, held="1")
-    assert (finding.holds, finding.clears) == (Missing.NOT_APPLICABLE, Missing.NOT_APPLICABLE)
+    finding = found("depeg", peg_deviation=MissingValue.NOT_APPLICABLE, held="1")
+    assert (finding.holds, finding.clears) == (MissingValue.NOT_APPLICABLE, MissingValue.NOT_APPLICABLE)
 
 
 def test_depeg_holds_only_while_the_asset_is_held() -> None:

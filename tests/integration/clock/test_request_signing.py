@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.clock import Machine, SystemClock
+from monitor.clock import MachineClock, SystemClock
 from monitor.core.model.account import CROSS
 from monitor.core.model.order import Accepted, Repay
 from monitor.errors import PayloadRejected
@@ -20,7 +20,7 @@ ACCOUNT = "/sapi/v1/margin/account"
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-class SettableMachine(Machine):
+class SettableMachine(MachineClock):
     """The machine's clocks when somebody sets the wall clock, or when a virtual machine stood still unnoticed."""
 
     wall_shift_s = 0.0
@@ -33,7 +33,7 @@ class SettableMachine(Machine):
         return super().steady_s() + self.steady_shift_s
 
 
-def connected(w: ConnectedSandbox, machine: Machine) -> ConnectedSandbox:
+def connected(w: ConnectedSandbox, machine: MachineClock) -> ConnectedSandbox:
     clock = SystemClock(w.sandbox.scenario.start, anchor=w.ready.timeline.anchor, machine=machine)
     account = create_account(name="main", base_urls=hosts_of(w.ready), credentials=credentials_of(w.ready), clock=clock)
     return ConnectedSandbox(w.sandbox, w.ready, clock, account)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.daemon.daemon_supervisor import DaemonLoop
+from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import hmac_key
@@ -151,5 +151,5 @@ async def test_last_working_configuration_returns_after_two_failures(tmp_path: P
                 assert [account.name for account in turn.config.accounts] == ["main"]
 
 
-async def has_stood(turn: DaemonLoop) -> bool:
+async def has_stood(turn: DaemonSupervisor) -> bool:
     return turn.daemon is not None and turn.daemon.is_ready

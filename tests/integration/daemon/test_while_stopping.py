@@ -5,7 +5,7 @@ import contextlib
 from decimal import Decimal
 from pathlib import Path
 
-from monitor.clock import Machine, SystemClock
+from monitor.clock import MachineClock, SystemClock
 from monitor.sandbox.faults import Fault
 from tests.integration.alerting.test_alerting import about, heads
 from tests.support.daemon import eventually, in_process_daemon, in_process_run, starting_now, write_config
@@ -17,7 +17,7 @@ TIME = "/api/v3/time"
 AWAY_S = 600.0
 
 
-class SleepyMachine(Machine):
+class SleepyMachine(MachineClock):
     """This machine, as if it had slept for `slept_s` seconds as well."""
 
     slept_s = 0.0

@@ -10,7 +10,7 @@ from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.exchange.binance.wire.accounts import CrossAccountPayload
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.loans import SmallLiabilityRow
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 from monitor.exchange.binance.wire.orders import CancelledOrderPayload, NewOrderPayload, OrderListRow
 from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 from tests.support.examples.payloads import documented, documented_examples
@@ -118,7 +118,7 @@ def test_numbers_where_texts_are_usual_keep_every_digit() -> None:
 @pytest.mark.parametrize("quantity", [b"1e400", b"1e-400", b"9" * 5000])
 def test_absurd_numbers_are_rejected(quantity: bytes) -> None:
     body = documented("test_get_small_liability_exchange_coin_list_success").replace(b"0.3552", quantity)
-    with pytest.raises(Implausible):
+    with pytest.raises(ImplausibleValue):
         decode(body, tuple[SmallLiabilityRow, ...])
 
 
@@ -178,7 +178,7 @@ def test_collateral_is_read_in_either_spelling(spelling: str) -> None:
 def test_invalid_amounts_are_rejected(was: bytes, becomes: bytes) -> None:
     body = documented("test_query_cross_margin_account_details_success")
     assert was in body
-    with pytest.raises(Implausible):
+    with pytest.raises(ImplausibleValue):
         decode(body.replace(was, becomes, 1), CrossAccountPayload)
 
 

@@ -17,7 +17,7 @@ from monitor.exchange.binance.rate_limits import WeightBudget, weight_pool
 from monitor.exchange.binance.wire.field_types import DecimalText
 from monitor.sandbox.scenario.scenario import (
     AccountSpec,
-    Interpretations,
+    ApiInterpretations,
     PairSpec,
     RequestLimits,
     Scenario,
@@ -49,7 +49,7 @@ SCENARIO = Scenario(
     ),
     prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200)},
     limits=RequestLimits(loan_delay_s=0),
-    readings=Interpretations(direct_isolated_transfer=True),
+    readings=ApiInterpretations(direct_isolated_transfer=True),
 )
 
 READS: dict[str, dict[str, Any]] = {

@@ -23,7 +23,7 @@ from monitor.exchange.binance.api.transfers import (
 from monitor.exchange.binance.operations.transfers import TRANSFER
 from monitor.exchange.binance.signing import HmacSigner
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, Scenario, initial_balance
 from tests.support.connected_sandbox import connected_sandbox
 
 D = Decimal
@@ -40,12 +40,12 @@ OWING = AccountSpec(
 
 
 def sandbox_with_reading(**readings: Any) -> Scenario:
-    return replace(calm_scenario(), accounts=(OWING,), readings=Interpretations(**readings))
+    return replace(calm_scenario(), accounts=(OWING,), readings=ApiInterpretations(**readings))
 
 
 @pytest.mark.parametrize("status", [400, 401])
 async def test_a_refused_key_is_known_by_its_code_whatever_the_status(status: Any) -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(key_refused_status=status))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(key_refused_status=status))
     strange = ApiCredentials("a" * 64, HmacSigner("b" * 64))
     async with connected_sandbox(scenario, credentials=strange) as w:
         with pytest.raises(KeyInvalid):
@@ -55,7 +55,7 @@ async def test_a_refused_key_is_known_by_its_code_whatever_the_status(status: An
 
 @pytest.mark.parametrize("form", ["rows", "no rows"])
 async def test_an_empty_history_has_no_rows_either_way(form: Any) -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(empty_transfer_history=form))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(empty_transfer_history=form))
     async with connected_sandbox(scenario) as w:
         assert (await query_universal_transfer_history(w.account.read_transport, type="MARGIN_MAIN")).rows == ()
 

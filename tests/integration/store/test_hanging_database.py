@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import ReadFailed
 from monitor.core.model.journal import JournalEntry
-from monitor.errors import AnotherDaemon, StoreError, WrongDatabaseRevision
+from monitor.errors import DaemonAlreadyRunning, StoreError, WrongDatabaseRevision
 from monitor.runtime.store_session import wait_until_open
 from monitor.store.db.lease import STALE_AFTER_S
 from monitor.store.db.schema_migration import upgrade
@@ -111,7 +111,7 @@ async def test_silently_cut_connection_keeps_the_lease() -> None:
         line.disconnect_clients()
         with pytest.raises(StoreError):
             await store.commit(entry("during"))
-        assert not isinstance(store.failure, AnotherDaemon)
+        assert not isinstance(store.failure, DaemonAlreadyRunning)
         await until(lambda: not store.is_failing)
         await store.commit(entry("after"))
         await store.close()
@@ -125,7 +125,7 @@ async def test_the_session_of_a_dead_daemon_is_ended_by_the_next() -> None:
         holder = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, cwd=root)
         assert holder.stdout is not None
         assert await holder.stdout.readline() == b"held\n"
-        with pytest.raises(AnotherDaemon):
+        with pytest.raises(DaemonAlreadyRunning):
             await asyncio.to_thread(Store.open, server.url("margin"))
         # The line keeps the server's side open.
         holder.kill()
@@ -170,7 +170,7 @@ async def test_lease_of_a_silent_remote_daemon_is_taken_over_after_a_minute() ->
             pytest.skip("only root may give a process another host's name")
         store = Store.attach(server.url("margin"))
         try:
-            await until(lambda: isinstance(store.failure, AnotherDaemon))
+            await until(lambda: isinstance(store.failure, DaemonAlreadyRunning))
             holder.send_signal(signal.SIGSTOP)
             start = time.monotonic()
             await until(lambda: not store.is_failing, 200)
@@ -180,7 +180,7 @@ async def test_lease_of_a_silent_remote_daemon_is_taken_over_after_a_minute() ->
             # Back from wherever it was, it writes no more.
             holder.send_signal(signal.SIGCONT)
             async with asyncio.timeout(60):
-                while await holder.stdout.readline() != b"AnotherDaemon\n":
+                while await holder.stdout.readline() != b"DaemonAlreadyRunning\n":
                     pass
             await store.update_last_seen(NOW)
             assert not store.is_failing
@@ -213,7 +213,7 @@ def count_failures(connection: Connection) -> int:
 async def test_other_daemon_is_waited_for_and_then_an_error(database_url: str) -> None:
     first = Store.open(database_url)
     second = Store.attach(database_url)
-    with pytest.raises(AnotherDaemon):
+    with pytest.raises(DaemonAlreadyRunning):
         await wait_until_open(second, lease_timeout_s=1)
     waiting = asyncio.create_task(wait_until_open(second))
     await first.close()

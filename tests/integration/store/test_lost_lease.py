@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import AnotherDaemon
+from monitor.errors import DaemonAlreadyRunning
 from monitor.store.db.lease import _HOLDER
 from monitor.store.store import Store
 from tests.integration.channels.test_final_notices import final_notices
@@ -46,7 +46,7 @@ async def stolen_lease(server: PostgresServer) -> AsyncIterator[None]:
 
 async def _opened(server: PostgresServer) -> Store:
     while True:
-        with contextlib.suppress(AnotherDaemon):
+        with contextlib.suppress(DaemonAlreadyRunning):
             return await asyncio.to_thread(Store.open, server.url("margin"))
 
 
@@ -82,7 +82,7 @@ async def test_a_lease_that_is_lost_moves_no_money_until_it_is_regained(tmp_path
 
 
 async def is_another(trouble: object) -> bool:
-    return isinstance(trouble, AnotherDaemon)
+    return isinstance(trouble, DaemonAlreadyRunning)
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.events import BalanceAdjusted, BalancesChanged, CrossRead, StreamEvent
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.stream_overlay import EMPTY_OVERLAY, apply_event
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.runtime.account.inbox import Inbox as RealInbox
@@ -270,7 +270,7 @@ async def test_stale_balances_are_kept_and_marked(is_on: bool) -> None:
         read = CrossRead(await w.account.read_cross())
         w.sandbox.user_actions.borrow("main", "USDT", D(30_000))
     at = read.snapshot.received_at
-    state = apply(AccountState("main", at), read, at)
+    state = apply_account_event(AccountState("main", at), read, at)
     later = measure_subject(state, settings, ("cross", ""), at + timedelta(hours=1))
     assert later.state == ("stale" if is_on else "ok")
     # (1.5 × 60,000 + 20,000) ÷ (30,000 + 10 × 3,000): true an hour ago

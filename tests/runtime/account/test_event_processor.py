@@ -13,7 +13,7 @@ from monitor.core.model.events import StreamEvent
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.runtime.account.event_processor import Runner
+from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
@@ -46,11 +46,11 @@ def event(number: int, payload: str = "{}") -> StreamEvent:
 
 
 @asynccontextmanager
-async def make_runner(url: str) -> AsyncIterator[tuple[Runner, Inbox, Store, RecordingListener]]:
+async def make_runner(url: str) -> AsyncIterator[tuple[EventProcessor, Inbox, Store, RecordingListener]]:
     store = await asyncio.to_thread(Store.open, url)
     inbox, heard = Inbox(), RecordingListener()
     numbers = itertools.count(1)
-    runner = Runner(
+    runner = EventProcessor(
         state=AccountState(account="main", started_at=NOW),
         policy=Policy(settings=AccountSettings(account="main")),
         store=store,

@@ -15,13 +15,13 @@ from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, NextRatesRead, RatesRead
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.errors import ExchangeError
 from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.poller import ReadOnce
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.store.readers.interest import read_charges, read_interest, read_spans
+from monitor.store.readers.interest import read_charges, read_interest, read_recorded_spans
 from monitor.store.store import Store
 from tests.support.clocks.manual_clock import ManualClock
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
@@ -94,7 +94,7 @@ class InterestHarness:
     def _deliver(self, event: Event) -> None:
         self._delivered.set()
         self.told.append(event)
-        self.state = apply(self.state, event, self.clock.now())
+        self.state = apply_account_event(self.state, event, self.clock.now())
 
 
 @contextlib.asynccontextmanager
@@ -109,7 +109,7 @@ async def interest_harness(
         await w.account.sync_clock()
         state = AccountState(account="main", started_at=w.clock.now())
         for event in (CrossRead(await w.account.read_cross()), IsolatedRead(await w.account.read_isolated())):
-            state = apply(state, event, w.clock.now())
+            state = apply_account_event(state, event, w.clock.now())
         clock = ManualClock(w.clock.now())
         if measured:
             clock.record_measurement(clock.now(), clock.elapsed_s(), clock.elapsed_s())
@@ -178,7 +178,7 @@ async def test_interrupted_backfill_resumes(store: Store) -> None:
         await anew.wait_until_filled()
         assert await recorded_charges(store) == charged_interest(d.world.sandbox, d.clock.now() - timedelta(days=90))
         assert len(d.world.requests(HISTORY)) - asked < 50
-        assert [len(spans) for spans in (await store.read(read_spans)).values()] == [1, 1]
+        assert [len(spans) for spans in (await store.read(read_recorded_spans)).values()] == [1, 1]
 
 
 async def test_gap_after_a_downtime_is_closed(store: Store) -> None:
@@ -200,7 +200,7 @@ async def test_a_clock_that_was_ahead_loses_no_charge(store: Store, measured: bo
     eight_hours = 8 * 3600
     async with interest_harness(store, days=3, ahead_s=eight_hours, measured=measured) as d:
         await d.read_new()
-        assert bool(await store.read(read_spans)) is measured
+        assert bool(await store.read(read_recorded_spans)) is measured
         now_s = d.clock.elapsed_s()
         d.clock.record_measurement(d.clock.now() - timedelta(seconds=eight_hours), now_s, now_s)
         d.clock.advance(3600)
@@ -211,7 +211,7 @@ async def test_a_clock_that_was_ahead_loses_no_charge(store: Store, measured: bo
         assert {debt: paid.last_24h[debt[1]] for debt, paid in read.paid.items()} == {
             (Scope(s), asset): total for (s, asset), (total, _) in day.items()
         }
-        spans = (await store.read(read_spans)).values()
+        spans = (await store.read(read_recorded_spans)).values()
         assert max(span[-1][1] for span in spans) <= d.clock.now() - timedelta(hours=3)
 
 

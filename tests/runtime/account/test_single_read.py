@@ -18,7 +18,7 @@ from tests.support.sandbox import sandbox
 async def test_fetch_shows_the_same_as_a_running_daemon(tmp_path: Path) -> None:
     async with sandbox(daemon.starting_now()) as running:
         config = load_config(daemon.write_config(tmp_path, running.ready), {})
-        settings, clock = policies.policy_of(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
+        settings, clock = policies.build_policy(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
         exchange = open_binance_account(config, "main", clock)
         try:
             document = account_document(await read_account_once(exchange, settings, clock), settings, clock.now(), "1")
@@ -45,6 +45,6 @@ async def test_unanswered_fetch_is_an_error(tmp_path: Path) -> None:
         await running.sandbox.stop()
         try:
             with pytest.raises(ExchangeUnreachable):
-                await read_account_once(exchange, policies.policy_of(config, "main").settings, clock)
+                await read_account_once(exchange, policies.build_policy(config, "main").settings, clock)
         finally:
             await exchange.aclose()

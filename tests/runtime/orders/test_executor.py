@@ -15,12 +15,12 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.intent import IntentState, IntentStep
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import ManualCall, Repay
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.lending import loans
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import ApiKeyPermissions, Interpretations, Scenario, hmac_key, initial_balance
+from monitor.sandbox.scenario.scenario import ApiInterpretations, ApiKeyPermissions, Scenario, hmac_key, initial_balance
 from monitor.store.store import Store
 from monitor.store.writes import commands, manual_intents, rule_stops
 from monitor.store.writes.outbox import read_due_deliveries
@@ -48,7 +48,7 @@ async def running_harness(
     scenario: Scenario | None = None,
     pair: str = "",
     prepared: Any = None,
-    safety: Safety = SAFETY,
+    safety: SafetySettings = SAFETY,
     ahead_s: float = 0,
 ) -> AsyncIterator[ExecutorHarness]:
     """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot. `ahead_s`: how wrong our clock is."""
@@ -147,11 +147,11 @@ async def test_follow_up_is_made_after_a_restart(tmp_path: Path) -> None:
         async with run_daemon(around, tmp_path, transfer_spec()) as first:
             await first.wait_until(lambda: first.states_of(1)[-1:] == [S.ACKNOWLEDGED])
             # The second half is held up, so that the end comes before it.
-            await first.store.execute(commands.pause, True, "test", around.clock.now())
+            await first.store.execute(commands.set_paused, True, "test", around.clock.now())
             await first.wait_until(lambda: has_arrived(first.state))
         assert len(money_requests(around)) == 1
         async with run_daemon(around, tmp_path, transfer_spec()) as second:
-            await second.store.execute(commands.pause, False, "test", around.clock.now())
+            await second.store.execute(commands.set_paused, False, "test", around.clock.now())
             await second.wait_until(
                 lambda: second.intents[-1].kind == "repay" and second.intents[-1].state is S.CONFIRMED
             )
@@ -227,7 +227,7 @@ async def test_executed_late_is_confirmed(tmp_path: Path) -> None:
 async def test_execution_after_failed_is_recorded_and_counted(tmp_path: Path, lag_s: int, shown_by: str) -> None:
     late = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=25)
     spec = repay_spec(asset="USDT", cooldown=seconds(3600))
-    scenario = replace(calm_scenario(), readings=Interpretations(history_lag_s=lag_s, flow_lag_s=0))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(history_lag_s=lag_s, flow_lag_s=0))
     async with running_harness(tmp_path, spec, faults=[late], scenario=scenario) as running:
         [failed] = await running.wait_until_settled()
         assert failed.state is S.FAILED
@@ -258,13 +258,13 @@ async def test_the_caps_hold_over_many_actions(tmp_path: Path) -> None:
 
 async def test_pause_blocks_sending_until_resumed(tmp_path: Path) -> None:
     async def pause(made: ExecutorHarness) -> None:
-        await made.store.execute(commands.pause, True, "test", made.world.clock.now())
+        await made.store.execute(commands.set_paused, True, "test", made.world.clock.now())
 
     async with running_harness(tmp_path, repay_spec(asset="USDT"), prepared=pause) as running:
         # The pause was ordered before the daemon knew of it: the claim itself refuses.
         await running.wait_until(lambda: "actions are paused" in running.live_block_of("repay"))
         assert money_requests(running.world) == []
-        await running.store.execute(commands.pause, False, "test", running.world.clock.now())
+        await running.store.execute(commands.set_paused, False, "test", running.world.clock.now())
         await running.wait_until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
         assert len(money_requests(running.world)) == 1
 
@@ -406,7 +406,7 @@ async def test_no_transfer_to_a_cross_account_that_would_lock_it(tmp_path: Path)
 
 
 async def test_a_pair_is_reached_directly_where_that_works(tmp_path: Path) -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(direct_isolated_transfer=True))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(direct_isolated_transfer=True))
     async with running_harness(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT", scenario=scenario) as running:
         intents = await running.wait_until_settled(2)
         assert [(i.kind, str(i.scope), i.state) for i in intents[:2]] == [
@@ -416,7 +416,7 @@ async def test_a_pair_is_reached_directly_where_that_works(tmp_path: Path) -> No
 
 
 async def test_pending_record_and_lagging_history_end_confirmed(tmp_path: Path) -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(history_lag_s=3, loan_pending_s=4))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(history_lag_s=3, loan_pending_s=4))
     async with running_harness(tmp_path, repay_spec(asset="USDT"), scenario=scenario) as running:
         [done] = await running.wait_until_settled()
         assert done.state is S.CONFIRMED

@@ -11,7 +11,7 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.events import CrossRead
 from monitor.core.model.intent import IntentState
 from monitor.core.model.order import CancelOrders, Reduce
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 from monitor.exchange.binance.api.orders import create_margin_order
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
@@ -169,7 +169,7 @@ async def place_open_order(made: ExecutorHarness) -> None:
     for side, quantity, price in (("SELL", "0.5", "70000"), ("BUY", "0.4", "50000")):
         await account.send_function(create_margin_order, {"side": side, "quantity": quantity, "price": price, **common})
     for event in (CrossRead(await account.read_cross()), await account.activity.read_open_orders(CROSS)):
-        made.state = apply(made.state, event, now)
+        made.state = apply_account_event(made.state, event, now)
 
 
 async def test_orders_locking_the_owed_asset_are_cancelled_before_repaying(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.sandbox.scenario.scenario import (
     AccountSpec,
-    Interpretations,
+    ApiInterpretations,
     PairSpec,
     RequestLimits,
     Scenario,
@@ -65,7 +65,7 @@ def _scenario(start: datetime) -> Scenario:
         collateral_full=("XRP",),
         limit_price_pairs=("ADAUSDT",),
         limits=RequestLimits(loan_delay_s=0),
-        readings=Interpretations(small_liability_body="object"),
+        readings=ApiInterpretations(small_liability_body="object"),
     )
 
 

@@ -13,8 +13,8 @@ import pytest
 from monitor.sandbox.scenario.scenario import (
     CROSS_5X,
     AccountSpec,
+    ApiInterpretations,
     ApiKeyPermissions,
-    Interpretations,
     PairSpec,
     RequestLimits,
     Scenario,
@@ -183,7 +183,7 @@ async def test_loans_are_refused_with_their_code(client: SignedClient, params: d
 
 
 async def test_remainder_below_the_minimum_is_refused() -> None:
-    scenario = replace(SAMPLE, min_repay={"USDT": D(10)}, readings=Interpretations(small_rest_code=-3024))
+    scenario = replace(SAMPLE, min_repay={"USDT": D(10)}, readings=ApiInterpretations(small_rest_code=-3024))
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         running.sandbox.user_actions.deposit("main", "USDT", D(10_000), "cross")
         path = "/sapi/v1/margin/borrow-repay"
@@ -238,7 +238,7 @@ async def test_two_hops_reach_a_pair_and_the_direct_way_is_refused(client: Signe
 
 
 async def test_the_direct_way_works_in_the_other_reading_and_creates_the_pair() -> None:
-    scenario = replace(SAMPLE, readings=Interpretations(direct_isolated_transfer=True))
+    scenario = replace(SAMPLE, readings=ApiInterpretations(direct_isolated_transfer=True))
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         path = "/sapi/v1/asset/transfer"
         params = {"type": "MAIN_ISOLATED_MARGIN", "asset": "USDT", "amount": "10", "toSymbol": "SOLUSDT"}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from monitor.sandbox.lending import loans
-from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, Scenario, initial_balance
 from tests.support.sandbox_client import advance_time, venue_and_loop
 
 D = Decimal
@@ -59,7 +59,7 @@ def test_interest_in_bnb_is_discounted_and_owed_in_bnb() -> None:
 
 
 def test_interest_in_bnb_may_lower_the_bnb_balance_instead() -> None:
-    venue, _ = venue_and_loop(replace(FAQ, readings=Interpretations(bnb_interest="paid")))
+    venue, _ = venue_and_loop(replace(FAQ, readings=ApiInterpretations(bnb_interest="paid")))
     account = venue.accounts["main"]
     account.interest_in_bnb = True
     loans.borrow(venue, account, account.cross, "USDT", D(10_000), by="hand")

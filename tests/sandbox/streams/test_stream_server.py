@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.scenario import (
     AccountSpec,
-    Interpretations,
+    ApiInterpretations,
     PairSpec,
     RequestLimits,
     Scenario,
@@ -138,7 +138,7 @@ async def test_a_token_that_runs_out_after_its_connection_ends_in_nothing(
 
 @pytest.mark.parametrize(("reading", "numbers"), [("same", [0]), ("new", [1])])
 async def test_a_renewal_extends_on_the_same_connection(reading: Any, numbers: list[int]) -> None:
-    scenario = replace(SCENARIO, readings=Interpretations(renewed_subscription_id=reading))
+    scenario = replace(SCENARIO, readings=ApiInterpretations(renewed_subscription_id=reading))
     async with (
         sandbox(scenario, frozen=True) as running,
         SignedClient(running.sandbox, running.ready) as client,

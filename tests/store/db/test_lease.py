@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import AnotherDaemon, Exit
+from monitor.errors import DaemonAlreadyRunning, ExitCode
 from monitor.store.store import ReadStore, Store
 from monitor.store.writes.daemon_row import read_daemon
 from tests.support.examples.store_rows import NOW
@@ -37,10 +37,10 @@ def test_second_daemon_learns_the_holder_and_gets_the_lease_after_its_death(data
             daemon = store.read(read_daemon)
         assert daemon is not None
         assert (daemon.running, daemon.pid) == (True, holder.pid)
-        with pytest.raises(AnotherDaemon) as caught:
+        with pytest.raises(DaemonAlreadyRunning) as caught:
             Store.open(database_url)
         assert f"another margin-monitor (pid {holder.pid}) holds the database" in str(caught.value)
-        assert caught.value.exit_code == Exit.ANOTHER_INSTANCE
+        assert caught.value.exit_code == ExitCode.ANOTHER_INSTANCE
         holder.kill()
         holder.wait()
     with ReadStore.open(database_url) as store:
@@ -62,7 +62,7 @@ async def test_a_closed_store_frees_its_database(database_url: str) -> None:
 
 async def test_a_failed_open_holds_nothing(empty_database_url: str) -> None:
     store = Store.open(empty_database_url)
-    with pytest.raises(AnotherDaemon):
+    with pytest.raises(DaemonAlreadyRunning):
         Store.open(empty_database_url)
     await store.close()
     again = Store.open(empty_database_url)

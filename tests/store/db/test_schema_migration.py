@@ -15,12 +15,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from monitor.core.actions.limits import usage_of
+from monitor.core.actions.limits import compute_limit_usage
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.ledger import ForeignMovement
-from monitor.errors import AnotherDaemon, StoreError
+from monitor.errors import DaemonAlreadyRunning, StoreError
 from monitor.resources import packaged_path
 from monitor.store.db import connections as opening
 from monitor.store.db.schema_migration import find_problems, upgrade
@@ -153,7 +153,7 @@ async def test_a_database_is_not_migrated_under_a_running_daemon(database_url: s
         await store.execute(
             lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
         )
-        with pytest.raises(AnotherDaemon):
+        with pytest.raises(DaemonAlreadyRunning):
             await asyncio.to_thread(upgrade, database_url)
     finally:
         await store.close()
@@ -274,7 +274,7 @@ async def test_evidence_prefixes_become_fields_after_the_upgrade(
     assert trail.problems == ()
     # What was executed late or counts as done was spent, 500 each; what failed or was never sent was not.
     spec = ActionSpec("repay-usdt", "repay", max_amount=Decimal(5000), max_per_day=Decimal(5000))
-    assert usage_of(spec, "main", recent, NOW).amount == Decimal(1500)
+    assert compute_limit_usage(spec, "main", recent, NOW).amount == Decimal(1500)
 
 
 def _insert_old_intent(

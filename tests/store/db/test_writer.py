@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from monitor.core.model.journal import JournalEntry
-from monitor.errors import AnotherDaemon, StoreError
+from monitor.errors import DaemonAlreadyRunning, StoreError
 from monitor.store.db import connections as opening
 from monitor.store.db.schema_migration import upgrade
 from monitor.store.db.writer import Writer
@@ -46,7 +46,7 @@ async def test_writer_recovers_after_a_server_restart() -> None:
         await store.commit(JournalEntry("main", NOW, events=(event("after"),)))
         assert [row.key for row in await store.read(read_events)] == ["before", "after"]
         # The lease was taken again with the new connection.
-        with pytest.raises(AnotherDaemon):
+        with pytest.raises(DaemonAlreadyRunning):
             Store.open(url)
         await store.close()
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from monitor.core.model.journal import JournalEntry, Sample
-from monitor.core.model.metric import Missing
+from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.recorded_frames import ReplaySample
 from monitor.store.readers.samples import read_samples
@@ -24,5 +24,5 @@ async def test_samples_come_in_time_order_including_missing_ones(store: Store) -
     assert await store.read(read_samples, "main", at(10), at(40)) == (
         ReplaySample(at(10), "asset", "BTC", "held", Decimal("0.5")),
         ReplaySample(at(20), "cross", "", "margin_level", INFINITE),
-        ReplaySample(at(30), "cross", "", "margin_level", Missing.UNAVAILABLE),
+        ReplaySample(at(30), "cross", "", "margin_level", MissingValue.UNAVAILABLE),
     )

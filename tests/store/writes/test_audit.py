@@ -48,12 +48,12 @@ async def test_untouched_trail_is_valid(store: Store) -> None:
     assert begun == AuditResult(1, begun.head, (), 0)
     assert begun.head is not None
     await record_intent_history(store)
-    assert await store.execute(commands.pause, True, "me", LATER)
+    assert await store.execute(commands.set_paused, True, "me", LATER)
     found = await verify_trail(store)
     assert (found.rows, found.problems, found.older_intents) == (6, (), 0)
     assert found.head == await store.read(audit.read_head)
     # A head noted earlier stays in the trail for good.
-    assert await store.execute(commands.pause, False, "me", LATER)
+    assert await store.execute(commands.set_paused, False, "me", LATER)
     await record_intent_history(store, 2)
     assert (await verify_trail(store, found.head)).problems == ()
 
@@ -111,7 +111,7 @@ def _the_trail_is_emptied(connection: Connection) -> None:
 
 def _the_trail_is_begun_anew(connection: Connection) -> None:
     connection.execute(delete(tables.audit))
-    commands.pause(connection, True, "me", LATER)
+    commands.set_paused(connection, True, "me", LATER)
 
 
 def _the_trail_begins_twice(connection: Connection) -> None:
@@ -181,7 +181,7 @@ async def test_database_refuses_changes_to_the_trail(store: Store) -> None:
 
 async def test_truncated_trail_is_found_by_an_earlier_head(store: Store) -> None:
     await record_intent_history(store)
-    await store.execute(commands.pause, True, "me", LATER)
+    await store.execute(commands.set_paused, True, "me", LATER)
     noted = await store.read(audit.read_head)
     assert noted is not None
 

@@ -24,11 +24,11 @@ async def test_commands_are_read_only_when_changed(store: Store) -> None:
     first = await store.read_commands(NOW)
     assert first is not None
     assert await store.read_commands(NOW, first.change_number) is None
-    await store.execute(commands.pause, True, "ann", NOW)
+    await store.execute(commands.set_paused, True, "ann", NOW)
     second = await store.read_commands(NOW, first.change_number)
     assert second is not None
     assert second.event.paused
-    assert not await store.execute(commands.pause, True, "bob", NOW)
+    assert not await store.execute(commands.set_paused, True, "bob", NOW)
     assert await store.read_commands(NOW, second.change_number) is None
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.clock import Machine, SteadyReading
+from monitor.clock import MachineClock, SteadyClockReading
 from monitor.core.notifications.outbox import Delivery
 from monitor.store.store import Store
 from monitor.store.writes import reports
@@ -44,7 +44,7 @@ async def test_command_uses_the_time_of_the_daemon(store: Store, ordering: bool)
     assert abs((await store.read(command_clock, is_command=ordering)).now() - wall) < timedelta(minutes=1)
     there = wall - timedelta(hours=3)
     await store.register_daemon(1, there, "0.1.0")
-    await store.update_last_seen(there, SteadyReading(Machine().steady_base, Machine().steady_s() - 60))
+    await store.update_last_seen(there, SteadyClockReading(MachineClock().steady_base, MachineClock().steady_s() - 60))
     now = (await store.read(command_clock, is_command=ordering)).now()
     assert timedelta(seconds=59) < now - there < timedelta(minutes=3)
 
@@ -58,6 +58,6 @@ async def test_last_seen_time_of_a_remote_daemon_is_used_when_later(
     wall = datetime.now(UTC)
     there = wall + timedelta(hours=ahead_h)
     await store.register_daemon(1, there, "0.1.0")
-    await store.update_last_seen(there, SteadyReading("another machine", time.monotonic()))
+    await store.update_last_seen(there, SteadyClockReading("another machine", time.monotonic()))
     now = (await store.read(command_clock, is_command=ordering)).now()
     assert abs(now - (there if is_taken else wall)) < timedelta(minutes=1)

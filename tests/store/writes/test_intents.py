@@ -101,9 +101,9 @@ async def test_a_claim_is_recorded_with_its_time_and_figures(store: Store) -> No
 
 async def test_nothing_is_claimed_while_actions_are_paused(store: Store) -> None:
     await store.commit(planned_entry(intent(1)))
-    await store.execute(commands.pause, True, "ann", NOW)
+    await store.execute(commands.set_paused, True, "ann", NOW)
     assert not await store.claim(intent(1), NOW)
-    await store.execute(commands.pause, False, "ann", NOW)
+    await store.execute(commands.set_paused, False, "ann", NOW)
     assert await store.claim(intent(1), NOW)
 
 

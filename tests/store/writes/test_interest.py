@@ -7,7 +7,7 @@ from decimal import Decimal
 from monitor.core.model.account import CROSS, InterestCharge, Scope
 from monitor.core.model.journal import JournalEntry, Sample
 from monitor.core.numbers.intervals import Interval
-from monitor.store.readers.interest import read_charges, read_interest, read_paid, read_spans
+from monitor.store.readers.interest import read_charges, read_interest, read_interest_paid, read_recorded_spans
 from monitor.store.startup import load_state
 from monitor.store.store import Store
 from monitor.store.writes.interest import record_charges
@@ -24,7 +24,7 @@ async def store_charges(
 
 
 async def spans_of(store: Store, scope: Scope = CROSS) -> tuple[Interval, ...]:
-    return (await store.read(read_spans, "main")).get(("main", scope.symbol), ())
+    return (await store.read(read_recorded_spans, "main")).get(("main", scope.symbol), ())
 
 
 async def test_interest_is_recorded_once_and_summed_exactly(store: Store) -> None:
@@ -59,7 +59,7 @@ async def test_sum_beyond_float_precision_is_exact(store: Store) -> None:
 async def test_interest_paid_in_bnb_is_listed_by_debt_and_summed_in_bnb(store: Store) -> None:
     in_bnb = replace(charge(7, amount="0.002", hours=1), asset="BNB", kind="PERIODIC_CONVERTED")
     await store_charges(store, (charge(6, amount="1.5"), in_bnb))
-    paid = await store.read(read_paid, "main", at(3600 * 2))
+    paid = await store.read(read_interest_paid, "main", at(3600 * 2))
     assert paid[CROSS, "USDT"].last_24h == {"USDT": Decimal("1.5"), "BNB": Decimal("0.002")}
     assert paid[CROSS, "USDT"].last == in_bnb
     assert [s.asset for s in await store.read(read_interest, by="asset")] == ["BNB", "USDT"]

@@ -69,7 +69,7 @@ def test_refused_manual_intent_leaves_nothing_behind(orders: CommandStore, datab
 
 @pytest.mark.parametrize("what", ["repay", "setting"])
 def test_no_manual_intent_while_paused(orders: CommandStore, what: str) -> None:
-    orders.execute(commands.pause, True, "test", NOW)
+    orders.execute(commands.set_paused, True, "test", NOW)
     with pytest.raises(CommandRefused, match="actions are paused"):
         orders.execute(
             manual_intents.claim_manual_intent, AUTO_REPAY_CALL if what == "setting" else by_hand_intent(), NOW

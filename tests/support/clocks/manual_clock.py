@@ -3,10 +3,10 @@
 import asyncio
 from datetime import datetime
 
-from monitor.clock import Machine, SystemClock
+from monitor.clock import MachineClock, SystemClock
 
 
-class ManualMachine(Machine):
+class ManualMachine(MachineClock):
     """Clocks that stand still until they are moved."""
 
     def __init__(self, wall_s: float) -> None:

@@ -28,7 +28,7 @@ from monitor.core.model.account import (
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.account_update import apply
+from monitor.core.state.account_update import apply_account_event
 
 NOW = datetime(2025, 10, 10, 20, 0, tzinfo=UTC)
 SETTINGS = AccountSettings(
@@ -124,7 +124,7 @@ def new_account_state(**fields: object) -> AccountState:
 def apply_events(state: AccountState, *events: Event, at: datetime = NOW) -> AccountState:
     """The state after the events."""
     for event in events:
-        state = apply(state, event, at)
+        state = apply_account_event(state, event, at)
     return state
 
 

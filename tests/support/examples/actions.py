@@ -13,13 +13,13 @@ from monitor.core.model.account import CROSS, Balance, CrossSnapshot, KeyPermiss
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Severity
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import ManualCall, Order, Repay, Transfer
-from monitor.core.model.safety_settings import Safety
+from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
-SAFETY = Safety()
+SAFETY = SafetySettings()
 SETTINGS = AccountSettings(account="main", isolated=())
 KEY = KeyPermissions(
     reading=True, margin=True, trading=True, universal_transfer=True, withdrawals=False, ip_restricted=True

@@ -9,7 +9,7 @@ import pytest
 from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
-from monitor.view.messages.message import DrillPosition, alert_message, drill_message, notice_message
+from monitor.view.messages.message import DrillProgress, alert_message, drill_message, notice_message
 from tests.support.examples.documents import ALERT, NOW, SETTINGS, STATE, WITHOUT_DEBT
 
 PAIR_ALERT = replace(
@@ -94,7 +94,7 @@ def test_kind_follows_severity_and_resolution(severity: str, reason: Notificatio
 
 
 def test_drill_message_is_marked_as_drill() -> None:
-    message = alert_message(ALERT, NotificationReason.FIRED, None, NOW, drill=DrillPosition(3, 2, 5))
+    message = alert_message(ALERT, NotificationReason.FIRED, None, NOW, drill=DrillProgress(3, 2, 5))
     assert message.title == "[DRILL] critical main cross: margin level 1.21 (drill 3)"
     assert message.text.startswith("This is a drill, message 2 of 5: margin-call fires. ")
     assert (message.document["reason"], message.document["stage"], message.document["drill"]) == ("drill", "fired", 3)
@@ -102,7 +102,7 @@ def test_drill_message_is_marked_as_drill() -> None:
 
 
 def test_end_of_a_drill_is_worded_as_resolved() -> None:
-    message = alert_message(ALERT, NotificationReason.RESOLVED, None, NOW, drill=DrillPosition(3, 5, 5))
+    message = alert_message(ALERT, NotificationReason.RESOLVED, None, NOW, drill=DrillProgress(3, 5, 5))
     assert drill_message("critical", message.document).kind == message.kind == "success"
     assert "message 5 of 5: margin-call is over. " in message.text
 

@@ -24,7 +24,7 @@ from monitor.config.simulation.portfolio import (
     read_portfolio,
 )
 from monitor.config.simulation.price_bars import read_price_bars
-from monitor.errors import Exit, MonitorError, UsageError, suggest_nearest
+from monitor.errors import ExitCode, MonitorError, UsageError, suggest_nearest
 from monitor.simulation.backtest import Backtest, run_backtest
 from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.price_path import PricePath, build_price_path, evaluation_times
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         tests = _backtest_prices(config, accounts, _read_price_paths(args.prices), args.portfolio)
     _print(args, tests)
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _print(args: argparse.Namespace, tests: Sequence[Backtest]) -> None:
@@ -104,7 +104,7 @@ def _backtest_prices(
             names = " ".join(f"{symbol}=FILE" for symbol in missing)
             raise UsageError(f"{account}: the price of {', '.join(missing)} is missing", mend=f"add --prices {names}")
         frames = partial(_market_frames, prices, paths, moments)
-        tests.append(run_backtest(policies.policy_of(config, account), start.portfolio, frames, gap=gap))
+        tests.append(run_backtest(policies.build_policy(config, account), start.portfolio, frames, gap=gap))
     return tests
 
 
@@ -168,7 +168,7 @@ def _backtest_recorded(config: Config, accounts: Sequence[str], since: str) -> l
             if next(_samples(store, account, start, now), None) is None:
                 continue
             frames = partial(_recorded_frames, store, account, start, now)
-            policy = policies.policy_of(config, account)
+            policy = policies.build_policy(config, account)
             tests.append(run_backtest(policy, SimulatedPortfolio(), frames, gap=FILL_INTERVAL, liquidates=False))
     if not tests:
         raise MonitorError("nothing is recorded in that time", where="rules backtest", mend="choose an earlier --since")

@@ -5,7 +5,7 @@ import argparse
 from monitor.cli import config_option, output
 from monitor.cli.lint_input import find_flaws
 from monitor.cli.parser import add_json
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 from monitor.lint.flaws import Flaw
 from monitor.view.json_values import Document
 from monitor.view.terminal.table import Cell, Tone
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         output.print_table(("rule", "result", "detail"), rows)
     else:
         output.print_line(f"{len(config.rules)} rules, nothing to mend", "good")
-    return Exit.NO if flaws else Exit.DONE
+    return ExitCode.NO if flaws else ExitCode.DONE
 
 
 def _item(flaw: Flaw) -> Document:

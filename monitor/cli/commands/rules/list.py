@@ -11,7 +11,7 @@ from monitor.config.model import Config
 from monitor.core.model.alert import MetricScope
 from monitor.core.numbers.durations import format_duration, from_seconds
 from monitor.core.rules.rule import Rule, rule_applies
-from monitor.errors import Exit, StoreError
+from monitor.errors import ExitCode, StoreError
 from monitor.store.readers.status import read_live_documents
 from monitor.view.json_values import Document, json_seconds
 from monitor.view.terminal.table import SEVERITY_TONES, Cell
@@ -30,12 +30,12 @@ def run(args: argparse.Namespace) -> int:
     items = [_item(rule, config, places) for rule in config.rules]
     if output.wants_json_list(args):
         output.print_documents(args, items)
-        return Exit.DONE
+        return ExitCode.DONE
     headings = ("rule", "scope", "when", "for", "severity", "channels", "actions", "subjects")
     output.print_table(headings, [_row(rule, item) for rule, item in zip(config.rules, items, strict=True)], right=(7,))
     if not is_recorded:
         output.print_line("subjects are those that the configuration names, since nothing is recorded yet", "dim")
-    return Exit.DONE
+    return ExitCode.DONE
 
 
 def _item(rule: Rule, config: Config, places: frozenset[RuleSubject]) -> Document:

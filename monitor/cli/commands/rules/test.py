@@ -9,7 +9,7 @@ from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
 from monitor.config import policies
 from monitor.config.simulation.rule_tests import read_rule_tests
-from monitor.errors import Exit
+from monitor.errors import ExitCode
 from monitor.simulation.rule_test_result import run_rule_test
 from monitor.view.documents.rule_tests import test_result_document, test_results_document
 from monitor.view.json_values import Document
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     for name, file in files:
         hears = policies.severities_by_channel(file.config)
         for test in file.tests:
-            verdict = run_rule_test(test, policies.policy_of(file.config, test.account), hears)
+            verdict = run_rule_test(test, policies.build_policy(file.config, test.account), hears)
             items.append(test_result_document(name, verdict))
             if not args.json:
                 output.print_line(
@@ -42,4 +42,4 @@ def run(args: argparse.Namespace) -> int:
         output.print_json(document)
     else:
         output.print_line(f"{document['passed']} passed, {document['failed']} failed")
-    return Exit.NO if document["failed"] else Exit.DONE
+    return ExitCode.NO if document["failed"] else ExitCode.DONE

@@ -9,7 +9,7 @@ from monitor.exchange.binance.rate_limits import CountedBy, Priority
 T = TypeVar("T")
 
 
-class Security(Enum):
+class SecurityType(Enum):
     """Credentials that a request must carry. On /sapi even market data need the key."""
 
     NONE = "none"
@@ -29,7 +29,7 @@ class Endpoint(Generic[T]):
     method: str
     path: str
     answer: type[T]
-    security: Security = Security.SIGNED
+    security: SecurityType = SecurityType.SIGNED
     weight: int = 1
     counted: CountedBy = "ip"
     secret: bool = False

@@ -15,7 +15,7 @@ from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar
 
 from monitor.core.model.order import ActionKind, ManualCallKind
 from monitor.core.numbers.amounts import format_decimal
-from monitor.exchange.binance.api.endpoint import Endpoint, Security
+from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.response import WriteResult
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import CountedBy, Priority
@@ -155,7 +155,7 @@ def read(
     *,
     weight: int = 1,
     counted: CountedBy = "ip",
-    security: Security = Security.SIGNED,
+    security: SecurityType = SecurityType.SIGNED,
     fixed_params: Mapping[str, str] | None = None,
     implied_params: Mapping[str, tuple[str, str]] | None = None,
     former_names: Mapping[str, str] | None = None,
@@ -217,7 +217,7 @@ def write(
             name=declared.__name__,
             summary=_summary(declared),
             signature=inspect.signature(declared),
-            endpoint=Endpoint(method, path, answer, Security.SIGNED, weight, counted),
+            endpoint=Endpoint(method, path, answer, SecurityType.SIGNED, weight, counted),
             parameters=parameters,
             fixed_params=fixed_params or {},
             implied_params=implied_params or {},

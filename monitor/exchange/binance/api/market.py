@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from monitor.exchange.binance.api.endpoint import Security
+from monitor.exchange.binance.api.endpoint import SecurityType
 from monitor.exchange.binance.api.endpoint_function import declaration_only, read
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters
@@ -34,31 +34,31 @@ def _ticker_weight(params: Parameters) -> int:
     return 2 if params.get("symbol") else 4
 
 
-@read("GET", _ASSETS, security=Security.KEY, priority=_LAST)
+@read("GET", _ASSETS, security=SecurityType.KEY, priority=_LAST)
 def get_margin_asset(*, asset: str) -> list[MarginAssetRow]:
     """One margin asset; the answer is a list all the same."""
     declaration_only()
 
 
-@read("GET", _ASSETS, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+@read("GET", _ASSETS, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER)
 def get_margin_all_assets(*, asset: str | None = None) -> list[MarginAssetRow]:
     """Every margin asset."""
     declaration_only()
 
 
-@read("GET", _PAIRS, security=Security.KEY, priority=_LAST)
+@read("GET", _PAIRS, security=SecurityType.KEY, priority=_LAST)
 def get_margin_symbol(*, symbol: str) -> list[MarginPairRow]:
     """One cross margin pair; the answer is a list all the same."""
     declaration_only()
 
 
-@read("GET", _PAIRS, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+@read("GET", _PAIRS, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER)
 def get_margin_all_pairs(*, symbol: str | None = None) -> list[MarginPairRow]:
     """Every cross margin pair."""
     declaration_only()
 
 
-@read("GET", _ISOLATED_PAIRS, weight=10, security=Security.KEY, priority=_LAST)
+@read("GET", _ISOLATED_PAIRS, weight=10, security=SecurityType.KEY, priority=_LAST)
 def get_isolated_margin_symbol(*, symbol: str) -> list[MarginPairRow]:
     """One isolated pair; the answer is a list all the same."""
     declaration_only()
@@ -68,7 +68,7 @@ def get_isolated_margin_symbol(*, symbol: str) -> list[MarginPairRow]:
     "GET",
     _ISOLATED_PAIRS,
     weight=10,
-    security=Security.KEY,
+    security=SecurityType.KEY,
     aliases=("get_all_isolated_margin_symbols",),
     priority=_LAST,
 )
@@ -77,7 +77,7 @@ def get_isolated_margin_all_symbols(*, symbol: str | None = None) -> list[Margin
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/priceIndex", weight=10, security=Security.KEY)
+@read("GET", "/sapi/v1/margin/priceIndex", weight=10, security=SecurityType.KEY)
 def get_margin_price_index(*, symbol: str) -> PriceIndexPayload:
     """The index price of one pair."""
     declaration_only()
@@ -87,7 +87,7 @@ def get_margin_price_index(*, symbol: str) -> PriceIndexPayload:
     "GET",
     "/sapi/v1/margin/crossMarginCollateralRatio",
     weight=100,
-    security=Security.KEY,
+    security=SecurityType.KEY,
     priority=_LAST,
     rows=WHOLE_ANSWER,
 )
@@ -96,67 +96,69 @@ def get_cross_margin_collateral_ratio() -> list[CollateralRatioRow]:
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/restricted-asset", security=Security.KEY, priority=_LAST)
+@read("GET", "/sapi/v1/margin/restricted-asset", security=SecurityType.KEY, priority=_LAST)
 def get_margin_restricted_assets() -> RestrictedAssetsPayload:
     """Assets that can't be bought on credit, or not be brought in as collateral."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/limit-price-pairs", security=Security.KEY, priority=_LAST)
+@read("GET", "/sapi/v1/margin/limit-price-pairs", security=SecurityType.KEY, priority=_LAST)
 def get_margin_limit_price_pairs() -> LimitPricePairsPayload:
     """Pairs whose limit orders must stay within 15 % of the index."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/risk-based-liquidation-ratio", security=Security.KEY, priority=_LAST)
+@read("GET", "/sapi/v1/margin/risk-based-liquidation-ratio", security=SecurityType.KEY, priority=_LAST)
 def get_margin_risk_based_liquidation_ratio() -> list[LiquidationRatioRow]:
     """Risk-based liquidation ratios; what they enter into is not documented."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/delist-schedule", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+@read(
+    "GET", "/sapi/v1/margin/delist-schedule", weight=100, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER
+)
 def get_margin_delist_schedule() -> list[DelistScheduleRow]:
     """What leaves margin trading and when: positions are closed then."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/list-schedule", weight=100, security=Security.KEY, priority=_LAST)
+@read("GET", "/sapi/v1/margin/list-schedule", weight=100, security=SecurityType.KEY, priority=_LAST)
 def get_margin_list_schedule() -> list[ListScheduleRow]:
     """What comes to margin trading and when."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER)
 def get_spot_asset_tags(*, tag: Sequence[str] | None = None) -> list[AssetTagsRow]:
     """The tags of assets, all or those with one of `tag`: *Monitoring* comes weeks before a delisting."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/system/status", security=Security.NONE, priority=_LAST)
+@read("GET", "/sapi/v1/system/status", security=SecurityType.NONE, priority=_LAST)
 def get_system_status() -> SystemStatusPayload:
     """Whether the venue is in maintenance."""
     declaration_only()
 
 
-@read("GET", "/api/v3/time", security=Security.NONE, priority=Priority.FIRST)
+@read("GET", "/api/v3/time", security=SecurityType.NONE, priority=Priority.FIRST)
 def get_server_time() -> ServerTimePayload:
     """The venue's time."""
     declaration_only()
 
 
-@read("GET", "/api/v3/exchangeInfo", weight=20, security=Security.NONE, priority=_LAST, rows="symbols")
+@read("GET", "/api/v3/exchangeInfo", weight=20, security=SecurityType.NONE, priority=_LAST, rows="symbols")
 def get_exchange_info(*, symbol: str | None = None, symbols: str | None = None) -> ExchangeInfoPayload:
     """Symbols with their filters; `symbols` is a JSON list. One unknown symbol spoils the call."""
     declaration_only()
 
 
-@read("GET", "/api/v3/ticker/price", weight=4, weight_of=_ticker_weight, security=Security.NONE)
+@read("GET", "/api/v3/ticker/price", weight=4, weight_of=_ticker_weight, security=SecurityType.NONE)
 def get_ticker_price(*, symbol: str) -> LastPriceRow:
     """The last price of one symbol."""
     declaration_only()
 
 
-@read("GET", "/api/v3/ticker/price", weight=4, security=Security.NONE)
+@read("GET", "/api/v3/ticker/price", weight=4, security=SecurityType.NONE)
 def get_all_tickers(*, symbols: str | None = None) -> list[LastPriceRow]:
     """The last prices of all symbols, or of a JSON list of them."""
     declaration_only()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from monitor.core.model.order import TimeWindow, VenueRecord
+from monitor.core.model.order import ExchangeRecord, TimeWindow
 from monitor.exchange.binance.api.history import split_window
 
 Row = TypeVar("Row")
@@ -37,13 +37,13 @@ async def iterate_pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIte
 
 
 async def read_records(
-    window: TimeWindow, span: timedelta, read: Callable[[datetime, datetime, int], Awaitable[Page[VenueRecord]]]
-) -> tuple[VenueRecord, ...]:
+    window: TimeWindow, span: timedelta, read: Callable[[datetime, datetime, int], Awaitable[Page[ExchangeRecord]]]
+) -> tuple[ExchangeRecord, ...]:
     """Return every record within the window, newest first, each once.
 
     `read` is given the beginning and end of a window of at most `span`, and the page number.
     """
-    found: dict[str, VenueRecord] = {}
+    found: dict[str, ExchangeRecord] = {}
     for start, end in split_window(window.since, window.until, span):
         async for record in iterate_pages(functools.partial(read, start, end)):
             found[record.ref] = record

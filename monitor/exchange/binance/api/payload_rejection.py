@@ -12,7 +12,7 @@ MAX_RECORDED_CHARS = 2000
 """Characters of a rejected payload that are kept for the record."""
 
 
-def rejected_payload(endpoint: Endpoint[T], why: str, body: bytes) -> PayloadRejected:
+def build_payload_rejection(endpoint: Endpoint[T], why: str, body: bytes) -> PayloadRejected:
     """Return the error for an answer that arrived but can't be believed: why, its digest, and its beginning."""
     digest = hashlib.sha256(body).hexdigest()[:16]
     error = PayloadRejected(f"{endpoint.name}: {why} (sha256 {digest})")

@@ -14,9 +14,9 @@ import httpx
 from monitor.clock import Clock
 from monitor.core.model.order import Accepted, Outcome, PreSendCheck, Refused
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
-from monitor.exchange.binance.api.endpoint import Endpoint, Security
+from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.http import read_body
-from monitor.exchange.binance.api.payload_rejection import rejected_payload
+from monitor.exchange.binance.api.payload_rejection import build_payload_rejection
 from monitor.exchange.binance.api.read_hosts import FIRST_COOLDOWN_S, ReadHosts
 from monitor.exchange.binance.api.rejected_rows import RejectedRows, decode_content
 from monitor.exchange.binance.api.response import (
@@ -39,7 +39,7 @@ from monitor.exchange.binance.response_classification import LIMIT_CODE, classif
 from monitor.exchange.binance.signing import Parameters, encode_query, sign_query
 from monitor.exchange.binance.wire.decoding import decode_error
 from monitor.exchange.binance.wire.market_text import TextServerTime
-from monitor.exchange.binance.wire.numbers import Implausible, parse_time, to_milliseconds
+from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_time, to_milliseconds
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ _CLOCK_TRIES = 5
 _READ_RETRIES = 2
 _BACKOFF_S = 0.2
 
-SERVER_TIME = Endpoint("GET", "/api/v3/time", TextServerTime, Security.NONE, priority=Priority.FIRST)
+SERVER_TIME = Endpoint("GET", "/api/v3/time", TextServerTime, SecurityType.NONE, priority=Priority.FIRST)
 
 
 class Transport:
@@ -98,8 +98,8 @@ class Transport:
         try:
             content = decode_content(endpoint, answer)
             found = translate(content, answer)
-        except Implausible as why:
-            raise rejected_payload(endpoint, str(why), answer.body) from why
+        except ImplausibleValue as why:
+            raise build_payload_rejection(endpoint, str(why), answer.body) from why
         self.rejected_rows.record(self._account, endpoint.name, answer.rejected_rows)
         return found
 
@@ -234,7 +234,7 @@ class Transport:
 
     async def _check_clock(self, endpoint: Endpoint[T]) -> bool:
         """Return whether the time was measured again because something contradicted it."""
-        if endpoint.security is not Security.SIGNED or self._clock.is_settled or self._clock.offset is None:
+        if endpoint.security is not SecurityType.SIGNED or self._clock.is_settled or self._clock.offset is None:
             return False
         try:
             await self.sync_clock()
@@ -274,7 +274,7 @@ class Transport:
         request = self._http.build_request(
             endpoint.method,
             f"{host}{endpoint.path}?{query}" if query else f"{host}{endpoint.path}",
-            headers=None if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._credentials.api_key},
+            headers=None if endpoint.security is SecurityType.NONE else {"X-MBX-APIKEY": self._credentials.api_key},
             timeout=timeout_s,
             extensions={} if objection is None else {"trace": withhold_hook(objection)},
         )
@@ -308,7 +308,7 @@ class Transport:
         )
 
     def _encode_query(self, endpoint: Endpoint[T], parameters: Parameters) -> str:
-        if endpoint.security is not Security.SIGNED:
+        if endpoint.security is not SecurityType.SIGNED:
             return encode_query(parameters)
         stamped = {**parameters, "recvWindow": self._recv_window_ms, "timestamp": to_milliseconds(self._clock.now())}
         return sign_query(stamped, self._credentials.signer)

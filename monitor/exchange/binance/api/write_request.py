@@ -8,7 +8,7 @@ from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.decoding import decode
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def parse_write_response(endpoint: Endpoint[T], response: ApiResponse) -> tuple[
     try:
         # An answer documented as empty may be anything but an error.
         content = decode(response.body or b"{}", endpoint.answer)
-    except Implausible:
+    except ImplausibleValue:
         return None, None
     refs = (getattr(content, name, None) for name in _REFERENCE_FIELDS)
     return content, str(next((ref for ref in refs if ref is not None), ""))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from monitor.core.model.account import CollateralTier, Price, Scope
 from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restrictions
-from monitor.core.model.order import VenueRecord
+from monitor.core.model.order import ExchangeRecord
 from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
 from monitor.core.model.symbols import TradingRules
 from monitor.errors import ExchangeRefused
@@ -47,7 +47,7 @@ NO_LOAN_CODE = -21004
 """Code of the answer where no liquidation loan is owed."""
 
 
-class BinanceActivity:
+class BinanceActivitySource:
     """Implementation of `exchange.port.AccountActivity`; `transport` signs with the reading key."""
 
     def __init__(self, transport: Transport) -> None:
@@ -80,7 +80,7 @@ class BinanceActivity:
         walk = HistoryReader(self._transport, get_margin_capital_flow, given, since, until)
         return tuple([activity.parse_ledger_row(row, scope) async for row in walk])
 
-    async def read_repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[VenueRecord, ...]:
+    async def read_repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[ExchangeRecord, ...]:
         """Return every repayment of the scope in the window, manual or automatic."""
         walk = HistoryReader(
             self._transport, get_margin_repay_details, {"isolatedSymbol": scope.symbol or None}, since, until

@@ -15,7 +15,7 @@ from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.histories_text import TextInterestPage
-from monitor.exchange.binance.wire.numbers import Implausible, parse_amount, parse_time, to_milliseconds
+from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_amount, parse_time, to_milliseconds
 from monitor.exchange.binance.wire.rates_text import TextCrossRateRow, TextNextRateRow, TextPastRateRow
 from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER, RejectedRow
 
@@ -46,7 +46,7 @@ _RETENTION = timedelta(days=90)
 _RATE_LOOKBACK = timedelta(hours=6)
 
 
-class BinanceInterestData:
+class BinanceInterestSource:
     """Implementation of `exchange.port.InterestData`."""
 
     def __init__(self, transport: Transport, clock: Clock) -> None:
@@ -111,7 +111,7 @@ class BinanceInterestData:
 def _parse_charges(page: TextInterestPage, scope: Scope) -> Page[InterestCharge]:
     for row in page.rows:
         if row.isolated_symbol and row.isolated_symbol != scope.symbol:
-            raise Implausible(f"a charge of {row.isolated_symbol} among those of {scope}")
+            raise ImplausibleValue(f"a charge of {row.isolated_symbol} among those of {scope}")
     return Page([histories.parse_interest_charge(row, scope) for row in page.rows], len(page.rows), page.total)
 
 
@@ -132,7 +132,7 @@ def _parse_rates(rows: Iterable[tuple[str, str, str]], rejected_rows: list[Rejec
     for asset, text, field in rows:
         try:
             found[asset] = _parse_rate(text, f"{asset}.{field}")
-        except Implausible as why:
+        except ImplausibleValue as why:
             rejected_rows.append(RejectedRow(asset, str(why)))
     return found
 
@@ -150,5 +150,5 @@ def _parse_rate(text: str, field: str) -> Decimal:
     """Return a rate as a fraction of the debt. Raises Implausible above 1: that would be another unit."""
     rate = parse_amount(text, field)
     if rate > 1:
-        raise Implausible(f"{field} is absurd: {text[:40]}")
+        raise ImplausibleValue(f"{field} is absurd: {text[:40]}")
     return rate

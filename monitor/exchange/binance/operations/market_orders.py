@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from monitor.core.model.order import CancelOrders, Outcome, Reduce, VenueRecord
+from monitor.core.model.order import CancelOrders, ExchangeRecord, Outcome, Reduce
 from monitor.core.numbers.amounts import ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.orders import (
@@ -45,7 +45,7 @@ async def cancel_open_orders(transport: Transport, order: CancelOrders) -> Outco
     return sent.outcome
 
 
-async def find_order(transport: Transport, order: Reduce) -> tuple[VenueRecord, ...]:
+async def find_order(transport: Transport, order: Reduce) -> tuple[ExchangeRecord, ...]:
     """Return the order, found by its client id, with the proceeds for the debt; empty where it is unknown."""
     isolated = bool(order.scope.symbol)
     try:
@@ -61,7 +61,7 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[VenueRecord, 
         quote = await _traded_quote(transport, known, isolated=isolated)
     brought, spent = (quote, base) if order.side == "SELL" else (base, quote)
     return (
-        VenueRecord(
+        ExchangeRecord(
             ref=str(known.order_id),
             asset=order.asset,
             amount=brought,
@@ -72,11 +72,11 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[VenueRecord, 
     )
 
 
-async def find_open_orders(transport: Transport, order: CancelOrders) -> tuple[VenueRecord, ...]:
+async def find_open_orders(transport: Transport, order: CancelOrders) -> tuple[ExchangeRecord, ...]:
     """Return the orders still open on the symbol, each as a pending record."""
     rows = await get_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
     return tuple(
-        VenueRecord(str(row.order_id), order.asset, to_decimal(row.orig_qty), "PENDING", to_datetime(row.time))
+        ExchangeRecord(str(row.order_id), order.asset, to_decimal(row.orig_qty), "PENDING", to_datetime(row.time))
         for row in rows
         if (row.symbol, row.is_isolated) == (order.symbol, bool(order.scope.symbol))
     )

@@ -6,13 +6,13 @@ import msgspec
 
 from monitor.core.model.account import Price
 from monitor.errors import ExchangeRefused
-from monitor.exchange.binance.api.endpoint import Endpoint, Security
+from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.translate import reference_data
 from monitor.exchange.binance.wire.market_text import TextTicker
 from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER
 
-TICKERS = Endpoint("GET", "/api/v3/ticker/price", list[TextTicker], Security.NONE, weight=4, rows=WHOLE_ANSWER)
+TICKERS = Endpoint("GET", "/api/v3/ticker/price", list[TextTicker], SecurityType.NONE, weight=4, rows=WHOLE_ANSWER)
 
 _BAD_SYMBOL = -1121
 _MAX_SYMBOLS = 100

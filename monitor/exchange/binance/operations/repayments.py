@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from monitor.core.model.order import Outcome, Repay, TimeWindow, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Outcome, Repay, TimeWindow
 from monitor.core.numbers.amounts import format_decimal
 from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, read_records
@@ -32,13 +32,13 @@ async def send_repayment(transport: Transport, order: Repay) -> Outcome:
     )
 
 
-async def find_repayments(transport: Transport, order: Repay, window: TimeWindow) -> tuple[VenueRecord, ...]:
+async def find_repayments(transport: Transport, order: Repay, window: TimeWindow) -> tuple[ExchangeRecord, ...]:
     """Return every repayment of the order's asset in its scope within the window, newest first, each once.
 
     Automatic ones are included and marked.
     """
 
-    async def read(start: datetime, end: datetime, number: int) -> Page[VenueRecord]:
+    async def read(start: datetime, end: datetime, number: int) -> Page[ExchangeRecord]:
         parameters = {
             "type": "REPAY",
             "asset": order.asset,
@@ -53,7 +53,7 @@ async def find_repayments(transport: Transport, order: Repay, window: TimeWindow
     return await read_records(window, _MAX_WINDOW, read)
 
 
-def _parse_records(page: TextLoanPage, order: Repay) -> Page[VenueRecord]:
+def _parse_records(page: TextLoanPage, order: Repay) -> Page[ExchangeRecord]:
     wanted = [
         histories.parse_loan_record(row)
         for row in page.rows

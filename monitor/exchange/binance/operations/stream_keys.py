@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.model.account import Scope
-from monitor.exchange.binance.api.endpoint import Endpoint, Security
+from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.wire.decoding import IgnoredBody
 from monitor.exchange.binance.wire.market_text import TextStreamToken
@@ -14,9 +14,11 @@ from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 # It is undocumented whether the request must be signed; both ways work today. The weight is taken as 1.
 LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", TextStreamToken, counted="uid", secret=True)
 NEW_LISTEN_KEY = Endpoint(
-    "POST", "/sapi/v1/margin/listen-key", ListenKeyPayload, Security.KEY, counted="uid", secret=True
+    "POST", "/sapi/v1/margin/listen-key", ListenKeyPayload, SecurityType.KEY, counted="uid", secret=True
 )
-EXTEND_LISTEN_KEY = Endpoint("PUT", "/sapi/v1/margin/listen-key", IgnoredBody, Security.KEY, counted="uid", secret=True)
+EXTEND_LISTEN_KEY = Endpoint(
+    "PUT", "/sapi/v1/margin/listen-key", IgnoredBody, SecurityType.KEY, counted="uid", secret=True
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

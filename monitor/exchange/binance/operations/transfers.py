@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.model.order import Outcome, Refused, TimeWindow, Transfer, VenueRecord
+from monitor.core.model.order import ExchangeRecord, Outcome, Refused, TimeWindow, Transfer
 from monitor.core.numbers.amounts import format_decimal
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.endpoint import Endpoint
@@ -63,7 +63,7 @@ async def send_transfer(transport: Transport, order: Transfer) -> Outcome:
     )
 
 
-async def find_transfers(transport: Transport, order: Transfer, window: TimeWindow) -> tuple[VenueRecord, ...]:
+async def find_transfers(transport: Transport, order: Transfer, window: TimeWindow) -> tuple[ExchangeRecord, ...]:
     """Return every transfer of the order's asset on its route within the window, newest first, each once.
 
     Empty where the exchange has dropped the route: it refuses requests for that route's history.
@@ -73,7 +73,7 @@ async def find_transfers(transport: Transport, order: Transfer, window: TimeWind
         return ()
     known_route = route
 
-    async def read(start: datetime, end: datetime, number: int) -> Page[VenueRecord]:
+    async def read(start: datetime, end: datetime, number: int) -> Page[ExchangeRecord]:
         parameters = {
             "type": known_route.type,
             "toSymbol": known_route.to_symbol,
@@ -92,6 +92,6 @@ async def find_transfers(transport: Transport, order: Transfer, window: TimeWind
         raise
 
 
-def _parse_records(page: TextTransferPage, order: Transfer) -> Page[VenueRecord]:
+def _parse_records(page: TextTransferPage, order: Transfer) -> Page[ExchangeRecord]:
     wanted = [histories.parse_transfer_record(row) for row in page.rows if row.asset == order.asset]
     return Page(wanted, len(page.rows), page.total)

@@ -30,7 +30,7 @@ from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
 from monitor.exchange.binance.streams.stream_requests import RequestDeclined, StreamRequests
 from monitor.exchange.binance.streams.supervisor import LivenessReporter, StreamConnection
 from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket, WebSocketFactory
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ class AccountStream(StreamConnection):
             return
         try:
             expires_at = await self._subscribe_once(link, scope)
-        except (ExchangeError, RequestDeclined, Implausible) as error:
+        except (ExchangeError, RequestDeclined, ImplausibleValue) as error:
             if isinstance(error, RequestDeclined) and error.code in (ALREADY_ACTIVE, SUBSCRIPTIONS_EXHAUSTED):
                 if error.code == ALREADY_ACTIVE and subscription.subscription_id is not None:
                     self._token_renewal.is_supported = False
@@ -246,7 +246,7 @@ class AccountStream(StreamConnection):
         """Resubscribe scopes that the exchange no longer holds: a subscription is lost without notice."""
         try:
             held = parse_subscription_ids(await self._requests.send(link, "session.subscriptions", {}))
-        except (RequestDeclined, Implausible):
+        except (RequestDeclined, ImplausibleValue):
             log.warning("stream.not_probed account=%s", self._account)
             return
         for scope, state in self._scopes.items():
@@ -288,7 +288,7 @@ class AccountStream(StreamConnection):
         # A renewal may give the old id or a new one; an old id keeps its scope.
         try:
             subscription, _ = parse_subscription(result)
-        except Implausible:
+        except ImplausibleValue:
             return
         self._scope_by_id[subscription] = scope
         if (state := self._scopes.get(scope)) is not None:
@@ -322,7 +322,7 @@ class AccountStream(StreamConnection):
         self._deliver(build_rejected_event(self._account, "account", CROSS, raw, reason, self._clock.now()))
 
 
-def _short_cause(error: ExchangeError | RequestDeclined | Implausible) -> str:
+def _short_cause(error: ExchangeError | RequestDeclined | ImplausibleValue) -> str:
     if not isinstance(error, ExchangeError):
         return str(error)
     return error.code if error.venue_code is None else f"{error.code} {error.venue_code}"

@@ -33,7 +33,7 @@ from monitor.exchange.binance.wire.frames import (
     SubscriptionPayload,
 )
 from monitor.exchange.binance.wire.numbers import (
-    Implausible,
+    ImplausibleValue,
     parse_amount,
     parse_plain,
     parse_positive,
@@ -91,7 +91,7 @@ def read_frame(raw: bytes) -> StreamFrame:
         return UnreadableFrame(f"too large: {len(raw)} bytes")
     try:
         envelope = decode(raw, FrameEnvelope)
-    except Implausible as why:
+    except ImplausibleValue as why:
         # An event may use the envelope's field names in a way of its own.
         return EventFrame(None, raw) if _event_type(raw) is not None else UnreadableFrame(str(why))
     if envelope.stream == f"!{SHUTDOWN}" or envelope.e == SHUTDOWN:
@@ -131,7 +131,7 @@ def parse_stream_event(
         event_time = parse_time(head.at, "E") if head.at is not None else received_at
         meaning = _parse_content(head.e, raw, event_time)
         order = _parse_order_update(decode(raw, ExecutionReportFrame)) if head.e == "executionReport" else None
-    except (Implausible, msgspec.MsgspecError, RecursionError) as why:
+    except (ImplausibleValue, msgspec.MsgspecError, RecursionError) as why:
         return build_rejected_event(account, stream, scope, raw, str(why), received_at, secret=secret)
     return StreamEvent(
         stream=stream,
@@ -176,7 +176,7 @@ def parse_expired_listen_key(raw: bytes) -> str:
     """Return the secret that a listenKeyExpired event carries, or an empty text."""
     try:
         return decode(raw, _ListenKeyExpiredFrame).key
-    except Implausible:
+    except ImplausibleValue:
         return ""
 
 
@@ -190,7 +190,7 @@ _TICKER = msgspec.json.Decoder(CombinedTickerFrame)
 def _event_type(event: bytes) -> str | None:
     try:
         return decode(event, EventHeader).e
-    except Implausible:
+    except ImplausibleValue:
         return None
 
 

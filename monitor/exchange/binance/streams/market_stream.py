@@ -27,7 +27,7 @@ from monitor.exchange.binance.streams.price_conflator import PriceConflator
 from monitor.exchange.binance.streams.stream_requests import RequestDeclined, StreamRequests
 from monitor.exchange.binance.streams.supervisor import LivenessReporter, StreamConnection
 from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket, WebSocketFactory
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ class MarketStream(StreamConnection):
         """Return whether the exchange has lost a subscription: it is lost without notice."""
         try:
             held = parse_stream_names(await self._request(link, "LIST_SUBSCRIPTIONS"))
-        except (RequestDeclined, Implausible):
+        except (RequestDeclined, ImplausibleValue):
             log.warning("stream.not_probed account=%s stream=market", self._account)
             return False
         gone = frozenset(symbol for symbol in self._subscribed if _stream_name(symbol) not in held)
@@ -204,7 +204,7 @@ class MarketStream(StreamConnection):
     def _handle_frame(self, raw: bytes) -> None:
         try:
             price = parse_ticker(raw)
-        except Implausible as why:
+        except ImplausibleValue as why:
             self._reject(raw, str(why))
             return
         if price is not None:

@@ -14,7 +14,7 @@ from monitor.exchange.binance.wire.accounts_text import (
     TextIsolatedAssetRow,
     TextIsolatedPairRow,
 )
-from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, parse_amount, parse_signed
+from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, ImplausibleValue, parse_amount, parse_signed
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 NO_DEBT_LEVEL = Decimal(999)
@@ -62,12 +62,16 @@ def parse_cross_snapshot(
     liabilities = parse_amount(account.total_liability_of_btc, "totalLiabilityOfBtc")
     net = parse_signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
     if abs(assets - liabilities - net) > max(_NET_TOLERANCE, assets * _LEVEL_TOLERANCE):
-        raise Implausible("totalNetAssetOfBtc contradicts the other totals")
+        raise ImplausibleValue("totalNetAssetOfBtc contradicts the other totals")
     owing = any(balance.owed for balance in balances.values())
     if liabilities and not owing:
-        raise Implausible(_reject_reason(rejected_rows, "userAssets lacks the debt that totalLiabilityOfBtc shows"))
+        raise ImplausibleValue(
+            _reject_reason(rejected_rows, "userAssets lacks the debt that totalLiabilityOfBtc shows")
+        )
     if assets and not any(balance.held for balance in balances.values()):
-        raise Implausible(_reject_reason(rejected_rows, "userAssets lacks the holdings that totalAssetOfBtc shows"))
+        raise ImplausibleValue(
+            _reject_reason(rejected_rows, "userAssets lacks the holdings that totalAssetOfBtc shows")
+        )
     collateral_level = account.collateral_margin_level
     if account.total_collateral_value_in_usdt is not None:
         # Unused, but an answer with an invalid number is rejected.
@@ -110,13 +114,13 @@ def parse_isolated_snapshot(
         if not row.isolated_created:
             continue
         if row.symbol in pairs:
-            raise Implausible(f"{row.symbol} comes twice")
+            raise ImplausibleValue(f"{row.symbol} comes twice")
         try:
             pairs[row.symbol] = _parse_pair(row)
-        except Implausible as why:
+        except ImplausibleValue as why:
             rejected_rows.append(RejectedRow(row.symbol, str(why)))
     if rejected_rows and not pairs:
-        raise Implausible(rejected_rows[0].why)
+        raise ImplausibleValue(rejected_rows[0].why)
     _check_totals(account, pairs, rejected_rows)
     rejected = frozenset(row.name for row in rejected_rows)
     return IsolatedSnapshot(as_of=as_of, received_at=received_at, pairs=pairs, rejected=rejected, complete=not rejected)
@@ -130,9 +134,11 @@ def _reject_reason(rejected_rows: Sequence[RejectedRow], why: str) -> str:
 def _check_rows(account: TextCrossAccount, previous: ListedAssets, rejected_rows: Sequence[RejectedRow]) -> None:
     listed = {row.asset for row in account.user_assets} | {row.name for row in rejected_rows}
     if lacking := (previous.assets | _ALWAYS_LISTED) - listed:
-        raise Implausible(_reject_reason(rejected_rows, f"userAssets lacks the row of {', '.join(sorted(lacking))}"))
+        raise ImplausibleValue(
+            _reject_reason(rejected_rows, f"userAssets lacks the row of {', '.join(sorted(lacking))}")
+        )
     if len(listed) < previous.rows * _MIN_ROWS_SHARE:
-        raise Implausible(f"userAssets lacks rows: {len(account.user_assets)} after {previous.rows}")
+        raise ImplausibleValue(f"userAssets lacks rows: {len(account.user_assets)} after {previous.rows}")
 
 
 def _parse_cross_balances(rows: Iterable[TextCrossAssetRow], rejected_rows: list[RejectedRow]) -> dict[str, Balance]:
@@ -147,10 +153,10 @@ def _parse_cross_balances(rows: Iterable[TextCrossAssetRow], rejected_rows: list
         ):
             continue
         if row.asset in balances:
-            raise Implausible(f"{row.asset} comes twice")
+            raise ImplausibleValue(f"{row.asset} comes twice")
         try:
             balance = _parse_balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.netAsset)
-        except Implausible as why:
+        except ImplausibleValue as why:
             rejected_rows.append(RejectedRow(row.asset, str(why)))
             continue
         if not balance.is_zero:
@@ -160,7 +166,7 @@ def _parse_cross_balances(rows: Iterable[TextCrossAssetRow], rejected_rows: list
 
 def _parse_balance(asset: str, free: str, locked: str, borrowed: str, interest: str, net: str) -> Balance:
     if not asset:
-        raise Implausible("a row has no asset")
+        raise ImplausibleValue("a row has no asset")
     balance = Balance(
         asset=asset,
         free=parse_amount(free, f"{asset}.free"),
@@ -170,7 +176,7 @@ def _parse_balance(asset: str, free: str, locked: str, borrowed: str, interest: 
     )
     stated = parse_signed(net, f"{asset}.netAsset")
     if abs(stated - balance.net) > _NET_TOLERANCE * max(Decimal(1), balance.held, balance.owed):
-        raise Implausible(f"{asset}.netAsset contradicts its parts")
+        raise ImplausibleValue(f"{asset}.netAsset contradicts its parts")
     return balance
 
 
@@ -181,14 +187,14 @@ def _parse_cross_level(text: str, assets: Decimal, liabilities: Decimal, *, owin
             return INFINITE
         # The debt is too small for the total's eight decimals; then only equally small assets leave a low level.
         if assets > _DUST_BTC:
-            raise Implausible("marginLevel contradicts the totals")
+            raise ImplausibleValue("marginLevel contradicts the totals")
         return level
     if level >= NO_DEBT_LEVEL:
         if assets < liabilities * NO_DEBT_LEVEL * (1 - _LEVEL_TOLERANCE):
-            raise Implausible("marginLevel contradicts the totals")
+            raise ImplausibleValue("marginLevel contradicts the totals")
         return INFINITE
     if liabilities > _DUST_BTC and abs(level * liabilities - assets) > assets * _LEVEL_TOLERANCE:
-        raise Implausible("marginLevel contradicts the totals")
+        raise ImplausibleValue("marginLevel contradicts the totals")
     return level
 
 
@@ -206,14 +212,14 @@ def _parse_pair(row: TextIsolatedPairRow) -> IsolatedPair:
     level = stated_level if (base.owed or quote.owed) and stated_level < NO_DEBT_LEVEL else INFINITE
     if base.owed or quote.owed:
         if not index:
-            raise Implausible(f"{row.symbol}.indexPrice is zero while debt is owed")
+            raise ImplausibleValue(f"{row.symbol}.indexPrice is zero while debt is owed")
         if level != INFINITE:
             held = base.held * index + quote.held
             # Index and level may be taken a moment apart, and the level has few digits: the tolerance is wider than for
             # the totals. With dust, the rounding of the eighth decimal counts.
             rounded = (1 + level) * (1 + index) * _MIN_AMOUNT
             if abs(level * owed - held) > max(held, owed) * _PAIR_LEVEL_TOLERANCE + rounded:
-                raise Implausible(f"{row.symbol}.marginLevel contradicts its balances")
+                raise ImplausibleValue(f"{row.symbol}.marginLevel contradicts its balances")
     return IsolatedPair(
         symbol=row.symbol,
         base=base,
@@ -237,10 +243,10 @@ def _check_totals(
 ) -> None:
     liabilities = parse_amount(account.total_liability_of_btc or "0", "totalLiabilityOfBtc")
     if liabilities and not any(pair.base.owed or pair.quote.owed for pair in pairs.values()):
-        raise Implausible(_reject_reason(rejected_rows, "assets lacks the debt that totalLiabilityOfBtc shows"))
+        raise ImplausibleValue(_reject_reason(rejected_rows, "assets lacks the debt that totalLiabilityOfBtc shows"))
     assets = parse_amount(account.total_asset_of_btc or "0", "totalAssetOfBtc")
     if assets and not any(pair.base.held or pair.quote.held for pair in pairs.values()):
-        raise Implausible(_reject_reason(rejected_rows, "assets lacks the holdings that totalAssetOfBtc shows"))
+        raise ImplausibleValue(_reject_reason(rejected_rows, "assets lacks the holdings that totalAssetOfBtc shows"))
     nets = [side.net_asset_of_btc for row in account.assets for side in (row.base_asset, row.quote_asset)]
     if account.total_net_asset_of_btc is None or rejected_rows:
         return
@@ -250,4 +256,4 @@ def _check_totals(
     tolerance = _NET_TOLERANCE * (1 + len(nets)) + (assets + liabilities) * _PAIR_LEVEL_TOLERANCE
     parts = sum((parse_signed(net, "netAssetOfBtc") for net in nets if net is not None), ZERO)
     if None not in nets and abs(parts - total) > tolerance:
-        raise Implausible("assets contradicts totalNetAssetOfBtc")
+        raise ImplausibleValue("assets contradicts totalNetAssetOfBtc")

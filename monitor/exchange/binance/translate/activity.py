@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
-from monitor.core.model.order import VenueRecord
+from monitor.core.model.order import ExchangeRecord
 from monitor.core.model.symbols import OpenOrder
 from monitor.exchange.binance.translate.histories import parse_status
 from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
@@ -30,9 +30,9 @@ def parse_ledger_row(row: CapitalFlowRow, scope: Scope) -> LedgerRow:
     )
 
 
-def parse_repayment(row: LoanRow) -> VenueRecord:
+def parse_repayment(row: LoanRow) -> ExchangeRecord:
     """Return one repayment, manual or automatic."""
-    return VenueRecord(
+    return ExchangeRecord(
         ref=str(row.tx_id),
         asset=row.asset,
         amount=to_decimal(row.amount),

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from monitor.core.model.account import InterestCharge, LiquidationOrder, Scope
-from monitor.core.model.order import VenueRecord
+from monitor.core.model.order import ExchangeRecord
 from monitor.exchange.binance.wire.histories_text import (
     TextInterestRow,
     TextLiquidationRow,
@@ -41,9 +41,9 @@ def parse_liquidation(row: TextLiquidationRow) -> LiquidationOrder:
     )
 
 
-def parse_loan_record(row: TextLoanRow) -> VenueRecord:
+def parse_loan_record(row: TextLoanRow) -> ExchangeRecord:
     """Return one row of the repayment history. Only MANUAL rows can be the record of a request."""
-    return VenueRecord(
+    return ExchangeRecord(
         ref=str(row.tx_id),
         asset=row.asset,
         amount=parse_amount(row.amount, "amount"),
@@ -53,9 +53,9 @@ def parse_loan_record(row: TextLoanRow) -> VenueRecord:
     )
 
 
-def parse_transfer_record(row: TextTransferRow) -> VenueRecord:
+def parse_transfer_record(row: TextTransferRow) -> ExchangeRecord:
     """Return one row of the transfer history."""
-    return VenueRecord(
+    return ExchangeRecord(
         ref=str(row.tran_id),
         asset=row.asset,
         amount=parse_amount(row.amount, "amount"),

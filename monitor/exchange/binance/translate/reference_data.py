@@ -23,7 +23,7 @@ from monitor.exchange.binance.wire.market_data import (
     RestrictedAssetsPayload,
 )
 from monitor.exchange.binance.wire.market_text import TextTicker
-from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, parse_amount, parse_positive, parse_time
+from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, ImplausibleValue, parse_amount, parse_positive, parse_time
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 
@@ -35,7 +35,7 @@ def parse_thresholds(coefficients: TextThresholds) -> Thresholds:
         liquidation=parse_positive(coefficients.force_liquidation_bar, "forceLiquidationBar"),
     )
     if not thresholds.liquidation <= thresholds.margin_call <= thresholds.initial:
-        raise Implausible("the bars are not in order")
+        raise ImplausibleValue("the bars are not in order")
     return thresholds
 
 
@@ -43,7 +43,7 @@ def parse_tiers(rows: Iterable[TextTierRow], symbol: str) -> tuple[LeverageTier,
     """Return the leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
     found = sorted((_parse_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
     if not found:
-        raise Implausible(f"no tiers of {symbol}")
+        raise ImplausibleValue(f"no tiers of {symbol}")
     return tuple(found)
 
 
@@ -69,7 +69,7 @@ def parse_permissions(restrictions: TextKeyPermissions) -> KeyPermissions:
 def parse_user_id(account: TextSpotAccount) -> int:
     """Return the exchange's number of the user. Raises Implausible for an invalid one."""
     if account.uid <= 0:
-        raise Implausible(f"uid is no number of a user: {account.uid}")
+        raise ImplausibleValue(f"uid is no number of a user: {account.uid}")
     return account.uid
 
 
@@ -82,7 +82,7 @@ def parse_prices(
         if ticker.symbol in wanted:
             try:
                 found[ticker.symbol] = Price(parse_positive(ticker.price, f"price of {ticker.symbol}"), at)
-            except Implausible as why:
+            except ImplausibleValue as why:
                 rejected_rows.append(RejectedRow(ticker.symbol, str(why)))
     return found
 
@@ -97,10 +97,10 @@ def parse_wallet(rows: Iterable[TextWalletRow], *, as_of: datetime, rejected_row
         if row.free in ZERO_TEXTS:
             continue
         if row.asset in free:
-            raise Implausible(f"{row.asset} comes twice")
+            raise ImplausibleValue(f"{row.asset} comes twice")
         try:
             held = parse_amount(row.free, f"{row.asset}.free")
-        except Implausible as why:
+        except ImplausibleValue as why:
             rejected_rows.append(RejectedRow(row.asset, str(why)))
             continue
         if held:

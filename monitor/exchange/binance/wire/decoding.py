@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from monitor.exchange.binance.wire.field_types import decode_field
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 T = TypeVar("T")
 
@@ -32,9 +32,9 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         answer: T = _decoder(kind).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Implausible(f"unreadable: {error}") from error
+        raise ImplausibleValue(f"unreadable: {error}") from error
     except RecursionError as error:
-        raise Implausible("unreadable: nested too deeply") from error
+        raise ImplausibleValue("unreadable: nested too deeply") from error
     return answer
 
 
@@ -42,7 +42,7 @@ def decode_error(body: bytes) -> ErrorBody | None:
     """Return the error in the body, or None where it holds no readable one."""
     try:
         return decode(body, ErrorBody)
-    except Implausible:
+    except ImplausibleValue:
         return None
 
 

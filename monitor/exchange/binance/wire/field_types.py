@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from monitor.exchange.binance.wire.numbers import MAX_AMOUNT, Implausible, parse_signed, parse_time
+from monitor.exchange.binance.wire.numbers import MAX_AMOUNT, ImplausibleValue, parse_signed, parse_time
 
 Row = TypeVar("Row")
 
@@ -46,16 +46,16 @@ def decode_field(kind: type, value: Any) -> Any:
     """Return `value`, as JSON had it, as one of the types above. Raises ValueError for an unbelievable one."""
     if kind is DecimalText:
         if not isinstance(value, str):
-            raise Implausible(f"an amount is not a text: {str(value)[:40]}")
+            raise ImplausibleValue(f"an amount is not a text: {str(value)[:40]}")
         return DecimalText(parse_signed(value, "an amount"))
     if kind is Timestamp:
         if not isinstance(value, int | str) or isinstance(value, bool):
-            raise Implausible(f"not a time: {str(value)[:40]}")
+            raise ImplausibleValue(f"not a time: {str(value)[:40]}")
         at = parse_time(value, "a time")
         return Timestamp.combine(at.date(), at.time(), UTC)
     if kind is FlexibleInt:
         if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdecimal())):
-            raise Implausible(f"not a whole number: {str(value)[:40]}")
+            raise ImplausibleValue(f"not a whole number: {str(value)[:40]}")
         return FlexibleInt(value)
     raise NotImplementedError(kind)
 
@@ -66,6 +66,6 @@ def require_finite(value: Decimal | None) -> None:
         return
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int):
-        raise Implausible("an amount is not finite")
+        raise ImplausibleValue("an amount is not finite")
     if value.adjusted() > MAX_AMOUNT.adjusted() or exponent < MIN_DECIMAL_EXPONENT:
-        raise Implausible("an amount is absurd")
+        raise ImplausibleValue("an amount is absurd")

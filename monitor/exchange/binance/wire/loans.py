@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 
 from monitor.exchange.binance.wire.field_types import EMPTY_BODIES, DecimalText, Payload, Timestamp, require_finite
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 
 class LoanRow(Payload, frozen=True, kw_only=True):
@@ -109,9 +109,9 @@ class LiquidationLoanPayload(Payload, frozen=True):
     def __post_init__(self) -> None:
         told = [self.amount, self.repaid_amount, self.remaining_amount]
         if any(amount is not None for amount in told) and None in told:
-            raise Implausible("a liquidation loan lacks an amount")
+            raise ImplausibleValue("a liquidation loan lacks an amount")
         if self.remaining_amount and not self.asset:
-            raise Implausible("a liquidation loan has no asset")
+            raise ImplausibleValue("a liquidation loan has no asset")
 
 
 class LiquidationLoanRepaymentRow(Payload, frozen=True):

@@ -21,7 +21,7 @@ _SECONDS_BELOW = 10**11
 _MICROSECONDS_FROM = 10**14
 
 
-class Implausible(ValueError):
+class ImplausibleValue(ValueError):
     """A field that can't be believed. The text names the field and quotes nothing but its value."""
 
 
@@ -30,10 +30,10 @@ def parse_signed(text: str, field: str) -> Decimal:
     if text in ZERO_TEXTS:
         return _ZERO
     if not _NUMBER.fullmatch(text):
-        raise Implausible(f"{field} is not a number: {text[:40]!r}")
+        raise ImplausibleValue(f"{field} is not a number: {text[:40]!r}")
     number = Decimal(text)
     if abs(number) > MAX_AMOUNT:
-        raise Implausible(f"{field} is absurd: {text[:40]}")
+        raise ImplausibleValue(f"{field} is absurd: {text[:40]}")
     return number
 
 
@@ -41,7 +41,7 @@ def parse_amount(text: str, field: str) -> Decimal:
     """Return a finite number that is not negative. Raises Implausible for anything else."""
     number = parse_signed(text, field)
     if number < 0:
-        raise Implausible(f"{field} is negative: {text[:40]}")
+        raise ImplausibleValue(f"{field} is negative: {text[:40]}")
     return number
 
 
@@ -54,7 +54,7 @@ def parse_positive(text: str, field: str) -> Decimal:
     """Return a finite number above zero. Raises Implausible for anything else."""
     number = parse_plain(text) or parse_amount(text, field)
     if not number:
-        raise Implausible(f"{field} is zero")
+        raise ImplausibleValue(f"{field} is zero")
     return number
 
 
@@ -69,10 +69,10 @@ def parse_time(value: int | str, field: str) -> datetime:
         return _EPOCH + timedelta(0, seconds, rest * 1000)
     if isinstance(value, str):
         if not value.isascii() or not value.isdecimal() or len(value) > 17:
-            raise Implausible(f"{field} is not a time: {value[:40]!r}")
+            raise ImplausibleValue(f"{field} is not a time: {value[:40]!r}")
         value = int(value)
     if value < 0:
-        raise Implausible(f"{field} is no time: {value}")
+        raise ImplausibleValue(f"{field} is no time: {value}")
     if value < _SECONDS_BELOW:
         span = timedelta(seconds=value)
     elif value < _MICROSECONDS_FROM:
@@ -80,10 +80,10 @@ def parse_time(value: int | str, field: str) -> datetime:
     elif value < _MICROSECONDS_FROM * 100:
         span = timedelta(microseconds=value)
     else:
-        raise Implausible(f"{field} is no time: {value}")
+        raise ImplausibleValue(f"{field} is no time: {value}")
     at = _EPOCH + span
     if not _EARLIEST <= at <= _LATEST:
-        raise Implausible(f"{field} is no time: {value}")
+        raise ImplausibleValue(f"{field} is no time: {value}")
     return at
 
 

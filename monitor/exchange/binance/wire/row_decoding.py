@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 import msgspec
 
 from monitor.exchange.binance.wire.decoding import decode
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def decode_rows(body: bytes, kind: type[T], field: str) -> tuple[T, tuple[Reject
     """
     try:
         return decode(body, kind), ()
-    except Implausible:
+    except ImplausibleValue:
         answer = {WHOLE_ANSWER: msgspec.Raw(body)} if field == WHOLE_ANSWER else decode(body, dict[str, msgspec.Raw])
         if field not in answer:
             raise
@@ -58,7 +58,7 @@ def _split_rows(rows: list[msgspec.Raw], kind: type[Any]) -> tuple[list[bytes], 
         raw = bytes(row)
         try:
             decode(raw, kind)
-        except Implausible as why:
+        except ImplausibleValue as why:
             named = _read_names(raw)
             # A pair that was never created is a placeholder, and its faults don't matter.
             if named.isolated_created is not False:
@@ -71,7 +71,7 @@ def _split_rows(rows: list[msgspec.Raw], kind: type[Any]) -> tuple[list[bytes], 
 def _read_names(raw: bytes) -> _RowNames:
     try:
         return decode(raw, _RowNames)
-    except Implausible:
+    except ImplausibleValue:
         return _RowNames()
 
 

@@ -16,7 +16,7 @@ from monitor.exchange.binance.api.orders import create_margin_order
 from monitor.exchange.binance.api.transfers import transfer_spot_to_margin
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, RequestLimits, initial_balance
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, RequestLimits, initial_balance
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
 
 D = Decimal
@@ -130,7 +130,7 @@ async def test_adjacent_readers_share_only_rows_on_their_boundary(past_sandbox: 
 
 @pytest.mark.parametrize("ends", ["included", "left out"])
 async def test_a_row_on_the_edge_of_two_windows_comes_once_however_windows_end(ends: Any) -> None:
-    async with connected_sandbox(replace(SCENARIO, readings=Interpretations(window_end=ends)), speed=SPEED) as w:
+    async with connected_sandbox(replace(SCENARIO, readings=ApiInterpretations(window_end=ends)), speed=SPEED) as w:
         await w.account.sync_clock()
         known: dict[str, set[int]] = {name: set() for name in WALKED}
         for chosen in ("repay", "transfer", "trade"):

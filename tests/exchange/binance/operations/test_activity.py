@@ -12,7 +12,7 @@ from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.orders import ALL_SYMBOLS_WEIGHT, get_open_margin_orders
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import AccountSpec, Interpretations, PairSpec, Scenario, initial_balance
+from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, PairSpec, Scenario, initial_balance
 from monitor.sandbox.scenario.scenario import SimCollateralTier as Tier
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
 
@@ -27,7 +27,7 @@ async def transfers(w: ConnectedSandbox, scope: Scope) -> list[MarginTransfer]:
 
 
 def sandbox_with_reading(**readings: object) -> Scenario:
-    return replace(calm_scenario(), readings=Interpretations(**readings))  # type: ignore[arg-type]  # names are checked at the start
+    return replace(calm_scenario(), readings=ApiInterpretations(**readings))  # type: ignore[arg-type]  # names are checked at the start
 
 
 def without_debt(scenario: Scenario) -> Scenario:

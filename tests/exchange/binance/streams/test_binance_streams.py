@@ -21,7 +21,7 @@ from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.sandbox.event_feed import SentEvent
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import Interpretations, RequestLimits, Scenario
+from monitor.sandbox.scenario.scenario import ApiInterpretations, RequestLimits, Scenario
 from tests.support.connected_sandbox import ConnectedSandbox, EventInbox, connected_sandbox
 
 D = Decimal
@@ -259,7 +259,7 @@ async def test_frequent_subscription_changes_stay_below_five_messages_a_second()
 @pytest.mark.parametrize("unit", ["us", "ms"])
 @pytest.mark.parametrize("reading", ["same", "new"])
 async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: Any, unit: Any) -> None:
-    readings = Interpretations(renewed_subscription_id=reading, token_expiration_unit=unit)
+    readings = ApiInterpretations(renewed_subscription_id=reading, token_expiration_unit=unit)
     scenario = replace(calm_scenario(), readings=readings)
     async with listening_account(scenario, speed=20_000) as both:
         tokens = len(both.world.requests(TOKEN_PATH))
@@ -280,7 +280,7 @@ SOONER = StreamLimits(renew_at=0.1, overlap_s=0.1)
 
 
 async def test_ineffective_token_is_not_retried_and_a_new_connection_takes_over() -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(token_renewal="refused"))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(token_renewal="refused"))
     async with listening_account(scenario, speed=5000, websockets=WebSocketFactory(limits=SOONER)) as both:
         tokens = len(both.world.requests(TOKEN_PATH))
         while len(both.inbox.changes("account")) < 3:
@@ -295,7 +295,7 @@ async def test_ineffective_token_is_not_retried_and_a_new_connection_takes_over(
 async def test_connection_out_of_subscription_ids_is_replaced() -> None:
     scenario = replace(
         calm_scenario(),
-        readings=Interpretations(renewed_subscription_id="new"),
+        readings=ApiInterpretations(renewed_subscription_id="new"),
         limits=RequestLimits(subscription_numbers=3),
     )
     async with listening_account(scenario, speed=5000, websockets=WebSocketFactory(limits=SOONER)) as both:
@@ -307,7 +307,7 @@ async def test_connection_out_of_subscription_ids_is_replaced() -> None:
 
 
 async def test_unknown_subscription_at_the_exchange_forces_a_new_connection() -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(token_renewal="refused"))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(token_renewal="refused"))
     async with listening_account(scenario) as both:
         before = len(both.world.requests(TOKEN_PATH))
         both.world.sandbox.add_fault(Fault(what="feign", stream="account"))

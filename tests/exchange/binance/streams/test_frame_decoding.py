@@ -30,7 +30,7 @@ from monitor.exchange.binance.streams.frame_decoding import (
     parse_ticker,
     read_frame,
 )
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POSITION = (
@@ -249,7 +249,7 @@ def test_other_frames_are_no_price(frame: bytes) -> None:
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "1e40"])
 def test_absurd_price_is_refused(price: str) -> None:
     frame = json.dumps({"stream": "x", "data": {"e": "24hrMiniTicker", "E": 1564034571105, "s": "X", "c": price}})
-    with pytest.raises(Implausible, match="price of X"):
+    with pytest.raises(ImplausibleValue, match="price of X"):
         parse_ticker(frame.encode())
 
 
@@ -308,7 +308,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
 
 def ticker_or_none(raw: bytes) -> None:
     """Decode a frame as a price; a bad price may raise Implausible and nothing else."""
-    with contextlib.suppress(Implausible):
+    with contextlib.suppress(ImplausibleValue):
         parse_ticker(raw)
 
 

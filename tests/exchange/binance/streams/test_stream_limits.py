@@ -19,7 +19,7 @@ from monitor.exchange.binance.streams.stream_limits import StreamLimits
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
-from monitor.sandbox.scenario.scenario import Interpretations, Scenario
+from monitor.sandbox.scenario.scenario import ApiInterpretations, Scenario
 from tests.exchange.binance.streams.test_binance_streams import ListeningAccount, key_of, keys, running
 from tests.support.connected_sandbox import EventInbox, connected_sandbox, hosts_of
 from tests.support.daemon import eventually
@@ -238,7 +238,7 @@ async def test_balance_change_during_a_disconnect_is_no_missing_event() -> None:
 @pytest.mark.parametrize("is_on", [False, True])
 @pytest.mark.slow
 async def test_expired_listen_token(reading: Any, is_on: bool) -> None:
-    scenario = replace(calm_scenario(), readings=Interpretations(renewed_subscription_id=reading))
+    scenario = replace(calm_scenario(), readings=ApiInterpretations(renewed_subscription_id=reading))
     guards = replace(ALL_OFF, renew_at=0.5 if is_on else 9.0)
     inbox = EventInbox()
     async with connected_sandbox(scenario, speed=3000, websockets=WebSocketFactory(limits=guards)) as w:

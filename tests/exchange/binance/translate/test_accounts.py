@@ -17,7 +17,7 @@ from monitor.core.model.account import (
     Scope,
     Thresholds,
 )
-from monitor.core.model.order import VenueRecord
+from monitor.core.model.order import ExchangeRecord
 from monitor.core.numbers.amounts import INFINITE
 from monitor.exchange.binance.translate import accounts, histories, reference_data
 from monitor.exchange.binance.translate.accounts import ListedAssets
@@ -30,7 +30,7 @@ from monitor.exchange.binance.wire.accounts_text import (
 )
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.histories_text import TextInterestPage, TextLoanPage, TextTransferPage
-from monitor.exchange.binance.wire.numbers import Implausible, parse_amount, parse_signed, parse_time
+from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_amount, parse_signed, parse_time
 from monitor.exchange.binance.wire.row_decoding import decode_rows
 from tests.support.examples.payloads import (
     Document,
@@ -80,7 +80,7 @@ def test_collateral_value_that_is_no_number_rejects_the_answer_in_either_spellin
     document = cross_account()
     del document["TotalCollateralValueInUSDT"]
     assert cross({**document, name: "105500"}) == cross(document)
-    with pytest.raises(Implausible, match="TotalCollateralValueInUSDT"):
+    with pytest.raises(ImplausibleValue, match="TotalCollateralValueInUSDT"):
         cross({**document, name: "much"})
 
 
@@ -140,7 +140,7 @@ def test_empty_account_is_accepted() -> None:
     ],
 )
 def test_implausible_cross_account_is_rejected_with_the_field(changes: Document, field: str) -> None:
-    with pytest.raises(Implausible, match=field):
+    with pytest.raises(ImplausibleValue, match=field):
         cross(cross_account(**changes))
 
 
@@ -153,7 +153,7 @@ def test_implausible_cross_account_is_rejected_with_the_field(changes: Document,
 )
 def test_account_that_lost_rows_is_refused(last: ListedAssets, why: str) -> None:
     account = decode(json.dumps(cross_account()).encode(), TextCrossAccount)
-    with pytest.raises(Implausible, match=why):
+    with pytest.raises(ImplausibleValue, match=why):
         accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT, previous=last)
 
 
@@ -170,7 +170,7 @@ def test_missing_or_wrongly_typed_field_is_refused(field: str, value: Any) -> No
     document = cross_account(**{field: value})
     if value == "absent":
         del document[field]
-    with pytest.raises(Implausible, match=field):
+    with pytest.raises(ImplausibleValue, match=field):
         cross(document)
 
 
@@ -178,14 +178,14 @@ def test_missing_or_wrongly_typed_field_is_refused(field: str, value: Any) -> No
 def test_row_without_an_amount_is_refused(field: str) -> None:
     document = cross_account()
     del document["userAssets"][3][field]
-    with pytest.raises(Implausible, match=field):
+    with pytest.raises(ImplausibleValue, match=field):
         cross(document)
 
 
 def test_documented_cross_example_without_rows_is_rejected() -> None:
     account = decode(documented("test_query_cross_margin_account_details_success"), TextCrossAccount)
     assert account.margin_level == "11.64405625"
-    with pytest.raises(Implausible, match="userAssets lacks the debt"):
+    with pytest.raises(ImplausibleValue, match="userAssets lacks the debt"):
         accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT)
 
 
@@ -288,7 +288,7 @@ def test_cross_without_a_row_of_usdt_holds_and_owes_none() -> None:
         totalNetAssetOfBtc="0.5",
     )
     assert set(cross(account).balances) == {"BTC", "USDC"}
-    with pytest.raises(Implausible, match="lacks the debt"):
+    with pytest.raises(ImplausibleValue, match="lacks the debt"):
         cross({**account, "userAssets": rows[:1]})
 
 
@@ -306,7 +306,7 @@ def test_cross_without_a_row_of_usdt_holds_and_owes_none() -> None:
     ],
 )
 def test_implausible_isolated_account_is_rejected(document: Document, field: str) -> None:
-    with pytest.raises(Implausible, match=field):
+    with pytest.raises(ImplausibleValue, match=field):
         isolated(document)
 
 
@@ -321,14 +321,14 @@ def test_thresholds_are_the_documented_ones() -> None:
     "bars", [("1.1", "1.3", "1.5"), ("1.5", "1.3", "0"), ("1.5", "-1", "1.1"), ("x", "1.3", "1.1")]
 )
 def test_unordered_thresholds_are_rejected(bars: tuple[str, str, str]) -> None:
-    with pytest.raises(Implausible):
+    with pytest.raises(ImplausibleValue):
         reference_data.parse_thresholds(TextThresholds(*bars))
 
 
 def test_tiers_are_those_of_the_symbol() -> None:
     rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[TextTierRow])
     assert reference_data.parse_tiers(rows, "BTCUSDT") == (LeverageTier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
-    with pytest.raises(Implausible, match="ETHUSDT"):
+    with pytest.raises(ImplausibleValue, match="ETHUSDT"):
         reference_data.parse_tiers(rows, "ETHUSDT")
 
 
@@ -355,7 +355,7 @@ def test_interest_paid_in_another_asset_names_both() -> None:
 
 def test_loan_record_is_automatic_unless_manual() -> None:
     page = decode(documented("test_query_borrow_repay_records_in_margin_account_success"), TextLoanPage)
-    assert histories.parse_loan_record(page.rows[0]) == VenueRecord(
+    assert histories.parse_loan_record(page.rows[0]) == ExchangeRecord(
         ref="2970933056",
         asset="BNB",
         amount=D(14),
@@ -408,7 +408,7 @@ def test_seconds_milliseconds_and_microseconds_are_distinguished(value: int | st
 
 @pytest.mark.parametrize("value", [0, -1, 1, 10**17, 10**20, "", "1e9", "soon", "9" * 30])
 def test_invalid_time_is_rejected(value: int | str) -> None:
-    with pytest.raises(Implausible, match="t is n"):
+    with pytest.raises(ImplausibleValue, match="t is n"):
         parse_time(value, "t")
 
 
@@ -423,5 +423,5 @@ def test_number_is_exactly_what_the_text_says(text: str, number: str) -> None:
     "text", ["", " 1", "1 ", "+1", "1,5", "0x10", "NaN", "-Infinity", "1e999", "٣", "1e-", "." * 9]
 )
 def test_invalid_number_is_rejected(text: str) -> None:
-    with pytest.raises(Implausible, match="x"):
+    with pytest.raises(ImplausibleValue, match="x"):
         parse_amount(text, "x")

@@ -19,7 +19,7 @@ from monitor.exchange.binance.wire.histories_text import (
     TextTransactionId,
 )
 from monitor.exchange.binance.wire.market_text import TextServerTime
-from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 from tests.support.examples.payloads import cross_account, documented
 
@@ -51,13 +51,13 @@ def test_unknown_fields_are_ignored() -> None:
 def test_wrong_type_is_named_by_its_place() -> None:
     document = cross_account()
     document["userAssets"][2]["free"] = 1.5
-    with pytest.raises(Implausible, match=r"\$\.userAssets\[2\]\.free"):
+    with pytest.raises(ImplausibleValue, match=r"\$\.userAssets\[2\]\.free"):
         decode(json.dumps(document).encode(), TextCrossAccount)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"serverTime":NaN}', b'{"serverTime":1e3}', b"null", b"[]"])
 def test_invalid_answer_is_rejected(body: bytes) -> None:
-    with pytest.raises(Implausible, match="unreadable"):
+    with pytest.raises(ImplausibleValue, match="unreadable"):
         decode(body, TextServerTime)
 
 
@@ -67,7 +67,7 @@ def test_invalid_answer_is_rejected(body: bytes) -> None:
     ids=["lists", "in a field that nobody knows"],
 )
 def test_endlessly_nested_json_is_rejected(body: bytes) -> None:
-    with pytest.raises(Implausible, match="unreadable"):
+    with pytest.raises(ImplausibleValue, match="unreadable"):
         decode(body, TextServerTime)
     assert decode_error(body) is None
 
