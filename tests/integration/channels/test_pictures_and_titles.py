@@ -138,7 +138,7 @@ async def test_text_is_sent_first_and_a_refused_picture_is_no_failure(tmp_path: 
 
 
 async def has_learnt_no_pictures(notifier: object) -> bool:
-    return "phone" in notifier._teller._without_pictures  # type: ignore[attr-defined]
+    return "phone" in notifier._sender._without_charts  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow

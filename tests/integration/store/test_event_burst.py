@@ -71,7 +71,7 @@ async def _burst(box: Sandbox, here: InProcessDaemon, database: Path, sink: Http
     await here.wait_for_state(lambda s: len(s.prices) > 1 and s.cross is not None)
     lines = {one.number for one in box.connections}
     daemon: Any = here.daemon
-    inbox = daemon._supervisor.watches["main"].inbox
+    inbox = daemon._supervisor.services["main"].inbox
     coalesced = inbox.conflated
     stalled = asyncio.create_task(asyncio.to_thread(stall_disk, database))
     box.add_fault(Fault("flood", stream="account", count=BURST))

@@ -243,7 +243,7 @@ async def test_expired_listen_token(reading: Any, is_on: bool) -> None:
     inbox = EventInbox()
     async with connected_sandbox(scenario, speed=3000, websockets=WebSocketFactory(limits=guards)) as w:
         house: Any = w.sandbox._stream_server
-        house.tokens.longest_ms = HOUR_S * 1000
+        house.tokens.max_validity_ms = HOUR_S * 1000
         async with running(w.account, inbox):
             both = ListeningAccount(w, inbox)
             await both.connected()
