@@ -1,17 +1,17 @@
-"""HTTP POST to one address over a kept connection; h11 reads the answers.
+"""HTTP POST to one address over a kept connection, with the minimum of HTTP/1.1.
 
 A general client takes several times as long until the first byte has left, and an alert waits for that.
 """
 
 import asyncio
 import base64
+import codecs
 import ssl
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import SupportsIndex
 
-import h11
 import httpx
 
 KEEP_ALIVE_S = 300.0
@@ -21,11 +21,7 @@ ADDRESS_TIMEOUT_S = 2.0
 """Timeout for connecting to one address of a host that has several."""
 
 _MAX_HEAD_BYTES = 65_536
-_MAX_READ_BYTES = 1 << 20
-"""More than a stream reader holds: a read leaves nothing in its buffer."""
-
-_REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost"), ("Content-Length", "0")])
-"""Stands for any sent request in h11's state: requests are written without h11, which is slow."""
+_STATUS_WITHOUT_BODY = frozenset({204, 304})
 
 
 class PostFailed(Exception):
@@ -56,56 +52,21 @@ class _IdleAwareReader(asyncio.StreamReader):
         super().feed_eof()
 
 
-def _new_parser() -> h11.Connection:
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-
-
 @dataclass(slots=True)
 class _Connection:
     reader: _IdleAwareReader
     writer: asyncio.StreamWriter
-    parser: h11.Connection = field(default_factory=_new_parser)
     idle_since: float = 0.0
 
-    async def exchange(self, request: bytes, max_chars: int) -> HttpResponse:
-        """Send a request and return its answer, with at most `max_chars` of its text. Raises PostFailed, OSError."""
-        self.writer.write(request)
-        self.parser.send(_REQUEST)
-        self.parser.send(h11.EndOfMessage())
-        await self.writer.drain()
-        try:
-            while not isinstance(head := await self._next_event(), h11.Response):
-                pass
-            body = b""
-            while len(body) < 4 * max_chars and isinstance(event := await self._next_event(), h11.Data):
-                body += event.data[: 4 * max_chars - len(body)]
-            headers = {name.decode("ascii"): value.decode("latin-1") for name, value in head.headers}
-            text = body.decode(_charset(headers.get("content-type", "")), errors="replace")[:max_chars]
-        except h11.RemoteProtocolError as error:
-            if self.parser.trailing_data[1]:
-                raise PostFailed("the server closed the connection without a whole answer") from error
-            raise PostFailed(f"the answer can't be read: it is not HTTP/1: {str(error)[:100]}") from error
-        return HttpResponse(head.status_code, headers, text)
-
-    def try_release(self) -> bool:
-        """Mark the connection as idle if it can take another request after a complete answer; return whether it can."""
-        if self.parser.their_state is not h11.DONE or self.parser.trailing_data[0]:
-            return False
-        self.parser.start_next_cycle()
+    def mark_idle(self) -> None:
         self.idle_since = time.monotonic()
         self.reader.is_idle = True
-        return True
 
     def try_reuse(self) -> bool:
         """Return whether the connection can still be used."""
         self.reader.is_idle = False
         quiet = not self.reader.has_unexpected_data and not self.reader.at_eof() and not self.writer.is_closing()
         return quiet and time.monotonic() - self.idle_since < KEEP_ALIVE_S
-
-    async def _next_event(self) -> object:
-        while (event := self.parser.next_event()) is h11.NEED_DATA:
-            self.parser.receive_data(await self.reader.read(_MAX_READ_BYTES))
-        return event
 
 
 class HttpPoster:
@@ -148,8 +109,12 @@ class HttpPoster:
         try:
             if connection is None:
                 connection = await self._connect()
-            request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
-            answer = await connection.exchange(request, self._max_text_chars)
+            connection.writer.write(b"%b%d\r\n\r\n%b" % (self._head, len(body), body))
+            await connection.writer.drain()
+            answer, reusable = await _read_response(connection.reader, self._max_text_chars)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError) as error:
+            _abort(connection)
+            raise PostFailed(_parse_error_text(error)) from error
         except OSError as error:
             _abort(connection)
             raise PostFailed(f"{type(error).__name__}: {error}".rstrip(": ")) from error
@@ -157,7 +122,8 @@ class HttpPoster:
             # Cancelled in the middle: the next bytes on this connection would belong to this request.
             _abort(connection)
             raise
-        if connection.try_release() and self._idle_connection is None:
+        if reusable and self._idle_connection is None:
+            connection.mark_idle()
             self._idle_connection = connection
         else:
             _abort(connection)
@@ -205,13 +171,79 @@ def _authorization_lines(url: httpx.URL) -> list[str]:
     return [f"Authorization: Basic {base64.b64encode(f'{url.username}:{url.password}'.encode()).decode()}"]
 
 
+async def _read_response(reader: asyncio.StreamReader, most_text: int) -> tuple[HttpResponse, bool]:
+    """The response, and whether the connection can take another request."""
+    while True:
+        version, status, headers = _parse_head(await reader.readuntil(b"\r\n\r\n"))
+        if status >= 200:
+            break
+    connection = headers.get("connection", "").lower()
+    keeps = "close" not in connection and (version == "HTTP/1.1" or "keep-alive" in connection)
+    most = 4 * most_text
+    if status in _STATUS_WITHOUT_BODY:
+        body, whole = b"", True
+    elif "chunked" in headers.get("transfer-encoding", "").lower():
+        body, whole = await _read_chunks(reader, most)
+    elif "content-length" in headers:
+        length = int(headers["content-length"])
+        body, whole = await reader.readexactly(min(length, most)), length <= most
+    else:
+        body, whole = await _read_to_end(reader, most), False
+    text = body.decode(_charset(headers.get("content-type", "")), errors="replace")[:most_text]
+    return HttpResponse(status, headers, text), keeps and whole
+
+
+def _parse_head(head: bytes) -> tuple[str, int, Mapping[str, str]]:
+    """Version, status and headers. Raises ValueError for anything but HTTP/1."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    if not version.startswith("HTTP/1."):
+        raise ValueError("the answer is not HTTP/1")
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name.strip().lower()] = value.strip()
+    return version, int(rest[:3]), headers
+
+
+async def _read_chunks(reader: asyncio.StreamReader, max_bytes: int) -> tuple[bytes, bool]:
+    """The beginning of a chunked body, and whether it is complete."""
+    body = b""
+    while len(body) < max_bytes:
+        size = int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16)
+        if size == 0:
+            while await reader.readuntil(b"\r\n") != b"\r\n":
+                pass
+            return body, True
+        part = await reader.readexactly(min(size, max_bytes))
+        body += part
+        if len(part) < size:
+            break
+        await reader.readexactly(2)
+    return body[:max_bytes], False
+
+
+async def _read_to_end(reader: asyncio.StreamReader, max_bytes: int) -> bytes:
+    """The beginning of a body that ends with its connection."""
+    body = b""
+    while len(body) < max_bytes and (part := await reader.read(max_bytes - len(body))):
+        body += part
+    return body
+
+
 def _charset(content_type: str) -> str:
-    charset = content_type.partition("charset=")[2].partition(";")[0].strip(" \"'") or "utf-8"
+    _, _, named = content_type.partition("charset=")
     try:
-        b"0".decode(charset, errors="replace")
-    except (LookupError, ValueError):
+        return codecs.lookup(named.partition(";")[0].strip(" \"'") or "utf-8").name
+    except LookupError:
         return "utf-8"
-    return charset
+
+
+def _parse_error_text(error: Exception) -> str:
+    if isinstance(error, asyncio.IncompleteReadError):
+        return "the server closed the connection without a whole answer"
+    return f"the answer can't be read: {error}"
 
 
 def _abort(connection: _Connection | None) -> None:

@@ -154,18 +154,3 @@ async def test_request_carries_path_credentials_and_headers() -> None:
     assert lines[0] == "POST /%C3%A4%20b?k=v HTTP/1.1"
     assert {f"Host: {host}", "Authorization: Basic bWU6cEBzcw==", "Content-Type: application/json"} <= set(lines)
     assert body == b'{"a":1}'
-
-
-async def test_answer_with_something_behind_it_ends_the_connection() -> None:
-    connections: list[asyncio.Event] = []
-    doubled = b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 500 No\r\n\r\n"
-    async with server(server_answering(doubled, doubled, connections=connections)) as host:
-        posting = HttpPoster(f"http://{host}/hook", {}, 100)
-        assert [(await posting.post(b"{}")).status for _ in range(2)] == [204, 204]
-        posting.close()
-    assert len(connections) == 2
-
-
-async def test_charset_that_is_none_is_ignored() -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=hex\r\nContent-Length: 5\r\n\r\n"
-    assert (await post_to(head + b"there")).text == "there"

@@ -66,7 +66,7 @@ async def test_alert_decided_while_stopping_is_sent_before_the_end(tmp_path: Pat
                     box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
                     await here.wait_for_state(lambda state: any(key.rule == "near-call" for key in state.alerts))
                     here.daemon.stop()
-                    # Its channels had their time for what waited; its account waits for the database, or has given it up.
+                    # The channels had their time for what waited; the account waits for the database, or gave it up.
                     await eventually(lambda: _is(_ends("account main")))
                 await asyncio.wait_for(here.task, 60)
     assert "FIRING near-call" in heads(about(sink.received))
