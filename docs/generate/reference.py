@@ -20,7 +20,7 @@ REFERENCE_FOLDER = Path("docs/reference")
 EXIT_CODES: Mapping[ExitCode, str] = {
     ExitCode.DONE: "done",
     ExitCode.NO: "a check, a test or a delivery failed, or the exchange or the program refused the command",
-    ExitCode.USAGE: "the command line can't be carried out, or asks for what is not available yet",
+    ExitCode.USAGE: "the command line can't be carried out",
     ExitCode.UNREACHABLE: "the database is missing, unreachable (which never ends `run`) or of another version; for a "
     "one-shot command also: the exchange is unreachable",
     ExitCode.ANOTHER_INSTANCE: "another daemon holds this database; `run` waits three minutes for it",

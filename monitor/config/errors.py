@@ -18,6 +18,10 @@ class InvalidValue(Exception):
         self.key = key
 
 
+MAX_SHOWN_NAME = 100
+"""Characters of a table's own name up to which a location shows it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """A place in a configuration file: prints as `config.toml: rules[0] "cross-margin-low".when`."""
@@ -29,8 +33,9 @@ class Location:
         return Location(self.file, f"{self.path}.{name}" if self.path else name)
 
     def item(self, index: int, name: object = None) -> "Location":
-        """The location of one table of an array of tables; `name` is its own name if readable."""
-        label = f' "{name}"' if isinstance(name, str) and name.isprintable() and name else ""
+        """The location of one table of an array of tables; `name` is its own name if readable and not endless."""
+        is_shown = isinstance(name, str) and name.isprintable() and 0 < len(name) <= MAX_SHOWN_NAME
+        label = f' "{name}"' if is_shown else ""
         return Location(self.file, f"{self.path}[{index}]{label}")
 
     def __str__(self) -> str:

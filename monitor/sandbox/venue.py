@@ -36,7 +36,7 @@ class SimMovement:
 
 
 class Venue:
-    """The state of the sandbox exchange. It does nothing by itself: see `simulation_loop` for the effects of time."""
+    """The state of the sandbox exchange. It does nothing by itself: see `ExchangeLoop` for the effects of time."""
 
     def __init__(self, scenario: Scenario, timeline: VirtualClock) -> None:
         self.scenario = scenario

@@ -179,7 +179,7 @@ async def soak(
         box = running.sandbox
         house: Any = box._stream_server
         if not calmly:
-            house.tokens.longest_ms = TOKEN_S * 1000
+            house.tokens.max_validity_ms = TOKEN_S * 1000
         await _wait_until_recovered(box, daemon)
         life = asyncio.create_task(_account_activity(box, chance))
         try:

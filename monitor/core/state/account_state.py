@@ -66,7 +66,9 @@ class LastSample(NamedTuple):
 
 @dataclass(frozen=True)
 class AccountState:
-    """Everything that a decision about one account may use. Immutable; `state.apply.apply` returns the next state.
+    """Everything that a decision about one account may use.
+
+    Immutable; `account_update.apply_account_event` returns the next state.
 
     Without slots: prices arrive up to a thousand times a second, and copying one mapping is the cheapest way.
     """

@@ -249,7 +249,7 @@ class AccountService:
         self._executor.wake()
 
     def merge_store(self, change: Callable[[AccountState, JournalBacklog], AccountState]) -> None:
-        """Merge the state with the store's once the store is loaded; see `Runner.merge_store`."""
+        """Merge the state with the store's once the store is loaded; see `EventProcessor.merge_store`."""
         self.runner.merge_store(change)
         # Interest must be recorded before it counts, which was not possible until now.
         self._poller.request("interest")

@@ -100,8 +100,8 @@ class EndpointCall:
 class SimEndpoint:
     """One endpoint. `right` is the permission that the key needs.
 
-    `calls_a_minute` caps the calls of one address beside their weight; `repeats` are parameters that may occur several
-    times in a request.
+    `max_calls_per_minute` caps the calls of one address beside their weight; `repeats` are parameters that may occur
+    several times in a request.
     """
 
     method: str

@@ -18,7 +18,7 @@ SAFE_LEVEL_FACTOR = Decimal("1.05")
 
 @dataclass(frozen=True, slots=True)
 class ScopeRecovery:
-    """Recovery options to reach `target`, the cheapest first. `outside_as_of`: time of the last read of outside
+    """Recovery options to reach `target`, the cheapest first. `external_as_of`: time of the last read of outside
     balances."""
 
     target: Decimal

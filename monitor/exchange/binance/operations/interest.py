@@ -47,7 +47,7 @@ _RATE_LOOKBACK = timedelta(hours=6)
 
 
 class BinanceInterestSource:
-    """Implementation of `exchange.port.InterestData`."""
+    """Implementation of `exchange.port.InterestSource`."""
 
     def __init__(self, transport: Transport, clock: Clock) -> None:
         self._transport = transport
