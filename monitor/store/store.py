@@ -161,7 +161,7 @@ class Store:
         notices: Callable[[Sequence[Intent]], Sequence[Notice]],
         stop: StopCause | None = None,
     ) -> tuple[int, ...]:
-        """Record once more the orders whose steps the database had lost (`journal.restore_lost_steps`); return the ids."""
+        """Record again the orders whose steps the database lost (`journal.restore_lost_steps`); return the ids."""
         left = lost_steps.select_sent_intents(known, now)
         if not left:
             return ()
