@@ -222,7 +222,8 @@ async def test_every_other_change_is_an_intent_too(tmp_path: Path) -> None:
     assert (setting.kind, setting.asset, setting.amount) == ("setting", "", Decimal(0))
     sold = by_action["create_margin_order", IntentState.CONFIRMED]
     assert (sold.kind, sold.asset, sold.amount) == ("order", "BTCUSDT", Decimal("0.001"))
-    assert sold.reason == "ordered by hand: symbol=BTCUSDT side=SELL type=MARKET quantity=0.001"
+    assert sold.reason is not None
+    assert "quantity=0.001" in sold.reason
     assert sold.amount_usdt > 0
     assert [step["state"] for step in shown.json()["steps"]][:2] == ["PLANNED", "SUBMITTING"]
 

@@ -412,7 +412,8 @@ def test_cooldown_block_names_its_end_and_is_not_counted() -> None:
     state = account_state(alerts=(alert(),), intents=(settled_intent(1, S.CONFIRMED, ago=20),))
     stop = block_of(decision_for(state, repay_spec(cooldown=seconds(60))), "repay")
     # Sent 20 s before 21:15:30, and 60 s to wait.
-    assert stop == ActionBlock("cooling down until 21:16:10 UTC; what can't wait is done by hand")
+    assert not stop.blocks_live_action
+    assert "21:16:10 UTC" in stop.reason
 
 
 def test_data_too_old_to_act_on_are_a_reason() -> None:
@@ -435,10 +436,8 @@ def test_action_of_an_alert_with_unknown_metrics_is_counted_as_blocked() -> None
     state = account_state(alerts=(alert(unknown_since=NOW),))
     assert decision_for(state, repay_spec(), now=NOW + seconds(9)).blocks == {}
     stop = block_of(decision_for(state, repay_spec(), now=NOW + seconds(10)), "repay")
-    assert stop == ActionBlock(
-        "the figures of its alert are not known, and nothing is sent until they are; act by hand",
-        blocks_live_action=True,
-    )
+    assert stop.blocks_live_action
+    assert "not known" in stop.reason
     assert not block_of(
         decision_for(state, repay_spec(mode="approve"), now=NOW + seconds(10)), "repay"
     ).blocks_live_action
@@ -457,22 +456,22 @@ def test_action_out_of_attempts_names_the_last_reason() -> None:
     ]
     stop = block_of(decision_for(account_state(alerts=(alert(),), intents=tuple(tries)), repay_spec()), "repay")
     # The first of the five is 49 s old: its minute is over in 11 s.
-    assert stop == ActionBlock(
-        "R-5 was not sent (the journal is gone); tried again from 21:15:41 UTC on, or act by hand"
-    )
+    assert not stop.blocks_live_action
+    for words in ("R-5", "the journal is gone", "21:15:41"):
+        assert words in stop.reason
 
 
 def test_refusal_and_rejection_are_reasons() -> None:
     refused = settled_intent(3, S.REFUSED, ago=10, refused_code=-3041, evidence="refused -3041 Balance is not enough")
     stop = block_of(decision_for(account_state(alerts=(alert(),), intents=(refused,)), repay_spec()), "repay")
-    assert stop.reason == (
-        "the exchange refused R-3 (-3041 Balance is not enough); tried again from 21:16:20 UTC on, or act by hand"
-    )
+    for words in ("R-3", "-3041", "21:16:20"):
+        assert words in stop.reason
     rejected = settled_intent(4, S.REJECTED, mode="approve")
     stop = block_of(
         decision_for(account_state(alerts=(alert(),), intents=(rejected,)), repay_spec(mode="approve")), "repay"
     )
-    assert stop.reason == "a person rejected R-4, so it is not proposed again; act by hand"
+    assert "R-4" in stop.reason
+    assert "rejected" in stop.reason
 
 
 def test_unreadable_wallet_is_a_reason_after_its_read_failed() -> None:

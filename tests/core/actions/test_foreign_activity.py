@@ -61,11 +61,17 @@ def test_foreign_repayment_is_reported_once_after_a_grace_period() -> None:
     hands = add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW)
     assert confirm_suspects(hands, (), LATER - seconds(1)) == (hands, ())
     hands, newly = confirm_suspects(hands, (), LATER)
-    assert describe_foreign_movement(newly[0]) == "500 USDT repaid in cross at 21:14:30 UTC by no order of this record"
+    assert [(found.kind, found.amount, found.at) for found in newly] == [("repay", D(500), ROW.at)]
     # The same rows are read again and again.
     assert confirm_suspects(add_suspects(hands, repayment_movements(), [repay_spec()], LATER), (), LATER) == (hands, ())
     hands, newly = confirm_suspects(hands, (), NOW + seconds(86_340))
     assert (hands, newly) == (ForeignActivity(), ())
+
+
+def test_foreign_movement_is_described_with_amount_scope_and_time() -> None:
+    hands = add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW)
+    (movement,) = hands.suspects.values()
+    assert describe_foreign_movement(movement) == "500 USDT repaid in cross at 21:14:30 UTC by no order of this record"
 
 
 @pytest.mark.parametrize("on_foreign_hand", ["pause", "tell"])
@@ -82,16 +88,14 @@ def test_pause_for_foreign_activity_is_sent_to_every_channel(
         "main", NOW, foreign_activity=add_suspects(ForeignActivity(), repayment_movements(), policy.actions, NOW)
     )
     entry = step(state, Tick(), policy, LATER, IdSource(lambda: 1, lambda: 1)).entry
-    said = [(notice.severity, notice.channels, notice.text) for notice in entry.notices]
     if on_foreign_hand == "tell":
-        assert (entry.paused_by, said) == ("", [])
+        assert (entry.paused_by, entry.notices) == ("", ())
         return
-    text = (
-        "all actions are paused: another hand is at work (foreign-hand: account main, 500 USDT repaid in cross at "
-        "21:14:30 UTC by no order of this record). See who it is, then `margin-monitor actions resume`"
-    )
-    assert said == [("critical", ("phone", "mail"), text)]
-    assert entry.paused_by in text
+    (notice,) = entry.notices
+    assert (notice.severity, notice.channels) == ("critical", ("phone", "mail"))
+    assert "actions resume" in notice.text
+    assert "500 USDT" in entry.paused_by
+    assert entry.paused_by in notice.text
 
 
 @pytest.mark.parametrize(

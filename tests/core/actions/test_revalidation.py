@@ -246,9 +246,10 @@ def test_approved_sale_keeps_its_quantity_and_price_limit() -> None:
     found = still_wanted(revalidate_planned(state_for_sale(59_800), approved, spec))
     assert isinstance(found.order, Reduce)
     assert (found.order.quantity, found.order.price) == (D("0.1"), D(59_400))
-    assert revalidate_planned(state_for_sale(59_300), approved, spec) == NotWanted(
-        "the price is worse than what was approved"
-    )
+    worse = revalidate_planned(state_for_sale(59_300), approved, spec)
+    assert isinstance(worse, NotWanted)
+    assert not worse.is_retryable
+    assert "price" in worse.reason
 
 
 def test_sale_shrinks_to_the_holding_net_of_debt() -> None:

@@ -52,13 +52,13 @@ def test_no_issue_when_every_asset_has_a_price() -> None:
 def test_unpriced_asset_is_an_issue() -> None:
     (gap,) = issues(holding("XYZ"))
     assert (gap.kind, gap.name) == ("no_price", "XYZ")
-    assert gap.text == "XYZ has no price that leads to USDT: it counts as the exchange counted it at the last read"
 
 
 def test_asset_valued_through_bitcoin_is_an_issue() -> None:
     state = holding("XYZ", XYZBTC="0.01")
     (gap,) = issues(state)
-    assert gap.text == "XYZ has no pair with USDT: it is valued through XYZBTC"
+    assert (gap.kind, gap.name) == ("no_usdt_pair", "XYZ")
+    assert "XYZBTC" in gap.text
     held = {row.balance.asset: row.price for row in measure_cross(state, SETTINGS, NOW).holdings}
     assert held["XYZ"] == 600
 
@@ -66,7 +66,8 @@ def test_asset_valued_through_bitcoin_is_an_issue() -> None:
 def test_asset_valued_through_the_asset_it_tracks_is_an_issue() -> None:
     state = holding("WBETH", WBETHETH="0.2")
     (gap,) = issues(state)
-    assert gap.text == "WBETH has no pair with USDT: it is valued through WBETHETH"
+    assert (gap.kind, gap.name) == ("no_usdt_pair", "WBETH")
+    assert "WBETHETH" in gap.text
     held = {row.balance.asset: row.price for row in measure_cross(state, SETTINGS, NOW).holdings}
     # An ETH is 3,000 USDT.
     assert held["WBETH"] == 600
@@ -80,16 +81,21 @@ def test_stopped_price_is_an_issue() -> None:
     )
     state = apply_events(state, CrossRead(cross_snapshot(after(stopped))))
     (gap,) = issues(state, stopped)
-    assert (gap.kind, gap.text) == ("old_price", "no price of ETHUSDT for 25 min: it counts at the last one")
+    assert (gap.kind, gap.name) == ("old_price", "ETHUSDT")
+    assert "25 min" in gap.text
 
 
 def test_missing_prices_explain_a_level_that_is_not_live() -> None:
     state = apply_events(cross_account_state(), CrossRead(cross_snapshot(after(30))))
-    assert [gap.text for gap in issues(state, 40)] == ["no price came for 40 s: the level is the one last read"]
+    (gap,) = issues(state, 40)
+    assert (gap.kind, gap.name) == ("prices_stale", "")
+    assert "40 s" in gap.text
+    assert gap.text.endswith("last read")
     fallen = apply_events(cross_account_state(), PricesRead({"BTCUSDT": Price(Decimal(54_000), after(5))}), at=after(5))
-    assert [gap.text for gap in issues(fallen, 40)] == [
-        "no price came for 35 s: the level is the one of the last prices"
-    ]
+    (gap,) = issues(fallen, 40)
+    assert (gap.kind, gap.name) == ("prices_stale", "")
+    assert "35 s" in gap.text
+    assert gap.text.endswith("last prices")
 
 
 def test_valuation_drift_is_an_issue() -> None:
@@ -112,7 +118,8 @@ def test_halted_symbol_is_an_issue_where_it_values_an_asset(status: str) -> None
     }
     state = apply_events(cross_account_state(), TradingRulesRead(markets, frozenset({"BTC", "ETH", "USDT"}), NOW))
     (gap,) = issues(state)
-    assert (gap.kind, gap.text) == ("halted", f"BTCUSDT is halted ({status}): its price may stand still")
+    assert (gap.kind, gap.name) == ("halted", "BTCUSDT")
+    assert status in gap.text
 
 
 def test_account_with_trading_disabled_is_an_issue() -> None:

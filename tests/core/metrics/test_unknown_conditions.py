@@ -58,7 +58,9 @@ def open_summaries(story: EngineRun) -> list[str]:
 def test_condition_unknown_for_a_minute_is_reported_with_its_missing_metric() -> None:
     assert open_summaries(watch_for(60)) == []
     story = watch_for(62)
-    assert open_summaries(story) == ["1 condition unknown: liquidated of account (liquidations 24h)"]
+    (summary,) = open_summaries(story)
+    assert "liquidated of account" in summary
+    assert "liquidations 24h" in summary
     document = account_document(story.state, SETTINGS, after(62), "0")
     (row,) = document["conditions_unknown"]
     assert (row["rule"], row["scope"], row["subject"], row["lacking"]) == (
@@ -86,9 +88,9 @@ def test_unknown_conditions_are_not_counted_while_data_are_stale() -> None:
 
 def test_unknown_condition_fails_the_heartbeat() -> None:
     accounts = {"main": AccountHealth(SETTINGS, watch_for(62).state, after(62))}
-    assert health_problems(accounts, {}, False, timedelta(minutes=1), after(62)) == (
-        "account main: 1 condition unknown: liquidated of account (liquidations 24h)",
-    )
+    (problem,) = health_problems(accounts, {}, False, timedelta(minutes=1), after(62))
+    for words in ("main", "liquidated of account", "liquidations 24h"):
+        assert words in problem
 
 
 def test_condition_unknown_for_another_reason_keeps_its_start_time() -> None:

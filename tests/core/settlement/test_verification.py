@@ -63,7 +63,8 @@ def test_record_and_balance_change_confirm() -> None:
     found = verify_observations(observation(1, REPAY_RECORD, owed="29500"))
     assert isinstance(found, Confirmed)
     assert (found.ref, found.at) == ("77", NOW + seconds(1))
-    assert found.evidence == "record 77 of 21:15:30; USDT owed 30000 → 29500"
+    assert "record 77" in found.evidence
+    assert "30000 → 29500" in found.evidence
 
 
 def test_interest_charged_meanwhile_does_not_hide_a_repayment() -> None:
@@ -113,8 +114,7 @@ def test_failed_record_and_unchanged_balances_mean_failed() -> None:
 def test_no_trace_in_five_observations_over_the_settle_time_means_failed() -> None:
     found = verify_observations(*unchanged_observations(1, 15, 30, 45, 61))
     assert isinstance(found, Failed)
-    told = "no record in 5 looks over 60 s, the capital flow does not show it, and the balances did not move"
-    assert found.evidence == told
+    assert "5 looks" in found.evidence
 
 
 def test_missing_trace_waits_for_a_readable_ledger() -> None:
@@ -151,8 +151,8 @@ def test_ledger_and_balance_confirm_after_the_settle_time_without_history() -> N
     assert isinstance(verify_observations(*looks[:2]), Undecided)
     found = verify_observations(*looks)
     assert isinstance(found, Confirmed)
-    assert found.ref == "77"
-    assert found.evidence == "capital flow 9 of 21:15:31; USDT owed 30000 → 29500; the history does not show it"
+    assert (found.ref, found.at) == ("77", NOW + seconds(61))
+    assert "capital flow 9" in found.evidence
 
 
 def test_acknowledged_intent_is_found_in_the_ledger_by_any_transaction_id() -> None:

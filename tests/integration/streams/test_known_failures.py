@@ -145,7 +145,8 @@ async def test_stream_silenced_by_another_session_is_detected(is_on: bool) -> No
         await both.world.account.read_cross()
         if is_on:
             await both.inbox.wait_until(lambda: loss_reasons(both, "account"))
-            assert loss_reasons(both, "account") == ["deaf: USDT of cross changed and no event told it"]
+            (reason,) = loss_reasons(both, "account")
+            assert reason.startswith("deaf: USDT")
             await both.connected()
         assert await event_arrives(both, within_s=SOON_S if is_on else 1) is is_on
 

@@ -137,7 +137,9 @@ def test_a_damaged_reference_is_found_by_check(tmp_path: Path) -> None:
     connection.execute("INSERT INTO told VALUES ('phone', 17, 'firing', 'critical', 0)")
     connection.commit()
     connection.close()
-    assert find_problems(f"sqlite:///{path}") == ["a row of told refers to a missing row of alerts"]
+    (problem,) = find_problems(f"sqlite:///{path}")
+    assert "told" in problem
+    assert "alerts" in problem
 
 
 def _set_revision(url: str, revision: str) -> None:

@@ -130,9 +130,8 @@ def test_debt_without_a_known_rate_is_named() -> None:
     assert document["rates"] == []
     assert document["projected"]["day_usdt"] == "0"
     assert document["projected"]["without"] == ["ETH", "USDT"]
-    assert [cell.text for cell in interest_lines(document)][1:] == [
-        "what is owed in ETH, USDT is not counted: its rate or price is not known yet"
-    ]
+    (_, note) = interest_lines(document)
+    assert "ETH, USDT" in note.text
 
 
 def test_interest_document_names_the_complete_period() -> None:
@@ -141,9 +140,8 @@ def test_interest_document_names_the_complete_period() -> None:
     spans = {("main", ""): ((early, early), (late, NOW))}
     document = interest_document([], [live], NOW - timedelta(days=5), NOW, "asset", spans)
     assert document["recorded"] == {"since": "2025-10-08T21:15:30.000Z", "until": "2025-10-10T21:15:30.000Z"}
-    assert [cell.text for cell in interest_lines(document) if cell.tone == "note"] == [
-        "charges before 2025-10-08 21:15:30 UTC are not all recorded"
-    ]
+    (note,) = [cell for cell in interest_lines(document) if cell.tone == "note"]
+    assert "2025-10-08 21:15:30 UTC" in note.text
     assert interest_document([], [live], NOW, NOW, "asset")["recorded"] == {"since": None, "until": None}
 
 

@@ -9,6 +9,7 @@ import pytest
 from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
+from monitor.core.model.events import ReportedLevel
 from monitor.view.messages.message import DrillProgress, alert_message, drill_message, notice_message
 from tests.support.examples.documents import ALERT, NOW, SETTINGS, STATE, WITHOUT_DEBT
 
@@ -56,6 +57,13 @@ def test_first_line_names_scope_level_and_distance() -> None:
     assert "Assets 110,000.00 USDT, liabilities 60,000.00 USDT, equity 50,000.00 USDT" in text
     assert "Owed: 10 ETH, 30,000 USDT" in text
     assert "Figures of 2025-10-10 21:15:00 UTC (30s old, " in text
+
+
+def test_margin_call_of_the_exchange_is_quoted_with_its_time() -> None:
+    call = ReportedLevel(Decimal("1.21"), "MARGIN_CALL", NOW)
+    state = replace(STATE, live_balances=replace(STATE.live_balances, notice=call))
+    text = alert_message(ALERT, NotificationReason.FIRED, measure_cross(state, SETTINGS, NOW), NOW).text
+    assert "After the last read the exchange said 1.21 MARGIN_CALL at 21:15:30 UTC" in text.splitlines()
 
 
 def test_isolated_first_line_names_the_liquidation_price() -> None:

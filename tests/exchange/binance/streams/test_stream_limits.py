@@ -204,7 +204,8 @@ async def test_connected_stream_without_events_is_detected(place: str, is_on: bo
         await _poll(both)
         if is_on:
             await both.announced("account", 3)
-            assert loss_reasons(both, "account") == [f"deaf: USDT of {place} changed and no event told it"]
+            (reason,) = loss_reasons(both, "account")
+            assert reason.startswith(f"deaf: USDT of {place}")
             await both.connected()
         assert await event_arrives(both, place, within_s=SOON_S if is_on else 1.5) is is_on
 
