@@ -98,7 +98,9 @@ def _match(facts: Facts) -> tuple[dict[int, RequestFact], list[Violation]]:
         if request.wish is None:
             found.append(Violation("sent without any intent", f"{request.method} {request.path} at {request.at}"))
             continue
-        before = [claim for claim in claims[request.wish] if claim[0] <= request.at]
+        # A claim bears the daemon's time, as the request's own stamp does.
+        left = max(request.at, request.stamp)
+        before = [claim for claim in claims[request.wish] if claim[0] <= left]
         if not before:
             found.append(Violation("sent without a journalled claim", f"{request.wish} at {request.at}"))
             continue
@@ -239,10 +241,10 @@ def _paused(facts: Facts) -> Iterator[Violation]:
     for span in facts.pauses:
         for row in rows:
             at = claimed_at(row)
-            if at is not None and span.since < at < span.until:
+            if at is not None and span.since + SLACK_MS < at < span.until - SLACK_MS:
                 yield Violation("claimed while paused", f"{_intent_label(row.intent)} at {at}")
         for request in facts.requests:
-            if request.wish is not None and span.since + facts.grace_ms < request.left < span.until:
+            if request.wish is not None and span.since + facts.grace_ms < request.left < span.until - SLACK_MS:
                 yield Violation("sent while paused", f"{request.wish} at {request.at}")
 
 

@@ -335,6 +335,16 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
         executions=(repaid(126, "100", 74),),
         intents=(row(4, 125.9, "100", action="top-up"),),
     ),
+    "a claim by a clock that is ahead of the exchange's": lambda f: with_facts(
+        without_fact(without_fact(f, "intents", 0), "requests", 1),
+        requests=(replace(asked_to_repay(1, "400"), stamp=at(1.3)),),
+        intents=(row(1, 1.2, "400"),),
+    ),
+    "a claim right after a pause, by a clock that is behind": lambda f: with_facts(
+        f,
+        requests=(read(117), asked_to_repay(118.1, "100", applied=False)),
+        intents=(row(3, 117.5, "100", S.FAILED, ref=None),),
+    ),
     "two orders alike, each with its claim": lambda f: with_facts(
         f,
         requests=(asked_to_repay(121, "300", applied=False),),
