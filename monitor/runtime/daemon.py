@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,24 +11,21 @@ from pathlib import Path
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
-from monitor.core.alerting.evaluation import close_abandoned
-from monitor.core.alerting.lifecycle import ChannelRouting
-from monitor.core.engine.health import AccountHealth, health_problems
 from monitor.core.model.alert import Alert, Severity
-from monitor.core.model.events import HealthRead, IntentUpdated
+from monitor.core.model.events import IntentUpdated
 from monitor.core.model.intent import FINAL_STATES
-from monitor.core.model.journal import JournalEntry, Notice
+from monitor.core.model.journal import Notice
 from monitor.core.notifications.throttling import LadderIndex
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.errors import MonitorError, StoreError
-from monitor.exchange.port import Exchange
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_service import SharedServices
-from monitor.runtime.account.removed_accounts import RemovedAccounts
+from monitor.runtime.account.removed_accounts import RemovedAccounts, close_removed_alerts
 from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor, WatchedAccount
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump, LastClockCheck
+from monitor.runtime.daemon_health import DaemonHealth
 from monitor.runtime.heartbeat import HeartbeatSender, HeartbeatSettings
 from monitor.runtime.id_allocator import IdAllocator
 from monitor.runtime.messages.channel_queue import Channel
@@ -38,16 +34,13 @@ from monitor.runtime.messages.drills import DrillRunner
 from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.orphans import escalate_orphans
+from monitor.runtime.start_time import measure_start_time
 from monitor.runtime.store_session import StoreSession
-from monitor.store.readers.alerts import read_alerts
+from monitor.runtime.tick_loop import TickLoop
 from monitor.store.store import Store
 from monitor.store.writes.commands import Commands
 
 log = logging.getLogger(__name__)
-
-TICK_S = 0.5
-MIN_TICK_S = 0.1
-"""Machine seconds: the shortest time between two ticks, for a fast clock."""
 
 DRAIN_S = 5.0
 """Machine seconds that the channels have at the end for what waits."""
@@ -58,20 +51,12 @@ LAST_DRAIN_S = 2.0
 ACCOUNTS_END_S = 10.0
 """Machine seconds within which all accounts end."""
 
-START_CLOCK_TIMEOUT_S = 3.0
-"""Machine seconds that a start waits for the exchange's time."""
-
 RELEASE_TIMEOUT_S = 3.0
 """Machine seconds that the store has, after a jump, to release all postponed deliveries for a new check."""
 
 _WITHOUT_STORE = (
     "The database can't be used ({cause}). The daemon watches without it: nothing that moves money is done, alerts are "
     "sent from memory, and nothing is known of the time before the start. It goes on trying."
-)
-
-_SAME_ACCOUNT = (
-    "{names} are the same account of the exchange: no action is taken in any of them. Take all but one out of the "
-    "configuration."
 )
 
 
@@ -106,7 +91,6 @@ class Daemon:
         self._accounts = accounts
         self._store = store
         self._clock = clock
-        self._on_tick = on_tick
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         composer = MessageBuilder(store, clock, self._look_up_state)
@@ -134,10 +118,14 @@ class Daemon:
             accounts,
             self._shared,
             lambda: self._store_session.commands,
-            self._health,
+            lambda: self._health.read(),
             lambda: self._store_session.is_known,
             numbers,
             memories,
+        )
+        self._health = DaemonHealth(accounts, self._supervisor, self._notifier, store, self._store_session, clock)
+        self._tick_loop = TickLoop(
+            self._supervisor, self._store_session, self._account_owners, self._health, clock, self.notify, on_tick
         )
         self._removed = RemovedAccounts(
             removed or {},
@@ -155,16 +143,13 @@ class Daemon:
             if heartbeat is None
             else HeartbeatSender(heartbeat, clock, partial(self._health_problems, heartbeat.every))
         )
-        self._stepped: dict[str, datetime] = {}
         self._report = (
             None
             if report_settings is None
             else DailyReport(report_settings, store, clock, version, self._notifier.wake)
         )
         self._drills = DrillRunner(store, clock, policies, self.account_states, self._notifier.wake)
-        self._progress: Mapping[str, tuple[int, int]] = {}
         self._stop = asyncio.Event()
-        self._ready = asyncio.Event()
         self.started_at: datetime | None = None
 
     def stop(self) -> None:
@@ -174,29 +159,26 @@ class Daemon:
     @property
     def is_ready(self) -> bool:
         """True if every account was read and evaluated since the start, or is known to be failing."""
-        return self._ready.is_set()
+        return self._tick_loop.is_ready
 
     @property
     def is_recording(self) -> bool:
         """True if the store is loaded and can be written."""
-        return self._store_session.is_known and not self._store.is_failing
+        return self._health.is_recording
 
     async def wait_until_ready(self) -> None:
         """Wait until the daemon is ready."""
-        await self._ready.wait()
+        await self._tick_loop.wait_until_ready()
 
     @property
     def unread_accounts(self) -> frozenset[str]:
         """The accounts that run, but of which no read has brought any figures since the start."""
-        up = self._accounts.keys() - self.failing_accounts
-        watches = self._supervisor.services
-        return frozenset(name for name in up if name not in watches or not watches[name].has_answered)
+        return self._health.unread_accounts
 
     @property
     def failing_accounts(self) -> Mapping[str, str]:
         """The accounts that are down or fail again and again, each with the cause of its last failure."""
-        failing = filter(self._supervisor.is_failing, self._accounts)
-        return {name: self._supervisor.last_cause(name) for name in failing}
+        return self._health.failing_accounts
 
     def hand_over(self) -> Mapping[str, AccountMemory]:
         """Return the memories of all accounts, for the next daemon of this process.
@@ -233,7 +215,7 @@ class Daemon:
         Raises errors that waiting can't cure.
         """
         is_open = await self._store_session.open()
-        await self._measure_time()
+        await measure_start_time(self._accounts.values())
         self.started_at = self._clock.now()
         is_recording = is_open and await self._store_session.load()
         log.info("daemon.started accounts=%d recording=%s", len(self._accounts), is_recording)
@@ -253,7 +235,7 @@ class Daemon:
                     ),
                 ]
                 deciding = [
-                    tasks.create_task(self._tick(), name="heartbeat"),
+                    tasks.create_task(self._tick_loop.run(), name="heartbeat"),
                     tasks.create_task(self._clock_jumps.run(), name="clock"),
                     *(tasks.create_task(self._supervisor.supervise(n), name=f"account {n}") for n in self._accounts),
                     *(tasks.create_task(self._removed.settle(n), name=f"leaving {n}") for n in self._removed.accounts),
@@ -275,15 +257,6 @@ class Daemon:
             self._scheduler.shutdown(wait=False)
             log.info("daemon.stopped")
 
-    async def _measure_time(self) -> None:
-        """Ask the exchange for its time before anything is stamped; without an answer the wall clock is used."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(START_CLOCK_TIMEOUT_S):
-                for account in self._accounts.values():
-                    with suppress(MonitorError):
-                        await _sync_clock(account.open_exchange())
-                        return
-
     async def _on_clock_jump(self, jump: Jump) -> None:
         """Restart everything that waits for a moment and read everything again: no clock change stops anything."""
         for watch in self._supervisor.services.values():
@@ -303,68 +276,13 @@ class Daemon:
         """Restore channels and accounts from the store once it is loaded. Raises StoreError."""
         if is_first:
             await self._notifier.restore()
-            await self._close_removed_accounts()
+            await close_removed_alerts(self._store, self._accounts, self._clock.now())
             leaving = self._removed.accounts
             await escalate_orphans(self._store, self._accounts, leaving, self._channels, self._clock.now())
             self._notifier.wake(self._channels)
         await self._supervisor.merge_store(is_first)
         if is_first:
             self._look_up_owners()
-
-    async def _close_removed_accounts(self) -> None:
-        """Close the alerts of accounts that are no longer in the configuration."""
-        now = self._clock.now()
-        rows = await self._store.read(read_alerts)
-        audience = next(iter(self._accounts.values())).policy.routing if self._accounts else ChannelRouting()
-        for account in {row.alert.key.account for row in rows} - self._accounts.keys():
-            closed = close_abandoned((row.alert for row in rows if row.alert.key.account == account), audience, now)
-            log.info("account.let_go account=%s alerts=%d", account, len(closed.changed))
-            await self._store.commit(
-                JournalEntry(
-                    account,
-                    now,
-                    alerts=closed.changed,
-                    transitions=closed.transitions,
-                    notifications=closed.notifications,
-                )
-            )
-
-    async def _tick(self) -> None:
-        """Send ticks, and report that this daemon is alive. The loop waits for nothing, least of all for the store."""
-        pause_s = max(MIN_TICK_S, TICK_S / self._clock.speed)
-        counted: dict[str, tuple[int, int]] = {}
-        while True:
-            fresh, health = self._store_session.take_new_commands(), self._health()
-            watches = dict(self._supervisor.services)
-            for name, watch in watches.items():
-                told = replace(
-                    health,
-                    account_failing=self._supervisor.is_failing(name),
-                    store_failing=health.store_failing or not watch.runner.is_known,
-                )
-                watch.tick(fresh, told)
-            for names in self._account_owners.take_new_twins():
-                await self.notify("critical", _SAME_ACCOUNT.format(names=" and ".join(names)))
-            # The service and its number of ticks: a service that was built anew starts from zero.
-            progress = {name: (id(watch), watch.runner.ticks) for name, watch in watches.items()}
-            now = self._clock.now()
-            self._stepped |= {name: now for name, count in progress.items() if _is_further(counted.get(name), count)}
-            counted = progress
-            is_begun = bool(progress) or self.is_ready
-            if is_begun and all(_is_further(self._progress.get(name), count) for name, count in progress.items()):
-                self._progress = progress
-                self._on_tick()
-            if all((n in watches and watches[n].has_read) or self._supervisor.is_failing(n) for n in self._accounts):
-                self._ready.set()
-            await asyncio.sleep(pause_s)
-
-    def _health(self) -> HealthRead:
-        return HealthRead(
-            notifications_failing=self._notifier.failing_count,
-            # Nothing may be decided before the store is loaded.
-            store_failing=self._store.is_failing or not self._store_session.is_known,
-            store_space_low=self._store_session.space_low,
-        )
 
     def _recorded_accounts(self) -> list[str]:
         return [name for name, watch in self._supervisor.services.items() if watch.is_recorded]
@@ -396,14 +314,8 @@ class Daemon:
         for watch in self._supervisor.services.values():
             watch.look_up_owner()
 
-    def _health_problems(self, every: timedelta) -> tuple[str, ...]:
-        """Return the reasons why the heartbeat must not report that all is well."""
-        states, since = self.account_states(), self.started_at or self._clock.now()
-        accounts = {
-            name: AccountHealth(account.policy.settings, states.get(name), self._stepped.get(name, since))
-            for name, account in self._accounts.items()
-        }
-        return health_problems(accounts, self._notifier.problems, self._store.is_failing, every, self._clock.now())
+    def _health_problems(self, ping_interval: timedelta) -> tuple[str, ...]:
+        return self._health.problems(self.started_at, ping_interval)
 
     def _open_alert(self, number: int) -> Alert | None:
         for watch in self._supervisor.services.values():
@@ -417,23 +329,11 @@ class Daemon:
         return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)
 
 
-async def _sync_clock(exchange: Exchange) -> None:
-    try:
-        await exchange.sync_clock()
-    finally:
-        await exchange.aclose()
-
-
 async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
     """Cancel the tasks, and wait until they have ended, for ACCOUNTS_END_S at most."""
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks, timeout=ACCOUNTS_END_S)
-
-
-def _is_further(before: tuple[int, int] | None, count: tuple[int, int]) -> bool:
-    watch, ticks = before if before is not None else (0, 0)
-    return count[1] > (ticks if count[0] == watch else 0)
 
 
 def _root_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -5,18 +5,23 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from monitor.clock import Clock
+from monitor.core.alerting.evaluation import close_abandoned
+from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
 from monitor.core.model.alert import Severity
 from monitor.core.model.events import Event, IntentUpdated
 from monitor.core.model.intent import IN_FLIGHT_STATES, Intent
+from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.account_update import apply_account_event
 from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.orders.executor import Executor
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from monitor.store.writes import intents as intent_rows
 
@@ -129,6 +134,24 @@ class RemovedAccounts:
                 except StoreError as error:
                     log.error("leaving.unread account=%s cause=%s", name, error)
             await asyncio.sleep(SETTLED_CHECK_EVERY_S)
+
+
+async def close_removed_alerts(store: Store, accounts: Mapping[str, WatchedAccount], now: datetime) -> None:
+    """Close the open alerts of all accounts but `accounts`: they are no longer in the configuration."""
+    rows = await store.read(read_alerts)
+    audience = next(iter(accounts.values())).policy.routing if accounts else ChannelRouting()
+    for account in {row.alert.key.account for row in rows} - accounts.keys():
+        closed = close_abandoned((row.alert for row in rows if row.alert.key.account == account), audience, now)
+        log.info("account.let_go account=%s alerts=%d", account, len(closed.changed))
+        await store.commit(
+            JournalEntry(
+                account,
+                now,
+                alerts=closed.changed,
+                transitions=closed.transitions,
+                notifications=closed.notifications,
+            )
+        )
 
 
 class _RemovedState:

@@ -1,0 +1,90 @@
+"""Health of the daemon: what its accounts are told of it, which accounts fail, and what the heartbeat must report."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from monitor.clock import Clock
+from monitor.core.engine.health import AccountHealth, health_problems
+from monitor.core.model.events import HealthRead
+from monitor.runtime.account.supervisor import AccountSupervisor, WatchedAccount
+from monitor.runtime.messages.notifier import Notifier
+from monitor.runtime.store_session import StoreSession
+from monitor.store.store import Store
+
+
+class DaemonHealth:
+    """Health of the accounts, the channels and the store of one daemon."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, WatchedAccount],
+        supervisor: AccountSupervisor,
+        notifier: Notifier,
+        store: Store,
+        store_session: StoreSession,
+        clock: Clock,
+    ) -> None:
+        self._accounts = accounts
+        self._supervisor = supervisor
+        self._notifier = notifier
+        self._store = store
+        self._store_session = store_session
+        self._clock = clock
+        self._last_step_at: dict[str, datetime] = {}
+
+    def read(self) -> HealthRead:
+        """Return the health of what all accounts share."""
+        return HealthRead(
+            notifications_failing=self._notifier.failing_count,
+            # Nothing may be decided before the store is loaded.
+            store_failing=self._store.is_failing or not self._store_session.is_known,
+            store_space_low=self._store_session.space_low,
+        )
+
+    @property
+    def is_recording(self) -> bool:
+        """True if the store is loaded and can be written."""
+        return self._store_session.is_known and not self._store.is_failing
+
+    @property
+    def unread_accounts(self) -> frozenset[str]:
+        """The accounts that run, but of which no read has brought any figures since the start."""
+        up = self._accounts.keys() - self.failing_accounts
+        services = self._supervisor.services
+        return frozenset(name for name in up if name not in services or not services[name].has_answered)
+
+    @property
+    def failing_accounts(self) -> Mapping[str, str]:
+        """The accounts that are down or fail again and again, each with the cause of its last failure."""
+        failing = filter(self._supervisor.is_failing, self._accounts)
+        return {name: self._supervisor.last_cause(name) for name in failing}
+
+    @property
+    def is_every_account_known(self) -> bool:
+        """True if every account was read and evaluated since the start, or is known to be failing."""
+        services = self._supervisor.services
+        return all(
+            (name in services and services[name].has_read) or self._supervisor.is_failing(name)
+            for name in self._accounts
+        )
+
+    def note_steps(self, accounts: Iterable[str]) -> None:
+        """Note that these accounts have completed a step."""
+        now = self._clock.now()
+        self._last_step_at |= dict.fromkeys(accounts, now)
+
+    def problems(self, started_at: datetime | None, ping_interval: timedelta) -> tuple[str, ...]:
+        """Return the reasons why the heartbeat must not report that all is well."""
+        since = started_at or self._clock.now()
+        services = self._supervisor.services
+        accounts = {
+            name: AccountHealth(
+                account.policy.settings,
+                services[name].runner.state if name in services else None,
+                self._last_step_at.get(name, since),
+            )
+            for name, account in self._accounts.items()
+        }
+        return health_problems(
+            accounts, self._notifier.problems, self._store.is_failing, ping_interval, self._clock.now()
+        )

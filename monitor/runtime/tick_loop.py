@@ -1,0 +1,98 @@
+"""The loop of ticks: twice a second every account gets a tick, and the daemon reports that it is alive."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+from monitor.clock import Clock
+from monitor.core.model.alert import Severity
+from monitor.runtime.account.account_owners import AccountOwners
+from monitor.runtime.account.account_service import AccountService
+from monitor.runtime.account.supervisor import AccountSupervisor
+from monitor.runtime.daemon_health import DaemonHealth
+from monitor.runtime.store_session import StoreSession
+
+TICK_S = 0.5
+MIN_TICK_S = 0.1
+"""Machine seconds: the shortest time between two ticks, for a fast clock."""
+
+_SAME_ACCOUNT = (
+    "{names} are the same account of the exchange: no action is taken in any of them. Take all but one out of the "
+    "configuration."
+)
+
+_TickCount = tuple[int, int]
+"""A service and its number of ticks: a service that was built anew starts from zero."""
+
+
+class TickLoop:
+    """Ticks of all accounts, and the proof that each of them goes on."""
+
+    def __init__(
+        self,
+        supervisor: AccountSupervisor,
+        store_session: StoreSession,
+        owners: AccountOwners,
+        health: DaemonHealth,
+        clock: Clock,
+        notify: Callable[[Severity, str], Awaitable[None]],
+        on_tick: Callable[[], None],
+    ) -> None:
+        """`on_tick` is called whenever every running account has completed another tick."""
+        self._supervisor = supervisor
+        self._store_session = store_session
+        self._owners = owners
+        self._health = health
+        self._clock = clock
+        self._notify = notify
+        self._on_tick = on_tick
+        self._last_counts: Mapping[str, _TickCount] = {}
+        self._reported_counts: Mapping[str, _TickCount] = {}
+        self._ready = asyncio.Event()
+
+    @property
+    def is_ready(self) -> bool:
+        """True once every account was read and evaluated, or was known to be failing."""
+        return self._ready.is_set()
+
+    async def wait_until_ready(self) -> None:
+        """Wait until `is_ready`."""
+        await self._ready.wait()
+
+    async def run(self) -> None:
+        """Send ticks until cancelled. The loop waits for nothing, least of all for the store."""
+        pause_s = max(MIN_TICK_S, TICK_S / self._clock.speed)
+        while True:
+            services = dict(self._supervisor.services)
+            self._send_ticks(services)
+            for names in self._owners.take_new_twins():
+                await self._notify("critical", _SAME_ACCOUNT.format(names=" and ".join(names)))
+            self._report_progress(services)
+            if self._health.is_every_account_known:
+                self._ready.set()
+            await asyncio.sleep(pause_s)
+
+    def _send_ticks(self, services: Mapping[str, AccountService]) -> None:
+        fresh, health = self._store_session.take_new_commands(), self._health.read()
+        for name, service in services.items():
+            own_health = replace(
+                health,
+                account_failing=self._supervisor.is_failing(name),
+                store_failing=health.store_failing or not service.runner.is_known,
+            )
+            service.tick(fresh, own_health)
+
+    def _report_progress(self, services: Mapping[str, AccountService]) -> None:
+        """Note the accounts that went on since the last tick, and report if all have since the last report."""
+        counts = {name: (id(service), service.runner.ticks) for name, service in services.items()}
+        self._health.note_steps(n for n, count in counts.items() if _has_advanced(self._last_counts.get(n), count))
+        self._last_counts = counts
+        is_begun = bool(counts) or self.is_ready
+        if is_begun and all(_has_advanced(self._reported_counts.get(n), count) for n, count in counts.items()):
+            self._reported_counts = counts
+            self._on_tick()
+
+
+def _has_advanced(before: _TickCount | None, count: _TickCount) -> bool:
+    service, ticks = before if before is not None else (0, 0)
+    return count[1] > (ticks if count[0] == service else 0)
