@@ -1,0 +1,1 @@
+"""The JSON API: documents, commands of people, live events, health."""

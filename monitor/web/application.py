@@ -1,0 +1,76 @@
+"""The HTTP application: routes of all parts, and what holds for each request and each response."""
+
+import asyncio
+import logging
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from monitor.errors import MonitorError
+from monitor.web.api import health
+from monitor.web.context import WebContext
+from monitor.web.errors import error_from_http, json_error, status_of
+from monitor.web.security.access import MAX_BODY_BYTES
+from monitor.web.security.refusal import RequestRefused
+from monitor.web.security.response_headers import SECURITY_HEADERS
+
+log = logging.getLogger(__name__)
+
+HANDLER_TIMEOUT_S = 10.0
+"""Machine seconds that a request may take; live events are exempt."""
+
+LIVE_PATH = "/api/v1/live"
+
+
+def build_application(context: WebContext) -> web.Application:
+    """Return the application with the routes of the API, the pages and the metrics."""
+    app = web.Application(
+        client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors, _limit_time, _check_request(context)]
+    )
+    app.on_response_prepare.append(_add_headers)
+    health.add_routes(app, context)
+    return app
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error into an answer; an unexpected one is logged and never shown."""
+    try:
+        return await handler(request)
+    except web.HTTPRedirection:
+        raise
+    except web.HTTPException as error:
+        return json_error(error_from_http(error))
+    except MonitorError as error:
+        if status_of(error) == 500:
+            log.error("web.failed path=%s cause=%s", request.path, error)
+        return json_error(error)
+    except TimeoutError:
+        return json_error(RequestRefused(503, "timeout", "the answer took too long", mend="try again"))
+    except Exception as error:
+        log.exception("web.failed path=%s cause=%s", request.path, type(error).__name__)
+        return json_error(RequestRefused(500, "bug", "this is a bug", mend="look into the daemon's log"))
+
+
+@web.middleware
+async def _limit_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.path == LIVE_PATH:
+        return await handler(request)
+    async with asyncio.timeout(HANDLER_TIMEOUT_S):
+        return await handler(request)
+
+
+def _check_request(context: WebContext) -> Middleware:
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse a request for another host, and one with a body that is too large, before anything is read."""
+        context.access.require_known_host(request)
+        if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, request.content_length)
+        return await handler(request)
+
+    return check
+
+
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY_HEADERS)

@@ -1,0 +1,58 @@
+"""Errors as HTTP answers: the status of each, and its document as `--json` prints it."""
+
+import json
+from collections.abc import Mapping
+
+from aiohttp import hdrs, web
+
+from monitor.errors import CommandRefused, MonitorError, StoreError, UsageError
+from monitor.view.json_values import Document
+from monitor.web.security.refusal import RequestRefused
+
+
+def status_of(error: MonitorError) -> int:
+    """Return the HTTP status of an error."""
+    match error:
+        case RequestRefused():
+            return error.status
+        case UsageError():
+            return 400
+        case CommandRefused():
+            return 409
+        case StoreError():
+            return 503
+        case _:
+            return 500
+
+
+def error_document(error: MonitorError) -> Document:
+    """Return the error as a JSON document."""
+    content = {"code": error.code, "message": error.message}
+    if error.where:
+        content["where"] = error.where
+    if error.mend:
+        content["mend"] = error.mend
+    return {"error": content}
+
+
+def error_from_http(error: web.HTTPException) -> RequestRefused:
+    """Return an error of the HTTP library in the form of ours."""
+    kept = {str(name): error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers}
+    code, message, mend = _HTTP_ERRORS.get(error.status, ("http", error.reason.lower(), ""))
+    return RequestRefused(error.status, code, message, mend=mend, headers=kept)
+
+
+def json_error(error: MonitorError) -> web.Response:
+    """Return the answer of the API to a request that failed."""
+    headers: Mapping[str, str] = error.headers if isinstance(error, RequestRefused) else {}
+    text = json.dumps(error_document(error), indent=2, ensure_ascii=False) + "\n"
+    return web.Response(status=status_of(error), text=text, content_type="application/json", headers=headers)
+
+
+_HTTP_ERRORS = {
+    400: ("bad_request", "the request can't be read", ""),
+    404: ("not_found", "there is nothing at this address", ""),
+    405: ("method_not_allowed", "this address does not take this method", "see the header Allow"),
+    413: ("too_large", "the body is too large", "send less than 16 KiB"),
+    415: ("unsupported_media_type", "the body is of a type that is not read here", ""),
+}

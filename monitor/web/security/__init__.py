@@ -1,0 +1,1 @@
+"""Host check, token, sessions, form tokens, wrong attempts by address, and headers of every response."""

@@ -1,0 +1,1 @@
+"""Tests of who may read and change what over HTTP."""
