@@ -15,6 +15,7 @@ ManualCallKind = Literal[
 ]
 """Kinds of changes that a person can order by name and no action makes, except `cancel_orders`."""
 WalletName = Literal["spot", "funding"]
+TransferSource = WalletName | Literal["cross"]
 OrderSide = Literal["BUY", "SELL"]
 TransferPurpose = Literal["repay", "collateral"]
 """Purpose of the money that a transfer brings in."""
@@ -36,7 +37,7 @@ class Transfer:
     `source` "cross" is the second hop of a two-hop transfer into an isolated pair.
     """
 
-    source: WalletName | Literal["cross"]
+    source: TransferSource
     scope: Scope
     asset: str
     amount: Decimal

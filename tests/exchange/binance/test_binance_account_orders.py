@@ -67,7 +67,7 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         assert isinstance(outcome, Accepted)
         # The log holds what was sent: a parameter without a value is no parameter.
         pair = " isIsolated=TRUE symbol=BTCUSDT" if scope.symbol else " isIsolated=FALSE"
-        sent = f"POST {REPAY_PATH} asset=USDT{pair} amount=250.12345678 type=REPAY"
+        sent = f"POST {REPAY_PATH} asset=USDT amount=250.12345678{pair} type=REPAY"
         assert outcome.trace is not None
         assert outcome.trace.request == sent
         records = await w.account.find_records(order, around_now(w))

@@ -20,7 +20,6 @@ from monitor.exchange.binance.api.transfers import (
     query_universal_transfer_history,
     transfer_spot_to_margin,
 )
-from monitor.exchange.binance.operations.transfers import TRANSFER
 from monitor.exchange.binance.signing import HmacSigner
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, Scenario, initial_balance
@@ -72,7 +71,7 @@ async def test_transfer_weight_follows_the_exchange_header(weight: int) -> None:
     async with connected_sandbox(sandbox_with_reading(transfer_weight=weight)) as w:
         assert isinstance(await w.account.execute(Transfer("spot", CROSS, "USDT", D(5))), Accepted)
         assert w.account.weight_used == D(weight) / 180_000
-    assert TRANSFER.weight == 300
+    assert make_universal_transfer.endpoint.weight == 300
     assert {transfer_spot_to_margin.endpoint.weight, make_universal_transfer.endpoint.weight} == {300}
 
 

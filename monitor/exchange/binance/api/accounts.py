@@ -20,6 +20,7 @@ from monitor.exchange.binance.wire.accounts import (
 )
 from monitor.exchange.binance.wire.acknowledgements import SuccessPayload
 from monitor.exchange.binance.wire.market_data import CrossTermsRow, IsolatedTermsRow
+from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER
 
 
 def _cross_data_weight(params: Parameters) -> int:
@@ -68,6 +69,7 @@ def get_max_margin_transfer(*, asset: str, isolated_symbol: str | None = None) -
     weight_of=_cross_data_weight,
     aliases=("get_cross_margin_data",),
     priority=Priority.LAST,
+    rows=WHOLE_ANSWER,
 )
 def get_margin_fee(*, vip_level: int | None = None, coin: str | None = None) -> list[CrossTermsRow]:
     """Interest and borrow limits in cross margin; no trading fees. Default: the user's own level."""

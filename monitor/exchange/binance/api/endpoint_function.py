@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar
 
 from monitor.core.model.order import ActionKind, ManualCallKind
 from monitor.core.numbers.amounts import format_decimal
 from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
-from monitor.exchange.binance.api.response import WriteResult
+from monitor.exchange.binance.api.response import ApiResponse, WriteResult
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import CountedBy, Priority
 from monitor.exchange.binance.signing import Parameters
@@ -24,6 +24,7 @@ from monitor.exchange.binance.wire.numbers import to_milliseconds
 
 P = ParamSpec("P")
 T = TypeVar("T")
+U = TypeVar("U")
 
 WriteKind = ActionKind | ManualCallKind
 """Kind of change that a function makes; two of one kind and asset are never under way together."""
@@ -136,6 +137,17 @@ class ReadFunction(EndpointFunction[P, T]):
         """Return the decoded answer. Raises as Transport.read does."""
         endpoint, asked = self._build_request(*args, **kwargs)
         return (await transport.read(endpoint, asked)).content
+
+    async def fetch(
+        self, transport: Transport, translate: Callable[[T, ApiResponse], U], *args: P.args, **kwargs: P.kwargs
+    ) -> U:
+        """Return the answer converted by `translate`, whose Implausible rejects it. Raises as Transport.fetch does."""
+        endpoint, asked = self._build_request(*args, **kwargs)
+        return await transport.fetch(endpoint, asked, translate)
+
+    def with_priority(self, priority: Priority) -> Self:
+        """Return the function with another priority of its requests."""
+        return replace(self, endpoint=replace(self.endpoint, priority=priority))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

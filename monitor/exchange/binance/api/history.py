@@ -1,14 +1,15 @@
 """Whole histories row by row, oldest first, each once: windows, pages and cursors of the exchange hidden."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from monitor.exchange.binance.api.endpoint_function import HistoryPaging, P, ReadFunction
+from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.signing import Parameters
-from monitor.exchange.binance.wire.field_types import HistoryPage
+from monitor.exchange.binance.wire.field_types import HistoryPage, SparseHistoryPage
 from monitor.exchange.binance.wire.numbers import to_milliseconds
 
 
@@ -29,6 +30,9 @@ def split_window(since: datetime, until: datetime, span: timedelta) -> Iterator[
 Row = TypeVar("Row")
 RowKey = tuple[object, ...]
 
+MAX_PAGES = 10_000
+"""Maximum pages of one window: an exchange that never comes to an end is asked no further."""
+
 _MIN_WINDOW = timedelta(milliseconds=1)
 _EDGE_SPAN = timedelta(seconds=1)
 
@@ -44,19 +48,26 @@ class HistoryReader(Generic[Row]):
     def __init__(
         self,
         transport: Transport,
-        function: ReadFunction[P, HistoryPage[Row]] | ReadFunction[P, list[Row]],
+        function: ReadFunction[P, HistoryPage[Row]]
+        | ReadFunction[P, SparseHistoryPage[Row]]
+        | ReadFunction[P, list[Row]],
         params: Parameters,
         since: datetime,
         until: datetime,
         *,
         size: int | None = None,
+        check: Callable[[Row], object] | None = None,
     ) -> None:
-        """`params` are further parameters by the exchange's names; `size` asks for smaller pages than the maximum."""
+        """`params` are further parameters by the exchange's names; `size` asks for smaller pages than the maximum.
+
+        `check` is given each row of an answer; an Implausible that it raises rejects the answer.
+        """
         if function.history is None:
             raise ValueError(f"{function.name} is no history")
         self._transport = transport
         self._function: ReadFunction[..., Any] = function
         self._params = dict(params)
+        self._check = check
         self._paging: HistoryPaging = function.history
         self._size = min(size or self._paging.page_size, self._paging.page_size)
         earliest = since if self._paging.retention is None else max(since, until - self._paging.retention)
@@ -95,13 +106,13 @@ class HistoryReader(Generic[Row]):
             number = self._cursor or 1
             page = await self._request({"current": number, "size": self._size})
             self._collect(page.rows)
-            if not page.rows or number * self._size >= page.total:
+            if not page.rows or number * self._size >= page.total or number >= MAX_PAGES:
                 return
             self._cursor = number + 1
 
     async def _read_after(self) -> None:
         """Read by an id that is itself excluded. Without an id only the newest rows would come."""
-        while True:
+        for _ in range(MAX_PAGES):
             rows = await self._request({self._paging.cursor_param: self._cursor or 0, "limit": self._size})
             self._collect(rows)
             if len(rows) < self._size:
@@ -127,19 +138,26 @@ class HistoryReader(Generic[Row]):
                 return False
             self._collect(rows)
             self._cursor = min(self._row_id(row) for row in rows)
-        while True:
+        for _ in range(MAX_PAGES):
             rows = await self._request({self._paging.cursor_param: self._cursor, "limit": self._size}, within=False)
             self._collect([row for row in rows if self._row_time(row) <= end])
             last = max((self._row_id(row) for row in rows), default=self._cursor)
             if len(rows) < self._size or last == self._cursor or any(self._row_time(row) > end for row in rows):
-                return True
+                break
             self._cursor = last
+        return True
 
     async def _request(self, further: Parameters, *, within: bool = True) -> Any:
         start, end = self._windows[0]
         times = {"startTime": to_milliseconds(start), "endTime": to_milliseconds(end)} if within else {}
         params = self._function.request_params({**self._params, **times, **further})
-        return (await self._transport.read(self._function.with_weight(params), params)).content
+        return await self._transport.fetch(self._function.with_weight(params), params, self._accept)
+
+    def _accept(self, answer: Any, _: ApiResponse) -> Any:
+        if self._check is not None:
+            for row in getattr(answer, "rows", answer):
+                self._check(row)
+        return answer
 
     def _collect(self, rows: Sequence[Row]) -> None:
         for row in rows:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from monitor.exchange.binance.api.endpoint_function import HistoryPaging, declaration_only, read, write
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.wire.acknowledgements import EmptyPayload, TransactionIdPayload
-from monitor.exchange.binance.wire.field_types import HistoryPage
+from monitor.exchange.binance.wire.field_types import HistoryPage, SparseHistoryPage
 from monitor.exchange.binance.wire.loans import (
     DailyRateRow,
     InterestRow,
@@ -20,6 +20,10 @@ from monitor.exchange.binance.wire.loans import (
     SmallLiabilityRow,
 )
 from monitor.exchange.binance.wire.market_data import InventoryPayload
+from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER
+
+INTEREST_RETENTION = timedelta(days=90)
+"""The time for which the exchange keeps interest charges."""
 
 _LIMIT = {"limit": "size"}
 _ISOLATED = {"symbol": ("isIsolated", "TRUE")}
@@ -84,8 +88,9 @@ def get_margin_repay_details(
         timedelta(days=30),
         ("tx_id", "charged_at", "asset", "type"),
         "charged_at",
-        retention=timedelta(days=90),
+        retention=INTEREST_RETENTION,
     ),
+    priority=Priority.LAST,
 )
 def get_margin_interest_history(
     *,
@@ -123,6 +128,8 @@ def get_margin_interest_rate_history(
     "/sapi/v1/margin/next-hourly-interest-rate",
     weight=100,
     aliases=("margin_next_hourly_interest_rate",),
+    priority=Priority.LAST,
+    rows=WHOLE_ANSWER,
 )
 def get_margin_next_hourly_interest_rate(*, assets: Sequence[str], is_isolated: bool) -> list[NextHourlyRateRow]:
     """The rates of the next hour, of at most twenty assets."""
@@ -180,7 +187,7 @@ def get_margin_small_liability_history(
     size: int,
     start_time: datetime | None = None,
     end_time: datetime | None = None,
-) -> HistoryPage[SmallLiabilityExchangeRow]:
+) -> SparseHistoryPage[SmallLiabilityExchangeRow]:
     """Small debts that were exchanged, newest first."""
     declaration_only()
 
@@ -210,7 +217,7 @@ def get_margin_liquidation_loan_repayments(
     end_time: datetime | None = None,
     current: int | None = None,
     size: int | None = None,
-) -> HistoryPage[LiquidationLoanRepaymentRow]:
+) -> SparseHistoryPage[LiquidationLoanRepaymentRow]:
     """Repayments of that loan that were done or are pending."""
     declaration_only()
 

@@ -1,9 +1,10 @@
 """Manual calls as core's orders, and transfers split into two where no direct one exists."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.order import ManualCall, Order, Repay, Transfer
+from monitor.core.model.order import ManualCall, Order, Repay, Transfer, TransferSource
 from monitor.core.numbers.amounts import ZERO
 from monitor.exchange.binance.api.endpoint_function import P, T, WriteFunction, WriteKind
 from monitor.exchange.binance.api.transfers import make_universal_transfer
@@ -11,6 +12,17 @@ from monitor.exchange.binance.signing import Parameters
 
 CONFLICTING_KINDS: dict[WriteKind, str] = {"order": "reduce", "cancel_orders": "cancel_orders"}
 """Kind of intent that conflicts with a manual call of this kind."""
+
+TRANSFER_TYPES: Mapping[tuple[TransferSource, bool], str] = {
+    ("spot", False): "MAIN_MARGIN",
+    ("funding", False): "FUNDING_MARGIN",
+    ("spot", True): "MAIN_ISOLATED_MARGIN",
+    ("cross", True): "MARGIN_ISOLATEDMARGIN",
+}
+"""The exchange's types of transfers into margin, by origin and by whether they enter an isolated pair.
+
+The spellings of the two isolated types differ on purpose.
+"""
 
 TransferLeg = tuple[str, str | None, str | None]
 """One universal transfer: the exchange's type, and the pairs that it leaves and enters."""
@@ -31,7 +43,7 @@ def order_from_request(function: WriteFunction[P, T], params: Parameters) -> Ord
 def split_transfer(params: Parameters) -> tuple[TransferLeg, TransferLeg] | None:
     """Return the two transfers through cross that replace the direct one of `params`; None where it is not direct.
 
-    Between the two the asset is collateral of the cross account. The two spellings of the types differ on purpose.
+    Between the two the asset is collateral of the cross account.
     """
     match params.get("type"):
         case "MAIN_ISOLATED_MARGIN":
@@ -56,15 +68,9 @@ def _money_order(function: WriteFunction[P, T], asked: Parameters) -> Order | No
         return Repay(Scope(symbol) if isolated else CROSS, asset, _parse_amount(asked))
     if kind not in ("transfer_in", "transfer"):
         return None
-    match asked.get("type"):
-        case "MAIN_MARGIN":
-            return Transfer("spot", CROSS, asset, _parse_amount(asked))
-        case "FUNDING_MARGIN":
-            return Transfer("funding", CROSS, asset, _parse_amount(asked))
-        case "MAIN_ISOLATED_MARGIN":
-            return Transfer("spot", Scope(symbol), asset, _parse_amount(asked))
-        case "MARGIN_ISOLATEDMARGIN":
-            return Transfer("cross", Scope(symbol), asset, _parse_amount(asked))
+    for (source, into_pair), name in TRANSFER_TYPES.items():
+        if asked.get("type") == name:
+            return Transfer(source, Scope(symbol) if into_pair else CROSS, asset, _parse_amount(asked))
     return None
 
 

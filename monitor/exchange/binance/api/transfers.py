@@ -7,7 +7,7 @@ from decimal import Decimal
 from monitor.exchange.binance.api.endpoint_function import HistoryPaging, declaration_only, read, write
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.wire.acknowledgements import TransactionIdPayload
-from monitor.exchange.binance.wire.field_types import HistoryPage
+from monitor.exchange.binance.wire.field_types import SparseHistoryPage
 from monitor.exchange.binance.wire.ledger import CapitalFlowRow
 from monitor.exchange.binance.wire.transfers import (
     DustAssetsPayload,
@@ -89,7 +89,7 @@ def query_universal_transfer_history(
     size: int | None = None,
     from_symbol: str | None = None,
     to_symbol: str | None = None,
-) -> HistoryPage[UniversalTransferRow]:
+) -> SparseHistoryPage[UniversalTransferRow]:
     """Transfers of one type, newest first; six months."""
     declaration_only()
 
@@ -108,7 +108,7 @@ def get_margin_transfer_history(
     isolated_symbol: str | None = None,
     current: int | None = None,
     size: int | None = None,
-) -> HistoryPage[MarginTransferRow]:
+) -> SparseHistoryPage[MarginTransferRow]:
     """Transfers into (ROLL_IN) and out of (ROLL_OUT) margin, made by hand or not, newest first."""
     declaration_only()
 

@@ -165,10 +165,6 @@ class Transport:
         transport._objection = objection
         return transport
 
-    async def write(self, endpoint: Endpoint[T], parameters: Parameters) -> Outcome:
-        """Return the outcome of one request that moves money; see `send`."""
-        return (await self.send(endpoint, parameters)).outcome
-
     async def send(self, endpoint: Endpoint[T], parameters: Parameters) -> WriteResult[T]:
         """Send one write request: at most once, to the first host.
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 from monitor.core.model.account import CollateralTier, Price, Scope
 from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restrictions
-from monitor.core.model.order import ExchangeRecord
+from monitor.core.model.order import ExchangeRecord, TransferSource
 from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
 from monitor.core.model.symbols import TradingRules
+from monitor.core.numbers.amounts import ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.history import HistoryReader
 from monitor.exchange.binance.api.loans import get_margin_liquidation_loan, get_margin_repay_details
@@ -22,7 +23,9 @@ from monitor.exchange.binance.api.market import (
     get_margin_restricted_assets,
     get_spot_asset_tags,
 )
+from monitor.exchange.binance.api.order_mapping import TRANSFER_TYPES
 from monitor.exchange.binance.api.orders import get_open_margin_orders
+from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transfers import (
     get_margin_capital_flow,
     get_margin_transfer_history,
@@ -33,6 +36,7 @@ from monitor.exchange.binance.operations.symbol_rules import read_symbol_rules
 from monitor.exchange.binance.operations.transfers import NO_SUCH_ROUTE_CODES
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import activity
+from monitor.exchange.binance.translate.histories import parse_repayment
 from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.translate.reference_data import (
     parse_asset_tags,
@@ -41,6 +45,7 @@ from monitor.exchange.binance.translate.reference_data import (
     parse_min_repay,
     parse_restricted_assets,
 )
+from monitor.exchange.binance.wire.orders import OrderRow
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
 NO_LOAN_CODE = -21004
@@ -55,15 +60,14 @@ class BinanceActivitySource:
 
     async def read_open_orders(self, scope: Scope) -> OpenOrdersRead:
         """Return all open orders of the scope."""
-        params = get_open_margin_orders.request_params(
-            {"symbol": scope.symbol, "isIsolated": "TRUE"} if scope.symbol else {"isIsolated": "FALSE"}
-        )
-        endpoint = replace(get_open_margin_orders.with_weight(params), priority=Priority.LAST)
-        decoded = await self._transport.read(endpoint, params)
-        rows = [order for order in decoded.content if order.is_isolated == bool(scope.symbol)]
-        numbers = frozenset(order.order_id for order in rows)
-        return OpenOrdersRead(
-            scope, numbers, decoded.response.as_of, tuple(activity.parse_open_order(order) for order in rows)
+
+        def translated(orders: Iterable[OrderRow], answer: ApiResponse) -> OpenOrdersRead:
+            rows = [order for order in orders if order.is_isolated == bool(scope.symbol)]
+            numbers = frozenset(order.order_id for order in rows)
+            return OpenOrdersRead(scope, numbers, answer.as_of, tuple(activity.parse_open_order(row) for row in rows))
+
+        return await get_open_margin_orders.with_priority(Priority.LAST).fetch(
+            self._transport, translated, symbol=scope.symbol or None, is_isolated=bool(scope.symbol)
         )
 
     async def read_symbol_rules(
@@ -85,7 +89,7 @@ class BinanceActivitySource:
         walk = HistoryReader(
             self._transport, get_margin_repay_details, {"isolatedSymbol": scope.symbol or None}, since, until
         )
-        return tuple([activity.parse_repayment(row) async for row in walk])
+        return tuple([parse_repayment(row) async for row in walk])
 
     async def read_transfers(self, scope: Scope, since: datetime, until: datetime) -> tuple[MarginTransfer, ...]:
         """Return every transfer into and out of the scope in the window, oldest first, and whether it was requested."""
@@ -109,7 +113,7 @@ class BinanceActivitySource:
         except ExchangeRefused as refusal:
             if refusal.venue_code != NO_LOAN_CODE:
                 raise
-            return LiquidationLoanRead("USDC", activity.NO_AMOUNT, now)
+            return LiquidationLoanRead("USDC", ZERO, now)
         return LiquidationLoanRead(loan.asset or "USDC", activity.parse_remaining_loan(loan), now)
 
     async def read_delistings(self) -> tuple[Delisting, ...]:
@@ -141,7 +145,8 @@ class BinanceActivitySource:
         self, scope: Scope, other: str, since: datetime, until: datetime
     ) -> Sequence[UniversalTransferRow] | None:
         """Return the requested transfers from `other`; None where the exchange gives no history of the route."""
-        kind = _TRANSFER_TYPES.get((other, bool(scope.symbol)))
+        source = _TRANSFER_SOURCES.get(other)
+        kind = TRANSFER_TYPES.get((source, bool(scope.symbol))) if source else None
         if kind is None:
             return None
         given = {"type": kind, "toSymbol": scope.symbol or None}
@@ -157,13 +162,8 @@ class BinanceActivitySource:
             raise
 
 
-_TRANSFER_TYPES: Mapping[tuple[str, bool], str] = {
-    ("SPOT", False): "MAIN_MARGIN",
-    ("FUNDING", False): "FUNDING_MARGIN",
-    ("SPOT", True): "MAIN_ISOLATED_MARGIN",
-    ("CROSS_MARGIN", True): "MARGIN_ISOLATEDMARGIN",
-}
-"""The exchange's types of universal transfer, by origin and by whether the transfer enters an isolated pair."""
+_TRANSFER_SOURCES: Mapping[str, TransferSource] = {"SPOT": "spot", "FUNDING": "funding", "CROSS_MARGIN": "cross"}
+"""Origins of transfers by the exchange's names in its history of margin transfers."""
 
 
 def _matches_request(transfer: MarginTransfer, requested: Iterable[UniversalTransferRow] | None) -> bool | None:

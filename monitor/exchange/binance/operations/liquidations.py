@@ -4,14 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from monitor.core.model.account import LiquidationOrder
-from monitor.exchange.binance.api.endpoint import Endpoint
-from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, iterate_pages
+from monitor.exchange.binance.api.history import HistoryReader
+from monitor.exchange.binance.api.loans import get_margin_force_liquidation_record
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.translate import histories
-from monitor.exchange.binance.wire.histories_text import TextLiquidationPage
-from monitor.exchange.binance.wire.numbers import to_milliseconds
-
-LIQUIDATION_HISTORY = Endpoint("GET", "/sapi/v1/margin/forceLiquidationRec", TextLiquidationPage)
+from monitor.exchange.binance.translate.histories import parse_liquidation
 
 
 async def read_liquidations(
@@ -20,25 +16,10 @@ async def read_liquidations(
     """Return liquidation orders of cross and of the pairs `symbols` in the window, oldest first, each once.
 
     It is not documented whether the answer without a pair includes isolated orders: each order counts once anyway.
-    The window must not exceed 30 days.
     """
     found: dict[tuple[str, int], LiquidationOrder] = {}
     for symbol in ("", *symbols):
-
-        async def read(number: int, symbol: str = symbol) -> Page[LiquidationOrder]:
-            parameters = {
-                "isolatedSymbol": symbol or None,
-                "startTime": to_milliseconds(since),
-                "endTime": to_milliseconds(until),
-                "current": number,
-                "size": PAGE_SIZE,
-            }
-            return await transport.fetch(LIQUIDATION_HISTORY, parameters, lambda page, _: _parse_orders(page))
-
-        async for order in iterate_pages(read):
-            found[order.symbol, order.order_id] = order
+        given = {"isolatedSymbol": symbol or None}
+        async for row in HistoryReader(transport, get_margin_force_liquidation_record, given, since, until):
+            found[row.symbol, row.order_id] = parse_liquidation(row)
     return tuple(sorted(found.values(), key=lambda order: (order.at, order.order_id)))
-
-
-def _parse_orders(page: TextLiquidationPage) -> Page[LiquidationOrder]:
-    return Page([histories.parse_liquidation(row) for row in page.rows], len(page.rows), page.total)

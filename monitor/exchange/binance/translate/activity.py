@@ -1,19 +1,16 @@
-"""Account activity: ledger rows, repayments, transfers, open orders, the liquidation loan."""
+"""Account activity: ledger rows, transfers, open orders, the liquidation loan."""
 
 from decimal import Decimal
 
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
-from monitor.core.model.order import ExchangeRecord
 from monitor.core.model.symbols import OpenOrder
-from monitor.exchange.binance.translate.histories import parse_status
+from monitor.core.numbers.amounts import ZERO
 from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.ledger import CapitalFlowRow
-from monitor.exchange.binance.wire.loans import LiquidationLoanPayload, LoanRow
+from monitor.exchange.binance.wire.loans import LiquidationLoanPayload
 from monitor.exchange.binance.wire.orders import OrderRow
 from monitor.exchange.binance.wire.transfers import MarginTransferRow as TransferAnswer
-
-NO_AMOUNT = Decimal(0)
 
 
 def parse_ledger_row(row: CapitalFlowRow, scope: Scope) -> LedgerRow:
@@ -27,18 +24,6 @@ def parse_ledger_row(row: CapitalFlowRow, scope: Scope) -> LedgerRow:
         kind=row.type,
         amount=abs(to_decimal(row.amount)),
         note=row.note or "",
-    )
-
-
-def parse_repayment(row: LoanRow) -> ExchangeRecord:
-    """Return one repayment, manual or automatic."""
-    return ExchangeRecord(
-        ref=str(row.tx_id),
-        asset=row.asset,
-        amount=to_decimal(row.amount),
-        status=parse_status(row.status),
-        at=to_datetime(row.timestamp),
-        is_automatic=row.type != "MANUAL",
     )
 
 
@@ -64,4 +49,4 @@ def parse_open_order(order: OrderRow) -> OpenOrder:
 
 def parse_remaining_loan(loan: LiquidationLoanPayload) -> Decimal:
     """Return the amount still owed of the liquidation loan."""
-    return to_decimal(loan.remaining_amount or NO_AMOUNT)
+    return to_decimal(loan.remaining_amount or ZERO)

@@ -4,67 +4,63 @@ from typing import Literal
 
 from monitor.core.model.account import InterestCharge, LiquidationOrder, Scope
 from monitor.core.model.order import ExchangeRecord
-from monitor.exchange.binance.wire.histories_text import (
-    TextInterestRow,
-    TextLiquidationRow,
-    TextLoanRow,
-    TextTransferRow,
-)
-from monitor.exchange.binance.wire.numbers import parse_amount, parse_time
+from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
+from monitor.exchange.binance.wire.loans import InterestRow, LiquidationOrderRow, LoanRow
+from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
 
-def parse_interest_charge(row: TextInterestRow, scope: Scope) -> InterestCharge:
+def parse_interest_charge(row: InterestRow, scope: Scope) -> InterestCharge:
     """Return one interest charge of `scope`."""
     return InterestCharge(
         scope=scope,
         asset=row.asset,
         raw_asset=row.raw_asset or row.asset,
-        principal=parse_amount(row.principal, "principal"),
-        interest=parse_amount(row.interest, "interest"),
-        daily_rate=parse_amount(row.interest_rate, "interestRate"),
+        principal=to_decimal(row.principal),
+        interest=to_decimal(row.interest),
+        daily_rate=to_decimal(row.interest_rate),
         kind=row.type,
         tx_id=row.tx_id,
-        charged_at=parse_time(row.charged_at, "interestAccuredTime"),
+        charged_at=to_datetime(row.charged_at),
     )
 
 
-def parse_liquidation(row: TextLiquidationRow) -> LiquidationOrder:
+def parse_liquidation(row: LiquidationOrderRow) -> LiquidationOrder:
     """Return one order of a forced liquidation."""
     return LiquidationOrder(
         symbol=row.symbol,
         side=row.side,
-        quantity=parse_amount(row.executed_qty, "executedQty"),
-        price=parse_amount(row.avg_price, "avgPrice"),
+        quantity=to_decimal(row.executed_qty),
+        price=to_decimal(row.avg_price),
         order_id=row.order_id,
         isolated=row.is_isolated,
-        at=parse_time(row.updated_time, "updatedTime"),
+        at=to_datetime(row.updated_time),
     )
 
 
-def parse_loan_record(row: TextLoanRow) -> ExchangeRecord:
+def parse_repayment(row: LoanRow) -> ExchangeRecord:
     """Return one row of the repayment history. Only MANUAL rows can be the record of a request."""
     return ExchangeRecord(
         ref=str(row.tx_id),
         asset=row.asset,
-        amount=parse_amount(row.amount, "amount"),
-        status=parse_status(row.status),
-        at=parse_time(row.timestamp, "timestamp"),
+        amount=to_decimal(row.amount),
+        status=_parse_status(row.status),
+        at=to_datetime(row.timestamp),
         is_automatic=row.type != "MANUAL",
     )
 
 
-def parse_transfer_record(row: TextTransferRow) -> ExchangeRecord:
+def parse_transfer_record(row: UniversalTransferRow) -> ExchangeRecord:
     """Return one row of the transfer history."""
     return ExchangeRecord(
         ref=str(row.tran_id),
         asset=row.asset,
-        amount=parse_amount(row.amount, "amount"),
-        status=parse_status(row.status),
-        at=parse_time(row.timestamp, "timestamp"),
+        amount=to_decimal(row.amount),
+        status=_parse_status(row.status),
+        at=to_datetime(row.timestamp),
     )
 
 
-def parse_status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
+def _parse_status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
     """Return the outcome that the exchange's status stands for."""
     match text:
         case "CONFIRMED":

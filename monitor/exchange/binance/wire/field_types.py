@@ -6,7 +6,13 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from monitor.exchange.binance.wire.numbers import MAX_AMOUNT, ImplausibleValue, parse_signed, parse_time
+from monitor.exchange.binance.wire.numbers import (
+    MAX_AMOUNT,
+    ImplausibleValue,
+    parse_amount,
+    parse_signed,
+    parse_time,
+)
 
 Row = TypeVar("Row")
 
@@ -23,6 +29,10 @@ class DecimalText(Decimal):
     """An amount, price, rate or level as the exchange spells it: a text, of either sign."""
 
 
+class UnsignedText(DecimalText):
+    """A text as above that is never negative."""
+
+
 class Timestamp(datetime):
     """A moment, from the exchange's seconds, milliseconds or microseconds."""
 
@@ -36,7 +46,14 @@ class Payload(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class HistoryPage(Payload, Generic[Row], frozen=True):
-    """A page of a history, newest first. `total` counts all pages; an empty page may lack its rows."""
+    """A page of a history, newest first. `total` counts the rows of all pages."""
+
+    rows: tuple[Row, ...]
+    total: int
+
+
+class SparseHistoryPage(Payload, Generic[Row], frozen=True):
+    """A page of a history whose empty form is not documented: it may lack its rows."""
 
     rows: tuple[Row, ...] = ()
     total: int = 0
@@ -44,10 +61,11 @@ class HistoryPage(Payload, Generic[Row], frozen=True):
 
 def decode_field(kind: type, value: Any) -> Any:
     """Return `value`, as JSON had it, as one of the types above. Raises ValueError for an unbelievable one."""
-    if kind is DecimalText:
+    if kind is DecimalText or kind is UnsignedText:
         if not isinstance(value, str):
             raise ImplausibleValue(f"an amount is not a text: {str(value)[:40]}")
-        return DecimalText(parse_signed(value, "an amount"))
+        parse = parse_amount if kind is UnsignedText else parse_signed
+        return kind(parse(value, "an amount"))
     if kind is Timestamp:
         if not isinstance(value, int | str) or isinstance(value, bool):
             raise ImplausibleValue(f"not a time: {str(value)[:40]}")

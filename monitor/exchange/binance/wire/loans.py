@@ -5,7 +5,14 @@ from typing import ClassVar
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import EMPTY_BODIES, DecimalText, Payload, Timestamp, require_finite
+from monitor.exchange.binance.wire.field_types import (
+    EMPTY_BODIES,
+    DecimalText,
+    Payload,
+    Timestamp,
+    UnsignedText,
+    require_finite,
+)
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 
@@ -14,7 +21,7 @@ class LoanRow(Payload, frozen=True, kw_only=True):
 
     tx_id: int
     asset: str
-    amount: DecimalText
+    amount: UnsignedText
     status: str
     timestamp: Timestamp
     principal: DecimalText | None = None
@@ -28,9 +35,9 @@ class InterestRow(Payload, frozen=True, kw_only=True):
 
     tx_id: int
     asset: str
-    principal: DecimalText
-    interest: DecimalText
-    interest_rate: DecimalText
+    principal: UnsignedText
+    interest: UnsignedText
+    interest_rate: UnsignedText
     type: str
     charged_at: Timestamp = msgspec.field(name="interestAccuredTime")
     raw_asset: str | None = None
@@ -41,7 +48,7 @@ class DailyRateRow(Payload, frozen=True, kw_only=True):
     """The daily rate of an asset from a moment on."""
 
     asset: str
-    daily_interest_rate: DecimalText
+    daily_interest_rate: UnsignedText
     timestamp: Timestamp
     vip_level: int = 0
 
@@ -50,7 +57,7 @@ class NextHourlyRateRow(Payload, frozen=True):
     """The rate of the next hour, as a fraction of the debt."""
 
     asset: str
-    next_hourly_interest_rate: DecimalText
+    next_hourly_interest_rate: UnsignedText
 
 
 class LiquidationOrderRow(Payload, frozen=True, kw_only=True):
@@ -59,11 +66,11 @@ class LiquidationOrderRow(Payload, frozen=True, kw_only=True):
     order_id: int
     symbol: str
     side: str
-    avg_price: DecimalText
-    executed_qty: DecimalText
-    qty: DecimalText
-    price: DecimalText
+    avg_price: UnsignedText
+    executed_qty: UnsignedText
     updated_time: Timestamp
+    qty: DecimalText | None = None
+    price: DecimalText | None = None
     is_isolated: bool = False
     time_in_force: str = ""
 

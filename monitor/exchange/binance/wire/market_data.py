@@ -2,7 +2,7 @@
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp, UnsignedText
 from monitor.exchange.binance.wire.orders import OrderCountRow
 
 
@@ -43,10 +43,10 @@ class CrossTermsRow(Payload, frozen=True, kw_only=True):
     """Interest and limit of one asset in cross margin; no trading fee."""
 
     coin: str
-    vip_level: int
-    daily_interest: DecimalText
+    daily_interest: UnsignedText
+    vip_level: int | None = None
     yearly_interest: DecimalText | None = None
-    borrow_limit: DecimalText
+    borrow_limit: DecimalText | None = None
     transfer_in: bool = True
     borrowable: bool = True
     marginable_pairs: tuple[str, ...] = ()

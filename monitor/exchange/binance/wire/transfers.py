@@ -2,7 +2,7 @@
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp, UnsignedText
 
 
 class MarginTransferRow(Payload, frozen=True, kw_only=True):
@@ -25,7 +25,7 @@ class UniversalTransferRow(Payload, frozen=True, kw_only=True):
 
     tran_id: int
     asset: str
-    amount: DecimalText
+    amount: UnsignedText
     status: str
     timestamp: Timestamp
     type: str = ""

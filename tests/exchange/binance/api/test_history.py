@@ -1,17 +1,22 @@
-"""Reads of the sandbox's whole histories, complete and without repeats wherever windows and pages begin and end."""
+"""Reads of whole histories, complete and without repeats wherever windows and pages begin and end."""
 
 import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from monitor.errors import ExchangeRefused, ExchangeUnreachable
+from monitor.core.model.account import Scope
+from monitor.errors import ExchangeRefused, ExchangeUnreachable, PayloadRejected
+from monitor.exchange.binance.api import history
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
-from monitor.exchange.binance.api.history import HistoryReader
+from monitor.exchange.binance.api.history import HistoryReader, split_window
+from monitor.exchange.binance.api.loans import get_margin_interest_history
 from monitor.exchange.binance.api.orders import create_margin_order
 from monitor.exchange.binance.api.transfers import transfer_spot_to_margin
 from monitor.sandbox.faults import Fault
@@ -181,6 +186,41 @@ async def test_reader_left_early_resumes_with_the_next_row(past_sandbox: PastSan
     walk = _walk(past_sandbox, name, 100)
     first = [_key(name, await anext(walk)) for _ in range(3)]
     assert first + [_key(name, row) async for row in walk] == whole
+
+
+@given(st.integers(0, 90 * 86400))
+def test_windows_cover_everything_and_none_is_too_long(seconds: int) -> None:
+    start, span = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=7)
+    until = start + timedelta(seconds=seconds)
+    found = list(split_window(start, until, span))
+    assert (found[0][0], found[-1][1]) == (start, until)
+    assert all(end - begin <= span for begin, end in found)
+    assert all(found[at][1] == found[at + 1][0] for at in range(len(found) - 1))
+
+
+CHARGE = (
+    '{"rows":[{"txId":1,"interestAccuredTime":1672160400000,"asset":"USDT","principal":"1","interest":"1",'
+    '"interestRate":"0.01","type":"PERIODIC","isolatedSymbol":"BNBUSDT"}],"total":1000000}'
+)
+
+
+async def test_endless_history_is_given_up_after_its_last_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MAX_PAGES", 3)
+    path = get_margin_interest_history.endpoint.path
+    async with connected_sandbox(faults=[Fault("status", path=path, status=200, body=CHARGE, count=0)]) as w:
+        now = w.clock.now()
+        walk = HistoryReader(w.account.read_transport, get_margin_interest_history, {}, now - timedelta(days=1), now)
+        assert [row.tx_id async for row in walk] == [1]
+        assert [request.params["current"] for request in w.requests(path)] == ["1", "2", "3"]
+
+
+async def test_row_that_fails_its_check_rejects_the_answer() -> None:
+    path = get_margin_interest_history.endpoint.path
+    async with connected_sandbox(faults=[Fault("status", path=path, status=200, body=CHARGE)]) as w:
+        now = w.clock.now()
+        with pytest.raises(PayloadRejected, match="a charge of BNBUSDT among those of ETHUSDT") as rejection:
+            await w.account.interest.read_charges(Scope("ETHUSDT"), now - timedelta(days=1), now)
+        assert rejection.value.payload == CHARGE
 
 
 def _walk(

@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 
 from monitor.core.model.account import (
-    CROSS,
     Balance,
     CrossSnapshot,
     IsolatedSnapshot,
     LeverageTier,
     PairStatus,
-    Scope,
     Thresholds,
 )
-from monitor.core.model.order import ExchangeRecord
 from monitor.core.numbers.amounts import INFINITE
-from monitor.exchange.binance.translate import accounts, histories, reference_data
+from monitor.exchange.binance.translate import accounts, reference_data
 from monitor.exchange.binance.translate.accounts import ListedAssets
 from monitor.exchange.binance.wire.accounts_text import (
     TextCrossAccount,
@@ -29,7 +26,6 @@ from monitor.exchange.binance.wire.accounts_text import (
     TextTierRow,
 )
 from monitor.exchange.binance.wire.decoding import decode
-from monitor.exchange.binance.wire.histories_text import TextInterestPage, TextLoanPage, TextTransferPage
 from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_amount, parse_signed, parse_time
 from monitor.exchange.binance.wire.row_decoding import decode_rows
 from tests.support.examples.payloads import (
@@ -330,54 +326,6 @@ def test_tiers_are_those_of_the_symbol() -> None:
     assert reference_data.parse_tiers(rows, "BTCUSDT") == (LeverageTier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
     with pytest.raises(ImplausibleValue, match="ETHUSDT"):
         reference_data.parse_tiers(rows, "ETHUSDT")
-
-
-def test_interest_charge_keeps_its_nineteen_digits() -> None:
-    body = (
-        b'{"rows":[{"txId":1352286576452864727,"interestAccuredTime":1672160400000,"asset":"USDT","rawAsset":"USDT",'
-        b'"principal":"45.3313","interest":"0.00024995","interestRate":"0.00013233","type":"ON_BORROW",'
-        b'"isolatedSymbol":"BNBUSDT"}],"total":1}'
-    )
-    charge = histories.parse_interest_charge(decode(body, TextInterestPage).rows[0], Scope("BNBUSDT"))
-    assert charge.tx_id == 1352286576452864727
-    assert charge.charged_at == datetime(2022, 12, 27, 17, 0, tzinfo=UTC)
-    assert (charge.interest, charge.daily_rate, charge.kind) == (D("0.00024995"), D("0.00013233"), "ON_BORROW")
-
-
-def test_interest_paid_in_another_asset_names_both() -> None:
-    body = (
-        b'{"rows":[{"txId":1,"interestAccuredTime":1672160400000,"asset":"BNB","rawAsset":"USDT","principal":"1",'
-        b'"interest":"1","interestRate":"0.01","type":"PERIODIC_CONVERTED"}],"total":1}'
-    )
-    charge = histories.parse_interest_charge(decode(body, TextInterestPage).rows[0], CROSS)
-    assert (charge.asset, charge.raw_asset) == ("BNB", "USDT")
-
-
-def test_loan_record_is_automatic_unless_manual() -> None:
-    page = decode(documented("test_query_borrow_repay_records_in_margin_account_success"), TextLoanPage)
-    assert histories.parse_loan_record(page.rows[0]) == ExchangeRecord(
-        ref="2970933056",
-        asset="BNB",
-        amount=D(14),
-        status="CONFIRMED",
-        at=datetime(2019, 7, 18, 8, 23, 24, tzinfo=UTC),
-        is_automatic=True,
-    )
-    page.rows[0].type = "MANUAL"
-    assert not histories.parse_loan_record(page.rows[0]).is_automatic
-
-
-def test_status_never_documented_stays_open() -> None:
-    page = decode(
-        b'{"rows":[{"asset":"USDT","amount":"1","type":"MAIN_MARGIN","status":"PROCESSING","tranId":1,'
-        b'"timestamp":1544433328000}],"total":1}',
-        TextTransferPage,
-    )
-    assert histories.parse_transfer_record(page.rows[0]).status == "PENDING"
-
-
-def test_transfer_history_without_rows_is_empty() -> None:
-    assert decode(b"{}", TextTransferPage).rows == []
 
 
 def test_permissions_are_read() -> None:

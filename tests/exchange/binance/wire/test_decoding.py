@@ -12,12 +12,6 @@ from monitor.exchange.binance.wire.accounts_text import (
     TextTierRow,
 )
 from monitor.exchange.binance.wire.decoding import decode, decode_error
-from monitor.exchange.binance.wire.histories_text import (
-    TextInterestPage,
-    TextLiquidationPage,
-    TextLoanPage,
-    TextTransactionId,
-)
 from monitor.exchange.binance.wire.market_text import TextServerTime
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
 from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
@@ -31,10 +25,6 @@ from tests.support.examples.payloads import cross_account, documented
         ("test_query_isolated_margin_account_info_success", TextIsolatedAccount),
         ("test_get_summary_of_margin_account_success", TextThresholds),
         ("test_query_isolated_margin_tier_data_success", list[TextTierRow]),
-        ("test_get_interest_history_success", TextInterestPage),
-        ("test_query_borrow_repay_records_in_margin_account_success", TextLoanPage),
-        ("test_margin_account_borrow_repay_success", TextTransactionId),
-        ("test_get_force_liquidation_record_success", TextLiquidationPage),
         ("test_start_user_data_stream_success", ListenKeyPayload),
     ],
 )
