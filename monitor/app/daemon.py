@@ -94,6 +94,7 @@ def build_daemon(
         if previous is None
         else {name: account for name, account in previous.watched_accounts.items() if name not in accounts},
         last_clock_check=None if previous is None else previous.last_clock_check,
+        counters=None if previous is None else previous.counters,
     )
 
 

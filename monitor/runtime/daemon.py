@@ -23,6 +23,7 @@ from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_service import SharedServices
 from monitor.runtime.account.removed_accounts import RemovedAccounts, close_removed_alerts
 from monitor.runtime.account.supervisor import AccountMemory, AccountSupervisor, WatchedAccount
+from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.clock_jumps import NOTIFY_FROM_S, ClockJumpWatch, Jump, LastClockCheck
 from monitor.runtime.daemon_health import DaemonHealth
@@ -82,19 +83,22 @@ class Daemon:
         memories: Mapping[str, AccountMemory] | None = None,
         removed: Mapping[str, WatchedAccount] | None = None,
         last_clock_check: LastClockCheck | None = None,
+        counters: ActivityCounters | None = None,
     ) -> None:
         """`on_tick` is called whenever every running account has completed another tick.
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
-        that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks.
+        that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks,
+        `counters` are its counts, which go on.
         """
+        self.counters = counters if counters is not None else ActivityCounters()
         self._accounts = accounts
         self._store = store
         self._clock = clock
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         composer = MessageBuilder(store, clock, self._look_up_state)
-        self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders)
+        self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders, self.counters)
         numbers = IdAllocator(clock.now())
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
         self._store_session = StoreSession(
@@ -112,7 +116,7 @@ class Daemon:
         )
         self._account_owners = AccountOwners(accounts)
         self._shared = SharedServices(
-            store, clock, self._scheduler, self._notifier, numbers.ids, version, self._account_owners
+            store, clock, self._scheduler, self._notifier, numbers.ids, version, self._account_owners, self.counters
         )
         self._supervisor = AccountSupervisor(
             accounts,
@@ -188,6 +192,11 @@ class Daemon:
         return self._supervisor.hand_over()
 
     @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The configured channels."""
+        return self._channels
+
+    @property
     def last_clock_check(self) -> LastClockCheck:
         """The last comparison of the clocks, kept up to date, for the next daemon of this process."""
         return self._clock_jumps.last_check
@@ -200,6 +209,10 @@ class Daemon:
     def account_states(self) -> Mapping[str, AccountState]:
         """Return the present state of each account."""
         return {name: watch.runner.state for name, watch in self._supervisor.services.items()}
+
+    def latest_states(self) -> Mapping[str, AccountState | None]:
+        """Return the newest state of each configured account, also of one that is down; None: it never started."""
+        return self._supervisor.latest_states()
 
     def settings(self, account: str) -> AccountSettings:
         """Return the settings that the account's figures depend on besides the exchange."""
@@ -217,6 +230,8 @@ class Daemon:
         is_open = await self._store_session.open()
         await measure_start_time(self._accounts.values())
         self.started_at = self._clock.now()
+        if self.counters.config_loaded_at is None:
+            self.counters.note_reload(is_ok=True, at=self.started_at)
         is_recording = is_open and await self._store_session.load()
         log.info("daemon.started accounts=%d recording=%s", len(self._accounts), is_recording)
         self._scheduler.start()

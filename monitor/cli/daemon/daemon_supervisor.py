@@ -98,6 +98,7 @@ class DaemonSupervisor:
             following = fresh, self._build_daemon(fresh)
         except Exception as error:
             log.error("config.reload_failed cause=%s", _error_text(error), exc_info=_unexpected_error(error))
+            self._daemon.counters.note_reload(is_ok=False, at=self._clock.now())
             self._notify("warning", f"The new configuration was refused, the old one goes on: {_error_text(error)}")
             return
         self._replacement = following
@@ -144,6 +145,7 @@ class DaemonSupervisor:
         log.error("config.reload_undone cause=%s", why, exc_info=failure and _unexpected_error(failure))
         self.config = old_config
         self._daemon = self._build_daemon(old_config)
+        self._daemon.counters.note_reload(is_ok=False, at=self._clock.now())
         self._notify("critical", f"The new configuration did not stand, the old one is back: {why}")
 
     async def _run_daemon(self, daemon: Daemon, ailing: _Ailing | None) -> Exception | None:
@@ -184,6 +186,7 @@ class DaemonSupervisor:
             daemon.stop()
             return
         self._is_config_confirmed = True
+        daemon.counters.note_reload(is_ok=True, at=self._clock.now())
         log.info("config.reloaded source=%s", self.config.source)
 
     def _build_daemon(self, config: Config) -> Daemon:

@@ -27,6 +27,7 @@ from monitor.runtime.account.activity_reads import ActivityReader
 from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.poller import ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
+from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.orders.order_reads import read_key_permissions
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class AccountReads:
         state: Callable[[], AccountState],
         interest_reader: InterestReader,
         activity_reader: ActivityReader,
+        counters: ActivityCounters,
     ) -> None:
         self._exchange = exchange
         self._settings = settings
@@ -55,6 +57,7 @@ class AccountReads:
         self._state = state
         self._interest_reader = interest_reader
         self._activity_reader = activity_reader
+        self._counters = counters
         self._last_prices: Mapping[str, Price] = {}
 
     def by_name(self) -> Mapping[str, ReadOnce]:
@@ -210,20 +213,24 @@ class AccountReads:
         """Run a read and return whether it succeeded; deliver its failure and the rows that it rejected."""
         try:
             await read()
+            result = "ok"
             for oddity in self._exchange.take_rejected_rows():
+                result = "partial"
                 self._report_failure(name, scope, oddity, rejected=oddity)
         except KeyInvalid as error:
+            result = "failed"
             if name in KEY_READS:
                 # From other reads the same answer only says that a permission is missing there.
                 self._deliver(KeyRead(False, None, self._clock.now(), is_action_key=name == "action_key"))
             self._report_failure(name, scope, str(error))
         except PayloadRejected as error:
+            result = "rejected"
             self._report_failure(name, scope, str(error), rejected=error.message, payload=error.payload)
         except ExchangeError as error:
+            result = "failed"
             self._report_failure(name, scope, str(error))
-        else:
-            return True
-        return False
+        self._counters.count_read(self._settings.account, name, result)
+        return result in ("ok", "partial")
 
     def _report_failure(
         self, name: str, scope: Scope | None, cause: str, rejected: str | None = None, payload: str = ""

@@ -36,6 +36,7 @@ from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.runtime.account.owner_lookup import OwnerLookup
 from monitor.runtime.account.poller import Poller, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
+from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import Executor
 from monitor.store.store import Store
@@ -82,6 +83,7 @@ class SharedServices:
     ids: IdSource
     version: str
     account_owners: AccountOwners
+    counters: ActivityCounters
 
 
 class AccountService:
@@ -123,7 +125,7 @@ class AccountService:
         self._gap_reader = RecordGapReader(*reading, self.inbox.put, self._state, *acting)
         self._is_record_written = False
         self._make_reads: ReadsFactory = lambda deliver, known: AccountReads(
-            *reading, deliver, known, interest, surroundings
+            *reading, deliver, known, interest, surroundings, shared.counters
         )
         self._reads = self._make_reads(self._deliver, self._state)
         self._streams: Streams = exchange.create_streams(self.inbox.put)
@@ -150,6 +152,7 @@ class AccountService:
             machine_time=time.monotonic,
             backlog=backlog,
             is_known=is_known,
+            counters=shared.counters,
         )
 
     async def run(self) -> None:

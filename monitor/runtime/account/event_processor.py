@@ -10,7 +10,7 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.core.engine.step import IdSource, Policy, step
-from monitor.core.model.events import CrossRead, Event, IsolatedRead, Tick
+from monitor.core.model.events import CrossRead, Event, IsolatedRead, PricesRead, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError, StoreRefused
@@ -22,6 +22,7 @@ from monitor.runtime.account.journal_backlog import (
     merge_entries,
     split_entry,
 )
+from monitor.runtime.activity_counters import ActivityCounters
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
 
@@ -73,6 +74,7 @@ class EventProcessor:
         machine_time: Callable[[], float],
         backlog: JournalBacklog | None = None,
         is_known: bool = True,
+        counters: ActivityCounters | None = None,
     ) -> None:
         """`is_known`: the state is based on the store's."""
         self.state = state
@@ -91,6 +93,7 @@ class EventProcessor:
         self._live_task: asyncio.Task[None] | None = None
         self._backlog = backlog if backlog is not None else JournalBacklog()
         self._spill = store.spill(state.account)
+        self._counters = counters if counters is not None else ActivityCounters()
         self.steps = 0
         self.ticks = 0
         self.is_deciding = False
@@ -124,6 +127,8 @@ class EventProcessor:
         batch = _Batch()
         for event in events:
             done = step(self.state, event, self._policy, self._clock.now(), self._ids)
+            if not isinstance(event, PricesRead):
+                self._counters.count_step(self.state, event, done.entry)
             self.state = done.state
             batch.requested_reads |= done.requested_reads
             batch.intervals = done.intervals or batch.intervals

@@ -120,6 +120,12 @@ class AccountSupervisor:
         self.services: dict[str, AccountService] = {}
         self._known_connects = 0
 
+    def latest_states(self) -> Mapping[str, AccountState | None]:
+        """Return the newest state of every account, running or down; None for one that never started."""
+        for name in self.services:
+            self._save_state(name)
+        return {name: memory.state for name, memory in self._memories.items()}
+
     def hand_over(self) -> Mapping[str, AccountMemory]:
         """Return the memories for the next daemon, should the store not provide them; always the same objects."""
         for name in self.services:
@@ -257,6 +263,7 @@ class AccountSupervisor:
             machine_time=time.monotonic,
             backlog=memory.backlog,
             is_known=memory.is_known,
+            counters=shared.counters,
         )
         until = time.monotonic() + pause_s
         try:

@@ -9,6 +9,7 @@ from monitor.clock import Clock
 from monitor.core.model.alert import Alert
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState, LastNotified
 from monitor.notify.sinks import NotDelivered, SendResult
+from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue
 from monitor.runtime.messages.delivery_store import DeliveryStore
 from monitor.runtime.messages.outbox import build_failed_attempt
@@ -27,6 +28,7 @@ class AttemptRecorder:
         clock: Clock,
         open_alert: Callable[[int], Alert | None],
         start: Callable[[Coroutine[None, None, None], str], None],
+        counters: ActivityCounters,
     ) -> None:
         """`start` runs a coroutine in the background."""
         self._queues = queues
@@ -35,6 +37,7 @@ class AttemptRecorder:
         self._clock = clock
         self._open_alert = open_alert
         self._start = start
+        self._counters = counters
 
     async def record(
         self,
@@ -46,6 +49,7 @@ class AttemptRecorder:
     ) -> None:
         """Record the result of one attempt for each delivery; the first failure goes to the fallback channel."""
         now, desk = self._clock.now(), self._queues[channel.name]
+        self._counters.count_message(channel.name, is_sent=not isinstance(result, NotDelivered))
         numbers = ",".join(str(delivery.id) if delivery.is_recorded else "unrecorded" for delivery in deliveries)
         if not isinstance(result, NotDelivered):
             self._health.record(channel.name, None)

@@ -22,6 +22,7 @@ from monitor.core.notifications.throttling import (
     rate_limit_hold,
 )
 from monitor.notify.sinks import NotDelivered
+from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.attempt_recorder import AttemptRecorder
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue, poll_pause_s
 from monitor.runtime.messages.delivery_choice import (
@@ -57,6 +58,7 @@ class Notifier:
         message_builder: MessageBuilder,
         open_alert: Callable[[int], Alert | None],
         ladders: LadderIndex | None = None,
+        counters: ActivityCounters | None = None,
     ) -> None:
         """`ladders` shows which alerts are more severe ones of which."""
         self._channels = {channel.name: channel for channel in channels}
@@ -73,7 +75,13 @@ class Notifier:
         self._delivery_store = DeliveryStore(store, clock)
         self._sender = MessageSender(message_builder, self._start)
         self._attempt_recorder = AttemptRecorder(
-            self._queues, self._delivery_store, self._health, clock, open_alert, self._start
+            self._queues,
+            self._delivery_store,
+            self._health,
+            clock,
+            open_alert,
+            self._start,
+            counters if counters is not None else ActivityCounters(),
         )
 
     @property
