@@ -14,6 +14,7 @@ from monitor.cli.parser import COMMANDS, LOG_FORMATS, LOG_LEVELS, PROGRAM, Comma
 from monitor.config.effective_config import list_config_keys
 from monitor.core.model.metric import METRICS, Metric, MetricUnit
 from monitor.errors import ExitCode
+from monitor.web.metrics.catalog import DAEMON_METRICS, METRIC_LABELS
 
 REFERENCE_FOLDER = Path("docs/reference")
 
@@ -59,9 +60,22 @@ def configuration_page() -> str:
 
 
 def metrics_page() -> str:
-    """Every metric: where it exists, its unit, the values it may be compared with, its meaning."""
+    """Every metric: where it exists, its unit, the values it may be compared with, its meaning, its exported name."""
     lines = [_GENERATED_NOTE, "", "# Metrics", "", _METRICS_INTRODUCTION, ""]
     lines += _table(("metric", "scopes", "unit", "range", "meaning"), map(_metric_row, METRICS.values()))
+    lines += ["", "## In `/metrics`", "", _EXPOSITION_INTRODUCTION, ""]
+    lines += _table(
+        ("metric", "in `/metrics`", "labels"),
+        ((f"`{metric.name}`", f"`{metric.exposition}`", _labels_text(metric)) for metric in METRICS.values()),
+    )
+    lines += ["", "## The daemon itself", "", _DAEMON_METRICS_INTRODUCTION, ""]
+    lines += _table(
+        ("in `/metrics`", "kind", "labels", "meaning"),
+        (
+            (f"`{metric.exposition}`", metric.kind, _label_list(metric.labels), metric.meaning)
+            for metric in DAEMON_METRICS.values()
+        ),
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -97,6 +111,18 @@ def main(words: Sequence[str] | None = None) -> int:
 def _metric_row(metric: Metric) -> tuple[str, ...]:
     span = f"{metric.low:f} … {metric.high:f}" if metric.unit in _UNITS_WITH_RANGE else ""
     return f"`{metric.name}`", ", ".join(metric.scopes), str(metric.unit), span, metric.meaning
+
+
+def _labels_text(metric: Metric) -> str:
+    """The labels of the metric; where they differ, those of each scope."""
+    by_scope = {scope: _label_list(METRIC_LABELS[scope]) for scope in metric.scopes}
+    if len(by_scope) == 1:
+        return next(iter(by_scope.values()))
+    return "; ".join(f"{scope}: {labels}" for scope, labels in by_scope.items())
+
+
+def _label_list(labels: Iterable[str]) -> str:
+    return ", ".join(f"`{label}`" for label in labels)
 
 
 def _metric_link(name: str) -> str:
@@ -183,15 +209,24 @@ value in force; `margin-monitor check` checks it. Unknown keys are refused, with
 - A key marked *(not available yet)* is refused unless it has the value that switches it off, or its default."""
 
 _METRICS_INTRODUCTION = """\
-One vocabulary for rules, `history` and JSON. A rule reads the metrics of its scope: `cross` (one for each account),
-`isolated` (one for each pair), `asset` (one for each asset held or owed), `account`, `monitor` (how well the daemon
-sees the account). A comparison outside a metric's range is refused when the rules are loaded, so that `10` is not taken
-for `10%`. A fraction of 1 is 100%.
+One vocabulary for rules, `history`, JSON and `/metrics`. A rule reads the metrics of its scope: `cross` (one for each
+account), `isolated` (one for each pair), `asset` (one for each asset held or owed), `account`, `monitor` (how well the
+daemon sees the account). A comparison outside a metric's range is refused when the rules are loaded, so that `10` is
+not taken for `10%`. A fraction of 1 is 100%.
 
 - **Infinite**: nothing is owed, or no move can do it. It compares as larger than every number.
 - **Unavailable**: stale, rejected or never seen. What is compared with it is unknown. True or unknown is true, false
   and unknown is false; while the whole condition is unknown nothing fires, clears or acts.
 - **Not applicable** (`peg_deviation` of BTC): the subject is left out of the rule."""
+
+_EXPOSITION_INTRODUCTION = """\
+Prometheus reads the same metrics at `/metrics`, all of them gauges, with the prefix `margin_monitor_` and the suffix of
+their base unit. Infinite is `+Inf`; unavailable, not applicable and gone have no sample, so an alert of Prometheus on a
+figure needs a second one on its absence. The values are those that rules
+compare with, not the old ones that `status` still shows of a stale scope."""
+
+_DAEMON_METRICS_INTRODUCTION = """\
+Counters begin at zero when the process starts and go on over a reload."""
 
 _COMMANDS_INTRODUCTION = f"""\
 `{PROGRAM} [--config FILE] [--log-format {"|".join(LOG_FORMATS)}] [--log-level {"|".join(LOG_LEVELS)}] COMMAND`

@@ -10,6 +10,7 @@ from monitor.errors import MonitorError
 from monitor.web.api import health
 from monitor.web.context import WebContext
 from monitor.web.errors import error_from_http, json_error, status_of
+from monitor.web.metrics import endpoint
 from monitor.web.security.access import MAX_BODY_BYTES
 from monitor.web.security.refusal import RequestRefused
 from monitor.web.security.response_headers import SECURITY_HEADERS
@@ -29,6 +30,7 @@ def build_application(context: WebContext) -> web.Application:
     )
     app.on_response_prepare.append(_add_headers)
     health.add_routes(app, context)
+    endpoint.add_routes(app, context)
     return app
 
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
 from monitor.view.json_values import Document
+from monitor.web.metrics.daemon_view import DaemonView
 
 DocumentName = Literal[
     "status", "alerts", "alert", "events", "actions", "action", "interest", "history", "stress", "rules", "silences"
@@ -69,7 +68,7 @@ class HealthSource(Protocol):
 
 
 class MetricsSource(Protocol):
-    """States of the accounts, from memory, for `/metrics`."""
+    """The daemon from memory, for `/metrics`."""
 
-    def accounts(self) -> Mapping[str, tuple[AccountState | None, AccountSettings]]:
-        """Return the present state of each configured account, None for one that does not run, and its settings."""
+    def take_view(self) -> DaemonView:
+        """Return the daemon as it is now; called in the event loop."""

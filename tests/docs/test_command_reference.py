@@ -1,5 +1,6 @@
 """The generated reference: current, complete, and honest about what is not there yet."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from monitor.cli.parser import COMMANDS
 from monitor.config.effective_config import list_config_keys
 from monitor.core.model.metric import METRICS
 from monitor.errors import ExitCode
+from monitor.web.metrics.catalog import DAEMON_METRICS, exported_names
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -42,7 +44,12 @@ def test_every_key_of_the_configuration_has_a_row() -> None:
 
 def test_every_metric_is_listed() -> None:
     rows = {line.split("`")[1] for line in metrics_page().splitlines() if line.startswith("| `")}
-    assert rows == METRICS.keys()
+    assert rows == METRICS.keys() | {metric.exposition for metric in DAEMON_METRICS.values()}
+
+
+def test_every_exported_name_is_listed() -> None:
+    cells = set(re.findall(r"`(margin_monitor_[a-z0-9_]+)`", metrics_page()))
+    assert cells >= exported_names()
 
 
 def test_every_command_is_listed_and_has_a_section() -> None:

@@ -163,7 +163,8 @@ _TABLE = (
         "status",
         _PAIR,
         MetricUnit.STATUS,
-        "the exchange's status: EXCESSIVE < NORMAL < MARGIN_CALL < PRE_LIQUIDATION < FORCE_LIQUIDATION",
+        "the exchange's status, in `/metrics` and histories as a number: "
+        "0 EXCESSIVE < 1 NORMAL < 2 MARGIN_CALL < 3 PRE_LIQUIDATION < 4 FORCE_LIQUIDATION",
     ),
     _metric("index_price", _PAIR, MetricUnit.PRICE, "the exchange's index price, quote per base"),
     _metric("liquidation_price", _PAIR, MetricUnit.PRICE, "index price at which the pair is liquidated"),
