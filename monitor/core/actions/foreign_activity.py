@@ -8,7 +8,7 @@ from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, ForeignActivity, ForeignMovement, Movement
 from monitor.core.model.order import ActionKind, ManualCall
 from monitor.core.numbers.amounts import format_decimal
-from monitor.core.state.attribution import TRACE_WINDOW
+from monitor.core.state.attribution import may_be_trace
 from monitor.core.state.foreign_movements import find_foreign_movements
 
 SUSPICION_PERIOD = timedelta(hours=24)
@@ -90,9 +90,4 @@ def _explains(intent: Intent, movement: ForeignMovement) -> bool:
             # The intent may yet be resized and sent, but it can't have moved anything before it was planned.
             return intent.created_at <= movement.at + SAME_EVENT_TOLERANCE
         return intent.amount == movement.amount or intent.submitted_at is None
-    sent = intent.submitted_at
-    return (
-        sent is not None
-        and intent.amount == movement.amount
-        and -SAME_EVENT_TOLERANCE <= movement.at - sent <= TRACE_WINDOW
-    )
+    return intent.amount == movement.amount and may_be_trace(intent, movement.at)

@@ -1,11 +1,11 @@
 """Attribution of movements in the exchange's histories: own orders, the exchange, or somebody else."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import LiquidationOrder, Scope
-from monitor.core.model.intent import SPENT_STATES, Intent
+from monitor.core.model.intent import SPENT_STATES, Intent, IntentState
 from monitor.core.model.ledger import (
     SAME_EVENT_TOLERANCE,
     LedgerRow,
@@ -22,14 +22,27 @@ TRACE_WINDOW = timedelta(minutes=10)
 """Maximum time between an order and a ledger row of exactly its amount that counts as its trace."""
 
 
+def may_be_trace(intent: Intent, at: datetime) -> bool:
+    """Return whether a movement of that time may be the trace of a sent order.
+
+    What confirmed an order had moved by then: a later movement is another one, though it is equal.
+    """
+    sent = intent.submitted_at
+    if sent is None or not -SAME_EVENT_TOLERANCE <= at - sent <= TRACE_WINDOW:
+        return False
+    is_proven = intent.state is IntentState.CONFIRMED and intent.resolved_by is None
+    return not is_proven or intent.settled_at is None or at <= intent.settled_at + SAME_EVENT_TOLERANCE
+
+
 def attribute_ledger_rows(
     rows: Iterable[LedgerRow], repayments: Sequence[ExchangeRecord], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
     """Return the movements of the ledger rows with their origin. `repayments` is the repayment history of that time."""
-    known = tuple(intents)
+    every = sorted(rows, key=lambda row: (row.at, row.id))
+    traces = _own_rows(every, repayments, tuple(intents))
     found = []
-    for row in rows:
-        own_intent = _own_intent(row, known) or _repaid_by_sale(row, repayments, known)
+    for row in every:
+        own_intent = traces.get((row.scope, row.id))
         origin: MovementOrigin = "ours" if own_intent is not None else _ledger_origin(row, repayments)
         detail = {"id": row.id, "tranId": row.tran_id, "note": row.note or None}
         found.append(
@@ -54,12 +67,14 @@ def attribute_transfers(
     transfers: Iterable[MarginTransfer], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
     """Return the movements of the settled transfers with their origin."""
-    known = tuple(intents)
+    every = sorted(
+        (transfer for transfer in transfers if transfer.status in ("CONFIRMED", "FAILED")),
+        key=lambda transfer: (transfer.at, transfer.tx_id),
+    )
+    traces = _own_transfers(every, tuple(intents))
     found = []
-    for transfer in transfers:
-        if transfer.status not in ("CONFIRMED", "FAILED"):
-            continue
-        own_intent = _own_transfer_intent(transfer, known)
+    for transfer in every:
+        own_intent = traces.get((transfer.scope, transfer.tx_id, transfer.is_incoming))
         origin: MovementOrigin = "ours" if own_intent is not None else _ORIGIN_BY_REQUEST[transfer.was_requested]
         found.append(
             Movement(
@@ -148,34 +163,90 @@ def _ledger_origin(row: LedgerRow, repayments: Sequence[ExchangeRecord]) -> Move
     return "another hand or exchange" if row.kind in ("REPAY", "TRANSFER", "BORROW") else "another hand"
 
 
-def _own_intent(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
-    kind = {"REPAY": Repay, "TRANSFER": Transfer}.get(row.kind)
-    if kind is None:
-        return None
-    ours = [i for i in intents if isinstance(i.order, kind) and _affects_scope(i, row.scope)]
-    return _matching_intent(ours, str(row.tran_id), row.asset, row.amount, row.at)
+def _own_rows(
+    rows: Sequence[LedgerRow], repayments: Sequence[ExchangeRecord], intents: Sequence[Intent]
+) -> Mapping[tuple[Scope, int], Intent]:
+    """Return the own order of each ledger row that has one. An order explains one row of a scope; a sale explains
+    automatic repayments up to the amount that it brought."""
+    found: dict[tuple[Scope, int], Intent] = {}
+    explained: set[tuple[int, Scope]] = set()
+    repaid: dict[int, Decimal] = {}
+    for by_number in (True, False):
+        for row in rows:
+            kind = {"REPAY": Repay, "TRANSFER": Transfer}.get(row.kind)
+            if kind is None or (row.scope, row.id) in found:
+                continue
+            record = find_record(row, repayments) if row.kind == "REPAY" else None
+            if not by_number and record is not None and record.is_automatic:
+                own_intent = _repaid_by_sale(row, intents, repaid)
+                if own_intent is not None:
+                    repaid[own_intent.id] = repaid.get(own_intent.id, ZERO) + row.amount
+            else:
+                free = [
+                    intent
+                    for intent in intents
+                    if isinstance(intent.order, kind) and _affects_scope(intent, row.scope)
+                    if (intent.id, row.scope) not in explained
+                    # Repayments and their history share their numbers.
+                    if by_number or record is None or intent.ref is None
+                ]
+                numbers = {str(row.tran_id)} | (set() if record is None else {record.ref})
+                own_intent = _numbered(free, numbers) if by_number else _equal(free, row.asset, row.amount, row.at)
+            if own_intent is not None:
+                found[row.scope, row.id] = own_intent
+                explained.add((own_intent.id, row.scope))
+    return found
 
 
-def _repaid_by_sale(row: LedgerRow, repayments: Sequence[ExchangeRecord], intents: Iterable[Intent]) -> Intent | None:
-    """Return the own sale whose proceeds the exchange repaid with, as the order requested."""
-    record = find_record(row, repayments) if row.kind == "REPAY" else None
-    if record is None or not record.is_automatic:
-        return None
+def _own_transfers(
+    transfers: Sequence[MarginTransfer], intents: Sequence[Intent]
+) -> Mapping[tuple[Scope, int, bool], Intent]:
+    """Return the own order of each transfer that has one. An order explains one transfer of a scope."""
+    found: dict[tuple[Scope, int, bool], Intent] = {}
+    explained: set[tuple[int, Scope]] = set()
+    for by_number in (True, False):
+        for transfer in transfers:
+            key = transfer.scope, transfer.tx_id, transfer.is_incoming
+            if key in found:
+                continue
+            free = [
+                intent
+                for intent in intents
+                if isinstance(intent.order, Transfer)
+                and _affects_scope(intent, transfer.scope)
+                and (intent.id, transfer.scope) not in explained
+            ]
+            own_intent = (
+                _numbered(free, {str(transfer.tx_id)})
+                if by_number
+                else _equal(free, transfer.asset, transfer.amount, transfer.at)
+            )
+            if own_intent is not None:
+                found[key] = own_intent
+                explained.add((own_intent.id, transfer.scope))
+    return found
+
+
+def _repaid_by_sale(row: LedgerRow, intents: Iterable[Intent], repaid: Mapping[int, Decimal]) -> Intent | None:
+    """Return the own sale whose proceeds the exchange repaid with, as the order requested.
+
+    `repaid` is what other rows are known to have repaid of each sale.
+    """
     sales = (
         intent
         for intent in intents
         if isinstance(intent.order, Reduce)
         and (intent.state in SPENT_STATES or intent.executed_late)
         and (intent.scope, intent.asset) == (row.scope, row.asset)
-        and intent.submitted_at is not None
-        and -SAME_EVENT_TOLERANCE <= row.at - intent.submitted_at <= TRACE_WINDOW
+        and may_be_trace(intent, row.at)
+        and _has_brought(intent, repaid.get(intent.id, ZERO) + row.amount)
     )
     return max(sales, key=lambda intent: intent.id, default=None)
 
 
-def _own_transfer_intent(transfer: MarginTransfer, intents: Iterable[Intent]) -> Intent | None:
-    ours = [i for i in intents if isinstance(i.order, Transfer) and _affects_scope(i, transfer.scope)]
-    return _matching_intent(ours, str(transfer.tx_id), transfer.asset, transfer.amount, transfer.at)
+def _has_brought(sale: Intent, amount: Decimal) -> bool:
+    """Return whether a sale may have brought so much: the amount is exact once the exchange's order was read."""
+    return sale.state is not IntentState.CONFIRMED or sale.resolved_by is not None or amount <= sale.amount
 
 
 def _affects_scope(intent: Intent, scope: Scope) -> bool:
@@ -184,22 +255,21 @@ def _affects_scope(intent: Intent, scope: Scope) -> bool:
     return scope == intent.scope or (from_cross and not scope.symbol)
 
 
-def _matching_intent(
-    intents: Sequence[Intent], number: str, asset: str, amount: Decimal, at: datetime
-) -> Intent | None:
-    """Return the intent of the transaction id; else, since ids may differ between histories, by amount and time."""
-    numbered = next((i for i in intents if i.ref == number), None)
-    if numbered is not None:
-        return numbered
+def _numbered(intents: Iterable[Intent], numbers: Container[str]) -> Intent | None:
+    """Return the intent with one of these transaction ids."""
+    return next((intent for intent in intents if intent.ref is not None and intent.ref in numbers), None)
+
+
+def _equal(intents: Iterable[Intent], asset: str, amount: Decimal, at: datetime) -> Intent | None:
+    """Return the intent of exactly this amount and time: ids may differ between histories."""
     return next(
         (
-            i
-            for i in intents
-            if (i.state in SPENT_STATES or i.executed_late)
-            and i.asset == asset
-            and i.amount == amount
-            and i.submitted_at is not None
-            and -SAME_EVENT_TOLERANCE <= at - i.submitted_at <= TRACE_WINDOW
+            intent
+            for intent in intents
+            if (intent.state in SPENT_STATES or intent.executed_late)
+            and intent.asset == asset
+            and intent.amount == amount
+            and may_be_trace(intent, at)
         ),
         None,
     )

@@ -123,9 +123,10 @@ def test_movement_that_an_own_intent_may_explain_is_not_foreign(ours: Intent) ->
         replace(SENT_REPAYMENT, order=Repay(CROSS, "USDT", D(499))),
         replace(SENT_REPAYMENT, order=Repay(CROSS, "ETH", D(500))),
         replace(SENT_REPAYMENT, submitted_at=NOW - seconds(3600)),
+        replace(SENT_REPAYMENT, submitted_at=NOW - seconds(100), settled_at=NOW - seconds(90)),
         replace(SENT_REPAYMENT, state=S.PLANNED, submitted_at=None),
     ],
-    ids=("refused", "another amount", "another asset", "long ago", "planned later"),
+    ids=("refused", "another amount", "another asset", "long ago", "confirmed before it", "planned later"),
 )
 def test_movement_that_no_own_intent_explains_is_foreign(ours: Intent) -> None:
     assert foreign_count(add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW), ours) == 1

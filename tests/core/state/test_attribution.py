@@ -89,6 +89,63 @@ def test_automatic_repayment_from_an_own_sale_is_attributed_to_it(
 
 
 @pytest.mark.parametrize(
+    ("row", "sale"),
+    [
+        (replace(ROW, tran_id=8, amount=D(299), at=NOW + seconds(40)), replace(SALE, settled_at=NOW + seconds(3))),
+        (replace(ROW, tran_id=8, amount=D(301)), SALE),
+    ],
+    ids=["long after it was confirmed", "more than it brought"],
+)
+def test_automatic_repayment_that_a_sale_cannot_have_made_is_not_attributed_to_it(row: LedgerRow, sale: Intent) -> None:
+    record = replace(AUTOMATIC_RECORD, amount=row.amount, at=row.at)
+    (found,) = attribute_ledger_rows([row], [record], [sale], NOW)
+    assert (found.origin, found.intent) == ("exchange", None)
+    # What is not final yet, or was settled by a person, may have brought another amount.
+    for open_sale in (replace(SALE, state=IntentState.UNCERTAIN), replace(SALE, resolved_by="anna")):
+        (found,) = attribute_ledger_rows([row], [record], [open_sale], NOW)
+        assert found.intent == 5
+
+
+def test_sale_explains_repayments_up_to_the_amount_that_it_brought() -> None:
+    parts = [(1, "8", 100), (2, "9", 200), (3, "10", 100)]
+    rows = [
+        replace(ROW, id=number, tran_id=int(ref), amount=D(amount), at=NOW + seconds(number))
+        for number, ref, amount in parts
+    ]
+    records = [replace(AUTOMATIC_RECORD, ref=str(row.tran_id), amount=row.amount, at=row.at) for row in rows]
+    found = attribute_ledger_rows(rows, records, [SALE], NOW)
+    assert [movement.intent for movement in found] == [5, 5, None]
+
+
+SENT_AGAIN = replace(ROW, id=10, tran_id=78, at=NOW + seconds(40))
+RECORD_AGAIN = replace(MANUAL, ref="78", at=NOW + seconds(40))
+
+
+@pytest.mark.parametrize(
+    ("ours", "records"),
+    [
+        (REPAY_INTENT, (MANUAL, RECORD_AGAIN)),
+        (replace(REPAY_INTENT, settled_at=NOW + seconds(3)), ()),
+        (replace(REPAY_INTENT, ref=None), ()),
+    ],
+    ids=["another number", "after it was confirmed", "one row for one order"],
+)
+def test_equal_repayment_of_another_order_is_not_attributed_to_a_known_one(
+    ours: Intent, records: tuple[ExchangeRecord, ...]
+) -> None:
+    found = attribute_ledger_rows([SENT_AGAIN, ROW], records, [ours], NOW)
+    assert [(movement.key, movement.intent) for movement in found] == [("9", 3), ("10", None)]
+
+
+def test_equal_transfer_of_another_order_is_not_attributed_to_a_known_one() -> None:
+    again = replace(TRANSFER_ROW, tx_id=6, at=NOW + seconds(40))
+    found = attribute_transfers([again, TRANSFER_ROW], [TRANSFER_INTENT], NOW)
+    assert [(movement.key, movement.intent) for movement in found] == [("5 in", 4), ("6 in", None)]
+    settled = replace(TRANSFER_INTENT, settled_at=NOW + seconds(3))
+    assert [movement.intent for movement in attribute_transfers([again], [settled], NOW)] == [None]
+
+
+@pytest.mark.parametrize(
     ("asked", "whose"), [(True, "another hand"), (False, "exchange"), (None, "another hand or exchange")]
 )
 def test_transfer_origin_depends_on_whether_it_was_requested(asked: bool | None, whose: str) -> None:

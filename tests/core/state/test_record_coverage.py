@@ -103,6 +103,14 @@ def test_movement_of_a_known_intent_is_not_counted_as_unrecorded() -> None:
     assert apply_history(start_coverage(None, (), NOW), RECORD_READ, (REPAY_INTENT,), NOW).gap_movements == ()
 
 
+def test_equal_movement_after_a_known_one_counts_as_unrecorded() -> None:
+    again = replace(ROW, ref="78", at=AT + seconds(40))
+    read = replace(RECORD_READ, repayments=((CROSS, (ROW, again)),))
+    for known in (REPAY_INTENT, replace(REPAY_INTENT, ref=None)):
+        found = apply_history(start_coverage(None, (), NOW), read, (known,), NOW).gap_movements
+        assert [one.key for one in found] == ["capital-flow cross 78"]
+
+
 @pytest.mark.parametrize("row", [replace(ROW, status="FAILED"), replace(ROW, is_automatic=True)])
 def test_failed_repayment_is_ignored_and_automatic_repayment_counts_as_reduce(row: ExchangeRecord) -> None:
     found = apply_history(

@@ -80,6 +80,24 @@ async def test_restored_backup_is_paused_and_keeps_used_caps(tmp_path: Path) -> 
         assert repaid(box) == 500
 
 
+async def test_lost_repayment_equal_to_a_kept_one_counts(tmp_path: Path) -> None:
+    backup = str(tmp_path / "before.db")
+    async with sandbox(starting_now()) as box:
+        config = capped(tmp_path, box)
+        async with in_process_daemon(config) as here:
+            await is_cap_reached(here)
+        await command(config, "db", "backup", backup)
+        config = capped(tmp_path, box, a_day="1000")
+        async with in_process_daemon(config) as here:
+            await is_cap_reached(here)
+        assert repaid(box) == 1000
+        await command(config, "db", "restore", backup, "--force")
+        await command(config, "actions", "resume")
+        async with in_process_daemon(config) as here:
+            await is_cap_reached(here)
+        assert repaid(box) == 1000
+
+
 async def test_fresh_database_counts_usage_from_the_exchange_history(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
