@@ -1,7 +1,7 @@
 """Seeded runs of the real daemon under trouble, each judged by what it leaves behind.
 
 What is hunted for, where it is drawn (`plan`, `disturbances`), and the sentences by which it is judged (`judge.judge`,
-`judge.disturbances`, `judge.rule_stops`, each with planted violations of its own tests):
+`judge.disturbances`, `judge.ambiguity`, `judge.rule_stops`, each with planted violations of its own tests):
 
 - Stalls between claim and send: `Stall`, `Suspend`, `LostRight`, pauses halfway; "sent on figures that had become old",
   "sent past its deadline", "sent while paused", "not sent, and nobody knows why".

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.ledger import LedgerRow, find_record
+from monitor.core.model.ledger import ForeignActivity, LedgerRow, find_record
 from monitor.core.model.order import ExchangeRecord, Repay, Transfer
 from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.core.state.attribution import TRACE_WINDOW
 
 AFTER_SEND_MARGIN = timedelta(milliseconds=300)
 """A row dated this long after the send is certainly not in the balances read before it: the two clocks differ by at
@@ -59,6 +60,15 @@ def other_movements(
     return tuple(
         row for row in rows if row is not own_row and row.asset == intent.asset and row.at >= sent + AFTER_SEND_MARGIN
     )
+
+
+def others_act_beside(intent: Intent, activity: ForeignActivity) -> bool:
+    """Return whether others are known to have moved money in the account shortly before the order was sent, or since.
+
+    A movement equal to the order may be theirs then, as where two programs repay all that is idle.
+    """
+    since = (intent.submitted_at or intent.created_at) - TRACE_WINDOW
+    return any(key in activity.confirmed and movement.at >= since for key, movement in activity.suspects.items())
 
 
 def sum_other_transfers(intent: Intent, intents: Iterable[Intent]) -> Decimal:

@@ -41,6 +41,8 @@ def verify(
     safety: SafetySettings,
     now: datetime,
     claimed_refs: frozenset[str] = frozenset(),
+    *,
+    is_shared: bool = False,
 ) -> Verdict:
     """Verdict on a sent intent from its observations so far, oldest first.
 
@@ -50,8 +52,9 @@ def verify(
     and in both cases balances that did not move, or that moved by what the ledger shows of others.
 
     An acknowledged order without a trace never counts as failed: the exchange said that it has the order.
-    `claimed_refs` are the records that belong to other intents. A person is asked about a manual call at once, since it
-    leaves no trace.
+    `claimed_refs` are the records that belong to other intents. `is_shared`: others act in the account at that time, so
+    a record without a number from an answer proves nothing: it may be theirs. A person is asked about a manual call at
+    once, since it leaves no trace.
     """
     if isinstance(intent.order, ManualCall):
         return Unresolved(f"{intent.order.function} leaves no trace that could be looked for")
@@ -65,6 +68,10 @@ def verify(
     record = matching_record(intent, last.records, claimed_refs)
     has_moved = balances_moved(intent, last)
     row = _own_row(intent, last, claimed_refs)
+    if is_shared and intent.ref is None and (trace := record or row) is not None:
+        which = f"record {trace.ref}" if isinstance(trace, ExchangeRecord) else f"capital flow {trace.id}"
+        reason = f"{which} fits, but no answer named it, and others act in the account: it may be theirs"
+        return decide_later(intent, reason, safety, now)
     if record is not None:
         return _verdict_by_record(intent, record, last, _moved_by_order(intent, last, claimed_refs), safety, now, row)
     if has_moved is None:

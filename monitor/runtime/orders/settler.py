@@ -14,6 +14,7 @@ from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.order import ManualCall
+from monitor.core.settlement.ledger_evidence import others_act_beside
 from monitor.core.settlement.observation import MIN_OBSERVATIONS, Observation, Unresolved
 from monitor.core.settlement.transitions import IntentUpdate, apply_verdict, mark_executed_late
 from monitor.core.settlement.verification import find_late_execution, needs_ledger, needs_ledger_for_late_check, verify
@@ -120,7 +121,14 @@ class Settler:
             else:
                 looks = [*looks, look][-MAX_OBSERVATIONS:]
                 looks[-1] = await self._with_ledger(intent, looks)
-            verdict = verify(intent, looks, self._policy.safety, self._clock.now(), self._claimed_refs(intent))
+            verdict = verify(
+                intent,
+                looks,
+                self._policy.safety,
+                self._clock.now(),
+                self._claimed_refs(intent),
+                is_shared=others_act_beside(intent, self._state().foreign_activity),
+            )
             moved = apply_verdict(intent, verdict, self._clock.now(), self._level_after(intent, seen))
             if moved is not None and moved.intent.state is _S.CONFIRMED:
                 moved = self._with_judgement(moved, seen)

@@ -53,7 +53,6 @@ def judge_disturbances(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterato
     for request in facts.requests:
         if request.wish is not None and request.account != "main":
             yield Violation("sent with a key of another account", f"{request.wish} at {request.at}")
-    yield from _attributed(facts)
     yield from _foreign_activity(facts)
 
 
@@ -159,15 +158,6 @@ def _restores(facts: Facts) -> Iterator[Violation]:
     for row in facts.lost:
         if given.get(row.intent.id, row.intent.created_at) != row.intent.created_at:
             yield Violation("a number was given twice", _named(row.intent))
-
-
-def _attributed(facts: Facts) -> Iterator[Violation]:
-    """What others moved proves nothing of ours."""
-    by_others = {str(one.tran_id): one for one in facts.foreign}
-    for row in facts.intents:
-        if row.intent.ref in by_others:
-            one = by_others[row.intent.ref]
-            yield Violation("another's doing taken for ours", f"{_named(row.intent)}: {one.kind} {one.amount}")
 
 
 def _foreign_activity(facts: Facts) -> Iterator[Violation]:

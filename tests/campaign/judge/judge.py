@@ -5,7 +5,6 @@ It trusts the exchange's books first, then what the exchange received, and holds
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.model.alert import AlertState
@@ -13,9 +12,9 @@ from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState
 from monitor.core.model.order import Reduce
 from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.core.numbers.amounts import floor_to
-from monitor.core.settlement.ledger_evidence import AFTER_SEND_MARGIN
 from monitor.records.intents import IntentRow
 from tests.campaign.judge import disturbances, rule_stops
+from tests.campaign.judge.ambiguity import is_a_person_asked, is_taken_unknowably, judge_attribution
 from tests.campaign.judge.disturbances import (
     SLACK_MS,
     Violation,
@@ -23,7 +22,6 @@ from tests.campaign.judge.disturbances import (
     claimed_at,
     claims_of,
     forgotten,
-    in_ms,
     is_knowable,
     judge_disturbances,
 )
@@ -68,6 +66,7 @@ def judge(facts: Facts) -> list[Violation]:
     found += _cooldowns(facts, sent)
     found += _unasked(facts, sent)
     found += judge_disturbances(facts, sent)
+    found += judge_attribution(facts)
     found += judge_stops(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
     found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
@@ -128,34 +127,23 @@ def _executions(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Viola
             continue
         was_executed = request is not None and request.applied
         knows = intent.state is _S.CONFIRMED or intent.executed_late
-        if was_executed and not knows:
+        if was_executed and not knows and not is_a_person_asked(facts, row):
             yield Violation("an execution is not accounted for", _intent_label(intent))
-        if knows and not was_executed:
+        if knows and not was_executed and not is_taken_unknowably(facts, row):
             yield Violation("counted as done but never was", _intent_label(intent))
         if request is not None and intent.state in (_S.PROPOSED, _S.PLANNED, _S.REJECTED, _S.EXPIRED, _S.SIMULATED):
             yield Violation("sent though it was not to be", _intent_label(intent))
-        if intent.state in IN_FLIGHT_STATES and not _is_a_person_asked(facts, intent):
+        if intent.state in IN_FLIGHT_STATES and not is_a_person_asked(facts, row):
             yield Violation("never came to an end", _intent_label(intent))
         if knows and intent.ref is not None and intent.kind not in _TRADES:
             claimed_refs[intent.ref] += 1
-            if intent.ref not in refs:
+            if intent.ref not in refs and not is_taken_unknowably(facts, row):
                 yield Violation(
                     "proved by a record that is none of its own", f"{_intent_label(intent)} ref {intent.ref}"
                 )
     for ref, count in claimed_refs.items():
         if count > 1:
             yield Violation("one execution proves several intents", ref)
-
-
-def _is_a_person_asked(facts: Facts, intent: Intent) -> bool:
-    """Whether the exchange's witnesses can't decide and a person was told so: something else moved the same asset so
-    soon after the order that no clock can tell which of them the balances show."""
-    if intent.state is not _S.UNRESOLVED or intent.submitted_at is None:
-        return False
-    since = in_ms(intent.submitted_at)
-    until = since + AFTER_SEND_MARGIN // timedelta(milliseconds=1)
-    told = any(f"{intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
-    return told and any(one.asset == intent.asset and since <= one.at < until for one in facts.stirs)
 
 
 def _caps(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:

@@ -94,11 +94,6 @@ def with_forgotten_intent(facts: Facts) -> Facts:
     )
 
 
-def by_another(facts: Facts) -> Facts:
-    """The first repayment is proved by what another hand repaid."""
-    return with_facts(facts, executions=(repaid(1, "400", 72),), foreign=(repaid(1.2, "400", 71),))
-
-
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "an order that left long after its claim": (lambda f: stalled(f, 25), "sent on figures that had become old"),
     "an order that left after its deadline": (lambda f: approved_until(f, 119.95), "sent past its deadline"),
@@ -143,7 +138,6 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: replace(f, intrusions=("intent.claimed",)),
         "a daemon acted on another's database",
     ),
-    "another's repayment taken for ours": (by_another, "another's doing taken for ours"),
     "another's repayment that was not told": (
         lambda f: with_facts(replace(f, tells_of_hands=True), foreign=(repaid(1.2, "400", 75),)),
         "another hand was not told",

@@ -20,7 +20,6 @@ from tests.campaign.judge.facts import (
     REPAY_PATH,
     TRANSFER_PATH,
     AlertFact,
-    AssetMovement,
     Execution,
     Facts,
     Limits,
@@ -170,21 +169,6 @@ def sold(facts: Facts, sized: str, brought: str) -> Facts:
     return with_facts(facts, limits=limits, requests=(request,), intents=(sale,))
 
 
-def with_undecided_intent(facts: Facts, moved_at: float) -> Facts:
-    """The second repayment is before a person, and something else moved what it is of."""
-    asked = row(2, 60.9, "300", S.UNRESOLVED, ref=None, submitted_at=NOON + timedelta(seconds=60.9))
-    notice = delivery(DeliveryState.SENT, 1, "intent 2 is open")
-    return replace(
-        with_facts(
-            without_fact(facts, "intents", 1),
-            intents=(asked,),
-            notices=(notice,),
-            stirs=(AssetMovement(at(moved_at), "USDT"),),
-        ),
-        heard_texts=frozenset({notice.text}),
-    )
-
-
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "the same order again": (
         lambda f: with_facts(f, requests=(asked_to_repay(2, "400", applied=False),)),
@@ -216,14 +200,6 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "an outcome that stays open": (
         lambda f: with_facts(without_fact(f, "intents", 1), intents=(row(2, 60.9, "300", S.UNCERTAIN, ref=None),)),
-        "never came to an end",
-    ),
-    "a person asked where nothing else moved": (
-        lambda f: with_undecided_intent(f, moved_at=61.5),
-        "never came to an end",
-    ),
-    "nobody asked where nothing can decide": (
-        lambda f: replace(with_undecided_intent(f, moved_at=61.0), notices=()),
         "never came to an end",
     ),
     "confirmed without an execution": (
@@ -317,7 +293,6 @@ def test_planted_violation_is_found(name: str) -> None:
 
 
 ALLOWED: dict[str, Callable[[Facts], Facts]] = {
-    "a person asked where nothing can decide": lambda f: with_undecided_intent(f, moved_at=61.0),
     "a rest as long as was ordered": lambda f: with_facts(
         replace(f, limits=(replace(REPAYS, cooldown_ms=60_000), BRINGS)), **third("100")
     ),

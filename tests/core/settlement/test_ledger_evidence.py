@@ -9,9 +9,9 @@ import pytest
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.ledger import LedgerRow
+from monitor.core.model.ledger import ForeignActivity, ForeignMovement, LedgerRow
 from monitor.core.model.order import ExchangeRecord, Repay, Transfer
-from monitor.core.settlement.ledger_evidence import other_movements, sum_other_transfers
+from monitor.core.settlement.ledger_evidence import other_movements, others_act_beside, sum_other_transfers
 from monitor.core.settlement.observation import Confirmed, Failed, Observation
 from monitor.core.settlement.verification import verify
 from tests.support.examples.actions import NOW, SAFETY
@@ -31,6 +31,14 @@ def test_ledger_row_well_after_the_request_is_foreign(after_ms: int, counts: boo
 def test_ledger_row_of_another_asset_is_ignored() -> None:
     row = LedgerRow(CROSS, 7, 78, NOW + timedelta(seconds=2), "BTC", "REPAY", Decimal(958))
     assert other_movements(REPAY_INTENT, [row], None, NOW) == ()
+
+
+@pytest.mark.parametrize(("after_s", "acts"), [(-601, False), (-599, True), (5, True)])
+def test_others_act_beside_an_order_from_ten_minutes_before_it_on(after_s: int, acts: bool) -> None:
+    at = NOW + timedelta(seconds=after_s)
+    suspect = ForeignMovement("reduce", CROSS, "USDT", Decimal(9), at, is_certain=True, key="a", seen_at=at)
+    assert others_act_beside(REPAY_INTENT, ForeignActivity({"a": suspect}, frozenset({"a"}))) is acts
+    assert not others_act_beside(REPAY_INTENT, ForeignActivity({"a": suspect}))
 
 
 def transfer(number: int, after_s: float, amount: int = 1433, **more: Any) -> Intent:

@@ -67,6 +67,18 @@ def test_record_and_balance_change_confirm() -> None:
     assert "30000 → 29500" in found.evidence
 
 
+def test_equal_record_where_others_act_needs_an_answer_that_named_it() -> None:
+    by_record, by_ledger = observation(1, REPAY_RECORD, owed="29500"), observation(60, owed="29500")
+    for looks in ([by_record], [replace(by_ledger, ledger=(LEDGER_ROW,))]):
+        found = verify(REPAY_INTENT, looks, SAFETY, looks[-1].at, is_shared=True)
+        assert isinstance(found, Undecided)
+        assert "it may be theirs" in found.reason
+        late = verify(REPAY_INTENT, looks, SAFETY, NOW + SAFETY.unresolved_after, is_shared=True)
+        assert isinstance(late, Unresolved)
+    named = replace(REPAY_INTENT, state=S.ACKNOWLEDGED, ref="77")
+    assert isinstance(verify(named, [by_record], SAFETY, by_record.at, is_shared=True), Confirmed)
+
+
 def test_interest_charged_meanwhile_does_not_hide_a_repayment() -> None:
     assert isinstance(verify_observations(observation(1, REPAY_RECORD, owed="29500.31")), Confirmed)
 

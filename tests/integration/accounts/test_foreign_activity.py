@@ -12,12 +12,13 @@ from sqlalchemy import select
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
 from monitor.records.alerts import AlertRow
+from monitor.sandbox.faults import Fault
 from monitor.store.schema.tables import audit as trail
 from monitor.store.writes import audit
 from monitor.store.writes.commands import read_pause
 from tests.support.command import margin_monitor
 from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
-from tests.support.money_actions import intents
+from tests.support.money_actions import REPAY_PATH, intents
 from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
@@ -129,6 +130,30 @@ async def test_foreign_activity_pauses_until_a_person_resumes(tmp_path: Path) ->
             assert not here.state().commands.paused
             box.sandbox.user_actions.repay("main", "USDT", Decimal("7.5"))
             await here.wait_for_state(lambda state: state.commands.paused, 60)
+
+
+@pytest.mark.slow
+async def test_unanswered_order_is_not_proved_by_an_equal_repayment_where_others_act(tmp_path: Path) -> None:
+    async with sandbox(speed=SPEED) as box:
+        config = config_of(tmp_path, box, below="9", safety='tell"\nsettle = "5s"\nunresolved_after = "60s')
+        for words in (("db", "upgrade"), ("actions", "pause")):
+            said = await asyncio.to_thread(margin_monitor, config, *words)
+            assert said.code == 0, said
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: state.cross is not None)
+            box.sandbox.user_actions.repay("main", "USDT", Decimal("12.5"))
+            await here.wait_for_state(lambda state: bool(state.foreign_activity.confirmed), 60)
+            box.sandbox.add_fault(Fault("cut_before", "POST", REPAY_PATH))
+            said = await asyncio.to_thread(margin_monitor, config, "actions", "resume")
+            assert said.code == 0, said
+            await here.wait_for_state(lambda state: any(i.submitted_at for i in state.intents.values()), 60)
+            box.sandbox.user_actions.repay("main", "USDT", Decimal(60))
+            await here.wait_for_state(
+                lambda state: any(i.state is IntentState.UNRESOLVED for i in state.intents.values()), 60
+            )
+    (asked,) = [one for one in intents(tmp_path) if one.submitted_at is not None]
+    assert asked.state is IntentState.UNRESOLVED
+    assert "fits, but no answer named it" in str(asked.evidence)
 
 
 async def test_manual_trading_is_no_foreign_activity_and_a_daemon_order_is(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""The judge finds what the program claims to know though it can't, and allows that a person is asked where it can't."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from monitor.core.model.intent import IntentState as S
+from monitor.core.model.intent import IntentStep
+from monitor.core.notifications.outbox import DeliveryState
+from tests.campaign.judge.facts import AssetMovement, Execution, Facts
+from tests.campaign.judge.judge import judge
+from tests.campaign.judge.test_judge import (
+    NOON,
+    D,
+    asked_to_bring,
+    asked_to_repay,
+    at,
+    clean_facts,
+    delivery,
+    repaid,
+    row,
+    with_facts,
+    without_fact,
+)
+
+
+def with_undecided_intent(facts: Facts, moved_at: float, **given: Any) -> Facts:
+    """The second repayment is before a person, and something else moved what it is of."""
+    asked = row(2, 60.9, "300", S.UNRESOLVED, ref=None, submitted_at=NOON + timedelta(seconds=60.9))
+    notice = delivery(DeliveryState.SENT, 1, "intent 2 is open")
+    return replace(
+        with_facts(
+            without_fact(facts, "intents", 1),
+            intents=(asked,),
+            notices=(notice,),
+            stirs=(AssetMovement(at(moved_at), "USDT"),),
+            **given,
+        ),
+        heard_texts=frozenset({notice.text}),
+    )
+
+
+def named_by_answer(facts: Facts) -> Facts:
+    """The exchange answered the last order with a number."""
+    *others, last = facts.intents
+    answer = IntentStep(last.intent.id, S.SUBMITTING, S.ACKNOWLEDGED, NOON, "accepted as 72")
+    return replace(facts, intents=(*others, replace(last, steps=(*last.steps, answer))))
+
+
+def carried_out(facts: Facts) -> Facts:
+    """The second repayment was carried out."""
+    requests = (*facts.requests[:3], asked_to_repay(61, "300"), *facts.requests[4:])
+    return replace(facts, requests=requests, executions=(*facts.executions, repaid(61, "300", 72)))
+
+
+def with_undecided_transfer(facts: Facts) -> Facts:
+    """A transfer that the exchange named is before a person, and others took of the same asset a while later."""
+    asked = row(
+        3, 119.9, "100", S.UNRESOLVED, kind="transfer_in", ref=None, submitted_at=NOON + timedelta(seconds=119.9)
+    )
+    told = delivery(DeliveryState.SENT, 1, "intent 3 is open")
+    sent = with_facts(
+        facts,
+        requests=(replace(asked_to_bring(120, "100"), applied=False),),
+        intents=(asked,),
+        notices=(told,),
+        foreign=(Execution(at(125), "transfer", "USDT", D("99.99"), 80),),
+    )
+    return named_by_answer(replace(sent, heard_texts=frozenset({told.text})))
+
+
+def by_another(facts: Facts, *, amount: str = "400", second: float = 1.2, named: bool = False) -> Facts:
+    """The first repayment, which was never carried out, is proved by what another hand repaid."""
+    first, *others = facts.intents
+    answer = IntentStep(first.intent.id, S.SUBMITTING, S.ACKNOWLEDGED, NOON, "accepted as 71")
+    sent = replace(first, steps=(*first.steps, answer)) if named else first
+    requests = (facts.requests[0], asked_to_repay(1, "400", applied=False), *facts.requests[2:])
+    moved = (repaid(second, amount, 71),)
+    return replace(facts, intents=(sent, *others), requests=requests, executions=(), foreign=moved)
+
+
+PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
+    "a person asked where nothing else moved": (
+        lambda f: with_undecided_intent(f, moved_at=61.5),
+        "never came to an end",
+    ),
+    "a person asked where others acted long before": (
+        lambda f: with_undecided_intent(f, 61.5, foreign=(repaid(-540, "250", 80),)),
+        "never came to an end",
+    ),
+    "a person asked about what an answer named, beside others": (
+        lambda f: named_by_answer(with_undecided_intent(f, 61.5, foreign=(repaid(30, "250", 80),))),
+        "never came to an end",
+    ),
+    "nobody asked where nothing can decide": (
+        lambda f: replace(with_undecided_intent(f, moved_at=61.0), notices=()),
+        "never came to an end",
+    ),
+    "another's repayment taken for ours though an answer named ours": (
+        lambda f: by_another(f, named=True),
+        "another's doing taken for ours",
+    ),
+    "another's repayment of another amount taken for ours": (
+        lambda f: by_another(f, amount="399"),
+        "another's doing taken for ours",
+    ),
+    "another's repayment of long before taken for ours": (
+        lambda f: by_another(f, second=-5),
+        "another's doing taken for ours",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_violation_is_found(name: str) -> None:
+    plant, expected = PLANTED[name]
+    assert expected in {violation.what for violation in judge(plant(clean_facts()))}
+
+
+ALLOWED: dict[str, Callable[[Facts], Facts]] = {
+    "a person asked where nothing can decide": lambda f: with_undecided_intent(f, moved_at=61.0),
+    "a person asked where others act, and no answer named the order": lambda f: with_undecided_intent(
+        f, 61.5, foreign=(repaid(30, "250", 80),)
+    ),
+    "the same, of an order that was carried out": lambda f: carried_out(
+        with_undecided_intent(f, 61.5, foreign=(repaid(30, "250", 80),))
+    ),
+    "a person asked about a transfer from a wallet that others took from": with_undecided_transfer,
+    "another's equal repayment taken for ours where no answer named ours": by_another,
+}
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_allowed_behaviour_is_no_violation(name: str) -> None:
+    assert judge(ALLOWED[name](clean_facts())) == []
