@@ -44,6 +44,18 @@ class UsageError(MonitorError):
     exit_code = ExitCode.USAGE
 
 
+class ParameterInvalid(UsageError):
+    """A parameter with an impossible value, of a command or of a request.
+
+    `parameter` is its name, which a request calls it by; `where` is its place on a command line, by default its option.
+    """
+
+    def __init__(self, parameter: str, message: str, *, where: str | None = None, mend: str = "") -> None:
+        option = f"--{parameter.replace('_', '-')}"
+        super().__init__(message, where=option if where is None else where, mend=mend)
+        self.parameter = parameter
+
+
 class ConfigError(MonitorError):
     """A configuration that can't be used as it is. `others` are the further mistakes of the same file."""
 
@@ -78,6 +90,10 @@ class CommandRefused(MonitorError):
     """A command that can't be carried out in the present state: no such alert, intent already settled, and the like."""
 
     code = "refused"
+
+
+class RecordNotFound(CommandRefused):
+    """A command about an alert, an intent or a silence that does not exist."""
 
 
 class KeyRefused(MonitorError):

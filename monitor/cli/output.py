@@ -2,19 +2,17 @@
 
 import contextlib
 import io
-import json
 import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import MonitorError
+from monitor.view.documents.errors import error_document
+from monitor.view.json_values import encode_document, encode_line
 from monitor.view.terminal.table import Cell, Table, Tone
 
 if TYPE_CHECKING:
@@ -32,14 +30,14 @@ _RICH_STYLES: Mapping[Tone, str] = {
 
 
 def print_json(document: object) -> None:
-    """One JSON document, indented: decimals as strings, times RFC 3339, durations as seconds."""
-    _write(json.dumps(to_json_value(document), indent=2, ensure_ascii=False) + "\n")
+    """One JSON document, indented."""
+    _write(encode_document(document, KNOWN_SECRETS.redact))
 
 
 def print_jsonl(items: Iterable[object]) -> None:
     """One JSON object a line."""
     for item in items:
-        _write(json.dumps(to_json_value(item), ensure_ascii=False, separators=(",", ":")) + "\n")
+        _write(encode_line(item, KNOWN_SECRETS.redact))
 
 
 def wants_json_list(args: "argparse.Namespace") -> bool:
@@ -47,14 +45,12 @@ def wants_json_list(args: "argparse.Namespace") -> bool:
     return bool(args.json or args.jsonl)
 
 
-def print_documents(
-    args: "argparse.Namespace", items: "Sequence[Document]", extra_fields: "Document | None" = None
-) -> None:
-    """The items as one document with `extra_fields`, or as one line each."""
+def print_list(args: "argparse.Namespace", document: "Document") -> None:
+    """The document, or its items as one line each."""
     if args.jsonl:
-        print_jsonl(items)
+        print_jsonl(document["items"])
     else:
-        print_json({"items": items} | (extra_fields or {}))
+        print_json(document)
 
 
 def print_line(text: str = "", tone: Tone = "") -> None:
@@ -109,11 +105,8 @@ def print_error(error: MonitorError, *, as_json: bool) -> int:
         for failure in (error, *others):
             print(f"{_program_prefix()}{KNOWN_SECRETS.redact(str(failure))}", file=sys.stderr)
     if as_json:
-        document = error_document(error)
-        if others:
-            document["others"] = [error_document(other)["error"] for other in others]
         try:
-            print_json(document)
+            print_json(error_document(error))
             sys.stdout.flush()
         except (OSError, MonitorError):
             drop_stdout()
@@ -132,19 +125,6 @@ def print_os_error(error: OSError, *, as_json: bool) -> int:
     return print_error(MonitorError(f"can't be written: {why}", where="stdout", mend=mend), as_json=False)
 
 
-def error_document(error: MonitorError) -> dict[str, Any]:
-    """The error as a JSON document."""
-    content: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.where:
-        content["where"] = error.where
-    if error.mend:
-        content["mend"] = error.mend
-    venue_code = getattr(error, "venue_code", None)
-    if venue_code is not None:
-        content["exchange"] = {"code": venue_code, "msg": getattr(error, "venue_message", "")}
-    return {"error": content}
-
-
 def print_bug(error: Exception, *, as_json: bool) -> int:
     """One line for an unexpected error, with the place in our code; returns the exit code."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -152,35 +132,6 @@ def print_bug(error: Exception, *, as_json: bool) -> int:
     place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
     what = f"this is a bug: {type(error).__name__}: {error}"
     return print_error(MonitorError(what, where=place, mend="please report this line"), as_json=as_json)
-
-
-def to_json_value(value: object) -> Any:
-    """The value as JSON types, without known secrets.
-
-    An infinite or undefined Decimal becomes null: another field must say what it means.
-    """
-    match value:
-        case None | bool() | int() | float() if not isinstance(value, Enum):
-            return value
-        case Enum():
-            return to_json_value(value.value)
-        case str():
-            return KNOWN_SECRETS.redact(value)
-        case Decimal():
-            return format(value, "f") if value.is_finite() else None
-        case timedelta():
-            seconds = value.total_seconds()
-            return int(seconds) if seconds == int(seconds) else seconds
-        case datetime():
-            from monitor.core.numbers.durations import format_rfc3339
-
-            return format_rfc3339(value)
-        case Mapping():
-            return {str(key): to_json_value(item) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [to_json_value(item) for item in value]
-        case _:
-            return KNOWN_SECRETS.redact(str(value))
 
 
 def has_colour() -> bool:

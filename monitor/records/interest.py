@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from monitor.core.model.account import ScopeKind
+
 
 @dataclass(frozen=True, slots=True)
 class InterestSumRow:
@@ -12,7 +14,7 @@ class InterestSumRow:
     day: date | None
     asset: str
     account: str
-    scope: str
+    scope: ScopeKind
     symbol: str
     interest: Decimal
     charges: int

@@ -1,26 +1,75 @@
-"""Single values in JSON documents: decimals as text, times in RFC 3339, durations in seconds."""
+"""Single values in JSON documents: decimals as text, times in RFC 3339, durations in seconds; and their encoding."""
 
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from enum import Enum
+from typing import Any, overload
 
-from monitor.core.model.account import Balance
 from monitor.core.model.metric import MetricValue
 from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import format_rfc3339
+
+Document = Mapping[str, Any]
+"""A JSON object, as its readers see it; `documents/types` has the types of those that are made."""
+
+
+def encode_document(document: object, redact: Callable[[str], str]) -> str:
+    """The document as `--json` prints it and as the API sends it: indented, with a newline at its end.
+
+    `redact` removes known secrets from a text.
+    """
+    return json.dumps(to_json_value(document, redact), indent=2, ensure_ascii=False) + "\n"
+
+
+def encode_line(document: object, redact: Callable[[str], str]) -> str:
+    """The document on one line, as `--jsonl` prints it."""
+    return json.dumps(to_json_value(document, redact), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def to_json_value(value: object, redact: Callable[[str], str]) -> Any:
+    """The value as JSON types, each text redacted.
+
+    An infinite or undefined Decimal becomes null: another field must say what it means.
+    """
+    match value:
+        case None | bool() | int() | float() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return to_json_value(value.value, redact)
+        case str():
+            return redact(value)
+        case Decimal():
+            return format(value, "f") if value.is_finite() else None
+        case timedelta():
+            seconds = value.total_seconds()
+            return int(seconds) if seconds == int(seconds) else seconds
+        case datetime():
+            return format_rfc3339(value)
+        case Mapping():
+            return {str(key): to_json_value(item, redact) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [to_json_value(item, redact) for item in value]
+        case _:
+            return redact(str(value))
 
 
 def parse_json_decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-Document = dict[str, Any]
-"""A JSON object."""
-
-
 def json_decimal(value: MetricValue | None) -> str | None:
     """The number without exponent; null when it is infinite, unavailable or not known."""
     return format_decimal(value) if isinstance(value, Decimal) and value.is_finite() else None
+
+
+@overload
+def json_time(time: datetime) -> str: ...
+
+
+@overload
+def json_time(time: datetime | None) -> str | None: ...
 
 
 def json_time(time: datetime | None) -> str | None:
@@ -41,14 +90,3 @@ def json_seconds(span: timedelta | MetricValue | None) -> int | float | None:
 def json_age(as_of: datetime | None, now: datetime) -> int | float | None:
     """Seconds from `as_of` to `now`, never negative."""
     return None if as_of is None else json_seconds(max(now - as_of, timedelta()))
-
-
-def json_balance(balance: Balance) -> Document:
-    return {
-        "asset": balance.asset,
-        "free": format_decimal(balance.free),
-        "locked": format_decimal(balance.locked),
-        "borrowed": format_decimal(balance.borrowed),
-        "interest": format_decimal(balance.interest),
-        "net": format_decimal(balance.net),
-    }

@@ -1,12 +1,12 @@
 """Errors as HTTP answers: the status of each, and its document as `--json` prints it."""
 
-import json
 from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
-from monitor.errors import CommandRefused, MonitorError, StoreError, UsageError
-from monitor.view.json_values import Document
+from monitor.errors import CommandRefused, MonitorError, RecordNotFound, StoreError, UsageError
+from monitor.view.documents.errors import request_error_document
+from monitor.view.json_values import encode_document
 from monitor.web.security.refusal import RequestRefused
 
 
@@ -17,22 +17,14 @@ def status_of(error: MonitorError) -> int:
             return error.status
         case UsageError():
             return 400
+        case RecordNotFound():
+            return 404
         case CommandRefused():
             return 409
         case StoreError():
             return 503
         case _:
             return 500
-
-
-def error_document(error: MonitorError) -> Document:
-    """Return the error as a JSON document."""
-    content = {"code": error.code, "message": error.message}
-    if error.where:
-        content["where"] = error.where
-    if error.mend:
-        content["mend"] = error.mend
-    return {"error": content}
 
 
 def error_from_http(error: web.HTTPException) -> RequestRefused:
@@ -45,7 +37,7 @@ def error_from_http(error: web.HTTPException) -> RequestRefused:
 def json_error(error: MonitorError) -> web.Response:
     """Return the answer of the API to a request that failed."""
     headers: Mapping[str, str] = error.headers if isinstance(error, RequestRefused) else {}
-    text = json.dumps(error_document(error), indent=2, ensure_ascii=False) + "\n"
+    text = encode_document(request_error_document(error), str)
     return web.Response(status=status_of(error), text=text, content_type="application/json", headers=headers)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.examples.document_types import check_printed
 from tests.support.forked_command import run_forked
 
 CONFIG = """\
@@ -27,9 +28,13 @@ class CommandOutput:
     code: int
     out: str
     err: str
+    words: tuple[str, ...] = ()
 
     def json(self) -> Any:
-        return json.loads(self.out)
+        """The document that was printed, held against its type."""
+        document = json.loads(self.out)
+        check_printed(self.words, document)
+        return document
 
 
 def write_config(folder: Path, more: str = "") -> Path:
@@ -43,4 +48,4 @@ def write_config(folder: Path, more: str = "") -> Path:
 def margin_monitor(config: Path, *words: str, environ: Mapping[str, str] | None = None) -> CommandOutput:
     """Run one command to its end."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LANG": "C.UTF-8", **(environ or {})}
-    return CommandOutput(*run_forked(["--config", str(config), *words], environment))
+    return CommandOutput(*run_forked(["--config", str(config), *words], environment), words)

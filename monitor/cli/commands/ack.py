@@ -4,9 +4,9 @@ import argparse
 import os
 
 from monitor.app.database import open_commands
+from monitor.app.parameters import comment_parameter, count_parameter
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
-from monitor.cli.option_types import comment_option, count_option
 from monitor.cli.parser import add_json
 from monitor.core.alerting.lifecycle import with_ack
 from monitor.core.model.events import Ack
@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    number = count_option("ID", args.id.removeprefix("#"))
-    note = comment_option(args.comment)
+    number = count_parameter("id", args.id.removeprefix("#"), where="ID")
+    note = comment_parameter(args.comment)
     author = args.author or operator_name(os.environ)
     config = config_option.read_config(args)
     with open_commands(config) as store:

@@ -6,22 +6,21 @@ from datetime import datetime
 from typing import Literal
 
 from monitor.app.database import open_commands, open_reader
+from monitor.app.documents.actions import ActionQuery, ActionsQuery
+from monitor.app.parameters import comment_parameter, count_parameter
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
-from monitor.cli.option_types import comment_option, count_option
 from monitor.cli.parser import add_json
 from monitor.config.model import Config
 from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import IntentState
-from monitor.errors import CommandRefused, ExitCode, UsageError
-from monitor.records.intents import IntentRow
+from monitor.errors import ExitCode, UsageError
 from monitor.runtime import pause_file
-from monitor.store.readers.intents import read_intent, read_intents
 from monitor.store.store import CommandStore
-from monitor.store.writes import audit, commands, rule_stops
+from monitor.store.writes import audit, commands
 from monitor.store.writes.daemon_row import command_clock
-from monitor.view.documents.actions import action_document, rule_stop_document
-from monitor.view.json_values import Document
+from monitor.view.documents.actions import pause_document
+from monitor.view.documents.types.actions import ActionDocument, AuditDocument
 from monitor.view.terminal.actions import actions_table, intent_history_lines
 from monitor.view.terminal.status_notes import rule_stop_cells
 
@@ -90,15 +89,13 @@ def run(args: argparse.Namespace) -> int:
 def _list(config: Config, args: argparse.Namespace) -> None:
     with open_reader(config) as store:
         now = store.read(command_clock).now()
-        rows = store.read(read_intents, include_final=args.all)
-        stops = store.read(rule_stops.read_rule_stops)
-    items = [_document(row) for row in rows]
+        document = ActionsQuery(args.all).read(store)
     if output.wants_json_list(args):
-        output.print_documents(args, items, {"stops": [rule_stop_document(stop) for stop in stops]})
+        output.print_list(args, document)
         return
-    output.print_cells(rule_stop_cells([rule_stop_document(stop) for stop in stops]))
-    if items:
-        output.print_view_table(actions_table(items, now))
+    output.print_cells(rule_stop_cells(document["stops"]))
+    if document["items"]:
+        output.print_view_table(actions_table(document["items"], now))
     else:
         output.print_line("no action was ever decided on" if args.all else "no action is under way", "good")
 
@@ -107,11 +104,11 @@ def _show(config: Config, args: argparse.Namespace) -> None:
     number = _number(args)
     with open_reader(config) as store:
         now = store.read(command_clock).now()
-        row = _intent_state_or_raise(store.read(read_intent, number), number)
+        document = ActionQuery(number).read(store)
     if args.json:
-        output.print_json(_document(row))
+        output.print_json(document)
     else:
-        output.print_cells(intent_history_lines(_document(row), now))
+        output.print_cells(intent_history_lines(document, now))
 
 
 def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None:
@@ -119,7 +116,7 @@ def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None
     with open_commands(config) as store:
         store.execute(commands.decide_proposal, number, approved, _author(args), _now(store))
     if args.json:
-        output.print_json(_document(_existing(config, number)))
+        output.print_json(_read_action(config, number))
     elif approved:
         output.print_line(f"intent {number} is approved: it is checked once more, then sent", "good")
     else:
@@ -134,8 +131,7 @@ def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
         else:
             changed, lifted = store.execute(commands.resume_actions, _author(args), _now(store))
     if args.json:
-        ended = {} if paused else {"lifted": [rule_stop_document(stop) for stop in lifted]}
-        output.print_json({"paused": paused, "changed": changed} | ended)
+        output.print_json(pause_document(paused, changed, None if paused else lifted))
         return
     for stop in lifted:
         output.print_line(f"the actions of {stop.rule} in {stop.account} go on (stopped since R-{stop.intent})", "good")
@@ -150,11 +146,14 @@ def _verify(config: Config, args: argparse.Namespace) -> int:
     with open_reader(config) as store:
         found = store.read(audit.verify_trail, known)
     if args.json:
-        flaws = [{"seq": flaw.seq, "what": flaw.message} for flaw in found.problems]
-        head = None if found.head is None else {"seq": found.head.seq, "hash": found.head.hash}
-        output.print_json(
-            {"ok": not flaws, "rows": found.rows, "head": head, "flaws": flaws, "uncovered": found.older_intents}
-        )
+        document: AuditDocument = {
+            "ok": not found.problems,
+            "rows": found.rows,
+            "head": None if found.head is None else {"seq": found.head.seq, "hash": found.head.hash},
+            "flaws": [{"seq": flaw.seq, "what": flaw.message} for flaw in found.problems],
+            "uncovered": found.older_intents,
+        }
+        output.print_json(document)
     else:
         for flaw in found.problems:
             where = "" if flaw.seq is None else f"row {flaw.seq}: "
@@ -176,39 +175,29 @@ def _audit_head(text: str) -> audit.AuditHead:
 
 
 def _resolve(config: Config, args: argparse.Namespace) -> None:
-    number, said = _number(args), comment_option(args.comment)
+    number, said = _number(args), comment_parameter(args.comment)
     outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED]
     outcome = IntentState.CONFIRMED if args.outcome == "confirmed" else IntentState.FAILED
     with open_commands(config) as store:
         channels = tuple(channel.name for channel in config.channels)
         store.execute(commands.resolve_intent, number, outcome, _author(args), said, _now(store), channels)
     if args.json:
-        output.print_json(_document(_existing(config, number)))
+        output.print_json(_read_action(config, number))
     else:
         output.print_line(f"intent {number} is {outcome}", "good")
 
 
-def _existing(config: Config, number: int) -> IntentRow:
+def _read_action(config: Config, number: int) -> ActionDocument:
     with open_reader(config) as store:
-        return _intent_state_or_raise(store.read(read_intent, number), number)
-
-
-def _intent_state_or_raise(row: IntentRow | None, number: int) -> IntentRow:
-    if row is None:
-        raise CommandRefused(f"there is no intent {number}", mend="`margin-monitor actions --all` lists them")
-    return row
+        return ActionQuery(number).read(store)
 
 
 def _now(store: CommandStore) -> datetime:
     return store.execute(command_clock, is_command=True).now()
 
 
-def _document(row: IntentRow) -> Document:
-    return action_document(row.intent, row.steps)
-
-
 def _number(args: argparse.Namespace) -> int:
-    return count_option("ID", args.id)
+    return count_parameter("id", args.id, where="ID")
 
 
 def _author(args: argparse.Namespace) -> str:

@@ -3,21 +3,21 @@
 import argparse
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from monitor.app.database import open_reader
+from monitor.app.documents.history import HistoryQuery
+from monitor.app.documents.requests import METRIC_SCOPES
 from monitor.cli import config_option, output
-from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json
 from monitor.core.model.metric import METRICS, Metric
-from monitor.errors import ExitCode, MonitorError, UsageError, suggest_nearest
-from monitor.records.history import HistoryRow, Resolution
+from monitor.errors import ExitCode, MonitorError
+from monitor.records.history import HistoryRow
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore
-from monitor.store.writes.daemon_row import command_clock
 from monitor.view.charts.chart_spec import ChartFailed, ChartPanels, ChartSpec, draw_chart
 from monitor.view.charts.history_chart import (
     MAX_LINES,
@@ -26,14 +26,8 @@ from monitor.view.charts.history_chart import (
     history_panels,
     supports_panels,
 )
-from monitor.view.documents.history import history_document
+from monitor.view.documents.history import history_list_document
 from monitor.view.terminal.history import history_table
-
-DEFAULT_HISTORY_SPAN = timedelta(hours=24)
-METRIC_SCOPES = ("cross", "isolated", "asset", "account", "monitor")
-
-_RAW_UP_TO = timedelta(hours=6)
-_MINUTES_UP_TO = timedelta(days=7)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,48 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    metric = _metric(args.metric)
-    if args.symbol and args.asset:
-        raise UsageError("--symbol and --asset exclude each other")
     config = config_option.read_config(args)
-    accounts = [account.name for account in config.accounts]
-    if args.account and args.account not in accounts:
-        raise UsageError(f'there is no account "{args.account}"', mend=suggest_nearest(args.account, accounts))
-    check_time_option("--since", args.since)
+    query = HistoryQuery(config, args.metric, args.account, args.scope, args.symbol, args.asset, args.since)
     with open_reader(config) as store:
-        now = store.read(command_clock).now()
-        since = time_option("--since", args.since, now) if args.since else now - DEFAULT_HISTORY_SPAN
-        series = store.read(
-            read_history,
-            metric.name,
-            account=args.account,
-            scope="isolated" if args.symbol else "asset" if args.asset else args.scope,
-            subject=args.symbol or args.asset,
-            since=since,
-            resolution=_resolution(now - since),
-        )
-        series = tuple(row for row in series if row.points)
+        found = query.read_series(store)
         if args.plot:
-            _plot(store, metric, series, since, now, Path(args.plot))
+            _plot(store, METRICS[args.metric], found.series, found.since, found.until, Path(args.plot))
     if output.wants_json_list(args):
-        output.print_documents(args, [history_document(row) for row in series])
-    elif not args.plot and series:
-        output.print_view_table(history_table(series))
+        output.print_list(args, history_list_document(found.series))
+    elif not args.plot and found.series:
+        output.print_view_table(history_table(found.series))
     elif not args.plot:
-        output.print_line(f"nothing of {metric.name} is recorded in that time")
+        output.print_line(f"nothing of {args.metric} is recorded in that time")
     return ExitCode.DONE
-
-
-def _metric(name: str) -> Metric:
-    metric = METRICS.get(name)
-    if metric is None:
-        raise UsageError(f'unknown metric "{name}"', mend=suggest_nearest(name, METRICS))
-    return metric
-
-
-def _resolution(span: timedelta) -> Resolution:
-    """The finest resolution that a person can read."""
-    return "raw" if span <= _RAW_UP_TO else "1m" if span <= _MINUTES_UP_TO else "1h"
 
 
 def _plot(

@@ -1,21 +1,13 @@
 """`interest`: interest paid, current rates, and projected cost."""
 
 import argparse
-import json
-from datetime import timedelta
 
 from monitor.app.database import open_reader
+from monitor.app.documents.interest import InterestQuery
 from monitor.cli import config_option, output
-from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json
 from monitor.errors import ExitCode
-from monitor.store.readers.interest import read_interest, read_recorded_spans
-from monitor.store.readers.status import read_live_documents
-from monitor.store.writes.daemon_row import command_clock
-from monitor.view.documents.interest import interest_document
 from monitor.view.terminal.interest import interest_lines, interest_table, rates_table
-
-DEFAULT_INTEREST_SPAN = timedelta(days=30)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,14 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_option.read_config(args)
-    check_time_option("--since", args.since)
+    query = InterestQuery(args.by, args.since)
     with open_reader(config) as store:
-        now = store.read(command_clock).now()
-        since = time_option("--since", args.since, now) if args.since else now - DEFAULT_INTEREST_SPAN
-        totals = store.read(read_interest, by=args.by, since=since)
-        live = store.read(read_live_documents)
-        spans = store.read(read_recorded_spans)
-    document = interest_document(totals, [json.loads(row.document) for row in live], since, now, args.by, spans)
+        document = query.read(store)
     if args.json:
         output.print_json(document)
         return ExitCode.DONE

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("there is no channel to test", where="channels", mend="add [[channels]] with a name and url")
     results = asyncio.run(_test(config, names))
     if output.wants_json_list(args):
-        output.print_documents(args, results)
+        output.print_list(args, {"items": results})
     else:
         rows = [
             (

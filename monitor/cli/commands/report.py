@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from monitor import __version__
 from monitor.app.database import open_reader
+from monitor.app.parameters import time_parameter
 from monitor.cli import config_option, output
-from monitor.cli.option_types import time_option
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
 from monitor.config.redaction import KNOWN_SECRETS
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _parse_since(text: str | None, now: datetime) -> datetime:
-    since = time_option("--since", text, now) if text else now - DEFAULT_REPORT_SPAN
+    since = time_parameter("since", text, now) if text else now - DEFAULT_REPORT_SPAN
     if since >= now:
         raise UsageError(f"--since: {text} is not in the past", mend="name an earlier moment")
     return since

@@ -7,20 +7,23 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.app.database import open_commands, open_reader
+from monitor.app.documents.alerts import SilencesQuery
+from monitor.app.parameters import comment_parameter, count_parameter, duration_parameter
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
-from monitor.cli.option_types import comment_option, count_option, duration_option
 from monitor.cli.parser import add_json
 from monitor.config.model import Config
 from monitor.core.alerting.lifecycle import active_silence
 from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
 from monitor.core.model.alert import SEVERITIES, Alert, AlertState
 from monitor.core.model.events import Silence, SilenceMatcher
-from monitor.errors import ExitCode, UsageError, suggest_nearest
+from monitor.core.numbers.durations import parse_since
+from monitor.errors import ExitCode, ParameterInvalid, UsageError, suggest_nearest
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence, read_silences
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.silences import silence_document
+from monitor.view.documents.types.alerts import SilenceDocument
 from monitor.view.formatting import format_age, format_time
 from monitor.view.terminal.table import Cell
 
@@ -67,10 +70,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    span = duration_option("--duration", args.duration)
+    span = duration_parameter("duration", args.duration)
     if span <= timedelta():
-        raise UsageError("--duration is no time at all", mend="write it like 30m or 2h")
-    note = comment_option(args.comment)
+        raise ParameterInvalid("duration", "it is no time at all", mend="write it like 30m or 2h")
+    note = comment_parameter(args.comment)
     matchers = tuple(_parse_matcher(text) for text in args.matchers)
     config = config_option.read_config(args)
     for matcher in matchers:
@@ -95,19 +98,19 @@ def _list(args: argparse.Namespace) -> int:
     config = config_option.read_config(args)
     with open_reader(config) as store:
         now = store.read(command_clock).now()
-        silences = store.read(read_silences, None if args.all else now)
+        document = SilencesQuery(args.all).read(store)
     if output.wants_json_list(args):
-        output.print_documents(args, [silence_document(silence, now) for silence in silences])
-    elif silences:
+        output.print_list(args, document)
+    elif document["items"]:
         headings = ("silence", "state", "matchers", "ends", "left", "author", "comment")
-        output.print_table(headings, [_row(silence, now) for silence in silences], right=(0, 4))
+        output.print_table(headings, [_row(silence, now) for silence in document["items"]], right=(0, 4))
     else:
         output.print_line("there never was a silence" if args.all else "no silence holds")
     return ExitCode.DONE
 
 
 def _expire(args: argparse.Namespace) -> int:
-    number = count_option("ID", args.id)
+    number = count_parameter("id", args.id, where="ID")
     config = config_option.read_config(args)
     with open_commands(config) as store:
         now = store.execute(command_clock, is_command=True).now()
@@ -161,15 +164,16 @@ def _alert_numbers(alerts: Sequence[Alert]) -> str:
     return ", ".join(f"#{alert.id} ({alert.key.rule})" for alert in alerts)
 
 
-def _row(silence: Silence, now: datetime) -> list[str | Cell]:
-    state = silence_document(silence, now)["state"]
-    spares = "" if silence.include_critical else " (not critical)"
+def _row(silence: SilenceDocument, now: datetime) -> list[str | Cell]:
+    state, ends_at = silence["state"], parse_since(silence["ends_at"], now)
+    matchers = [SilenceMatcher(each["name"], each["op"], each["value"]) for each in silence["matchers"]]
+    spares = "" if silence["include_critical"] else " (not critical)"
     return [
-        str(silence.id),
+        str(silence["id"]),
         Cell(state, "good" if state == "active" else "dim"),
-        " ".join(matcher_text(matcher) for matcher in silence.matchers) + spares,
-        Cell(format_time(silence.ends_at), "dim"),
-        format_age(silence.ends_at - now) if state != "expired" else "",
-        silence.author,
-        silence.comment,
+        " ".join(matcher_text(matcher) for matcher in matchers) + spares,
+        Cell(format_time(ends_at), "dim"),
+        format_age(ends_at - now) if state != "expired" else "",
+        silence["author"],
+        silence["comment"],
     ]

@@ -3,17 +3,17 @@
 import argparse
 import asyncio
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from monitor import __version__
 from monitor.app.database import open_reader
+from monitor.app.documents.status import StatusQuery, stable_assets_of
 from monitor.app.exchange import open_binance_account
+from monitor.app.parameters import duration_parameter
 from monitor.cli import config_option, output
 from monitor.cli.live_view import watch
-from monitor.cli.option_types import duration_option
 from monitor.cli.parser import add_json
 from monitor.clock import Clock
 from monitor.config import policies
@@ -21,14 +21,13 @@ from monitor.config.model import Config
 from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS, WORST_SCENARIO
 from monitor.core.numbers.durations import to_seconds
 from monitor.errors import ExitCode, MonitorError, UsageError
-from monitor.runtime import pause_file
 from monitor.runtime.account.single_read import read_account_once
-from monitor.store.readers.status import read_status_rows
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.account import account_document
-from monitor.view.documents.status import DaemonStatus, merge_fetched, oldest_age_s, status_document
+from monitor.view.documents.status import oldest_age_s
 from monitor.view.documents.stress import StableAssets
-from monitor.view.json_values import Document
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.status import StatusDocument
 from monitor.view.terminal.status_notes import blocked_action_cells, delisting_cells
 from monitor.view.terminal.status_screen import (
     check_line,
@@ -48,7 +47,7 @@ from monitor.view.terminal.stress import scenario_cells
 class FetchedAccounts:
     """The accounts just read, the errors of the others, and the time of the reads."""
 
-    documents: Mapping[str, Document]
+    documents: Mapping[str, AccountDocument]
     failures: Sequence[MonitorError]
     clock: Clock
 
@@ -69,16 +68,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     _refuse_contradictions(args)
-    longest = duration_option("--max-age", args.max_age) if args.max_age is not None else None
+    longest = duration_parameter("max_age", args.max_age) if args.max_age is not None else None
     config = config_option.read_config(args)
     if args.watch:
-        watch(lambda: print_screen(read_status_document(config), stable_assets_of(config)))
+        watch(lambda: print_screen(read_status(config), stable_assets_of(config)))
         return ExitCode.DONE
     fetched = fetch_accounts(config) if args.fetch else None
     failures = () if fetched is None else fetched.failures
     if failures and args.json:
         raise failures[0]
-    document = read_status_document(config, fetched)
+    document = read_status(config, fetched)
     longest_s = float(to_seconds(longest if longest is not None else config.schedule.stale_after))
     problems = {account["account"]: account_problems(account, longest_s) for account in document["accounts"]}
     if args.json:
@@ -92,20 +91,11 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.NO if args.check and any(problems.values()) else ExitCode.DONE
 
 
-def read_status_document(config: Config, fetched: FetchedAccounts | None = None) -> Document:
-    """The status of the configured accounts as the daemon last stored it, or as `fetched`. Raises StoreError."""
+def read_status(config: Config, fetched: FetchedAccounts | None = None) -> StatusDocument:
+    """The status as the daemon last stored it, or as `fetched`. Raises StoreError."""
+    query = StatusQuery(config) if fetched is None else StatusQuery(config, fetched.documents, fetched.clock)
     with open_reader(config) as store:
-        clock: Clock = store.read(command_clock) if fetched is None else fetched.clock
-        rows = store.read(read_status_rows)
-    paused = rows.paused or pause_file.exists(config.safety.pause_file)
-    daemon = DaemonStatus(paused=paused)
-    if rows.daemon is not None:
-        daemon = DaemonStatus(rows.daemon.running, rows.daemon.pid, rows.daemon.since, paused)
-    live = {row.account: json.loads(row.document) for row in rows.documents}
-    read = {} if fetched is None else fetched.documents
-    live |= {name: merge_fetched(account, live.get(name)) for name, account in read.items()}
-    names = [account.name for account in config.accounts]
-    return status_document(names, live, daemon, clock.now(), __version__, rows.stops)
+        return query.read(store)
 
 
 def fetch_accounts(config: Config) -> FetchedAccounts:
@@ -115,7 +105,7 @@ def fetch_accounts(config: Config) -> FetchedAccounts:
     """
     with open_reader(config) as store:
         clock = store.read(command_clock)
-    fetched: dict[str, Document] = {}
+    fetched: dict[str, AccountDocument] = {}
     failures: list[MonitorError] = []
     for account in config.accounts:
         try:
@@ -126,7 +116,7 @@ def fetch_accounts(config: Config) -> FetchedAccounts:
     return FetchedAccounts(fetched, failures, clock)
 
 
-async def _fetch_account(config: Config, name: str, clock: Clock) -> Document:
+async def _fetch_account(config: Config, name: str, clock: Clock) -> AccountDocument:
     own = policies.build_policy(config, name).settings
     async with contextlib.aclosing(open_binance_account(config, name, clock)) as exchange:
         state = await read_account_once(exchange, own, clock)
@@ -141,7 +131,7 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
         raise UsageError(f"--watch and --{others[0]} exclude each other", mend="--watch shows what the daemon leaves")
 
 
-def account_problems(account: Document, max_age_s: float) -> Sequence[str]:
+def account_problems(account: AccountDocument, max_age_s: float) -> Sequence[str]:
     """The problems of an account for a monitoring system; empty when there is none."""
     problems = []
     if account["state"] != "ok":
@@ -159,7 +149,7 @@ def account_problems(account: Document, max_age_s: float) -> Sequence[str]:
     return problems
 
 
-def print_screen(document: Document, stable_assets: StableAssets) -> None:
+def print_screen(document: StatusDocument, stable_assets: StableAssets) -> None:
     """The whole status for a person: the verdict first, then recovery options."""
     accounts, now = document["accounts"], datetime.fromisoformat(document["generated_at"])
     output.print_cells([*headlines(document), *recovery_cells(accounts, now)])
@@ -188,8 +178,3 @@ def print_screen(document: Document, stable_assets: StableAssets) -> None:
     unknown = [account["account"] for account in accounts if account["state"] == "unknown"]
     if unknown and not document["daemon"]["running"]:
         output.print_line(f"nothing is recorded of {', '.join(unknown)} yet: start `margin-monitor run`", "note")
-
-
-def stable_assets_of(config: Config) -> StableAssets:
-    """The stable assets and pegs of the configuration."""
-    return StableAssets(frozenset(config.risk.stable_assets), config.risk.pegs)

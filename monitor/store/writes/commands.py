@@ -14,7 +14,7 @@ from monitor.core.model.events import Ack, CommandsRead, Silence
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.settlement.notices import intent_notices
 from monitor.core.settlement.transitions import settle_by_person
-from monitor.errors import CommandRefused, StoreError
+from monitor.errors import CommandRefused, RecordNotFound, StoreError
 from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import intent_from_row, row_from_silence, silence_from_row
@@ -62,7 +62,7 @@ def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: d
     table = tables.alerts
     state = connection.execute(select(table.c.state).where(table.c.id == alert)).scalar()
     if state is None:
-        raise CommandRefused(f"there is no alert #{alert}", mend="`margin-monitor alerts` lists them")
+        raise RecordNotFound(f"there is no alert #{alert}", mend="`margin-monitor alerts` lists them")
     if state not in OPEN_ALERT_STATES:
         raise CommandRefused(f"alert #{alert} is {state} already")
     connection.execute(insert(tables.acks), {"alert": alert, "by": by, "at": at, "comment": comment})
@@ -83,7 +83,7 @@ def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
     table = tables.silences
     ends_at = connection.execute(select(table.c.ends_at).where(table.c.id == silence)).scalar()
     if ends_at is None:
-        raise CommandRefused(f"there is no silence {silence}", mend="`margin-monitor silence list` lists them")
+        raise RecordNotFound(f"there is no silence {silence}", mend="`margin-monitor silence list` lists them")
     if ends_at <= at:
         raise CommandRefused(f"silence {silence} is over already")
     connection.execute(update(table).where(table.c.id == silence).values(ends_at=at))
@@ -192,7 +192,7 @@ def read_drill(connection: Connection, drill: int) -> Drill | None:
 def _find_intent(connection: Connection, intent: int) -> Intent:
     found = intent_rows.find_intent(connection, intent)
     if found is None:
-        raise CommandRefused(f"there is no intent {intent}", mend="`margin-monitor actions --all` lists them")
+        raise RecordNotFound(f"there is no intent {intent}", mend="`margin-monitor actions --all` lists them")
     return found
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from monitor.core.model.alert import Severity
-from monitor.view.json_values import Document, json_decimal, json_time
+from monitor.view.json_values import json_decimal, json_time
 
 ThresholdRole = Literal["initial", "margin_call", "liquidation"]
 MarkerKind = Literal["alert", "resolved", "action", "liquidation"]
@@ -110,7 +110,7 @@ async def draw_chart(chart: ChartSpec | ChartPanels, path: Path, *, timeout_s: f
         raise ChartFailed(last or f"the drawing process ended with {child.returncode}")
 
 
-def chart_document(chart: ChartSpec | ChartPanels) -> Document:
+def chart_document(chart: ChartSpec | ChartPanels) -> dict[str, Any]:
     """The chart as JSON for the child process."""
     if isinstance(chart, ChartPanels):
         panels = [chart_document(panel) for panel in chart.panels]
@@ -130,5 +130,5 @@ def chart_document(chart: ChartSpec | ChartPanels) -> Document:
     }
 
 
-def _line(line: ChartLine) -> Document:
+def _line(line: ChartLine) -> dict[str, Any]:
     return {"label": line.label, "points": [[json_time(at), json_decimal(value)] for at, value in line.points]}

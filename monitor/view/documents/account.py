@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import get_args
 
 from monitor.core.metrics.asset import list_debt_rates, monitoring_tagged_assets
 from monitor.core.metrics.collateral import transfer_out_limits
@@ -11,9 +10,9 @@ from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.metrics.data_quality import DataIssue, find_data_issues
 from monitor.core.metrics.unknown_conditions import filter_lasting
 from monitor.core.metrics.valuation import newest_price_at
-from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.alert import AlertState, severity_rank
-from monitor.core.model.events import Anomaly
+from monitor.core.model.events import StreamName
 from monitor.core.model.intent import IN_FLIGHT_STATES
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import LiquidationSide, MetricValues, ValuedBalance
@@ -21,45 +20,16 @@ from monitor.core.numbers.amounts import EIGHT_DECIMALS, ceil_to, floor_to, form
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.scopes import watched_scopes
+from monitor.core.state.stream_status import StreamStatus
 from monitor.view.documents.recovery import find_recovery, recovery_document
-from monitor.view.json_values import (
-    Document,
-    json_age,
-    json_balance,
-    json_decimal,
-    json_seconds,
-    json_time,
-)
-
-_CROSS_LEVELS = (
-    "margin_level",
-    "polled_margin_level",
-    "collateral_margin_level",
-    "initial_level",
-    "margin_call_level",
-    "liquidation_level",
-    "assets_usdt",
-    "liabilities_usdt",
-    "equity_usdt",
-    "interest_usdt",
-    "distance_to_liquidation",
-    "drop_to_liquidation",
-    "rise_to_liquidation",
-    "drop_to_margin_call",
-)
-_ISOLATED_LEVELS = (
-    "margin_level",
-    "polled_margin_level",
-    "initial_level",
-    "margin_call_level",
-    "liquidation_level",
-    "index_price",
-    "distance_to_liquidation",
-    "interest_usdt",
-)
+from monitor.view.documents.types.account import AccountDocument, StreamDocument
+from monitor.view.documents.types.balances import BalanceDocument, CrossBalanceDocument, PairSideDocument
+from monitor.view.documents.types.scopes import CrossDocument, DataGapDocument, IsolatedDocument
+from monitor.view.documents.types.values import AccountStatus
+from monitor.view.json_values import json_age, json_decimal, json_seconds, json_time
 
 
-def account_document(state: AccountState, settings: AccountSettings, now: datetime, version: str) -> Document:
+def account_document(state: AccountState, settings: AccountSettings, now: datetime, version: str) -> AccountDocument:
     """The account's figures, streams, and counts of alerts and intents at `now`.
 
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge the document's age.
@@ -73,30 +43,20 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
         isolated_document(measure_pair(state, settings, symbol, now), state, settings, now)
         for symbol in _symbols(state, settings)
     ]
-    firing = [alert for alert in state.alerts.values() if alert.state is AlertState.FIRING]
-    document: Document = {"account": state.account, "state": "unknown"}
-    if cross is not None:
-        document["cross"] = cross
-    document |= {
+    firing = sorted(
+        (alert.severity for alert in state.alerts.values() if alert.state is AlertState.FIRING), key=severity_rank
+    )
+    document: AccountDocument = {
+        "account": state.account,
+        "state": "unknown",
         "isolated": isolated,
-        "streams": [
-            {
-                "name": name,
-                "connected": stream.connected,
-                "subscriptions": list(stream.subscriptions),
-                "last_frame_at": json_time(stream.last_frame_at),
-                "silence_s": json_age(stream.last_frame_at, now),
-                "reconnects": stream.reconnects,
-                **{oddity: stream.anomalies.get(oddity, 0) for oddity in get_args(Anomaly)},
-            }
-            for name, stream in sorted(state.streams.items())
-        ],
+        "streams": [_stream_document(name, stream, now) for name, stream in sorted(state.streams.items())],
         "rates": [
             {
                 "asset": asset,
                 "scope": scope.kind,
                 "symbol": scope.symbol or None,
-                "hourly": json_decimal(rate.hourly),
+                "hourly": format_decimal(rate.hourly),
                 "next_hourly": json_decimal(rate.next_hourly),
                 "as_of": json_time(rate.as_of),
             }
@@ -105,7 +65,7 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
         "clock_offset_s": json_seconds(state.health.clock_offset_s),
         "weight_used": json_decimal(state.health.weight_used),
         "alerts_firing": len(firing),
-        "worst_alert": max((alert.severity for alert in firing), key=severity_rank, default=None),
+        "worst_alert": firing[-1] if firing else None,
         "intents_in_flight": sum(intent.state in IN_FLIGHT_STATES for intent in state.intents.values()),
         "actions_stopped": [
             {
@@ -131,11 +91,13 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
         "stale_after_s": json_seconds(settings.stale_after),
         "version": version,
     }
+    if cross is not None:
+        document["cross"] = cross
     document["state"] = account_state(document, key_refused=state.key_accepted is False)
     return document
 
 
-def account_state(document: Document, *, key_refused: bool) -> str:
+def account_state(document: AccountDocument, *, key_refused: bool) -> AccountStatus:
     """ok, stale, unknown or key_refused: the worst of the states of the account's scopes."""
     states = [scope["state"] for scope in scope_documents(document)]
     if key_refused:
@@ -145,21 +107,32 @@ def account_state(document: Document, *, key_refused: bool) -> str:
     return "stale" if any(state in ("stale", "unavailable") for state in states) else "ok"
 
 
-def scope_documents(document: Document) -> Iterator[Document]:
+def scope_documents(document: AccountDocument) -> Iterator[CrossDocument | IsolatedDocument]:
     """The cross document, if the account has one, and the documents of its pairs."""
-    if document.get("cross") is not None:
-        yield document["cross"]
-    yield from document.get("isolated", ())
+    cross = document.get("cross")
+    if cross is not None:
+        yield cross
+    yield from document["isolated"]
 
 
-def cross_document(state: AccountState, settings: AccountSettings, figures: MetricValues, now: datetime) -> Document:
+def cross_document(
+    state: AccountState, settings: AccountSettings, figures: MetricValues, now: datetime
+) -> CrossDocument:
     """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity.
 
     `notice` is the level that the exchange reported after the last read; the worse of the two is the level.
     `may_leave`: the amount of each asset that may be moved out while the exchange's collateral level is kept.
     """
+    levels = figures.display.get
+    live_as_of = _live_as_of(state, figures)
     return {
-        **_head(state, figures, now),
+        "state": figures.state,
+        "as_of": json_time(figures.as_of),
+        "age_s": json_age(figures.as_of, now),
+        "source": figures.source,
+        "live_as_of": json_time(live_as_of),
+        "live_age_s": json_age(live_as_of, now),
+        "bars_origin": figures.thresholds.origin if figures.thresholds is not None else None,
         "notice": None
         if figures.notice is None
         else {
@@ -167,8 +140,21 @@ def cross_document(state: AccountState, settings: AccountSettings, figures: Metr
             "status": figures.notice.status,
             "at": json_time(figures.notice.at),
         },
-        **{name: json_decimal(figures.display.get(name)) for name in _CROSS_LEVELS},
-        "time_to_liquidation_by_interest": json_seconds(figures.display.get("time_to_liquidation_by_interest")),
+        "margin_level": json_decimal(levels("margin_level")),
+        "polled_margin_level": json_decimal(levels("polled_margin_level")),
+        "collateral_margin_level": json_decimal(levels("collateral_margin_level")),
+        "initial_level": json_decimal(levels("initial_level")),
+        "margin_call_level": json_decimal(levels("margin_call_level")),
+        "liquidation_level": json_decimal(levels("liquidation_level")),
+        "assets_usdt": json_decimal(levels("assets_usdt")),
+        "liabilities_usdt": json_decimal(levels("liabilities_usdt")),
+        "equity_usdt": json_decimal(levels("equity_usdt")),
+        "interest_usdt": json_decimal(levels("interest_usdt")),
+        "distance_to_liquidation": json_decimal(levels("distance_to_liquidation")),
+        "drop_to_liquidation": json_decimal(levels("drop_to_liquidation")),
+        "rise_to_liquidation": json_decimal(levels("rise_to_liquidation")),
+        "drop_to_margin_call": json_decimal(levels("drop_to_margin_call")),
+        "time_to_liquidation_by_interest": json_seconds(levels("time_to_liquidation_by_interest")),
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
         "gaps": _data_issues(find_data_issues(state, settings, CROSS, figures, now)),
         "may_leave": [
@@ -183,20 +169,35 @@ def cross_document(state: AccountState, settings: AccountSettings, figures: Metr
     }
 
 
-def isolated_document(figures: MetricValues, state: AccountState, settings: AccountSettings, now: datetime) -> Document:
+def isolated_document(
+    figures: MetricValues, state: AccountState, settings: AccountSettings, now: datetime
+) -> IsolatedDocument:
     """One isolated pair; `base` and `quote` are null while nothing is known of the pair."""
     pair = state.polled_pair(figures.subject)
     holdings = {holding.balance.asset: holding for holding in figures.holdings}
     base = holdings.get(pair.base.asset) if pair is not None else None
     quote = holdings.get(pair.quote.asset) if pair is not None else None
+    levels = figures.display.get
+    live_as_of = _live_as_of(state, figures)
     return {
         "symbol": figures.subject,
-        **_head(state, figures, now),
+        "state": figures.state,
+        "as_of": json_time(figures.as_of),
+        "age_s": json_age(figures.as_of, now),
+        "source": figures.source,
+        "live_as_of": json_time(live_as_of),
+        "live_age_s": json_age(live_as_of, now),
+        "bars_origin": figures.thresholds.origin if figures.thresholds is not None else None,
         "status": pair.status.name if pair is not None and pair.status is not None else None,
-        **{name: json_decimal(figures.display.get(name)) for name in _ISOLATED_LEVELS},
-        "liquidation_price": _price(
-            figures.display.get("liquidation_price"), base.liquidation_side if base is not None else None
-        ),
+        "margin_level": json_decimal(levels("margin_level")),
+        "polled_margin_level": json_decimal(levels("polled_margin_level")),
+        "initial_level": json_decimal(levels("initial_level")),
+        "margin_call_level": json_decimal(levels("margin_call_level")),
+        "liquidation_level": json_decimal(levels("liquidation_level")),
+        "index_price": json_decimal(levels("index_price")),
+        "distance_to_liquidation": json_decimal(levels("distance_to_liquidation")),
+        "interest_usdt": json_decimal(levels("interest_usdt")),
+        "liquidation_price": _price(levels("liquidation_price"), base.liquidation_side if base is not None else None),
         "danger": base.liquidation_side if base is not None else None,
         "base": _side(base),
         "quote": _side(quote),
@@ -205,7 +206,7 @@ def isolated_document(figures: MetricValues, state: AccountState, settings: Acco
     }
 
 
-def _data_issues(issues: Iterable[DataIssue]) -> list[Document]:
+def _data_issues(issues: Iterable[DataIssue]) -> list[DataGapDocument]:
     return [{"kind": gap.kind, "name": gap.name or None, "text": gap.text} for gap in issues]
 
 
@@ -215,26 +216,42 @@ def _symbols(state: AccountState, settings: AccountSettings) -> tuple[str, ...]:
     return tuple(scope.symbol for scope in watched_scopes(state, settings) if scope != CROSS)
 
 
-def _head(state: AccountState, figures: MetricValues, now: datetime) -> Document:
-    """The age of the figures: `as_of` is the time of the scope's read, `live_as_of` the time of the newest prices
-    since."""
-    live_as_of = newest_price_at(state) if figures.source == "live" else None
+def _live_as_of(state: AccountState, figures: MetricValues) -> datetime | None:
+    """The time of the newest prices since the scope's read."""
+    return newest_price_at(state) if figures.source == "live" else None
+
+
+def _stream_document(name: StreamName, stream: StreamStatus, now: datetime) -> StreamDocument:
     return {
-        "state": figures.state,
-        "as_of": json_time(figures.as_of),
-        "age_s": json_age(figures.as_of, now),
-        "source": figures.source,
-        "live_as_of": json_time(live_as_of),
-        "live_age_s": json_age(live_as_of, now),
-        "bars_origin": figures.thresholds.origin if figures.thresholds is not None else None,
+        "name": name,
+        "connected": stream.connected,
+        "subscriptions": list(stream.subscriptions),
+        "last_frame_at": json_time(stream.last_frame_at),
+        "silence_s": json_age(stream.last_frame_at, now),
+        "reconnects": stream.reconnects,
+        "rejected": stream.anomalies.get("rejected", 0),
+        "repeated": stream.anomalies.get("repeated", 0),
+        "late": stream.anomalies.get("late", 0),
+        "unknown": stream.anomalies.get("unknown", 0),
     }
 
 
-def _balance_row(holding: ValuedBalance) -> Document:
+def _balance_document(balance: Balance) -> BalanceDocument:
+    return {
+        "asset": balance.asset,
+        "free": format_decimal(balance.free),
+        "locked": format_decimal(balance.locked),
+        "borrowed": format_decimal(balance.borrowed),
+        "interest": format_decimal(balance.interest),
+        "net": format_decimal(balance.net),
+    }
+
+
+def _balance_row(holding: ValuedBalance) -> CrossBalanceDocument:
     price = holding.price
     value: Decimal | None = None if price is None else holding.balance.net * price
     return {
-        **json_balance(holding.balance),
+        **_balance_document(holding.balance),
         "price_usdt": json_decimal(price),
         "value_usdt": json_decimal(value),
         "hourly_rate": json_decimal(holding.hourly_rate),
@@ -250,11 +267,11 @@ def _price(price: MetricValue | None, danger: LiquidationSide | None) -> str | N
     return format_decimal(floor_to(price, EIGHT_DECIMALS) if danger == "above" else ceil_to(price, EIGHT_DECIMALS))
 
 
-def _side(holding: ValuedBalance | None) -> Document | None:
+def _side(holding: ValuedBalance | None) -> PairSideDocument | None:
     if holding is None:
         return None
     return {
-        **json_balance(holding.balance),
+        **_balance_document(holding.balance),
         "price_usdt": json_decimal(holding.price),
         "hourly_rate": json_decimal(holding.hourly_rate),
     }

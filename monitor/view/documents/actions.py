@@ -6,12 +6,14 @@ from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.order import Reduce
 from monitor.core.numbers.amounts import format_decimal
-from monitor.view.json_values import Document, json_decimal, json_time
+from monitor.view.documents.types.account import RuleStopDocument
+from monitor.view.documents.types.actions import ActionDocument, IntentStepDocument, PauseDocument, TradeDocument
+from monitor.view.json_values import json_decimal, json_time
 
 
-def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
+def action_document(intent: Intent, steps: Iterable[IntentStep]) -> ActionDocument:
     """The intent and all its steps, oldest first."""
-    return _market(intent) | {
+    document: ActionDocument = {
         "id": intent.id,
         "plan": intent.plan,
         "action": intent.action,
@@ -21,7 +23,7 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "scope": intent.scope.kind,
         "symbol": intent.scope.symbol or None,
         "alert": intent.alert,
-        "state": intent.state.value,
+        "state": intent.state,
         "asset": intent.asset,
         "amount": format_decimal(intent.amount),
         "amount_usdt": format_decimal(intent.amount_usdt),
@@ -38,9 +40,11 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "stopped_by_limit": intent.stopped_by_limit,
         "steps": [_step_document(step) for step in steps],
     }
+    trade = _trade_document(intent)
+    return document if trade is None else {"order": trade, **document}
 
 
-def rule_stop_document(stop: RuleStop) -> Document:
+def rule_stop_document(stop: RuleStop) -> RuleStopDocument:
     """A rule whose actions are stopped until a person resumes them, or wait until an order is judged (`unjudged`)."""
     return {
         "account": stop.account,
@@ -52,22 +56,31 @@ def rule_stop_document(stop: RuleStop) -> Document:
     }
 
 
-def _market(intent: Intent) -> Document:
-    """The trade of an order on the market; empty for other orders."""
+def pause_document(paused: bool, changed: bool, lifted: Iterable[RuleStop] | None = None) -> PauseDocument:
+    """The answer to a pause, or to a resumption with the rule stops that it `lifted`."""
+    document: PauseDocument = {"paused": paused, "changed": changed}
+    if lifted is not None:
+        document["lifted"] = [rule_stop_document(stop) for stop in lifted]
+    return document
+
+
+def _trade_document(intent: Intent) -> TradeDocument | None:
+    """The trade of an order on the market; None for other orders."""
     order = intent.order
     if not isinstance(order, Reduce):
-        return {}
+        return None
     return {
-        "order": {
-            "symbol": order.symbol,
-            "side": order.side,
-            "quantity": format_decimal(order.quantity),
-            "price": format_decimal(order.price),
-            "client_id": order.client_id,
-        }
+        "symbol": order.symbol,
+        "side": order.side,
+        "quantity": format_decimal(order.quantity),
+        "price": format_decimal(order.price),
+        "client_id": order.client_id,
     }
 
 
-def _step_document(step: IntentStep) -> Document:
-    told = {"state": step.to_state.value, "at": json_time(step.at), "note": step.note}
-    return told if step.trace is None else told | {"request": step.trace.request, "answer": step.trace.answer}
+def _step_document(step: IntentStep) -> IntentStepDocument:
+    document: IntentStepDocument = {"state": step.to_state, "at": json_time(step.at), "note": step.note}
+    if step.trace is not None:
+        document["request"] = step.trace.request
+        document["answer"] = step.trace.answer
+    return document

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from monitor.core.alerting.lifecycle import all_labels
 from monitor.core.model.alert import Alert
 from monitor.core.notifications.outbox import Delivery
-from monitor.view.json_values import Document, json_decimal, json_time
+from monitor.view.documents.types.alerts import AlertDocument, DeliveryDocument
+from monitor.view.json_values import json_decimal, json_time
 
 
-def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Document:
+def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> AlertDocument:
     """The alert with its deliveries. `labels` holds the rule's own and the built-in ones that silences match."""
     acked = alert.acked_at is not None
     return {
@@ -17,7 +18,7 @@ def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Documen
         "account": alert.key.account,
         "scope": alert.key.scope,
         "subject": alert.key.subject or None,
-        "state": alert.state.value,
+        "state": alert.state,
         "severity": alert.severity,
         "since": json_time(alert.since),
         "fired_at": json_time(alert.fired_at),
@@ -33,16 +34,16 @@ def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Documen
         "silenced_by": alert.silenced_by,
         "inhibited_by": alert.inhibited_by,
         "gone": alert.gone,
-        "labels": all_labels(alert),
+        "labels": dict(all_labels(alert)),
         "deliveries": [_delivery(delivery) for delivery in deliveries],
     }
 
 
-def _delivery(delivery: Delivery) -> Document:
+def _delivery(delivery: Delivery) -> DeliveryDocument:
     return {
         "channel": delivery.channel,
         "reason": str(delivery.reason),
-        "state": delivery.state.value,
+        "state": delivery.state,
         "attempts": delivery.attempts,
         "at": json_time(delivery.sent_at),
         "answer": delivery.answer,

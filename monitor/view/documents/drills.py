@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from monitor.core.alerting.drill import Drill
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.view.json_values import Document, json_time
+from monitor.view.documents.types.alerts import DrillDocument, DrillMessageDocument
+from monitor.view.json_values import json_time
 
 
-def drill_document(drill: Drill, messages: Sequence[Delivery]) -> Document:
+def drill_document(drill: Drill, messages: Sequence[Delivery]) -> DrillDocument:
     """The drill and its messages. `ok`: there were messages, and every channel that takes them accepted them."""
     wanted = [message for message in messages if message.state is not DeliveryState.EXPIRED]
     return {
@@ -23,7 +24,7 @@ def drill_document(drill: Drill, messages: Sequence[Delivery]) -> Document:
     }
 
 
-def _message_item(message: Delivery) -> Document:
+def _message_item(message: Delivery) -> DrillMessageDocument:
     said = json.loads(message.text)
     return {
         "channel": message.channel,
@@ -31,7 +32,7 @@ def _message_item(message: Delivery) -> Document:
         "stage": said["stage"],
         "severity": message.severity,
         "title": said["title"],
-        "state": message.state.value,
+        "state": message.state,
         "attempts": message.attempts,
         "at": json_time(message.sent_at),
         "answer": message.answer,

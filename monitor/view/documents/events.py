@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from monitor.records.events import EventRow
-from monitor.view.json_values import Document, json_time
+from monitor.view.documents.types.events import EventDocument
+from monitor.view.json_values import json_time
 
 
-def event_document(event: EventRow) -> Document:
+def event_document(event: EventRow) -> EventDocument:
     """The event as a document; a rejected event that is no JSON object is given as `{"text": …}`."""
     return {
         "id": event.id,
@@ -24,7 +25,7 @@ def event_document(event: EventRow) -> Document:
     }
 
 
-def _payload(text: str) -> Any:
+def _payload(text: str) -> dict[str, Any]:
     try:
         parsed = json.loads(text)
     except ValueError:

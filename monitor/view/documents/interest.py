@@ -6,9 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from monitor.core.model.account import ScopeKind
 from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.records.interest import InterestSumRow
-from monitor.view.json_values import Document, json_decimal, json_time
+from monitor.view.documents.types.account import AccountDocument, DebtRateDocument
+from monitor.view.documents.types.balances import CrossBalanceDocument, PairSideDocument
+from monitor.view.documents.types.interest import InterestDocument, RateDocument, RecordedSpanDocument
+from monitor.view.json_values import json_decimal, json_time
 
 HOURS_A_DAY = 24
 DAYS_A_MONTH = 30
@@ -21,12 +25,12 @@ class _Debt:
 
     account: str
     asset: str
-    scope: str
+    scope: ScopeKind
     symbol: str | None
     free: Decimal
     borrowed: Decimal
     interest: Decimal
-    rate: Document | None
+    rate: DebtRateDocument | None
     """None when not known."""
 
     @property
@@ -42,12 +46,12 @@ class _Debt:
 
 def interest_document(
     totals: Sequence[InterestSumRow],
-    accounts: Iterable[Document],
+    accounts: Iterable[AccountDocument],
     since: datetime,
     until: datetime,
     by: Literal["day", "asset"],
     spans: Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]] | None = None,
-) -> Document:
+) -> InterestDocument:
     """Sums from `since` to `until`; `accounts` are live account documents with the current rates and prices.
 
     Values in USDT are at current prices; null, and left out of the totals, where no price is known. `projected` leaves
@@ -93,7 +97,7 @@ def interest_document(
     }
 
 
-def _rate(debt: _Debt, rate: Document) -> Document:
+def _rate(debt: _Debt, rate: DebtRateDocument) -> RateDocument:
     hourly = Decimal(rate["hourly"])
     return {
         "account": debt.account,
@@ -121,7 +125,7 @@ def _savings(debts: Iterable[_Debt]) -> dict[str, Decimal]:
     return saved
 
 
-def _debts(account: Document) -> Iterator[_Debt]:
+def _debts(account: AccountDocument) -> Iterator[_Debt]:
     rates = {(rate["symbol"], rate["asset"]): rate for rate in account.get("rates", ())}
     for scope, symbol, row in _rows(account):
         borrowed = Decimal(row["borrowed"])
@@ -139,8 +143,8 @@ def _debts(account: Document) -> Iterator[_Debt]:
 
 
 def _complete_span(
-    accounts: Iterable[Document], spans: Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]]
-) -> Document:
+    accounts: Iterable[AccountDocument], spans: Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]]
+) -> RecordedSpanDocument:
     """The time in which no charge of any scope is missing; null while a scope has none."""
     scopes = [
         (account["account"], symbol)
@@ -158,7 +162,7 @@ def _complete_span(
     }
 
 
-def _rows(account: Document) -> Iterator[tuple[str, str | None, Document]]:
+def _rows(account: AccountDocument) -> Iterator[tuple[ScopeKind, str | None, CrossBalanceDocument | PairSideDocument]]:
     cross = account.get("cross")
     if cross is not None:
         for row in cross["balances"]:
@@ -169,7 +173,7 @@ def _rows(account: Document) -> Iterator[tuple[str, str | None, Document]]:
                 yield "isolated", pair["symbol"], side
 
 
-def _prices(accounts: Iterable[Document]) -> dict[str, Decimal]:
+def _prices(accounts: Iterable[AccountDocument]) -> dict[str, Decimal]:
     prices = {"USDT": Decimal(1)}
     for account in accounts:
         for _, _, row in _rows(account):

@@ -10,7 +10,8 @@ from monitor.core.model.account import Scope
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import format_decimal
 from monitor.core.state.account_state import AccountState
-from monitor.view.json_values import Document, json_time
+from monitor.view.documents.types.recovery import RecoveryDocument, RecoveryOptionDocument
+from monitor.view.json_values import json_time
 
 SAFE_LEVEL_FACTOR = Decimal("1.05")
 """The target is the initial level plus five per cent, as in the default actions."""
@@ -38,21 +39,24 @@ def find_recovery(state: AccountState, scope: Scope, figures: MetricValues) -> S
     return ScopeRecovery(target, options, min(wallets, default=None)) if options else None
 
 
-def recovery_document(recovery: ScopeRecovery | None) -> Document | None:
+def recovery_document(recovery: ScopeRecovery | None) -> RecoveryDocument | None:
     if recovery is None:
         return None
     return {
         "target": format_decimal(recovery.target),
         "outside_as_of": json_time(recovery.external_as_of),
-        "options": [
-            {
-                "route": option.route,
-                "asset": option.asset,
-                "amount": format_decimal(option.amount),
-                "value_usdt": format_decimal(option.value_usdt),
-                "feasible": option.feasible,
-                **({"repays": option.repays} if option.repays else {}),
-            }
-            for option in recovery.options
-        ],
+        "options": [_option_document(option) for option in recovery.options],
     }
+
+
+def _option_document(option: RecoveryOption) -> RecoveryOptionDocument:
+    document: RecoveryOptionDocument = {
+        "route": option.route,
+        "asset": option.asset,
+        "amount": format_decimal(option.amount),
+        "value_usdt": format_decimal(option.value_usdt),
+        "feasible": option.feasible,
+    }
+    if option.repays:
+        document["repays"] = option.repays
+    return document

@@ -3,12 +3,14 @@
 from datetime import datetime
 
 from monitor.core.model.events import Silence
-from monitor.view.json_values import Document, json_time
+from monitor.view.documents.types.alerts import SilenceDocument
+from monitor.view.documents.types.values import SilenceState
+from monitor.view.json_values import json_time
 
 
-def silence_document(silence: Silence, now: datetime) -> Document:
+def silence_document(silence: Silence, now: datetime) -> SilenceDocument:
     """The silence and whether it is in force at `now`."""
-    state = "pending" if now < silence.starts_at else "active" if now < silence.ends_at else "expired"
+    state: SilenceState = "pending" if now < silence.starts_at else "active" if now < silence.ends_at else "expired"
     return {
         "id": silence.id,
         "matchers": [{"name": m.name, "op": m.op, "value": m.value} for m in silence.matchers],

@@ -9,7 +9,10 @@ from monitor.core.model.action_blocks import RuleStop
 from monitor.core.numbers.durations import parse_since
 from monitor.view.documents.account import account_state, scope_documents
 from monitor.view.documents.actions import rule_stop_document
-from monitor.view.json_values import Document, json_age, json_time
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.balances import CrossBalanceDocument, PairSideDocument
+from monitor.view.documents.types.status import StatusDocument
+from monitor.view.json_values import json_age, json_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,12 @@ class DaemonStatus:
 
 def status_document(
     accounts: Sequence[str],
-    live: Mapping[str, Document],
+    live: Mapping[str, AccountDocument],
     daemon: DaemonStatus,
     now: datetime,
     version: str,
     stops: Sequence[RuleStop] = (),
-) -> Document:
+) -> StatusDocument:
     """The named accounts as of `now`. `live` holds their stored documents; one without has the state `unknown`."""
     return {
         "generated_at": json_time(now),
@@ -41,20 +44,22 @@ def status_document(
             "paused": daemon.paused,
         },
         "accounts": [
-            (update_ages(live[name], now, running=daemon.running) if name in live else unknown_account(name))
-            | {"rules_stopped": [rule_stop_document(stop) for stop in stops if stop.account == name]}
+            {
+                **(update_ages(live[name], now, running=daemon.running) if name in live else unknown_account(name)),
+                "rules_stopped": [rule_stop_document(stop) for stop in stops if stop.account == name],
+            }
             for name in accounts
         ],
     }
 
 
-def update_ages(document: Document, now: datetime, *, running: bool) -> Document:
+def update_ages(document: AccountDocument, now: datetime, *, running: bool) -> AccountDocument:
     """A stored account document for a reader at `now`: ages updated, old figures marked stale.
 
     Streams of a stopped daemon are no longer connected.
     """
     document = copy.deepcopy(document)
-    stale_after = timedelta(seconds=document["stale_after_s"])
+    stale_after = timedelta(seconds=document.get("stale_after_s") or 0)
     for scope in scope_documents(document):
         as_of = _parse_time(scope["as_of"], now)
         scope["age_s"] = json_age(as_of, now)
@@ -68,36 +73,38 @@ def update_ages(document: Document, now: datetime, *, running: bool) -> Document
     return document
 
 
-def merge_fetched(fetched: Document, stored: Document | None) -> Document:
+def merge_fetched(fetched: AccountDocument, stored: AccountDocument | None) -> AccountDocument:
     """An account just read, with the daemon's fields of its stored document: alerts, streams, rates."""
     if stored is None:
         return fetched
-    kept = (
-        "streams",
-        "clock_offset_s",
-        "alerts_firing",
-        "worst_alert",
-        "intents_in_flight",
-        "actions_stopped",
-        "monitored",
-        "conditions_unknown",
-    )
     rates = {(asset, label): row["hourly_rate"] for asset, label, row in _rows(stored)}
-    document = copy.deepcopy(fetched) | {name: stored[name] for name in kept if name in stored}
-    read = {(rate["asset"], rate["symbol"]) for rate in fetched["rates"]}
-    document["rates"] += [rate for rate in stored.get("rates", ()) if (rate["asset"], rate["symbol"]) not in read]
+    read = {(rate["asset"], rate["symbol"]) for rate in fetched.get("rates", ())}
+    unread = [rate for rate in stored.get("rates", ()) if (rate["asset"], rate["symbol"]) not in read]
+    document: AccountDocument = {
+        **copy.deepcopy(fetched),
+        "streams": stored["streams"],
+        "rates": [*fetched.get("rates", ()), *unread],
+        "clock_offset_s": stored["clock_offset_s"],
+        "alerts_firing": stored["alerts_firing"],
+        "worst_alert": stored["worst_alert"],
+        "intents_in_flight": stored["intents_in_flight"],
+        "actions_stopped": stored.get("actions_stopped", []),
+        "monitored": stored.get("monitored", fetched.get("monitored", [])),
+        "conditions_unknown": stored.get("conditions_unknown", []),
+    }
     for asset, label, row in _rows(document):
         row["hourly_rate"] = row["hourly_rate"] or rates.get((asset, label))
     return document
 
 
-def unknown_account(name: str) -> Document:
+def unknown_account(name: str) -> AccountDocument:
     """The document of an account without any records."""
     return {
         "account": name,
         "state": "unknown",
         "isolated": [],
         "streams": [],
+        "rates": [],
         "clock_offset_s": None,
         "weight_used": None,
         "alerts_firing": 0,
@@ -105,22 +112,26 @@ def unknown_account(name: str) -> Document:
         "intents_in_flight": 0,
         "actions_stopped": [],
         "monitored": [],
+        "conditions_unknown": [],
     }
 
 
-def oldest_age_s(account: Document) -> float | None:
+def oldest_age_s(account: AccountDocument) -> float | None:
     """Age of the account's oldest figures in seconds; None when nothing is known or a scope has no figures yet."""
     ages = [scope["age_s"] for scope in scope_documents(account) if scope["state"] != "not_created"]
-    return max(ages) if ages and None not in ages else None
+    known = [age for age in ages if age is not None]
+    return max(known) if known and len(known) == len(ages) else None
 
 
-def _rows(account: Document) -> Iterator[tuple[str, str, Document]]:
+def _rows(account: AccountDocument) -> Iterator[tuple[str, str, CrossBalanceDocument | PairSideDocument]]:
     """Every row of an asset: the asset, its pair ("" for cross), the row."""
-    for scope in scope_documents(account):
-        label = scope.get("symbol", "")
-        for row in scope.get("balances", (scope.get("base"), scope.get("quote"))):
-            if row is not None:
-                yield row["asset"], label, row
+    cross = account.get("cross")
+    for row in cross["balances"] if cross is not None else ():
+        yield row["asset"], "", row
+    for pair in account["isolated"]:
+        for side in (pair["base"], pair["quote"]):
+            if side is not None:
+                yield side["asset"], pair["symbol"], side
 
 
 def _parse_time(text: str | None, now: datetime) -> datetime | None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from monitor.core.margin.stress import AssetMove, Shock, simulate_shock
 from monitor.core.numbers.amounts import format_decimal
 from monitor.view.documents.stress_portfolio import is_in_usdt, portfolio_of, scopes_of
-from monitor.view.json_values import Document, json_decimal
+from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
+from monitor.view.documents.types.status import StatusDocument
+from monitor.view.documents.types.stress import AssetMoveDocument, StressDocument, StressItemDocument
+from monitor.view.json_values import json_decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class StableAssets:
     pegs: Mapping[str, str]
 
 
-def stress_document(status: Document, shock: Shock, stable_assets: StableAssets) -> Document:
+def stress_document(status: StatusDocument, shock: Shock, stable_assets: StableAssets) -> StressDocument:
     """One item for each scope of the `status` document, with the age of its figures.
 
     A scope that owes nothing, or is not known well enough, has no level after the shock. `liquidated_at` is the part of
@@ -39,10 +42,12 @@ def stress_document(status: Document, shock: Shock, stable_assets: StableAssets)
     }
 
 
-def stress_item(account: str, label: str, scope: Document, shock: Shock, stable_assets: StableAssets) -> Document:
+def stress_item(
+    account: str, label: str, scope: CrossDocument | IsolatedDocument, shock: Shock, stable_assets: StableAssets
+) -> StressItemDocument:
     """The effect of the shock on one scope."""
     portfolio = portfolio_of(scope)
-    item: Document = {
+    item: StressItemDocument = {
         "account": account,
         "scope": "cross" if label == "cross" else "isolated",
         "symbol": None if label == "cross" else label,
@@ -60,16 +65,15 @@ def stress_item(account: str, label: str, scope: Document, shock: Shock, stable_
         return item
     moves = {p.asset: shock.move(p.asset, stable_assets.stables, stable_assets.pegs) for p in portfolio.positions}
     found = simulate_shock(portfolio, moves, stable_assets.stables)
-    return item | {
-        "level_after": json_decimal(found.level_after),
-        "liquidated": found.is_liquidated,
-        "liquidated_at": json_decimal(found.reached_at) if found.is_liquidated else None,
-        "to_survive_usdt": json_decimal(found.to_survive) if is_in_usdt(scope) else None,
-        "first_to_liquidate": _single_asset_move(found.nearest_asset_move),
-    }
+    item["level_after"] = json_decimal(found.level_after)
+    item["liquidated"] = found.is_liquidated
+    item["liquidated_at"] = json_decimal(found.reached_at) if found.is_liquidated else None
+    item["to_survive_usdt"] = json_decimal(found.to_survive) if is_in_usdt(scope) else None
+    item["first_to_liquidate"] = _single_asset_move(found.nearest_asset_move)
+    return item
 
 
-def _single_asset_move(found: AssetMove | None) -> Document | None:
+def _single_asset_move(found: AssetMove | None) -> AssetMoveDocument | None:
     if found is None:
         return None
     return {"asset": found.asset, "move": format_decimal(found.move), "price_usdt": format_decimal(found.price)}

@@ -6,16 +6,19 @@ from decimal import Decimal
 from monitor.core.margin.levels import Position
 from monitor.core.margin.stress import StressPortfolio, is_measurable
 from monitor.core.numbers.amounts import ZERO
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
 from monitor.view.json_values import Document, parse_json_decimal
 
 REMAINDER = ""
 """The asset of rows without a price: the exchange counts them, so their value is the rest of its totals."""
 
 
-def scopes_of(account: Document) -> Iterator[tuple[str, Document]]:
+def scopes_of(account: AccountDocument) -> Iterator[tuple[str, CrossDocument | IsolatedDocument]]:
     """The account's scopes: cross, if it has it, and every pair by its symbol."""
-    if account.get("cross") is not None:
-        yield "cross", account["cross"]
+    cross = account.get("cross")
+    if cross is not None:
+        yield "cross", cross
     for pair in account["isolated"]:
         yield pair["symbol"], pair
 

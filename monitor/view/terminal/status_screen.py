@@ -12,6 +12,8 @@ from monitor.core.numbers.durations import parse_since
 from monitor.view.documents.status import oldest_age_s
 from monitor.view.documents.stress import StableAssets
 from monitor.view.documents.stress_portfolio import is_in_usdt, portfolio_of, scopes_of
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.status import StatusDocument
 from monitor.view.formatting import (
     UNKNOWN,
     format_age,
@@ -39,7 +41,7 @@ _YEAR = timedelta(days=365)
 _REACHED = "reached"
 
 
-def headlines(document: Document) -> list[Cell]:
+def headlines(document: StatusDocument) -> list[Cell]:
     """The verdict to be read in five seconds: whether anything is in danger, and whether the figures are reliable."""
     lines = []
     if not document["daemon"]["running"]:
@@ -49,7 +51,7 @@ def headlines(document: Document) -> list[Cell]:
     return lines
 
 
-def scopes_table(accounts: Sequence[Document], stable_assets: StableAssets) -> Table:
+def scopes_table(accounts: Sequence[AccountDocument], stable_assets: StableAssets) -> Table:
     """A row for each scope and threshold: the move of all prices, or of one alone, that reaches it, and the loss
     (USDT).
 
@@ -70,7 +72,7 @@ def scopes_table(accounts: Sequence[Document], stable_assets: StableAssets) -> T
     return Table(headings[start:], padded, frozenset({2 - start, 6 - start, 8 - start}))
 
 
-def debts_table(accounts: Sequence[Document], now: datetime) -> Table:
+def debts_table(accounts: Sequence[AccountDocument], now: datetime) -> Table:
     """One row for each owed asset: the amount, its rate a year, and the rate's age.
 
     Made to fit 80 columns: a single account is not named in every row.
@@ -102,7 +104,7 @@ def debts_table(accounts: Sequence[Document], now: datetime) -> Table:
     return Table(headings[start:], [row[start:] for row in rows], frozenset(range(2 - start, 7 - start)))
 
 
-def recovery_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
+def recovery_cells(accounts: Iterable[AccountDocument], now: datetime) -> list[Cell]:
     """One line for each scope in danger: the recovery options that are available, else the cheapest one.
 
     The age of the balances outside margin is shown where it exceeds `FRESH_FOR`.
@@ -125,7 +127,7 @@ def recovery_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
     return lines
 
 
-def data_issue_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+def data_issue_cells(accounts: Iterable[AccountDocument]) -> Iterator[Cell]:
     """One line for each data issue."""
     for account in accounts:
         for label, scope in scopes_of(account):
@@ -133,10 +135,11 @@ def data_issue_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
                 yield Cell(f"{account['account']} {label}: {gap['text']}", "note")
 
 
-def interest_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+def interest_cells(accounts: Iterable[AccountDocument]) -> Iterator[Cell]:
     """One line for each cross account that interest alone would liquidate within a year at constant prices."""
     for account in accounts:
-        seconds = (account.get("cross") or {}).get("time_to_liquidation_by_interest")
+        cross = account.get("cross")
+        seconds = None if cross is None else cross["time_to_liquidation_by_interest"]
         if seconds is not None and timedelta(seconds=seconds) < _YEAR:
             text = (
                 f"{account['account']} cross: interest alone liquidates it in {format_age(timedelta(seconds=seconds))}"
@@ -144,7 +147,7 @@ def interest_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
             yield Cell(text, "note")
 
 
-def transfer_out_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+def transfer_out_cells(accounts: Iterable[AccountDocument]) -> Iterator[Cell]:
     """One line for each cross account with debts from which one of some assets may be transferred out."""
     for account in accounts:
         cross = account.get("cross")
@@ -160,11 +163,11 @@ def transfer_out_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
             yield Cell(text, "dim")
 
 
-def status_lines(document: Document) -> list[Cell]:
+def status_lines(document: StatusDocument) -> list[Cell]:
     """The lines below the tables: daemon, alerts, actions and streams of each account."""
     daemon = document["daemon"]
     lines = []
-    if daemon["running"]:
+    if daemon["since"] is not None:
         lines.append(Cell(f"daemon running since {format_timestamp(daemon['since'])}, pid {daemon['pid']}", "dim"))
     if daemon["paused"]:
         lines.append(Cell("actions are paused", "note"))
@@ -181,7 +184,7 @@ def status_lines(document: Document) -> list[Cell]:
     return lines
 
 
-def check_line(account: Document, problems: Sequence[str]) -> Cell:
+def check_line(account: AccountDocument, problems: Sequence[str]) -> Cell:
     """One account for a monitoring system: state, age, and problems."""
     age = oldest_age_s(account)
     known = f"{format_age(timedelta(seconds=age))} old" if age is not None else "age unknown"
@@ -206,7 +209,7 @@ def _external_age(restore: Document, now: datetime) -> str:
     return f" (spot and funding read {format_age(age)} ago)" if age > FRESH_FOR else ""
 
 
-def _verdicts(account: Document) -> Iterator[Cell]:
+def _verdicts(account: AccountDocument) -> Iterator[Cell]:
     """One line for each scope in danger or with unreliable figures; one line in all when there is none."""
     name, scopes = account["account"], list(scopes_of(account))
     if account["state"] == "key_refused":
@@ -352,9 +355,10 @@ def _age(scope: Document) -> Cell:
     return Cell(f"{polled} polled" if live is None else f"{format_age(timedelta(seconds=live))}/{polled}")
 
 
-def _asset_rows(account: Document) -> Iterator[tuple[str, Document]]:
-    if account.get("cross") is not None:
-        yield from (("cross", row) for row in account["cross"]["balances"])
+def _asset_rows(account: AccountDocument) -> Iterator[tuple[str, Document]]:
+    cross = account.get("cross")
+    if cross is not None:
+        yield from (("cross", row) for row in cross["balances"])
     for pair in account["isolated"]:
         yield from ((pair["symbol"], side) for side in (pair["base"], pair["quote"]) if side is not None)
 

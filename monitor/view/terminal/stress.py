@@ -9,12 +9,14 @@ from monitor.core.margin.stress_scenarios import LARGE_ALTS, StressScenario
 from monitor.core.numbers.amounts import INFINITE
 from monitor.view.documents.stress import StableAssets, stress_item
 from monitor.view.documents.stress_portfolio import scopes_of
+from monitor.view.documents.types.status import StatusDocument
+from monitor.view.documents.types.stress import AssetMoveDocument, StressDocument, StressItemDocument
 from monitor.view.formatting import format_age, format_level, format_needed_amount, format_percent, format_price
-from monitor.view.json_values import Document, parse_json_decimal
+from monitor.view.json_values import parse_json_decimal
 from monitor.view.terminal.table import Cell, Table, Tone
 
 
-def stress_table_rows(document: Document) -> Table:
+def stress_table_rows(document: StressDocument) -> Table:
     """One row for each scope that owes something, those liquidated first on top."""
     items = [item for item in document["accounts"] if item["level_after"] is not None]
     rows = [
@@ -34,12 +36,12 @@ def stress_table_rows(document: Document) -> Table:
     return Table(headings, rows, frozenset({2, 3, 5, 7}))
 
 
-def verdict_lines(document: Document, shock: Shock) -> list[Cell]:
+def verdict_lines(document: StressDocument, shock: Shock) -> list[Cell]:
     """The shock, and the scope that is liquidated first."""
     lines = [Cell(f"assumed: {format_shock(shock)}", "strong")]
     fallen = sorted((item for item in document["accounts"] if item["liquidated"]), key=_liquidation_order)
     if fallen:
-        part = Decimal(fallen[0]["liquidated_at"])
+        part = parse_json_decimal(fallen[0]["liquidated_at"])
         when = "is at its liquidation level already" if not part else f"falls first, {format_percent(part)} of the way"
         lines.append(Cell(f"{_scope_label(fallen[0])} {when}", "bad"))
     elif any(item["level_after"] is not None for item in document["accounts"]):
@@ -47,7 +49,7 @@ def verdict_lines(document: Document, shock: Shock) -> list[Cell]:
     return lines
 
 
-def note_lines(document: Document, shock: Shock) -> list[Cell]:
+def note_lines(document: StressDocument, shock: Shock) -> list[Cell]:
     """Scopes without a row, and the source of the scenario."""
     lines = []
     for item in document["accounts"]:
@@ -74,7 +76,7 @@ def format_shock(shock: Shock) -> str:
     return "; ".join(parts)
 
 
-def scenario_cells(status: Document, scenario: StressScenario, stable_assets: StableAssets) -> Iterator[Cell]:
+def scenario_cells(status: StatusDocument, scenario: StressScenario, stable_assets: StableAssets) -> Iterator[Cell]:
     """One line for each scope that owes something: its result in that scenario."""
     for account in status["accounts"]:
         for label, scope in scopes_of(account):
@@ -94,32 +96,32 @@ def _asset_classes_text(crash: StressScenario) -> str:
     return ", ".join(f"{name} {_signed_percent(move)}" for name, move in classes.items()) + named
 
 
-def _scope_label(item: Document) -> str:
+def _scope_label(item: StressItemDocument) -> str:
     return f"{item['account']} {item['symbol'] or item['scope']}"
 
 
-def _liquidation_order(item: Document) -> tuple[Decimal, Decimal]:
+def _liquidation_order(item: StressItemDocument) -> tuple[Decimal, Decimal]:
     at = parse_json_decimal(item["liquidated_at"])
-    return INFINITE if at is None else at, Decimal(item["level_after"])
+    return INFINITE if at is None else at, parse_json_decimal(item["level_after"]) or INFINITE
 
 
-def _tone(item: Document) -> Tone:
+def _tone(item: StressItemDocument) -> Tone:
     if item["liquidated"]:
         return "bad"
     return "note" if _amount_to_survive(item) else "good"
 
 
-def _level_after(item: Document) -> str:
+def _level_after(item: StressItemDocument) -> str:
     return format_level(parse_json_decimal(item["level_after"]))
 
 
-def _outcome_word(item: Document) -> str:
+def _outcome_word(item: StressItemDocument) -> str:
     if item["liquidated"]:
         return "liquidated"
     return "survives, barely" if _amount_to_survive(item) else "survives"
 
 
-def _outcome_text(item: Document) -> str:
+def _outcome_text(item: StressItemDocument) -> str:
     word = _outcome_word(item)
     part = parse_json_decimal(item["liquidated_at"])
     if not item["liquidated"]:
@@ -127,18 +129,18 @@ def _outcome_text(item: Document) -> str:
     return f"LIQUIDATED {format_percent(part)} of the way" if part else "LIQUIDATED"
 
 
-def _amount_to_survive(item: Document) -> str:
+def _amount_to_survive(item: StressItemDocument) -> str:
     wanted = parse_json_decimal(item["to_survive_usdt"])
     return format_needed_amount(wanted, "USDT") if wanted else ""
 
 
-def _single_asset_text(first: Document | None) -> str:
+def _single_asset_text(first: AssetMoveDocument | None) -> str:
     if first is None:
         return "none does it"
     return f"{first['asset']} {_signed_percent(Decimal(first['move']))} to {format_price(Decimal(first['price_usdt']))}"
 
 
-def _age(item: Document) -> str:
+def _age(item: StressItemDocument) -> str:
     return "" if item["age_s"] is None else format_age(timedelta(seconds=item["age_s"]))
 
 

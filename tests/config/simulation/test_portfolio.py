@@ -14,6 +14,7 @@ from monitor.core.model.account import Balance, Thresholds
 from monitor.errors import ConfigError
 from monitor.sandbox.scenario.price_path import read_price_bars as sandbox_bars
 from monitor.view.documents.account import account_document
+from monitor.view.json_values import parse_json_decimal
 from tests.support.examples import documents
 
 D = Decimal
@@ -61,7 +62,7 @@ def test_status_output_is_a_valid_portfolio(tmp_path: Path) -> None:
     rows = {row["asset"]: D(row["free"]) for row in document["cross"]["balances"]}
     assert {asset: row.free for asset, row in found.portfolio.cross.items()} == rows
     assert found.portfolio.thresholds is not None
-    assert found.portfolio.thresholds.initial == D(document["cross"]["initial_level"])
+    assert found.portfolio.thresholds.initial == parse_json_decimal(document["cross"]["initial_level"])
     with pytest.raises(ConfigError, match='no account "nobody"'):
         read_portfolio(path, "nobody")
 

@@ -51,7 +51,7 @@ def test_an_ack_is_recorded_with_who_and_why(config: Path) -> None:
         (("ack", "9", "--comment", "x"), 1, "there is no alert #9; `margin-monitor alerts` lists them"),
         (("ack", "18", "--comment", "x"), 1, "alert #18 is resolved already"),
         (("ack", "last", "--comment", "x"), 2, "ID: 'last' is not a whole number from 1 on"),
-        (("ack", "17", "--comment", " "), 2, "--comment is empty; say in a few words why"),
+        (("ack", "17", "--comment", " "), 2, "--comment: it is empty; say in a few words why"),
         (("ack", "17"), 2, "the following arguments are required: --comment; see `margin-monitor ack --help`"),
         (("silence", "expire", "9"), 1, "there is no silence 9; `margin-monitor silence list` lists them"),
         (("silence", "end", "9"), 2, 'unknown command "silence end"; did you mean "add"?'),

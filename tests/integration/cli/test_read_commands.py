@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -245,7 +244,7 @@ def _status_entry(
     now: datetime, alerts: dict[AlertKey, Alert] | None = None, unknown: UnknownConditions | None = None
 ) -> JournalEntry:
     """The worked example as if it had been read 30 seconds before `now`."""
-    document: dict[str, Any] = account_document(
+    document = account_document(
         replace(documents.STATE, alerts=alerts or {}, unknown_conditions=unknown or {}),
         documents.SETTINGS,
         documents.NOW,

@@ -11,7 +11,9 @@ from monitor.config.loading import load_config
 from monitor.errors import ExchangeUnreachable
 from monitor.runtime.account.single_read import read_account_once
 from monitor.view.documents.account import account_document
+from monitor.view.documents.types.account import AccountDocument
 from tests.support import daemon
+from tests.support.examples.document_types import json_form
 from tests.support.sandbox import sandbox
 
 
@@ -21,7 +23,8 @@ async def test_fetch_shows_the_same_as_a_running_daemon(tmp_path: Path) -> None:
         settings, clock = policies.build_policy(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
         exchange = open_binance_account(config, "main", clock)
         try:
-            document = account_document(await read_account_once(exchange, settings, clock), settings, clock.now(), "1")
+            state = await read_account_once(exchange, settings, clock)
+            document = json_form(account_document(state, settings, clock.now(), "1"), AccountDocument)
         finally:
             await exchange.aclose()
     cross, (pair,) = document["cross"], document["isolated"]

@@ -1,6 +1,5 @@
 """The JSON documents say what product and examples say, to the last digit."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +11,10 @@ from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.status import DaemonStatus, oldest_age_s, status_document, update_ages
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.alerts import AlertDocument
+from monitor.view.documents.types.status import StatusDocument
+from tests.support.examples.document_types import json_form
 from tests.support.examples.documents import ALERT, NOW, PAIR, SETTINGS, STATE, WITHOUT_DEBT
 
 
@@ -93,7 +96,8 @@ def test_counts_say_how_bad_the_worst_alert_is() -> None:
 
 def test_reader_updates_the_age_and_marks_old_figures_stale() -> None:
     later = NOW + timedelta(minutes=10)
-    (account,) = status_document(["main"], {"main": _document(STATE)}, DaemonStatus(), later, "1")["accounts"]
+    status = status_document(["main"], {"main": _document(STATE)}, DaemonStatus(), later, "1")
+    (account,) = json_form(status, StatusDocument)["accounts"]
     assert account["state"] == "stale"
     assert account["cross"]["state"] == "stale"
     assert account["cross"]["age_s"] == 630
@@ -111,7 +115,8 @@ def test_reader_leaves_the_stored_document_as_it_was() -> None:
 
 
 def test_account_without_record_is_unknown_to_a_reader() -> None:
-    document = status_document(["main", "new"], {"main": _document(STATE)}, DaemonStatus(), NOW, "1")
+    status = status_document(["main", "new"], {"main": _document(STATE)}, DaemonStatus(), NOW, "1")
+    document = json_form(status, StatusDocument)
     assert [(a["account"], a["state"]) for a in document["accounts"]] == [("main", "ok"), ("new", "unknown")]
     assert oldest_age_s(document["accounts"][1]) is None
 
@@ -127,7 +132,8 @@ def test_stopped_daemon_has_no_pid() -> None:
 
 def test_alert_has_all_its_labels_and_deliveries() -> None:
     delivery = Delivery(1, "phone", 17, "notice", "critical", NOW, NOW, DeliveryState.SENT, 2, NOW, "HTTP 204")
-    document = alert_document(replace(ALERT, acked_by="me", acked_at=NOW, ack_comment="on it"), [delivery])
+    alert = replace(ALERT, acked_by="me", acked_at=NOW, ack_comment="on it")
+    document = json_form(alert_document(alert, [delivery]), AlertDocument)
     assert document["labels"] == {
         "rule": "margin-call",
         "account": "main",
@@ -144,7 +150,6 @@ def test_infinite_value_of_an_alert_is_null() -> None:
     assert alert_document(replace(ALERT, value=Decimal("Infinity")))["value"] is None
 
 
-def _document(state: AccountState) -> dict[str, Any]:
+def _document(state: AccountState) -> Any:
     settings = replace(SETTINGS, account=state.account)
-    parsed: dict[str, Any] = json.loads(json.dumps(account_document(state, settings, NOW, "1")))
-    return parsed
+    return json_form(account_document(state, settings, NOW, "1"), AccountDocument)

@@ -21,7 +21,12 @@ from monitor.view.documents.events import event_document
 from monitor.view.documents.history import history_document
 from monitor.view.documents.interest import interest_document
 from monitor.view.documents.silences import silence_document
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.alerts import SilenceDocument
+from monitor.view.documents.types.history import HistoryDocument
+from monitor.view.documents.types.interest import InterestDocument
 from monitor.view.terminal.interest import interest_lines
+from tests.support.examples.document_types import json_form
 from tests.support.examples.documents import NOW, SETTINGS, STATE
 
 EVENT = EventRow(
@@ -75,14 +80,15 @@ def test_action_of_a_pair_names_it() -> None:
 @pytest.mark.parametrize(("hours", "state"), [(-1, "pending"), (0, "active"), (1, "active"), (2, "expired")])
 def test_silence_document_says_whether_it_is_active(hours: int, state: str) -> None:
     silence = Silence(3, (SilenceMatcher("rule", "=", "thin"),), NOW, NOW + timedelta(hours=2), "me", "maintenance")
-    document = silence_document(silence, NOW + timedelta(hours=hours))
+    document = json_form(silence_document(silence, NOW + timedelta(hours=hours)), SilenceDocument)
     assert document["state"] == state
     assert document["matchers"] == [{"name": "rule", "op": "=", "value": "thin"}]
 
 
 def test_history_has_null_where_a_value_was_missing() -> None:
     points = (SamplePoint(NOW, Decimal("1.50"), None), SamplePoint(NOW + timedelta(minutes=1), None, "infinite"))
-    document = history_document(HistoryRow("margin_level", "main", "cross", "", "raw", points))
+    history = history_document(HistoryRow("margin_level", "main", "cross", "", "raw", points))
+    document = json_form(history, HistoryDocument)
     assert document["points"] == [["2025-10-10T21:15:30.000Z", "1.5"], ["2025-10-10T21:16:30.000Z", None]]
     assert (document["subject"], document["unit"]) == (None, "level")
 
@@ -94,7 +100,7 @@ class _RatesStub:
     usdt: str = "0.00001"
     eth: str = "0.00002"
 
-    def document(self, state: AccountState) -> dict[str, object]:
+    def document(self, state: AccountState) -> AccountDocument:
         told = RatesRead({"USDT": Decimal(self.usdt), "ETH": Decimal(self.eth)}, {}, NOW)
         coming = NextRatesRead({"USDT": Decimal("0.00003")}, {}, NOW)
         document = account_document(replace(state, rates=told, next_rates=coming), SETTINGS, NOW, "1")
@@ -109,7 +115,8 @@ def test_interest_document_sums_projects_and_names_savings() -> None:
         InterestSumRow(date(2025, 10, 10), "XYZ", "main", "cross", "", Decimal("5"), 1),
     ]
     since = datetime(2025, 10, 10, tzinfo=UTC)
-    document = interest_document(sums, [_RatesStub().document(STATE)], since, NOW, "day")
+    interest = interest_document(sums, [_RatesStub().document(STATE)], since, NOW, "day")
+    document = json_form(interest, InterestDocument)
     # 0.01 ETH at 3,000 and 7.2 USDT; XYZ has no price.
     assert [item["interest_usdt"] for item in document["items"]] == ["30", "7.2", None]
     assert document["total_usdt"] == "37.2"

@@ -12,20 +12,23 @@ from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonStatus, status_document
 from monitor.view.documents.stress import StableAssets, stress_document
 from monitor.view.documents.stress_portfolio import portfolio_of
+from monitor.view.documents.types.status import StatusDocument
+from monitor.view.documents.types.stress import StressDocument
 from monitor.view.terminal.stress import note_lines, scenario_cells, stress_table_rows, verdict_lines
 from tests.support.examples import documents
+from tests.support.examples.document_types import json_form
 
 KEEPERS = StableAssets(documents.SETTINGS.stable_assets, {"WBETH": "ETH"})
 NIGHT = STRESS_SCENARIOS["2025-10-10"]
 
 
-def status(*states: AccountState) -> dict[str, Any]:
+def status(*states: AccountState) -> StatusDocument:
     live = {one.account: account_document(one, documents.SETTINGS, documents.NOW, "1") for one in states}
     return status_document(list(live), live, DaemonStatus(), documents.NOW, "1")
 
 
 def items(shock: Shock, *states: AccountState) -> dict[str, dict[str, Any]]:
-    document = stress_document(status(*(states or (documents.STATE,))), shock, KEEPERS)
+    document = json_form(stress_document(status(*(states or (documents.STATE,))), shock, KEEPERS), StressDocument)
     return {item["symbol"] or item["scope"]: item for item in document["accounts"]}
 
 
@@ -49,7 +52,7 @@ def test_the_distance_of_a_total_shock_is_the_drop_of_the_status() -> None:
     (account,) = document["accounts"]
     found = items(Shock(drop=Decimal("0.99")))["cross"]
     drop = Decimal(found["liquidated_at"]) * Decimal("0.99")
-    assert abs(drop - Decimal(account["cross"]["drop_to_liquidation"])) < Decimal("1E-20")
+    assert abs(drop - Decimal(account["cross"]["drop_to_liquidation"] or 0)) < Decimal("1E-20")
 
 
 def test_scope_without_debt_has_no_levels() -> None:

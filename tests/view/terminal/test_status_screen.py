@@ -11,6 +11,7 @@ from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonStatus, merge_fetched, status_document
 from monitor.view.documents.stress import StableAssets
+from monitor.view.documents.types.status import StatusDocument
 from monitor.view.terminal.status_screen import (
     data_issue_cells,
     debts_table,
@@ -22,15 +23,16 @@ from monitor.view.terminal.status_screen import (
 )
 from monitor.view.terminal.table import Cell
 from tests.support.examples import documents
+from tests.support.examples.document_types import json_form
 
 KEEPERS = StableAssets(documents.SETTINGS.stable_assets, {})
 RUNNING = DaemonStatus(running=True, pid=1, since=documents.NOW)
 CALM = replace(documents.STATE, isolated=None)
 
 
-def status_with_account(state: AccountState, later: timedelta = timedelta()) -> dict[str, Any]:
+def status_with_account(state: AccountState, later: timedelta = timedelta()) -> Any:
     live = {state.account: account_document(state, documents.SETTINGS, documents.NOW, "1")}
-    return status_document(list(live), live, RUNNING, documents.NOW + later, "1")
+    return json_form(status_document(list(live), live, RUNNING, documents.NOW + later, "1"), StatusDocument)
 
 
 def cross_with(initial: str, call: str, liquidation: str) -> AccountState:

@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from monitor.app.database import open_reader
+from monitor.app.parameters import check_time_parameter, time_parameter
 from monitor.cli import config_option, output
-from monitor.cli.option_types import check_time_option, time_option
 from monitor.cli.parser import add_json
 from monitor.config import policies
 from monitor.config.model import Config
@@ -160,10 +160,10 @@ def _wallet(store: ReadStore, account: str, name: str) -> dict[str, Decimal]:
 
 def _backtest_recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backtest]:
     tests: list[Backtest] = []
-    check_time_option("--since", since)
+    check_time_parameter("since", since)
     with open_reader(config) as store:
         now = store.read(command_clock).now()
-        start = time_option("--since", since, now)
+        start = time_parameter("since", since, now)
         for account in accounts:
             if next(_samples(store, account, start, now), None) is None:
                 continue
