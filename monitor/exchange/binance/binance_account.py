@@ -35,6 +35,7 @@ from monitor.core.model.order import (
     Withheld,
 )
 from monitor.errors import PayloadRejected
+from monitor.exchange.binance.api.accounts import get_isolated_margin_account, get_margin_account
 from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.endpoint_function import ReadFunction, WriteFunction
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld, WriteResult
@@ -128,7 +129,7 @@ class BinanceAccount:
         snapshot, sent_s, listing = await accounts.read_cross(
             self._read_transport, self._listed_assets if soon else ListedAssets()
         )
-        newer = self._reject_older(accounts.CROSS.name, snapshot, sent_s)
+        newer = self._reject_older(get_margin_account.endpoint.name, snapshot, sent_s)
         self._listed_assets, self._listed_at = listing, asked_at
         self._poll_crosscheck.observe_cross(newer, asked_at)
         return newer
@@ -136,7 +137,8 @@ class BinanceAccount:
     async def read_isolated(self) -> IsolatedSnapshot:
         """Return every isolated pair that was ever created; never older than the last that was returned."""
         asked_at = self._clock.elapsed_s()
-        newer = self._reject_older(accounts.ISOLATED.name, *await accounts.read_isolated(self._read_transport))
+        snapshot, sent_s = await accounts.read_isolated(self._read_transport)
+        newer = self._reject_older(get_isolated_margin_account.endpoint.name, snapshot, sent_s)
         self._poll_crosscheck.observe_isolated(newer, asked_at)
         return newer
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from httpx import Headers
 
-from monitor.exchange.binance.operations import accounts
+from monitor.exchange.binance.api import accounts
 from monitor.exchange.binance.rate_limits import (
     Priority,
     WeightBudget,
@@ -88,8 +88,10 @@ def test_pool_counted_by_address_is_respected_for_all_accounts() -> None:
 
 
 def test_account_reads_are_urgent_and_reference_reads_are_not() -> None:
-    assert {accounts.CROSS.priority, accounts.ISOLATED.priority} == {Priority.FIRST}
-    assert {accounts.TRADE_COEFF.priority, accounts.TIERS.priority} == {Priority.LAST}
+    first = (accounts.get_margin_account, accounts.get_isolated_margin_account)
+    last = (accounts.get_margin_trade_coeff, accounts.get_isolated_margin_tier)
+    assert {function.endpoint.priority for function in first} == {Priority.FIRST}
+    assert {function.endpoint.priority for function in last} == {Priority.LAST}
 
 
 def test_a_hold_stops_one_pool_and_a_ban_all() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
-from monitor.exchange.binance.wire.accounts import CrossAccountPayload
+from monitor.exchange.binance.wire.accounts import CrossAccountPayload, ThresholdsPayload
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.loans import SmallLiabilityRow
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
@@ -161,25 +161,25 @@ def test_collateral_is_read_in_either_spelling(spelling: str) -> None:
     body = documented("test_query_cross_margin_account_details_success").replace(
         b"TotalCollateralValueInUSDT", spelling.encode()
     )
-    assert decode(body, CrossAccountPayload).total_collateral_value_in_usdt == Decimal("5.82728457")
+    assert decode(body, CrossAccountPayload).total_collateral_value_in_usdt == "5.82728457"
 
 
 @pytest.mark.parametrize(
     ("was", "becomes"),
     [
-        (b'"marginLevel": "11.64405625"', b'"marginLevel": "NaN"'),
-        (b'"marginLevel": "11.64405625"', b'"marginLevel": 11.64405625'),
-        (b'"marginLevel": "11.64405625"', b'"marginLevel": null'),
-        (b'"marginLevel": "11.64405625", ', b""),
-        (b'"borrowed": "0.00000000"', b'"borrowed": "Infinity"'),
-        (b'"borrowed": "0.00000000", ', b""),
+        (b'"normalBar": "1.5"', b'"normalBar": "NaN"'),
+        (b'"normalBar": "1.5"', b'"normalBar": 1.5'),
+        (b'"normalBar": "1.5"', b'"normalBar": null'),
+        (b'"normalBar": "1.5"', b'"normalBar": "-1.5"'),
+        (b'"normalBar": "1.5", ', b""),
+        (b'"marginCallBar": "1.3"', b'"marginCallBar": "Infinity"'),
     ],
 )
 def test_invalid_amounts_are_rejected(was: bytes, becomes: bytes) -> None:
-    body = documented("test_query_cross_margin_account_details_success")
+    body = documented("test_get_summary_of_margin_account_success")
     assert was in body
     with pytest.raises(ImplausibleValue):
-        decode(body.replace(was, becomes, 1), CrossAccountPayload)
+        decode(body.replace(was, becomes, 1), ThresholdsPayload)
 
 
 def _added_to(document: Any) -> bytes:

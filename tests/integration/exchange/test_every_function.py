@@ -202,14 +202,10 @@ async def test_weight_is_at_least_what_the_exchange_counts(
 
 
 async def test_amounts_are_exact_and_never_floats(busy_sandbox: ConnectedSandbox) -> None:
-    account = await _callable("get_margin_account")(busy_sandbox.account.read_transport)
-    usdt = next(row for row in account.user_assets if row.asset == "USDT")
-    held = busy_sandbox.ledger["cross"]["balances"]["USDT"]
-    assert (usdt.borrowed, usdt.interest, type(usdt.borrowed)) == (
-        D(held["borrowed"]),
-        D(held["interest"]),
-        DecimalText,
-    )
+    wallet = await _callable("get_spot_account")(busy_sandbox.account.read_transport)
+    usdt = next(row for row in wallet.balances if row.asset == "USDT")
+    held = busy_sandbox.ledger["spot"]["USDT"]
+    assert (usdt.free, usdt.locked, type(usdt.free)) == (D(held["free"]), D(held["locked"]), DecimalText)
 
 
 def test_every_parameter_has_a_kind_that_can_be_sent() -> None:

@@ -31,13 +31,13 @@ def _isolated_data_weight(params: Parameters) -> int:
     return 1 if params.get("symbol") else 10
 
 
-@read("GET", "/sapi/v1/margin/account", weight=10, priority=Priority.FIRST)
+@read("GET", "/sapi/v1/margin/account", weight=10, priority=Priority.FIRST, rows="userAssets")
 def get_margin_account() -> CrossAccountPayload:
     """The cross account: every asset, zeros included. It has no index price."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/isolated/account", weight=10, priority=Priority.FIRST)
+@read("GET", "/sapi/v1/margin/isolated/account", weight=10, priority=Priority.FIRST, rows="assets")
 def get_isolated_margin_account(*, symbols: Sequence[str] | None = None) -> IsolatedAccountPayload:
     """The isolated pairs, all or at most five; the totals come only with all."""
     declaration_only()

@@ -37,7 +37,6 @@ from monitor.exchange.binance.operations.transfers import NO_SUCH_ROUTE_CODES
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import activity
 from monitor.exchange.binance.translate.histories import parse_repayment
-from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.translate.reference_data import (
     parse_asset_tags,
     parse_collateral_tiers,
@@ -46,6 +45,7 @@ from monitor.exchange.binance.translate.reference_data import (
     parse_restricted_assets,
 )
 from monitor.exchange.binance.wire.orders import OrderRow
+from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
 NO_LOAN_CODE = -21004

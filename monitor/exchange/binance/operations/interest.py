@@ -18,10 +18,10 @@ from monitor.exchange.binance.api.loans import (
 from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.translate.histories import parse_interest_charge
-from monitor.exchange.binance.translate.plain_values import to_decimal
 from monitor.exchange.binance.wire.loans import DailyRateRow, InterestRow, NextHourlyRateRow
 from monitor.exchange.binance.wire.market_data import CrossTermsRow
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
+from monitor.exchange.binance.wire.plain_values import to_decimal
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 MAX_ASSETS = 20

@@ -13,8 +13,8 @@ from monitor.exchange.binance.api.orders import (
     get_open_margin_orders,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.orders import OrderRow
+from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 
 ORDER_NOT_FOUND = -2013
 

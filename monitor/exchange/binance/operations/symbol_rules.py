@@ -9,9 +9,9 @@ from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.market import get_exchange_info, get_margin_all_pairs
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.translate.plain_values import to_decimal
 from monitor.exchange.binance.wire.field_types import DecimalText
 from monitor.exchange.binance.wire.market_data import MarginPairRow, SymbolFilterRow, SymbolRow
+from monitor.exchange.binance.wire.plain_values import to_decimal
 
 _BAD_SYMBOL = -1121
 _MAX_SYMBOLS = 100

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from monitor.core.model.account import Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, PairStatus
 from monitor.core.numbers.amounts import INFINITE, ZERO
-from monitor.exchange.binance.wire.accounts_text import (
-    TextCrossAccount,
-    TextCrossAssetRow,
-    TextIsolatedAccount,
-    TextIsolatedAssetRow,
-    TextIsolatedPairRow,
+from monitor.exchange.binance.wire.accounts import (
+    CrossAccountPayload,
+    CrossAssetRow,
+    IsolatedAccountPayload,
+    IsolatedAssetRow,
+    IsolatedPairRow,
 )
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, ImplausibleValue, parse_amount, parse_signed
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
@@ -40,7 +40,7 @@ class ListedAssets:
 
 
 def parse_cross_snapshot(
-    account: TextCrossAccount,
+    account: CrossAccountPayload,
     *,
     as_of: datetime,
     received_at: datetime,
@@ -96,7 +96,7 @@ def parse_cross_snapshot(
 
 
 def parse_isolated_snapshot(
-    account: TextIsolatedAccount,
+    account: IsolatedAccountPayload,
     *,
     as_of: datetime,
     received_at: datetime,
@@ -131,7 +131,7 @@ def _reject_reason(rejected_rows: Sequence[RejectedRow], why: str) -> str:
     return rejected_rows[0].why if rejected_rows else why
 
 
-def _check_rows(account: TextCrossAccount, previous: ListedAssets, rejected_rows: Sequence[RejectedRow]) -> None:
+def _check_rows(account: CrossAccountPayload, previous: ListedAssets, rejected_rows: Sequence[RejectedRow]) -> None:
     listed = {row.asset for row in account.user_assets} | {row.name for row in rejected_rows}
     if lacking := (previous.assets | _ALWAYS_LISTED) - listed:
         raise ImplausibleValue(
@@ -141,7 +141,7 @@ def _check_rows(account: TextCrossAccount, previous: ListedAssets, rejected_rows
         raise ImplausibleValue(f"userAssets lacks rows: {len(account.user_assets)} after {previous.rows}")
 
 
-def _parse_cross_balances(rows: Iterable[TextCrossAssetRow], rejected_rows: list[RejectedRow]) -> dict[str, Balance]:
+def _parse_cross_balances(rows: Iterable[CrossAssetRow], rejected_rows: list[RejectedRow]) -> dict[str, Balance]:
     balances: dict[str, Balance] = {}
     for row in rows:
         if (
@@ -149,13 +149,13 @@ def _parse_cross_balances(rows: Iterable[TextCrossAssetRow], rejected_rows: list
             and row.borrowed in ZERO_TEXTS
             and row.interest in ZERO_TEXTS
             and row.locked in ZERO_TEXTS
-            and row.netAsset in ZERO_TEXTS
+            and row.net_asset in ZERO_TEXTS
         ):
             continue
         if row.asset in balances:
             raise ImplausibleValue(f"{row.asset} comes twice")
         try:
-            balance = _parse_balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.netAsset)
+            balance = _parse_balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.net_asset)
         except ImplausibleValue as why:
             rejected_rows.append(RejectedRow(row.asset, str(why)))
             continue
@@ -203,7 +203,7 @@ def _parse_collateral_level(text: str, *, owing: bool) -> Decimal:
     return level if owing and level < NO_DEBT_LEVEL else INFINITE
 
 
-def _parse_pair(row: TextIsolatedPairRow) -> IsolatedPair:
+def _parse_pair(row: IsolatedPairRow) -> IsolatedPair:
     base, quote = _parse_side(row.base_asset), _parse_side(row.quote_asset)
     index = parse_amount(row.index_price or "0", f"{row.symbol}.indexPrice")
     stated_level = parse_amount(row.margin_level, f"{row.symbol}.marginLevel")
@@ -234,12 +234,12 @@ def _parse_pair(row: TextIsolatedPairRow) -> IsolatedPair:
     )
 
 
-def _parse_side(row: TextIsolatedAssetRow) -> Balance:
+def _parse_side(row: IsolatedAssetRow) -> Balance:
     return _parse_balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.net_asset)
 
 
 def _check_totals(
-    account: TextIsolatedAccount, pairs: Mapping[str, IsolatedPair], rejected_rows: Sequence[RejectedRow]
+    account: IsolatedAccountPayload, pairs: Mapping[str, IsolatedPair], rejected_rows: Sequence[RejectedRow]
 ) -> None:
     liabilities = parse_amount(account.total_liability_of_btc or "0", "totalLiabilityOfBtc")
     if liabilities and not any(pair.base.owed or pair.quote.owed for pair in pairs.values()):

@@ -6,10 +6,10 @@ from monitor.core.model.account import Scope
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
 from monitor.core.model.symbols import OpenOrder
 from monitor.core.numbers.amounts import ZERO
-from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.ledger import CapitalFlowRow
 from monitor.exchange.binance.wire.loans import LiquidationLoanPayload
 from monitor.exchange.binance.wire.orders import OrderRow
+from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.transfers import MarginTransferRow as TransferAnswer
 
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from monitor.core.model.account import InterestCharge, LiquidationOrder, Scope
 from monitor.core.model.order import ExchangeRecord
-from monitor.exchange.binance.translate.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.loans import InterestRow, LiquidationOrderRow, LoanRow
+from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
 

@@ -6,15 +6,8 @@ from decimal import Decimal
 
 from monitor.core.model.account import CollateralTier, KeyPermissions, LeverageTier, Price, Thresholds, WalletBalances
 from monitor.core.model.lending_terms import Delisting, Restrictions
-from monitor.exchange.binance.translate.plain_values import to_datetime as to_datetime
-from monitor.exchange.binance.translate.plain_values import to_decimal
-from monitor.exchange.binance.wire.accounts_text import (
-    TextKeyPermissions,
-    TextSpotAccount,
-    TextThresholds,
-    TextTierRow,
-    TextWalletRow,
-)
+from monitor.exchange.binance.wire.accounts import IsolatedTierRow, ThresholdsPayload
+from monitor.exchange.binance.wire.accounts_text import TextKeyPermissions, TextSpotAccount, TextWalletRow
 from monitor.exchange.binance.wire.market_data import (
     AssetTagsRow,
     CollateralRatioRow,
@@ -24,22 +17,23 @@ from monitor.exchange.binance.wire.market_data import (
 )
 from monitor.exchange.binance.wire.market_text import TextTicker
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, ImplausibleValue, parse_amount, parse_positive, parse_time
+from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal, to_positive
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
 
 
-def parse_thresholds(coefficients: TextThresholds) -> Thresholds:
+def parse_thresholds(coefficients: ThresholdsPayload) -> Thresholds:
     """Return the account's own cross thresholds. Raises Implausible unless liquidation <= call <= initial."""
     thresholds = Thresholds(
-        initial=parse_positive(coefficients.normal_bar, "normalBar"),
-        margin_call=parse_positive(coefficients.margin_call_bar, "marginCallBar"),
-        liquidation=parse_positive(coefficients.force_liquidation_bar, "forceLiquidationBar"),
+        initial=to_positive(coefficients.normal_bar, "normalBar"),
+        margin_call=to_positive(coefficients.margin_call_bar, "marginCallBar"),
+        liquidation=to_positive(coefficients.force_liquidation_bar, "forceLiquidationBar"),
     )
     if not thresholds.liquidation <= thresholds.margin_call <= thresholds.initial:
         raise ImplausibleValue("the bars are not in order")
     return thresholds
 
 
-def parse_tiers(rows: Iterable[TextTierRow], symbol: str) -> tuple[LeverageTier, ...]:
+def parse_tiers(rows: Iterable[IsolatedTierRow], symbol: str) -> tuple[LeverageTier, ...]:
     """Return the leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
     found = sorted((_parse_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
     if not found:
@@ -108,13 +102,13 @@ def parse_wallet(rows: Iterable[TextWalletRow], *, as_of: datetime, rejected_row
     return WalletBalances(as_of=as_of, free=free)
 
 
-def _parse_tier(row: TextTierRow) -> LeverageTier:
+def _parse_tier(row: IsolatedTierRow) -> LeverageTier:
     return LeverageTier(
         number=row.tier,
-        initial=parse_positive(row.initial_risk_ratio, "initialRiskRatio"),
-        liquidation=parse_positive(row.liquidation_risk_ratio, "liquidationRiskRatio"),
-        base_max_borrowable=parse_amount(row.base_asset_max_borrowable, "baseAssetMaxBorrowable"),
-        quote_max_borrowable=parse_amount(row.quote_asset_max_borrowable, "quoteAssetMaxBorrowable"),
+        initial=to_positive(row.initial_risk_ratio, "initialRiskRatio"),
+        liquidation=to_positive(row.liquidation_risk_ratio, "liquidationRiskRatio"),
+        base_max_borrowable=to_decimal(row.base_asset_max_borrowable),
+        quote_max_borrowable=to_decimal(row.quote_asset_max_borrowable),
     )
 
 

@@ -1,54 +1,57 @@
-"""Margin accounts, their settings, limits and key permissions."""
+"""Margin accounts, their settings, limits and key permissions.
+
+The amounts of the two accounts stay text until they are translated: most are zero, and are compared before any is
+converted.
+"""
 
 import msgspec
 
-from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp, UnsignedText
 
 
-class IsolatedTierRow(Payload, frozen=True):
+class IsolatedTierRow(Payload, frozen=True, kw_only=True):
     """One tier of an isolated pair: maximum debts, and the ratios that hold up to them."""
 
     symbol: str
     tier: int
-    effective_multiple: DecimalText
-    initial_risk_ratio: DecimalText
-    liquidation_risk_ratio: DecimalText
-    base_asset_max_borrowable: DecimalText
-    quote_asset_max_borrowable: DecimalText
+    initial_risk_ratio: UnsignedText
+    liquidation_risk_ratio: UnsignedText
+    base_asset_max_borrowable: UnsignedText
+    quote_asset_max_borrowable: UnsignedText
+    effective_multiple: DecimalText | None = None
 
 
 class CrossAssetRow(Payload, frozen=True):
-    """One asset of the cross account. Its debt is `borrowed + interest`."""
+    """One asset of the cross account; several hundred come, most of them zero. Its debt is `borrowed + interest`."""
 
     asset: str
-    borrowed: DecimalText
-    free: DecimalText
-    interest: DecimalText
-    locked: DecimalText
-    net_asset: DecimalText
+    borrowed: str
+    free: str
+    interest: str
+    locked: str
+    net_asset: str
 
 
 class CrossAccountPayload(Payload, frozen=True, kw_only=True):
     """The cross account. Without debt both levels are 999; the collateral value comes in two spellings."""
 
-    margin_level: DecimalText
-    total_asset_of_btc: DecimalText
-    total_liability_of_btc: DecimalText
-    total_net_asset_of_btc: DecimalText
+    margin_level: str
+    total_asset_of_btc: str
+    total_liability_of_btc: str
+    total_net_asset_of_btc: str
     user_assets: tuple[CrossAssetRow, ...]
+    collateral_margin_level: str | None = None
+    collateral_capital: str | None = msgspec.field(name="TotalCollateralValueInUSDT", default=None)
+    collateral_small: str | None = msgspec.field(name="totalCollateralValueInUSDT", default=None)
     created: bool = True
+    account_type: str = "MARGIN_1"
     borrow_enabled: bool = True
     trade_enabled: bool = True
     transfer_in_enabled: bool = True
     transfer_out_enabled: bool = True
-    account_type: str = "MARGIN_1"
-    collateral_margin_level: DecimalText | None = None
-    collateral_capital: DecimalText | None = msgspec.field(name="TotalCollateralValueInUSDT", default=None)
-    collateral_small: DecimalText | None = msgspec.field(name="totalCollateralValueInUSDT", default=None)
-    total_open_order_loss_in_usdt: DecimalText | None = msgspec.field(name="totalOpenOrderLossInUSDT", default=None)
 
     @property
-    def total_collateral_value_in_usdt(self) -> DecimalText | None:
+    def total_collateral_value_in_usdt(self) -> str | None:
         """The collateral after haircuts, in USDT."""
         return self.collateral_capital if self.collateral_capital is not None else self.collateral_small
 
@@ -57,31 +60,26 @@ class IsolatedAssetRow(Payload, frozen=True, kw_only=True):
     """One side of an isolated pair."""
 
     asset: str
-    borrowed: DecimalText
-    free: DecimalText
-    interest: DecimalText
-    locked: DecimalText
-    net_asset: DecimalText
-    net_asset_of_btc: DecimalText | None = None
-    total_asset: DecimalText | None = None
-    borrow_enabled: bool = True
-    repay_enabled: bool = True
+    borrowed: str
+    free: str
+    interest: str
+    locked: str
+    net_asset: str
+    net_asset_of_btc: str | None = None
 
 
 class IsolatedPairRow(Payload, frozen=True, kw_only=True):
     """One isolated pair. A pair that was never created looks healthy: check `isolated_created` first."""
 
     symbol: str
-    base_asset: IsolatedAssetRow
-    quote_asset: IsolatedAssetRow
     isolated_created: bool
     enabled: bool
-    margin_level: DecimalText
-    index_price: DecimalText
-    liquidate_price: DecimalText
-    margin_level_status: str = ""
-    margin_ratio: DecimalText | None = None
-    liquidate_rate: DecimalText | None = None
+    base_asset: IsolatedAssetRow
+    quote_asset: IsolatedAssetRow
+    margin_level: str
+    index_price: str | None = None
+    liquidate_price: str | None = None
+    margin_level_status: str | None = None
     trade_enabled: bool = True
 
 
@@ -89,17 +87,17 @@ class IsolatedAccountPayload(Payload, frozen=True, kw_only=True):
     """The isolated pairs; the totals are present only when no pair was named."""
 
     assets: tuple[IsolatedPairRow, ...]
-    total_asset_of_btc: DecimalText | None = None
-    total_liability_of_btc: DecimalText | None = None
-    total_net_asset_of_btc: DecimalText | None = None
+    total_asset_of_btc: str | None = None
+    total_liability_of_btc: str | None = None
+    total_net_asset_of_btc: str | None = None
 
 
 class ThresholdsPayload(Payload, frozen=True):
     """The cross account's own thresholds: to borrow, margin call, liquidation."""
 
-    normal_bar: DecimalText
-    margin_call_bar: DecimalText
-    force_liquidation_bar: DecimalText
+    normal_bar: UnsignedText
+    margin_call_bar: UnsignedText
+    force_liquidation_bar: UnsignedText
 
 
 class MaxBorrowable(Payload, frozen=True):

@@ -18,13 +18,13 @@ from monitor.core.model.account import (
 from monitor.core.numbers.amounts import INFINITE
 from monitor.exchange.binance.translate import accounts, reference_data
 from monitor.exchange.binance.translate.accounts import ListedAssets
-from monitor.exchange.binance.wire.accounts_text import (
-    TextCrossAccount,
-    TextIsolatedAccount,
-    TextKeyPermissions,
-    TextThresholds,
-    TextTierRow,
+from monitor.exchange.binance.wire.accounts import (
+    CrossAccountPayload,
+    IsolatedAccountPayload,
+    IsolatedTierRow,
+    ThresholdsPayload,
 )
+from monitor.exchange.binance.wire.accounts_text import TextKeyPermissions
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_amount, parse_signed, parse_time
 from monitor.exchange.binance.wire.row_decoding import decode_rows
@@ -44,13 +44,13 @@ D = Decimal
 
 def cross(document: Document) -> CrossSnapshot:
     return accounts.parse_cross_snapshot(
-        decode(json.dumps(document).encode(), TextCrossAccount), as_of=AT, received_at=AT
+        decode(json.dumps(document).encode(), CrossAccountPayload), as_of=AT, received_at=AT
     )
 
 
 def isolated(document: Document) -> IsolatedSnapshot:
     return accounts.parse_isolated_snapshot(
-        decode(json.dumps(document).encode(), TextIsolatedAccount), as_of=AT, received_at=AT
+        decode(json.dumps(document).encode(), IsolatedAccountPayload), as_of=AT, received_at=AT
     )
 
 
@@ -148,14 +148,14 @@ def test_implausible_cross_account_is_rejected_with_the_field(changes: Document,
     ],
 )
 def test_account_that_lost_rows_is_refused(last: ListedAssets, why: str) -> None:
-    account = decode(json.dumps(cross_account()).encode(), TextCrossAccount)
+    account = decode(json.dumps(cross_account()).encode(), CrossAccountPayload)
     with pytest.raises(ImplausibleValue, match=why):
         accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT, previous=last)
 
 
 def test_a_delisted_row_among_many_may_go() -> None:
     rows = [*cross_account()["userAssets"], *(cross_row(f"TKN{number}") for number in range(10))]
-    account = decode(json.dumps(cross_account(userAssets=rows)).encode(), TextCrossAccount)
+    account = decode(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccountPayload)
     last = ListedAssets(15, frozenset({"BTC", "ETH", "USDT"}))
     assert accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT, previous=last).balances
 
@@ -179,7 +179,7 @@ def test_row_without_an_amount_is_refused(field: str) -> None:
 
 
 def test_documented_cross_example_without_rows_is_rejected() -> None:
-    account = decode(documented("test_query_cross_margin_account_details_success"), TextCrossAccount)
+    account = decode(documented("test_query_cross_margin_account_details_success"), CrossAccountPayload)
     assert account.margin_level == "11.64405625"
     with pytest.raises(ImplausibleValue, match="userAssets lacks the debt"):
         accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT)
@@ -192,7 +192,7 @@ def test_isolated_pair_is_translated() -> None:
 
 
 def test_pair_without_debt_has_no_liquidation_price_and_an_infinite_level() -> None:
-    account = decode(recorded_pair(), TextIsolatedAccount)
+    account = decode(recorded_pair(), IsolatedAccountPayload)
     pair = accounts.parse_isolated_snapshot(account, as_of=AT, received_at=AT).pairs["1INCHUSDT"]
     assert (pair.margin_level, pair.liquidation_price, pair.quote.free) == (INFINITE, None, D(11))
 
@@ -240,7 +240,7 @@ def eth_row(**changes: Any) -> Document:
 )
 def test_invalid_pair_is_reported_and_the_others_kept(odd: Document) -> None:
     body = json.dumps(isolated_account(eth_row(**odd), pair_row())).encode()
-    account, rows = decode_rows(body, TextIsolatedAccount, "assets")
+    account, rows = decode_rows(body, IsolatedAccountPayload, "assets")
     found = list(rows)
     snapshot = accounts.parse_isolated_snapshot(account, as_of=AT, received_at=AT, rejected_rows=found)
     assert (list(snapshot.pairs), set(snapshot.rejected), snapshot.complete) == (["BTCUSDT"], {"ETHUSDT"}, False)
@@ -266,7 +266,9 @@ def test_dust_with_a_rounded_last_digit_is_accepted(level: str) -> None:
 
 def test_invalid_cross_asset_is_reported_and_the_others_kept() -> None:
     rows = [*cross_account()["userAssets"], cross_row("ADA", free="NaN"), cross_row("XRP", free=None)]
-    account, unread = decode_rows(json.dumps(cross_account(userAssets=rows)).encode(), TextCrossAccount, "userAssets")
+    account, unread = decode_rows(
+        json.dumps(cross_account(userAssets=rows)).encode(), CrossAccountPayload, "userAssets"
+    )
     found = list(unread)
     snapshot = accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT, rejected_rows=found)
     assert set(snapshot.balances) == {"BTC", "USDT", "ETH"}
@@ -307,7 +309,7 @@ def test_implausible_isolated_account_is_rejected(document: Document, field: str
 
 
 def test_thresholds_are_the_documented_ones() -> None:
-    coefficients = decode(documented("test_get_summary_of_margin_account_success"), TextThresholds)
+    coefficients = decode(documented("test_get_summary_of_margin_account_success"), ThresholdsPayload)
     assert reference_data.parse_thresholds(coefficients) == Thresholds(
         initial=D("1.5"), margin_call=D("1.3"), liquidation=D("1.1")
     )
@@ -317,12 +319,13 @@ def test_thresholds_are_the_documented_ones() -> None:
     "bars", [("1.1", "1.3", "1.5"), ("1.5", "1.3", "0"), ("1.5", "-1", "1.1"), ("x", "1.3", "1.1")]
 )
 def test_unordered_thresholds_are_rejected(bars: tuple[str, str, str]) -> None:
+    body = json.dumps(dict(zip(("normalBar", "marginCallBar", "forceLiquidationBar"), bars, strict=True)))
     with pytest.raises(ImplausibleValue):
-        reference_data.parse_thresholds(TextThresholds(*bars))
+        reference_data.parse_thresholds(decode(body.encode(), ThresholdsPayload))
 
 
 def test_tiers_are_those_of_the_symbol() -> None:
-    rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[TextTierRow])
+    rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[IsolatedTierRow])
     assert reference_data.parse_tiers(rows, "BTCUSDT") == (LeverageTier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
     with pytest.raises(ImplausibleValue, match="ETHUSDT"):
         reference_data.parse_tiers(rows, "ETHUSDT")

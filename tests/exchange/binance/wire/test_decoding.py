@@ -5,12 +5,7 @@ from typing import Any
 
 import pytest
 
-from monitor.exchange.binance.wire.accounts_text import (
-    TextCrossAccount,
-    TextIsolatedAccount,
-    TextThresholds,
-    TextTierRow,
-)
+from monitor.exchange.binance.wire.accounts import CrossAccountPayload
 from monitor.exchange.binance.wire.decoding import decode, decode_error
 from monitor.exchange.binance.wire.market_text import TextServerTime
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
@@ -21,10 +16,6 @@ from tests.support.examples.payloads import cross_account, documented
 @pytest.mark.parametrize(
     ("test", "kind"),
     [
-        ("test_query_cross_margin_account_details_success", TextCrossAccount),
-        ("test_query_isolated_margin_account_info_success", TextIsolatedAccount),
-        ("test_get_summary_of_margin_account_success", TextThresholds),
-        ("test_query_isolated_margin_tier_data_success", list[TextTierRow]),
         ("test_start_user_data_stream_success", ListenKeyPayload),
     ],
 )
@@ -35,14 +26,14 @@ def test_documented_example_decodes(test: str, kind: Any) -> None:
 def test_unknown_fields_are_ignored() -> None:
     document = cross_account(somethingNew={"a": [1]})
     document["userAssets"][0]["moreNew"] = None
-    assert decode(json.dumps(document).encode(), TextCrossAccount).user_assets[0].asset == "BTC"
+    assert decode(json.dumps(document).encode(), CrossAccountPayload).user_assets[0].asset == "BTC"
 
 
 def test_wrong_type_is_named_by_its_place() -> None:
     document = cross_account()
     document["userAssets"][2]["free"] = 1.5
     with pytest.raises(ImplausibleValue, match=r"\$\.userAssets\[2\]\.free"):
-        decode(json.dumps(document).encode(), TextCrossAccount)
+        decode(json.dumps(document).encode(), CrossAccountPayload)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"serverTime":NaN}', b'{"serverTime":1e3}', b"null", b"[]"])
