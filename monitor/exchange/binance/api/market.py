@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from monitor.exchange.binance.api.endpoint import SecurityType
 from monitor.exchange.binance.api.endpoint_function import declaration_only, read
+from monitor.exchange.binance.api.transport import SERVER_TIME
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.market_data import (
@@ -140,7 +141,7 @@ def get_system_status() -> SystemStatusPayload:
     declaration_only()
 
 
-@read("GET", "/api/v3/time", security=SecurityType.NONE, priority=Priority.FIRST)
+@read(SERVER_TIME.method, SERVER_TIME.path, security=SERVER_TIME.security, priority=SERVER_TIME.priority)
 def get_server_time() -> ServerTimePayload:
     """The venue's time."""
     declaration_only()
@@ -158,7 +159,7 @@ def get_ticker_price(*, symbol: str) -> LastPriceRow:
     declaration_only()
 
 
-@read("GET", "/api/v3/ticker/price", weight=4, security=SecurityType.NONE)
+@read("GET", "/api/v3/ticker/price", weight=4, security=SecurityType.NONE, rows=WHOLE_ANSWER)
 def get_all_tickers(*, symbols: str | None = None) -> list[LastPriceRow]:
     """The last prices of all symbols, or of a JSON list of them."""
     declaration_only()

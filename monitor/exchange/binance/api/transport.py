@@ -38,8 +38,9 @@ from monitor.exchange.binance.rate_limits import (
 from monitor.exchange.binance.response_classification import LIMIT_CODE, classify_failure, classify_read, classify_write
 from monitor.exchange.binance.signing import Parameters, encode_query, sign_query
 from monitor.exchange.binance.wire.decoding import decode_error
-from monitor.exchange.binance.wire.market_text import TextServerTime
-from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_time, to_milliseconds
+from monitor.exchange.binance.wire.market_data import ServerTimePayload
+from monitor.exchange.binance.wire.numbers import ImplausibleValue, to_milliseconds
+from monitor.exchange.binance.wire.plain_values import to_datetime
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ _CLOCK_TRIES = 5
 _READ_RETRIES = 2
 _BACKOFF_S = 0.2
 
-SERVER_TIME = Endpoint("GET", "/api/v3/time", TextServerTime, SecurityType.NONE, priority=Priority.FIRST)
+SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTimePayload, SecurityType.NONE, priority=Priority.FIRST)
 
 
 class Transport:
@@ -224,7 +225,7 @@ class Transport:
             SERVER_TIME,
             None,
             lambda told, answer: self._clock.record_measurement(
-                parse_time(told.server_time, "serverTime"), answer.sent_s, answer.received_s
+                to_datetime(told.server_time), answer.sent_s, answer.received_s
             ),
         )
 

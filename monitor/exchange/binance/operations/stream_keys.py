@@ -6,13 +6,11 @@ from datetime import datetime
 from monitor.core.model.account import Scope
 from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.transport import Transport
+from monitor.exchange.binance.api.wallets import margin_stream_get_listen_key
 from monitor.exchange.binance.wire.decoding import IgnoredBody
-from monitor.exchange.binance.wire.market_text import TextStreamToken
-from monitor.exchange.binance.wire.numbers import parse_time
+from monitor.exchange.binance.wire.plain_values import to_datetime
 from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 
-# It is undocumented whether the request must be signed; both ways work today. The weight is taken as 1.
-LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", TextStreamToken, counted="uid", secret=True)
 NEW_LISTEN_KEY = Endpoint(
     "POST", "/sapi/v1/margin/listen-key", ListenKeyPayload, SecurityType.KEY, counted="uid", secret=True
 )
@@ -31,11 +29,10 @@ class StreamToken:
 
 async def create_listen_token(transport: Transport, scope: Scope) -> StreamToken:
     """Create a token for the events of cross or of one isolated pair."""
-    parameters = {"symbol": scope.symbol, "isIsolated": "true"} if scope.symbol else None
-    return await transport.fetch(
-        LISTEN_TOKEN,
-        parameters,
-        lambda made, _: StreamToken(made.token, parse_time(made.expiration_time, "expirationTime")),
+    return await margin_stream_get_listen_key.fetch(
+        transport,
+        lambda made, _: StreamToken(made.token, to_datetime(made.expiration_time)),
+        symbol=scope.symbol or None,
     )
 
 

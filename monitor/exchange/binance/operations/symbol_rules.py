@@ -1,20 +1,16 @@
 """Reads of the trading rules of symbols."""
 
-from collections.abc import Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Iterable, Mapping
 
 from monitor.core.model.symbols import TradingRules
 from monitor.core.numbers.amounts import INFINITE, ZERO
-from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.market import get_exchange_info, get_margin_all_pairs
 from monitor.exchange.binance.api.transport import Transport
+from monitor.exchange.binance.operations.symbol_requests import request_symbols
 from monitor.exchange.binance.wire.field_types import DecimalText
 from monitor.exchange.binance.wire.market_data import MarginPairRow, SymbolFilterRow, SymbolRow
 from monitor.exchange.binance.wire.plain_values import to_decimal
 
-_BAD_SYMBOL = -1121
-_MAX_SYMBOLS = 100
 _DEFAULT_STEP = to_decimal(DecimalText("1E-8"))
 """Step of a filter that is switched off: that of every amount."""
 
@@ -30,26 +26,13 @@ async def read_symbol_rules(
     pairs = await get_margin_all_pairs(transport) if len(wanted) > 1 else []
     listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
     traded = listed.keys() | set(isolated)
-    rules = await _read_rules(transport, sorted(traded | set(valuing)))
+    asked = traded | set(valuing)
+    if not asked:
+        return {}
+    info = await request_symbols(asked, lambda names: get_exchange_info(transport, symbols=names))
+    rules = (row for row in info.symbols if row.symbol in asked)
     found = (_parse_rules(row, listed.get(row.symbol), is_traded=row.symbol in traded) for row in rules)
     return {market.symbol: market for market in found}
-
-
-async def _read_rules(transport: Transport, symbols: Sequence[str]) -> list[SymbolRow]:
-    if not symbols:
-        return []
-    wanted = frozenset(symbols)
-    if len(symbols) <= _MAX_SYMBOLS:
-        try:
-            info = await get_exchange_info(transport, symbols=msgspec.json.encode(list(symbols)).decode())
-        except ExchangeRefused as refusal:
-            # One unknown symbol makes the whole request fail, and the answer does not say which.
-            if refusal.venue_code != _BAD_SYMBOL:
-                raise
-        else:
-            return [rules for rules in info.symbols if rules.symbol in wanted]
-    info = await get_exchange_info(transport)
-    return [rules for rules in info.symbols if rules.symbol in wanted]
 
 
 def _parse_rules(rules: SymbolRow, pair: MarginPairRow | None, *, is_traded: bool) -> TradingRules:

@@ -6,19 +6,19 @@ from decimal import Decimal
 
 from monitor.core.model.account import CollateralTier, KeyPermissions, LeverageTier, Price, Thresholds, WalletBalances
 from monitor.core.model.lending_terms import Delisting, Restrictions
-from monitor.exchange.binance.wire.accounts import IsolatedTierRow, ThresholdsPayload
-from monitor.exchange.binance.wire.accounts_text import TextKeyPermissions, TextSpotAccount, TextWalletRow
+from monitor.exchange.binance.wire.accounts import IsolatedTierRow, KeyPermissionsPayload, ThresholdsPayload
 from monitor.exchange.binance.wire.market_data import (
     AssetTagsRow,
     CollateralRatioRow,
     DelistScheduleRow,
+    LastPriceRow,
     MarginAssetRow,
     RestrictedAssetsPayload,
 )
-from monitor.exchange.binance.wire.market_text import TextTicker
-from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, ImplausibleValue, parse_amount, parse_positive, parse_time
+from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_positive, parse_time
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal, to_positive
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
+from monitor.exchange.binance.wire.wallets import SpotWalletPayload, WalletAssetRow
 
 
 def parse_thresholds(coefficients: ThresholdsPayload) -> Thresholds:
@@ -41,7 +41,7 @@ def parse_tiers(rows: Iterable[IsolatedTierRow], symbol: str) -> tuple[LeverageT
     return tuple(found)
 
 
-def parse_permissions(restrictions: TextKeyPermissions) -> KeyPermissions:
+def parse_permissions(restrictions: KeyPermissionsPayload) -> KeyPermissions:
     """Return the permissions of a key."""
     expiry = restrictions.trading_authority_expiration_time
     return KeyPermissions(
@@ -60,15 +60,15 @@ def parse_permissions(restrictions: TextKeyPermissions) -> KeyPermissions:
     )
 
 
-def parse_user_id(account: TextSpotAccount) -> int:
+def parse_user_id(account: SpotWalletPayload) -> int:
     """Return the exchange's number of the user. Raises Implausible for an invalid one."""
-    if account.uid <= 0:
+    if account.uid is None or account.uid <= 0:
         raise ImplausibleValue(f"uid is no number of a user: {account.uid}")
     return account.uid
 
 
 def parse_prices(
-    tickers: Iterable[TextTicker], wanted: frozenset[str], *, at: datetime, rejected_rows: list[RejectedRow]
+    tickers: Iterable[LastPriceRow], wanted: frozenset[str], *, at: datetime, rejected_rows: list[RejectedRow]
 ) -> Mapping[str, Price]:
     """Return the prices of the wanted symbols among `tickers`; invalid ones are added to `rejected_rows`."""
     found: dict[str, Price] = {}
@@ -81,24 +81,15 @@ def parse_prices(
     return found
 
 
-def parse_wallet(rows: Iterable[TextWalletRow], *, as_of: datetime, rejected_rows: list[RejectedRow]) -> WalletBalances:
-    """Return the free amounts that are not zero; invalid ones are added to `rejected_rows`.
-
-    Raises Implausible for an asset that comes twice.
-    """
+def parse_wallet(rows: Iterable[WalletAssetRow], *, as_of: datetime) -> WalletBalances:
+    """Return the free amounts that are not zero. Raises Implausible for an asset that comes twice."""
     free: dict[str, Decimal] = {}
     for row in rows:
-        if row.free in ZERO_TEXTS:
+        if not row.free:
             continue
         if row.asset in free:
             raise ImplausibleValue(f"{row.asset} comes twice")
-        try:
-            held = parse_amount(row.free, f"{row.asset}.free")
-        except ImplausibleValue as why:
-            rejected_rows.append(RejectedRow(row.asset, str(why)))
-            continue
-        if held:
-            free[row.asset] = held
+        free[row.asset] = to_decimal(row.free)
     return WalletBalances(as_of=as_of, free=free)
 
 

@@ -128,22 +128,20 @@ class BnbBurn(Payload, frozen=True):
 
 
 class KeyPermissionsPayload(Payload, frozen=True, kw_only=True):
-    """Permissions of a key."""
+    """Permissions of a key. Only some keys have the expiry; 0 is none."""
 
     ip_restrict: bool
     enable_reading: bool
     enable_withdrawals: bool
     enable_margin: bool
     enable_spot_and_margin_trading: bool
-    create_time: Timestamp | None = None
     enable_internal_transfer: bool = False
     permits_universal_transfer: bool = False
     enable_futures: bool = False
     enable_vanilla_options: bool = False
     enable_portfolio_margin_trading: bool = False
     enable_fix_api_trade: bool = False
-    enable_fix_read_only: bool = False
-    trading_authority_expiration_time: Timestamp | None = None
+    trading_authority_expiration_time: int | None = None
 
 
 class AccountInfoPayload(Payload, frozen=True, kw_only=True):

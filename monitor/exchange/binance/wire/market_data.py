@@ -151,10 +151,10 @@ class ServerTimePayload(Payload, frozen=True):
 
 
 class LastPriceRow(Payload, frozen=True):
-    """The last traded price."""
+    """The last traded price. It stays text: of all symbols few are wanted."""
 
     symbol: str
-    price: DecimalText
+    price: str
 
 
 class SymbolFilterRow(Payload, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Wallets outside margin."""
 
-from monitor.exchange.binance.wire.field_types import DecimalText, Payload
+from monitor.exchange.binance.wire.field_types import DecimalText, Payload, UnsignedText
 
 
 class SpotAssetRow(Payload, frozen=True):
@@ -14,7 +14,7 @@ class SpotAssetRow(Payload, frozen=True):
 class SpotWalletPayload(Payload, frozen=True, kw_only=True):
     """The spot wallet and the permissions of its owner."""
 
-    balances: tuple[SpotAssetRow, ...]
+    balances: tuple[SpotAssetRow, ...] = ()
     can_trade: bool = True
     can_withdraw: bool = True
     can_deposit: bool = True
@@ -23,24 +23,13 @@ class SpotWalletPayload(Payload, frozen=True, kw_only=True):
     uid: int | None = None
 
 
-class UserAssetRow(Payload, frozen=True, kw_only=True):
-    """One positive balance of the spot wallet."""
+class WalletAssetRow(Payload, frozen=True, kw_only=True):
+    """One asset of the spot or the funding wallet. Only spot has `ipoable`."""
 
     asset: str
-    free: DecimalText
-    locked: DecimalText
+    free: UnsignedText
+    locked: DecimalText | None = None
     freeze: DecimalText | None = None
     withdrawing: DecimalText | None = None
     ipoable: DecimalText | None = None
-    btc_valuation: DecimalText | None = None
-
-
-class FundingAssetRow(Payload, frozen=True, kw_only=True):
-    """One asset of the funding wallet."""
-
-    asset: str
-    free: DecimalText
-    locked: DecimalText
-    freeze: DecimalText | None = None
-    withdrawing: DecimalText | None = None
     btc_valuation: DecimalText | None = None

@@ -22,9 +22,9 @@ from monitor.exchange.binance.wire.accounts import (
     CrossAccountPayload,
     IsolatedAccountPayload,
     IsolatedTierRow,
+    KeyPermissionsPayload,
     ThresholdsPayload,
 )
-from monitor.exchange.binance.wire.accounts_text import TextKeyPermissions
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_amount, parse_signed, parse_time
 from monitor.exchange.binance.wire.row_decoding import decode_rows
@@ -337,11 +337,23 @@ def test_permissions_are_read() -> None:
         b'"enableInternalTransfer":true,"enableMargin":true,"enableFutures":false,"permitsUniversalTransfer":true,'
         b'"enableVanillaOptions":true,"enableSpotAndMarginTrading":false,"enablePortfolioMarginTrading":true}'
     )
-    permissions = reference_data.parse_permissions(decode(body, TextKeyPermissions))
+    permissions = reference_data.parse_permissions(decode(body, KeyPermissionsPayload))
     assert (permissions.reading, permissions.margin, permissions.universal_transfer) == (True, True, True)
     assert (permissions.trading, permissions.withdrawals, permissions.ip_restricted) == (False, False, False)
     assert permissions.portfolio_margin
     assert (permissions.internal_transfer, permissions.futures, permissions.options) == (True, False, True)
+    assert permissions.expires_at is None
+
+
+@pytest.mark.parametrize(
+    ("expiry", "at"), [(b"0", None), (b"1698645219000", datetime(2023, 10, 30, 5, 53, 39, tzinfo=UTC))]
+)
+def test_expiry_of_a_key_may_be_zero_for_none(expiry: bytes, at: datetime | None) -> None:
+    body = (
+        b'{"ipRestrict":false,"createTime":0,"enableReading":true,"enableWithdrawals":false,"enableMargin":true,'
+        b'"enableSpotAndMarginTrading":false,"tradingAuthorityExpirationTime":' + expiry + b"}"
+    )
+    assert reference_data.parse_permissions(decode(body, KeyPermissionsPayload)).expires_at == at
 
 
 @pytest.mark.parametrize(

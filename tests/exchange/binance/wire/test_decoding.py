@@ -7,7 +7,7 @@ import pytest
 
 from monitor.exchange.binance.wire.accounts import CrossAccountPayload
 from monitor.exchange.binance.wire.decoding import decode, decode_error
-from monitor.exchange.binance.wire.market_text import TextServerTime
+from monitor.exchange.binance.wire.market_data import ServerTimePayload
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
 from monitor.exchange.binance.wire.stream_keys import ListenKeyPayload
 from tests.support.examples.payloads import cross_account, documented
@@ -39,7 +39,7 @@ def test_wrong_type_is_named_by_its_place() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"serverTime":NaN}', b'{"serverTime":1e3}', b"null", b"[]"])
 def test_invalid_answer_is_rejected(body: bytes) -> None:
     with pytest.raises(ImplausibleValue, match="unreadable"):
-        decode(body, TextServerTime)
+        decode(body, ServerTimePayload)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_invalid_answer_is_rejected(body: bytes) -> None:
 )
 def test_endlessly_nested_json_is_rejected(body: bytes) -> None:
     with pytest.raises(ImplausibleValue, match="unreadable"):
-        decode(body, TextServerTime)
+        decode(body, ServerTimePayload)
     assert decode_error(body) is None
 
 
