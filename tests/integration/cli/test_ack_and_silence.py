@@ -74,7 +74,7 @@ def test_impossible_command_is_one_line(config: Path, words: tuple[str, ...], co
         (("severity!=warn",), 'there is no severity "warn"; did you mean "warning"?'),
         (("account=mian",), 'there is no account "mian"; did you mean "main"?'),
         (("rule=thin", "--duration", "2"), "--duration: '2' has no unit; write 2s, 2m or 2h"),
-        (("rule=thin", "--duration", "0s"), "--duration is no time at all; write it like 30m or 2h"),
+        (("rule=thin", "--duration", "0s"), "--duration: it is no time at all; write it like 30m or 2h"),
     ],
 )
 def test_invalid_silence_is_one_line_and_silences_nothing(config: Path, words: tuple[str, ...], line: str) -> None:
