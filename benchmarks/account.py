@@ -12,7 +12,7 @@ from monitor.core.model.account import Balance, CrossSnapshot, Price, Thresholds
 from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChanged, StreamName
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, ThresholdState
 from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scope_value import value_scope
 from monitor.resources import packaged_path
@@ -84,7 +84,7 @@ def watched_state() -> AccountState:
         assets_btc=own.assets / btc,
         liabilities_btc=own.liabilities / btc,
     )
-    state = AccountState(account="main", started_at=NOW, cross_thresholds=BARS)
+    state = AccountState(account="main", started_at=NOW, thresholds=ThresholdState(cross=BARS))
     events: list[Event] = [PricesRead(prices), CrossRead(snapshot)]
     for event in (*(StreamChanged(name, True, (), NOW) for name in _STREAMS), *events):
         state = apply_account_event(state, event, NOW)

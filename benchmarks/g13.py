@@ -70,7 +70,7 @@ def _revaluation() -> Callable[[Sequence[PricesRead]], None]:
         now = _at(events[-1]).at
         for event in events:
             state = apply_account_event(state, event, now)
-            assert state.cross_value is not None and state.cross_value.level
+            assert state.prices.cross_value is not None and state.prices.cross_value.level
 
     return take
 

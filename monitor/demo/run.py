@@ -22,6 +22,7 @@ from monitor.app.database import open_store
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.core.metrics.cross import measure_cross
+from monitor.core.model.account import LiquidationOrder
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
 from monitor.core.model.metric import MetricValue, MissingValue
@@ -82,7 +83,7 @@ async def play_scenario(
         while clock.now() < end and not running.done():
             show(_frame(daemon, clock.now(), start, end, phone))
             await asyncio.sleep(FRAME_INTERVAL_S)
-        seen = [order for state in daemon.account_states().values() for order in state.liquidations or ()]
+        seen = [order for state in daemon.account_states().values() for order in _liquidations(state)]
         daemon.stop()
         await running
         inspect(sandbox)
@@ -124,7 +125,7 @@ def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, receiv
         frame[metric] = _json_value(figures.display.get(metric, MissingValue.UNAVAILABLE))
     return frame | {
         "state": figures.state,
-        "prices": {symbol: format_decimal(price.value) for symbol, price in sorted(state.prices.items())},
+        "prices": {symbol: format_decimal(price.value) for symbol, price in sorted(state.prices.newest.items())},
         "firing": [
             a.key.rule for a in state.alerts.values() if a.state is AlertState.FIRING and a.key.scope == "cross"
         ],
@@ -133,8 +134,12 @@ def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, receiv
     }
 
 
+def _liquidations(state: AccountState) -> tuple[LiquidationOrder, ...]:
+    return state.liquidations.orders if state.liquidations is not None else ()
+
+
 def _is_liquidated(state: AccountState) -> bool:
-    return any(not order.isolated for order in state.liquidations or ())
+    return any(not order.isolated for order in _liquidations(state))
 
 
 def _json_value(value: MetricValue | None) -> str | None:

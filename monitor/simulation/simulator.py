@@ -23,7 +23,7 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import ManualCall
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, KeyState, LiquidationHistory, PollingState, ThresholdState
 from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.stream_status import StreamStatus
@@ -106,7 +106,7 @@ def simulate(
         now = frame.at
         while True:
             state = _apply_reads(state, portfolio, frame, now, with_symbol_rules=needs_symbol_rules)
-            levels = {scope: margin_level_of(portfolio, scope, state.prices) for scope in portfolio.scopes}
+            levels = {scope: margin_level_of(portfolio, scope, state.prices.newest) for scope in portfolio.scopes}
             make_snapshot = partial(OverriddenMetrics, overrides=frame.overrides)
             stepped = step(state, Tick(), policy, now, ids, make_snapshot)
             state = stepped.state
@@ -120,10 +120,12 @@ def simulate(
                     state = apply_account_event(state, IntentUpdated(settled), now)
                     executed.append(settled)
             adjustments = accumulate_difference(before, portfolio, adjustments) if executed else adjustments
-            liquidated_scopes = _scopes_to_liquidate(portfolio, state.prices) if liquidates and frame.is_read else ()
+            liquidated_scopes = (
+                _scopes_to_liquidate(portfolio, state.prices.newest) if liquidates and frame.is_read else ()
+            )
             for scope in liquidated_scopes:
                 state = apply_account_event(state, _liquidation_read(state, portfolio, scope, now), now)
-                portfolio = liquidate(portfolio, scope, state.prices)
+                portfolio = liquidate(portfolio, scope, state.prices.newest)
             yield SimulationStep(now, state, stepped.entry, levels, tuple(executed), liquidated_scopes)
             if not executed or now + ORDER_DURATION >= until:
                 break
@@ -165,13 +167,13 @@ def _initial_state(settings: AccountSettings, portfolio: SimulatedPortfolio, at:
         account=settings.account,
         started_at=at,
         # No thresholds are read here: without those of the portfolio the documented ones are assumed at once.
-        failed_at={"reference_data": at},
-        cross_thresholds=portfolio.thresholds,
-        tiers={symbol: threshold_tiers(pair) for symbol, pair in portfolio.pairs.items()},
-        liquidations=(),
-        liquidations_at=at,
-        key_accepted=True,
-        key=_FULL_PERMISSIONS,
+        polling=PollingState(failed_at={"reference_data": at}),
+        thresholds=ThresholdState(
+            cross=portfolio.thresholds,
+            tiers={symbol: threshold_tiers(pair) for symbol, pair in portfolio.pairs.items()},
+        ),
+        liquidations=LiquidationHistory((), at),
+        keys=KeyState(is_accepted=True, permissions=_FULL_PERMISSIONS),
         streams=dict.fromkeys(required_streams(settings), up),
         reference=ReferenceState(terms_assumed=True),
     )
@@ -196,13 +198,13 @@ def _apply_reads(
             state, PricesRead({name: Price(value, now) for name, value in frame.prices.items()}), now
         )
     if frame.is_read:
-        thresholds = portfolio.thresholds or state.cross_thresholds
+        thresholds = portfolio.thresholds or state.thresholds.cross
         tiers = {
-            **state.tiers,
+            **state.thresholds.tiers,
             **{symbol: threshold_tiers(pair) for symbol, pair in portfolio.pairs.items() if pair.thresholds},
         }
-        state = replace(state, cross_thresholds=thresholds, tiers=tiers)
-        for event in balance_reads(portfolio, state.prices, now):
+        state = replace(state, thresholds=replace(state.thresholds, cross=thresholds, tiers=tiers))
+        for event in balance_reads(portfolio, state.prices.newest, now):
             state = apply_account_event(state, event, now)
         if with_symbol_rules:
             state = apply_account_event(state, symbol_rules_read(portfolio, now), now)
@@ -235,11 +237,13 @@ def _liquidation_read(
     state: AccountState, portfolio: SimulatedPortfolio, scope: Scope, now: datetime
 ) -> LiquidationsRead:
     """Liquidation read as the exchange would report it: one sale of the asset of the largest value."""
-    known = state.liquidations or ()
-    worth = {row.asset: row.held * (usdt_price(row.asset, state.prices) or 0) for row in portfolio.balances_of(scope)}
+    known = state.liquidations.orders if state.liquidations is not None else ()
+    worth = {
+        row.asset: row.held * (usdt_price(row.asset, state.prices.newest) or 0) for row in portfolio.balances_of(scope)
+    }
     asset = max(worth, key=lambda name: worth[name])
     held = next(row.held for row in portfolio.balances_of(scope) if row.asset == asset)
-    price = usdt_price(asset, state.prices) or Decimal(0)
+    price = usdt_price(asset, state.prices.newest) or Decimal(0)
     symbol = scope.symbol or f"{asset}USDT"
     sale = LiquidationOrder(symbol, "SELL", held, price, len(known) + 1, scope != CROSS, now)
     return LiquidationsRead((*known, sale))

@@ -242,7 +242,7 @@ def _state_at_sending(life: IntentRun) -> AccountState:
             life.now += seconds(21)
             return state
         case "may withdraw":
-            return replace(state, key=replace(KEY, withdrawals=True))
+            return replace(state, keys=replace(state.keys, permissions=replace(KEY, withdrawals=True)))
         case _:
             return state
 

@@ -98,8 +98,10 @@ class SimulatedAccount:
             known, wallets={name: WalletBalances(now, {"USDT": free}) for name, free in self.wallets.items()}
         )
         if self.scope != CROSS:
-            known = replace(known, isolated=self._isolated(now), tiers={PAIR.symbol: (TIER,)})
-            known = apply_account_event(known, PricesRead(known.prices), now)
+            known = replace(
+                known, isolated=self._isolated(now), thresholds=replace(known.thresholds, tiers={PAIR.symbol: (TIER,)})
+            )
+            known = apply_account_event(known, PricesRead(known.prices.newest), now)
         known = apply_account_event(known, TradingRulesRead({"BTCUSDT": MARKET}, frozenset({"BTC", "USDT"}), now), now)
         resting = (OpenOrder(5, "BTCUSDT", "BUY"),) if self.resting else ()
         known = apply_account_event(

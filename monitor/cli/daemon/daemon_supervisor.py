@@ -216,7 +216,7 @@ def _ailing(daemon: Daemon) -> _Ailing:
 
 
 def _accounts_with_refused_keys(daemon: Daemon) -> frozenset[str]:
-    return frozenset(name for name, state in daemon.account_states().items() if state.key_accepted is False)
+    return frozenset(name for name, state in daemon.account_states().items() if state.keys.is_accepted is False)
 
 
 async def _notify_best_effort(daemon: Daemon, severity: Severity, text: str) -> None:

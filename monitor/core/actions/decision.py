@@ -319,7 +319,7 @@ def _without_recent_failures(state: AccountState, requested_reads: frozenset[str
     return frozenset(
         name
         for name in requested_reads
-        if name not in state.failed_at or now - state.failed_at[name] >= READ_RETRY_PAUSE
+        if name not in state.polling.failed_at or now - state.polling.failed_at[name] >= READ_RETRY_PAUSE
     )
 
 
@@ -328,7 +328,7 @@ def _reportable_blocks(blocks: Mapping[str, ActionBlock], state: AccountState) -
     for name, stop in blocks.items():
         if not stop.missing_reads:
             yield name, stop
-        elif stop.missing_reads & state.failed_at.keys():
+        elif stop.missing_reads & state.polling.failed_at.keys():
             yield name, replace(stop, reason=f"{stop.reason}: reading it fails; move the money by hand")
 
 

@@ -10,8 +10,9 @@ from monitor.core.metrics.valuation import MAX_CLOCK_AHEAD
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import Withheld
+from monitor.core.model.reads import OwnerRead
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, KeyState
 
 
 def run_final_check(
@@ -65,15 +66,20 @@ def _newest_state(sized_on: AccountState, current: AccountState, *, permissions_
         intents=current.intents,
         commands=current.commands,
         health=current.health,
-        owner=current.owner,
+        keys=_newest_keys(sized_on.keys, permissions_of.keys, current.keys.owner),
         record_coverage=current.record_coverage,
         alerts=current.alerts,
-        key_accepted=sized_on.key_accepted if permissions_of.key_accepted is None else permissions_of.key_accepted,
-        key=permissions_of.key or sized_on.key,
-        action_key_accepted=(
-            sized_on.action_key_accepted
-            if permissions_of.action_key_accepted is None
-            else permissions_of.action_key_accepted
+    )
+
+
+def _newest_keys(before: KeyState, read: KeyState, owner: OwnerRead | None) -> KeyState:
+    """The keys as `read` has them, and as they were `before` where it has nothing."""
+    return KeyState(
+        is_accepted=before.is_accepted if read.is_accepted is None else read.is_accepted,
+        permissions=read.permissions or before.permissions,
+        is_action_key_accepted=(
+            before.is_action_key_accepted if read.is_action_key_accepted is None else read.is_action_key_accepted
         ),
-        action_key=permissions_of.action_key or sized_on.action_key,
+        action_permissions=read.action_permissions or before.action_permissions,
+        owner=owner,
     )

@@ -100,7 +100,7 @@ def find_level_loss(
 
 
 def _prices(state: AccountState, position: ScopePosition, assets: Iterable[str]) -> dict[str, Decimal]:
-    found = {asset: position.price(asset) or usdt_price(asset, state.prices) for asset in assets}
+    found = {asset: position.price(asset) or usdt_price(asset, state.prices.newest) for asset in assets}
     return {asset: price for asset, price in found.items() if price is not None}
 
 

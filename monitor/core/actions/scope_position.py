@@ -245,15 +245,15 @@ def build_scope_position(state: AccountState, scope: Scope, metrics: MetricValue
         external_as_of=external_as_of,
         is_paused=state.is_paused,
         record_coverage=state.record_coverage,
-        gap_movements=price_movements(state.record_coverage.gap_movements, state.prices),
+        gap_movements=price_movements(state.record_coverage.gap_movements, state.prices.newest),
         journal_failing=state.health.store_failing,
         duplicate_account=state.health.duplicate_account,
         unidentified_account=state.health.unidentified_account,
         uid=state.uid,
-        key_accepted=state.key_accepted,
-        key=state.key,
-        action_key_accepted=state.action_key_accepted,
-        action_key=state.action_key,
+        key_accepted=state.keys.is_accepted,
+        key=state.keys.permissions,
+        action_key_accepted=state.keys.is_action_key_accepted,
+        action_key=state.keys.action_permissions,
         transfer_in_enabled=_transfer_in_enabled(state, scope),
         cross_transfer_out_enabled=_cross_transfer_out_enabled(state),
         repay_enabled=scope == CROSS or _pair_enabled(state, scope),
@@ -296,7 +296,7 @@ def _external_prices(
     found: dict[str, Decimal] = {}
     for wallet in external.values():
         for asset in wallet:
-            price = None if asset in by_asset else usdt_price(asset, state.prices)
+            price = None if asset in by_asset else usdt_price(asset, state.prices.newest)
             if price is not None:
                 found[asset] = price
     return found
@@ -324,18 +324,18 @@ def _trade_enabled(state: AccountState, scope: Scope) -> bool:
 def _last_prices(state: AccountState) -> dict[str, Decimal]:
     """Last prices of the symbols whose trading rules are known."""
     return {
-        symbol: state.prices[symbol].value
+        symbol: state.prices.newest[symbol].value
         for symbol in state.reference.trading_rules.by_symbol
-        if symbol in state.prices
+        if symbol in state.prices.newest
     }
 
 
 def _open_orders(state: AccountState, scope: Scope) -> tuple[OpenOrder, ...]:
     """Open orders of the last read, without those whose end a stream has reported since."""
-    known = state.reference.orders.get(scope)
+    known = state.activity.orders.get(scope)
     if known is None:
         return ()
-    return tuple(order for order in state.reference.open_orders.get(scope, ()) if order.order_id in known.order_ids)
+    return tuple(order for order in state.activity.open_orders.get(scope, ()) if order.order_id in known.order_ids)
 
 
 def _terms_unknown(state: AccountState, scope: Scope) -> bool:

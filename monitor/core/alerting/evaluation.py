@@ -124,7 +124,7 @@ def _summary(rule: Rule, finding: Finding, metrics: MetricValues, snapshot: Metr
     if finding.holds is True and isinstance(age, Decimal):
         return stale_summary(snapshot, age)
     if finding.holds is True and rule.when.metric_names[:1] == ("conditions_unknown",):
-        return unknown_text(snapshot.state.unknown_conditions, snapshot.now)
+        return unknown_text(snapshot.state.measurement.unknown_conditions, snapshot.now)
     return summarize_condition(rule.when.metric_names, metrics)
 
 

@@ -70,7 +70,7 @@ def _account_problems(name: str, account: AccountHealth, ping_interval: timedelt
     if age > bound:
         return [f"account {name} was not read for {span_text(age)}"]
     return (
-        [f"account {name}: {unknown_text(account.state.unknown_conditions, now)}"]
+        [f"account {name}: {unknown_text(account.state.measurement.unknown_conditions, now)}"]
         if metrics.display["conditions_unknown"]
         else []
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
-from monitor.core.metrics.valuation import is_fresh, newest_price_at, usdt_price
+from monitor.core.metrics.valuation import is_fresh, usdt_price
 from monitor.core.model.account import Scope
 from monitor.core.model.events import (
     BalanceAdjusted,
@@ -25,7 +25,6 @@ from monitor.core.model.intent import Intent
 from monitor.core.model.order import CancelOrders, Transfer
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 
 RECONCILE_TIMEOUT = timedelta(seconds=5)
@@ -35,7 +34,7 @@ RECONCILE_TIMEOUT = timedelta(seconds=5)
 def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
     """Return the reads that should have reconciled the stream events by now: the requested read must have failed."""
     overdue: set[str] = set()
-    failure = state.last_failure
+    failure = state.polling.last_failure
     for scope, overlay in state.live_balances.overlays.items():
         name, snapshot = ("isolated", state.isolated) if scope.symbol else ("cross", state.cross)
         tries = [overlay.newest_at, snapshot.received_at if snapshot is not None else None]
@@ -46,14 +45,14 @@ def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
     return frozenset(overdue)
 
 
-def newly_needed_reads(before: ReferenceState, after: ReferenceState) -> frozenset[str]:
+def newly_needed_reads(before: AccountState, after: AccountState) -> frozenset[str]:
     """Return the reads that have become necessary."""
     wanted: set[str] = set()
-    if after.ledger_requested_at != before.ledger_requested_at:
+    if after.activity.ledger_requested_at != before.activity.ledger_requested_at:
         wanted.add("capital_flow")
-    if after.index_requested_at != before.index_requested_at:
+    if after.prices.index_requested_at != before.prices.index_requested_at:
         wanted.add("index")
-    if after.order_mismatch - before.order_mismatch:
+    if after.activity.order_mismatch - before.activity.order_mismatch:
         wanted.add("orders")
     return frozenset(wanted)
 
@@ -68,9 +67,8 @@ def requested_reads(
     before: AccountState, after: AccountState, event: Event, settings: AccountSettings, now: datetime
 ) -> frozenset[str]:
     """Return the reads that the event calls for: a stream event is reconciled by a read at once."""
-    if after.reference is not before.reference and (necessary := newly_needed_reads(before.reference, after.reference)):
-        return necessary | _reads_after(before, after, event, settings, now)
-    return _reads_after(before, after, event, settings, now)
+    wanted = _reads_after(before, after, event, settings, now)
+    return wanted if isinstance(event, PricesRead) else wanted | newly_needed_reads(before, after)
 
 
 def _reads_after(
@@ -86,7 +84,11 @@ def _reads_after(
             return BALANCE_READS | {"orders"} if stream == "account" and connected else BALANCE_READS
         case LiquidationsRead(liquidations):
             # A bankrupt liquidation leaves a loan.
-            return frozenset({"liquidation_loan"} if set(liquidations) - set(before.liquidations or ()) else ())
+            return frozenset(
+                {"liquidation_loan"}
+                if set(liquidations) - set(before.liquidations.orders if before.liquidations is not None else ())
+                else ()
+            )
         case IntentUpdated(intent):
             return BALANCE_READS | _reads_after_intent(intent)
         case StreamEvent(scope=scope, parsed=BalancesChanged() | BalanceAdjusted() | TradeFilled() | MarginNotice()):
@@ -124,14 +126,14 @@ def _reads_to_compare(
 
     Needed when prices come back, and when the first price is known.
     """
-    if not is_fresh(newest_price_at(before), now, settings.prices_stale_after):
+    if not is_fresh(before.prices.newest_at, now, settings.prices_stale_after):
         return BALANCE_READS
-    new = {symbol for symbol in prices if symbol not in before.prices}
+    new = {symbol for symbol in prices if symbol not in before.prices.newest}
     if not new:
         return frozenset()
     wanted: set[str] = set()
     if after.cross is not None and any(
-        usdt_price(asset, before.prices) is None and usdt_price(asset, after.prices) is not None
+        usdt_price(asset, before.prices.newest) is None and usdt_price(asset, after.prices.newest) is not None
         for asset in after.cross.balances
     ):
         wanted.add("cross")
@@ -143,9 +145,9 @@ def _reads_to_compare(
 def _missing_price_reads(before: AccountState, after: AccountState, settings: AccountSettings) -> frozenset[str]:
     """Return the price read, if no stream sends prices, or a newly held or owed asset has none yet."""
     market = after.streams.get("market")
-    if market is None or not market.connected or not after.prices:
+    if market is None or not market.connected or not after.prices.newest:
         return frozenset({"prices"})
-    lacking = needed_symbols(after, settings) - after.prices.keys()
+    lacking = needed_symbols(after, settings) - after.prices.newest.keys()
     return frozenset({"prices"}) if lacking - needed_symbols(before, settings) else frozenset()
 
 
@@ -172,17 +174,19 @@ def _missing_reads(
     if _debts(after) - _debts(before):
         # The first hour is charged at borrowing.
         wanted |= {"interest", "interest_rates"}
-    lacking = (settings.cross and after.cross_thresholds is None) or found - after.tiers.keys()
-    failed_at = after.failed_at.get("reference_data")
+    lacking = (settings.cross and after.thresholds.cross is None) or found - after.thresholds.tiers.keys()
+    failed_at = after.polling.failed_at.get("reference_data")
     if (lacking or _uses_remembered_thresholds(after, settings, found)) and (
         failed_at is None or now - failed_at >= THRESHOLDS_RETRY
     ):
         wanted.add("reference_data")
-    if after.key_accepted is False:
+    if after.keys.is_accepted is False:
         wanted.add("key")
     return frozenset(wanted)
 
 
 def _uses_remembered_thresholds(state: AccountState, settings: AccountSettings, pairs: AbstractSet[str]) -> bool:
     """Return whether thresholds or tiers in use are those of an earlier run."""
-    return any(scope.symbol in pairs if scope.symbol else settings.cross for scope in state.remembered_scopes)
+    return any(
+        scope.symbol in pairs if scope.symbol else settings.cross for scope in state.thresholds.remembered_scopes
+    )

@@ -21,7 +21,7 @@ from monitor.core.metrics.pegs import record_ratios
 from monitor.core.metrics.poll_intervals import choose_intervals, remember_intervals
 from monitor.core.metrics.sampling import due_samples
 from monitor.core.metrics.snapshot import ACCOUNT_SUBJECT, MONITOR_SUBJECT, MetricsSnapshot, Subject
-from monitor.core.metrics.valuation import is_fresh, newest_price_at
+from monitor.core.metrics.valuation import is_fresh
 from monitor.core.model.account import Scope
 from monitor.core.model.events import (
     ClockSetBack,
@@ -127,7 +127,7 @@ def step(
         after, paused_by = _with_foreign_activity(after, activity.movements, policy, now)
     snapshot = measure(after, settings, now)
     # The first price after a silence changes more metrics than its own.
-    after_price = isinstance(event, PricesRead) and is_fresh(newest_price_at(before), now, settings.prices_stale_after)
+    after_price = isinstance(event, PricesRead) and is_fresh(before.prices.newest_at, now, settings.prices_stale_after)
     metrics = snapshot.get_many(_affected(snapshot, event, before, alone=after_price))
     evaluation = (
         evaluate_rules(snapshot, metrics, policy.rule_index, policy.routing, ids.next_alert_id, after_price=after_price)
@@ -142,15 +142,23 @@ def step(
     if MONITOR_SUBJECT in metrics and not state.reference.terms_assumed:
         # Every subject was evaluated.
         unknown = unknown_conditions.update_unknown(state, settings, evaluation.unknown, now)
-        state = state if unknown is state.unknown_conditions else replace(state, unknown_conditions=unknown)
+        state = (
+            state
+            if unknown is state.measurement.unknown_conditions
+            else replace(state, measurement=replace(state.measurement, unknown_conditions=unknown))
+        )
     decision = decide(state, metrics, policy.rules, policy.actions, policy.safety, settings, now, ids.next_intent_id)
-    samples, last_samples = due_samples(before.last_samples, metrics, event, now)
-    if decision.blocks != state.action_blocks or decision.intents or last_samples is not before.last_samples:
+    samples, last_samples = due_samples(before.measurement.last_samples, metrics, event, now)
+    if (
+        decision.blocks != state.action_blocks
+        or decision.intents
+        or last_samples is not before.measurement.last_samples
+    ):
         state = replace(
             state,
             action_blocks=decision.blocks,
             intents={**state.intents, **{intent.id: intent for intent in decision.intents}},
-            last_samples=last_samples,
+            measurement=replace(state.measurement, last_samples=last_samples),
         )
     entry = JournalEntry(
         account=state.account,
@@ -179,7 +187,11 @@ def step(
         if MONITOR_SUBJECT in metrics
         else {}
     )
-    state = replace(state, poll_intervals=remember_intervals(state, poll_intervals, now)) if poll_intervals else state
+    state = (
+        replace(state, polling=replace(state.polling, intervals=remember_intervals(state, poll_intervals, now)))
+        if poll_intervals
+        else state
+    )
     return StepResult(
         state, entry, requested_reads(before, state, event, settings, now) | decision.requested_reads, poll_intervals
     )
@@ -193,7 +205,7 @@ def _with_foreign_activity(
         return state, ""
     newly: tuple[ForeignMovement, ...] = ()
     activity = add_suspects(state.foreign_activity, movements, policy.actions, now)
-    if state.owner is not None or now - state.started_at >= EXPLANATION_GRACE:
+    if state.keys.owner is not None or now - state.started_at >= EXPLANATION_GRACE:
         # Before that, orders of other accounts of this user are unknown, and may explain the movement.
         activity, newly = confirm_suspects(activity, (*state.intents.values(), *state.sibling_intents), now)
     if activity is not state.foreign_activity:

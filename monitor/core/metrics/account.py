@@ -21,8 +21,16 @@ def measure_account(state: AccountState, settings: AccountSettings, now: datetim
     If a second key moves money, the metrics of keys are those of the worse key. The permissions of a refused key are
     unknown.
     """
-    accepted = None if state.key_accepted is None else state.key_accepted and state.action_key_accepted is not False
-    keys = [key for key in (state.key, state.action_key) if key is not None] if accepted and state.key else []
+    accepted = (
+        None
+        if state.keys.is_accepted is None
+        else state.keys.is_accepted and state.keys.is_action_key_accepted is not False
+    )
+    keys = (
+        [key for key in (state.keys.permissions, state.keys.action_permissions) if key is not None]
+        if accepted and state.keys.permissions
+        else []
+    )
     values: dict[str, MetricValue] = {
         "key_accepted": UNAVAILABLE if accepted is None else Decimal(accepted),
         "actions_blocked": Decimal(len(blocked_live_actions(state.action_blocks))),
@@ -46,7 +54,7 @@ def _open_order_count(state: AccountState, settings: AccountSettings) -> MetricV
     watched = watched_scopes(state, settings)
     if (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None):
         return UNAVAILABLE
-    known = [state.reference.orders.get(scope) for scope in watched if scope not in state.reference.order_mismatch]
+    known = [state.activity.orders.get(scope) for scope in watched if scope not in state.activity.order_mismatch]
     if len(known) < len(watched) or any(orders is None or orders.read_at is None for orders in known):
         return UNAVAILABLE
     return Decimal(sum(len(orders.order_ids) for orders in known if orders is not None))
@@ -54,19 +62,20 @@ def _open_order_count(state: AccountState, settings: AccountSettings) -> MetricV
 
 def _liquidations_24h(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValue:
     """Return the number of liquidation orders of the last day; unavailable if the last day was not read recently."""
-    if state.liquidations is None or not is_fresh(state.liquidations_at, now, settings.liquidations_stale_after):
+    known = state.liquidations
+    if known is None or not is_fresh(known.read_at, now, settings.liquidations_stale_after):
         return UNAVAILABLE
-    return Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24)))
+    return Decimal(sum(1 for order in known.orders if order.at > now - timedelta(hours=24)))
 
 
 def _liquidation_loan(state: AccountState, settings: AccountSettings, now: datetime) -> MetricValue:
     """Return the remaining liquidation loan of cross; not applicable without cross."""
     if not settings.cross:
         return MissingValue.NOT_APPLICABLE
-    loan = state.reference.liquidation_loan
+    loan = state.activity.liquidation_loan
     if loan is None or not is_fresh(loan.at, now, settings.reference_stale_after):
         return UNAVAILABLE
     if not loan.remaining:
         return ZERO
-    price = usdt_price(loan.asset, state.prices)
+    price = usdt_price(loan.asset, state.prices.newest)
     return UNAVAILABLE if price is None else loan.remaining * price

@@ -50,7 +50,7 @@ def index_assets(state: AccountState, settings: AccountSettings, now: datetime) 
             if not balance.is_zero:
                 rows.setdefault(balance.asset, []).append((scope, balance))
     interest: dict[str, list[InterestPaid]] = {}
-    for (_, asset), paid in state.interest.paid.items() if state.interest is not None else ():
+    for (_, asset), paid in state.interest.charges.paid.items() if state.interest.charges is not None else ():
         interest.setdefault(asset, []).append(paid)
     reads = [state.cross] if settings.cross else []
     times = [snapshot.as_of if snapshot is not None else None for snapshot in reads]
@@ -140,7 +140,7 @@ class _AssetMetrics:
         return (rate.hourly - then) / then if rate is not None and then else UNAVAILABLE
 
     def price(self) -> MetricValue:
-        price = usdt_price(self.asset, self.state.prices)
+        price = usdt_price(self.asset, self.state.prices.newest)
         return UNAVAILABLE if price is None else price
 
     def interest(self, span: timedelta, paid: Callable[[InterestPaid], Mapping[str, Decimal]]) -> MetricValue:
@@ -148,12 +148,12 @@ class _AssetMetrics:
 
         A sum of fewer charges would be too small.
         """
-        read = self.state.interest
+        read = self.state.interest.charges
         if read is None or read.since is None or not is_fresh(read.at, self.now, self.settings.interest_stale_after):
             return UNAVAILABLE
         if read.since > read.at - span:
             return UNAVAILABLE
-        return _sum_in_usdt(map(paid, self.index.interest.get(self.asset, ())), self.state.prices)
+        return _sum_in_usdt(map(paid, self.index.interest.get(self.asset, ())), self.state.prices.newest)
 
     def free(self, wallet: str) -> MetricValue:
         known = self.state.wallets.get(wallet)
@@ -164,7 +164,7 @@ class _AssetMetrics:
     def peg_ratio(self) -> MetricValue:
         if self.peg_reference is None or not self.index.prices_are_fresh:
             return UNAVAILABLE
-        ratio = price_ratio(self.asset, self.peg_reference, self.state.prices)
+        ratio = price_ratio(self.asset, self.peg_reference, self.state.prices.newest)
         return UNAVAILABLE if ratio is None else ratio
 
     def peg_deviation(self) -> MetricValue:
@@ -197,10 +197,12 @@ _PEGGED: Mapping[str, Callable[[_AssetMetrics], MetricValue]] = MappingProxyType
 
 def _rate_day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
     """Return the rate per hour 24 hours ago: as charged, else as published, else as first charged."""
-    paid = state.interest.paid.get((scope, asset)) if state.interest is not None else None
+    paid = state.interest.charges.paid.get((scope, asset)) if state.interest.charges is not None else None
     if paid is not None and paid.day_ago_rate is not None:
         return hourly_from_daily(paid.day_ago_rate)
-    published = state.rates.day_ago.get(asset) if state.rates is not None and not scope.symbol else None
+    published = (
+        state.interest.rates.day_ago.get(asset) if state.interest.rates is not None and not scope.symbol else None
+    )
     if published is not None:
         return published
     return hourly_from_daily(paid.first_rate) if paid is not None else None

@@ -64,7 +64,7 @@ def transfer_out_limits(state: AccountState, settings: AccountSettings, now: dat
         return ()
     if not build_price_context(state, settings, now).is_fresh:
         return ()
-    balances, prices = live_cross_balances(state).values(), _Prices(state.prices, state.cross_basis_at_snapshot)
+    balances, prices = live_cross_balances(state).values(), _Prices(state.prices.newest, state.prices.at_cross.bases)
     tiers, factor = _tiers(state), _calibration(state)
     counted = _collateral_totals(balances, prices, tiers) if factor is not None else None
     if factor is None or counted is None or abs(ONE / factor - ONE) > settings.max_drift:
@@ -111,7 +111,7 @@ def _calibration(state: AccountState) -> Decimal | None:
         return None
     own = _collateral_totals(
         snapshot.balances.values(),
-        _Prices(state.cross_prices_at_snapshot, state.cross_basis_at_snapshot),
+        _Prices(state.prices.at_cross.prices, state.prices.at_cross.bases),
         _tiers(state),
     )
     if own is None or own.liabilities <= ZERO or own.collateral <= ZERO or snapshot.collateral_margin_level <= ZERO:

@@ -30,9 +30,7 @@ from monitor.core.metrics.thresholds import cross_thresholds
 from monitor.core.metrics.valuation import (
     PriceContext,
     build_price_context,
-    current_value,
     drift,
-    snapshot_value,
     usdt_price,
     value_positions,
 )
@@ -99,8 +97,8 @@ class _CrossMetrics:
         self.price_context = price_context
         self.effective_thresholds = cross_thresholds(state, price_context.now)
         self.thresholds = threshold_values(self.effective_thresholds)
-        self.at_snapshot = snapshot_value(state, snapshot)
-        self.current = current_value(state, self.at_snapshot.unpriced)
+        self.at_snapshot = state.prices.at_cross.value_balances(snapshot.balances)
+        self.current = state.prices.current_value(live_cross_balances(state), self.at_snapshot.unpriced)
         self.own_level = self._level()
         self.level = worse_level(self.own_level, state.live_balances.notice, settings, price_context.now)
         self._exposure: Exposure | None = None
@@ -174,9 +172,11 @@ class _CrossMetrics:
 
     def _exposure_with_unpriced(self) -> Exposure | None:
         snapshot, stables = self.snapshot, self.settings.stable_assets
-        btc = usdt_price("BTC", self.state.cross_prices_at_snapshot)
+        btc = usdt_price("BTC", self.state.prices.at_cross.prices)
         if btc is None or self.current.unpriced:
-            everything = value_scope(self.current.balances, self.state.prices, bases=self.state.cross_basis_at_snapshot)
+            everything = value_scope(
+                self.current.balances, self.state.prices.newest, bases=self.state.prices.at_cross.bases
+            )
             return None if everything.unpriced else everything.exposure(stables)
         seen, parts = self.at_snapshot.totals, self.current.exposure(stables)
         return Exposure(
@@ -248,7 +248,7 @@ def _interest_usdt(balances: Mapping[str, Balance], prices: Mapping[str, Price])
 def _valued_balances(state: AccountState, level: Decimal, liquidation: MetricValue) -> tuple[ValuedBalance, ...]:
     """Return every row with its price, and its liquidation price alone if all rows have a price."""
     balances = live_cross_balances(state)
-    known = value_positions(balances.values(), state.prices)
+    known = value_positions(balances.values(), state.prices.newest)
     own = Totals(
         sum((p.held * p.price for p in known.values()), ZERO), sum((p.owed * p.price for p in known.values()), ZERO)
     )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from monitor.core.margin.usdt_prices import pricing_symbol, usdt_price
 from monitor.core.metrics.collateral import collateral_drift
-from monitor.core.metrics.valuation import is_fresh, newest_price_at
+from monitor.core.metrics.valuation import is_fresh
 from monitor.core.metrics.value_text import notice_text
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.metric_values import MetricValues
@@ -59,7 +59,7 @@ def _trading_halt_issues(state: AccountState, scope: Scope) -> Iterator[DataIssu
         )
         return
     assets = sorted(row.asset for row in _balances(state, scope) if not row.is_zero)
-    symbols = [pricing_symbol(asset, state.prices) for asset in assets]
+    symbols = [pricing_symbol(asset, state.prices.newest) for asset in assets]
     for symbol in dict.fromkeys((*([scope.symbol] if scope.symbol else ()), *symbols)):
         market = state.reference.trading_rules.by_symbol.get(symbol)
         if market is not None and not market.is_traded:
@@ -86,7 +86,7 @@ def _level_issues(
     """Yield the reason why the level is the polled one."""
     if metrics.source == "live" or metrics.state != "ok":
         return
-    at = newest_price_at(state)
+    at = state.prices.newest_at
     if at is None:
         yield DataIssue("prices_stale", "", "no prices yet: the level is the one last read")
     elif not is_fresh(at, now, settings.prices_stale_after):
@@ -114,19 +114,19 @@ def _collateral_issues(state: AccountState, settings: AccountSettings, scope: Sc
 
 
 def _price_issues(state: AccountState, settings: AccountSettings, scope: Scope, now: datetime) -> Iterator[DataIssue]:
-    prices_are_fresh = is_fresh(newest_price_at(state), now, settings.prices_stale_after)
+    prices_are_fresh = is_fresh(state.prices.newest_at, now, settings.prices_stale_after)
     for balance in sorted(_balances(state, scope), key=lambda row: row.asset):
         asset, symbol = balance.asset, f"{balance.asset}USDT"
-        if asset == "USDT" or balance.is_zero or not state.prices:
+        if asset == "USDT" or balance.is_zero or not state.prices.newest:
             continue
-        own = state.prices.get(symbol)
-        if own is None and usdt_price(asset, state.prices) is None:
+        own = state.prices.newest.get(symbol)
+        if own is None and usdt_price(asset, state.prices.newest) is None:
             counted = "it counts as the exchange counted it at the last read" if scope == CROSS else "no value has it"
             yield DataIssue("no_price", asset, f"{asset} has no price that leads to USDT: {counted}")
             continue
         if own is None:
-            symbol = pricing_symbol(asset, state.prices)
-            own = state.prices[symbol]
+            symbol = pricing_symbol(asset, state.prices.newest)
+            own = state.prices.newest[symbol]
         if symbol not in (f"{asset}USDT", f"USDT{asset}"):
             yield DataIssue("no_usdt_pair", asset, f"{asset} has no pair with USDT: it is valued through {symbol}")
         if prices_are_fresh and now - own.at > MAX_PRICE_SILENCE:

@@ -27,7 +27,7 @@ class DebtRate:
 
 def debt_rate(state: AccountState, asset: str, symbol: str = "") -> DebtRate | None:
     """Return the rate in one scope: as last charged there, else as published; None if both are unknown."""
-    paid = state.interest.paid.get((Scope(symbol), asset)) if state.interest is not None else None
+    paid = state.interest.charges.paid.get((Scope(symbol), asset)) if state.interest.charges is not None else None
     published, at = _published_rate(state, asset, symbol)
     ahead = _next_rate(state, asset, symbol)
     if paid is not None and (at is None or paid.last.charged_at >= at - MAX_CHARGE_LAG):
@@ -85,15 +85,15 @@ def seconds_to_liquidation(
 def _published_rate(state: AccountState, asset: str, symbol: str) -> tuple[Decimal | None, datetime | None]:
     """Return the rate that the exchange publishes, and its time; for a pair there is only that of the coming hour."""
     if symbol:
-        ahead = state.next_rates
+        ahead = state.interest.next_rates
         rate = ahead.isolated.get(asset) if ahead is not None else None
         return (rate, ahead.at) if ahead is not None and rate is not None else (None, None)
-    rates = state.rates
+    rates = state.interest.rates
     rate = rates.hourly.get(asset) if rates is not None else None
     return (rate, rates.at) if rates is not None and rate is not None else (None, None)
 
 
 def _next_rate(state: AccountState, asset: str, symbol: str) -> Decimal | None:
-    if state.next_rates is None:
+    if state.interest.next_rates is None:
         return None
-    return (state.next_rates.isolated if symbol else state.next_rates.cross).get(asset)
+    return (state.interest.next_rates.isolated if symbol else state.interest.next_rates.cross).get(asset)

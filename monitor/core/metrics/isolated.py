@@ -120,7 +120,7 @@ class _PairMetrics:
             return None
         if not self.pair.index_price:
             return spot
-        then = self.state.isolated_prices_at_snapshot.get(self.pair.symbol)
+        then = self.state.prices.at_isolated.prices.get(self.pair.symbol)
         return None if then is None else self.pair.index_price * (spot / then.value)
 
     def _moved_level(self, index: Decimal, off: Decimal | None) -> Decimal | None:
@@ -264,7 +264,7 @@ def _liquidation_side(pair: IsolatedPair, liquidation: Decimal) -> LiquidationSi
 
 def _valued_balances(state: AccountState, pair: IsolatedPair) -> tuple[ValuedBalance, ...]:
     base, quote = (
-        ValuedBalance(b, usdt_price(b.asset, state.prices), hourly_rate(state, b.asset, pair.symbol))
+        ValuedBalance(b, usdt_price(b.asset, state.prices.newest), hourly_rate(state, b.asset, pair.symbol))
         for b in (pair.base, pair.quote)
     )
     end = pair.liquidation_price

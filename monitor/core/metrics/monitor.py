@@ -12,7 +12,7 @@ from monitor.core.metrics.poll_intervals import (
 )
 from monitor.core.metrics.scope_metrics import UNAVAILABLE
 from monitor.core.metrics.unknown_conditions import count_lasting
-from monitor.core.metrics.valuation import MAX_CLOCK_AHEAD, newest_price_at
+from monitor.core.metrics.valuation import MAX_CLOCK_AHEAD
 from monitor.core.model.account import pairs_as_of
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import MetricValues
@@ -45,7 +45,7 @@ def measure_monitor(
         "store_failing": Decimal(state.health.store_failing),
         "store_space_low": UNAVAILABLE if (low := state.health.store_space_low) is None else Decimal(low),
         "account_failing": Decimal(state.health.account_failing),
-        "conditions_unknown": count_lasting(state.unknown_conditions, now),
+        "conditions_unknown": count_lasting(state.measurement.unknown_conditions, now),
     }
     return MetricValues("monitor", "", "ok", now, "poll", values, values)
 
@@ -56,7 +56,7 @@ def metrics_unseen_since_start(state: AccountState, settings: AccountSettings) -
     They can fire an alert, but not resolve one.
     """
     unread = (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None)
-    has_no_price = newest_price_at(state) is None or state.streams.get("market", StreamStatus()).last_frame_at is None
+    has_no_price = state.prices.newest_at is None or state.streams.get("market", StreamStatus()).last_frame_at is None
     return (frozenset({"data_age", "poll_interval"}) if unread else frozenset()) | (
         frozenset({"price_age"}) if has_no_price else frozenset()
     )
@@ -82,7 +82,7 @@ def _last_live_price(state: AccountState) -> datetime:
     Prices that are polled while the stream is dead do not prove that the stream is alive.
     """
     last_frame_at = state.streams.get("market", StreamStatus()).last_frame_at
-    return min(newest_price_at(state) or state.started_at, last_frame_at or state.started_at)
+    return min(state.prices.newest_at or state.started_at, last_frame_at or state.started_at)
 
 
 def _max_overdue(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.metrics.valuation import is_fresh, newest_price_at, usdt_price
+from monitor.core.metrics.valuation import is_fresh, usdt_price
 from monitor.core.model.account import CROSS, Price
 from monitor.core.numbers.amounts import ONE
 from monitor.core.state.account_settings import AccountSettings
@@ -41,7 +41,7 @@ def reference_ratio(state: AccountState, settings: AccountSettings, asset: str) 
     """Return the reference ratio of a pegged asset; None while too little is known."""
     if asset in settings.stable_assets:
         return ONE
-    known = state.peg_history.get(asset)
+    known = state.prices.peg_history.get(asset)
     return known.reference_ratio if known is not None else None
 
 
@@ -51,18 +51,18 @@ def record_ratios(state: AccountState, settings: AccountSettings, now: datetime)
     lacking = [
         asset
         for asset in settings.pegs
-        if ((known := state.peg_history.get(asset)) is None or not known.points or known.points[-1][0] < slot)
+        if ((known := state.prices.peg_history.get(asset)) is None or not known.points or known.points[-1][0] < slot)
         and _holds_or_owes(state, settings, asset)
     ]
-    if not lacking or not is_fresh(newest_price_at(state), now, settings.prices_stale_after):
+    if not lacking or not is_fresh(state.prices.newest_at, now, settings.prices_stale_after):
         return state
-    pegs = dict(state.peg_history)
+    pegs = dict(state.prices.peg_history)
     for asset in lacking:
-        ratio = price_ratio(asset, settings.pegs[asset], state.prices)
+        ratio = price_ratio(asset, settings.pegs[asset], state.prices.newest)
         if ratio is not None and ratio > 0:
             before = pegs[asset].points if asset in pegs else ()
             pegs[asset] = build_history((*before, (slot, ratio)), now)
-    return replace(state, peg_history=pegs)
+    return replace(state, prices=replace(state.prices, peg_history=pegs))
 
 
 def _holds_or_owes(state: AccountState, settings: AccountSettings, asset: str) -> bool:

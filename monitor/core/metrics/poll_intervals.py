@@ -56,11 +56,11 @@ def remember_intervals(
 ) -> Mapping[str, PollInterval]:
     """Return the intervals with the time of their last change."""
     if all(
-        name in state.poll_intervals and state.poll_intervals[name].interval == interval
+        name in state.polling.intervals and state.polling.intervals[name].interval == interval
         for name, interval in intervals.items()
     ):
-        return state.poll_intervals
-    known = state.poll_intervals
+        return state.polling.intervals
+    known = state.polling.intervals
     return {
         name: known[name]
         if name in known and known[name].interval == interval

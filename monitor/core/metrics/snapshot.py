@@ -58,7 +58,7 @@ class MetricsSnapshot:
         pairs: list[Subject] = []
         if state.isolated is not None and settings.isolated != ():
             pairs = [("isolated", s) for s in symbols if is_watched(state, settings, s)]
-        value = state.cross_value
+        value = state.prices.cross_value
         if settings.cross and (value is None or not value.symbols.isdisjoint(symbols)):
             return (("cross", ""), *pairs)
         return tuple(pairs)

@@ -81,8 +81,8 @@ THRESHOLD_DEPENDENT_METRICS = frozenset(
 
 def cross_thresholds(state: "AccountState", now: datetime) -> EffectiveThresholds | None:
     """Return the thresholds of the cross account; None while their first read may still come."""
-    if state.cross_thresholds is not None:
-        return EffectiveThresholds(state.cross_thresholds, *_origin(state, CROSS))
+    if state.thresholds.cross is not None:
+        return EffectiveThresholds(state.thresholds.cross, *_origin(state, CROSS))
     if not _may_assume(state, now):
         return None
     return EffectiveThresholds(
@@ -96,7 +96,7 @@ def pair_thresholds(
     state: "AccountState", settings: "AccountSettings", pair: IsolatedPair, now: datetime
 ) -> EffectiveThresholds | None:
     """Return the thresholds of an isolated pair: those of the higher tier that its two debts need."""
-    tiers = state.tiers.get(pair.symbol, ())
+    tiers = state.thresholds.tiers.get(pair.symbol, ())
     if tiers:
         tier = _tier_of(pair, tiers)
         call = settings.isolated_margin_call.get(tier.liquidation)
@@ -145,13 +145,13 @@ def _tier_of(pair: IsolatedPair, tiers: Iterable[LeverageTier]) -> LeverageTier:
 
 
 def _origin(state: "AccountState", scope: Scope) -> tuple[ThresholdOrigin, str]:
-    if scope not in state.remembered_scopes:
+    if scope not in state.thresholds.remembered_scopes:
         return "read", ""
     return "remembered", "as read in an earlier run, not since the start"
 
 
 def _may_assume(state: "AccountState", now: datetime) -> bool:
-    return "reference_data" in state.failed_at or now - state.started_at > FIRST_READ_GRACE
+    return "reference_data" in state.polling.failed_at or now - state.started_at > FIRST_READ_GRACE
 
 
 def _assumption_note(what: str, of: str, leverage: int) -> str:

@@ -45,7 +45,7 @@ def update_unknown(
 
     Conditions of a scope that is not read are left out: the alert about old data covers them.
     """
-    known = state.unknown_conditions
+    known = state.measurement.unknown_conditions
     if not missing_by_key and not known:
         return known
     seen = {kind: _is_read(state, settings, kind, now) for kind in ("cross", "isolated")}

@@ -7,24 +7,19 @@ from typing import NamedTuple
 
 from monitor.core.margin.levels import Position, Totals
 from monitor.core.margin.usdt_prices import NO_BASIS, usdt_price
-from monitor.core.model.account import Balance, CrossSnapshot, Price
+from monitor.core.model.account import Balance, Price
 from monitor.core.numbers.amounts import ONE, ZERO
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.live_balances import live_cross_balances
-from monitor.core.state.price_update import PRICE_HISTORY
-from monitor.core.state.scope_value import NO_ASSETS, PriceSnapshot, ScopeValue, value_scope
+from monitor.core.state.price_state import PRICE_HISTORY
+from monitor.core.state.scope_value import PriceSnapshot
 
 __all__ = [
     "PastPrices",
     "PriceContext",
     "build_price_context",
-    "current_value",
     "drift",
     "is_fresh",
-    "newest_price_at",
-    "newest_time",
-    "snapshot_value",
     "usdt_price",
     "value_positions",
 ]
@@ -87,31 +82,21 @@ class PriceContext(NamedTuple):
 
     @property
     def prices(self) -> Mapping[str, Price]:
-        return self.state.prices
+        return self.state.prices.newest
 
     @property
     def cross_comparable(self) -> bool:
-        state, snapshot = self.state, self.state.cross
-        at = (
-            newest_time(state.cross_prices_at_snapshot)
-            if state.newest_cross_price_at is None
-            else state.newest_cross_price_at
-        )
+        snapshot, at = self.state.cross, self.state.prices.at_cross.newest_at
         return snapshot is not None and is_fresh(at, snapshot.received_at, self.settings.prices_stale_after)
 
     @property
     def isolated_comparable(self) -> bool:
-        state, snapshot = self.state, self.state.isolated
-        at = (
-            newest_time(state.isolated_prices_at_snapshot)
-            if state.newest_isolated_price_at is None
-            else state.newest_isolated_price_at
-        )
+        snapshot, at = self.state.isolated, self.state.prices.at_isolated.newest_at
         return snapshot is not None and is_fresh(at, snapshot.received_at, self.settings.prices_stale_after)
 
     def five_minutes_ago(self) -> PastPrices | None:
         """Return the prices five minutes ago; None if prices were stale then, so that they are unknown."""
-        history, start = self.state.price_history, self.now - PRICE_HISTORY
+        history, start = self.state.prices.history, self.now - PRICE_HISTORY
         # The history keeps little from before the five minutes, so their beginning is found fast from its start.
         following = 0
         while following < len(history) and history[following].at <= start:
@@ -121,30 +106,7 @@ class PriceContext(NamedTuple):
 
 def build_price_context(state: AccountState, settings: AccountSettings, now: datetime) -> PriceContext:
     """Return the price context at `now`."""
-    return PriceContext(state, settings, now, is_fresh(newest_price_at(state), now, settings.prices_stale_after))
-
-
-def newest_price_at(state: AccountState) -> datetime | None:
-    """Return the time of the newest known price."""
-    return newest_time(state.prices) if state.newest_price_at is None else state.newest_price_at
-
-
-def snapshot_value(state: AccountState, snapshot: CrossSnapshot) -> ScopeValue:
-    """Return the value of the cross account at its last read, at the prices known then."""
-    kept = state.cross_value_at_snapshot
-    if kept is not None and kept.was_computed_from(
-        snapshot.balances, state.cross_prices_at_snapshot, NO_ASSETS, state.cross_basis_at_snapshot
-    ):
-        return kept
-    return value_scope(snapshot.balances, state.cross_prices_at_snapshot, bases=state.cross_basis_at_snapshot)
-
-
-def current_value(state: AccountState, excluded: frozenset[str]) -> ScopeValue:
-    """Return the value of the cross account at the newest prices, without the assets in `excluded`."""
-    kept, balances = state.cross_value, live_cross_balances(state)
-    if kept is not None and kept.was_computed_from(balances, state.prices, excluded, state.cross_basis_at_snapshot):
-        return kept
-    return value_scope(balances, state.prices, excluded, state.cross_basis_at_snapshot)
+    return PriceContext(state, settings, now, is_fresh(state.prices.newest_at, now, settings.prices_stale_after))
 
 
 def value_positions(balances: Iterable[Balance], prices: Mapping[str, Price]) -> dict[str, Position]:
@@ -165,11 +127,6 @@ def drift(polled: Decimal, own: Totals) -> Decimal | None:
     if own.liabilities <= ZERO or own.assets <= ZERO or not polled.is_finite() or polled <= ZERO:
         return None
     return abs(own.level / polled - ONE)
-
-
-def newest_time(prices: Mapping[str, Price]) -> datetime | None:
-    """Return the time of the newest of the prices."""
-    return max([price.at for price in prices.values()], default=None)
 
 
 def is_fresh(at: datetime | None, now: datetime, max_age: timedelta) -> bool:

@@ -46,12 +46,12 @@ from monitor.core.model.reads import (
     TradingRulesRead,
     TransfersRead,
 )
-from monitor.core.state.account_state import AccountState
-from monitor.core.state.live_balances import with_snapshot, with_stream_event
-from monitor.core.state.price_update import apply_prices
+from monitor.core.state.account_state import AccountState, KeyState, LiquidationHistory, ThresholdState
+from monitor.core.state.activity_update import apply_activity
+from monitor.core.state.live_balances import live_cross_balances, with_snapshot, with_stream_event
 from monitor.core.state.record_coverage import RECORD_READ, apply_history, count_failure, reopen_gap
 from monitor.core.state.reference_update import apply_reference
-from monitor.core.state.scope_value import is_undervalued, value_scope
+from monitor.core.state.scope_value import is_undervalued
 from monitor.core.state.stream_status import StreamStatus
 
 
@@ -59,12 +59,16 @@ def apply_account_event(state: AccountState, event: Event, now: datetime) -> Acc
     """Return the state after `event`. A snapshot older than the known one changes nothing."""
     if isinstance(event, PricesRead):
         # Prices first: they are a thousand times as frequent as all other events.
-        return apply_prices(state, event.prices, now)
+        balances = live_cross_balances(state)
+        prices = state.prices.with_prices(event.prices, state.cross, state.isolated, balances, now)
+        return state if prices is state.prices else state.with_prices(prices)
     after = _apply_event(state, event, now)
     if after is state and isinstance(event, CrossRead | IsolatedRead):
         return state
-    reference = apply_reference(state, event, now)
-    return after if reference is state.reference else replace(after, reference=reference)
+    activity, reference = apply_activity(state, event, now), apply_reference(state, event, now)
+    if activity is state.activity and reference is state.reference:
+        return after
+    return replace(after, activity=activity, reference=reference)
 
 
 def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountState:
@@ -73,56 +77,43 @@ def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountSta
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
             snapshot = keep_unread_balances(snapshot, state.cross)
-            value = value_scope(snapshot.balances, state.prices, bases=state.reference.index_basis)
+            value = state.prices.value_snapshot(snapshot.balances)
             if snapshot.rejected and is_undervalued(snapshot, value):
                 return state
-            state = replace(
-                state,
-                cross=snapshot,
-                cross_basis_at_snapshot=state.reference.index_basis,
-                cross_prices_at_snapshot=state.prices,
-                newest_cross_price_at=state.newest_price_at,
-                cross_value_at_snapshot=value,
-                cross_value=value._replace(excluded=value.unpriced, unpriced=frozenset()),
-            )
+            prices = state.prices.with_cross_snapshot(value)
+            if any(balance.owed for balance in event.snapshot.balances.values()):
+                prices = prices.with_first_index_request(now)
+            state = replace(state, cross=snapshot, prices=prices)
             return replace(state, live_balances=with_snapshot(state, snapshot))
         case IsolatedRead(snapshot):
             if state.isolated is not None and snapshot.as_of < state.isolated.as_of:
                 return state
-            priced_at = state.newest_price_at
             snapshot = keep_unread_pairs(snapshot, state.isolated)
-            state = replace(
-                state, isolated=snapshot, isolated_prices_at_snapshot=state.prices, newest_isolated_price_at=priced_at
-            )
+            state = replace(state, isolated=snapshot, prices=state.prices.with_isolated_snapshot())
             return replace(state, live_balances=with_snapshot(state, snapshot))
-        case ThresholdsRead(thresholds):
-            return replace(state, cross_thresholds=thresholds, remembered_scopes=state.remembered_scopes - {CROSS})
-        case LeverageTiersRead(symbol, tiers):
-            remembered = state.remembered_scopes - {Scope(symbol)}
-            return replace(state, tiers={**state.tiers, symbol: tiers}, remembered_scopes=remembered)
+        case ThresholdsRead() | LeverageTiersRead():
+            return replace(state, thresholds=_with_thresholds(state.thresholds, event))
         case InterestRead():
-            return replace(state, interest=event)
+            return replace(state, interest=replace(state.interest, charges=event))
         case RatesRead():
-            return replace(state, rates=event)
+            return replace(state, interest=replace(state.interest, rates=event))
         case NextRatesRead():
-            return replace(state, next_rates=event)
+            return replace(state, interest=replace(state.interest, next_rates=event))
         case LiquidationsRead(liquidations):
-            return replace(state, liquidations=liquidations, liquidations_at=now)
+            return replace(state, liquidations=LiquidationHistory(liquidations, now))
         case WalletRead(wallet, content):
             return replace(state, wallets={**state.wallets, wallet: content})
-        case KeyRead(accepted, permissions, is_action_key=True):
-            known = permissions if permissions is not None else state.action_key
-            return replace(state, action_key_accepted=accepted, action_key=known)
-        case KeyRead(accepted, permissions):
-            return replace(state, key_accepted=accepted, key=permissions if permissions is not None else state.key)
+        case KeyRead() | OwnerRead():
+            return replace(state, keys=_with_key(state.keys, event))
         case ReadFailed():
             record = (
                 count_failure(state.record_coverage, event.cause)
                 if event.read == RECORD_READ
                 else state.record_coverage
             )
-            failed_at = {**state.failed_at, event.read: event.at}
-            return replace(state, last_failure=event, failed_at=failed_at, record_coverage=record)
+            failed_at = {**state.polling.failed_at, event.read: event.at}
+            polling = replace(state.polling, last_failure=event, failed_at=failed_at)
+            return replace(state, polling=polling, record_coverage=record)
         case GapHistoryRead():
             return replace(
                 state,
@@ -144,11 +135,14 @@ def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountSta
             return replace(state, commands=event, intents=_mark_asked(state.intents, event.asked_at or {}))
         case HealthRead():
             return replace(state, health=event)
-        case OwnerRead():
-            return replace(state, owner=event)
         case IntentUpdated(intent):
             return _with_intent(state, intent, now)
-        case PricesRead() | ClockSetBack() | Tick():
+        case IndexPriceRead(symbol, price):
+            return state.with_prices(state.prices.with_index(symbol, price))
+        case Tick():
+            prices = state.prices.with_index_retry(now)
+            return state if prices is state.prices else state.with_prices(prices)
+        case PricesRead() | ClockSetBack():
             return state
         case (
             OpenOrdersRead()
@@ -159,12 +153,31 @@ def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountSta
             | CollateralRatiosRead()
             | MinRepayRead()
             | MonitoringTagsRead()
-            | IndexPriceRead()
             | TradingRulesRead()
         ):
             return state
         case _:
             assert_never(event)
+
+
+def _with_thresholds(known: ThresholdState, read: ThresholdsRead | LeverageTiersRead) -> ThresholdState:
+    if isinstance(read, ThresholdsRead):
+        return replace(known, cross=read.thresholds, remembered_scopes=known.remembered_scopes - {CROSS})
+    tiers = {**known.tiers, read.symbol: read.tiers}
+    return replace(known, tiers=tiers, remembered_scopes=known.remembered_scopes - {Scope(read.symbol)})
+
+
+def _with_key(known: KeyState, read: KeyRead | OwnerRead) -> KeyState:
+    """Return the keys after the read; a read without permissions leaves the known ones."""
+    match read:
+        case OwnerRead():
+            return replace(known, owner=read)
+        case KeyRead(accepted, permissions, is_action_key=True):
+            known_permissions = permissions if permissions is not None else known.action_permissions
+            return replace(known, is_action_key_accepted=accepted, action_permissions=known_permissions)
+        case KeyRead(accepted, permissions):
+            known_permissions = permissions if permissions is not None else known.permissions
+            return replace(known, is_accepted=accepted, permissions=known_permissions)
 
 
 def _stream_status(state: AccountState, name: StreamName) -> StreamStatus:

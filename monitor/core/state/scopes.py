@@ -55,15 +55,15 @@ def needed_symbols(state: AccountState, settings: AccountSettings) -> frozenset[
     assets.update(movement.asset for movement in state.record_coverage.gap_movements)
     for asset in assets & settings.pegs.keys():
         assets.add(settings.pegs[asset])
-        if state.prices and f"{asset}USDT" not in state.prices:
+        if state.prices.newest and f"{asset}USDT" not in state.prices.newest:
             symbols.add(f"{asset}{settings.pegs[asset]}")
     for asset in assets - {"USDT"}:
         symbols.add(f"{asset}USDT")
-        if state.prices and f"{asset}USDT" not in state.prices:
-            route = find_route(asset, state.prices)
+        if state.prices.newest and f"{asset}USDT" not in state.prices.newest:
+            route = find_route(asset, state.prices.newest)
             symbols |= (
                 {route.pair, route.bridge_pair or route.pair}
                 if route is not None
-                else candidate_symbols(asset, state.prices)
+                else candidate_symbols(asset, state.prices.newest)
             )
     return frozenset(symbols)

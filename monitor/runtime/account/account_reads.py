@@ -105,7 +105,7 @@ class AccountReads:
             self._last_prices = prices
             self._deliver(PricesRead(prices))
 
-        known = self._state().prices
+        known = self._state().prices.newest
         resting = {symbol for symbol, price in self._last_prices.items() if known.get(symbol) == price}
         moving = self._last_prices.keys() - resting
         await self._run_guarded("prices", None, read)
@@ -192,11 +192,13 @@ class AccountReads:
 
     async def read_keys(self) -> None:
         async def read() -> None:
-            rights = await read_key_permissions(self._exchange, self._state().key, is_action_key=False)
+            rights = await read_key_permissions(self._exchange, self._state().keys.permissions, is_action_key=False)
             self._deliver(KeyRead(True, rights, self._clock.now()))
 
         async def read_acting() -> None:
-            rights = await read_key_permissions(self._exchange, self._state().action_key, is_action_key=True)
+            rights = await read_key_permissions(
+                self._exchange, self._state().keys.action_permissions, is_action_key=True
+            )
             self._deliver(KeyRead(True, rights, self._clock.now(), is_action_key=True))
 
         await self._run_guarded("key", None, read)

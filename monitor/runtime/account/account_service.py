@@ -15,7 +15,6 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
 from monitor.core.engine.step import IdSource, Policy
-from monitor.core.metrics.valuation import newest_price_at
 from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Event, HealthRead, IsolatedRead, Tick
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import JournalEntry
@@ -233,7 +232,7 @@ class AccountService:
 
     def _check_clock(self) -> None:
         """Measure the exchange's time when the newest price is stamped with a moment in the future."""
-        clock, newest, now_s = self._shared.clock, newest_price_at(self._state()), time.monotonic()
+        clock, newest, now_s = self._shared.clock, self._state().prices.newest_at, time.monotonic()
         if (
             newest is None
             or newest - clock.now() < MAX_CLOCK_LEAD * clock.speed

@@ -83,7 +83,7 @@ class ActivityReader:
                 continue
 
             async def read(scope: Scope = scope) -> None:
-                known, now = self._state().reference.ledger_read_until.get(scope), self._clock.now()
+                known, now = self._state().activity.ledger_read_until.get(scope), self._clock.now()
                 since = (
                     now - FIRST_LEDGER_WINDOW
                     if known is None
@@ -113,7 +113,7 @@ class ActivityReader:
     async def read_open_orders(self, run_guarded: GuardedRead) -> None:
         """Read the open orders of every scope with a locked balance; without one there is no open order."""
         for scope in self._scopes():
-            known = self._state().reference.orders.get(scope, OpenOrders())
+            known = self._state().activity.orders.get(scope, OpenOrders())
             has_locked = any(balance.locked for balance in live_scope_balances(self._state(), scope))
             if not (has_locked or known.order_ids) or self._is_recent(known.read_at, scope):
                 continue
@@ -170,7 +170,7 @@ class ActivityReader:
 
         async def read() -> None:
             state = self._state()
-            valuing = needed_symbols(state, self._settings) & state.prices.keys()
+            valuing = needed_symbols(state, self._settings) & state.prices.newest.keys()
             assets = frozenset(b.asset for b in live_scope_balances(state, CROSS) if not b.is_zero)
             isolated = [scope.symbol for scope in self._scopes() if scope.symbol]
             markets = await self._exchange.activity.read_symbol_rules(assets, isolated, valuing)
@@ -198,7 +198,7 @@ class ActivityReader:
         While assets have no basis yet, all of those are read instead.
         """
         symbols = self._material_symbols()
-        known = self._state().reference.index_readings
+        known = self._state().prices.index_readings
         unknown = [symbol for symbol in symbols if symbol not in known or known[symbol].should_retry]
         following = next((symbol for symbol in symbols if symbol > self._last_index), symbols[0] if symbols else "")
         for symbol in unknown or ([following] if following else []):
@@ -219,14 +219,14 @@ class ActivityReader:
         )
 
     def _ledger_is_due(self, scope: Scope) -> bool:
-        followed = self._state().reference
-        read_at = followed.ledger_read_until.get(scope)
-        if read_at is None or scope not in self._ledger_read or scope in followed.ledger_stale_since:
+        activity = self._state().activity
+        read_at = activity.ledger_read_until.get(scope)
+        if read_at is None or scope not in self._ledger_read or scope in activity.ledger_stale_since:
             return True
         return self._clock.now() - read_at >= MAX_LEDGER_AGE
 
     def _is_recent(self, read_at: datetime | None, scope: Scope) -> bool:
-        if read_at is None or scope in self._state().reference.order_mismatch:
+        if read_at is None or scope in self._state().activity.order_mismatch:
             return False
         return (self._clock.now() - read_at).total_seconds() < MIN_ORDERS_READ_GAP_S
 
@@ -237,7 +237,7 @@ class ActivityReader:
             return []
         worth: list[tuple[Balance, Decimal]] = []
         for balance in live_scope_balances(state, CROSS):
-            price = usdt_price(balance.asset, state.prices)
+            price = usdt_price(balance.asset, state.prices.newest)
             if price is not None:
                 worth.append((balance, price))
         held = sum((balance.held * price for balance, price in worth), ZERO)
@@ -245,7 +245,7 @@ class ActivityReader:
         if not owed:
             return []
         return sorted(
-            pricing_symbol(balance.asset, state.prices)
+            pricing_symbol(balance.asset, state.prices.newest)
             for balance, price in worth
             if balance.asset != "USDT"
             and (balance.held * price >= held * MATERIAL_SHARE or balance.owed * price >= owed * MATERIAL_SHARE)

@@ -128,9 +128,12 @@ class InterestReader:
         alone then cost twenty of weight a minute, the coming rates more than all other reads.
         """
         pace, state = self._settings.poll_intervals, self._state()
-        paced = {name: known.interval for name, known in state.poll_intervals.items()}
+        paced = {name: known.interval for name, known in state.polling.intervals.items()}
         at_full_pace = paced == {"cross": pace.cross, "isolated": pace.isolated}
-        if not (at_full_pace and cross and isolated and state.next_rates) or self._skipped_turns == MAX_SKIPPED_TURNS:
+        if (
+            not (at_full_pace and cross and isolated and state.interest.next_rates)
+            or self._skipped_turns == MAX_SKIPPED_TURNS
+        ):
             self._skipped_turns = 0
             return False
         self._skipped_turns += 1
@@ -210,7 +213,7 @@ class InterestReader:
         )
 
     async def _read_next_rates(self, cross: list[str], isolated: list[str]) -> None:
-        now, reads, known = self._clock.now(), self._exchange.interest, self._state().next_rates
+        now, reads, known = self._clock.now(), self._exchange.interest, self._state().interest.next_rates
         if known is None or not (cross and isolated):
             told = NextRatesRead(
                 cross=await reads.read_next_rates(cross, isolated=False),

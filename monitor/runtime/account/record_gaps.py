@@ -105,7 +105,7 @@ class RecordGapReader:
             return "the cross account is not read yet"
         if self._settings.isolated != () and state.isolated is None:
             return "the isolated pairs are not read yet"
-        return "whose account it is, is not known yet" if state.owner is None else None
+        return "whose account it is, is not known yet" if state.keys.owner is None else None
 
     def _next_window(self) -> tuple[datetime, datetime] | None:
         """Return start and end of the next window to read; None: nothing for now."""

@@ -13,7 +13,7 @@ from monitor.core.model.events import (
     WalletRead,
 )
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, KeyState
 from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.exchange.port import Exchange
@@ -21,7 +21,7 @@ from monitor.exchange.port import Exchange
 
 async def read_account_once(exchange: Exchange, settings: AccountSettings, clock: Clock) -> AccountState:
     """Read balances, prices, thresholds and outside wallets now. Raises ExchangeError when a read fails."""
-    state = AccountState(account=settings.account, started_at=clock.now(), key_accepted=True)
+    state = AccountState(account=settings.account, started_at=clock.now(), keys=KeyState(is_accepted=True))
     snapshots = [event async for event in _snapshot_events(exchange, settings)]
     for event in snapshots:
         state = apply_account_event(state, event, clock.now())

@@ -14,8 +14,10 @@ from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.ledger import ForeignActivity
 from monitor.core.model.lending_terms import parse_remembered_thresholds as remembered_terms
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, InterestState
+from monitor.core.state.activity_state import ActivityState
 from monitor.core.state.clock_correction import clamp_timestamps
+from monitor.core.state.price_state import PriceState
 from monitor.core.state.record_coverage import start_coverage
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.stream_overlay import LiveBalances
@@ -42,13 +44,10 @@ def restore_state(
             commands=commands if commands is not None else CommandsRead(),
             health=health,
             # The exchange's answer shows whether charges are missing.
-            interest=InterestRead(loaded.interest, None, now),
-            peg_history=loaded.pegs,
-            reference=ReferenceState(
-                terms=loaded.terms,
-                ledger_read_until=loaded.ledger_until,
-                watches_foreign_activity=bool(movement_kinds_of(policy.actions)),
-            ),
+            interest=InterestState(charges=InterestRead(loaded.interest, None, now)),
+            prices=PriceState(peg_history=loaded.pegs),
+            activity=_first_activity(policy, loaded.ledger_until),
+            reference=ReferenceState(terms=loaded.terms),
             foreign_activity=_foreign_activity(ForeignActivity(), loaded, policy, now),
             record_coverage=start_coverage(loaded.recorded_until, loaded.gap_movements, now),
         )
@@ -63,8 +62,8 @@ def continue_from_memory(
     name = policy.settings.account
     if before is None:
         known = CommandsRead() if commands is None else commands
-        followed = ReferenceState(watches_foreign_activity=bool(movement_kinds_of(policy.actions)))
-        return AccountState(account=name, started_at=now, commands=known, health=health, reference=followed)
+        activity = _first_activity(policy, {})
+        return AccountState(account=name, started_at=now, commands=known, health=health, activity=activity)
     return _with_thresholds(
         AccountState(
             account=name,
@@ -74,13 +73,10 @@ def continue_from_memory(
             intents=before.intents,
             commands=before.commands if commands is None else commands,
             health=health,
-            interest=before.interest,
-            peg_history=before.peg_history,
-            reference=ReferenceState(
-                terms=before.reference.terms,
-                ledger_read_until=before.reference.ledger_read_until,
-                watches_foreign_activity=bool(movement_kinds_of(policy.actions)),
-            ),
+            interest=InterestState(charges=before.interest.charges),
+            prices=PriceState(peg_history=before.prices.peg_history),
+            activity=_first_activity(policy, before.activity.ledger_read_until),
+            reference=ReferenceState(terms=before.reference.terms),
             foreign_activity=before.foreign_activity,
             record_coverage=before.record_coverage,
         )
@@ -133,17 +129,22 @@ def merge_stored_state(
             state,
             alerts=alerts,
             intents={**_open_intents(state.intents, waiting), **{intent.id: intent for intent in loaded.intents}},
-            interest=InterestRead(loaded.interest, None, now),
-            peg_history={**loaded.pegs, **state.peg_history},
+            interest=replace(state.interest, charges=InterestRead(loaded.interest, None, now)),
+            prices=replace(state.prices, peg_history={**loaded.pegs, **state.prices.peg_history}),
             live_balances=_with_notice(state, loaded, now),
             foreign_activity=_foreign_activity(state.foreign_activity, loaded, policy, now),
             record_coverage=start_coverage(loaded.recorded_until, loaded.gap_movements, now),
-            reference=replace(
-                state.reference,
-                terms={**loaded.terms, **state.reference.terms},
-                ledger_read_until={**loaded.ledger_until, **state.reference.ledger_read_until},
+            activity=replace(
+                state.activity, ledger_read_until={**loaded.ledger_until, **state.activity.ledger_read_until}
             ),
+            reference=replace(state.reference, terms={**loaded.terms, **state.reference.terms}),
         )
+    )
+
+
+def _first_activity(policy: Policy, ledger_read_until: Mapping[Scope, datetime]) -> ActivityState:
+    return ActivityState(
+        ledger_read_until=ledger_read_until, watches_foreign_activity=bool(movement_kinds_of(policy.actions))
     )
 
 
@@ -172,13 +173,17 @@ def _with_notice(state: AccountState, loaded: SavedState, now: datetime) -> Live
 def _with_thresholds(state: AccountState) -> AccountState:
     """Return the state with thresholds and tiers of an earlier run, where they were not read in this one."""
     terms = remembered_terms(state.reference.terms.values())
-    tiers = {symbol: found for symbol, found in terms.tiers.items() if symbol not in state.tiers}
-    is_bars_wanted = state.cross_thresholds is None and terms.thresholds is not None
+    tiers = {symbol: found for symbol, found in terms.tiers.items() if symbol not in state.thresholds.tiers}
+    is_bars_wanted = state.thresholds.cross is None and terms.thresholds is not None
     return replace(
         state,
-        cross_thresholds=terms.thresholds if is_bars_wanted else state.cross_thresholds,
-        tiers={**tiers, **state.tiers},
-        remembered_scopes=state.remembered_scopes | {*([CROSS] if is_bars_wanted else []), *map(Scope, tiers)},
+        thresholds=replace(
+            state.thresholds,
+            cross=terms.thresholds if is_bars_wanted else state.thresholds.cross,
+            tiers={**tiers, **state.thresholds.tiers},
+            remembered_scopes=state.thresholds.remembered_scopes
+            | {*([CROSS] if is_bars_wanted else []), *map(Scope, tiers)},
+        ),
     )
 
 

@@ -220,10 +220,7 @@ class Executor:
             health=current.health,
             record_coverage=current.record_coverage,
             alerts=current.alerts,
-            key_accepted=permissions.key_accepted,
-            key=permissions.key,
-            action_key_accepted=permissions.action_key_accepted,
-            action_key=permissions.action_key,
+            keys=replace(permissions.keys, owner=fresh.keys.owner),
         )
         checked = revalidate(fresh, planned, self._policy.actions, self._policy.settings, self._clock.now())
         if not isinstance(checked, NotWanted):

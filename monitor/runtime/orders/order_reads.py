@@ -55,9 +55,9 @@ class OrderReads:
 
     async def refresh_permissions(self, state: AccountState, *, own_acting_key: bool) -> AccountState:
         """Return `state` with the keys' present permissions; those last known where a read takes too long."""
-        reads = [self._read_permissions(state.key, is_action_key=False)]
+        reads = [self._read_permissions(state.keys.permissions, is_action_key=False)]
         if own_acting_key:
-            reads.append(self._read_permissions(state.action_key, is_action_key=True))
+            reads.append(self._read_permissions(state.keys.action_permissions, is_action_key=True))
         for event in await asyncio.gather(*reads):
             if event is not None:
                 self._deliver(event)

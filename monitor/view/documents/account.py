@@ -9,7 +9,6 @@ from monitor.core.metrics.collateral import transfer_out_limits
 from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.metrics.data_quality import DataIssue, find_data_issues
 from monitor.core.metrics.unknown_conditions import filter_lasting
-from monitor.core.metrics.valuation import newest_price_at
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.alert import AlertState, severity_rank
 from monitor.core.model.events import StreamName
@@ -86,14 +85,14 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
                 "lacking": list(one.missing_metrics),
                 "since": json_time(one.since),
             }
-            for key, one in sorted(filter_lasting(state.unknown_conditions, now).items())
+            for key, one in sorted(filter_lasting(state.measurement.unknown_conditions, now).items())
         ],
         "stale_after_s": json_seconds(settings.stale_after),
         "version": version,
     }
     if cross is not None:
         document["cross"] = cross
-    document["state"] = account_state(document, key_refused=state.key_accepted is False)
+    document["state"] = account_state(document, key_refused=state.keys.is_accepted is False)
     return document
 
 
@@ -218,7 +217,7 @@ def _symbols(state: AccountState, settings: AccountSettings) -> tuple[str, ...]:
 
 def _live_as_of(state: AccountState, figures: MetricValues) -> datetime | None:
     """The time of the newest prices since the scope's read."""
-    return newest_price_at(state) if figures.source == "live" else None
+    return state.prices.newest_at if figures.source == "live" else None
 
 
 def _stream_document(name: StreamName, stream: StreamStatus, now: datetime) -> StreamDocument:

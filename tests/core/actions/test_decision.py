@@ -17,7 +17,7 @@ from monitor.core.model.events import CommandsRead, HealthRead
 from monitor.core.model.intent import LEGAL_TRANSITIONS, Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
 from monitor.core.rules.rule import Rule
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, PollingState
 from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.actions import (
     NOW,
@@ -477,7 +477,10 @@ def test_refusal_and_rejection_are_reasons() -> None:
 def test_unreadable_wallet_is_a_reason_after_its_read_failed() -> None:
     unread = replace(account_state(alerts=(alert(),)), wallets={})
     assert decision_for(unread, transfer_spec()).blocks == {}
-    stop = block_of(decision_for(replace(unread, failed_at={"spot": NOW}), transfer_spec()), "top-up")
+    stop = block_of(
+        decision_for(replace(unread, polling=replace(unread.polling, failed_at={"spot": NOW})), transfer_spec()),
+        "top-up",
+    )
     assert stop.reason.endswith("is not known yet: reading it fails; move the money by hand")
     assert stop.blocks_live_action
 
@@ -495,9 +498,8 @@ def test_wallet_last_read_empty_is_requested_again() -> None:
 
 
 def test_read_that_just_failed_is_not_requested_again() -> None:
-    state = replace(
-        account_state(alerts=(alert(),)), wallets={}, failed_at={"spot": NOW - seconds(4), "funding": NOW - seconds(5)}
-    )
+    failed_at = {"spot": NOW - seconds(4), "funding": NOW - seconds(5)}
+    state = replace(account_state(alerts=(alert(),)), wallets={}, polling=PollingState(failed_at=failed_at))
     assert decision_for(state, transfer_spec()).requested_reads == {"funding"}
 
 

@@ -14,6 +14,7 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import ManualCall, Order, Reduce, Repay, Transfer
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.account_update import apply_account_event
+from monitor.core.state.price_state import PriceState, SnapshotPrices
 from tests.core.actions.test_decision import decision_for, proposal, single_intent
 from tests.support.examples.actions import (
     EXAMPLE,
@@ -48,8 +49,10 @@ def worse_level(
     """Level of the account after a level loss; None if there is none."""
     made = confirmed_order(order)
     state = account_state(*after, intents=(made, *beside))
-    known = {**state.prices, **{f"{asset}USDT": Price(D(value), NOW) for asset, value in prices.items()}}
-    what = find_level_loss(replace(state, prices=known, cross_prices_at_snapshot=known), made, SETTINGS, NOW)
+    known = {**state.prices.newest, **{f"{asset}USDT": Price(D(value), NOW) for asset, value in prices.items()}}
+    what = find_level_loss(
+        replace(state, prices=PriceState(known, at_cross=SnapshotPrices(known))), made, SETTINGS, NOW
+    )
     assert not isinstance(what, UnknownLoss)
     return None if what is None else what.level
 
@@ -112,7 +115,7 @@ def test_unknown_loss_is_not_taken_for_no_loss() -> None:
     assert forgotten == UnknownLoss("the balances of before are not recorded", is_lasting=True)
     unread = find_level_loss(worse, replace(made, submitted_at=NOW + seconds(1)), SETTINGS, NOW)
     assert unread == UnknownLoss("its scope was not read since it was sent")
-    blind = replace(worse, prices={}, cross_prices_at_snapshot={})
+    blind = replace(worse, prices=PriceState())
     assert isinstance(find_level_loss(blind, made, SETTINGS, NOW), UnknownLoss)
 
 

@@ -14,7 +14,7 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Reduce, Repay, Transfer
 from monitor.core.model.reads import MinRepayRead, TradingRulesRead
 from monitor.core.model.symbols import TradingRules
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, KeyState
 from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.actions import (
     KEY,
@@ -98,7 +98,7 @@ def test_transfer_carries_its_source_balance() -> None:
         ),
         (replace(account_state(alerts=(alert(),)), commands=CommandsRead(paused=True)), "paused"),
         (replace(account_state(alerts=(alert(),)), health=HealthRead(store_failing=True)), "journal"),
-        (replace(account_state(alerts=(alert(),)), key=replace(KEY, withdrawals=True)), "withdraw"),
+        (replace(account_state(alerts=(alert(),)), keys=KeyState(True, replace(KEY, withdrawals=True))), "withdraw"),
         (account_state(alerts=(alert(),), now=NOW - seconds(30)), "max_data_age"),
         (account_state(balance("BTC", "1.5"), balance("ETH", "9", borrowed="30"), alerts=(alert(),)), "not owed"),
     ],
@@ -113,7 +113,7 @@ def test_intent_is_not_sent_when(state: AccountState, words: str) -> None:
     "state",
     [
         account_state(alerts=(alert(unknown_since=NOW),)),
-        replace(account_state(alerts=(alert(),)), key=None, key_accepted=None),
+        replace(account_state(alerts=(alert(),)), keys=KeyState()),
         replace(account_state(alerts=(alert(),)), cross=None),
     ],
 )
@@ -124,7 +124,7 @@ def test_unknown_state_postpones_the_intent(state: AccountState) -> None:
 
 
 def test_refused_key_ends_the_intent() -> None:
-    found = revalidate_planned(replace(account_state(alerts=(alert(),)), key=None, key_accepted=False))
+    found = revalidate_planned(replace(account_state(alerts=(alert(),)), keys=KeyState(False)))
     assert found == NotWanted("the exchange refuses the key; renew it", by_limit=True)
 
 
@@ -228,7 +228,9 @@ def state_for_sale(bitcoin: int = 60_000) -> AccountState:
     state = account_state(balance("BTC", "1.5"), balance("USDT", borrowed="60000"), alerts=(alert(),))
     market = TradingRules("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"), min_notional=D(5))
     state = apply_account_event(state, TradingRulesRead({"BTCUSDT": market}, frozenset({"BTC", "USDT"}), NOW), NOW)
-    return replace(state, prices={**state.prices, "BTCUSDT": Price(D(bitcoin), NOW)})
+    return replace(
+        state, prices=replace(state.prices, newest={**state.prices.newest, "BTCUSDT": Price(D(bitcoin), NOW)})
+    )
 
 
 def test_market_order_is_resized_and_keeps_its_client_id() -> None:

@@ -40,12 +40,13 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, ThresholdState
 from monitor.resources import packaged_path
 from tests.support.examples.accounts import (
     FIVE_TIMES_TIER,
     NOW,
     SETTINGS,
+    THRESHOLDS,
     after,
     cross_account_state,
     cross_snapshot,
@@ -200,7 +201,12 @@ class TestStep:
             parse_rules([{"name": "low", "scope": ["cross", "isolated"], "when": "margin_level < 100"}], "t")
         ).start()
         for pair in ("BTCUSDT", "ETHUSDT"):
-            story.state = replace(story.state, tiers={**story.state.tiers, pair: (FIVE_TIMES_TIER,)})
+            story.state = replace(
+                story.state,
+                thresholds=replace(
+                    story.state.thresholds, tiers={**story.state.thresholds.tiers, pair: (FIVE_TIMES_TIER,)}
+                ),
+            )
         pairs = isolated_snapshot(long_pair(), replace(long_pair(), symbol="ETHUSDT"), at=after(1))
         story.step(IsolatedRead(pairs), 1)
         before = dict(story.state.alerts)
@@ -313,7 +319,7 @@ class TestReadDemand:
         assert story.step(CrossRead(cross_snapshot(after(3))), 3).requested_reads == {"prices"}
 
     def test_new_pair_calls_for_its_tiers_and_its_interest(self) -> None:
-        story = EngineRun(state=new_account_state(tiers={})).start()
+        story = EngineRun(state=new_account_state(thresholds=ThresholdState(THRESHOLDS))).start()
         wants = story.step(IsolatedRead(isolated_snapshot(at=after(1))), 1).requested_reads
         assert wants == {"reference_data", "interest", "interest_rates"}
         story.step(LeverageTiersRead("BTCUSDT", (FIVE_TIMES_TIER,)), 1)
@@ -333,10 +339,10 @@ class TestReadDemand:
         story = EngineRun(settings=replace(SETTINGS, pegs={"WBETH": "ETH"}))
         story.step(PricesRead(prices(NOW, ETHUSDT=4_000, WBETHUSDT=4_320)))
         story.step(CrossRead(cross_snapshot(balances=balances)))
-        assert story.step(Tick()).state.peg_history["WBETH"].points == ((NOW, Decimal("1.08")),)
+        assert story.step(Tick()).state.prices.peg_history["WBETH"].points == ((NOW, Decimal("1.08")),)
 
     def test_unread_thresholds_are_requested_again(self) -> None:
-        story = EngineRun(state=new_account_state(cross_thresholds=None)).start()
+        story = EngineRun(state=new_account_state(thresholds=ThresholdState())).start()
         assert story.step(CrossRead(cross_snapshot(after(1))), 1).requested_reads == {"reference_data"}
 
     def test_refused_key_is_asked_again_when_a_read_succeeds(self) -> None:

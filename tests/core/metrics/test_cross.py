@@ -12,7 +12,7 @@ from monitor.core.model.metric import MissingValue, metrics_of
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, ThresholdState
 from tests.support.examples.accounts import (
     FIVE_TIMES_TIER,
     NOW,
@@ -264,7 +264,7 @@ class TestCross:
         assert figures.values["margin_level_change_5m"] is UNAVAILABLE
 
     def test_unknown_bars_leave_the_level_known(self) -> None:
-        values = cross_at(replace(cross_account_state(), cross_thresholds=None)).values
+        values = cross_at(replace(cross_account_state(), thresholds=ThresholdState())).values
         assert is_close_to(values["margin_level"], "1.83333")
         for name in ("liquidation_level", "drop_to_liquidation", "time_to_liquidation_by_interest"):
             assert values[name] is UNAVAILABLE
@@ -333,7 +333,7 @@ class TestIsolated:
 
     def test_pair_read_beyond_its_liquidation_price_has_no_distance_left(self) -> None:
         pair = replace(long_pair(), index_price=Decimal(45_000), margin_level=Decimal("1.125"))
-        figures = pair_at(replace(pair_account_state(pair, spot=45_000), tiers={}))
+        figures = pair_at(replace(pair_account_state(pair, spot=45_000), thresholds=ThresholdState()))
         assert figures.values["distance_to_liquidation"] == 0
         assert figures.holdings[0].liquidation_side == "below"
 
@@ -372,7 +372,7 @@ class TestIsolated:
             liquidation_price=Decimal("0.046"),
         )
         state = apply_events(
-            new_account_state(tiers={"ETHBTC": (FIVE_TIMES_TIER,)}),
+            new_account_state(thresholds=ThresholdState(tiers={"ETHBTC": (FIVE_TIMES_TIER,)})),
             PricesRead(prices(ETHBTC="0.05", BTCUSDT=60_000)),
             IsolatedRead(isolated_snapshot(pair)),
         )
@@ -382,7 +382,7 @@ class TestIsolated:
         assert values["drop_to_liquidation"] == values["rise_to_liquidation"] == INFINITE
         assert select_values(values, "assets_usdt", "liabilities_usdt") == (30_000, 24_000)
         without_btc = apply_events(
-            new_account_state(tiers={"ETHBTC": (FIVE_TIMES_TIER,)}),
+            new_account_state(thresholds=ThresholdState(tiers={"ETHBTC": (FIVE_TIMES_TIER,)})),
             PricesRead(prices(ETHBTC="0.05")),
             IsolatedRead(isolated_snapshot(pair)),
         )
@@ -400,7 +400,7 @@ class TestIsolated:
 
     def test_larger_debt_uses_the_thresholds_of_its_tier(self) -> None:
         tiers = (FIVE_TIMES_TIER, LeverageTier(2, Decimal("1.3125"), Decimal("1.15"), Decimal(20), Decimal(900_000)))
-        small = replace(pair_account_state(long_pair()), tiers={"BTCUSDT": tiers})
+        small = replace(pair_account_state(long_pair()), thresholds=ThresholdState(tiers={"BTCUSDT": tiers}))
         assert pair_at(small).values["initial_level"] == Decimal("1.25")
         for base, quote in (("0", 500_001), ("9.1", 1), ("99", 1)):
             pair = replace(
@@ -408,7 +408,7 @@ class TestIsolated:
                 base=Balance("BTC", free=Decimal(1_000), borrowed=Decimal(base)),
                 quote=Balance("USDT", borrowed=Decimal(quote)),
             )
-            state = replace(pair_account_state(pair), tiers={"BTCUSDT": tiers[::-1]})
+            state = replace(pair_account_state(pair), thresholds=ThresholdState(tiers={"BTCUSDT": tiers[::-1]}))
             assert pair_at(state).values["initial_level"] == Decimal("1.3125")
 
     def test_liquidation_ratio_without_a_known_call_has_a_supposed_one(self) -> None:

@@ -39,7 +39,7 @@ def issues(state: AccountState, seconds: float = 0) -> tuple[DataIssue, ...]:
 def holding(asset: str, **known: str) -> AccountState:
     """Return the worked example with some of another asset, and with these additional prices."""
     state = cross_account_state()
-    state = replace(state, prices={**state.prices, **prices(NOW, **known)})
+    state = replace(state, prices=replace(state.prices, newest={**state.prices.newest, **prices(NOW, **known)}))
     return apply_events(
         state, CrossRead(cross_snapshot(balances=sample_balances() | {asset: Balance(asset, free=Decimal(1))}))
     )
@@ -77,7 +77,12 @@ def test_stopped_price_is_an_issue() -> None:
     stopped = (MAX_PRICE_SILENCE + timedelta(minutes=5)).total_seconds()
     state = cross_account_state()
     state = replace(
-        state, prices={**state.prices, "BTCUSDT": Price(Decimal(60_000), after(stopped))}, newest_price_at=None
+        state,
+        prices=replace(
+            state.prices,
+            newest={**state.prices.newest, "BTCUSDT": Price(Decimal(60_000), after(stopped))},
+            newest_at=None,
+        ),
     )
     state = apply_events(state, CrossRead(cross_snapshot(after(stopped))))
     (gap,) = issues(state, stopped)

@@ -81,12 +81,12 @@ def test_peg_is_unknown_until_an_hour_of_ratios_is_known() -> None:
 
 def test_crash_of_some_hours_does_not_move_the_reference_ratio() -> None:
     state = with_ratio_history(state_holding(), ["1.08"] * 40 + ["0.2"] * 30)
-    assert state.peg_history["WBETH"].reference_ratio == Decimal("1.08")
+    assert state.prices.peg_history["WBETH"].reference_ratio == Decimal("1.08")
 
 
 def test_one_ratio_is_kept_of_each_ten_minutes() -> None:
     state = with_ratio_history(state_holding(), ["1.08", "1.09", "1.10"], every_s=100)
-    assert state.peg_history["WBETH"].points == ((NOW, Decimal("1.08")),)
+    assert state.prices.peg_history["WBETH"].points == ((NOW, Decimal("1.08")),)
 
 
 def test_ratios_of_more_than_a_week_ago_are_forgotten() -> None:
@@ -101,7 +101,7 @@ def test_ratios_of_unheld_assets_and_stale_prices_are_not_recorded() -> None:
     assert record_ratios(state, SETTINGS, NOW) is state
     state = with_prices(state_holding(), ETHUSDT=4_000, WBETHUSDT=4_320)
     assert record_ratios(state, SETTINGS, after(16)) is state
-    assert record_ratios(state, SETTINGS, after(15)).peg_history["WBETH"].points == ((NOW, Decimal("1.08")),)
+    assert record_ratios(state, SETTINGS, after(15)).prices.peg_history["WBETH"].points == ((NOW, Decimal("1.08")),)
 
 
 def test_ratio_of_an_asset_in_an_isolated_pair_is_recorded() -> None:
@@ -109,7 +109,7 @@ def test_ratio_of_an_asset_in_an_isolated_pair_is_recorded() -> None:
     state = with_prices(
         apply_events(new_account_state(), IsolatedRead(isolated_snapshot(pair))), ETHUSDT=4_000, WBETHUSDT=4_320
     )
-    assert "WBETH" in record_ratios(state, replace(SETTINGS, isolated=None), NOW).peg_history
+    assert "WBETH" in record_ratios(state, replace(SETTINGS, isolated=None), NOW).prices.peg_history
 
 
 def test_ratio_is_by_prices_in_usdt_else_by_the_pair_of_the_two() -> None:
@@ -153,10 +153,9 @@ def test_hours_without_samples_stay_unknown() -> None:
 
 def test_ratios_before_and_after_a_restart_are_one_history() -> None:
     before = history_from_samples([(after(0), Decimal("1.08"))], after(1_500))
-    state = replace(
-        with_prices(state_holding(1_500), 1_500, ETHUSDT=4_000, WBETHUSDT=4_360), peg_history={"WBETH": before}
-    )
-    points = record_ratios(state, SETTINGS, after(1_500)).peg_history["WBETH"].points
+    state = with_prices(state_holding(1_500), 1_500, ETHUSDT=4_000, WBETHUSDT=4_360)
+    state = replace(state, prices=replace(state.prices, peg_history={"WBETH": before}))
+    points = record_ratios(state, SETTINGS, after(1_500)).prices.peg_history["WBETH"].points
     assert points == ((NOW, Decimal("1.08")), (after(600), Decimal("1.08")), (after(1_200), Decimal("1.09")))
 
 

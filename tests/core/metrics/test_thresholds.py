@@ -26,6 +26,7 @@ from monitor.core.model.events import KeyRead, LeverageTiersRead, ReadFailed, Th
 from monitor.core.model.lending_terms import LendingTerms, parse_remembered_thresholds, thresholds_text, tiers_text
 from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_settings import AccountSettings
+from monitor.core.state.account_state import ThresholdState
 from monitor.core.state.account_update import apply_account_event
 from monitor.view.messages.message import _figure_lines
 from tests.support.examples.accounts import (
@@ -52,7 +53,7 @@ class TestCross:
         assert (found.thresholds, found.origin, found.note) == (THRESHOLDS, "read", "")
 
     def test_documented_thresholds_are_used_only_after_a_failed_first_read(self) -> None:
-        state = replace(cross_account_state(), cross_thresholds=None)
+        state = replace(cross_account_state(), thresholds=ThresholdState())
         assert measure_subject(state, SETTINGS, ("cross", ""), NOW + timedelta(seconds=9)).thresholds is None
         failed = apply_account_event(state, ReadFailed("reference_data", CROSS, NOW, "503"), NOW)
         for found in (
@@ -65,7 +66,7 @@ class TestCross:
 
     def test_remembered_thresholds_hold_until_the_first_read(self) -> None:
         own = DOCUMENTED_CROSS_THRESHOLDS[5]
-        state = replace(cross_account_state(), cross_thresholds=own, remembered_scopes=frozenset({CROSS}))
+        state = replace(cross_account_state(), thresholds=ThresholdState(own, remembered_scopes=frozenset({CROSS})))
         found = measure_subject(state, SETTINGS, ("cross", ""), NOW).thresholds
         assert found is not None
         assert (found.thresholds, found.origin) == (own, "remembered")
@@ -77,11 +78,13 @@ class TestCross:
         assert (read.origin, read.note) == ("read", "")
 
     def test_message_and_status_mark_uncertain_thresholds(self) -> None:
-        figures = measure_subject(replace(cross_account_state(), cross_thresholds=None), SETTINGS, ("cross", ""), LATER)
+        figures = measure_subject(
+            replace(cross_account_state(), thresholds=ThresholdState()), SETTINGS, ("cross", ""), LATER
+        )
         line = _figure_lines(figures, LATER)[0]
         for words in ("initial 1.50", "margin call 1.30", "liquidation 1.10", "supposed"):
             assert words in line
-        state = replace(cross_account_state(), cross_thresholds=None)
+        state = replace(cross_account_state(), thresholds=ThresholdState())
         assert "bars" in [gap.kind for gap in find_data_issues(state, SETTINGS, CROSS, figures, LATER)]
         assert "bars" not in [
             gap.kind
@@ -99,7 +102,7 @@ class TestPair:
     @pytest.mark.parametrize("pair", [long_pair(), short_pair()])
     def test_leverage_follows_from_the_liquidation_price(self, pair: IsolatedPair) -> None:
         found = measure_subject(
-            replace(pair_account_state(pair), tiers={}), SETTINGS, ("isolated", "BTCUSDT"), LATER
+            replace(pair_account_state(pair), thresholds=ThresholdState()), SETTINGS, ("isolated", "BTCUSDT"), LATER
         ).thresholds
         assert found is not None
         assert (found.thresholds, found.origin) == (DOCUMENTED_PAIR_THRESHOLDS[5], "documented")
@@ -109,20 +112,20 @@ class TestPair:
     def test_most_cautious_tier_is_assumed_without_a_liquidation_price(self, price: str | None, leverage: int) -> None:
         pair = replace(long_pair(), liquidation_price=None if price is None else D(price))
         found = measure_subject(
-            replace(pair_account_state(pair), tiers={}), SETTINGS, ("isolated", "BTCUSDT"), LATER
+            replace(pair_account_state(pair), thresholds=ThresholdState()), SETTINGS, ("isolated", "BTCUSDT"), LATER
         ).thresholds
         assert found is not None
         assert (found.thresholds, found.origin) == (DOCUMENTED_PAIR_THRESHOLDS[leverage], "documented")
 
     def test_remembered_tiers_hold_until_they_are_read(self) -> None:
-        state = replace(
-            pair_account_state(long_pair()), remembered_scopes=frozenset({Scope("BTCUSDT"), Scope("ETHUSDT")})
-        )
+        state = pair_account_state(long_pair())
+        remembered = frozenset({Scope("BTCUSDT"), Scope("ETHUSDT")})
+        state = replace(state, thresholds=replace(state.thresholds, remembered_scopes=remembered))
         found = measure_subject(state, SETTINGS, ("isolated", "BTCUSDT"), NOW).thresholds
         assert found is not None
         assert found.origin == "remembered"
         after = apply_account_event(state, LeverageTiersRead("BTCUSDT", (FIVE_TIMES_TIER,)), NOW)
-        assert after.remembered_scopes == {Scope("ETHUSDT")}
+        assert after.thresholds.remembered_scopes == {Scope("ETHUSDT")}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +194,7 @@ def test_no_action_is_sized_by_documented_thresholds(when: str, sized: dict[str,
     spec = ActionSpec("repay", "repay", mode="live", max_amount=D(9999), max_per_day=D(9999), **sized)  # type: ignore[arg-type]  # names and values are the row's
     key = AlertKey("low", "main", "cross", "")
     firing = Alert(7, key, AlertState.FIRING, "critical", NOW, when, "", "margin level 1.83", fired_at=NOW)
-    state = replace(cross_account_state(), cross_thresholds=None, alerts={key: firing})
+    state = replace(cross_account_state(), thresholds=ThresholdState(), alerts={key: firing})
     state = apply_account_event(state, KeyRead(True, MAY, NOW), NOW)
     state = apply_account_event(state, ReadFailed("reference_data", CROSS, NOW, "503"), NOW)
     figures = {("cross", ""): measure_subject(state, SETTINGS, ("cross", ""), NOW)}
@@ -205,5 +208,5 @@ def test_no_action_is_sized_by_documented_thresholds(when: str, sized: dict[str,
 
 
 def test_nothing_is_assumed_while_thresholds_are_being_read() -> None:
-    state = replace(new_account_state(), cross_thresholds=None)
+    state = replace(new_account_state(), thresholds=ThresholdState())
     assert measure_subject(state, AccountSettings("main"), ("cross", ""), NOW).thresholds is None

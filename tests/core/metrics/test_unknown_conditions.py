@@ -35,7 +35,7 @@ RULES = parse_rules(
 def watch_for(seconds: int, *, read: bool = True) -> EngineRun:
     """Run the account, read (or not) every ten seconds and evaluated each second; liquidations are unknown."""
     story = EngineRun(rules=RULES)
-    story.state = replace(story.state, key_accepted=True)
+    story.state = replace(story.state, keys=replace(story.state.keys, is_accepted=True))
     story.step(KeyRead(True, KEY, after(0)), 0)
     for second in range(seconds + 1):
         if second % 10 == 0 and (read or not second):
@@ -83,7 +83,7 @@ def test_metric_that_needs_a_history_is_given_time_to_collect_it() -> None:
 def test_unknown_conditions_are_not_counted_while_data_are_stale() -> None:
     stale = SETTINGS.stale_after // timedelta(seconds=1)
     story = watch_for(stale + 2, read=False)
-    assert (story.state.unknown_conditions, unknown_condition_count(story.state, stale + 2)) == ({}, 0)
+    assert (story.state.measurement.unknown_conditions, unknown_condition_count(story.state, stale + 2)) == ({}, 0)
 
 
 def test_unknown_condition_fails_the_heartbeat() -> None:
@@ -95,8 +95,8 @@ def test_unknown_condition_fails_the_heartbeat() -> None:
 
 def test_condition_unknown_for_another_reason_keeps_its_start_time() -> None:
     story = watch_for(40)
-    (key,) = [key for key in story.state.unknown_conditions if key.rule == "fast"]
-    since = story.state.unknown_conditions[key].since
+    (key,) = [key for key in story.state.measurement.unknown_conditions if key.rule == "fast"]
+    since = story.state.measurement.unknown_conditions[key].since
     story.state = replace(
         story.state, cross=replace(cross_snapshot(after(40)), margin_level=cross_snapshot().margin_level)
     )
@@ -106,5 +106,5 @@ def test_condition_unknown_for_another_reason_keeps_its_start_time() -> None:
         is MissingValue.UNAVAILABLE
     )
     story.step(Tick(), 41)
-    assert story.state.unknown_conditions[key].since == since
-    assert filter_lasting(story.state.unknown_conditions, after(41)) == {}
+    assert story.state.measurement.unknown_conditions[key].since == since
+    assert filter_lasting(story.state.measurement.unknown_conditions, after(41)) == {}

@@ -15,7 +15,7 @@ from monitor.core.model.events import (
     Tick,
 )
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.price_update import PRICE_HISTORY
+from monitor.core.state.price_state import PRICE_HISTORY
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.view.documents.account import account_document
 from tests.support.examples.accounts import (
@@ -41,28 +41,28 @@ def test_snapshot_older_than_the_known_one_changes_nothing() -> None:
 
 def test_snapshot_remembers_the_prices_that_were_known_when_it_came() -> None:
     state = apply_events(cross_account_state(), PricesRead(prices(after(1), BTCUSDT=50_000)), at=after(1))
-    assert state.cross_prices_at_snapshot["BTCUSDT"].value == 60_000
-    assert state.prices["BTCUSDT"].value == 50_000
+    assert state.prices.at_cross.prices["BTCUSDT"].value == 60_000
+    assert state.prices.newest["BTCUSDT"].value == 50_000
 
 
 def test_price_older_than_the_known_one_is_refused() -> None:
     state = apply_events(cross_account_state(), PricesRead(prices(after(-1), BTCUSDT=1, ETHUSDT=1)))
-    assert state.prices["BTCUSDT"].value == 60_000
+    assert state.prices.newest["BTCUSDT"].value == 60_000
 
 
 def test_price_that_was_not_renewed_for_an_hour_is_forgotten() -> None:
     later = after(3_601)
     state = apply_events(cross_account_state(), PricesRead(prices(later, BTCUSDT=60_000)), at=later)
-    assert set(state.prices) == {"BTCUSDT"}
+    assert set(state.prices.newest) == {"BTCUSDT"}
 
 
 def test_prices_of_five_minutes_ago_are_kept_whatever_pace_they_came_at() -> None:
     state = new_account_state()
     for second in range(0, 1_000, 7):
         state = apply_events(state, PricesRead(prices(after(second), BTCUSDT=second + 1)), at=after(second))
-        oldest = state.price_history[0]
+        oldest = state.prices.history[0]
         assert oldest.at <= max(NOW, after(second) - PRICE_HISTORY)
-    assert len(state.price_history) <= 62
+    assert len(state.prices.history) <= 62
 
 
 def test_reconnects_are_counted_and_new_subscriptions_are_none() -> None:
@@ -117,9 +117,9 @@ def test_needed_symbols_of_an_unpriced_asset_include_all_bridges() -> None:
     state = apply_events(state, PricesRead({"BTCUSDT": Price(Decimal(60_000), NOW)}))
     tried = {f"ABC{other}" for other in ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")} | {"USDTABC"}
     assert needed_symbols(state, SETTINGS) == {"BTCUSDT", "ABCUSDT", *tried}
-    known = replace(state, prices=prices(BTCUSDT=1, ABCFDUSD=2))
+    known = replace(state, prices=replace(state.prices, newest=prices(BTCUSDT=1, ABCFDUSD=2)))
     assert needed_symbols(known, SETTINGS) == {"BTCUSDT", "ABCUSDT", *tried, "FDUSDUSDT"}
-    found = replace(state, prices=prices(BTCUSDT=1, ABCFDUSD=2, FDUSDUSDT=1))
+    found = replace(state, prices=replace(state.prices, newest=prices(BTCUSDT=1, ABCFDUSD=2, FDUSDUSDT=1)))
     assert needed_symbols(found, SETTINGS) == {"BTCUSDT", "ABCUSDT", "ABCFDUSD", "FDUSDUSDT"}
     inverted = apply_events(state, PricesRead({"USDTABC": Price(Decimal(40), NOW)}))
     assert needed_symbols(inverted, SETTINGS) == {"BTCUSDT", "ABCUSDT", "USDTABC"}

@@ -11,7 +11,7 @@ from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Sil
 from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.amounts import ONE
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, PollingState
 from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.clock_correction import clamp_timestamps, correct_timestamps
 from monitor.core.state.stream_status import StreamStatus
@@ -33,7 +33,7 @@ def state_with_future_stamps() -> AccountState:
         started_at=then,
         cross=snapshot(then + timedelta(seconds=15)),
         streams={"account": StreamStatus(True, ("cross",), then, then + timedelta(seconds=18))},
-        failed_at={"isolated": NOW - AHEAD, "cross": then},
+        polling=PollingState(failed_at={"isolated": NOW - AHEAD, "cross": then}),
         commands=CommandsRead(silences=(quiet,)),
     )
 
@@ -43,7 +43,7 @@ def test_future_stamps_keep_their_age() -> None:
     assert after.started_at == NOW - timedelta(seconds=20)
     assert after.cross is not None and after.cross.as_of == NOW - timedelta(seconds=5)
     assert after.streams["account"].last_frame_at == NOW - timedelta(seconds=2)
-    assert after.failed_at == {"isolated": NOW - AHEAD, "cross": NOW - timedelta(seconds=20)}
+    assert after.polling.failed_at == {"isolated": NOW - AHEAD, "cross": NOW - timedelta(seconds=20)}
 
 
 def test_future_end_times_are_unchanged() -> None:

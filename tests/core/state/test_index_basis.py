@@ -50,8 +50,8 @@ def test_a_basis_is_of_one_moment_or_the_one_before_stays(
     state = new_account_state()
     for arrived, _, event in sorted(arrivals, key=lambda arrival: arrival[:2]):
         state = apply_account_event(state, event, after(arrived))
-    reading = state.reference.index_readings["BTCUSDT"]
-    basis = state.reference.index_basis.get("BTCUSDT")
+    reading = state.prices.index_readings["BTCUSDT"]
+    basis = state.prices.index_basis.get("BTCUSDT")
     assert basis == reading.basis
     if not reading.is_open and basis is not None:
         assert abs(basis / BASIS - 1) <= MAX_SPOT_DIFFERENCE
@@ -100,9 +100,9 @@ def test_unmatched_index_is_read_again_soon() -> None:
     state = apply_account_event(new_account_state(), PricesRead({"BTCUSDT": spot("60000", 9)}), after(9))
     state = apply_account_event(state, IndexPriceRead("BTCUSDT", INDEX), after(10))
     matched = apply_account_event(state, PricesRead({"BTCUSDT": spot("60001", 10.5)}), after(10.5))
-    assert newly_needed_reads(matched.reference, apply_account_event(matched, Tick(), after(11)).reference) == set()
+    assert newly_needed_reads(matched, apply_account_event(matched, Tick(), after(11))) == set()
     unmatched = apply_account_event(state, PricesRead({"BTCUSDT": spot("58000", 10.5)}), after(10.5))
     asking = apply_account_event(unmatched, Tick(), after(11))
-    assert newly_needed_reads(unmatched.reference, asking.reference) == {"index"}
-    assert newly_needed_reads(asking.reference, apply_account_event(asking, Tick(), after(12)).reference) == set()
-    assert newly_needed_reads(asking.reference, apply_account_event(asking, Tick(), after(42)).reference) == {"index"}
+    assert newly_needed_reads(unmatched, asking) == {"index"}
+    assert newly_needed_reads(asking, apply_account_event(asking, Tick(), after(12))) == set()
+    assert newly_needed_reads(asking, apply_account_event(asking, Tick(), after(42))) == {"index"}

@@ -63,16 +63,16 @@ def test_level_stays_the_polled_one_until_a_price_moves() -> None:
 def test_a_new_basis_holds_from_the_next_read_on() -> None:
     state = apply_events(read_with_index(), IndexPriceRead("BTCUSDT", Price(D(59_000), after(1))))
     assert level(state, 5) == POLLED
-    assert state.cross_basis_at_snapshot == {"BTCUSDT": D("1.01")}
-    assert apply_events(state, CrossRead(cross_snapshot(after(60), POLLED))).cross_basis_at_snapshot == {
+    assert state.prices.at_cross.bases == {"BTCUSDT": D("1.01")}
+    assert apply_events(state, CrossRead(cross_snapshot(after(60), POLLED))).prices.at_cross.bases == {
         "BTCUSDT": D("0.98333333")
     }
 
 
 def test_index_far_in_time_from_the_spot_price_gives_no_basis() -> None:
     state = read_with_index(seconds=60)
-    assert state.reference.index_readings.keys() == {"BTCUSDT"}
-    assert not state.cross_basis_at_snapshot
+    assert state.prices.index_readings.keys() == {"BTCUSDT"}
+    assert not state.prices.at_cross.bases
 
 
 def test_bridged_asset_has_the_basis_of_its_bridge() -> None:
@@ -129,7 +129,7 @@ def test_index_in_the_pair_answer_decides_whether_a_fall_is_included() -> None:
     for index in (pair.index_price, pair.index_price * D("0.9")):
         snapshot = replace(isolated_snapshot(replace(pair, index_price=index), at=after(15)), answered_at=after(17))
         state = apply_events(start, IsolatedRead(snapshot), late, at=after(18))
-        assert state.isolated_prices_at_snapshot[pair.symbol].value == index
+        assert state.prices.at_isolated.prices[pair.symbol].value == index
 
 
 def test_index_that_moved_before_its_spot_price_gives_no_basis() -> None:
@@ -143,5 +143,5 @@ def test_index_that_moved_before_its_spot_price_gives_no_basis() -> None:
         at=after(15),
     )
     state = apply_events(read, PricesRead(prices(after(16), BTCUSDT=54_000)), at=after(16))
-    assert state.cross_basis_at_snapshot == state.reference.index_basis == {}
+    assert state.prices.at_cross.bases == state.prices.index_basis == {}
     assert level(state, 16) == fallen

@@ -56,7 +56,7 @@ def sale_events(seconds: float = 10) -> tuple[StreamEvent, StreamEvent]:
 
 
 def level(state: AccountState, seconds: float = 12) -> object:
-    priced = apply_events(state, PricesRead({s: p._replace(at=after(seconds)) for s, p in state.prices.items()}))
+    priced = apply_events(state, PricesRead({s: p._replace(at=after(seconds)) for s, p in state.prices.newest.items()}))
     return measure_cross(priced, SETTINGS, after(seconds)).values["margin_level"]
 
 
@@ -118,7 +118,7 @@ class TestChangesForTheWorse:
         pair = live_pair(state, "BTCUSDT")
         assert pair is not None
         assert (pair.base.owed, pair.quote.held) == (Decimal("1.0"), Decimal(60_000))
-        priced = apply_events(state, PricesRead({s: p._replace(at=after(12)) for s, p in state.prices.items()}))
+        priced = apply_events(state, PricesRead({s: p._replace(at=after(12)) for s, p in state.prices.newest.items()}))
         assert is_close_to(measure_pair(priced, SETTINGS, "BTCUSDT", after(12)).values["margin_level"], "1.20000")
 
 

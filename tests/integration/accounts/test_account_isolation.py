@@ -26,7 +26,7 @@ async def test_a_hanging_account_delays_no_other(tmp_path: Path) -> None:
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 for name in ("main", "other"):
                     await here.wait_for_state(
-                        lambda state: state.cross and state.cross_thresholds and len(state.streams) == 3, account=name
+                        lambda state: state.cross and state.thresholds.cross and len(state.streams) == 3, account=name
                     )
                 box.sandbox.add_fault(Fault("hang", path="*", account="main", count=0))
                 stuck = here.state("main").cross

@@ -99,7 +99,7 @@ async def test_two_keys_of_one_account_are_refused_at_the_start_and_later_withou
         for name in ("main", "again"):
             alone = write_config(tmp_path, ready_with_keys(box.ready, name), name=f"{name}.toml")
             async with in_process_daemon(alone) as here:
-                await here.wait_for_state(lambda state: state.owner is not None, account=name)
+                await here.wait_for_state(lambda state: state.keys.owner is not None, account=name)
         config = write_config(tmp_path, ready_with_keys(box.ready, "main", "again"), more=REPAYS.format(action="repay"))
         # What is remembered of the keys is enough.
         box.sandbox.add_fault(Fault("status", path=IDENTITY, count=0))

@@ -73,7 +73,9 @@ async def test_a_second_key_that_a_reload_brings_is_compared_before_anything_is_
     async with sandbox(scenario) as box:
         config = config_with_action_key(own, tmp_path, box, database_url, more="")
         async with in_process_run(config, clock_of(box.sandbox)) as turn:
-            await knows(turn, lambda state: state.action_key is not None and state.key is not None)
+            await knows(
+                turn, lambda state: state.keys.action_permissions is not None and state.keys.permissions is not None
+            )
 
             config_with_action_key(strange, tmp_path, box, database_url, more=repay_config(mode="live"))
             turn.reload()

@@ -24,7 +24,7 @@ async def test_crash_looping_account_is_notified_by_the_daemon(tmp_path: Path) -
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 with closing(sqlite3.connect(tmp_path / "monitor.db")) as other, other:
                     other.execute(REFUSING)
                 box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))

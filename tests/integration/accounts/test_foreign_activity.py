@@ -80,7 +80,7 @@ async def test_repayments_of_another_daemon_are_notified_once(tmp_path: Path) ->
             second = config_of(tmp_path / "second", box, below="0.1", phone=phone)
             clock = clock_of(box.sandbox)
             async with in_process_daemon(second, clock) as here:
-                await here.wait_for_state(lambda state: state.cross is not None and state.owner is not None)
+                await here.wait_for_state(lambda state: state.cross is not None and state.keys.owner is not None)
                 async with in_process_daemon(first, clock) as other:
 
                     async def is_spent() -> bool:
@@ -164,7 +164,7 @@ async def test_manual_trading_is_no_foreign_activity_and_a_daemon_order_is(tmp_p
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await here.wait_for_state(lambda state: "account" in state.streams and state.streams["account"].connected)
             box.sandbox.user_actions.place("main", "BTCUSDT", "SELL", Decimal(70_000), Decimal("0.001"))
-            await here.wait_for_state(lambda state: any(orders.order_ids for orders in state.reference.orders.values()))
+            await here.wait_for_state(lambda state: any(orders.order_ids for orders in state.activity.orders.values()))
             words = "symbol=BTCUSDT side=SELL type=LIMIT timeInForce=GTC quantity=0.001 price=71000"
             for name in ("by_hand-7", "mm-7-1760130000000"):
                 order = (*words.split(), f"newClientOrderId={name}")

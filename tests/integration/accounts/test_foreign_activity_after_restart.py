@@ -61,7 +61,7 @@ async def test_foreign_activity_pauses_once_after_a_restart(store: Store) -> Non
 async def test_foreign_activity_pauses_when_the_database_was_missing_at_the_start(store: Store) -> None:
     later = NOW + seconds(600)
     blind = continue_from_memory(None, POLICY, later, None, HealthRead())
-    assert blind.reference.watches_foreign_activity
+    assert blind.activity.watches_foreign_activity
     state = merge_stored_state(blind, JournalBacklog(), await store.load_state("main", later), POLICY, later)
     assert step_once(state, later + EXPLANATION_GRACE).entry.paused_by != ""
 

@@ -38,7 +38,10 @@ async def test_action_waiting_for_data_is_notified_with_the_reason(tmp_path: Pat
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACT)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 await here.wait_for_state(
-                    lambda state: state.cross and state.cross_thresholds and state.key and state.prices, 90
+                    lambda state: (
+                        state.cross and state.thresholds.cross and state.keys.permissions and state.prices.newest
+                    ),
+                    90,
                 )
                 # What no record holds is read from a history that fails, too: that would be another reason.
                 await here.wait_for_state(lambda state: state.record_coverage.gap_since is None, 90)

@@ -133,7 +133,7 @@ async def test_expired_approval_withholds_the_intent(database_url: str) -> None:
 async def test_new_permission_during_the_claim_withholds_the_intent(database_url: str) -> None:
     async with harness_waiting_in_claim(database_url, repay_spec(asset="USDT", max_data_age=HOUR)) as (made, let_go):
         made.executor._deliver(KeyRead(False, None, made.world.clock.now()))
-        await made.wait_until(lambda: made.state.key_accepted is False)
+        await made.wait_until(lambda: made.state.keys.is_accepted is False)
         let_go.set()
         await wait_until_withheld(made, "the exchange refuses the key")
         assert money_requests(made.world) == []

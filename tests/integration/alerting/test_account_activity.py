@@ -41,7 +41,7 @@ async def test_movements_are_attributed_and_recorded(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=QUICK)
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-            await here.wait_for_state(lambda state: state.cross and CROSS in state.reference.ledger_read_until)
+            await here.wait_for_state(lambda state: state.cross and CROSS in state.activity.ledger_read_until)
             venue = box.sandbox.venue
             account = venue.accounts["main"]
             box.sandbox.user_actions.transfer("main", "MAIN_MARGIN", "USDT", D(11))
@@ -58,12 +58,12 @@ async def test_unexplained_change_requests_the_ledger_at_once(tmp_path: Path) ->
     async with sandbox(speed=10) as box:
         config = write_config(tmp_path, box.ready, schedule={**FAST_SCHEDULE, "cross": "5s"})
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-            await here.wait_for_state(lambda state: state.cross and CROSS in state.reference.ledger_read_until)
+            await here.wait_for_state(lambda state: state.cross and CROSS in state.activity.ledger_read_until)
             before = sum(one.path == FLOW_PATH for one in box.sandbox.requests)
             venue = box.sandbox.venue
             # No event tells of it.
             venue.ledger.pay("USDT", D(100), "world", venue.accounts["main"].cross.wallet, "gift")
-            await here.wait_for_state(lambda state: state.reference.ledger_requested_at)
+            await here.wait_for_state(lambda state: state.activity.ledger_requested_at)
 
             async def is_asked() -> bool:
                 return sum(one.path == FLOW_PATH for one in box.sandbox.requests) > before
@@ -75,7 +75,7 @@ async def test_between_polls_the_level_follows_the_index_and_not_the_spot_price(
     async with sandbox(replace(calm_scenario(), basis={"BTCUSDT": D("0.005"), "ETHUSDT": D("-0.003")})) as box:
         config = write_config(tmp_path, box.ready)
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-            await here.wait_for_state(lambda state: len(state.cross_basis_at_snapshot) == 2)
+            await here.wait_for_state(lambda state: len(state.prices.at_cross.bases) == 2)
             drift = measure_subject(here.state(), here.daemon.settings("main"), MONITOR_SUBJECT, here.clock.now())
     found = drift.read("live_drift")
     assert isinstance(found, Decimal)
@@ -103,7 +103,7 @@ async def test_changed_terms_are_notified_once_and_a_delisting_fires(tmp_path: P
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, schedule=QUICK)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 await here.wait_for_state(
-                    lambda state: ("collateral", "SOL") in state.reference.terms and state.cross_thresholds
+                    lambda state: ("collateral", "SOL") in state.reference.terms and state.thresholds.cross
                 )
                 venue = box.sandbox.venue
                 venue.accounts["main"].thresholds = CROSS_5X
@@ -123,8 +123,8 @@ async def test_changed_terms_are_notified_once_and_a_delisting_fires(tmp_path: P
         "the collateral ratio of SOL changed: 0.95 up to 10000000, 0.9 up to 20000000, then 0 → 0.5 (",
     ):
         assert sum(change in text for text in texts()) == 1
-    assert state.cross_thresholds is not None
-    assert state.cross_thresholds.margin_call == D("1.16")
+    assert state.thresholds.cross is not None
+    assert state.thresholds.cross.margin_call == D("1.16")
     assert state.reference.min_repay == LEAST
 
 

@@ -42,7 +42,7 @@ async def test_open_alerts_of_an_account_that_left_the_configuration_are_gone(tm
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
                 await wait_for_messages(sink, "FIRING near-call")
             with read_store(f"sqlite:///{tmp_path}/monitor.db") as store:
@@ -74,7 +74,7 @@ async def test_silence_survives_a_restart_and_its_end_notifies_firing_alerts(tmp
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
                 await wait_for_messages(sink, "FIRING below-initial")
                 now = SystemClock().now()
@@ -84,7 +84,7 @@ async def test_silence_survives_a_restart_and_its_end_notifies_firing_alerts(tmp
                 quiet = await here.store.execute(add_silence, quiet)
                 await here.wait_for_state(lambda state: any(alert.silenced_by for alert in state.alerts.values()))
             async with in_process_daemon(config) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 await here.wait_for_state(
                     lambda state: any(a.silenced_by and not a.unknown_since for a in state.alerts.values())
                 )
@@ -108,12 +108,12 @@ async def test_failing_channel_is_alerted_once_across_a_restart_and_resolved_whe
                 return len(phone.received) > tried
 
             async with in_process_daemon(config) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
                 await eventually(lambda: heard("FIRING mute"))
                 tried = len(phone.received)
             async with in_process_daemon(config) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 # Beyond a try that fails again.
                 await eventually(tried_anew)
                 assert {row.alert.key.rule for row in await here.alerts()} == {"mute", "below-initial"}

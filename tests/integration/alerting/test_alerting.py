@@ -62,7 +62,7 @@ async def test_a_fall_fires_the_rungs_in_order_and_recovery_resolves_them(tmp_pa
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 expected: list[str] = []
                 for rule, btc in LEVELS.items():
                     set_price(box.sandbox, btc)
@@ -91,7 +91,7 @@ async def test_fall_through_several_rungs_sends_the_worst_first(tmp_path: Path) 
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 set_price(box.sandbox, LEVELS["near-call"])
                 await wait_for_messages(sink, "FIRING near-call")
             alerts = {row.alert.key.rule: row.alert for row in await alerts_in(tmp_path)}
@@ -111,7 +111,7 @@ async def test_full_repayment_resolves_the_alert(tmp_path: Path) -> None:
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 set_price(box.sandbox, "41000")
                 await wait_for_messages(sink, "FIRING near-call")
                 hand = box.sandbox.user_actions
@@ -171,7 +171,7 @@ async def test_channel_after_an_outage_gets_the_current_state_once(tmp_path: Pat
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 set_price(box.sandbox, "45000")
                 await eventually(lambda: tried(sink, "below-initial"))
                 set_price(box.sandbox, "60000")
@@ -201,7 +201,7 @@ async def test_hanging_channel_delays_no_other_channel(tmp_path: Path) -> None:
             channels = {"hangs": hanging.url, "phone": phone.url}
             config = write_config(tmp_path, box.ready, channels=channels)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 set_price(box.sandbox, "45000")
                 await eventually(lambda: tried(hanging, "below-initial"), 60)
                 set_price(box.sandbox, "41000")

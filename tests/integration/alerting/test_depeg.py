@@ -35,8 +35,8 @@ async def test_depegged_staking_token_fires_depeg(tmp_path: Path) -> None:
     async with sandbox(depeg_scenario(), frozen=True) as box:
         config = write_config(tmp_path, box.ready)
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-            await here.wait_for_state(lambda state: state.cross is not None and "WBETHUSDT" in state.prices)
-            assert here.state().peg_history["WBETH"].reference_ratio == Decimal("1.08")
+            await here.wait_for_state(lambda state: state.cross is not None and "WBETHUSDT" in state.prices.newest)
+            assert here.state().prices.peg_history["WBETH"].reference_ratio == Decimal("1.08")
             assert not firing(here.state()) & {"depeg", "depeg-critical"}
             box.sandbox.user_actions.advance(71 * 60)
             await here.wait_for_state(lambda state: "depeg-critical" in firing(state))
@@ -44,7 +44,7 @@ async def test_depegged_staking_token_fires_depeg(tmp_path: Path) -> None:
             for _ in range(7):
                 box.sandbox.user_actions.advance(10)
                 await here.wait_for_state(
-                    lambda state: state.newest_price_at is not None and state.newest_price_at >= here.clock.now()
+                    lambda state: state.prices.newest_at is not None and state.prices.newest_at >= here.clock.now()
                 )
             await here.wait_for_state(lambda state: "depeg" in firing(state))
             assert {key.subject for key in here.state().alerts if key.rule.startswith("depeg")} == {"WBETH"}

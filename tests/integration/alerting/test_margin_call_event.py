@@ -36,7 +36,9 @@ async def test_margin_call_is_the_level_while_reads_hang_and_after_a_restart(tmp
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             clock = clock_of(box.sandbox)
             async with in_process_daemon(config, clock) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds and state.prices, 60)
+                await here.wait_for_state(
+                    lambda state: state.cross and state.thresholds.cross and state.prices.newest, 60
+                )
                 await here.wait_for_state(lambda state: "risk" in state.streams and state.streams["risk"].connected, 60)
                 box.sandbox.add_fault(Fault("hang", count=0))
                 send_margin_call(box.sandbox)

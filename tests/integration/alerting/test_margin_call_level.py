@@ -17,7 +17,7 @@ from monitor.core.model.events import (
     StreamEvent,
 )
 from monitor.core.model.metric import MissingValue
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, ThresholdState
 from monitor.core.state.account_update import apply_account_event
 from monitor.view.documents.account import account_document
 from monitor.view.messages.message import _figure_lines
@@ -91,7 +91,7 @@ def test_margin_call_is_the_level_while_the_snapshot_is_stale() -> None:
 
 
 def test_margin_call_fires_on_an_account_never_read() -> None:
-    story = EngineRun(rules=CALL, state=new_account_state(cross_thresholds=None))
+    story = EngineRun(rules=CALL, state=new_account_state(thresholds=ThresholdState()))
     story.step(ReadFailed("reference_data", CROSS, NOW, "503"))
     done = story.step(margin_call_event("1.23", 1), 1)
     (alert,) = done.entry.alerts

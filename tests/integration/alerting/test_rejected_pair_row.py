@@ -56,7 +56,7 @@ async def test_rejected_pair_row_makes_only_that_pair_stale(tmp_path: Path) -> N
         config = write_config(tmp_path, running.ready, first="default_rules = false", more=RULES)
         async with in_process_daemon(config, clock_of(running.sandbox)) as here:
             await here.wait_for_state(
-                lambda state: state.isolated is not None and len(state.isolated.pairs) == 2 and state.tiers
+                lambda state: state.isolated is not None and len(state.isolated.pairs) == 2 and state.thresholds.tiers
             )
             running.sandbox.add_fault(Fault("malformed", path=ISOLATED, form="odd_row", count=0))
             await here.wait_for_state(
@@ -65,7 +65,7 @@ async def test_rejected_pair_row_makes_only_that_pair_stale(tmp_path: Path) -> N
             running.sandbox.user_actions.set_price("BTCUSDT", D(50_000))
             await here.wait_for_state(lambda state: firing(state, "low", "BTCUSDT"))
             await here.wait_for_state(lambda state: firing(state, "unseen", ""))
-            failure = here.state("main").last_failure
+            failure = here.state("main").polling.last_failure
             assert failure is not None
             assert (failure.read, "ETHUSDT is left out" in failure.cause) == ("isolated", True)
             pairs = here.state("main").isolated

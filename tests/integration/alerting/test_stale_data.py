@@ -36,7 +36,13 @@ async def wait_until_read(here: InProcessDaemon) -> None:
 
     def is_seeing(state: AccountState) -> bool:
         streams = [stream.connected for stream in state.streams.values()]
-        return bool(state.cross and state.isolated and state.cross_thresholds and state.tiers and streams == [True] * 3)
+        return bool(
+            state.cross
+            and state.isolated
+            and state.thresholds.cross
+            and state.thresholds.tiers
+            and streams == [True] * 3
+        )
 
     await here.wait_for_state(is_seeing)
 
@@ -121,7 +127,7 @@ async def test_impossible_payloads_are_recorded_and_rejected(tmp_path: Path, for
                 rows = await here.store.read(read_failures, limit=None)
                 return any(row.read == "cross" for row in rows)
 
-            await here.wait_for_state(lambda state: state.last_failure)
+            await here.wait_for_state(lambda state: state.polling.last_failure)
             await here.wait_for_state(lambda state: state.cross and state.cross.as_of > good.as_of, 20)
             after = here.state().cross
             assert after is not None

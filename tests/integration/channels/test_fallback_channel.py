@@ -49,7 +49,7 @@ async def test_fallback_is_notified_within_a_minute_when_the_channel(fault: str,
             )
             async with in_process_daemon(config, clock_of(running.sandbox)) as here:
                 await here.wait_for_state(
-                    lambda state: state.cross is not None and state.prices and state.cross_thresholds is not None
+                    lambda state: state.cross is not None and state.prices.newest and state.thresholds.cross is not None
                 )
                 # 1.5 BTC, 20,000 USDT; owed 10 ETH at 3,000 and 30,000 USDT: (1.5 p + 20,000) / 60,000 = 1.35
                 running.sandbox.user_actions.set_price("BTCUSDT", Decimal("40666.67"))

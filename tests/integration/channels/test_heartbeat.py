@@ -72,7 +72,7 @@ async def test_the_ping_stops_with_the_poller_the_writer_and_every_channel(tmp_p
                 more=PAUSES.format(url=switch.url),
             )
             async with in_process_daemon(config) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 await resumes(switch)
                 assert reasons(switch) == []
                 for stop, why in (

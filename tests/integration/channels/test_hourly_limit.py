@@ -65,7 +65,7 @@ async def test_flapping_alert_stays_within_the_limit_and_a_worse_rung_is_sent_at
             more = RULES.format(url=phone.url)
             config = write_config(tmp_path, box.ready, first="default_rules = false", more=more)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 for _ in range(5):
                     await set_price_until(here, box, 46_000, "low")
                     await set_price_until(here, box, 57_000)

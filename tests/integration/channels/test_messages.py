@@ -47,7 +47,7 @@ async def test_http_mail_and_webhook_send_the_same_alert(tmp_path: Path) -> None
             clock = clock_of(running.sandbox)
             async with in_process_daemon(config, clock) as here:
                 await here.wait_for_state(
-                    lambda state: state.cross is not None and state.prices and state.cross_thresholds is not None
+                    lambda state: state.cross is not None and state.prices.newest and state.thresholds.cross is not None
                 )
                 begun = clock.now()
 

@@ -245,7 +245,11 @@ def _status_entry(
 ) -> JournalEntry:
     """The worked example as if it had been read 30 seconds before `now`."""
     document = account_document(
-        replace(documents.STATE, alerts=alerts or {}, unknown_conditions=unknown or {}),
+        replace(
+            documents.STATE,
+            alerts=alerts or {},
+            measurement=replace(documents.STATE.measurement, unknown_conditions=unknown or {}),
+        ),
         documents.SETTINGS,
         documents.NOW,
         "1",

@@ -60,7 +60,7 @@ async def test_alert_decided_while_stopping_is_sent_before_the_end(tmp_path: Pat
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config) as here:
-                await here.wait_for_state(lambda state: state.cross_thresholds and state.streams.get("market"))
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
                 with contextlib.ExitStack() as locked:
                     locked.enter_context(locked_database(url))
                     box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))

@@ -149,14 +149,14 @@ async def one_poll_at_these_prices(here: InProcessDaemon, box: Sandbox) -> None:
             cross is None
             or isolated is None
             or min(cross.as_of, isolated.as_of) < now
-            or state.cross_thresholds is None
+            or state.thresholds.cross is None
         ):
             return False
         wanted = {
             symbol: box.venue.prices.spot(symbol) for symbol in needed_symbols(state, here.daemon.settings("main"))
         }
-        known = (state.prices, state.cross_prices_at_snapshot, state.isolated_prices_at_snapshot)
-        return set(isolated.pairs) <= set(state.tiers) and all(
+        known = (state.prices.newest, state.prices.at_cross.prices, state.prices.at_isolated.prices)
+        return set(isolated.pairs) <= set(state.thresholds.tiers) and all(
             symbol in prices and prices[symbol].value == price for symbol, price in wanted.items() for prices in known
         )
 

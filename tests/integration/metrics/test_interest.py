@@ -27,7 +27,7 @@ async def test_interest_of_90_days_equals_the_exchange_ledger(tmp_path: Path) ->
         async with in_process_daemon(config, clock) as here:
 
             def is_whole(state: AccountState) -> bool:
-                read = state.interest
+                read = state.interest.charges
                 return read is not None and read.since is not None and read.since < read.at - timedelta(days=89)
 
             await here.wait_for_state(is_whole, within_s=50)

@@ -68,7 +68,7 @@ async def test_burst_with_a_stalled_channel_and_a_stalled_disk_loses_nothing(tmp
 
 async def _burst(box: Sandbox, here: InProcessDaemon, database: Path, sink: HttpSink) -> None:
     await here.wait_for_state(lambda s: len(s.streams) == 3 and all(stream.connected for stream in s.streams.values()))
-    await here.wait_for_state(lambda s: len(s.prices) > 1 and s.cross is not None)
+    await here.wait_for_state(lambda s: len(s.prices.newest) > 1 and s.cross is not None)
     lines = {one.number for one in box.connections}
     daemon: Any = here.daemon
     inbox = daemon._supervisor.services["main"].inbox
@@ -85,7 +85,7 @@ async def _burst(box: Sandbox, here: InProcessDaemon, database: Path, sink: Http
 
     await eventually(all_recorded, 60)
     assert sorted(recorded(database)) == sorted(sent)
-    await here.wait_for_state(lambda s: s.prices["BTCUSDT"].value == last)
+    await here.wait_for_state(lambda s: s.prices.newest["BTCUSDT"].value == last)
     assert inbox.conflated > coalesced
     await asyncio.to_thread(sink.wait_for, lambda received: any("below" in str(r.json()) for r in received))
     assert {one.number for one in box.connections} == lines

@@ -252,11 +252,11 @@ async def test_failing_store_sends_alerts_and_moves_no_money(tmp_path: Path, kin
 async def wait_until_ready(here: InProcessDaemon) -> None:
     await here.wait_for_state(
         lambda state: (
-            state.cross_thresholds
-            and state.key
+            state.thresholds.cross
+            and state.keys.permissions
             and state.wallets.get("spot")
             and [s.connected for s in state.streams.values()] == [True] * 3
-            and {"BTCUSDT", "ETHUSDT"} <= state.prices.keys()
+            and {"BTCUSDT", "ETHUSDT"} <= state.prices.newest.keys()
         )
     )
 

@@ -68,7 +68,7 @@ async def test_a_lease_that_is_lost_moves_no_money_until_it_is_regained(tmp_path
             )
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 await here.wait_for_state(
-                    lambda state: state.cross and state.cross_thresholds and state.wallets.get("spot")
+                    lambda state: state.cross and state.thresholds.cross and state.wallets.get("spot")
                 )
                 async with stolen_lease(server):
                     await eventually(lambda: is_another(here.store.failure), 30)

@@ -84,7 +84,7 @@ async def test_damaged_database_is_set_aside_and_watching_goes_on(tmp_path: Path
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
             async with in_process_daemon(config, clock_of(box.sandbox), waits=False) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 crash_prices(box.sandbox)
                 await eventually(lambda: has_received(sink, "near-call"), 30)
                 assert "Not recorded:" in str(alerts_received(sink, "near-call")[0]["text"])
@@ -127,7 +127,7 @@ async def test_unreadable_row_does_not_stop_watching(tmp_path: Path, sqlite_temp
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 await here.wait_for_state(lambda state: state.health.store_failing)
                 crash_prices(box.sandbox)
                 await eventually(lambda: has_received(sink, "near-call"), 30)
@@ -146,7 +146,7 @@ async def test_known_alert_keeps_its_id_and_channels(tmp_path: Path) -> None:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             clock = clock_of(box.sandbox)
             async with in_process_daemon(config, clock) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 crash_prices(box.sandbox)
                 await here.wait_for_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows))
                 await eventually(lambda: has_received(sink, "near-call"))
@@ -175,12 +175,12 @@ async def test_start_without_the_database_continues_from_its_state(tmp_path: Pat
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
             clock = clock_of(box.sandbox)
             async with in_process_daemon(config, clock) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
             database = tmp_path / "monitor.db"
             other = sqlite3.connect(database, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             async with in_process_daemon(config, clock, waits=False) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds, 30)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross, 30)
                 crash_prices(box.sandbox)
                 await eventually(lambda: has_received(sink, "near-call"), 30)
                 assert money_requests(box.sandbox) == []
@@ -262,7 +262,7 @@ async def test_full_disk_at_the_start_does_not_stop_alerts(tmp_path: Path) -> No
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, url=disk.url, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox), waits=False) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds, 30)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross, 30)
                 await eventually(lambda: has_text(sink, "The database can't be used"))
                 crash_prices(box.sandbox)
                 await eventually(lambda: has_received(sink, "near-call"), 30)
@@ -281,7 +281,7 @@ async def test_lost_commit_answer_does_not_block_a_plan(tmp_path: Path) -> None:
             config = write_config(tmp_path, box.ready, url=url, channels={"phone": sink.url}, more=ACTIONS)
             async with in_process_daemon(config, clock_of(box.sandbox), waits=False) as here:
                 await here.wait_for_state(
-                    lambda state: state.cross and state.cross_thresholds and state.wallets.get("spot"), 30
+                    lambda state: state.cross and state.thresholds.cross and state.wallets.get("spot"), 30
                 )
                 line.loses_answers_to = b"COMMIT"
                 crash_prices(box.sandbox)
@@ -307,7 +307,7 @@ async def test_refused_entry_is_notified_and_the_account_continues(tmp_path: Pat
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 # The numbers that come next belong to somebody else by now.
                 with closing(sqlite3.connect(tmp_path / "monitor.db")) as other, other:
                     for number in range(1, 40):
@@ -334,7 +334,7 @@ async def test_where_the_database_goes_on_refusing_the_account_goes_on_unrecorde
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 with closing(sqlite3.connect(database)) as other, other:
                     other.execute("CREATE TRIGGER none BEFORE INSERT ON alerts BEGIN SELECT RAISE(ABORT, 'none'); END")
                 crash_prices(box.sandbox)
@@ -356,7 +356,7 @@ async def test_half_a_minute_without_recording_is_an_alert(tmp_path: Path) -> No
         async with sandbox() as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 with locked(tmp_path / "monitor.db"):
                     await eventually(lambda: has_received(sink, "cannot-record"), 90)
                     assert "Not recorded:" in str(alerts_received(sink, "cannot-record")[0]["text"])

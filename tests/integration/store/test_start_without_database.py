@@ -66,7 +66,7 @@ async def test_acks_silences_and_interest_are_adopted_once_the_database_is_reada
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, first=first, more=RULES)
             clock = clock_of(box.sandbox)
             async with in_process_daemon(config, clock) as here:
-                await here.wait_for_state(lambda state: state.cross and state.cross_thresholds)
+                await here.wait_for_state(lambda state: state.cross and state.thresholds.cross)
                 box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
                 await here.wait_for_state(lambda state: set(by_rule(state)) == set(NAMES))
                 numbers = {name: alert.id for name, alert in by_rule(here.state()).items()}
@@ -95,7 +95,7 @@ async def test_acks_silences_and_interest_are_adopted_once_the_database_is_reada
                 assert times_notified(sink, "taken") + times_notified(sink, "quiet") == before
                 # It is asked for at once, not at its next hour.
                 await here.wait_for_state(
-                    lambda state: state.interest is not None and state.interest.since is not None, 60
+                    lambda state: state.interest.charges is not None and state.interest.charges.since is not None, 60
                 )
 
 

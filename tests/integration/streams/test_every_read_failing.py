@@ -234,7 +234,7 @@ def is_watching(stage: FailingReadsScenario) -> bool:
 
 def knows_all(stage: FailingReadsScenario) -> bool:
     return is_watching(stage) and all(
-        state.cross and state.isolated and state.cross_thresholds and state.tiers and state.prices
+        state.cross and state.isolated and state.thresholds.cross and state.thresholds.tiers and state.prices.newest
         for state in stage.here.daemon.account_states().values()
     )
 
@@ -290,14 +290,18 @@ async def test_thresholds_of_an_earlier_run_hold_when_unreadable(tmp_path: Path,
             return knows_all(it)
 
         await eventually(is_known, 60)
-        read = {name: (it.here.state(name).cross_thresholds, it.here.state(name).tiers) for name in it.accounts}
+        read = {
+            name: (it.here.state(name).thresholds.cross, it.here.state(name).thresholds.tiers) for name in it.accounts
+        }
     async with stage(tmp_path, None, ("bars", "tiers"), faults_of(("bars", "tiers"), "503")) as it:
 
         async def is_there() -> bool:
             return is_watching(it)
 
         await eventually(is_there, 60)
-        assert {name: (it.here.state(name).cross_thresholds, it.here.state(name).tiers) for name in it.accounts} == read
+        assert {
+            name: (it.here.state(name).thresholds.cross, it.here.state(name).thresholds.tiers) for name in it.accounts
+        } == read
         await it.crash_prices()
         texts = [request.json()["text"] for request in it.phone.received]
         assert any("as read in an earlier run, not since the start" in text for text in texts), texts
@@ -338,7 +342,8 @@ async def test_every_daemon_read_is_covered(tmp_path: Path, sqlite_template: Pat
         # No request goes to an address without a row.
         it.request_all_reads()
         await it.here.wait_for_state(
-            lambda state: state.cross_thresholds and state.tiers and state.prices, account="action_key"
+            lambda state: state.thresholds.cross and state.thresholds.tiers and state.prices.newest,
+            account="action_key",
         )
         listed = {path for paths in ({**READS, **SHARED}).values() for path in paths}
         asked: set[Any] = {record.path for record in it.box.sandbox.requests}

@@ -84,7 +84,7 @@ async def test_minute_below_the_safe_level_weighs_at_most_twenty_five(tmp_path: 
             first, before = len(world.sandbox.requests), world.sandbox.ip_weight_spent
             await _passed(here, clock, began + LONG)
             asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
-            paces = {name: paced.interval for name, paced in here.state().poll_intervals.items()}
+            paces = {name: paced.interval for name, paced in here.state().polling.intervals.items()}
     assert paces == {"cross": timedelta(seconds=60), "isolated": timedelta(seconds=60)}
     paths = Counter(request.path for request in asked)
     minutes = LONG // timedelta(minutes=1)

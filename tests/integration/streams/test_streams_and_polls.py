@@ -189,7 +189,7 @@ async def test_a_pair_that_appears_later_is_subscribed_and_measured(tmp_path: Pa
             pair = box.sandbox.venue.accounts["main"].isolated["ETHUSDT"]
             pair.created = pair.enabled = True
             await here.wait_for_state(lambda state: "ETHUSDT" in state.streams["account"].subscriptions)
-            await here.wait_for_state(lambda state: "ETHUSDT" in state.tiers)
+            await here.wait_for_state(lambda state: "ETHUSDT" in state.thresholds.tiers)
             box.sandbox.user_actions.deposit("main", "USDT", Decimal(100), "ETHUSDT")
             await here.wait_for_document(
                 lambda shown: any(
@@ -211,7 +211,9 @@ def reference_reads(box: Sandbox) -> list[ReceivedRequest]:
 
 async def settled_connected(here: InProcessDaemon) -> None:
     await here.wait_for_state(
-        lambda state: [s.connected for s in state.streams.values()] == [True] * 3 and "BTCUSDT" in state.tiers
+        lambda state: (
+            [s.connected for s in state.streams.values()] == [True] * 3 and "BTCUSDT" in state.thresholds.tiers
+        )
     )
 
 

@@ -17,6 +17,7 @@ from monitor.core.model.journal import JournalEntry
 from monitor.core.model.order import ManualCall, Repay
 from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.state.account_state import AccountState
+from monitor.core.state.price_state import PriceState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.lending import loans
 from monitor.sandbox.scenario.builtin import calm_scenario
@@ -303,7 +304,7 @@ async def test_an_order_planned_before_a_restart_waits_until_enough_is_known(tmp
         planned = intent(1, order=Repay(CROSS, "USDT", D(10_000)), created_at=now)
         step = IntentStep(1, None, S.PLANNED, now, "before the restart")
         await made.store.commit(JournalEntry("main", now, intents=(planned,), intent_steps=(step,)))
-        made.state = replace(made.state, intents={1: planned}, key=None)
+        made.state = replace(made.state, intents={1: planned}, keys=replace(made.state.keys, permissions=None))
         made.world.sandbox.add_fault(Fault("status", method="GET", path=RIGHTS_PATH, status=503, count=0))
 
     async with running_harness(tmp_path, repay_spec(asset="USDT"), prepared=was_planned) as running:
@@ -334,8 +335,11 @@ async def test_new_withdraw_permission_stops_a_planned_intent(tmp_path: Path) ->
     scenario = replace(calm_scenario(), accounts=(replace(account, keys=(able,)),))
 
     async def unaware(made: ExecutorHarness) -> None:
-        assert made.state.key is not None
-        made.state = replace(made.state, key=replace(made.state.key, withdrawals=False))
+        assert made.state.keys.permissions is not None
+        made.state = replace(
+            made.state,
+            keys=replace(made.state.keys, permissions=replace(made.state.keys.permissions, withdrawals=False)),
+        )
 
     async with running_harness(tmp_path, repay_spec(asset="USDT"), scenario=scenario, prepared=unaware) as running:
         await running.wait_until(lambda: "withdraw" in running.live_block_of("repay"))
@@ -446,7 +450,7 @@ async def test_a_rule_whose_order_can_not_be_judged_in_time_is_stopped(tmp_path:
     async with running_harness(tmp_path, repay_spec(asset="USDT"), faults=[slow]) as running:
         running.world.sandbox.add_fault(Fault("hang", method="GET", path="/api/v3/ticker/price", count=0))
         await running.wait_until(lambda: money_requests(running.world))
-        running.state = replace(running.state, prices={}, cross_prices_at_snapshot={})
+        running.state = replace(running.state, prices=PriceState())
         await running.wait_until(lambda: [i.awaits_judgement for i in running.intents] == [True])
         [waiting] = await running.store.read(rule_stops.read_rule_stops)
         assert waiting.grounds == "unjudged"

@@ -27,7 +27,7 @@ from monitor.core.model.account import (
 )
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, ThresholdState
 from monitor.core.state.account_update import apply_account_event
 
 NOW = datetime(2025, 10, 10, 20, 0, tzinfo=UTC)
@@ -116,7 +116,9 @@ def isolated_snapshot(*pairs: IsolatedPair, at: datetime = NOW) -> IsolatedSnaps
 def new_account_state(**fields: object) -> AccountState:
     """An account of which only the thresholds are known."""
     state = AccountState(
-        account="main", started_at=NOW, cross_thresholds=THRESHOLDS, tiers={"BTCUSDT": (FIVE_TIMES_TIER,)}
+        account="main",
+        started_at=NOW,
+        thresholds=ThresholdState(cross=THRESHOLDS, tiers={"BTCUSDT": (FIVE_TIMES_TIER,)}),
     )
     return replace(state, **fields)  # type: ignore[arg-type]  # names and values are the caller's
 

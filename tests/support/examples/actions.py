@@ -16,7 +16,8 @@ from monitor.core.model.order import ManualCall, Order, Repay, Transfer
 from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, KeyState, ThresholdState
+from monitor.core.state.price_state import PriceState, SnapshotPrices
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
 SAFETY = SafetySettings()
@@ -162,15 +163,13 @@ def account_state(
             assets_btc=held / PRICES["BTC"],
             liabilities_btc=owed / PRICES["BTC"],
         ),
-        cross_thresholds=Thresholds(D("1.5"), D("1.3"), D("1.1")),
-        prices=prices,
-        cross_prices_at_snapshot=prices,
+        thresholds=ThresholdState(cross=Thresholds(D("1.5"), D("1.3"), D("1.1"))),
+        prices=PriceState(newest=prices, at_cross=SnapshotPrices(prices=prices)),
         wallets={
             "spot": WalletBalances(now, {a: D(v) for a, v in (spot or {}).items()}),
             "funding": WalletBalances(now, {}),
         },
-        key_accepted=True,
-        key=KEY,
+        keys=KeyState(is_accepted=True, permissions=KEY),
         alerts={a.key: a for a in alerts},
         intents={i.id: i for i in intents},
     )

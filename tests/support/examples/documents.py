@@ -20,7 +20,8 @@ from monitor.core.model.account import (
 from monitor.core.model.alert import Alert, AlertKey, AlertState
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, KeyState, ThresholdState
+from monitor.core.state.price_state import PriceState, SnapshotPrices
 from monitor.core.state.stream_status import StreamStatus
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
@@ -66,12 +67,14 @@ STATE = AccountState(
     started_at=NOW - timedelta(hours=1),
     cross=CROSS,
     isolated=ISOLATED,
-    cross_thresholds=Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
-    tiers={"BTCUSDT": (LeverageTier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500000)),)},
-    prices=PRICES,
-    cross_prices_at_snapshot=PRICES_THEN,
-    isolated_prices_at_snapshot=PRICES_THEN,
-    key_accepted=True,
+    thresholds=ThresholdState(
+        cross=Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
+        tiers={"BTCUSDT": (LeverageTier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500000)),)},
+    ),
+    prices=PriceState(
+        newest=PRICES, at_cross=SnapshotPrices(prices=PRICES_THEN), at_isolated=SnapshotPrices(prices=PRICES_THEN)
+    ),
+    keys=KeyState(is_accepted=True),
     streams={
         "account": StreamStatus(True, ("cross", "BTCUSDT"), READ_AT, NOW - timedelta(seconds=2), connects=3),
     },
@@ -83,7 +86,7 @@ WITHOUT_DEBT = AccountState(
     cross=CrossSnapshot(
         READ_AT, READ_AT, {"USDT": Balance("USDT", free=Decimal(500))}, INFINITE, INFINITE, Decimal("0.01"), Decimal(0)
     ),
-    cross_thresholds=Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
+    thresholds=ThresholdState(cross=Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))),
 )
 
 ALERT = Alert(

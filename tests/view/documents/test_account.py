@@ -78,7 +78,7 @@ def test_never_seen_account_is_unknown() -> None:
 
 
 def test_refused_key_is_shown_first() -> None:
-    assert _document(replace(STATE, key_accepted=False))["state"] == "key_refused"
+    assert _document(replace(STATE, keys=replace(STATE.keys, is_accepted=False)))["state"] == "key_refused"
 
 
 def test_configured_pair_that_does_not_exist_is_not_created() -> None:

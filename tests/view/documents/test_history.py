@@ -103,7 +103,9 @@ class _RatesStub:
     def document(self, state: AccountState) -> AccountDocument:
         told = RatesRead({"USDT": Decimal(self.usdt), "ETH": Decimal(self.eth)}, {}, NOW)
         coming = NextRatesRead({"USDT": Decimal("0.00003")}, {}, NOW)
-        document = account_document(replace(state, rates=told, next_rates=coming), SETTINGS, NOW, "1")
+        document = account_document(
+            replace(state, interest=replace(state.interest, rates=told, next_rates=coming)), SETTINGS, NOW, "1"
+        )
         document["isolated"] = []
         return document
 

@@ -13,7 +13,7 @@ from tests.support.examples.documents import NOW, SETTINGS, STATE
 
 BELOW = replace(
     STATE,
-    cross_thresholds=Thresholds(Decimal(2), Decimal("1.9"), Decimal("1.1")),
+    thresholds=replace(STATE.thresholds, cross=Thresholds(Decimal(2), Decimal("1.9"), Decimal("1.1"))),
     wallets={"spot": WalletBalances(NOW, {"USDT": Decimal(8000)})},
 )
 

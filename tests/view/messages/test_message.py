@@ -47,7 +47,9 @@ def test_title(alert: Alert, reason: NotificationReason, title: str) -> None:
 
 
 def test_first_line_names_scope_level_and_distance() -> None:
-    state = replace(STATE, cross_thresholds=Thresholds(Decimal("2.1"), Decimal("1.9"), Decimal("1.1")))
+    state = replace(
+        STATE, thresholds=replace(STATE.thresholds, cross=Thresholds(Decimal("2.1"), Decimal("1.9"), Decimal("1.1")))
+    )
     text = alert_message(ALERT, NotificationReason.FIRED, measure_cross(state, SETTINGS, NOW), NOW).text
     assert text.splitlines()[0] == (
         "main cross is at margin level 1.8333, at or below the margin call at 1.90; "
@@ -67,7 +69,7 @@ def test_margin_call_of_the_exchange_is_quoted_with_its_time() -> None:
 
 
 def test_isolated_first_line_names_the_liquidation_price() -> None:
-    state = replace(STATE, prices={})
+    state = replace(STATE, prices=replace(STATE.prices, newest={}))
     text = alert_message(PAIR_ALERT, NotificationReason.FIRED, measure_pair(state, SETTINGS, "BTCUSDT", NOW), NOW).text
     assert text.splitlines()[0] == (
         "main BTCUSDT is at margin level 1.2500, at or above the initial level 1.25; "

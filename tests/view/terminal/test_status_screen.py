@@ -8,6 +8,7 @@ from typing import Any
 from monitor.core.model.account import Balance, IsolatedPair, PairStatus, Thresholds, WalletBalances
 from monitor.core.model.events import RatesRead
 from monitor.core.state.account_state import AccountState
+from monitor.core.state.price_state import PriceState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonStatus, merge_fetched, status_document
 from monitor.view.documents.stress import StableAssets
@@ -37,7 +38,10 @@ def status_with_account(state: AccountState, later: timedelta = timedelta()) -> 
 
 def cross_with(initial: str, call: str, liquidation: str) -> AccountState:
     """The worked example, level 1.8333, under other bars."""
-    return replace(CALM, cross_thresholds=Thresholds(Decimal(initial), Decimal(call), Decimal(liquidation)))
+    return replace(
+        CALM,
+        thresholds=replace(CALM.thresholds, cross=Thresholds(Decimal(initial), Decimal(call), Decimal(liquidation))),
+    )
 
 
 def texts(cells: list[Cell]) -> list[str]:
@@ -76,9 +80,9 @@ def test_unknown_and_debt_free_are_distinguished() -> None:
 
 
 def test_refused_key_is_shown_first() -> None:
-    assert texts(headlines(status_with_account(replace(CALM, key_accepted=False))))[0].startswith(
-        "main: THE EXCHANGE REFUSES THE KEY"
-    )
+    assert texts(headlines(status_with_account(replace(CALM, keys=replace(CALM.keys, is_accepted=False)))))[
+        0
+    ].startswith("main: THE EXCHANGE REFUSES THE KEY")
 
 
 def test_reached_threshold_is_shown() -> None:
@@ -107,14 +111,19 @@ def test_pair_of_two_volatile_assets_is_described_by_its_own_price() -> None:
         liquidation_price=Decimal("0.023"),
     )
     isolated = replace(documents.ISOLATED, pairs={"ETHBTC": pair})
-    state = replace(documents.STATE, cross=None, isolated=isolated, tiers={"ETHBTC": documents.STATE.tiers["BTCUSDT"]})
+    state = replace(
+        documents.STATE,
+        cross=None,
+        isolated=isolated,
+        thresholds=replace(documents.STATE.thresholds, tiers={"ETHBTC": documents.STATE.thresholds.tiers["BTCUSDT"]}),
+    )
     rows = scopes_table(status_with_account(state)["accounts"], KEEPERS).rows[-2:]
     assert [cell.text for cell in rows[0]][3:7] == ["call 1.19", "fall 40.5 %", "4,860", "ETH 0.0238"]
     assert [cell.text for cell in rows[1]][3:7] == ["liq. 1.15", "fall 42.5 %", "5,100", "ETH 0.023"]
 
 
 def test_unknown_distance_is_not_shown_as_infinite() -> None:
-    starting = replace(CALM, cross_thresholds=None, started_at=documents.NOW)
+    starting = replace(CALM, thresholds=replace(CALM.thresholds, cross=None), started_at=documents.NOW)
     (line,) = headlines(status_with_account(starting))
     assert line.tone == "note"
     assert "1.83" in line.text
@@ -125,7 +134,9 @@ def test_unknown_distance_is_not_shown_as_infinite() -> None:
 def test_rate_is_shown_with_its_age() -> None:
     # 0.001 % an hour, published 40 minutes ago.
     rates = RatesRead({"USDT": Decimal("0.00001")}, {}, documents.NOW - timedelta(minutes=40))
-    table = debts_table(status_with_account(replace(CALM, rates=rates))["accounts"], documents.NOW)
+    table = debts_table(
+        status_with_account(replace(CALM, interest=replace(CALM.interest, rates=rates)))["accounts"], documents.NOW
+    )
     assert table.headings == ("scope", "owed", "value", "a year", "rate age", "free of it")
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["cross", "10 ETH", "30,000.00 USDT", "not known yet", "", "0 ETH"],
@@ -193,7 +204,7 @@ def test_live_level_is_shown_with_its_age_and_that_of_its_snapshot() -> None:
     assert [
         row[-1].text for row in scopes_table(status_with_account(CALM)["accounts"], KEEPERS).rows if row[-1].text
     ] == ["1s/30s"]
-    without_prices = replace(CALM, prices={}, cross_prices_at_snapshot={})
+    without_prices = replace(CALM, prices=PriceState())
     assert [
         row[-1].text
         for row in scopes_table(status_with_account(without_prices)["accounts"], KEEPERS).rows

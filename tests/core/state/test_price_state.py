@@ -35,8 +35,8 @@ def test_prices_of_mixed_ages_give_the_value_of_a_full_recompute(story: list[Pri
             state = apply_account_event(
                 state, CrossRead(cross_snapshot(after(seconds), Decimal(2), balances=balances)), after(seconds)
             )
-        if (book := state.cross_value) is not None and book.prices is state.prices:
-            whole = value_scope(book.balances, state.prices, book.excluded, book.bases)
+        if (book := state.prices.cross_value) is not None and book.prices is state.prices.newest:
+            whole = value_scope(book.balances, state.prices.newest, book.excluded, book.bases)
             assert (book.assets, book.liabilities) == (whole.assets, whole.liabilities)
 
 
@@ -47,4 +47,4 @@ def test_price_expiring_while_another_arrives_breaks_nothing() -> None:
     state = apply_account_event(state, CrossRead(cross_snapshot(after(0))), after(0))
     late = {"BTCUSDT": Price(Decimal(59_000), after(10)), "ETHUSDT": Price(Decimal(3_000), after(3_700))}
     state = apply_account_event(state, PricesRead(late), after(3_700))
-    assert state.prices.keys() == {"ETHUSDT"}
+    assert state.prices.newest.keys() == {"ETHUSDT"}

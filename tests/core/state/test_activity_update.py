@@ -1,4 +1,4 @@
-"""Reference state of an account after events in order."""
+"""Activity and reference data of an account after events in order."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -64,7 +64,7 @@ def apply_and_collect_reads(state: AccountState, *events: tuple[float, Event]) -
     wanted: set[str] = set()
     for at, event in events:
         new = apply_account_event(state, event, after(at))
-        wanted |= newly_needed_reads(state.reference, new.reference)
+        wanted |= newly_needed_reads(state, new)
         state = new
     return state, wanted
 
@@ -79,7 +79,7 @@ def test_unexplained_balance_change_requests_the_ledger_after_a_grace_period() -
         state_with_one_open_order(), (0, first[0]), (60, first[1]), (61, Tick()), (66, Tick()), (67, Tick())
     )
     assert (early, late) == (set(), {"capital_flow"})
-    assert (state.reference.ledger_requested_at, state.reference.ledger_stale_since) == (after(66), {CROSS: after(60)})
+    assert (state.activity.ledger_requested_at, state.activity.ledger_stale_since) == (after(66), {CROSS: after(60)})
 
 
 def test_stream_event_shortly_before_or_after_explains_a_balance_change() -> None:
@@ -127,7 +127,7 @@ def test_interest_alone_is_no_unexplained_change() -> None:
         (60, CrossRead(cross_snapshot(after(60), balances=charged))),
         (70, Tick()),
     )
-    assert (wanted, dict(state.reference.ledger_stale_since)) == (set(), {})
+    assert (wanted, dict(state.activity.ledger_stale_since)) == (set(), {})
 
 
 def test_risk_stream_event_explains_a_changed_debt() -> None:
@@ -152,7 +152,7 @@ def test_ledger_is_requested_at_most_once_a_minute() -> None:
     state = state_with_one_open_order()
     for moment, event in events:
         new = apply_account_event(state, event, after(moment))
-        asked += bool(newly_needed_reads(state.reference, new.reference))
+        asked += bool(newly_needed_reads(state, new))
         state = new
     assert asked == 2
 
@@ -166,8 +166,8 @@ def test_ledger_without_the_matching_row_leaves_the_change_unexplained() -> None
     empty = apply_account_event(state, LedgerRead(CROSS, NOW, after(70), ()), after(70))
     row = LedgerRow(CROSS, 1, 2, after(58), "USDT", "TRANSFER", D(1000))
     shown = apply_account_event(empty, LedgerRead(CROSS, NOW, after(80), (row,)), after(80))
-    assert (CROSS in empty.reference.ledger_stale_since, CROSS in shown.reference.ledger_stale_since) == (True, False)
-    assert shown.reference.ledger_read_until == {CROSS: after(80)}
+    assert (CROSS in empty.activity.ledger_stale_since, CROSS in shown.activity.ledger_stale_since) == (True, False)
+    assert shown.activity.ledger_read_until == {CROSS: after(80)}
 
 
 def test_locked_balance_requests_open_orders_and_the_stream_keeps_them_current() -> None:
@@ -179,7 +179,7 @@ def test_locked_balance_requests_open_orders_and_the_stream_keeps_them_current()
         (2, stream_event(None, 2, order=OrderUpdate(8, "BTCUSDT", True, after(2)))),
         (3, CrossRead(cross_snapshot(after(3)))),
     )
-    assert (wanted, state.reference.orders[CROSS].order_ids) == (set[str](), frozenset({7, 8}))
+    assert (wanted, state.activity.orders[CROSS].order_ids) == (set[str](), frozenset({7, 8}))
 
 
 def test_no_locked_balance_means_no_open_orders_and_no_request() -> None:
@@ -190,7 +190,7 @@ def test_no_locked_balance_means_no_open_orders_and_no_request() -> None:
         (0, IsolatedRead(isolated_snapshot(long_pair(), at=after(0)))),
     )
     assert wanted == set()
-    assert {scope: orders.order_ids for scope, orders in state.reference.orders.items()} == {CROSS: set(), PAIR: set()}
+    assert {scope: orders.order_ids for scope, orders in state.activity.orders.items()} == {CROSS: set(), PAIR: set()}
 
 
 def test_changed_terms_are_reported_and_first_terms_are_not() -> None:
@@ -230,4 +230,4 @@ def test_collateral_terms_are_tracked_for_held_assets_only() -> None:
 
 def test_index_price_is_stored_by_symbol() -> None:
     state = apply_events(new_account_state(), IndexPriceRead("BTCUSDT", Price(D(60_100), NOW)))
-    assert state.reference.index_readings == {"BTCUSDT": IndexReading(Price(D(60_100), NOW))}
+    assert state.prices.index_readings == {"BTCUSDT": IndexReading(Price(D(60_100), NOW))}
