@@ -17,8 +17,8 @@ What is hunted for, where it is drawn (`plan`, `disturbances`), and the sentence
   took the question", "sent before a person had his time".
 - Clocks: `ClockStep`, `Suspend`; "the watch stood still …", "nobody was told that the clock was set", "nobody noticed
   that the machine slept".
-- Steps that make things worse: `TakeMore`; "nothing stopped what made things worse", "sent though its rule was
-  stopped", "nobody was told of a stop", "stopped though nothing was worse".
+- Steps that make things worse, late executions among them: `TakeMore`; "nothing stopped what made things worse", "sent
+  though its rule was stopped", "nobody was told of a stop", "stopped though nothing was worse".
 - Late executions, as columns: "apply_late" of `trouble`; "an execution is not accounted for", "a late execution was not
   told". The migration that reads the old rows: tests/store.
 - Not drawn: what is to be delisted, days ahead (tests/core/actions/test_transfer_in.py); configurations that are

@@ -3,8 +3,8 @@
 Both levels are computed from the same current prices: one from the balances right before the order left, one from
 the balances that prove the order. These differences are allowed: the interest of the hours in between, the loss of
 an order on the market within its own price bound and fee, amounts that other orders of this program took out of the
-scope, and a thousandth of the level for rounding and for interest of an unknown rate. Foreign movements are not
-allowed for: a person must check a level that fell while an order was under way.
+scope or lost there in that way, and a thousandth of the level for rounding and for interest of an unknown rate.
+Foreign movements are not allowed for: a person must check a level that fell while an order was under way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -118,17 +118,21 @@ def _allowed_loss(intent: Intent, prices: Mapping[str, Decimal]) -> Decimal:
 
 
 def _other_orders(state: AccountState, intent: Intent, prices: Mapping[str, Decimal]) -> tuple[Decimal, Decimal]:
-    """Value that other orders of this program took out of the scope meanwhile, and value they borrowed, in USDT."""
+    """Value that other orders of this program took out of the scope or lost there meanwhile, and value they borrowed,
+    in USDT."""
     taken = borrowed = ZERO
     for other in state.intents.values():
         at = other.settled_at or other.submitted_at
         is_of_then = at is not None and intent.submitted_at is not None and at >= intent.submitted_at
-        if other.id == intent.id or other.state not in SPENT_STATES or not is_of_then:
+        has_moved = other.state in SPENT_STATES or other.executed_late
+        if other.id == intent.id or not has_moved or not is_of_then:
             continue
         value = other.amount * prices.get(other.asset, ZERO)
         order = other.order
         if isinstance(order, Transfer) and order.source == "cross" and intent.target_scope == CROSS:
             taken += value
+        elif isinstance(order, Reduce) and order.scope == intent.target_scope:
+            taken += _allowed_loss(other, prices)
         elif isinstance(order, ManualCall) and order.scope == intent.target_scope:
             taken += value if other.kind == "transfer_out" else ZERO
             borrowed += value if other.kind == "borrow" else ZERO

@@ -91,7 +91,7 @@ class Intent:
     `refused_code` is the exchange's code of a refusal; `refused_transiently`: the same order may be accepted later.
     `executed_late`: the intent is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person
     who settled it. `stopped_by_limit`: the intent is EXPIRED because a limit stopped it right before the send.
-    `awaits_judgement`: the intent is CONFIRMED, and whether it lowered the level is not known yet.
+    `awaits_judgement`: the intent moved money, and whether it lowered the level is not known yet.
 
     `asked_at` is when the first channel accepted a message about the intent, or when a person approved it before any
     channel did: the time until `expires_at` counts from then. `evidence` is text for people alone. `uid` is the

@@ -238,23 +238,27 @@ class Settler:
                 continue
             # One at a time: a record attributed to one of two equal orders is never counted for the other.
             async with self._attribution_lock:
-                if await self._record_late_execution(intent, look):
-                    break
+                late = await self._record_late_execution(intent, look)
+            if late is not None:
+                if self._can_judge(late):
+                    await self._judge(late)
+                break
 
-    async def _record_late_execution(self, intent: Intent, look: Observation) -> bool:
-        """Return whether the order was executed after all, and that is recorded."""
+    async def _record_late_execution(self, intent: Intent, look: Observation) -> Intent | None:
+        """Return the order as executed after all, once that is recorded; its rule waits until it is judged."""
         record = find_late_execution(intent, look, self._policy.safety, self._claimed_refs(intent))
         if record is None or self._has_equal_open(intent):
-            return False
-        late = mark_executed_late(intent, record)
+            return None
+        has_rule = intent.alert is not None and bool(self._policy.rules)
+        late = replace(mark_executed_late(intent, record), awaits_judgement=has_rule)
         try:
             await self._recorder.amend(late)
         except StoreError as error:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
-            return False
+            return None
         log.error("intent.executed_late account=%s intent=%d ref=%s", intent.account, intent.id, late.ref)
         self._on_settled(late)
-        return True
+        return late
 
     def _may_execute_late(self, intent: Intent) -> bool:
         """Return whether the order is watched: for a while after it failed, which a person may have said much later."""

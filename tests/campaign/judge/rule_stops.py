@@ -78,8 +78,11 @@ def _level_losses(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Vio
 
 
 def _moved_alone(facts: Facts, row: IntentRow, request: RequestFact) -> bool:
-    """Whether the program confirmed a movement of money beside which there was no other."""
+    """Whether the program knows of a movement of money beside which there was no other: until it was confirmed, or, if
+    it was executed late, until the end."""
     at = next((in_ms(step.at) for step in row.steps if step.to_state is IntentState.CONFIRMED), None)
+    if row.intent.executed_late:
+        at = max(one.at for one in facts.requests)
     is_told = row.intent.kind in ("repay", "transfer_in") and row.intent.resolved_by is None
     if at is None or not is_told or not row.intent.balances_before:
         return False

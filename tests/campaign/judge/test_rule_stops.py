@@ -67,6 +67,16 @@ def with_rule_stop(facts: Facts, *, until: float | None = None, by: str | None =
     return replace(longer, heard_texts=facts.heard_texts | {notice.text for notice in notices})
 
 
+def executed_late(facts: Facts) -> Facts:
+    """The third repayment counted as failed, and was executed after all."""
+    *others, last = facts.intents
+    late = replace(last.intent, state=S.FAILED, executed_late=True)
+    steps = tuple(replace(step, to_state=S.FAILED) if step.to_state is S.CONFIRMED else step for step in last.steps)
+    notice = delivery(DeliveryState.SENT, 1, "R-3 was executed late")
+    told = replace(facts, heard_texts=facts.heard_texts | {notice.text})
+    return with_facts(replace(told, intents=(*others, replace(last, intent=late, steps=steps))), notices=(notice,))
+
+
 def sent_again(facts: Facts, second: float) -> Facts:
     """Another order of the rule."""
     following = third("50", second)
@@ -120,6 +130,14 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "nothing stopped what made things worse",
     ),
     "a stop for nothing": (lambda f: with_rule_stop(with_amount_taken(f, "0")), "stopped though nothing was worse"),
+    "a stop for nothing, after a late execution": (
+        lambda f: with_rule_stop(executed_late(with_amount_taken(f, "0"))),
+        "stopped though nothing was worse",
+    ),
+    "a late execution beside which much was taken and nothing stopped": (
+        lambda f: executed_late(with_amount_taken(f, "2000")),
+        "nothing stopped what made things worse",
+    ),
     "a stop that nobody was told of": (
         lambda f: with_rule_stop(with_amount_taken(f, "2000"), told=False),
         "nobody was told of a stop",
@@ -169,6 +187,8 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "a stop where another hand moved something": lambda f: with_rule_stop(
         with_amount_taken(f, "0", beside=(AssetMovement(at(122), "USDT"),))
     ),
+    "a stop of a late execution that was worse": lambda f: with_rule_stop(executed_late(with_amount_taken(f, "2000"))),
+    "a late execution that was not worse": lambda f: executed_late(with_amount_taken(f, "0")),
     "little taken": lambda f: with_amount_taken(f, "200"),
     "much taken, and much brought by another": lambda f: with_amount_taken(
         f, "2000", beside=(AssetMovement(at(122), "USDT"),)

@@ -106,6 +106,16 @@ def test_own_other_orders_are_allowed_for() -> None:
     assert (
         worse_level(*repaid_balances_less("9000"), beside=(replace(out, submitted_at=NOW - seconds(60)),)) is not None
     )
+    late = replace(hop, state=S.FAILED, executed_late=True)
+    assert worse_level(*repaid_balances_less("9000"), beside=(late,)) is None
+
+
+def test_own_other_sales_may_lose_up_to_their_price_limit() -> None:
+    order = Reduce(CROSS, "USDT", D(30_000), "BTCUSDT", "SELL", D("0.5"), D(59_400), "BTC")
+    sale = intent(8, S.CONFIRMED, order, submitted_at=NOW - seconds(3))
+    assert worse_level(*repaid_balances_less("8600")) is not None
+    assert worse_level(*repaid_balances_less("8600"), beside=(sale,)) is None
+    assert worse_level(*repaid_balances_less("8800"), beside=(sale,)) is not None
 
 
 def test_unknown_loss_is_not_taken_for_no_loss() -> None:

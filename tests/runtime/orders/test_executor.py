@@ -235,6 +235,22 @@ async def test_execution_after_failed_is_recorded_and_counted(tmp_path: Path, la
         await running.wait_until(lambda: f"executed late: {shown_by}" in (running.intents[0].evidence or ""))
         assert running.intents[0].state is S.FAILED
         assert len(money_requests(running.world)) == 1
+        await running.wait_until(lambda: not running.intents[0].awaits_judgement)
+        assert await running.store.read(rule_stops.read_rule_stops) == ()
+
+
+@pytest.mark.slow
+async def test_execution_after_failed_that_leaves_a_lower_level_stops_its_rule(tmp_path: Path) -> None:
+    late = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=25)
+    spec = repay_spec(asset="USDT", max_amount=D(500), cooldown=seconds(3600))
+    async with running_harness(tmp_path, spec, faults=[late]) as running:
+        [failed] = await running.wait_until_settled()
+        assert failed.state is S.FAILED
+        running.world.sandbox.user_actions.borrow("main", "USDT", D(9000))
+        await running.wait_until(lambda: running.intents[0].executed_late)
+        await running.wait_until(lambda: not running.intents[0].awaits_judgement)
+        [stop] = await running.store.read(rule_stops.read_rule_stops)
+        assert (stop.grounds, stop.intent) == ("worse", failed.id)
 
 
 async def test_pending_refusal_is_retried_as_a_new_intent(tmp_path: Path) -> None:
