@@ -25,6 +25,8 @@ from monitor.core.model.account import (
     Scope,
     Thresholds,
 )
+from monitor.core.model.action_blocks import ActionBlocks
+from monitor.core.model.alert import Alert, AlertKey
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState, ThresholdState
@@ -36,6 +38,7 @@ SETTINGS = AccountSettings(
 )
 THRESHOLDS = Thresholds(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
 FIVE_TIMES_TIER = LeverageTier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500_000))
+KNOWN_THRESHOLDS = ThresholdState(THRESHOLDS, {"BTCUSDT": (FIVE_TIMES_TIER,)})
 SAMPLE_LEVEL = Decimal(110_000) / Decimal(60_000)
 
 
@@ -113,14 +116,21 @@ def isolated_snapshot(*pairs: IsolatedPair, at: datetime = NOW) -> IsolatedSnaps
     return IsolatedSnapshot(at, at, {pair.symbol: pair for pair in pairs or (long_pair(),)})
 
 
-def new_account_state(**fields: object) -> AccountState:
+def new_account_state(
+    *,
+    started_at: datetime = NOW,
+    thresholds: ThresholdState = KNOWN_THRESHOLDS,
+    alerts: Mapping[AlertKey, Alert] | None = None,
+    action_blocks: ActionBlocks | None = None,
+) -> AccountState:
     """An account of which only the thresholds are known."""
-    state = AccountState(
+    return AccountState(
         account="main",
-        started_at=NOW,
-        thresholds=ThresholdState(cross=THRESHOLDS, tiers={"BTCUSDT": (FIVE_TIMES_TIER,)}),
+        started_at=started_at,
+        thresholds=thresholds,
+        alerts=alerts or {},
+        action_blocks=action_blocks or {},
     )
-    return replace(state, **fields)  # type: ignore[arg-type]  # names and values are the caller's
 
 
 def apply_events(state: AccountState, *events: Event, at: datetime = NOW) -> AccountState:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from monitor.core.model.account import Balance, IsolatedPair
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.numbers.amounts import INFINITE
-from monitor.core.state.account_state import AccountState
+from monitor.core.state.account_state import AccountState, ThresholdState
 from monitor.web.metrics.figures import render_figures
 from tests.support.examples.accounts import (
     SETTINGS,
@@ -80,7 +80,7 @@ def test_stale_scope_has_no_sample() -> None:
 
 
 def test_scope_that_was_never_read_has_no_sample() -> None:
-    found = samples(new_account_state(cross_thresholds=None))
+    found = samples(new_account_state(thresholds=ThresholdState()))
     assert not [name for name in found if 'scope="' in name or "asset=" in name]
     assert 'margin_monitor_data_age_seconds{account="main"}' in found
 
