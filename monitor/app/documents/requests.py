@@ -1,7 +1,7 @@
 """Queries from the parameters of requests: the documents that the API sends, each by its name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol, cast, get_args
 
 from monitor.app.documents.actions import ActionQuery, ActionsQuery
 from monitor.app.documents.alerts import AlertQuery, AlertsQuery, SilencesQuery
@@ -16,13 +16,10 @@ from monitor.config.model import Config
 from monitor.core.model.alert import MetricScope
 from monitor.errors import ParameterInvalid, suggest_nearest
 from monitor.store.reads import Reads
-from monitor.view.documents.types.values import GroupedBy
+from monitor.view.documents.types.values import MAX_ITEMS, GroupedBy
 from monitor.view.json_values import Document
 
-METRIC_SCOPES = ("cross", "isolated", "asset", "account", "monitor")
-
-MAX_ITEMS = 1_000
-"""Alerts, intents or events in one answer at most: the daemon holds no endless list in memory."""
+METRIC_SCOPES = get_args(MetricScope)
 
 
 class DocumentQuery(Protocol):

@@ -4,9 +4,9 @@ import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from monitor.app import daemon
 from monitor.app.channels import describe_channel
@@ -25,6 +25,7 @@ from monitor.core.model.account import KeyPermissions
 from monitor.core.numbers.durations import format_duration
 from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, ExitCode, MonitorError, StoreError
 from monitor.store.writes import account_owners as owner_rows
+from monitor.view.documents.types.checks import CheckDocument, CheckItemDocument
 from monitor.view.terminal.table import Cell, Tone
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     rows += [*_channel_rows(config), *daily_report_rows(config), *_heartbeat_rows(config)]
     is_ok = all(row.result != "error" for row in rows)
     if args.json:
-        output.print_json({"ok": is_ok, "items": [_item(row) for row in rows]})
+        document: CheckDocument = {"ok": is_ok, "items": [_item_document(row) for row in rows]}
+        output.print_json(document)
     else:
         _print_rows(rows)
     return ExitCode.DONE if is_ok else ExitCode.NO
@@ -362,8 +364,13 @@ def _names_text(names: Sequence[str], what: str) -> str:
     return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _item(row: CheckRow) -> dict[str, Any]:
-    return {key: value for key, value in asdict(row).items() if value is not None}
+def _item_document(row: CheckRow) -> CheckItemDocument:
+    document: CheckItemDocument = {"name": row.name, "result": row.result, "detail": row.detail}
+    if row.mend is not None:
+        document["mend"] = row.mend
+    if row.account is not None:
+        document["account"] = row.account
+    return document
 
 
 def _print_rows(rows: Sequence[CheckRow]) -> None:

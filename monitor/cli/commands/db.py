@@ -20,6 +20,7 @@ from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.numbers.durations import format_duration
 from monitor.errors import ExitCode
+from monitor.view.documents.types.checks import DatabaseCheckDocument, DatabaseUpgradeDocument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +63,10 @@ def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
     if aside is not None and not as_json:
         output.print_line(f"kept the damaged file as {aside}", "note")
     if as_json:
-        kept = {} if aside is None else {"aside": str(aside)}
-        output.print_json({"database": config.storage_url, "from": before, "to": after, **kept})
+        document: DatabaseUpgradeDocument = {"database": config.storage_url, "from": before, "to": after}
+        if aside is not None:
+            document["aside"] = str(aside)
+        output.print_json(document)
     elif before is None:
         output.print_line(f"made {config.storage_url} at revision {after}", "good")
     elif before == after:
@@ -76,7 +79,8 @@ def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
 def _check(config: Config, as_json: bool) -> int:
     problems = find_database_problems(config)
     if as_json:
-        output.print_json({"ok": not problems, "items": [{"detail": problem} for problem in problems]})
+        document: DatabaseCheckDocument = {"ok": not problems, "items": [{"detail": each} for each in problems]}
+        output.print_json(document)
     elif problems:
         for problem in problems:
             output.print_line(problem, "bad")

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import time
-from typing import Any
 
 from monitor.app.channels import open_sink
 from monitor.cli import config_option, output
@@ -11,6 +10,7 @@ from monitor.cli.parser import add_json
 from monitor.config.model import Config
 from monitor.errors import ConfigError, ExitCode, UsageError, suggest_nearest
 from monitor.notify.sinks import Delivered
+from monitor.view.documents.types.checks import ChannelTestDocument, ChannelTestListDocument
 from monitor.view.messages.message import notice_message
 from monitor.view.terminal.table import Cell
 
@@ -34,8 +34,9 @@ def run(args: argparse.Namespace) -> int:
     if not names:
         raise ConfigError("there is no channel to test", where="channels", mend="add [[channels]] with a name and url")
     results = asyncio.run(_test(config, names))
+    document: ChannelTestListDocument = {"items": results}
     if output.wants_json_list(args):
-        output.print_list(args, {"items": results})
+        output.print_list(args, document)
     else:
         rows = [
             (
@@ -50,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE if all(result["ok"] for result in results) else ExitCode.NO
 
 
-async def _test(config: Config, names: list[str]) -> list[dict[str, Any]]:
+async def _test(config: Config, names: list[str]) -> list[ChannelTestDocument]:
     return list(await asyncio.gather(*(_send(config, name) for name in names)))
 
 
-async def _send(config: Config, name: str) -> dict[str, Any]:
+async def _send(config: Config, name: str) -> ChannelTestDocument:
     try:
         sink = open_sink(config, name)
     except ConfigError as error:

@@ -9,17 +9,24 @@ from monitor.core.model.intent import Intent
 from monitor.core.model.order import Transfer
 from monitor.core.numbers.amounts import floor_to, format_decimal
 from monitor.simulation.backtest import Backtest
-from monitor.view.json_values import Document, json_decimal, json_time
+from monitor.view.documents.types.simulations import (
+    BacktestDocument,
+    LowDocument,
+    ScopeLowDocument,
+    SimulatedActionDocument,
+    SimulatedAlertDocument,
+)
+from monitor.view.json_values import json_decimal, json_time
 
 CENT = Decimal("0.01")
 
 
-def backtest_items(backtest: Backtest) -> list[Document]:
+def backtest_items(backtest: Backtest) -> list[SimulatedAlertDocument]:
     """Every alert that would have fired, in the order of their firing."""
     return [_item(backtest, alert) for alert in backtest.timeline.fired]
 
 
-def backtest_document(tests: Sequence[Backtest]) -> Document:
+def backtest_document(tests: Sequence[Backtest]) -> BacktestDocument:
     """All accounts: alerts, lowest levels, amounts moved, and blocked actions."""
     return {
         "items": [item for found in tests for item in backtest_items(found)],
@@ -42,7 +49,7 @@ def backtest_document(tests: Sequence[Backtest]) -> Document:
     }
 
 
-def _item(backtest: Backtest, alert: Alert) -> Document:
+def _item(backtest: Backtest, alert: Alert) -> SimulatedAlertDocument:
     return {
         "rule": alert.key.rule,
         "account": alert.key.account,
@@ -56,7 +63,7 @@ def _item(backtest: Backtest, alert: Alert) -> Document:
     }
 
 
-def _action(intent: Intent) -> Document:
+def _action(intent: Intent) -> SimulatedActionDocument:
     return {
         "action": intent.action,
         "kind": intent.kind,
@@ -70,7 +77,7 @@ def _action(intent: Intent) -> Document:
     }
 
 
-def lowest_levels(backtest: Backtest) -> Iterator[Document]:
+def lowest_levels(backtest: Backtest) -> Iterator[ScopeLowDocument]:
     acted = backtest.timeline is not backtest.without_actions
     for scope in backtest.without_actions.lows:
         low = _lowest_level(backtest, scope, guarded=True)
@@ -83,7 +90,7 @@ def lowest_levels(backtest: Backtest) -> Iterator[Document]:
         }
 
 
-def _lowest_level(backtest: Backtest, scope: Scope, *, guarded: bool) -> Document:
+def _lowest_level(backtest: Backtest, scope: Scope, *, guarded: bool) -> LowDocument:
     story = backtest.timeline if guarded else backtest.without_actions
     low = story.lows.get(scope)
     return {

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.engine.history_summary import Extreme, TimeRange, downtime_ranges
+from monitor.core.model.account import ScopeKind
 from monitor.core.model.intent import IN_FLIGHT_STATES, IntentState
 from monitor.core.notifications.outbox import DeliveryState
 from monitor.core.numbers.amounts import ZERO, format_decimal
@@ -20,13 +21,21 @@ from monitor.view.documents.report_health import health_document
 from monitor.view.documents.report_scopes import SeriesIndex, SeriesKey, scope_entry
 from monitor.view.documents.silences import silence_document
 from monitor.view.documents.status import DaemonStatus, status_document
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.report import (
+    MovementSumDocument,
+    ReportAccountDocument,
+    ReportActionsDocument,
+    ReportAlertDocument,
+    ReportDocument,
+)
 from monitor.view.formatting import find_first_metric
-from monitor.view.json_values import Document, json_seconds, json_time
+from monitor.view.json_values import json_seconds, json_time
 
 
 def report_document(
     rows: ReportRows, accounts: Sequence[str], since: datetime, now: datetime, version: str, *, pause_file: bool
-) -> Document:
+) -> ReportDocument:
     """The report on the named accounts. `pause_file`: whether the file that pauses all actions exists."""
     span = TimeRange(since, now)
     daemon = rows.status.daemon
@@ -71,7 +80,7 @@ def _lows_of_alerts(rows: Sequence[AlertValue]) -> Mapping[SeriesKey, Sequence[E
     return found
 
 
-def _account(account: Document, book: SeriesIndex) -> Document:
+def _account(account: AccountDocument, book: SeriesIndex) -> ReportAccountDocument:
     name = account["account"]
     cross, pairs = account.get("cross"), account["isolated"]
     scopes = [] if cross is None else [scope_entry(name, "cross", None, cross, book)]
@@ -80,7 +89,7 @@ def _account(account: Document, book: SeriesIndex) -> Document:
     return {"account": name, "state": account["state"], "scopes": scopes, "monitored": monitored}
 
 
-def _alert(row: AlertRow, now: datetime) -> Document:
+def _alert(row: AlertRow, now: datetime) -> ReportAlertDocument:
     """The alert, how long it fired, and the channels that received nothing of it."""
     alert = row.alert
     told = {delivery.channel for delivery in row.deliveries if delivery.state is DeliveryState.SENT}
@@ -93,9 +102,11 @@ def _alert(row: AlertRow, now: datetime) -> Document:
     }
 
 
-def _actions(rows: Sequence[IntentRow], book: SeriesIndex, accounts: Sequence[Document]) -> Document:
+def _actions(
+    rows: Sequence[IntentRow], book: SeriesIndex, accounts: Sequence[AccountDocument]
+) -> ReportActionsDocument:
     """The span's intents, amounts moved, open intents, times of limits, and actions stopped now."""
-    moved: dict[tuple[str, str, str, str, str], tuple[Decimal, int]] = {}
+    moved: dict[tuple[str, ScopeKind, str, str, str], tuple[Decimal, int]] = {}
     for row in rows:
         intent = row.intent
         if intent.state is not IntentState.CONFIRMED:
@@ -118,7 +129,7 @@ def _actions(rows: Sequence[IntentRow], book: SeriesIndex, accounts: Sequence[Do
             for (account, scope, symbol, kind, asset), (amount, count) in sorted(moved.items())
         ],
         "unresolved": sorted(row.intent.id for row in rows if row.intent.state in IN_FLIGHT_STATES),
-        "rules_stopped": [stop for account in accounts for stop in account["rules_stopped"]],
+        "rules_stopped": [stop for account in accounts for stop in account.get("rules_stopped", ())],
         "unasked": sorted(row.intent.id for row in rows if row.intent.is_unasked),
         "stopped": [
             {"account": account["account"], "since": json_time(stretch.since), "until": json_time(stretch.until)}
@@ -135,7 +146,7 @@ def _actions(rows: Sequence[IntentRow], book: SeriesIndex, accounts: Sequence[Do
     }
 
 
-def _movements(rows: Sequence[EventRow]) -> list[Document]:
+def _movements(rows: Sequence[EventRow]) -> list[MovementSumDocument]:
     """Movements, summed by origin, the exchange's type, and result."""
     sums: dict[tuple[str, ...], tuple[Decimal, int, datetime]] = {}
     for row in rows:

@@ -5,12 +5,18 @@ from collections.abc import Sequence
 from monitor.core.engine.history_summary import TimeRange, largest_magnitude
 from monitor.records.report import ReportRows
 from monitor.view.documents.report_scopes import SeriesIndex
-from monitor.view.json_values import Document, json_decimal, json_time
+from monitor.view.documents.types.report_health import (
+    ClockOffsetDocument,
+    HealthDocument,
+    TimeRangeDocument,
+    WeightUsedDocument,
+)
+from monitor.view.json_values import json_decimal, json_time
 
 
 def health_document(
     rows: ReportRows, book: SeriesIndex, accounts: Sequence[str], down: Sequence[TimeRange], span: TimeRange
-) -> Document:
+) -> HealthDocument:
     """The health document. `watched_since`: the earliest recorded daemon. `starts`: how often one was started in the
     span."""
     banned = rows.banned_until
@@ -45,18 +51,25 @@ def health_document(
             }
             for channel in rows.channels
         ],
-        "clock": [_largest(name, "clock_offset", "offset_s", book) for name in accounts],
-        "weight": [_largest(name, "weight_used", "used", book) for name in accounts],
+        "clock": [_clock_offset(name, book) for name in accounts],
+        "weight": [_weight_used(name, book) for name in accounts],
         "banned_until": json_time(banned) if banned is not None and banned > span.since else None,
     }
 
 
-def _largest(account: str, metric: str, key: str, book: SeriesIndex) -> Document:
-    """The largest recorded value; null where none was recorded."""
-    worst = largest_magnitude(book.known_values(account, "monitor", "", metric))
-    value = None if worst is None else worst.value
-    return {"account": account, key: json_decimal(value), "at": None if worst is None else json_time(worst.at)}
+def _clock_offset(account: str, book: SeriesIndex) -> ClockOffsetDocument:
+    worst = largest_magnitude(book.known_values(account, "monitor", "", "clock_offset"))
+    if worst is None:
+        return {"account": account, "offset_s": None, "at": None}
+    return {"account": account, "offset_s": json_decimal(worst.value), "at": json_time(worst.at)}
 
 
-def _time_range(stretch: TimeRange) -> Document:
+def _weight_used(account: str, book: SeriesIndex) -> WeightUsedDocument:
+    worst = largest_magnitude(book.known_values(account, "monitor", "", "weight_used"))
+    if worst is None:
+        return {"account": account, "used": None, "at": None}
+    return {"account": account, "used": json_decimal(worst.value), "at": json_time(worst.at)}
+
+
+def _time_range(stretch: TimeRange) -> TimeRangeDocument:
     return {"since": json_time(stretch.since), "until": json_time(stretch.until)}

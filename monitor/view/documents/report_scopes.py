@@ -14,26 +14,14 @@ from monitor.core.engine.history_summary import (
     sparkline_points,
     unknown_ranges,
 )
+from monitor.core.model.account import ScopeKind
 from monitor.records.history import HistoryRow
-from monitor.view.json_values import Document, json_decimal, json_time
-
-_CURRENT_FIELDS = (
-    "state",
-    "as_of",
-    "age_s",
-    "margin_level",
-    "initial_level",
-    "margin_call_level",
-    "liquidation_level",
-    "distance_to_liquidation",
-)
-
+from monitor.view.documents.types.report import LowestLevelDocument, NearestDistanceDocument, ReportScopeDocument
+from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
+from monitor.view.json_values import json_decimal, json_time, parse_json_decimal
 
 SeriesKey = tuple[str, str, str, str]
 """The key of a series: account, scope, subject and metric."""
-
-
-_LOWS = ("margin_level", "distance_to_liquidation")
 
 
 class SeriesIndex:
@@ -72,34 +60,54 @@ class SeriesIndex:
         return ranges_where(self.known_values(account, scope, subject, metric), predicate)
 
 
-def scope_entry(account: str, scope: str, symbol: str | None, now: Document, book: SeriesIndex) -> Document:
+def scope_entry(
+    account: str, scope: ScopeKind, symbol: str | None, now: CrossDocument | IsolatedDocument, book: SeriesIndex
+) -> ReportScopeDocument:
     """The scope as it is `now`, from its part of the status, and as it was recorded in the span."""
     levels, owed = (
         book.known_values(account, scope, symbol or "", metric) for metric in ("margin_level", "liabilities_usdt")
     )
-    lows = {metric: book.lowest(account, scope, symbol or "", metric) for metric in _LOWS}
-    here = now if now["state"] in ("ok", "no_debt") else None
+    level = book.lowest(account, scope, symbol or "", "margin_level")
+    distance = book.lowest(account, scope, symbol or "", "distance_to_liquidation")
+    if now["state"] in ("ok", "no_debt"):
+        level = _lower(now["margin_level"], level, book.span)
+        distance = _lower(now["distance_to_liquidation"], distance, book.span)
     began, ends = first_value(owed), first_value(owed[::-1])
     change = ends.value - began.value if began is not None and ends is not None else None
     return {
         "scope": scope,
         "symbol": symbol,
-        **{name: now[name] for name in _CURRENT_FIELDS},
-        "lowest": _extreme("margin_level", lows["margin_level"], here, book.span),
-        "nearest": _extreme("distance_to_liquidation", lows["distance_to_liquidation"], here, book.span),
+        "state": now["state"],
+        "as_of": now["as_of"],
+        "age_s": now["age_s"],
+        "margin_level": now["margin_level"],
+        "initial_level": now["initial_level"],
+        "margin_call_level": now["margin_call_level"],
+        "liquidation_level": now["liquidation_level"],
+        "distance_to_liquidation": now["distance_to_liquidation"],
+        "lowest": None if level is None else _lowest_level(level),
+        "nearest": None if distance is None else _nearest_distance(distance),
         "liabilities_usdt": json_decimal(ends.value) if ends is not None else None,
         "liabilities_change_usdt": json_decimal(change),
         "liabilities_since": json_time(began.at) if began is not None else None,
         "unknown": [
             {"since": json_time(gap.since), "until": json_time(gap.until)} for gap in unknown_ranges(levels, book.span)
         ],
-        "line": [[json_time(at), json_decimal(value)] for at, value in sparkline_points(levels, book.span)],
+        "line": [(json_time(at), json_decimal(value)) for at, value in sparkline_points(levels, book.span)],
     }
 
 
-def _extreme(metric: str, recorded: Extreme | None, now: Document | None, span: TimeRange) -> Document | None:
+def _lower(present: str | None, recorded: Extreme | None, span: TimeRange) -> Extreme | None:
     """The lowest recorded value, or the present one where it is lower: prices move between two samples."""
-    present = None if now is None or now[metric] is None else Decimal(now[metric])
-    if present is not None and (recorded is None or present < recorded.value):
-        recorded = Extreme(present, span.until)
-    return None if recorded is None else {metric: json_decimal(recorded.value), "at": json_time(recorded.at)}
+    value = parse_json_decimal(present)
+    if value is not None and (recorded is None or value < recorded.value):
+        return Extreme(value, span.until)
+    return recorded
+
+
+def _lowest_level(lowest: Extreme) -> LowestLevelDocument:
+    return {"margin_level": json_decimal(lowest.value), "at": json_time(lowest.at)}
+
+
+def _nearest_distance(lowest: Extreme) -> NearestDistanceDocument:
+    return {"distance_to_liquidation": json_decimal(lowest.value), "at": json_time(lowest.at)}

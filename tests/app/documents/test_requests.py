@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitor.app.database import open_reader
-from monitor.app.documents.requests import MAX_ITEMS, REQUESTS, prepare_query
+from monitor.app.documents.requests import REQUESTS, prepare_query
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.config.redaction import KNOWN_SECRETS
@@ -29,6 +29,7 @@ from monitor.store.reads import run_query
 from monitor.store.store import Store
 from monitor.store.writes.commands import add_silence
 from monitor.view.documents.account import account_document
+from monitor.view.documents.types.values import MAX_ITEMS
 from monitor.view.json_values import encode_document
 from tests.support.command import margin_monitor, write_config
 from tests.support.examples import documents

@@ -38,7 +38,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
     def carry_out(config: Path, *words: str) -> CommandOutput:
         code = main(["--config", str(config), *words])
         printed = capsys.readouterr()
-        return CommandOutput(code, printed.out, printed.err)
+        return CommandOutput(code, printed.out, printed.err, words)
 
     return carry_out
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -10,17 +11,19 @@ from monitor.store.store import Store
 from monitor.store.writes import audit
 from monitor.store.writes.audit import AuditHead
 from monitor.view.documents.report import report_document
-from monitor.view.json_values import Document
+from monitor.view.documents.types.report import ReportDocument
 from monitor.view.report.text import report_headline, report_text
 from tests.support.examples.daily_report import HOUR, write_report_example
+from tests.support.examples.document_types import json_form
 
 NOW = datetime(2025, 10, 11, 8, 0, tzinfo=UTC)
 SINCE = NOW - timedelta(days=1)
 
 
-async def document(store: Store, since: datetime = SINCE, now: datetime = NOW) -> Document:
+async def document(store: Store, since: datetime = SINCE, now: datetime = NOW) -> Any:
     rows = await store.read(read_report_rows, since, now)
-    return report_document(rows, ["main"], since, now, "0.1.0", pause_file=False)
+    report = report_document(rows, ["main"], since, now, "0.1.0", pause_file=False)
+    return json_form(report, ReportDocument)
 
 
 def stamp(moment: datetime) -> str:

@@ -14,11 +14,19 @@ from monitor.view.documents.types.alerts import (
     SilenceDocument,
     SilenceListDocument,
 )
+from monitor.view.documents.types.checks import (
+    ChannelTestListDocument,
+    CheckDocument,
+    DatabaseCheckDocument,
+    DatabaseUpgradeDocument,
+)
 from monitor.view.documents.types.errors import ErrorDocument
 from monitor.view.documents.types.events import EventListDocument
 from monitor.view.documents.types.history import HistoryListDocument
 from monitor.view.documents.types.interest import InterestDocument
+from monitor.view.documents.types.report import ReportDocument
 from monitor.view.documents.types.rules import LintDocument, RuleListDocument
+from monitor.view.documents.types.simulations import BacktestDocument, RuleTestListDocument
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import StressDocument
 
@@ -44,6 +52,13 @@ PRINTED: Mapping[tuple[str, ...], type] = {
     ("stress",): StressDocument,
     ("rules", "list"): RuleListDocument,
     ("rules", "lint"): LintDocument,
+    ("rules", "test"): RuleTestListDocument,
+    ("rules", "backtest"): BacktestDocument,
+    ("check",): CheckDocument,
+    ("notify", "test"): ChannelTestListDocument,
+    ("report",): ReportDocument,
+    ("db", "upgrade"): DatabaseUpgradeDocument,
+    ("db", "check"): DatabaseCheckDocument,
 }
 """The documents of commands with `--json`, by the command's words."""
 

@@ -7,7 +7,7 @@ from monitor.cli.lint_input import find_flaws
 from monitor.cli.parser import add_json
 from monitor.errors import ExitCode
 from monitor.lint.flaws import Flaw
-from monitor.view.json_values import Document
+from monitor.view.documents.types.rules import FlawDocument, LintDocument
 from monitor.view.terminal.table import Cell, Tone
 
 
@@ -19,7 +19,8 @@ def run(args: argparse.Namespace) -> int:
     config = config_option.read_config(args)
     flaws = find_flaws(config)
     if args.json:
-        output.print_json({"ok": not flaws, "items": [_item(flaw) for flaw in flaws]})
+        document: LintDocument = {"ok": not flaws, "items": [_flaw_document(flaw) for flaw in flaws]}
+        output.print_json(document)
     elif flaws:
         styles: dict[str, Tone] = {"warning": "note", "error": "bad"}
         rows = [
@@ -31,6 +32,6 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.NO if flaws else ExitCode.DONE
 
 
-def _item(flaw: Flaw) -> Document:
-    item: Document = {} if flaw.rule is None else {"rule": flaw.rule}
-    return {**item, "kind": flaw.kind, "result": flaw.result, "detail": flaw.detail, "mend": flaw.mend}
+def _flaw_document(flaw: Flaw) -> FlawDocument:
+    document: FlawDocument = {"kind": flaw.kind, "result": flaw.result, "detail": flaw.detail, "mend": flaw.mend}
+    return document if flaw.rule is None else {"rule": flaw.rule, **document}

@@ -12,7 +12,7 @@ from monitor.config.simulation.rule_tests import read_rule_tests
 from monitor.errors import ExitCode
 from monitor.simulation.rule_test_result import run_rule_test
 from monitor.view.documents.rule_tests import test_result_document, test_results_document
-from monitor.view.json_values import Document
+from monitor.view.documents.types.simulations import RuleTestDocument
 from monitor.view.terminal.rule_tests import difference_lines
 
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     usual = cache(partial(config_option.read_config, args))
     # All files are read before the first test runs: an error in the last file is reported at once.
     files = [(name, read_rule_tests(Path(name), usual, os.environ)) for name in args.files]
-    items: list[Document] = []
+    items: list[RuleTestDocument] = []
     for name, file in files:
         hears = policies.severities_by_channel(file.config)
         for test in file.tests:

@@ -47,3 +47,6 @@ Number = Annotated[int, Meta(ge=1)]
 AccountStatus = Literal["ok", "stale", "unknown", "key_refused"]
 SilenceState = Literal["pending", "active", "expired"]
 GroupedBy = Literal["day", "asset"]
+
+MAX_ITEMS = 1_000
+"""Alerts, intents or events in one answer of the API at most: the daemon holds no endless list in memory."""
