@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaign.__main__ import main
 from tests.campaign.disturbances import (
     ClockStep,
     Disturbance,
@@ -18,7 +19,7 @@ from tests.campaign.disturbances import (
     WrongKey,
 )
 from tests.campaign.plan import plan_of
-from tests.campaign.seed_player import play
+from tests.campaign.seed_player import Outcome, as_line, play
 
 KINDS = {
     Stall: "stall",
@@ -47,6 +48,17 @@ def regressions() -> list[int]:
 @pytest.mark.parametrize("seed", [*regressions(), *SHORT])
 def test_no_violation_in_any_seed(seed: int, tmp_path: Path) -> None:
     assert play(seed, tmp_path).violations == ()
+
+
+@pytest.mark.parametrize(("sent", "code"), [(2, 0), (0, 1)])
+def test_a_campaign_that_sent_hardly_anything_fails(
+    sent: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(as_line(Outcome(seed, 6.0, (), {"sent": sent})) + "\n" for seed in range(1, 61)))
+    monkeypatch.setattr("sys.argv", ["campaign", "--seeds", "60", "--results", str(results)])
+    assert main() == code
+    assert ("only 0 of them sent anything" in capsys.readouterr().out) is bool(code)
 
 
 def test_a_seed_always_plans_the_same() -> None:

@@ -9,7 +9,7 @@ from monitor.core.settlement.observation import CLOCK_TOLERANCE
 from monitor.core.state.attribution import TRACE_WINDOW
 from monitor.records.intents import IntentRow
 from tests.campaign.judge.disturbances import Violation, claimed_at, in_ms
-from tests.campaign.judge.facts import Facts
+from tests.campaign.judge.facts import CROSS_PATH, Facts
 
 SENT_BEFORE_MS = CLOCK_TOLERANCE // timedelta(milliseconds=1)
 """By how much the exchange may date what an order did before it was sent."""
@@ -19,12 +19,26 @@ SHARED_MS = TRACE_WINDOW // timedelta(milliseconds=1)
 
 
 def judge_attribution(facts: Facts) -> Iterator[Violation]:
-    """What others moved proves nothing of ours, where that can be known."""
+    """What others moved proves nothing of ours, and is told, where that can be known."""
+    yield from _unreported(facts)
     by_others = {str(one.tran_id): one for one in facts.foreign}
     for row in facts.intents:
         if row.intent.ref in by_others and not is_taken_unknowably(facts, row):
             one = by_others[row.intent.ref]
             yield Violation("another's doing taken for ours", f"{_intent_label(row.intent)}: {one.kind} {one.amount}")
+
+
+def _unreported(facts: Facts) -> Iterator[Violation]:
+    """What others repaid is told, where an action repays and a rule tells of it."""
+    began = min((r.at for r in facts.requests if r.path == CROSS_PATH and r.status == 200 and r.intact), default=None)
+    repays = any(limits.kind == "repay" for limits in facts.limits)
+    if not (facts.tells_of_hands and repays and began is not None):
+        return
+    taken = {row.intent.ref for row in facts.intents if is_taken_unknowably(facts, row)}
+    repaid = [one for one in facts.foreign if one.kind == "repay" and str(one.tran_id) not in taken]
+    seen = [one for one in repaid if one.at > began]
+    if seen and not any(alert.rule == "foreign-hand" and alert.fired for alert in facts.alerts):
+        yield Violation("another hand was not told", f"{seen[0].kind} {seen[0].amount} {seen[0].asset} at {seen[0].at}")
 
 
 def is_a_person_asked(facts: Facts, row: IntentRow) -> bool:

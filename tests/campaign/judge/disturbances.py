@@ -53,7 +53,6 @@ def judge_disturbances(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterato
     for request in facts.requests:
         if request.wish is not None and request.account != "main":
             yield Violation("sent with a key of another account", f"{request.wish} at {request.at}")
-    yield from _foreign_activity(facts)
 
 
 def all_rows(facts: Facts) -> tuple[IntentRow, ...]:
@@ -87,10 +86,18 @@ def claimed_at(row: IntentRow) -> int | None:
     return next((in_ms(step.at) for step in row.steps if step.to_state is IntentState.SUBMITTING), None)
 
 
+def is_lost(facts: Facts, row: IntentRow) -> bool:
+    """Whether the database that knows what became of the intent is gone."""
+    return row.intent.id < 0 or row.intent.id in forgotten(facts)
+
+
 def is_knowable(facts: Facts, row: IntentRow, request: RequestFact) -> bool:
-    """Whether later decisions could know that the intent moved something, though its database may be gone."""
-    if row.intent.id > 0 and row.intent.id not in forgotten(facts):
+    """Whether later decisions could know that the intent moved something, though its database may be gone. Cancelled
+    orders leave no trace."""
+    if not is_lost(facts, row):
         return True
+    if row.intent.kind == "cancel_orders":
+        return False
     lost = next(one for one in facts.lost if one.intent.id == abs(row.intent.id))
     if lost.intent.state is IntentState.CONFIRMED:
         return True
@@ -158,17 +165,6 @@ def _restores(facts: Facts) -> Iterator[Violation]:
     for row in facts.lost:
         if given.get(row.intent.id, row.intent.created_at) != row.intent.created_at:
             yield Violation("a number was given twice", _named(row.intent))
-
-
-def _foreign_activity(facts: Facts) -> Iterator[Violation]:
-    """What others repaid is told, where an action repays and a rule tells of it."""
-    began = min((r.at for r in facts.requests if r.path == CROSS_PATH and r.status == 200 and r.intact), default=None)
-    repays = any(limits.kind == "repay" for limits in facts.limits)
-    if not (facts.tells_of_hands and repays and began is not None):
-        return
-    seen = [one for one in facts.foreign if one.kind == "repay" and one.at > began]
-    if seen and not any(alert.rule == "foreign-hand" and alert.fired for alert in facts.alerts):
-        yield Violation("another hand was not told", f"{seen[0].kind} {seen[0].amount} {seen[0].asset} at {seen[0].at}")
 
 
 def _is_of(execution: Execution, request: RequestFact) -> bool:

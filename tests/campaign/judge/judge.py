@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
+from monitor.core.actions.scope_position import TRADING_FEE
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState
 from monitor.core.model.order import Reduce
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.core.numbers.amounts import floor_to
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, floor_to
 from monitor.records.intents import IntentRow
 from tests.campaign.judge import disturbances, rule_stops
 from tests.campaign.judge.ambiguity import is_a_person_asked, is_taken_unknowably, judge_attribution
@@ -23,6 +24,7 @@ from tests.campaign.judge.disturbances import (
     claims_of,
     forgotten,
     is_knowable,
+    is_lost,
     judge_disturbances,
 )
 from tests.campaign.judge.facts import (
@@ -170,7 +172,11 @@ def _caps(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
                 yield Violation("above max_amount", f"{_intent_label(intent)} of {limits.max_amount}")
             if request.applied and not intent.executed_late and is_knowable(facts, row, request):
                 # What the next decision could know is what it brought, which may be less.
-                spent[limits.kind].append(min(amount, intent.amount))
+                brought = min(amount, intent.amount)
+                if intent.kind == "reduce" and is_lost(facts, row):
+                    # The histories show what was repaid from it.
+                    brought = floor_to(brought * (1 - TRADING_FEE), EIGHT_DECIMALS)
+                spent[limits.kind].append(brought)
                 yield from _per_day(intent, limits, spent[limits.kind])
     keeps = [limits.keep_in_source for limits in facts.limits if limits.kind == "transfer_in"]
     for execution in facts.executions:

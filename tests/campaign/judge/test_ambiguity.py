@@ -130,6 +130,7 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     ),
     "a person asked about a transfer from a wallet that others took from": with_undecided_transfer,
     "another's equal repayment taken for ours where no answer named ours": by_another,
+    "the same, where a rule tells of others": lambda f: by_another(replace(f, tells_of_hands=True)),
 }
 
 

@@ -7,12 +7,25 @@ from typing import Any
 
 import pytest
 
+from monitor.core.model.account import CROSS
 from monitor.core.model.intent import IntentState as S
 from monitor.core.model.intent import IntentStep
+from monitor.core.model.order import CancelOrders
 from monitor.records.intents import IntentRow
-from tests.campaign.judge.facts import CROSS_PATH, ClockStepFact, Facts, RequestFact, RestoreFact, Span
+from tests.campaign.judge.facts import (
+    CROSS_PATH,
+    OPEN_ORDERS_PATH,
+    ClockStepFact,
+    Facts,
+    Limits,
+    RequestFact,
+    RestoreFact,
+    Span,
+    money_request_of,
+)
 from tests.campaign.judge.judge import judge
 from tests.campaign.judge.test_judge import (
+    BRINGS,
     NOON,
     REPAYS,
     D,
@@ -23,6 +36,7 @@ from tests.campaign.judge.test_judge import (
     read,
     repaid,
     row,
+    sold,
     third,
     with_facts,
 )
@@ -94,6 +108,24 @@ def with_forgotten_intent(facts: Facts) -> Facts:
     )
 
 
+def lost_then(facts: Facts, following: Callable[[Facts], Facts]) -> Facts:
+    """The last intent was lost with its database; what followed then."""
+    *kept, last = facts.intents
+    put_back = RestoreFact(at(150), paused=True, recorded=True)
+    gone = replace(facts, intents=tuple(kept), lost=(*kept, _made_later(last)), restores=(put_back,))
+    return following(with_facts(gone, requests=(read(169),)))
+
+
+def cancelled(facts: Facts, number: int, second: float) -> Facts:
+    """The orders on a symbol were cancelled."""
+    wish = money_request_of("DELETE", OPEN_ORDERS_PATH, {"symbol": "BTCUSDT"})
+    order = CancelOrders(CROSS, "BTCUSDT", "USDT")
+    found = row(number, second - 0.1, "0", action="free-locked", kind="cancel_orders", order=order, ref="")
+    cancels = Limits("free-locked", "cancel_orders", 20_000, max_actions_per_day=1)
+    request = RequestFact(at(second), "DELETE", OPEN_ORDERS_PATH, wish, 200, True)
+    return with_facts(replace(facts, limits=(REPAYS, BRINGS, cancels)), requests=(request,), intents=(found,))
+
+
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "an order that left long after its claim": (lambda f: stalled(f, 25), "sent on figures that had become old"),
     "an order that left after its deadline": (lambda f: approved_until(f, 119.95), "sent past its deadline"),
@@ -132,6 +164,14 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
             replace(f, limits=(*f.limits, replace(REPAYS, name="repay-pair"))), **third("400.01", action="repay-pair")
         ),
         "above max_per_day",
+    ),
+    "more sold than max_per_day, across a restore": (
+        lambda f: lost_then(sold(f, "400", "400"), lambda g: sold(g, "400.5", "400.5", 4, 170)),
+        "above max_per_day",
+    ),
+    "cancelled more often than max_actions_per_day": (
+        lambda f: cancelled(cancelled(f, 3, 120), 4, 125),
+        "above max_actions_per_day",
     ),
     "an order of the backup sent again": (with_forgotten_intent, "sent twice"),
     "a second daemon that sent": (
@@ -175,6 +215,12 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "more than an earlier action of the kind might": lambda f: with_facts(
         replace(f, limits=(*f.limits, replace(REPAYS, name="repay-pair", max_per_day=D(900)))),
         **third("450", action="repay-pair"),
+    ),
+    "a sale beside a lost one, of which the histories show what was repaid": lambda f: lost_then(
+        sold(f, "400", "400"), lambda g: sold(g, "400.4", "400.4", 4, 170)
+    ),
+    "a cancellation after a lost one, which left no trace": lambda f: lost_then(
+        cancelled(f, 3, 120), lambda g: cancelled(g, 4, 170)
     ),
     "caps kept across a restore": lambda f: with_restore(moved_then(f, "400"), lost_row(3, 119.9, "400")),
     "a late execution that no history showed at the restore": lambda f: with_restore(

@@ -67,7 +67,7 @@ def row(
     amount: str,
     state: IntentState = S.CONFIRMED,
     *,
-    kind: Literal["repay", "transfer_in", "reduce"] = "repay",
+    kind: Literal["repay", "transfer_in", "reduce", "cancel_orders"] = "repay",
     **more: Any,
 ) -> IntentRow:
     """An intent that was claimed at that second."""
@@ -158,13 +158,13 @@ def transferred(amount: str, left: str) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def sold(facts: Facts, sized: str, brought: str) -> Facts:
+def sold(facts: Facts, sized: str, brought: str, number: int = 3, second: float = 120) -> Facts:
     """A sale of 0.01 BTC, bounded one per cent below the price that it was sized by."""
     bound = D(sized) * 100 * D("0.99")
-    order = Reduce(CROSS, "USDT", D(brought), "BTCUSDT", "SELL", D("0.01"), bound, "BTC", "mm-3")
-    params = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "newClientOrderId": "mm-3"}
-    request = RequestFact(at(120), "POST", ORDER_PATH, money_request_of("POST", ORDER_PATH, params), 200, True)
-    sale = row(3, 119.9, brought, action="sell-some", kind="reduce", order=order)
+    order = Reduce(CROSS, "USDT", D(brought), "BTCUSDT", "SELL", D("0.01"), bound, "BTC", f"mm-{number}")
+    params = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "newClientOrderId": f"mm-{number}"}
+    request = RequestFact(at(second), "POST", ORDER_PATH, money_request_of("POST", ORDER_PATH, params), 200, True)
+    sale = row(number, second - 0.1, brought, action="sell-some", kind="reduce", order=order)
     limits = () if any(each.name == SELLS.name for each in facts.limits) else (SELLS,)
     return with_facts(facts, limits=limits, requests=(request,), intents=(sale,))
 
