@@ -9,7 +9,7 @@ from monitor.app.channels import describe_channel, open_sink
 from monitor.app.database import find_storage_folder
 from monitor.app.exchange import open_exchange, read_keys_once, signing_credentials
 from monitor.clock import Clock
-from monitor.config.credentials import resolve_account, resolve_heartbeat
+from monitor.config.credentials import resolve_account, resolve_heartbeat, resolve_http_token
 from monitor.config.model import Config
 from monitor.config.policies import build_channel_limits, build_policy
 from monitor.config.secret_conflicts import refuse_secret_conflicts
@@ -94,6 +94,7 @@ def build_daemon(
         if previous is None
         else {name: account for name, account in previous.watched_accounts.items() if name not in accounts},
         last_clock_check=None if previous is None else previous.last_clock_check,
+        public_url=config.http.public_url if config.http.listen else "",
         counters=None if previous is None else previous.counters,
     )
 
@@ -125,6 +126,7 @@ def check_secrets(config: Config) -> None:
     for channel in config.channels:
         describe_channel(config, channel.name)
     resolve_heartbeat(config)
+    resolve_http_token(config)
 
 
 def _heartbeat_settings(config: Config) -> "HeartbeatSettings | None":

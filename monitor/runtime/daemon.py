@@ -83,13 +83,14 @@ class Daemon:
         memories: Mapping[str, AccountMemory] | None = None,
         removed: Mapping[str, WatchedAccount] | None = None,
         last_clock_check: LastClockCheck | None = None,
+        public_url: str = "",
         counters: ActivityCounters | None = None,
     ) -> None:
         """`on_tick` is called whenever every running account has completed another tick.
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
         that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks,
-        `counters` are its counts, which go on.
+        `counters` are its counts, which go on. `public_url` is the address of the page in messages.
         """
         self.counters = counters if counters is not None else ActivityCounters()
         self._accounts = accounts
@@ -97,7 +98,7 @@ class Daemon:
         self._clock = clock
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        composer = MessageBuilder(store, clock, self._look_up_state)
+        composer = MessageBuilder(store, clock, self._look_up_state, public_url)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders, self.counters)
         numbers = IdAllocator(clock.now())
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
@@ -205,6 +206,10 @@ class Daemon:
     def watched_accounts(self) -> Mapping[str, WatchedAccount]:
         """Every account whose key is in this process: configured ones, and removed ones that still have open orders."""
         return {**self._removed.accounts, **self._accounts}
+
+    def readiness_problems(self, stale_after: timedelta) -> tuple[str, ...]:
+        """Return the reasons why the daemon is not ready; empty when all is well."""
+        return self._health.readiness_problems(self.started_at, stale_after)
 
     def account_states(self) -> Mapping[str, AccountState]:
         """Return the present state of each account."""

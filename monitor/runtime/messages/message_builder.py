@@ -53,10 +53,12 @@ StateLookup = Callable[[str], tuple[AccountState, AccountSettings] | None]
 class MessageBuilder:
     """Messages rendered from the present state."""
 
-    def __init__(self, store: Store, clock: Clock, state_lookup: StateLookup) -> None:
+    def __init__(self, store: Store, clock: Clock, state_lookup: StateLookup, public_url: str = "") -> None:
+        """`public_url` is the address of the page in messages, "" without one."""
         self._store = store
         self._clock = clock
         self._state_lookup = state_lookup
+        self.public_url = public_url
 
     def build(
         self,
@@ -92,6 +94,7 @@ class MessageBuilder:
             restore=restore,
             limits=limits,
             recorded=is_recorded,
+            public_url=self.public_url,
         )
 
     def build_group(self, group: Sequence[DueAlert]) -> Message:

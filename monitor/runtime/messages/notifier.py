@@ -330,7 +330,8 @@ class Notifier:
         deliveries = [due_alert.delivery for due_alert in group]
         worst = group[0]
         self._queues[channel.name].outbox.mark_started(deliveries, now)
-        bare = minimal_message(worst.alert, worst.reason, worst.delivery.severity)
+        page = self._message_builder.public_url
+        bare = minimal_message(worst.alert, worst.reason, worst.delivery.severity, page)
         result = await self._sender.send(
             channel, lambda: self._message_builder.build_group(group), bare, plain=_needs_plain_text(deliveries)
         )

@@ -80,15 +80,18 @@ def alert_message(
     drill: DrillProgress | None = None,
     recorded: bool = True,
     image: Path | None = None,
+    public_url: str = "",
 ) -> Message:
     """The message about one alert.
 
     `figures` are those of the alert's subject now, None when unknown. `at` is the time of the notification's first
     reason: if that is long ago, the text says so. `restore` are the recovery options, a line each; `limits` the blocked
     actions with the block of each and what a person could do about it. `severity` differs from the alert's after an
-    escalation. `recorded` False: the database could not be written when this message was sent.
+    escalation. `recorded` False: the database could not be written when this message was sent. `public_url` is the
+    address of the page, "" without one.
     """
     severity = severity or alert.severity
+    page = _page_url(alert, public_url) if drill is None else None
     word, number = ("DRILL", f"drill {drill.id}") if drill is not None else (_TITLE_WORDS[reason], f"#{alert.id}")
     title = f"[{word}] {severity} {_subject_text(alert)}: {_value_text(alert)} ({number})"
     text = "\n".join(
@@ -100,20 +103,24 @@ def alert_message(
             "",
             *_figure_lines(figures, now),
             *_alert_lines(alert, reason, now, at or now, recorded=recorded),
+            *([page] if page else []),
         ]
     )
     kind = "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity]
-    document = {**alert_document(alert), "severity": severity, "reason": reason.value, "title": title, "text": text}
+    said = {"severity": severity, "reason": reason.value, "title": title, "text": text, "url": page}
+    document = {**alert_document(alert), **said}
     if drill is not None:
         document |= {"reason": "drill", "stage": reason.value, "drill": drill.id}
     return Message(title, text, kind, document, image)
 
 
-def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity) -> Message:
-    """The message that can always be made of an alert: its title and its rule."""
+def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity, public_url: str = "") -> Message:
+    """The message that can always be made of an alert: its title, its rule and its page."""
     title = f"[{_TITLE_WORDS[reason]}] {severity} {_subject_text(alert)}: {_value_text(alert)} (#{alert.id})"
-    text = f"{_value_text(alert)}\nRule {alert.key.rule}: {alert.when}"
-    document = {"id": alert.id, "severity": severity, "reason": reason.value, "title": title, "text": text}
+    page = _page_url(alert, public_url)
+    text = "\n".join([_value_text(alert), f"Rule {alert.key.rule}: {alert.when}", *([page] if page else [])])
+    said = {"severity": severity, "reason": reason.value, "title": title, "text": text, "url": page}
+    document: Document = {"id": alert.id, **said}
     return Message(
         title, text, "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity], document
     )
@@ -132,6 +139,10 @@ def notice_message(severity: Severity, text: str, *, recorded: bool = True) -> M
     body = text.strip() if recorded else f"{text.strip()}\n{_NOT_RECORDED}"
     document = {"severity": severity, "reason": "notice", "title": title, "text": body}
     return Message(title, body, KIND_BY_SEVERITY[severity], document)
+
+
+def _page_url(alert: Alert, public_url: str) -> str | None:
+    return f"{public_url}/alerts/{alert.id}" if public_url else None
 
 
 _NOT_RECORDED = "Not recorded: the database could not be written when this was sent; it may come again."

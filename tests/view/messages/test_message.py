@@ -10,7 +10,7 @@ from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
 from monitor.core.model.events import ReportedLevel
-from monitor.view.messages.message import DrillProgress, alert_message, drill_message, notice_message
+from monitor.view.messages.message import DrillProgress, alert_message, drill_message, minimal_message, notice_message
 from tests.support.examples.documents import ALERT, NOW, SETTINGS, STATE, WITHOUT_DEBT
 
 PAIR_ALERT = replace(
@@ -162,3 +162,25 @@ def test_notice_repeats_its_first_line_in_the_title() -> None:
     assert message.title == "[NOTICE] critical main: intent 5 was executed after it had been given up"
     assert message.text.endswith("See actions show 5.")
     assert message.kind == "failure"
+
+
+def test_message_carries_the_address_of_its_page() -> None:
+    message = alert_message(ALERT, NotificationReason.FIRED, None, NOW, public_url="https://mon.example")
+    page = f"https://mon.example/alerts/{ALERT.id}"
+    assert message.text.splitlines()[-1] == page
+    assert message.document["url"] == page
+    bare = minimal_message(ALERT, NotificationReason.FIRED, "critical", "https://mon.example")
+    assert (bare.text.splitlines()[-1], bare.document["url"]) == (page, page)
+
+
+def test_message_without_a_public_url_has_no_address() -> None:
+    message = alert_message(ALERT, NotificationReason.FIRED, None, NOW)
+    assert message.document["url"] is None
+    assert "https://" not in message.text
+
+
+def test_drill_has_no_page() -> None:
+    message = alert_message(
+        ALERT, NotificationReason.FIRED, None, NOW, drill=DrillProgress(3, 2, 5), public_url="https://mon.example"
+    )
+    assert message.document["url"] is None
