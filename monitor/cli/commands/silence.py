@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from monitor.app.database import open_commands, open_reader
 from monitor.app.documents.alerts import SilencesQuery
 from monitor.app.parameters import comment_parameter, count_parameter, duration_parameter
+from monitor.app.silence_input import BUILT_IN_LABELS, check_matchers, parse_matchers
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
 from monitor.cli.parser import add_json
-from monitor.config.model import Config
 from monitor.core.alerting.lifecycle import active_silence
-from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
-from monitor.core.model.alert import SEVERITIES, Alert, AlertState
+from monitor.core.alerting.silence_matchers import matcher_text
+from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.events import Silence, SilenceMatcher
 from monitor.core.numbers.durations import parse_since
-from monitor.errors import ExitCode, ParameterInvalid, UsageError, suggest_nearest
+from monitor.errors import ExitCode, ParameterInvalid
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence, read_silences
 from monitor.store.writes.daemon_row import command_clock
@@ -26,11 +26,6 @@ from monitor.view.documents.silences import silence_document
 from monitor.view.documents.types.alerts import SilenceDocument
 from monitor.view.formatting import format_age, format_time
 from monitor.view.terminal.table import Cell
-
-_LABELS = ("rule", "account", "scope", "symbol", "asset", "severity")
-"""Labels that alerts have without their rule's own."""
-
-_SCOPES = ("cross", "isolated", "asset", "account", "monitor")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "matchers",
         nargs="+",
         metavar="MATCHERS",
-        help=f"conditions on labels ({', '.join(_LABELS)} and those of rules): "
+        help=f"conditions on labels ({', '.join(BUILT_IN_LABELS)} and those of rules): "
         'rule=NAME, severity!=info, symbol=~"BTC.*"',
     )
     add.add_argument("--duration", required=True, help="how long: 30m, 2h, 1d12h")
@@ -74,10 +69,9 @@ def _add(args: argparse.Namespace) -> int:
     if span <= timedelta():
         raise ParameterInvalid("duration", "it is no time at all", mend="write it like 30m or 2h")
     note = comment_parameter(args.comment)
-    matchers = tuple(_parse_matcher(text) for text in args.matchers)
+    matchers = parse_matchers(args.matchers)
     config = config_option.read_config(args)
-    for matcher in matchers:
-        _refuse_unmatchable(matcher, config)
+    check_matchers(matchers, config)
     author = args.author or operator_name(os.environ)
     with open_commands(config) as store:
         now = store.execute(command_clock, is_command=True).now()
@@ -121,30 +115,6 @@ def _expire(args: argparse.Namespace) -> int:
         return ExitCode.DONE
     output.print_line(f"silence {number} is over; what it kept quiet and still fires is told now", "good")
     return ExitCode.DONE
-
-
-def _parse_matcher(text: str) -> SilenceMatcher:
-    try:
-        return parse_matcher(text)
-    except ValueError as error:
-        message, _, mend = str(error).partition("; ")
-        raise UsageError(message, mend=mend) from error
-
-
-def _refuse_unmatchable(matcher: SilenceMatcher, config: Config) -> None:
-    """Raise UsageError for a label that no alert has, or a value that the label never has: probably a typing error."""
-    labels = dict.fromkeys((*_LABELS, *(name for rule in config.rules for name in rule.labels)))
-    if matcher.name not in labels:
-        raise UsageError(f'no alert has a label "{matcher.name}"', mend=suggest_nearest(matcher.name, labels))
-    values: dict[str, Sequence[str]] = {
-        "rule": [rule.name for rule in config.rules],
-        "account": [account.name for account in config.accounts],
-        "scope": _SCOPES,
-        "severity": SEVERITIES,
-    }
-    known = values.get(matcher.name)
-    if known is not None and matcher.op in ("=", "!=") and matcher.value not in known:
-        raise UsageError(f'there is no {matcher.name} "{matcher.value}"', mend=suggest_nearest(matcher.value, known))
 
 
 def _effect_text(silence: Silence, firing: Sequence[Alert], now: datetime) -> list[str]:
