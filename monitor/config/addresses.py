@@ -21,16 +21,19 @@ def listen_address() -> ValueType[str]:
     return ValueType("host:port", read)
 
 
-def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> ValueType[str]:
+def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False, is_origin: bool = False) -> ValueType[str]:
     """A URL with one of the schemes; `http` and `ws` are accepted for loopback hosts only.
 
-    `is_base`: paths are appended to it, so that a trailing slash is dropped.
+    `is_base`: paths are appended to it, so that a trailing slash is dropped. `is_origin`: it has a host and perhaps a
+    port, and nothing else.
     """
 
     def read(value: object) -> str:
         address = text(may_be_empty=may_be_empty).read(value)
         if address:
             check_url(address, schemes)
+        if is_origin and address:
+            _check_origin(address)
         return address.rstrip("/") if is_base else address
 
     return ValueType("URL", read)
@@ -94,6 +97,12 @@ def check_url(address: str, schemes: tuple[str, ...]) -> None:
         raise InvalidValue("is a URL without host", f"write {schemes[0]}://HOST")
     if scheme.lower() in ("http", "ws") and not is_loopback(host):
         raise InvalidValue(f"{scheme}:// is for loopback hosts only", f"use {scheme}s://")
+
+
+def _check_origin(address: str) -> None:
+    parts = _split_url(address)
+    if parts is not None and (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc):
+        raise InvalidValue("has more than a host and a port", f"write {parts.scheme}://HOST, without a path")
 
 
 def check_database_url(address: str) -> None:

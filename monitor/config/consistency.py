@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from monitor.config.addresses import is_loopback
 from monitor.config.errors import ErrorList, Location
-from monitor.config.schema import AccountConfig, ActionConfig, ChannelConfig, ReportConfig
+from monitor.config.schema import AccountConfig, ActionConfig, ChannelConfig, HttpConfig, ReportConfig
 from monitor.config.secrets import SecretRef
 from monitor.core.actions.spec import KEYS_BY_KIND
 from monitor.core.rules.rule import Rule
@@ -85,6 +86,14 @@ def check_report(report: ReportConfig, channels: Sequence[str], place: Location,
     check_names(report.channels, channels, "channel", place.key("channels"), mistakes)
     if report.at is None and (report.channels or report.time_zone):
         mistakes.add(place.key("at"), "is missing", 'write at = "08:00", or remove [report]')
+
+
+def check_http(http: HttpConfig, place: Location, mistakes: ErrorList) -> None:
+    """Check that a page without a token is for this machine alone."""
+    host = http.listen.rpartition(":")[0].strip("[]")
+    if host and http.token is None and not is_loopback(host):
+        what = f'"{http.listen}" can be reached from other machines, which needs a token'
+        mistakes.add(place.key("listen"), what, 'set token, or write listen = "127.0.0.1:9184"')
 
 
 def check_names(names: Iterable[str], known: Sequence[str], what: str, place: Location, mistakes: ErrorList) -> None:

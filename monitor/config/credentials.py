@@ -71,6 +71,12 @@ def resolve_heartbeat(config: Config) -> Secret | None:
     return None if ref is None else _resolve_url_of(config, ref, ("https", "http"))
 
 
+def resolve_http_token(config: Config) -> Secret | None:
+    """The token of the page, None if not configured. Raises ConfigError with the location and the fix."""
+    ref = config.http.token
+    return None if ref is None else resolve_secret(config, ref)
+
+
 def resolve_database_url(config: Config) -> Secret:
     """The URL to connect to the database with. Raises ConfigError with the location and the fix."""
     ref = config.storage.url

@@ -9,7 +9,7 @@ from monitor.config.model import Config, mask_password
 from monitor.config.rules.rule_schema import RuleConfig
 from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
-from monitor.config.unsupported_keys import UNSUPPORTED, AcceptedValues, RefusedValues
+from monitor.config.unsupported_keys import UNSUPPORTED
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.numbers.durations import from_seconds
 from monitor.core.rules.rule import Rule
@@ -23,8 +23,7 @@ def effective_config(config: Config) -> dict[str, Any]:
     """
     shown: dict[str, Any] = {"default_rules": config.default_rules, "rules_files": list(config.rules_files)}
     for name in TABLES:
-        if not isinstance(UNSUPPORTED.get(name), AcceptedValues):
-            shown[name] = _table(getattr(config, name))
+        shown[name] = _table(getattr(config, name))
     shown["storage"]["url"] = config.storage_url
     shown["accounts"] = [_table(account) for account in config.accounts]
     shown["channels"] = [_table(channel) for channel in config.channels]
@@ -62,7 +61,7 @@ def list_config_keys() -> tuple[ConfigKeyReference, ...]:
 def _table_rows(shown: str, table: str, kind: type[Any]) -> list[ConfigKeyReference]:
     rows = []
     for name, key in keys_of(kind).items():
-        meaning = key.meaning + _unsupported_note(table, f"{table}.{name}")
+        meaning = key.meaning + _unsupported_note(f"{table}.{name}")
         rows.append(ConfigKeyReference(shown, name, key.value_type.name, _default_text(key), meaning))
     return rows
 
@@ -73,16 +72,9 @@ def _default_text(key: ConfigKey) -> str:
     return key.when_absent or "none" if key.default is None else toml_value(key.default)
 
 
-def _unsupported_note(table: str, path: str) -> str:
-    if isinstance(UNSUPPORTED.get(table), AcceptedValues):
-        return " (not available yet)"
-    match UNSUPPORTED.get(path):
-        case AcceptedValues():
-            return " (not available yet)"
-        case RefusedValues(values):
-            return f" ({', '.join(values)}: not available yet)"
-        case _:
-            return ""
+def _unsupported_note(path: str) -> str:
+    refused = UNSUPPORTED.get(path)
+    return "" if refused is None else f" ({', '.join(refused.values)}: not available yet)"
 
 
 def toml_value(value: object) -> str:

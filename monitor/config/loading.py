@@ -31,7 +31,6 @@ from monitor.config.schema import (
     keys_of,
 )
 from monitor.config.secrets import has_password
-from monitor.config.unsupported_keys import refusal_reason
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import parse_sizing_target
 from monitor.core.model.safety_settings import SafetySettings
@@ -143,6 +142,8 @@ def config_from_document(
         consistency.check_pegs(risk.pegs, risk.stable_assets, here.key("risk").key("pegs"), mistakes)
     if (report := tables.get("report")) is not None:
         consistency.check_report(report, channel_names, here.key("report"), mistakes)
+    if (http := tables.get("http")) is not None:
+        consistency.check_http(http, here.key("http"), mistakes)
     for rule in rules:
         consistency.check_rule(rule, channel_names, action_names, mistakes)
     holders = [*(table for _, table in accounts), *(table for _, table in channels), *tables.values()]
@@ -170,9 +171,6 @@ def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: ErrorL
     for name, kind in TABLES.items():
         place = Location(file, name)
         content = document.get(name, {})
-        if refused := refusal_reason(name, content):
-            mistakes.add_invalid(place, refused)
-            continue
         table = read_table(kind, content, name, place, mistakes)
         if table is not None:
             tables[name] = table

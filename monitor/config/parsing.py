@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from monitor.config.errors import ErrorList, InvalidValue, Location
 from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
 from monitor.config.secrets import SecretRef
-from monitor.config.unsupported_keys import default_when_unsupported, refusal_reason
+from monitor.config.unsupported_keys import refusal_reason
 from monitor.errors import ConfigError, suggest_nearest
 
 T = TypeVar("T")
@@ -59,8 +59,6 @@ def read_table(table_type: type[T], content: object, path: str, place: Location,
             mistakes.add_invalid(place, key.when_missing)
         elif key.default is REQUIRED:
             mistakes.add(place.key(name), "is missing", f'write {name} = "…"')
-        elif key.default is not None and (off := default_when_unsupported(full)) is not None:
-            values[_field_name(name)] = key.value_type.read(off)
     return table_type(**values) if len(mistakes) == before else None
 
 

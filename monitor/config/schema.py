@@ -360,10 +360,15 @@ class HttpConfig:
 
     listen: str = key(addresses.listen_address(), 'address to listen at; "" switches it off', "127.0.0.1:9184")
     token: SecretRef | None = optional(
-        addresses.secret(), "bearer token of a POST", "the page is read-only and loopback only", empty_is_none=True
+        addresses.secret(),
+        "bearer token of every POST, and the password of the page",
+        "the page is read-only and loopback only",
+        empty_is_none=True,
     )
     public_url: str = key(
-        addresses.url("https", "http", may_be_empty=True, is_base=True), "address of the page in messages", ""
+        addresses.url("https", "http", may_be_empty=True, is_base=True, is_origin=True),
+        "address of the page in messages, whose links open the alert's page",
+        "",
     )
 
 

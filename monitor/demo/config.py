@@ -58,6 +58,9 @@ risk_stream_url = "{ready.risk_stream_url}"
 near_liquidation = "10s"    # two cores are enough for a crash of 72 minutes in 40 seconds
 liquidations = "1m"
 
+[http]
+listen = ""
+
 [[accounts]]
 name = "{account["name"]}"
 api_key = "{account["api_key"]}"

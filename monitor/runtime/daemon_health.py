@@ -73,11 +73,28 @@ class DaemonHealth:
         now = self._clock.now()
         self._last_step_at |= dict.fromkeys(accounts, now)
 
+    def readiness_problems(self, started_at: datetime | None, stale_after: timedelta) -> tuple[str, ...]:
+        """Return the reasons why the daemon is not ready: data that are stale, unknown critical conditions, a failing
+        store, accounts that are down."""
+        failing = self.failing_accounts
+        down = tuple(f"account {name} is down ({cause})" for name, cause in failing.items())
+        accounts = {name: account for name, account in self._accounts_health(started_at).items() if name not in failing}
+        return down + health_problems(accounts, {}, not self.is_recording, stale_after, self._clock.now())
+
     def problems(self, started_at: datetime | None, ping_interval: timedelta) -> tuple[str, ...]:
         """Return the reasons why the heartbeat must not report that all is well."""
+        return health_problems(
+            self._accounts_health(started_at),
+            self._notifier.problems,
+            self._store.is_failing,
+            ping_interval,
+            self._clock.now(),
+        )
+
+    def _accounts_health(self, started_at: datetime | None) -> Mapping[str, AccountHealth]:
         since = started_at or self._clock.now()
         services = self._supervisor.services
-        accounts = {
+        return {
             name: AccountHealth(
                 account.policy.settings,
                 services[name].runner.state if name in services else None,
@@ -85,6 +102,3 @@ class DaemonHealth:
             )
             for name, account in self._accounts.items()
         }
-        return health_problems(
-            accounts, self._notifier.problems, self._store.is_failing, ping_interval, self._clock.now()
-        )

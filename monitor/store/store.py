@@ -193,6 +193,10 @@ class Store:
         """Run a reading function, such as those of store.readers, on a connection that cannot write."""
         return await self._reader.run(lambda connection: function(connection, *args, **kwargs))
 
+    def new_reader(self, name: str) -> DatabaseReader:
+        """Return a reader with threads of its own, for long reads that must not hold up the daemon's."""
+        return DatabaseReader(opening.reading_engine(self._access.url), self._access.url, name)
+
     async def enqueue_once(self, delivery: Delivery) -> Delivery | None:
         """Queue a delivery and return it with its id; None if its channel has had the same one."""
         return await self._writer.run(outbox.enqueue_once, delivery)

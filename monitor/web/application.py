@@ -7,10 +7,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from monitor.errors import MonitorError
-from monitor.web.api import health
+from monitor.web.api import commands, documents, health, live, openapi
 from monitor.web.context import WebContext
 from monitor.web.errors import error_from_http, json_error, status_of
 from monitor.web.metrics import endpoint
+from monitor.web.security import login
 from monitor.web.security.access import MAX_BODY_BYTES
 from monitor.web.security.refusal import RequestRefused
 from monitor.web.security.response_headers import SECURITY_HEADERS
@@ -20,18 +21,58 @@ log = logging.getLogger(__name__)
 HANDLER_TIMEOUT_S = 10.0
 """Machine seconds that a request may take; live events are exempt."""
 
-LIVE_PATH = "/api/v1/live"
+SHUTDOWN_TIMEOUT_S = 1.0
+"""Machine seconds that answers under way have when the server ends."""
+
+
+KEEP_ALIVE_S = 15.0
+LINGERING_S = 1.0
+MAX_LINE_BYTES = 8_190
+MAX_HEADERS = 64
+
+
+def build_runner(context: WebContext) -> web.AppRunner:
+    """Return the runner of the application, which is given accepted connections."""
+    return web.AppRunner(
+        build_application(context),
+        handle_signals=False,
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE_S,
+        lingering_time=LINGERING_S,
+        max_line_size=MAX_LINE_BYTES,
+        max_field_size=MAX_LINE_BYTES,
+        max_headers=MAX_HEADERS,
+        # A compressed body could become a thousand times larger.
+        auto_decompress=False,
+        shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+    )
 
 
 def build_application(context: WebContext) -> web.Application:
     """Return the application with the routes of the API, the pages and the metrics."""
     app = web.Application(
-        client_max_size=MAX_BODY_BYTES, middlewares=[_answer_errors, _limit_time, _check_request(context)]
+        client_max_size=MAX_BODY_BYTES,
+        middlewares=[_track_connection(context), _answer_errors, _limit_time, _check_request(context)],
     )
     app.on_response_prepare.append(_add_headers)
-    health.add_routes(app, context)
-    endpoint.add_routes(app, context)
+    for part in (documents, commands, live, openapi, health, login, endpoint):
+        part.add_routes(app, context)
     return app
+
+
+def _track_connection(context: WebContext) -> Middleware:
+    @web.middleware
+    async def track(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Keep the deadline of the connection."""
+        if request.transport is None:
+            raise ConnectionResetError
+        context.connections.begin_request(request.protocol, request.transport)
+        try:
+            return await handler(request)
+        finally:
+            context.connections.end_request(request.protocol)
+
+    return track
 
 
 @web.middleware
@@ -56,7 +97,7 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
 
 @web.middleware
 async def _limit_time(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.path == LIVE_PATH:
+    if request.path == live.PATH:
         return await handler(request)
     async with asyncio.timeout(HANDLER_TIMEOUT_S):
         return await handler(request)

@@ -7,9 +7,10 @@ from typing import Literal, Protocol
 from monitor.view.json_values import Document
 from monitor.web.metrics.daemon_view import DaemonView
 
-DocumentName = Literal[
-    "status", "alerts", "alert", "events", "actions", "action", "interest", "history", "stress", "rules", "silences"
-]
+ApiDocument = Literal["status", "alerts", "events", "actions", "interest", "history", "stress", "rules"]
+"""The documents that the API sends."""
+
+DocumentName = ApiDocument | Literal["alert", "action", "silences"]
 """The documents of the reading commands; `alert` and `action` are one item, of the number `id`."""
 
 

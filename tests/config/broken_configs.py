@@ -260,9 +260,15 @@ REPORT = (
     _case("report_without_time", f'{ACCOUNT}[report]\ntime_zone = "Europe/Berlin"\n', 'config.toml: report.at: is missing; write at = "08:00", or remove [report]'),
 )  # fmt: skip
 
+HTTP = (
+    _case("page_for_all_without_token", f'{ACCOUNT}[http]\nlisten = "0.0.0.0:9184"\n', 'config.toml: http.listen: "0.0.0.0:9184" can be reached from other machines, which needs a token; set token, or write listen = "127.0.0.1:9184"'),
+    _case("page_for_ipv6_without_token", f'{ACCOUNT}[http]\nlisten = "[::]:9184"\ntoken = ""\n', 'config.toml: http.listen: "[::]:9184" can be reached from other machines, which needs a token; set token, or write listen = "127.0.0.1:9184"'),
+    _key("page_without_port", "http", 'listen = "127.0.0.1"', '"127.0.0.1" is not an address; write it like "127.0.0.1:9184", or "" to switch it off'),
+    _key("public_url_plain", "http", 'public_url = "http://mon.example"', "http:// is for loopback hosts only; use https://"),
+    _key("public_url_with_path", "http", 'public_url = "https://mon.example/mm/"', "has more than a host and a port; write https://HOST, without a path"),
+)  # fmt: skip
+
 NOT_AVAILABLE_YET = (
-    _key("status_page", "http", 'listen = "127.0.0.1:9184"', "is not available yet; leave it out"),
-    _key("http_token", "http", 'token = "env:T"', "is not available yet; leave it out"),
     _key("listen_key", "exchange", 'account_stream = "listen-key-v2"', '"listen-key-v2" is not available yet; choose another'),
 )  # fmt: skip
 
@@ -276,4 +282,17 @@ SEVERAL = (
     ),
 )
 
-ALL = SYNTAX + UNKNOWN + VALUES + ADDRESSES + SECRETS + NAMES + RULES + ACTIONS + REPORT + NOT_AVAILABLE_YET + SEVERAL
+ALL = (
+    SYNTAX
+    + UNKNOWN
+    + VALUES
+    + ADDRESSES
+    + SECRETS
+    + NAMES
+    + RULES
+    + ACTIONS
+    + REPORT
+    + HTTP
+    + NOT_AVAILABLE_YET
+    + SEVERAL
+)

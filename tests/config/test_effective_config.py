@@ -35,4 +35,4 @@ def test_rows_name_defaults_required_and_unavailable_keys() -> None:
     assert rows["[[accounts]]", "api_key"].default == "required"
     assert rows["[[rules]]", "severity"].type == "info | warning | critical"
     assert rows["[http]", "listen"].default == '"127.0.0.1:9184"'
-    assert rows["[http]", "listen"].meaning.endswith("(not available yet)")
+    assert rows["[exchange]", "account_stream"].meaning.endswith("(listen-key-v2: not available yet)")

@@ -49,8 +49,7 @@ def test_defaults_are_those_documented(tmp_path: Path) -> None:
     assert config.risk.drift_bound == Decimal("0.01")
     assert config.risk.isolated_margin_call["1.18"] == Decimal("1.22")
     assert config.storage.retain_samples == timedelta(days=90)
-    # Nothing listens yet, so that the documented default of `listen` does not hold either.
-    assert config.http.listen == ""
+    assert (config.http.listen, config.http.token, config.http.public_url) == ("127.0.0.1:9184", None, "")
 
 
 def test_the_shipped_example_loads(tmp_path: Path) -> None:
@@ -71,11 +70,12 @@ def test_configured_margin_calls_override_the_shipped_ones(tmp_path: Path) -> No
     }
 
 
-def test_off_values_of_unsupported_keys_are_accepted(tmp_path: Path) -> None:
+def test_off_values_are_accepted(tmp_path: Path) -> None:
     off = 'quiet_hours = []\nmax_per_hour = 0\ntemplate = ""\n[http]\nlisten = ""\ntoken = ""\n'
     off += '[heartbeat]\nurl = ""\n[report]\n'
     config = load_config(write_config(tmp_path, MINIMAL + off), {})
-    assert (config.http.token, config.heartbeat.url, config.report.at) == (None, None, None)
+    assert (config.http.listen, config.http.token) == ("", None)
+    assert (config.heartbeat.url, config.report.at) == (None, None)
 
 
 def test_amounts_are_read_exactly_from_numbers_and_from_text(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ TOPICS = {
     "metrics",
     "store",
     "streams",
+    "web",
 }
 """The folders of tests/integration."""
 

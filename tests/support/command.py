@@ -20,6 +20,9 @@ api_key = "key"
 api_secret = "secret"
 """
 
+NO_PAGE = '\n[http]\nlisten = ""\n'
+"""Tests run side by side: only one of them could have the default port."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
@@ -40,7 +43,7 @@ class CommandOutput:
 def write_config(folder: Path, more: str = "") -> Path:
     """Write a minimal config to `folder`, readable by its owner alone; its database is `monitor.db` there."""
     path = folder / "config.toml"
-    path.write_text(CONFIG.format(database=folder / "monitor.db") + more)
+    path.write_text(CONFIG.format(database=folder / "monitor.db") + more + ("" if "[http]" in more else NO_PAGE))
     path.chmod(0o600)
     return path
 

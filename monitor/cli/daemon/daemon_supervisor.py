@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.app.daemon import build_daemon, check_secrets
+from monitor.app.web.service import WebService
 from monitor.cli.daemon.duplicate_accounts import refuse_duplicate_accounts
 from monitor.cli.daemon.key_check import refuse_bad_keys
 from monitor.clock import Clock
@@ -49,6 +50,7 @@ class DaemonSupervisor:
         self._manager = manager
         self._usage = WeightBudget()
         self._store: Store | None = None
+        self._web: WebService | None = None
         self._daemon: Daemon | None = None
         self._replacement: tuple[Config, Daemon] | None = None
         self._stopped = asyncio.Event()
@@ -63,6 +65,11 @@ class DaemonSupervisor:
     def daemon(self) -> Daemon | None:
         """The daemon that runs now; None before the first."""
         return self._daemon
+
+    @property
+    def web(self) -> WebService | None:
+        """The page, the API and the metrics; None before the first daemon."""
+        return self._web
 
     def stop(self) -> None:
         self._stopped.set()
@@ -121,6 +128,19 @@ class DaemonSupervisor:
         """Run until stopped. Raises the error of a daemon that had been healthy."""
         self._store = store
         self._daemon = self._build_daemon(self.config)
+        self._web = WebService(
+            self.config, store, self._clock, lambda: self._daemon, lambda text: self._notify("warning", text)
+        )
+        self._configure_web()
+        serving = asyncio.create_task(self._web.run(), name="web")
+        try:
+            await self._run_daemons()
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    async def _run_daemons(self) -> None:
+        assert self._daemon is not None
         before: Config | None = None
         ailing = _Ailing()
         while not self._stopped.is_set():
@@ -134,6 +154,7 @@ class DaemonSupervisor:
                     before, ailing = self.config, _ailing(self._daemon)
                 self._daemon.hand_over()
                 (self.config, self._daemon), self._replacement = self._replacement, None
+                self._configure_web()
                 self._is_config_confirmed = False
             elif before is not None:
                 self._restore_config(before, self._reload_failure if failure is None else _error_text(failure), failure)
@@ -145,6 +166,7 @@ class DaemonSupervisor:
         log.error("config.reload_undone cause=%s", why, exc_info=failure and _unexpected_error(failure))
         self.config = old_config
         self._daemon = self._build_daemon(old_config)
+        self._configure_web()
         self._daemon.counters.note_reload(is_ok=False, at=self._clock.now())
         self._notify("critical", f"The new configuration did not stand, the old one is back: {why}")
 
@@ -192,6 +214,14 @@ class DaemonSupervisor:
     def _build_daemon(self, config: Config) -> Daemon:
         assert self._store is not None
         return build_daemon(config, self._store, self._clock, self._manager.report_alive, self._daemon, self._usage)
+
+    def _configure_web(self) -> None:
+        """Let the page follow the configuration; one whose token can't be read any more leaves it as it is."""
+        assert self._web is not None
+        try:
+            self._web.configure(self.config)
+        except ConfigError as error:
+            log.error("web.not_configured cause=%s", error)
 
     def _notify(self, severity: Severity, text: str) -> None:
         assert self._daemon is not None

@@ -24,11 +24,11 @@ READER_THREADS = 2
 class DatabaseReader:
     """Threads that run reading functions of the database."""
 
-    def __init__(self, engine: Engine, url: URL) -> None:
+    def __init__(self, engine: Engine, url: URL, name: str = "store-reader") -> None:
         self._engine = engine
         self._url = url
         self._threads = WorkerThreads(
-            "store-reader", READER_THREADS, READ_TIMEOUT_S, "the database", OpenConnections(engine).abort_all
+            name, READER_THREADS, READ_TIMEOUT_S, "the database", OpenConnections(engine).abort_all
         )
 
     async def run(self, function: Callable[[Connection], T]) -> T:

@@ -24,9 +24,10 @@ from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import StressDocument
 from monitor.view.json_values import encode_document
 from monitor.web.api.api_parameters import DOCUMENT_PARAMETERS, Parameter, number_parameter
-from monitor.web.context import WebContext, WebSettings
+from monitor.web.context import WebContext
 from monitor.web.security.access import FORM_TOKEN_HEADER
 from monitor.web.security.sessions import COOKIE
+from monitor.web.settings import WebSettings
 
 PATH = "/api/v1/openapi.json"
 

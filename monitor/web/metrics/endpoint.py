@@ -5,8 +5,9 @@ import time
 
 from aiohttp import web
 
-from monitor.web.context import WebContext, WebStatistics
+from monitor.web.context import WebContext
 from monitor.web.metrics.daemon_view import DaemonView, WebCounts
+from monitor.web.settings import WebStatistics
 
 PATH = "/metrics"
 

@@ -1,16 +1,15 @@
 """Who may change something: the bearer of the token, or the session of the page with its form token."""
 
 import hmac
-from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
 
+from monitor.web.security.forms import read_field
 from monitor.web.security.hosts import HostPort, KnownHosts
 from monitor.web.security.refusal import RequestRefused
 from monitor.web.security.sessions import COOKIE, SESSION_S, Session, SessionTable
-
-if TYPE_CHECKING:
-    from monitor.web.security.token_check import TokenCheck
+from monitor.web.security.token_check import TokenCheck
+from monitor.web.settings import WebSettings
 
 FORM_TOKEN_FIELD = "form_token"
 FORM_TOKEN_HEADER = "X-Form-Token"
@@ -23,11 +22,11 @@ _SAME_SITE = ("same-origin", "none")
 class AccessControl:
     """Decides for each request whether it may change something, and who its author is."""
 
-    def __init__(self, token: "TokenCheck", sessions: SessionTable, hosts: KnownHosts, public_url: str) -> None:
+    def __init__(self, token: TokenCheck, sessions: SessionTable, settings: WebSettings) -> None:
         self._token = token
         self._sessions = sessions
-        self._hosts = hosts
-        self._public_url = public_url
+        self._public_url = settings.public_url
+        self._hosts = KnownHosts(HostPort(settings.host, settings.port), settings.public_url)
 
     @property
     def is_read_only(self) -> bool:
@@ -62,9 +61,7 @@ class AccessControl:
         """
         self._require_token()
         self._require_own_page(request)
-        form = await request.post()
-        token = form.get("token")
-        self._token.check(token if isinstance(token, str) else "", self.address_of(request))
+        self._token.check(await read_field(request, "token"), self.address_of(request))
         earlier = self.session_of(request)
         if earlier is not None:
             self._sessions.close(earlier)
@@ -137,8 +134,7 @@ class AccessControl:
         self._require_own_page(request)
         given = request.headers.get(FORM_TOKEN_HEADER)
         if given is None:
-            field = (await request.post()).get(FORM_TOKEN_FIELD)
-            given = field if isinstance(field, str) else ""
+            given = await read_field(request, FORM_TOKEN_FIELD)
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), session.form_token.encode()):
             raise RequestRefused(
                 403, "wrong_form", "the form is not one of this session", mend="load the page again, and send it anew"

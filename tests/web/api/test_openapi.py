@@ -8,7 +8,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from monitor.app.documents.requests import REQUESTS
 from monitor.web.api.api_parameters import DOCUMENT_PARAMETERS
 from monitor.web.api.openapi import DOCUMENTS, openapi_document
-from monitor.web.context import WebSettings
+from monitor.web.settings import WebSettings
 from tests.support.examples.document_types import PRINTED
 
 COMMAND_OF = {"rules": ("rules", "list")}

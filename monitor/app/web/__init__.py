@@ -1,0 +1,1 @@
+"""What the page, the API and the metrics get of the program."""

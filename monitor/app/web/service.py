@@ -1,0 +1,61 @@
+"""The web beside the daemon: one server for the life of the program, whichever daemon runs."""
+
+from collections.abc import Callable, Sequence
+
+from monitor import __version__
+from monitor.app.metrics import DaemonFigures
+from monitor.app.web.commands import StoredCommands
+from monitor.app.web.documents import SharedDocuments
+from monitor.clock import Clock
+from monitor.config.credentials import resolve_http_token
+from monitor.config.model import Config
+from monitor.runtime.daemon import Daemon
+from monitor.store.store import Store
+from monitor.web.server import ProgramParts, WebServer
+from monitor.web.settings import WebSettings
+
+
+class WebService:
+    """The HTTP server with its access to the daemon that runs now and to the store."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        clock: Clock,
+        daemon: Callable[[], Daemon | None],
+        notify: Callable[[str], None],
+    ) -> None:
+        """Nothing is served before `configure`.
+
+        `daemon` returns the daemon that runs now; `notify` sends a warning to all channels.
+        """
+        self._config = config
+        self._daemon = daemon
+        self._documents = SharedDocuments(lambda: self._config, store, daemon, clock)
+        commands = StoredCommands(lambda: self._config, store, clock, self._documents.forget)
+        self.server = WebServer(
+            ProgramParts(self._documents, commands, self, DaemonFigures(daemon, clock), clock), notify
+        )
+
+    def configure(self, config: Config) -> None:
+        """Use this configuration from now on. Raises ConfigError for a token that can't be read."""
+        token = resolve_http_token(config)
+        self._config = config
+        self._documents.forget()
+        settings = WebSettings(config.http.listen, config.http.public_url, token is not None, __version__)
+        self.server.configure(settings, None if token is None else token.reveal())
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            await self.server.run()
+        finally:
+            self._documents.close()
+
+    def problems(self) -> Sequence[str]:
+        """Return the reasons why the daemon is not ready, for `/readyz`."""
+        daemon = self._daemon()
+        if daemon is None or daemon.started_at is None:
+            return ("the daemon is starting",)
+        return daemon.readiness_problems(self._config.schedule.stale_after)
