@@ -27,9 +27,6 @@ from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
-READ_RETRY_PAUSE = timedelta(seconds=5)
-"""Time for which a failed read is not requested again."""
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _S = IntentState
 _UNSEEN_TEXT = "the figures of its alert are not known, and nothing is sent until they are; act by hand"
@@ -133,7 +130,7 @@ def decide(
         steps = list(_first_steps(intent, planned.proposal.reason, now))
         made += steps
         intents[intent.id] = steps[-1][0]
-    return Decision(*_split(made), blocks=blocks, requested_reads=_without_recent_failures(state, requested_reads, now))
+    return Decision(*_split(made), blocks=blocks, requested_reads=requested_reads)
 
 
 def alert_scope(alert: Alert) -> Scope:
@@ -312,15 +309,6 @@ def _first_steps(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[I
     if intent.mode == "dry-run":
         done = replace(intent, state=_S.SIMULATED, settled_at=now)
         yield done, IntentStep(intent.id, _S.PLANNED, _S.SIMULATED, now, "dry run: nothing was sent")
-
-
-def _without_recent_failures(state: AccountState, requested_reads: frozenset[str], now: datetime) -> frozenset[str]:
-    """Drop reads that failed just now: if requested at every price, they would use up the weight that others need."""
-    return frozenset(
-        name
-        for name in requested_reads
-        if name not in state.polling.failed_at or now - state.polling.failed_at[name] >= READ_RETRY_PAUSE
-    )
 
 
 def _reportable_blocks(blocks: Mapping[str, ActionBlock], state: AccountState) -> Iterator[tuple[str, ActionBlock]]:

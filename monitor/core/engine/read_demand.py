@@ -1,4 +1,4 @@
-"""Reads that an event calls for."""
+"""Reads that are asked for next: for what an event changed, for what is unexplained, and for actions."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -27,11 +27,58 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 
+NO_READS: frozenset[str] = frozenset()
+
+BALANCE_READS = frozenset({"cross", "isolated"})
+"""Reads that report balances and debts."""
+
 RECONCILE_TIMEOUT = timedelta(seconds=5)
 """Minimum time between two reads to reconcile the same events."""
 
+THRESHOLDS_RETRY = timedelta(seconds=10)
+"""Minimum time between requests of thresholds that could not be read: expensive reads come with them."""
 
-def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
+ACTION_READ_RETRY = timedelta(seconds=5)
+"""Time for which a failed read is not requested again for an action."""
+
+
+def requested_reads(
+    before: AccountState,
+    after: AccountState,
+    event: Event,
+    for_actions: frozenset[str],
+    settings: AccountSettings,
+    now: datetime,
+) -> frozenset[str]:
+    """Return the reads that should be made as soon as possible: a stream event is reconciled by a read at once.
+
+    `for_actions` are the reads that would help an action, or without which it can't be sized.
+    """
+    wanted = _reads_after(before, after, event, settings, now)
+    if not isinstance(event, PricesRead):
+        wanted |= newly_needed_reads(before, after)
+    return wanted | _without_recent_failures(after, for_actions, now) if for_actions else wanted
+
+
+def newly_needed_reads(before: AccountState, after: AccountState) -> frozenset[str]:
+    """Return the reads that have become necessary for what nothing else explains."""
+    wanted: set[str] = set()
+    if after.activity.ledger_requested_at != before.activity.ledger_requested_at:
+        wanted.add("capital_flow")
+    if after.prices.index_requested_at != before.prices.index_requested_at:
+        wanted.add("index")
+    if after.activity.order_mismatch - before.activity.order_mismatch:
+        wanted.add("orders")
+    return frozenset(wanted)
+
+
+def _without_recent_failures(state: AccountState, reads: frozenset[str], now: datetime) -> frozenset[str]:
+    """Drop reads that failed just now: if requested at every price, they would use up the weight that others need."""
+    failed_at = state.polling.failed_at
+    return frozenset(name for name in reads if name not in failed_at or now - failed_at[name] >= ACTION_READ_RETRY)
+
+
+def _overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
     """Return the reads that should have reconciled the stream events by now: the requested read must have failed."""
     overdue: set[str] = set()
     failure = state.polling.last_failure
@@ -43,32 +90,6 @@ def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
         if overlay.newest_at is not None and now - max(at for at in tries if at is not None) >= RECONCILE_TIMEOUT:
             overdue.add(name)
     return frozenset(overdue)
-
-
-def newly_needed_reads(before: AccountState, after: AccountState) -> frozenset[str]:
-    """Return the reads that have become necessary."""
-    wanted: set[str] = set()
-    if after.activity.ledger_requested_at != before.activity.ledger_requested_at:
-        wanted.add("capital_flow")
-    if after.prices.index_requested_at != before.prices.index_requested_at:
-        wanted.add("index")
-    if after.activity.order_mismatch - before.activity.order_mismatch:
-        wanted.add("orders")
-    return frozenset(wanted)
-
-
-BALANCE_READS = frozenset({"cross", "isolated"})
-"""Reads that report balances and debts."""
-THRESHOLDS_RETRY = timedelta(seconds=10)
-"""Minimum time between requests of thresholds that could not be read: expensive reads come with them."""
-
-
-def requested_reads(
-    before: AccountState, after: AccountState, event: Event, settings: AccountSettings, now: datetime
-) -> frozenset[str]:
-    """Return the reads that the event calls for: a stream event is reconciled by a read at once."""
-    wanted = _reads_after(before, after, event, settings, now)
-    return wanted if isinstance(event, PricesRead) else wanted | newly_needed_reads(before, after)
 
 
 def _reads_after(
@@ -97,7 +118,7 @@ def _reads_after(
             # An unreadable event may have been anything; the risk stream reports debts.
             return _scope_read(scope) if rejected is not None or stream == "risk" else frozenset()
         case Tick():
-            return overdue_reads(after, now)
+            return _overdue_reads(after, now)
         case CrossRead() | IsolatedRead():
             return _missing_price_reads(before, after, settings) | _missing_reads(before, after, settings, now)
         case _:

@@ -15,7 +15,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerting.evaluation import Evaluation, evaluate_rules
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.activity_records import NO_RECORDS, collect_activity
-from monitor.core.engine.read_demand import requested_reads
+from monitor.core.engine.read_demand import NO_READS, requested_reads
 from monitor.core.metrics import unknown_conditions
 from monitor.core.metrics.pegs import record_ratios
 from monitor.core.metrics.poll_intervals import choose_intervals, remember_intervals
@@ -136,7 +136,7 @@ def step(
     )
     if after_price and evaluation.open is after.alerts and not (policy.actions or after.intents or after.action_blocks):
         # The usual case of a price: it changes no decision, and there is nothing to act on.
-        reads = requested_reads(before, after, event, settings, now)
+        reads = requested_reads(before, after, event, NO_READS, settings, now)
         return StepResult(after, JournalEntry(account=after.account, at=now), reads, {})
     state = after if evaluation.open is after.alerts else replace(after, alerts=evaluation.open)
     if MONITOR_SUBJECT in metrics and not state.reference.terms_assumed:
@@ -192,9 +192,8 @@ def step(
         if poll_intervals
         else state
     )
-    return StepResult(
-        state, entry, requested_reads(before, state, event, settings, now) | decision.requested_reads, poll_intervals
-    )
+    reads = requested_reads(before, state, event, decision.requested_reads, settings, now)
+    return StepResult(state, entry, reads, poll_intervals)
 
 
 def _with_foreign_activity(

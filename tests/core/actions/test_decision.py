@@ -17,7 +17,7 @@ from monitor.core.model.events import CommandsRead, HealthRead
 from monitor.core.model.intent import LEGAL_TRANSITIONS, Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
 from monitor.core.rules.rule import Rule
-from monitor.core.state.account_state import AccountState, PollingState
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.account_update import apply_account_event
 from tests.support.examples.actions import (
     NOW,
@@ -495,12 +495,6 @@ def test_wallet_last_read_empty_is_requested_again() -> None:
     long_ago = {name: replace(wallet, as_of=NOW - seconds(60)) for name, wallet in state.wallets.items()}
     assert decision_for(state, transfer_spec()).requested_reads == frozenset()
     assert decision_for(replace(state, wallets=long_ago), transfer_spec()).requested_reads == {"spot", "funding"}
-
-
-def test_read_that_just_failed_is_not_requested_again() -> None:
-    failed_at = {"spot": NOW - seconds(4), "funding": NOW - seconds(5)}
-    state = replace(account_state(alerts=(alert(),)), wallets={}, polling=PollingState(failed_at=failed_at))
-    assert decision_for(state, transfer_spec()).requested_reads == {"funding"}
 
 
 def test_one_intent_per_scope_for_the_worst_alert() -> None:
