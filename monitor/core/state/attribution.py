@@ -171,12 +171,12 @@ def _own_rows(
     found: dict[tuple[Scope, int], Intent] = {}
     explained: set[tuple[int, Scope]] = set()
     repaid: dict[int, Decimal] = {}
+    records = [find_record(row, repayments) if row.kind == "REPAY" else None for row in rows]
     for by_number in (True, False):
-        for row in rows:
+        for row, record in zip(rows, records, strict=True):
             kind = {"REPAY": Repay, "TRANSFER": Transfer}.get(row.kind)
             if kind is None or (row.scope, row.id) in found:
                 continue
-            record = find_record(row, repayments) if row.kind == "REPAY" else None
             if not by_number and record is not None and record.is_automatic:
                 own_intent = _repaid_by_sale(row, intents, repaid)
                 if own_intent is not None:
