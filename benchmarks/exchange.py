@@ -21,9 +21,11 @@ def scenario(pairs: int = 0) -> Scenario:
         for name, row in BALANCES.items()
     }
     one = PairSpec(base=InitialBalance(free=Decimal(2)), quote=InitialBalance(free=Decimal(10), borrowed=Decimal(10)))
-    isolated = dict.fromkeys(list(PRICES)[:pairs], one)
+    more = {f"P{number:03}USDT": Decimal(10 + number) for number in range(max(0, pairs - len(PRICES)))}
+    prices = {**PRICES, **more}
+    isolated = dict.fromkeys(list(prices)[:pairs], one)
     account = AccountSpec(name="main", spot={"USDT": Decimal(5000)}, cross=cross, isolated=isolated)
-    return Scenario(name="benchmark", start=datetime.now(UTC), accounts=(account,), prices=dict(PRICES))
+    return Scenario(name="benchmark", start=datetime.now(UTC), accounts=(account,), prices=prices)
 
 
 @contextlib.asynccontextmanager

@@ -92,8 +92,10 @@ class AlternatingRun:
         sink.heard = self._take_post
 
     @classmethod
-    async def open(cls, stack: contextlib.AsyncExitStack) -> "AlternatingRun":
-        """The run with all programs started and connected."""
+    async def open(
+        cls, stack: contextlib.AsyncExitStack, programs: Sequence[str] = PROGRAMS, listen: str = ""
+    ) -> "AlternatingRun":
+        """The run with these programs started and connected; the daemon's web server at `listen`."""
         house, sink = PriceServer(), Webhooks()
         await house.start()
         await sink.start()
@@ -106,7 +108,7 @@ class AlternatingRun:
         # Reads of the exchange know nothing of these prices, so the level could jump with a read; the value can't.
         worth = assets_at(low)
         rule = f'[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "assets_usdt < {worth:.8f}"'
-        config = configure(folder, ready, market=f"{house.url}/daemon", webhook=sink.url, rules=rule)
+        config = configure(folder, ready, market=f"{house.url}/daemon", webhook=sink.url, rules=rule, listen=listen)
         await stack.enter_async_context(daemon(config))
         streams = "/".join(f"{symbol.lower()}@miniTicker" for symbol in PRICES)
         prototype = "benchmarks.prototypes.streaming"
@@ -114,11 +116,13 @@ class AlternatingRun:
             ("bare", "websockets", "httpx", (f"{folder}/bare.db",)),
             ("limit", "picows", "raw", ()),
         ):
+            if name not in programs:
+                continue
             url = f"{house.url}/{name}/stream?streams={streams}"
             words = ("-m", prototype, client, sender, url, f"{sink.url}/{name}", f"{bar:.8f}", *database)
             await stack.enter_async_context(measured_process(*words))
         fair = cls(house, sink)
-        for name in PROGRAMS:
+        for name in programs:
             await house.until(name)
         await fair._until_live()
         return fair

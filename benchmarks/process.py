@@ -83,8 +83,9 @@ def configure(
     webhook: str = "",
     rules: str = "",
     schedule: str = SCHEDULE,
+    listen: str = "",
 ) -> Path:
-    """A config for the sandbox behind `ready`, its prices from `market` if given."""
+    """A config for the sandbox behind `ready`, its prices from `market` if given; the web server at `listen`."""
     account = ready["accounts"][0]
     parts: Sequence[str] = (
         f'[storage]\nurl = "sqlite:///{folder}/monitor.db"',
@@ -94,7 +95,7 @@ def configure(
         f'[[accounts]]\nname = "main"\napi_key = "{account["api_key"]}"\napi_secret = "{account["api_secret"]}"',
         f'[[channels]]\nname = "sink"\nwebhook = "{webhook}/daemon"\nsend_resolved = false' if webhook else "",
         rules,
-        '[http]\nlisten = ""',
+        f'[http]\nlisten = "{listen}"',
     )
     path = folder / "config.toml"
     path.touch(mode=0o600)
