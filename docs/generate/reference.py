@@ -222,8 +222,8 @@ not taken for `10%`. A fraction of 1 is 100%.
 _EXPOSITION_INTRODUCTION = """\
 Prometheus reads the same metrics at `/metrics`, all of them gauges, with the prefix `margin_monitor_` and the suffix of
 their base unit. Infinite is `+Inf`; unavailable, not applicable and gone have no sample, so an alert of Prometheus on a
-figure needs a second one on its absence. The values are those that rules
-compare with, not the old ones that `status` still shows of a stale scope."""
+figure needs a second one on its absence ([monitoring](../monitoring/README.md) has both). The values are those that
+rules compare with, not the old ones that `status` still shows of a stale scope."""
 
 _DAEMON_METRICS_INTRODUCTION = """\
 Counters begin at zero when the process starts and go on over a reload."""
