@@ -67,9 +67,10 @@ def attribute_transfers(
     transfers: Iterable[MarginTransfer], intents: Iterable[Intent], seen_at: datetime
 ) -> tuple[Movement, ...]:
     """Return the movements of the settled transfers with their origin."""
+    # What moved nothing takes no order from what did.
     every = sorted(
         (transfer for transfer in transfers if transfer.status in ("CONFIRMED", "FAILED")),
-        key=lambda transfer: (transfer.at, transfer.tx_id),
+        key=lambda transfer: (transfer.status == "FAILED", transfer.at, transfer.tx_id),
     )
     traces = _own_transfers(every, tuple(intents))
     found = []

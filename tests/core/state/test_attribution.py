@@ -141,6 +141,9 @@ def test_equal_transfer_of_another_order_is_not_attributed_to_a_known_one() -> N
     again = replace(TRANSFER_ROW, tx_id=6, at=NOW + seconds(40))
     found = attribute_transfers([again, TRANSFER_ROW], [TRANSFER_INTENT], NOW)
     assert [(movement.key, movement.intent) for movement in found] == [("5 in", 4), ("6 in", None)]
+    failed_before = replace(TRANSFER_ROW, tx_id=4, at=NOW + seconds(1), status="FAILED")
+    found = attribute_transfers([failed_before, TRANSFER_ROW], [TRANSFER_INTENT], NOW)
+    assert [(movement.key, movement.intent) for movement in found] == [("5 in", 4), ("4 in", None)]
     settled = replace(TRANSFER_INTENT, settled_at=NOW + seconds(3))
     assert [movement.intent for movement in attribute_transfers([again], [settled], NOW)] == [None]
 
