@@ -23,7 +23,7 @@ from monitor.web.metrics.catalog import DAEMON_METRICS, exported_names
 CHECKOUT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["configuration.md", "metrics.md", "commands.md", "exit-codes.md"])
+@pytest.mark.parametrize("name", ["configuration.md", "metrics.md", "commands.md", "exit-codes.md", "api.md"])
 def test_reference_page_is_current(name: str) -> None:
     found = (CHECKOUT / REFERENCE_FOLDER / name).read_text(encoding="utf-8")
     assert found == reference_pages()[name], "run `./dev run python -m docs.generate.reference`"

@@ -69,9 +69,9 @@ class ApiCommand:
 
 
 DOCUMENTS: Mapping[str, tuple[type, str]] = {
-    "status": (StatusDocument, "How far each account is from liquidation, and how old that knowledge is"),
+    "status": (StatusDocument, "The distance of each account from liquidation, and the age of the figures"),
     "alerts": (AlertListDocument, "The open alerts, or all"),
-    "events": (EventListDocument, "What the streams delivered"),
+    "events": (EventListDocument, "Recorded stream events"),
     "actions": (ActionListDocument, "The intents that are not settled, or all"),
     "interest": (InterestDocument, "Interest paid, current rates, projected cost"),
     "history": (HistoryListDocument, "Recorded samples of a metric"),

@@ -21,7 +21,7 @@ class ErrorDetailDocument(TypedDict):
 
 
 class ErrorDocument(TypedDict):
-    """The answer of what failed; `others`: further mistakes of the same file."""
+    """An error; `others`: further mistakes of the same file."""
 
     error: ErrorDetailDocument
     others: NotRequired[list[ErrorDetailDocument]]

@@ -16,7 +16,7 @@ class DaemonDocument(TypedDict):
 
 
 class StatusDocument(TypedDict):
-    """How far each account is from liquidation, and how old that knowledge is."""
+    """The distance of each account from liquidation, and the age of the figures."""
 
     generated_at: TimeText
     version: str
