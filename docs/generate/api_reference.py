@@ -7,7 +7,7 @@ from docs.generate.markdown import GENERATED_NOTE, table
 from monitor import __version__
 from monitor.core.model.metric import METRICS
 from monitor.web.api.openapi import openapi_document
-from monitor.web.context import WebSettings
+from monitor.web.settings import WebSettings
 
 Schema = Mapping[str, Any]
 

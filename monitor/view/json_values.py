@@ -20,7 +20,12 @@ def encode_document(document: object, redact: Callable[[str], str]) -> str:
 
     `redact` removes known secrets from a text.
     """
-    return json.dumps(to_json_value(document, redact), indent=2, ensure_ascii=False) + "\n"
+    return encode_value(to_json_value(document, redact))
+
+
+def encode_value(value: object) -> str:
+    """The text of a document of JSON types that are redacted already."""
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def encode_line(document: object, redact: Callable[[str], str]) -> str:

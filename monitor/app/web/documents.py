@@ -1,7 +1,6 @@
 """Documents for the web: read beside the daemon's own reads, built in a thread, and shared by concurrent readers."""
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from monitor.store.reads import run_query
 from monitor.store.store import Store
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonStatus, status_document
-from monitor.view.json_values import to_json_value
+from monitor.view.json_values import encode_value, to_json_value
 from monitor.web.port import DocumentName, EncodedDocument
 
 SHARED_S = 0.9
@@ -122,4 +121,4 @@ def _encode_status(
 
 def _encode(document: object) -> EncodedDocument:
     value = to_json_value(document, KNOWN_SECRETS.redact)
-    return EncodedDocument(value, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    return EncodedDocument(value, encode_value(value).encode("utf-8", "backslashreplace"))

@@ -1,11 +1,10 @@
 """POST and DELETE of commands of people: the same as on the command line, from the page or a program."""
 
-import json
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from monitor.view.json_values import Document
+from monitor.view.json_values import Document, encode_value
 from monitor.web.api.body import CommandFields, read_fields
 from monitor.web.context import WebContext
 from monitor.web.security.forms import next_page
@@ -77,8 +76,7 @@ def _handler(context: WebContext, command: Command) -> Callable[[web.Request], A
         document, page = await command(request, by)
         if request.content_type == "application/x-www-form-urlencoded":
             return web.Response(status=303, headers={"Location": await next_page(request, page)})
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-        return web.Response(text=text, content_type="application/json")
+        return web.Response(text=encode_value(document), content_type="application/json")
 
     return handle
 

@@ -1,5 +1,6 @@
 """The description of the API: valid OpenAPI 3.1, with every document, parameter and type."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from monitor.app.documents.requests import REQUESTS
 from monitor.web.api.api_parameters import DOCUMENT_PARAMETERS
 from monitor.web.api.openapi import DOCUMENTS, openapi_document
+from monitor.web.application import build_application
+from monitor.web.context import WebContext
 from monitor.web.settings import WebSettings
 from tests.support.examples.document_types import PRINTED
 
@@ -22,6 +25,19 @@ def described() -> dict[str, Any]:
 def test_the_description_is_valid(described: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
     assert described["servers"] == [{"url": "https://watch.example"}]
+
+
+def test_every_route_of_the_api_is_described_and_nothing_else(described: dict[str, Any]) -> None:
+    parts: list[Any] = [None] * len(fields(WebContext))
+    # Routes are made before any part of the program is asked.
+    app = build_application(WebContext(*parts))
+    served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource is not None}
+    expected = {(method.upper(), path) for path, of_path in described["paths"].items() for method in of_path}
+    assert {(method, path) for method, path in served if _is_described(method, path)} == expected
+
+
+def _is_described(method: str, path: str) -> bool:
+    return method != "HEAD" and (path.startswith("/api/") or path in ("/healthz", "/readyz"))
 
 
 def test_every_document_has_the_parameters_that_are_read() -> None:
