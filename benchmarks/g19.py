@@ -5,7 +5,9 @@ import contextlib
 import socket
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -97,27 +99,27 @@ async def _series(fair: AlternatingRun, alerts: int) -> list[float]:
 
 
 async def _idle_costs(rounds: int, rest_s: float) -> tuple[list[float], list[float]]:
-    """Resident megabytes and per cent of a core that the server adds while nobody connects, by rounds."""
+    """Resident megabytes and per cent of a core that the server adds while nobody connects, by rounds.
+
+    Both daemons rest at the same time, so that what else the machine does slows both.
+    """
     memory: list[float] = []
     cpu: list[float] = []
     async with exchange() as ready:
         for _ in range(rounds):
-            found: dict[str, tuple[float, float]] = {}
-            for listen in ("", _free_address()):
-                with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-                    async with daemon(configure(Path(folder), ready, listen=listen)) as running:
-                        found["on" if listen else "off"] = await _rest(running, rest_s)
-            memory.append(found["on"][0] - found["off"][0])
-            cpu.append(found["on"][1] - found["off"][1])
+            async with contextlib.AsyncExitStack() as stack:
+                without, serving = [await _start(stack, ready, listen) for listen in ("", _free_address())]
+                await asyncio.sleep(min(20.0, rest_s))
+                used = serving.cpu_s - without.cpu_s
+                await asyncio.sleep(rest_s)
+                memory.append(serving.rss_mb - without.rss_mb)
+                cpu.append((serving.cpu_s - without.cpu_s - used) / rest_s * 100)
     return memory, cpu
 
 
-async def _rest(running: MeasuredProcess, rest_s: float) -> tuple[float, float]:
-    """Resident megabytes at the end of a rest, and per cent of a core that it took."""
-    await asyncio.sleep(min(20.0, rest_s))
-    used = running.cpu_s
-    await asyncio.sleep(rest_s)
-    return running.rss_mb, (running.cpu_s - used) / rest_s * 100
+async def _start(stack: contextlib.AsyncExitStack, ready: Mapping[str, Any], listen: str) -> MeasuredProcess:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
+    return await stack.enter_async_context(daemon(configure(folder, ready, listen=listen)))
 
 
 def _free_address() -> str:

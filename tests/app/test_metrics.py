@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from monitor.app.metrics import DaemonFigures
@@ -9,6 +10,8 @@ from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
 from monitor.clock import SystemClock
 from monitor.core.model.intent import IntentState
 from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import Scenario
 from monitor.web.metrics.exposition import render_metrics
 from tests.support.daemon import clock_of, eventually, in_process_daemon, in_process_run, write_config
 from tests.support.money_actions import repay_config
@@ -86,8 +89,18 @@ async def reload(turn: DaemonSupervisor, figures: DaemonFigures, *, is_ok: bool)
     return samples(figures)
 
 
+def two_accounts() -> Scenario:
+    [main] = calm_scenario().accounts
+    return replace(calm_scenario(), accounts=(main, replace(main, name="other")))
+
+
+def figures_of(account: str, found: Mapping[str, float]) -> set[str]:
+    """The samples of an account, its counters apart."""
+    return {name for name in found if f'account="{account}"' in name and "_total{" not in name}
+
+
 async def test_counts_survive_reloads_and_a_refused_one_shows(tmp_path: Path) -> None:
-    async with sandbox() as box:
+    async with sandbox(two_accounts()) as box:
         config, clock = write_config(tmp_path, box.ready), clock_of(box.sandbox)
         async with in_process_run(config, clock) as turn:
             figures = DaemonFigures(lambda: turn.daemon, clock)
@@ -101,7 +114,10 @@ async def test_counts_survive_reloads_and_a_refused_one_shows(tmp_path: Path) ->
             config.write_text(good + "\n[nonsense]\n")
             assert (await reload(turn, figures, is_ok=False))[CROSS_READS] >= reads
             loaded_at = samples(figures)["margin_monitor_config_last_reload_success_timestamp_seconds"]
-            config.write_text(good)
+            assert figures_of("other", samples(figures))
+            # The account that is taken out of the configuration is gone.
+            write_config(tmp_path, replace(box.ready, accounts=box.ready.accounts[:1]))
             found = await reload(turn, figures, is_ok=True)
+            assert (bool(figures_of("main", found)), figures_of("other", found)) == (True, set())
             assert found[CROSS_READS] >= reads
             assert found["margin_monitor_config_last_reload_success_timestamp_seconds"] > loaded_at

@@ -4,19 +4,19 @@
 the labels of a subject are written once for all of its metrics.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from monitor.core.metrics.snapshot import MetricsSnapshot, Subject
+from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot, Subject
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS, metrics_of
 from monitor.web.metrics.catalog import METRIC_LABELS
 from monitor.web.metrics.daemon_view import AccountView, DaemonView
 
-_NAMES: Mapping[MetricScope, tuple[tuple[str, str], ...]] = {
-    scope: tuple((metric.name, metric.exposition) for metric in metrics_of(scope)) for scope in METRIC_LABELS
-}
-"""Name and exported name of the metrics of each scope."""
+MAX_DIGITS = 17
+
+_Sinks = Mapping[MetricScope, Sequence[tuple[str, str, Callable[[str], None]]]]
+"""Name, exported name and sink of the metrics of each scope."""
 
 
 def render_figures(view: DaemonView, pause: Callable[[], None]) -> str:
@@ -25,8 +25,12 @@ def render_figures(view: DaemonView, pause: Callable[[], None]) -> str:
     Infinite values are `+Inf`; what is unavailable, does not apply or is gone has no sample.
     """
     lines: dict[str, list[str]] = {metric.name: [] for metric in METRICS.values()}
+    sinks: _Sinks = {
+        scope: [(metric.name, metric.exposition, lines[metric.name].append) for metric in metrics_of(scope)]
+        for scope in METRIC_LABELS
+    }
     for account in view.accounts:
-        for _ in _add_account(account, view, lines):
+        for _ in _add_account(account, view, sinks):
             pause()
     parts: list[str] = []
     for name, samples in lines.items():
@@ -39,23 +43,32 @@ def render_figures(view: DaemonView, pause: Callable[[], None]) -> str:
     return "".join(parts)
 
 
-def _add_account(account: AccountView, view: DaemonView, lines: Mapping[str, list[str]]) -> Iterator[None]:
+def _add_account(account: AccountView, view: DaemonView, sinks: _Sinks) -> Iterator[None]:
     """Add the samples of one account, a subject a turn."""
     if account.state is None:
         if account.is_failing:
             # Nothing is known of it but this.
-            metric = METRICS["account_failing"]
-            lines[metric.name].append(f"{metric.exposition}{_label_text(account.name, ('monitor', ''))} 1.0\n")
+            labels = _label_text(account.name, MONITOR_SUBJECT)
+            for name, exposition, add in sinks["monitor"]:
+                if name == "account_failing":
+                    add(f"{exposition}{labels} 1\n")
         return
     snapshot = MetricsSnapshot(account.state, account.settings, view.now)
     for subject in snapshot.subjects:
         read, labels = snapshot.get(subject).read, _label_text(account.name, subject)
-        for name, exposition in _NAMES[subject[0]]:
+        for name, exposition, add in sinks[subject[0]]:
             value = read(name)
             if type(value) is Decimal:
-                text = repr(float(value))
-                lines[name].append(f"{exposition}{labels} {_INFINITE.get(text, text)}\n")
+                add(f"{exposition}{labels} {_number_text(value)}\n")
         yield
+
+
+def _number_text(value: Decimal) -> str:
+    """Return the number, exact where it is short, else as the nearest float, which is all that Prometheus keeps."""
+    text = str(value)
+    if len(text) > MAX_DIGITS:
+        return repr(float(text))
+    return text if text[-1] != "y" else _INFINITE[text]
 
 
 def _label_text(account: str, subject: Subject) -> str:
@@ -73,4 +86,4 @@ def _escape_help(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n")
 
 
-_INFINITE: Mapping[str, str] = {"inf": "+Inf", "-inf": "-Inf"}
+_INFINITE: Mapping[str, str] = {"Infinity": "+Inf", "-Infinity": "-Inf"}

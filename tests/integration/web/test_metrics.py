@@ -2,17 +2,20 @@
 
 import asyncio
 import re
+from pathlib import Path
 
 import pytest
 
+from monitor.sandbox.faults import Fault
 from tests.integration.web.http_client import send
-from tests.integration.web.served_daemon import ServedDaemon
+from tests.integration.web.served_daemon import ServedDaemon, served_daemon
 from tests.support.daemon import eventually
 from tests.support.prometheus_tools.programs import run_promtool
 from tests.support.prometheus_tools.samples import read_samples
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+SHORT = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s", "stale_after": "4s"}
 LEVEL = 'margin_monitor_margin_level_ratio{account="main",scope="cross"}'
 
 
@@ -45,6 +48,21 @@ async def test_next_scrape_has_newer_counts(served: ServedDaemon) -> None:
         return await total() > first
 
     await eventually(has_more)
+
+
+async def test_stale_level_has_no_sample_until_it_is_read_again(tmp_path: Path) -> None:
+    async with served_daemon(tmp_path, schedule=SHORT) as own:
+
+        async def is_known(wanted: bool) -> bool:
+            found = read_samples((await own.get("/metrics")).text)
+            assert 'margin_monitor_data_age_seconds{account="main"}' in found
+            return (LEVEL in found) is wanted
+
+        await eventually(lambda: is_known(True))
+        own.box.sandbox.add_fault(Fault("status", path="/sapi/v1/margin/account", count=0, status=503))
+        await eventually(lambda: is_known(False))
+        own.box.sandbox.clear_faults()
+        await eventually(lambda: is_known(True))
 
 
 async def test_metrics_can_only_be_read(served: ServedDaemon) -> None:

@@ -115,7 +115,7 @@ def test_quotes_and_backslashes_in_labels_are_escaped() -> None:
     text = render_figures(
         daemon_view(apply_events(cross_account_state(), IsolatedRead(isolated_snapshot(pair)))), lambda: None
     )
-    assert r'margin_monitor_held{account="main",asset="A\"\\"} 1.0' in text
+    assert r'margin_monitor_held{account="main",asset="A\"\\"} 1' in text
     assert read_samples(text)
 
 
