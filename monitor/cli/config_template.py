@@ -77,6 +77,10 @@ _NO_CHANNEL = """\
 """
 
 _TAIL = """\
+# The page is at http://127.0.0.1:9184 and shows everything; with a token it takes commands, too:
+# [http]
+# token = "file:http-token"    # openssl rand -hex 32 > http-token; chmod 600 http-token
+
 # The default rules are on (default_rules = true). Rules of your own:
 # [[rules]]
 # name = "my-level"

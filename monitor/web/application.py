@@ -11,6 +11,7 @@ from monitor.web.api import commands, documents, health, live, openapi
 from monitor.web.context import WebContext
 from monitor.web.errors import error_from_http, json_error, status_of
 from monitor.web.metrics import endpoint
+from monitor.web.pace import RequestPace
 from monitor.web.security import login
 from monitor.web.security.access import MAX_BODY_BYTES
 from monitor.web.security.refusal import RequestRefused
@@ -61,13 +62,16 @@ def build_application(context: WebContext) -> web.Application:
 
 
 def _track_connection(context: WebContext) -> Middleware:
+    pace = RequestPace()
+
     @web.middleware
     async def track(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Keep the deadline of the connection."""
+        """Keep the deadline of the connection, and the pace of all requests."""
         if request.transport is None:
             raise ConnectionResetError
         context.connections.begin_request(request.protocol, request.transport)
         try:
+            await pace.wait()
             return await handler(request)
         finally:
             context.connections.end_request(request.protocol)

@@ -16,7 +16,7 @@ from monitor.cli import config_option, output
 from monitor.cli.lint_input import find_conflict_flaws, find_flaws
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
-from monitor.config.credentials import resolve_database_url, resolve_heartbeat
+from monitor.config.credentials import resolve_database_url, resolve_heartbeat, resolve_http_token
 from monitor.config.model import Config, sqlite_file
 from monitor.config.secret_conflicts import find_readable_secret_conflicts
 from monitor.core.actions.permissions import Permission, granted_permissions, needed_permissions
@@ -37,6 +37,7 @@ CheckStatus = Literal["ok", "warning", "error", "skipped"]
 MAX_CLOCK_OFFSET = timedelta(seconds=1)
 """A request this much ahead of the exchange's clock is refused; we correct for it, but other programs don't."""
 
+MIN_TOKEN_LENGTH = 16
 KEY_EXPIRY_WARNING = timedelta(days=14)
 
 
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             CheckRow("secrets", "error", f"{conflict.location} {conflict.message}", conflict.mend)
             for conflict in find_readable_secret_conflicts(config)
         ),
+        *_token_rows(config),
     ]
     rows += [_database_row(config, args.offline), _space_row(config)]
     rows += [*_channel_rows(config), *daily_report_rows(config), *_heartbeat_rows(config)]
@@ -76,6 +78,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print_rows(rows)
     return ExitCode.DONE if is_ok else ExitCode.NO
+
+
+def _token_rows(config: Config) -> list[CheckRow]:
+    """A row for a token of the page that can't be read, or that could be guessed."""
+    try:
+        token = resolve_http_token(config)
+    except ConfigError as error:
+        return [_error_row("secrets", error)]
+    if token is None or len(token.reveal()) >= MIN_TOKEN_LENGTH:
+        return []
+    detail = f"the token of [http] is shorter than {MIN_TOKEN_LENGTH} characters: it could be guessed"
+    return [CheckRow("secrets", "warning", detail, "`openssl rand -hex 32` makes a good one")]
 
 
 def daily_report_rows(config: Config) -> list[CheckRow]:

@@ -269,3 +269,16 @@ def test_a_config_that_cannot_be_loaded_is_78(tmp_path: Path) -> None:
     ran = run_cli(tmp_path, "check", "--config", "config.toml")
     assert (ran.code, ran.stdout) == (78, "")
     assert ran.stderr.splitlines()[0] == 'config.toml: schedule.cross: 60 has no unit; write it like "60s"'
+
+
+async def test_token_of_the_page_that_is_missing_or_short_is_named(tmp_path: Path) -> None:
+    async with sandbox(calm_scenario()) as running:
+        for table, result, words in (
+            ('token = "file:no-such-token"', "error", "http.token"),
+            ('token = "short"', "warning", "it could be guessed"),
+        ):
+            _write(tmp_path, running.ready.rest_url, _account(running), f"[http]\n{table}")
+            rows = (await _check(tmp_path, "--offline")).document["items"]
+            found = [row for row in rows if row["name"] == "secrets" and row["result"] == result]
+            assert [words in row["detail"] for row in found] == [True]
+            assert 'short"' not in str(rows)

@@ -73,6 +73,14 @@ async def test_sixth_wrong_token_of_an_address_waits_a_minute_and_others_do_not(
     assert not await is_paused(served)
 
 
+async def test_address_that_a_request_claims_is_not_believed(served: ServedDaemon) -> None:
+    source, statuses = another_address(), []
+    for number in range(MAX_WRONG_TOKENS + 1):
+        claimed = {"Authorization": "Bearer guess", "X-Forwarded-For": f"203.0.113.{number}"}
+        statuses.append((await send(served.address, "POST", PAUSE, claimed, source=source)).status)
+    assert statuses == [401] * MAX_WRONG_TOKENS + [429]
+
+
 async def test_login_gives_a_cookie_that_scripts_and_other_sites_do_not_get(served: ServedDaemon) -> None:
     answer = await served.post_form("/login", token=TOKEN, next="/alerts/17")
     assert (answer.status, answer.headers["location"]) == (303, "/alerts/17")
