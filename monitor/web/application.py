@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from monitor.errors import MonitorError
@@ -12,6 +12,7 @@ from monitor.web.context import WebContext
 from monitor.web.errors import error_from_http, json_error, status_of
 from monitor.web.metrics import endpoint
 from monitor.web.pace import RequestPace
+from monitor.web.pages import routes as pages
 from monitor.web.security import login
 from monitor.web.security.access import MAX_BODY_BYTES
 from monitor.web.security.refusal import RequestRefused
@@ -56,7 +57,7 @@ def build_application(context: WebContext) -> web.Application:
         middlewares=[_track_connection(context), _answer_errors, _limit_time, _check_request(context)],
     )
     app.on_response_prepare.append(_add_headers)
-    for part in (documents, commands, live, openapi, health, login, endpoint):
+    for part in (documents, commands, live, openapi, health, login, endpoint, pages):
         part.add_routes(app, context)
     return app
 
@@ -87,16 +88,21 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPRedirection:
         raise
     except web.HTTPException as error:
-        return json_error(error_from_http(error))
+        return _error_answer(request, error_from_http(error))
     except MonitorError as error:
         if status_of(error) == 500:
             log.error("web.failed path=%s cause=%s", request.path, error)
-        return json_error(error)
+        return _error_answer(request, error)
     except TimeoutError:
-        return json_error(RequestRefused(503, "timeout", "the answer took too long", mend="try again"))
+        return _error_answer(request, RequestRefused(503, "timeout", "the answer took too long", mend="try again"))
     except Exception as error:
         log.exception("web.failed path=%s cause=%s", request.path, type(error).__name__)
         return json_error(RequestRefused(500, "bug", "this is a bug", mend="look into the daemon's log"))
+
+
+def _error_answer(request: web.Request, error: MonitorError) -> web.Response:
+    """Return a page for a browser, and a document for a program."""
+    return pages.error_page(request, error) or json_error(error)
 
 
 @web.middleware
@@ -120,4 +126,8 @@ def _check_request(context: WebContext) -> Middleware:
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers of every answer. Files that never change under their address say themselves how long to keep."""
+    kept = response.headers.get(hdrs.CACHE_CONTROL)
     response.headers.update(SECURITY_HEADERS)
+    if kept is not None:
+        response.headers[hdrs.CACHE_CONTROL] = kept

@@ -1,0 +1,66 @@
+"""`GET /account/NAME`: one account with everything that is known of it."""
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from monitor.view.documents.types.history import HistoryDocument
+from monitor.web.pages.models.account import AccountRecords, ChartChoice, account_page, sorted_scopes
+from monitor.web.pages.models.level_chart import CHART_SPANS, HEIGHT, WIDTH
+from monitor.web.pages.models.scope import ScopeView
+from monitor.web.pages.models.stress import DEFAULT_DROP
+from monitor.web.pages.page_builder import PageBuilder, find_account
+
+DEFAULT_SPAN = "24h"
+MAX_DROP = 90
+
+
+async def show_account(builder: PageBuilder, request: web.Request) -> web.Response:
+    """Answer from memory where the database fails. Raises HTTPNotFound for an unknown account."""
+    status = await builder.read_status()
+    account = find_account(status, request.match_info["name"])
+    if account is None:
+        raise web.HTTPNotFound
+    scopes = sorted_scopes(account, builder.stable_assets())
+    choice = _choice(request, scopes)
+    drop = _drop(request)
+    records = AccountRecords(
+        alerts=await builder.read_items("alerts", {"all": "true"}),
+        actions=await builder.read_items("actions", {"all": "true"}),
+        history=await _read_history(builder, account["account"], choice) if scopes else None,
+        interest=await builder.read_if_possible("interest"),
+        stress=await builder.read_if_possible("stress", {"drop": f"{drop}%"}) if drop else None,
+        rules=await builder.read_items("rules"),
+    )
+    page = account_page(account, status["generated_at"], scopes, records, choice)
+    return builder.page(
+        request,
+        "account.html",
+        title=page.title,
+        tone=page.tone,
+        generated_at=status["generated_at"],
+        page=page,
+        spans=tuple(CHART_SPANS),
+        width=WIDTH,
+        height=HEIGHT,
+    )
+
+
+async def _read_history(builder: PageBuilder, account: str, choice: ChartChoice) -> HistoryDocument | None:
+    place = {"scope": "cross"} if choice.scope == "cross" else {"scope": "isolated", "symbol": choice.scope}
+    query = {"metric": "margin_level", "account": account, "since": choice.span, **place}
+    found = await builder.read_items("history", query)
+    return found[0] if found else None
+
+
+def _choice(request: web.Request, scopes: Sequence[ScopeView]) -> ChartChoice:
+    """The scope and span that are asked for; the worst scope and the last day by default."""
+    labels = [scope.label for scope in scopes]
+    wanted, span = request.query.get("scope", ""), request.query.get("span", DEFAULT_SPAN)
+    label = wanted if wanted in labels else labels[0] if labels else ""
+    return ChartChoice(label, span if span in CHART_SPANS else DEFAULT_SPAN)
+
+
+def _drop(request: web.Request) -> int:
+    text = request.query.get("drop", "")
+    return min(max(int(text), 1), MAX_DROP) if text.isascii() and text.isdigit() and len(text) < 4 else DEFAULT_DROP

@@ -1,0 +1,26 @@
+"""`GET /alerts/ID`, and the form that ends a silence."""
+
+from aiohttp import hdrs, web
+
+from monitor.web.pages.models.alert_page import alert_page
+from monitor.web.pages.page_builder import PageBuilder
+from monitor.web.security.forms import next_page
+
+
+async def show_alert(builder: PageBuilder, request: web.Request) -> web.Response:
+    """Raises RecordNotFound for an unknown alert, and StoreError when the database fails."""
+    alert = await builder.read("alert", {"id": request.match_info["id"]})
+    status = await builder.read_status()
+    silences = await builder.read_items("silences")
+    actions = await builder.read_items("actions", {"all": "true"})
+    page = alert_page(alert, status, silences, actions, builder.stable_assets())
+    return builder.page(
+        request, "alert.html", title=page.title, tone=page.tone, generated_at=status["generated_at"], page=page
+    )
+
+
+async def expire_silence(builder: PageBuilder, request: web.Request) -> web.Response:
+    """End a silence: a form can't send DELETE."""
+    by = await builder.context.require_write(request)
+    await builder.context.commands.expire_silence(int(request.match_info["id"]), by)
+    return web.Response(status=303, headers={hdrs.LOCATION: await next_page(request)})

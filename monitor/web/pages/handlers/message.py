@@ -1,0 +1,56 @@
+"""The login form, and pages that say why a request failed."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from monitor.errors import MonitorError
+from monitor.web.errors import status_of
+from monitor.web.pages.page_builder import PageBuilder
+from monitor.web.security.refusal import RequestRefused
+
+_HEADINGS: Mapping[int, str] = {
+    400: "That can't be done",
+    401: "Log in first",
+    403: "Not allowed",
+    404: "Not found",
+    409: "It was not done",
+    421: "Wrong address",
+    503: "Not available now",
+}
+
+
+def show_login(builder: PageBuilder, request: web.Request, problem: str = "", status: int = 200) -> web.Response:
+    """Return the login form; `problem` says why the last try failed."""
+    return builder.page(
+        request,
+        "login.html",
+        title="Log in · margin-monitor",
+        tone="dim",
+        status=status,
+        problem=problem,
+        next=request.query.get("next", "/"),
+    )
+
+
+def show_error(builder: PageBuilder, request: web.Request, error: MonitorError) -> web.Response:
+    """Return the page for a request that failed; after a wrong token the login form again."""
+    status = status_of(error)
+    if request.path == "/login" and status in (401, 429):
+        response = show_login(builder, request, f"{error.message}. {error.mend}".strip(". "), status)
+    else:
+        response = builder.page(
+            request,
+            "error.html",
+            title=f"{_HEADINGS.get(status, 'Error')} · margin-monitor",
+            tone="old",
+            status=status,
+            heading=_HEADINGS.get(status, "That went wrong"),
+            message=error.message,
+            mend=error.mend,
+            login=status == 401,
+        )
+    if isinstance(error, RequestRefused):
+        # A browser that is asked for a password shows a box of its own.
+        response.headers.update({name: value for name, value in error.headers.items() if name != "WWW-Authenticate"})
+    return response

@@ -1,0 +1,158 @@
+"""The status page: the verdict, the worst scope, and everything that is being done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.types.actions import ActionDocument
+from monitor.view.documents.types.alerts import AlertDocument
+from monitor.view.documents.types.status import StatusDocument
+from monitor.web.pages.models.action import ActionView, BlockView, action_view, block_views
+from monitor.web.pages.models.alert import AlertView, firing_views
+from monitor.web.pages.models.health import HealthLine, health_line
+from monitor.web.pages.models.scope import ScopeView, account_path, scope_views
+from monitor.web.pages.models.words import PageTone, parse_time, worst_tone
+
+MAX_ROWS = 24
+"""Scopes shown besides the worst one; calmer ones stand on their account's page."""
+
+MAX_ALERTS = 6
+"""Alerts shown at once; the milder ones open on demand."""
+
+MAX_FINISHED = 3
+"""Finished actions shown of an alert that still fires."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageVerdict:
+    """The answer to "am I in danger": a few words, a sentence, and the title of the window."""
+
+    tone: PageTone
+    words: str
+    detail: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountGroup:
+    """An account with the scopes shown of it; `hidden` more stand on its page. `note`: why nothing is known of it."""
+
+    name: str
+    href: str
+    scopes: tuple[ScopeView, ...]
+    hidden: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewPage:
+    """The status page. `alerts_known` is False while the database can't be read."""
+
+    verdict: PageVerdict
+    worst: ScopeView | None
+    groups: tuple[AccountGroup, ...]
+    alerts: tuple[AlertView, ...]
+    milder: tuple[AlertView, ...]
+    alerts_known: bool
+    under_way: tuple[ActionView, ...]
+    finished: tuple[ActionView, ...]
+    blocks: tuple[BlockView, ...]
+    health: HealthLine
+    is_paused: bool
+    generated_at: str
+
+
+def overview_page(
+    status: StatusDocument,
+    alerts: Sequence[AlertDocument] | None,
+    actions: Sequence[ActionDocument] | None,
+    reasons: Sequence[str],
+    stables: frozenset[str],
+) -> OverviewPage:
+    """The page. `alerts` and `actions` are None while the database can't be read."""
+    now = parse_time(status["generated_at"])
+    scopes = sorted(
+        (view for account in status["accounts"] for view in scope_views(account, stables)),
+        key=lambda view: view.order,
+    )
+    shown = [view for view in scopes if view.tone != "dim"]
+    worst = shown[0] if shown else None
+    firing = firing_views(alerts or (), now)
+    # A milder rung of the same ladder says nothing new.
+    loud = [view for view in firing if view.inhibited_by is None]
+    intents = [action_view(action, now) for action in actions or ()]
+    open_alerts = {view.id for view in firing}
+    finished = [view for view in intents if not view.is_under_way and view.alert in open_alerts]
+    return OverviewPage(
+        verdict=_verdict(status, worst, firing),
+        worst=worst,
+        groups=_groups(status["accounts"], [view for view in scopes if view is not worst]),
+        alerts=tuple(loud[:MAX_ALERTS]),
+        milder=(*loud[MAX_ALERTS:], *(view for view in firing if view.inhibited_by is not None)),
+        alerts_known=alerts is not None,
+        under_way=tuple(view for view in intents if view.is_under_way),
+        finished=tuple(finished[:MAX_FINISHED]),
+        blocks=tuple(block for account in status["accounts"] for block in block_views(account)),
+        health=health_line(status, alerts, reasons),
+        is_paused=status["daemon"]["paused"],
+        generated_at=status["generated_at"],
+    )
+
+
+def _groups(accounts: Sequence[AccountDocument], views: Sequence[ScopeView]) -> tuple[AccountGroup, ...]:
+    """Each account with its scopes, as far as there is room for the worst of all."""
+    kept = {id(view) for view in views[:MAX_ROWS]}
+    groups = []
+    for account in accounts:
+        own = [view for view in views if view.account == account["account"]]
+        rows = tuple(view for view in own if id(view) in kept)
+        note = {"unknown": "nothing is known of it yet", "key_refused": "the exchange refuses its key"}
+        groups.append(
+            AccountGroup(
+                account["account"],
+                account_path(account["account"]),
+                rows,
+                len(own) - len(rows),
+                note.get(account["state"], ""),
+            )
+        )
+    return tuple(groups)
+
+
+def _verdict(status: StatusDocument, worst: ScopeView | None, firing: Sequence[AlertView]) -> PageVerdict:
+    if not status["daemon"]["running"]:
+        detail = "Nothing is watched. What you see is what was last recorded."
+        return PageVerdict("old", "No daemon is running", detail, "NO DAEMON · margin-monitor")
+    refused = [account["account"] for account in status["accounts"] if account["state"] == "key_refused"]
+    if refused:
+        words = f"The exchange refuses the key of {' and '.join(refused)}"
+        return PageVerdict(
+            "bad", words, "Nothing new is read there until the key works again.", "KEY REFUSED · margin-monitor"
+        )
+    if worst is None:
+        unknown = any(account["state"] == "unknown" for account in status["accounts"])
+        words = "Nothing is known yet" if unknown else "Nothing is owed"
+        return PageVerdict("old" if unknown else "good", words, "", f"{words} · margin-monitor")
+    return _scope_verdict(worst, firing)
+
+
+def _scope_verdict(worst: ScopeView, firing: Sequence[AlertView]) -> PageVerdict:
+    """The verdict by the worst scope; where it is calm, by the alerts that fire."""
+    alert_tone = worst_tone(*(view.tone for view in firing))
+    where = f"{worst.name}: {worst.verdict}"
+    title = f"{worst.level} {worst.verdict} · {worst.name}"
+    match worst.tone:
+        case "bad":
+            return PageVerdict("bad", "In danger", where, title)
+        case "old":
+            return PageVerdict("old", "Do not rely on these figures", where, f"OLD · {worst.name}")
+    if alert_tone == "bad":
+        count = sum(view.tone == "bad" for view in firing)
+        words = "A critical alert fires" if count == 1 else f"{count} critical alerts fire"
+        return PageVerdict("bad", words, f"{where}.", f"CRITICAL · {title}")
+    if worst.tone == "note":
+        return PageVerdict("note", "Take care", where, title)
+    nearest = f"Nearest to liquidation is {worst.name}." if worst.distance != "∞" else ""
+    if alert_tone == "note":
+        return PageVerdict("note", "No level is in danger, but warnings fire", nearest, title)
+    return PageVerdict("good", "Nothing is in danger", nearest, title)

@@ -1,0 +1,60 @@
+"""Templates to HTML: everything that is put into a page is escaped."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from monitor.web.pages.models.words import PageTone
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True)
+class PageFrame:
+    """What every page has besides its content.
+
+    `tone` and `title` also go to the window's icon and title. `refresh_s`: a page without JavaScript loads itself anew
+    after so many seconds; 0: never, as forms with text stand on it. `form_token` is empty without a session;
+    `has_token`: one could be opened. `path`: the page's own address, to come back to.
+    """
+
+    title: str
+    tone: PageTone
+    generated_at: str
+    path: str
+    form_token: str
+    has_token: bool
+    version: str
+    static_version: str
+    refresh_s: int = 0
+
+    @property
+    def may_act(self) -> bool:
+        return bool(self.form_token)
+
+
+class PageRenderer:
+    """Renders the templates; each is compiled once."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.filters["sentence"] = _sentence
+
+    def render(self, template: str, frame: PageFrame, **content: object) -> str:
+        """Return the page; `content` by the names that the template uses."""
+        names: Mapping[str, object] = {**content, "frame": frame}
+        return self._environment.get_template(template).render(names)
+
+
+def _sentence(words: str) -> str:
+    """The words with a capital at the start; the rest stays as it is."""
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,1 @@
+"""The pages: their models from documents, and the templates."""
