@@ -41,8 +41,11 @@ actions = ["repay-idle", "top-up-and-repay"]
 """
 
 
-def write_config(folder: Path, ready: SandboxInfo, webhook: str, *, guarded: bool) -> Path:
-    """Write the config file of one run to `folder`, readable by its owner alone; returns its path."""
+def write_config(folder: Path, ready: SandboxInfo, webhook: str, *, guarded: bool, page_token: str = "") -> Path:
+    """Write the config file of one run to `folder`, readable by its owner alone; returns its path.
+
+    With `page_token` the page is served at a free port of loopback.
+    """
     account = ready.accounts[0]
     text = f"""# A demo: the exchange is the sandbox on this machine.
 [storage]
@@ -58,8 +61,6 @@ risk_stream_url = "{ready.risk_stream_url}"
 near_liquidation = "10s"    # two cores are enough for a crash of 72 minutes in 40 seconds
 liquidations = "1m"
 
-[http]
-listen = ""
 
 [[accounts]]
 name = "{account["name"]}"
@@ -72,5 +73,6 @@ webhook = "{webhook}"
 """
     path = folder / "config.toml"
     path.touch(mode=0o600)
-    path.write_text(text + (_ACTION_TABLES if guarded else ""), encoding="utf-8")
+    http = f'listen = "127.0.0.1:0"\ntoken = "{page_token}"' if page_token else 'listen = ""'
+    path.write_text(text + f"\n[http]\n{http}\n" + (_ACTION_TABLES if guarded else ""), encoding="utf-8")
     return path

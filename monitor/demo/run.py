@@ -1,6 +1,7 @@
 """One demo run in its own process: sandbox and daemon; result as JSON lines on standard output.
 
-Every line on stdout is one object: {"frame": …} while it runs, {"result": …} once at the end.
+Every line on stdout is one object: {"frame": …} while it runs, {"result": …} once at the end. With --serve the first
+line on stdin is the token of the page, {"page": …} names its address, and it stays open until stdin ends.
 """
 
 import argparse
@@ -8,7 +9,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,6 +31,7 @@ from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import format_rfc3339
 from monitor.core.state.account_state import AccountState
 from monitor.demo.config import write_config
+from monitor.demo.page import DemoPage, serve_page
 from monitor.demo.run_result import ReceivedMessage, read_run_result
 from monitor.runtime.daemon import Daemon
 from monitor.runtime.event_loop import run_event_loop
@@ -62,10 +64,12 @@ async def play_scenario(
     guarded: bool,
     show: Callable[[dict[str, Any]], None] = lambda _: None,
     inspect: Callable[[Sandbox], None] = lambda _: None,
+    page: DemoPage | None = None,
 ) -> dict[str, Any]:
     """Play the scenario once and return the run's part of the demo document, with the series for its chart.
 
-    `show` gets a frame now and then, `inspect` gets the sandbox at the end.
+    `show` gets a frame now and then, `inspect` gets the sandbox at the end. With a `page` the daemon stays until that
+    may close.
     """
     phone = WebhookReceiver()
     receiver, webhook = await _start_receiver(phone)
@@ -74,21 +78,29 @@ async def play_scenario(
     start = datetime.fromtimestamp(ready.timeline.start, UTC)
     clock = SystemClock(start, speed, anchor=ready.timeline.anchor)
     phone.clock = clock
-    config = load_config(write_config(folder, ready, webhook, guarded=guarded), os.environ)
+    token = page.token if page is not None else ""
+    config = load_config(write_config(folder, ready, webhook, guarded=guarded, page_token=token), os.environ)
     store = await asyncio.to_thread(open_store, config)
     try:
         daemon = build_daemon(config, store, clock)
         running = asyncio.create_task(daemon.run())
         end = start + timedelta(seconds=scenario.duration_s or 3600)
-        while clock.now() < end and not running.done():
-            show(_frame(daemon, clock.now(), start, end, phone))
-            await asyncio.sleep(FRAME_INTERVAL_S)
-        seen = [order for state in daemon.account_states().values() for order in _liquidations(state)]
+
+        async def read_result(seen: Sequence[LiquidationOrder]) -> dict[str, Any]:
+            heard = [ReceivedMessage(at, str(document.get("title", ""))) for at, document in phone.received]
+            return await read_run_result(name, config.accounts[0].name, store, seen, heard)
+
+        async with serve_page(page, config, store, clock, daemon):
+            while clock.now() < end and not running.done():
+                show(_frame(daemon, clock.now(), start, end, phone))
+                await asyncio.sleep(FRAME_INTERVAL_S)
+            seen = [order for state in daemon.account_states().values() for order in _liquidations(state)]
+            if page is not None:
+                await page.stay_open(await read_result(seen))
         daemon.stop()
         await running
         inspect(sandbox)
-        heard = [ReceivedMessage(at, str(document.get("title", ""))) for at, document in phone.received]
-        return await read_run_result(name, config.accounts[0].name, store, seen, heard)
+        return await read_result(seen)
     finally:
         await store.close()
         await sandbox.stop()
@@ -151,6 +163,12 @@ def _print_json_line(line: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
+async def _stay_open(result: dict[str, Any]) -> None:
+    """Report the result, and wait until the parent closes the pipe, or is gone."""
+    _print_json_line({"result": result})
+    await asyncio.to_thread(sys.stdin.read)
+
+
 def main() -> int:
     """The child process of `margin-monitor demo`."""
     parser = argparse.ArgumentParser()
@@ -159,7 +177,12 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--speed", type=float, required=True)
     parser.add_argument("--guarded", action="store_true")
+    parser.add_argument("--serve", action="store_true")
     args = parser.parse_args()
+    page = None
+    if args.serve:
+        token = sys.stdin.readline().strip()
+        page = DemoPage(token, lambda address: _print_json_line({"page": address}), _stay_open)
 
     async def run() -> None:
         scenario = load_scenario(args.scenario, [])
@@ -170,8 +193,10 @@ def main() -> int:
             args.speed,
             guarded=args.guarded,
             show=lambda frame: _print_json_line({"frame": frame}),
+            page=page,
         )
-        _print_json_line({"result": result})
+        if page is None:
+            _print_json_line({"result": result})
 
     run_event_loop(run)
     return 0

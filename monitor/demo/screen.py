@@ -86,6 +86,14 @@ class DemoScreen:
         for run in frame.runs:
             self._write_line(run)
 
+    def write(self, line: str) -> None:
+        """Write a line that stays, above the runs."""
+        if self._live is not None:
+            self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            return
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
+
     def _write_line(self, run: DemoRun) -> None:
         """Write the run's line at an event, or after a while without one."""
         happened = (run.firing, run.intents, run.liquidated)

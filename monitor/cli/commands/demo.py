@@ -1,18 +1,23 @@
-"""`demo`: a simulated crash twice side by side, with and without help, each in a process of its own."""
+"""`demo`: a simulated crash twice side by side, with and without help, each in a process of its own.
+
+With `--serve` each has its page, and they stay open until Ctrl-C.
+"""
 
 import argparse
 import asyncio
+import contextlib
 import json
+import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
-from monitor.cli.output import print_json, print_line
+from monitor.cli.output import print_json, print_line, print_note
 from monitor.cli.parser import add_json
 from monitor.demo.run_result import find_failures
 from monitor.demo.screen import DemoFrame, DemoScreen, parse_run
@@ -28,6 +33,9 @@ DEMO_SPEED = 108.0
 
 DEMO_RUNS = ("unguarded", "guarded")
 RUN_TIMEOUT_S = 85
+
+SERVED_SPEED = 36.0
+"""With the page: 72 minutes in two minutes, so that there is time to look."""
 
 _THRESHOLDS: tuple[tuple[str, ThresholdRole, str], ...] = (
     ("initial_level", "initial", "initial"),
@@ -46,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for databases, logs and the chart (default: a new temporary one)",
     )
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="keep the page of each run open, slower, until Ctrl-C; prints the addresses",
+    )
     add_json(parser)
 
 
@@ -54,28 +67,55 @@ def run(args: argparse.Namespace) -> int:
     if args.scenario not in SCENARIOS:
         raise UsageError(f'no scenario is called "{args.scenario}"', mend=f"there is: {', '.join(SCENARIOS)}")
     folder = _folder(args.output)
-    document = asyncio.run(_play_both(args.scenario, folder))
-    wrong = document.pop("wrong")
-    if args.json:
-        print_json(document)
-    else:
-        _print_result(document, wrong)
-    return ExitCode.DONE if document["ok"] else ExitCode.NO
+    outcome: list[ExitCode] = []
+
+    def report(document: dict[str, Any]) -> None:
+        wrong = document.pop("wrong")
+        outcome.append(ExitCode.DONE if document["ok"] else ExitCode.NO)
+        if args.json:
+            print_json(document)
+        else:
+            _print_result(document, wrong)
+
+    try:
+        asyncio.run(_play_both(args.scenario, folder, report, serve=args.serve))
+    except KeyboardInterrupt:
+        if not outcome:
+            raise
+    return outcome[0]
 
 
-async def _play_both(scenario: str, folder: Path) -> dict[str, Any]:
+async def _play_both(scenario: str, folder: Path, report: Callable[[dict[str, Any]], None], *, serve: bool) -> None:
+    """Play both runs and report the document of the demo; with `serve` go on until cancelled."""
     frames: dict[str, dict[str, Any]] = {}
-    seconds = (SCENARIOS[scenario]().duration_s or 0) / DEMO_SPEED
-    with DemoScreen(sys.stderr, live=sys.stderr.isatty()) as screen:
+    speed = SERVED_SPEED if serve else DEMO_SPEED
+    token = secrets.token_urlsafe(9) if serve else ""
+    seconds = (SCENARIOS[scenario]().duration_s or 0) / speed
+    children = [_Child(name, scenario, folder, speed, token) for name in DEMO_RUNS]
+    async with contextlib.AsyncExitStack() as stack:
+        with DemoScreen(sys.stderr, live=sys.stderr.isatty()) as screen:
 
-        def framed(name: str, frame: dict[str, Any]) -> None:
-            frames[name] = frame
-            progress = min(float(frames.get(run, {}).get("progress", 0)) for run in DEMO_RUNS)
-            runs = tuple(parse_run(run, frames.get(run, {})) for run in DEMO_RUNS)
-            screen.show(DemoFrame(scenario, runs, progress, seconds * (1 - progress)))
+            def framed(name: str, frame: dict[str, Any]) -> None:
+                frames[name] = frame
+                progress = min(float(frames.get(run, {}).get("progress", 0)) for run in DEMO_RUNS)
+                runs = tuple(parse_run(run, frames.get(run, {})) for run in DEMO_RUNS)
+                screen.show(DemoFrame(scenario, runs, progress, seconds * (1 - progress)))
 
-        async with asyncio.timeout(RUN_TIMEOUT_S):
-            results = await asyncio.gather(*(_run_child(name, scenario, folder, framed) for name in DEMO_RUNS))
+            def paged(name: str, address: str) -> None:
+                screen.write(f"the page of the {name} run: {address}  (to act, log in with {token})")
+
+            async with asyncio.timeout(RUN_TIMEOUT_S * DEMO_SPEED / speed):
+                for child in children:
+                    await stack.enter_async_context(child)
+                results = await asyncio.gather(*(child.read_result(framed, paged) for child in children))
+        report(await _document(scenario, folder, results))
+        if serve:
+            print_note("the pages stay open until Ctrl-C")
+            await asyncio.gather(*(child.wait() for child in children))
+
+
+async def _document(scenario: str, folder: Path, results: list[dict[str, Any]]) -> dict[str, Any]:
+    """The document of the demo; `wrong` holds what did not go as planned."""
     picture = folder / "demo.png"
     await draw_chart(_chart(scenario, results), picture)
     wrong = find_failures(results) if scenario == DEFAULT_SCENARIO else []
@@ -93,36 +133,68 @@ async def _play_both(scenario: str, folder: Path) -> dict[str, Any]:
     }
 
 
-async def _run_child(name: str, scenario: str, folder: Path, on_frame: Any) -> dict[str, Any]:
-    own = folder / name
-    own.mkdir()
-    with (own / "log").open("wb") as log:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "monitor.demo.run"),
-            *("--name", name, "--scenario", scenario, "--folder", str(own), "--speed", str(DEMO_SPEED)),
-            *(["--guarded"] if name == "guarded" else []),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            limit=2**26,
+class _Child:
+    """The process of one run; it ends with the context."""
+
+    def __init__(self, name: str, scenario: str, folder: Path, speed: float, token: str) -> None:
+        """With a `token` its page is served."""
+        self._name = name
+        self._scenario = scenario
+        self._folder = folder / name
+        self._speed = speed
+        self._token = token
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        self._folder.mkdir()
+        words = ["--name", self._name, "--scenario", self._scenario, "--folder", str(self._folder)]
+        words += ["--speed", str(self._speed)]
+        words += ["--guarded"] if self._name == "guarded" else []
+        with (self._folder / "log").open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "monitor.demo.run", *words, *(["--serve"] if self._token else [])),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                limit=2**26,
+                # Ctrl-C is for this process; it ends the other.
+                start_new_session=bool(self._token),
+            )
+        assert self._process.stdin is not None
+        if self._token:
+            self._process.stdin.write(f"{self._token}\n".encode())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def read_result(
+        self, on_frame: Callable[[str, dict[str, Any]], None], on_page: Callable[[str, str], None]
+    ) -> dict[str, Any]:
+        """Return the result of the run. Raises MonitorError when the process ends without one."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            said: dict[str, Any] = json.loads(line)
+            if "frame" in said:
+                on_frame(self._name, said["frame"])
+            elif "page" in said:
+                on_page(self._name, said["page"])
+            else:
+                if not self._token:
+                    await self._process.wait()
+                return cast("dict[str, Any]", said["result"])
+        raise MonitorError(
+            f"the {self._name} run ended before its story did", where="demo", mend=f"see {self._folder / 'log'}"
         )
-        assert child.stdout is not None
-        result: dict[str, Any] | None = None
-        try:
-            async for line in child.stdout:
-                said: dict[str, Any] = json.loads(line)
-                if "frame" in said:
-                    on_frame(name, said["frame"])
-                else:
-                    result = said["result"]
-            await child.wait()
-        finally:
-            if child.returncode is None:
-                child.kill()
-                await child.wait()
-    if result is None:
-        raise MonitorError(f"the {name} run ended before its story did", where="demo", mend=f"see {own / 'log'}")
-    return result
+
+    async def wait(self) -> None:
+        """Wait until the process has ended."""
+        assert self._process is not None
+        await self._process.wait()
 
 
 def _folder(output: Path | None) -> Path:
