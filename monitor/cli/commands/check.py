@@ -16,9 +16,9 @@ from monitor.cli import config_option, output
 from monitor.cli.lint_input import find_conflict_flaws, find_flaws
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
+from monitor.config.conflicts.secret_conflicts import find_readable_secret_conflicts
 from monitor.config.credentials import resolve_database_url, resolve_heartbeat, resolve_http_token
 from monitor.config.model import Config, sqlite_file
-from monitor.config.secret_conflicts import find_readable_secret_conflicts
 from monitor.core.actions.permissions import Permission, granted_permissions, needed_permissions
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import KeyPermissions

@@ -8,17 +8,16 @@ from decimal import Decimal
 import msgspec
 
 from monitor.core.model.account import Price, Scope
-from monitor.core.model.events import (
+from monitor.core.model.events import StreamEvent, StreamName
+from monitor.core.model.reads import OrderUpdate
+from monitor.core.model.stream_payloads import (
     BalanceAdjusted,
     BalancesChanged,
     LiabilityChanged,
     MarginNotice,
     ParsedPayload,
-    StreamEvent,
-    StreamName,
     TradeFilled,
 )
-from monitor.core.model.reads import OrderUpdate
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.frames import (
     AccountPositionFrame,
