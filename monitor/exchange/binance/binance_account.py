@@ -36,7 +36,6 @@ from monitor.core.model.order import (
 )
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.accounts import get_isolated_margin_account, get_margin_account
-from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.endpoint_function import ReadFunction, WriteFunction
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.transport import Transport
@@ -59,7 +58,6 @@ from monitor.exchange.binance.streams.binance_streams import BinanceStreams
 from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.exchange.binance.translate.accounts import ListedAssets
-from monitor.exchange.binance.wire.decoding import IgnoredBody
 
 MIN_ORDER_SPACING_S = 0.3
 """The exchange handles an account's money requests one by one; a second sent too soon is refused with -3007."""
@@ -177,12 +175,6 @@ class BinanceAccount:
 
     async def read_action_user_id(self) -> int:
         return await key_permissions.read_user_id(self._action_transport)
-
-    async def call_endpoint(
-        self, method: str, path: str, parameters: Parameters | None = None, security: SecurityType = SecurityType.SIGNED
-    ) -> ApiResponse:
-        """Return the exchange's answer to any request that changes nothing, as received. Raises ExchangeError."""
-        return await self._read_transport.call(Endpoint(method, path, IgnoredBody, security), parameters)
 
     @property
     def activity(self) -> BinanceActivitySource:
