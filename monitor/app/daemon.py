@@ -40,7 +40,7 @@ def build_daemon(
     impossible configuration.
     """
     from monitor.exchange.binance.rate_limits import WeightBudget
-    from monitor.runtime.account.account_service import ReadIntervals
+    from monitor.runtime.account.poller import ReadIntervals
     from monitor.runtime.account.supervisor import WatchedAccount
     from monitor.runtime.bans import BanMemory
     from monitor.runtime.daemon import Daemon

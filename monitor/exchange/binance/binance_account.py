@@ -51,6 +51,7 @@ from monitor.exchange.binance.operations import (
 )
 from monitor.exchange.binance.operations.activity import BinanceActivitySource
 from monitor.exchange.binance.operations.interest import BinanceInterestSource
+from monitor.exchange.binance.operations.reference_data import BinanceReferenceDataSource
 from monitor.exchange.binance.order_precheck import precheck_order
 from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.exchange.binance.signing import Parameters
@@ -118,7 +119,8 @@ class BinanceAccount:
         self._listed_at: float | None = None
         self._order_lock = asyncio.Lock()
         self._last_order_at: float | None = None
-        self._activity = BinanceActivitySource(read_transport)
+        self.activity = BinanceActivitySource(read_transport)
+        self.reference_data = BinanceReferenceDataSource(read_transport)
 
     async def read_cross(self) -> CrossSnapshot:
         """Return the cross account; never one older than the last, nor one that lost rows since."""
@@ -175,11 +177,6 @@ class BinanceAccount:
 
     async def read_action_user_id(self) -> int:
         return await key_permissions.read_user_id(self._action_transport)
-
-    @property
-    def activity(self) -> BinanceActivitySource:
-        """Reads of movements, open orders and lending terms."""
-        return self._activity
 
     @property
     def read_transport(self) -> Transport:
@@ -288,7 +285,7 @@ class BinanceAccount:
         wider = self._extend_window(window)
         if wider is None:
             return ()
-        return await self._activity.read_ledger(order.scope, wider.since, wider.until, order.asset)
+        return await self.activity.read_ledger(order.scope, wider.since, wider.until, order.asset)
 
     async def aclose(self) -> None:
         await self._http.aclose()
