@@ -16,13 +16,13 @@ from monitor.view.documents.types.account import AccountDocument, StreamDocument
 from monitor.view.documents.types.alerts import AlertDocument
 from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
 from monitor.view.documents.types.status import StatusDocument
+from monitor.view.terminal.scopes_table import scopes_table
 from monitor.view.terminal.status_screen import (
     data_issue_cells,
     debts_table,
     headlines,
     interest_cells,
     recovery_cells,
-    scopes_table,
     status_lines,
     transfer_out_cells,
 )
