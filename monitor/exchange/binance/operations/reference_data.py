@@ -8,20 +8,23 @@ from monitor.core.model.lending_terms import Delisting, Restrictions
 from monitor.core.model.symbols import TradingRules
 from monitor.exchange.binance.api.market import (
     get_cross_margin_collateral_ratio,
+    get_exchange_info,
     get_margin_all_assets,
+    get_margin_all_pairs,
     get_margin_delist_schedule,
     get_margin_price_index,
     get_margin_restricted_assets,
     get_spot_asset_tags,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.operations.symbol_rules import read_symbol_rules
+from monitor.exchange.binance.operations.symbol_requests import request_symbols
 from monitor.exchange.binance.translate.reference_data import (
     parse_asset_tags,
     parse_collateral_tiers,
     parse_delisting,
     parse_min_repay,
     parse_restricted_assets,
+    parse_trading_rules,
 )
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 
@@ -35,8 +38,23 @@ class BinanceReferenceDataSource:
     async def read_symbol_rules(
         self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
     ) -> Mapping[str, TradingRules]:
-        """Return the rules of cross symbols between `assets`, of isolated pairs, and of known `valuing` symbols."""
-        return await read_symbol_rules(self._transport, assets, isolated, valuing)
+        """Return the rules of symbols between `assets` in cross margin, of isolated pairs, and of `valuing` symbols.
+
+        The exchange must know every `valuing` symbol; these symbols serve for prices alone and are never traded.
+        """
+        wanted = frozenset(assets)
+        pairs = await get_margin_all_pairs(self._transport) if len(wanted) > 1 else []
+        listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
+        traded = listed.keys() | set(isolated)
+        asked = traded | set(valuing)
+        if not asked:
+            return {}
+        info = await request_symbols(asked, lambda names: get_exchange_info(self._transport, symbols=names))
+        return {
+            row.symbol: parse_trading_rules(row, listed.get(row.symbol), is_traded=row.symbol in traded)
+            for row in info.symbols
+            if row.symbol in asked
+        }
 
     async def read_delistings(self) -> tuple[Delisting, ...]:
         """Return the assets and pairs that leave margin trading, and when."""
