@@ -37,6 +37,8 @@ class ProgramParts:
     health: HealthSource
     figures: MetricsSource
     clock: Clock
+    redact: Callable[[str], str]
+    """Removes known secrets from a text."""
 
 
 class WebServer:
@@ -143,5 +145,6 @@ class WebServer:
                 AccessControl(self._token, self.sessions, settings),
                 self.statistics,
                 connections,
+                parts.redact,
             )
         )
