@@ -51,6 +51,19 @@ def test_wheel_installs_only_the_package(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"monitor"}
 
 
+def test_wheel_holds_the_pages_and_the_licences_of_their_libraries(wheel: Path) -> None:
+    pages = {name.removeprefix("monitor/web/pages/") for name in zipfile.ZipFile(wheel).namelist()}
+    files = {
+        "templates/base.html",
+        "templates/parts/macros.html",
+        "static/page.css",
+        "static/page.js",
+        "static/account.js",
+    }
+    vendored = {"idiomorph.min.js", "idiomorph.LICENSE", "uPlot.iife.min.js", "uPlot.min.css", "uPlot.LICENSE"}
+    assert files | {f"static/vendor/{name}" for name in vendored} <= pages
+
+
 def test_init_then_db_upgrade_work_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     run(
         *(

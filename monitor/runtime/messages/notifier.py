@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from monitor.clock import Clock
 from monitor.core.model.alert import Alert, NotificationReason
 from monitor.core.model.journal import JournalEntry, Notice
-from monitor.core.notifications.outbox import Delivery
+from monitor.core.notifications.outbox import Delivery, Send, decide_delivery
 from monitor.core.notifications.throttling import (
     DueAlert,
+    Hold,
     LadderIndex,
     build_last_notified,
     compute_send_time,
@@ -25,10 +26,8 @@ from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.attempt_recorder import AttemptRecorder
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue, poll_pause_s
 from monitor.runtime.messages.delivery_choice import (
-    choose_due,
-    choose_pushed,
+    choose_for_channel,
     is_urgent,
-    needs_plain_text,
     notice_hold,
     parse_drill,
     refusal_text,
@@ -267,9 +266,15 @@ class Notifier:
                 alert = self._open_alert(delivery.alert)
                 if alert is None and not delivery.is_recorded:
                     alert = desk.outbox.find_alert(delivery.alert)
-                chosen = choose_pushed(channel, delivery, alert, desk.last_polled_id)
-                if chosen is not None:
-                    due.append(chosen)
+                chosen = None if alert is None else decide_delivery(delivery, alert, None, superseded=False)
+                first_word = isinstance(chosen, Send) and chosen.reason is NotificationReason.FIRED
+                is_clear = (
+                    first_word
+                    and delivery.id > desk.last_polled_id
+                    and channel.accepts("critical", NotificationReason.FIRED)
+                )
+                if alert is not None and is_clear:
+                    due.append(DueAlert(delivery, alert, NotificationReason.FIRED))
                 else:
                     desk.request_poll()
             for group in group_alerts(due):
@@ -283,9 +288,21 @@ class Notifier:
         Times of later deliveries are added to `retry_at`.
         """
         now, desk = self._clock.now(), self._queues[channel.name]
-        choice = choose_due(channel, due, self._open_alert, now)
+        chosen_alerts: list[DueAlert] = []
+        ended: dict[int, str] = {}
+        held: list[tuple[list[int], Hold]] = []
+        for delivery in due.deliveries:
+            if delivery.alert is None:
+                continue
+            match choose_for_channel(channel, delivery, due, self._open_alert(delivery.alert), now):
+                case DueAlert() as chosen:
+                    chosen_alerts.append(chosen)
+                case Hold() as wait:
+                    held.append(([delivery.id], wait))
+                case str() as why:
+                    ended[delivery.id] = why
         is_sent = False
-        for group in group_alerts(choice.alerts):
+        for group in group_alerts(chosen_alerts):
             ripe = now if self._draining else compute_send_time(group)
             if ripe > now:
                 retry_at.append(ripe)
@@ -295,16 +312,16 @@ class Notifier:
                 await self._send_alerts(channel, group)
                 is_sent = True
                 break
-            choice.held.append(([due_alert.delivery.id for due_alert in group], over))
+            held.append(([due_alert.delivery.id for due_alert in group], over))
         notice = next((delivery for delivery in due.deliveries if delivery.alert is None), None)
         if not is_sent and notice is not None:
             await self._send_notice(channel, notice, due.sent_at)
             is_sent = True
-        if choice.unsent:
-            self._delivery_store.close(channel.name, desk, choice.unsent)
-        for deliveries, wait in choice.held:
+        if ended:
+            self._delivery_store.close(channel.name, desk, ended)
+        for deliveries, wait in held:
             await self._delivery_store.postpone(channel.name, desk, deliveries, wait)
-        return is_sent or bool(choice.held) or not due.is_complete
+        return is_sent or bool(held) or not due.is_complete
 
     async def _send_alerts(self, channel: Channel, group: Sequence[DueAlert]) -> None:
         """Send one message about all alerts of the group; a chart of the worst follows where the channel takes one."""
@@ -316,7 +333,7 @@ class Notifier:
         page = self._message_builder.public_url
         bare = minimal_message(worst.alert, worst.reason, worst.delivery.severity, page)
         result = await self._sender.send(
-            channel, lambda: self._message_builder.build_group(group), bare, plain=needs_plain_text(deliveries)
+            channel, lambda: self._message_builder.build_group(group), bare, plain=_needs_plain_text(deliveries)
         )
         await self._attempt_recorder.record(channel, deliveries, result, notified, bare.title)
         if not isinstance(result, NotDelivered) and not any(delivery.attempts for delivery in deliveries):
@@ -339,7 +356,7 @@ class Notifier:
         else:
             message = notice_message(delivery.severity, delivery.text, recorded=delivery.is_recorded)
         desk.outbox.mark_started([delivery], now)
-        result = await self._sender.send(channel, lambda: message, message, plain=needs_plain_text([delivery]))
+        result = await self._sender.send(channel, lambda: message, message, plain=_needs_plain_text([delivery]))
         await self._attempt_recorder.record(channel, [delivery], result, {}, message.title)
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -347,3 +364,8 @@ class Notifier:
         task = asyncio.create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _needs_plain_text(deliveries: Iterable[Delivery]) -> bool:
+    """Return whether plain text is needed: for critical deliveries from the second attempt on."""
+    return any(delivery.attempts and delivery.severity == "critical" for delivery in deliveries)

@@ -80,12 +80,12 @@ async def test_everything_works_without_javascript(tmp_path: Path) -> None:
         open_page(browser, alarm.served, java_script_enabled=False) as page,
     ):
         await log_in(page)
-        await page.get_by_text("Pause all actions").click()
+        await page.get_by_text("Pause all actions", exact=True).click()
         await page.get_by_role("button", name="Yes, pause all actions").click()
         await expect(page.get_by_text("Actions are paused: nothing is sent.")).to_be_visible()
-        await page.get_by_text("Resume actions").click()
+        await page.get_by_text("Resume actions", exact=True).click()
         await page.get_by_role("button", name="Yes, resume all actions").click()
-        await expect(page.get_by_text("Pause all actions")).to_be_visible()
+        await expect(page.get_by_text("Pause all actions", exact=True)).to_be_visible()
         await page.goto(alarm.alert)
         await page.get_by_label("Comment").first.fill("on my way")
         await page.get_by_role("button", name="Acknowledge").click()

@@ -14,6 +14,9 @@ from monitor.web.pages.page_builder import PageBuilder, find_account
 DEFAULT_SPAN = "24h"
 MAX_DROP = 90
 
+MAX_RECORDS = "300"
+"""The newest alerts and actions that a page reads: it does so again every few seconds."""
+
 
 async def show_account(builder: PageBuilder, request: web.Request) -> web.Response:
     """Answer from memory where the database fails. Raises HTTPNotFound for an unknown account."""
@@ -25,8 +28,8 @@ async def show_account(builder: PageBuilder, request: web.Request) -> web.Respon
     choice = _choice(request, scopes)
     drop = _drop(request)
     records = AccountRecords(
-        alerts=await builder.read_items("alerts", {"all": "true"}),
-        actions=await builder.read_items("actions", {"all": "true"}),
+        alerts=await builder.read_items("alerts", {"all": "true", "limit": MAX_RECORDS}),
+        actions=await builder.read_items("actions", {"all": "true", "limit": MAX_RECORDS}),
         history=await _read_history(builder, account["account"], choice) if scopes else None,
         interest=await builder.read_if_possible("interest"),
         stress=await builder.read_if_possible("stress", {"drop": f"{drop}%"}) if drop else None,

@@ -12,7 +12,7 @@ async def show_alert(builder: PageBuilder, request: web.Request) -> web.Response
     alert = await builder.read("alert", {"id": request.match_info["id"]})
     status = await builder.read_status()
     silences = await builder.read_items("silences")
-    actions = await builder.read_items("actions", {"all": "true"})
+    actions = await builder.read_items("actions", {"all": "true", "limit": "300"})
     page = alert_page(alert, status, silences, actions, builder.stable_assets())
     return builder.page(
         request, "alert.html", title=page.title, tone=page.tone, generated_at=status["generated_at"], page=page

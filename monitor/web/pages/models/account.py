@@ -25,7 +25,7 @@ MAX_CARDS = 6
 """Scopes shown in full; calmer ones are rows."""
 
 MAX_PAST_ALERTS = 12
-MAX_ACTIONS = 12
+MAX_ACTIONS, MAX_EARLIER_ACTIONS = 4, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class AccountPage:
     firing: tuple[AlertView, ...]
     past: tuple[AlertView, ...]
     actions: tuple[ActionView, ...]
+    earlier_actions: tuple[ActionView, ...]
     blocks: tuple[BlockView, ...]
     balances: tuple[BalanceTable, ...]
     chart: LevelChart | None
@@ -105,6 +106,7 @@ def account_page(
             choice.span,
             now,
         )
+    views = tuple(action_view(action, now) for action in actions[: MAX_ACTIONS + MAX_EARLIER_ACTIONS])
     rules = rule_views(records.rules or (), alerts, account, now)
     words = scopes[0].verdict if scopes else "nothing is known of it yet"
     return AccountPage(
@@ -116,7 +118,8 @@ def account_page(
         more_scopes=scopes[MAX_CARDS:],
         firing=firing,
         past=tuple(past[:MAX_PAST_ALERTS]),
-        actions=tuple(action_view(action, now) for action in actions[:MAX_ACTIONS]),
+        actions=views[:MAX_ACTIONS],
+        earlier_actions=views[MAX_ACTIONS : MAX_ACTIONS + MAX_EARLIER_ACTIONS],
         blocks=tuple(block_views(account)),
         balances=balance_tables(account),
         chart=chart,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from monitor.core.margin.interest import HOURS_A_YEAR
+from monitor.core.numbers.amounts import ONE
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.balances import CrossBalanceDocument, PairSideDocument
 from monitor.view.formatting import format_amount, format_percent, format_price, format_usdt
@@ -79,7 +80,7 @@ def _row(row: CrossBalanceDocument | PairSideDocument, limit: str | None = None)
         owed=_amount(owed, row["asset"]),
         interest=format_amount(Decimal(row["interest"])) if Decimal(row["interest"]) else "",
         value=format_usdt(Decimal(row["net"]) * price) if price is not None else "",
-        price=format_price(price) if price is not None else "",
+        price=format_price(price) if price is not None and price != ONE else "",
         rate=format_percent(rate * HOURS_A_YEAR) if owed and rate is not None else "",
         limit="" if limit is None else format_price(Decimal(limit)),
     )

@@ -84,7 +84,7 @@ def overview_page(
     open_alerts = {view.id for view in firing}
     finished = [view for view in intents if not view.is_under_way and view.alert in open_alerts]
     return OverviewPage(
-        verdict=_verdict(status, worst, firing),
+        verdict=_verdict(status, worst, loud),
         worst=worst,
         groups=_groups(status["accounts"], [view for view in scopes if view is not worst]),
         alerts=tuple(loud[:MAX_ALERTS]),
@@ -147,9 +147,10 @@ def _scope_verdict(worst: ScopeView, firing: Sequence[AlertView]) -> PageVerdict
         case "old":
             return PageVerdict("old", "Do not rely on these figures", where, f"OLD · {worst.name}")
     if alert_tone == "bad":
-        count = sum(view.tone == "bad" for view in firing)
-        words = "A critical alert fires" if count == 1 else f"{count} critical alerts fire"
-        return PageVerdict("bad", words, f"{where}.", f"CRITICAL · {title}")
+        critical = [view for view in firing if view.tone == "bad"]
+        words = "A critical alert fires" if len(critical) == 1 else f"{len(critical)} critical alerts fire"
+        about = f"{critical[0].about}: {critical[0].summary}"
+        return PageVerdict("bad", words, about, f"CRITICAL · {about}")
     if worst.tone == "note":
         return PageVerdict("note", "Take care", where, title)
     nearest = f"Nearest to liquidation is {worst.name}." if worst.distance != "∞" else ""

@@ -58,16 +58,22 @@
       ctx.restore();
     };
 
+    // Times of the day within two days, else dates.
+    const timeWords = (u, seconds) => {
+      const isLong = u.scales.x.max - u.scales.x.min > 172800;
+      return seconds.map((one) => new Date(one * 1000).toISOString().slice(...(isLong ? [5, 10] : [11, 16])));
+    };
+
     const options = () => {
       const axis = { stroke: colour("pale"), grid: { stroke: colour("edge"), width: 1 }, ticks: { stroke: colour("edge") } };
       return {
         width: box.clientWidth, height: HEIGHT,
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         scales: { y: { range: (_, low, high) => range(low, high) } },
-        axes: [axis, { ...axis, size: 52, values: (_, levels) => levels.map((level) => level.toFixed(2)) }],
+        axes: [{ ...axis, values: timeWords }, { ...axis, size: 52, values: (_, levels) => levels.map((level) => level.toFixed(2)) }],
         series: [
           { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
-          { label: "level", stroke: colour("link"), width: 2, value: (_, level) => (level == null ? "not known" : floor(level)) },
+          { label: "level", stroke: colour("link"), width: 2, points: { show: false }, value: (_, level) => (level == null ? "–" : floor(level)) },
         ],
         cursor: { y: false }, hooks: { draw: [drawMarks] },
       };

@@ -35,6 +35,7 @@ def test_calm_accounts_make_a_calm_page() -> None:
 def test_critical_alert_makes_a_calm_level_loud() -> None:
     found = page(status(calm()), [alert()])
     assert (found.verdict.tone, found.verdict.words) == ("bad", "A critical alert fires")
+    assert found.verdict.title == "CRITICAL · main cross: margin level 1.39"
 
 
 def test_page_without_a_daemon_is_never_green() -> None:

@@ -1,1 +1,0 @@
-"""Conflicts between keys that are each valid: rules that find them, by topic."""
