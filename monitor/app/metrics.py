@@ -27,7 +27,7 @@ class DaemonFigures:
         return DaemonView(
             now=now,
             version=__version__,
-            started_at=daemon.started_at,
+            started_at=counters.started_at,
             accounts=tuple(
                 AccountView(name, state, daemon.settings(name), name in failing)
                 for name, state in daemon.latest_states().items()

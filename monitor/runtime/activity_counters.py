@@ -23,6 +23,8 @@ class ActivityCounters:
         self.messages: Counter[tuple[str, str]] = Counter()
         self.is_last_reload_ok = True
         self.config_loaded_at: datetime | None = None
+        self.started_at: datetime | None = None
+        """When the first daemon of the process started."""
 
     def count_read(self, account: str, name: str, result: str) -> None:
         """Count one read of an account.
@@ -43,6 +45,11 @@ class ActivityCounters:
             self._count_if_settled(before, event.intent)
         for intent in entry.intents:
             self._count_if_settled(before, intent)
+
+    def note_start(self, at: datetime) -> None:
+        """Note that a daemon starts; the configuration of the first one is in force from then on."""
+        if self.started_at is None:
+            self.started_at = self.config_loaded_at = at
 
     def note_reload(self, *, is_ok: bool, at: datetime) -> None:
         """Note that a configuration came into force, or that a reload failed."""

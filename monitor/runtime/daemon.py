@@ -235,8 +235,7 @@ class Daemon:
         is_open = await self._store_session.open()
         await measure_start_time(self._accounts.values())
         self.started_at = self._clock.now()
-        if self.counters.config_loaded_at is None:
-            self.counters.note_reload(is_ok=True, at=self.started_at)
+        self.counters.note_start(self.started_at)
         is_recording = is_open and await self._store_session.load()
         log.info("daemon.started accounts=%d recording=%s", len(self._accounts), is_recording)
         self._scheduler.start()

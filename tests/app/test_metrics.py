@@ -109,7 +109,8 @@ async def test_counts_survive_reloads_and_a_refused_one_shows(tmp_path: Path) ->
                 return samples(figures).get(CROSS_READS, 0) >= 2
 
             await eventually(has_read)
-            reads = samples(figures)[CROSS_READS]
+            first = samples(figures)
+            reads, started_at = first[CROSS_READS], first["margin_monitor_start_time_seconds"]
             good = config.read_text()
             config.write_text(good + "\n[nonsense]\n")
             assert (await reload(turn, figures, is_ok=False))[CROSS_READS] >= reads
@@ -120,4 +121,5 @@ async def test_counts_survive_reloads_and_a_refused_one_shows(tmp_path: Path) ->
             found = await reload(turn, figures, is_ok=True)
             assert (bool(figures_of("main", found)), figures_of("other", found)) == (True, set())
             assert found[CROSS_READS] >= reads
+            assert found["margin_monitor_start_time_seconds"] == started_at
             assert found["margin_monitor_config_last_reload_success_timestamp_seconds"] > loaded_at

@@ -53,6 +53,13 @@ def test_intent_settled_before_the_start_is_not_counted() -> None:
     assert not counters.actions
 
 
+def test_start_of_a_later_daemon_is_not_that_of_the_process() -> None:
+    counters = ActivityCounters()
+    counters.note_start(NOW)
+    counters.note_start(after(60))
+    assert (counters.started_at, counters.config_loaded_at) == (NOW, NOW)
+
+
 def test_failed_reload_keeps_the_time_of_the_configuration_in_force() -> None:
     counters = ActivityCounters()
     counters.note_reload(is_ok=True, at=NOW)

@@ -40,7 +40,7 @@ class DaemonMetric:
 
 _TABLE = (
     DaemonMetric("build_info", "gauge", ("version",), "always 1; the label is the version of the program"),
-    DaemonMetric("start_time_seconds", "gauge", (), "Unix time at which the daemon started"),
+    DaemonMetric("start_time_seconds", "gauge", (), "Unix time at which the process began to watch"),
     DaemonMetric(
         "config_last_reload_successful",
         "gauge",
