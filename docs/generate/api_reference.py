@@ -105,7 +105,8 @@ _INTRODUCTION = """\
 With `[http]` the daemon sends the documents that commands print with `--json`, byte for byte, and describes them in
 OpenAPI 3.1 at `/api/v1/openapi.json`. GET never changes anything. Everything else needs the header
 `Authorization: Bearer TOKEN`, or the session of the page with its form token; without `token` in `[http]` it is
-refused. An answer holds at most 1000 alerts, intents or events, the newest ones; commands print all."""
+refused. An answer holds at most 1000 alerts, intents or events, the newest ones; commands print all. A history of more
+than 100,000 samples is refused."""
 
 _ERRORS_INTRODUCTION = """\
 The body is an [ErrorDocument](#errordocument), as `--json` prints it; `where` names the parameter or the field."""

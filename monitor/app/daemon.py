@@ -9,10 +9,10 @@ from monitor.app.channels import describe_channel, open_sink
 from monitor.app.database import find_storage_folder
 from monitor.app.exchange import open_exchange, read_keys_once, signing_credentials
 from monitor.clock import Clock
+from monitor.config.conflicts.secret_conflicts import refuse_secret_conflicts
 from monitor.config.credentials import resolve_account, resolve_heartbeat, resolve_http_token
 from monitor.config.model import Config
 from monitor.config.policies import build_channel_limits, build_policy
-from monitor.config.secret_conflicts import refuse_secret_conflicts
 from monitor.config.time_zones import find_time_zone
 from monitor.core.notifications.report_schedule import DailySchedule
 from monitor.core.notifications.throttling import LadderIndex
@@ -40,7 +40,7 @@ def build_daemon(
     impossible configuration.
     """
     from monitor.exchange.binance.rate_limits import WeightBudget
-    from monitor.runtime.account.account_service import ReadIntervals
+    from monitor.runtime.account.poller import ReadIntervals
     from monitor.runtime.account.supervisor import WatchedAccount
     from monitor.runtime.bans import BanMemory
     from monitor.runtime.daemon import Daemon

@@ -12,7 +12,8 @@ from monitor.config.model import Config
 from monitor.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from monitor.store.store import CommandStore, ReadStore, Store
+    from monitor.store.command_store import CommandStore, ReadStore
+    from monitor.store.store import Store
 
 
 def find_storage_folder(config: Config) -> Path:
@@ -42,22 +43,22 @@ def attach_store(config: Config) -> "Store":
 
 def open_reader(config: Config) -> "ReadStore":
     """Open the database for reading, with or without a daemon. Raises StoreError with the remedy."""
-    from monitor.store.store import ReadStore
+    from monitor.store.command_store import ReadStore
 
     return ReadStore.open(resolve_database_url(config).reveal())
 
 
 def open_commands(config: Config) -> "CommandStore":
     """Open the database for commands of people. Raises StoreError with the remedy."""
-    from monitor.store.store import CommandStore
+    from monitor.store.command_store import CommandStore
 
     return CommandStore.open(resolve_database_url(config).reveal())
 
 
 def open_commands_if_any(config: Config) -> "CommandStore | None":
     """Open the database for commands; None where there is none. Raises StoreError when it can't be used."""
+    from monitor.store.command_store import CommandStore
     from monitor.store.db import connections
-    from monitor.store.store import CommandStore
 
     url = resolve_database_url(config).reveal()
     return CommandStore.open(url) if connections.database_exists(connections.parse_url(url)) else None

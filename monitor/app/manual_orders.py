@@ -27,7 +27,7 @@ from monitor.exchange.binance.operations.transfers import NO_SUCH_ROUTE_CODES
 from monitor.exchange.binance.signing import Parameters
 from monitor.runtime import pause_file
 from monitor.runtime.orders.order_reads import OrderReads, read_key_permissions
-from monitor.store.store import CommandStore
+from monitor.store.command_store import CommandStore
 from monitor.store.writes import commands, manual_intents
 from monitor.store.writes import intents as intent_rows
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from monitor.app.database import open_reader
-from monitor.config import conflicts, policies
+from monitor.config import policies
+from monitor.config.conflicts.conflict import WARNING
+from monitor.config.conflicts.key_conflicts import find_conflicts
 from monitor.config.credentials import resolve_database_url
 from monitor.config.model import Config, sqlite_file
 from monitor.config.schema import ChannelConfig
@@ -54,7 +56,7 @@ def find_flaws(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
 
 def find_conflict_flaws(config: Config) -> tuple[Flaw, ...]:
     """The conflicts between keys that hardly work together."""
-    found = conflicts.find_conflicts(config, conflicts.WARNING)
+    found = find_conflicts(config, WARNING)
     return tuple(
         Flaw("conflict", "warning", f"{conflict.location} {conflict.message}", conflict.mend) for conflict in found
     )

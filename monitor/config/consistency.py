@@ -6,7 +6,8 @@ from typing import Any
 
 from monitor.config.addresses import is_loopback
 from monitor.config.errors import ErrorList, Location
-from monitor.config.schema import AccountConfig, ActionConfig, ChannelConfig, HttpConfig, ReportConfig
+from monitor.config.rules.action_schema import ActionConfig
+from monitor.config.schema import AccountConfig, ChannelConfig, HttpConfig, ReportConfig
 from monitor.config.secrets import SecretRef
 from monitor.core.actions.spec import KEYS_BY_KIND
 from monitor.core.rules.rule import Rule

@@ -5,9 +5,10 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
+from monitor.config.config_key import REQUIRED, ConfigKey, keys_of
 from monitor.config.model import Config, mask_password
 from monitor.config.rules.rule_schema import RuleConfig
-from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
+from monitor.config.schema import TABLE_ARRAYS, TABLES, TopLevelConfig
 from monitor.config.secrets import SecretRef
 from monitor.config.unsupported_keys import UNSUPPORTED
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec

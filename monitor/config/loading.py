@@ -6,7 +6,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from monitor.config import conflicts, consistency, redaction
+from monitor.config import consistency, redaction
+from monitor.config.config_key import keys_of
+from monitor.config.conflicts.key_conflicts import refuse_conflicts
 from monitor.config.errors import ErrorList, Location
 from monitor.config.files import read_owned_file
 from monitor.config.model import APPLICATION, Config, user_folder
@@ -18,17 +20,16 @@ from monitor.config.parsing import (
     read_tables,
     top_level_names,
 )
+from monitor.config.rules.action_schema import ActionConfig
 from monitor.config.rules.rule_files import read_rules
 from monitor.config.schema import (
     DEFAULT_REST_FALLBACK_URLS,
     DEFAULT_REST_URL,
     TABLES,
     AccountConfig,
-    ActionConfig,
     ChannelConfig,
     ExchangeConfig,
     TopLevelConfig,
-    keys_of,
 )
 from monitor.config.secrets import has_password
 from monitor.core.actions.spec import ActionSpec
@@ -161,7 +162,7 @@ def config_from_document(
         environ=dict(environ),
         **tables,
     )
-    conflicts.refuse_conflicts(config)
+    refuse_conflicts(config)
     return config
 
 

@@ -8,8 +8,9 @@ from decimal import Decimal
 from keyword import iskeyword
 from typing import Any, TypeVar
 
+from monitor.config.config_key import REQUIRED, ConfigKey, keys_of
 from monitor.config.errors import ErrorList, InvalidValue, Location
-from monitor.config.schema import REQUIRED, TABLE_ARRAYS, TABLES, ConfigKey, TopLevelConfig, keys_of
+from monitor.config.schema import TABLE_ARRAYS, TABLES, TopLevelConfig
 from monitor.config.secrets import SecretRef
 from monitor.config.unsupported_keys import refusal_reason
 from monitor.errors import ConfigError, suggest_nearest

@@ -1,24 +1,21 @@
 """Every table and key of the configuration: value type, default and meaning. The dataclasses are the schema.
 
-The keys of rules are in `monitor.config.rules.rule_schema`.
+The keys of rules and actions are in `monitor.config.rules`.
 """
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final, TypeVar, cast
+from typing import Any
 
 from monitor.config import addresses, value_types
-from monitor.config.errors import InvalidValue
+from monitor.config.config_key import key, optional
+from monitor.config.rules.action_schema import ActionConfig, SafetyConfig
 from monitor.config.secrets import SecretRef
-from monitor.config.value_types import IsolatedSetting, ValueType
+from monitor.config.value_types import IsolatedSetting
 from monitor.core.metrics.thresholds import DOCUMENTED_MARGIN_CALLS
-
-T = TypeVar("T")
-
-REQUIRED: Final = object()
 
 DEFAULT_REST_URL = "https://api.binance.com"
 DEFAULT_REST_FALLBACK_URLS = (
@@ -28,44 +25,6 @@ DEFAULT_REST_FALLBACK_URLS = (
     "https://api3.binance.com",
     "https://api4.binance.com",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigKey:
-    """One key of the schema. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what applies.
-
-    `empty_is_none`: an empty text is the same as an absent key. `when_missing`: the error of the table if a required
-    key is absent.
-    """
-
-    value_type: ValueType[Any]
-    meaning: str
-    default: object
-    when_absent: str = ""
-    empty_is_none: bool = False
-    when_missing: InvalidValue | None = None
-
-
-def key(
-    value_type: ValueType[T], meaning: str, default: object = REQUIRED, *, when_missing: InvalidValue | None = None
-) -> T:
-    """A key of a table; without a default it is required."""
-    metadata = {"key": ConfigKey(value_type, meaning, default, when_missing=when_missing)}
-    if default is REQUIRED:
-        return cast("T", field(metadata=metadata))
-    value = value_type.read(default)
-    return field(default_factory=lambda: value, metadata=metadata)
-
-
-def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, empty_is_none: bool = False) -> T | None:
-    """A key that may be absent and is None then."""
-    described = ConfigKey(value_type, meaning, None, when_absent, empty_is_none)
-    return cast("T | None", field(default=None, metadata={"key": described}))
-
-
-def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
-    """The keys of a table's dataclass, in order. A field such as `for_` is the key `for`."""
-    return {attribute.name.removesuffix("_"): attribute.metadata["key"] for attribute in fields(table)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,95 +186,6 @@ class ChannelConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActionConfig:
-    """An action that may be taken when a rule that names it fires. Nothing moves money unless `mode` says so."""
-
-    name: str = key(value_types.name(), "name of the action in rules")
-    kind: str = key(value_types.choice("repay", "transfer_in", "reduce", "cancel_orders"), "what the action does")
-    mode: str = key(
-        value_types.choice("dry-run", "approve", "live"),
-        "orders are only recorded, sent after approval by a person, or sent",
-        "dry-run",
-    )
-    asset: str | None = optional(value_types.asset(), "the asset moved", "chosen from the liabilities")
-    target: str | None = optional(
-        value_types.text(),
-        'level that the amount is computed for, such as "margin_level >= 1.5"',
-        "initial_level * 1.05, unless amount is given",
-    )
-    amount: Decimal | None = optional(value_types.amount(), "a fixed amount in `asset`", "target is given")
-    max_amount: Decimal | None = optional(
-        value_types.amount(),
-        "maximum amount of an order, in `asset` (USDT when none is named); required when no approval is needed",
-        "no limit",
-    )
-    max_amount_usdt: Decimal | None = optional(value_types.amount(), "maximum amount of an order, in USDT", "no limit")
-    max_per_day: Decimal | None = optional(
-        value_types.amount(),
-        "maximum of this kind in the last 24 h, in the unit of max_amount; required like max_amount",
-        "no limit",
-    )
-    max_actions_per_day: int = key(
-        value_types.integer(1), "maximum number of actions of this kind in the last 24 h", 10
-    )
-    source: tuple[str, ...] = key(
-        value_types.list_of(value_types.choice("spot", "funding"), may_be_empty=False),
-        "transfer_in: source wallets, in this order",
-        ["spot", "funding"],
-    )
-    keep_in_source: Decimal = key(
-        value_types.amount(positive=False), "transfer_in: minimum that stays in the wallet, in `asset`", "0"
-    )
-    use: str = key(
-        value_types.choice("auto", "repay", "collateral"),
-        "transfer_in: use of the amount once it has arrived",
-        "auto",
-    )
-    max_slippage: Decimal = key(
-        value_types.fraction(may_be_whole=False), "reduce: maximum distance of an order from the last price", "1%"
-    )
-    sell: tuple[str, ...] = key(
-        value_types.list_of(value_types.asset()),
-        "reduce: assets to sell; empty: the largest free collateral with a pair to the debt",
-        [],
-    )
-    max_data_age: timedelta = key(
-        value_types.duration("1s"), "maximum age of the figures that an order is based on", "20s"
-    )
-    cooldown: timedelta = key(
-        value_types.duration(), "pause after money moved or may have; waived when the alert crossed a worse rung", "1m"
-    )
-    approve_within: timedelta = key(
-        value_types.duration("1s"), "approve: time for an answer, from the first message", "10m"
-    )
-    on_no_answer: str = key(
-        value_types.choice("skip", "act"), "approve: what happens without an answer; act sends the order", "skip"
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SafetyConfig:
-    """Limits that apply to all actions."""
-
-    pause_file: str = key(
-        value_types.text(may_be_empty=True), 'a file whose existence pauses all actions; "" is none', ""
-    )
-    settle: timedelta = key(
-        value_types.duration("5s"),
-        "unknown outcome: how long an order must be absent, over at least five checks, before it may count as not done",
-        "60s",
-    )
-    unresolved_after: timedelta = key(
-        value_types.duration("1s"), "unknown outcome: time after which a person is asked", "10m"
-    )
-    on_foreign_hand: str = key(
-        value_types.choice("tell", "pause"),
-        "somebody else does what live actions do: only `foreign-hand` fires, or all actions are paused as well",
-        "tell",
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskConfig:
     """The parameters of risk figures."""
 
@@ -408,4 +278,4 @@ TABLES: Mapping[str, type[Any]] = {
 """Tables that occur once, by name."""
 
 TABLE_ARRAYS: Mapping[str, type[Any]] = {"accounts": AccountConfig, "channels": ChannelConfig, "actions": ActionConfig}
-"""Arrays of tables in this module, by name; `rules` is one more."""
+"""Arrays of tables, by name; `rules` is one more."""

@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from monitor.app.web.service import WebService
 from monitor.clock import Clock
 from monitor.config.model import Config
 from monitor.runtime.daemon import Daemon
 from monitor.store.store import Store
+from monitor.view.documents.types.demo import DemoRunResult
 
 LISTENS_WITHIN_S = 20.0
 LOOK_S = 0.02
@@ -22,7 +22,7 @@ class DemoPage:
 
     token: str
     show_address: Callable[[str], None]
-    stay_open: Callable[[dict[str, Any]], Awaitable[None]]
+    stay_open: Callable[[DemoRunResult], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 
@@ -38,6 +38,7 @@ from monitor.runtime.event_loop import run_event_loop
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox
 from monitor.sandbox.server_main import load_scenario
+from monitor.view.documents.types.demo import DemoRunName, DemoRunResult
 
 FRAME_INTERVAL_S = 0.2
 
@@ -56,7 +57,7 @@ class WebhookReceiver:
 
 
 async def play_scenario(
-    name: str,
+    name: DemoRunName,
     scenario: Scenario,
     folder: Path,
     speed: float,
@@ -65,7 +66,7 @@ async def play_scenario(
     show: Callable[[dict[str, Any]], None] = lambda _: None,
     inspect: Callable[[Sandbox], None] = lambda _: None,
     page: DemoPage | None = None,
-) -> dict[str, Any]:
+) -> DemoRunResult:
     """Play the scenario once and return the run's part of the demo document, with the series for its chart.
 
     `show` gets a frame now and then, `inspect` gets the sandbox at the end. With a `page` the daemon stays until that
@@ -86,7 +87,7 @@ async def play_scenario(
         running = asyncio.create_task(daemon.run())
         end = start + timedelta(seconds=scenario.duration_s or 3600)
 
-        async def read_result(seen: Sequence[LiquidationOrder]) -> dict[str, Any]:
+        async def read_result(seen: Sequence[LiquidationOrder]) -> DemoRunResult:
             heard = [ReceivedMessage(at, str(document.get("title", ""))) for at, document in phone.received]
             return await read_run_result(name, config.accounts[0].name, store, seen, heard)
 
@@ -163,7 +164,7 @@ def _print_json_line(line: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-async def _stay_open(result: dict[str, Any]) -> None:
+async def _stay_open(result: DemoRunResult) -> None:
     """Report the result, and wait until the parent closes the pipe, or is gone."""
     _print_json_line({"result": result})
     await asyncio.to_thread(sys.stdin.read)
@@ -172,7 +173,7 @@ async def _stay_open(result: dict[str, Any]) -> None:
 def main() -> int:
     """The child process of `margin-monitor demo`."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--name", required=True)
+    parser.add_argument("--name", choices=get_args(DemoRunName), required=True)
     parser.add_argument("--scenario", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--speed", type=float, required=True)

@@ -10,6 +10,7 @@ from monitor.core.model.account import LiquidationOrder
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
 from monitor.core.model.order import CancelOrders, Transfer
+from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import format_rfc3339
 from monitor.records.alerts import AlertRow
 from monitor.records.history import HistoryRow
@@ -20,6 +21,13 @@ from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.view.documents.actions import action_document
+from monitor.view.documents.types.demo import (
+    DemoAlertDocument,
+    DemoMomentDocument,
+    DemoMovedDocument,
+    DemoRunName,
+    DemoRunResult,
+)
 from monitor.view.json_values import json_decimal
 
 SECONDS_PER_MINUTE = 60
@@ -34,8 +42,12 @@ class ReceivedMessage:
 
 
 async def read_run_result(
-    name: str, account: str, store: Store, liquidations: Sequence[LiquidationOrder], messages: Sequence[ReceivedMessage]
-) -> dict[str, Any]:
+    name: DemoRunName,
+    account: str,
+    store: Store,
+    liquidations: Sequence[LiquidationOrder],
+    messages: Sequence[ReceivedMessage],
+) -> DemoRunResult:
     """The run's part of the demo document; `series` and `bars` are for its chart."""
     alerts = [row for row in await store.read(read_alerts, include_closed=True) if row.alert.fired_at is not None]
     intents = await store.read(read_intents, include_final=True)
@@ -62,7 +74,7 @@ async def read_run_result(
             },
         },
         "bars": {
-            bar: json_decimal(points[-1][1])
+            bar: format_decimal(points[-1][1])
             for bar in ("initial_level", "margin_call_level", "liquidation_level")
             if (points := await _read_points(store, bar, account, "cross", ""))
         },
@@ -78,7 +90,7 @@ async def _read_points(
     return [(p.at, p.value) for row in rows for p in row.points if p.value is not None and p.value.is_finite()]
 
 
-def _alert_item(row: AlertRow, liquidated_at: datetime | None) -> dict[str, Any]:
+def _alert_item(row: AlertRow, liquidated_at: datetime | None) -> DemoAlertDocument:
     alert = row.alert
     assert alert.fired_at is not None
     before = None
@@ -95,13 +107,18 @@ def _alert_item(row: AlertRow, liquidated_at: datetime | None) -> dict[str, Any]
     }
 
 
-def _sum_moved(intents: Iterable[IntentRow]) -> dict[str, dict[str, str]]:
-    sums: dict[str, dict[str, Decimal]] = {"repaid": {}, "transferred_in": {}}
+def _sum_moved(intents: Iterable[IntentRow]) -> DemoMovedDocument:
+    repaid: dict[str, Decimal] = {}
+    transferred: dict[str, Decimal] = {}
     for row in intents:
         if row.intent.state is IntentState.CONFIRMED and not isinstance(row.intent.order, CancelOrders):
-            kind = sums["transferred_in" if isinstance(row.intent.order, Transfer) else "repaid"]
-            kind[row.intent.asset] = kind.get(row.intent.asset, Decimal(0)) + row.intent.amount
-    return {kind: {asset: json_decimal(amount) or "0" for asset, amount in per.items()} for kind, per in sums.items()}
+            sums = transferred if isinstance(row.intent.order, Transfer) else repaid
+            sums[row.intent.asset] = sums.get(row.intent.asset, Decimal(0)) + row.intent.amount
+    return {"repaid": _amount_texts(repaid), "transferred_in": _amount_texts(transferred)}
+
+
+def _amount_texts(amounts: Mapping[str, Decimal]) -> dict[str, str]:
+    return {asset: format_decimal(amount) for asset, amount in amounts.items()}
 
 
 def _timeline_events(
@@ -132,7 +149,7 @@ def _timeline_events(
     return sorted(events)
 
 
-def _timeline_entry(run: str, at: datetime, kind: str, text: str) -> dict[str, str]:
+def _timeline_entry(run: DemoRunName, at: datetime, kind: str, text: str) -> DemoMomentDocument:
     return {"at": format_rfc3339(at), "run": run, "kind": kind, "text": text}
 
 
@@ -140,7 +157,7 @@ def _point_texts(points: Iterable[tuple[datetime, Decimal]]) -> list[list[str]]:
     return [[format_rfc3339(at), json_decimal(value) or ""] for at, value in points]
 
 
-def find_failures(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+def find_failures(runs: Sequence[DemoRunResult]) -> list[str]:
     """Expectations that the runs missed, a line each; empty when all were met."""
     by_name = {run["name"]: run for run in runs}
     wrong: list[str] = [f"{run['name']}: the streams delivered nothing" for run in runs if not run["streamed"]]
@@ -164,7 +181,7 @@ def find_failures(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return wrong
 
 
-def _warned_before(run: Mapping[str, Any]) -> bool:
+def _warned_before(run: DemoRunResult) -> bool:
     return any(
         alert["scope"] == "cross"
         and alert["severity"] == "critical"

@@ -51,15 +51,9 @@ class Streams(Protocol):
 
 
 class ActivitySource(Protocol):
-    """Reads of an account besides balances and prices: activity, reference data. Raises ExchangeError."""
+    """Activity of one account: movements, open orders, the liquidation loan. Raises ExchangeError."""
 
     async def read_open_orders(self, scope: Scope) -> OpenOrdersRead: ...
-
-    async def read_symbol_rules(
-        self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
-    ) -> Mapping[str, TradingRules]:
-        """Return the rules of cross symbols between `assets`, of isolated pairs, and of known `valuing` symbols."""
-        ...
 
     async def read_ledger(self, scope: Scope, since: datetime, until: datetime) -> tuple[LedgerRow, ...]:
         """Return every row of the scope's margin ledger, oldest first. The exchange keeps 90 days."""
@@ -74,6 +68,16 @@ class ActivitySource(Protocol):
         ...
 
     async def read_liquidation_loan(self, now: datetime) -> LiquidationLoanRead: ...
+
+
+class ReferenceDataSource(Protocol):
+    """Terms of trading and lending that hold for every account, and index prices. Raises ExchangeError."""
+
+    async def read_symbol_rules(
+        self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
+    ) -> Mapping[str, TradingRules]:
+        """Return the rules of cross symbols between `assets`, of isolated pairs, and of known `valuing` symbols."""
+        ...
 
     async def read_delistings(self) -> tuple[Delisting, ...]: ...
 
@@ -195,5 +199,8 @@ class Exchange(Protocol):
 
     @property
     def activity(self) -> ActivitySource: ...
+
+    @property
+    def reference_data(self) -> ReferenceDataSource: ...
 
     async def aclose(self) -> None: ...

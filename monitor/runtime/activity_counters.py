@@ -8,6 +8,11 @@ from monitor.core.model.intent import FINAL_STATES, Intent
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
 
+MAX_EVENT_TYPES = 200
+"""Types of stream events that are counted by name, of all accounts together; the exchange could send any number."""
+
+OTHER_TYPE = "other"
+
 
 class ActivityCounters:
     """Counters that only rise. One object serves all daemons of a process, so a reload does not reset them.
@@ -40,7 +45,9 @@ class ActivityCounters:
     def count_step(self, before: AccountState, event: Event, entry: JournalEntry) -> None:
         """Count the stream event of one step, and the intents that became final with it."""
         if isinstance(event, StreamEvent):
-            self.stream_events[before.account, event.type] += 1
+            key = before.account, event.type
+            is_listed = key in self.stream_events or len(self.stream_events) < MAX_EVENT_TYPES
+            self.stream_events[key if is_listed else (before.account, OTHER_TYPE)] += 1
         elif isinstance(event, IntentUpdated):
             self._count_if_settled(before, event.intent)
         for intent in entry.intents:

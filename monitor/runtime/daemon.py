@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from monitor.core.model.journal import Notice
 from monitor.core.notifications.throttling import LadderIndex
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
-from monitor.errors import MonitorError, StoreError
+from monitor.errors import StoreError
 from monitor.runtime.account.account_owners import AccountOwners
 from monitor.runtime.account.account_service import SharedServices
 from monitor.runtime.account.removed_accounts import RemovedAccounts, close_removed_alerts
@@ -35,6 +35,7 @@ from monitor.runtime.messages.drills import DrillRunner
 from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.orphans import escalate_orphans
+from monitor.runtime.shutdown import end_tasks, root_error
 from monitor.runtime.start_time import measure_start_time
 from monitor.runtime.store_session import StoreSession
 from monitor.runtime.tick_loop import TickLoop
@@ -48,9 +49,6 @@ DRAIN_S = 5.0
 
 LAST_DRAIN_S = 2.0
 """Machine seconds that the channels have for what was decided during the first drain."""
-
-ACCOUNTS_END_S = 10.0
-"""Machine seconds within which all accounts end."""
 
 RELEASE_TIMEOUT_S = 3.0
 """Machine seconds that the store has, after a jump, to release all postponed deliveries for a new check."""
@@ -266,12 +264,12 @@ class Daemon:
                 await self._stop.wait()
                 await self._notifier.drain(DRAIN_S)
                 # What the accounts decide until they end is sent as well.
-                await _end(deciding)
+                await end_tasks(deciding)
                 await self._notifier.drain(LAST_DRAIN_S)
                 for task in running:
                     task.cancel()
         except BaseExceptionGroup as group:
-            raise _root_error(group) from group
+            raise root_error(group) from group
         finally:
             self._scheduler.shutdown(wait=False)
             log.info("daemon.stopped")
@@ -346,19 +344,3 @@ class Daemon:
     def _look_up_state(self, account: str) -> tuple[AccountState, AccountSettings] | None:
         watch = self._supervisor.services.get(account)
         return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel the tasks, and wait until they have ended, for ACCOUNTS_END_S at most."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=ACCOUNTS_END_S)
-
-
-def _root_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the error that ended the daemon: the one error that a person can cure, if there is one."""
-    mendable = group.subgroup(MonitorError)
-    error: BaseException = mendable if mendable is not None else group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error

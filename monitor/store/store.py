@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
 
 from monitor.clock import SteadyClockReading
 from monitor.core.model.action_blocks import StopCause
@@ -24,7 +21,7 @@ from monitor.errors import StoreError
 from monitor.store import lost_steps
 from monitor.store.db import connections as opening
 from monitor.store.db.access import DatabaseAccess
-from monitor.store.db.reader import DatabaseReader, read_once
+from monitor.store.db.reader import DatabaseReader
 from monitor.store.db.spill import EventSpill
 from monitor.store.db.worker_threads import WorkerThreads
 from monitor.store.db.writer import WRITE_TIMEOUT_S, Writer
@@ -267,69 +264,6 @@ class Store:
         self._reader.close()
         self._file_threads.close()
         self._access.release()
-
-
-class _OpenDatabase:
-    """A database that a command holds open until the end of its `with`."""
-
-    def __init__(self, engine: Engine, url: URL) -> None:
-        self._engine = engine
-        self._url = url
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class ReadStore(_OpenDatabase):
-    """The database as a command reads it, with or without a running daemon. It is never created or changed."""
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """Open the database. Raises StoreError, with the remedy, without one of this program's revision."""
-        parsed = opening.parse_url(url)
-        opening.check_present(parsed)
-        engine = opening.reading_engine(parsed)
-        read_once(engine, parsed, lambda connection: opening.check_revision(connection, parsed))
-        return cls(engine, parsed)
-
-    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a reading function, such as those of store.readers, on one state of the database."""
-        return read_once(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
-
-
-class CommandStore(_OpenDatabase):
-    """The database as a command writes a person's commands into it, with or without a running daemon."""
-
-    @classmethod
-    def open(cls, url: str) -> Self:
-        """Open the database. Raises StoreError, with the remedy, without one of this program's revision."""
-        ReadStore.open(url).close()
-        parsed = opening.parse_url(url)
-        return cls(opening.writing_engine(parsed), parsed)
-
-    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a reading function, which waits for no writer."""
-        engine = opening.reading_engine(self._url)
-        try:
-            return read_once(engine, self._url, lambda connection: function(connection, *args, **kwargs))
-        finally:
-            engine.dispose()
-
-    def execute(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a writing function of store.writes in one transaction, durable on return."""
-        try:
-            with self._engine.begin() as connection:
-                return function(connection, *args, **kwargs)
-        except DBAPIError as error:
-            raise opening.unreachable_error(self._url, error) from error
 
 
 def _update_last_seen(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -9,7 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 from monitor.errors import MonitorError
 from monitor.web.api import commands, documents, health, live, openapi
 from monitor.web.context import WebContext
-from monitor.web.errors import error_from_http, json_error, status_of
+from monitor.web.errors import error_from_http, json_error, redact_error, status_of
 from monitor.web.metrics import endpoint
 from monitor.web.pace import RequestPace
 from monitor.web.pages import routes as pages
@@ -54,7 +55,7 @@ def build_application(context: WebContext) -> web.Application:
     """Return the application with the routes of the API, the pages and the metrics."""
     app = web.Application(
         client_max_size=MAX_BODY_BYTES,
-        middlewares=[_track_connection(context), _answer_errors, _limit_time, _check_request(context)],
+        middlewares=[_track_connection(context), _answer_errors(context.redact), _limit_time, _check_request(context)],
     )
     app.on_response_prepare.append(_add_headers)
     for part in (documents, commands, live, openapi, health, login, endpoint, pages):
@@ -80,24 +81,28 @@ def _track_connection(context: WebContext) -> Middleware:
     return track
 
 
-@web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every error into an answer; an unexpected one is logged and never shown."""
-    try:
-        return await handler(request)
-    except web.HTTPRedirection:
-        raise
-    except web.HTTPException as error:
-        return _error_answer(request, error_from_http(error))
-    except MonitorError as error:
-        if status_of(error) == 500:
-            log.error("web.failed path=%s cause=%s", request.path, error)
-        return _error_answer(request, error)
-    except TimeoutError:
-        return _error_answer(request, RequestRefused(503, "timeout", "the answer took too long", mend="try again"))
-    except Exception as error:
-        log.exception("web.failed path=%s cause=%s", request.path, type(error).__name__)
-        return json_error(RequestRefused(500, "bug", "this is a bug", mend="look into the daemon's log"))
+def _answer_errors(redact: Callable[[str], str]) -> Middleware:
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turn every error into an answer without known secrets; an unexpected one is logged and never shown."""
+        try:
+            return await handler(request)
+        except web.HTTPRedirection:
+            raise
+        except web.HTTPException as error:
+            return _error_answer(request, error_from_http(error))
+        except MonitorError as error:
+            if status_of(error) == 500:
+                log.error("web.failed path=%s cause=%s", request.path, error)
+            redact_error(error, redact)
+            return _error_answer(request, error)
+        except TimeoutError:
+            return _error_answer(request, RequestRefused(503, "timeout", "the answer took too long", mend="try again"))
+        except Exception as error:
+            log.exception("web.failed path=%s cause=%s", request.path, type(error).__name__)
+            return json_error(RequestRefused(500, "bug", "this is a bug", mend="look into the daemon's log"))
+
+    return answer
 
 
 def _error_answer(request: web.Request, error: MonitorError) -> web.Response:

@@ -1,5 +1,6 @@
 """The parts of the program and the settings that every part of the web gets."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -25,6 +26,8 @@ class WebContext:
     access: AccessControl
     statistics: WebStatistics
     connections: ConnectionTable
+    redact: Callable[[str], str]
+    """Removes known secrets from a text."""
 
     def session_of(self, request: web.BaseRequest) -> Session | None:
         """Return the session of the request; None without one that is open."""

@@ -1,12 +1,12 @@
 """Errors as HTTP answers: the status of each, and its document as `--json` prints it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import hdrs, web
 
-from monitor.errors import CommandRefused, MonitorError, RecordNotFound, StoreError, UsageError
+from monitor.errors import CommandRefused, MonitorError, ParameterInvalid, RecordNotFound, StoreError, UsageError
 from monitor.view.documents.errors import request_error_document
-from monitor.view.json_values import encode_document
+from monitor.view.json_values import encode_value
 from monitor.web.security.refusal import RequestRefused
 
 
@@ -27,6 +27,13 @@ def status_of(error: MonitorError) -> int:
             return 500
 
 
+def redact_error(error: MonitorError, redact: Callable[[str], str]) -> None:
+    """Remove known secrets from the error's texts."""
+    error.message, error.where, error.mend = redact(error.message), redact(error.where), redact(error.mend)
+    if isinstance(error, ParameterInvalid):
+        error.parameter = redact(error.parameter)
+
+
 def error_from_http(error: web.HTTPException) -> RequestRefused:
     """Return an error of the HTTP library in the form of ours."""
     kept = {str(name): error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers}
@@ -37,7 +44,8 @@ def error_from_http(error: web.HTTPException) -> RequestRefused:
 def json_error(error: MonitorError) -> web.Response:
     """Return the answer of the API to a request that failed."""
     headers: Mapping[str, str] = error.headers if isinstance(error, RequestRefused) else {}
-    text = encode_document(request_error_document(error), str)
+    # `redact_error` has done it.
+    text = encode_value(request_error_document(error))
     return web.Response(status=status_of(error), text=text, content_type="application/json", headers=headers)
 
 

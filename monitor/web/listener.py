@@ -14,6 +14,9 @@ PAUSE_S = 0.04
 SCARCITY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors that pass by themselves; any other means that the socket no longer works."""
 
+LOOKUP_TIMEOUT_S = 5.0
+"""Machine seconds that the address of a name to listen at may take."""
+
 FAILURE_PAUSE_S = 1.0
 """Machine seconds without accepting after a failure, such as no free file descriptor."""
 
@@ -29,10 +32,14 @@ class Listener:
         self._failure: OSError | None = None
 
     @classmethod
-    def bind(cls, host: str, port: int) -> "Listener":
+    async def bind(cls, host: str, port: int) -> "Listener":
         """Bind the address. Raises OSError when that is not possible."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)[0][4]
+        address = host, port
+        if family == socket.AF_INET and not _is_address(host):
+            async with asyncio.timeout(LOOKUP_TIMEOUT_S):
+                found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family)
+            address = str(found[0][4][0]), port
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -103,3 +110,11 @@ class Listener:
     def _rest(self, pause_s: float) -> None:
         self._loop.remove_reader(self._socket.fileno())
         self._resumption = self._loop.call_later(pause_s, self._resume)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        socket.inet_pton(socket.AF_INET, host)
+    except OSError:
+        return False
+    return True

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import logging
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor.clock import Clock
@@ -14,6 +14,7 @@ from monitor.web.listener import Listener
 from monitor.web.port import CommandSink, DocumentSource, HealthSource, MetricsSource
 from monitor.web.security.sessions import SessionTable
 from monitor.web.security.token_check import TokenCheck
+from monitor.web.serving import Serving
 from monitor.web.settings import WebSettings, WebStatistics
 
 if TYPE_CHECKING:
@@ -21,19 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BUILD_TIMEOUT_S = 30.0
-"""Machine seconds within which the application has to be built."""
-
 BIND_RETRY_S = 5.0
 MAX_REBUILD_PAUSE_S = 30.0
 STEADY_S = 60.0
 """Machine seconds after which a server counts as steady: its next failure is followed by a short pause again."""
-
-CHECK_S = 5.0
-"""Machine seconds between two checks of the listening socket."""
-
-SHUTDOWN_S = 2.0
-"""Machine seconds that the answers under way have when the server ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +37,8 @@ class ProgramParts:
     health: HealthSource
     figures: MetricsSource
     clock: Clock
+    redact: Callable[[str], str]
+    """Removes known secrets from a text."""
 
 
 class WebServer:
@@ -81,7 +75,7 @@ class WebServer:
             try:
                 if settings is None or not settings.listen:
                     await self._changed.wait()
-                elif (listener := self._bind(settings)) is None:
+                elif (listener := await self._bind(settings)) is None:
                     await self._wait_for_change(BIND_RETRY_S)
                 else:
                     await self._serve(settings, listener)
@@ -93,15 +87,15 @@ class WebServer:
                 await self._wait_for_change(pause_s)
                 pause_s = min(2 * pause_s, MAX_REBUILD_PAUSE_S)
 
-    def _bind(self, settings: WebSettings) -> Listener | None:
+    async def _bind(self, settings: WebSettings) -> Listener | None:
         """Bind the listen address; None, said once, where that is not possible."""
         try:
-            listener = Listener.bind(settings.host, settings.port)
+            listener = await Listener.bind(settings.host, settings.port)
         except OSError as error:
             self.statistics.listen_failures += 1
             if not self._is_refusal_known:
                 self._is_refusal_known = True
-                cause = error.strerror or str(error)
+                cause = error.strerror or str(error) or "its name has no address"
                 log.error("web.not_listening address=%s cause=%s", settings.listen, cause)
                 self._notify(
                     f"The page can't be served at {settings.listen} ({cause}). Everything else goes on, and it is "
@@ -113,76 +107,20 @@ class WebServer:
 
     async def _serve(self, settings: WebSettings, listener: Listener) -> None:
         """Serve at the bound address until the settings change. Raises the error that ended it."""
-        failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting: list[socket.socket] = []
-        connecting: set[asyncio.Task[None]] = set()
-        connections = ConnectionTable(self.statistics)
-        runner: web.AppRunner | None = None
         self.address = listener.address
         log.info("web.listening host=%s port=%d", *self.address)
+        serving = Serving(listener, partial(self._build_runner, settings), self.statistics)
+        service = asyncio.create_task(serving.run(), name="web service")
+        change = asyncio.create_task(self._changed.wait())
         try:
-            first = asyncio.Event()
-
-            def hold(connection: socket.socket) -> None:
-                # Nothing is imported or built before somebody looks.
-                listener.pause()
-                waiting.append(connection)
-                first.set()
-
-            listener.start(hold)
-            if not await self._wait_for_one(first.wait(), listener):
-                return
-            async with asyncio.timeout(BUILD_TIMEOUT_S):
-                runner = await asyncio.to_thread(self._build_runner, settings, connections)
-                await runner.setup()
-            server = runner.server
-            assert server is not None
-
-            async def connect(connection: socket.socket) -> None:
-                try:
-                    transport, protocol = await asyncio.get_running_loop().connect_accepted_socket(server, connection)
-                    connections.add(protocol, transport)
-                except OSError:
-                    connection.close()
-                except Exception as error:  # noqa: BLE001 – the server is built anew
-                    connection.close()
-                    if not failure.done():
-                        failure.set_exception(error)
-
-            def take(connection: socket.socket) -> None:
-                task = asyncio.get_running_loop().create_task(connect(connection), name="web connection")
-                connecting.add(task)
-                task.add_done_callback(connecting.discard)
-
-            while waiting:
-                take(waiting.pop())
-            listener.start(take)
-            await self._wait_for_one(failure, listener)
+            await asyncio.wait((service, change), return_when=asyncio.FIRST_COMPLETED)
+            if service.done():
+                service.result()
         finally:
             self.address = None
-            listener.close()
-            for connection in waiting:
-                connection.close()
-            for task in connecting:
+            for task in (service, change):
                 task.cancel()
-            await _shut_down(runner, connections)
-
-    async def _wait_for_one(self, event: Awaitable[object], listener: Listener) -> bool:
-        """Return whether the event came before a change of the settings. Raises OSError for a broken listener."""
-        waits = {asyncio.ensure_future(event), asyncio.ensure_future(self._changed.wait())}
-        try:
-            while True:
-                done, _ = await asyncio.wait(waits, timeout=CHECK_S, return_when=asyncio.FIRST_COMPLETED)
-                if self._changed.is_set():
-                    return False
-                for wait in done:
-                    wait.result()
-                    return True
-                # A socket that something else has closed would wait for connections without end.
-                listener.check()
-        finally:
-            for wait in waits:
-                wait.cancel()
+            await asyncio.wait((service, change))
 
     async def _wait_for_change(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -190,7 +128,7 @@ class WebServer:
                 await self._changed.wait()
 
     def _build_runner(self, settings: WebSettings, connections: ConnectionTable) -> "web.AppRunner":
-        """Import and build the application, in a worker thread: that takes a good part of a second."""
+        """Import and build the application; until somebody looks, its library is not even loaded."""
         from monitor.web.application import build_runner
         from monitor.web.context import WebContext
         from monitor.web.security.access import AccessControl
@@ -207,18 +145,6 @@ class WebServer:
                 AccessControl(self._token, self.sessions, settings),
                 self.statistics,
                 connections,
+                parts.redact,
             )
         )
-
-
-async def _shut_down(runner: "web.AppRunner | None", connections: ConnectionTable) -> None:
-    """End all answers under way, within SHUTDOWN_S, and all connections."""
-    try:
-        if runner is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SHUTDOWN_S):
-                    await runner.cleanup()
-    except Exception as error:
-        log.exception("web.shutdown_failed cause=%s", type(error).__name__)
-    finally:
-        connections.abort_all()

@@ -24,8 +24,8 @@ from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import ApiKeyPermissions, Scenario, hmac_key
+from monitor.store.command_store import CommandStore
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import CommandStore
 from monitor.store.writes import commands
 from monitor.store.writes.manual_intents import settle_abandoned
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox

@@ -16,11 +16,11 @@ from monitor.records.intents import IntentRow
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.sandbox.lending.transfers import TRANSFER_KINDS
 from monitor.sandbox.server import Sandbox
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row
-from monitor.store.store import ReadStore
 from monitor.store.writes import audit, commands
 from tests.campaign.judge.disturbances import in_ms
 from tests.campaign.judge.facts import (

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from monitor.config.config_key import keys_of
 from monitor.config.effective_config import list_config_keys
 from monitor.config.rules.rule_schema import RuleConfig
-from monitor.config.schema import keys_of
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "margin-monitor.example.toml"
 

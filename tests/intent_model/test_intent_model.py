@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.actions.limits import compute_limit_usage, counts_toward_limits
+from monitor.core.actions.limit_usage import compute_limit_usage, counts_toward_limits
 from monitor.core.model.intent import FINAL_STATES, LEGAL_TRANSITIONS, Intent, IntentState
 from monitor.core.model.order import Reduce, Transfer
 from tests.intent_model.intent_run import IntentRun, all_runs, run_to_claim

@@ -1,4 +1,4 @@
-"""Names of the program: one meaning a class name, nouns for modules, small folders, and the words of the docs."""
+"""Names and sizes: one meaning a class name, nouns for modules, small files and folders, and the words of the docs."""
 
 import ast
 import re
@@ -13,6 +13,14 @@ MONITOR = ROOT / "monitor"
 
 MAX_MODULES = 20
 """Modules in one folder, `__init__.py` not counted."""
+
+MAX_LINES = 350
+"""Lines of one file of the program."""
+
+LONGER_FILES = {
+    "exchange/binance/api/transport.py": 358,
+}
+"""Files that are still longer, each with its length: it may only become shorter."""
 
 MIN_ROWS = 50
 """Rows that the table *Words* has at least: a table that was not found would hold every law."""
@@ -76,6 +84,19 @@ def test_noun_is_no_participle(noun: str) -> None:
 def test_no_folder_holds_more_than_twenty_modules() -> None:
     count = Counter(path.parent for path in MONITOR.rglob("*.py") if path.name != "__init__.py")
     assert {str(folder.relative_to(ROOT)): n for folder, n in count.items() if n > MAX_MODULES} == {}
+
+
+def long_files(lengths: dict[str, int]) -> dict[str, int]:
+    """The files that are longer than they may be."""
+    return {name: n for name, n in lengths.items() if n > LONGER_FILES.get(name, MAX_LINES)}
+
+
+def test_no_file_is_too_long() -> None:
+    files = {str(path.relative_to(MONITOR)): path for path in MONITOR.rglob("*.py")}
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in files.items()}
+    assert len(lengths) > 100
+    assert long_files(lengths) == {}
+    assert long_files({"core/planted.py": MAX_LINES + 1, "core/short.py": MAX_LINES}) == {"core/planted.py": 351}
 
 
 def test_every_class_of_the_words_exists_once() -> None:

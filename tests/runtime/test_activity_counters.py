@@ -6,7 +6,7 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.events import IntentUpdated, StreamEvent, Tick
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
-from monitor.runtime.activity_counters import ActivityCounters
+from monitor.runtime.activity_counters import MAX_EVENT_TYPES, OTHER_TYPE, ActivityCounters
 from tests.support.examples.accounts import NOW, after, new_account_state
 from tests.support.examples.actions import intent
 
@@ -23,6 +23,16 @@ def test_stream_events_are_counted_by_the_exchanges_type() -> None:
         counters.count_step(STATE, event, EMPTY)
     counters.count_step(STATE, Tick(), EMPTY)
     assert counters.stream_events == {("main", "userLiabilityChange"): 3}
+
+
+def test_endless_types_of_events_are_counted_as_one() -> None:
+    counters = ActivityCounters()
+    for number in range(MAX_EVENT_TYPES + 5):
+        event = StreamEvent("account", CROSS, f"type-{number}", f"key-{number}", NOW, NOW, "{}")
+        counters.count_step(STATE, event, EMPTY)
+    assert counters.stream_events["main", "type-0"] == 1
+    assert counters.stream_events["main", OTHER_TYPE] == 5
+    assert len(counters.stream_events) == MAX_EVENT_TYPES + 1
 
 
 def test_settled_intent_is_counted_once() -> None:

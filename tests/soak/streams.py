@@ -33,7 +33,7 @@ from monitor.exchange.binance.factory import create_account
 from monitor.exchange.binance.signing import HmacSigner
 from monitor.exchange.binance.streams.stream_limits import StreamLimits
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
-from monitor.runtime.account.account_service import ReadIntervals
+from monitor.runtime.account.poller import ReadIntervals
 from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.daemon import Daemon
 from monitor.sandbox.event_feed import SentEvent

@@ -27,9 +27,10 @@ from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox, SandboxInfo
 from monitor.sandbox.virtual_clock import VirtualClock
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.status import read_live_documents
-from monitor.store.store import ReadStore, Store
+from monitor.store.store import Store
 from tests.support.timeouts import DEADLINE_FACTOR
 
 FAST_SCHEDULE = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}

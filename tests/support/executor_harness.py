@@ -124,13 +124,14 @@ class ExecutorHarness:
         ]
         if self.subject[1]:
             reads.append(LeverageTiersRead(self.subject[1], await account.read_tiers(self.subject[1])))
-        around, pairs = account.activity, [self.subject[1]] if self.subject[1] else []
+        pairs = [self.subject[1]] if self.subject[1] else []
         kinds = {spec.kind for spec in self.policy.actions}
         if "reduce" in kinds:
             assets = frozenset((await account.read_cross()).balances)
-            reads.append(TradingRulesRead(await around.read_symbol_rules(assets, pairs), assets, now))
+            rules = await account.reference_data.read_symbol_rules(assets, pairs)
+            reads.append(TradingRulesRead(rules, assets, now))
         if "cancel_orders" in kinds:
-            reads.append(await around.read_open_orders(Scope(self.subject[1])))
+            reads.append(await account.activity.read_open_orders(Scope(self.subject[1])))
         reads += [PricesRead(await account.read_prices(["BTCUSDT", "ETHUSDT"])), *await self._snapshots()]
         for event in reads:
             self.state = apply_account_event(self.state, event, now)

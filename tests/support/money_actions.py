@@ -8,8 +8,8 @@ from monitor.core.model.intent import Intent
 from monitor.errors import StoreError
 from monitor.records.intents import IntentRow
 from monitor.sandbox.http.request_log import ReceivedRequest
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import ReadStore
 
 REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
 

@@ -1,5 +1,6 @@
 """Recorded samples of one metric."""
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS
 from monitor.errors import ParameterInvalid, suggest_nearest
 from monitor.records.history import HistoryRow, Resolution
-from monitor.store.readers.history import read_history
+from monitor.store.readers.history import count_samples, read_history
 from monitor.store.reads import Reads
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.history import history_list_document
@@ -19,6 +20,7 @@ DEFAULT_HISTORY_SPAN = timedelta(hours=24)
 
 _RAW_UP_TO = timedelta(hours=6)
 _MINUTES_UP_TO = timedelta(days=7)
+_STEPS = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class MetricHistory:
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """The samples of `metric` `since` (default 24 hours ago), of the subjects that match. Raises ParameterInvalid."""
+    """The samples of `metric` `since` (default 24 hours ago), of the subjects that match. Raises ParameterInvalid.
+
+    `max_samples`: more of them are refused when they are read.
+    """
 
     config: Config
     metric: str
@@ -41,6 +46,7 @@ class HistoryQuery:
     symbol: str | None = None
     asset: str | None = None
     since: str | None = None
+    max_samples: int | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
@@ -61,16 +67,37 @@ class HistoryQuery:
         """The rows behind the document."""
         now = reads.read(command_clock).now()
         since = time_parameter("since", self.since, now) if self.since else now - DEFAULT_HISTORY_SPAN
+        resolution = _resolution(now - since)
+        scope: MetricScope | None = "isolated" if self.symbol else "asset" if self.asset else self.scope
+        subject = self.symbol or self.asset
+        if self.max_samples is not None:
+            count, samples = reads.read(
+                count_samples, self.metric, account=self.account, scope=scope, subject=subject, since=since
+            )
+            self._refuse_too_many(min(samples, count * _samples_at_most(now - since, resolution)))
         series = reads.read(
             read_history,
             self.metric,
             account=self.account,
-            scope="isolated" if self.symbol else "asset" if self.asset else self.scope,
-            subject=self.symbol or self.asset,
+            scope=scope,
+            subject=subject,
             since=since,
-            resolution=_resolution(now - since),
+            resolution=resolution,
         )
         return MetricHistory(since, now, tuple(row for row in series if row.points))
+
+    def _refuse_too_many(self, samples: int) -> None:
+        if self.max_samples is not None and samples > self.max_samples:
+            raise ParameterInvalid(
+                "since",
+                f"these are up to {samples} samples, and an answer holds {self.max_samples}",
+                mend="name an account, a scope, a symbol or an asset, or a later moment",
+            )
+
+
+def _samples_at_most(span: timedelta, resolution: Resolution) -> int:
+    """The number of samples that one series can have."""
+    return sys.maxsize if resolution == "raw" else span // _STEPS[resolution] + 2
 
 
 def _resolution(span: timedelta) -> Resolution:

@@ -16,7 +16,7 @@ from monitor.config.model import Config
 from monitor.core.model.alert import MetricScope
 from monitor.errors import ParameterInvalid, suggest_nearest
 from monitor.store.reads import Reads
-from monitor.view.documents.types.values import MAX_ITEMS, GroupedBy
+from monitor.view.documents.types.values import MAX_ITEMS, MAX_SAMPLES, GroupedBy
 from monitor.view.json_values import Document
 
 METRIC_SCOPES = get_args(MetricScope)
@@ -136,6 +136,7 @@ def _history(config: Config, given: RequestParameters) -> DocumentQuery:
         given.text("symbol"),
         given.text("asset"),
         given.text("since"),
+        MAX_SAMPLES,
     )
 
 

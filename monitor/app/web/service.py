@@ -9,6 +9,7 @@ from monitor.app.web.documents import SharedDocuments
 from monitor.clock import Clock
 from monitor.config.credentials import resolve_http_token
 from monitor.config.model import Config
+from monitor.config.redaction import KNOWN_SECRETS
 from monitor.runtime.daemon import Daemon
 from monitor.store.store import Store
 from monitor.web.server import ProgramParts, WebServer
@@ -35,7 +36,8 @@ class WebService:
         self._documents = SharedDocuments(lambda: self._config, store, daemon, clock)
         commands = StoredCommands(lambda: self._config, store, clock, self._documents.forget)
         self.server = WebServer(
-            ProgramParts(self._documents, commands, self, DaemonFigures(daemon, clock), clock), notify
+            ProgramParts(self._documents, commands, self, DaemonFigures(daemon, clock), clock, KNOWN_SECRETS.redact),
+            notify,
         )
 
     def configure(self, config: Config) -> None:

@@ -16,7 +16,7 @@ from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import IntentState
 from monitor.errors import ExitCode, UsageError
 from monitor.runtime import pause_file
-from monitor.store.store import CommandStore
+from monitor.store.command_store import CommandStore
 from monitor.store.writes import audit, commands
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.actions import pause_document

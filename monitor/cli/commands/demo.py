@@ -24,6 +24,7 @@ from monitor.demo.screen import DemoFrame, DemoScreen, parse_run
 from monitor.errors import ExitCode, MonitorError, UsageError
 from monitor.sandbox.scenario.builtin import SCENARIOS
 from monitor.view.charts.chart_spec import ChartLine, ChartSpec, Marker, ThresholdLine, ThresholdRole, draw_chart
+from monitor.view.documents.types.demo import DemoDocument, DemoRunDocument, DemoRunResult
 from monitor.view.formatting import format_level
 from monitor.view.terminal.table import Tone
 
@@ -42,6 +43,10 @@ _THRESHOLDS: tuple[tuple[str, ThresholdRole, str], ...] = (
     ("margin_call_level", "margin_call", "margin call"),
     ("liquidation_level", "liquidation", "liquidation"),
 )
+
+
+Report = Callable[[DemoDocument, Sequence[str]], None]
+"""Takes the document of the demo, and what did not go as planned."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
     folder = _folder(args.output)
     outcome: list[ExitCode] = []
 
-    def report(document: dict[str, Any]) -> None:
-        wrong = document.pop("wrong")
+    def report(document: DemoDocument, wrong: Sequence[str]) -> None:
         outcome.append(ExitCode.DONE if document["ok"] else ExitCode.NO)
         if args.json:
             print_json(document)
@@ -85,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     return outcome[0]
 
 
-async def _play_both(scenario: str, folder: Path, report: Callable[[dict[str, Any]], None], *, serve: bool) -> None:
+async def _play_both(scenario: str, folder: Path, report: Report, *, serve: bool) -> None:
     """Play both runs and report the document of the demo; with `serve` go on until cancelled."""
     frames: dict[str, dict[str, Any]] = {}
     speed = SERVED_SPEED if serve else DEMO_SPEED
@@ -108,28 +112,39 @@ async def _play_both(scenario: str, folder: Path, report: Callable[[dict[str, An
                 for child in children:
                     await stack.enter_async_context(child)
                 results = await asyncio.gather(*(child.read_result(framed, paged) for child in children))
-        report(await _document(scenario, folder, results))
+        report(*await _document(scenario, folder, results))
         if serve:
             print_note("the pages stay open until Ctrl-C")
             await asyncio.gather(*(child.wait() for child in children))
 
 
-async def _document(scenario: str, folder: Path, results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The document of the demo; `wrong` holds what did not go as planned."""
+async def _document(
+    scenario: str, folder: Path, results: Sequence[DemoRunResult]
+) -> tuple[DemoDocument, Sequence[str]]:
+    """The document of the demo, and what did not go as planned."""
     picture = folder / "demo.png"
     await draw_chart(_chart(scenario, results), picture)
     wrong = find_failures(results) if scenario == DEFAULT_SCENARIO else []
-    timeline = sorted((moment for result in results for moment in result.pop("timeline")), key=lambda m: m["at"])
-    for result in results:
-        for part in ("series", "bars", "told", "streamed"):
-            result.pop(part)
-    return {
+    document: DemoDocument = {
         "scenario": scenario,
         "ok": not wrong,
-        "runs": results,
-        "timeline": timeline,
+        "runs": [_run_document(result) for result in results],
+        "timeline": sorted((moment for result in results for moment in result["timeline"]), key=lambda m: m["at"]),
         "picture": str(picture),
-        "wrong": wrong,
+    }
+    return document, wrong
+
+
+def _run_document(result: DemoRunResult) -> DemoRunDocument:
+    """The run without its chart's part."""
+    return {
+        "name": result["name"],
+        "liquidated_at": result["liquidated_at"],
+        "lowest_level": result["lowest_level"],
+        "lowest_at": result["lowest_at"],
+        "alerts": result["alerts"],
+        "actions": result["actions"],
+        "moved": result["moved"],
     }
 
 
@@ -173,7 +188,7 @@ class _Child:
 
     async def read_result(
         self, on_frame: Callable[[str, dict[str, Any]], None], on_page: Callable[[str, str], None]
-    ) -> dict[str, Any]:
+    ) -> DemoRunResult:
         """Return the result of the run. Raises MonitorError when the process ends without one."""
         assert self._process is not None
         assert self._process.stdout is not None
@@ -186,7 +201,7 @@ class _Child:
             else:
                 if not self._token:
                     await self._process.wait()
-                return cast("dict[str, Any]", said["result"])
+                return cast("DemoRunResult", said["result"])
         raise MonitorError(
             f"the {self._name} run ended before its story did", where="demo", mend=f"see {self._folder / 'log'}"
         )
@@ -216,7 +231,7 @@ def _refuse_folder(path: Path) -> None:
     raise UsageError(f"{path} is there already and is no earlier demo", where="--output", mend="name another folder")
 
 
-def _chart(scenario: str, results: Sequence[Mapping[str, Any]]) -> ChartSpec:
+def _chart(scenario: str, results: Sequence[DemoRunResult]) -> ChartSpec:
     """Both levels with the account's thresholds, alerts and actions, and the prices below."""
     first = results[0]
     return ChartSpec(

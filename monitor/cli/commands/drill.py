@@ -11,7 +11,7 @@ from monitor.cli.parser import add_json
 from monitor.core.alerting.drill import Drill
 from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.errors import CommandRefused, ExitCode, UsageError, suggest_nearest
-from monitor.store.store import CommandStore
+from monitor.store.command_store import CommandStore
 from monitor.store.writes.commands import read_drill, request_drill
 from monitor.store.writes.daemon_row import command_clock, read_daemon
 from monitor.store.writes.outbox import read_drill_deliveries as read_messages

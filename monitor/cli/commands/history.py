@@ -14,10 +14,10 @@ from monitor.cli.parser import add_json
 from monitor.core.model.metric import METRICS, Metric
 from monitor.errors import ExitCode, MonitorError
 from monitor.records.history import HistoryRow
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import ReadStore
 from monitor.view.charts.chart_spec import ChartFailed, ChartPanels, ChartSpec, draw_chart
 from monitor.view.charts.history_chart import (
     MAX_LINES,

@@ -28,6 +28,7 @@ from monitor.view.documents.status import oldest_age_s
 from monitor.view.documents.stress import StableAssets
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.status import StatusDocument
+from monitor.view.terminal.scopes_table import scopes_table
 from monitor.view.terminal.status_notes import blocked_action_cells, delisting_cells
 from monitor.view.terminal.status_screen import (
     check_line,
@@ -36,7 +37,6 @@ from monitor.view.terminal.status_screen import (
     headlines,
     interest_cells,
     recovery_cells,
-    scopes_table,
     status_lines,
     transfer_out_cells,
 )

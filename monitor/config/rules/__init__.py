@@ -1,1 +1,1 @@
-"""Rules of the configuration: the schema of their tables, and the files that they are in."""
+"""Rules and the actions that they name: the schema of their tables, and the files that they are in."""

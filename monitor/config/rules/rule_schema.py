@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
+from monitor.config.config_key import key, optional
 from monitor.config.errors import InvalidValue
-from monitor.config.schema import key, optional
 from monitor.config.value_types import ValueType, parse_or_raise
 from monitor.core.model.alert import SEVERITIES, MetricScope, Severity
 from monitor.core.numbers.durations import parse_duration

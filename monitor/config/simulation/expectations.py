@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 
+from monitor.config.config_key import keys_of
 from monitor.config.consistency import check_names
 from monitor.config.errors import ErrorList, Location
 from monitor.config.model import Config
 from monitor.config.parsing import check_unknown_keys, read_table
-from monitor.config.schema import keys_of
 from monitor.config.simulation.rule_test_schema import ExpectedActionTable, ExpectedAlertTable, ExpectTable
 from monitor.core.model.alert import Severity
 from monitor.simulation.rule_test import Expectation, ExpectedAction, ExpectedAlert

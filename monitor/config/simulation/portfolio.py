@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config import value_types
+from monitor.config.config_key import key, keys_of, optional
 from monitor.config.errors import ErrorList, InvalidValue, Location
 from monitor.config.model import Config
 from monitor.config.parsing import check_unknown_keys, parse_toml, read_table
-from monitor.config.schema import key, keys_of, optional
 from monitor.core.model.account import Balance, Price, Thresholds
 from monitor.core.numbers.amounts import ONE
 from monitor.errors import ConfigError

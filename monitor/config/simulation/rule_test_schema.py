@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.config import value_types
+from monitor.config.config_key import key, optional
 from monitor.config.errors import InvalidValue
-from monitor.config.schema import key, optional
 from monitor.config.value_types import ValueType
 from monitor.core.numbers.durations import parse_since
 from monitor.core.rules.rule import METRIC_SCOPES

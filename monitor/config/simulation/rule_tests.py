@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from monitor.config.config_key import keys_of
 from monitor.config.consistency import check_names
 from monitor.config.errors import ErrorList, Location
 from monitor.config.loading import config_from_document
 from monitor.config.model import Config
 from monitor.config.parsing import check_unknown_keys, locate_tables, parse_toml, read_table
-from monitor.config.schema import keys_of
 from monitor.config.simulation.expectations import read_expectations
 from monitor.config.simulation.portfolio import (
     PricedPortfolio,

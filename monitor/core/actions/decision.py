@@ -8,11 +8,11 @@ from functools import partial
 
 from monitor.core.actions.limits import REREAD_WITHIN
 from monitor.core.actions.plan import PROOF_TIMEOUT, PlannedStep, follow_up_step, next_step, pending_follow_ups
-from monitor.core.actions.plan_context import PlanContext
+from monitor.core.actions.plan_context import PlanContext, build_plan_context
 from monitor.core.actions.proposal import Proposal
-from monitor.core.actions.scope_position import LEVEL_STEP, build_scope_position
+from monitor.core.actions.scope_position import LEVEL_STEP
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.metrics.snapshot import Subject, measure_subject
+from monitor.core.metrics.snapshot import Subject
 from monitor.core.metrics.thresholds import THRESHOLD_DEPENDENT_METRICS
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.action_blocks import ActionBlock, ActionBlocks, RuleStop
@@ -138,40 +138,6 @@ def alert_scope(alert: Alert) -> Scope:
     return Scope(alert.key.subject) if alert.key.scope == "isolated" else CROSS
 
 
-def build_plan_context(
-    state: AccountState,
-    plan: int | None,
-    scope: Scope,
-    metrics: Mapping[Subject, MetricValues],
-    settings: AccountSettings,
-    intents: Sequence[Intent],
-    now: datetime,
-    alert: Alert | None = None,
-) -> PlanContext | None:
-    """Build the context of a plan; None while the figures of its scope are not known.
-
-    `alert` is the plan's alert while it fires.
-    """
-    subject: Subject = (scope.kind, scope.symbol)
-    scope_metrics = metrics.get(subject) or measure_subject(state, settings, subject, now)
-    position = build_scope_position(state, scope, scope_metrics)
-    if position is None:
-        return None
-    firing_since = None if alert is None else alert.fired_at
-    position = replace(position, uses_action_key=settings.acts_with_own_key)
-    known = (*intents, *state.sibling_intents)
-    return PlanContext(
-        plan,
-        scope,
-        position,
-        scope_metrics.read,
-        known,
-        _worse_since(state, alert),
-        firing_since,
-        scope_metrics.thresholds,
-    )
-
-
 def with_client_id(order: Order, intent: Intent) -> Order:
     """The order with the client id by which it can be found at the exchange."""
     if not isinstance(order, Reduce):
@@ -267,13 +233,6 @@ def _alert_candidates(
             (alert, actions),
             partial(next_step, specs=specs, proof_timeout=proof_timeout, now=now),
         )
-
-
-def _worse_since(state: AccountState, alert: Alert | None) -> datetime | None:
-    """Time at which a worse rung of the alert's ladder fired; None unless that rung inhibits the alert now."""
-    if alert is None or alert.inhibited_by is None:
-        return None
-    return next((other.fired_at for other in state.alerts.values() if other.id == alert.inhibited_by), None)
 
 
 def _new_intent(

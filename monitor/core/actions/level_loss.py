@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.actions.decision import build_plan_context
+from monitor.core.actions.plan_context import build_plan_context
 from monitor.core.actions.scope_position import LEVEL_STEP, TRADING_FEE, ScopePosition
 from monitor.core.margin.levels import Totals, margin_level
 from monitor.core.metrics.valuation import usdt_price

@@ -20,25 +20,23 @@ from monitor.core.actions.follow_up import (
     propose_follow_up,
     waits_for_exchange,
 )
-from monitor.core.actions.limits import (
-    Allowed,
-    Denied,
-    LimitUsage,
-    check_limits,
-    compute_limit_usage,
-    find_reached_cap,
-    remaining_allowance,
-    with_gap_movements,
+from monitor.core.actions.limit_usage import LimitUsage, compute_limit_usage, remaining_allowance, with_gap_movements
+from monitor.core.actions.limits import Allowed, Denied, check_limits, find_reached_cap
+from monitor.core.actions.plan_context import (
+    REMAINDER_CODES,
+    PlanContext,
+    lacks_direct_route,
+    may_retry,
+    simulated_position,
+    target_level,
 )
-from monitor.core.actions.plan_context import REMAINDER_CODES, PlanContext, lacks_direct_route, may_retry, target_level
 from monitor.core.actions.proposal import MIN_REMAINDER_USDT, Allowance, NoProposal, Proposal
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import evaluate_target
 from monitor.core.model.action_blocks import ActionBlock
 from monitor.core.model.intent import IN_FLIGHT_STATES, Intent, IntentState
-from monitor.core.model.order import ActionKind, CancelOrders, ManualCall, Reduce, Repay, Transfer
-from monitor.core.numbers.amounts import ZERO
+from monitor.core.model.order import ActionKind, Reduce, Repay, Transfer
 
 PROOF_TIMEOUT = timedelta(seconds=10)
 """Time that the next action waits for the proof of an acknowledged intent, which then counts as unknown."""
@@ -211,7 +209,7 @@ def _reviewed_proposal(
 ) -> tuple[Proposal | NoProposal | Denied, Intent | None]:
     """Propose an order of one action and review it. The second result is the intent that it follows up, or None."""
     if spec.mode == "dry-run":
-        context = replace(context, position=_simulated_position(context))
+        context = replace(context, position=simulated_position(context))
     usage = _usage(context, spec, now)
     found, follows = propose_action(context, spec, plan, own_intents, remaining_allowance(spec, usage), now)
     if isinstance(found, NoProposal):
@@ -323,32 +321,3 @@ def _retry_text(intent: Intent, at: datetime) -> str:
     reason = (intent.evidence or "no reason given").removeprefix("refused ")
     was = f"the exchange refused R-{intent.id}" if intent.state is _S.REFUSED else f"R-{intent.id} was not sent"
     return f"{was} ({reason}); tried again from {at:%H:%M:%S} UTC on, or act by hand"
-
-
-def _simulated_position(context: PlanContext) -> ScopePosition:
-    """Scope position as if the dry runs of this plan had been real.
-
-    A dry run that is no longer possible with the real balances is left out.
-    """
-    position = context.position
-    for intent in context.intents:
-        is_ours = intent.state is _S.SIMULATED and intent.plan == context.plan
-        if is_ours and not isinstance(intent.order, ManualCall) and _still_possible(position, intent):
-            position = position.after(intent.order)
-    return position
-
-
-def _still_possible(position: ScopePosition, intent: Intent) -> bool:
-    if isinstance(intent.order, CancelOrders):
-        return any(order.symbol == intent.order.symbol for order in position.open_orders)
-    if isinstance(intent.order, Reduce):
-        sold = position.by_asset.get(intent.order.sell_asset)
-        price = position.last_price(intent.order.symbol)
-        if sold is None or price is None or intent.asset not in position.by_asset:
-            return False
-        return intent.order.quantity * (1 if intent.order.side == "SELL" else price) <= sold.balance.free
-    if isinstance(intent.order, Transfer):
-        there = position.external.get(intent.order.source, {}).get(intent.asset, ZERO)
-        return intent.amount <= there and position.price(intent.asset) is not None
-    row = position.by_asset.get(intent.asset)
-    return row is not None and intent.amount <= min(row.balance.free, row.balance.owed)

@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.decision import build_plan_context, find_rule_stop, recorded_level, with_client_id
+from monitor.core.actions.decision import find_rule_stop, recorded_level, with_client_id
 from monitor.core.actions.follow_up import is_recent, pending_follow_up, propose_follow_up
 from monitor.core.actions.level_loss import scope_balances
-from monitor.core.actions.limits import (
-    Denied,
-    check_limits,
+from monitor.core.actions.limit_usage import (
     compute_limit_usage,
     counts_toward_limits,
     remaining_allowance,
     with_gap_movements,
 )
+from monitor.core.actions.limits import Denied, check_limits
 from monitor.core.actions.plan import propose_action, resize
+from monitor.core.actions.plan_context import build_plan_context
 from monitor.core.actions.proposal import Allowance, NoProposal
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec

@@ -6,8 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, assert_never
 
-from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, marginal_ratio
+from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL
 from monitor.core.margin.levels import margin_level
+from monitor.core.metrics.collateral import marginal_ratios, worthless_collateral
 from monitor.core.metrics.delisting import assets_to_be_delisted
 from monitor.core.metrics.valuation import usdt_price
 from monitor.core.model.account import CROSS, Balance, KeyPermissions, Scope
@@ -225,6 +226,7 @@ def build_scope_position(state: AccountState, scope: Scope, metrics: MetricValue
     else:
         # The exchange may have rounded the level up, and sizes would fall short: assume half a step less.
         assets = (level - LEVEL_STEP / 2) * liabilities
+    held = {asset: row.balance.held * row.price for asset, row in by_asset.items()}
     external: dict[SourceWallet, Mapping[str, Decimal]] = {}
     external_as_of: dict[SourceWallet, datetime] = {}
     for name, wallet in state.wallets.items():
@@ -261,10 +263,10 @@ def build_scope_position(state: AccountState, scope: Scope, metrics: MetricValue
         symbol_rules=state.reference.trading_rules,
         last_prices=_last_prices(state),
         open_orders=_open_orders(state, scope),
-        worthless_collateral=_worthless_collateral(state, scope, by_asset),
+        worthless_collateral=worthless_collateral(state, scope, held),
         delisting=assets_to_be_delisted(state, scope, by_asset),
         terms_unknown=_terms_unknown(state, scope),
-        collateral_ratios=_collateral_ratios(state, scope, by_asset),
+        collateral_ratios=marginal_ratios(state, scope, held),
     )
 
 
@@ -303,9 +305,7 @@ def _external_prices(
 
 
 def _transfer_in_enabled(state: AccountState, scope: Scope) -> bool:
-    if scope == CROSS:
-        return state.cross is not None and state.cross.transfer_in_enabled
-    return _pair_enabled(state, scope)
+    return _pair_enabled(state, scope) if scope != CROSS else bool(state.cross and state.cross.transfer_in_enabled)
 
 
 def _cross_transfer_out_enabled(state: AccountState) -> bool:
@@ -342,31 +342,6 @@ def _terms_unknown(state: AccountState, scope: Scope) -> bool:
     known = state.reference
     is_unread = known.schedules is None or (scope == CROSS and known.collateral is None)
     return is_unread and not known.terms_assumed
-
-
-def _worthless_collateral(state: AccountState, scope: Scope, by_asset: Mapping[str, AssetPosition]) -> frozenset[str]:
-    """Assets that would not help as collateral: their ratio is zero, no more is accepted, or delisting is near.
-
-    A pair counts both of its assets in full until the pair itself is to be delisted.
-    """
-    found = assets_to_be_delisted(state, scope, by_asset)
-    if scope != CROSS:
-        return found
-    if state.reference.schedules is not None:
-        found |= state.reference.schedules.restrictions.no_more_collateral
-    return frozenset(
-        found | {asset for asset, share in _collateral_ratios(state, scope, by_asset).items() if not share}
-    )
-
-
-def _collateral_ratios(state: AccountState, scope: Scope, by_asset: Mapping[str, AssetPosition]) -> dict[str, Decimal]:
-    """Ratio at which the next unit of each transferable asset counts, beside the amount held already."""
-    known = state.reference.collateral
-    if scope != CROSS or known is None:
-        return {}
-    transferable = {asset for wallet in state.wallets.values() for asset in wallet.free}
-    held = {asset: row.balance.held * row.price for asset, row in by_asset.items()}
-    return {asset: marginal_ratio(held.get(asset, ZERO), known.tiers.get(asset, ())) for asset in transferable}
 
 
 def _pair_enabled(state: AccountState, scope: Scope) -> bool:

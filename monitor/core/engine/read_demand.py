@@ -7,22 +7,19 @@ from datetime import datetime, timedelta
 from monitor.core.metrics.valuation import is_fresh, usdt_price
 from monitor.core.model.account import Scope
 from monitor.core.model.events import (
-    BalanceAdjusted,
-    BalancesChanged,
     CrossRead,
     Event,
     IntentUpdated,
     IsolatedRead,
     LiquidationsRead,
-    MarginNotice,
     PricesRead,
     StreamChanged,
     StreamEvent,
     Tick,
-    TradeFilled,
 )
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import CancelOrders, Transfer
+from monitor.core.model.stream_payloads import BalanceAdjusted, BalancesChanged, MarginNotice, TradeFilled
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.scopes import needed_symbols, watched_scopes

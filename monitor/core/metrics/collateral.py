@@ -1,16 +1,22 @@
-"""Collateral of the cross account: drift from the exchange's level, and transfer-out limits per asset."""
+"""Collateral: drift from the exchange's level, ratios of assets brought in, and transfer-out limits per asset."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, collateral_value, max_tiered_transfer_out
+from monitor.core.margin.collateral_ratios import (
+    TRANSFER_OUT_LEVEL,
+    collateral_value,
+    marginal_ratio,
+    max_tiered_transfer_out,
+)
 from monitor.core.margin.levels import margin_level
 from monitor.core.margin.usdt_prices import asset_basis, usdt_price
+from monitor.core.metrics.delisting import assets_to_be_delisted
 from monitor.core.metrics.scope_metrics import is_stale
 from monitor.core.metrics.valuation import build_price_context
-from monitor.core.model.account import Balance, CollateralTier, Price
+from monitor.core.model.account import CROSS, Balance, CollateralTier, Price, Scope
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, floor_to
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
@@ -50,6 +56,29 @@ def collateral_drift(state: AccountState) -> Decimal | None:
     """
     factor = _calibration(state)
     return abs(ONE / factor - ONE) if factor is not None else None
+
+
+def worthless_collateral(state: AccountState, scope: Scope, held: Mapping[str, Decimal]) -> frozenset[str]:
+    """Return the assets that would not help as collateral: a ratio of zero, no more is accepted, or delisting is near.
+
+    A pair counts both of its assets in full until the pair itself is to be delisted. `held` are the values held in the
+    scope, by asset.
+    """
+    found = assets_to_be_delisted(state, scope, held)
+    if scope != CROSS:
+        return found
+    if state.reference.schedules is not None:
+        found |= state.reference.schedules.restrictions.no_more_collateral
+    return found | {asset for asset, share in marginal_ratios(state, scope, held).items() if not share}
+
+
+def marginal_ratios(state: AccountState, scope: Scope, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Return the ratio at which the next unit of each transferable asset counts, beside the value held already."""
+    known = state.reference.collateral
+    if scope != CROSS or known is None:
+        return {}
+    transferable = {asset for wallet in state.wallets.values() for asset in wallet.free}
+    return {asset: marginal_ratio(held.get(asset, ZERO), known.tiers.get(asset, ())) for asset in transferable}
 
 
 def transfer_out_limits(state: AccountState, settings: AccountSettings, now: datetime) -> tuple[TransferOutLimit, ...]:

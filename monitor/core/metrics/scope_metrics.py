@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 
 from monitor.core.margin.levels import Exposure, Totals
 from monitor.core.model.account import EffectiveThresholds
-from monitor.core.model.events import ReportedLevel
 from monitor.core.model.metric import MetricValue, MissingValue, metrics_of
 from monitor.core.model.metric_values import DataState, MetricValues, ValuedBalance
+from monitor.core.model.stream_payloads import ReportedLevel
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.state.account_settings import AccountSettings
 

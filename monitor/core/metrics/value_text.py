@@ -3,8 +3,8 @@
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from monitor.core.model.account import PairStatus
-from monitor.core.model.events import ReportedLevel
 from monitor.core.model.metric import METRICS, MetricUnit, MetricValue, MissingValue
+from monitor.core.model.stream_payloads import ReportedLevel
 from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import span_text
 

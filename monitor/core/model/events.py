@@ -22,6 +22,7 @@ from monitor.core.model.account import (
 from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import Intent
 from monitor.core.model.reads import AuxiliaryRead, GapHistoryRead, GapReopened, OrderUpdate, OwnerRead
+from monitor.core.model.stream_payloads import ParsedPayload
 
 StreamName = Literal["account", "risk", "market"]
 
@@ -137,69 +138,6 @@ class ReadFailed:
     cause: str
     rejected: str | None = None
     payload: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class BalancesChanged:
-    """Free and locked amounts of some assets, absolute, as of `as_of`. Debts are not part of the event."""
-
-    as_of: datetime
-    amounts: Mapping[str, tuple[Decimal, Decimal]]
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceAdjusted:
-    """A balance change of `delta` by a transfer, deposit or withdrawal."""
-
-    asset: str
-    delta: Decimal
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class TradeFilled:
-    """A whole trade: base and quote were exchanged, and `commission` was charged in `commission_asset`."""
-
-    symbol: str
-    trade: int
-    is_buyer: bool
-    quantity: Decimal
-    quote_quantity: Decimal
-    commission: Decimal
-    commission_asset: str
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class LiabilityChanged:
-    """A change of a cross debt in `asset`. `kind` is the exchange's word.
-
-    The meaning of the event's amounts is not documented, so they are left out.
-    """
-
-    asset: str
-    kind: str
-    as_of: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class MarginNotice:
-    """A notice of the exchange that the cross margin level is in another band."""
-
-    level: Decimal
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedLevel:
-    """The cross margin level as the exchange itself reported it, and when."""
-
-    level: Decimal
-    status: str
-    at: datetime
-
-
-ParsedPayload = BalancesChanged | BalanceAdjusted | TradeFilled | LiabilityChanged | MarginNotice | None
 
 
 Anomaly = Literal["rejected", "repeated", "late", "unknown"]

@@ -9,8 +9,8 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 from monitor.core.model.account import Balance, EffectiveThresholds
 from monitor.core.model.alert import MetricScope
-from monitor.core.model.events import ReportedLevel
 from monitor.core.model.metric import MetricValue, MissingValue
+from monitor.core.model.stream_payloads import ReportedLevel
 
 T = TypeVar("T")
 

@@ -5,18 +5,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.core.model.account import CROSS, Balance, IsolatedSnapshot, Scope
-from monitor.core.model.events import (
-    BalanceAdjusted,
-    BalancesChanged,
-    CrossRead,
-    Event,
-    IsolatedRead,
-    StreamEvent,
-    Tick,
-)
+from monitor.core.model.events import CrossRead, Event, IsolatedRead, StreamEvent, Tick
 from monitor.core.model.intent import FINAL_STATES, Intent
 from monitor.core.model.order import Reduce, Transfer
 from monitor.core.model.reads import LedgerRead, LiquidationLoanRead, OpenOrdersRead
+from monitor.core.model.stream_payloads import BalanceAdjusted, BalancesChanged
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.activity_state import ActivityState
 from monitor.core.state.open_orders import OpenOrders

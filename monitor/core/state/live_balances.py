@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.core.model.account import CROSS, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Scope
-from monitor.core.model.events import MarginNotice, ReportedLevel, StreamEvent
+from monitor.core.model.events import StreamEvent
+from monitor.core.model.stream_payloads import MarginNotice, ReportedLevel
 from monitor.core.numbers.amounts import ZERO
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.stream_overlay import (

@@ -6,6 +6,7 @@ from monitor.core.margin.usdt_prices import candidate_symbols, find_route
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
+from monitor.core.state.live_balances import live_scope_balances
 
 
 def watched_scopes(state: AccountState, settings: AccountSettings) -> tuple[Scope, ...]:
@@ -16,6 +17,15 @@ def watched_scopes(state: AccountState, settings: AccountSettings) -> tuple[Scop
     if state.isolated is not None:
         found += [Scope(symbol) for symbol in state.isolated.pairs if is_watched(state, settings, symbol)]
     return tuple(found)
+
+
+def scopes_with_balances(state: AccountState, settings: AccountSettings) -> tuple[Scope, ...]:
+    """Return the watched scopes with any balance."""
+    return tuple(
+        scope
+        for scope in watched_scopes(state, settings)
+        if any(not balance.is_zero for balance in live_scope_balances(state, scope))
+    )
 
 
 def polled_balances(state: AccountState, scope: Scope) -> Mapping[str, Balance] | None:

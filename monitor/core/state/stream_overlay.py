@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import Balance, IsolatedPair, Scope
-from monitor.core.model.events import BalancesChanged, LiabilityChanged, ReportedLevel, StreamEvent, TradeFilled
+from monitor.core.model.events import StreamEvent
+from monitor.core.model.stream_payloads import BalancesChanged, LiabilityChanged, ReportedLevel, TradeFilled
 from monitor.core.numbers.amounts import ZERO
 
 CLOCK_UNCERTAINTY = timedelta(milliseconds=250)

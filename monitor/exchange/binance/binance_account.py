@@ -36,7 +36,6 @@ from monitor.core.model.order import (
 )
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.accounts import get_isolated_margin_account, get_margin_account
-from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.endpoint_function import ReadFunction, WriteFunction
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.transport import Transport
@@ -52,6 +51,7 @@ from monitor.exchange.binance.operations import (
 )
 from monitor.exchange.binance.operations.activity import BinanceActivitySource
 from monitor.exchange.binance.operations.interest import BinanceInterestSource
+from monitor.exchange.binance.operations.reference_data import BinanceReferenceDataSource
 from monitor.exchange.binance.order_precheck import precheck_order
 from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.exchange.binance.signing import Parameters
@@ -59,7 +59,6 @@ from monitor.exchange.binance.streams.binance_streams import BinanceStreams
 from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.exchange.binance.translate.accounts import ListedAssets
-from monitor.exchange.binance.wire.decoding import IgnoredBody
 
 MIN_ORDER_SPACING_S = 0.3
 """The exchange handles an account's money requests one by one; a second sent too soon is refused with -3007."""
@@ -120,7 +119,8 @@ class BinanceAccount:
         self._listed_at: float | None = None
         self._order_lock = asyncio.Lock()
         self._last_order_at: float | None = None
-        self._activity = BinanceActivitySource(read_transport)
+        self.activity = BinanceActivitySource(read_transport)
+        self.reference_data = BinanceReferenceDataSource(read_transport)
 
     async def read_cross(self) -> CrossSnapshot:
         """Return the cross account; never one older than the last, nor one that lost rows since."""
@@ -177,17 +177,6 @@ class BinanceAccount:
 
     async def read_action_user_id(self) -> int:
         return await key_permissions.read_user_id(self._action_transport)
-
-    async def call_endpoint(
-        self, method: str, path: str, parameters: Parameters | None = None, security: SecurityType = SecurityType.SIGNED
-    ) -> ApiResponse:
-        """Return the exchange's answer to any request that changes nothing, as received. Raises ExchangeError."""
-        return await self._read_transport.call(Endpoint(method, path, IgnoredBody, security), parameters)
-
-    @property
-    def activity(self) -> BinanceActivitySource:
-        """Reads of movements, open orders and lending terms."""
-        return self._activity
 
     @property
     def read_transport(self) -> Transport:
@@ -296,7 +285,7 @@ class BinanceAccount:
         wider = self._extend_window(window)
         if wider is None:
             return ()
-        return await self._activity.read_ledger(order.scope, wider.since, wider.until, order.asset)
+        return await self.activity.read_ledger(order.scope, wider.since, wider.until, order.asset)
 
     async def aclose(self) -> None:
         await self._http.aclose()

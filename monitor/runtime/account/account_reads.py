@@ -27,6 +27,7 @@ from monitor.runtime.account.activity_reads import ActivityReader
 from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.poller import ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
+from monitor.runtime.account.reference_reads import ReferenceReader
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.orders.order_reads import read_key_permissions
 
@@ -48,6 +49,7 @@ class AccountReads:
         state: Callable[[], AccountState],
         interest_reader: InterestReader,
         activity_reader: ActivityReader,
+        reference_reader: ReferenceReader,
         counters: ActivityCounters,
     ) -> None:
         self._exchange = exchange
@@ -57,6 +59,7 @@ class AccountReads:
         self._state = state
         self._interest_reader = interest_reader
         self._activity_reader = activity_reader
+        self._reference_reader = reference_reader
         self._counters = counters
         self._last_prices: Mapping[str, Price] = {}
 
@@ -109,7 +112,7 @@ class AccountReads:
         resting = {symbol for symbol, price in self._last_prices.items() if known.get(symbol) == price}
         moving = self._last_prices.keys() - resting
         await self._run_guarded("prices", None, read)
-        await self._activity_reader.check_halted(self._run_guarded, resting, moving)
+        await self._reference_reader.check_halted(self._run_guarded, resting, moving)
 
     async def read_interest(self) -> None:
         """Read the newest charges of every scope."""
@@ -136,13 +139,13 @@ class AccountReads:
         await self._activity_reader.read_open_orders(self._run_guarded)
 
     async def read_symbol_rules(self) -> None:
-        await self._activity_reader.read_symbol_rules(self._run_guarded)
+        await self._reference_reader.read_symbol_rules(self._run_guarded)
 
     async def read_liquidation_loan(self) -> None:
         await self._activity_reader.read_liquidation_loan(self._run_guarded)
 
     async def read_index(self) -> None:
-        await self._activity_reader.read_index(self._run_guarded)
+        await self._reference_reader.read_index(self._run_guarded)
 
     async def read_reference_data(self) -> None:
         """Read the account's own thresholds, the tiers of every pair, schedules, restrictions and collateral ratios."""
@@ -150,7 +153,7 @@ class AccountReads:
         for scope in watched_scopes(self._state(), self._settings):
             if scope.symbol:
                 await self.read_tiers(scope.symbol)
-        await self._activity_reader.read_reference_data(self._run_guarded)
+        await self._reference_reader.read_reference_data(self._run_guarded)
 
     async def read_thresholds(self) -> None:
         """Read the cross account's own thresholds; nothing where cross is not watched."""

@@ -33,8 +33,9 @@ from monitor.runtime.account.initial_reads import SCOPES_TIMEOUT_S, ReadsFactory
 from monitor.runtime.account.interest_reader import InterestReader
 from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.runtime.account.owner_lookup import OwnerLookup
-from monitor.runtime.account.poller import Poller, ReadOnce
+from monitor.runtime.account.poller import Poller, ReadIntervals, ReadOnce
 from monitor.runtime.account.record_gaps import RecordGapReader
+from monitor.runtime.account.reference_reads import ReferenceReader
 from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.executor import Executor
@@ -52,23 +53,6 @@ CLOCK_CHECK_EVERY_S = 5.0
 
 DRAIN_TIMEOUT_S = 3.0
 """Machine seconds that an orderly end gives to the events in the inbox."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadIntervals:
-    """The intervals of the reads that are not paced by risk."""
-
-    interest: timedelta = timedelta(hours=1)
-    interest_rates: timedelta = timedelta(hours=1)
-    liquidations: timedelta = timedelta(minutes=5)
-    prices: timedelta = timedelta(minutes=10)
-    transfers: timedelta = timedelta(minutes=10)
-    """The interval of transfers and also of the wallets, from which money can be brought in."""
-    capital_flow: timedelta = timedelta(hours=1)
-    index: timedelta = timedelta(minutes=10)
-    reference_data: timedelta = timedelta(hours=6)
-    key: timedelta = timedelta(hours=24)
-    clock: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +103,12 @@ class AccountService:
         self._poller = Poller(shared.scheduler, shared.clock, self.account)
         reading = (exchange, policy.settings, shared.clock)
         interest = InterestReader(*reading, shared.store, self.inbox.put, self._state)
-        surroundings = ActivityReader(*reading, self.inbox.put, self._state)
-        acting = (policy.actions, policy.safety)
-        self._gap_reader = RecordGapReader(*reading, self.inbox.put, self._state, *acting)
+        activity = ActivityReader(*reading, self.inbox.put, self._state)
+        reference = ReferenceReader(*reading, self.inbox.put, self._state)
+        self._gap_reader = RecordGapReader(*reading, self.inbox.put, self._state, policy.actions, policy.safety)
         self._is_record_written = False
         self._make_reads: ReadsFactory = lambda deliver, known: AccountReads(
-            *reading, deliver, known, interest, surroundings, shared.counters
+            *reading, deliver, known, interest, activity, reference, shared.counters
         )
         self._reads = self._make_reads(self._deliver, self._state)
         self._streams: Streams = exchange.create_streams(self.inbox.put)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -17,6 +18,23 @@ ReadOnce = Callable[[], Awaitable[None]]
 
 MIN_GAP_S = 0.2
 """Machine seconds at least between two requested runs of a read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadIntervals:
+    """The intervals of the reads that are not paced by risk."""
+
+    interest: timedelta = timedelta(hours=1)
+    interest_rates: timedelta = timedelta(hours=1)
+    liquidations: timedelta = timedelta(minutes=5)
+    prices: timedelta = timedelta(minutes=10)
+    transfers: timedelta = timedelta(minutes=10)
+    """The interval of transfers and also of the wallets, from which money can be brought in."""
+    capital_flow: timedelta = timedelta(hours=1)
+    index: timedelta = timedelta(minutes=10)
+    reference_data: timedelta = timedelta(hours=6)
+    key: timedelta = timedelta(hours=24)
+    clock: timedelta = timedelta(minutes=5)
 
 
 class Poller:

@@ -18,7 +18,6 @@ from monitor.errors import MonitorError, StoreError, StoreRefused
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.account_service import (
     AccountService,
-    ReadIntervals,
     SharedServices,
     render_live_document,
     send_unrecorded,
@@ -26,6 +25,7 @@ from monitor.runtime.account.account_service import (
 from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.journal_backlog import JournalBacklog
+from monitor.runtime.account.poller import ReadIntervals
 from monitor.runtime.account.start_state import continue_from_memory, merge_stored_state, renumber_alerts, restore_state
 from monitor.runtime.id_allocator import IdAllocator
 from monitor.runtime.messages.notifier import Notifier

@@ -1,12 +1,13 @@
 """The choice for one delivery on one channel now: send, wait, or close unsent."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.core.model.alert import Alert, NotificationReason
-from monitor.core.notifications.outbox import Delivery, Skip, decide_delivery
+from monitor.core.notifications.outbox import Delivery, Send, Skip, decide_delivery
 from monitor.core.notifications.throttling import DueAlert, Hold, notice_rate_limit_hold, quiet_hours_hold
 from monitor.runtime.messages.channel_queue import Channel
 from monitor.store.writes.due_notifications import ChannelDue
@@ -44,10 +45,59 @@ def choose_for_channel(
     return DueAlert(delivery, alert, chosen.reason) if wait is None else wait
 
 
+@dataclass(slots=True)
+class DueChoice:
+    """The choices for all deliveries about alerts that a poll has shown.
+
+    `unsent` are the reasons of those that are not sent at all, by id.
+    """
+
+    alerts: list[DueAlert] = field(default_factory=list)
+    held: list[tuple[list[int], Hold]] = field(default_factory=list)
+    unsent: dict[int, str] = field(default_factory=dict)
+
+
+def choose_due(
+    channel: Channel, due: ChannelDue, open_alert: Callable[[int], Alert | None], now: datetime
+) -> DueChoice:
+    """Return the choice for each delivery about an alert."""
+    choice = DueChoice()
+    for delivery in due.deliveries:
+        if delivery.alert is None:
+            continue
+        match choose_for_channel(channel, delivery, due, open_alert(delivery.alert), now):
+            case DueAlert() as chosen:
+                choice.alerts.append(chosen)
+            case Hold() as wait:
+                choice.held.append(([delivery.id], wait))
+            case str() as why:
+                choice.unsent[delivery.id] = why
+    return choice
+
+
+def choose_pushed(channel: Channel, delivery: Delivery, alert: Alert | None, last_polled_id: int) -> DueAlert | None:
+    """Return the due notification of a pushed delivery: the first word about an alert, newer than the last poll.
+
+    None for one in any doubt, which is left to a poll.
+    """
+    if alert is None or delivery.id <= last_polled_id:
+        return None
+    chosen = decide_delivery(delivery, alert, None, superseded=False)
+    is_first = isinstance(chosen, Send) and chosen.reason is NotificationReason.FIRED
+    if not is_first or not channel.accepts("critical", NotificationReason.FIRED):
+        return None
+    return DueAlert(delivery, alert, NotificationReason.FIRED)
+
+
 def notice_hold(channel: Channel, delivery: Delivery, sent: Sequence[datetime], now: datetime) -> Hold | None:
     """Return the hold of a notice, if any."""
     quiet = quiet_hours_hold(delivery.severity, channel.limits, now)
     return quiet or notice_rate_limit_hold(delivery.severity, sent, channel.limits, now)
+
+
+def needs_plain_text(deliveries: Iterable[Delivery]) -> bool:
+    """Return whether plain text is needed: for critical deliveries from the second attempt on."""
+    return any(delivery.attempts and delivery.severity == "critical" for delivery in deliveries)
 
 
 def parse_drill(delivery: Delivery) -> dict[str, Any] | None:

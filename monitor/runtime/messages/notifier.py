@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from monitor.clock import Clock
 from monitor.core.model.alert import Alert, NotificationReason
 from monitor.core.model.journal import JournalEntry, Notice
-from monitor.core.notifications.outbox import Delivery, Send, decide_delivery
+from monitor.core.notifications.outbox import Delivery
 from monitor.core.notifications.throttling import (
     DueAlert,
-    Hold,
     LadderIndex,
     build_last_notified,
     compute_send_time,
@@ -26,8 +25,10 @@ from monitor.runtime.activity_counters import ActivityCounters
 from monitor.runtime.messages.attempt_recorder import AttemptRecorder
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue, poll_pause_s
 from monitor.runtime.messages.delivery_choice import (
-    choose_for_channel,
+    choose_due,
+    choose_pushed,
     is_urgent,
+    needs_plain_text,
     notice_hold,
     parse_drill,
     refusal_text,
@@ -266,15 +267,9 @@ class Notifier:
                 alert = self._open_alert(delivery.alert)
                 if alert is None and not delivery.is_recorded:
                     alert = desk.outbox.find_alert(delivery.alert)
-                chosen = None if alert is None else decide_delivery(delivery, alert, None, superseded=False)
-                first_word = isinstance(chosen, Send) and chosen.reason is NotificationReason.FIRED
-                is_clear = (
-                    first_word
-                    and delivery.id > desk.last_polled_id
-                    and channel.accepts("critical", NotificationReason.FIRED)
-                )
-                if alert is not None and is_clear:
-                    due.append(DueAlert(delivery, alert, NotificationReason.FIRED))
+                chosen = choose_pushed(channel, delivery, alert, desk.last_polled_id)
+                if chosen is not None:
+                    due.append(chosen)
                 else:
                     desk.request_poll()
             for group in group_alerts(due):
@@ -288,21 +283,9 @@ class Notifier:
         Times of later deliveries are added to `retry_at`.
         """
         now, desk = self._clock.now(), self._queues[channel.name]
-        chosen_alerts: list[DueAlert] = []
-        ended: dict[int, str] = {}
-        held: list[tuple[list[int], Hold]] = []
-        for delivery in due.deliveries:
-            if delivery.alert is None:
-                continue
-            match choose_for_channel(channel, delivery, due, self._open_alert(delivery.alert), now):
-                case DueAlert() as chosen:
-                    chosen_alerts.append(chosen)
-                case Hold() as wait:
-                    held.append(([delivery.id], wait))
-                case str() as why:
-                    ended[delivery.id] = why
+        choice = choose_due(channel, due, self._open_alert, now)
         is_sent = False
-        for group in group_alerts(chosen_alerts):
+        for group in group_alerts(choice.alerts):
             ripe = now if self._draining else compute_send_time(group)
             if ripe > now:
                 retry_at.append(ripe)
@@ -312,16 +295,16 @@ class Notifier:
                 await self._send_alerts(channel, group)
                 is_sent = True
                 break
-            held.append(([due_alert.delivery.id for due_alert in group], over))
+            choice.held.append(([due_alert.delivery.id for due_alert in group], over))
         notice = next((delivery for delivery in due.deliveries if delivery.alert is None), None)
         if not is_sent and notice is not None:
             await self._send_notice(channel, notice, due.sent_at)
             is_sent = True
-        if ended:
-            self._delivery_store.close(channel.name, desk, ended)
-        for deliveries, wait in held:
+        if choice.unsent:
+            self._delivery_store.close(channel.name, desk, choice.unsent)
+        for deliveries, wait in choice.held:
             await self._delivery_store.postpone(channel.name, desk, deliveries, wait)
-        return is_sent or bool(held) or not due.is_complete
+        return is_sent or bool(choice.held) or not due.is_complete
 
     async def _send_alerts(self, channel: Channel, group: Sequence[DueAlert]) -> None:
         """Send one message about all alerts of the group; a chart of the worst follows where the channel takes one."""
@@ -333,7 +316,7 @@ class Notifier:
         page = self._message_builder.public_url
         bare = minimal_message(worst.alert, worst.reason, worst.delivery.severity, page)
         result = await self._sender.send(
-            channel, lambda: self._message_builder.build_group(group), bare, plain=_needs_plain_text(deliveries)
+            channel, lambda: self._message_builder.build_group(group), bare, plain=needs_plain_text(deliveries)
         )
         await self._attempt_recorder.record(channel, deliveries, result, notified, bare.title)
         if not isinstance(result, NotDelivered) and not any(delivery.attempts for delivery in deliveries):
@@ -356,7 +339,7 @@ class Notifier:
         else:
             message = notice_message(delivery.severity, delivery.text, recorded=delivery.is_recorded)
         desk.outbox.mark_started([delivery], now)
-        result = await self._sender.send(channel, lambda: message, message, plain=_needs_plain_text([delivery]))
+        result = await self._sender.send(channel, lambda: message, message, plain=needs_plain_text([delivery]))
         await self._attempt_recorder.record(channel, [delivery], result, {}, message.title)
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -364,8 +347,3 @@ class Notifier:
         task = asyncio.create_task(work, name=name)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _needs_plain_text(deliveries: Iterable[Delivery]) -> bool:
-    """Return whether plain text is needed: for critical deliveries from the second attempt on."""
-    return any(delivery.attempts and delivery.severity == "critical" for delivery in deliveries)

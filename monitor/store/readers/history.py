@@ -1,8 +1,9 @@
 """Recorded samples of one metric."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Select, func, select, type_coerce
 
 from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.alert import MetricScope
@@ -30,13 +31,7 @@ def read_history(
     the newest ones.
     """
     table = tables.series
-    wanted = select(table).where(table.c.metric == metric)
-    if account is not None:
-        wanted = wanted.where(table.c.account == account)
-    if scope is not None:
-        wanted = wanted.where(table.c.scope == scope)
-    if subject is not None:
-        wanted = wanted.where(table.c.subject == subject)
+    wanted = _matching_series(metric, account, scope, subject)
     found = connection.execute(wanted.order_by(table.c.account, table.c.scope, table.c.subject)).all()
     return tuple(
         HistoryRow(
@@ -49,6 +44,38 @@ def read_history(
         )
         for row in found
     )
+
+
+def count_samples(
+    connection: Connection,
+    metric: str,
+    *,
+    account: str | None = None,
+    scope: MetricScope | None = None,
+    subject: str | None = None,
+    since: datetime,
+) -> tuple[int, int]:
+    """Return the number of matching series of the metric, and of their samples since a moment."""
+    matching = _matching_series(metric, account, scope, subject).subquery()
+    series = connection.execute(select(func.count()).select_from(matching)).scalar_one()
+    samples = tables.samples
+    wanted = select(func.count()).select_from(samples).where(samples.c.at >= since)
+    found = connection.execute(wanted.where(samples.c.series.in_(select(matching.c.id)))).scalar_one()
+    return series, found
+
+
+def _matching_series(
+    metric: str, account: str | None, scope: MetricScope | None, subject: str | None
+) -> Select[tuple[Any, ...]]:
+    table = tables.series
+    wanted = select(table).where(table.c.metric == metric)
+    if account is not None:
+        wanted = wanted.where(table.c.account == account)
+    if scope is not None:
+        wanted = wanted.where(table.c.scope == scope)
+    if subject is not None:
+        wanted = wanted.where(table.c.subject == subject)
+    return wanted
 
 
 def _read_points(

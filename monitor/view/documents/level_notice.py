@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from monitor.core.model.events import ReportedLevel
+from monitor.core.model.stream_payloads import ReportedLevel
 from monitor.core.numbers.durations import parse_since
 
 

@@ -5,40 +5,32 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.margin.interest import HOURS_A_YEAR
-from monitor.core.margin.levels import drop_to_level, rise_to_level, split_exposure
-from monitor.core.margin.stress import StressPortfolio, find_nearest_asset_move
 from monitor.core.numbers.amounts import INFINITE, ONE, floor_to
 from monitor.core.numbers.durations import parse_since
 from monitor.view.documents.status import oldest_age_s
-from monitor.view.documents.stress import StableAssets
-from monitor.view.documents.stress_portfolio import is_in_usdt, portfolio_of, scopes_of
+from monitor.view.documents.stress_portfolio import portfolio_of, scopes_of
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.formatting import (
-    UNKNOWN,
     format_age,
     format_amount,
     format_level,
     format_percent,
-    format_price,
-    format_threshold,
     format_timestamp,
     format_usdt,
     format_whole,
 )
 from monitor.view.json_values import Document, parse_json_decimal
 from monitor.view.messages.recovery_text import format_route
-from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table, Tone
+from monitor.view.terminal.scopes_table import threshold_band
+from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table
 
 FRESH_FOR = timedelta(minutes=1)
 """Balances up to this age are shown without it."""
 
-_THRESHOLDS = (("call", "margin_call_level"), ("liq.", "liquidation_level"))
 _MAX_RECOVERY_OPTIONS = 3
 _SHORTEN_AMOUNT_FROM = Decimal(1_000)
-_WHOLE_PRICE_FROM = Decimal(10_000)
 _YEAR = timedelta(days=365)
-_REACHED = "reached"
 
 
 def headlines(document: StatusDocument) -> list[Cell]:
@@ -49,27 +41,6 @@ def headlines(document: StatusDocument) -> list[Cell]:
     for account in document["accounts"]:
         lines += _verdicts(account)
     return lines
-
-
-def scopes_table(accounts: Sequence[AccountDocument], stable_assets: StableAssets) -> Table:
-    """A row for each scope and threshold: the move of all prices, or of one alone, that reaches it, and the loss
-    (USDT).
-
-    Made to fit 80 columns: a single account is not named in every row.
-    """
-    rows: list[list[Cell]] = []
-    for account in accounts:
-        scopes = list(scopes_of(account))
-        if account["state"] in ("unknown", "key_refused") or not scopes:
-            rows.append([Cell(account["account"]), *[Cell("")] * 2, Cell(_state_words(account["state"]), "bad")])
-        if account["state"] != "unknown":
-            for label, scope in scopes:
-                rows += _scope_rows(account["account"], label, scope, stable_assets)
-    headings = ("account", "scope", "level", "initial", "bar", "if prices", "loss", "or alone", "age/poll")
-    start = 1 if len(accounts) == 1 and accounts[0]["state"] not in ("unknown", "key_refused") else 0
-    width = len(headings)
-    padded = [[*row, *[Cell("")] * (width - len(row))][start:] for row in rows]
-    return Table(headings[start:], padded, frozenset({2 - start, 6 - start, 8 - start}))
 
 
 def debts_table(accounts: Sequence[AccountDocument], now: datetime) -> Table:
@@ -113,7 +84,7 @@ def recovery_cells(accounts: Iterable[AccountDocument], now: datetime) -> list[C
     for account in accounts:
         for label, scope in scopes_of(account):
             restore = scope.get("restore")
-            if not restore or not restore["options"] or _threshold_band(scope)[1] == "good":
+            if not restore or not restore["options"] or threshold_band(scope)[1] == "good":
                 continue
             feasible = [option for option in restore["options"] if option["feasible"]][:_MAX_RECOVERY_OPTIONS]
             ways = ", or ".join(
@@ -223,12 +194,12 @@ def _verdicts(account: AccountDocument) -> Iterator[Cell]:
         yield Cell(f"{name} {label}: THE FIGURES ARE NOT TO BE RELIED ON, {old}", "bad")
     known = [(label, scope) for label, scope in scopes if parse_json_decimal(scope.get("margin_level")) is not None]
     for label, scope in sorted(known, key=lambda entry: _distance(entry[1])):
-        words, tone = _threshold_band(scope)
+        words, tone = threshold_band(scope)
         if tone != "good":
             level = format_level(parse_json_decimal(scope["margin_level"]))
             where = words.replace("below", "below its initial bar")
             yield Cell(f"{name} {label}: {where}, level {level}, {_liquidation_text(scope)}", tone)
-    calm = [(label, scope) for label, scope in known if _threshold_band(scope)[1] == "good" and scope["state"] == "ok"]
+    calm = [(label, scope) for label, scope in known if threshold_band(scope)[1] == "good" and scope["state"] == "ok"]
     if calm and len(calm) == len(known) and not bad:
         label, scope = min(calm, key=lambda entry: _distance(entry[1]))
         yield Cell(f"{name}: ok; nearest to liquidation is {label}, {_liquidation_text(scope)}", "good")
@@ -236,69 +207,9 @@ def _verdicts(account: AccountDocument) -> Iterator[Cell]:
         yield Cell(f"{name}: nothing is owed", "good")
 
 
-def _scope_rows(account: str, label: str, scope: Document, stable_assets: StableAssets) -> Iterator[list[Cell]]:
-    level = parse_json_decimal(scope.get("margin_level"))
-    state = scope["state"]
-    words, tone = (
-        _threshold_band(scope) if state == "ok" else (_state_words(state), "good" if state == "no_debt" else "bad")
-    )
-    shown = format_level(level) if level is not None else "∞" if state == "no_debt" else ""
-    age = _age(scope)
-    first = [Cell(account), Cell(label), Cell(shown, tone), Cell(words, tone)]
-    portfolio = portfolio_of(scope)
-    if portfolio is None:
-        yield [*first, *[Cell("")] * 4, age]
-        return
-    for number_, (name, key) in enumerate(_THRESHOLDS):
-        bar = parse_json_decimal(scope[key])
-        cells = [Cell(f"{name} {format_threshold(bar) if bar is not None else UNKNOWN}")]
-        cells += _distance_cells(scope, portfolio, bar, stable_assets) if bar is not None else [Cell("")] * 3
-        yield [*(first if not number_ else [Cell("")] * 4), *cells, *([age] if not number_ else [])]
-
-
-def _distance_cells(
-    scope: Document, portfolio: StressPortfolio, bar: Decimal, stable_assets: StableAssets
-) -> list[Cell]:
-    """The distance to the threshold: the move of all prices, its loss, and the single price that reaches it first."""
-    if portfolio.level <= bar:
-        return [Cell(_REACHED, "bad"), Cell(""), Cell("")]
-    own = portfolio.own_level(bar)
-    # A pair is liquidated by its own price: everything in it is valued in its quote asset.
-    stables = frozenset({scope["quote"]["asset"]}) if "index_price" in scope else stable_assets.stables
-    parts = split_exposure(portfolio.positions, stables)
-    drop, rise = drop_to_level(parts, own), rise_to_level(parts, own)
-    move, loss = "no move does it", ""
-    if min(drop, rise) < INFINITE:
-        falls = drop <= rise
-        net = parts.volatile_assets - parts.volatile_liabilities
-        move = f"fall {format_percent(drop)}" if falls else f"rise {format_percent(rise)}"
-        loss = format_whole(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
-    first = find_nearest_asset_move(portfolio, bar, stables)
-    unit = parse_json_decimal(scope["quote"]["price_usdt"]) or ONE if "index_price" in scope else ONE
-    alone = f"{first.asset} {_short_price(first.price / unit)}" if first is not None else ""
-    if (
-        "index_price" in scope
-        and bar == portfolio.liquidation_level
-        and parse_json_decimal(scope["liquidation_price"]) is not None
-    ):
-        # For the pair's own liquidation the exchange's price is better.
-        distance, price = (
-            parse_json_decimal(scope["distance_to_liquidation"]),
-            parse_json_decimal(scope["liquidation_price"]),
-        )
-        verb = {"below": "fall", "above": "rise"}.get(scope["danger"] or "", "move")
-        move, alone = f"{verb} {format_percent(distance)}", f"{scope['base']['asset']} {_short_price(price)}"
-    return [Cell(move), Cell(loss), Cell(alone, "dim")]
-
-
 def _short_amount(amount: Decimal) -> str:
     """An amount to eight significant digits; documents have them all."""
     return format_amount(amount if amount < _SHORTEN_AMOUNT_FROM else round(amount, 2))
-
-
-def _short_price(price: Decimal | None) -> str:
-    """A price without cents where they don't matter."""
-    return format_price(price) if price is None or price < _WHOLE_PRICE_FROM else f"{price:,.0f}"
 
 
 def _liquidation_text(scope: Document) -> str:
@@ -319,40 +230,9 @@ def _liquidation_text(scope: Document) -> str:
     )
 
 
-def _threshold_band(scope: Document) -> tuple[str, Tone]:
-    """The two thresholds around the scope's level."""
-    level = parse_json_decimal(scope.get("margin_level"))
-    initial, call, liquidation = (
-        parse_json_decimal(scope.get(key)) for key in ("initial_level", "margin_call_level", "liquidation_level")
-    )
-    if level is None or liquidation is None:
-        return "bars unknown", "note"
-    if level <= liquidation:
-        return "LIQUIDATION", "bad"
-    if call is not None and level <= call:
-        return "MARGIN CALL", "bad"
-    if initial is None:
-        return "initial bar unknown", "note"
-    return (
-        (f"below {format_threshold(initial)}", "note")
-        if level < initial
-        else (f"over {format_threshold(initial)}", "good")
-    )
-
-
 def _distance(scope: Document) -> Decimal:
     distance = parse_json_decimal(scope["distance_to_liquidation"])
     return INFINITE if distance is None else distance
-
-
-def _age(scope: Document) -> Cell:
-    """The age of the level, and of the read beneath it, where the level follows prices since."""
-    if scope["age_s"] is None:
-        return Cell("")
-    polled, live = format_age(timedelta(seconds=scope["age_s"])), scope.get("live_age_s")
-    if scope["state"] != "ok":
-        return Cell(polled, "bad" if scope["state"] == "stale" else "")
-    return Cell(f"{polled} polled" if live is None else f"{format_age(timedelta(seconds=live))}/{polled}")
 
 
 def _asset_rows(account: AccountDocument) -> Iterator[tuple[str, Document]]:
@@ -361,7 +241,3 @@ def _asset_rows(account: AccountDocument) -> Iterator[tuple[str, Document]]:
         yield from (("cross", row) for row in cross["balances"])
     for pair in account["isolated"]:
         yield from ((pair["symbol"], side) for side in (pair["base"], pair["quote"]) if side is not None)
-
-
-def _state_words(state: str) -> str:
-    return state.replace("_", " ")

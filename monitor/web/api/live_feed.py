@@ -3,12 +3,13 @@
 import asyncio
 import json
 import logging
+import re
 import secrets
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from monitor.errors import CommandRefused, StoreError
 from monitor.view.json_values import Document
@@ -27,8 +28,8 @@ MAX_EVENTS = 500
 
 Kind = Literal["status", "alert", "action"]
 
-_AGES = frozenset({"generated_at", "age_s", "live_age_s", "silence_s"})
-"""Fields of the status that change by themselves."""
+_AGES = re.compile(rb'"(?:generated_at|age_s|live_age_s|silence_s)": [^\n]*')
+"""Lines of the status that change by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class LiveFeed:
         self._events: deque[LiveEvent] = deque()
         self._open: dict[Kind, dict[int, LiveEvent]] = {"alert": {}, "action": {}}
         self._status: LiveEvent | None = None
-        self._status_mark = ""
+        self._status_mark = b""
 
     @property
     def readers(self) -> int:
@@ -142,31 +143,32 @@ class LiveFeed:
 
     async def _look(self) -> None:
         before = self._number
-        status = (await self._documents.read("status", {})).document
-        mark, text = await asyncio.to_thread(_mark_and_line, status)
+        status = await self._documents.read("status", {})
+        mark = await asyncio.to_thread(_AGES.sub, b"", status.text)
         if mark != self._status_mark:
             self._status_mark = mark
-            self._status = self._publish("status", text)
+            self._status = self._publish("status", status.text)
         with suppress(StoreError):
             await self._compare("alert", (await self._documents.read("alerts", {})).document["items"])
             await self._compare("action", (await self._documents.read("actions", {})).document["items"])
         if self._number != before:
             self._wake()
 
-    async def _compare(self, kind: Literal["alert", "action"], items: list[Document]) -> None:
-        known = self._open[kind]
+    async def _compare(self, kind: Literal["alert", "action"], items: Iterable[Document]) -> None:
+        known, numbers = self._open[kind], set()
         for item in items:
+            numbers.add(item["id"])
             text = _line(item)
             earlier = known.get(item["id"])
             if earlier is None or not earlier.text.endswith(_data(text)):
                 known[item["id"]] = self._publish(kind, text)
-        for number in known.keys() - {item["id"] for item in items}:
+        for number in known.keys() - numbers:
             with suppress(CommandRefused):
                 ended = await self._documents.read(kind, {"id": str(number)})
                 self._publish(kind, _line(ended.document))
             del known[number]
 
-    def _publish(self, kind: Kind, text: str) -> LiveEvent:
+    def _publish(self, kind: Kind, text: bytes) -> LiveEvent:
         self._number += 1
         head = f"id: {self._epoch}-{self._number}\nevent: {kind}\n"
         event = LiveEvent(self._number, kind, head.encode() + _data(text))
@@ -182,20 +184,10 @@ class LiveFeed:
         self._news = asyncio.Event()
 
 
-def _data(text: str) -> bytes:
-    return f"data: {text}\n\n".encode()
+def _data(text: bytes) -> bytes:
+    """A text as the data of an event, a field for each of its lines."""
+    return b"data: " + text.strip().replace(b"\n", b"\ndata: ") + b"\n\n"
 
 
-def _line(document: object) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-
-
-def _mark_and_line(status: Document) -> tuple[str, str]:
-    """What of a status does not change by itself, and the status on one line."""
-    return _line(_without_ages(status)), _line(status)
-
-
-def _without_ages(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_ages(item) for name, item in value.items() if name not in _AGES}
-    return [_without_ages(item) for item in value] if isinstance(value, list) else value
+def _line(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()

@@ -66,7 +66,7 @@ class KnownHosts:
     def _is_listen_address(self, given: HostPort, local: HostPort) -> bool:
         if given.port != local.port:
             return False
-        if given.host == local.host and (self._is_wildcard or given.host == self._listen.host):
+        if given.host == local.host:
             return True
         # `localhost` is an address, too: no name server is asked for it.
         if given.host == "localhost":

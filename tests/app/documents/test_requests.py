@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitor.app.database import open_reader
+from monitor.app.documents.history import HistoryQuery
 from monitor.app.documents.requests import REQUESTS, prepare_query
 from monitor.config.loading import load_config
 from monitor.config.model import Config
@@ -137,6 +138,17 @@ def test_an_impossible_parameter_is_named(
     assert (raised.value.parameter, raised.value.message[: len(message)]) == (parameter, message)
 
 
+def test_a_history_that_is_too_long_is_refused_before_it_is_read(config: Config) -> None:
+    with open_reader(config) as store:
+        for since, found in (("3h", 2), ("2d", 2), ("30d", 2)):
+            query = HistoryQuery(config, "margin_level", since=since, max_samples=1)
+            with pytest.raises(ParameterInvalid, match=f"up to {found} samples, and an answer holds 1"):
+                query.read(store)
+            assert replace(query, max_samples=2).read(store)["items"]
+        few = HistoryQuery(config, "margin_level", scope="cross", since="30m", max_samples=0)
+        assert few.read(store) == {"items": []}
+
+
 async def _write_records(folder: Path) -> None:
     now = datetime.now(UTC)
     alert = replace(documents.ALERT, id=17, state=AlertState.FIRING, since=now, fired_at=now)
@@ -173,7 +185,9 @@ async def _write_records(folder: Path) -> None:
                 StreamEvent("account", CROSS, "balanceUpdate", f"k{n}", now, now, json.dumps({"e": "x", "n": n}))
                 for n in range(3)
             ),
-            samples=(Sample("cross", "", "margin_level", now - timedelta(hours=1), Decimal("1.6")),),
+            samples=tuple(
+                Sample("cross", "", "margin_level", now - timedelta(hours=hours), Decimal("1.6")) for hours in (2, 1)
+            ),
         ),
         JournalEntry(
             "main",

@@ -19,9 +19,9 @@ from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import AccountSpec, ApiInterpretations, PairSpec, Scenario, initial_balance
+from monitor.store.command_store import CommandStore, ReadStore
 from monitor.store.db.schema_migration import upgrade
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import CommandStore, ReadStore
 from monitor.store.writes import commands
 from tests.support.command import CommandOutput, margin_monitor
 from tests.support.sandbox import RunningSandbox, sandbox

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.journal import JournalEntry, Sample
+from monitor.store.command_store import ReadStore
 from monitor.store.db.connections import SCHEMA_REVISION
 from monitor.store.readers.history import read_history
-from monitor.store.store import ReadStore, Store
+from monitor.store.store import Store
 from tests.store.db.test_schema_migration import database_at_revision
 from tests.support.command import margin_monitor, write_config
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from monitor.sandbox.server import SandboxInfo
-from monitor.store.store import CommandStore
+from monitor.store.command_store import CommandStore
 from monitor.store.writes import bans
 from tests.support.command import margin_monitor
 from tests.support.daemon import write_config

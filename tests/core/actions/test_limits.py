@@ -5,15 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.actions.limits import (
-    LIMIT_PERIOD,
-    Allowed,
-    Denied,
-    LimitUsage,
-    check_limits,
-    compute_limit_usage,
-    remaining_allowance,
-)
+from monitor.core.actions.limit_usage import LIMIT_PERIOD, LimitUsage, compute_limit_usage, remaining_allowance
+from monitor.core.actions.limits import Allowed, Denied, check_limits
 from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.actions.limits import Allowed, LimitUsage, check_limits
+from monitor.core.actions.limit_usage import LimitUsage
+from monitor.core.actions.limits import Allowed, check_limits
 from monitor.core.actions.proposal import Allowance, NoProposal, Proposal
 from monitor.core.actions.reduce import propose_reduction
 from monitor.core.actions.scope_position import ScopePosition

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.core.actions.decision import build_plan_context
+from monitor.core.actions.plan_context import build_plan_context
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.model.account import CROSS, CollateralTier, IsolatedPair, IsolatedSnapshot, Scope
 from monitor.core.model.events import StreamEvent

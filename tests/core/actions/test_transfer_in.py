@@ -7,7 +7,8 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.actions.limits import Allowed, check_limits, compute_limit_usage
+from monitor.core.actions.limit_usage import compute_limit_usage
+from monitor.core.actions.limits import Allowed, check_limits
 from monitor.core.actions.proposal import UNLIMITED, Allowance, NoProposal, Proposal
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.transfer_in import propose_second_hop, propose_transfer_in

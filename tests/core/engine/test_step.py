@@ -15,8 +15,6 @@ from monitor.core.model.account import CROSS, Balance, IsolatedSnapshot, KeyPerm
 from monitor.core.model.alert import AlertState, NotificationReason
 from monitor.core.model.events import (
     Ack,
-    BalanceAdjusted,
-    BalancesChanged,
     CommandsRead,
     CrossRead,
     Event,
@@ -26,8 +24,6 @@ from monitor.core.model.events import (
     KeyRead,
     LeverageTiersRead,
     LiquidationsRead,
-    MarginNotice,
-    ParsedPayload,
     PricesRead,
     ReadFailed,
     StreamAlive,
@@ -38,6 +34,7 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
+from monitor.core.model.stream_payloads import BalanceAdjusted, BalancesChanged, MarginNotice, ParsedPayload
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState, ThresholdState

@@ -6,13 +6,10 @@ from decimal import Decimal
 from monitor.core.engine.read_demand import newly_needed_reads
 from monitor.core.model.account import CROSS, Balance, CollateralTier, Price, Scope, Thresholds
 from monitor.core.model.events import (
-    BalanceAdjusted,
     CrossRead,
     Event,
     IsolatedRead,
     LeverageTiersRead,
-    LiabilityChanged,
-    ParsedPayload,
     StreamEvent,
     StreamName,
     ThresholdsRead,
@@ -23,6 +20,7 @@ from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.lending_terms import describe_changes
 from monitor.core.model.order import Repay
 from monitor.core.model.reads import CollateralRatiosRead, IndexPriceRead, LedgerRead, OpenOrdersRead, OrderUpdate
+from monitor.core.model.stream_payloads import BalanceAdjusted, LiabilityChanged, ParsedPayload
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.index_basis import IndexReading

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.actions.limits import LimitUsage, with_gap_movements
+from monitor.core.actions.limit_usage import LimitUsage, with_gap_movements
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.engine.activity_records import collect_activity
 from monitor.core.model.account import CROSS, Price

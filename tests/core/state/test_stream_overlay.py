@@ -6,14 +6,12 @@ from decimal import Decimal
 
 from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.model.account import CROSS, Balance, CrossSnapshot, Scope
-from monitor.core.model.events import (
+from monitor.core.model.events import CrossRead, PricesRead, StreamEvent
+from monitor.core.model.stream_payloads import (
     BalanceAdjusted,
     BalancesChanged,
-    CrossRead,
     LiabilityChanged,
     ParsedPayload,
-    PricesRead,
-    StreamEvent,
     TradeFilled,
 )
 from monitor.core.state.account_state import AccountState

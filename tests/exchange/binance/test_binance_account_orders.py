@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.order import Accepted, Order, Refused, Repay, TimeWindow, Transfer, Unknown
+from monitor.exchange.binance.api.accounts import get_isolated_margin_account
 from monitor.exchange.binance.api.response import ApiCredentials
 from monitor.exchange.binance.asymmetric_signing import Ed25519Signer, RsaSigner
 from monitor.exchange.binance.signing import HmacSigner, Signer
@@ -326,5 +327,5 @@ async def test_every_kind_of_key_signs_reads_and_orders(kind: str) -> None:
     key = ApiKeySpec(api_key="k" * 64, public_key=public.decode())
     async with connected_sandbox(calm_scenario_with(keys=(key,)), credentials=ApiCredentials(key.api_key, signer)) as w:
         await w.account.read_cross()
-        await w.account.call_endpoint("GET", "/sapi/v1/margin/isolated/account", {"symbols": "BTCUSDT,ETHUSDT"})
+        await get_isolated_margin_account(w.account.read_transport, symbols=["BTCUSDT", "ETHUSDT"])
         assert isinstance(await w.account.execute(REPAY), Accepted)

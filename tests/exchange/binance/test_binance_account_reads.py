@@ -11,7 +11,6 @@ import pytest
 from monitor.core.model.account import CROSS, PairStatus, Scope, Thresholds
 from monitor.core.numbers.amounts import INFINITE
 from monitor.errors import ExchangeRefused, ExchangeUnreachable, KeyInvalid, PayloadRejected
-from monitor.exchange.binance.api.endpoint import SecurityType
 from monitor.exchange.binance.api.response import ApiCredentials
 from monitor.exchange.binance.factory import create_account
 from monitor.exchange.binance.signing import HmacSigner
@@ -298,7 +297,7 @@ async def test_invalid_row_is_skipped_and_reported_once() -> None:
             assert len(await w.account.read_prices(["BTCUSDT", "ETHUSDT"])) == 1
             assert await w.account.interest.read_rates()
             assert len(await w.account.interest.read_next_rates(["BTC", "USDT"], isolated=False)) == 1
-            assert await w.account.activity.read_min_repay()
+            assert await w.account.reference_data.read_min_repay()
         told = w.account.take_rejected_rows()
     assert "GET /sapi/v1/margin/isolated/account: ETHUSDT is left out" in " ".join(told)
     assert len(told) == 8
@@ -348,19 +347,9 @@ async def test_weight_used_is_the_share_of_the_fullest_pool() -> None:
         assert w.account.weight_used == D(10) / 12000
         await w.account.sync_clock()
         assert w.account.weight_used == D(10) / 12000
-        await w.account.call_endpoint("GET", "/api/v3/account", {})
+        await w.account.read_user_id()
         # A slow machine asks for the time once more: each question weighs 1 in the same pool.
         assert w.account.weight_used == D(20 + len(w.requests("/api/v3/time"))) / 6000
-
-
-async def test_any_read_can_be_asked_for_by_its_path() -> None:
-    async with connected_sandbox() as w:
-        answer = await w.account.call_endpoint(
-            "GET", "/sapi/v1/margin/priceIndex", {"symbol": "BTCUSDT"}, SecurityType.KEY
-        )
-        assert b'"symbol":"BTCUSDT"' in answer.body
-        answer = await w.account.call_endpoint("GET", ISOLATED_PATH, {"symbols": "BTCUSDT,ETHUSDT"})
-        assert answer.status == 200
 
 
 async def test_errors_quote_neither_key_nor_signature() -> None:

@@ -12,8 +12,8 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import ApiInterpretations, Scenario
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import ReadStore
 from tests.support.command import margin_monitor
 from tests.support.daemon import clock_of, daemon_process, eventually, in_process_run, starting_now, write_config
 from tests.support.money_actions import REPAY_PATH, money_requests, repay_config

@@ -24,7 +24,7 @@ NEAR = {"asset": "USDT", "target": parse_sizing_target("margin_level >= 1.85"), 
 
 async def with_minima(running: ExecutorHarness) -> None:
     """Reads them as the daemon does with its reference data."""
-    read = MinRepayRead(await running.world.account.activity.read_min_repay(), running.world.clock.now())
+    read = MinRepayRead(await running.world.account.reference_data.read_min_repay(), running.world.clock.now())
     running.state = apply_account_event(running.state, read, read.at)
 
 

@@ -12,8 +12,8 @@ import pytest
 from monitor.core.model.intent import IntentState
 from monitor.errors import StoreError
 from monitor.sandbox.faults import Fault
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import ReadStore
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
 from tests.support.database_lock import locked_database
 from tests.support.sandbox import sandbox

@@ -11,8 +11,8 @@ import pytest
 from monitor.core.model.alert import AlertState
 from monitor.records.alerts import AlertRow
 from monitor.sandbox.server import Sandbox
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.store import ReadStore
 from tests.support.daemon import clock_of, daemon_process, eventually, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, HttpSink, Received, http_sink

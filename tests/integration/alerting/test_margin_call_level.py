@@ -7,16 +7,9 @@ from monitor.core.alerting.stale_data import stale_summary
 from monitor.core.metrics.data_quality import find_data_issues
 from monitor.core.metrics.snapshot import MetricsSnapshot, measure_subject
 from monitor.core.model.account import CROSS, IsolatedSnapshot
-from monitor.core.model.events import (
-    CrossRead,
-    IsolatedRead,
-    MarginNotice,
-    PricesRead,
-    ReadFailed,
-    ReportedLevel,
-    StreamEvent,
-)
+from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead, ReadFailed, StreamEvent
 from monitor.core.model.metric import MissingValue
+from monitor.core.model.stream_payloads import MarginNotice, ReportedLevel
 from monitor.core.state.account_state import AccountState, ThresholdState
 from monitor.core.state.account_update import apply_account_event
 from monitor.view.documents.account import account_document

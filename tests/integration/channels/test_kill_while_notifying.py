@@ -12,8 +12,8 @@ import pytest
 
 from monitor.core.model.alert import AlertState
 from monitor.records.alerts import AlertRow
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.store import ReadStore
 from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import Answer, HttpSink, http_sink

@@ -11,7 +11,8 @@ import pytest
 from monitor.core.model.alert import AlertState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.numbers.durations import parse_since
-from monitor.store.store import ReadStore, Store
+from monitor.store.command_store import ReadStore
+from monitor.store.store import Store
 from monitor.store.writes.commands import read_commands
 from tests.support.command import CommandOutput, margin_monitor, write_config
 from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now

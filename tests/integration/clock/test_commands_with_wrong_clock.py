@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.numbers.durations import parse_since
-from monitor.store.store import ReadStore
+from monitor.store.command_store import ReadStore
 from monitor.store.writes.commands import read_pause
 from tests.support.clocks.faketime import needs_faketime, wall_clock_offset
 from tests.support.command import margin_monitor

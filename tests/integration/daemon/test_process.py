@@ -14,10 +14,10 @@ import pytest
 
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.scenario import hmac_key
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.events import read_events
 from monitor.store.readers.status import read_status_rows
-from monitor.store.store import ReadStore
 from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from monitor.view.documents.types.demo import DemoDocument
+from tests.support.examples.document_types import json_form
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -52,7 +54,7 @@ def play(folder: Path, without: str | None = None) -> subprocess.CompletedProces
 def test_guarded_account_survives_and_the_unguarded_is_liquidated(tmp_path: Path) -> None:
     done = play(tmp_path)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    document: dict[str, Any] = json.loads(done.stdout)
+    document = json_form(json.loads(done.stdout), DemoDocument)
     unguarded, guarded = document["runs"]
     assert document["ok"] is True
     assert document["scenario"] == "crash-2025-10-10"

@@ -11,6 +11,7 @@ from monitor.demo.run import play_scenario
 from monitor.sandbox.scenario.builtin import crash_scenario
 from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, Scenario, initial_balance
 from monitor.sandbox.server import Sandbox
+from monitor.view.documents.types.demo import DemoRunName
 from tests.support.paths import price_file
 
 MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer")
@@ -48,7 +49,8 @@ def noon_of_2021() -> Scenario:
 @pytest.mark.parametrize("guarded", [False, True], ids=["unguarded", "guarded"])
 async def test_account_survives_a_real_crash_only_with_actions(story: Any, guarded: bool, tmp_path: Path) -> None:
     seen: list[Sandbox] = []
-    run = await play_scenario("run", story(), tmp_path, 120.0, guarded=guarded, inspect=seen.append)
+    name: DemoRunName = "guarded" if guarded else "unguarded"
+    run = await play_scenario(name, story(), tmp_path, 120.0, guarded=guarded, inspect=seen.append)
     (exchange,) = seen
     account: Any = exchange.state_dump["accounts"]["main"]  # type: ignore[index]
     liquidated = [one for one in account["liquidations"] if one["scope"] == "cross"]

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.journal import JournalEntry
+from monitor.store.command_store import ReadStore
 from monitor.store.db.schema_migration import find_problems
 from monitor.store.readers.events import read_events
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import ReadStore, Store
+from monitor.store.store import Store
 from tests.support.examples.store_rows import NOW, event
 from tests.support.timeouts import SOON_S
 

@@ -16,8 +16,8 @@ from monitor.records.events import EventRow
 from monitor.sandbox.event_feed import SentEvent
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.events import read_events
-from monitor.store.store import ReadStore
 from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
 

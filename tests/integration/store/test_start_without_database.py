@@ -11,8 +11,8 @@ import pytest
 from monitor.core.model.alert import Alert
 from monitor.core.model.events import Silence, SilenceMatcher
 from monitor.core.state.account_state import AccountState
+from monitor.store.command_store import CommandStore
 from monitor.store.db.schema_migration import upgrade
-from monitor.store.store import CommandStore
 from monitor.store.writes.commands import acknowledge, add_silence
 from tests.integration.store.test_failing_store import has_received
 from tests.integration.store.test_running_without_database import STARTED, crash_prices, has_text, locked

@@ -44,7 +44,8 @@ import aiohttp
 import pytest
 
 from monitor.core.metrics.snapshot import measure_subject
-from monitor.core.model.events import BalanceAdjusted, BalancesChanged, CrossRead, StreamEvent
+from monitor.core.model.events import CrossRead, StreamEvent
+from monitor.core.model.stream_payloads import BalanceAdjusted, BalancesChanged
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.account_update import apply_account_event

@@ -92,7 +92,8 @@ async def test_login_gives_a_cookie_that_scripts_and_other_sites_do_not_get(serv
 
 async def test_wrong_token_in_the_login_form_gives_no_session(served: ServedDaemon) -> None:
     answer = await served.post_form("/login", source=another_address(), token="wrong")
-    assert (answer.status, answer.error) == (401, "wrong_token")
+    assert answer.status == 401
+    assert "the token is wrong" in answer.text.lower()
     assert "set-cookie" not in answer.headers
 
 
@@ -107,10 +108,11 @@ async def test_login_leads_nowhere_else(served: ServedDaemon, next_page: str) ->
 async def test_session_changes_something_with_its_form_token_alone(served: ServedDaemon) -> None:
     login = await served.log_in()
     without = await served.post_form(PAUSE, login.cookie)
-    assert (without.status, without.error) == (403, "wrong_form")
+    assert without.status == 403
     other = await served.log_in()
     foreign = await served.post_form(PAUSE, login.cookie, form_token=other.form_token)
-    assert (foreign.status, foreign.error) == (403, "wrong_form")
+    assert foreign.status == 403
+    assert "not one of this session" in foreign.text
     assert not await is_paused(served)
     answer = await served.post_form(PAUSE, login.cookie, form_token=login.form_token, next="/account/main")
     assert (answer.status, answer.headers["location"]) == (303, "/account/main")
@@ -127,7 +129,7 @@ async def test_form_that_is_replayed_after_the_logout_is_refused(served: ServedD
     assert (answer.status, answer.headers["location"]) == (303, "/")
     assert "max-age=0" in answer.headers["set-cookie"].lower()
     replayed = await served.post_form(PAUSE, login.cookie, form_token=login.form_token)
-    assert (replayed.status, replayed.error) == (401, "not_logged_in")
+    assert replayed.status == 401
     assert not await is_paused(served)
 
 
@@ -146,7 +148,8 @@ async def test_form_that_is_replayed_after_the_logout_is_refused(served: ServedD
 async def test_form_of_another_origin_is_refused(served: ServedDaemon, sent_by: dict[str, str]) -> None:
     login = await served.log_in()
     answer = await served.post_form(PAUSE, {**login.cookie, **sent_by}, form_token=login.form_token)
-    assert (answer.status, answer.error) == (403, "foreign_origin")
+    assert answer.status == 403
+    assert "another origin" in answer.text
     assert (await served.post_form("/login", sent_by, token=TOKEN)).status == 403
     assert not await is_paused(served)
 

@@ -1,8 +1,14 @@
 """`/healthz` and `/readyz`, and what is still answered while the database fails."""
 
+import sqlite3
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from monitor.sandbox.faults import Fault
+from tests.integration.accounts.test_crash_looping_account import REFUSING
 from tests.integration.web.served_daemon import AUTHORIZED, JSON, WITH_TOKEN, ServedDaemon, served_daemon
 from tests.support.daemon import eventually
 from tests.support.database_lock import locked_database
@@ -41,3 +47,15 @@ async def test_status_comes_from_memory_while_the_database_can_not_be_written(tm
             refused = await served.post("/api/v1/actions/pause", {**AUTHORIZED, **JSON})
             assert (refused.status, refused.error) == (503, "store")
         await wait_for_readiness(served, 200)
+
+
+@pytest.mark.slow
+async def test_account_that_is_down_makes_the_daemon_unready(tmp_path: Path) -> None:
+    async with served_daemon(tmp_path) as served:
+        await wait_for_readiness(served, 200)
+        with closing(sqlite3.connect(tmp_path / "monitor.db")) as other, other:
+            other.execute(REFUSING)
+        served.box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
+        await wait_for_readiness(served, 503, "account main is down (")
+        assert "tampered" in (await served.get("/readyz")).text
+        assert (await served.get("/healthz")).status == 200

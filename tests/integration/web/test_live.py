@@ -35,9 +35,9 @@ class Reader:
         """The next event; comments and the first line of the protocol are passed over."""
         while True:
             fields: dict[str, str] = {}
-            while line := (await asyncio.wait_for(self._stream.readuntil(b"\n"), SOON_S)).decode().strip():
+            while line := (await asyncio.wait_for(self._stream.readuntil(b"\n"), SOON_S)).decode().rstrip("\n"):
                 name, _, value = line.partition(": ")
-                fields[name] = value
+                fields[name] = f"{fields[name]}\n{value}" if name in fields else value
             if "data" in fields:
                 return Received(fields["id"], fields["event"], json.loads(fields["data"]))
 

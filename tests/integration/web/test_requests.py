@@ -150,6 +150,14 @@ async def test_errors_are_documents_that_name_the_fix(served: ServedDaemon) -> N
     )
 
 
+@pytest.mark.parametrize("query", ["limit={secret}", "{secret}=1"])
+async def test_known_secret_is_in_no_error(served: ServedDaemon, query: str) -> None:
+    secret = served.box.ready.accounts[0]["api_secret"]
+    answer = await served.get(f"/api/v1/events?{query.format(secret=secret)}")
+    assert (answer.status, answer.error) == (400, "usage")
+    assert secret not in answer.text and "***" in answer.text
+
+
 async def test_answers_to_pipelined_requests_come_in_order(served: ServedDaemon) -> None:
     host = "{}:{}".format(*served.address)
     reader, writer = await asyncio.open_connection(*served.address)

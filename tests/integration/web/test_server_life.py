@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.web import application, connections, server
+from monitor.web import application, connections, server, serving
 from tests.integration.web.http_client import Address, send
 from tests.integration.web.served_daemon import AUTHORIZED, TOKEN, WITH_TOKEN, served_daemon
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
@@ -91,7 +91,7 @@ async def test_taken_address_is_said_once_and_taken_up_when_it_is_free(
 
 
 async def test_server_that_lost_its_socket_is_built_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "CHECK_S", 0.1)
+    monkeypatch.setattr(serving, "CHECK_S", 0.1)
     async with served_daemon(tmp_path, f'[http]\nlisten = "127.0.0.1:{free_port()}"\ntoken = "{TOKEN}"\n') as served:
         login = await served.log_in()
         with listening_socket(served.address) as broken:
@@ -186,7 +186,7 @@ async def test_reload_keeps_moves_and_closes_the_page(tmp_path: Path) -> None:
 async def test_process_ends_in_time_with_readers_and_half_open_connections(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         port = free_port()
-        config = write_config(tmp_path, box.ready, more=f'[http]\nlisten = "127.0.0.1:{port}"\n')
+        config = write_config(tmp_path, box.ready, more=f'[http]\nlisten = "localhost:{port}"\n')
         async with daemon_process(config) as child:
             await child.wait_for_line("stream=market connected=True")
             address = ("127.0.0.1", port)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import DaemonAlreadyRunning, ExitCode
-from monitor.store.store import ReadStore, Store
+from monitor.store.command_store import ReadStore
+from monitor.store.store import Store
 from monitor.store.writes.daemon_row import read_daemon
 from tests.support.examples.store_rows import NOW
 

@@ -15,13 +15,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from monitor.core.actions.limits import compute_limit_usage
+from monitor.core.actions.limit_usage import compute_limit_usage
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.ledger import ForeignMovement
 from monitor.errors import DaemonAlreadyRunning, StoreError
 from monitor.resources import packaged_path
+from monitor.store.command_store import ReadStore
 from monitor.store.db import connections as opening
 from monitor.store.db.schema_migration import find_problems, upgrade
 from monitor.store.readers.intents import read_intents
@@ -29,7 +30,7 @@ from monitor.store.schema import tables
 from monitor.store.schema.columns import to_milliseconds
 from monitor.store.schema.row_mapping import row_from_intent
 from monitor.store.schema.tables import metadata
-from monitor.store.store import ReadStore, Store
+from monitor.store.store import Store
 from monitor.store.writes import audit
 from monitor.store.writes.intents import read_recent as recent_intents
 from monitor.store.writes.record_coverage import read_gap_movements

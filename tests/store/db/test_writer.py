@@ -11,11 +11,12 @@ from sqlalchemy import Connection, text
 
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import DaemonAlreadyRunning, StoreError
+from monitor.store.command_store import ReadStore
 from monitor.store.db import connections as opening
 from monitor.store.db.schema_migration import upgrade
 from monitor.store.db.writer import Writer
 from monitor.store.readers.events import read_events
-from monitor.store.store import ReadStore, Store
+from monitor.store.store import Store
 from monitor.store.writes import journal
 from tests.support.examples.store_rows import NOW, event
 from tests.support.postgres import own_server

@@ -10,8 +10,9 @@ from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
 from monitor.errors import CommandRefused
+from monitor.store.command_store import CommandStore
 from monitor.store.readers.intents import read_intent
-from monitor.store.store import CommandStore, Store
+from monitor.store.store import Store
 from monitor.store.writes import audit, commands
 from monitor.store.writes.intents import read_recent
 from monitor.store.writes.outbox import read_due_deliveries

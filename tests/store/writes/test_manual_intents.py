@@ -11,8 +11,9 @@ from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Accepted, ManualCall, Outcome, Refused, Unknown
 from monitor.core.settlement.transitions import ABANDONED_AFTER, apply_outcome
 from monitor.errors import CommandRefused
+from monitor.store.command_store import CommandStore, ReadStore
 from monitor.store.readers.intents import read_intents
-from monitor.store.store import CommandStore, ReadStore, Store
+from monitor.store.store import Store
 from monitor.store.writes import bans, commands, manual_intents
 from monitor.store.writes import intents as intent_rows
 from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID

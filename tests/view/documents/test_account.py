@@ -11,9 +11,21 @@ from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.status import DaemonStatus, oldest_age_s, status_document, update_ages
-from monitor.view.documents.types.account import AccountDocument
+from monitor.view.documents.stress import StableAssets
+from monitor.view.documents.types.account import AccountDocument, StreamDocument
 from monitor.view.documents.types.alerts import AlertDocument
+from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
 from monitor.view.documents.types.status import StatusDocument
+from monitor.view.terminal.scopes_table import scopes_table
+from monitor.view.terminal.status_screen import (
+    data_issue_cells,
+    debts_table,
+    headlines,
+    interest_cells,
+    recovery_cells,
+    status_lines,
+    transfer_out_cells,
+)
 from tests.support.examples.document_types import json_form
 from tests.support.examples.documents import ALERT, NOW, PAIR, SETTINGS, STATE, WITHOUT_DEBT
 
@@ -112,6 +124,28 @@ def test_reader_leaves_the_stored_document_as_it_was() -> None:
     stored = _document(STATE)
     update_ages(stored, NOW + timedelta(days=1), running=False)
     assert stored == _document(STATE)
+
+
+def test_document_of_an_older_program_is_read_without_the_newer_fields() -> None:
+    document = _document(STATE)
+    parts: list[tuple[Any, Any]] = [
+        (document, AccountDocument),
+        (document["cross"], CrossDocument),
+        *((pair, IsolatedDocument) for pair in document["isolated"]),
+        *((stream, StreamDocument) for stream in document["streams"]),
+    ]
+    for part, type_ in parts:
+        for field in type_.__optional_keys__ - {"cross"}:
+            part.pop(field, None)
+    status = json_form(status_document(["main"], {"main": document}, DaemonStatus(), NOW, "1"), StatusDocument)
+    (account,) = status["accounts"]
+    assert (account["state"], account["cross"]["state"]) == ("stale", "stale")
+    stables = StableAssets(SETTINGS.stable_assets, {})
+    accounts = status["accounts"]
+    assert headlines(status) and not status_lines(status)
+    assert scopes_table(accounts, stables).rows and debts_table(accounts, NOW).rows
+    assert not [*data_issue_cells(accounts), *interest_cells(accounts), *transfer_out_cells(accounts)]
+    assert recovery_cells(accounts, NOW) == []
 
 
 def test_account_without_record_is_unknown_to_a_reader() -> None:

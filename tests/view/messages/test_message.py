@@ -9,7 +9,7 @@ import pytest
 from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.model.account import Thresholds
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
-from monitor.core.model.events import ReportedLevel
+from monitor.core.model.stream_payloads import ReportedLevel
 from monitor.view.messages.message import DrillProgress, alert_message, drill_message, minimal_message, notice_message
 from tests.support.examples.documents import ALERT, NOW, SETTINGS, STATE, WITHOUT_DEBT
 

@@ -13,13 +13,13 @@ from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonStatus, merge_fetched, status_document
 from monitor.view.documents.stress import StableAssets
 from monitor.view.documents.types.status import StatusDocument
+from monitor.view.terminal.scopes_table import scopes_table
 from monitor.view.terminal.status_screen import (
     data_issue_cells,
     debts_table,
     headlines,
     interest_cells,
     recovery_cells,
-    scopes_table,
     transfer_out_cells,
 )
 from monitor.view.terminal.table import Cell

@@ -48,6 +48,13 @@ def test_public_url_with_another_port_or_name_is_unknown(header: str) -> None:
     assert not KnownHosts(LOOPBACK, "https://mon.example").is_known_host(header, LOOPBACK)
 
 
+def test_address_behind_a_listened_name_is_a_known_host() -> None:
+    hosts = KnownHosts(HostPort("localhost", 9184), "")
+    assert hosts.is_known_host("127.0.0.1:9184", LOOPBACK)
+    assert hosts.is_known_host("localhost:9184", LOOPBACK)
+    assert not hosts.is_known_host("127.0.0.2:9184", LOOPBACK)
+
+
 def test_address_of_the_connection_is_a_known_host_where_all_addresses_are_listened_at() -> None:
     hosts, local = KnownHosts(HostPort("0.0.0.0", 9184), ""), HostPort("192.0.2.7", 9184)
     assert hosts.is_known_host("192.0.2.7:9184", local)

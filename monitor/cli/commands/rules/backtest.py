@@ -30,10 +30,10 @@ from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.price_path import PricePath, build_price_path, evaluation_times
 from monitor.simulation.recorded_frames import FILL_INTERVAL, SUBJECT_TIMEOUT, ReplaySample, recorded_frames
 from monitor.simulation.simulator import MarketFrame
+from monitor.store.command_store import ReadStore
 from monitor.store.readers.history import read_history
 from monitor.store.readers.samples import read_samples
 from monitor.store.readers.status import read_live_documents
-from monitor.store.store import ReadStore
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.backtests import backtest_document, backtest_items
 from monitor.view.terminal.backtests import backtest_lines, backtest_table

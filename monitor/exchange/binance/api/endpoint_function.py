@@ -136,7 +136,7 @@ class ReadFunction(EndpointFunction[P, T]):
     async def __call__(self, transport: Transport, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the decoded answer. Raises as Transport.read does."""
         endpoint, asked = self._build_request(*args, **kwargs)
-        return (await transport.read(endpoint, asked)).content
+        return await transport.read(endpoint, asked)
 
     async def fetch(
         self, transport: Transport, translate: Callable[[T, ApiResponse], U], *args: P.args, **kwargs: P.kwargs

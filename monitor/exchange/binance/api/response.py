@@ -1,4 +1,4 @@
-"""Responses of the REST API, raw and decoded, and the credentials that requests are signed with."""
+"""Responses of the REST API, results of writes, and the credentials that requests are signed with."""
 
 import hashlib
 from collections.abc import Mapping
@@ -45,14 +45,6 @@ class ApiResponse:
     error: ErrorBody | None
     rejected_rows: list[RejectedRow] = field(default_factory=list)
     """Rows left out of the answer; its translation adds to them."""
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedResponse(Generic[T]):
-    """A decoded answer to a read."""
-
-    content: T
-    response: ApiResponse
 
 
 class RequestWithheld(Exception):

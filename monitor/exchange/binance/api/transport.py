@@ -19,13 +19,7 @@ from monitor.exchange.binance.api.http import read_body
 from monitor.exchange.binance.api.payload_rejection import build_payload_rejection
 from monitor.exchange.binance.api.read_hosts import FIRST_COOLDOWN_S, ReadHosts
 from monitor.exchange.binance.api.rejected_rows import RejectedRows, decode_content
-from monitor.exchange.binance.api.response import (
-    ApiCredentials,
-    ApiResponse,
-    DecodedResponse,
-    RequestWithheld,
-    WriteResult,
-)
+from monitor.exchange.binance.api.response import ApiCredentials, ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.write_request import parse_write_response, request_log, withhold_hook
 from monitor.exchange.binance.rate_limits import (
     Priority,
@@ -84,12 +78,12 @@ class Transport:
         self._read_hosts = ReadHosts(self._hosts, clock.elapsed_s)
         self._objection: PreSendCheck | None = None
 
-    async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> DecodedResponse[T]:
+    async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> T:
         """Return the decoded answer.
 
         Raises ExchangeUnreachable, ExchangeRefused, KeyInvalid or PayloadRejected.
         """
-        return await self.fetch(endpoint, parameters, DecodedResponse)
+        return await self.fetch(endpoint, parameters, lambda content, _: content)
 
     async def fetch(
         self, endpoint: Endpoint[T], parameters: Parameters | None, translate: Callable[[T, ApiResponse], U]

@@ -1,28 +1,17 @@
-"""Reads of account activity: open orders, movements, the liquidation loan, and the terms of lending."""
+"""Reads of account activity: open orders, movements, the liquidation loan."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
-from monitor.core.model.account import CollateralTier, Price, Scope
+from monitor.core.model.account import Scope
 from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, LedgerRow, MarginTransfer
-from monitor.core.model.lending_terms import Delisting, Restrictions
 from monitor.core.model.order import ExchangeRecord, TransferSource
 from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
-from monitor.core.model.symbols import TradingRules
 from monitor.core.numbers.amounts import ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.history import HistoryReader
 from monitor.exchange.binance.api.loans import get_margin_liquidation_loan, get_margin_repay_details
-from monitor.exchange.binance.api.market import (
-    get_cross_margin_collateral_ratio,
-    get_margin_all_assets,
-    get_margin_delist_schedule,
-    get_margin_price_index,
-    get_margin_restricted_assets,
-    get_spot_asset_tags,
-)
 from monitor.exchange.binance.api.order_mapping import TRANSFER_TYPES
 from monitor.exchange.binance.api.orders import get_open_margin_orders
 from monitor.exchange.binance.api.response import ApiResponse
@@ -32,20 +21,12 @@ from monitor.exchange.binance.api.transfers import (
     query_universal_transfer_history,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.operations.symbol_rules import read_symbol_rules
 from monitor.exchange.binance.operations.transfers import NO_SUCH_ROUTE_CODES
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import activity
 from monitor.exchange.binance.translate.histories import parse_repayment
-from monitor.exchange.binance.translate.reference_data import (
-    parse_asset_tags,
-    parse_collateral_tiers,
-    parse_delisting,
-    parse_min_repay,
-    parse_restricted_assets,
-)
 from monitor.exchange.binance.wire.orders import OrderRow
-from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
+from monitor.exchange.binance.wire.plain_values import to_datetime
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
 NO_LOAN_CODE = -21004
@@ -53,7 +34,7 @@ NO_LOAN_CODE = -21004
 
 
 class BinanceActivitySource:
-    """Implementation of `exchange.port.AccountActivity`; `transport` signs with the reading key."""
+    """Implementation of `exchange.port.ActivitySource`; `transport` signs with the reading key."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -69,12 +50,6 @@ class BinanceActivitySource:
         return await get_open_margin_orders.with_priority(Priority.LAST).fetch(
             self._transport, translated, symbol=scope.symbol or None, is_isolated=bool(scope.symbol)
         )
-
-    async def read_symbol_rules(
-        self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
-    ) -> Mapping[str, TradingRules]:
-        """Return the rules of cross symbols between `assets`, of isolated pairs, and of known `valuing` symbols."""
-        return await read_symbol_rules(self._transport, assets, isolated, valuing)
 
     async def read_ledger(
         self, scope: Scope, since: datetime, until: datetime, asset: str | None = None
@@ -115,31 +90,6 @@ class BinanceActivitySource:
                 raise
             return LiquidationLoanRead("USDC", ZERO, now)
         return LiquidationLoanRead(loan.asset or "USDC", activity.parse_remaining_loan(loan), now)
-
-    async def read_delistings(self) -> tuple[Delisting, ...]:
-        """Return the assets and pairs that leave margin trading, and when."""
-        return tuple(parse_delisting(row) for row in await get_margin_delist_schedule(self._transport))
-
-    async def read_restricted_assets(self) -> Restrictions:
-        """Return assets that can't be bought on credit, or can't be transferred in as collateral."""
-        return parse_restricted_assets(await get_margin_restricted_assets(self._transport))
-
-    async def read_asset_tags(self) -> Mapping[str, frozenset[str]]:
-        """Return the spot-market tags by asset; assets without any may be missing."""
-        return parse_asset_tags(await get_spot_asset_tags(self._transport))
-
-    async def read_collateral_ratios(self) -> Mapping[str, tuple[CollateralTier, ...]]:
-        """Return the share of value that counts as collateral, by asset."""
-        return parse_collateral_tiers(await get_cross_margin_collateral_ratio(self._transport))
-
-    async def read_min_repay(self) -> Mapping[str, Decimal]:
-        """Return the smallest repayment of a debt by asset; assets without one are missing."""
-        return parse_min_repay(await get_margin_all_assets(self._transport))
-
-    async def read_index_price(self, symbol: str) -> Price:
-        """Return the margin index price of one symbol."""
-        answer = await get_margin_price_index(self._transport, symbol=symbol)
-        return Price(to_decimal(answer.price), answer.calc_time)
 
     async def _requested_transfers(
         self, scope: Scope, other: str, since: datetime, until: datetime

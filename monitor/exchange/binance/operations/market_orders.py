@@ -13,12 +13,10 @@ from monitor.exchange.binance.api.orders import (
     get_open_margin_orders,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.wire.orders import OrderRow
+from monitor.exchange.binance.wire.orders import OPEN_STATUSES, OrderRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 
 ORDER_NOT_FOUND = -2013
-
-_OPEN_STATUSES = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
 
 
 async def send_reduce_order(transport: Transport, order: Reduce) -> Outcome:
@@ -65,7 +63,7 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[ExchangeRecor
             ref=str(known.order_id),
             asset=order.asset,
             amount=brought,
-            status="PENDING" if known.status in _OPEN_STATUSES else "CONFIRMED" if base else "FAILED",
+            status="PENDING" if known.status in OPEN_STATUSES else "CONFIRMED" if base else "FAILED",
             at=to_datetime(known.time),
             spent=spent,
         ),

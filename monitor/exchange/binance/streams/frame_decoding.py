@@ -8,17 +8,16 @@ from decimal import Decimal
 import msgspec
 
 from monitor.core.model.account import Price, Scope
-from monitor.core.model.events import (
+from monitor.core.model.events import StreamEvent, StreamName
+from monitor.core.model.reads import OrderUpdate
+from monitor.core.model.stream_payloads import (
     BalanceAdjusted,
     BalancesChanged,
     LiabilityChanged,
     MarginNotice,
     ParsedPayload,
-    StreamEvent,
-    StreamName,
     TradeFilled,
 )
-from monitor.core.model.reads import OrderUpdate
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.frames import (
     AccountPositionFrame,
@@ -40,6 +39,7 @@ from monitor.exchange.binance.wire.numbers import (
     parse_signed,
     parse_time,
 )
+from monitor.exchange.binance.wire.orders import CLOSED_STATUSES, OPEN_STATUSES
 
 MAX_EVENT_BYTES = 2**20
 """Maximum bytes of an event that is believed."""
@@ -254,19 +254,15 @@ def _parse_order_update(report: ExecutionReportFrame) -> OrderUpdate | None:
     if (
         report.order_id is None
         or report.transaction_time is None
-        or report.status not in (*_OPEN_STATUSES, *_CLOSED_STATUSES)
+        or report.status not in (*OPEN_STATUSES, *CLOSED_STATUSES)
     ):
         return None
     is_open, at, quantity = (
-        report.status in _OPEN_STATUSES,
+        report.status in OPEN_STATUSES,
         parse_time(report.transaction_time, "T"),
         parse_amount(report.order_quantity, "q"),
     )
     return OrderUpdate(report.order_id, report.symbol, is_open, at, report.client_order_id, quantity)
-
-
-_OPEN_STATUSES = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
-_CLOSED_STATUSES = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"})
 
 
 def _event_key(account: str, scope: Scope, content: bytes) -> str:

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from monitor.core.model.account import CollateralTier, KeyPermissions, LeverageTier, Price, Thresholds, WalletBalances
 from monitor.core.model.lending_terms import Delisting, Restrictions
+from monitor.core.model.symbols import TradingRules
+from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.exchange.binance.wire.accounts import IsolatedTierRow, KeyPermissionsPayload, ThresholdsPayload
 from monitor.exchange.binance.wire.market_data import (
     AssetTagsRow,
@@ -13,12 +15,18 @@ from monitor.exchange.binance.wire.market_data import (
     DelistScheduleRow,
     LastPriceRow,
     MarginAssetRow,
+    MarginPairRow,
     RestrictedAssetsPayload,
+    SymbolFilterRow,
+    SymbolRow,
 )
 from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_positive, parse_time
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal, to_positive
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
 from monitor.exchange.binance.wire.wallets import SpotWalletPayload, WalletAssetRow
+
+_DEFAULT_STEP = Decimal("1E-8")
+"""Step of a filter that is switched off: that of every amount."""
 
 
 def parse_thresholds(coefficients: ThresholdsPayload) -> Thresholds:
@@ -142,3 +150,30 @@ def parse_collateral_tiers(groups: Iterable[CollateralRatioRow]) -> Mapping[str,
 def parse_min_repay(assets: Iterable[MarginAssetRow]) -> Mapping[str, Decimal]:
     """Return the smallest repayment of a debt by asset; assets without one are missing."""
     return {asset.asset_name: to_decimal(asset.user_min_repay) for asset in assets if asset.user_min_repay}
+
+
+def parse_trading_rules(rules: SymbolRow, pair: MarginPairRow | None, *, is_traded: bool) -> TradingRules:
+    """Return the rules of one symbol; `pair` is its row among the cross pairs, if any."""
+    price, lot = _find_filter(rules, "PRICE_FILTER"), _find_filter(rules, "LOT_SIZE")
+    worth = _find_filter(rules, "NOTIONAL") or _find_filter(rules, "MIN_NOTIONAL")
+    trades = is_traded and (pair is None or pair.is_margin_trade)
+    return TradingRules(
+        symbol=rules.symbol,
+        base=rules.base_asset,
+        quote=rules.quote_asset,
+        tick_size=to_decimal((price and price.tick_size) or _DEFAULT_STEP),
+        lot_step=to_decimal((lot and lot.step_size) or _DEFAULT_STEP),
+        min_quantity=to_decimal((lot and lot.min_qty) or ZERO),
+        max_quantity=to_decimal((lot and lot.max_qty) or INFINITE),
+        min_notional=to_decimal((worth and worth.min_notional) or ZERO),
+        max_notional=to_decimal((worth and worth.max_notional) or INFINITE),
+        is_open=rules.status == "TRADING" and "LIMIT" in rules.order_types and rules.is_margin_trading_allowed,
+        status=rules.status,
+        can_buy=trades and (pair is None or pair.is_buy_allowed),
+        can_sell=trades and (pair is None or pair.is_sell_allowed),
+        is_in_cross=pair is not None,
+    )
+
+
+def _find_filter(rules: SymbolRow, kind: str) -> SymbolFilterRow | None:
+    return next((row for row in rules.filters if row.filter_type == kind), None)

@@ -4,6 +4,10 @@ from decimal import Decimal
 
 from monitor.exchange.binance.wire.field_types import DecimalText, FlexibleInt, Payload, Timestamp, require_finite
 
+OPEN_STATUSES = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
+CLOSED_STATUSES = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"})
+"""Statuses of orders that can't be filled any more."""
+
 
 class FillRow(Payload, frozen=True):
     """One execution of an order just placed."""

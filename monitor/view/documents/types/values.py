@@ -50,3 +50,6 @@ GroupedBy = Literal["day", "asset"]
 
 MAX_ITEMS = 1_000
 """Alerts, intents or events in one answer of the API at most: the daemon holds no endless list in memory."""
+
+MAX_SAMPLES = 100_000
+"""Samples in one answer of the API at most."""

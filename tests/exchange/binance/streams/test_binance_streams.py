@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.events import BalancesChanged, LiabilityChanged, PricesRead, StreamAlive, StreamEvent
+from monitor.core.model.events import PricesRead, StreamAlive, StreamEvent
+from monitor.core.model.stream_payloads import BalancesChanged, LiabilityChanged
 from monitor.exchange.binance.binance_account import BinanceAccount
 from monitor.exchange.binance.streams.stream_limits import StreamLimits
 from monitor.exchange.binance.streams.websocket import WebSocketFactory

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model.account import CROSS, Price, Scope
-from monitor.core.model.events import (
+from monitor.core.model.events import StreamEvent
+from monitor.core.model.stream_payloads import (
     BalanceAdjusted,
     BalancesChanged,
     LiabilityChanged,
     MarginNotice,
-    StreamEvent,
     TradeFilled,
 )
 from monitor.exchange.binance.streams.frame_decoding import (

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.conflicts import CONFLICT_RULES, WARNING, find_conflicts
+from monitor.config.conflicts.conflict import WARNING
+from monitor.config.conflicts.key_conflicts import CONFLICT_RULES, find_conflicts
+from monitor.config.conflicts.secret_conflicts import refuse_secret_conflicts
 from monitor.config.loading import load_config
-from monitor.config.secret_conflicts import refuse_secret_conflicts
 from monitor.errors import ConfigError
 from tests.config.minimal_config import write_config
 from tests.support.command import margin_monitor

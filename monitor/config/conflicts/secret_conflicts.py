@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from monitor.config.conflicts import ERROR, Conflict, ConflictRule, located_accounts
+from monitor.config.conflicts.conflict import ERROR, Conflict, ConflictRule, located_accounts
 from monitor.config.credentials import resolve_secret
 from monitor.config.errors import ErrorList
 from monitor.config.model import Config

@@ -1,0 +1,1 @@
+"""Conflicts between keys that are each valid: rules that find them, by topic."""
