@@ -26,8 +26,11 @@ def api_page() -> str:
         for path, of_path in described["paths"].items()
         for method, operation in of_path.items()
     ]
-    rows = ((f"`{method} {path}`", operation["summary"], _answer(operation)) for method, path, operation in operations)
-    lines += table(("request", "purpose", "answer"), rows)
+    rows = (
+        (f"`{method} {path}`", operation["summary"], _body(operation), _answer(operation))
+        for method, path, operation in operations
+    )
+    lines += table(("request", "purpose", "body", "answer"), rows)
     lines += ["", "## Parameters", ""]
     lines += table(
         ("request", "parameter", "value", "meaning"),
@@ -43,6 +46,12 @@ def api_page() -> str:
     for name, schema in described["components"]["schemas"].items():
         lines += ["", *_type_section(name, schema)]
     return "\n".join(lines) + "\n"
+
+
+def _body(operation: Schema) -> str:
+    if "requestBody" not in operation:
+        return ""
+    return _words(operation["requestBody"]["content"]["application/json"]["schema"])
 
 
 def _answer(operation: Schema) -> str:

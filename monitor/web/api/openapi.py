@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 from aiohttp import web
@@ -34,25 +34,28 @@ PATH = "/api/v1/openapi.json"
 Schema = dict[str, Any]
 
 
+Comment = Annotated[str, msgspec.Meta(min_length=1, max_length=500, examples=["selling by hand"])]
+
+
 class AckRequest(TypedDict):
     """An acknowledgement: no reminders and no escalation."""
 
-    comment: str
+    comment: Comment
 
 
 class SilenceRequest(TypedDict):
     """A silence that begins now. A matcher is a text such as `rule=low`, or an object as silences show it."""
 
-    matchers: list[str | MatcherDocument]
-    duration: str
-    comment: str
+    matchers: Annotated[list[str | MatcherDocument], msgspec.Meta(min_length=1, examples=[["rule=thin"]])]
+    duration: Annotated[str, msgspec.Meta(min_length=1, examples=["2h"])]
+    comment: Comment
     include_critical: NotRequired[bool]
 
 
 class DrillRequest(TypedDict):
     """A drill of one rule."""
 
-    rule: str
+    rule: Annotated[str, msgspec.Meta(min_length=1, examples=["cross-margin-low"])]
 
 
 @dataclass(frozen=True, slots=True)
