@@ -1,5 +1,6 @@
 """What the handlers of all pages share: reading documents, the frame of a page, and the answer."""
 
+import asyncio
 import hmac
 from collections.abc import Mapping
 from typing import Any, cast
@@ -21,6 +22,10 @@ REFRESH_S = 15
 """Seconds after which a page without JavaScript and without forms loads itself anew."""
 
 
+READ_TIMEOUT_S = 4.0
+"""Machine seconds that a document may take that a page can do without."""
+
+
 class PageBuilder:
     """Builds pages from documents."""
 
@@ -34,10 +39,11 @@ class PageBuilder:
         return (await self.context.documents.read(name, dict(query or {}))).document
 
     async def read_if_possible(self, name: DocumentName, query: Mapping[str, str] | None = None) -> Any:
-        """Return a document; None while the database can't be read."""
+        """Return a document; None while the database can't be read, or does not answer: the levels can be shown."""
         try:
-            return await self.read(name, query)
-        except StoreError:
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                return await self.read(name, query)
+        except (StoreError, TimeoutError):
             return None
 
     async def read_items(self, name: DocumentName, query: Mapping[str, str] | None = None) -> list[Any] | None:

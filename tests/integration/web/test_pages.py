@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.integration.web.page_examples import BROWSER, alarmed_daemon
 from tests.integration.web.served_daemon import TOKEN, WITHOUT_TOKEN, served_daemon
 from tests.support.daemon import eventually
+from tests.support.database_lock import locked_database
 
 FIRST_PAINT_BYTES = 60_000
 
@@ -129,3 +130,18 @@ async def test_static_files_are_found_by_their_exact_names_only(tmp_path: Path) 
             "%00",
         ):
             assert (await served.get(f"/static/{path}")).status in (400, 404), path
+
+
+async def test_overview_comes_from_memory_while_the_database_fails(tmp_path: Path) -> None:
+    async with served_daemon(tmp_path) as served:
+        with locked_database(f"sqlite:///{tmp_path}/monitor.db"):
+
+            async def loud() -> bool:
+                page = await served.get("/", BROWSER)
+                assert page.status == 200
+                return "the database can&#39;t be written" in page.text
+
+            await eventually(loud, 60)
+            page = (await served.get("/", BROWSER)).text
+            assert "margin call" in page
+            assert '<section class="health bad"' in page

@@ -1,6 +1,7 @@
 """The pages in a real browser: whole on a phone, without JavaScript, live, and when the daemon is gone."""
 
 import contextlib
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -120,6 +121,23 @@ async def test_page_looks_old_at_once_when_the_daemon_is_gone(tmp_path: Path) ->
             assert "icon-gone" in str(await page.locator("link[rel=icon]").get_attribute("href"))
             assert await page.locator("h1").evaluate(BEFORE) == '"Last known: "'
             await expect(figure).not_to_have_css("color", fresh)
+
+
+@pytest.mark.slow
+async def test_page_looks_old_when_a_device_wakes_up_until_it_was_read_again(tmp_path: Path) -> None:
+    async with served_daemon(tmp_path) as served, open_browser() as browser, open_page(browser, served) as page:
+        await page.clock.install()
+        await page.goto("/")
+        await expect(page.locator("html")).to_have_class("scripted live")
+        async with contextlib.AsyncExitStack() as stack:
+            # Nothing is answered, as on a phone whose network is not back yet.
+            await page.route("**/*", lambda _: None)
+            stack.push_async_callback(page.unroute, "**/*")
+            await page.clock.fast_forward(3_600_000)
+            await expect(page.locator("html.aged, html.lost")).to_have_count(1)
+            await expect(page).to_have_title(re.compile("^(OLD|NO CONNECTION) 1 h"))
+        await expect(page.locator("html")).to_have_class("scripted live", timeout=GONE_MS)
+        await expect(page).not_to_have_title(re.compile("OLD|NO CONNECTION"))
 
 
 @pytest.mark.slow

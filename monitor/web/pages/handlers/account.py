@@ -1,5 +1,6 @@
 """`GET /account/NAME`: one account with everything that is known of it."""
 
+import asyncio
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -26,15 +27,7 @@ async def show_account(builder: PageBuilder, request: web.Request) -> web.Respon
         raise web.HTTPNotFound
     scopes = sorted_scopes(account, builder.stable_assets())
     choice = _choice(request, scopes)
-    drop = _drop(request)
-    records = AccountRecords(
-        alerts=await builder.read_items("alerts", {"all": "true", "limit": MAX_RECORDS}),
-        actions=await builder.read_items("actions", {"all": "true", "limit": MAX_RECORDS}),
-        history=await _read_history(builder, account["account"], choice) if scopes else None,
-        interest=await builder.read_if_possible("interest"),
-        stress=await builder.read_if_possible("stress", {"drop": f"{drop}%"}) if drop else None,
-        rules=await builder.read_items("rules"),
-    )
+    records = await _read_records(builder, account["account"], choice, _drop(request))
     page = account_page(account, status["generated_at"], scopes, records, choice)
     return builder.page(
         request,
@@ -49,7 +42,23 @@ async def show_account(builder: PageBuilder, request: web.Request) -> web.Respon
     )
 
 
+async def _read_records(builder: PageBuilder, account: str, choice: ChartChoice, drop: int) -> AccountRecords:
+    """Read everything that the database has; what it can't give is left out."""
+    newest = {"all": "true", "limit": MAX_RECORDS}
+    alerts, actions, history, interest, stress, rules = await asyncio.gather(
+        builder.read_items("alerts", newest),
+        builder.read_items("actions", newest),
+        _read_history(builder, account, choice),
+        builder.read_if_possible("interest"),
+        builder.read_if_possible("stress", {"drop": f"{drop}%"}),
+        builder.read_items("rules"),
+    )
+    return AccountRecords(alerts, actions, history, interest, stress, rules)
+
+
 async def _read_history(builder: PageBuilder, account: str, choice: ChartChoice) -> HistoryDocument | None:
+    if not choice.scope:
+        return None
     place = {"scope": "cross"} if choice.scope == "cross" else {"scope": "isolated", "symbol": choice.scope}
     query = {"metric": "margin_level", "account": account, "since": choice.span, **place}
     found = await builder.read_items("history", query)

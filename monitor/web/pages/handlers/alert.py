@@ -1,5 +1,7 @@
 """`GET /alerts/ID`, and the form that ends a silence."""
 
+import asyncio
+
 from aiohttp import hdrs, web
 
 from monitor.web.pages.models.alert_page import alert_page
@@ -11,8 +13,9 @@ async def show_alert(builder: PageBuilder, request: web.Request) -> web.Response
     """Raises RecordNotFound for an unknown alert, and StoreError when the database fails."""
     alert = await builder.read("alert", {"id": request.match_info["id"]})
     status = await builder.read_status()
-    silences = await builder.read_items("silences")
-    actions = await builder.read_items("actions", {"all": "true", "limit": "300"})
+    silences, actions = await asyncio.gather(
+        builder.read_items("silences"), builder.read_items("actions", {"all": "true", "limit": "300"})
+    )
     page = alert_page(alert, status, silences, actions, builder.stable_assets())
     return builder.page(
         request, "alert.html", title=page.title, tone=page.tone, generated_at=status["generated_at"], page=page

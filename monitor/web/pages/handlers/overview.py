@@ -1,5 +1,7 @@
 """`GET /`: the status page."""
 
+import asyncio
+
 from aiohttp import web
 
 from monitor.web.pages.models.overview import overview_page
@@ -9,8 +11,9 @@ from monitor.web.pages.page_builder import REFRESH_S, PageBuilder
 async def show_overview(builder: PageBuilder, request: web.Request) -> web.Response:
     """Answer from memory where the database fails."""
     status = await builder.read_status()
-    alerts = await builder.read_items("alerts")
-    actions = await builder.read_items("actions", {"all": "true", "limit": "50"})
+    alerts, actions = await asyncio.gather(
+        builder.read_items("alerts"), builder.read_items("actions", {"all": "true", "limit": "50"})
+    )
     page = overview_page(status, alerts, actions, builder.context.health.problems(), builder.stable_assets())
     return builder.page(
         request,
