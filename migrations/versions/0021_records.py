@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.store.schema.columns import AmountType
-
 revision = "0021"
 down_revision = "0020"
+
+AMOUNT = sa.Text().with_variant(sa.Numeric(), "postgresql")
+"""An exact decimal number: text without exponent on SQLite, whose numbers are floats."""
 
 
 def upgrade() -> None:
@@ -21,7 +22,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("symbol", sa.Text, nullable=False),
         sa.Column("asset", sa.Text, nullable=False),
-        sa.Column("amount", AmountType, nullable=False),
+        sa.Column("amount", AMOUNT, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("is_certain", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("account", "kind", "symbol", "asset", "at", "amount"),

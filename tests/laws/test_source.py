@@ -166,6 +166,21 @@ def test_planted_float_is_found(planted: str) -> None:
     assert not list(float_uses(ast.parse("def f():\n    return 1.5"), frozenset({"f"})))
 
 
+def test_migrations_import_nothing_of_the_program() -> None:
+    versions = sorted((MONITOR.parent / "migrations" / "versions").glob("*.py"))
+    assert len(versions) > 20
+    # A migration is what it was when it was written, whatever the program becomes.
+    assert [path.name for path in versions if "monitor" in imported_packages(parse(path.read_text()))] == []
+
+
+def imported_packages(tree: ast.AST) -> set[str]:
+    """The first part of the name of each module that a source imports."""
+    nodes = list(ast.walk(tree))
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {name.partition(".")[0] for name in modules}
+
+
 def test_no_prose_field_is_parsed() -> None:
     found = [
         (relative_name(path), *at) for path in python_files(MONITOR) for at in prose_reads(parse(path.read_text()))

@@ -22,6 +22,25 @@ severity = "info"
 actions = ["{action}"]
 """
 
+REPAY_BELOW_INITIAL = """
+[[rules]]
+name = "act"
+scope = "cross"
+when = "margin_level < initial_level"
+severity = "critical"
+actions = ["pay"]
+
+[[actions]]
+name = "pay"
+kind = "repay"
+mode = "live"
+asset = "USDT"
+amount = "50"
+max_amount = "100"
+max_per_day = "100"
+"""
+"""A live repayment of 50 USDT below the initial level. Further keys of the action may follow."""
+
 REPAY_CONFIG = """
 [safety]
 settle = "5s"

@@ -1,4 +1,4 @@
-"""A live action that is wanted while its figures can't be read: nothing is sent, and somebody hears why."""
+"""A live action that is wanted while its figures can't be read: nothing is sent, and people learn the reason."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -7,35 +7,18 @@ import pytest
 
 from monitor.sandbox.faults import Fault
 from tests.support.daemon import clock_of, eventually, in_process_daemon, write_config
+from tests.support.money_actions import REPAY_BELOW_INITIAL, REPAY_PATH
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
-REPAY = "/sapi/v1/margin/borrow-repay"
-ACT = """
-[[rules]]
-name = "act"
-scope = "cross"
-when = "margin_level < initial_level"
-severity = "critical"
-actions = ["pay"]
-
-[[actions]]
-name = "pay"
-kind = "repay"
-mode = "live"
-asset = "USDT"
-amount = "50"
-max_amount = "100"
-max_per_day = "100"
-max_data_age = "5s"
-"""
+ACTION = REPAY_BELOW_INITIAL + 'max_data_age = "5s"\n'
 
 
 @pytest.mark.slow
 async def test_action_waiting_for_data_is_notified_with_the_reason(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACT)
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTION)
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 await here.wait_for_state(
                     lambda state: (
@@ -48,7 +31,7 @@ async def test_action_waiting_for_data_is_notified_with_the_reason(tmp_path: Pat
                 box.sandbox.add_fault(Fault("status", method="GET", path="/sapi/v1/margin/*", status=503, count=0))
                 box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
                 await eventually(lambda: has_been_notified(sink, "max_data_age is exceeded"), 120)
-                assert not any((one.method, one.path) == ("POST", REPAY) for one in box.sandbox.requests)
+                assert not any((one.method, one.path) == ("POST", REPAY_PATH) for one in box.sandbox.requests)
                 (alert,) = (one for key, one in here.state().alerts.items() if key.rule == "cannot-act")
                 assert alert.severity == "critical"
 

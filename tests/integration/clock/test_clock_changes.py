@@ -18,44 +18,26 @@ from monitor.core.numbers.durations import parse_since
 from monitor.sandbox.faults import Fault
 from tests.support.clocks.faketime import FakeClocks, needs_faketime
 from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
+from tests.support.money_actions import REPAY_BELOW_INITIAL, REPAY_PATH
 from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 CROSS = "/sapi/v1/margin/account"
-REPAY = "/sapi/v1/margin/borrow-repay"
 EXCHANGE_DOWN = (
     Fault("status", path="*", status=503, count=0),
     *(Fault(what, stream=stream) for stream in ("account", "risk", "market") for what in ("refuse", "drop")),
 )
 AT_ONCE = 3
 SCHEDULE = {"cross": "2s", "isolated": "2s", "near_liquidation": "2s", "stale_after": "12s"}
-LIVE = """
+HEARTBEAT_AND_SAFETY = """
 [heartbeat]
 url = "{url}/ping"
 every = "1s"
 
 [safety]
 settle = "5s"
-
-[[rules]]
-name = "act"
-scope = "cross"
-when = "margin_level < initial_level"
-severity = "critical"
-actions = ["pay"]
-
-[[actions]]
-name = "pay"
-kind = "repay"
-mode = "live"
-asset = "USDT"
-amount = "50"
-max_amount = "100"
-max_per_day = "100"
-max_actions_per_day = 1
-cooldown = "1d"
-max_data_age = "10s"
 """
+ONE_REPAYMENT = REPAY_BELOW_INITIAL + 'max_actions_per_day = 1\ncooldown = "1d"\nmax_data_age = "10s"\n'
 WITHIN_S = 150
 """Generous: the machine may be busy. What stands still for a clock stands still for an hour."""
 
@@ -193,7 +175,11 @@ async def stage(folder: Path, template: Path, case: Case, *, is_dark: bool = Fal
     with http_sink() as sink:
         async with sandbox(starting_now(), faults=EXCHANGE_DOWN if is_dark else ()) as box:
             config = write_config(
-                folder, box.ready, schedule=SCHEDULE, channels={"phone": sink.url}, more=LIVE.format(url=sink.url)
+                folder,
+                box.ready,
+                schedule=SCHEDULE,
+                channels={"phone": sink.url},
+                more=HEARTBEAT_AND_SAFETY.format(url=sink.url) + ONE_REPAYMENT,
             )
             # What is slow for want of a processor is no fault.
             config.write_text(config.read_text().replace('request_timeout = "1s"', 'request_timeout = "4s"'))
@@ -215,13 +201,13 @@ async def play_case(folder: Path, template: Path, case: Case) -> None:
             await there.polls_go_on()
             await there.wait_until_healthy()
         else:
-            there.box.sandbox.add_fault(Fault("delay", path=REPAY, seconds=2))
+            there.box.sandbox.add_fault(Fault("delay", path=REPAY_PATH, seconds=2))
         hand.set_price("BTCUSDT", Decimal(45_000))
-        await there.until("sent", lambda: there.count(REPAY, "POST") == 1)
+        await there.until("sent", lambda: there.count(REPAY_PATH, "POST") == 1)
         if case.during_repayment:
             await there.apply_clock_change()
         await there.until("settled", lambda: "intent.confirmed" in there.child.text)
-        assert there.count(REPAY, "POST") == 1
+        assert there.count(REPAY_PATH, "POST") == 1
         dark_at, ill = there.now(), there.pings("/ping/fail")
         there.cut_exchange()
         await there.until("blind", lambda: bool(there.fired("blind", dark_at)))
@@ -242,7 +228,7 @@ async def play_from_outage(folder: Path, template: Path, case: Case) -> None:
         await there.wait_until_healthy()
         await there.until("corrected", lambda: there.said(JUMP_TEXTS["machine stands still"]))
         there.box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
-        await there.until("sent", lambda: there.count(REPAY, "POST") == 1)
+        await there.until("sent", lambda: there.count(REPAY_PATH, "POST") == 1)
 
 
 async def side_by_side(cases: Sequence[Case], play: Callable[[int, Case], Awaitable[None]]) -> None:
