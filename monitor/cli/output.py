@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from monitor.config.redaction import KNOWN_SECRETS
 from monitor.errors import MonitorError
-from monitor.view.documents.errors import error_document
-from monitor.view.json_values import encode_document, encode_line
 from monitor.view.terminal.table import Cell, Table, Tone
 
 if TYPE_CHECKING:
@@ -31,11 +29,16 @@ _RICH_STYLES: Mapping[Tone, str] = {
 
 def print_json(document: object) -> None:
     """One JSON document, indented."""
+    # Imported when it is needed: help and tables do without the catalogue of metrics.
+    from monitor.view.json_values import encode_document
+
     _write(encode_document(document, KNOWN_SECRETS.redact))
 
 
 def print_jsonl(items: Iterable[object]) -> None:
     """One JSON object a line."""
+    from monitor.view.json_values import encode_line
+
     for item in items:
         _write(encode_line(item, KNOWN_SECRETS.redact))
 
@@ -105,6 +108,8 @@ def print_error(error: MonitorError, *, as_json: bool) -> int:
         for failure in (error, *others):
             print(f"{_program_prefix()}{KNOWN_SECRETS.redact(str(failure))}", file=sys.stderr)
     if as_json:
+        from monitor.view.documents.errors import error_document
+
         try:
             print_json(error_document(error))
             sys.stdout.flush()
