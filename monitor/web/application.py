@@ -58,6 +58,11 @@ def build_application(context: WebContext) -> web.Application:
         middlewares=[_track_connection(context), _answer_errors(context.redact), _limit_time, _check_request(context)],
     )
     app.on_response_prepare.append(_add_headers)
+
+    async def close_workers(_: web.Application) -> None:
+        context.workers.close()
+
+    app.on_cleanup.append(close_workers)
     for part in (documents, commands, live, openapi, health, login, endpoint, pages):
         part.add_routes(app, context)
     return app
@@ -90,14 +95,16 @@ def _answer_errors(redact: Callable[[str], str]) -> Middleware:
         except web.HTTPRedirection:
             raise
         except web.HTTPException as error:
-            return _error_answer(request, error_from_http(error))
+            return await _error_answer(request, error_from_http(error))
         except MonitorError as error:
             if status_of(error) == 500:
                 log.error("web.failed path=%s cause=%s", request.path, error)
             redact_error(error, redact)
-            return _error_answer(request, error)
+            return await _error_answer(request, error)
         except TimeoutError:
-            return _error_answer(request, RequestRefused(503, "timeout", "the answer took too long", mend="try again"))
+            return await _error_answer(
+                request, RequestRefused(503, "timeout", "the answer took too long", mend="try again")
+            )
         except Exception as error:
             log.exception("web.failed path=%s cause=%s", request.path, type(error).__name__)
             return json_error(RequestRefused(500, "bug", "this is a bug", mend="look into the daemon's log"))
@@ -105,9 +112,12 @@ def _answer_errors(redact: Callable[[str], str]) -> Middleware:
     return answer
 
 
-def _error_answer(request: web.Request, error: MonitorError) -> web.Response:
+async def _error_answer(request: web.Request, error: MonitorError) -> web.Response:
     """Return a page for a browser, and a document for a program."""
-    return pages.error_page(request, error) or json_error(error)
+    try:
+        return await pages.error_page(request, error) or json_error(error)
+    except RequestRefused as busy:
+        return json_error(busy)
 
 
 @web.middleware

@@ -1,7 +1,7 @@
 """The parts of the program and the settings that every part of the web gets."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from monitor.web.port import CommandSink, DocumentSource, HealthSource, MetricsS
 from monitor.web.security.access import AccessControl
 from monitor.web.security.sessions import Session
 from monitor.web.settings import WebSettings, WebStatistics
+from monitor.web.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class WebContext:
     connections: ConnectionTable
     redact: Callable[[str], str]
     """Removes known secrets from a text."""
+    workers: Workers = field(default_factory=Workers)
 
     def session_of(self, request: web.BaseRequest) -> Session | None:
         """Return the session of the request; None without one that is open."""

@@ -24,7 +24,7 @@ RETRY_MS = 2_000
 
 def add_routes(app: web.Application, context: WebContext) -> None:
     """Add the live events; they end with the server."""
-    feed = LiveFeed(context.documents)
+    feed = LiveFeed(context.documents, context.workers)
 
     async def end(_: web.Application) -> None:
         feed.close()

@@ -14,6 +14,7 @@ from typing import Literal
 from monitor.errors import CommandRefused, StoreError
 from monitor.view.json_values import Document
 from monitor.web.port import DocumentSource
+from monitor.web.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,9 @@ class LiveEvent:
 class LiveFeed:
     """The sequence of one server. Its task runs while there are readers, and LINGER_S longer."""
 
-    def __init__(self, documents: DocumentSource) -> None:
+    def __init__(self, documents: DocumentSource, workers: Workers) -> None:
         self._documents = documents
+        self._workers = workers
         self._readers = 0
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -144,7 +146,7 @@ class LiveFeed:
     async def _look(self) -> None:
         before = self._number
         status = await self._documents.read("status", {})
-        mark = await asyncio.to_thread(_AGES.sub, b"", status.text)
+        mark = await self._workers.run(_AGES.sub, b"", status.text)
         if mark != self._status_mark:
             self._status_mark = mark
             self._status = self._publish("status", status.text)

@@ -34,7 +34,7 @@ class MetricsEndpoint:
         if text is None or (text.done() and (text.exception() is not None or now - self._asked_at >= SHARE_S)):
             view, counts = self._context.figures.take_view(), _web_counts(self._context.statistics)
             # A thread can't be interrupted: whoever goes away leaves its text to the next.
-            text = self._text = asyncio.create_task(asyncio.to_thread(_render, view, counts), name="metrics")
+            text = self._text = asyncio.create_task(self._context.workers.run(_render, view, counts), name="metrics")
             self._asked_at = now
         content_type, body = await asyncio.shield(text)
         return web.Response(body=body, headers={"Content-Type": content_type})

@@ -2,8 +2,8 @@
 
 import asyncio
 import hmac
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
@@ -17,6 +17,9 @@ from monitor.web.pages.models.words import PageTone
 from monitor.web.pages.renderer import PageFrame, PageRenderer
 from monitor.web.pages.static_files import read_static_files
 from monitor.web.port import DocumentName
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 REFRESH_S = 15
 """Seconds after which a page without JavaScript and without forms loads itself anew."""
@@ -59,7 +62,11 @@ class PageBuilder:
         accounts = self.context.figures.take_view().accounts
         return frozenset(asset for account in accounts for asset in account.settings.stable_assets)
 
-    def page(
+    async def build(self, model: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return a view model, made in a thread: with many scopes it takes longer than an alert may wait."""
+        return await self.context.workers.run(model, *args, **kwargs)
+
+    async def page(
         self,
         request: web.Request,
         template: str,
@@ -71,7 +78,7 @@ class PageBuilder:
         status: int = 200,
         **content: object,
     ) -> web.Response:
-        """Return the answer with the page; `content` by the names that the template uses."""
+        """Return the answer with the page, made in a thread; `content` by the names that the template uses."""
         settings = self.context.settings
         frame = PageFrame(
             title=title,
@@ -84,7 +91,7 @@ class PageBuilder:
             static_version=self.static.version,
             refresh_s=refresh_s,
         )
-        text = self._renderer.render(template, frame, **content)
+        text = await self.context.workers.run(self._renderer.render, template, frame, **content)
         return web.Response(text=text, content_type="text/html", status=status)
 
     def send_static(self, request: web.Request) -> web.Response:

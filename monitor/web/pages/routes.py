@@ -33,7 +33,7 @@ def add_routes(app: web.Application, context: WebContext) -> None:
         return handle
 
     async def log_in(request: web.Request) -> web.Response:
-        return show_login(builder, request)
+        return await show_login(builder, request)
 
     async def send_static(request: web.Request) -> web.Response:
         return builder.send_static(request)
@@ -47,13 +47,13 @@ def add_routes(app: web.Application, context: WebContext) -> None:
     app.router.add_get("/static/{name:.+}", send_static)
 
 
-def error_page(request: web.Request, error: MonitorError) -> web.Response | None:
+async def error_page(request: web.Request, error: MonitorError) -> web.Response | None:
     """Return the page that says why a browser's request failed; None where a program asked."""
     builder = request.app.get(BUILDER)
     is_page = not request.path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
     wants_page = is_form(request) or "text/html" in request.headers.get(hdrs.ACCEPT, "")
     return (
-        show_error(builder, request, error)
+        await show_error(builder, request, error)
         if builder is not None and (is_page or is_form(request)) and wants_page
         else None
     )

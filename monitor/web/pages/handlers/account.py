@@ -25,11 +25,11 @@ async def show_account(builder: PageBuilder, request: web.Request) -> web.Respon
     account = find_account(status, request.match_info["name"])
     if account is None:
         raise web.HTTPNotFound
-    scopes = sorted_scopes(account, builder.stable_assets())
+    scopes = await builder.build(sorted_scopes, account, builder.stable_assets())
     choice = _choice(request, scopes)
     records = await _read_records(builder, account["account"], choice, _drop(request))
-    page = account_page(account, status["generated_at"], scopes, records, choice)
-    return builder.page(
+    page = await builder.build(account_page, account, status["generated_at"], scopes, records, choice)
+    return await builder.page(
         request,
         "account.html",
         title=page.title,

@@ -29,7 +29,7 @@ async def show_action(builder: PageBuilder, request: web.Request) -> web.Respons
     status = await builder.read_status()
     view = action_view(action, parse_time(status["generated_at"]))
     answer = request.query.get("answer", "") if view.waits_for_approval else ""
-    return builder.page(
+    return await builder.page(
         request,
         "action.html",
         title=f"{view.headline}: {view.state_words} · margin-monitor",

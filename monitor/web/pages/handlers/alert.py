@@ -16,8 +16,8 @@ async def show_alert(builder: PageBuilder, request: web.Request) -> web.Response
     silences, actions = await asyncio.gather(
         builder.read_items("silences"), builder.read_items("actions", {"all": "true", "limit": "300"})
     )
-    page = alert_page(alert, status, silences, actions, builder.stable_assets())
-    return builder.page(
+    page = await builder.build(alert_page, alert, status, silences, actions, builder.stable_assets())
+    return await builder.page(
         request, "alert.html", title=page.title, tone=page.tone, generated_at=status["generated_at"], page=page
     )
 

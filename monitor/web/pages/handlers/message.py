@@ -20,9 +20,9 @@ _HEADINGS: Mapping[int, str] = {
 }
 
 
-def show_login(builder: PageBuilder, request: web.Request, problem: str = "", status: int = 200) -> web.Response:
+async def show_login(builder: PageBuilder, request: web.Request, problem: str = "", status: int = 200) -> web.Response:
     """Return the login form; `problem` says why the last try failed."""
-    return builder.page(
+    return await builder.page(
         request,
         "login.html",
         title="Log in · margin-monitor",
@@ -33,13 +33,13 @@ def show_login(builder: PageBuilder, request: web.Request, problem: str = "", st
     )
 
 
-def show_error(builder: PageBuilder, request: web.Request, error: MonitorError) -> web.Response:
+async def show_error(builder: PageBuilder, request: web.Request, error: MonitorError) -> web.Response:
     """Return the page for a request that failed; after a wrong token the login form again."""
     status = status_of(error)
     if request.path == "/login" and status in (401, 429):
-        response = show_login(builder, request, f"{error.message}. {error.mend}".strip(". "), status)
+        response = await show_login(builder, request, f"{error.message}. {error.mend}".strip(". "), status)
     else:
-        response = builder.page(
+        response = await builder.page(
             request,
             "error.html",
             title=f"{_HEADINGS.get(status, 'Error')} · margin-monitor",

@@ -14,8 +14,9 @@ async def show_overview(builder: PageBuilder, request: web.Request) -> web.Respo
     alerts, actions = await asyncio.gather(
         builder.read_items("alerts"), builder.read_items("actions", {"all": "true", "limit": "50"})
     )
-    page = overview_page(status, alerts, actions, builder.context.health.problems(), builder.stable_assets())
-    return builder.page(
+    problems, stable = builder.context.health.problems(), builder.stable_assets()
+    page = await builder.build(overview_page, status, alerts, actions, problems, stable)
+    return await builder.page(
         request,
         "overview.html",
         title=page.verdict.title,
