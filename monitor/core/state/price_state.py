@@ -105,6 +105,7 @@ class PriceState:
         `cross` and `isolated` are the last snapshots, `balances` the live cross balances.
         """
         known, last = self.newest, self.newest_at
+        oldest: datetime | None = None
         newer: dict[str, Price] = {}
         for symbol, price in prices.items():
             was, at = known.get(symbol), price.at
@@ -114,7 +115,9 @@ class PriceState:
                 newer[symbol] = price
                 if last is None or at > last:
                     last = at
-        if not newer:
+                if oldest is None or at < oldest:
+                    oldest = at
+        if oldest is None:
             return self
         merged = {**known, **newer}
         history, has_forgotten = self.history, False
@@ -135,7 +138,6 @@ class PriceState:
         object.__setattr__(after, "__dict__", fields)
         if self.index_readings:
             after = after._with_index_reports(newer)
-        oldest = min([price.at for price in newer.values()])
         if cross is not None and oldest <= _latest_price_time(cross):
             after = after._backdated_to_cross(cross, balances, newer)
         if isolated is not None and oldest <= _latest_price_time(isolated):
