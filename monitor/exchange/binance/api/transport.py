@@ -7,17 +7,18 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 import httpx
 
 from monitor.clock import Clock
 from monitor.core.model.order import Accepted, Outcome, PreSendCheck, Refused
-from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
+from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.http import read_body
 from monitor.exchange.binance.api.payload_rejection import build_payload_rejection
 from monitor.exchange.binance.api.read_hosts import FIRST_COOLDOWN_S, ReadHosts
+from monitor.exchange.binance.api.read_refusal import build_refusal
 from monitor.exchange.binance.api.rejected_rows import RejectedRows, decode_content
 from monitor.exchange.binance.api.response import ApiCredentials, ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.write_request import parse_write_response, request_log, withhold_hook
@@ -132,7 +133,7 @@ class Transport:
                         self._check_rate_limit(endpoint, pool)
                         cause = f"HTTP {answer.status}"
                     case verdict:
-                        _raise_refusal(endpoint, answer, key=verdict == "key", unreadable=verdict == "unreadable")
+                        raise build_refusal(endpoint, answer, key=verdict == "key", unreadable=verdict == "unreadable")
             self._read_hosts.note_failure(host, pool if is_forbidden else None)
             log.warning(
                 "exchange.read_failed account=%s endpoint=%r cause=%r attempt=%d",
@@ -345,14 +346,3 @@ class Transport:
                 f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC to keep within the exchange's limits",
                 venue_code=LIMIT_CODE,
             )
-
-
-def _raise_refusal(endpoint: Endpoint[T], response: ApiResponse, *, key: bool, unreadable: bool) -> NoReturn:
-    code = response.error.code if response.error else None
-    said = response.error.msg[:200] if response.error else ""
-    if unreadable:
-        shape = "a web page" if response.is_html else "no readable error"
-        raise ExchangeUnreachable(f"{endpoint.name}: HTTP {response.status} with {shape}")
-    text = f"{endpoint.name}: code {code}: {said}" if code is not None else f"{endpoint.name}: HTTP {response.status}"
-    kind = KeyInvalid if key else ExchangeRefused
-    raise kind(text, venue_code=code, venue_message=said)
