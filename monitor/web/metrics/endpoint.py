@@ -31,13 +31,17 @@ class MetricsEndpoint:
     async def answer(self, request: web.Request) -> web.Response:
         """Return the metrics of this moment, or those that were asked for within the last half second."""
         text, now = self._text, time.monotonic()
-        if text is None or (text.done() and (text.exception() is not None or now - self._asked_at >= SHARE_S)):
+        if text is None or (text.done() and (_has_failed(text) or now - self._asked_at >= SHARE_S)):
             view, counts = self._context.figures.take_view(), _web_counts(self._context.statistics)
             # A thread can't be interrupted: whoever goes away leaves its text to the next.
             text = self._text = asyncio.create_task(self._context.workers.run(_render, view, counts), name="metrics")
             self._asked_at = now
         content_type, body = await asyncio.shield(text)
         return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _has_failed(text: "asyncio.Task[tuple[str, bytes]]") -> bool:
+    return text.cancelled() or text.exception() is not None
 
 
 def _render(view: DaemonView, counts: WebCounts) -> tuple[str, bytes]:
