@@ -75,6 +75,7 @@ class PageBuilder:
         tone: PageTone,
         generated_at: str = "",
         refresh_s: int = 0,
+        is_live: bool = True,
         status: int = 200,
         **content: object,
     ) -> web.Response:
@@ -90,6 +91,7 @@ class PageBuilder:
             version=settings.version,
             static_version=self.static.version,
             refresh_s=refresh_s,
+            is_live=is_live,
         )
         text = await self.context.workers.run(self._renderer.render, template, frame, **content)
         return web.Response(text=text, content_type="text/html", status=status)

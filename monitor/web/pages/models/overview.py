@@ -145,7 +145,8 @@ def _scope_verdict(worst: ScopeView, firing: Sequence[AlertView]) -> PageVerdict
         case "bad":
             return PageVerdict("bad", "In danger", where, title)
         case "old":
-            return PageVerdict("old", "Do not rely on these figures", where, f"OLD · {worst.name}")
+            age = f" {worst.read_age.words}" if worst.read_age is not None else ""
+            return PageVerdict("old", "Do not rely on these figures", where, f"OLD{age} · {worst.name}")
     if alert_tone == "bad":
         critical = [view for view in firing if view.tone == "bad"]
         words = "A critical alert fires" if len(critical) == 1 else f"{len(critical)} critical alerts fire"

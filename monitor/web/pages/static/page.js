@@ -7,6 +7,7 @@
   const main = document.getElementById("content");
   const icon = document.querySelector("link[rel=icon]");
   const lostBox = document.getElementById("gone");
+  const lostHead = document.getElementById("gone-head");
   const lostWords = document.getElementById("gone-words");
   const connection = document.getElementById("connection");
   const made = document.querySelector("#now time");
@@ -20,7 +21,7 @@
   const navigation = performance.getEntriesByType("navigation")[0];
   let sinceMade = stopwatch(navigation ? performance.now() - navigation.responseStart : 0);
   let sinceAsked = stopwatch(), sinceEvent = stopwatch();
-  let failure = "", isLive = false, isBusy = false, isWanted = false, source = null;
+  let failure = null, isLive = false, isBusy = false, isWanted = false, source = null;
 
   // The same words as age_words() of the server.
   const words = (seconds) => {
@@ -64,13 +65,15 @@
     setText(made, `${main.dataset.generated.slice(11, 19)} UTC, ${words(elapsed)} ago`);
     if (failure) {
       lostBox.hidden = false;
-      setText(lostWords, `${failure} What you see was true ${words(elapsed)} ago.`);
-      document.title = `NO CONNECTION ${words(elapsed)} · margin-monitor`;
+      setText(lostHead, failure.head);
+      setText(lostWords, `${failure.words} What you see was true ${words(elapsed)} ago.`);
+      document.title = `${failure.title} ${words(elapsed)} · margin-monitor`;
       showIcon("gone");
     } else {
       lostBox.hidden = true;
       const old = Math.max(worstStale, isUnsure ? elapsed : 0);
-      document.title = old ? `OLD ${words(old)} · ${main.dataset.title}` : main.dataset.title;
+      const isKnown = main.dataset.tone === "old";
+      document.title = old && !isKnown ? `OLD ${words(old)} · ${main.dataset.title}` : main.dataset.title;
       showIcon(old ? "old" : main.dataset.tone);
     }
   };
@@ -102,13 +105,15 @@
     try {
       const limit = AbortSignal.timeout(FETCH_TIMEOUT_MS);
       const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal: limit });
-      if (!response.ok) throw new Error(`It answers with error ${response.status}.`, { cause: "answer" });
+      if (!response.ok) throw new Error("answer", { cause: response.status });
       show(await response.text());
       sinceMade = asked;
-      failure = "";
+      failure = null;
       document.dispatchEvent(new CustomEvent("page-fresh"));
     } catch (error) {
-      failure = error.cause === "answer" ? error.message : "It does not answer; trying again.";
+      failure = error.message === "answer"
+        ? { head: "No new figures from the daemon.", words: `It answers with error ${error.cause}; trying again.`, title: "OLD" }
+        : { head: "No connection to the daemon.", words: "It does not answer; trying again.", title: "NO CONNECTION" };
     }
     isBusy = false;
     countOn();
