@@ -4,19 +4,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
-from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, ForeignActivity, ForeignMovement, Movement
-from monitor.core.model.order import ActionKind, ManualCall
+from monitor.core.model.intent import Intent
+from monitor.core.model.ledger import ForeignActivity, ForeignMovement, Movement
+from monitor.core.model.order import ActionKind
 from monitor.core.numbers.amounts import format_decimal
-from monitor.core.state.attribution import may_be_trace
-from monitor.core.state.foreign_movements import find_foreign_movements
+from monitor.core.state.foreign_movements import find_foreign_movements, may_explain
 
 SUSPICION_PERIOD = timedelta(hours=24)
 
 EXPLANATION_GRACE = timedelta(seconds=10)
 """Time for which a new movement waits for an own order that explains it: the answer may still be on its way."""
-
-_NEVER_LEFT = frozenset({IntentState.REFUSED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.SIMULATED})
 
 
 def movement_kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:
@@ -56,7 +53,7 @@ def confirm_suspects(
     found = {
         key
         for key, movement in kept.items()
-        if _is_grace_over(movement, activity, now) and not any(_explains(i, movement) for i in known)
+        if _is_grace_over(movement, activity, now) and not any(may_explain(i, movement) for i in known)
     }
     newly = tuple(kept[key] for key in sorted(found - activity.confirmed))
     if len(kept) == len(activity.suspects) and found == activity.confirmed:
@@ -75,19 +72,3 @@ def describe_foreign_movement(movement: ForeignMovement) -> str:
 
 def _is_grace_over(movement: ForeignMovement, activity: ForeignActivity, now: datetime) -> bool:
     return movement.key in activity.confirmed or now - movement.seen_at >= EXPLANATION_GRACE
-
-
-def _explains(intent: Intent, movement: ForeignMovement) -> bool:
-    """Return whether the intent explains the movement, or may yet do so."""
-    if intent.state in _NEVER_LEFT or movement.kind == "reduce":
-        # An order on the market is recognised by its client id alone.
-        return False
-    is_by_name = isinstance(intent.order, ManualCall)
-    if intent.asset != movement.asset or not (is_by_name or intent.kind == movement.kind):
-        return False
-    if intent.state not in FINAL_STATES and intent.state is not IntentState.PROPOSED:
-        if intent.state is IntentState.PLANNED:
-            # The intent may yet be resized and sent, but it can't have moved anything before it was planned.
-            return intent.created_at <= movement.at + SAME_EVENT_TOLERANCE
-        return intent.amount == movement.amount or intent.submitted_at is None
-    return intent.amount == movement.amount and may_be_trace(intent, movement.at)

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.ledger import ForeignActivity, LedgerRow, find_record
+from monitor.core.model.ledger import LedgerRow, Movement, find_record
 from monitor.core.model.order import ExchangeRecord, Repay, Transfer
 from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.core.settlement.observation import find_send_time
 from monitor.core.state.attribution import TRACE_WINDOW
+from monitor.core.state.foreign_movements import find_foreign_movements, may_explain
 
 AFTER_SEND_MARGIN = timedelta(milliseconds=300)
 """A row dated this long after the send is certainly not in the balances read before it: the two clocks differ by at
@@ -62,13 +64,22 @@ def other_movements(
     )
 
 
-def others_act_beside(intent: Intent, activity: ForeignActivity) -> bool:
+def needs_name(intent: Intent) -> bool:
+    """Return whether the order bears no mark of its sender, and no answer gave its number: equal ones look alike."""
+    return intent.ref is None and isinstance(intent.order, Repay | Transfer)
+
+
+def others_act_beside(intent: Intent, movements: Iterable[Movement], intents: Iterable[Intent]) -> bool:
     """Return whether others are known to have moved money in the account shortly before the order was sent, or since.
 
-    A movement equal to the order may be theirs then, as where two programs repay all that is idle.
+    A movement equal to the order may be theirs then, as where two programs repay all that is idle. `movements` are
+    those of the account, `intents` the orders that may explain them.
     """
-    since = (intent.submitted_at or intent.created_at) - TRACE_WINDOW
-    return any(key in activity.confirmed and movement.at >= since for key, movement in activity.suspects.items())
+    since, known = find_send_time(intent) - TRACE_WINDOW, tuple(intents)
+    return any(
+        movement.is_certain and movement.at >= since and not any(may_explain(other, movement) for other in known)
+        for movement in find_foreign_movements(movements)
+    )
 
 
 def sum_other_transfers(intent: Intent, intents: Iterable[Intent]) -> Decimal:

@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.order import CancelOrders, ExchangeRecord, ManualCall, Reduce, Repay, Transfer
 from monitor.core.model.safety_settings import SafetySettings
-from monitor.core.numbers.amounts import ZERO, format_decimal
+from monitor.core.numbers.amounts import ZERO
+from monitor.core.settlement.balance_evidence import (
+    balances_moved,
+    describe_balance_change,
+    interest_tolerance,
+    source_decrease,
+)
 from monitor.core.settlement.ledger_evidence import (
     describe_rows,
     matching_row,
+    needs_name,
     other_movements,
     others_explain_transfer,
     own_debt_decrease,
@@ -30,9 +36,6 @@ from monitor.core.settlement.observation import (
     find_send_time,
 )
 from monitor.core.settlement.order_verification import verify_cancellation, verify_market_order
-
-INTEREST_TOLERANCE = Decimal("0.005")
-"""Share of a debt that interest may have added between two observations: hours at the highest rates seen."""
 
 
 def verify(
@@ -68,7 +71,7 @@ def verify(
     record = matching_record(intent, last.records, claimed_refs)
     has_moved = balances_moved(intent, last)
     row = _own_row(intent, last, claimed_refs)
-    if is_shared and intent.ref is None and (trace := record or row) is not None:
+    if is_shared and needs_name(intent) and (trace := record or row) is not None:
         which = f"record {trace.ref}" if isinstance(trace, ExchangeRecord) else f"capital flow {trace.id}"
         reason = f"{which} fits, but no answer named it, and others act in the account: it may be theirs"
         return decide_later(intent, reason, safety, now)
@@ -155,34 +158,32 @@ def matching_record(
     return min(settled or fitting, key=lambda r: r.at, default=None)
 
 
-def balances_moved(intent: Intent, observation: Observation) -> bool | None:
-    """Return whether the balances moved by this order; None if a balance needed was not read, before or after.
-
-    A repayment shows in the debt, which interest may have raised a little. A transfer shows at its source or at its
-    destination.
-    """
-    if isinstance(intent.order, Repay):
-        drop = compute_decrease(intent.owed_before, observation.owed)
-        if drop is None or intent.owed_before is None:
-            return None
-        return drop >= intent.amount - _interest_tolerance(intent.owed_before, intent.amount)
-    arrived = compute_decrease(observation.free, intent.free_before)
-    left = _source_decrease(intent, observation)
-    if arrived is None and left is None:
-        return None
-    return (arrived is not None and arrived >= intent.amount) or (left is not None and left >= intent.amount)
-
-
 def find_late_execution(
-    intent: Intent, observation: Observation, safety: SafetySettings, claimed_refs: frozenset[str] = frozenset()
+    intent: Intent,
+    observation: Observation,
+    safety: SafetySettings,
+    claimed_refs: frozenset[str] = frozenset(),
+    *,
+    is_shared: bool = False,
 ) -> ExchangeRecord | LedgerRow | None:
     """The record or row that shows that a FAILED intent was executed after all; None while nothing does.
 
     A record of the history is enough. Otherwise the ledger's row and the moved balances show it, once the settle time
-    has passed in which the history could name another origin.
+    has passed in which the history could name another origin. An order that no answer named is not shown by an equal
+    record where others act in the account (`is_shared`), nor by one from before a person said that the order failed.
     """
     if intent.state is not IntentState.FAILED:
         return None
+    if needs_name(intent) and is_shared:
+        return None
+    trace = _late_trace(intent, observation, safety, claimed_refs)
+    judged_at = intent.settled_at if intent.resolved_by is not None and needs_name(intent) else None
+    return None if trace is None or (judged_at is not None and trace.at <= judged_at) else trace
+
+
+def _late_trace(
+    intent: Intent, observation: Observation, safety: SafetySettings, claimed_refs: frozenset[str]
+) -> ExchangeRecord | LedgerRow | None:
     record = matching_record(intent, observation.records, claimed_refs)
     if record is not None and record.status == "CONFIRMED":
         return record
@@ -225,7 +226,7 @@ def _verdict_by_record(
         case "CONFIRMED" if has_moved:
             ledger = "" if row is None else f"; capital flow {row.id} agrees"
             return Confirmed(
-                f"record {record.ref} of {record.at:%H:%M:%S}; {_balance_change_text(intent, observation)}{ledger}",
+                f"record {record.ref} of {record.at:%H:%M:%S}; {describe_balance_change(intent, observation)}{ledger}",
                 record.ref,
                 observation.at,
             )
@@ -233,7 +234,7 @@ def _verdict_by_record(
             # A deposit, or an order that locks what arrived, may hide the order in the balances for good.
             evidence = f"record {record.ref} of {record.at:%H:%M:%S} and capital flow {row.id} agree"
             return Confirmed(
-                f"{evidence}; others moved the balances too: {_balance_change_text(intent, observation)}",
+                f"{evidence}; others moved the balances too: {describe_balance_change(intent, observation)}",
                 record.ref,
                 observation.at,
             )
@@ -260,7 +261,7 @@ def _verdict_by_ledger(
     ]
     if len(without_record) < len(observations) or last.at - find_send_time(intent) < safety.settle:
         return decide_later(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
-    change = _balance_change_text(intent, last)
+    change = describe_balance_change(intent, last)
     evidence = f"capital flow {row.id} of {row.at:%H:%M:%S}; {change}; the history does not show it"
     return Confirmed(evidence, intent.ref or str(row.tran_id), last.at)
 
@@ -291,27 +292,16 @@ def _moved_by_order(intent: Intent, observation: Observation, claimed_refs: froz
         drop = compute_decrease(intent.owed_before, observation.owed)
         if drop is None or intent.owed_before is None:
             return has_moved
-        return own_debt_decrease(drop, other_rows) >= intent.amount - _interest_tolerance(
+        return own_debt_decrease(drop, other_rows) >= intent.amount - interest_tolerance(
             intent.owed_before, intent.amount
         )
-    arrived, left = compute_decrease(observation.free, intent.free_before), _source_decrease(intent, observation)
+    arrived, left = compute_decrease(observation.free, intent.free_before), source_decrease(intent, observation)
     return has_moved and not others_explain_transfer(arrived or ZERO, left or ZERO, other_rows)
-
-
-def _source_decrease(intent: Intent, observation: Observation) -> Decimal | None:
-    """Amount by which the source fell, without the amount known to have gone elsewhere."""
-    left = compute_decrease(intent.source_before, observation.source)
-    return None if left is None else left - observation.sent_elsewhere
 
 
 def _others_text(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> str:
     other_rows = _other_movements(intent, observation, claimed_refs)
     return f" ({describe_rows(other_rows, observation.records)})" if other_rows else ""
-
-
-def _interest_tolerance(owed: Decimal, amount: Decimal) -> Decimal:
-    """Most of a repayment that interest may hide."""
-    return min(owed * INTEREST_TOLERANCE, amount / 2)
 
 
 def _empty_observations(
@@ -329,18 +319,3 @@ def _empty_observations(
             break
         empty_observations.append(observation)
     return empty_observations[::-1]
-
-
-def _balance_change_text(intent: Intent, observation: Observation) -> str:
-    if isinstance(intent.order, Repay):
-        return f"{intent.asset} owed {_amount_text(intent.owed_before)} → {_amount_text(observation.owed)}"
-    if isinstance(intent.order, Transfer) and (observation.free is None or intent.free_before is None):
-        amounts = f"{_amount_text(intent.source_before)} → {_amount_text(observation.source)}"
-        return f"{intent.asset} in {intent.order.source} {amounts}"
-    return (
-        f"{intent.asset} free in {intent.scope} {_amount_text(intent.free_before)} → {_amount_text(observation.free)}"
-    )
-
-
-def _amount_text(amount: Decimal | None) -> str:
-    return "?" if amount is None else format_decimal(amount + ZERO)

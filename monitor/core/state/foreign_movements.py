@@ -3,12 +3,16 @@
 import re
 from collections.abc import Iterable
 
-from monitor.core.model.ledger import ForeignMovement, Movement
-from monitor.core.model.order import ActionKind
+from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
+from monitor.core.model.ledger import SAME_EVENT_TOLERANCE, ForeignMovement, Movement
+from monitor.core.model.order import ActionKind, ManualCall
+from monitor.core.state.attribution import may_be_trace
 
 _CLIENT_ID = re.compile(r"mm-([0-9]{1,19})-([0-9]{1,15})")
 _SOURCE_WALLETS = ("SPOT", "FUNDING")
 """The exchange's names of the wallets from which actions transfer money in."""
+
+_NEVER_LEFT = frozenset({IntentState.REFUSED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.SIMULATED})
 
 
 def find_foreign_movements(movements: Iterable[Movement]) -> tuple[ForeignMovement, ...]:
@@ -24,6 +28,22 @@ def find_foreign_movements(movements: Iterable[Movement]) -> tuple[ForeignMoveme
 def is_daemon_client_id(client_id: str) -> bool:
     """Return whether an order on the market has a client id of this program's daemons, of whatever database."""
     return _CLIENT_ID.fullmatch(client_id) is not None
+
+
+def may_explain(intent: Intent, movement: ForeignMovement) -> bool:
+    """Return whether the intent explains the movement, or may yet do so."""
+    if intent.state in _NEVER_LEFT or movement.kind == "reduce":
+        # An order on the market is recognised by its client id alone.
+        return False
+    is_by_name = isinstance(intent.order, ManualCall)
+    if intent.asset != movement.asset or not (is_by_name or intent.kind == movement.kind):
+        return False
+    if intent.state not in FINAL_STATES and intent.state is not IntentState.PROPOSED:
+        if intent.state is IntentState.PLANNED:
+            # The intent may yet be resized and sent, but it can't have moved anything before it was planned.
+            return intent.created_at <= movement.at + SAME_EVENT_TOLERANCE
+        return intent.amount == movement.amount or intent.submitted_at is None
+    return intent.amount == movement.amount and may_be_trace(intent, movement.at)
 
 
 def _classify(movement: Movement) -> ForeignMovement | None:

@@ -97,7 +97,9 @@ class Executor:
         self._woken = asyncio.Event()
         self._order_reads = OrderReads(exchange, clock, deliver)
         self._recorder = IntentRecorder(store, clock, policy.routing.channels, wake_channels, self._reopen_record)
-        self._settler = Settler(self._order_reads, self._recorder, clock, policy, self.state, self._deliver_settled)
+        self._settler = Settler(
+            self._order_reads, self._recorder, store, clock, policy, self.state, self._deliver_settled
+        )
 
     def wake(self) -> None:
         """Notify the executor that there may be an order to send."""

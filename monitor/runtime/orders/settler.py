@@ -14,7 +14,7 @@ from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.order import ManualCall
-from monitor.core.settlement.ledger_evidence import others_act_beside
+from monitor.core.settlement.ledger_evidence import needs_name
 from monitor.core.settlement.observation import MIN_OBSERVATIONS, Observation, Unresolved
 from monitor.core.settlement.transitions import IntentUpdate, apply_verdict, mark_executed_late
 from monitor.core.settlement.verification import find_late_execution, needs_ledger, needs_ledger_for_late_check, verify
@@ -22,6 +22,8 @@ from monitor.core.state.account_state import AccountState
 from monitor.errors import ExchangeError, StoreError
 from monitor.runtime.orders.intent_recorder import IntentRecorder
 from monitor.runtime.orders.order_reads import OrderReads
+from monitor.store.readers.foreign_activity import read_others_act_beside
+from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Settler:
         self,
         order_reads: OrderReads,
         recorder: IntentRecorder,
+        store: Store,
         clock: Clock,
         policy: Policy,
         state: Callable[[], AccountState],
@@ -61,6 +64,7 @@ class Settler:
     ) -> None:
         self._order_reads = order_reads
         self._recorder = recorder
+        self._store = store
         self._clock = clock
         self._policy = policy
         self._state = state
@@ -121,14 +125,11 @@ class Settler:
             else:
                 looks = [*looks, look][-MAX_OBSERVATIONS:]
                 looks[-1] = await self._with_ledger(intent, looks)
-            verdict = verify(
-                intent,
-                looks,
-                self._policy.safety,
-                self._clock.now(),
-                self._claimed_refs(intent),
-                is_shared=others_act_beside(intent, self._state().foreign_activity),
-            )
+            is_shared = await self._is_shared(intent)
+            if is_shared is None:
+                continue
+            claimed_refs = self._claimed_refs(intent)
+            verdict = verify(intent, looks, self._policy.safety, self._clock.now(), claimed_refs, is_shared=is_shared)
             moved = apply_verdict(intent, verdict, self._clock.now(), self._level_after(intent, seen))
             if moved is not None and moved.intent.state is _S.CONFIRMED:
                 moved = self._with_judgement(moved, seen)
@@ -137,6 +138,16 @@ class Settler:
                     await self._judge(moved.intent)
                 break
         self._observed.discard(intent.id)
+
+    async def _is_shared(self, intent: Intent) -> bool | None:
+        """Return whether others are known to act in the account beside an order without a name; None while unknown."""
+        if not needs_name(intent):
+            return False
+        try:
+            return await self._store.read(read_others_act_beside, intent)
+        except StoreError as error:
+            log.error("intent.unjudged account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return None
 
     def _with_judgement(self, moved: IntentUpdate, seen: AccountState) -> IntentUpdate:
         """Return the update with the level loss by the balances that prove the order, or as awaiting judgement."""
@@ -246,8 +257,12 @@ class Settler:
 
     async def _record_late_execution(self, intent: Intent, look: Observation) -> Intent | None:
         """Return the order as executed after all, once that is recorded; its rule waits until it is judged."""
-        record = find_late_execution(intent, look, self._policy.safety, self._claimed_refs(intent))
-        if record is None or self._has_equal_open(intent):
+        is_shared = await self._is_shared(intent)
+        if is_shared is None or self._has_equal_open(intent):
+            return None
+        claimed_refs = self._claimed_refs(intent)
+        record = find_late_execution(intent, look, self._policy.safety, claimed_refs, is_shared=is_shared)
+        if record is None:
             return None
         has_rule = intent.alert is not None and bool(self._policy.rules)
         late = replace(mark_executed_late(intent, record), awaits_judgement=has_rule)

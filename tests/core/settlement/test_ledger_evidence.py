@@ -9,7 +9,7 @@ import pytest
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.model.ledger import ForeignActivity, ForeignMovement, LedgerRow
+from monitor.core.model.ledger import LedgerRow, Movement
 from monitor.core.model.order import ExchangeRecord, Repay, Transfer
 from monitor.core.settlement.ledger_evidence import other_movements, others_act_beside, sum_other_transfers
 from monitor.core.settlement.observation import Confirmed, Failed, Observation
@@ -33,12 +33,18 @@ def test_ledger_row_of_another_asset_is_ignored() -> None:
     assert other_movements(REPAY_INTENT, [row], None, NOW) == ()
 
 
-@pytest.mark.parametrize(("after_s", "acts"), [(-601, False), (-599, True), (5, True)])
+MOVED = Movement(
+    CROSS, "capital-flow", "9", NOW, NOW, "USDT", Decimal(9), "REPAY", "another hand", detail={"tranId": 9}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("after_s", "acts"), [(-601, False), (-599, True), (5, True), (172_800, True)])
 def test_others_act_beside_an_order_from_ten_minutes_before_it_on(after_s: int, acts: bool) -> None:
-    at = NOW + timedelta(seconds=after_s)
-    suspect = ForeignMovement("reduce", CROSS, "USDT", Decimal(9), at, is_certain=True, key="a", seen_at=at)
-    assert others_act_beside(REPAY_INTENT, ForeignActivity({"a": suspect}, frozenset({"a"}))) is acts
-    assert not others_act_beside(REPAY_INTENT, ForeignActivity({"a": suspect}))
+    moved = replace(MOVED, at=NOW + timedelta(seconds=after_s))
+    assert others_act_beside(REPAY_INTENT, [moved], [REPAY_INTENT]) is acts
+    assert not others_act_beside(REPAY_INTENT, [replace(moved, origin="another hand or exchange")], [])
+    by_hand = replace(REPAY_INTENT, order=Repay(CROSS, "USDT", Decimal(9)), submitted_at=moved.at)
+    assert not others_act_beside(REPAY_INTENT, [moved], [REPAY_INTENT, by_hand])
 
 
 def transfer(number: int, after_s: float, amount: int = 1433, **more: Any) -> Intent:

@@ -310,6 +310,17 @@ def test_a_late_execution_of_a_failed_order_is_recognised() -> None:
     assert find_late_execution(replace(REPAY_INTENT, state=S.CONFIRMED), observation(60, REPAY_RECORD), SAFETY) is None
 
 
+def test_record_known_before_proves_no_late_execution_of_an_unnamed_order() -> None:
+    gone, shown = replace(REPAY_INTENT, state=S.FAILED, settled_at=NOW + seconds(50)), observation(60, REPAY_RECORD)
+    assert find_late_execution(gone, shown, SAFETY) == REPAY_RECORD
+    assert find_late_execution(gone, shown, SAFETY, is_shared=True) is None
+    by_person = replace(gone, resolved_by="ann")
+    assert find_late_execution(by_person, shown, SAFETY) is None
+    later = replace(REPAY_RECORD, at=NOW + seconds(51))
+    assert find_late_execution(by_person, observation(60, later), SAFETY) == later
+    assert find_late_execution(replace(by_person, ref="77"), shown, SAFETY, is_shared=True) == REPAY_RECORD
+
+
 @pytest.mark.parametrize(
     ("sent", "after", "kind"),
     [

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
+from monitor.core.state.account_state import AccountState
 from monitor.records.alerts import AlertRow
 from monitor.sandbox.faults import Fault
 from monitor.store.schema.tables import audit as trail
@@ -148,12 +149,25 @@ async def test_unanswered_order_is_not_proved_by_an_equal_repayment_where_others
             assert said.code == 0, said
             await here.wait_for_state(lambda state: any(i.submitted_at for i in state.intents.values()), 60)
             box.sandbox.user_actions.repay("main", "USDT", Decimal(60))
-            await here.wait_for_state(
-                lambda state: any(i.state is IntentState.UNRESOLVED for i in state.intents.values()), 60
-            )
-    (asked,) = [one for one in intents(tmp_path) if one.submitted_at is not None]
-    assert asked.state is IntentState.UNRESOLVED
-    assert "fits, but no answer named it" in str(asked.evidence)
+            await here.wait_for_state(is_asked, 60)
+        # Another configuration, without a sending action, and another start: what others did is not forgotten.
+        config.write_text(config.read_text().replace('mode = "live"', 'mode = "dry-run"'))
+        async with in_process_daemon(config, clock_of(box.sandbox)) as again:
+            await again.wait_for_state(is_asked, 60)
+            await wait_minutes(again, 3)
+            (asked,) = [one for one in intents(tmp_path) if one.submitted_at is not None]
+            assert asked.state is IntentState.UNRESOLVED
+            assert "fits, but no answer named it" in str(asked.evidence)
+            resolving = ("actions", "resolve", str(asked.id), "--as", "failed", "--comment", "it was the other program")
+            said = await asyncio.to_thread(margin_monitor, config, *resolving)
+            assert said.code == 0, said
+            await wait_minutes(again, 3)
+    (failed,) = [one for one in intents(tmp_path) if one.submitted_at is not None]
+    assert (failed.state, failed.executed_late, failed.ref) == (IntentState.FAILED, False, None)
+
+
+def is_asked(state: AccountState) -> bool:
+    return any(intent.state is IntentState.UNRESOLVED for intent in state.intents.values())
 
 
 async def test_manual_trading_is_no_foreign_activity_and_a_daemon_order_is(tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+"""Whether others act in an account beside an order, from everything that was recorded."""
+
+from sqlalchemy import Connection
+
+from monitor.core.model.intent import Intent
+from monitor.core.settlement.ledger_evidence import others_act_beside
+from monitor.core.settlement.observation import find_send_time
+from monitor.core.state.attribution import TRACE_WINDOW
+from monitor.store.writes import intents, movements
+
+
+def read_others_act_beside(connection: Connection, intent: Intent) -> bool:
+    """Return whether others moved money in the account near the order or since, however long ago that was.
+
+    It depends neither on the configuration nor on what a daemon has in its memory.
+    """
+    sent = find_send_time(intent)
+    moved = movements.read_foreign_movements(connection, intent.account, sent - TRACE_WINDOW)
+    if not moved:
+        return False
+    known = intents.read_recent(connection, intent.account, sent)
+    if intent.uid is not None:
+        known += intents.read_recent_under_other_names(connection, intent.account, intent.uid, sent)
+    return others_act_beside(intent, moved, known)

@@ -1,0 +1,49 @@
+"""Others beside an order: known for as long as the record, whatever is configured and whoever asks."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.core.model.account import CROSS
+from monitor.core.model.intent import IntentState
+from monitor.core.model.journal import JournalEntry
+from monitor.core.model.ledger import Movement
+from monitor.core.model.order import Repay
+from monitor.store.readers.foreign_activity import read_others_act_beside
+from monitor.store.store import Store
+from tests.support.examples.actions import NOW, intent, seconds
+from tests.support.examples.store_rows import planned_entry
+
+LATER = NOW + timedelta(days=3)
+ASKED = intent(3, IntentState.UNRESOLVED, Repay(CROSS, "USDT", Decimal(500)), submitted_at=NOW, created_at=NOW)
+MOVED = Movement(
+    scope=CROSS,
+    kind="capital-flow",
+    key="9",
+    at=NOW - seconds(60),
+    seen_at=NOW,
+    asset="USDT",
+    amount=Decimal("12.5"),
+    type="REPAY",
+    origin="another hand",
+    detail={"id": 9, "tranId": 77, "note": None},
+)
+
+
+async def test_movement_of_others_is_known_after_days(store: Store) -> None:
+    assert not await store.read(read_others_act_beside, ASKED)
+    await store.commit(JournalEntry("main", NOW, movements=(MOVED,)))
+    assert await store.read(read_others_act_beside, ASKED)
+    assert await store.read(read_others_act_beside, replace(ASKED, mode="manual", action="repay"))
+    assert not await store.read(read_others_act_beside, replace(ASKED, account="other"))
+    assert not await store.read(read_others_act_beside, replace(ASKED, submitted_at=LATER))
+
+
+async def test_movement_of_an_own_order_is_not_that_of_others(store: Store) -> None:
+    await store.commit(JournalEntry("main", NOW, movements=(MOVED,)))
+    planned = replace(ASKED, state=IntentState.PLANNED, submitted_at=None, created_at=NOW - seconds(61), alert=None)
+    await store.commit(planned_entry(replace(planned, id=7, account="same-user", uid=5)))
+    assert await store.read(read_others_act_beside, ASKED)
+    assert not await store.read(read_others_act_beside, replace(ASKED, uid=5))
+    await store.commit(planned_entry(replace(planned, id=8)))
+    assert not await store.read(read_others_act_beside, ASKED)
