@@ -1,4 +1,4 @@
-"""G19 to G21: a scrape of 300 scopes; alerts while many look on; the cost of the web server while nobody does."""
+"""G20 to G22: a scrape of 300 scopes; alerts while many look on; the cost of the web server while nobody does."""
 
 import asyncio
 import contextlib
@@ -31,18 +31,18 @@ async def _measure(quick: bool) -> list[Finding]:
     alone, watched = await _alert_tails(*((1, 10) if quick else (5, 250)))
     memory, cpu = await _idle_costs(*((1, 1.0) if quick else (3, 120.0)))
     return [
-        finding(Target("G19", 30), f"a scrape of {scopes} scopes, request to last byte, p50", "ms", took),
-        finding(Target("G19"), "the same, p99", "ms", [percentile(took, 0.99)]),
+        finding(Target("G20", 30), f"a scrape of {scopes} scopes, request to last byte, p50", "ms", took),
+        finding(Target("G20"), "the same, p99", "ms", [percentile(took, 0.99)]),
         finding(
-            Target("G20", 1.2),
+            Target("G21", 1.2),
             f"tick → alert, p99, with a scrape a second and {LIVE_READERS} live readers ÷ without",
             "×",
             ratios(watched, alone),
         ),
-        finding(Target("G20"), "the same, with", "ms", [1000 * value for value in watched]),
-        finding(Target("G20"), "the same, without", "ms", [1000 * value for value in alone]),
-        finding(Target("G21", 3), "resident, with the server and nobody who looks − without it", "MB", memory),
-        finding(Target("G21", 0.1), "CPU, the same", "%", cpu),
+        finding(Target("G21"), "the same, with", "ms", [1000 * value for value in watched]),
+        finding(Target("G21"), "the same, without", "ms", [1000 * value for value in alone]),
+        finding(Target("G22", 3), "resident, with the server and nobody who looks − without it", "MB", memory),
+        finding(Target("G22", 0.1), "CPU, the same", "%", cpu),
     ]
 
 
