@@ -64,7 +64,9 @@ def recorded(store: CommandStore) -> IntentRow:
 def is_unsent(around: ConnectedSandbox, row: IntentRow) -> bool:
     """Whether the order was recorded, and expired without a request."""
     changes = (REPAY_PATH, TRANSFER_PATH, "/sapi/v1/bnbBurn")
-    assert [one for one in around.sandbox.requests if one.method == "POST" and one.path in changes] == []
+    assert [
+        request for request in around.sandbox.requests if request.method == "POST" and request.path in changes
+    ] == []
     return row.intent.submitted_at is None and [step.to_state for step in row.steps][-2:] == [S.SUBMITTING, S.EXPIRED]
 
 

@@ -51,10 +51,10 @@ class DaemonClocks:
     def of(cls, plan: Plan, timeline: VirtualClock, folder: Path) -> "DaemonClocks":
         """The clocks as they are at the start of a plan."""
         made = cls(timeline, timeline.settings)
-        steps = [one for one in plan.strains if isinstance(one, ClockStep)]
+        steps = [strain for strain in plan.strains if isinstance(strain, ClockStep)]
         if steps or any(map(_has_sleep, plan.strains)):
             made._wall = WallClock(folder / "wall")
-            made._wall.wrong_s = sum(one.seconds for one in steps if one.at_s == 0)
+            made._wall.wrong_s = sum(step.seconds for step in steps if step.at_s == 0)
         return made
 
     @property

@@ -53,16 +53,16 @@ def of_exchange(box: Sandbox, limits: tuple[Limits, ...], heard: Iterable[Mappin
     filled = _trades(box)
     movements = ledger["movements"]
     assert isinstance(movements, list)
-    by_others = {one.tran_id for one in box.requests if one.api_key == SECOND_KEY.api_key}
+    by_others = {request.tran_id for request in box.requests if request.api_key == SECOND_KEY.api_key}
     ours, foreign, elsewhere = _executions(box, movements, by_others)
     return Facts(
         limits=limits,
-        requests=tuple(_asked(one, filled) for one in box.requests if one.api_key != SECOND_KEY.api_key),
+        requests=tuple(_asked(request, filled) for request in box.requests if request.api_key != SECOND_KEY.api_key),
         executions=ours,
         foreign=foreign,
         elsewhere=elsewhere,
         stirs=tuple(AssetMovement(row["at"], row["asset"]) for row in movements if row["account"] == ACCOUNT),
-        heard=frozenset(each["id"] for each in alerts if "id" in each),
+        heard=frozenset(alert["id"] for alert in alerts if "id" in alert),
         heard_texts=frozenset(text for one in said for text in _texts(one)),
         imbalance=imbalance,
         flipped=tuple(_flipped(box)),

@@ -115,7 +115,7 @@ def plan_of(seed: int) -> Plan:
         for action in actions
     )
     strains = disturbances_of(seed, active_s)
-    if any(isinstance(one, Restore) and one.after_order for one in strains):
+    if any(isinstance(strain, Restore) and strain.after_order for strain in strains):
         actions = tuple(map(_resting, actions))
     scenario = _scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions))
     return Plan(

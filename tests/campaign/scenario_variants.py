@@ -12,9 +12,9 @@ def with_disturbances(
     scenario: Scenario, strains: Sequence[Disturbance], price: Decimal, other: tuple[str, ApiKeySpec]
 ) -> Scenario:
     """With what its strains need: USDT to take, at this price of BTC, and an account of that name and key."""
-    if any(isinstance(one, TakeMore) for one in strains):
+    if any(isinstance(strain, TakeMore) for strain in strains):
         scenario = _with_more_free(scenario, price)
-    return _with_another(scenario, *other) if any(isinstance(one, WrongKey) for one in strains) else scenario
+    return _with_another(scenario, *other) if any(isinstance(strain, WrongKey) for strain in strains) else scenario
 
 
 def _with_more_free(scenario: Scenario, price: Decimal) -> Scenario:

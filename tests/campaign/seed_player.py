@@ -208,12 +208,12 @@ async def _until_clean(run: CampaignRun, life: DaemonProcess, holds: Callable[[]
 
 
 def _orders(box: Sandbox) -> int:
-    return sum(moves(one.method, one.path) for one in box.requests)
+    return sum(moves(request.method, request.path) for request in box.requests)
 
 
 def _is_late(box: Sandbox) -> bool:
     """Whether something that was cut off is still to be carried out."""
-    return any(one.fault == "apply_late" and not one.applied and not one.code for one in box.requests)
+    return any(request.fault == "apply_late" and not request.applied and not request.code for request in box.requests)
 
 
 def _lines(log: Path, word: str) -> int:
@@ -226,13 +226,13 @@ def _lines(log: Path, word: str) -> int:
 def _story(run: CampaignRun, facts: Facts) -> dict[str, int]:
     return {
         "kills": run.kills,
-        "sent": sum(one.wish is not None for one in facts.requests),
+        "sent": sum(request.wish is not None for request in facts.requests),
         "executed": len(facts.executions),
         "intents": len(facts.intents),
         "critical": sum(alert.fired and alert.severity == "critical" for alert in facts.alerts),
         "heard": len(run.phone.heard),
         "pauses": len(facts.pauses),
-        "taken": sum(one.taken > 0 for one in facts.requests),
+        "taken": sum(request.taken > 0 for request in facts.requests),
         "stops": len(facts.stops),
         "suspends": len(facts.suspends),
     }

@@ -107,7 +107,9 @@ def test_follow_up_never_exceeds_the_amount_of_the_first_leg(first_legs: list[In
         for scope in rich.played.rows:
             rich.played.change(scope, "USDT", free=Decimal(500_000))
         for half in follow_ups_after(rich, rich.intents, LATER[0], is_firing=is_firing):
-            bound = min(amount_available_after(one) for one in rich.intents.values() if one.asset == half.asset)
+            bound = min(
+                amount_available_after(intent) for intent in rich.intents.values() if intent.asset == half.asset
+            )
             assert ZERO < half.amount <= bound, life.story
 
 

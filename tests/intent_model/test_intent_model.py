@@ -186,7 +186,7 @@ def test_follow_ups_count_as_part_of_their_first_leg(all_intent_runs: list[Inten
             continue
         firsts = [one for one in life.before if counts_toward_limits(life.spec, one)]
         spent = compute_limit_usage(life.spec, "main", life.intents.values(), life.now)
-        assert (spent.amount, spent.count) == (sum(one.amount_usdt for one in firsts), 1), life.story
+        assert (spent.amount, spent.count) == (sum(first.amount_usdt for first in firsts), 1), life.story
 
 
 def test_every_run_ends_in_a_final_or_unresolved_state(all_intent_runs: list[IntentRun]) -> None:

@@ -1,4 +1,4 @@
-"""Laws of the house that an import contract can't see, read off the source itself."""
+"""Laws that an import contract can't check, read off the source itself."""
 
 import ast
 import gc

@@ -50,7 +50,7 @@ async def test_cut_before_does_nothing_and_cut_after_executes(running: RunningSa
     running.sandbox.add_fault(Fault("cut_after", method="POST", path=LOAN))
     await _expect_cut_connection(client)
     assert _borrowed(running) == D(29_900)
-    assert [(one.fault, one.applied, one.status) for one in running.sandbox.requests] == [
+    assert [(request.fault, request.applied, request.status) for request in running.sandbox.requests] == [
         ("cut_before", False, 0),
         ("cut_after", True, 0),
     ]

@@ -171,7 +171,7 @@ async def test_calls_are_capped_beside_their_weight(client: SignedClient, runnin
     again = await client.post(leverage, maxLeverage="3")
     assert (again.status, again.body["code"], again.headers["Retry-After"]) == (429, -1003, "60")
     answers = [await client.get("/sapi/v1/margin/allOrders", symbol="BTCUSDT") for _ in range(60)]
-    assert {one.status for one in answers} == {200}
+    assert {answer.status for answer in answers} == {200}
     assert (await client.get("/sapi/v1/margin/allOrders", symbol="BTCUSDT")).status == 429
     running.sandbox.user_actions.advance(60)
     assert (await client.post(leverage, maxLeverage="3")).status == 200

@@ -177,9 +177,9 @@ async def soak(
         ) as daemon,
     ):
         box = running.sandbox
-        house: Any = box._stream_server
+        server: Any = box._stream_server
         if not calmly:
-            house.tokens.max_validity_ms = TOKEN_S * 1000
+            server.tokens.max_validity_ms = TOKEN_S * 1000
         await _wait_until_recovered(box, daemon)
         life = asyncio.create_task(_account_activity(box, chance))
         try:
@@ -205,7 +205,7 @@ async def soak(
         report.lost = Counter(
             {name: state.reconnects for name, state in daemon.account_states()["main"].streams.items()}
         )
-        report.tokens = sum(one.path == TOKEN_PATH for one in box.requests)
+        report.tokens = sum(request.path == TOKEN_PATH for request in box.requests)
         compare(folder, box.sent_events, report)
     return report
 
@@ -214,14 +214,14 @@ async def _apply_faults(box: Sandbox, daemon: Daemon, faults: tuple[Fault, ...],
     name = f"{faults[0].stream} {'+'.join(fault.what for fault in faults)}"
     name += f" {faults[0].form}" if faults[0].what == "malform" else ""
     report.strikes[name] += 1
-    hit = {one.number for one in box.connections if one.stream == faults[0].stream}
+    hit = {connection.number for connection in box.connections if connection.stream == faults[0].stream}
     for fault in faults:
         box.add_fault(fault)
     if faults[0].what in ("half_open", "mute", "delay", "silent"):
         # These end with the connection, or by themselves after a while.
         is_noticed = faults[0].what != "delay" and (faults[0].stream, faults[0].what) != ("risk", "mute")
         within_s = MENDED_WITHIN_S if is_noticed else 1.5
-        gone = await _until(lambda: not hit & {one.number for one in box.connections}, within_s)
+        gone = await _until(lambda: not hit & {connection.number for connection in box.connections}, within_s)
         if is_noticed and not gone:
             report.unmended.append(f"{name} was not noticed")
         box.clear_faults()
@@ -252,8 +252,11 @@ async def _wait_until_recovered(box: Sandbox, daemon: Daemon) -> bool:
         return (
             all(stream.connected for stream in state.streams.values())
             and set(state.streams["account"].subscriptions) == set(PLACES)
-            and all(any(one.stream == name and not one.silent for one in box.connections) for name in STREAMS)
-            and set(PLACES) <= {place for one in box.connections for place in _places(one)}
+            and all(
+                any(connection.stream == name and not connection.silent for connection in box.connections)
+                for name in STREAMS
+            )
+            and set(PLACES) <= {place for connection in box.connections for place in _places(connection)}
         )
 
     return await _until(stands, MENDED_WITHIN_S)

@@ -78,17 +78,19 @@ class ObservedTruth:
             self.ended_at[one.stream] = max(self.ended_at.get(one.stream, 0.0), ended_at)
             if is_market and one.unsolicited_at > self.told_at:
                 self.told_before, self.told_at = self.told_at, one.unsolicited_at
-        lines = {one.stream: one for one in self.box.connections if not one.silent}
+        lines = {connection.stream: connection for connection in self.box.connections if not connection.silent}
         subscribed = getattr(lines.get("account"), "subscriptions", {})
         stand = set(lines) == set(STREAMS) and len(subscribed) == 2
-        open_at_all = {one.stream for one in self.box.connections} == set(STREAMS)
+        open_at_all = {connection.stream for connection in self.box.connections} == set(STREAMS)
         self.all_stand_since = (self.all_stand_since or now) if stand else None
         self.one_lacks_since = None if open_at_all else (self.one_lacks_since or now)
 
     def age_of(self, path: str, under_way_s: float = 0.0) -> float:
         """Seconds since a read was last answered well, without answers that may be under way; infinite for none."""
         now = self.box.timeline.now_ms()
-        answered = (one.at for one in reversed(self.box.requests) if one.path == path and one.status == 200)
+        answered = (
+            request.at for request in reversed(self.box.requests) if request.path == path and request.status == 200
+        )
         return next((age for at in answered if (age := (now - at) / 1000) >= under_way_s), math.inf)
 
     def price_age(self, now: float, under_way_s: float = 0.0) -> float:

@@ -54,7 +54,7 @@ def is_a_person_asked(facts: Facts, row: IntentRow) -> bool:
     since = in_ms(intent.submitted_at)
     until = since + AFTER_SEND_MARGIN // timedelta(milliseconds=1)
     told = any(f"{intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
-    beside = any(one.asset == intent.asset and since <= one.at < until for one in facts.stirs)
+    beside = any(stir.asset == intent.asset and since <= stir.at < until for stir in facts.stirs)
     taken = intent.kind == "transfer_in" and any(
         one.kind == "transfer" and one.asset == intent.asset and one.at >= since for one in facts.foreign
     )

@@ -111,7 +111,7 @@ def in_ms(at: datetime) -> int:
 
 def _late(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     """What an order stands on still holds when it leaves, however long its claim took."""
-    limits = {one.name: one for one in facts.limits}
+    limits = {limit.name: limit for limit in facts.limits}
     for row in all_rows(facts):
         intent, request, claimed = row.intent, sent.get(row.intent.id), claimed_at(row)
         if request is None or claimed is None:

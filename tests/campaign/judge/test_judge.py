@@ -165,7 +165,7 @@ def sold(facts: Facts, sized: str, brought: str, number: int = 3, second: float 
     params = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "newClientOrderId": f"mm-{number}"}
     request = RequestFact(at(second), "POST", ORDER_PATH, money_request_of("POST", ORDER_PATH, params), 200, True)
     sale = row(number, second - 0.1, brought, action="sell-some", kind="reduce", order=order)
-    limits = () if any(each.name == SELLS.name for each in facts.limits) else (SELLS,)
+    limits = () if any(limit.name == SELLS.name for limit in facts.limits) else (SELLS,)
     return with_facts(facts, limits=limits, requests=(request,), intents=(sale,))
 
 

@@ -93,7 +93,9 @@ def sent_again(facts: Facts, second: float) -> Facts:
 def left_late(facts: Facts) -> Facts:
     """An order that was claimed before the stop, and left long after it."""
     sent = sent_again(with_amount_taken(facts, "2000"), 129)
-    late = tuple(replace(one, at=at(140), stamp=at(140)) if one.at == at(129) else one for one in sent.requests)
+    late = tuple(
+        replace(request, at=at(140), stamp=at(140)) if request.at == at(129) else request for request in sent.requests
+    )
     return with_rule_stop(replace(sent, requests=late))
 
 

@@ -46,7 +46,11 @@ class CallHarness:
 
     def received_requests(self, method: str, path: str) -> list[dict[str, str]]:
         """The parameters of every request of that kind."""
-        return [one.params for one in self.running.sandbox.requests if (one.method, one.path) == (method, path)]
+        return [
+            request.params
+            for request in self.running.sandbox.requests
+            if (request.method, request.path) == (method, path)
+        ]
 
     def intents(self) -> tuple[IntentRow, ...]:
         with ReadStore.open(self.url) as store:
@@ -254,7 +258,7 @@ async def test_nothing_is_sent_while_actions_are_paused(tmp_path: Path) -> None:
             said = await d.call(*words, "--yes")
             assert (said.code, said.out) == (1, "")
             assert "actions are paused" in said.err
-        assert [one for one in d.running.sandbox.requests if one.method == "POST"] == []
+        assert [request for request in d.running.sandbox.requests if request.method == "POST"] == []
         assert d.intents() == ()
 
 

@@ -54,7 +54,9 @@ def test_start_opens_a_gap_of_at_most_a_day(known_until: datetime | None, since:
 def test_read_closes_the_gap_and_keeps_unrecorded_movements() -> None:
     record = apply_history(start_coverage(None, (), NOW), RECORD_READ, (), NOW)
     assert record.gap_since is None
-    assert [(one.kind, one.amount, one.at) for one in record.gap_movements] == [("repay", D(500), AT)]
+    assert [(movement.kind, movement.amount, movement.at) for movement in record.gap_movements] == [
+        ("repay", D(500), AT)
+    ]
     assert apply_history(record, RECORD_READ, (), NOW) == record
     assert apply_history(record, RECORD_READ, (), AT + DAY).gap_movements == ()
 
@@ -62,7 +64,7 @@ def test_read_closes_the_gap_and_keeps_unrecorded_movements() -> None:
 def test_equal_movements_count_twice_and_a_repeated_read_once() -> None:
     both = replace(RECORD_READ, repayments=((CROSS, (ROW, replace(ROW, ref="78"))),))
     record = apply_history(start_coverage(None, (), NOW), both, (), NOW)
-    assert [one.amount for one in record.gap_movements] == [D(500), D(500)]
+    assert [movement.amount for movement in record.gap_movements] == [D(500), D(500)]
     assert apply_history(record, both, (), NOW) == record
     assert apply_history(record, RECORD_READ, (), NOW) == record
     assert (
@@ -80,7 +82,7 @@ def test_equal_movements_count_twice_and_a_repeated_read_once() -> None:
         ("phone",),
         NOW,
     )
-    assert [one.key for one in told.gap_movements] == ["capital-flow cross 78"]
+    assert [movement.key for movement in told.gap_movements] == ["capital-flow cross 78"]
 
 
 def test_transfer_completed_by_a_second_read_counts_once() -> None:
@@ -88,7 +90,7 @@ def test_transfer_completed_by_a_second_read_counts_once() -> None:
     record = start_coverage(None, (), NOW)
     for one in (moved, replace(moved, was_requested=True)):
         record = apply_history(record, GapHistoryRead(NOW - DAY, NOW, transfers=(one,)), (), NOW)
-    assert [(one.kind, one.amount) for one in record.gap_movements] == [("transfer_in", D(9))]
+    assert [(movement.kind, movement.amount) for movement in record.gap_movements] == [("transfer_in", D(9))]
 
 
 def test_movement_found_by_an_older_version_is_not_counted_again() -> None:

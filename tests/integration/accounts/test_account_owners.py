@@ -84,7 +84,7 @@ def texts(sink: HttpSink, severity: str) -> list[str]:
 
 
 def owner_reads(box: RunningSandbox) -> int:
-    return sum(one.path == IDENTITY for one in box.sandbox.requests)
+    return sum(request.path == IDENTITY for request in box.sandbox.requests)
 
 
 async def refusal_of(config: Path) -> str:

@@ -58,7 +58,7 @@ def configure(
     accounts: tuple[str, ...] = ("main", "other"),
 ) -> Path:
     """Write the configuration with these accounts; the secret of "main" lies in a file of its own."""
-    kept = tuple(one for one in box.ready.accounts if one["name"] in accounts)
+    kept = tuple(account for account in box.ready.accounts if account["name"] in accounts)
     config = write_config(folder, replace(box.ready, accounts=kept), url=url, channels={"phone": sink.url}, more=more)
     secret = folder / "secret"
     secret.write_text(box.ready.accounts[0]["api_secret"])
@@ -91,7 +91,7 @@ async def wait_for_notice(sink: HttpSink, *words: str) -> str:
 
     def found() -> list[str]:
         notices = [one.json() for one in list(sink.received)]
-        return [str(one["severity"]) for one in notices if all(word in str(one["text"]) for word in words)]
+        return [str(notice["severity"]) for notice in notices if all(word in str(notice["text"]) for word in words)]
 
     async def is_there() -> bool:
         return bool(found())
@@ -246,7 +246,7 @@ async def test_renamed_account_learns_when_the_intent_is_settled(tmp_path: Path)
 
                 async def has_heard_of(state: IntentState) -> bool:
                     known = None if turn.daemon is None else turn.daemon.account_states().get("mine")
-                    return known is not None and [one.state for one in known.sibling_intents] == [state]
+                    return known is not None and [sibling.state for sibling in known.sibling_intents] == [state]
 
                 await eventually(lambda: has_heard_of(S.UNCERTAIN), WAIT_LIMIT_S)
                 await wait_for_state(url, S.CONFIRMED, pushing=box)
@@ -260,6 +260,6 @@ async def has_reloaded_without_actions(turn: DaemonSupervisor) -> bool:
 
 async def is_reading(box: RunningSandbox, account: str) -> None:
     async def has_read() -> bool:
-        return any(one.account == account for one in box.sandbox.requests)
+        return any(request.account == account for request in box.sandbox.requests)
 
     await eventually(has_read, WAIT_LIMIT_S)

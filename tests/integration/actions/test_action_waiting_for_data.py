@@ -31,7 +31,9 @@ async def test_action_waiting_for_data_is_notified_with_the_reason(tmp_path: Pat
                 box.sandbox.add_fault(Fault("status", method="GET", path="/sapi/v1/margin/*", status=503, count=0))
                 box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
                 await eventually(lambda: has_been_notified(sink, "max_data_age is exceeded"), 120)
-                assert not any((one.method, one.path) == ("POST", REPAY_PATH) for one in box.sandbox.requests)
+                assert not any(
+                    (request.method, request.path) == ("POST", REPAY_PATH) for request in box.sandbox.requests
+                )
                 (alert,) = (one for key, one in here.state().alerts.items() if key.rule == "cannot-act")
                 assert alert.severity == "critical"
 

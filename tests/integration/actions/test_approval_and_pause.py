@@ -161,7 +161,7 @@ async def a_few_ticks(box: RunningSandbox, child: DaemonProcess) -> None:
 
 
 def reads(box: RunningSandbox) -> int:
-    return sum(one.path == "/sapi/v1/margin/account" for one in box.sandbox.requests)
+    return sum(request.path == "/sapi/v1/margin/account" for request in box.sandbox.requests)
 
 
 @pytest.mark.slow

@@ -108,7 +108,7 @@ async def test_no_order_is_sent_twice_and_every_execution_is_accounted_for(
     known = {a for a, intent in sent.items() if intent.state is IntentState.CONFIRMED or intent.executed_late}
     assert known == applied
     assert isinstance(movements, list)
-    assert sorted(Decimal(one["amount"]) for one in movements if one["by"] == "api") == sorted(applied)
+    assert sorted(Decimal(movement["amount"]) for movement in movements if movement["by"] == "api") == sorted(applied)
 
 
 async def run_until(
@@ -135,7 +135,7 @@ async def run_until(
 
 
 def has_read(requests: Sequence[ReceivedRequest]) -> bool:
-    return any(one.status == 200 and one.path == SLOW_READS.path for one in requests)
+    return any(request.status == 200 and request.path == SLOW_READS.path for request in requests)
 
 
 async def until(holds: Callable[[], bool], child: DaemonProcess) -> None:

@@ -34,7 +34,7 @@ async def reads_on(box: RunningSandbox, count: int = 8) -> None:
     """Returns once the daemon has read the account some times more: it had every chance to act."""
 
     def reads() -> int:
-        return sum(one.path == CROSS_PATH for one in box.sandbox.requests)
+        return sum(request.path == CROSS_PATH for request in box.sandbox.requests)
 
     start = reads()
 

@@ -46,9 +46,11 @@ async def test_running_daemon_settles_a_manual_intent_of_unknown_outcome(
             await here.wait_for_state(lambda state: _states(state) == [wanted], 40)
             second = await _send_manual(here.config, amount="7")
             assert isinstance(second.outcome, Accepted)
-        posts = [one for one in box.sandbox.requests if (one.method, one.path) == ("POST", BORROW_REPAY)]
+        posts = [
+            request for request in box.sandbox.requests if (request.method, request.path) == ("POST", BORROW_REPAY)
+        ]
         assert len(posts) == 2
-        repaid = sum(Decimal(one.params["amount"]) for one in posts if one.applied)
+        repaid = sum(Decimal(post.params["amount"]) for post in posts if post.applied)
         assert repaid == (Decimal("107.5") if what == "cut_after" else Decimal(7))
 
 
@@ -84,7 +86,10 @@ async def _check_manual_calls(folder: Path, url: str, lost: Fault, sink: HttpSin
             await eventually(told, 10, story=lambda: str([one.json() for one in sink.received]))
             await _call(here.config, "set_bnb_burn", burn)
             await here.wait_for_state(lambda state: _states(state) == [IntentState.CONFIRMED] * 2)
-        assert len([one for one in box.sandbox.requests if (one.method, one.path) == ("POST", lost.path)]) == 2
+        assert (
+            len([request for request in box.sandbox.requests if (request.method, request.path) == ("POST", lost.path)])
+            == 2
+        )
 
 
 def _states(state: AccountState) -> list[IntentState]:

@@ -75,4 +75,6 @@ async def test_a_daemon_stopped_between_claim_and_send_sends_nothing_when_it_goe
             await wait_until(lambda: time.monotonic() - began > 9)
             child.process.send_signal(signal.SIGCONT)
             await wait_until(lambda: IntentState.EXPIRED in states(url))
-            assert not [one for one in box.sandbox.requests if one.method == "POST" and one.path in MONEY]
+            assert not [
+                request for request in box.sandbox.requests if request.method == "POST" and request.path in MONEY
+            ]

@@ -76,7 +76,9 @@ async def test_restored_backup_is_paused_and_keeps_used_caps(tmp_path: Path) -> 
             await command(config, "actions", "resume")
             await here.wait_for_state(lambda state: not state.is_paused)
             await is_cap_reached(here)
-            assert [(one.kind, one.amount) for one in here.state().record_coverage.gap_movements] == [("repay", D(500))]
+            assert [(movement.kind, movement.amount) for movement in here.state().record_coverage.gap_movements] == [
+                ("repay", D(500))
+            ]
         assert repaid(box) == 500
 
 
@@ -128,7 +130,7 @@ async def test_equal_movements_of_one_moment_each_count_once(tmp_path: Path) -> 
         for _ in range(2):
             async with in_process_daemon(config) as here:
                 await is_cap_reached(here)
-                assert sorted(one.amount for one in here.state().record_coverage.gap_movements) == moved
+                assert sorted(movement.amount for movement in here.state().record_coverage.gap_movements) == moved
         assert repaid(box) == 300 - sum(moved)
 
 
@@ -156,9 +158,9 @@ async def test_movement_after_a_gap_is_not_counted_in_it(tmp_path: Path) -> None
 
             async def is_read_again() -> bool:
                 spans = [
-                    (one.params["startTime"], one.params["endTime"])
-                    for one in box.sandbox.requests
-                    if one.method == "GET" and one.path == REPAY_PATH and "isolatedSymbol" not in one.params
+                    (request.params["startTime"], request.params["endTime"])
+                    for request in box.sandbox.requests
+                    if request.method == "GET" and request.path == REPAY_PATH and "isolatedSymbol" not in request.params
                 ]
                 return len(spans) > len(set(spans))
 
@@ -186,7 +188,7 @@ async def test_transfers_of_a_gap_are_read_for_every_action_kind(tmp_path: Path)
         box.sandbox.user_actions.transfer("main", "MAIN_MARGIN", "USDT", D(9))
         async with in_process_daemon(config) as here:
             await here.wait_for_state(lambda state: state.record_coverage.gap_since is None)
-            assert [(one.kind, one.amount) for one in here.state().record_coverage.gap_movements] == [
+            assert [(movement.kind, movement.amount) for movement in here.state().record_coverage.gap_movements] == [
                 ("transfer_in", D(9))
             ]
 
@@ -241,7 +243,8 @@ async def test_truncated_database_is_detected(tmp_path: Path, database_url: str)
             box.sandbox.user_actions.repay("main", "USDT", D(7))
             await asyncio.to_thread(lose_the_end, database_url)
             await here.wait_for_state(
-                lambda state: [one.amount for one in state.record_coverage.gap_movements] == [D(7)], 40
+                lambda state: [movement.amount for movement in state.record_coverage.gap_movements] == [D(7)],
+                40,
             )
         assert repaid(box) == 500
 

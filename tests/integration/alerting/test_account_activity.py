@@ -59,14 +59,14 @@ async def test_unexplained_change_requests_the_ledger_at_once(tmp_path: Path) ->
         config = write_config(tmp_path, box.ready, schedule={**FAST_SCHEDULE, "cross": "5s"})
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await here.wait_for_state(lambda state: state.cross and CROSS in state.activity.ledger_read_until)
-            before = sum(one.path == FLOW_PATH for one in box.sandbox.requests)
+            before = sum(request.path == FLOW_PATH for request in box.sandbox.requests)
             venue = box.sandbox.venue
             # No event tells of it.
             venue.ledger.pay("USDT", D(100), "world", venue.accounts["main"].cross.wallet, "gift")
             await here.wait_for_state(lambda state: state.activity.ledger_requested_at)
 
             async def is_asked() -> bool:
-                return sum(one.path == FLOW_PATH for one in box.sandbox.requests) > before
+                return sum(request.path == FLOW_PATH for request in box.sandbox.requests) > before
 
             await eventually(is_asked, 10)
 

@@ -37,7 +37,7 @@ def titles(received: Sequence[Received]) -> list[str]:
 
 def heads(alerts: Sequence[ReceivedLine]) -> list[str]:
     """The first word of each title with the rule: `FIRING near-call`."""
-    return [f"{one['title'].split(']')[0].strip('[')} {one['rule']}" for one in alerts]
+    return [f"{alert['title'].split(']')[0].strip('[')} {alert['rule']}" for alert in alerts]
 
 
 def about(received: Sequence[Received], rules: Sequence[str] = tuple(LEVELS)) -> list[ReceivedLine]:

@@ -40,7 +40,7 @@ async def test_halted_symbol_is_reported_within_two_price_reads(tmp_path: Path) 
 
 
 def _status_reads(box: Sandbox) -> int:
-    return sum(one.path == INFO for one in box.requests)
+    return sum(request.path == INFO for request in box.requests)
 
 
 async def _names(here: InProcessDaemon, texts: set[str]) -> None:

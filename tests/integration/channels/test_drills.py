@@ -59,7 +59,7 @@ READ_BY_POST = ("/sapi/v3/asset/getUserAsset", "/sapi/v1/asset/get-funding-asset
 
 def changes(requests: list[ReceivedRequest]) -> list[str]:
     """What was asked of the exchange that changes anything but the keys of streams."""
-    asked = [one for one in requests if one.method != "GET" and one.path not in READ_BY_POST]
+    asked = [request for request in requests if request.method != "GET" and request.path not in READ_BY_POST]
     return [f"{one.method} {one.path}" for one in asked if "isten" not in one.path]
 
 

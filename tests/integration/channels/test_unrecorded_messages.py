@@ -219,7 +219,7 @@ def test_held_message_is_released_after_a_clock_jump() -> None:
     outbox.postpone([held.id], now + timedelta(hours=8))
     assert not outbox.merge_due(None, now, is_limited=False).due.deliveries
     outbox.release(now)
-    assert [each.id for each in outbox.merge_due(None, now, is_limited=False).due.deliveries] == [held.id]
+    assert [delivery.id for delivery in outbox.merge_due(None, now, is_limited=False).due.deliveries] == [held.id]
 
 
 def test_sent_messages_keep_their_ages_after_a_clock_correction() -> None:

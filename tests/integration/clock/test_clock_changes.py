@@ -96,7 +96,7 @@ class ClockScenario:
         return datetime.fromtimestamp(self.box.sandbox.timeline.now_ms() / 1000, UTC)
 
     def count(self, path: str, method: str = "GET") -> int:
-        return sum((one.path, one.method) == (path, method) for one in self.box.sandbox.requests)
+        return sum((request.path, request.method) == (path, method) for request in self.box.sandbox.requests)
 
     def said(self, part: str) -> bool:
         return any(part in one.body.decode() for one in list(self.sink.received) if not one.path.startswith("/ping"))

@@ -48,7 +48,11 @@ async def test_sigterm_ends_it_cleanly_with_everything_committed(tmp_path: Path,
 async def is_debt_recorded(url: str, borrowed: str) -> bool:
     with ReadStore.open(url) as store:
         documents = [json.loads(row.document) for row in store.read(read_status_rows).documents]
-    return any(row["borrowed"] == borrowed for one in documents for row in (one.get("cross") or {}).get("balances", ()))
+    return any(
+        row["borrowed"] == borrowed
+        for document in documents
+        for row in (document.get("cross") or {}).get("balances", ())
+    )
 
 
 async def test_sigterm_stops_the_daemon_while_the_exchange_hangs_at_the_start(tmp_path: Path) -> None:

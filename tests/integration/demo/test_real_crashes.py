@@ -54,7 +54,7 @@ async def test_account_survives_a_real_crash_only_with_actions(story: Any, guard
     (exchange,) = seen
     account: Any = exchange.state_dump["accounts"]["main"]  # type: ignore[index]
     liquidated = [one for one in account["liquidations"] if one["scope"] == "cross"]
-    sent = [one for one in exchange.requests if one.method == "POST" and one.path in MONEY]
+    sent = [request for request in exchange.requests if request.method == "POST" and request.path in MONEY]
     if not guarded:
         assert liquidated
         assert run["liquidated_at"] is not None
@@ -63,7 +63,7 @@ async def test_account_survives_a_real_crash_only_with_actions(story: Any, guard
     assert liquidated == []
     assert run["liquidated_at"] is None
     movements: Any = exchange.state_dump["movements"]
-    moved = sorted(Decimal(one["amount"]) for one in movements if one["by"] == "api")
+    moved = sorted(Decimal(movement["amount"]) for movement in movements if movement["by"] == "api")
     confirmed = [one for one in run["actions"] if one["state"] == "CONFIRMED"]
     assert confirmed
     # Each order moved money exactly once: as many movements as confirmed orders, amount by amount.

@@ -52,7 +52,9 @@ async def watch_figures(
 async def wait_until_fresh(here: InProcessDaemon) -> None:
     """Returns once everything stands and is fresh."""
     await here.wait_for_state(
-        lambda s: len(s.streams) == 3 and all(one.connected for one in s.streams.values()) and s.cross and s.isolated
+        lambda s: (
+            len(s.streams) == 3 and all(stream.connected for stream in s.streams.values()) and s.cross and s.isolated
+        )
     )
     await watch_figures(
         here, lambda seen: max(seen.figures[name] for name in ("data_age", "price_age", "stream_silence")) < 2
@@ -128,7 +130,7 @@ async def test_streams_connected_only_while_all_are_up(tmp_path: Path) -> None:
             assert all(one.figures["stream_connected"] == 0 for one in down)
             box.sandbox.clear_faults()
             await watch_figures(here, lambda one: one.figures["stream_connected"] == 1)
-            assert {one.stream for one in box.sandbox.connections} == {"account", "market", "risk"}
+            assert {connection.stream for connection in box.sandbox.connections} == {"account", "market", "risk"}
 
 
 async def test_streams_stay_connected_through_a_planned_reconnect(tmp_path: Path) -> None:
@@ -137,11 +139,13 @@ async def test_streams_stay_connected_through_a_planned_reconnect(tmp_path: Path
         in_process_daemon(write_config(tmp_path, box.ready), clock_of(box.sandbox)) as here,
     ):
         await wait_until_fresh(here)
-        before = {one.number for one in box.sandbox.connections}
+        before = {connection.number for connection in box.sandbox.connections}
         for one in box.sandbox.connections:
             # As an exchange does that gives time; the sandbox's own shutdown cuts at once.
             one.send('{"event":{"e":"serverShutdown","E":1770123456789}}')
-        seen = await watch_figures(here, lambda _: len({one.number for one in box.sandbox.connections} - before) == 3)
+        seen = await watch_figures(
+            here, lambda _: len({connection.number for connection in box.sandbox.connections} - before) == 3
+        )
         seen += await watch_figures(here, _holds_for(1.0))
         assert all(one.figures["stream_connected"] == 1 for one in seen)
         assert all(one.figures["stream_silence"] < SLACK * 2 for one in seen)

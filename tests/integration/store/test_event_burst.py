@@ -69,7 +69,7 @@ async def test_burst_with_a_stalled_channel_and_a_stalled_disk_loses_nothing(tmp
 async def _burst(box: Sandbox, here: InProcessDaemon, database: Path, sink: HttpSink) -> None:
     await here.wait_for_state(lambda s: len(s.streams) == 3 and all(stream.connected for stream in s.streams.values()))
     await here.wait_for_state(lambda s: len(s.prices.newest) > 1 and s.cross is not None)
-    lines = {one.number for one in box.connections}
+    lines = {connection.number for connection in box.connections}
     daemon: Any = here.daemon
     inbox = daemon._supervisor.services["main"].inbox
     coalesced = inbox.conflated
@@ -88,5 +88,5 @@ async def _burst(box: Sandbox, here: InProcessDaemon, database: Path, sink: Http
     await here.wait_for_state(lambda s: s.prices.newest["BTCUSDT"].value == last)
     assert inbox.conflated > coalesced
     await asyncio.to_thread(sink.wait_for, lambda received: any("below" in str(r.json()) for r in received))
-    assert {one.number for one in box.connections} == lines
+    assert {connection.number for connection in box.connections} == lines
     assert all(stream.connected and stream.connects == 1 for stream in here.state().streams.values())

@@ -67,7 +67,7 @@ async def test_events_are_recorded_exactly_once_through_kill_9(tmp_path: Path, d
 
 async def wait_until_caught_up(box: Sandbox, child: DaemonProcess, url: str) -> DaemonLife:
     """The incarnation, once all that was written to its connections until now is recorded, while more comes in."""
-    connections = {one.number for one in box.connections}
+    connections = {connection.number for connection in box.connections}
     due = frozenset(event.text for event in box.sent_events if was_written(event, connections))
     rows: tuple[EventRow, ...] = ()
 
@@ -82,7 +82,7 @@ async def wait_until_caught_up(box: Sandbox, child: DaemonProcess, url: str) -> 
 
 def was_written(event: SentEvent, connections: set[int]) -> bool:
     """Whether one of these connections carried the event."""
-    return any(one.fate == "written" and one.connection in connections for one in event.deliveries)
+    return any(delivery.fate == "written" and delivery.connection in connections for delivery in event.deliveries)
 
 
 @contextlib.asynccontextmanager

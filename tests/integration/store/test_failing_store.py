@@ -48,7 +48,7 @@ def stretched_timeouts() -> None:
 
 
 def money_requests(box: Sandbox) -> list[str]:
-    return [one.path for one in box.requests if one.method == "POST" and one.path in MONEY]
+    return [request.path for request in box.requests if request.method == "POST" and request.path in MONEY]
 
 
 def alerts_received(sink: HttpSink, rule: str) -> list[dict[str, object]]:

@@ -80,7 +80,7 @@ READS: list[tuple[str, dict[str, object], tuple[str, ...]]] = [
 def no_complaint(caplog: pytest.LogCaptureFixture) -> Any:
     """Fails a test in which the SDK complained about the types of an answer."""
     yield
-    assert [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_every_read_parses_with_its_fields(running: RunningSandbox) -> None:

@@ -222,7 +222,7 @@ async def test_a_transfer_shows_in_every_history(client: SignedClient, running: 
     (flow,) = (await client.get("/sapi/v1/margin/capital-flow")).body
     assert (flow["type"], flow["tranId"], flow["amount"]) == ("TRANSFER", tran_id, "100.5")
     assert (await client.get("/sapi/v1/asset/transfer", type="MARGIN_MAIN")).body == {"rows": [], "total": 0}
-    assert [one.by for one in running.sandbox.venue.movements] == ["api"]
+    assert [movement.by for movement in running.sandbox.venue.movements] == ["api"]
 
 
 async def test_two_hops_reach_a_pair_and_the_direct_way_is_refused(client: SignedClient) -> None:
@@ -390,7 +390,7 @@ async def test_too_much_weight_is_429_and_going_on_is_a_ban() -> None:
     async with sandbox(scenario, frozen=True) as running, SignedClient(running.sandbox, running.ready) as client:
         path = "/sapi/v1/margin/account"
         answers = [await client.get(path) for _ in range(5)]
-        assert [one.status for one in answers] == [200, 200, 429, 429, 418]
+        assert [answer.status for answer in answers] == [200, 200, 429, 429, 418]
         assert answers[2].headers["Retry-After"] == "60"
         assert answers[4].headers["Retry-After"] == "120"
         assert "banned until" in answers[4].body["msg"]

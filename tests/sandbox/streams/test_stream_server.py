@@ -257,7 +257,7 @@ async def test_server_pings_and_a_half_open_connection_is_silent() -> None:
         await wait_until(lambda: connection.last_pong > before)
         running.sandbox.add_fault(Fault("half_open", stream="account"))
         running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
-        assert all(one.swallowed for one in running.sandbox.sent_events)
+        assert all(sent_event.swallowed for sent_event in running.sandbox.sent_events)
         waiter = await socket.ping()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(waiter, 0.2)
@@ -295,7 +295,7 @@ async def test_frames_are_corrupted_duplicated_and_swapped(client: SignedClient,
         running.sandbox.add_fault(Fault("reorder", stream="account", count=2))
         touch("3")
         assert [(await _next(socket))["event"]["e"] for _ in range(2)] == ["outboundAccountPosition", "balanceUpdate"]
-        assert [one.swallowed for one in running.sandbox.sent_events] == [True] + [False] * 5
+        assert [sent_event.swallowed for sent_event in running.sandbox.sent_events] == [True] + [False] * 5
 
 
 async def test_a_shutdown_is_announced_in_each_shape(client: SignedClient, running: RunningSandbox) -> None:
@@ -314,7 +314,7 @@ async def test_flood_sends_the_listed_events(client: SignedClient, running: Runn
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("flood", stream="account", count=500))
         received = [msgspec.json.encode((await _next(socket))["event"]).decode() for _ in range(500)]
-        assert received == [one.text for one in running.sandbox.sent_events]
+        assert received == [sent_event.text for sent_event in running.sandbox.sent_events]
         assert len(set(received)) == 500
 
 
@@ -401,7 +401,7 @@ async def test_muted_connection_replies_and_sends_no_events(client: SignedClient
         running.sandbox.add_fault(Fault("mute", stream="account", seconds=60))
         running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         assert (await _ask(socket, "session.subscriptions"))["result"] == [{"subscriptionId": 0}]
-        assert [one.swallowed for one in running.sandbox.sent_events] == [True, True]
+        assert [sent_event.swallowed for sent_event in running.sandbox.sent_events] == [True, True]
         running.sandbox.user_actions.advance(61)
         running.sandbox.user_actions.deposit("main", "USDT", D(2), "cross")
         assert (await _next(socket))["event"]["d"] == "2.00000000"
@@ -425,7 +425,7 @@ async def test_a_malformed_frame_takes_the_place_of_its_event(
         running.sandbox.user_actions.deposit("main", "USDT", D(1), "cross")
         spoilt = await asyncio.wait_for(socket.recv(), SOON_S) if form != "large" else None
         assert isinstance(spoilt, bytes) == (form == "binary")
-        assert [one.swallowed for one in running.sandbox.sent_events] == [True, False]
+        assert [sent_event.swallowed for sent_event in running.sandbox.sent_events] == [True, False]
 
 
 async def test_a_client_that_vanishes_in_the_handshake_is_no_error(

@@ -125,6 +125,16 @@ def test_lagging_process_liquidates_the_same() -> None:
         for _ in range(4320 // stride + 1):
             advance_time(venue, clockwork, stride)
         account = venue.accounts["main"]
-        stories.append([(one.at_ms, one.scope, one.sold, one.fee_usdt) for one in account.liquidation_summaries])
+        stories.append(
+            [
+                (
+                    liquidation_summary.at_ms,
+                    liquidation_summary.scope,
+                    liquidation_summary.sold,
+                    liquidation_summary.fee_usdt,
+                )
+                for liquidation_summary in account.liquidation_summaries
+            ]
+        )
     assert stories[0] == stories[1]
     assert stories[0]

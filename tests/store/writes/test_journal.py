@@ -138,7 +138,7 @@ async def test_an_intent_reads_back_whole(store: Store, order: Transfer | Reduce
 
 async def test_alert_has_a_delivery_for_every_named_channel(store: Store) -> None:
     committed = await store.commit(firing_entry(17, "phone", "mail"))
-    assert [(one.channel, one.alert, one.reason) for one in committed.deliveries] == [
+    assert [(delivery.channel, delivery.alert, delivery.reason) for delivery in committed.deliveries] == [
         ("phone", 17, NotificationReason.FIRED),
         ("mail", 17, NotificationReason.FIRED),
     ]

@@ -108,7 +108,9 @@ async def test_running_daemon_learns_of_a_manual_intent(database_url: str) -> No
         assert before is not None
         after = await store.read_commands(at(2), before.change_number)
         assert after is not None
-        assert [(one.id, one.state) for one in after.settled_intents] == [(sent.id, IntentState.ACKNOWLEDGED)]
+        assert [(settled_intent.id, settled_intent.state) for settled_intent in after.settled_intents] == [
+            (sent.id, IntentState.ACKNOWLEDGED)
+        ]
     finally:
         await store.close()
 

@@ -28,7 +28,7 @@ def test_a_shared_name_ends_before_it_gets_too_long() -> None:
 
 def test_among_many_the_ends_of_alerts_lose_their_names_first() -> None:
     ends = [mark(float(10 * n), f"#{n} resolved", RESOLVED) for n in range(6)]
-    assert [one.text for one in merge_close_labels(ends, SPAN)] == [one.text for one in ends]
+    assert [one.text for one in merge_close_labels(ends, SPAN)] == [end.text for end in ends]
     crowded = merge_close_labels([*ends, mark(5.0, "done")], SPAN)
     assert [one.text for one in crowded if one.text] == ["done"]
     assert len(crowded) == 7

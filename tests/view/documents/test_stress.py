@@ -23,7 +23,7 @@ NIGHT = STRESS_SCENARIOS["2025-10-10"]
 
 
 def status(*states: AccountState) -> StatusDocument:
-    live = {one.account: account_document(one, documents.SETTINGS, documents.NOW, "1") for one in states}
+    live = {state.account: account_document(state, documents.SETTINGS, documents.NOW, "1") for state in states}
     return status_document(list(live), live, DaemonStatus(), documents.NOW, "1")
 
 

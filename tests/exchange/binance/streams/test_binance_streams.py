@@ -502,8 +502,8 @@ async def test_no_log_line_holds_a_secret(caplog: pytest.LogCaptureFixture) -> N
         await both.inbox.wait_until(lambda: len(both.inbox.changes("risk")) >= 3)
         await both.connected()
         await both.world.account.read_cross()
-        house: Any = both.world.sandbox._stream_server
-        secrets = [key["api_key"], key["api_secret"], *house.tokens._tokens, *house.tokens._keys]
+        stream_server: Any = both.world.sandbox._stream_server
+        secrets = [key["api_key"], key["api_secret"], *stream_server.tokens._tokens, *stream_server.tokens._keys]
     assert len(secrets) > 5
     lines = "\n".join(record.getMessage() for record in caplog.records)
     assert not [secret for secret in secrets if secret in lines]

@@ -243,8 +243,8 @@ async def test_expired_listen_token(reading: Any, is_on: bool) -> None:
     guards = replace(ALL_OFF, renew_at=0.5 if is_on else 9.0)
     inbox = EventInbox()
     async with connected_sandbox(scenario, speed=3000, websockets=WebSocketFactory(limits=guards)) as w:
-        house: Any = w.sandbox._stream_server
-        house.tokens.max_validity_ms = HOUR_S * 1000
+        stream_server: Any = w.sandbox._stream_server
+        stream_server.tokens.max_validity_ms = HOUR_S * 1000
         async with running(w.account, inbox):
             both = ListeningAccount(w, inbox)
             await both.connected()
