@@ -17,7 +17,7 @@ _REF = "#/components/schemas/"
 
 def api_page() -> str:
     """Every address with its parameters and answers, and every type of its documents."""
-    described = openapi_document(WebSettings("", "", True, __version__))
+    described = openapi_document(WebSettings("127.0.0.1:9184", "", True, __version__))
     responses: Schema = described["components"]["responses"]
     lines = [GENERATED_NOTE, "", "# The HTTP API, and the documents of `--json`", "", _INTRODUCTION, ""]
     lines += ["## Addresses", ""]

@@ -26,7 +26,7 @@ from monitor.view.json_values import encode_document
 from monitor.web.api.api_parameters import DOCUMENT_PARAMETERS, Parameter, number_parameter
 from monitor.web.context import WebContext
 from monitor.web.security.access import FORM_TOKEN_HEADER
-from monitor.web.security.sessions import COOKIE
+from monitor.web.security.sessions import cookie_name
 from monitor.web.settings import WebSettings
 
 PATH = "/api/v1/openapi.json"
@@ -152,7 +152,7 @@ def openapi_document(settings: WebSettings) -> Schema:
             "responses": {str(status): _error_response(status) for status in _ERRORS},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "The token of [http]"},
-                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                "session": {"type": "apiKey", "in": "cookie", "name": cookie_name(settings.port)},
                 "form_token": {"type": "apiKey", "in": "header", "name": FORM_TOKEN_HEADER},
             },
         },

@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 from monitor.web.security.forms import read_field
 from monitor.web.security.hosts import HostPort, KnownHosts
 from monitor.web.security.refusal import RequestRefused
-from monitor.web.security.sessions import COOKIE, SESSION_S, Session, SessionTable
+from monitor.web.security.sessions import SESSION_S, Session, SessionTable, cookie_name
 from monitor.web.security.token_check import TokenCheck
 from monitor.web.settings import WebSettings
 
@@ -35,7 +35,7 @@ class AccessControl:
 
     def session_of(self, request: web.BaseRequest) -> Session | None:
         """Return the session of the request's cookie; None without one that is open."""
-        cookie = request.cookies.get(COOKIE)
+        cookie = request.cookies.get(self._cookie_name(request))
         return self._sessions.find(cookie) if cookie and self._token.has_token else None
 
     def form_token(self, request: web.BaseRequest) -> str:
@@ -67,7 +67,7 @@ class AccessControl:
             self._sessions.close(earlier)
         cookie, session = self._sessions.open()
         response.set_cookie(
-            COOKIE,
+            self._cookie_name(request),
             cookie,
             max_age=SESSION_S,
             path="/",
@@ -83,7 +83,13 @@ class AccessControl:
         session = self.session_of(request)
         if session is not None:
             self._sessions.close(session)
-        response.del_cookie(COOKIE, path="/", secure=self._is_behind_https(request), httponly=True, samesite="Strict")
+        response.del_cookie(
+            self._cookie_name(request),
+            path="/",
+            secure=self._is_behind_https(request),
+            httponly=True,
+            samesite="Strict",
+        )
 
     def address_of(self, request: web.BaseRequest) -> str:
         """Return the address of the sender: behind a proxy on this machine the one that the proxy names."""
@@ -111,6 +117,9 @@ class AccessControl:
                 "this page has another address",
                 mend="open it by its listen address, or set public_url of [http] to the address that is used",
             )
+
+    def _cookie_name(self, request: web.BaseRequest) -> str:
+        return cookie_name(self.local_address(request).port)
 
     def _require_token(self) -> None:
         if not self._token.has_token:

@@ -12,7 +12,10 @@ SESSION_S = 12 * 3600
 MAX_SESSIONS = 100
 """Sessions at a time; one more ends the oldest."""
 
-COOKIE = "margin_monitor_session"
+
+def cookie_name(port: int) -> str:
+    """Return the name of the cookie of the page at a port: browsers share cookies between the ports of a host."""
+    return f"margin_monitor_session_{port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,8 @@ async def test_login_gives_a_cookie_that_scripts_and_other_sites_do_not_get(serv
     assert {"httponly", "samesite=strict", "path=/", "max-age=43200"} <= attributes
     assert "secure" not in attributes, "the page is served over plain http here"
     assert TOKEN not in answer.headers["set-cookie"]
+    name = answer.headers["set-cookie"].partition("=")[0]
+    assert name.endswith(f"_{served.address[1]}"), "pages at two ports of a host do not end each other's sessions"
 
 
 async def test_wrong_token_in_the_login_form_gives_no_session(served: ServedDaemon) -> None:

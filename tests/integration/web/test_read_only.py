@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from monitor.web.security.sessions import cookie_name
 from tests.integration.web.http_client import send
 from tests.integration.web.served_daemon import AUTHORIZED, TOKEN, WITHOUT_TOKEN, ServedDaemon, served_daemon
 from tests.integration.web.test_access import CHANGING_PATHS
@@ -20,7 +21,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
 
 @pytest.mark.parametrize(("method", "path"), CHANGING_PATHS)
 async def test_every_command_is_forbidden(served: ServedDaemon, method: str, path: str) -> None:
-    for headers in ({}, AUTHORIZED, {"Authorization": "Bearer "}, {"Cookie": "margin_monitor_session="}):
+    for headers in ({}, AUTHORIZED, {"Authorization": "Bearer "}, {"Cookie": f"{cookie_name(served.address[1])}=x"}):
         answer = await send(served.address, method, path, headers)
         assert (answer.status, answer.error) == (403, "read_only")
         assert "set token of [http]" in answer.text

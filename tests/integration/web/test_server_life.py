@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.web import application, connections, server, serving
-from tests.integration.web.http_client import Address, send
+from tests.integration.web.http_client import Address, send, send_raw
 from tests.integration.web.served_daemon import AUTHORIZED, TOKEN, WITH_TOKEN, served_daemon
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
@@ -195,6 +195,27 @@ async def test_process_ends_in_time_with_readers_and_half_open_connections(tmp_p
             async with half_open(address, 5, live), half_open(address, 20):
                 assert await child.stop() == 0
             assert "Traceback" not in child.text
+
+
+async def test_page_that_can_not_be_built_harms_nothing(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "aiohttp.py").write_text('raise ImportError("this library is broken")\n')
+    with http_sink() as phone:
+        async with sandbox(starting_now()) as box:
+            port = free_port()
+            table = f'[http]\nlisten = "127.0.0.1:{port}"\n'
+            config = write_config(tmp_path / "daemon", box.ready, more=table, channels={"phone": phone.url})
+            async with daemon_process(config, environ={"PYTHONPATH": str(broken)}) as child:
+                await child.wait_for_line("stream=market connected=True")
+                with contextlib.suppress(ConnectionResetError):
+                    assert await send_raw(("127.0.0.1", port), b"GET / HTTP/1.1\r\n\r\n") == b""
+                await child.wait_for_line("web.failed")
+                assert "this library is broken" in child.text
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(41_000))
+                assert await asyncio.to_thread(texts, phone, "main cross is at margin level 1.")
+                await child.wait_for_line("web.listening", times=2)
+                assert await child.stop() == 0
 
 
 def free_port() -> int:
