@@ -145,6 +145,17 @@ async def test_page_looks_old_when_a_device_wakes_up_until_it_was_read_again(tmp
 
 
 @pytest.mark.slow
+async def test_link_on_a_page_of_another_site_opens_the_page_with_its_session(tmp_path: Path) -> None:
+    async with alarmed_daemon(tmp_path) as alarm, open_browser() as browser, open_page(browser, alarm.served) as page:
+        await log_in(page)
+        host, port = alarm.served.address
+        await page.goto(f'data:text/html,<a href="http://{host}:{port}{alarm.alert}">the alert</a>')
+        await page.get_by_role("link", name="the alert").click()
+        await expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
+        await expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+@pytest.mark.slow
 async def test_typed_comment_and_open_parts_survive_new_figures(tmp_path: Path) -> None:
     async with alarmed_daemon(tmp_path) as alarm, open_browser() as browser, open_page(browser, alarm.served) as page:
         await log_in(page, alarm.alert)

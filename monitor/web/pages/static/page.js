@@ -5,6 +5,7 @@
   const FETCH_TIMEOUT_MS = 8000, SILENCE_MS = 20000, REOPEN_MS = 5000;
   const root = document.documentElement;
   const main = document.getElementById("content");
+  const foot = document.getElementById("foot");
   const icon = document.querySelector("link[rel=icon]");
   const lostBox = document.getElementById("gone");
   const lostHead = document.getElementById("gone-head");
@@ -93,6 +94,7 @@
     const content = page.getElementById("content");
     if (!content) throw new Error("no page");
     window.Idiomorph.morph(main, content, KEEP);
+    window.Idiomorph.morph(foot, page.getElementById("foot"), KEEP);
     root.dataset.tone = main.dataset.tone;
   };
 
@@ -155,4 +157,6 @@
   setInterval(tick, 1000);
   countOn();
   listen();
+  // A link in a message of another site comes without the cookie of the session; this page's own request has it.
+  if (foot.querySelector("a[href^='/login']")) refresh();
 })();
