@@ -22,16 +22,20 @@ TRACE_WINDOW = timedelta(minutes=10)
 """Maximum time between an order and a ledger row of exactly its amount that counts as its trace."""
 
 
-def may_be_trace(intent: Intent, at: datetime) -> bool:
+REPAID_AFTER = timedelta(seconds=30)
+"""Maximum time between a confirmed sale and the repayment from its proceeds: a later step of the exchange."""
+
+
+def may_be_trace(intent: Intent, at: datetime, late_by: timedelta = SAME_EVENT_TOLERANCE) -> bool:
     """Return whether a movement of that time may be the trace of a sent order.
 
-    What confirmed an order had moved by then: a later movement is another one, though it is equal.
+    What confirmed an order had moved by then: a movement more than `late_by` later is another one, though it is equal.
     """
     sent = intent.submitted_at
     if sent is None or not -SAME_EVENT_TOLERANCE <= at - sent <= TRACE_WINDOW:
         return False
     is_proven = intent.state is IntentState.CONFIRMED and intent.resolved_by is None
-    return not is_proven or intent.settled_at is None or at <= intent.settled_at + SAME_EVENT_TOLERANCE
+    return not is_proven or intent.settled_at is None or at <= intent.settled_at + late_by
 
 
 def attribute_ledger_rows(
@@ -167,32 +171,35 @@ def _ledger_origin(row: LedgerRow, repayments: Sequence[ExchangeRecord]) -> Move
 def _own_rows(
     rows: Sequence[LedgerRow], repayments: Sequence[ExchangeRecord], intents: Sequence[Intent]
 ) -> Mapping[tuple[Scope, int], Intent]:
-    """Return the own order of each ledger row that has one. An order explains one row of a scope; a sale explains
-    automatic repayments up to the amount that it brought."""
+    """Return the own order of each ledger row that has one.
+
+    An order explains the rows of its number, or one other row of a scope; a sale explains automatic repayments up to
+    the amount that it brought.
+    """
     found: dict[tuple[Scope, int], Intent] = {}
     explained: set[tuple[int, Scope]] = set()
     repaid: dict[int, Decimal] = {}
     records = [find_record(row, repayments) if row.kind == "REPAY" else None for row in rows]
-    for by_number in (True, False):
+    for way in ("number", "record", "amount"):
         for row, record in zip(rows, records, strict=True):
             kind = {"REPAY": Repay, "TRANSFER": Transfer}.get(row.kind)
             if kind is None or (row.scope, row.id) in found:
                 continue
-            if not by_number and record is not None and record.is_automatic:
+            fitting = [i for i in intents if isinstance(i.order, kind) and _affects_scope(i, row.scope)]
+            free = [intent for intent in fitting if (intent.id, row.scope) not in explained]
+            if way == "number":
+                # A number is an identity, however many rows the exchange books under it.
+                own_intent = _numbered(fitting, {str(row.tran_id)})
+            elif way == "record":
+                own_intent = None if record is None else _numbered(free, {record.ref})
+            elif record is not None and record.is_automatic:
                 own_intent = _repaid_by_sale(row, intents, repaid)
                 if own_intent is not None:
                     repaid[own_intent.id] = repaid.get(own_intent.id, ZERO) + row.amount
             else:
-                free = [
-                    intent
-                    for intent in intents
-                    if isinstance(intent.order, kind) and _affects_scope(intent, row.scope)
-                    if (intent.id, row.scope) not in explained
-                    # Repayments and their history share their numbers.
-                    if by_number or record is None or intent.ref is None
-                ]
-                numbers = {str(row.tran_id)} | (set() if record is None else {record.ref})
-                own_intent = _numbered(free, numbers) if by_number else _equal(free, row.asset, row.amount, row.at)
+                # Repayments and their history share their numbers.
+                unnamed = [intent for intent in free if record is None or intent.ref is None]
+                own_intent = _equal(unnamed, row.asset, row.amount, row.at)
             if own_intent is not None:
                 found[row.scope, row.id] = own_intent
                 explained.add((own_intent.id, row.scope))
@@ -239,7 +246,7 @@ def _repaid_by_sale(row: LedgerRow, intents: Iterable[Intent], repaid: Mapping[i
         if isinstance(intent.order, Reduce)
         and (intent.state in SPENT_STATES or intent.executed_late)
         and (intent.scope, intent.asset) == (row.scope, row.asset)
-        and may_be_trace(intent, row.at)
+        and may_be_trace(intent, row.at, REPAID_AFTER)
         and _has_brought(intent, repaid.get(intent.id, ZERO) + row.amount)
     )
     return max(sales, key=lambda intent: intent.id, default=None)

@@ -106,6 +106,14 @@ def test_automatic_repayment_that_a_sale_cannot_have_made_is_not_attributed_to_i
         assert found.intent == 5
 
 
+@pytest.mark.parametrize(("after_s", "whose"), [(32, 5), (34, None)])
+def test_repayment_from_a_sale_is_a_later_step(after_s: int, whose: int | None) -> None:
+    row = replace(ROW, tran_id=8, amount=D(299), at=NOW + seconds(after_s))
+    record = replace(AUTOMATIC_RECORD, at=row.at)
+    (found,) = attribute_ledger_rows([row], [record], [replace(SALE, settled_at=NOW + seconds(3))], NOW)
+    assert found.intent == whose
+
+
 def test_sale_explains_repayments_up_to_the_amount_that_it_brought() -> None:
     parts = [(1, "8", 100), (2, "9", 200), (3, "10", 100)]
     rows = [
@@ -135,6 +143,16 @@ def test_equal_repayment_of_another_order_is_not_attributed_to_a_known_one(
 ) -> None:
     found = attribute_ledger_rows([SENT_AGAIN, ROW], records, [ours], NOW)
     assert [(movement.key, movement.intent) for movement in found] == [("9", 3), ("10", None)]
+
+
+def test_rows_of_one_number_belong_to_one_order() -> None:
+    parts = [replace(ROW, amount=D(490)), replace(ROW, id=10, amount=D(10)), replace(ROW, id=11, tran_id=78)]
+    found = attribute_ledger_rows(parts, [MANUAL, replace(MANUAL, ref="78")], [REPAY_INTENT], NOW)
+    assert [(movement.origin, movement.intent) for movement in found] == [
+        ("ours", 3),
+        ("ours", 3),
+        ("another hand", None),
+    ]
 
 
 def test_equal_transfer_of_another_order_is_not_attributed_to_a_known_one() -> None:
