@@ -69,6 +69,9 @@ def commit(connection: Connection, entry: JournalEntry) -> CommitResult:
     _write_alerts(connection, entry.alerts)
     _write_transitions(connection, entry.transitions)
     intents.write_intents(connection, entry.intents, entry.intent_steps, entry.at)
+    if any(intent.awaits_judgement for intent in entry.intents):
+        # Its rule waits, for accounts of other names, too.
+        bump_change_counter(connection)
     movements.write_movements(connection, entry.account, entry.movements)
     movements.write_terms(connection, entry.account, entry.terms)
     if entry.paused_by:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import BalanceBefore, IntentState
+from monitor.core.model.journal import JournalEntry
 from monitor.store.schema import tables
 from monitor.store.store import Store
 from monitor.store.writes import audit, commands, journal, rule_stops
@@ -98,3 +99,22 @@ async def test_a_rule_waits_until_its_order_is_judged_once(store: Store) -> None
     await store.execute(commands.resume_actions, "ann", at(10))
     assert await store.claim(second, at(11))
     assert (await store.read(audit.verify_trail)).problems == ()
+
+
+async def test_late_execution_that_awaits_judgement_is_noticed_by_every_account(store: Store) -> None:
+    sent = dataclasses.replace(intent(1), alert=17, plan=17)
+    await store.commit(dataclasses.replace(planned_entry(sent), alerts=(alert(17),)))
+    assert await store.claim(sent, at(1))
+    failed = dataclasses.replace(sent, state=S.FAILED, submitted_at=at(1), settled_at=at(3))
+    assert await store.record_step(
+        dataclasses.replace(sent, state=S.UNCERTAIN, submitted_at=at(1)), step(1, S.SUBMITTING, S.UNCERTAIN)
+    )
+    assert await store.record_step(failed, step(1, S.UNCERTAIN, S.FAILED))
+    before = await store.read_commands(at(4))
+    assert before is not None
+    assert await store.read_commands(at(4), before.change_number) is None
+    late = dataclasses.replace(failed, executed_late=True, ref="77", awaits_judgement=True)
+    await store.commit(JournalEntry("main", at(5), intents=(late,)))
+    waiting = await store.read_commands(at(6), before.change_number)
+    assert waiting is not None
+    assert [(stop.rule, stop.intent) for stop in waiting.event.stopped_rules] == [("near-call", 1)]
