@@ -4,7 +4,6 @@ import asyncio
 import hmac
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, TypeVar, cast
-from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
@@ -85,7 +84,7 @@ class PageBuilder:
             title=title,
             tone=tone,
             generated_at=generated_at or format_rfc3339(self.context.clock.now()),
-            path=quote(request.path),
+            path=request.rel_url.raw_path,
             form_token=self.context.form_token(request),
             has_token=settings.has_token,
             version=settings.version,

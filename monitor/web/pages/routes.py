@@ -39,7 +39,7 @@ def add_routes(app: web.Application, context: WebContext) -> None:
         return builder.send_static(request)
 
     app.router.add_get("/", bound(show_overview))
-    app.router.add_get("/account/{name}", bound(show_account))
+    app.router.add_get("/account/{name:.+}", bound(show_account))
     app.router.add_get(f"/alerts/{NUMBER}", bound(show_alert))
     app.router.add_get(f"/actions/{NUMBER}", bound(show_action))
     app.router.add_post(f"/silences/{NUMBER}/expire", bound(expire_silence))

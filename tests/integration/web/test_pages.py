@@ -75,6 +75,8 @@ async def test_silence_of_an_alert_starts_and_ends_on_its_page(tmp_path: Path) -
             return "Silence 1 by" in (await served.get(alarm.alert, headers)).text
 
         await eventually(silenced)
+        stranger = await served.post_form("/silences/1/expire", BROWSER, form_token=login.form_token)
+        assert stranger.status == 401
         ended = await served.post_form("/silences/1/expire", headers, form_token=login.form_token, next=alarm.alert)
         assert (ended.status, ended.headers["location"]) == (303, alarm.alert)
 

@@ -67,6 +67,25 @@ def test_worst_scope_names_the_page() -> None:
     assert found.records_known is False
 
 
+def test_account_without_records_has_a_page() -> None:
+    document: Any = {"account": "main", "state": "unknown", "isolated": [], "streams": [], "clock_offset_s": None}
+    found = account_page(document, GENERATED_AT, (), AccountRecords(), ChartChoice("", "1h"))
+    assert (found.words, found.chart, found.balances) == ("nothing is known of it yet", None, ())
+
+
+def test_pair_that_was_never_opened_is_no_danger() -> None:
+    nothing: dict[str, Any] = {
+        "base": None,
+        "quote": None,
+        "index_price": None,
+        "liquidation_price": None,
+        "danger": None,
+    }
+    unopened = pair(state="not_created", margin_level=None, distance_to_liquidation=None, age_s=None, **nothing)
+    found = page(AccountRecords(), isolated=[unopened])
+    assert [(view.label, view.verdict, view.tone) for view in found.scopes][-1] == ("BTCUSDT", "not opened", "dim")
+
+
 def test_fall_of_prices_says_who_survives() -> None:
     item: Any = {
         "account": "main",
