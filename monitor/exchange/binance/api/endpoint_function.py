@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar
+from typing import Any, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar, cast
 
 from monitor.core.model.order import ActionKind, ManualCallKind
 from monitor.core.numbers.amounts import format_decimal
@@ -148,6 +148,11 @@ class ReadFunction(EndpointFunction[P, T]):
     def with_priority(self, priority: Priority) -> Self:
         """Return the function with another priority of its requests."""
         return replace(self, endpoint=replace(self.endpoint, priority=priority))
+
+    def with_answer(self, answer: type[U]) -> "ReadFunction[P, U]":
+        """Return the function with another model of its answer: of the fields alone that the caller uses."""
+        narrowed: Any = replace(self.endpoint, answer=answer)  # type: ignore[arg-type]  # the model changes the type
+        return cast("ReadFunction[P, U]", replace(self, endpoint=narrowed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

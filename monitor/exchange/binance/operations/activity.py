@@ -11,7 +11,7 @@ from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
 from monitor.core.numbers.amounts import ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.history import HistoryReader
-from monitor.exchange.binance.api.loans import get_margin_liquidation_loan, get_margin_repay_details
+from monitor.exchange.binance.api.loans import get_margin_liquidation_loan
 from monitor.exchange.binance.api.order_mapping import TRANSFER_TYPES
 from monitor.exchange.binance.api.orders import get_open_margin_orders
 from monitor.exchange.binance.api.response import ApiResponse
@@ -21,6 +21,7 @@ from monitor.exchange.binance.api.transfers import (
     query_universal_transfer_history,
 )
 from monitor.exchange.binance.api.transport import Transport
+from monitor.exchange.binance.operations.repayments import read_repayment_records
 from monitor.exchange.binance.operations.transfers import NO_SUCH_ROUTE_CODES
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import activity
@@ -62,7 +63,7 @@ class BinanceActivitySource:
     async def read_repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[ExchangeRecord, ...]:
         """Return every repayment of the scope in the window, manual or automatic."""
         walk = HistoryReader(
-            self._transport, get_margin_repay_details, {"isolatedSymbol": scope.symbol or None}, since, until
+            self._transport, read_repayment_records, {"isolatedSymbol": scope.symbol or None}, since, until
         )
         return tuple([parse_repayment(row) async for row in walk])
 

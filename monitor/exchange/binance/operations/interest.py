@@ -19,7 +19,7 @@ from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.translate.histories import parse_interest_charge
 from monitor.exchange.binance.wire.loans import DailyRateRow, InterestRow, NextHourlyRateRow
-from monitor.exchange.binance.wire.market_data import CrossTermsRow
+from monitor.exchange.binance.wire.market_data import CrossInterestRow
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
 from monitor.exchange.binance.wire.plain_values import to_decimal
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
@@ -51,7 +51,7 @@ class BinanceInterestSource:
 
     async def read_rates(self) -> Mapping[str, Decimal]:
         """Return the cross rates in force for this user, as fractions an hour, by asset."""
-        return await get_margin_fee.fetch(self._transport, _parse_hourly_rates)
+        return await get_margin_fee.with_answer(list[CrossInterestRow]).fetch(self._transport, _parse_hourly_rates)
 
     async def read_next_rates(self, assets: Sequence[str], *, isolated: bool) -> Mapping[str, Decimal]:
         """Return the next hour's rates, as fractions an hour; assets that the exchange omits are missing."""
@@ -76,7 +76,7 @@ class BinanceInterestSource:
         )
 
 
-def _parse_hourly_rates(rows: Iterable[CrossTermsRow], answer: ApiResponse) -> Mapping[str, Decimal]:
+def _parse_hourly_rates(rows: Iterable[CrossInterestRow], answer: ApiResponse) -> Mapping[str, Decimal]:
     daily = _parse_rates(((row.coin, row.daily_interest, "dailyInterest") for row in rows), answer.rejected_rows)
     return {asset: hourly_from_daily(rate) for asset, rate in daily.items()}
 

@@ -5,6 +5,7 @@ from monitor.exchange.binance.api.accounts import get_api_restrictions
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.api.wallets import get_spot_account
 from monitor.exchange.binance.translate import reference_data
+from monitor.exchange.binance.wire.wallets import SpotOwnerPayload
 
 
 async def read_permissions(transport: Transport) -> KeyPermissions:
@@ -14,6 +15,6 @@ async def read_permissions(transport: Transport) -> KeyPermissions:
 
 async def read_user_id(transport: Transport) -> int:
     """Return the exchange's number of the key's user. Raises PayloadRejected where none is given."""
-    return await get_spot_account.fetch(
+    return await get_spot_account.with_answer(SpotOwnerPayload).fetch(
         transport, lambda answer, _: reference_data.parse_user_id(answer), omit_zero_balances=True
     )

@@ -6,6 +6,11 @@ from monitor.exchange.binance.api.loans import get_margin_repay_details, repay_m
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate.histories import parse_repayment
+from monitor.exchange.binance.wire.field_types import HistoryPage
+from monitor.exchange.binance.wire.loans import LoanRecordRow
+
+read_repayment_records = get_margin_repay_details.with_answer(HistoryPage[LoanRecordRow])
+"""The history of repayments without their parts, which prove nothing."""
 
 
 async def send_repayment(transport: Transport, order: Repay) -> Outcome:
@@ -25,7 +30,7 @@ async def find_repayments(transport: Transport, order: Repay, window: TimeWindow
     symbol = order.scope.symbol
     walk = HistoryReader(
         transport,
-        get_margin_repay_details.with_priority(Priority.FIRST),
+        read_repayment_records.with_priority(Priority.FIRST),
         {"asset": order.asset, "isolatedSymbol": symbol or None},
         window.since,
         window.until,

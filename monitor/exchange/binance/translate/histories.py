@@ -4,7 +4,7 @@ from typing import Literal
 
 from monitor.core.model.account import InterestCharge, LiquidationOrder, Scope
 from monitor.core.model.order import ExchangeRecord
-from monitor.exchange.binance.wire.loans import InterestRow, LiquidationOrderRow, LoanRow
+from monitor.exchange.binance.wire.loans import InterestRow, LiquidationOrderRow, LoanRecordRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
@@ -37,7 +37,7 @@ def parse_liquidation(row: LiquidationOrderRow) -> LiquidationOrder:
     )
 
 
-def parse_repayment(row: LoanRow) -> ExchangeRecord:
+def parse_repayment(row: LoanRecordRow) -> ExchangeRecord:
     """Return one row of the repayment history. Only MANUAL rows can be the record of a request."""
     return ExchangeRecord(
         ref=str(row.tx_id),

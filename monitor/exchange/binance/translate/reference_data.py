@@ -23,7 +23,7 @@ from monitor.exchange.binance.wire.market_data import (
 from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_positive, parse_time
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal, to_positive
 from monitor.exchange.binance.wire.row_decoding import RejectedRow
-from monitor.exchange.binance.wire.wallets import SpotWalletPayload, WalletAssetRow
+from monitor.exchange.binance.wire.wallets import SpotOwnerPayload, WalletFreeRow
 
 _DEFAULT_STEP = Decimal("1E-8")
 """Step of a filter that is switched off: that of every amount."""
@@ -68,7 +68,7 @@ def parse_permissions(restrictions: KeyPermissionsPayload) -> KeyPermissions:
     )
 
 
-def parse_user_id(account: SpotWalletPayload) -> int:
+def parse_user_id(account: SpotOwnerPayload) -> int:
     """Return the exchange's number of the user. Raises Implausible for an invalid one."""
     if account.uid is None or account.uid <= 0:
         raise ImplausibleValue(f"uid is no number of a user: {account.uid}")
@@ -89,7 +89,7 @@ def parse_prices(
     return found
 
 
-def parse_wallet(rows: Iterable[WalletAssetRow], *, as_of: datetime) -> WalletBalances:
+def parse_wallet(rows: Iterable[WalletFreeRow], *, as_of: datetime) -> WalletBalances:
     """Return the free amounts that are not zero. Raises Implausible for an asset that comes twice."""
     free: dict[str, Decimal] = {}
     for row in rows:

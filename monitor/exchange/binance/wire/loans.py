@@ -16,18 +16,23 @@ from monitor.exchange.binance.wire.field_types import (
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 
-class LoanRow(Payload, frozen=True, kw_only=True):
-    """One borrowing or repayment. `type` is its cause: MANUAL, AUTO, BNB_AUTO_REPAY …"""
+class LoanRecordRow(Payload, frozen=True, kw_only=True):
+    """The record of one borrowing or repayment. `type` is its cause: MANUAL, AUTO, BNB_AUTO_REPAY …"""
 
     tx_id: int
     asset: str
     amount: UnsignedText
     status: str
     timestamp: Timestamp
-    principal: DecimalText | None = None
-    interest: DecimalText | None = None
     type: str = ""
     isolated_symbol: str | None = None
+
+
+class LoanRow(LoanRecordRow, frozen=True, kw_only=True):
+    """One borrowing or repayment, with its parts."""
+
+    principal: DecimalText | None = None
+    interest: DecimalText | None = None
 
 
 class InterestRow(Payload, frozen=True, kw_only=True):

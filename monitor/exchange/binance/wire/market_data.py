@@ -39,11 +39,16 @@ class PriceIndexPayload(Payload, frozen=True):
     calc_time: Timestamp
 
 
-class CrossTermsRow(Payload, frozen=True, kw_only=True):
-    """Interest and limit of one asset in cross margin; no trading fee."""
+class CrossInterestRow(Payload, frozen=True, kw_only=True):
+    """Interest of one asset in cross margin."""
 
     coin: str
     daily_interest: UnsignedText
+
+
+class CrossTermsRow(CrossInterestRow, frozen=True, kw_only=True):
+    """Interest and limit of one asset in cross margin; no trading fee."""
+
     vip_level: int | None = None
     yearly_interest: DecimalText | None = None
     borrow_limit: DecimalText | None = None

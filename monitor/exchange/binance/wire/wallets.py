@@ -11,7 +11,13 @@ class SpotAssetRow(Payload, frozen=True):
     locked: DecimalText
 
 
-class SpotWalletPayload(Payload, frozen=True, kw_only=True):
+class SpotOwnerPayload(Payload, frozen=True, kw_only=True):
+    """The owner of the spot wallet, whatever is in it."""
+
+    uid: int | None = None
+
+
+class SpotWalletPayload(SpotOwnerPayload, frozen=True, kw_only=True):
     """The spot wallet and the permissions of its owner."""
 
     balances: tuple[SpotAssetRow, ...] = ()
@@ -20,14 +26,18 @@ class SpotWalletPayload(Payload, frozen=True, kw_only=True):
     can_deposit: bool = True
     update_time: int = 0
     account_type: str = "SPOT"
-    uid: int | None = None
 
 
-class WalletAssetRow(Payload, frozen=True, kw_only=True):
-    """One asset of the spot or the funding wallet. Only spot has `ipoable`."""
+class WalletFreeRow(Payload, frozen=True, kw_only=True):
+    """The free amount of one asset of the spot or the funding wallet."""
 
     asset: str
     free: UnsignedText
+
+
+class WalletAssetRow(WalletFreeRow, frozen=True, kw_only=True):
+    """One asset of the spot or the funding wallet. Only spot has `ipoable`."""
+
     locked: DecimalText | None = None
     freeze: DecimalText | None = None
     withdrawing: DecimalText | None = None
