@@ -39,6 +39,7 @@ class SharedDocuments:
         self._daemon = daemon
         self._clock = clock
         self._reader: DatabaseReader | None = None
+        self._is_closed = False
         self._building: dict[_Key, asyncio.Task[EncodedDocument]] = {}
         self._status: tuple[float, EncodedDocument] | None = None
 
@@ -61,11 +62,12 @@ class SharedDocuments:
         self._building.clear()
         self._status = None
 
-    def close(self) -> None:
-        """Release the database."""
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+    async def close(self) -> None:
+        """Release the database for good: what is read from then on fails. A read that hangs is not waited for long."""
+        self._is_closed = True
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await asyncio.to_thread(reader.close)
 
     async def _build(self, name: DocumentName, query: DocumentQuery) -> EncodedDocument:
         if name != "status":
@@ -79,6 +81,8 @@ class SharedDocuments:
         return found
 
     async def _read(self, query: DocumentQuery) -> EncodedDocument:
+        if self._is_closed:
+            raise StoreError("the program ends: nothing is read any more")
         if self._reader is None:
             # Of its own: a long history never holds up what the daemon reads.
             self._reader = self._store.new_reader("web-reader")

@@ -1,5 +1,7 @@
 """The web beside the daemon: one server for the life of the program, whichever daemon runs."""
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from monitor import __version__
@@ -14,6 +16,11 @@ from monitor.runtime.daemon import Daemon
 from monitor.store.store import Store
 from monitor.web.server import ProgramParts, WebServer
 from monitor.web.settings import WebSettings
+
+log = logging.getLogger(__name__)
+
+RESTART_S = 5.0
+"""Machine seconds before a server that ended is started again."""
 
 
 class WebService:
@@ -49,11 +56,26 @@ class WebService:
         self.server.configure(settings, None if token is None else token.reveal())
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Serve until cancelled; a server that ended is started again."""
+        try:
+            while True:
+                await self._serve()
+                self.server.statistics.restarts += 1
+                log.error("web.ended restart_s=%g", RESTART_S)
+                await asyncio.sleep(RESTART_S)
+        finally:
+            await self._documents.close()
+
+    async def _serve(self) -> None:
+        """Serve until the server ends, for whatever reason; only the cancellation of this task is raised."""
         try:
             await self.server.run()
-        finally:
-            self._documents.close()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        except Exception:
+            log.exception("web.failed restart_s=%g", RESTART_S)
 
     def problems(self) -> Sequence[str]:
         """Return the reasons why the daemon is not ready, for `/readyz`."""

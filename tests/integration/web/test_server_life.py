@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.app.web import service
 from monitor.web import application, connections, server, serving
 from tests.integration.web.http_client import Address, send, send_raw
 from tests.integration.web.served_daemon import AUTHORIZED, TOKEN, WITH_TOKEN, served_daemon
@@ -106,6 +107,21 @@ async def test_server_that_lost_its_socket_is_built_anew(tmp_path: Path, monkeyp
         assert "margin_monitor_web_restarts_total 1" in (await served.get("/metrics")).text
         resumed = await served.post_form("/api/v1/actions/pause", login.cookie, form_token=login.form_token)
         assert resumed.status == 303, "sessions outlive the server"
+
+
+async def test_server_that_ended_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "RESTART_S", 0.05)
+    async with served_daemon(tmp_path) as served:
+        assert served.supervisor.web is not None
+        statistics = served.supervisor.web.server.statistics
+        (serving_task,) = [task for task in asyncio.all_tasks() if task.get_name() == "web service"]
+        serving_task.cancel()
+
+        async def restarted() -> bool:
+            return statistics.restarts == 1 and served.is_served
+
+        await eventually(restarted)
+        assert (await served.get("/healthz")).status == 200
 
 
 async def test_flood_of_half_open_connections_delays_no_alert(tmp_path: Path) -> None:
