@@ -16,13 +16,12 @@ from monitor.view.formatting import (
     INFINITY_SIGN,
     format_level,
     format_percent,
-    format_price,
     format_threshold,
     format_usdt,
 )
 from monitor.view.messages.recovery_text import format_route
 from monitor.web.pages.models.level_bar import LevelBar, level_bar
-from monitor.web.pages.models.words import TONE_RANKS, PageTone, age_words, decimal_of
+from monitor.web.pages.models.words import TONE_RANKS, PageTone, age_words, decimal_of, price_words
 
 MAX_PRICES = 3
 """Prices shown of one scope: of the assets that weigh most."""
@@ -245,9 +244,9 @@ def _price_limits(
     return tuple(
         PriceLimit(
             row["asset"],
-            format_price(price),
-            "" if factor is None else format_price(price * factor),
-            format_price(limit) if (limit := decimal_of(row["liquidation_price"])) is not None else "",
+            price_words(price),
+            "" if factor is None else price_words(price * factor),
+            price_words(limit) if (limit := decimal_of(row["liquidation_price"])) is not None else "",
         )
         for row in weighty
         if (price := decimal_of(row["price_usdt"])) is not None
@@ -258,7 +257,7 @@ def _pair_limits(pair: IsolatedDocument) -> tuple[PriceLimit, ...]:
     index, limit = decimal_of(pair["index_price"]), decimal_of(pair["liquidation_price"])
     if index is None or limit is None or pair["base"] is None:
         return ()
-    return (PriceLimit(pair["base"]["asset"], format_price(index), "", format_price(limit)),)
+    return (PriceLimit(pair["base"]["asset"], price_words(index), "", price_words(limit)),)
 
 
 def _weight(row: CrossBalanceDocument) -> Decimal:

@@ -24,6 +24,7 @@ TONE_RANKS: Mapping[PageTone, int] = {"bad": 0, "old": 1, "note": 2, "good": 3, 
 SEVERITY_PAGE_TONES: Mapping[str, PageTone] = {"critical": "bad", "warning": "note", "info": "dim"}
 
 _TO_THE_CENT_FROM = Decimal(1_000)
+_WHOLE_PRICE_FROM = Decimal(10_000)
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -70,6 +71,11 @@ def clock_words(text: str) -> str:
 
 def decimal_of(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
+
+
+def price_words(price: Decimal) -> str:
+    """A price, without cents where they don't matter: a number must not break over two lines of a phone."""
+    return format_price(price) if price < _WHOLE_PRICE_FROM else f"{price:,.0f}"
 
 
 def amount_words(amount: str, asset: str) -> str:

@@ -89,7 +89,7 @@ def test_pair_names_its_own_move_and_price() -> None:
     found = pair_view(danger="above", distance_to_liquidation="0.1369", liquidation_price="128569.005")
     assert found.move == "rise of BTC to liquidation"
     assert found.short_move == "rise of BTC"
-    assert found.prices[0].alone == "128,569.00"
+    assert found.prices[0].alone == "128,569"
 
 
 def test_feasible_options_stand_before_those_that_are_not() -> None:
