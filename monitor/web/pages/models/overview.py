@@ -11,7 +11,7 @@ from monitor.web.pages.models.action import ActionView, BlockView, action_view, 
 from monitor.web.pages.models.alert import AlertView, firing_views
 from monitor.web.pages.models.health import HealthLine, health_line
 from monitor.web.pages.models.scope import ScopeView, account_path, scope_views
-from monitor.web.pages.models.words import PageTone, parse_time, worst_tone
+from monitor.web.pages.models.words import PageTone, parse_time
 
 MAX_ROWS = 24
 """Scopes shown besides the worst one; calmer ones stand on their account's page."""
@@ -84,7 +84,7 @@ def overview_page(
     open_alerts = {view.id for view in firing}
     finished = [view for view in intents if not view.is_under_way and view.alert in open_alerts]
     return OverviewPage(
-        verdict=_verdict(status, worst, loud),
+        verdict=_verdict(status, worst, loud, reasons, alerts_known=alerts is not None),
         worst=worst,
         groups=_groups(status["accounts"], [view for view in scopes if view is not worst]),
         alerts=tuple(loud[:MAX_ALERTS]),
@@ -119,7 +119,15 @@ def _groups(accounts: Sequence[AccountDocument], views: Sequence[ScopeView]) -> 
     return tuple(groups)
 
 
-def _verdict(status: StatusDocument, worst: ScopeView | None, firing: Sequence[AlertView]) -> PageVerdict:
+def _verdict(
+    status: StatusDocument,
+    worst: ScopeView | None,
+    firing: Sequence[AlertView],
+    reasons: Sequence[str],
+    *,
+    alerts_known: bool,
+) -> PageVerdict:
+    """The verdict on everything that is watched; calm only where all of it is known."""
     if not status["daemon"]["running"]:
         detail = "Nothing is watched. What you see is what was last recorded."
         return PageVerdict("old", "No daemon is running", detail, "NO DAEMON · margin-monitor")
@@ -129,32 +137,39 @@ def _verdict(status: StatusDocument, worst: ScopeView | None, firing: Sequence[A
         return PageVerdict(
             "bad", words, "Nothing new is read there until the key works again.", "KEY REFUSED · margin-monitor"
         )
-    if worst is None:
-        unknown = any(account["state"] == "unknown" for account in status["accounts"])
-        words = "Nothing is known yet" if unknown else "Nothing is owed"
-        return PageVerdict("old" if unknown else "good", words, "", f"{words} · margin-monitor")
-    return _scope_verdict(worst, firing)
+    verdict = _scope_verdict(worst, firing)
+    if verdict.tone == "bad":
+        return verdict
+    unknown = [account["account"] for account in status["accounts"] if account["state"] == "unknown"]
+    if unknown:
+        words = f"Nothing is known of {' and '.join(unknown)} yet"
+        rest = "" if worst is None else f"Of what is known: {worst.name}, {worst.verdict}."
+        return PageVerdict("old", words, rest, f"UNKNOWN · {' and '.join(unknown)}")
+    if verdict.tone == "good" and (reasons or not alerts_known):
+        return PageVerdict("note", f"{verdict.words}, but the watch has faults", verdict.detail, verdict.title)
+    return verdict
 
 
-def _scope_verdict(worst: ScopeView, firing: Sequence[AlertView]) -> PageVerdict:
-    """The verdict by the worst scope; where it is calm, by the alerts that fire."""
-    alert_tone = worst_tone(*(view.tone for view in firing))
-    where = f"{worst.name}: {worst.verdict}"
-    title = f"{worst.level} {worst.verdict} · {worst.name}"
-    match worst.tone:
-        case "bad":
-            return PageVerdict("bad", "In danger", where, title)
-        case "old":
-            age = f" {worst.read_age.words}" if worst.read_age is not None else ""
-            return PageVerdict("old", "Do not rely on these figures", where, f"OLD{age} · {worst.name}")
-    if alert_tone == "bad":
-        critical = [view for view in firing if view.tone == "bad"]
+def _scope_verdict(worst: ScopeView | None, firing: Sequence[AlertView]) -> PageVerdict:
+    """The verdict by the worst scope and the alerts that fire, the worse of both first."""
+    where = "" if worst is None else f"{worst.name}: {worst.verdict}"
+    title = "" if worst is None else f"{worst.level} {worst.verdict} · {worst.name}"
+    if worst is not None and worst.tone == "bad":
+        return PageVerdict("bad", "In danger", where, title)
+    critical = [view for view in firing if view.tone == "bad"]
+    if critical:
         words = "A critical alert fires" if len(critical) == 1 else f"{len(critical)} critical alerts fire"
         about = f"{critical[0].about}: {critical[0].summary}"
         return PageVerdict("bad", words, about, f"CRITICAL · {about}")
-    if worst.tone == "note":
+    if worst is not None and worst.tone == "old":
+        age = f" {worst.read_age.words}" if worst.read_age is not None else ""
+        return PageVerdict("old", "Do not rely on these figures", where, f"OLD{age} · {worst.name}")
+    if worst is not None and worst.tone == "note":
         return PageVerdict("note", "Take care", where, title)
-    nearest = f"Nearest to liquidation is {worst.name}." if worst.distance != "∞" else ""
-    if alert_tone == "note":
-        return PageVerdict("note", "No level is in danger, but warnings fire", nearest, title)
-    return PageVerdict("good", "Nothing is in danger", nearest, title)
+    owes = worst is not None and not worst.is_debt_free
+    calm = "Above every threshold" if owes else "Nothing is owed"
+    nearest = f"Nearest to liquidation is {worst.name}." if worst is not None and owes else ""
+    title = title if owes else f"{calm} · margin-monitor"
+    if any(view.tone == "note" for view in firing):
+        return PageVerdict("note", f"{calm}, but warnings fire", nearest, title)
+    return PageVerdict("good", calm, nearest, title)

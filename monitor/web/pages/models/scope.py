@@ -87,6 +87,7 @@ class ScopeView:
     read_age: FigureAge | None
     stale_after_s: float
     order: tuple[int, int, Decimal]
+    is_debt_free: bool
 
     @property
     def name(self) -> str:
@@ -168,6 +169,7 @@ def _scope_view(
         read_age=figure_age(scope["age_s"]),
         stale_after_s=account.get("stale_after_s") or timedelta(minutes=3).total_seconds(),
         order=(TONE_RANKS[tone], TONE_RANKS[level_tone], INFINITE if distance is None else distance),
+        is_debt_free=is_safe,
     )
 
 
@@ -178,7 +180,7 @@ def _judge_level(scope: CrossDocument | IsolatedDocument, level: Decimal | None)
     if scope["state"] == "no_debt":
         return "good", "nothing is owed"
     if level is None:
-        return "dim", "level not known"
+        return "old", "level not known"
     if liquidation is None:
         return "note", "thresholds not known"
     if level <= liquidation:

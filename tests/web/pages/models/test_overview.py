@@ -3,6 +3,14 @@ from typing import Any
 from monitor.web.pages.models.overview import MAX_ROWS, OverviewPage, overview_page
 from tests.web.pages.example_documents import STABLES, account, action, alert, cross, pair, status
 
+NOTHING: dict[str, Any] = {
+    "account": "main",
+    "state": "unknown",
+    "isolated": [],
+    "streams": [],
+    "clock_offset_s": None,
+}
+
 
 def page(document: Any, alerts: Any = (), actions: Any = (), reasons: Any = ()) -> OverviewPage:
     return overview_page(document, alerts, actions, reasons, STABLES)
@@ -29,7 +37,35 @@ def test_nearest_of_equal_verdicts_is_first() -> None:
 
 def test_calm_accounts_make_a_calm_page() -> None:
     found = page(status(calm()))
-    assert (found.verdict.tone, found.verdict.words) == ("good", "Nothing is in danger")
+    assert (found.verdict.tone, found.verdict.words) == ("good", "Above every threshold")
+
+
+def test_account_without_records_is_never_hidden_by_a_calm_one() -> None:
+    found = page(status(calm(), NOTHING | {"account": "second"}))
+    assert (found.verdict.tone, found.verdict.words) == ("old", "Nothing is known of second yet")
+    assert found.verdict.detail == "Of what is known: main cross, above its initial level."
+
+
+def test_level_that_is_not_known_is_never_green() -> None:
+    unpriced = pair(margin_level=None, distance_to_liquidation=None)
+    found = page(status(account(cross=cross(margin_level="1.8"), isolated=[unpriced])))
+    assert (found.verdict.tone, found.verdict.detail) == ("old", "main BTCUSDT: level not known")
+
+
+def test_fault_of_the_watch_is_never_green() -> None:
+    found = page(status(calm()), reasons=["the database does not take records"])
+    assert (found.verdict.tone, found.verdict.words) == ("note", "Above every threshold, but the watch has faults")
+    assert page(status(calm()), None, None).verdict.tone == "note"
+
+
+def test_accounts_that_owe_nothing_say_so() -> None:
+    free = cross(state="no_debt", margin_level=None, distance_to_liquidation=None)
+    assert page(status(account(cross=free))).verdict.words == "Nothing is owed"
+
+
+def test_critical_alert_stands_before_old_figures() -> None:
+    old = pair(state="stale", margin_level="9", distance_to_liquidation="0.9")
+    assert page(status(account(isolated=[old])), [alert()]).verdict.words == "A critical alert fires"
 
 
 def test_critical_alert_makes_a_calm_level_loud() -> None:
@@ -49,15 +85,8 @@ def test_refused_key_is_said_first() -> None:
 
 
 def test_account_without_records_is_unknown_and_not_safe() -> None:
-    nothing: dict[str, Any] = {
-        "account": "main",
-        "state": "unknown",
-        "isolated": [],
-        "streams": [],
-        "clock_offset_s": None,
-    }
-    found = page(status(nothing))
-    assert (found.verdict.tone, found.verdict.words, found.worst) == ("old", "Nothing is known yet", None)
+    found = page(status(NOTHING))
+    assert (found.verdict.tone, found.verdict.words, found.worst) == ("old", "Nothing is known of main yet", None)
 
 
 def test_old_figures_stand_before_calm_ones() -> None:
