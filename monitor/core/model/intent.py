@@ -7,7 +7,16 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from monitor.core.model.account import Scope
-from monitor.core.model.order import ActionKind, ManualCall, ManualCallKind, Order, RequestLog, TransferPurpose
+from monitor.core.model.order import (
+    ActionKind,
+    ManualCall,
+    ManualCallKind,
+    Order,
+    Repay,
+    RequestLog,
+    Transfer,
+    TransferPurpose,
+)
 
 IntentMode = Literal["dry-run", "approve", "live", "manual"]
 
@@ -139,6 +148,11 @@ class Intent:
     def is_made_by(self, action: str) -> bool:
         """True if the configured `action` made the intent. No action makes a manual order, whatever it is called."""
         return self.mode != "manual" and self.action == action
+
+    @property
+    def is_unnamed(self) -> bool:
+        """True if the order bears no mark of its sender, and no answer gave its number: equal ones look alike."""
+        return self.ref is None and isinstance(self.order, Repay | Transfer)
 
     @property
     def is_timed_out(self) -> bool:

@@ -64,11 +64,6 @@ def other_movements(
     )
 
 
-def needs_name(intent: Intent) -> bool:
-    """Return whether the order bears no mark of its sender, and no answer gave its number: equal ones look alike."""
-    return intent.ref is None and isinstance(intent.order, Repay | Transfer)
-
-
 def others_act_beside(intent: Intent, movements: Iterable[Movement], intents: Iterable[Intent]) -> bool:
     """Return whether others are known to have moved money in the account shortly before the order was sent, or since.
 

@@ -17,7 +17,6 @@ from monitor.core.settlement.balance_evidence import (
 from monitor.core.settlement.ledger_evidence import (
     describe_rows,
     matching_row,
-    needs_name,
     other_movements,
     others_explain_transfer,
     own_debt_decrease,
@@ -71,7 +70,7 @@ def verify(
     record = matching_record(intent, last.records, claimed_refs)
     has_moved = balances_moved(intent, last)
     row = _own_row(intent, last, claimed_refs)
-    if is_shared and needs_name(intent) and (trace := record or row) is not None:
+    if is_shared and intent.is_unnamed and (trace := record or row) is not None:
         which = f"record {trace.ref}" if isinstance(trace, ExchangeRecord) else f"capital flow {trace.id}"
         reason = f"{which} fits, but no answer named it, and others act in the account: it may be theirs"
         return decide_later(intent, reason, safety, now)
@@ -174,10 +173,10 @@ def find_late_execution(
     """
     if intent.state is not IntentState.FAILED:
         return None
-    if needs_name(intent) and is_shared:
+    if intent.is_unnamed and is_shared:
         return None
     trace = _late_trace(intent, observation, safety, claimed_refs)
-    judged_at = intent.settled_at if intent.resolved_by is not None and needs_name(intent) else None
+    judged_at = intent.settled_at if intent.resolved_by is not None and intent.is_unnamed else None
     return None if trace is None or (judged_at is not None and trace.at <= judged_at) else trace
 
 

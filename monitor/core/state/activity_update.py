@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from monitor.core.model.account import CROSS, Balance, IsolatedSnapshot, Scope
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, StreamEvent, Tick
-from monitor.core.model.intent import FINAL_STATES, Intent
+from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.order import Reduce, Transfer
 from monitor.core.model.reads import LedgerRead, LiquidationLoanRead, OpenOrdersRead
 from monitor.core.model.stream_payloads import BalanceAdjusted, BalancesChanged
@@ -35,7 +35,7 @@ def apply_activity(before: AccountState, event: Event, now: datetime) -> Activit
     activity = before.activity
     match event:
         case Tick():
-            return _request_ledger(activity, now)
+            return _request_ledger(activity, any(map(_may_be_taken, before.intents.values())), now)
         case StreamEvent():
             return _with_stream_event(activity, event)
         case CrossRead(snapshot):
@@ -171,9 +171,17 @@ def _with_locked(activity: ActivityState, scope: Scope, balances: Iterable[Balan
     return replace(activity, order_mismatch=disagreeing)
 
 
-def _request_ledger(activity: ActivityState, now: datetime) -> ActivityState:
-    """Request the ledger for changes that stay unexplained after `STREAM_LAG`."""
-    lags = activity.watches_foreign_activity and any(
+def _may_be_taken(intent: Intent) -> bool:
+    """Return whether a movement of others could be taken for the order, unless they are known to act."""
+    return intent.is_unnamed and intent.state in (IntentState.UNCERTAIN, IntentState.UNRESOLVED)
+
+
+def _request_ledger(activity: ActivityState, has_unnamed: bool, now: datetime) -> ActivityState:
+    """Request the ledger for changes that stay unexplained after `STREAM_LAG`.
+
+    `has_unnamed`: an order is under way that an equal movement of others could be taken for.
+    """
+    lags = (activity.watches_foreign_activity or has_unnamed) and any(
         now - since >= STREAM_LAG for since in activity.ledger_stale_since.values()
     )
     if not (activity.unexplained or lags):

@@ -14,7 +14,6 @@ from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.order import ManualCall
-from monitor.core.settlement.ledger_evidence import needs_name
 from monitor.core.settlement.observation import MIN_OBSERVATIONS, Observation, Unresolved
 from monitor.core.settlement.transitions import IntentUpdate, apply_verdict, mark_executed_late
 from monitor.core.settlement.verification import find_late_execution, needs_ledger, needs_ledger_for_late_check, verify
@@ -141,7 +140,7 @@ class Settler:
 
     async def _is_shared(self, intent: Intent) -> bool | None:
         """Return whether others are known to act in the account beside an order without a name; None while unknown."""
-        if not needs_name(intent):
+        if not intent.is_unnamed:
             return False
         try:
             return await self._store.read(read_others_act_beside, intent)

@@ -93,6 +93,19 @@ def test_stream_event_shortly_before_or_after_explains_a_balance_change() -> Non
         assert wanted == set()
 
 
+def test_ledger_is_read_soon_while_a_movement_of_others_could_pass_for_an_order() -> None:
+    unnamed = intent(3, IntentState.UNCERTAIN, Repay(CROSS, "USDT", D(5)), submitted_at=after(1))
+    moved = stream_event(BalanceAdjusted("USDT", D(-1000), after(30)), 30)
+    events: list[tuple[float, Event]] = [(0, CrossRead(cross_snapshot(after(0)))), (30, moved), (36, Tick())]
+    for sent, reads in (
+        (unnamed, {"capital_flow"}),
+        (replace(unnamed, ref="77"), set()),
+        (replace(unnamed, state=IntentState.FAILED), set()),
+    ):
+        _, wanted = apply_and_collect_reads(replace(state_with_one_open_order(), intents={3: sent}), *events)
+        assert wanted == reads
+
+
 def test_event_of_another_asset_explains_nothing() -> None:
     first = (
         CrossRead(cross_snapshot(after(0))),

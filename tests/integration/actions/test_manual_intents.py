@@ -1,6 +1,7 @@
 """What a person sends beside a running daemon: it knows, it looks into it, and it never sends another meanwhile."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from monitor.errors import CommandRefused
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.sandbox.faults import Fault
 from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID
+from monitor.store.writes.movements import read_foreign_movements
 from tests.support.command import margin_monitor
-from tests.support.daemon import eventually, in_process_daemon, starting_now, write_config
+from tests.support.daemon import FAST_SCHEDULE, eventually, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
@@ -52,6 +54,39 @@ async def test_running_daemon_settles_a_manual_intent_of_unknown_outcome(
         assert len(posts) == 2
         repaid = sum(Decimal(post.params["amount"]) for post in posts if post.applied)
         assert repaid == (Decimal("107.5") if what == "cut_after" else Decimal(7))
+
+
+@pytest.mark.slow
+async def test_unanswered_manual_order_is_not_proved_by_an_equal_one_where_others_act(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with sandbox(starting_now()) as box:
+        often = {**FAST_SCHEDULE, "capital_flow": "1s"}
+        safety = '[safety]\nsettle = "5s"\nunresolved_after = "10s"'
+        config = write_config(tmp_path, box.ready, url=database_url, schedule=often, more=safety)
+        async with in_process_daemon(config) as here:
+            await here.wait_for_state(lambda state: state.cross is not None)
+            box.sandbox.user_actions.repay("main", "USDT", Decimal("12.5"))
+
+            async def is_recorded() -> bool:
+                return await asyncio.to_thread(_has_foreign_movement, here.config)
+
+            await eventually(is_recorded, 40)
+            box.sandbox.add_fault(Fault(what="cut_before", method="POST", path=BORROW_REPAY, count=1))
+            sent = await _send_manual(here.config, amount="100.5")
+            assert isinstance(sent.outcome, Unknown)
+            box.sandbox.user_actions.repay("main", "USDT", Decimal("100.5"))
+            await here.wait_for_state(lambda state: IntentState.UNRESOLVED in _states(state), 40)
+            (asked,) = here.state().intents.values()
+            assert "others act in the account: it may be theirs" in str(asked.evidence)
+
+
+def _has_foreign_movement(config: Any) -> bool:
+    store = open_commands(config)
+    try:
+        return bool(store.read(read_foreign_movements, "main", SystemClock().now() - timedelta(hours=1)))
+    finally:
+        store.close()
 
 
 @pytest.mark.slow
