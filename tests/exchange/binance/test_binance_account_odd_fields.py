@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from monitor.clock import Clock
 from monitor.core.model.account import CROSS
-from monitor.core.model.order import Repay, TimeWindow
+from monitor.core.model.order import Reduce, Repay, TimeWindow
 from monitor.sandbox.faults import Fault
 from tests.support.connected_sandbox import connected_sandbox
 
@@ -52,3 +52,41 @@ async def test_rates_are_read_without_their_yearly_ones() -> None:
     body = '[{"coin": "USDT", "dailyInterest": "0.00024", "yearlyInterest": "", "borrowLimit": 1, "vipLevel": "0"}]'
     async with connected_sandbox(faults=[answer("/sapi/v1/margin/crossMarginData", body)]) as w:
         assert await w.account.interest.read_rates() == {"USDT": D("0.00001")}
+
+
+async def test_sale_is_found_whatever_else_was_ordered() -> None:
+    body = '{"symbol": "BTCUSDT", "orderId": 7, "clientOrderId": "mm-1-1", "side": "SELL", "status": "FILLED", '
+    body += '"price": "", "origQty": "0.1", "executedQty": "0.1", "cummulativeQuoteQty": "6000", '
+    body += '"stopPrice": "", "time": %d}'
+    sale = Reduce(CROSS, "USDT", D(6000), "BTCUSDT", "SELL", D("0.1"), D(59_400), "BTC", "mm-1-1")
+    async with connected_sandbox() as w:
+        at = int(w.clock.now().timestamp() * 1000)
+        w.sandbox.add_fault(answer("/sapi/v1/margin/order", body % at))
+        w.sandbox.add_fault(answer("/sapi/v1/margin/openOrders", f"[{body % at}]"))
+        (found,) = await w.account.find_records(sale, window_around(w.clock))
+        opened = await w.account.activity.read_open_orders(CROSS)
+    assert (found.ref, found.amount, found.status) == ("7", D(6000), "CONFIRMED")
+    assert opened.order_ids == {7}
+
+
+async def test_tiers_and_least_repayments_are_read_without_their_other_fields() -> None:
+    tier = '[{"symbol": "BTCUSDT", "tier": 1, "effectiveMultiple": "", "initialRiskRatio": "1.1", '
+    tier += '"liquidationRiskRatio": "1.05", "baseAssetMaxBorrowable": "9", "quoteAssetMaxBorrowable": "70000"}]'
+    asset = '[{"assetName": "USDT", "userMinBorrow": "", "userMinRepay": "10", "delistTime": ""}]'
+    async with connected_sandbox() as w:
+        w.sandbox.add_fault(answer("/sapi/v1/margin/isolatedMarginTier", tier))
+        w.sandbox.add_fault(answer("/sapi/v1/margin/allAssets", asset))
+        (read,) = await w.account.read_tiers("BTCUSDT")
+        assert (read.number, read.liquidation) == (1, D("1.05"))
+        assert await w.account.reference_data.read_min_repay() == {"USDT": D(10)}
+
+
+async def test_liquidation_is_read_whatever_was_ordered() -> None:
+    row = '{"orderId": 7, "symbol": "BTCUSDT", "side": "SELL", "avgPrice": "60000", "executedQty": "1", '
+    row += '"qty": "", "price": "", "updatedTime": %d}'
+    async with connected_sandbox() as w:
+        body = f'{{"rows": [{row % int(w.clock.now().timestamp() * 1000)}], "total": 1}}'
+        w.sandbox.add_fault(answer("/sapi/v1/margin/forceLiquidationRec", body))
+        window = window_around(w.clock)
+        (found,) = await w.account.read_liquidations((), window.since, window.until)
+    assert (found.order_id, found.quantity) == (7, D(1))

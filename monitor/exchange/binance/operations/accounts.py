@@ -13,7 +13,7 @@ from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.translate import accounts, reference_data
 from monitor.exchange.binance.translate.accounts import ListedAssets
-from monitor.exchange.binance.wire.accounts import CrossAccountPayload, IsolatedAccountPayload
+from monitor.exchange.binance.wire.accounts import CrossAccountPayload, IsolatedAccountPayload, TierRatiosRow
 
 
 async def read_cross(transport: Transport, previous: ListedAssets) -> tuple[CrossSnapshot, float, ListedAssets]:
@@ -52,6 +52,6 @@ async def read_thresholds(transport: Transport) -> Thresholds:
 
 async def read_tiers(transport: Transport, symbol: str) -> tuple[LeverageTier, ...]:
     """Return the leverage tiers of one isolated pair."""
-    return await get_isolated_margin_tier.fetch(
+    return await get_isolated_margin_tier.with_answer(list[TierRatiosRow]).fetch(
         transport, lambda rows, _: reference_data.parse_tiers(rows, symbol), symbol=symbol
     )

@@ -26,7 +26,7 @@ from monitor.exchange.binance.operations.transfers import NO_SUCH_ROUTE_CODES
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import activity
 from monitor.exchange.binance.translate.histories import parse_repayment
-from monitor.exchange.binance.wire.orders import OrderRow
+from monitor.exchange.binance.wire.orders import OrderStateRow
 from monitor.exchange.binance.wire.plain_values import to_datetime
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
@@ -43,13 +43,15 @@ class BinanceActivitySource:
     async def read_open_orders(self, scope: Scope) -> OpenOrdersRead:
         """Return all open orders of the scope."""
 
-        def translated(orders: Iterable[OrderRow], answer: ApiResponse) -> OpenOrdersRead:
+        def translated(orders: Iterable[OrderStateRow], answer: ApiResponse) -> OpenOrdersRead:
             rows = [order for order in orders if order.is_isolated == bool(scope.symbol)]
             numbers = frozenset(order.order_id for order in rows)
             return OpenOrdersRead(scope, numbers, answer.as_of, tuple(activity.parse_open_order(row) for row in rows))
 
-        return await get_open_margin_orders.with_priority(Priority.LAST).fetch(
-            self._transport, translated, symbol=scope.symbol or None, is_isolated=bool(scope.symbol)
+        return (
+            await get_open_margin_orders.with_answer(list[OrderStateRow])
+            .with_priority(Priority.LAST)
+            .fetch(self._transport, translated, symbol=scope.symbol or None, is_isolated=bool(scope.symbol))
         )
 
     async def read_ledger(

@@ -8,6 +8,10 @@ from monitor.exchange.binance.api.history import HistoryReader
 from monitor.exchange.binance.api.loans import get_margin_force_liquidation_record
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.translate.histories import parse_liquidation
+from monitor.exchange.binance.wire.field_types import HistoryPage
+from monitor.exchange.binance.wire.loans import LiquidationFillRow
+
+_read_fills = get_margin_force_liquidation_record.with_answer(HistoryPage[LiquidationFillRow])
 
 
 async def read_liquidations(
@@ -20,6 +24,6 @@ async def read_liquidations(
     found: dict[tuple[str, int], LiquidationOrder] = {}
     for symbol in ("", *symbols):
         given = {"isolatedSymbol": symbol or None}
-        async for row in HistoryReader(transport, get_margin_force_liquidation_record, given, since, until):
+        async for row in HistoryReader(transport, _read_fills, given, since, until):
             found[row.symbol, row.order_id] = parse_liquidation(row)
     return tuple(sorted(found.values(), key=lambda order: (order.at, order.order_id)))

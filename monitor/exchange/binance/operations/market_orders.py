@@ -13,7 +13,7 @@ from monitor.exchange.binance.api.orders import (
     get_open_margin_orders,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.wire.orders import OPEN_STATUSES, OrderRow
+from monitor.exchange.binance.wire.orders import OPEN_STATUSES, OrderStateRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 
 ORDER_NOT_FOUND = -2013
@@ -47,7 +47,7 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[ExchangeRecor
     """Return the order, found by its client id, with the proceeds for the debt; empty where it is unknown."""
     isolated = bool(order.scope.symbol)
     try:
-        known = await get_margin_order(
+        known = await get_margin_order.with_answer(OrderStateRow)(
             transport, symbol=order.symbol, is_isolated=isolated, orig_client_order_id=order.client_id
         )
     except ExchangeRefused as refusal:
@@ -72,7 +72,9 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[ExchangeRecor
 
 async def find_open_orders(transport: Transport, order: CancelOrders) -> tuple[ExchangeRecord, ...]:
     """Return the orders still open on the symbol, each as a pending record."""
-    rows = await get_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
+    rows = await get_open_margin_orders.with_answer(list[OrderStateRow])(
+        transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol)
+    )
     return tuple(
         ExchangeRecord(str(row.order_id), order.asset, to_decimal(row.orig_qty), "PENDING", to_datetime(row.time))
         for row in rows
@@ -80,7 +82,7 @@ async def find_open_orders(transport: Transport, order: CancelOrders) -> tuple[E
     )
 
 
-async def _traded_quote(transport: Transport, order: OrderRow, *, isolated: bool) -> Decimal:
+async def _traded_quote(transport: Transport, order: OrderStateRow, *, isolated: bool) -> Decimal:
     """Return the traded amount of the quote asset, where the order itself does not give it."""
     trades = await get_margin_trades(transport, symbol=order.symbol, is_isolated=isolated, order_id=order.order_id)
     return sum((to_decimal(trade.price) * to_decimal(trade.qty) for trade in trades), ZERO)

@@ -26,6 +26,7 @@ from monitor.exchange.binance.translate.reference_data import (
     parse_restricted_assets,
     parse_trading_rules,
 )
+from monitor.exchange.binance.wire.market_data import MinRepayRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 
 
@@ -74,7 +75,7 @@ class BinanceReferenceDataSource:
 
     async def read_min_repay(self) -> Mapping[str, Decimal]:
         """Return the smallest repayment of a debt by asset; assets without one are missing."""
-        return parse_min_repay(await get_margin_all_assets(self._transport))
+        return parse_min_repay(await get_margin_all_assets.with_answer(list[MinRepayRow])(self._transport))
 
     async def read_index_price(self, symbol: str) -> Price:
         """Return the margin index price of one symbol."""

@@ -8,7 +8,7 @@ from monitor.core.model.symbols import OpenOrder
 from monitor.core.numbers.amounts import ZERO
 from monitor.exchange.binance.wire.ledger import CapitalFlowRow
 from monitor.exchange.binance.wire.loans import LiquidationLoanPayload
-from monitor.exchange.binance.wire.orders import OrderRow
+from monitor.exchange.binance.wire.orders import OrderStateRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.transfers import MarginTransferRow as TransferAnswer
 
@@ -42,7 +42,7 @@ def parse_transfer(row: TransferAnswer, scope: Scope) -> MarginTransfer:
     )
 
 
-def parse_open_order(order: OrderRow) -> OpenOrder:
+def parse_open_order(order: OrderStateRow) -> OpenOrder:
     """Return an open order, reduced to the fields that say which asset it locks."""
     return OpenOrder(order.order_id, order.symbol, "SELL" if order.side == "SELL" else "BUY")
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from monitor.core.model.account import InterestCharge, LiquidationOrder, Scope
 from monitor.core.model.order import ExchangeRecord
-from monitor.exchange.binance.wire.loans import InterestRow, LiquidationOrderRow, LoanRecordRow
+from monitor.exchange.binance.wire.loans import InterestRow, LiquidationFillRow, LoanRecordRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
 
@@ -24,7 +24,7 @@ def parse_interest_charge(row: InterestRow, scope: Scope) -> InterestCharge:
     )
 
 
-def parse_liquidation(row: LiquidationOrderRow) -> LiquidationOrder:
+def parse_liquidation(row: LiquidationFillRow) -> LiquidationOrder:
     """Return one order of a forced liquidation."""
     return LiquidationOrder(
         symbol=row.symbol,

@@ -8,14 +8,14 @@ from monitor.core.model.account import CollateralTier, KeyPermissions, LeverageT
 from monitor.core.model.lending_terms import Delisting, Restrictions
 from monitor.core.model.symbols import TradingRules
 from monitor.core.numbers.amounts import INFINITE, ZERO
-from monitor.exchange.binance.wire.accounts import IsolatedTierRow, KeyPermissionsPayload, ThresholdsPayload
+from monitor.exchange.binance.wire.accounts import KeyPermissionsPayload, ThresholdsPayload, TierRatiosRow
 from monitor.exchange.binance.wire.market_data import (
     AssetTagsRow,
     CollateralRatioRow,
     DelistScheduleRow,
     LastPriceRow,
-    MarginAssetRow,
     MarginPairRow,
+    MinRepayRow,
     RestrictedAssetsPayload,
     SymbolFilterRow,
     SymbolRow,
@@ -41,7 +41,7 @@ def parse_thresholds(coefficients: ThresholdsPayload) -> Thresholds:
     return thresholds
 
 
-def parse_tiers(rows: Iterable[IsolatedTierRow], symbol: str) -> tuple[LeverageTier, ...]:
+def parse_tiers(rows: Iterable[TierRatiosRow], symbol: str) -> tuple[LeverageTier, ...]:
     """Return the leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
     found = sorted((_parse_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
     if not found:
@@ -101,7 +101,7 @@ def parse_wallet(rows: Iterable[WalletFreeRow], *, as_of: datetime) -> WalletBal
     return WalletBalances(as_of=as_of, free=free)
 
 
-def _parse_tier(row: IsolatedTierRow) -> LeverageTier:
+def _parse_tier(row: TierRatiosRow) -> LeverageTier:
     return LeverageTier(
         number=row.tier,
         initial=to_positive(row.initial_risk_ratio, "initialRiskRatio"),
@@ -147,7 +147,7 @@ def parse_collateral_tiers(groups: Iterable[CollateralRatioRow]) -> Mapping[str,
     return found
 
 
-def parse_min_repay(assets: Iterable[MarginAssetRow]) -> Mapping[str, Decimal]:
+def parse_min_repay(assets: Iterable[MinRepayRow]) -> Mapping[str, Decimal]:
     """Return the smallest repayment of a debt by asset; assets without one are missing."""
     return {asset.asset_name: to_decimal(asset.user_min_repay) for asset in assets if asset.user_min_repay}
 

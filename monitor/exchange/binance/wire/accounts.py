@@ -9,7 +9,7 @@ import msgspec
 from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Timestamp, UnsignedText
 
 
-class IsolatedTierRow(Payload, frozen=True, kw_only=True):
+class TierRatiosRow(Payload, frozen=True, kw_only=True):
     """One tier of an isolated pair: maximum debts, and the ratios that hold up to them."""
 
     symbol: str
@@ -18,6 +18,11 @@ class IsolatedTierRow(Payload, frozen=True, kw_only=True):
     liquidation_risk_ratio: UnsignedText
     base_asset_max_borrowable: UnsignedText
     quote_asset_max_borrowable: UnsignedText
+
+
+class IsolatedTierRow(TierRatiosRow, frozen=True, kw_only=True):
+    """One tier of an isolated pair, and its leverage."""
+
     effective_multiple: DecimalText | None = None
 
 

@@ -65,8 +65,8 @@ class NextHourlyRateRow(Payload, frozen=True):
     next_hourly_interest_rate: UnsignedText
 
 
-class LiquidationOrderRow(Payload, frozen=True, kw_only=True):
-    """One order of a forced liquidation."""
+class LiquidationFillRow(Payload, frozen=True, kw_only=True):
+    """The execution of one order of a forced liquidation."""
 
     order_id: int
     symbol: str
@@ -74,9 +74,14 @@ class LiquidationOrderRow(Payload, frozen=True, kw_only=True):
     avg_price: UnsignedText
     executed_qty: UnsignedText
     updated_time: Timestamp
+    is_isolated: bool = False
+
+
+class LiquidationOrderRow(LiquidationFillRow, frozen=True, kw_only=True):
+    """One order of a forced liquidation."""
+
     qty: DecimalText | None = None
     price: DecimalText | None = None
-    is_isolated: bool = False
     time_in_force: str = ""
 
 

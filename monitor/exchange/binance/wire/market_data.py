@@ -6,15 +6,20 @@ from monitor.exchange.binance.wire.field_types import DecimalText, Payload, Time
 from monitor.exchange.binance.wire.orders import OrderCountRow
 
 
-class MarginAssetRow(Payload, frozen=True, kw_only=True):
-    """An asset of margin trading. `user_min_repay` is the smallest repayment."""
+class MinRepayRow(Payload, frozen=True, kw_only=True):
+    """The smallest repayment of an asset."""
 
     asset_name: str
+    user_min_repay: DecimalText | None = None
+
+
+class MarginAssetRow(MinRepayRow, frozen=True, kw_only=True):
+    """An asset of margin trading."""
+
     is_borrowable: bool
     is_mortgageable: bool
     asset_full_name: str = ""
     user_min_borrow: DecimalText | None = None
-    user_min_repay: DecimalText | None = None
     delist_time: Timestamp | None = None
 
 

@@ -94,26 +94,31 @@ class CancelledRow(Payload, frozen=True, kw_only=True):
     orders: tuple[OrderNameRow, ...] = ()
 
 
-class OrderRow(Payload, frozen=True, kw_only=True):
-    """An order in its present state. A negative `cummulative_quote_qty` means that it is not known any more."""
+class OrderStateRow(Payload, frozen=True, kw_only=True):
+    """The state of an order. A negative `cummulative_quote_qty` means that it is not known any more."""
 
     symbol: str
     order_id: int
-    client_order_id: str
     side: str
-    type: str
     status: str
-    price: DecimalText
     orig_qty: DecimalText
     executed_qty: DecimalText
     cummulative_quote_qty: DecimalText
     time: Timestamp
+    is_isolated: bool = False
+
+
+class OrderRow(OrderStateRow, frozen=True, kw_only=True):
+    """An order in its present state, and all that was ordered."""
+
+    client_order_id: str
+    type: str
+    price: DecimalText
     update_time: Timestamp | None = None
     stop_price: DecimalText | None = None
     iceberg_qty: DecimalText | None = None
     time_in_force: str | None = None
     is_working: bool = True
-    is_isolated: bool = False
     self_trade_prevention_mode: str | None = None
 
 
