@@ -3,17 +3,24 @@
 import asyncio
 import signal
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from monitor.app.database import open_commands
 from monitor.cli.daemon.daemon_supervisor import DaemonSupervisor
+from monitor.config.model import Config
+from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.ledger import Movement
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import ApiInterpretations, Scenario
 from monitor.store.command_store import ReadStore
 from monitor.store.readers.intents import read_intents
+from monitor.store.writes.movements import write_movements
 from tests.support.command import margin_monitor
 from tests.support.daemon import clock_of, daemon_process, eventually, in_process_run, starting_now, write_config
 from tests.support.money_actions import REPAY_PATH, money_requests, repay_config
@@ -166,6 +173,38 @@ async def test_unresolvable_intent_of_a_removed_account_is_resolved_by_a_person(
                 assert said.code == 0, said
                 await wait_for_state(url, S.FAILED)
             assert len(money_requests(box.sandbox.requests)) == 1
+
+
+@pytest.mark.slow
+async def test_equal_record_proves_no_unanswered_order_of_a_removed_account_where_others_acted(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/monitor.db"
+    with http_sink() as sink:
+        async with sandbox(two_accounts(), faults=[NEVER_DONE]) as box:
+            more = action_config().replace('unresolved_after = "20m"', 'unresolved_after = "60s"')
+            config = configure(tmp_path, box, url, sink, more=more)
+            async with in_process_run(config, clock_of(box.sandbox)) as turn:
+                await wait_for_state(url, S.UNCERTAIN)
+                [sent] = orders(url)
+                await asyncio.to_thread(record_foreign_movement, turn.config, sent)
+                configure(tmp_path, box, url, sink, accounts=("other",))
+                turn.reload()
+                await wait_for_notice(sink, "while R-1 is under way")
+                box.sandbox.user_actions.repay("main", "USDT", sent.amount)
+                await wait_for_state(url, S.UNRESOLVED, pushing=box)
+                [asked] = orders(url)
+                assert "it may be theirs" in str(asked.evidence)
+            assert len(money_requests(box.sandbox.requests)) == 1
+
+
+def record_foreign_movement(config: Config, beside: Intent) -> None:
+    """Record what others moved shortly before the order, as the daemon does from the ledger."""
+    at = beside.created_at - timedelta(seconds=30)
+    moved = Movement(CROSS, "capital-flow", "1", at, at, "USDT", Decimal(9), "REPAY", "another hand", detail={"id": 1})
+    store = open_commands(config)
+    try:
+        store.execute(write_movements, beside.account, (moved,))
+    finally:
+        store.close()
 
 
 async def test_proposal_of_a_removed_account_expires_with_a_notice(tmp_path: Path) -> None:
