@@ -145,6 +145,23 @@ async def test_page_looks_old_when_a_device_wakes_up_until_it_was_read_again(tmp
 
 
 @pytest.mark.slow
+async def test_silent_event_stream_is_opened_anew_and_not_called_live_until_it_is(tmp_path: Path) -> None:
+    async with served_daemon(tmp_path) as served, open_browser() as browser, open_page(browser, served) as page:
+        await page.clock.install()
+        await page.goto("/")
+        connection = page.locator("#connection")
+        await expect(connection).to_have_text("live,")
+        # The stream is not answered any more; everything else is.
+        await page.route("**/api/v1/live", lambda _: None)
+        await page.clock.fast_forward(61_000)
+        await page.clock.fast_forward(11_000)
+        await expect(connection).to_have_text("checked,")
+        await page.unroute("**/api/v1/live")
+        await page.clock.fast_forward(11_000)
+        await expect(connection).to_have_text("live,")
+
+
+@pytest.mark.slow
 async def test_link_on_a_page_of_another_site_opens_the_page_with_its_session(tmp_path: Path) -> None:
     async with alarmed_daemon(tmp_path) as alarm, open_browser() as browser, open_page(browser, alarm.served) as page:
         await log_in(page)

@@ -3,6 +3,7 @@
 (() => {
   const POLL_MS = 10000, HIDDEN_POLL_MS = 30000, RETRY_MS = 2000, MIN_GAP_MS = 1500;
   const FETCH_TIMEOUT_MS = 8000, SILENCE_MS = 20000, REOPEN_MS = 5000;
+  const QUIET_MS = 60000, OPEN_MS = 10000;
   const root = document.documentElement;
   const main = document.getElementById("content");
   const foot = document.getElementById("foot");
@@ -122,9 +123,11 @@
   };
 
   const listen = () => {
+    source?.close();
+    sinceEvent = stopwatch();
     source = new EventSource("/api/v1/live");
     const changed = () => { sinceEvent = stopwatch(); isLive = true; isWanted = true; };
-    source.onopen = () => { isLive = true; };
+    source.onopen = () => { sinceEvent = stopwatch(); isLive = true; };
     for (const name of ["status", "alert", "action"]) source.addEventListener(name, changed);
     source.onerror = () => {
       isLive = false;
@@ -133,7 +136,16 @@
     };
   };
 
+  // A dead connection is as silent as a quiet account: opened anew, it is answered at once, or it is no longer "live".
+  const checkSource = () => {
+    const isOpen = source.readyState === EventSource.OPEN;
+    if (sinceEvent() < (isOpen ? QUIET_MS : OPEN_MS)) return;
+    isLive = isLive && isOpen;
+    listen();
+  };
+
   const tick = () => {
+    checkSource();
     countOn();
     const asked = sinceAsked();
     const poll = failure ? RETRY_MS : document.hidden ? HIDDEN_POLL_MS / 2 : POLL_MS;
