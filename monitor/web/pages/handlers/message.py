@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from monitor.errors import MonitorError
 from monitor.web.errors import status_of
 from monitor.web.pages.page_builder import PageBuilder
+from monitor.web.security.forms import next_page
 from monitor.web.security.refusal import RequestRefused
 
 _HEADINGS: Mapping[int, str] = {
@@ -21,7 +22,8 @@ _HEADINGS: Mapping[int, str] = {
 
 
 async def show_login(builder: PageBuilder, request: web.Request, problem: str = "", status: int = 200) -> web.Response:
-    """Return the login form; `problem` says why the last try failed."""
+    """Return the login form; `problem` says why the last try failed, whose form named the page to follow."""
+    follows = await next_page(request) if request.method == hdrs.METH_POST else request.query.get("next", "/")
     return await builder.page(
         request,
         "login.html",
@@ -30,7 +32,7 @@ async def show_login(builder: PageBuilder, request: web.Request, problem: str = 
         is_live=False,
         status=status,
         problem=problem,
-        next=request.query.get("next", "/"),
+        next=follows,
     )
 
 
