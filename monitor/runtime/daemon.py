@@ -209,6 +209,11 @@ class Daemon:
         """Return the reasons why the daemon is not ready; empty when all is well."""
         return self._health.readiness_problems(self.started_at, stale_after)
 
+    @property
+    def channel_problems(self) -> Mapping[str, str]:
+        """The channels that do not work, and why."""
+        return self._notifier.problems
+
     def account_states(self) -> Mapping[str, AccountState]:
         """Return the present state of each account."""
         return {name: watch.runner.state for name, watch in self._supervisor.services.items()}
@@ -335,11 +340,9 @@ class Daemon:
         return self._health.problems(self.started_at, ping_interval)
 
     def _open_alert(self, number: int) -> Alert | None:
-        for watch in self._supervisor.services.values():
-            for alert in watch.runner.state.alerts.values():
-                if alert.id == number:
-                    return alert
-        return None
+        services = self._supervisor.services.values()
+        alerts = (alert for watch in services for alert in watch.runner.state.alerts.values())
+        return next((alert for alert in alerts if alert.id == number), None)
 
     def _look_up_state(self, account: str) -> tuple[AccountState, AccountSettings] | None:
         watch = self._supervisor.services.get(account)

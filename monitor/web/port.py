@@ -67,6 +67,9 @@ class HealthSource(Protocol):
     def problems(self) -> Sequence[str]:
         """Return the reasons why the daemon is not ready; empty when all is well."""
 
+    def channel_problems(self) -> Mapping[str, str]:
+        """Return the channels that do not work, and why; they do not make the daemon unready."""
+
 
 class MetricsSource(Protocol):
     """The daemon from memory, for `/metrics`."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from monitor import __version__
 from monitor.app.metrics import DaemonFigures
@@ -83,3 +83,8 @@ class WebService:
         if daemon is None or daemon.started_at is None:
             return ("the daemon is starting",)
         return daemon.readiness_problems(self._config.schedule.stale_after)
+
+    def channel_problems(self) -> Mapping[str, str]:
+        """Return the channels that do not work, and why."""
+        daemon = self._daemon()
+        return {} if daemon is None or daemon.started_at is None else daemon.channel_problems

@@ -12,6 +12,7 @@ from monitor.errors import StoreError
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.status import StatusDocument
 from monitor.web.context import WebContext
+from monitor.web.pages.models.health import WatchFaults
 from monitor.web.pages.models.words import PageTone
 from monitor.web.pages.renderer import PageFrame, PageRenderer
 from monitor.web.pages.static_files import read_static_files
@@ -21,8 +22,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 REFRESH_S = 15
-"""Seconds after which a page without JavaScript and without forms loads itself anew."""
+"""Seconds after which a page without JavaScript loads itself anew."""
 
+FORM_REFRESH_S = 60
+"""The same for a page on which a comment can be typed, which is lost then."""
 
 READ_TIMEOUT_S = 4.0
 """Machine seconds that a document may take that a page can do without."""
@@ -55,6 +58,11 @@ class PageBuilder:
 
     async def read_status(self) -> StatusDocument:
         return cast("StatusDocument", await self.read("status"))
+
+    def read_faults(self) -> WatchFaults:
+        """Return the faults of the daemon, from memory."""
+        health = self.context.health
+        return WatchFaults(tuple(health.problems()), dict(health.channel_problems()))
 
     def stable_assets(self) -> frozenset[str]:
         """Return the assets whose price is taken as fixed, in any account."""

@@ -16,7 +16,7 @@ class PageFrame:
     """What every page has besides its content.
 
     `tone` and `title` also go to the window's icon and title. `refresh_s`: a page without JavaScript loads itself anew
-    after so many seconds; 0: never, as forms with text stand on it. `is_live`: the script keeps the page true.
+    after so many seconds; 0: never, as nothing on it grows old. `is_live`: the script keeps the page true.
     `form_token` is empty without a session; `has_token`: one could be opened. `path`: the page's own address, to come
     back to.
     """

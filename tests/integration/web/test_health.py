@@ -34,6 +34,22 @@ async def test_stale_data_make_the_daemon_unready_until_they_are_fresh(tmp_path:
         await wait_for_readiness(served, 200)
 
 
+async def test_channel_that_does_not_work_is_told_on_the_pages_and_leaves_the_daemon_ready(tmp_path: Path) -> None:
+    # Nothing listens at the port of discarded messages.
+    async with served_daemon(tmp_path, channels={"hook": "http://127.0.0.1:9/"}) as served:
+        await wait_for_readiness(served, 200)
+        assert served.supervisor.daemon is not None
+        # No alert is behind this message.
+        await served.supervisor.daemon.notify("warning", "a word of the test")
+        for path in ("/", "/account/main"):
+
+            async def told(path: str = path) -> bool:
+                return "channel hook does not work: " in (await served.get(path)).text
+
+            await eventually(told)
+        assert (await served.get("/readyz")).status == 200
+
+
 async def test_status_comes_from_memory_while_the_database_can_not_be_written(tmp_path: Path) -> None:
     async with served_daemon(tmp_path, WITH_TOKEN) as served:
         await wait_for_readiness(served, 200)

@@ -28,6 +28,8 @@ async def test_pages_show_the_account_the_alert_and_its_action(tmp_path: Path) -
         assert "Repay 50 USDT" in alert
         action = (await served.get(alarm.action, BROWSER)).text
         assert "Waits for your approval" in action
+        for page in (overview.text, account, alert, action):
+            assert '<noscript><meta http-equiv="refresh" content="15"></noscript>' in page
         # Nobody has logged in: nothing can be pressed.
         assert "<form" not in overview.text + alert + action
 
@@ -47,6 +49,9 @@ async def test_forms_act_and_lead_back_to_their_page(tmp_path: Path) -> None:
             assert answer.status == 303, answer.text
             return (await served.get(answer.headers["location"], {**BROWSER, **login.cookie})).text
 
+        # A minute: what was typed is lost when the page loads itself anew.
+        alert = (await served.get(alarm.alert, {**BROWSER, **login.cookie})).text
+        assert '<meta http-equiv="refresh" content="60">' in alert
         acked = await submit(alarm.alert, f"/api/v1{alarm.alert}/ack", comment="I <b>look</b> at it")
         assert "Acknowledge again" in acked
         assert "I &lt;b&gt;look&lt;/b&gt; at it" in acked
@@ -102,6 +107,10 @@ async def test_login_page_leads_to_the_page_that_asked(tmp_path: Path) -> None:
     async with served_daemon(tmp_path) as served:
         page = (await served.get("/login?next=/alerts/1", BROWSER)).text
         assert 'name="next" value="/alerts/1"' in page
+        wrong = await served.post_form("/login", BROWSER, token="wrong", next="/alerts/1")
+        assert (wrong.status, 'name="next" value="/alerts/1"' in wrong.text) == (401, True)
+        elsewhere = await served.post_form("/login", BROWSER, token="wrong", next="//attacker.example")
+        assert 'name="next" value="/"' in elsewhere.text
         answer = await served.post_form("/login", BROWSER, token=TOKEN, next="/alerts/1")
         assert (answer.status, answer.headers["location"]) == (303, "/alerts/1")
 

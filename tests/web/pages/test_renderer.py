@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from monitor.web.pages import renderer
-from monitor.web.pages.models.action import action_view
+from monitor.web.pages.models.action_page import action_page
 from monitor.web.pages.models.alert_page import alert_page
+from monitor.web.pages.models.health import WatchFaults
 from monitor.web.pages.models.overview import overview_page
-from monitor.web.pages.models.words import parse_time
 from monitor.web.pages.renderer import PageFrame, PageRenderer
 from monitor.web.pages.static_files import read_static_files
 from tests.web.pages.example_documents import GENERATED_AT, STABLES, account, action, alert, balance, cross, status
@@ -35,7 +35,7 @@ def frame(**more: Any) -> PageFrame:
 
 
 def overview(document: Any, alerts: Any = (), actions: Any = ()) -> str:
-    page = overview_page(document, alerts, actions, (), STABLES)
+    page = overview_page(document, alerts, actions, WatchFaults(), STABLES)
     return PageRenderer().render("overview.html", frame(title=page.verdict.title), page=page)
 
 
@@ -60,8 +60,8 @@ def test_html_in_an_alert_and_its_deliveries_is_text() -> None:
 
 def test_html_in_the_story_of_an_intent_is_text() -> None:
     step = {"state": "SUBMITTING", "at": GENERATED_AT, "note": EVIL, "request": EVIL, "answer": EVIL}
-    view = action_view(action(reason=EVIL, evidence=EVIL, steps=[step]), parse_time(GENERATED_AT))
-    page = {"action": view, "is_paused": False, "answer": ""}
+    intent = action(reason=EVIL, evidence=EVIL, steps=[step])
+    page = action_page(intent, status(), [alert(summary=EVIL)], WatchFaults(), STABLES, "")
     assert EVIL not in PageRenderer().render("action.html", frame(), page=page)
 
 
@@ -86,7 +86,7 @@ def test_first_paint_of_the_overview_fits_its_budget() -> None:
 
 
 def test_forms_are_left_out_without_a_session() -> None:
-    page = overview_page(status(), [alert()], (), (), STABLES)
+    page = overview_page(status(), [alert()], (), WatchFaults(), STABLES)
     text = PageRenderer().render("overview.html", frame(form_token=""), page=page)
     assert "<form" not in text
     assert "Log in" in text

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from monitor.view.documents.types.alerts import AlertDocument
 from monitor.view.documents.types.history import HistoryDocument
 from monitor.web.pages.models.account import AccountRecords, ChartChoice, account_page, sorted_scopes
 from monitor.web.pages.models.level_chart import CHART_SPANS, HEIGHT, WIDTH
 from monitor.web.pages.models.scope import ScopeView
 from monitor.web.pages.models.stress import DEFAULT_DROP
-from monitor.web.pages.page_builder import PageBuilder, find_account
+from monitor.web.pages.page_builder import REFRESH_S, PageBuilder, find_account
 
 DEFAULT_SPAN = "24h"
 MAX_DROP = 90
@@ -28,13 +29,14 @@ async def show_account(builder: PageBuilder, request: web.Request) -> web.Respon
     scopes = await builder.build(sorted_scopes, account, builder.stable_assets())
     choice = _choice(request, scopes)
     records = await _read_records(builder, account["account"], choice, _drop(request))
-    page = await builder.build(account_page, account, status["generated_at"], scopes, records, choice)
+    page = await builder.build(account_page, status, account, scopes, records, choice, builder.read_faults())
     return await builder.page(
         request,
         "account.html",
-        title=page.title,
-        tone=page.tone,
+        title=page.verdict.title,
+        tone=page.verdict.tone,
         generated_at=status["generated_at"],
+        refresh_s=REFRESH_S,
         page=page,
         spans=tuple(CHART_SPANS),
         width=WIDTH,
@@ -45,7 +47,8 @@ async def show_account(builder: PageBuilder, request: web.Request) -> web.Respon
 async def _read_records(builder: PageBuilder, account: str, choice: ChartChoice, drop: int) -> AccountRecords:
     """Read everything that the database has; what it can't give is left out."""
     newest = {"all": "true", "limit": MAX_RECORDS}
-    alerts, actions, history, interest, stress, rules = await asyncio.gather(
+    fires, alerts, actions, history, interest, stress, rules = await asyncio.gather(
+        builder.read_items("alerts"),
         builder.read_items("alerts", newest),
         builder.read_items("actions", newest),
         _read_history(builder, account, choice),
@@ -53,7 +56,16 @@ async def _read_records(builder: PageBuilder, account: str, choice: ChartChoice,
         builder.read_if_possible("stress", {"drop": f"{drop}%"}),
         builder.read_items("rules"),
     )
-    return AccountRecords(alerts, actions, history, interest, stress, rules)
+    return AccountRecords(_joined(fires, alerts), actions, history, interest, stress, rules)
+
+
+def _joined(
+    fires: Sequence[AlertDocument] | None, newest: Sequence[AlertDocument] | None
+) -> list[AlertDocument] | None:
+    """The open alerts and the newest ones: one that fires for long is not among the newest."""
+    if fires is None or newest is None:
+        return None
+    return list({alert["id"]: alert for alert in (*fires, *newest)}.values())
 
 
 async def _read_history(builder: PageBuilder, account: str, choice: ChartChoice) -> HistoryDocument | None:

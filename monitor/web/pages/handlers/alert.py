@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import hdrs, web
 
 from monitor.web.pages.models.alert_page import alert_page
-from monitor.web.pages.page_builder import PageBuilder
+from monitor.web.pages.page_builder import FORM_REFRESH_S, REFRESH_S, PageBuilder
 from monitor.web.security.forms import next_page
 
 
@@ -18,7 +18,13 @@ async def show_alert(builder: PageBuilder, request: web.Request) -> web.Response
     )
     page = await builder.build(alert_page, alert, status, silences, actions, builder.stable_assets())
     return await builder.page(
-        request, "alert.html", title=page.title, tone=page.tone, generated_at=status["generated_at"], page=page
+        request,
+        "alert.html",
+        title=page.title,
+        tone=page.tone,
+        generated_at=status["generated_at"],
+        refresh_s=FORM_REFRESH_S if builder.context.form_token(request) else REFRESH_S,
+        page=page,
     )
 
 

@@ -14,8 +14,8 @@ async def show_overview(builder: PageBuilder, request: web.Request) -> web.Respo
     alerts, actions = await asyncio.gather(
         builder.read_items("alerts"), builder.read_items("actions", {"all": "true", "limit": "50"})
     )
-    problems, stable = builder.context.health.problems(), builder.stable_assets()
-    page = await builder.build(overview_page, status, alerts, actions, problems, stable)
+    faults, stable = builder.read_faults(), builder.stable_assets()
+    page = await builder.build(overview_page, status, alerts, actions, faults, stable)
     return await builder.page(
         request,
         "overview.html",

@@ -10,16 +10,19 @@ from monitor.view.documents.types.alerts import AlertDocument
 from monitor.view.documents.types.history import HistoryDocument
 from monitor.view.documents.types.interest import InterestDocument
 from monitor.view.documents.types.rules import RuleDocument
+from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import StressDocument
 from monitor.web.pages.models.action import ActionView, BlockView, action_view, block_views
 from monitor.web.pages.models.alert import AlertView, alert_view, firing_views
 from monitor.web.pages.models.balances import BalanceTable, balance_tables
+from monitor.web.pages.models.health import HealthLine, WatchFaults, health_line
 from monitor.web.pages.models.interest import InterestView, interest_view
 from monitor.web.pages.models.level_chart import LevelChart, level_chart
 from monitor.web.pages.models.rule import RuleView, rule_views
 from monitor.web.pages.models.scope import ScopeView, scope_views
 from monitor.web.pages.models.stress import StressView, stress_view
-from monitor.web.pages.models.words import PageTone, parse_time, worst_tone
+from monitor.web.pages.models.verdict import PageVerdict, judge_account, limit_to_account
+from monitor.web.pages.models.words import parse_time
 
 MAX_CARDS = 6
 """Scopes shown in full; calmer ones are rows."""
@@ -53,9 +56,8 @@ class AccountPage:
     """One account. What the database lacks is None, or empty with `records_known` False."""
 
     name: str
-    tone: PageTone
-    words: str
-    title: str
+    verdict: PageVerdict
+    health: HealthLine
     scopes: tuple[ScopeView, ...]
     more_scopes: tuple[ScopeView, ...]
     firing: tuple[AlertView, ...]
@@ -78,15 +80,17 @@ def sorted_scopes(account: AccountDocument, stables: frozenset[str]) -> tuple[Sc
 
 
 def account_page(
+    status: StatusDocument,
     account: AccountDocument,
-    generated_at: str,
     scopes: tuple[ScopeView, ...],
     records: AccountRecords,
     choice: ChartChoice,
+    faults: WatchFaults,
 ) -> AccountPage:
-    """The page; `scopes` are those of `sorted_scopes`."""
-    now = parse_time(generated_at)
+    """The page; `scopes` are those of `sorted_scopes`, `faults` those of the whole watch."""
+    now = parse_time(status["generated_at"])
     name = account["account"]
+    others = [one["account"] for one in status["accounts"] if one["account"] != name]
     alerts = [alert for alert in records.alerts or () if alert["account"] == name]
     actions = [action for action in records.actions or () if action["account"] == name]
     firing = firing_views(alerts, now)
@@ -94,7 +98,6 @@ def account_page(
         alert_view(alert, now) for alert in alerts if alert["state"] == "resolved" and alert["fired_at"] is not None
     ]
     past = sorted(over, key=lambda view: view.id, reverse=True)
-    tone = worst_tone(*(view.tone for view in scopes))
     chart = None
     if scopes:
         chart = level_chart(
@@ -108,12 +111,10 @@ def account_page(
         )
     views = tuple(action_view(action, now) for action in actions[: MAX_ACTIONS + MAX_EARLIER_ACTIONS])
     rules = rule_views(records.rules or (), alerts, account, now)
-    words = scopes[0].verdict if scopes else "nothing is known of it yet"
     return AccountPage(
         name=name,
-        tone=tone,
-        words=f"{scopes[0].label}: {words}" if scopes else words,
-        title=f"{scopes[0].level} {words} · {name}" if scopes else f"{name} · margin-monitor",
+        verdict=judge_account(status, account, scopes, records.alerts, faults),
+        health=health_line(limit_to_account(status, account), records.alerts, faults.without(others)),
         scopes=scopes[:MAX_CARDS],
         more_scopes=scopes[MAX_CARDS:],
         firing=firing,

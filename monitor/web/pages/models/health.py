@@ -1,7 +1,7 @@
 """Streams, channels, store and clock on one line: quiet while all is well, and every problem by itself when not."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.alerts import AlertDocument
@@ -12,6 +12,22 @@ LOUD_CLOCK_OFFSET_S = 1.0
 """From this difference to the exchange's clock on the line is loud."""
 
 
+UNREADABLE = "the database can't be read: alerts and actions are not shown"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchFaults:
+    """Faults of the daemon: `reasons` why it is not ready, and `channels` that do not work, each with its cause."""
+
+    reasons: Sequence[str] = ()
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, accounts: Iterable[str]) -> "WatchFaults":
+        """Return the faults except for those of these accounts."""
+        starts = tuple(f"account {name}{end}" for name in accounts for end in (" ", ":"))
+        return replace(self, reasons=tuple(reason for reason in self.reasons if not reason.startswith(starts)))
+
+
 @dataclass(frozen=True, slots=True)
 class HealthLine:
     """`words` while all is well; `problems`, a sentence each."""
@@ -20,8 +36,8 @@ class HealthLine:
     problems: tuple[str, ...]
 
 
-def health_line(status: StatusDocument, alerts: Sequence[AlertDocument] | None, reasons: Iterable[str]) -> HealthLine:
-    """The line of a status. `alerts` is None while the database can't be read; `reasons` say why it isn't ready."""
+def health_line(status: StatusDocument, alerts: Sequence[AlertDocument] | None, faults: WatchFaults) -> HealthLine:
+    """The line of a status. `alerts` is None while the database can't be read."""
     accounts = status["accounts"]
     problems = [
         *([] if status["daemon"]["running"] else ["no daemon is running: nothing is watched"]),
@@ -30,11 +46,19 @@ def health_line(status: StatusDocument, alerts: Sequence[AlertDocument] | None, 
             for account in accounts
             for reason in _account_problems(account, is_running=status["daemon"]["running"])
         ),
-        *(["the database can't be read: alerts and actions are not shown"] if alerts is None else []),
-        *(f"channel {channel}: the newest message did not leave" for channel in _failing_channels(alerts or ())),
-        *reasons,
+        *watch_problems(alerts, faults),
     ]
     return HealthLine(" · ".join(_well_words(status)), tuple(dict.fromkeys(problems)))
+
+
+def watch_problems(alerts: Sequence[AlertDocument] | None, faults: WatchFaults) -> tuple[str, ...]:
+    """Problems of the daemon, its database and its channels, whichever account they are about."""
+    return (
+        *faults.reasons,
+        *([UNREADABLE] if alerts is None else []),
+        *(f"channel {channel} does not work: {why}" for channel, why in sorted(faults.channels.items())),
+        *_undelivered(alerts or (), faults.channels),
+    )
 
 
 def _well_words(status: StatusDocument) -> Iterator[str]:
@@ -67,12 +91,18 @@ def _account_problems(account: AccountDocument, *, is_running: bool) -> Iterator
         yield f"{name}: tagged Monitoring, a delisting may follow: {', '.join(account['monitored'])}"
 
 
-def _failing_channels(alerts: Iterable[AlertDocument]) -> Iterator[str]:
-    """Channels whose newest delivery about an alert that fires failed."""
+def _undelivered(alerts: Iterable[AlertDocument], known: Mapping[str, str]) -> Iterator[str]:
+    """Channels besides the `known` ones whose newest message about an alert that fires was tried and did not leave."""
     newest = {
-        delivery["channel"]: delivery["state"]
+        delivery["channel"]: delivery
         for alert in sorted(alerts, key=lambda alert: alert["id"])
         if alert["state"] == "firing"
         for delivery in alert["deliveries"]
+        # A message that was not tried yet says nothing of its channel.
+        if delivery["state"] != "queued" or delivery["attempts"]
     }
-    yield from (channel for channel, state in newest.items() if state == "failed")
+    for channel, delivery in newest.items():
+        if channel in known or delivery["state"] == "sent":
+            continue
+        tried = f", it is tried again after {delivery['attempts']} attempts" if delivery["state"] == "queued" else ""
+        yield f"channel {channel}: the newest message did not leave{tried}"

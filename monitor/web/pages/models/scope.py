@@ -8,6 +8,7 @@ from typing import cast
 from urllib.parse import quote
 
 from monitor.core.numbers.amounts import INFINITE, ONE, ceil_to
+from monitor.view.documents.stress_portfolio import portfolio_of
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.balances import CrossBalanceDocument
 from monitor.view.documents.types.recovery import RecoveryDocument
@@ -19,6 +20,7 @@ from monitor.view.formatting import (
     format_threshold,
     format_usdt,
 )
+from monitor.view.json_values import Document
 from monitor.view.messages.recovery_text import format_route
 from monitor.web.pages.models.level_bar import LevelBar, level_bar
 from monitor.web.pages.models.words import TONE_RANKS, PageTone, age_words, decimal_of, price_words
@@ -88,6 +90,7 @@ class ScopeView:
     stale_after_s: float
     order: tuple[int, int, Decimal]
     is_debt_free: bool
+    is_distance_known: bool
 
     @property
     def name(self) -> str:
@@ -139,8 +142,12 @@ def _scope_view(
     level_text = format_level(level) if level is not None else INFINITY_SIGN if is_safe else UNKNOWN_FIGURE
     live_age = scope.get("live_age_s") if scope["source"] == "live" else None
     target, options = safety_options(scope.get("restore"))
-    # An unknown distance of a known level: no move of prices does it.
-    shown = format_percent(distance) if distance is not None else INFINITY_SIGN if level is not None or is_safe else "?"
+    # The document has neither an infinite nor an unknown distance: no move of prices liquidates what can be measured.
+    is_known = distance is not None or is_safe or portfolio_of(cast("Document", scope)) is not None
+    shown = format_percent(distance) if distance is not None else INFINITY_SIGN if is_known else UNKNOWN_FIGURE
+    move = _move_words(scope, distance) if is_known else "not known"
+    # An unknown distance may be the shortest.
+    far = distance if distance is not None else INFINITE if is_known else -ONE
     return ScopeView(
         account=account["account"],
         label=label,
@@ -151,8 +158,8 @@ def _scope_view(
         verdict=verdict,
         level=level_text,
         distance=shown,
-        move=_move_words(scope, level, distance),
-        short_move=_move_words(scope, level, distance).removesuffix(" to liquidation"),
+        move=move,
+        short_move=move.removesuffix(" to liquidation"),
         call_distance=_call_words(scope, level),
         bar=level_bar(
             level,
@@ -161,15 +168,16 @@ def _scope_view(
             decimal_of(scope.get("liquidation_level")),
             level_text,
         ),
-        prices=_price_limits(scope, distance, stables),
+        prices=_price_limits(scope, distance, stables) if is_known else (),
         target=target,
         options=options,
         gaps=tuple(gap["text"] for gap in scope.get("gaps", ())),
         age=figure_age(live_age if live_age is not None else scope["age_s"]),
         read_age=figure_age(scope["age_s"]),
         stale_after_s=account.get("stale_after_s") or timedelta(minutes=3).total_seconds(),
-        order=(TONE_RANKS[tone], TONE_RANKS[level_tone], INFINITE if distance is None else distance),
+        order=(TONE_RANKS[tone], TONE_RANKS[level_tone], far),
         is_debt_free=is_safe,
+        is_distance_known=is_known,
     )
 
 
@@ -197,17 +205,19 @@ def _judge_state(scope: CrossDocument | IsolatedDocument, tone: PageTone, verdic
     match scope["state"]:
         case "stale":
             return "bad" if tone == "bad" else "old", f"figures are old; last known: {verdict}"
-        case "unavailable":
+        case "unavailable" if scope["margin_level"] is None:
             return "old", "nothing is known"
+        case "unavailable":
+            return "bad" if tone == "bad" else "old", f"{verdict}; reported by the exchange, not read yet"
         case "not_created":
             return "dim", "not opened"
         case _:
             return tone, verdict
 
 
-def _move_words(scope: CrossDocument | IsolatedDocument, level: Decimal | None, distance: Decimal | None) -> str:
+def _move_words(scope: CrossDocument | IsolatedDocument, distance: Decimal | None) -> str:
     if distance is None:
-        return "no move of prices liquidates it" if level is not None or scope["state"] == "no_debt" else "not known"
+        return "no move of prices liquidates it"
     if not distance:
         return "liquidation may come at any moment"
     if _is_pair(scope):

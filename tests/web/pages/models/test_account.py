@@ -1,7 +1,8 @@
 from typing import Any
 
 from monitor.web.pages.models.account import AccountPage, AccountRecords, ChartChoice, account_page, sorted_scopes
-from tests.web.pages.example_documents import GENERATED_AT, STABLES, account, alert, cross, pair
+from monitor.web.pages.models.health import WatchFaults
+from tests.web.pages.example_documents import GENERATED_AT, STABLES, account, alert, cross, pair, status
 
 RULE: Any = {
     "name": "near-call",
@@ -18,7 +19,8 @@ RULE: Any = {
 
 def page(records: AccountRecords, **more: Any) -> AccountPage:
     document: Any = account(**more)
-    return account_page(document, GENERATED_AT, sorted_scopes(document, STABLES), records, ChartChoice("cross", "1h"))
+    scopes, choice = sorted_scopes(document, STABLES), ChartChoice("cross", "1h")
+    return account_page(status(document), document, scopes, records, choice, WatchFaults(channels={"mail": "500"}))
 
 
 def test_rule_says_where_it_fires_and_how_long() -> None:
@@ -63,14 +65,14 @@ def test_debts_stand_with_their_rates_and_their_cost() -> None:
 
 def test_worst_scope_names_the_page() -> None:
     found = page(AccountRecords(), cross=cross(margin_level="1.8"), isolated=[pair(margin_level="1.2")])
-    assert (found.tone, found.words) == ("bad", "BTCUSDT: margin call")
+    assert (found.verdict.tone, found.verdict.detail) == ("bad", "main BTCUSDT: margin call")
     assert found.records_known is False
 
 
 def test_account_without_records_has_a_page() -> None:
     document: Any = {"account": "main", "state": "unknown", "isolated": [], "streams": [], "clock_offset_s": None}
-    found = account_page(document, GENERATED_AT, (), AccountRecords(), ChartChoice("", "1h"))
-    assert (found.words, found.chart, found.balances) == ("nothing is known of it yet", None, ())
+    found = account_page(status(document), document, (), AccountRecords(), ChartChoice("", "1h"), WatchFaults())
+    assert (found.verdict.words, found.chart, found.balances) == ("Nothing was read of main yet", None, ())
 
 
 def test_pair_that_was_never_opened_is_no_danger() -> None:
@@ -106,3 +108,15 @@ def test_fall_of_prices_says_who_survives() -> None:
     assert (found.stress.drop, row.before, row.after, row.tone) == (35, "1.40", "1.05", "bad")
     assert row.words == "liquidated 71.4 % of the way; 12.35 USDT more beforehand would carry it"
     assert row.limit == "SOL alone: −25.0 %, at 150.00"
+
+
+def test_refused_key_and_firing_alert_are_never_green() -> None:
+    found = page(AccountRecords(alerts=[alert()]), state="key_refused", cross=cross(margin_level="1.8"))
+    assert (found.verdict.tone, found.verdict.words) == ("bad", "A critical alert fires")
+    assert "refuses the key" in found.verdict.detail
+
+
+def test_faults_of_the_watch_stand_on_the_page() -> None:
+    found = page(AccountRecords(alerts=[]), cross=cross(margin_level="1.8"))
+    assert found.verdict.tone == "note"
+    assert found.health.problems == ("channel mail does not work: 500",)

@@ -1,11 +1,20 @@
 from typing import Any
 
-from monitor.web.pages.models.health import HealthLine, health_line
+from monitor.web.pages.models.health import HealthLine, WatchFaults, health_line
 from tests.web.pages.example_documents import account, alert, status
 
+SENT: dict[str, Any] = {
+    "channel": "phone",
+    "reason": "fired",
+    "state": "sent",
+    "attempts": 1,
+    "at": None,
+    "answer": None,
+}
 
-def line(document: Any, alerts: Any = (), reasons: Any = ()) -> HealthLine:
-    return health_line(document, alerts, reasons)
+
+def line(document: Any, alerts: Any = (), faults: WatchFaults | None = None) -> HealthLine:
+    return health_line(document, alerts, faults or WatchFaults())
 
 
 def test_line_is_quiet_while_all_is_well() -> None:
@@ -24,12 +33,38 @@ def test_clock_that_is_off_makes_it_loud() -> None:
 
 
 def test_channel_whose_newest_message_failed_makes_it_loud() -> None:
-    sent = {"channel": "phone", "reason": "fired", "state": "sent", "attempts": 1, "at": None, "answer": None}
-    failed = sent | {"channel": "mail", "state": "failed"}
-    assert line(status(), [alert(deliveries=[sent, failed])]).problems == (
+    failed = SENT | {"channel": "mail", "state": "failed"}
+    assert line(status(), [alert(deliveries=[SENT, failed])]).problems == (
         "channel mail: the newest message did not leave",
     )
 
 
 def test_reasons_of_the_daemon_are_each_said_once() -> None:
-    assert line(status(), (), ["main: data are stale", "main: data are stale"]).problems == ("main: data are stale",)
+    faults = WatchFaults(["main: data are stale", "main: data are stale"])
+    assert line(status(), (), faults).problems == ("main: data are stale",)
+
+
+def test_message_that_is_tried_again_and_again_makes_it_loud() -> None:
+    queued = SENT | {"channel": "mail", "state": "queued", "attempts": 3}
+    untried = queued | {"attempts": 0}
+    assert line(status(), [alert(deliveries=[SENT, queued, untried])]).problems == (
+        "channel mail: the newest message did not leave, it is tried again after 3 attempts",
+    )
+    assert line(status(), [alert(deliveries=[SENT, untried])]).problems == ()
+
+
+def test_message_that_ran_out_makes_it_loud() -> None:
+    expired = SENT | {"channel": "mail", "state": "expired", "attempts": 0}
+    assert line(status(), [alert(deliveries=[expired])]).problems == ("channel mail: the newest message did not leave",)
+
+
+def test_channel_that_fails_without_any_alert_is_told_once_with_its_cause() -> None:
+    failed = SENT | {"channel": "mail", "state": "failed"}
+    faults = WatchFaults(channels={"mail": "refused by the provider"})
+    for alerts in ((), [alert(deliveries=[failed])]):
+        assert line(status(), alerts, faults).problems == ("channel mail does not work: refused by the provider",)
+
+
+def test_faults_of_other_accounts_can_be_left_out() -> None:
+    faults = WatchFaults(["account a is down (x)", "account a: data lack", "account ab is down (x)", "no disk"])
+    assert faults.without(["a"]).reasons == ("account ab is down (x)", "no disk")

@@ -60,6 +60,26 @@ def test_known_level_that_no_move_liquidates_has_an_infinite_distance() -> None:
     assert (found.distance, found.move) == ("∞", "no move of prices liquidates it")
 
 
+@pytest.mark.parametrize("lacking", [{"balances": []}, {"liquidation_level": None}])
+def test_unknown_distance_of_a_known_level_is_no_infinite_one(lacking: dict[str, Any]) -> None:
+    found = view(distance_to_liquidation=None, drop_to_liquidation=None, **lacking)
+    assert (found.level, found.distance, found.move, found.prices) == ("1.40", "?", "not known", ())
+    assert found.order < view(distance_to_liquidation="0.01").order
+
+
+@pytest.mark.parametrize(
+    ("level", "tone", "verdict"),
+    [
+        ("1.2", "bad", "margin call; reported by the exchange, not read yet"),
+        ("1.8", "old", "above its initial level; reported by the exchange, not read yet"),
+    ],
+)
+def test_level_that_the_exchange_reported_is_judged_before_the_first_read(level: str, tone: str, verdict: str) -> None:
+    nothing: dict[str, Any] = {"age_s": None, "live_age_s": None, "distance_to_liquidation": None, "balances": []}
+    found = view(state="unavailable", margin_level=level, **nothing)
+    assert (found.tone, found.verdict, found.distance) == (tone, verdict, "?")
+
+
 def test_prices_are_those_at_the_fall_of_all_and_of_the_asset_alone() -> None:
     (price,) = view().prices
     assert (price.asset, price.now, price.together, price.alone) == ("SOL", "200.00", "150.00", "150.00")
