@@ -34,7 +34,7 @@ async def test_stale_data_make_the_daemon_unready_until_they_are_fresh(tmp_path:
         await wait_for_readiness(served, 200)
 
 
-async def test_channel_that_does_not_work_is_told_on_the_pages_and_leaves_the_daemon_ready(tmp_path: Path) -> None:
+async def test_channel_that_fails_stands_on_the_pages_beside_a_ready_daemon(tmp_path: Path) -> None:
     # Nothing listens at the port of discarded messages.
     async with served_daemon(tmp_path, channels={"hook": "http://127.0.0.1:9/"}) as served:
         await wait_for_readiness(served, 200)

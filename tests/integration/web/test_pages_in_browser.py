@@ -145,7 +145,7 @@ async def test_page_looks_old_when_a_device_wakes_up_until_it_was_read_again(tmp
 
 
 @pytest.mark.slow
-async def test_silent_event_stream_is_opened_anew_and_not_called_live_until_it_is(tmp_path: Path) -> None:
+async def test_silent_event_stream_is_opened_anew_and_not_called_live(tmp_path: Path) -> None:
     async with served_daemon(tmp_path) as served, open_browser() as browser, open_page(browser, served) as page:
         await page.clock.install()
         await page.goto("/")

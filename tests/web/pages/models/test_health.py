@@ -58,7 +58,7 @@ def test_message_that_ran_out_makes_it_loud() -> None:
     assert line(status(), [alert(deliveries=[expired])]).problems == ("channel mail: the newest message did not leave",)
 
 
-def test_channel_that_fails_without_any_alert_is_told_once_with_its_cause() -> None:
+def test_channel_that_fails_without_any_alert_is_named_once_with_its_cause() -> None:
     failed = SENT | {"channel": "mail", "state": "failed"}
     faults = WatchFaults(channels={"mail": "refused by the provider"})
     for alerts in ((), [alert(deliveries=[failed])]):

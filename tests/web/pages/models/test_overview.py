@@ -56,7 +56,7 @@ def test_database_that_fails_is_said_and_not_taken_for_silence() -> None:
     assert "the database can't be read: alerts and actions are not shown" in found.health.problems
 
 
-def test_verdict_and_health_line_tell_the_same_fault() -> None:
+def test_verdict_and_health_line_have_the_same_fault() -> None:
     calm = account(cross=cross(margin_level="1.8", distance_to_liquidation="0.4"))
     found = page(status(calm), faults=WatchFaults(channels={"phone": "500 from the provider"}))
     assert found.verdict.tone == "note"

@@ -108,7 +108,7 @@ def test_page_without_a_daemon_is_never_green() -> None:
         assert (found.tone, found.words) == ("old", "No daemon is running")
 
 
-def test_danger_that_was_last_recorded_is_told_without_a_daemon() -> None:
+def test_danger_that_was_last_recorded_is_shown_without_a_daemon() -> None:
     found = judge(status(account(cross=cross(margin_level="1.2")), running=False))
     assert (found.tone, found.words) == ("bad", "No daemon is running")
     assert found.detail.endswith("In danger: main cross: margin call")
