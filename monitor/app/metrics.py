@@ -19,25 +19,29 @@ class DaemonFigures:
         self._clock = clock
 
     def take_view(self) -> DaemonView:
-        """Return the daemon as it is now. Only references and counts are copied: that delays no step."""
+        """Return the daemon as it is now. Only references and counts are copied: that delays no step.
+
+        Counts of accounts and channels that a reload removed are left out.
+        """
         daemon, now = self._daemon(), self._clock.now()
         if daemon is None:
             return DaemonView(now, __version__, None, (), (), ActivityCounts())
         failing, counters = daemon.failing_accounts, daemon.counters
+        states, channels = daemon.latest_states(), daemon.channel_names
         return DaemonView(
             now=now,
             version=__version__,
             started_at=counters.started_at,
             accounts=tuple(
-                AccountView(name, state, daemon.settings(name), name in failing)
-                for name, state in daemon.latest_states().items()
+                AccountView(name, state, daemon.settings(name), name in failing) for name, state in states.items()
             ),
-            channels=daemon.channel_names,
+            channels=channels,
             activity=ActivityCounts(
-                reads=dict(counters.reads),
-                stream_events=dict(counters.stream_events),
+                # A reload keeps the counts, also of what it removed.
+                reads={key: count for key, count in counters.reads.items() if key[0] in states},
+                stream_events={key: count for key, count in counters.stream_events.items() if key[0] in states},
                 actions=dict(counters.actions),
-                messages=dict(counters.messages),
+                messages={key: count for key, count in counters.messages.items() if key[0] in channels},
                 is_last_reload_ok=counters.is_last_reload_ok,
                 config_loaded_at=counters.config_loaded_at,
             ),

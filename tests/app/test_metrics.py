@@ -94,14 +94,15 @@ def two_accounts() -> Scenario:
     return replace(calm_scenario(), accounts=(main, replace(main, name="other")))
 
 
-def figures_of(account: str, found: Mapping[str, float]) -> set[str]:
-    """The samples of an account, its counters apart."""
-    return {name for name in found if f'account="{account}"' in name and "_total{" not in name}
+def samples_of(account: str, found: Mapping[str, float]) -> set[str]:
+    """The samples of an account, its counters included."""
+    return {name for name in found if f'account="{account}"' in name}
 
 
 async def test_counts_survive_reloads_and_a_refused_one_shows(tmp_path: Path) -> None:
     async with sandbox(two_accounts()) as box:
-        config, clock = write_config(tmp_path, box.ready), clock_of(box.sandbox)
+        channels = {"phone": "http://127.0.0.1:9/"}
+        config, clock = write_config(tmp_path, box.ready, channels=channels), clock_of(box.sandbox)
         async with in_process_run(config, clock) as turn:
             figures = DaemonFigures(lambda: turn.daemon, clock)
 
@@ -115,11 +116,13 @@ async def test_counts_survive_reloads_and_a_refused_one_shows(tmp_path: Path) ->
             config.write_text(good + "\n[nonsense]\n")
             assert (await reload(turn, figures, is_ok=False))[CROSS_READS] >= reads
             loaded_at = samples(figures)["margin_monitor_config_last_reload_success_timestamp_seconds"]
-            assert figures_of("other", samples(figures))
-            # The account that is taken out of the configuration is gone.
+            assert samples_of("other", samples(figures))
+            assert SENT in samples(figures)
+            # The account and the channel that are taken out of the configuration are gone.
             write_config(tmp_path, replace(box.ready, accounts=box.ready.accounts[:1]))
             found = await reload(turn, figures, is_ok=True)
-            assert (bool(figures_of("main", found)), figures_of("other", found)) == (True, set())
+            assert (bool(samples_of("main", found)), samples_of("other", found)) == (True, set())
+            assert not [name for name in found if 'channel="phone"' in name]
             assert found[CROSS_READS] >= reads
             assert found["margin_monitor_start_time_seconds"] == started_at
             assert found["margin_monitor_config_last_reload_success_timestamp_seconds"] > loaded_at
