@@ -10,6 +10,9 @@ from monitor.config.model import Config, absolute_database_url
 from monitor.config.secrets import Secret, SecretRef, resolve
 from monitor.errors import ConfigError
 
+MIN_TOKEN_LENGTH = 16
+"""Characters of the token of the page, at least: behind a proxy it is guessed at from many addresses."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccountCredentials:
@@ -74,7 +77,16 @@ def resolve_heartbeat(config: Config) -> Secret | None:
 def resolve_http_token(config: Config) -> Secret | None:
     """The token of the page, None if not configured. Raises ConfigError with the location and the fix."""
     ref = config.http.token
-    return None if ref is None else resolve_secret(config, ref)
+    if ref is None:
+        return None
+    token = resolve_secret(config, ref)
+    if len(token.reveal()) < MIN_TOKEN_LENGTH:
+        raise ConfigError(
+            f"is shorter than {MIN_TOKEN_LENGTH} characters: it could be guessed",
+            where=ref.where,
+            mend="`openssl rand -hex 32` makes a good one",
+        )
+    return token
 
 
 def resolve_database_url(config: Config) -> Secret:

@@ -231,7 +231,7 @@ class HttpConfig:
     listen: str = key(addresses.listen_address(), 'address to listen at; "" switches it off', "127.0.0.1:9184")
     token: SecretRef | None = optional(
         addresses.secret(),
-        "bearer token of every POST, and the password of the page",
+        "bearer token of every POST, and the password of the page; 16 characters or more",
         "the page is read-only and loopback only",
         empty_is_none=True,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.credentials import resolve_account, resolve_channel, resolve_database_url
+from monitor.config.credentials import resolve_account, resolve_channel, resolve_database_url, resolve_http_token
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.config.templates import read_template
@@ -159,3 +159,23 @@ def test_a_byte_order_mark_is_no_part_of_a_template(tmp_path: Path) -> None:
     (tmp_path / "message.txt").write_text("{{ title }}", encoding="utf-8-sig")
     text = MINIMAL.replace('url = "env:PHONE"', 'url = "env:PHONE"\ntemplate = "file:message.txt"')
     assert read_template(load_config(write_config(tmp_path, text), ENVIRON), "phone") == ("message.txt", "{{ title }}")
+
+
+@pytest.mark.parametrize("token", ['"a"', '"fifteen-letters"', '"file:token"'])
+def test_token_of_the_page_that_could_be_guessed_is_refused(tmp_path: Path, token: str) -> None:
+    held = tmp_path / "token"
+    held.write_text("fifteen-letters\n")
+    held.chmod(0o600)
+    config = load_config(write_config(tmp_path, f"{MINIMAL}\n[http]\ntoken = {token}\n"), ENVIRON)
+    with pytest.raises(ConfigError) as refused:
+        resolve_http_token(config)
+    assert str(refused.value).endswith(
+        "config.toml: http.token: is shorter than 16 characters: it could be guessed; "
+        "`openssl rand -hex 32` makes a good one"
+    )
+
+
+def test_token_of_the_page_with_sixteen_characters_is_taken(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, f'{MINIMAL}\n[http]\ntoken = "sixteen-letters-"\n'), ENVIRON)
+    token = resolve_http_token(config)
+    assert token is not None and token.reveal() == "sixteen-letters-"

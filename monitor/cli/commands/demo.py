@@ -93,7 +93,7 @@ async def _play_both(scenario: str, folder: Path, report: Report, *, serve: bool
     """Play both runs and report the document of the demo; with `serve` go on until cancelled."""
     frames: dict[str, dict[str, Any]] = {}
     speed = SERVED_SPEED if serve else DEMO_SPEED
-    token = secrets.token_urlsafe(9) if serve else ""
+    token = secrets.token_urlsafe(12) if serve else ""
     seconds = (SCENARIOS[scenario]().duration_s or 0) / speed
     children = [_Child(name, scenario, folder, speed, token) for name in DEMO_RUNS]
     async with contextlib.AsyncExitStack() as stack:

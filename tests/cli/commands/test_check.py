@@ -271,11 +271,19 @@ def test_a_config_that_cannot_be_loaded_is_78(tmp_path: Path) -> None:
     assert ran.stderr.splitlines()[0] == 'config.toml: schedule.cross: 60 has no unit; write it like "60s"'
 
 
+def test_daemon_does_not_start_with_a_token_that_could_be_guessed(tmp_path: Path) -> None:
+    _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64}, '[http]\ntoken = "guess-me"\n')
+    ran = run_cli(tmp_path, "--config", "config.toml", "run")
+    assert (ran.code, ran.stdout) == (78, "")
+    line = "config.toml: http.token: is shorter than 16 characters: it could be guessed; "
+    assert line in ran.stderr and "guess-me" not in ran.stderr
+
+
 async def test_token_of_the_page_that_is_missing_or_short_is_named(tmp_path: Path) -> None:
     async with sandbox(calm_scenario()) as running:
         for table, result, words in (
             ('token = "file:no-such-token"', "error", "http.token"),
-            ('token = "short"', "warning", "it could be guessed"),
+            ('token = "short"', "error", "http.token: is shorter than 16 characters: it could be guessed"),
         ):
             _write(tmp_path, running.ready.rest_url, _account(running), f"[http]\n{table}")
             rows = (await _check(tmp_path, "--offline")).document["items"]

@@ -1,5 +1,6 @@
 """Who may change something over HTTP: tokens, sessions, forms, hosts and origins, sent by hand."""
 
+import asyncio
 import itertools
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from monitor.web.security.token_check import MAX_WRONG_TOKENS
 from tests.integration.web.http_client import send, send_raw
 from tests.integration.web.served_daemon import AUTHORIZED, FORM, TOKEN, ServedDaemon
+from tests.support.daemon import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -202,3 +204,19 @@ async def test_get_changes_nothing(served: ServedDaemon, path: str) -> None:
 async def test_form_fields_do_not_replace_the_body_of_an_authorized_program(served: ServedDaemon) -> None:
     answer = await served.post(f"{PAUSE}?token={TOKEN}", FORM, f"token={TOKEN}&authorization=Bearer+{TOKEN}")
     assert answer.status == 401
+
+
+async def test_reload_with_a_token_that_could_be_guessed_is_refused(
+    served: ServedDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = served.config.read_text()
+    served.config.write_text(text.replace(TOKEN, "guess-me"))
+    try:
+        served.supervisor.reload()
+        await eventually(lambda: asyncio.sleep(0, "config.reload_failed" in caplog.text))
+    finally:
+        served.config.write_text(text)
+    assert "http.token: is shorter than 16 characters: it could be guessed" in caplog.text
+    assert "guess-me" not in caplog.text
+    assert (await served.post(PAUSE, {"Authorization": "Bearer guess-me"}, "")).status == 401
+    assert (await served.post("/api/v1/actions/resume", AUTHORIZED)).status == 200
