@@ -6,7 +6,7 @@ import logging
 import re
 import secrets
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 from monitor.errors import CommandRefused, StoreError
 from monitor.view.json_values import Document
 from monitor.web.port import DocumentSource
+from monitor.web.security.refusal import RequestRefused
 from monitor.web.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -144,36 +145,42 @@ class LiveFeed:
             self._wake()
 
     async def _look(self) -> None:
+        """Compare everything once; a look that finds the workers busy is left to the next."""
         before = self._number
+        try:
+            await self._compare_all()
+        except RequestRefused:
+            log.debug("web.live_look_skipped")
+        finally:
+            if self._number != before:
+                self._wake()
+
+    async def _compare_all(self) -> None:
         status = await self._documents.read("status", {})
         mark = await self._workers.run(_AGES.sub, b"", status.text)
         if mark != self._status_mark:
             self._status_mark = mark
-            self._status = self._publish("status", status.text)
+            self._status = self._publish("status", _data(status.text))
         with suppress(StoreError):
             await self._compare("alert", (await self._documents.read("alerts", {})).document["items"])
             await self._compare("action", (await self._documents.read("actions", {})).document["items"])
-        if self._number != before:
-            self._wake()
 
     async def _compare(self, kind: Literal["alert", "action"], items: Iterable[Document]) -> None:
-        known, numbers = self._open[kind], set()
-        for item in items:
-            numbers.add(item["id"])
-            text = _line(item)
-            earlier = known.get(item["id"])
-            if earlier is None or not earlier.text.endswith(_data(text)):
-                known[item["id"]] = self._publish(kind, text)
-        for number in known.keys() - numbers:
+        known = self._open[kind]
+        # A thousand of them take a while, which the event loop does not have. Only this task changes what is known.
+        changed, gone = await self._workers.run(_find_changes, known, items)
+        for number, data in changed.items():
+            known[number] = self._publish(kind, data)
+        for number in gone:
             with suppress(CommandRefused):
                 ended = await self._documents.read(kind, {"id": str(number)})
-                self._publish(kind, _line(ended.document))
+                self._publish(kind, _data(_line(ended.document)))
             del known[number]
 
-    def _publish(self, kind: Kind, text: bytes) -> LiveEvent:
+    def _publish(self, kind: Kind, data: bytes) -> LiveEvent:
         self._number += 1
         head = f"id: {self._epoch}-{self._number}\nevent: {kind}\n"
-        event = LiveEvent(self._number, kind, head.encode() + _data(text))
+        event = LiveEvent(self._number, kind, head.encode() + data)
         if kind == "status":
             self._events = deque(each for each in self._events if each.kind != "status")
         self._events.append(event)
@@ -184,6 +191,19 @@ class LiveFeed:
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _find_changes(known: Mapping[int, LiveEvent], items: Iterable[Document]) -> tuple[dict[int, bytes], frozenset[int]]:
+    """Return the data of new and changed items by number, and the numbers that are no longer there."""
+    changed: dict[int, bytes] = {}
+    numbers: set[int] = set()
+    for item in items:
+        number, data = item["id"], _data(_line(item))
+        numbers.add(number)
+        earlier = known.get(number)
+        if earlier is None or not earlier.text.endswith(data):
+            changed[number] = data
+    return changed, frozenset(known.keys() - numbers)
 
 
 def _data(text: bytes) -> bytes:

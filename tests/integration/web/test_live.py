@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor.web import workers
+from monitor.web.api import live_feed
 from tests.integration.web.http_client import Address
-from tests.integration.web.served_daemon import AUTHORIZED, ServedDaemon
+from tests.integration.web.served_daemon import AUTHORIZED, WITH_TOKEN, ServedDaemon, served_daemon
+from tests.support.daemon import eventually
 from tests.support.timeouts import SOON_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -97,3 +102,47 @@ async def test_all_readers_get_the_same_events(served: ServedDaemon) -> None:
         assert first.id == second.id
         await served.post("/api/v1/actions/resume", AUTHORIZED)
         await asyncio.gather(one.wait_for_pause(False), two.wait_for_pause(False))
+
+
+def always(name: str) -> str:
+    return f'[[rules]]\nname = "{name}"\nscope = "cross"\nwhen = "margin_level > 0"\nseverity = "info"\n'
+
+
+async def test_open_alerts_are_compared_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, write = set(), live_feed._line
+
+    def note_and_write(document: object) -> bytes:
+        threads.add(threading.current_thread().name.partition("_")[0])
+        return write(document)
+
+    monkeypatch.setattr(live_feed, "_line", note_and_write)
+    async with served_daemon(tmp_path, always("up") + WITH_TOKEN) as served, reading(served.address) as live:
+        while (event := await live.next()).kind != "alert":
+            pass
+        assert event.data["rule"] == "up"
+    assert threads == {"web-worker"}
+
+
+class NoRoom(int):
+    """A number of pieces of work that is reached at once; counts how often."""
+
+    refused = 0
+
+    def __le__(self, other: int) -> bool:
+        self.refused += 1
+        return True
+
+
+async def test_readers_stay_while_the_workers_are_busy(served: ServedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_feed, "LOOK_S", 0.02)
+    async with reading(served.address) as live:
+        first = await live.next()
+        busy = NoRoom()
+        with monkeypatch.context() as patch:
+            patch.setattr(workers, "MAX_WAITING", busy)
+            await eventually(lambda: asyncio.sleep(0, busy.refused >= 3))
+        await served.post("/api/v1/actions/pause", AUTHORIZED)
+        paused = await live.wait_for_pause(True)
+        assert paused.id.partition("-")[0] == first.id.partition("-")[0], "the sequence goes on"
+        await served.post("/api/v1/actions/resume", AUTHORIZED)
+        await live.wait_for_pause(False)
