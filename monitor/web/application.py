@@ -14,6 +14,7 @@ from monitor.web.errors import error_from_http, json_error, redact_error, status
 from monitor.web.metrics import endpoint
 from monitor.web.pace import RequestPace
 from monitor.web.pages import routes as pages
+from monitor.web.protocol import PageRunner
 from monitor.web.security import login
 from monitor.web.security.access import MAX_BODY_BYTES
 from monitor.web.security.refusal import RequestRefused
@@ -34,12 +35,11 @@ MAX_LINE_BYTES = 8_190
 MAX_HEADERS = 64
 
 
-def build_runner(context: WebContext) -> web.AppRunner:
+def build_runner(context: WebContext) -> PageRunner:
     """Return the runner of the application, which is given accepted connections."""
-    return web.AppRunner(
+    return PageRunner(
         build_application(context),
-        handle_signals=False,
-        access_log=None,
+        context.statistics,
         keepalive_timeout=KEEP_ALIVE_S,
         lingering_time=LINGERING_S,
         max_line_size=MAX_LINE_BYTES,
@@ -73,17 +73,28 @@ def _track_connection(context: WebContext) -> Middleware:
 
     @web.middleware
     async def track(request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Keep the deadline of the connection, and the pace of all requests."""
+        """Keep the deadline of the connection, and the pace of all requests; drop one whose sender left meanwhile."""
         if request.transport is None:
             raise ConnectionResetError
         context.connections.begin_request(request.protocol, request.transport)
         try:
-            await pace.wait()
+            if not await pace.wait():
+                return _refuse_for_pace()
+            if request.transport is None:
+                raise ConnectionResetError
             return await handler(request)
         finally:
             context.connections.end_request(request.protocol)
 
     return track
+
+
+def _refuse_for_pace() -> web.Response:
+    """Return the cheapest answer, after which the connection is closed: the pace of new ones is bounded, too."""
+    refusal = RequestRefused(503, "busy", "too much is asked for at a time", mend="try again in a moment")
+    answer = json_error(refusal)
+    answer.force_close()
+    return answer
 
 
 def _answer_errors(redact: Callable[[str], str]) -> Middleware:

@@ -18,7 +18,7 @@ from monitor.web.serving import Serving
 from monitor.web.settings import WebSettings, WebStatistics
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from monitor.web.protocol import PageRunner
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class WebServer:
             async with asyncio.timeout(timeout_s):
                 await self._changed.wait()
 
-    def _build_runner(self, settings: WebSettings, connections: ConnectionTable) -> "web.AppRunner":
+    def _build_runner(self, settings: WebSettings, connections: ConnectionTable) -> "PageRunner":
         """Import and build the application; until somebody looks, its library is not even loaded."""
         from monitor.web.application import build_runner
         from monitor.web.context import WebContext

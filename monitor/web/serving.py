@@ -12,7 +12,7 @@ from monitor.web.listener import Listener
 from monitor.web.settings import WebStatistics
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from monitor.web.protocol import PageRunner
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Serving:
     """The service at one bound address."""
 
     def __init__(
-        self, listener: Listener, build: "Callable[[ConnectionTable], web.AppRunner]", statistics: WebStatistics
+        self, listener: Listener, build: "Callable[[ConnectionTable], PageRunner]", statistics: WebStatistics
     ) -> None:
         """`build` returns the application; it is called in a worker thread, since it takes a good part of a second."""
         self._listener = listener
@@ -41,7 +41,7 @@ class Serving:
         self._failure: asyncio.Future[None] = self._loop.create_future()
         self._held: list[socket.socket] = []
         self._connecting: set[asyncio.Task[None]] = set()
-        self._runner: web.AppRunner | None = None
+        self._runner: PageRunner | None = None
 
     async def run(self) -> None:
         """Serve until cancelled. Raises the error that ended it."""
@@ -70,9 +70,9 @@ class Serving:
         task.add_done_callback(self._connecting.discard)
 
     async def _connect(self, connection: socket.socket) -> None:
-        assert self._runner is not None and self._runner.server is not None
+        assert self._runner is not None
         try:
-            transport, protocol = await self._loop.connect_accepted_socket(self._runner.server, connection)
+            transport, protocol = await self._loop.connect_accepted_socket(self._runner.new_protocol, connection)
             self._connections.add(protocol, transport)
         except OSError:
             connection.close()

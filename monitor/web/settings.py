@@ -34,5 +34,7 @@ class WebStatistics:
     """Open connections."""
     refused_connections: int = 0
     """Connections that were cut: too many at a time, or a client that was too slow."""
+    unreadable_requests: int = 0
+    """Requests that were no HTTP, or beyond the limits of a request."""
     live_readers: int = 0
     """Readers of the live events."""

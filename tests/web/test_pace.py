@@ -2,7 +2,7 @@
 
 import asyncio
 
-from monitor.web.pace import BURST, REQUESTS_PER_S, RequestPace
+from monitor.web.pace import BURST, MAX_WAIT_S, REQUESTS_PER_S, RequestPace
 
 MORE = 20
 
@@ -12,3 +12,15 @@ async def test_requests_beyond_a_burst_wait_for_their_turn() -> None:
     began = loop.time()
     await asyncio.gather(*(pace.wait() for _ in range(BURST + MORE)))
     assert loop.time() - began >= (MORE - 1) / REQUESTS_PER_S
+
+
+async def test_request_whose_turn_would_come_too_late_is_refused_and_takes_none() -> None:
+    pace = RequestPace()
+    asked = [asyncio.ensure_future(pace.wait()) for _ in range(10 * int(BURST + MAX_WAIT_S * REQUESTS_PER_S))]
+    refused = asyncio.ensure_future(pace.wait())
+    # Those whose turn is far wait on; the refused one has its answer at once.
+    assert await refused is False
+    assert sum(not one.done() for one in asked) <= MAX_WAIT_S * REQUESTS_PER_S
+    await asyncio.gather(*asked)
+    assert sum(one.result() for one in asked) <= BURST + MAX_WAIT_S * REQUESTS_PER_S
+    assert await pace.wait()

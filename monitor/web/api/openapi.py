@@ -103,7 +103,7 @@ _ERRORS = {
     415: "The body is neither JSON nor a form",
     421: "The Host header names neither the listen address nor public_url",
     429: "Too many wrong tokens came from this address",
-    503: "The database fails, or the answer took too long",
+    503: "The database fails, too much is asked for at a time, or the answer took too long",
 }
 _READ_ERRORS = (400, 413, 421, 503)
 _WRITE_ERRORS = tuple(_ERRORS)

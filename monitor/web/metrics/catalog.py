@@ -99,6 +99,9 @@ _TABLE = (
         (),
         "connections that were closed because there were too many, or because the client was too slow",
     ),
+    DaemonMetric(
+        "web_unreadable_requests_total", "counter", (), "requests that were no HTTP, or beyond the limits of a request"
+    ),
     DaemonMetric("web_live_readers", "gauge", (), "readers of the live events"),
 )
 

@@ -57,5 +57,6 @@ def _web_counts(statistics: WebStatistics) -> WebCounts:
         "web_listen_failures_total": statistics.listen_failures,
         "web_connections": statistics.connections,
         "web_refused_connections_total": statistics.refused_connections,
+        "web_unreadable_requests_total": statistics.unreadable_requests,
         "web_live_readers": statistics.live_readers,
     }

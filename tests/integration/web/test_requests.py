@@ -1,10 +1,13 @@
 """Requests that no browser would send, and the headers of every answer."""
 
 import asyncio
+import logging
 
 import pytest
+from aiohttp import web
 
-from monitor.web.security.access import MAX_BODY_BYTES
+from monitor.web import pace
+from monitor.web.security.access import MAX_BODY_BYTES, AccessControl
 from monitor.web.security.response_headers import SECURITY_HEADERS
 from tests.integration.web.http_client import parse_answer, send, send_raw
 from tests.integration.web.served_daemon import AUTHORIZED, FORM, JSON, ServedDaemon
@@ -13,6 +16,16 @@ from tests.support.timeouts import SOON_S
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ACK = "/api/v1/alerts/1/ack"
+
+SECRET = "nobody-may-read-this-in-a-log"
+UNREADABLE = {
+    "control character in a cookie": f"GET / HTTP/1.1\r\nCookie: margin_monitor_session_1={SECRET}\x01\r\n\r\n",
+    "control character in the token": f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\x00\r\n\r\n",
+    "no name of a header": f"GET / HTTP/1.1\r\nHost: x\r\n: {SECRET}\r\n\r\n",
+    "no method": f"{SECRET}\r\n\r\n",
+    "too long": f"GET /{SECRET}{'x' * 20_000} HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+BAD_CHUNK = f"Transfer-Encoding: chunked\r\n\r\n{SECRET}\r\n{SECRET}\r\n"
 
 
 @pytest.mark.parametrize(
@@ -170,3 +183,77 @@ async def test_answers_to_pipelined_requests_come_in_order(served: ServedDaemon)
             statuses.append(line.split()[1])
     writer.close()
     assert statuses == [b"200", b"404", b"200"]
+
+
+@pytest.mark.parametrize("request_text", UNREADABLE.values(), ids=UNREADABLE)
+async def test_request_that_can_not_be_read_is_quoted_nowhere(
+    served: ServedDaemon, request_text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        raw = await send_raw(served.address, request_text.encode())
+    answer = parse_answer(raw)
+    assert (answer.status, answer.error) == (400, "bad_request")
+    assert {name: answer.headers.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    assert b"aiohttp" not in raw and SECRET.encode() not in raw
+    assert SECRET not in caplog.text and "Traceback" not in caplog.text
+
+
+async def test_body_in_chunks_that_can_not_be_read_is_quoted_nowhere(
+    served: ServedDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = "{}:{}".format(*served.address)
+    head = f"POST /login HTTP/1.1\r\nHost: {host}\r\nContent-Type: {FORM['Content-Type']}\r\nConnection: close\r\n"
+    with caplog.at_level(logging.DEBUG):
+        raw = await send_raw(served.address, (head + BAD_CHUNK).encode())
+    assert parse_answer(raw).status == 400
+    assert SECRET.encode() not in raw and SECRET not in caplog.text and "Traceback" not in caplog.text
+
+
+async def test_requests_that_can_not_be_read_are_counted(served: ServedDaemon) -> None:
+    assert served.supervisor.web is not None
+    before = served.supervisor.web.server.statistics.unreadable_requests
+    await send_raw(served.address, b"NONSENSE\r\n\r\n")
+    assert f"margin_monitor_web_unreadable_requests_total {before + 1}" in (await served.get("/metrics")).text
+
+
+def pace_slowly(monkeypatch: pytest.MonkeyPatch, max_wait_s: float) -> None:
+    monkeypatch.setattr(pace, "REQUESTS_PER_S", 2.0)
+    monkeypatch.setattr(pace, "BURST", 1)
+    monkeypatch.setattr(pace, "MAX_WAIT_S", max_wait_s)
+
+
+async def test_flood_is_refused_instead_of_waiting_without_bound(
+    served: ServedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace_slowly(monkeypatch, 1.0)
+    answers = await asyncio.gather(*(served.get("/healthz") for _ in range(40)))
+    refused = [answer for answer in answers if answer.status == 503]
+    assert refused and {answer.error for answer in refused} == {"busy"}
+    assert {answer.headers["connection"] for answer in refused} == {"close"}
+    assert all(refused[0].headers.get(name.lower()) == value for name, value in SECURITY_HEADERS.items())
+    assert [answer for answer in answers if answer.status == 200]
+
+
+async def test_request_whose_sender_left_while_it_waited_is_dropped(
+    served: ServedDaemon, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    handled, check = [], AccessControl.require_known_host
+
+    def note_and_check(self: AccessControl, request: web.BaseRequest) -> None:
+        handled.append(request.path)
+        check(self, request)
+
+    monkeypatch.setattr(AccessControl, "require_known_host", note_and_check)
+    pace_slowly(monkeypatch, 5.0)
+    before = [asyncio.ensure_future(served.get("/healthz")) for _ in range(3)]
+    await asyncio.wait(before, return_when=asyncio.FIRST_COMPLETED)
+    reader, writer = await asyncio.open_connection(*served.address)
+    host = "{}:{}".format(*served.address)
+    writer.write(f"GET /readyz HTTP/1.1\r\nHost: {host}\r\nExpect: 100-continue\r\n\r\n".encode())
+    assert b" 100 " in await asyncio.wait_for(reader.readline(), SOON_S), "the request has arrived"
+    writer.transport.abort()
+    # Turns come in order: after these answers that of the one who left is over.
+    assert [answer.status for answer in await asyncio.gather(*before)] == [200] * 3
+    assert (await served.get("/healthz")).status == 200
+    assert handled == ["/healthz"] * 4
+    assert "Traceback" not in caplog.text

@@ -12,6 +12,7 @@ WEB_COUNTS: WebCounts = {
     "web_listen_failures_total": 2,
     "web_connections": 3,
     "web_refused_connections_total": 4,
+    "web_unreadable_requests_total": 6,
     "web_live_readers": 5,
 }
 
