@@ -1,5 +1,7 @@
 """Fixtures that more than one part uses."""
 
+import signal
+
 import pytest
 
 from tests.support.databases import (
@@ -26,6 +28,9 @@ session_folder = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background job ignores Ctrl-C, and every program that it starts inherits that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.stash[session_folder] = begin_session()
 
