@@ -33,13 +33,17 @@ class RequestProtocol(web.RequestHandler):
             raise ConnectionResetError
         if status == web.HTTPBadRequest.status_code:
             self._statistics.unreadable_requests += 1
-            answer = json_error(error_from_http(web.HTTPBadRequest()))
-        else:
-            self.log_exception("no handler answered", exc_info=exc)
-            answer = json_error(error_from_http(web.HTTPInternalServerError()))
-        answer.headers.update(SECURITY_HEADERS)
-        answer.force_close()
-        return answer
+            return _last_answer(web.HTTPBadRequest())
+        self.log_exception("no handler answered", exc_info=exc)
+        return _last_answer(web.HTTPInternalServerError())
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer. One to an unknown `Expect` comes before any handler, too, and would quote it."""
+        if isinstance(resp, web.HTTPExpectationFailed):
+            resp = _last_answer(web.HTTPExpectationFailed())
+        return await super().finish_response(request, resp, start_time)
 
     def log_exception(self, *args: object, **kw: object) -> None:
         """Log the type of an error alone: its text may quote the request."""
@@ -47,6 +51,14 @@ class RequestProtocol(web.RequestHandler):
 
     def log_debug(self, *args: object, **kw: object) -> None:
         """Log nothing: clients that go away are no news."""
+
+
+def _last_answer(error: web.HTTPException) -> web.Response:
+    """Return the document of the error, after which the connection is closed."""
+    answer = json_error(error_from_http(error))
+    answer.headers.update(SECURITY_HEADERS)
+    answer.force_close()
+    return answer
 
 
 class PageRunner(web.AppRunner):

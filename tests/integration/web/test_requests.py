@@ -209,6 +209,15 @@ async def test_body_in_chunks_that_can_not_be_read_is_quoted_nowhere(
     assert SECRET.encode() not in raw and SECRET not in caplog.text and "Traceback" not in caplog.text
 
 
+async def test_unknown_expectation_is_quoted_nowhere_and_ends_the_connection(served: ServedDaemon) -> None:
+    host = "{}:{}".format(*served.address)
+    raw = await send_raw(served.address, f"GET / HTTP/1.1\r\nHost: {host}\r\nExpect: {SECRET}\r\n\r\n".encode())
+    answer = parse_answer(raw)
+    assert (answer.status, answer.headers["connection"], answer.json()["error"]["code"]) == (417, "close", "http")
+    assert {name: answer.headers.get(name.lower()) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    assert SECRET.encode() not in raw
+
+
 async def test_requests_that_can_not_be_read_are_counted(served: ServedDaemon) -> None:
     assert served.supervisor.web is not None
     before = served.supervisor.web.server.statistics.unreadable_requests
