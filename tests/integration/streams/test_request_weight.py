@@ -18,7 +18,7 @@ STARTED = timedelta(minutes=20)
 MINUTES = 60
 """Span of the measurement: it holds a full hour, with the hourly reads."""
 
-HASTE = 480
+HASTE = 240
 LONG = timedelta(hours=6)
 RARE = (
     "/sapi/v1/margin/capital-flow",
@@ -102,4 +102,4 @@ async def _passed(here: InProcessDaemon, clock: SandboxClock, moment: datetime) 
     async def has_come() -> bool:
         return clock.now() >= moment
 
-    await eventually(has_come, 100, given_up=lambda: here.task.done())
+    await eventually(has_come, 200, given_up=lambda: here.task.done())
