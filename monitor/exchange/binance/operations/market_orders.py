@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from monitor.core.model.order import CancelOrders, ExchangeRecord, Outcome, Reduce
 from monitor.core.numbers.amounts import ZERO
-from monitor.errors import ExchangeRefused
+from monitor.errors import ExchangeRefused, PayloadRejected
 from monitor.exchange.binance.api.orders import (
     cancel_all_open_margin_orders,
     create_margin_order,
@@ -54,6 +54,8 @@ async def find_order(transport: Transport, order: Reduce) -> tuple[ExchangeRecor
         if refusal.venue_code != ORDER_NOT_FOUND:
             raise
         return ()
+    if (known.symbol, known.side) != (order.symbol, order.side) or known.client_order_id not in (None, order.client_id):
+        raise PayloadRejected(f"get_margin_order: the answer is about another order than {order.client_id}")
     base, quote = to_decimal(known.executed_qty), to_decimal(known.cummulative_quote_qty)
     if base and quote < ZERO:
         quote = await _traded_quote(transport, known, isolated=isolated)

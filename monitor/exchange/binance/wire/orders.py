@@ -99,6 +99,7 @@ class OrderStateRow(Payload, frozen=True, kw_only=True):
 
     symbol: str
     order_id: int
+    client_order_id: str | None = None
     side: str
     status: str
     orig_qty: DecimalText
