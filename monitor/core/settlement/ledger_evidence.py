@@ -65,14 +65,18 @@ def other_movements(
 
 
 def others_act_beside(intent: Intent, movements: Iterable[Movement], intents: Iterable[Intent]) -> bool:
-    """Return whether others are known to have moved money in the account shortly before the order was sent, or since.
+    """Return whether others are known to have moved the order's asset shortly before it was sent, or since.
 
-    A movement equal to the order may be theirs then, as where two programs repay all that is idle. `movements` are
-    those of the account, `intents` the orders that may explain them.
+    A movement equal to the order may be theirs then, as where two programs repay all that is idle. An order on the
+    market of another daemon of this program counts whatever it trades. `movements` are those of the account, `intents`
+    the orders that may explain them.
     """
     since, known = find_send_time(intent) - TRACE_WINDOW, tuple(intents)
     return any(
-        movement.is_certain and movement.at >= since and not any(may_explain(other, movement) for other in known)
+        movement.is_certain
+        and movement.at >= since
+        and (movement.asset == intent.asset or movement.kind == "reduce")
+        and not any(may_explain(other, movement) for other in known)
         for movement in find_foreign_movements(movements)
     )
 

@@ -177,12 +177,16 @@ def _settle_manual(intent: Intent, outcome: Outcome, now: datetime) -> IntentUpd
             assert_never(outcome)
 
 
-def mark_executed_late(failed: Intent, trace: ExchangeRecord | LedgerRow) -> Intent:
-    """Mark a failed intent that turned out to be executed: it stays FAILED and counts as spent from now on."""
+def mark_executed_late(failed: Intent, trace: ExchangeRecord | LedgerRow, *, is_shared: bool = False) -> Intent:
+    """Mark a failed intent that turned out to be executed: it stays FAILED and counts as spent from now on.
+
+    `is_shared`: others act in the account, so the trace of an order that no answer named may be theirs.
+    """
     ref, source_text = (
         (trace.ref, f"record {trace.ref}") if isinstance(trace, ExchangeRecord) else _ledger_reference(trace)
     )
-    evidence = f"executed late: {source_text} of {trace.at:%H:%M:%S}"
+    doubt = ", which may be another hand's: no answer named the order" if is_shared and failed.is_unnamed else ""
+    evidence = f"executed late: {source_text} of {trace.at:%H:%M:%S}{doubt}"
     return replace(failed, ref=ref, evidence=evidence, executed_late=True)
 
 

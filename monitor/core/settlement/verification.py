@@ -143,7 +143,6 @@ def matching_record(
         return None
     if intent.ref is not None:
         return next((r for r in records if r.ref == intent.ref), None)
-    since = find_send_time(intent) - CLOCK_TOLERANCE
     fitting = [
         r
         for r in records
@@ -151,7 +150,7 @@ def matching_record(
         and r.ref not in claimed_refs
         and r.asset == intent.asset
         and r.amount == intent.amount
-        and r.at >= since
+        and _may_be_own(intent, r.at)
     ]
     settled = [r for r in fitting if r.status == "CONFIRMED"]
     return min(settled or fitting, key=lambda r: r.at, default=None)
@@ -162,27 +161,16 @@ def find_late_execution(
     observation: Observation,
     safety: SafetySettings,
     claimed_refs: frozenset[str] = frozenset(),
-    *,
-    is_shared: bool = False,
 ) -> ExchangeRecord | LedgerRow | None:
     """The record or row that shows that a FAILED intent was executed after all; None while nothing does.
 
     A record of the history is enough. Otherwise the ledger's row and the moved balances show it, once the settle time
-    has passed in which the history could name another origin. An order that no answer named is not shown by an equal
-    record where others act in the account (`is_shared`), nor by one from before a person said that the order failed.
+    has passed in which the history could name another origin. An order that no answer named is not shown by what is
+    dated before a person said that it failed. An equal trace counts where others act in the account, too: money that
+    was spent and is not counted could be sent twice.
     """
     if intent.state is not IntentState.FAILED:
         return None
-    if intent.is_unnamed and is_shared:
-        return None
-    trace = _late_trace(intent, observation, safety, claimed_refs)
-    judged_at = intent.settled_at if intent.resolved_by is not None and intent.is_unnamed else None
-    return None if trace is None or (judged_at is not None and trace.at <= judged_at) else trace
-
-
-def _late_trace(
-    intent: Intent, observation: Observation, safety: SafetySettings, claimed_refs: frozenset[str]
-) -> ExchangeRecord | LedgerRow | None:
     record = matching_record(intent, observation.records, claimed_refs)
     if record is not None and record.status == "CONFIRMED":
         return record
@@ -266,11 +254,18 @@ def _verdict_by_ledger(
 
 
 def _own_row(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> LedgerRow | None:
-    since = find_send_time(intent) - CLOCK_TOLERANCE
-    rows = [row for row in observation.ledger or () if row.at >= since]
+    rows = [row for row in observation.ledger or () if _may_be_own(intent, row.at)]
     return matching_row(
         intent, rows, observation.records, matching_record(intent, observation.records, claimed_refs), claimed_refs
     )
+
+
+def _may_be_own(intent: Intent, at: datetime) -> bool:
+    """Return whether a trace without the order's number may be its own by the time that it is dated."""
+    if intent.state is IntentState.FAILED and intent.resolved_by is not None and intent.is_unnamed:
+        # A person knew of everything until then, and said that none of it was this order.
+        return intent.settled_at is None or at > intent.settled_at
+    return at >= find_send_time(intent) - CLOCK_TOLERANCE
 
 
 def _other_movements(intent: Intent, observation: Observation, claimed_refs: frozenset[str]) -> tuple[LedgerRow, ...]:

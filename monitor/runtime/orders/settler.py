@@ -260,11 +260,11 @@ class Settler:
         if is_shared is None or self._has_equal_open(intent):
             return None
         claimed_refs = self._claimed_refs(intent)
-        record = find_late_execution(intent, look, self._policy.safety, claimed_refs, is_shared=is_shared)
+        record = find_late_execution(intent, look, self._policy.safety, claimed_refs)
         if record is None:
             return None
         has_rule = intent.alert is not None and bool(self._policy.rules)
-        late = replace(mark_executed_late(intent, record), awaits_judgement=has_rule)
+        late = replace(mark_executed_late(intent, record, is_shared=is_shared), awaits_judgement=has_rule)
         try:
             await self._recorder.amend(late)
         except StoreError as error:

@@ -47,6 +47,12 @@ def test_others_act_beside_an_order_from_ten_minutes_before_it_on(after_s: int, 
     assert not others_act_beside(REPAY_INTENT, [moved], [REPAY_INTENT, by_hand])
 
 
+def test_others_act_beside_an_order_by_moving_its_asset_or_by_another_daemon() -> None:
+    assert not others_act_beside(REPAY_INTENT, [replace(MOVED, asset="BTC")], [])
+    placed = replace(MOVED, kind="order", asset="BTCUSDT", type="ORDER")
+    assert others_act_beside(REPAY_INTENT, [placed], [])
+
+
 def transfer(number: int, after_s: float, amount: int = 1433, **more: Any) -> Intent:
     given: dict[str, Any] = {"order": Transfer("spot", CROSS, "USDT", Decimal(amount)), "state": IntentState.CONFIRMED}
     given |= {"submitted_at": NOW + timedelta(seconds=after_s), **more}

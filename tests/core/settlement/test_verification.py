@@ -11,7 +11,9 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.order import ExchangeRecord, Repay, Transfer
+from monitor.core.settlement.notices import intent_notices
 from monitor.core.settlement.observation import Confirmed, Failed, Observation, Undecided, Unresolved, Verdict
+from monitor.core.settlement.transitions import mark_executed_late
 from monitor.core.settlement.verification import (
     find_late_execution,
     matching_record,
@@ -313,12 +315,37 @@ def test_a_late_execution_of_a_failed_order_is_recognised() -> None:
 def test_record_known_before_proves_no_late_execution_of_an_unnamed_order() -> None:
     gone, shown = replace(REPAY_INTENT, state=S.FAILED, settled_at=NOW + seconds(50)), observation(60, REPAY_RECORD)
     assert find_late_execution(gone, shown, SAFETY) == REPAY_RECORD
-    assert find_late_execution(gone, shown, SAFETY, is_shared=True) is None
     by_person = replace(gone, resolved_by="ann")
     assert find_late_execution(by_person, shown, SAFETY) is None
     later = replace(REPAY_RECORD, at=NOW + seconds(51))
     assert find_late_execution(by_person, observation(60, later), SAFETY) == later
-    assert find_late_execution(replace(by_person, ref="77"), shown, SAFETY, is_shared=True) == REPAY_RECORD
+    assert find_late_execution(replace(by_person, ref="77"), shown, SAFETY) == REPAY_RECORD
+
+
+def test_later_equal_record_shows_a_late_execution_beside_one_that_a_person_knew() -> None:
+    by_person = replace(REPAY_INTENT, state=S.FAILED, settled_at=NOW + seconds(50), resolved_by="ann")
+    later = replace(REPAY_RECORD, ref="78", at=NOW + seconds(51))
+    assert find_late_execution(by_person, observation(60, REPAY_RECORD, later), SAFETY) == later
+    own_row = replace(LEDGER_ROW, id=10, tran_id=78, at=NOW + seconds(51))
+    by_ledger = replace(observation(150, owed="29000"), ledger=(LEDGER_ROW, own_row))
+    assert find_late_execution(by_person, by_ledger, SAFETY) == own_row
+    known_alone = replace(observation(150, owed="29500"), ledger=(LEDGER_ROW,))
+    assert find_late_execution(by_person, known_alone, SAFETY) is None
+
+
+def test_late_execution_where_others_act_counts_and_its_notice_has_the_doubt() -> None:
+    gone = replace(REPAY_INTENT, state=S.FAILED)
+    trace = find_late_execution(gone, observation(60, REPAY_RECORD), SAFETY)
+    assert trace is not None
+    late = mark_executed_late(gone, trace, is_shared=True)
+    assert late.executed_late
+    (notice,) = intent_notices([late], ("phone",), NOW)
+    assert "which may be another hand's: no answer named the order" in notice.text
+    for sure in (
+        mark_executed_late(gone, trace),
+        mark_executed_late(replace(gone, ref="77"), trace, is_shared=True),
+    ):
+        assert "may be" not in str(sure.evidence)
 
 
 @pytest.mark.parametrize(
