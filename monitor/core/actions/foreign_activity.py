@@ -1,6 +1,7 @@
 """Foreign activity on the account: movements of the kinds that actions make, and orders that may explain them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.core.actions.spec import ActionSpec
@@ -8,7 +9,7 @@ from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import ForeignActivity, ForeignMovement, Movement
 from monitor.core.model.order import ActionKind
 from monitor.core.numbers.amounts import format_decimal
-from monitor.core.state.foreign_movements import find_foreign_movements, may_explain
+from monitor.core.state.foreign_movements import find_foreign_movements, find_unexplained
 
 SUSPICION_PERIOD = timedelta(hours=24)
 
@@ -39,26 +40,29 @@ def add_suspects(
         if movement.is_certain and movement.kind in kinds and now - movement.at < SUSPICION_PERIOD
     }
     unknown = {key: movement for key, movement in new.items() if key not in activity.suspects}
-    return ForeignActivity({**activity.suspects, **unknown}, activity.confirmed) if unknown else activity
+    return replace(activity, suspects={**activity.suspects, **unknown}) if unknown else activity
 
 
 def confirm_suspects(
-    activity: ForeignActivity, intents: Iterable[Intent], now: datetime
+    activity: ForeignActivity, intents: Iterable[Intent], now: datetime, watch: timedelta
 ) -> tuple[ForeignActivity, tuple[ForeignMovement, ...]]:
-    """Drop old suspects and confirm those that no intent explains. Returns the newly confirmed movements as well."""
+    """Drop old suspects and confirm those that no intent explains. Returns the movements confirmed first now as well.
+
+    `watch` is the time for which a failed order is watched for its late execution.
+    """
     if not activity.suspects:
         return activity, ()
-    known = tuple(intents)
     kept = {key: movement for key, movement in activity.suspects.items() if now - movement.at < SUSPICION_PERIOD}
     found = {
-        key
-        for key, movement in kept.items()
-        if _is_grace_over(movement, activity, now) and not any(may_explain(i, movement) for i in known)
+        movement.key
+        for movement in find_unexplained(kept.values(), intents, watch)
+        if _is_grace_over(movement, activity, now)
     }
-    newly = tuple(kept[key] for key in sorted(found - activity.confirmed))
+    notified = activity.notified | activity.confirmed
+    newly = tuple(kept[key] for key in sorted(found - notified))
     if len(kept) == len(activity.suspects) and found == activity.confirmed:
         return activity, ()
-    return ForeignActivity(kept, frozenset(found)), newly
+    return ForeignActivity(kept, frozenset(found), (notified | found) & kept.keys()), newly
 
 
 def describe_foreign_movement(movement: ForeignMovement) -> str:

@@ -206,7 +206,8 @@ def _with_foreign_activity(
     activity = add_suspects(state.foreign_activity, movements, policy.actions, now)
     if state.keys.owner is not None or now - state.started_at >= EXPLANATION_GRACE:
         # Before that, orders of other accounts of this user are unknown, and may explain the movement.
-        activity, newly = confirm_suspects(activity, (*state.intents.values(), *state.sibling_intents), now)
+        known = (*state.intents.values(), *state.sibling_intents)
+        activity, newly = confirm_suspects(activity, known, now, policy.safety.watch)
     if activity is not state.foreign_activity:
         state = replace(state, foreign_activity=activity)
     pauses = newly and policy.safety.on_foreign_hand == "pause"

@@ -59,10 +59,14 @@ class ForeignMovement:
 
 @dataclass(frozen=True, slots=True)
 class ForeignActivity:
-    """Possible foreign activity of the last 24 hours, by key; `confirmed` are the keys of those taken for it."""
+    """Possible foreign activity of the last 24 hours, by key.
+
+    `confirmed` are the keys of those taken for it, `notified` of those ever taken for it: none is notified twice.
+    """
 
     suspects: Mapping[str, ForeignMovement] = field(default_factory=dict)
     confirmed: frozenset[str] = frozenset()
+    notified: frozenset[str] = frozenset()
 
 
 SAME_EVENT_TOLERANCE = timedelta(seconds=5)

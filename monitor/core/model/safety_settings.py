@@ -19,6 +19,11 @@ class SafetySettings:
     on_foreign_hand: OnForeignHand = "tell"
     """Reaction when another person, program or daemon does what actions do here."""
 
+    @property
+    def watch(self) -> timedelta:
+        """Time for which an order that counts as failed is watched for its late execution."""
+        return 2 * self.unresolved_after
+
     def __post_init__(self) -> None:
         if self.settle < timedelta(seconds=5):
             raise ValueError("settle must be 5s or more: the exchange's history lags behind")

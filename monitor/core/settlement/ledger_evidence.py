@@ -10,7 +10,7 @@ from monitor.core.model.order import ExchangeRecord, Repay, Transfer
 from monitor.core.numbers.amounts import ZERO, format_decimal
 from monitor.core.settlement.observation import find_send_time
 from monitor.core.state.attribution import TRACE_WINDOW
-from monitor.core.state.foreign_movements import find_foreign_movements, may_explain
+from monitor.core.state.foreign_movements import find_explained, find_foreign_movements, find_unexplained
 
 AFTER_SEND_MARGIN = timedelta(milliseconds=300)
 """A row dated this long after the send is certainly not in the balances read before it: the two clocks differ by at
@@ -64,20 +64,20 @@ def other_movements(
     )
 
 
-def others_act_beside(intent: Intent, movements: Iterable[Movement], intents: Iterable[Intent]) -> bool:
+def others_act_beside(
+    intent: Intent, movements: Iterable[Movement], intents: Iterable[Intent], watch: timedelta
+) -> bool:
     """Return whether others are known to have moved the order's asset shortly before it was sent, or since.
 
     A movement equal to the order may be theirs then, as where two programs repay all that is idle. An order on the
     market of another daemon of this program counts whatever it trades. `movements` are those of the account, `intents`
-    the orders that may explain them.
+    the orders that may explain them, failed ones for the time `watch`.
     """
-    since, known = find_send_time(intent) - TRACE_WINDOW, tuple(intents)
+    since, every = find_send_time(intent) - TRACE_WINDOW, tuple(movements)
+    certain = (movement for movement in find_foreign_movements(every) if movement.is_certain and movement.at >= since)
     return any(
-        movement.is_certain
-        and movement.at >= since
-        and (movement.asset == intent.asset or movement.kind == "reduce")
-        and not any(may_explain(other, movement) for other in known)
-        for movement in find_foreign_movements(movements)
+        movement.asset == intent.asset or movement.kind == "reduce"
+        for movement in find_unexplained(certain, intents, watch, find_explained(every))
     )
 
 

@@ -155,9 +155,8 @@ def _foreign_activity(known: ForeignActivity, loaded: SavedState, policy: Policy
     consequences, such as a pause, were recorded: they are detected anew.
     """
     until = now if loaded.recorded_until is None else min(now, loaded.recorded_until - EXPLANATION_GRACE)
-    return confirm_suspects(add_suspects(known, loaded.foreign_movements, policy.actions, now), loaded.intents, until)[
-        0
-    ]
+    suspected = add_suspects(known, loaded.foreign_movements, policy.actions, now)
+    return confirm_suspects(suspected, loaded.intents, until, policy.safety.watch)[0]
 
 
 def _with_notice(state: AccountState, loaded: SavedState, now: datetime) -> LiveBalances:

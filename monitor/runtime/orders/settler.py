@@ -143,7 +143,7 @@ class Settler:
         if not intent.is_unnamed:
             return False
         try:
-            return await self._store.read(read_others_act_beside, intent)
+            return await self._store.read(read_others_act_beside, intent, self._policy.safety.watch)
         except StoreError as error:
             log.error("intent.unjudged account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return None
@@ -281,7 +281,7 @@ class Settler:
         if _belongs_to_other_user(intent, self._state()):
             return False
         since = max(intent.submitted_at, intent.settled_at or intent.submitted_at)
-        return self._clock.now() - since < 2 * self._policy.safety.unresolved_after
+        return self._clock.now() - since < self._policy.safety.watch
 
     def _has_equal_open(self, intent: Intent) -> bool:
         """Return whether an equal order is still observed: the record could be its trace."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from monitor.core.model.account import Scope
 from monitor.core.model.ledger import Movement
@@ -54,8 +54,19 @@ def write_movements(connection: Connection, account: str, movements: Iterable[Mo
 
 def read_foreign_movements(connection: Connection, account: str, since: datetime) -> tuple[Movement, ...]:
     """Return the foreign movements since then, as they were recorded."""
+    return _read_movements(connection, account, since, tables.movements.c.origin == "another hand")
+
+
+def read_own_movements(connection: Connection, account: str, since: datetime) -> tuple[Movement, ...]:
+    """Return the movements of own orders since then, as they were recorded."""
+    return _read_movements(connection, account, since, tables.movements.c.intent.is_not(None))
+
+
+def _read_movements(
+    connection: Connection, account: str, since: datetime, wanted: ColumnElement[bool]
+) -> tuple[Movement, ...]:
     table = tables.movements
-    wanted = select(table).where(table.c.account == account, table.c.at >= since, table.c.origin == "another hand")
+    found = select(table).where(table.c.account == account, table.c.at >= since, wanted)
     return tuple(
         Movement(
             scope=Scope(row.symbol),
@@ -67,9 +78,10 @@ def read_foreign_movements(connection: Connection, account: str, since: datetime
             amount=row.amount,
             type=row.type,
             origin=row.origin,
+            intent=row.intent,
             detail=json.loads(row.detail),
         )
-        for row in connection.execute(wanted.order_by(table.c.id))
+        for row in connection.execute(found.order_by(table.c.id))
     )
 
 

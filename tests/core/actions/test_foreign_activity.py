@@ -1,6 +1,7 @@
 """Foreign activity: movements that no order explains, and movements that an own order explains after all."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -31,6 +32,7 @@ from tests.support.examples.actions import NOW, cancel_spec, intent, reduce_spec
 D = Decimal
 S = IntentState
 LATER = NOW + EXPLANATION_GRACE
+WATCH = timedelta(minutes=20)
 ROW = LedgerRow(CROSS, 9, 77, NOW - seconds(60), "USDT", "REPAY", D(500))
 MANUAL_RECORD = ExchangeRecord("77", "USDT", D(500), "CONFIRMED", NOW - seconds(60))
 BEFORE = NOW - seconds(61)
@@ -43,7 +45,7 @@ def repayment_movements() -> tuple[Movement, ...]:
 
 
 def foreign_count(hands: ForeignActivity, *intents: Intent) -> int:
-    return len(confirm_suspects(hands, intents, LATER)[0].confirmed)
+    return len(confirm_suspects(hands, intents, LATER, WATCH)[0].confirmed)
 
 
 def test_only_kinds_of_sending_actions_are_watched() -> None:
@@ -59,12 +61,13 @@ def test_only_kinds_of_sending_actions_are_watched() -> None:
 
 def test_foreign_repayment_is_reported_once_after_a_grace_period() -> None:
     hands = add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW)
-    assert confirm_suspects(hands, (), LATER - seconds(1)) == (hands, ())
-    hands, newly = confirm_suspects(hands, (), LATER)
+    assert confirm_suspects(hands, (), LATER - seconds(1), WATCH) == (hands, ())
+    hands, newly = confirm_suspects(hands, (), LATER, WATCH)
     assert [(found.kind, found.amount, found.at) for found in newly] == [("repay", D(500), ROW.at)]
     # The same rows are read again and again.
-    assert confirm_suspects(add_suspects(hands, repayment_movements(), [repay_spec()], LATER), (), LATER) == (hands, ())
-    hands, newly = confirm_suspects(hands, (), NOW + seconds(86_340))
+    again = add_suspects(hands, repayment_movements(), [repay_spec()], LATER)
+    assert confirm_suspects(again, (), LATER, WATCH) == (hands, ())
+    hands, newly = confirm_suspects(hands, (), NOW + seconds(86_340), WATCH)
     assert (hands, newly) == (ForeignActivity(), ())
 
 
@@ -102,12 +105,13 @@ def test_pause_for_foreign_activity_is_sent_to_every_channel(
     "ours",
     [
         SENT_REPAYMENT,
-        replace(SENT_REPAYMENT, state=S.SUBMITTING, submitted_at=None),
+        replace(SENT_REPAYMENT, state=S.SUBMITTING, submitted_at=None, created_at=BEFORE),
         replace(
             SENT_REPAYMENT, order=Repay(CROSS, "USDT", D(499)), state=S.PLANNED, submitted_at=None, created_at=BEFORE
         ),
         replace(SENT_REPAYMENT, state=S.UNRESOLVED),
         replace(SENT_REPAYMENT, state=S.FAILED),
+        replace(SENT_REPAYMENT, state=S.FAILED, submitted_at=NOW - seconds(1500), settled_at=NOW - seconds(1200)),
         replace(SENT_REPAYMENT, mode="manual"),
     ],
     ids=lambda intent: f"{intent.state} {intent.mode}",
@@ -125,11 +129,44 @@ def test_movement_that_an_own_intent_may_explain_is_not_foreign(ours: Intent) ->
         replace(SENT_REPAYMENT, submitted_at=NOW - seconds(3600)),
         replace(SENT_REPAYMENT, submitted_at=NOW - seconds(100), settled_at=NOW - seconds(90)),
         replace(SENT_REPAYMENT, state=S.PLANNED, submitted_at=None),
+        replace(SENT_REPAYMENT, state=S.UNRESOLVED, submitted_at=NOW - seconds(54)),
+        replace(SENT_REPAYMENT, state=S.FAILED, submitted_at=NOW - seconds(1500), settled_at=NOW - seconds(1300)),
     ],
-    ids=("refused", "another amount", "another asset", "long ago", "confirmed before it", "planned later"),
+    ids=(
+        "refused",
+        "another amount",
+        "another asset",
+        "long ago",
+        "confirmed before it",
+        "planned later",
+        "sent later",
+        "no longer watched",
+    ),
 )
 def test_movement_that_no_own_intent_explains_is_foreign(ours: Intent) -> None:
     assert foreign_count(add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW), ours) == 1
+
+
+def test_order_explains_one_movement_of_a_scope() -> None:
+    rows = [ROW, replace(ROW, id=10, tran_id=78, at=ROW.at + seconds(20))]
+    records = [replace(MANUAL_RECORD, ref=str(row.tran_id), at=row.at) for row in rows]
+    activity = add_suspects(ForeignActivity(), attribute_ledger_rows(rows, records, [], NOW), [repay_spec()], NOW)
+    open_order = replace(SENT_REPAYMENT, state=S.UNRESOLVED)
+    _, newly = confirm_suspects(activity, [open_order], LATER, WATCH)
+    assert [movement.at for movement in newly] == [rows[1].at]
+    # The order that can explain the first alone leaves the other to the second, whichever was decided first.
+    proved = replace(SENT_REPAYMENT, id=4, settled_at=ROW.at + seconds(1))
+    assert foreign_count(activity, open_order, proved) == 0
+
+
+def test_foreign_movement_is_reported_once_though_an_order_explains_it_meanwhile() -> None:
+    activity = add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW)
+    activity, newly = confirm_suspects(activity, (), LATER, WATCH)
+    assert len(newly) == 1
+    activity, newly = confirm_suspects(activity, [SENT_REPAYMENT], LATER, WATCH)
+    assert (activity.confirmed, newly) == (frozenset(), ())
+    activity, newly = confirm_suspects(activity, (), LATER, WATCH)
+    assert (len(activity.confirmed), newly) == (1, ())
 
 
 def test_market_order_with_the_client_id_of_another_daemon_is_foreign() -> None:

@@ -33,6 +33,7 @@ def test_ledger_row_of_another_asset_is_ignored() -> None:
     assert other_movements(REPAY_INTENT, [row], None, NOW) == ()
 
 
+WATCH = timedelta(minutes=20)
 MOVED = Movement(
     CROSS, "capital-flow", "9", NOW, NOW, "USDT", Decimal(9), "REPAY", "another hand", detail={"tranId": 9}
 )  # fmt: skip
@@ -41,16 +42,34 @@ MOVED = Movement(
 @pytest.mark.parametrize(("after_s", "acts"), [(-601, False), (-599, True), (5, True), (172_800, True)])
 def test_others_act_beside_an_order_from_ten_minutes_before_it_on(after_s: int, acts: bool) -> None:
     moved = replace(MOVED, at=NOW + timedelta(seconds=after_s))
-    assert others_act_beside(REPAY_INTENT, [moved], [REPAY_INTENT]) is acts
-    assert not others_act_beside(REPAY_INTENT, [replace(moved, origin="another hand or exchange")], [])
+    assert others_act_beside(REPAY_INTENT, [moved], [REPAY_INTENT], WATCH) is acts
+    assert not others_act_beside(REPAY_INTENT, [replace(moved, origin="another hand or exchange")], [], WATCH)
     by_hand = replace(REPAY_INTENT, order=Repay(CROSS, "USDT", Decimal(9)), submitted_at=moved.at)
-    assert not others_act_beside(REPAY_INTENT, [moved], [REPAY_INTENT, by_hand])
+    assert not others_act_beside(REPAY_INTENT, [moved], [REPAY_INTENT, by_hand], WATCH)
 
 
 def test_others_act_beside_an_order_by_moving_its_asset_or_by_another_daemon() -> None:
-    assert not others_act_beside(REPAY_INTENT, [replace(MOVED, asset="BTC")], [])
+    assert not others_act_beside(REPAY_INTENT, [replace(MOVED, asset="BTC")], [], WATCH)
     placed = replace(MOVED, kind="order", asset="BTCUSDT", type="ORDER")
-    assert others_act_beside(REPAY_INTENT, [placed], [])
+    assert others_act_beside(REPAY_INTENT, [placed], [], WATCH)
+
+
+def test_others_act_beside_an_order_by_equal_movements_that_it_does_not_explain() -> None:
+    equal = replace(MOVED, amount=REPAY_INTENT.amount)
+    moved = [replace(equal, key=str(after), at=NOW + timedelta(seconds=after)) for after in (-500, -300, -60, 20, 80)]
+    assert not others_act_beside(REPAY_INTENT, moved[3:4], [REPAY_INTENT], WATCH)
+    for others in (moved, moved[:3], moved[2:3], moved[3:]):
+        assert others_act_beside(REPAY_INTENT, others, [REPAY_INTENT], WATCH)
+    own = replace(moved[3], origin="ours", intent=REPAY_INTENT.id)
+    assert not others_act_beside(REPAY_INTENT, [own], [REPAY_INTENT], WATCH)
+    assert others_act_beside(REPAY_INTENT, [own, moved[4]], [REPAY_INTENT], WATCH)
+
+
+def test_late_execution_of_a_watched_order_is_not_that_of_others() -> None:
+    failed = replace(REPAY_INTENT, state=IntentState.FAILED, settled_at=NOW + timedelta(minutes=5))
+    moved = replace(MOVED, amount=failed.amount, at=NOW + timedelta(minutes=24))
+    assert not others_act_beside(failed, [moved], [failed], WATCH)
+    assert others_act_beside(failed, [replace(moved, at=NOW + timedelta(minutes=26))], [failed], WATCH)
 
 
 def transfer(number: int, after_s: float, amount: int = 1433, **more: Any) -> Intent:
