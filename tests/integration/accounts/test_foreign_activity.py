@@ -166,6 +166,32 @@ async def test_unanswered_order_is_not_proved_by_an_equal_repayment_where_others
     assert (failed.state, failed.executed_late, failed.ref) == (IntentState.FAILED, False, None)
 
 
+@pytest.mark.slow
+async def test_equal_repayment_after_a_failed_order_counts_where_others_act(tmp_path: Path) -> None:
+    async with sandbox(speed=SPEED) as box:
+        config = config_of(tmp_path, box, below="9", safety='tell"\nsettle = "5s"\nunresolved_after = "10m')
+        for words in (("db", "upgrade"), ("actions", "pause")):
+            said = await asyncio.to_thread(margin_monitor, config, *words)
+            assert said.code == 0, said
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: state.cross is not None)
+            box.sandbox.user_actions.repay("main", "USDT", Decimal("12.5"))
+            await here.wait_for_state(lambda state: bool(state.foreign_activity.confirmed), 60)
+            box.sandbox.add_fault(Fault("cut_before", "POST", REPAY_PATH))
+            said = await asyncio.to_thread(margin_monitor, config, "actions", "resume")
+            assert said.code == 0, said
+            await here.wait_for_state(lambda state: any(i.submitted_at for i in state.intents.values()), 60)
+            said = await asyncio.to_thread(margin_monitor, config, "actions", "pause")
+            assert said.code == 0, said
+            await here.wait_for_state(
+                lambda state: any(i.state is IntentState.FAILED for i in state.intents.values()), 60
+            )
+            box.sandbox.user_actions.repay("main", "USDT", Decimal(60))
+            await here.wait_for_state(lambda state: any(i.executed_late for i in state.intents.values()), 60)
+    late = next(one for one in intents(tmp_path) if one.executed_late)
+    assert "which may be another hand's: no answer named the order" in str(late.evidence)
+
+
 def is_asked(state: AccountState) -> bool:
     return any(intent.state is IntentState.UNRESOLVED for intent in state.intents.values())
 
