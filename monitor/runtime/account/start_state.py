@@ -94,9 +94,8 @@ def renumber_alerts(state: AccountState, first_free: int, next_id: Callable[[], 
         for key, alert in state.alerts.items()
         if alert.state in OPEN_STATES
     }
-    return replace(
-        state, intents={}, alerts=alerts, foreign_activity=replace(state.foreign_activity, confirmed=frozenset())
-    )
+    undetected = replace(state.foreign_activity, confirmed=frozenset(), notified=frozenset())
+    return replace(state, intents={}, alerts=alerts, foreign_activity=undetected)
 
 
 def merge_stored_state(
