@@ -146,7 +146,7 @@ class AccessControl:
             given = await read_field(request, FORM_TOKEN_FIELD)
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), session.form_token.encode()):
             raise RequestRefused(
-                403, "wrong_form", "the form is not one of this session", mend="load the page again, and send it anew"
+                403, "wrong_form", "the form belongs to another login", mend="load the page again, and send it anew"
             )
 
     def _require_own_page(self, request: web.Request) -> None:

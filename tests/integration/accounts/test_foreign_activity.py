@@ -133,21 +133,29 @@ async def test_foreign_activity_pauses_until_a_person_resumes(tmp_path: Path) ->
             await here.wait_for_state(lambda state: state.commands.paused, 60)
 
 
+async def let_order_go_unanswered(box: RunningSandbox, config: Path, here: InProcessDaemon) -> None:
+    """Let another hand repay, then an order of the daemon that is lost on its way, without an answer."""
+    await here.wait_for_state(lambda state: state.cross is not None)
+    box.sandbox.user_actions.repay("main", "USDT", Decimal("12.5"))
+    await here.wait_for_state(lambda state: bool(state.foreign_activity.confirmed), 60)
+    box.sandbox.add_fault(Fault("cut_before", "POST", REPAY_PATH))
+    await command(config, "actions", "resume")
+    await here.wait_for_state(lambda state: any(i.submitted_at for i in state.intents.values()), 60)
+
+
+async def command(config: Path, *words: str) -> None:
+    said = await asyncio.to_thread(margin_monitor, config, *words)
+    assert said.code == 0, said
+
+
 @pytest.mark.slow
 async def test_unanswered_order_is_not_proved_by_an_equal_repayment_where_others_act(tmp_path: Path) -> None:
     async with sandbox(speed=SPEED) as box:
         config = config_of(tmp_path, box, below="9", safety='tell"\nsettle = "5s"\nunresolved_after = "60s')
-        for words in (("db", "upgrade"), ("actions", "pause")):
-            said = await asyncio.to_thread(margin_monitor, config, *words)
-            assert said.code == 0, said
+        await command(config, "db", "upgrade")
+        await command(config, "actions", "pause")
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-            await here.wait_for_state(lambda state: state.cross is not None)
-            box.sandbox.user_actions.repay("main", "USDT", Decimal("12.5"))
-            await here.wait_for_state(lambda state: bool(state.foreign_activity.confirmed), 60)
-            box.sandbox.add_fault(Fault("cut_before", "POST", REPAY_PATH))
-            said = await asyncio.to_thread(margin_monitor, config, "actions", "resume")
-            assert said.code == 0, said
-            await here.wait_for_state(lambda state: any(i.submitted_at for i in state.intents.values()), 60)
+            await let_order_go_unanswered(box, config, here)
             box.sandbox.user_actions.repay("main", "USDT", Decimal(60))
             await here.wait_for_state(is_asked, 60)
         # Another configuration, without a sending action, and another start: what others did is not forgotten.
@@ -158,9 +166,8 @@ async def test_unanswered_order_is_not_proved_by_an_equal_repayment_where_others
             (asked,) = [one for one in intents(tmp_path) if one.submitted_at is not None]
             assert asked.state is IntentState.UNRESOLVED
             assert "fits, but no answer named it" in str(asked.evidence)
-            resolving = ("actions", "resolve", str(asked.id), "--as", "failed", "--comment", "it was the other program")
-            said = await asyncio.to_thread(margin_monitor, config, *resolving)
-            assert said.code == 0, said
+            comment = "it was the other program"
+            await command(config, "actions", "resolve", str(asked.id), "--as", "failed", "--comment", comment)
             await wait_minutes(again, 3)
     (failed,) = [one for one in intents(tmp_path) if one.submitted_at is not None]
     assert (failed.state, failed.executed_late, failed.ref) == (IntentState.FAILED, False, None)
@@ -170,19 +177,11 @@ async def test_unanswered_order_is_not_proved_by_an_equal_repayment_where_others
 async def test_equal_repayment_after_a_failed_order_counts_where_others_act(tmp_path: Path) -> None:
     async with sandbox(speed=SPEED) as box:
         config = config_of(tmp_path, box, below="9", safety='tell"\nsettle = "5s"\nunresolved_after = "10m')
-        for words in (("db", "upgrade"), ("actions", "pause")):
-            said = await asyncio.to_thread(margin_monitor, config, *words)
-            assert said.code == 0, said
+        await command(config, "db", "upgrade")
+        await command(config, "actions", "pause")
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
-            await here.wait_for_state(lambda state: state.cross is not None)
-            box.sandbox.user_actions.repay("main", "USDT", Decimal("12.5"))
-            await here.wait_for_state(lambda state: bool(state.foreign_activity.confirmed), 60)
-            box.sandbox.add_fault(Fault("cut_before", "POST", REPAY_PATH))
-            said = await asyncio.to_thread(margin_monitor, config, "actions", "resume")
-            assert said.code == 0, said
-            await here.wait_for_state(lambda state: any(i.submitted_at for i in state.intents.values()), 60)
-            said = await asyncio.to_thread(margin_monitor, config, "actions", "pause")
-            assert said.code == 0, said
+            await let_order_go_unanswered(box, config, here)
+            await command(config, "actions", "pause")
             await here.wait_for_state(
                 lambda state: any(i.state is IntentState.FAILED for i in state.intents.values()), 60
             )

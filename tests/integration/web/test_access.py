@@ -116,7 +116,7 @@ async def test_session_changes_something_with_its_form_token_alone(served: Serve
     other = await served.log_in()
     foreign = await served.post_form(PAUSE, login.cookie, form_token=other.form_token)
     assert foreign.status == 403
-    assert "not one of this session" in foreign.text
+    assert "belongs to another login" in foreign.text
     assert not await is_paused(served)
     answer = await served.post_form(PAUSE, login.cookie, form_token=login.form_token, next="/account/main")
     assert (answer.status, answer.headers["location"]) == (303, "/account/main")
