@@ -86,6 +86,12 @@ class DaemonAlreadyRunning(StoreError):
     exit_code = ExitCode.ANOTHER_INSTANCE
 
 
+class OddsFailed(MonitorError):
+    """Odds that could not be measured: the process for them failed, was killed, or took too long."""
+
+    code = "odds"
+
+
 class CommandRefused(MonitorError):
     """A command that can't be carried out in the present state: no such alert, intent already settled, and the like."""
 
