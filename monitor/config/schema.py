@@ -199,6 +199,11 @@ class RiskConfig:
         "assets pegged to another one at the median price ratio of the last 7 days",
         {"WBETH": "ETH", "BNSOL": "SOL"},
     )
+    history: timedelta = key(
+        value_types.duration("1d", "730d", or_none=True),
+        'past prices kept of everything held or owed, in hourly bars; at most 730d; "0" switches them off',
+        "90d",
+    )
     drift_bound: Decimal = key(
         value_types.fraction(),
         "maximum difference of the live level from the exchange's; beyond it the polled level is used",

@@ -2,28 +2,17 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+from monitor.core.model.price_history import PriceBar
 from monitor.core.numbers.amounts import EIGHT_DECIMALS
 
 MIN_EVALUATION_INTERVAL = timedelta(seconds=20)
 MAX_EVALUATION_INTERVAL = timedelta(seconds=60)
 _MICROSECOND = timedelta(microseconds=1)
 _DEFAULT_BAR_LENGTH = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class PriceBar:
-    """Open, high, low and close of a price in the span of time from `opens_at` on."""
-
-    opens_at: datetime
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
 
 
 class PricePath:

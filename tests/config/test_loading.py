@@ -47,6 +47,7 @@ def test_defaults_are_those_documented(tmp_path: Path) -> None:
     assert (config.safety.settle, config.safety.unresolved_after) == (timedelta(seconds=60), timedelta(minutes=10))
     assert config.risk.pegs == {"WBETH": "ETH", "BNSOL": "SOL"}
     assert config.risk.drift_bound == Decimal("0.01")
+    assert config.risk.history == timedelta(days=90)
     assert config.risk.isolated_margin_call["1.18"] == Decimal("1.22")
     assert config.storage.retain_samples == timedelta(days=90)
     assert (config.http.listen, config.http.token, config.http.public_url) == ("127.0.0.1:9184", None, "")
@@ -55,6 +56,11 @@ def test_defaults_are_those_documented(tmp_path: Path) -> None:
 def test_the_shipped_example_loads(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, EXAMPLE.read_text(), 0o644), {})
     assert (config.actions[0].name, config.actions[0].mode) == ("repay-usdt", "dry-run")
+
+
+def test_zero_switches_past_prices_off(tmp_path: Path) -> None:
+    config = load_config(write_config(tmp_path, EXAMPLE.read_text() + '[risk]\nhistory = "0"\n'), {})
+    assert config.risk.history == timedelta()
 
 
 def test_configured_margin_calls_override_the_shipped_ones(tmp_path: Path) -> None:

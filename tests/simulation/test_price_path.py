@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from monitor.simulation.price_path import PriceBar, PricePath, build_price_path, evaluation_times, fill_gaps
+from monitor.core.model.price_history import PriceBar
+from monitor.simulation.price_path import PricePath, build_price_path, evaluation_times, fill_gaps
 
 START = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
 D = Decimal

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from monitor.core.model.price_history import PriceBar
 from monitor.core.numbers.amounts import parse_amount
 from monitor.errors import ConfigError
-from monitor.simulation.price_path import PriceBar
 
 PRICE_BAR_COLUMNS = ("open_time_ms", "open", "high", "low", "close")
 _MEND = "columns are open_time_ms,open,high,low,close,volume"

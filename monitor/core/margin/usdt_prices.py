@@ -1,11 +1,11 @@
 """The USDT price of an asset: by its own pair, an inverted pair, or a bridge asset."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import NamedTuple
 
 from monitor.core.model.account import Price
+from monitor.core.model.price_history import PriceRoute
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, floor_to
 
 NO_BASIS: Mapping[str, Decimal] = MappingProxyType({})
@@ -14,18 +14,6 @@ BRIDGE_ASSETS = ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")
 """Bridge assets in order of preference: an asset without a USDT pair is priced by its first pair with one of them."""
 _INVERTED_PRICE_STEP = Decimal("1E-14")
 """Step of an inverted price: fine enough to lose nothing, coarse enough that sums of such products stay exact."""
-
-
-class PriceRoute(NamedTuple):
-    """Price route of an asset without a USDT pair: by another pair, times the USDT price of that pair's other asset.
-
-    `is_inverted`: the pair is USDT in the asset, such as USDTTRY. `bridge_pair` is the pair of the other asset with
-    USDT, empty when the other asset is USDT itself.
-    """
-
-    pair: str
-    is_inverted: bool
-    bridge_pair: str
 
 
 def usdt_price(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
@@ -42,13 +30,13 @@ def usdt_price(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
     return invert_price(own) if route.is_inverted else own * prices[route.bridge_pair].value
 
 
-def find_route(asset: str, prices: Mapping[str, Price]) -> PriceRoute | None:
-    """Return the price route of an asset without a USDT pair; None if there is none."""
-    if f"USDT{asset}" in prices:
-        return PriceRoute(f"USDT{asset}", True, "")
+def find_route(asset: str, symbols: Container[str]) -> PriceRoute | None:
+    """Return the price route of an asset without a USDT pair over the symbols that exist; None if there is none."""
+    if f"USDT{asset}" in symbols:
+        return PriceRoute(f"USDT{asset}", is_inverted=True)
     for other in BRIDGE_ASSETS:
-        if f"{asset}{other}" in prices and f"{other}USDT" in prices:
-            return PriceRoute(f"{asset}{other}", False, f"{other}USDT")
+        if f"{asset}{other}" in symbols and f"{other}USDT" in symbols:
+            return PriceRoute(f"{asset}{other}", bridge_pair=f"{other}USDT")
     return None
 
 

@@ -33,6 +33,9 @@ from monitor.store.schema.daemon_tables import owners as owners
 from monitor.store.schema.daemon_tables import reports as reports
 from monitor.store.schema.daemon_tables import runs as runs
 from monitor.store.schema.intent_checks import in_flight_where, legal_steps_check
+from monitor.store.schema.price_tables import price_bars as price_bars
+from monitor.store.schema.price_tables import price_routes as price_routes
+from monitor.store.schema.price_tables import price_series as price_series
 
 events = Table(
     "events",
