@@ -1,8 +1,9 @@
-"""Historical crashes as stress scenarios: the worst move of each class of asset, as published afterwards.
+"""Historical crashes as stress scenarios: the worst move of each class of asset, as measured or published afterwards.
 
 A class has the move of its worst moment, and all worst moments are combined. In the real crash they were not
 simultaneous: tokens that represent another asset lost their parity a quarter of an hour after the market's low. So a
-scenario is an upper bound of such a crash.
+scenario is an upper bound of such a crash. The source says of each figure whether it was measured in price bars, and of
+a class that nobody measured, what is assumed of it.
 """
 
 from collections.abc import Mapping
@@ -72,6 +73,29 @@ STRESS_SCENARIOS: Mapping[str, StressScenario] = {
             source=(
                 "press of the days after: BTC -31.18 % from the day's high to its low, ETH -46 % (BNB 500 to 280), "
                 "dozens of other alts more than -50 %, some more than two thirds"
+            ),
+        ),
+        StressScenario(
+            "2025-02-03",
+            btc=Decimal("-0.1403"),
+            large_alts=Decimal("-0.27"),
+            other_alts=Decimal("-0.3767"),
+            moves_by_asset={"AVAX": Decimal("-0.3484"), "NEAR": Decimal("-0.3767")},
+            source=(
+                "measured in one-minute bars of the Binance perpetuals, 2025-02-02 00:00 UTC to 2025-02-03 02:08: AVAX "
+                "32.565 to 21.219 and NEAR 4.34 to 2.705, NEAR's fall taken for all other alts; press of the day: BTC "
+                "near 106,000 on 31 January to 91,130, ETH -27 %, more than any other large alt"
+            ),
+        ),
+        StressScenario(
+            "2021-12-04",
+            btc=Decimal("-0.2170"),
+            large_alts=Decimal("-0.2170"),
+            other_alts=Decimal("-0.2170"),
+            source=(
+                "measured in one-minute bars of the Binance perpetual, 04:50 to 05:27 UTC: BTC 52,218 to 40,889; alts "
+                "were not measured and are taken to fall as much, since the press of the day names smaller falls: ETH "
+                "-16 %, FIL -17 %, EOS -18 %"
             ),
         ),
     )

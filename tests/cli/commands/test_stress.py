@@ -44,7 +44,10 @@ async def test_shock_is_printed_as_json_and_text(config: Path) -> None:
         (["--drop", "20"], "--drop: 20 would be 2000%; write 20% if that is meant"),
         (["--drop", "0"], "--drop: 0 is no fall; write one between 0% and 100%, such as 20%"),
         (["--drop", "100%"], "--drop: 100% is no fall; write one between 0% and 100%, such as 20%"),
-        (["--like", "2025-10-11"], "--like: nothing is known of 2025-10-11; there are 2025-10-10, 2021-05-19"),
+        (
+            ["--like", "2025-10-11"],
+            "--like: nothing is known of 2025-10-11; there are 2025-10-10, 2021-05-19, 2025-02-03, 2021-12-04",
+        ),
         (["SOL"], '"SOL" is no move; write ASSET=MOVE, such as SOL=-35%'),
         (["SOL=-35"], "SOL: -35 would be -3500%; write -35% if that is meant"),
         (["SOL=low"], "SOL: 'low' is not a percentage; write 20% or 0.2"),
