@@ -8,22 +8,22 @@ Floats find the windows that matter. What is stated of them is computed again in
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.core.margin.odds_question import OddsQuestion
-from monitor.core.model.odds import OddsAnswer, OddsUnavailable, WindowOdds, WorstWindow
+from monitor.core.model.odds import DAY, MIN_HISTORY, OddsAnswer, OddsUnavailable, WindowOdds, WorstWindow
 from monitor.core.numbers.amounts import ZERO
+from monitor.core.numbers.durations import format_duration
 from monitor.odds.exact_levels import ExactLevels
 from monitor.odds.past import HOUR, HourlyPast
 from monitor.odds.price_grid import AssetGrid, Booleans, build_grid
 from monitor.odds.remedies import find_remedies
-from monitor.odds.window_survey import WindowSurvey, survey_windows
-
-MIN_HISTORY = timedelta(days=30)
-"""History that every important asset must have, and all of them in the same hours."""
+from monitor.odds.window_survey import WindowSurvey, survey_fan, survey_windows
 
 IMPORTANT_SHARE = Decimal("0.01")
 """Share of what is held, or of what is owed, above which an asset is important."""
@@ -32,6 +32,8 @@ MAX_STILL_SHARE = Decimal("0.05")
 """Share of what is held, or owed, that assets without a history may have together: their prices stand still."""
 
 PERCENTILES = (1, 5, 50)
+
+HOURS_A_DAY = 24
 
 NEAR = 1e-9
 """Relative distance from the liquidation level within which floats do not decide."""
@@ -43,6 +45,8 @@ def measure_odds(
     windows: Sequence[timedelta],
     targets: Sequence[Decimal] = (),
     min_history: timedelta = MIN_HISTORY,
+    *,
+    with_fan: bool = False,
 ) -> tuple[OddsAnswer, ...]:
     """Return the odds for each length of window. `targets` are odds that a remedy is to reach; ZERO: all survived.
 
@@ -68,24 +72,29 @@ def measure_odds(
         moving[asset].fill_holes()
     surveys = survey_windows(question, moving, past.hours, lengths, with_remedies=bool(targets))
     exact = ExactLevels(question, moving)
-    return tuple(
-        _answer(window, past, surveys[length], _complete_windows(has_bars, length), exact, lacking, targets)
-        for window, length in zip(windows, lengths, strict=True)
-    )
+    answers: list[OddsAnswer] = []
+    for window, length in zip(windows, lengths, strict=True):
+        starts = np.flatnonzero(_complete_windows(has_bars, length))
+        if not len(starts):
+            answers.append(OddsUnavailable(window, "no window of this length has all bars", lacking))
+            continue
+        answer = _answer(window, past, surveys[length], starts, exact, lacking, targets)
+        if with_fan and answer.worst is not None:
+            worst = (answer.worst.since - past.since) // HOUR - 1
+            answer = replace(answer, fan=survey_fan(question, moving, past.hours, length, starts, worst))
+        answers.append(answer)
+    return tuple(answers)
 
 
 def _answer(
     window: timedelta,
     past: HourlyPast,
     survey: WindowSurvey,
-    complete: Booleans,
+    starts: NDArray[np.int64],
     exact: ExactLevels,
     lacking: tuple[str, ...],
     targets: Sequence[Decimal],
-) -> OddsAnswer:
-    starts = np.flatnonzero(complete)
-    if not len(starts):
-        return OddsUnavailable(window, "no window of this length has all bars", lacking)
+) -> WindowOdds:
     levels, hours = survey.lowest_level.values[starts], survey.lowest_level.hours[starts]
     order = np.argsort(levels, kind="stable")
 
@@ -96,13 +105,14 @@ def _answer(
     bound = float(exact.question.liquidation_level)
     surely = int((levels < bound * (1 - NEAR)).sum())
     unsure = int((levels <= bound * (1 + NEAR)).sum())
-    liquidated = surely + sum(exact.is_touched(int(starts[n]), int(hours[n])) for n in order[surely:unsure])
+    touched = [int(n) for n in order[:surely]]
+    touched += [int(n) for n in order[surely:unsure] if exact.is_touched(int(starts[n]), int(hours[n]))]
     worst, lowest = int(starts[order[0]]), int(hours[order[0]])
     opens_at = past.since + HOUR * (worst + 1)
     return WindowOdds(
         window=window,
         windows=count,
-        liquidated=liquidated,
+        liquidated=len(touched),
         worst=WorstWindow(
             since=opens_at,
             until=opens_at + window,
@@ -115,7 +125,17 @@ def _answer(
         past_since=past.since + HOUR * int(starts[0]),
         past_until=past.since + HOUR * (int(starts[-1]) + window // HOUR + 1),
         remedies=find_remedies(targets, survey, starts, exact),
+        days=_days_covered(starts, window // HOUR, past.hours),
+        days_liquidated=len({(past.since + HOUR * int(starts[n] + hours[n])).date() for n in touched}),
     )
+
+
+def _days_covered(starts: NDArray[np.int64], length: int, hours: int) -> int:
+    """Return how many days the hours of all windows are together, rounded, at least one."""
+    edges = np.zeros(hours + 1, dtype=np.int64)
+    np.add.at(edges, starts + 1, 1)
+    np.add.at(edges, starts + length + 1, -1)
+    return max(1, round(int((np.cumsum(edges) > 0).sum()) / HOURS_A_DAY))
 
 
 def _whole_hours(window: timedelta) -> int:
@@ -163,18 +183,18 @@ def _missing_history(
     min_history: timedelta,
 ) -> str:
     """Return why the past is too short for odds; empty when it is not."""
-    days = min_history.days
+    least = f"{min_history.days} days" if not min_history % DAY else format_duration(min_history)
     blocking = [asset for asset in lacking if asset in important]
     if blocking:
-        return f"less than {days} days of past prices of {', '.join(blocking)}"
+        return f"less than {least} of past prices of {', '.join(blocking)}"
     assets, liabilities = question.totals
     rows = [row for row in question.positions if row.asset in lacking]
     held = sum((row.held * row.price for row in rows), ZERO)
     owed = sum((row.owed * row.price for row in rows), ZERO)
     if held > MAX_STILL_SHARE * assets or owed > MAX_STILL_SHARE * liabilities:
-        return f"less than {days} days of past prices of {', '.join(lacking)}, which together weigh too much"
+        return f"less than {least} of past prices of {', '.join(lacking)}, which together weigh too much"
     if int(has_bars.sum()) < min_history // HOUR:
-        return f"less than {days} days in which all assets have past prices"
+        return f"less than {least} in which all assets have past prices"
     return ""
 
 

@@ -19,7 +19,17 @@ def main() -> None:
     from monitor.odds.request import decode_request, encode_answers
 
     request = decode_request(sys.stdin.buffer.read())
-    answers = (measure_odds(question, request.past, request.windows, request.targets) for question in request.questions)
+    answers = (
+        measure_odds(
+            question,
+            request.past,
+            request.windows,
+            request.targets,
+            request.min_history,
+            with_fan=request.with_fan,
+        )
+        for question in request.questions
+    )
     sys.stdout.buffer.write(encode_answers(answers))
 
 

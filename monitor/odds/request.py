@@ -8,7 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
-from monitor.core.model.odds import OddsAnswer, OddsRemedy, OddsUnavailable, WindowOdds, WorstWindow
+from monitor.core.model.odds import (
+    MIN_HISTORY,
+    LevelFan,
+    OddsAnswer,
+    OddsRemedy,
+    OddsUnavailable,
+    WindowOdds,
+    WorstWindow,
+)
 from monitor.odds.past import HourlyPast, PriceColumns
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,13 +27,16 @@ _MILLISECOND = timedelta(milliseconds=1)
 class OddsRequest:
     """Questions about several liquidation units, over one past and the same windows.
 
-    `targets` are odds that a remedy is to reach.
+    `targets` are odds that a remedy is to reach; assets without `min_history` have none. `with_fan`: a picture is to be
+    drawn.
     """
 
     past: HourlyPast
     questions: tuple[OddsQuestion, ...]
     windows: tuple[timedelta, ...]
     targets: tuple[Decimal, ...] = ()
+    min_history: timedelta = MIN_HISTORY
+    with_fan: bool = False
 
 
 def encode_request(request: OddsRequest) -> bytes:
@@ -48,6 +59,8 @@ def encode_request(request: OddsRequest) -> bytes:
         ],
         "windows_ms": [window // _MILLISECOND for window in request.windows],
         "targets": list(map(str, request.targets)),
+        "min_history_ms": request.min_history // _MILLISECOND,
+        "with_fan": request.with_fan,
     }
     return json.dumps(document).encode()
 
@@ -61,6 +74,8 @@ def decode_request(text: bytes) -> OddsRequest:
         questions=tuple(map(_question, document["questions"])),
         windows=tuple(timedelta(milliseconds=window) for window in document["windows_ms"]),
         targets=tuple(map(Decimal, document["targets"])),
+        min_history=timedelta(milliseconds=document["min_history_ms"]),
+        with_fan=document["with_fan"],
     )
 
 
@@ -108,6 +123,9 @@ def _answer_document(answer: OddsAnswer) -> dict[str, Any]:
             [str(r.odds), str(r.bring_in_usdt), r.repay_asset, None if r.repay is None else str(r.repay)]
             for r in answer.remedies
         ],
+        "days": answer.days,
+        "days_liquidated": answer.days_liquidated,
+        "fan": None if answer.fan is None else _fan_document(answer.fan),
     }
 
 
@@ -129,7 +147,20 @@ def _answer(document: Mapping[str, Any]) -> OddsAnswer:
             OddsRemedy(Decimal(odds), Decimal(usdt), asset, None if repay is None else Decimal(repay))
             for odds, usdt, asset, repay in document["remedies"]
         ),
+        days=document["days"],
+        days_liquidated=document["days_liquidated"],
+        fan=None if document["fan"] is None else _fan(document["fan"]),
     )
+
+
+def _fan_document(fan: LevelFan) -> dict[str, Any]:
+    lines = {str(percent): list(map(str, line)) for percent, line in fan.percentiles.items()}
+    return {"percentiles": lines, "worst": list(map(str, fan.worst))}
+
+
+def _fan(document: Mapping[str, Any]) -> LevelFan:
+    lines = {int(percent): tuple(map(Decimal, line)) for percent, line in document["percentiles"].items()}
+    return LevelFan(lines, tuple(map(Decimal, document["worst"])))
 
 
 def _worst(document: Mapping[str, Any]) -> WorstWindow:

@@ -1,13 +1,17 @@
-"""Levels of all windows at once, in floats: the lowest of each window and the hour in which it has it."""
+"""Levels of all windows at once, in floats: the lowest of each window and its hour, and percentiles of every hour."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
+from monitor.core.model.odds import LevelFan
 from monitor.odds.price_grid import AssetGrid, Booleans, Floats
+
+FAN_PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 
 
 class WindowExtreme:
@@ -52,6 +56,18 @@ def survey_windows(
     return _Survey(question, moving, hours).run(lengths, with_remedies=with_remedies)
 
 
+def survey_fan(
+    question: OddsQuestion,
+    moving: Mapping[str, AssetGrid],
+    hours: int,
+    length: int,
+    starts: NDArray[np.int64],
+    worst: int,
+) -> LevelFan:
+    """Return the fan of the windows of `length` hours that begin at `starts`; `worst` is the start of one of them."""
+    return _Survey(question, moving, hours).fan(length, starts, worst)
+
+
 class _Survey:
     def __init__(self, question: OddsQuestion, moving: Mapping[str, AssetGrid], hours: int) -> None:
         rows = [row for row in question.positions if row.asset in moving]
@@ -84,10 +100,7 @@ class _Survey:
                 windows = self._hours - hour
                 if windows <= 0:
                     break
-                moves = self._worse[:, hour : hour + windows] * self._per_price[:, :windows]
-                sums = self._weights @ moves
-                assets = sums[0] + self._still[0]
-                liabilities = sums[1] + self._still[1] + hour * (sums[2] + self._still[2])
+                moves, assets, liabilities = self._values_after(hour)
                 levels = assets / liabilities * self._scale
                 lowest.update(levels < lowest.values[:windows], levels, hour)
                 if with_remedies:
@@ -101,11 +114,36 @@ class _Survey:
                     found[hour] = WindowSurvey(lowest.first(windows), *remedies)
         return {length: found.get(length, WindowSurvey(_constant(0, 0.0))) for length in lengths}
 
+    def fan(self, length: int, starts: NDArray[np.int64], worst: int) -> LevelFan:
+        level = float(self._question.level)
+        columns = [[level] * len(FAN_PERCENTILES)]
+        path = [level]
+        with np.errstate(invalid="ignore"):
+            for hour in range(1, length + 1):
+                _, assets, liabilities = self._values_after(hour)
+                levels = assets / liabilities * self._scale
+                columns.append(np.percentile(levels[starts], FAN_PERCENTILES, method="inverted_cdf").tolist())
+                path.append(float(levels[worst]))
+        rows = zip(*columns, strict=True)
+        lines = {percent: _levels(row) for percent, row in zip(FAN_PERCENTILES, rows, strict=True)}
+        return LevelFan(lines, _levels(path))
+
+    def _values_after(self, hour: int) -> tuple[Floats, Floats, Floats]:
+        """Return the moves of each window by that hour, a row an asset; the value held then, and the value owed."""
+        windows = self._hours - hour
+        moves = self._worse[:, hour : hour + windows] * self._per_price[:, :windows]
+        sums = self._weights @ moves
+        return moves, sums[0] + self._still[0], sums[1] + self._still[1] + hour * (sums[2] + self._still[2])
+
 
 def _values(rows: list[OddsPosition]) -> Floats:
     """Return a column for each row: the value held, the value owed, and the interest of an hour, in USDT."""
     columns = [(row.held * row.price, row.owed * row.price, row.borrowed * row.hourly_rate * row.price) for row in rows]
     return np.array([[float(value) for value in column] for column in columns], dtype=np.float64).reshape(-1, 3).T
+
+
+def _levels(values: Iterable[float]) -> tuple[Decimal, ...]:
+    return tuple(Decimal(f"{value:.6f}") for value in values)
 
 
 def _constant(count: int, value: float) -> WindowExtreme:

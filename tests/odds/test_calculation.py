@@ -172,7 +172,7 @@ def test_histories_of_different_times_make_no_odds() -> None:
     bitcoin = [*BITCOIN, *[None] * 5]
     ripple = [*[None] * 5, *RIPPLE]
     answer = reason_of(LONG_SHORT, past_of(BTC=bitcoin, XRP=ripple), HOUR * 5)
-    assert answer.reason == "less than 0 days in which all assets have past prices"
+    assert answer.reason == "less than 5h in which all assets have past prices"
 
 
 def test_window_longer_than_the_past_has_no_odds() -> None:
@@ -190,3 +190,35 @@ def test_unknown_price_makes_the_odds_unavailable() -> None:
 def test_window_of_no_whole_hours_is_refused(window: timedelta) -> None:
     with pytest.raises(ValueError, match="whole number of hours"):
         measure_odds(LONG_SHORT, past_of(BTC=BITCOIN), [window])
+
+
+def test_days_are_those_of_the_touches_and_of_all_windows() -> None:
+    """Price 10, at half of it once on 4 February and once on 5 February: level 100/64, then 50/64."""
+    asked = question(position("BTC", "100", held="1"), position("USDT", "1", borrowed="64"))
+    bars: list[Bar | None] = [*still("10", 72)]
+    bars[30] = bars[60] = ("5", "10", "10")
+    found = odds_of(asked, past_of(BTC=bars), 24)
+    # Bar 30 is in the windows after the hours 6 to 29, bar 60 in those after 36 to 47, the last one.
+    assert (found.windows, found.liquidated) == (48, 24 + 12)
+    assert (found.days, found.days_liquidated) == (3, 2)
+
+
+def test_days_without_bars_are_no_days_of_the_past() -> None:
+    asked = question(position("BTC", "100", held="1"), position("USDT", "1", borrowed="64"))
+    bars: list[Bar | None] = [*still("10", 31), *[None] * 60, *still("10", 49)]
+    found = odds_of(asked, past_of(BTC=bars), 24)
+    # 30 hours after the first bar, and 48 after the one behind the hole.
+    assert (found.windows, found.days, found.days_liquidated) == (7 + 25, 3, 0)
+
+
+def test_fan_has_the_levels_of_every_hour_of_the_windows() -> None:
+    """By hand, as above: 90/55, 80/75 and 100/50 in the first hour, 80/75, 80/62.5 and 60/50 in the second."""
+    past = past_of(BTC=BITCOIN, XRP=RIPPLE)
+    (found,) = measure_odds(LONG_SHORT, past, [HOUR * 2], min_history=NO_MINIMUM, with_fan=True)
+    assert isinstance(found, WindowOdds)
+    assert found.fan is not None
+    assert found.fan.percentiles[50] == (Decimal(2), Decimal("1.636364"), Decimal("1.2"))
+    assert found.fan.percentiles[1] == (Decimal(2), Decimal("1.066667"), Decimal("1.066667"))
+    assert found.fan.percentiles[99] == (Decimal(2), Decimal(2), Decimal("1.28"))
+    assert found.fan.worst == (Decimal(2), Decimal("1.636364"), Decimal("1.066667"))
+    assert odds_of(LONG_SHORT, past, 2).fan is None

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
-from monitor.core.model.odds import DAY, OddsRemedy, OddsUnavailable, WindowOdds, WorstWindow
+from monitor.core.model.odds import DAY, LevelFan, OddsRemedy, OddsUnavailable, WindowOdds, WorstWindow
 from monitor.core.numbers.amounts import INFINITE
 from monitor.odds.past import HOUR
 from monitor.odds.request import OddsRequest, decode_answers, decode_request, encode_answers, encode_request
@@ -18,6 +18,8 @@ def test_request_is_decoded_as_it_was() -> None:
         (OddsQuestion((row,), INFINITE, Decimal("1.1")),),
         (DAY, HOUR),
         (Decimal("0.01"),),
+        min_history=DAY,
+        with_fan=True,
     )
     assert decode_request(encode_request(request)) == request
 
@@ -36,6 +38,9 @@ def test_answers_are_decoded_as_they_were() -> None:
             OddsRemedy(Decimal(0), Decimal("1.5"), "USDT", Decimal(2)),
             OddsRemedy(Decimal(1), Decimal(0), "", None),
         ),
+        days=90,
+        days_liquidated=2,
+        fan=LevelFan({1: (Decimal("1.5"), Decimal("0.9"))}, (Decimal("1.5"), Decimal("0.95"))),
     )
     answers = ((found, WindowOdds(DAY, 0, 0)), (OddsUnavailable(DAY, "no past", ("NEW",)),))
     assert decode_answers(encode_answers(answers)) == answers

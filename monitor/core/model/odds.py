@@ -12,6 +12,9 @@ WEEK = timedelta(days=7)
 METRIC_WINDOWS = (DAY, WEEK)
 """Lengths of the windows behind the metrics `liquidation_odds_1d`, `worst_level_1d` and `liquidation_odds_7d`."""
 
+MIN_HISTORY = timedelta(days=30)
+"""History that every important asset must have, and all of them in the same hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorstWindow:
@@ -43,12 +46,24 @@ class OddsRemedy:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelFan:
+    """Levels of all windows, hour by hour from their beginning (hour 0) on, for a picture: to six decimals.
+
+    `percentiles` are of the lowest level in each hour, by per cent; `worst` are the levels of the worst window.
+    """
+
+    percentiles: Mapping[int, tuple[Decimal, ...]]
+    worst: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WindowOdds:
     """Outcome of all windows of one length.
 
     `windows` begin at each full hour for which all important assets have bars; `liquidated` of them would have touched
     the liquidation level. `level_percentiles` are of the windows' lowest levels, by per cent. Nothing owed: no windows,
-    odds of zero and no worst window. `past_since` and `past_until` bound the bars in use.
+    odds of zero and no worst window. `past_since` and `past_until` bound the bars in use; windows cover `days` of them,
+    and `days_liquidated` are the days (UTC) on which liquidated windows have their lowest level.
     """
 
     window: timedelta
@@ -60,6 +75,9 @@ class WindowOdds:
     past_since: datetime | None = None
     past_until: datetime | None = None
     remedies: tuple[OddsRemedy, ...] = ()
+    days: int = 0
+    days_liquidated: int = 0
+    fan: LevelFan | None = None
 
     @property
     def odds(self) -> Decimal:
