@@ -17,10 +17,12 @@ from monitor.core.alerting.lifecycle import (
     reset_ack_if_worse,
     with_ack,
 )
+from monitor.core.alerting.silence_notices import silence_notices
 from monitor.core.alerting.stale_data import stale_summary
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot, Subject
 from monitor.core.metrics.unknown_conditions import missing_metrics, unknown_text
 from monitor.core.model.alert import Alert, AlertKey, AlertState, AlertTransition, Notification, NotificationReason
+from monitor.core.model.journal import Notice
 from monitor.core.model.metric import MissingValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.rules.index import RuleIndex
@@ -42,6 +44,8 @@ class Evaluation:
     notifications: tuple[Notification, ...] = ()
     unknown: Mapping[AlertKey, tuple[str, ...]] = field(default_factory=dict)
     """Critical conditions that were evaluated and are unknown, with the metrics that they lack."""
+    notices: tuple[Notice, ...] = ()
+    """Notices about silences that end."""
 
 
 def evaluate_rules(
@@ -91,9 +95,15 @@ def evaluate_rules(
     if not alerts:
         return Evaluation(state.alerts, unknown=unknown)
     notifications = _due_notifications(snapshot, alerts, rule_index.by_name, routing)
+    notices: tuple[Notice, ...] = ()
+    if MONITOR_SUBJECT in metrics:
+        # All alerts of the account at once, so that a silence has one notice.
+        found = silence_notices(alerts, state.commands, rule_index.by_name, routing, now)
+        alerts |= found.alerts
+        notices = found.notices
     changed = tuple(a for key, a in alerts.items() if _persisted(a) != _persisted(before.get(key)))
     still_open = {key: a for key, a in (dict(state.alerts) | alerts).items() if a.state in OPEN_STATES}
-    return Evaluation(still_open, changed, tuple(transitions), notifications, unknown)
+    return Evaluation(still_open, changed, tuple(transitions), notifications, unknown, notices)
 
 
 def close_abandoned(alerts: Iterable[Alert], routing: ChannelRouting, now: datetime) -> Evaluation:
@@ -184,5 +194,7 @@ def _persisted(alert: Alert | None) -> tuple[object, ...] | None:
         alert.ack_ended_at,
         alert.silenced_by,
         alert.inhibited_by,
+        alert.kept_quiet_by,
+        alert.end_announced,
         alert.gone,
     )

@@ -172,6 +172,7 @@ def step(
         notices=(
             *intent_notices(decision.intents, policy.routing.channels, now),
             *activity.notices,
+            *evaluation.notices,
             *pause_notice(paused_by, policy.routing.channels, now),
         ),
         intents=decision.intents,

@@ -59,7 +59,8 @@ class Alert:
     when its data went missing. `value` is the first metric of the condition. `notified_at` is the last time a
     notification was queued. `told_since` is the time since when people have been notified without suppression:
     escalation counts from there. `escalated` counts the escalation steps taken. `ack_ended_at` is when an
-    acknowledgement ended because the alert had grown worse.
+    acknowledgement ended because the alert had grown worse. `kept_quiet_by` is the silence whose end is to be notified,
+    `end_announced` the silence whose coming end was.
     """
 
     id: int
@@ -87,6 +88,8 @@ class Alert:
     ack_ended_at: datetime | None = None
     silenced_by: int | None = None
     inhibited_by: int | None = None
+    kept_quiet_by: int | None = None
+    end_announced: int | None = None
     gone: bool = False
 
 

@@ -207,7 +207,10 @@ class SilenceMatcher:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A silence: alerts that match all matchers are not notified between `starts_at` and `ends_at`."""
+    """A silence: alerts that match all matchers are not notified between `starts_at` and `ends_at`.
+
+    `channel` is the channel whose answer set it; "" when no channel did.
+    """
 
     id: int
     matchers: tuple[SilenceMatcher, ...]
@@ -216,6 +219,7 @@ class Silence:
     author: str
     comment: str
     include_critical: bool = False
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +228,12 @@ class CommandsRead:
 
     `decisions`: approved (True) or rejected (False) intents by id. `asked_at`: when a channel first accepted a message
     about a proposal, by the id of the intent, also for a proposal that is over. `stopped_rules`: rules whose actions
-    are stopped, of all accounts.
+    are stopped, of all accounts. `ended_silences`: silences that are over and kept an open alert quiet last.
     """
 
     acks: tuple[Ack, ...] = ()
     silences: tuple[Silence, ...] = ()
+    ended_silences: tuple[Silence, ...] = ()
     paused: bool = False
     decisions: Mapping[int, bool] | None = None
     asked_at: Mapping[int, datetime] | None = None

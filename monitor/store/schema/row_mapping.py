@@ -56,6 +56,8 @@ def row_from_alert(alert: Alert) -> dict[str, Any]:
         "ack_ended_at": alert.ack_ended_at,
         "silenced_by": alert.silenced_by,
         "inhibited_by": alert.inhibited_by,
+        "kept_quiet_by": alert.kept_quiet_by,
+        "end_announced": alert.end_announced,
         "gone": alert.gone,
     }
 
@@ -209,6 +211,7 @@ def row_from_silence(silence: Silence) -> dict[str, Any]:
         "author": silence.author,
         "comment": silence.comment,
         "include_critical": silence.include_critical,
+        "channel": silence.channel,
     }
 
 

@@ -23,6 +23,9 @@ from monitor.store.schema.audit_tables import decisions as decisions
 from monitor.store.schema.audit_tables import rule_stops as rule_stops
 from monitor.store.schema.columns import AmountType, Id, TimestampType
 from monitor.store.schema.columns import metadata as metadata
+from monitor.store.schema.command_tables import acks as acks
+from monitor.store.schema.command_tables import drills as drills
+from monitor.store.schema.command_tables import silences as silences
 from monitor.store.schema.coverage_tables import found as found
 from monitor.store.schema.coverage_tables import records as records
 from monitor.store.schema.daemon_tables import bans as bans
@@ -154,6 +157,8 @@ alerts = Table(
     Column("ack_ended_at", TimestampType),
     Column("silenced_by", Id),
     Column("inhibited_by", Id),
+    Column("kept_quiet_by", Id),
+    Column("end_announced", Id),
     Column("gone", Boolean, nullable=False),
     CheckConstraint("state IN ('pending', 'firing', 'resolved', 'inactive')", name="ck_alerts_state"),
     CheckConstraint("severity IN ('info', 'warning', 'critical')", name="ck_alerts_severity"),
@@ -226,41 +231,6 @@ told = Table(
     Column("severity", Text, nullable=False),
     Column("at", TimestampType, nullable=False),
     PrimaryKeyConstraint("channel", "alert"),
-)
-
-acks = Table(
-    "acks",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("alert", Id, ForeignKey("alerts.id"), nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at", TimestampType, nullable=False),
-    Column("comment", Text, nullable=False),
-    Index("ix_acks_alert", "alert"),
-)
-
-silences = Table(
-    "silences",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("matchers", Text, nullable=False),
-    Column("starts_at", TimestampType, nullable=False),
-    Column("ends_at", TimestampType, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("comment", Text, nullable=False),
-    Column("include_critical", Boolean, nullable=False),
-    Index("ix_silences_ends_at", "ends_at"),
-)
-
-drills = Table(
-    "drills",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("rule", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("requested_at", TimestampType, nullable=False),
-    Column("done_at", TimestampType),
-    Column("outcome", Text),
 )
 
 control = Table(

@@ -49,6 +49,7 @@ def read_commands(connection: Connection, now: datetime, since: int | None = Non
     read = CommandsRead(
         acks=tuple(read_newest_acks(connection).values()),
         silences=read_silences(connection, now),
+        ended_silences=_read_ended_silences(connection, now),
         paused=row.paused,
         decisions=_read_decisions(connection),
         asked_at=_read_asked(connection, now),
@@ -96,6 +97,15 @@ def read_silences(connection: Connection, ends_after: datetime | None = None) ->
     wanted = select(table).order_by(table.c.id)
     if ends_after is not None:
         wanted = wanted.where(table.c.ends_at > ends_after)
+    return tuple(silence_from_row(row) for row in connection.execute(wanted).mappings())
+
+
+def _read_ended_silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
+    """Return the silences that are over, and whose end the daemon may not have notified yet."""
+    table, alerts = tables.silences, tables.alerts
+    open_alerts = alerts.c.state.in_(OPEN_ALERT_STATES)
+    last_quiet = select(alerts.c.kept_quiet_by).where(open_alerts, alerts.c.kept_quiet_by.is_not(None))
+    wanted = select(table).where(table.c.ends_at <= now, table.c.id.in_(last_quiet)).order_by(table.c.id)
     return tuple(silence_from_row(row) for row in connection.execute(wanted).mappings())
 
 

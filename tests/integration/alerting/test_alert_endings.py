@@ -9,12 +9,13 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.core.model.alert import AlertState
 from monitor.core.model.events import Silence, SilenceMatcher
+from monitor.store.command_store import CommandStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence
 from tests.integration.alerting.test_alerting import about, heads, message_lines, wait_for_messages
 from tests.support.daemon import eventually, in_process_daemon, read_store, starting_now, write_config
 from tests.support.sandbox import sandbox
-from tests.support.sinks import Answer, http_sink
+from tests.support.sinks import Answer, HttpSink, http_sink
 
 LOW = """
 [[rules]]
@@ -91,6 +92,53 @@ async def test_silence_survives_a_restart_and_its_end_notifies_firing_alerts(tmp
                 assert heads(about(sink.received)) == ["FIRING below-initial"]
                 await here.store.execute(expire_silence, quiet.id, SystemClock().now())
                 await wait_for_messages(sink, "FIRING below-initial", "REMINDER below-initial")
+
+
+def silence_notices(sink: HttpSink) -> list[str]:
+    """The notices about silences that arrived, in order."""
+    received = (request.json() for request in list(sink.received))
+    return [message["text"] for message in received if message["reason"] == "notice" and "silence" in message["text"]]
+
+
+@pytest.mark.slow
+async def test_coming_end_and_end_of_a_silence_are_notified_once_each_over_restarts(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/monitor.db"
+    with http_sink() as phone, http_sink() as mail:
+        async with sandbox(starting_now()) as box:
+            sinks = {"phone": phone.url, "mail": mail.url}
+            config = write_config(tmp_path, box.ready, channels=sinks)
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
+                await wait_for_messages(phone, "FIRING below-initial")
+                now = SystemClock().now()
+                matchers = (SilenceMatcher("rule", "=", "below-initial"),)
+                begun, ends = now - timedelta(minutes=30), now + timedelta(minutes=9)
+                quiet = Silence(0, matchers, begun, ends, "anna", "known", channel="mail")
+                quiet = await here.store.execute(add_silence, quiet)
+
+                async def is_announced() -> bool:
+                    return bool(silence_notices(mail))
+
+                await eventually(is_announced)
+            with CommandStore.open(database) as people:
+                people.execute(expire_silence, quiet.id, SystemClock().now())
+
+            async def is_notified() -> bool:
+                return bool(silence_notices(phone)) and len(silence_notices(mail)) == 2
+
+            async with in_process_daemon(config):
+                await eventually(is_notified)
+                await wait_for_messages(phone, "FIRING below-initial", "REMINDER below-initial")
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.alerts)
+                numbers = [alert.id for alert in here.state().alerts.values() if alert.key.rule == "below-initial"]
+    (number,) = numbers
+    told, (end,) = silence_notices(mail), silence_notices(phone)
+    # Its coming end is for the channel that it came from alone.
+    assert told[0].startswith(f'main: silence {quiet.id} by anna ("known") ends in 9m, at ')
+    assert end == f'main: silence {quiet.id} by anna ("known") has ended. Still firing: below-initial cross (#{number})'
+    assert told[1:] == [end]
 
 
 @pytest.mark.slow

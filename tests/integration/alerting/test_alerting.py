@@ -27,8 +27,8 @@ ReceivedLine = dict[str, Any]
 
 
 def message_lines(received: Sequence[Received]) -> list[ReceivedLine]:
-    """What was said of each alert, also of those that came together."""
-    return [alert for one in received for alert in one.json().get("alerts", [one.json()])]
+    """What was said of each alert, also of those that came together; notices are about none."""
+    return [alert for one in received for alert in one.json().get("alerts", [one.json()]) if "rule" in alert]
 
 
 def titles(received: Sequence[Received]) -> list[str]:

@@ -190,8 +190,8 @@ def _times_notified(sink: HttpSink, rule: str) -> int:
 
 
 def firing_rules(told: Received) -> list[str]:
-    """The rules that a message is about: those that fire together are told together."""
-    return [str(each.get("rule")) for each in told.json().get("alerts", [told.json()])]
+    """The rules that a message is about: those that fire together are told together. A notice is about none."""
+    return [str(each["rule"]) for each in told.json().get("alerts", [told.json()]) if "rule" in each]
 
 
 async def _until(holds: Any, daemon: DaemonProcess) -> None:

@@ -75,6 +75,21 @@ async def test_a_silence_holds_until_it_ends_or_is_ended(store: Store) -> None:
         await store.execute(commands.expire_silence, 99, at(3))
 
 
+async def test_ended_silence_is_read_while_an_open_alert_was_kept_quiet_by_it(store: Store) -> None:
+    wanted = Silence(0, (SilenceMatcher("account", "=", "main"),), NOW, at(60), "ann", "work", channel="phone")
+    silence = await store.execute(commands.add_silence, wanted)
+    quiet = dataclasses.replace(alert(17), silenced_by=silence.id, kept_quiet_by=silence.id)
+    await store.commit(JournalEntry("main", NOW, alerts=(quiet,)))
+    during, after = await store.read_commands(at(59)), await store.read_commands(at(60))
+    assert during is not None and after is not None
+    assert (during.event.silences, during.event.ended_silences) == ((silence,), ())
+    assert (after.event.silences, after.event.ended_silences) == ((), (silence,))
+    await store.commit(JournalEntry("main", NOW, alerts=(dataclasses.replace(quiet, kept_quiet_by=None),)))
+    notified = await store.read_commands(at(60))
+    assert notified is not None
+    assert notified.event.ended_silences == ()
+
+
 async def test_an_approval_is_read_while_the_intent_is_proposed(store: Store) -> None:
     await store.commit(
         planned_entry(dataclasses.replace(intent(1, S.PROPOSED), expires_at=at(600)), intent(2, S.PROPOSED))
