@@ -6,11 +6,12 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from monitor.notify.apprise_plugins import load_plugin
+from monitor.notify.message_links import message_arguments
 from monitor.notify.secret_scrubber import SecretScrubber
 from monitor.notify.sinks import Delivered, NotDelivered, SendResult
 from monitor.view.messages.formats import MessageFormat, escape, format_body
@@ -41,6 +42,7 @@ class AppriseSink:
     def __init__(self, name: str, url: str, timeout_s: float) -> None:
         self._name = name
         self._url = url
+        self._schema = url.partition("://")[0].lower()
         self._timeout_s = timeout_s
         self._scrub = SecretScrubber(url)
         self._lock = asyncio.Lock()
@@ -97,10 +99,17 @@ class AppriseSink:
             self._image_plugin = self._new_plugin()
         return self._image_plugin
 
-    def _new_plugin(self) -> Any:
+    def _plugin_for(self, message: Message) -> Any:
+        """The plugin that sends this message: one of its own where the service shows a link or a button of it."""
+        if message.image is not None:
+            return self._load_image_plugin()
+        arguments = message_arguments(self._schema, message)
+        return self._new_plugin(arguments) if arguments else self._load_plugin()
+
+    def _new_plugin(self, arguments: Mapping[str, Any] | None = None) -> Any:
         _capture_apprise_logs()
         _disable_proxies()
-        plugin = load_plugin(self._url)
+        plugin = load_plugin(self._url, arguments)
         plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _MAX_SEND_INTERVAL_S)
         plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, self._timeout_s)
         plugin.socket_read_timeout = min(plugin.socket_read_timeout, self._timeout_s)
@@ -112,7 +121,7 @@ class AppriseSink:
         records: list[logging.LogRecord] = []
         _captured_records.set(records)
         try:
-            plugin = self._load_plugin() if message.image is None else self._load_image_plugin()
+            plugin = self._plugin_for(message)
             from apprise import Apprise
 
             service = Apprise(asset=plugin.asset)
