@@ -13,6 +13,7 @@ from monitor.config.conflicts.secret_conflicts import refuse_secret_conflicts
 from monitor.config.credentials import resolve_account, resolve_heartbeat, resolve_http_token
 from monitor.config.model import Config
 from monitor.config.policies import build_channel_limits, build_policy
+from monitor.config.reply_channels import resolve_reply_channel
 from monitor.config.time_zones import find_time_zone
 from monitor.core.notifications.report_schedule import DailySchedule
 from monitor.core.notifications.throttling import LadderIndex
@@ -125,6 +126,7 @@ def check_secrets(config: Config) -> None:
             signing_credentials(keys.action, account.action_private_key)
     for channel in config.channels:
         describe_channel(config, channel.name)
+        resolve_reply_channel(config, channel.name)
     resolve_heartbeat(config)
     resolve_http_token(config)
 

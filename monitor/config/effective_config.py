@@ -28,6 +28,7 @@ def effective_config(config: Config) -> dict[str, Any]:
     shown["storage"]["url"] = config.storage_url
     shown["accounts"] = [_table(account) for account in config.accounts]
     shown["channels"] = [_table(channel) for channel in config.channels]
+    shown["replies"] = [_table(reply) for reply in config.replies]
     shown["actions"] = [_action(action) for action in config.actions]
     shown["rules"] = [_rule(rule) for rule in config.rules]
     return shown
@@ -54,8 +55,10 @@ def list_config_keys() -> tuple[ConfigKeyReference, ...]:
     rows += _table_rows("[[channels]]", "channels", TABLE_ARRAYS["channels"])
     rows += _table_rows("[[rules]]", "rules", RuleConfig)
     rows += _table_rows("[[actions]]", "actions", TABLE_ARRAYS["actions"])
-    for name in ("safety", "risk", "heartbeat", "http", "report"):
+    for name in ("safety", "risk", "heartbeat", "http"):
         rows += _table_rows(f"[{name}]", name, TABLES[name])
+    rows += _table_rows("[[replies]]", "replies", TABLE_ARRAYS["replies"])
+    rows += _table_rows("[report]", "report", TABLES["report"])
     return tuple(rows)
 
 

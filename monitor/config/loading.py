@@ -20,6 +20,7 @@ from monitor.config.parsing import (
     read_tables,
     top_level_names,
 )
+from monitor.config.reply_channels import check_replies
 from monitor.config.rules.action_schema import ActionConfig
 from monitor.config.rules.rule_files import read_rules
 from monitor.config.schema import (
@@ -29,6 +30,7 @@ from monitor.config.schema import (
     AccountConfig,
     ChannelConfig,
     ExchangeConfig,
+    ReplyConfig,
     TopLevelConfig,
 )
 from monitor.config.secrets import has_password
@@ -132,6 +134,7 @@ def config_from_document(
         mistakes.add(here.key("accounts"), "is missing", "write [[accounts]] with name, api_key and api_secret")
     accounts = read_tables(AccountConfig, document.get("accounts", []), "accounts", file, mistakes)
     channels = read_tables(ChannelConfig, document.get("channels", []), "channels", file, mistakes)
+    replies = read_tables(ReplyConfig, document.get("replies", []), "replies", file, mistakes)
     actions = _read_actions(document.get("actions", []), file, mistakes)
     read_top = top or TopLevelConfig()
     rules = read_rules(document, read_top.default_rules, read_top.rules_files, source, mistakes)
@@ -139,6 +142,7 @@ def config_from_document(
     channel_names, action_names = (_table_names(document, name) for name in ("channels", "actions"))
     consistency.check_accounts(accounts, mistakes)
     consistency.check_channels(channels, channel_names, mistakes)
+    check_replies(replies, [channel for _, channel in channels], channel_names, mistakes)
     if (risk := tables.get("risk")) is not None:
         consistency.check_pegs(risk.pegs, risk.stable_assets, here.key("risk").key("pegs"), mistakes)
     if (report := tables.get("report")) is not None:
@@ -157,6 +161,7 @@ def config_from_document(
         rules_files=read_top.rules_files,
         accounts=tuple(account for _, account in accounts),
         channels=tuple(channel for _, channel in channels),
+        replies=tuple(reply for _, reply in replies),
         actions=actions,
         rules=rules,
         environ=dict(environ),

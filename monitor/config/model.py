@@ -14,6 +14,7 @@ from monitor.config.schema import (
     ExchangeConfig,
     HeartbeatConfig,
     HttpConfig,
+    ReplyConfig,
     ReportConfig,
     RiskConfig,
     ScheduleConfig,
@@ -45,6 +46,7 @@ class Config:
     accounts: tuple[AccountConfig, ...]
     schedule: ScheduleConfig
     channels: tuple[ChannelConfig, ...]
+    replies: tuple[ReplyConfig, ...]
     rules: tuple[Rule, ...]
     actions: tuple[ActionSpec, ...]
     safety: SafetySettings

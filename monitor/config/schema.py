@@ -14,7 +14,7 @@ from monitor.config import addresses, value_types
 from monitor.config.config_key import key, optional
 from monitor.config.rules.action_schema import ActionConfig, SafetyConfig
 from monitor.config.secrets import SecretRef
-from monitor.config.value_types import IsolatedSetting
+from monitor.config.value_types import IsolatedSetting, ReplyPermission
 from monitor.core.metrics.thresholds import DOCUMENTED_MARGIN_CALLS
 
 DEFAULT_REST_URL = "https://api.binance.com"
@@ -248,6 +248,28 @@ class HttpConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyConfig:
+    """Answers to the messages of one channel: buttons under them, and commands as words."""
+
+    channel: str = key(
+        value_types.name(), "the channel; its url is tgram://… with one chat, or pover://… (emergency receipts)"
+    )
+    allow: tuple[ReplyPermission, ...] = key(
+        value_types.list_of(value_types.reply_permission(), may_be_empty=False),
+        "what may be done from a message; resuming the actions never may",
+        ["ack", "silence", "status"],
+    )
+    users: tuple[int, ...] = key(
+        value_types.list_of(value_types.integer(1)), "Telegram, required there: the numbers of the users who may", []
+    )
+    api_url: str = key(
+        addresses.url("https", "http", may_be_empty=True, is_base=True),
+        "address of the service's API, such as that of a Bot API server of your own; \"\" is the service's own",
+        "",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportConfig:
     """The daily report."""
 
@@ -282,5 +304,10 @@ TABLES: Mapping[str, type[Any]] = {
 }
 """Tables that occur once, by name."""
 
-TABLE_ARRAYS: Mapping[str, type[Any]] = {"accounts": AccountConfig, "channels": ChannelConfig, "actions": ActionConfig}
+TABLE_ARRAYS: Mapping[str, type[Any]] = {
+    "accounts": AccountConfig,
+    "channels": ChannelConfig,
+    "replies": ReplyConfig,
+    "actions": ActionConfig,
+}
 """Arrays of tables, by name; `rules` is one more."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar, cast, get_args
 
 from monitor.config.errors import InvalidValue
 from monitor.config.time_zones import find_time_zone
@@ -16,6 +16,7 @@ from monitor.errors import suggest_nearest
 
 T = TypeVar("T")
 IsolatedSetting = Literal["all"] | tuple[str, ...]
+ReplyPermission = Literal["ack", "silence", "status", "approve", "reject", "pause"]
 
 _NO_OVERRIDES: Mapping[str, str] = {}
 
@@ -133,6 +134,19 @@ def choice(*words: str) -> ValueType[str]:
         return value
 
     return ValueType(" | ".join(words), read)
+
+
+def reply_permission() -> ValueType[ReplyPermission]:
+    """Something that may be done from a message. Resuming the actions is refused: it wants a look at the account."""
+    words: tuple[ReplyPermission, ...] = get_args(ReplyPermission)
+    choices = choice(*words)
+
+    def read(value: object) -> ReplyPermission:
+        if value == "resume":
+            raise InvalidValue('"resume" is never allowed from a message', "use `margin-monitor actions resume`")
+        return cast("ReplyPermission", choices.read(value))
+
+    return ValueType(choices.name, read)
 
 
 def list_of(item_type: ValueType[T], *, may_be_empty: bool = True) -> ValueType[tuple[T, ...]]:

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from monitor.core.notifications.channel_messages import MessageReference
 from monitor.view.messages.message import Message
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The provider took the message. `answer` is the provider's text."""
+    """The provider took the message. `answer` is the provider's text.
+
+    `message` is its reference of the message, where the message can be answered or edited by it.
+    """
 
     answer: str
+    message: MessageReference | None = None
 
 
 @dataclass(frozen=True, slots=True)

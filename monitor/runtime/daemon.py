@@ -35,6 +35,7 @@ from monitor.runtime.messages.drills import DrillRunner
 from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.orphans import escalate_orphans
+from monitor.runtime.replies.reply_service import ReplyContext, ReplyHealth, ReplyLoop, ReplyService
 from monitor.runtime.shutdown import end_tasks, root_error
 from monitor.runtime.start_time import measure_start_time
 from monitor.runtime.store_session import StoreSession
@@ -44,11 +45,8 @@ from monitor.store.writes.commands import Commands
 
 log = logging.getLogger(__name__)
 
-DRAIN_S = 5.0
-"""Machine seconds that the channels have at the end for what waits."""
-
-LAST_DRAIN_S = 2.0
-"""Machine seconds that the channels have for what was decided during the first drain."""
+DRAIN_S, LAST_DRAIN_S = 5.0, 2.0
+"""Machine seconds that the channels have at the end for what waits, and then for what was decided meanwhile."""
 
 RELEASE_TIMEOUT_S = 3.0
 """Machine seconds that the store has, after a jump, to release all postponed deliveries for a new check."""
@@ -83,6 +81,7 @@ class Daemon:
         last_clock_check: LastClockCheck | None = None,
         public_url: str = "",
         counters: ActivityCounters | None = None,
+        reply_loops: tuple[ReplyLoop, ...] = (),
     ) -> None:
         """`on_tick` is called whenever every running account has completed another tick.
 
@@ -126,7 +125,10 @@ class Daemon:
             numbers,
             memories,
         )
-        self._health = DaemonHealth(accounts, self._supervisor, self._notifier, store, self._store_session, clock)
+        answers = ReplyContext(store, clock, ReplyHealth(), self._store_session.wake, self.notify)
+        self._replies = ReplyService(reply_loops, answers)
+        parts = self._supervisor, self._notifier, answers.health, store, self._store_session
+        self._health = DaemonHealth(accounts, *parts, clock)
         self._tick_loop = TickLoop(
             self._supervisor, self._store_session, self._account_owners, self._health, clock, self.notify, on_tick
         )
@@ -140,17 +142,15 @@ class Daemon:
             self._notifier.wake,
             self._look_up_owners,
         )
-        policies = {name: account.policy for name, account in accounts.items()}
-        self._heartbeat_sender = (
-            None
-            if heartbeat is None
-            else HeartbeatSender(heartbeat, clock, partial(self._health_problems, heartbeat.every))
-        )
+        self._heartbeats = [
+            HeartbeatSender(each, clock, partial(self._health_problems, each.every)) for each in (heartbeat,) if each
+        ]
         self._report = (
             None
             if report_settings is None
             else DailyReport(report_settings, store, clock, version, self._notifier.wake)
         )
+        policies = {name: account.policy for name, account in accounts.items()}
         self._drills = DrillRunner(store, clock, policies, self.account_states, self._notifier.wake)
         self._stop = asyncio.Event()
         self.started_at: datetime | None = None
@@ -212,7 +212,7 @@ class Daemon:
     @property
     def channel_problems(self) -> Mapping[str, str]:
         """The channels that do not work, and why."""
-        return self._notifier.problems
+        return self._health.channel_problems
 
     def account_states(self) -> Mapping[str, AccountState]:
         """Return the present state of each account."""
@@ -250,11 +250,8 @@ class Daemon:
                     tasks.create_task(self._notifier.run(), name="notifier"),
                     tasks.create_task(self._store_session.run(), name="storekeeper"),
                     tasks.create_task(self._drills.run(), name="drills"),
-                    *(
-                        []
-                        if self._heartbeat_sender is None
-                        else [tasks.create_task(self._heartbeat_sender.run(), name="pulse")]
-                    ),
+                    tasks.create_task(self._replies.run(), name="replies"),
+                    *(tasks.create_task(sender.run(), name="pulse") for sender in self._heartbeats),
                 ]
                 deciding = [
                     tasks.create_task(self._tick_loop.run(), name="heartbeat"),
@@ -317,6 +314,8 @@ class Daemon:
     def _apply_commands(self, commands: Commands) -> None:
         """Apply the commands of people other than acks, silences and the pause, which each account applies itself."""
         self._drills.enqueue(commands.drills)
+        self._tick_loop.wake()
+        self._replies.wake()
         if commands.settled_intents:
             # The notice of an intent that a person settled is sent by the daemon that runs.
             self._notifier.wake(self._channels)

@@ -8,6 +8,7 @@ from monitor.core.engine.health import AccountHealth, health_problems
 from monitor.core.model.events import HealthRead
 from monitor.runtime.account.supervisor import AccountSupervisor, WatchedAccount
 from monitor.runtime.messages.notifier import Notifier
+from monitor.runtime.replies.reply_service import ReplyHealth
 from monitor.runtime.store_session import StoreSession
 from monitor.store.store import Store
 
@@ -20,6 +21,7 @@ class DaemonHealth:
         accounts: Mapping[str, WatchedAccount],
         supervisor: AccountSupervisor,
         notifier: Notifier,
+        reply_health: ReplyHealth,
         store: Store,
         store_session: StoreSession,
         clock: Clock,
@@ -27,6 +29,7 @@ class DaemonHealth:
         self._accounts = accounts
         self._supervisor = supervisor
         self._notifier = notifier
+        self._reply_health = reply_health
         self._store = store
         self._store_session = store_session
         self._clock = clock
@@ -35,11 +38,16 @@ class DaemonHealth:
     def read(self) -> HealthRead:
         """Return the health of what all accounts share."""
         return HealthRead(
-            notifications_failing=self._notifier.failing_count,
+            notifications_failing=len(self.channel_problems),
             # Nothing may be decided before the store is loaded.
             store_failing=self._store.is_failing or not self._store_session.is_known,
             store_space_low=self._store_session.space_low,
         )
+
+    @property
+    def channel_problems(self) -> Mapping[str, str]:
+        """The channels that do not work, and why: their messages are not taken, or their answers can't be read."""
+        return {**self._reply_health.problems(), **self._notifier.problems}
 
     @property
     def is_recording(self) -> bool:
@@ -85,7 +93,7 @@ class DaemonHealth:
         """Return the reasons why the heartbeat must not report that all is well."""
         return health_problems(
             self._accounts_health(started_at),
-            self._notifier.problems,
+            self.channel_problems,
             self._store.is_failing,
             ping_interval,
             self._clock.now(),

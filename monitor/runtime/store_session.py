@@ -125,6 +125,7 @@ class StoreSession:
         self.commands: CommandsRead | None = None
         self.space_low: bool | None = None
         self._load_error: StoreError | None = None
+        self._woken = asyncio.Event()
 
     @property
     def trouble(self) -> StoreError | None:
@@ -135,6 +136,10 @@ class StoreSession:
     def is_known(self) -> bool:
         """True if the content of the store is loaded."""
         return self._known_changes is not None and self._known_changes == self._store.replacement_count
+
+    def wake(self) -> None:
+        """Poll the commands of people at once: one was just written by this process."""
+        self._woken.set()
 
     def take_new_commands(self) -> CommandsRead | None:
         """Return the commands that are new since the last call; None: nothing new."""
@@ -165,7 +170,10 @@ class StoreSession:
                 else:
                     await self._poll()
             await self._check_space()
-            await asyncio.sleep(POLL_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_EVERY_S):
+                    await self._woken.wait()
+            self._woken.clear()
 
     async def load(self) -> bool:
         """Register this daemon, recover the intents that the previous one left unfinished, and start the accounts.

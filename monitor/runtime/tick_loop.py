@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from monitor.clock import Clock
@@ -49,6 +50,7 @@ class TickLoop:
         self._last_counts: Mapping[str, _TickCount] = {}
         self._reported_counts: Mapping[str, _TickCount] = {}
         self._ready = asyncio.Event()
+        self._woken = asyncio.Event()
 
     @property
     def is_ready(self) -> bool:
@@ -58,6 +60,10 @@ class TickLoop:
     async def wait_until_ready(self) -> None:
         """Wait until `is_ready`."""
         await self._ready.wait()
+
+    def wake(self) -> None:
+        """Send the next tick at once: a person's command waits for it."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Send ticks until cancelled. The loop waits for nothing, least of all for the store."""
@@ -70,7 +76,10 @@ class TickLoop:
             self._report_progress(services)
             if self._health.is_every_account_known:
                 self._ready.set()
-            await asyncio.sleep(pause_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._woken.wait()
+            self._woken.clear()
 
     def _send_ticks(self, services: Mapping[str, AccountService]) -> None:
         fresh, health = self._store_session.take_new_commands(), self._health.read()

@@ -251,6 +251,8 @@ class Store:
             (retention.prune_events, events_before),
             (retention.prune_failures, failures_before),
             (retention.prune_attempts, attempts_before),
+            (retention.prune_presses, attempts_before),
+            (retention.prune_channel_messages, attempts_before),
             (retention.prune_movements, movements_before),
         )
         total = 0

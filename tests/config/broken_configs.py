@@ -27,6 +27,33 @@ name = "phone"
 url = "env:PHONE"
 """
 
+ANSWERED_CHANNELS = """
+[[channels]]
+name = "phone"
+url = "env:PHONE"
+[[channels]]
+name = "hook"
+webhook = "https://hook.example/x"
+[[channels]]
+name = "mail"
+url = "mailto://user:pass@mail.example"
+[[channels]]
+name = "pager"
+url = "pover://user@token"
+[[channels]]
+name = "chat"
+url = "tgram://123456789:abcdefghij-KLMN_op/42"
+[[channels]]
+name = "chats"
+url = "tgram://123456789:abcdefghij-KLMN_op/42/43"
+[[channels]]
+name = "botless"
+url = "tgram://abc/42"
+[[channels]]
+name = "option"
+url = "tgram://123456789:abcdefghij-KLMN_op/42?format=html"
+"""
+
 RULE = """
 [[rules]]
 name = "low"
@@ -52,6 +79,11 @@ def _key(name: str, table: str, line: str, complaint: str) -> BrokenConfig:
 
 def _account(name: str, keys: str, complaint: str) -> BrokenConfig:
     return _case(name, f'[[accounts]]\nname = "main"\n{keys}\n', f'config.toml: accounts[0] "main".{complaint}')
+
+
+def _replies(name: str, keys: str, complaint: str) -> BrokenConfig:
+    """A config with channels of several services and one `[[replies]]`."""
+    return _case(name, f"{ACCOUNT}{ANSWERED_CHANNELS}[[replies]]\n{keys}\n", f"config.toml: {complaint}")
 
 
 def _channel(name: str, keys: str, complaint: str) -> BrokenConfig:
@@ -256,6 +288,25 @@ ACTIONS = (
     _action("target_is_no_level", 'kind = "repay"\ntarget = "interest_usdt >= 1"', ".target: column 1: `interest_usdt` is not a level; a target has the form `margin_level >= 1.5`"),
 )  # fmt: skip
 
+REPLIES = (
+    _replies("reply_to_no_channel", 'channel = "phon"\nusers = [1]', 'replies[0].channel: no channel is called "phon"; did you mean "phone"?'),
+    _replies("reply_to_webhook", 'channel = "hook"\nusers = [1]', "replies[0].channel: names a webhook, which can't be answered; name a channel whose url is tgram://TOKEN/CHAT or pover://USER@TOKEN"),
+    _replies("reply_to_mail", 'channel = "mail"\nusers = [1]', "replies[0].channel: names a channel of mailto://, which can't be answered; name a channel whose url is tgram://TOKEN/CHAT or pover://USER@TOKEN"),
+    _replies("reply_without_channel", "users = [1]", 'replies[0].channel: is missing; write channel = "…"'),
+    _replies("reply_of_anybody", 'channel = "chat"', "replies[0].users: is missing: who may press the buttons?; write users = [123456789] with the number of your Telegram user (docs/guide/telegram.md)"),
+    _replies("reply_of_pushover_users", 'channel = "pager"\nusers = [1]', "replies[0].users: means nothing for pover://; remove it"),
+    _replies("reply_that_resumes", 'channel = "chat"\nusers = [1]\nallow = ["resume"]', 'replies[0].allow: "resume" is never allowed from a message; use `margin-monitor actions resume`'),
+    _replies("reply_that_does_anything", 'channel = "chat"\nusers = [1]\nallow = ["act"]', 'replies[0].allow: "act" is not one of ack, silence, status, approve, reject or pause; did you mean "ack"?'),
+    _replies("reply_that_allows_nothing", 'channel = "chat"\nusers = [1]\nallow = []', "replies[0].allow: is an empty list; name at least one or leave the key out"),
+    _replies("reply_of_user_by_name", 'channel = "chat"\nusers = ["ann"]', "replies[0].users: must be a whole number, not text"),
+    _replies("reply_of_group_as_user", 'channel = "chat"\nusers = [-100123]', "replies[0].users: -100123 is too small; 1 is the least"),
+    _replies("reply_twice", 'channel = "chat"\nusers = [1]\n[[replies]]\nchannel = "chat"\nusers = [2]', "replies[1].channel: replies[0] has the same channel; write one [[replies]] a channel"),
+    _replies("reply_of_two_chats", 'channel = "chats"\nusers = [1]', "replies[0].channel: names a channel whose tgram:// address has 2 chats; write tgram://TOKEN/CHAT with one chat"),
+    _replies("reply_of_no_bot", 'channel = "botless"\nusers = [1]', "replies[0].channel: names a channel whose tgram:// address has no bot token; write tgram://TOKEN/CHAT"),
+    _replies("reply_with_option", 'channel = "option"\nusers = [1]', 'replies[0].channel: names a channel whose tgram:// address has the option "format", which does not work with replies; remove the option'),
+    _replies("reply_over_plain_http", 'channel = "chat"\nusers = [1]\napi_url = "http://bots.example"', "replies[0].api_url: http:// is for loopback hosts only; use https://"),
+)  # fmt: skip
+
 REPORT = (
     _key("report_at", "report", 'at = "8:00"', '"8:00" is not a time of day; write it like "08:00"'),
     _case("report_zone", f'{ACCOUNT}[report]\nat = "08:00"\ntime_zone = "Europe/Berlim"\n', 'config.toml: report.time_zone: "Europe/Berlim" is not a time zone; write it like "Europe/Berlin"'),
@@ -294,6 +345,7 @@ ALL = (
     + NAMES
     + RULES
     + ACTIONS
+    + REPLIES
     + REPORT
     + HTTP
     + NOT_AVAILABLE_YET

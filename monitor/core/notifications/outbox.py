@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal
 
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity
+from monitor.core.notifications.channel_messages import MessageReference
 
 FIRST_UNRECORDED_ID = 1 << 62
 """First number of deliveries without a row in the database. The newest delivery has the highest number."""
@@ -98,7 +99,10 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """Result of one attempt to send a delivery, as recorded."""
+    """Result of one attempt to send a delivery, as recorded.
+
+    `message` is the message that it became, where the service gives a reference by which it can be answered or edited.
+    """
 
     channel: str
     delivery: int
@@ -108,6 +112,7 @@ class DeliveryAttempt:
     state: DeliveryState
     next_at: datetime | None = None
     last_notified: LastNotified | None = None
+    message: MessageReference | None = None
 
 
 @dataclass(frozen=True, slots=True)

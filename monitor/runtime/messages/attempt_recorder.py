@@ -56,7 +56,16 @@ class AttemptRecorder:
             log.info("notification.sent channel=%s deliveries=%s title=%r", channel.name, numbers, title)
             sent = DeliveryState.SENT
             attempts = [
-                DeliveryAttempt(channel.name, d.id, now, True, result.answer, sent, last_notified=notified.get(d.id))
+                DeliveryAttempt(
+                    channel.name,
+                    d.id,
+                    now,
+                    True,
+                    result.answer,
+                    sent,
+                    last_notified=notified.get(d.id),
+                    message=result.message,
+                )
                 for d in deliveries
             ]
             self._delivery_store.add_attempts(channel.name, desk.outbox.apply_attempts(attempts))

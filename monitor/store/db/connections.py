@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from monitor.errors import StoreError, WrongDatabaseRevision
 
-SCHEMA_REVISION = "0026"
+SCHEMA_REVISION = "0027"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2

@@ -39,6 +39,9 @@ from monitor.store.schema.intent_checks import in_flight_where, legal_steps_chec
 from monitor.store.schema.price_tables import price_bars as price_bars
 from monitor.store.schema.price_tables import price_routes as price_routes
 from monitor.store.schema.price_tables import price_series as price_series
+from monitor.store.schema.reply_tables import channel_messages as channel_messages
+from monitor.store.schema.reply_tables import presses as presses
+from monitor.store.schema.reply_tables import update_offsets as update_offsets
 
 events = Table(
     "events",

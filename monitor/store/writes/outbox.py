@@ -18,7 +18,7 @@ from monitor.core.notifications.outbox import (
 from monitor.store.db.prepared_statements import prepare_insert_returning_id, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row, last_notified_from_row
-from monitor.store.writes import intents
+from monitor.store.writes import channel_messages, intents
 from monitor.store.writes.change_counter import bump_change_counter
 
 _QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
@@ -242,6 +242,8 @@ def _record_attempt(connection: Connection, attempt: DeliveryAttempt) -> bool:
     connection.execute(insert(tables.delivery_attempts), tried)
     if attempt.ok:
         _record_asked(connection, attempt)
+    if attempt.message is not None:
+        channel_messages.add_message_of_delivery(connection, attempt.delivery, attempt.message, attempt.at)
     if attempt.last_notified is not None:
         save_last_notified(connection, attempt.last_notified)
     return True

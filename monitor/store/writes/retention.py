@@ -51,6 +51,23 @@ def prune_movements(connection: Connection, before: datetime, batch: int = MAX_R
     return _delete_before(connection, tables.movements, "at", before, batch)
 
 
+def prune_presses(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
+    """Delete presses older than `before`, `batch` at most; return how many, 0 when none is left.
+
+    A bot gets an update for a day at most, so that an older press can't be delivered again.
+    """
+    table = tables.presses
+    oldest = select(table.c.key).where(table.c.at < before).order_by(table.c.at).limit(batch)
+    return connection.execute(delete(table).where(table.c.key.in_(oldest))).rowcount
+
+
+def prune_channel_messages(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
+    """Delete messages older than `before` whose end is shown, `batch` at most; return how many, 0 when none is left."""
+    table = tables.channel_messages
+    oldest = select(table.c.id).where(table.c.at < before, table.c.closed_at.is_not(None)).order_by(table.c.id)
+    return connection.execute(delete(table).where(table.c.id.in_(oldest.limit(batch)))).rowcount
+
+
 Pruner = Callable[[Connection, datetime], int]
 
 

@@ -1,0 +1,112 @@
+"""The owner of the loops that read answers: each is restarted when it ends, and its failures count as the channel's."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitor.clock import Clock
+from monitor.core.model.alert import Severity
+from monitor.store.store import Store
+
+log = logging.getLogger(__name__)
+
+RESTART_S = 5.0
+MAX_RESTART_S = 60.0
+"""The longest pause after a loop ended; each pause is twice the one before."""
+
+GRACE_S = 15.0
+"""Machine seconds that a failure must last before the channel counts as failing: a reload or a short cut is none."""
+
+
+class ReplyHealth:
+    """Channels whose answers can't be read, and why."""
+
+    def __init__(self, machine_time: Callable[[], float] = time.monotonic) -> None:
+        self._machine_time = machine_time
+        self._failing: dict[str, tuple[float, str]] = {}
+
+    def record(self, channels: Iterable[str], failure: str | None, *, is_lasting: bool = False) -> None:
+        """Record how a read went; None: it worked. `is_lasting`: the failure counts at once, since waiting can't cure
+        it."""
+        now = self._machine_time()
+        for channel in channels:
+            if failure is None:
+                self._failing.pop(channel, None)
+                continue
+            since, _ = self._failing.get(channel, (now, ""))
+            self._failing[channel] = (min(since, now - GRACE_S) if is_lasting else since), failure
+
+    def problems(self) -> Mapping[str, str]:
+        """Return the channels whose answers can't be read."""
+        now = self._machine_time()
+        return {name: why for name, (since, why) in self._failing.items() if now - since >= GRACE_S}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """The parts of the daemon that a reply loop uses.
+
+    `on_command` is called after each command that was carried out, so that it takes effect at once. `notify` sends a
+    notice to all channels.
+    """
+
+    store: Store
+    clock: Clock
+    health: ReplyHealth
+    on_command: Callable[[], None]
+    notify: Callable[[Severity, str], Awaitable[None]]
+
+
+class ReplyLoop(Protocol):
+    """The reading of the answers of one or more channels of a service."""
+
+    @property
+    def channels(self) -> Sequence[str]: ...
+
+    def wake(self) -> None:
+        """Look at once at what the messages should show: something has changed."""
+        ...
+
+    async def run(self, context: ReplyContext) -> None:
+        """Read answers and carry them out until cancelled."""
+        ...
+
+
+class ReplyService:
+    """One task a loop; a loop that ends, for whatever reason, is started again."""
+
+    def __init__(self, loops: Sequence[ReplyLoop], context: ReplyContext) -> None:
+        self._loops = loops
+        self._context = context
+
+    def wake(self) -> None:
+        """Let all loops look at what their messages should show."""
+        for loop in self._loops:
+            loop.wake()
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for loop in self._loops:
+                tasks.create_task(self._keep_running(loop), name=f"replies {', '.join(loop.channels)}")
+
+    async def _keep_running(self, loop: ReplyLoop) -> None:
+        rest_s = RESTART_S
+        while True:
+            began, cause = time.monotonic(), "it ended"
+            try:
+                await loop.run(self._context)
+            except Exception as error:
+                cause = type(error).__name__
+                log.exception("replies.failed channels=%s", ",".join(loop.channels))
+            if time.monotonic() - began > 2 * MAX_RESTART_S:
+                rest_s = RESTART_S
+            self._context.health.record(
+                loop.channels, f"the reading of answers failed in this program: {cause}", is_lasting=True
+            )
+            log.error("replies.restarting channels=%s in_s=%s", ",".join(loop.channels), rest_s)
+            await asyncio.sleep(rest_s)
+            rest_s = min(2 * rest_s, MAX_RESTART_S)
