@@ -54,20 +54,28 @@ def lost_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: date
     return tuple(said) if channels else ()
 
 
+def order_phrase(intent: Intent) -> str:
+    """Text of the order with its amounts, without account and scope."""
+    match intent.order:
+        case Transfer():
+            use = {"repay": " to repay with", "collateral": " as collateral", None: ""}[intent.purpose]
+            over = "" if intent.destination is None else f" over {intent.scope}"
+            return f"bring in {format_decimal(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
+        case Reduce():
+            return _trade_text(intent, intent.order)
+        case CancelOrders():
+            return f"cancel the orders on {intent.order.symbol}, which lock {intent.order.unlocks}"
+        case ManualCall():
+            amount = f" {format_decimal(intent.amount)}" if intent.amount else ""
+            return f"{intent.action}{amount} {intent.asset}".rstrip()
+        case _:
+            return f"repay {format_decimal(intent.amount)} {intent.asset}"
+
+
 def _order_text(intent: Intent) -> str:
-    text = f"repay {format_decimal(intent.amount)} {intent.asset}"
-    if isinstance(intent.order, Transfer):
-        use = {"repay": " to repay with", "collateral": " as collateral", None: ""}[intent.purpose]
-        over = "" if intent.destination is None else f" over {intent.scope}"
-        text = f"bring in {format_decimal(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
-    if isinstance(intent.order, Reduce):
-        text = _trade_text(intent, intent.order)
-    if isinstance(intent.order, CancelOrders):
-        text = f"cancel the orders on {intent.order.symbol}, which lock {intent.order.unlocks}"
     if isinstance(intent.order, ManualCall):
-        amount = f" {format_decimal(intent.amount)}" if intent.amount else ""
-        return f"{intent.account} {intent.scope}: {intent.action}{amount} {intent.asset}".rstrip() + f" (R-{intent.id})"
-    return f"{intent.account} {intent.target_scope}: {text} ({intent.action}, R-{intent.id})"
+        return f"{intent.account} {intent.scope}: {order_phrase(intent)} (R-{intent.id})"
+    return f"{intent.account} {intent.target_scope}: {order_phrase(intent)} ({intent.action}, R-{intent.id})"
 
 
 def _trade_text(intent: Intent, order: Reduce) -> str:

@@ -337,7 +337,8 @@ class Notifier:
         if document is not None:
             message = drill_message(delivery.severity, document)
         else:
-            message = notice_message(delivery.severity, delivery.text, recorded=delivery.is_recorded)
+            words = delivery.severity, delivery.text
+            message = notice_message(*words, intent=delivery.intent, recorded=delivery.is_recorded)
         desk.outbox.mark_started([delivery], now)
         result = await self._sender.send(channel, lambda: message, message, plain=needs_plain_text([delivery]))
         await self._attempt_recorder.record(channel, [delivery], result, {}, message.title)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from monitor.view.messages.message import Message
+from monitor.view.messages.message import Message, MessageSubject
 
 MAX_TITLE_NUMBERS = 8
 """Limit of alert numbers in a title; the text has all."""
@@ -23,7 +23,11 @@ def group_messages(messages: Sequence[Message]) -> Message:
     text = "\n".join([worst.text, "", "Together with it:", *(_without_first_word(other.title) for other in others)])
     alerts = [message.document for message in messages]
     return replace(
-        worst, title=title, text=text, document={**worst.document, "title": title, "text": text, "alerts": alerts}
+        worst,
+        title=title,
+        text=text,
+        document={**worst.document, "title": title, "text": text, "alerts": alerts},
+        subject=MessageSubject(tuple(alert for message in messages for alert in message.subject.alerts)),
     )
 
 

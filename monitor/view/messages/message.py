@@ -42,6 +42,15 @@ _TITLE_WORDS: Mapping[NotificationReason, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class MessageSubject:
+    """The subject of a message that can be answered: alerts as they are now, an intent or a drill by its number."""
+
+    alerts: tuple[Alert, ...] = ()
+    intent: int | None = None
+    drill: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message for a channel. `document` is the body of a webhook; `image` a PNG file, where a chart helps.
 
@@ -56,6 +65,7 @@ class Message:
     image: Path | None = None
     format: MessageFormat = "text"
     plain: bool = False
+    subject: MessageSubject = MessageSubject()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,8 @@ def alert_message(
     document = {**alert_document(alert), **said}
     if drill is not None:
         document |= {"reason": "drill", "stage": reason.value, "drill": drill.id}
-    return Message(title, text, kind, document, image)
+    subject = MessageSubject((alert,)) if drill is None else MessageSubject(drill=drill.id)
+    return Message(title, text, kind, document, image, subject=subject)
 
 
 def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity, public_url: str = "") -> Message:
@@ -121,24 +132,23 @@ def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity
     text = "\n".join([_value_text(alert), f"Rule {alert.key.rule}: {alert.when}", *([page] if page else [])])
     said = {"severity": severity, "reason": reason.value, "title": title, "text": text, "url": page}
     document: Document = {"id": alert.id, **said}
-    return Message(
-        title, text, "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity], document
-    )
+    kind = "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity]
+    return Message(title, text, kind, document, subject=MessageSubject((alert,)))
 
 
 def drill_message(severity: Severity, document: Document) -> Message:
     """A message of a drill, made from the body of its webhook."""
     kind = "success" if document["stage"] == NotificationReason.RESOLVED.value else KIND_BY_SEVERITY[severity]
-    return Message(document["title"], document["text"], kind, document)
+    return Message(document["title"], document["text"], kind, document, subject=MessageSubject(drill=document["drill"]))
 
 
-def notice_message(severity: Severity, text: str, *, recorded: bool = True) -> Message:
+def notice_message(severity: Severity, text: str, *, intent: int | None = None, recorded: bool = True) -> Message:
     """A message that belongs to no alert. Its title repeats the first line of `text`."""
     first, _, _ = text.strip().partition("\n")
     title = f"[NOTICE] {severity} {first if len(first) <= 120 else first[:117] + '...'}"
     body = text.strip() if recorded else f"{text.strip()}\n{_NOT_RECORDED}"
     document = {"severity": severity, "reason": "notice", "title": title, "text": body}
-    return Message(title, body, KIND_BY_SEVERITY[severity], document)
+    return Message(title, body, KIND_BY_SEVERITY[severity], document, subject=MessageSubject(intent=intent))
 
 
 def _page_url(alert: Alert, public_url: str) -> str | None:
