@@ -18,8 +18,9 @@ from monitor.core.notifications.outbox import (
 from monitor.store.db.prepared_statements import prepare_insert_returning_id, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row, last_notified_from_row
-from monitor.store.writes import channel_messages, intents
+from monitor.store.writes import intents
 from monitor.store.writes.change_counter import bump_change_counter
+from monitor.store.writes.replies import channel_messages
 
 _QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
 

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, func, select
 from monitor.errors import CommandRefused
 from monitor.store.schema import tables
 from monitor.store.store import Store
-from monitor.store.writes import commands, presses
-from monitor.store.writes.presses import Press, PressResult, UpdateOffset
+from monitor.store.writes import commands
+from monitor.store.writes.replies import presses
+from monitor.store.writes.replies.presses import Press, PressResult, UpdateOffset
 from tests.support.examples.store_rows import NOW, at, firing_entry
 
 PRESS = Press("telegram:callback:9", "phone", "telegram:ann (7)", "ack 17", NOW)

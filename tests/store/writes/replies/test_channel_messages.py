@@ -5,7 +5,7 @@ from dataclasses import replace
 from monitor.core.notifications.channel_messages import ChannelMessage, MessageReference
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState
 from monitor.store.store import Store
-from monitor.store.writes import channel_messages
+from monitor.store.writes.replies import channel_messages
 from tests.support.examples.store_rows import NOW, at, firing_entry
 
 SENT = DeliveryState.SENT

@@ -1,0 +1,1 @@
+"""Records of answers from messages: the messages themselves, and presses of their buttons."""
