@@ -22,8 +22,12 @@ from monitor.core.model.events import Event
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restrictions
 from monitor.core.model.order import ExchangeRecord, Order, Outcome, PreSendCheck, TimeWindow, Withheld
+from monitor.core.model.price_history import HourSpan, PriceBar
 from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
 from monitor.core.model.symbols import TradingRules
+
+MAX_HOURS = 1000
+"""Maximum hours of one read of past prices."""
 
 
 class Streams(Protocol):
@@ -71,7 +75,7 @@ class ActivitySource(Protocol):
 
 
 class ReferenceDataSource(Protocol):
-    """Terms of trading and lending that hold for every account, and index prices. Raises ExchangeError."""
+    """Terms of trading and lending that hold for every account, index and past prices. Raises ExchangeError."""
 
     async def read_symbol_rules(
         self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
@@ -94,6 +98,17 @@ class ReferenceDataSource(Protocol):
         ...
 
     async def read_index_price(self, symbol: str) -> Price: ...
+
+    async def read_hourly_bars(self, symbol: str, span: HourSpan) -> tuple[PriceBar, ...]:
+        """Return the finished bars of a symbol that open in the span, oldest first; at most MAX_HOURS of hours.
+
+        With the least priority: other requests go first. Raises ExchangeRefused for a symbol that does not exist.
+        """
+        ...
+
+    async def read_listing_time(self, symbol: str) -> datetime | None:
+        """Return the open of the first hourly bar that the exchange has of a symbol; None if it has none."""
+        ...
 
 
 class InterestSource(Protocol):

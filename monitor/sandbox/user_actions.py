@@ -1,5 +1,6 @@
 """Actions of the user beside the program, and changes that tests make to the market."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from monitor.sandbox.amounts import ZERO
@@ -7,6 +8,7 @@ from monitor.sandbox.api.errors import SimApiError, no_cross_account, no_isolate
 from monitor.sandbox.exchange_loop import ExchangeLoop
 from monitor.sandbox.ledger.accounts import SimAccount, SimMarginAccount
 from monitor.sandbox.lending import interest, loans, transfers
+from monitor.sandbox.scenario.price_path import SimPriceBar
 from monitor.sandbox.streams.stream_server import StreamServer
 from monitor.sandbox.trading import orders
 from monitor.sandbox.venue import Venue
@@ -93,12 +95,20 @@ class UserActions:
         self._apply_market_change()
 
     def set_status(self, symbol: str, status: str) -> None:
-        """Set the reported status of a symbol; with any but TRADING it sends no frames."""
+        """Set the reported status of a symbol; with any but TRADING it sends no frames and gets no bars."""
         if symbol not in self._venue.listings.pairs:
             raise unknown_symbol()
+        self._simulation_loop.catch_up()
+        self._venue.bars.note_status(symbol, self._venue.second, is_traded=status == "TRADING")
         self._venue.symbol_status.pop(symbol, None)
         if status != "TRADING":
             self._venue.symbol_status[symbol] = status
+
+    def load_bars(self, symbol: str, bars: Iterable[SimPriceBar]) -> None:
+        """Give a symbol these hourly bars, and no others before the start."""
+        if symbol not in self._venue.listings.pairs:
+            raise unknown_symbol()
+        self._venue.bars.load(symbol, bars)
 
     def set_basis(self, symbol: str, basis: Decimal) -> None:
         """Set the index price to spot × (1 + basis)."""

@@ -11,6 +11,7 @@ from monitor.sandbox.event_feed import EventFeed
 from monitor.sandbox.ledger.accounts import Actor, CapitalFlowRecord, SimAccount, SimMarginAccount
 from monitor.sandbox.ledger.ledger import SimLedger, SimWallet
 from monitor.sandbox.ledger.valuation import Valuer
+from monitor.sandbox.market.bars import HourlyBars
 from monitor.sandbox.market.listings import Listings
 from monitor.sandbox.market.prices import CurrentPrices
 from monitor.sandbox.scenario.scenario import AccountSpec, ApiKeySpec, InitialBalance, Scenario
@@ -42,14 +43,21 @@ class Venue:
         self.scenario = scenario
         self.timeline = timeline
         self.listings = Listings(scenario)
+        self.bars = HourlyBars(int(scenario.start.timestamp()), self.listings.pairs)
         self.prices = CurrentPrices(
-            scenario.all_paths(), self.listings.prices, self.listings.pair_assets(), scenario.basis
+            scenario.all_paths(),
+            self.listings.prices,
+            self.listings.pair_assets(),
+            scenario.basis,
+            self.bars.note_price,
         )
         self.valuer = Valuer(self.prices, self.listings)
         self.ledger = SimLedger()
         self.feed = EventFeed()
         self.second = int(scenario.start.timestamp())
         self.prices.move_to(self.second)
+        for symbol in self.prices.symbols():
+            self.bars.begin(symbol, self.prices.spot(symbol) or ZERO)
         self.ledger.now_ms = self.second * 1000
         self.movements: list[SimMovement] = []
         # Symbols with another status than TRADING; they send no frames.

@@ -24,6 +24,7 @@ class Priority(Enum):
     FIRST = Decimal(1)
     USUAL = Decimal("0.9")
     LAST = Decimal("0.7")
+    SPARE = Decimal("0.5")
 
 
 API_LIMIT = 6000

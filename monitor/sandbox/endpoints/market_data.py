@@ -1,4 +1,4 @@
-"""Public data: time, system status, symbols with filters, last prices."""
+"""Public data: time, system status, symbols with filters, last prices, hourly bars."""
 
 import msgspec
 
@@ -6,9 +6,14 @@ from monitor.sandbox.amounts import ZERO, format_decimal, format_plain
 from monitor.sandbox.api.errors import SimApiError, unknown_symbol
 from monitor.sandbox.api.weights import Weight
 from monitor.sandbox.endpoints.registry import EndpointCall, endpoint
+from monitor.sandbox.market.bars import HOUR_MS
 from monitor.sandbox.market.listings import ListedPair
+from monitor.sandbox.scenario.price_path import SimPriceBar
 
 ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
+BAR_HOURS = {"1h": 1, "2h": 2, "4h": 4, "6h": 6, "8h": 8, "12h": 12, "1d": 24}
+"""Hours of a bar by interval. The exchange knows shorter and longer ones, too."""
+DEFAULT_BARS, MAX_BARS = 500, 1000
 PREVENTION_MODES = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
 
 
@@ -58,6 +63,50 @@ def ticker_price(call: EndpointCall) -> object:
             raise unknown_symbol()
         return rows[0]
     return rows
+
+
+@endpoint("GET", "/api/v3/klines", "NONE", 2)
+def klines(call: EndpointCall) -> object:
+    """Bars of one symbol, oldest first, of whole hours only; the newest where no time is given."""
+    symbol = call.require_listed(call.params.required("symbol"))
+    length = BAR_HOURS.get(call.params.required("interval"))
+    if length is None:
+        raise SimApiError(-1120, "Invalid interval.")
+    limit = call.params.integer("limit")
+    if limit is not None and limit < 1:
+        raise SimApiError(-1130, "Data sent for parameter 'limit' is not valid.")
+    most = MAX_BARS if limit is not None and limit > MAX_BARS else limit or DEFAULT_BARS
+    start_ms, end_ms = call.params.integer("startTime"), call.params.integer("endTime")
+    book, length_ms = call.venue.bars, length * HOUR_MS
+    last = min(call.now_ms, call.now_ms if end_ms is None else end_ms) // length_ms
+    first = max(book.first_hour(symbol) // length, 0 if start_ms is None else -(-start_ms // length_ms))
+    numbers = range(first, last + 1) if start_ms is not None else range(last, first - 1, -1)
+    rows: list[list[object]] = []
+    for number in numbers:
+        hours = [bar for hour in range(number * length, (number + 1) * length) if (bar := book.bar(symbol, hour))]
+        hours = [bar for bar in hours if bar.start_ms <= call.now_ms]
+        if hours:
+            rows.append(_kline_row(hours, number * length_ms, length_ms))
+        if len(rows) == most:
+            break
+    return rows if start_ms is not None else rows[::-1]
+
+
+def _kline_row(hours: list[SimPriceBar], start_ms: int, length_ms: int) -> list[object]:
+    volume = sum((bar.volume for bar in hours), ZERO)
+    turnover = volume * hours[-1].close
+    texts = [
+        format_decimal(amount)
+        for amount in (
+            hours[0].open,
+            max(bar.high for bar in hours),
+            min(bar.low for bar in hours),
+            hours[-1].close,
+            volume,
+        )
+    ]
+    half = [format_decimal(amount / 2) for amount in (volume, turnover)]
+    return [start_ms, *texts, start_ms + length_ms - 1, format_decimal(turnover), int(volume), *half, "0"]
 
 
 def _requested_symbols(call: EndpointCall) -> list[str]:

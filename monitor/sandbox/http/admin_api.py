@@ -5,6 +5,7 @@ POST /freeze /thaw /advance?seconds= /freeze-prices /release-prices
 POST with a JSON object: /price {symbol, price} /basis {symbol, basis} /rate {asset, daily}
 /deposit {account, asset, amount, place?} /borrow /repay {account, asset, amount, symbol?}
 /transfer {account, type, asset, amount, fromSymbol?, toSymbol?} /top-up {account, asset, amount} /interest {}
+/bars {symbol, bars: [[ms, open, high, low, close, volume], …]}: hourly bars, and no others before the start
 /streams/{drop|refuse|half_open|…} {stream, …}: a stream fault at once.
 """
 
@@ -18,6 +19,7 @@ from monitor.sandbox.amounts import parse_decimal
 from monitor.sandbox.api.errors import SimApiError
 from monitor.sandbox.faults import Fault, FaultError, parse_faults
 from monitor.sandbox.ledger.ledger import InsufficientBalance
+from monitor.sandbox.scenario.price_path import SimPriceBar
 from monitor.sandbox.user_actions import UserActions
 
 ADMIN_PATH = "/_admin"
@@ -97,6 +99,7 @@ class AdminApi:
             "interest": hand.charge_interest,
             "advance": lambda: hand.advance(float(str(asked["seconds"]))),
             "price": lambda: hand.set_price(str(asked["symbol"]), _amount(asked, "price")),
+            "bars": lambda: hand.load_bars(str(asked["symbol"]), _bars(asked["bars"])),
             "basis": lambda: hand.set_basis(str(asked["symbol"]), _amount(asked, "basis")),
             "rate": lambda: hand.set_rate(str(asked["asset"]), _amount(asked, "daily")),
             "deposit": lambda: hand.deposit(*_account_name(asked), str(asked.get("place", "spot"))),
@@ -129,6 +132,12 @@ def _amount(fields: dict[str, object], name: str) -> Decimal:
     if amount is None:
         raise ValueError(f"{name} is no number")
     return amount
+
+
+def _bars(rows: object) -> list[SimPriceBar]:
+    if not isinstance(rows, list) or any(not isinstance(row, list) or len(row) != 6 for row in rows):
+        raise ValueError("bars are lists of ms, open, high, low, close, volume")
+    return [SimPriceBar(int(row[0]), *(Decimal(str(figure)) for figure in row[1:])) for row in rows]
 
 
 def _account_name(fields: dict[str, object]) -> tuple[str, str, Decimal]:

@@ -5,7 +5,7 @@ extreme nearer to the open first (the low, when both are equally near). Between 
 virtual seconds, so that no price depends on when it is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from monitor.sandbox.amounts import EIGHT_PLACES, ONE, ZERO
@@ -25,7 +25,9 @@ class CurrentPrices:
         fixed: Mapping[str, Decimal],
         pairs: Mapping[str, tuple[str, str]],
         basis: Mapping[str, Decimal],
+        note: Callable[[str, int, Decimal], None] = lambda symbol, second, price: None,
     ) -> None:
+        """`note` is called with symbol, virtual second and price whenever a path or `set_price` changes a price."""
         self._paths = dict(paths)
         self._spot = dict(fixed)
         self._pairs = pairs
@@ -34,10 +36,13 @@ class CurrentPrices:
         self._fixed_symbols: set[str] = set()
         self._is_frozen = False
         self._usdt_prices: dict[str, Decimal] = {}
+        self._note = note
+        self._second = 0
         self.version = 0
 
     def move_to(self, second: int) -> bool:
         """Follow every path to the virtual `second`. True when some price changed."""
+        self._second = second
         if self._is_frozen:
             return False
         changed = False
@@ -47,6 +52,7 @@ class CurrentPrices:
             price = path.at(second)
             if price != self._spot.get(symbol):
                 self._spot[symbol] = price
+                self._note(symbol, second, price)
                 changed = True
         if changed:
             self._invalidate()
@@ -55,6 +61,7 @@ class CurrentPrices:
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Set a symbol's spot price; it stays until `release`."""
         self._spot[symbol] = price
+        self._note(symbol, self._second, price)
         self._fixed_symbols.add(symbol)
         self._invalidate()
 

@@ -25,13 +25,14 @@ class PriceFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SimPriceBar:
-    """One bar of a price series; `start_ms` is its open time."""
+    """One bar of a price series; `start_ms` is its open time, `volume` the quantity traded."""
 
     start_ms: int
     open: Decimal
     high: Decimal
     low: Decimal
     close: Decimal
+    volume: Decimal = ONE
 
 
 class SimPricePath:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from httpx import Headers
 
-from monitor.exchange.binance.api import accounts
+from monitor.exchange.binance.api import accounts, market
 from monitor.exchange.binance.rate_limits import (
     Priority,
     WeightBudget,
@@ -67,6 +67,8 @@ def test_the_count_begins_anew_with_the_clock_minute() -> None:
 @pytest.mark.parametrize(
     ("used", "going"),
     [
+        (2999, set(Priority)),
+        (3000, {Priority.FIRST, Priority.USUAL, Priority.LAST}),
         (4199, {Priority.FIRST, Priority.USUAL, Priority.LAST}),
         (4200, {Priority.FIRST, Priority.USUAL}),
         (5399, {Priority.FIRST, Priority.USUAL}),
@@ -92,6 +94,7 @@ def test_account_reads_are_urgent_and_reference_reads_are_not() -> None:
     last = (accounts.get_margin_trade_coeff, accounts.get_isolated_margin_tier)
     assert {function.endpoint.priority for function in first} == {Priority.FIRST}
     assert {function.endpoint.priority for function in last} == {Priority.LAST}
+    assert market.get_klines.endpoint.priority is Priority.SPARE
 
 
 def test_a_hold_stops_one_pool_and_a_ban_all() -> None:

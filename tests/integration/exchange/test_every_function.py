@@ -106,6 +106,7 @@ READS: dict[str, dict[str, Any]] = {
     "get_system_status": {},
     "get_server_time": {},
     "get_exchange_info": {"symbol": "BTCUSDT"},
+    "get_klines": {"symbol": "BTCUSDT", "interval": "1h", "limit": 3},
     "get_ticker_price": {"symbol": "BTCUSDT"},
     "get_all_tickers": {},
     "get_spot_account": {"omit_zero_balances": True},

@@ -1,6 +1,7 @@
 """Market and reference data: assets, pairs, prices, ratios, schedules; on /sapi the key is needed."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from monitor.exchange.binance.api.endpoint import SecurityType
 from monitor.exchange.binance.api.endpoint_function import declaration_only, read
@@ -12,6 +13,7 @@ from monitor.exchange.binance.wire.market_data import (
     CollateralRatioRow,
     DelistScheduleRow,
     ExchangeInfoPayload,
+    KlineRow,
     LastPriceRow,
     LimitPricePairsPayload,
     LiquidationRatioRow,
@@ -150,6 +152,27 @@ def get_server_time() -> ServerTimePayload:
 @read("GET", "/api/v3/exchangeInfo", weight=20, security=SecurityType.NONE, priority=_LAST, rows="symbols")
 def get_exchange_info(*, symbol: str | None = None, symbols: str | None = None) -> ExchangeInfoPayload:
     """Symbols with their filters; `symbols` is a JSON list. One unknown symbol spoils the call."""
+    declaration_only()
+
+
+@read(
+    "GET",
+    "/api/v3/klines",
+    weight=2,
+    security=SecurityType.NONE,
+    priority=Priority.SPARE,
+    rows=WHOLE_ANSWER,
+)
+def get_klines(
+    *,
+    symbol: str,
+    interval: str,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    time_zone: str | None = None,
+    limit: int | None = None,
+) -> list[KlineRow]:
+    """Bars of one symbol, oldest first, 500 or up to 1000; without times the newest, the last of them unfinished."""
     declaration_only()
 
 

@@ -1,10 +1,12 @@
-"""Reads of reference data: trading rules, schedules, restrictions, tags, collateral ratios, index prices."""
+"""Reads of reference data: trading rules, schedules, restrictions, tags, ratios, index prices, past prices."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.model.account import CollateralTier, Price
 from monitor.core.model.lending_terms import Delisting, Restrictions
+from monitor.core.model.price_history import HourSpan, PriceBar
 from monitor.core.model.symbols import TradingRules
 from monitor.exchange.binance.api.market import (
     get_cross_margin_collateral_ratio,
@@ -17,6 +19,7 @@ from monitor.exchange.binance.api.market import (
     get_spot_asset_tags,
 )
 from monitor.exchange.binance.api.transport import Transport
+from monitor.exchange.binance.operations import hourly_bars
 from monitor.exchange.binance.operations.symbol_requests import request_symbols
 from monitor.exchange.binance.translate.reference_data import (
     parse_asset_tags,
@@ -81,3 +84,11 @@ class BinanceReferenceDataSource:
         """Return the margin index price of one symbol."""
         answer = await get_margin_price_index(self._transport, symbol=symbol)
         return Price(to_decimal(answer.price), to_datetime(answer.calc_time))
+
+    async def read_hourly_bars(self, symbol: str, span: HourSpan) -> tuple[PriceBar, ...]:
+        """Return the finished bars of a symbol in the span, oldest first."""
+        return await hourly_bars.read_hourly_bars(self._transport, symbol, span)
+
+    async def read_listing_time(self, symbol: str) -> datetime | None:
+        """Return the open of a symbol's first bar; None if there is none."""
+        return await hourly_bars.read_listing_time(self._transport, symbol)

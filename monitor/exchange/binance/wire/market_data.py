@@ -167,6 +167,28 @@ class LastPriceRow(Payload, frozen=True):
     price: str
 
 
+class BarRow(Payload, frozen=True, array_like=True):
+    """One bar, an array: the places that past prices need."""
+
+    open_time: Timestamp
+    open: DecimalText
+    high: DecimalText
+    low: DecimalText
+    close: DecimalText
+    volume: DecimalText
+    close_time: Timestamp
+
+
+class KlineRow(BarRow, frozen=True, array_like=True):
+    """One bar, an array, with every place. The last bar of an answer is usually unfinished; `unused` is "0"."""
+
+    quote_volume: DecimalText
+    trades: int
+    taker_base_volume: DecimalText
+    taker_quote_volume: DecimalText
+    unused: str = "0"
+
+
 class SymbolFilterRow(Payload, frozen=True, kw_only=True):
     """One filter that orders must pass; fields of the other filters are absent. A zero switches its rule off."""
 
