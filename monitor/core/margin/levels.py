@@ -8,6 +8,7 @@ rounded here: amounts.ceil_to and floor_to do that where an order is made. Two r
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
@@ -38,7 +39,8 @@ class Totals(NamedTuple):
         return self.assets - self.liabilities
 
 
-class Exposure(NamedTuple):
+@dataclass(frozen=True)
+class Exposure:
     """The values of `Totals`, split into a part that moves with the market and a part that keeps its value."""
 
     stable_assets: Decimal
@@ -46,7 +48,7 @@ class Exposure(NamedTuple):
     volatile_assets: Decimal
     volatile_liabilities: Decimal
 
-    @property
+    @cached_property
     def totals(self) -> Totals:
         return Totals(
             self.stable_assets + self.volatile_assets,

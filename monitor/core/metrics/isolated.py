@@ -131,6 +131,8 @@ class _PairMetrics:
             return _own_level(pair, index) if pair.base.owed or pair.quote.owed else None
         if off is None or off > self.settings.max_drift:
             return None
+        if pair is read and index == read.index_price:
+            return polled
         return polled * (_own_level(pair, index) / _own_level(read, read.index_price))
 
     def change_5m(self) -> MetricValue:

@@ -1,6 +1,6 @@
 """All metric values of one subject at one moment, and the lazy mapping behind them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -45,6 +45,7 @@ class LazyMetrics(Mapping[str, MetricValue], Generic[T]):
     ) -> None:
         self._cache = _Cache(formulas, source, known)
         self._formulas = formulas
+        self._source = source
         self.read: Callable[[str], MetricValue] = self._cache.__getitem__
         """Value of a metric; a metric that is not measured is NOT_APPLICABLE."""
 
@@ -58,6 +59,12 @@ class LazyMetrics(Mapping[str, MetricValue], Generic[T]):
 
     def __len__(self) -> int:
         return len(self._formulas)
+
+    def compute_all(self) -> Iterator[tuple[str, MetricValue]]:
+        """Return all values; those not computed yet are computed without being kept."""
+        known, source = self._cache, self._source
+        for name, compute in self._formulas.items():
+            yield name, known[name] if name in known else compute(source)
 
 
 class MetricValues(NamedTuple):
@@ -93,6 +100,10 @@ class MetricValues(NamedTuple):
         """Reader of the values for rules; a metric not measured for this subject is NOT_APPLICABLE."""
         values = self.values
         return values.read if isinstance(values, LazyMetrics) else lambda metric: values.get(metric, _NOT_APPLICABLE)
+
+    def list_values(self) -> Iterable[tuple[str, MetricValue]]:
+        """Return the values for rules by name, all at once: cheaper than reading one after the other."""
+        return self.values.compute_all() if isinstance(self.values, LazyMetrics) else self.values.items()
 
 
 class _Cache(dict[str, MetricValue]):

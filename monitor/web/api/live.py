@@ -57,7 +57,9 @@ async def _send_events(request: web.Request, feed: LiveFeed, context: WebContext
             chunk, position = feed.since(position)
             if chunk:
                 await _write(response, chunk)
-            elif not await feed.wait(PING_S):
+            elif await feed.wait(PING_S):
+                await feed.take_turn()
+            else:
                 await _write(response, b": \n\n")
     except (TimeoutError, ConnectionError):
         # A reader that is gone, or too slow: it comes back with the id of its last event.

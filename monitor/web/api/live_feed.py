@@ -52,6 +52,7 @@ class LiveFeed:
         self._readers = 0
         self._task: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._is_closed = False
         self._start_anew()
 
@@ -59,6 +60,7 @@ class LiveFeed:
         self._epoch = secrets.token_hex(4)
         self._number = 0
         self._events: deque[LiveEvent] = deque()
+        self._chunks: dict[int | None, bytes] = {}
         self._open: dict[Kind, dict[int, LiveEvent]] = {"alert": {}, "action": {}}
         self._status: LiveEvent | None = None
         self._status_mark = b""
@@ -111,10 +113,14 @@ class LiveFeed:
         """Return the events after a position, and the new position; for None everything that is open now."""
         if position is not None and self._events and position < self._events[0].number - 1:
             position = None
-        events: Iterable[LiveEvent] = (
-            self._current() if position is None else (event for event in self._events if event.number > position)
-        )
-        return b"".join(event.text for event in events), self._number
+        chunk = self._chunks.get(position)
+        if chunk is None:
+            events: Iterable[LiveEvent] = (
+                self._current() if position is None else (event for event in self._events if event.number > position)
+            )
+            # Most readers are at the same position.
+            chunk = self._chunks[position] = b"".join(event.text for event in events)
+        return chunk, self._number
 
     async def wait(self, timeout_s: float) -> bool:
         """Return whether there is news within the time."""
@@ -123,6 +129,14 @@ class LiveFeed:
             async with asyncio.timeout(timeout_s):
                 await news.wait()
         return news.is_set()
+
+    async def take_turn(self) -> None:
+        """Let the readers go on one after the other, each in a round of its own of the event loop.
+
+        Fifty of them at once would keep the loop from an alert for milliseconds.
+        """
+        async with self._turn:
+            await asyncio.sleep(0)
 
     def _current(self) -> list[LiveEvent]:
         events = [event for known in self._open.values() for event in known.values()]
@@ -176,9 +190,11 @@ class LiveFeed:
                 ended = await self._documents.read(kind, {"id": str(number)})
                 self._publish(kind, _data(_line(ended.document)))
             del known[number]
+            self._chunks.clear()
 
     def _publish(self, kind: Kind, data: bytes) -> LiveEvent:
         self._number += 1
+        self._chunks.clear()
         head = f"id: {self._epoch}-{self._number}\nevent: {kind}\n"
         event = LiveEvent(self._number, kind, head.encode() + data)
         if kind == "status":

@@ -12,33 +12,28 @@ from monitor.web.metrics.figures import render_figures
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
-SLICE_S = 0.0002
-"""Machine seconds of work after which the thread pauses.
+INTERRUPTED_S = 0.0002
+"""Machine seconds between two calls of `yield_turn` after which another thread must have had a turn in between."""
 
-Threads of one interpreter run in turns, and one that computes gives way after five milliseconds only: the event loop
-would wait as long at each of its steps.
-"""
-
-PAUSE_S = 0.00005
-
-GROWTH = 0.02
-"""Share of the time taken so far that a slice may last, once that is more than SLICE_S."""
+PAUSE_S = 0.0005
 
 
 def render_metrics(view: DaemonView, web: WebCounts) -> bytes:
     """Return all metrics of the view."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(DaemonCollector(view, web))
-    slices = WorkSlices()
-    figures = render_figures(view, slices.pause).encode()
-    slices.pause()
+    courtesy = ThreadCourtesy()
+    figures = render_figures(view, courtesy.yield_turn).encode()
+    courtesy.yield_turn()
     return generate_latest(registry) + figures
 
 
-class WorkSlices:
-    """Work in short slices, with pauses in which other threads run.
+class ThreadCourtesy:
+    """Work that stands aside as soon as another thread of the interpreter has something to do.
 
-    On a busy machine each pause takes long, so the slices grow with the time that the work has taken.
+    The interpreter changes threads after a turn (`SHORT_TURN_S` of the workers), so an event loop that was woken
+    interrupts the work, and would be interrupted by it in turn. After an interruption the work pauses, so that the
+    loop comes to the end of its step. Where nothing else runs there are no pauses.
     """
 
     def __init__(
@@ -46,11 +41,12 @@ class WorkSlices:
     ):
         self._time = machine_time
         self._sleep = sleep
-        self._started_at = self._slice_began_at = machine_time()
+        self._resumed_at = machine_time()
 
-    def pause(self) -> None:
-        """Pause for a moment if the slice is over."""
+    def yield_turn(self) -> None:
+        """Pause for a moment if the work was interrupted since the last call."""
         now = self._time()
-        if now - self._slice_began_at >= max(SLICE_S, GROWTH * (now - self._started_at)):
+        if now - self._resumed_at >= INTERRUPTED_S:
             self._sleep(PAUSE_S)
-            self._slice_began_at = self._time()
+            now = self._time()
+        self._resumed_at = now

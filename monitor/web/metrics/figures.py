@@ -4,7 +4,7 @@
 the labels of a subject are written once for all of its metrics.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot, Subject
@@ -15,8 +15,8 @@ from monitor.web.metrics.daemon_view import AccountView, DaemonView
 
 MAX_DIGITS = 17
 
-_Sinks = Mapping[MetricScope, Sequence[tuple[str, str, Callable[[str], None]]]]
-"""Name, exported name and sink of the metrics of each scope."""
+_Sinks = Mapping[MetricScope, Mapping[str, tuple[str, Callable[[str], None]]]]
+"""Exported name and sink of each metric, by scope and name."""
 
 
 def render_figures(view: DaemonView, pause: Callable[[], None]) -> str:
@@ -26,7 +26,7 @@ def render_figures(view: DaemonView, pause: Callable[[], None]) -> str:
     """
     lines: dict[str, list[str]] = {metric.name: [] for metric in METRICS.values()}
     sinks: _Sinks = {
-        scope: [(metric.name, metric.exposition, lines[metric.name].append) for metric in metrics_of(scope)]
+        scope: {metric.name: (metric.exposition, lines[metric.name].append) for metric in metrics_of(scope)}
         for scope in METRIC_LABELS
     }
     for account in view.accounts:
@@ -49,26 +49,23 @@ def _add_account(account: AccountView, view: DaemonView, sinks: _Sinks) -> Itera
         if account.is_failing:
             # Nothing is known of it but this.
             labels = _label_text(account.name, MONITOR_SUBJECT)
-            for name, exposition, add in sinks["monitor"]:
-                if name == "account_failing":
-                    add(f"{exposition}{labels} 1\n")
+            exposition, add = sinks["monitor"]["account_failing"]
+            add(f"{exposition}{labels} 1\n")
         return
     snapshot = MetricsSnapshot(account.state, account.settings, view.now)
     for subject in snapshot.subjects:
-        read, labels = snapshot.get(subject).read, _label_text(account.name, subject)
-        for name, exposition, add in sinks[subject[0]]:
-            value = read(name)
+        labels, exported = _label_text(account.name, subject), sinks[subject[0]]
+        for name, value in snapshot.get(subject).list_values():
             if type(value) is Decimal:
-                add(f"{exposition}{labels} {_number_text(value)}\n")
+                exposition, add = exported[name]
+                text = str(value)
+                if len(text) > MAX_DIGITS:
+                    # Prometheus keeps no more than the nearest float.
+                    text = repr(float(text))
+                elif text[-1] == "y":
+                    text = _INFINITE[text]
+                add(f"{exposition}{labels} {text}\n")
         yield
-
-
-def _number_text(value: Decimal) -> str:
-    """Return the number, exact where it is short, else as the nearest float, which is all that Prometheus keeps."""
-    text = str(value)
-    if len(text) > MAX_DIGITS:
-        return repr(float(text))
-    return text if text[-1] != "y" else _INFINITE[text]
 
 
 def _label_text(account: str, subject: Subject) -> str:

@@ -5,7 +5,7 @@ import re
 from monitor.core.model.events import IsolatedRead
 from monitor.web.metrics.catalog import exported_names
 from monitor.web.metrics.daemon_view import ActivityCounts
-from monitor.web.metrics.exposition import CONTENT_TYPE, WorkSlices, render_metrics
+from monitor.web.metrics.exposition import CONTENT_TYPE, ThreadCourtesy, render_metrics
 from tests.support.examples.accounts import (
     NOW,
     apply_events,
@@ -53,39 +53,35 @@ def test_text_is_of_the_version_that_every_prometheus_reads() -> None:
 
 
 class Machine:
-    """A machine on which the work between two calls of the clock takes 50 µs, and each pause `pause_s`."""
+    """A machine on which the work between two calls of the clock takes 50 µs, and longer when it is interrupted."""
 
-    def __init__(self, pause_s: float) -> None:
+    def __init__(self) -> None:
+        self.now_s = 0.0
         self.pauses = 0
-        self.longest_slice_s = 0.0
-        self._pause_s = pause_s
-        self._now_s = self._resumed_at_s = 0.0
 
     def time_s(self) -> float:
-        self._now_s += 0.00005
-        return self._now_s
+        self.now_s += 0.00005
+        return self.now_s
 
-    def sleep(self, _: float) -> None:
-        self.longest_slice_s = max(self.longest_slice_s, self._now_s - self._resumed_at_s)
+    def sleep(self, duration_s: float) -> None:
+        self.now_s += duration_s
         self.pauses += 1
-        self._now_s += self._pause_s
-        self._resumed_at_s = self._now_s
 
 
-def test_work_is_done_in_short_slices() -> None:
-    calm = Machine(0.0001)
-    slices = WorkSlices(calm.time_s, calm.sleep)
+def test_work_without_interruptions_has_no_pauses() -> None:
+    machine = Machine()
+    courtesy = ThreadCourtesy(machine.time_s, machine.sleep)
     for _ in range(400):
-        slices.pause()
-    # Twenty milliseconds of work.
-    assert calm.longest_slice_s < 0.001
-    assert calm.pauses > 40
+        courtesy.yield_turn()
+    assert machine.pauses == 0
 
 
-def test_slices_grow_where_pauses_take_long() -> None:
-    busy = Machine(0.01)
-    slices = WorkSlices(busy.time_s, busy.sleep)
-    for _ in range(10_000):
-        slices.pause()
-    # Half a second of work: with slices of a fifth of a millisecond it would take 25 seconds.
-    assert busy.pauses < 200
+def test_work_pauses_once_after_each_interruption() -> None:
+    machine = Machine()
+    courtesy = ThreadCourtesy(machine.time_s, machine.sleep)
+    for _ in range(3):
+        courtesy.yield_turn()
+        machine.now_s += 0.001
+        courtesy.yield_turn()
+        courtesy.yield_turn()
+    assert machine.pauses == 3
