@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from monitor.extras import missing_package_fix
+
 _MODULES = MappingProxyType(
     {
         "apprise_api": ("apprise", "apprises"),
@@ -44,12 +46,15 @@ _MODULES = MappingProxyType(
 MODULE_OF = MappingProxyType({schema: module for module, schemas in _MODULES.items() for schema in schemas})
 """The plugin module by address scheme, for the most common services."""
 
+_PACKAGES = MappingProxyType({"mqtt": "paho.mqtt.client", "mqtts": "paho.mqtt.client"})
+"""The module that Apprise's plugin needs, by address scheme, where not every installation has it."""
+
 
 def load_plugin(url: str, arguments: Mapping[str, Any] | None = None) -> Any:
     """Return the Apprise service of an address, ready to send. Loads Apprise: call it in a thread.
 
     `arguments` are constructor arguments besides those of the address, which stand where it gives them.
-    Raises ValueError, without the address, when Apprise does not understand it.
+    Raises ValueError, without the address, when Apprise does not understand it or lacks a package for it.
     """
     from apprise import Apprise, AppriseAsset
 
@@ -63,6 +68,9 @@ def load_plugin(url: str, arguments: Mapping[str, Any] | None = None) -> Any:
         secure_logging=True,
     )
     schema = url.partition("://")[0].lower()
+    needed = _PACKAGES.get(schema)
+    if needed is not None and (fix := missing_package_fix(needed)) is not None:
+        raise ValueError(f"{schema}:// needs a package that is not installed; install it: `{fix}`")
     plugin_type = _plugin_class(schema)
     if plugin_type is not None:
         parsed = plugin_type.parse_url(url)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
 from monitor.errors import StoreError, WrongDatabaseRevision
+from monitor.extras import missing_package_fix
 
 SCHEMA_REVISION = "0027"
 """The newest migration: the only schema that this program reads and writes."""
@@ -43,7 +44,10 @@ _ENCODINGS = ("UTF8", "SQL_ASCII")
 
 
 def parse_url(url: str) -> URL:
-    """Return the database of `url`. Raises StoreError for one that is neither a SQLite file nor PostgreSQL."""
+    """Return the database of `url`.
+
+    Raises StoreError for one that is neither a SQLite file nor PostgreSQL, and for PostgreSQL without its package.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -51,6 +55,8 @@ def parse_url(url: str) -> URL:
     if parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:":
         return parsed
     if parsed.drivername == "postgresql+psycopg" and parsed.database:
+        if (fix := missing_package_fix("psycopg")) is not None:
+            raise StoreError("PostgreSQL needs the package psycopg", where="[storage] url", mend=f"install it: `{fix}`")
         return parsed
     raise StoreError(f"no database can be opened at {display_url(parsed)}", where="[storage] url", mend=_URL_FORMS)
 
@@ -106,6 +112,12 @@ def reading_engine(url: URL) -> Engine:
     )
     _prepare_sqlite(engine, "BEGIN", "PRAGMA query_only=ON")
     return engine
+
+
+def allow_slow_consumer(connection: Connection) -> None:
+    """Give whoever takes the rows of this transaction ten minutes from one row to the next."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '10min'"))
 
 
 def create_file(path: Path) -> None:
