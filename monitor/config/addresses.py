@@ -5,7 +5,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from monitor.config.errors import InvalidValue
 from monitor.config.secrets import SecretRef, has_password, parse_ref
-from monitor.config.value_types import ValueType, quote, text
+from monitor.config.value_types import TEXT_SCHEMA, ValueType, quote, text
+
+_REFERENCE_PATTERN = r"^(credential|file|env):\S"
+_LOCALHOST = "".join(f"[{letter.upper()}{letter}]" for letter in "localhost")
+_LOOPBACK = rf"([^/@]*@)?({_LOCALHOST}|127(\.[0-9]{{1,3}}){{3}}|\[[0-9A-Fa-f:.]+\])([:/?#]|$)"
 
 
 def listen_address() -> ValueType[str]:
@@ -18,7 +22,7 @@ def listen_address() -> ValueType[str]:
             )
         return address
 
-    return ValueType("host:port", read)
+    return ValueType("host:port", read, {"type": "string", "pattern": "^(.+:[0-9]{1,5})?$"})
 
 
 def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False, is_origin: bool = False) -> ValueType[str]:
@@ -36,7 +40,8 @@ def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False, is_ori
             _check_origin(address)
         return address.rstrip("/") if is_base else address
 
-    return ValueType("URL", read)
+    pattern = _schemes_pattern(schemes)
+    return ValueType("URL", read, {"type": "string", "pattern": f"^$|{pattern}" if may_be_empty else pattern})
 
 
 def secret() -> ValueType[SecretRef]:
@@ -45,7 +50,7 @@ def secret() -> ValueType[SecretRef]:
     def read(value: object) -> SecretRef:
         return _read_reference(text().read(value))
 
-    return ValueType("secret", read)
+    return ValueType("secret", read, TEXT_SCHEMA)
 
 
 def secret_url(*schemes: str) -> ValueType[SecretRef]:
@@ -61,7 +66,8 @@ def secret_url(*schemes: str) -> ValueType[SecretRef]:
         is_public = parts is not None and is_loopback(parts.hostname or "") and "@" not in parts.netloc
         return parse_ref(ref.literal.reveal(), public=is_public)
 
-    return ValueType("secret URL", read)
+    address = _schemes_pattern(schemes) if schemes else "^[^:/]+://"
+    return ValueType("secret URL", read, {"type": "string", "pattern": f"{_REFERENCE_PATTERN}|{address}"})
 
 
 def database_url() -> ValueType[SecretRef]:
@@ -74,7 +80,8 @@ def database_url() -> ValueType[SecretRef]:
         check_database_url(ref.literal.reveal())
         return parse_ref(ref.literal.reveal(), public=not has_password(ref.literal.reveal()))
 
-    return ValueType("database URL", read)
+    address = r"^sqlite(\+pysqlite)?:///.|^postgresql\+psycopg://"
+    return ValueType("database URL", read, {"type": "string", "pattern": f"{_REFERENCE_PATTERN}|{address}"})
 
 
 def check_url(address: str, schemes: tuple[str, ...]) -> None:
@@ -131,6 +138,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _schemes_pattern(schemes: tuple[str, ...]) -> str:
+    """The pattern of URLs with one of the schemes; those without encryption only for the machine itself."""
+    return "|".join(f"^{scheme}://{_LOOPBACK if scheme in ('http', 'ws') else '.'}" for scheme in schemes)
 
 
 def _split_url(address: str) -> SplitResult | None:

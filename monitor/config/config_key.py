@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeVar, cast
 
 from monitor.config.errors import InvalidValue
-from monitor.config.value_types import ValueType
+from monitor.config.value_types import JsonSchema, ValueType
 
 T = TypeVar("T")
 
@@ -48,3 +48,25 @@ def optional(value_type: ValueType[T], meaning: str, when_absent: str = "", *, e
 def keys_of(table: type[Any]) -> Mapping[str, ConfigKey]:
     """The keys of a table's dataclass, in order. A field such as `for_` is the key `for`."""
     return {attribute.name.removesuffix("_"): attribute.metadata["key"] for attribute in fields(table)}
+
+
+def table_schema(table: type[Any]) -> JsonSchema:
+    """The JSON Schema of a table: its keys with their meanings and defaults, and no others."""
+    keys = keys_of(table)
+    required = [name for name, key in keys.items() if key.default is REQUIRED]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "description": " ".join((table.__doc__ or "").split()),
+        "properties": {name: _key_schema(key) for name, key in keys.items()},
+        "additionalProperties": False,
+    }
+    return {**schema, "required": required} if required else schema
+
+
+def _key_schema(key: ConfigKey) -> JsonSchema:
+    without = f"; without it: {key.when_absent}" if key.when_absent else ""
+    schema: dict[str, Any] = {"description": f"{key.meaning}{without}"}
+    if key.default is not REQUIRED and key.default is not None:
+        schema["default"] = key.default
+    value = key.value_type.json_schema
+    return {**schema, "anyOf": [{"const": ""}, value]} if key.empty_is_none else {**schema, **value}

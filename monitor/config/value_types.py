@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Generic, Literal, TypeVar, cast, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from monitor.config.errors import InvalidValue
 from monitor.config.time_zones import find_time_zone
@@ -17,6 +17,20 @@ from monitor.errors import suggest_nearest
 T = TypeVar("T")
 IsolatedSetting = Literal["all"] | tuple[str, ...]
 ReplyPermission = Literal["ack", "silence", "status", "approve", "reject", "pause"]
+JsonSchema = Mapping[str, Any]
+"""A JSON Schema of one value, for editors: it accepts all that `read` takes, and perhaps more."""
+
+TEXT_SCHEMA: JsonSchema = {"type": "string", "pattern": r"\S"}
+"""Text that is not empty."""
+
+_UNITS = "".join(f"([0-9]{{1,15}}{unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
+DURATION_SCHEMA: JsonSchema = {"type": "string", "pattern": rf"^\s*(0|(?=[0-9]){_UNITS})\s*$"}
+"""Units in descending order, each at most once."""
+
+_CAPITALS = r"[^\s!-/:-@\[-`a-z{-~]"
+"""A letter or digit of any script, but no small Latin letter: `\\W` of JSON Schema knows the Latin script alone."""
+
+_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 _NO_OVERRIDES: Mapping[str, str] = {}
 
@@ -27,6 +41,7 @@ class ValueType(Generic[T]):
 
     name: str
     read: Callable[[object], T]
+    json_schema: JsonSchema
 
 
 def text(*, may_be_empty: bool = False) -> ValueType[str]:
@@ -39,7 +54,7 @@ def text(*, may_be_empty: bool = False) -> ValueType[str]:
             raise InvalidValue("is empty", "write a value or leave the key out")
         return value
 
-    return ValueType("text", read)
+    return ValueType("text", read, {"type": "string"} if may_be_empty else TEXT_SCHEMA)
 
 
 def name() -> ValueType[str]:
@@ -53,7 +68,7 @@ def name() -> ValueType[str]:
             )
         return read_text
 
-    return ValueType("name", read)
+    return ValueType("name", read, {"type": "string", "maxLength": 80, "pattern": r"^\S(.*\S)?$"})
 
 
 def boolean() -> ValueType[bool]:
@@ -65,7 +80,7 @@ def boolean() -> ValueType[bool]:
             )
         return value
 
-    return ValueType("true or false", read)
+    return ValueType("true or false", read, {"type": "boolean"})
 
 
 def integer(minimum: int) -> ValueType[int]:
@@ -76,7 +91,7 @@ def integer(minimum: int) -> ValueType[int]:
             raise InvalidValue(f"{value} is too small", f"{minimum} is the least")
         return value
 
-    return ValueType("whole number", read)
+    return ValueType("whole number", read, {"type": "integer", "minimum": minimum})
 
 
 def duration(minimum: str = "0", maximum: str = "", *, or_none: bool = False) -> ValueType[timedelta]:
@@ -97,7 +112,7 @@ def duration(minimum: str = "0", maximum: str = "", *, or_none: bool = False) ->
             raise InvalidValue(f"{format_duration(span)} is too long", f"{format_duration(most)} is the most")
         return span
 
-    return ValueType("duration", read)
+    return ValueType("duration", read, DURATION_SCHEMA)
 
 
 def amount(*, positive: bool = True) -> ValueType[Decimal]:
@@ -109,7 +124,8 @@ def amount(*, positive: bool = True) -> ValueType[Decimal]:
             )
         return number
 
-    return ValueType("amount", read)
+    bound = {"exclusiveMinimum": 0} if positive else {"minimum": 0}
+    return ValueType("amount", read, {"type": ["number", "string"], "pattern": rf"^\s*{_NUMBER}\s*$", **bound})
 
 
 def fraction(*, may_be_whole: bool = True) -> ValueType[Decimal]:
@@ -122,7 +138,9 @@ def fraction(*, may_be_whole: bool = True) -> ValueType[Decimal]:
             raise InvalidValue(f"{number * 100:f}% is out of range", f"it must be above 0% and {bound} 100%")
         return number
 
-    return ValueType("percentage", read)
+    bound = {"exclusiveMinimum": 0, "maximum": 1} if may_be_whole else {"exclusiveMinimum": 0, "exclusiveMaximum": 1}
+    schema = {"type": ["number", "string"], "pattern": rf"^\s*{_NUMBER}\s*%?\s*$", **bound}
+    return ValueType("percentage", read, schema)
 
 
 def choice(*words: str) -> ValueType[str]:
@@ -133,7 +151,7 @@ def choice(*words: str) -> ValueType[str]:
             raise InvalidValue(f"{quote(value)} is not one of {_join_words(words)}", suggest_nearest(value, words))
         return value
 
-    return ValueType(" | ".join(words), read)
+    return ValueType(" | ".join(words), read, {"enum": list(words)})
 
 
 def reply_permission() -> ValueType[ReplyPermission]:
@@ -146,7 +164,7 @@ def reply_permission() -> ValueType[ReplyPermission]:
             raise InvalidValue('"resume" is never allowed from a message', "use `margin-monitor actions resume`")
         return cast("ReplyPermission", choices.read(value))
 
-    return ValueType(choices.name, read)
+    return ValueType(choices.name, read, choices.json_schema)
 
 
 def list_of(item_type: ValueType[T], *, may_be_empty: bool = True) -> ValueType[tuple[T, ...]]:
@@ -161,7 +179,10 @@ def list_of(item_type: ValueType[T], *, may_be_empty: bool = True) -> ValueType[
                 raise InvalidValue(f"{quote(str(item))} is listed twice", "remove one")
         return items
 
-    return ValueType(f"list of {item_type.name}", read)
+    schema: dict[str, Any] = {"type": "array", "items": item_type.json_schema, "uniqueItems": True}
+    if not may_be_empty:
+        schema["minItems"] = 1
+    return ValueType(f"list of {item_type.name}", read, schema)
 
 
 def table_of(
@@ -184,15 +205,21 @@ def table_of(
                 raise InvalidValue(f'"{word}": {wrong.message}', wrong.mend) from wrong
         return found
 
-    return ValueType(f"table of {values.name} by {keys.name}", read)
+    schema = {
+        "type": "object",
+        "propertyNames": {"pattern": keys.json_schema["pattern"]},
+        "additionalProperties": values.json_schema,
+    }
+    return ValueType(f"table of {values.name} by {keys.name}", read, schema)
 
 
 def asset() -> ValueType[str]:
-    return _pattern("asset", r"[^\W_a-z]{1,24}", 'write it as the exchange does, such as "USDT"')
+    return _pattern("asset", r"[^\W_a-z]{1,24}", 'write it as the exchange does, such as "USDT"', _CAPITALS + "{1,24}")
 
 
 def isolated() -> ValueType[IsolatedSetting]:
-    symbols = list_of(_pattern("symbol", r"[^\W_a-z]{2,40}", 'write it as the exchange does, such as "BTCUSDT"'))
+    mend = 'write it as the exchange does, such as "BTCUSDT"'
+    symbols = list_of(_pattern("symbol", r"[^\W_a-z]{2,40}", mend, _CAPITALS + "{2,40}"))
 
     def read(value: object) -> IsolatedSetting:
         if value == "all":
@@ -203,7 +230,7 @@ def isolated() -> ValueType[IsolatedSetting]:
             )
         return symbols.read(value)
 
-    return ValueType('"all" or list of symbols', read)
+    return ValueType('"all" or list of symbols', read, {"anyOf": [{"const": "all"}, symbols.json_schema]})
 
 
 def time_of_day() -> ValueType[str]:
@@ -220,7 +247,7 @@ def time_ranges() -> ValueType[str]:
             raise InvalidValue(f"{quote(word)} {message}", mend) from error
         return word
 
-    return ValueType("hours", read)
+    return ValueType("hours", read, {"type": "string", "pattern": r"^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$"})
 
 
 def time_zone() -> ValueType[str]:
@@ -232,7 +259,7 @@ def time_zone() -> ValueType[str]:
             raise InvalidValue(f"{quote(zone)} is not a time zone", 'write it like "Europe/Berlin"') from error
         return zone
 
-    return ValueType("time zone", read)
+    return ValueType("time zone", read, {"type": "string"})
 
 
 def quote(value: str) -> str:
@@ -240,7 +267,9 @@ def quote(value: str) -> str:
     return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}..."'
 
 
-def _pattern(what: str, pattern: str, mend: str) -> ValueType[str]:
+def _pattern(what: str, pattern: str, mend: str, editor_pattern: str = "") -> ValueType[str]:
+    """Text of this pattern. `editor_pattern`: the pattern for readers of JSON Schema, where theirs differs."""
+
     def read(value: object) -> str:
         word = text().read(value)
         if not re.fullmatch(pattern, word):
@@ -248,7 +277,7 @@ def _pattern(what: str, pattern: str, mend: str) -> ValueType[str]:
             raise InvalidValue(f"{quote(word)} is not {article} {what}", mend)
         return word
 
-    return ValueType(what, read)
+    return ValueType(what, read, {"type": "string", "pattern": f"^({editor_pattern or pattern})$"})
 
 
 def _number(value: object, parse: Callable[[str], Decimal], what: str) -> Decimal:

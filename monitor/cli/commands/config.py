@@ -1,4 +1,4 @@
-"""`config show`: the configuration in force, secrets masked."""
+"""`config`: the configuration in force, secrets masked, and the JSON Schema of configurations."""
 
 import argparse
 from collections.abc import Mapping
@@ -8,17 +8,23 @@ from typing import Any
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
 from monitor.config.effective_config import effective_config, toml_key, toml_value
+from monitor.config.json_schema import config_schema, rules_file_schema
 from monitor.core.numbers.durations import format_duration
 from monitor.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parts = parser.add_subparsers(dest="part", metavar="show", required=True)
+    parts = parser.add_subparsers(dest="part", metavar="show|schema", required=True)
     show = parts.add_parser("show", help="print the effective configuration, secrets masked")
     add_json(show)
+    schema = parts.add_parser("schema", help="print the JSON Schema of the configuration, for editors")
+    schema.add_argument("--rules", action="store_true", help="the schema of a file of rules (`rules_files`) instead")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.part == "schema":
+        output.print_json(rules_file_schema() if args.rules else config_schema())
+        return ExitCode.DONE
     config = config_option.read_config(args)
     shown = effective_config(config)
     if args.json:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from monitor.config.config_key import key, optional
+from monitor.config.config_key import key, optional, table_schema
 from monitor.config.errors import InvalidValue
-from monitor.config.value_types import ValueType, parse_or_raise
+from monitor.config.value_types import DURATION_SCHEMA, TEXT_SCHEMA, JsonSchema, ValueType, parse_or_raise
 from monitor.core.model.alert import SEVERITIES, MetricScope, Severity
 from monitor.core.numbers.durations import parse_duration
 from monitor.core.rules.rule import METRIC_SCOPES
@@ -46,7 +46,11 @@ def _text(key_name: str) -> ValueType[str]:
             raise InvalidValue("is empty")
         return value
 
-    return ValueType("text", read)
+    return ValueType("text", read, TEXT_SCHEMA)
+
+
+def _condition(key_name: str) -> ValueType[str]:
+    return ValueType("condition", _text(key_name).read, TEXT_SCHEMA)
 
 
 def _rule_name() -> ValueType[str]:
@@ -56,7 +60,8 @@ def _rule_name() -> ValueType[str]:
             raise InvalidValue(f"can't be {_quote(name)}", f"up to {_MAX_NAME_LENGTH} characters, one line")
         return name
 
-    return ValueType("name", read)
+    pattern = r"^\S(.*\S)?$"
+    return ValueType("name", read, {"type": "string", "maxLength": _MAX_NAME_LENGTH, "pattern": pattern})
 
 
 def _texts(key_name: str, what: str, when_empty: str = "") -> ValueType[tuple[str, ...]]:
@@ -67,7 +72,8 @@ def _texts(key_name: str, what: str, when_empty: str = "") -> ValueType[tuple[st
             raise InvalidValue("an empty list matches nothing", when_empty)
         return tuple(dict.fromkeys(_text(key_name).read(item) for item in value))
 
-    return ValueType(f"list of {what}", read)
+    schema: JsonSchema = {"type": "array", "items": TEXT_SCHEMA}
+    return ValueType(f"list of {what}", read, {**schema, "minItems": 1} if when_empty else schema)
 
 
 def _patterns(key_name: str) -> ValueType[tuple[str, ...]]:
@@ -81,11 +87,16 @@ def _scopes() -> ValueType[tuple[MetricScope, ...]]:
         named = (value,) if isinstance(value, str) else words.read(value)
         return tuple(dict.fromkeys(_one_word(word, METRIC_SCOPES, "scope") for word in named))
 
-    return ValueType(f"{' | '.join(METRIC_SCOPES)}, or a list", read)
+    word = {"enum": list(METRIC_SCOPES)}
+    schema = {"anyOf": [word, {"type": "array", "items": word, "minItems": 1}]}
+    return ValueType(f"{' | '.join(METRIC_SCOPES)}, or a list", read, schema)
 
 
 def _severity() -> ValueType[Severity]:
-    return ValueType(" | ".join(SEVERITIES), lambda value: _one_word(value, SEVERITIES, "severity"))
+    def read(value: object) -> Severity:
+        return _one_word(value, SEVERITIES, "severity")
+
+    return ValueType(" | ".join(SEVERITIES), read, {"enum": list(SEVERITIES)})
 
 
 def _duration(key_name: str) -> ValueType[timedelta]:
@@ -94,7 +105,7 @@ def _duration(key_name: str) -> ValueType[timedelta]:
             raise InvalidValue(f"{_quote(value)} is not a duration", f'write {key_name} = "30s"')
         return parse_or_raise(parse_duration, value)
 
-    return ValueType("duration", read)
+    return ValueType("duration", read, DURATION_SCHEMA)
 
 
 def _repeat() -> ValueType[timedelta]:
@@ -104,7 +115,7 @@ def _repeat() -> ValueType[timedelta]:
             raise InvalidValue("reminders need time between them", 'write repeat = "1m" or more')
         return interval
 
-    return ValueType("duration", read)
+    return ValueType("duration", read, DURATION_SCHEMA)
 
 
 def _boolean() -> ValueType[bool]:
@@ -113,7 +124,7 @@ def _boolean() -> ValueType[bool]:
             raise InvalidValue(f"{_quote(value)} is neither true nor false")
         return value
 
-    return ValueType("true or false", read)
+    return ValueType("true or false", read, {"type": "boolean"})
 
 
 def _labels() -> ValueType[Mapping[str, str]]:
@@ -129,7 +140,23 @@ def _labels() -> ValueType[Mapping[str, str]]:
                 raise InvalidValue(f"{_quote(text)} is not a text", f'write {name} = "…"', key=name)
         return dict(value)
 
-    return ValueType("table of text", read)
+    names = {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "not": {"enum": sorted(_OWN_LABELS)}}
+    schema = {"type": "object", "propertyNames": names, "additionalProperties": {"type": "string"}}
+    return ValueType("table of text", read, schema)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationConfig:
+    """One step of `escalate`."""
+
+    after: timedelta = key(
+        _duration("after"),
+        "how long nobody acknowledged the alert",
+        when_missing=InvalidValue("a step needs `after`", 'write after = "10m"'),
+    )
+    severity: Severity | None = optional(_severity(), "severity from then on", "as before")
+    channels: tuple[str, ...] = key(_texts("channels", "names"), "additional channels", [])
+    fallbacks: bool = key(_boolean(), "also notify the fallbacks of the channels", False)
 
 
 def _steps() -> ValueType[tuple[object, ...]]:
@@ -140,7 +167,8 @@ def _steps() -> ValueType[tuple[object, ...]]:
             raise InvalidValue("escalation is a list of steps", 'write escalate = [{ after = "10m" }]')
         return tuple(value)
 
-    return ValueType("list of { after, severity, channels, fallbacks }", read)
+    schema = {"type": "array", "items": table_schema(EscalationConfig)}
+    return ValueType("list of { after, severity, channels, fallbacks }", read, schema)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,12 +193,12 @@ class RuleConfig:
         _patterns("assets"), "assets that it applies to; only with scope asset", "all"
     )
     when: str = key(
-        ValueType("condition", _text("when").read),
+        _condition("when"),
         "condition that raises the alert",
         when_missing=InvalidValue("a rule needs `when`", 'write when = "margin_level < 1.5"'),
     )
     clear: str | None = optional(
-        ValueType("condition", _text("clear").read),
+        _condition("clear"),
         "condition that resolves the alert, once `when` is false too",
         "`when` is false",
     )
@@ -193,18 +221,4 @@ class RuleConfig:
     actions: tuple[str, ...] | None = optional(
         _texts("actions", "names"), "actions to take when it fires, tried in that order", "[]"
     )
-    action: str | None = optional(ValueType("name", _text("action").read), "short for one action")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EscalationConfig:
-    """One step of `escalate`."""
-
-    after: timedelta = key(
-        _duration("after"),
-        "how long nobody acknowledged the alert",
-        when_missing=InvalidValue("a step needs `after`", 'write after = "10m"'),
-    )
-    severity: Severity | None = optional(_severity(), "severity from then on", "as before")
-    channels: tuple[str, ...] = key(_texts("channels", "names"), "additional channels", [])
-    fallbacks: bool = key(_boolean(), "also notify the fallbacks of the channels", False)
+    action: str | None = optional(ValueType("name", _text("action").read, TEXT_SCHEMA), "short for one action")

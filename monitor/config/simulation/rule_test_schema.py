@@ -30,7 +30,7 @@ def time_value() -> ValueType[datetime]:
         except ValueError as error:
             raise InvalidValue("is no moment", f'write it like "{DEFAULT_START}"') from error
 
-    return ValueType("moment", read)
+    return ValueType("moment", read, {"type": "string"})
 
 
 def series_values() -> ValueType[tuple[object, ...]]:
@@ -42,7 +42,7 @@ def series_values() -> ValueType[tuple[object, ...]]:
         except ValueError as error:
             raise InvalidValue(str(error), 'write it like "1.8 1.7x3 _ stale 1.5-0.1x4"') from error
 
-    return ValueType("series", read)
+    return ValueType("series", read, {"type": "string"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
