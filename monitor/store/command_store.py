@@ -1,18 +1,21 @@
 """The database as commands use it, beside the daemon: to read, or to write what people order."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from monitor.store.db import connections as opening
-from monitor.store.db.reader import read_once
+from monitor.store.db.reader import explain_errors, read_once
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_END: Final = object()
 
 
 class _OpenDatabase:
@@ -49,6 +52,22 @@ class ReadStore(_OpenDatabase):
     def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a reading function, such as those of store.readers, on one state of the database."""
         return read_once(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
+
+    def stream(
+        self, function: Callable[Concatenate[Connection, P], Iterator[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Iterator[T]:
+        """The items of a reading function, one after another, all of one state of the database. Raises StoreError."""
+        with contextlib.ExitStack() as opened:
+            with explain_errors(self._engine, self._url):
+                connection = opened.enter_context(self._engine.connect())
+                opening.allow_slow_consumer(connection)
+                items = function(connection, *args, **kwargs)
+            while True:
+                with explain_errors(self._engine, self._url):
+                    item = next(items, _END)
+                if item is _END:
+                    return
+                yield cast("T", item)
 
 
 class CommandStore(_OpenDatabase):

@@ -1,7 +1,7 @@
 """Reads beside the writer, on connections that cannot write."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -44,9 +44,15 @@ class DatabaseReader:
 
 def read_once(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
     """Return the function's result for one state of the database. Raises StoreError."""
+    with explain_errors(engine, url), engine.connect() as connection:
+        return function(connection)
+
+
+@contextlib.contextmanager
+def explain_errors(engine: Engine, url: URL) -> Iterator[None]:
+    """Turn every error of a read into a StoreError with the remedy."""
     try:
-        with engine.connect() as connection:
-            return function(connection)
+        yield
     except DBAPIError as error:
         # Connections to a file that was replaced would go on reading the old one.
         engine.dispose()
