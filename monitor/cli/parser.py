@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "play a simulated crash: no keys, no network",
     "init": "write a short configuration, or the service units",
     "check": "check configuration, keys, exchange, database and channels",
-    "config": "show the configuration in force",
+    "config": "show the configuration in force, or its JSON Schema",
     "status": "show the distance of each account from liquidation",
     "alerts": "list open alerts, or all",
     "ack": "acknowledge an alert: no reminders, no escalation",
@@ -38,17 +38,35 @@ COMMANDS: Mapping[str, str] = {
     "interest": "show interest paid, current rates and projected cost",
     "history": "show recorded samples as a table or a chart",
     "stress": "show the level of each account after a price shock",
+    "export": "write a whole history as CSV or JSON lines",
     "rules": "list, test, backtest and lint the rules",
     "notify": "send a test message",
     "report": "report the last day, or a longer time",
     "db": "create, upgrade, check, back up and restore the database",
     "call": "call any function of the margin API by name",
     "sandbox": "run the built-in exchange alone",
+    "completion": "print the completion script of a shell",
 }
 """Every command with its purpose, in the order of the help."""
 
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalOption:
+    """An option that belongs to no command: the name of its value, its meaning, and its values if only some work."""
+
+    metavar: str
+    meaning: str
+    choices: tuple[str, ...] = ()
+
+
+GLOBAL_OPTIONS: Mapping[str, GlobalOption] = {
+    "--config": GlobalOption("FILE", "the configuration; else $MARGIN_MONITOR_CONFIG, else the usual places"),
+    "--log-format": GlobalOption("FORM", " or ".join(LOG_FORMATS), LOG_FORMATS),
+    "--log-level": GlobalOption("LEVEL", ", ".join(LOG_LEVELS), LOG_LEVELS),
+}
 
 
 @dataclass(slots=True)
@@ -109,12 +127,12 @@ def dispatch(words: Sequence[str]) -> int:
         return ExitCode.DONE
     if name.startswith("-"):
         raise UsageError(
-            f'unknown option "{name}"', mend=suggest_nearest(name, (*_GLOBAL_OPTIONS, "--help", "--version"))
+            f'unknown option "{name}"', mend=suggest_nearest(name, (*GLOBAL_OPTIONS, "--help", "--version"))
         )
     if name not in COMMANDS:
         raise UsageError(f'unknown command "{name}"', mend=suggest_nearest(name, COMMANDS))
     module = importlib.import_module(f"monitor.cli.commands.{name}")
-    command = CommandParser(prog=f"{PROGRAM} {name}", description=_sentence(COMMANDS[name]))
+    command = CommandParser(prog=f"{PROGRAM} {name}", description=as_sentence(COMMANDS[name]))
     module.add_arguments(command)
     try:
         args = command.parse_all(rest)
@@ -153,14 +171,14 @@ def split_global_options(words: Sequence[str]) -> tuple[GlobalOptions, list[str]
         if word == "--":
             return options, [*rest, word, *remaining]
         name, equals, value = word.partition("=")
-        if name not in _GLOBAL_OPTIONS:
+        if name not in GLOBAL_OPTIONS:
             rest.append(word)
             continue
         if not equals:
             if not remaining:
                 raise UsageError(f"{name} needs a value", mend=f"see `{PROGRAM} --help`")
             value = remaining.pop(0)
-        allowed = _GLOBAL_OPTIONS[name]
+        allowed = GLOBAL_OPTIONS[name].choices
         if not value or (allowed and value not in allowed):
             mend = f"one of {', '.join(allowed)}" if allowed else "give a value"
             raise UsageError(f'{name} can\'t be "{value}"', mend=mend)
@@ -172,6 +190,7 @@ def help_text() -> str:
     """The help of the program."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:{width}}{meaning}" for name, meaning in COMMANDS.items()]
+    options = [f"  {f'{name} {option.metavar}':20}{option.meaning}" for name, option in GLOBAL_OPTIONS.items()]
     return f"""\
 usage: {PROGRAM} [--config FILE] [--log-format text|json] [--log-level LEVEL] COMMAND …
 
@@ -181,9 +200,7 @@ commands:
 {chr(10).join(lines)}
 
 options:
-  --config FILE       the configuration; else $MARGIN_MONITOR_CONFIG, else the usual places
-  --log-format FORM   {" or ".join(LOG_FORMATS)}
-  --log-level LEVEL   {", ".join(LOG_LEVELS)}
+{chr(10).join(options)}
   --version           print the version
   --help              print this help, or that of a command: {PROGRAM} COMMAND --help
 
@@ -193,12 +210,6 @@ New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configu
 
 _INFO_LOG_COMMANDS = frozenset({"run"})
 """Commands whose log is their output: from INFO on unless an option says otherwise."""
-
-_GLOBAL_OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "--config": (),
-    "--log-format": LOG_FORMATS,
-    "--log-level": LOG_LEVELS,
-}
 
 
 def _known_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
@@ -210,9 +221,10 @@ def _known_options(parser: argparse.ArgumentParser, words: Sequence[str]) -> lis
             chosen = next((word for word in words if word in action.choices), None)
             if chosen is not None:
                 known += _known_options(action.choices[chosen], words)
-    return [option for option in known if option.startswith("--")] + list(_GLOBAL_OPTIONS)
+    return [option for option in known if option.startswith("--")] + list(GLOBAL_OPTIONS)
 
 
-def _sentence(words: str) -> str:
+def as_sentence(words: str) -> str:
+    """The words with a capital letter and a full stop."""
     # Not capitalize(): that would put the capitals of API in lower case.
     return f"{words[:1].upper()}{words[1:]}."

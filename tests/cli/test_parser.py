@@ -20,7 +20,8 @@ HEAVY = ("httpx", "sqlalchemy", "pydantic", "apprise", "matplotlib", "websockets
 def test_every_documented_command_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     documented = [
         *("run", "demo", "init", "check", "config", "status", "alerts", "ack", "silence", "drill", "events"),
-        *("actions", "interest", "history", "stress", "rules", "notify", "report", "db", "call", "sandbox"),
+        *("actions", "interest", "history", "stress", "export", "rules", "notify", "report", "db", "call"),
+        *("sandbox", "completion"),
     ]
     assert main(["--help"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
@@ -52,7 +53,7 @@ def test_help_and_usage_errors_load_no_library(words: list[str]) -> None:
         (["check", "everything"], 'unknown argument "everything"; see `margin-monitor check --help`'),
         (["config", "shwo"], 'unknown command "config shwo"; did you mean "show"?'),
         (["config", "show", "--jsno"], 'unknown option "--jsno"; did you mean "--json"?'),
-        (["config"], "the following arguments are required: show; see `margin-monitor config --help`"),
+        (["config"], "the following arguments are required: show|schema; see `margin-monitor config --help`"),
         (["--log-level", "loud", "check"], '--log-level can\'t be "loud"; one of debug, info, warning, error'),
         (["check", "--log-format", "xml"], '--log-format can\'t be "xml"; one of text, json'),
         (["check", "--config"], "--config needs a value; see `margin-monitor --help`"),
