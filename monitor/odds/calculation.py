@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from monitor.core.margin.odds_question import OddsQuestion
 from monitor.core.model.odds import DAY, MIN_HISTORY, OddsAnswer, OddsUnavailable, WindowOdds, WorstWindow
+from monitor.core.model.price_history import HOUR
 from monitor.core.numbers.amounts import ZERO
 from monitor.core.numbers.durations import format_duration
 from monitor.odds.exact_levels import ExactLevels
-from monitor.odds.past import HOUR, HourlyPast
+from monitor.odds.past import HourlyPast
 from monitor.odds.price_grid import AssetGrid, Booleans, build_grid
 from monitor.odds.remedies import find_remedies
 from monitor.odds.window_survey import WindowSurvey, survey_fan, survey_windows

@@ -1,30 +1,17 @@
 """Past prices on one grid of hours, as compact text."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import NamedTuple
 
+from monitor.core.model.price_history import HOUR, PriceBar
 from monitor.core.numbers.amounts import ZERO, format_decimal
 
-HOUR = timedelta(hours=1)
 MISSING = "nan"
 """Text of an hour without a usable bar."""
 
-
-class HourBar(NamedTuple):
-    """Low, high and close of one asset's price in USDT in the hour from `opens_at` on."""
-
-    opens_at: datetime
-    low: Decimal
-    high: Decimal
-    close: Decimal
-
-    @property
-    def is_usable(self) -> bool:
-        """False for prices that no market can have had: zero, negative, or a close outside of low and high."""
-        return ZERO < self.low <= self.close <= self.high and self.high.is_finite()
+_NO_BAR = (MISSING, MISSING, MISSING)
 
 
 class PriceColumns(NamedTuple):
@@ -44,24 +31,26 @@ class HourlyPast:
     columns: Mapping[str, PriceColumns]
 
 
-def build_past(bars_by_asset: Mapping[str, Iterable[HourBar]], since: datetime, until: datetime) -> HourlyPast:
+def build_past(bars_by_asset: Mapping[str, Iterable[PriceBar]], since: datetime, until: datetime) -> HourlyPast:
     """Return the bars that opened at a full hour from `since` on and closed by `until`.
 
-    Bars outside of that, off the hour, or unusable are missing; of two bars of one hour the later given one counts.
+    Bars outside of that, off the hour, or impossible are missing; of two bars of one hour the later given one counts.
     """
     hours = max(0, (until - since) // HOUR)
-    return HourlyPast(since, hours, {asset: _columns(bars, since, hours) for asset, bars in bars_by_asset.items()})
+    return HourlyPast(since, hours, {asset: price_columns(bars, since, hours) for asset, bars in bars_by_asset.items()})
 
 
-def _columns(bars: Iterable[HourBar], since: datetime, hours: int) -> PriceColumns:
-    rows: list[Sequence[str]] = [(MISSING, MISSING, MISSING)] * hours
+def price_columns(bars: Iterable[PriceBar], since: datetime, hours: int) -> PriceColumns:
+    """Return the columns of one asset, by the rules of `build_past`."""
+    rows = [_NO_BAR] * hours
     for bar in bars:
         index, rest = divmod(bar.opens_at - since, HOUR)
         if not rest and 0 <= index < hours:
-            rows[index] = (
-                tuple(map(format_decimal, (bar.low, bar.high, bar.close)))
-                if bar.is_usable
-                else (MISSING, MISSING, MISSING)
-            )
-    lows, highs, closes = (" ".join(column) for column in zip(*rows, strict=True)) if rows else ("", "", "")
-    return PriceColumns(lows, highs, closes)
+            rows[index] = _texts(bar)
+    return PriceColumns(*(" ".join(column) for column in zip(*rows, strict=True))) if rows else PriceColumns("", "", "")
+
+
+def _texts(bar: PriceBar) -> tuple[str, str, str]:
+    """Return low, high and close as text; no bar for prices that no market can have had."""
+    is_usable = ZERO < bar.low <= bar.close <= bar.high and bar.high.is_finite()
+    return (format_decimal(bar.low), format_decimal(bar.high), format_decimal(bar.close)) if is_usable else _NO_BAR

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.odds.past import MISSING, HourlyPast, PriceColumns
+from monitor.odds.past import HourlyPast, PriceColumns
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -62,6 +62,3 @@ def _floats(column: str, hours: int) -> Floats:
     if len(values) != hours:
         raise ValueError(f"a price column has {len(values)} hours, not {hours}")
     return values
-
-
-__all__ = ["MISSING", "AssetGrid", "Booleans", "Floats", "build_grid"]

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
-from monitor.odds.past import HOUR, HourBar, HourlyPast, build_past
+from monitor.core.model.price_history import HOUR, PriceBar
+from monitor.odds.past import HourlyPast, build_past
 
 START = datetime(2025, 2, 3, tzinfo=UTC)
 NO_MINIMUM = timedelta()
@@ -25,8 +26,13 @@ def question(*positions: OddsPosition, level: str = "", liquidation: str = "1.25
     return OddsQuestion(positions, Decimal(level) if level else own, Decimal(liquidation))
 
 
-def hour_bars(bars: Sequence[Bar | None], start: datetime = START) -> list[HourBar]:
-    return [HourBar(start + HOUR * n, *map(Decimal, bar)) for n, bar in enumerate(bars) if bar is not None]
+def hour_bars(bars: Sequence[Bar | None], start: datetime = START) -> list[PriceBar]:
+    found = enumerate(bars)
+    return [price_bar(start + HOUR * hour, *map(Decimal, bar)) for hour, bar in found if bar is not None]
+
+
+def price_bar(opens_at: datetime, low: Decimal, high: Decimal, close: Decimal) -> PriceBar:
+    return PriceBar(opens_at, close, high, low, close)
 
 
 def past_of(**bars: Sequence[Bar | None]) -> HourlyPast:

@@ -7,9 +7,10 @@ import pytest
 
 from monitor.core.margin.odds_question import OddsQuestion
 from monitor.core.model.odds import OddsUnavailable, WindowOdds
+from monitor.core.model.price_history import HOUR
 from monitor.core.numbers.amounts import INFINITE
 from monitor.odds.calculation import measure_odds
-from monitor.odds.past import HOUR, HourlyPast
+from monitor.odds.past import HourlyPast
 from tests.odds.odds_examples import NO_MINIMUM, START, Bar, past_of, position, question, still
 
 BITCOIN: list[Bar | None] = [

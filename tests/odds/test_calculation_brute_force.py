@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from monitor.core.margin.odds_question import OddsPosition
 from monitor.core.model.odds import OddsUnavailable, WindowOdds
+from monitor.core.model.price_history import HOUR
 from monitor.odds.calculation import measure_odds
-from monitor.odds.past import HOUR
 from tests.odds.odds_examples import NO_MINIMUM, Bar, brute_force, past_of, question
 
 HOURS = 14

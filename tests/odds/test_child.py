@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.odds import OddsUnavailable, WindowOdds
+from monitor.core.model.price_history import HOUR
 from monitor.errors import OddsFailed
 from monitor.odds.calculation import measure_odds
 from monitor.odds.child import measure_in_child
-from monitor.odds.past import HOUR
 from monitor.odds.request import OddsRequest
 from tests.odds.odds_examples import Bar, past_of, position, question
 

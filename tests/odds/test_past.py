@@ -3,8 +3,9 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from monitor.odds.past import HOUR, HourBar, build_past
-from tests.odds.odds_examples import START, hour_bars
+from monitor.core.model.price_history import HOUR
+from monitor.odds.past import build_past
+from tests.odds.odds_examples import START, hour_bars, price_bar
 
 BARS = hour_bars([("1", "3", "2"), ("1.5", "2.5", "2.10"), None, ("0.00000012", "2", "1")])
 
@@ -24,8 +25,8 @@ def test_bar_that_is_not_over_is_left_out() -> None:
 
 
 def test_bars_outside_of_the_grid_are_left_out() -> None:
-    off_the_hour = HourBar(START + timedelta(minutes=59), Decimal(7), Decimal(7), Decimal(7))
-    early = HourBar(START - HOUR, Decimal(7), Decimal(7), Decimal(7))
+    off_the_hour = price_bar(START + timedelta(minutes=59), Decimal(7), Decimal(7), Decimal(7))
+    early = price_bar(START - HOUR, Decimal(7), Decimal(7), Decimal(7))
     past = build_past({"BTC": [early, *BARS, off_the_hour]}, START, START + HOUR * 2)
     assert past.columns["BTC"].lows == "1 1.5"
 

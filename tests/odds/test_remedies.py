@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
 from monitor.core.model.odds import OddsRemedy, WindowOdds
+from monitor.core.model.price_history import HOUR
 from monitor.core.numbers.amounts import ZERO
 from monitor.odds.calculation import measure_odds
-from monitor.odds.past import HOUR, HourlyPast
+from monitor.odds.past import HourlyPast
 from tests.odds.odds_examples import NO_MINIMUM, Bar, past_of, position, question
 
 STEP = Decimal("0.00000002")
