@@ -42,6 +42,7 @@ def build_policy(config: Config, name: str) -> Policy:
             pegs=config.risk.pegs,
             max_drift=config.risk.drift_bound,
             acts_with_own_key=account.action_api_key is not None,
+            measures_odds=bool(config.risk.history),
             isolated_margin_call=margin_calls_by_ratio(config.risk.isolated_margin_call.items()),
         ),
         rules=config.rules,

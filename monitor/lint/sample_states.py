@@ -24,6 +24,7 @@ _EPSILON = Decimal("0.0001")
 _TEN_YEARS_S = Decimal(315_360_000)
 _CALM_VALUES: SampleState = {
     "margin_level": Decimal(3),
+    "worst_level_1d": Decimal(2),
     "held": ONE,
     "key_accepted": ONE,
     "key_ip_restricted": ONE,

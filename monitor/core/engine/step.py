@@ -42,6 +42,7 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.ledger import ForeignMovement, Movement
+from monitor.core.model.odds import OddsRead
 from monitor.core.model.reads import (
     CollateralRatiosRead,
     IndexPriceRead,
@@ -229,6 +230,8 @@ def _affected(snapshot: MetricsSnapshot, event: Event, before: AccountState, *, 
             return ()
         case InterestRead() | RatesRead() | NextRatesRead():
             return ()
+        case OddsRead():
+            return snapshot.margin_subjects
         case LedgerRead() | TransfersRead() | CollateralRatiosRead() | MinRepayRead() | IndexPriceRead():
             return ()
         case KeyRead() | LiquidationsRead() | WalletRead() | OpenOrdersRead() | LiquidationLoanRead():

@@ -14,6 +14,7 @@ from monitor.core.margin.levels import Exposure, Totals, drop_to_level, move_to_
 from monitor.core.margin.liquidation import liquidation_price
 from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
 from monitor.core.metrics.isolated import measure_pair
+from monitor.core.metrics.odds import ScopeOdds
 from monitor.core.metrics.scope_metrics import (
     UNAVAILABLE,
     ScopeLevel,
@@ -34,9 +35,10 @@ from monitor.core.metrics.valuation import (
     usdt_price,
     value_positions,
 )
-from monitor.core.model.account import Balance, CrossSnapshot, Price
+from monitor.core.model.account import CROSS, Balance, CrossSnapshot, Price
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import LazyMetrics, MetricValues, ValuedBalance
+from monitor.core.model.odds import DAY, WEEK
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
@@ -200,6 +202,10 @@ class _CrossMetrics:
     def interest_usdt(self) -> MetricValue:
         return _interest_usdt(self.current.balances, self.price_context.prices)
 
+    @property
+    def odds(self) -> ScopeOdds:
+        return ScopeOdds(self.state, self.settings, CROSS, self.level.value, self.price_context.now)
+
     def time_by_interest(self) -> MetricValue:
         level = self.level.value
         if not level.is_finite():
@@ -230,6 +236,9 @@ _METRICS: Mapping[str, Callable[[_CrossMetrics], MetricValue]] = MappingProxyTyp
         "drop_to_margin_call": lambda cross: cross.price_move(drop_to_level, "margin_call_level"),
         "distance_to_liquidation": lambda cross: cross.price_move(move_to_level, "liquidation_level"),
         "time_to_liquidation_by_interest": _CrossMetrics.time_by_interest,
+        "liquidation_odds_1d": lambda cross: cross.odds.share(DAY),
+        "liquidation_odds_7d": lambda cross: cross.odds.share(WEEK),
+        "worst_level_1d": lambda cross: cross.odds.worst_level(DAY),
     }
 )
 

@@ -10,6 +10,7 @@ from monitor.core.margin.levels import Exposure, Totals, drop_to_level, isolated
 from monitor.core.margin.liquidation import liquidation_side
 from monitor.core.metrics.delisting import time_to_delisting
 from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
+from monitor.core.metrics.odds import ScopeOdds
 from monitor.core.metrics.scope_metrics import (
     UNAVAILABLE,
     ScopeLevel,
@@ -22,9 +23,10 @@ from monitor.core.metrics.scope_metrics import (
 )
 from monitor.core.metrics.thresholds import pair_thresholds
 from monitor.core.metrics.valuation import PriceContext, build_price_context, drift, usdt_price
-from monitor.core.model.account import IsolatedPair
+from monitor.core.model.account import IsolatedPair, Scope
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import LazyMetrics, LiquidationSide, MetricValues, ValuedBalance
+from monitor.core.model.odds import DAY, WEEK
 from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
@@ -170,6 +172,11 @@ class _PairMetrics:
             return UNAVAILABLE
         return (pair.base.interest * self.index_price + pair.quote.interest) * quote_price
 
+    @property
+    def odds(self) -> ScopeOdds:
+        now = self.price_context.now
+        return ScopeOdds(self.state, self.settings, Scope(self.pair.symbol), self.level.value, now)
+
     def time_by_interest(self) -> MetricValue:
         base, quote = self.pair.base, self.pair.quote
         prices = {base.asset: self.index_price, quote.asset: ONE}
@@ -215,6 +222,9 @@ _METRICS: Mapping[str, Callable[[_PairMetrics], MetricValue]] = MappingProxyType
             view.pair, view.index_price, view.level.value, view.thresholds["liquidation_level"]
         ),
         "time_to_liquidation_by_interest": _PairMetrics.time_by_interest,
+        "liquidation_odds_1d": lambda view: view.odds.share(DAY),
+        "liquidation_odds_7d": lambda view: view.odds.share(WEEK),
+        "worst_level_1d": lambda view: view.odds.worst_level(DAY),
     }
 )
 

@@ -74,6 +74,8 @@ THRESHOLD_DEPENDENT_METRICS = frozenset(
         "rise_to_liquidation",
         "drop_to_margin_call",
         "time_to_liquidation_by_interest",
+        "liquidation_odds_1d",
+        "liquidation_odds_7d",
     }
 )
 """Metrics that are only as reliable as the thresholds."""

@@ -19,12 +19,21 @@ UNKNOWN_GRACE = timedelta(minutes=1)
 MAX_NAMED = 3
 """Maximum number of conditions named in one line."""
 
+NEVER = timedelta(days=36_500)
+"""Additional time of metrics whose history may stay too short for good: an asset is new, or past prices can't be read.
+
+The channels are notified when odds can't be measured; no other alert depends on them.
+"""
+
 HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
     {
         "margin_level_change_5m": timedelta(minutes=5),
         "peg_deviation": timedelta(minutes=70),
         "interest_24h_usdt": timedelta(minutes=30),
         "interest_30d_usdt": timedelta(minutes=30),
+        "liquidation_odds_1d": NEVER,
+        "liquidation_odds_7d": NEVER,
+        "worst_level_1d": NEVER,
     }
 )
 """Metrics that need a history first: a condition that lacks nothing else gets this additional time."""

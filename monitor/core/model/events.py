@@ -21,6 +21,7 @@ from monitor.core.model.account import (
 )
 from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.intent import Intent
+from monitor.core.model.odds import OddsRead
 from monitor.core.model.reads import AuxiliaryRead, GapHistoryRead, GapReopened, OrderUpdate, OwnerRead
 from monitor.core.model.stream_payloads import ParsedPayload
 
@@ -299,6 +300,7 @@ Event = (
     | CommandsRead
     | HealthRead
     | OwnerRead
+    | OddsRead
     | IntentUpdated
     | AuxiliaryRead
     | GapHistoryRead

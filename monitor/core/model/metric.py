@@ -160,6 +160,27 @@ _TABLE = (
         low="-100",
     ),
     _metric(
+        "liquidation_odds_1d",
+        _MARGIN,
+        MetricUnit.FRACTION,
+        "share of the days of the past, by the hour, in which the balances and debts of now would have touched the "
+        "liquidation level; 0 when nothing is owed",
+        high="1",
+    ),
+    _metric(
+        "liquidation_odds_7d",
+        _MARGIN,
+        MetricUnit.FRACTION,
+        "`liquidation_odds_1d` over windows of seven days",
+        high="1",
+    ),
+    _metric(
+        "worst_level_1d",
+        _MARGIN,
+        MetricUnit.LEVEL,
+        "the lowest level that the balances and debts of now would have had in any day of the past",
+    ),
+    _metric(
         "status",
         _PAIR,
         MetricUnit.STATUS,

@@ -1,10 +1,11 @@
-"""Odds of liquidation by the past: the outcome of all windows of one length."""
+"""Odds of liquidation by the past: the outcome of all windows of one length, and a read of the odds of all scopes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from monitor.core.model.account import Scope
 from monitor.core.numbers.amounts import INFINITE, ZERO
 
 DAY = timedelta(days=1)
@@ -100,3 +101,15 @@ class OddsUnavailable:
 
 
 OddsAnswer = WindowOdds | OddsUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class OddsRead:
+    """Odds of each scope for each of `METRIC_WINDOWS`; replaces the earlier ones.
+
+    `as_of` is the moment of the balances and prices. `failure` is the reason why nothing could be measured.
+    """
+
+    answers: Mapping[Scope, tuple[OddsAnswer, ...]]
+    as_of: datetime
+    failure: str = ""

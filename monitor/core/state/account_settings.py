@@ -37,5 +37,7 @@ class AccountSettings:
     max_drift: Decimal = Decimal("0.01")
     isolated_margin_call: Mapping[Decimal, Decimal] = field(default_factory=dict)
     """Margin-call ratio by liquidation ratio: no answer of the exchange has it (stream-facts 6.5, 2026-11-22)."""
+    measures_odds: bool = False
+    """True if past prices are kept, from which the odds of liquidation are measured."""
     acts_with_own_key: bool = False
     """True if a second key moves money: then missing permissions of the reading key stop nothing."""

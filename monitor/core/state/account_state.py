@@ -30,6 +30,7 @@ from monitor.core.model.events import (
 from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import ForeignActivity
 from monitor.core.model.metric import MetricValue
+from monitor.core.model.odds import OddsRead
 from monitor.core.model.reads import OwnerRead
 from monitor.core.state.activity_state import ActivityState
 from monitor.core.state.price_state import PriceState
@@ -141,6 +142,8 @@ class AccountState:
     interest: InterestState = field(default_factory=InterestState)
     liquidations: LiquidationHistory | None = None
     """None: never read."""
+    odds: OddsRead | None = None
+    """Odds of liquidation by past prices; None: never measured."""
     activity: ActivityState = field(default_factory=ActivityState)
     reference: ReferenceState = field(default_factory=ReferenceState)
     wallets: Mapping[str, WalletBalances] = field(default_factory=dict)

@@ -31,6 +31,7 @@ from monitor.core.model.events import (
     WalletRead,
 )
 from monitor.core.model.intent import FINAL_STATES, Intent, mark_approval_requested
+from monitor.core.model.odds import OddsRead
 from monitor.core.model.reads import (
     CollateralRatiosRead,
     GapHistoryRead,
@@ -135,6 +136,8 @@ def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountSta
             return replace(state, commands=event, intents=_mark_asked(state.intents, event.asked_at or {}))
         case HealthRead():
             return replace(state, health=event)
+        case OddsRead():
+            return replace(state, odds=event)
         case IntentUpdated(intent):
             return _with_intent(state, intent, now)
         case IndexPriceRead(symbol, price):

@@ -25,6 +25,7 @@ TIMESTAMPED_FIELDS: Mapping[type, tuple[str, ...]] = MappingProxyType(
             "prices",
             "interest",
             "liquidations",
+            "odds",
             "activity",
             "wallets",
             "streams",

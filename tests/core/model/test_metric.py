@@ -11,11 +11,12 @@ PUBLISHED: dict[MetricScope, str] = {
     "cross": """margin_level polled_margin_level collateral_margin_level initial_level margin_call_level
         liquidation_level assets_usdt liabilities_usdt equity_usdt interest_usdt distance_to_liquidation
         drop_to_liquidation rise_to_liquidation drop_to_margin_call time_to_liquidation_by_interest
-        margin_level_change_5m""",
+        margin_level_change_5m liquidation_odds_1d liquidation_odds_7d worst_level_1d""",
     "isolated": """margin_level polled_margin_level initial_level margin_call_level liquidation_level assets_usdt
         liabilities_usdt equity_usdt interest_usdt distance_to_liquidation drop_to_liquidation rise_to_liquidation
         drop_to_margin_call time_to_liquidation_by_interest margin_level_change_5m status index_price
-        liquidation_price base_held quote_held base_borrowed quote_borrowed time_to_delist""",
+        liquidation_price base_held quote_held base_borrowed quote_borrowed time_to_delist liquidation_odds_1d
+        liquidation_odds_7d worst_level_1d""",
     "asset": """held owed price_usdt hourly_rate next_hourly_rate annual_rate rate_change_24h interest_24h_usdt
         interest_30d_usdt peg_deviation peg_ratio time_to_delist monitoring_tag spot_free funding_free""",
     "account": """orders_open liquidations_24h foreign_movements_24h liquidation_loan_usdt key_accepted
@@ -47,6 +48,8 @@ def test_no_metric_lies_outside_the_scopes() -> None:
         ("weight_used", "margin_monitor_weight_used_ratio"),
         ("orders_open", "margin_monitor_orders_open"),
         ("held", "margin_monitor_held"),
+        ("liquidation_odds_1d", "margin_monitor_liquidation_odds_1d_ratio"),
+        ("worst_level_1d", "margin_monitor_worst_level_1d_ratio"),
     ],
 )
 def test_exposed_names_end_in_their_base_unit(name: str, exposed: str) -> None:

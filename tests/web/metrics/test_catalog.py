@@ -22,9 +22,6 @@ PROMISED = {
 """The metrics of each scope that users build upon."""
 
 NOT_BUILT = {
-    "liquidation_odds_1d": "needs past prices ([risk] history), which are not kept yet",
-    "liquidation_odds_7d": "needs past prices ([risk] history), which are not kept yet",
-    "worst_level_1d": "needs past prices ([risk] history), which are not kept yet",
     "lease_held": "needs accounts shared by several daemons ([storage] lease), which are not built yet",
 }
 
