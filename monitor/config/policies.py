@@ -8,6 +8,7 @@ from monitor.config.schema import ChannelConfig
 from monitor.config.time_zones import find_time_zone
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
+from monitor.core.metrics.odds import ODDS_METRICS
 from monitor.core.metrics.thresholds import margin_calls_by_ratio
 from monitor.core.model.alert import SEVERITIES, Severity
 from monitor.core.notifications.quiet_hours import QuietHours, parse_time_range
@@ -42,7 +43,8 @@ def build_policy(config: Config, name: str) -> Policy:
             pegs=config.risk.pegs,
             max_drift=config.risk.drift_bound,
             acts_with_own_key=account.action_api_key is not None,
-            measures_odds=bool(config.risk.history),
+            price_history=config.risk.history,
+            slow_rules=frozenset(r.name for r in config.rules if ODDS_METRICS.issuperset(r.when.metric_names)),
             isolated_margin_call=margin_calls_by_ratio(config.risk.isolated_margin_call.items()),
         ),
         rules=config.rules,

@@ -53,7 +53,7 @@ class BruteForce(NamedTuple):
 
 
 def brute_force(asked: OddsQuestion, bars: Mapping[str, Sequence[Bar | None]], hours: int, window: int) -> BruteForce:
-    """Walk every window hour by hour, asset by asset, in Decimal, as docs/odds.md describes it."""
+    """Walk every window hour by hour, asset by asset, in Decimal, as docs/guide/odds.md describes it."""
     own = sum((p.held * p.price for p in asked.positions), Decimal(0)) / sum(
         (p.owed * p.price for p in asked.positions), Decimal(0)
     )

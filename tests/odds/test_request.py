@@ -4,12 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
-<<<<<<< HEAD
 from monitor.core.model.odds import DAY, LevelFan, OddsRemedy, OddsUnavailable, WindowOdds, WorstWindow
-=======
-from monitor.core.model.odds import DAY, OddsRemedy, OddsUnavailable, WindowOdds, WorstWindow
 from monitor.core.model.price_history import HOUR
->>>>>>> fe58d44a (odds: take bars of price histories)
 from monitor.core.numbers.amounts import INFINITE
 from monitor.odds.request import OddsRequest, decode_answers, decode_request, encode_answers, encode_request
 from tests.odds.odds_examples import START, past_of

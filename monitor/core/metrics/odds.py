@@ -19,14 +19,16 @@ MAX_ODDS_AGE = timedelta(hours=2)
 UNPRICED = ""
 """The asset of rows without a price: the exchange counts them, so their value is the rest of its totals."""
 
+ODDS_METRICS = frozenset({"liquidation_odds_1d", "liquidation_odds_7d", "worst_level_1d"})
+
 UNAVAILABLE = MissingValue.UNAVAILABLE
 
 
 class ScopeOdds(NamedTuple):
     """The measured odds of one scope at the margin `level` of now.
 
-    Not applicable when no past prices are kept. Nothing owed now: odds of zero and an infinite worst level, whatever was
-    measured. Unavailable while nothing was measured, or it failed, is stale, or was measured when nothing was owed.
+    Not applicable when no past prices are kept. Nothing owed now: odds of zero and an infinite worst level, whatever
+    was measured. Unavailable while nothing was measured, or it failed, is stale, or was measured when nothing was owed.
     """
 
     state: AccountState

@@ -28,7 +28,8 @@ def choose_intervals(
     """Return the intervals in force, by the name of the read.
 
     `scope_metrics` are the metrics of cross and of every pair. A scope with stale metrics keeps the interval of the
-    last ones. The state of a scope that was never read is unknown: it is read as if it were near liquidation.
+    last ones. The state of a scope that was never read is unknown: it is read as if it were near liquidation. Alerts of
+    the settings' `slow_rules` do not count.
     """
     scope_metrics = tuple(scope_metrics)
     near = {figures.kind for figures in scope_metrics if _below_initial(figures)}
@@ -41,7 +42,7 @@ def choose_intervals(
     if settings.isolated != ():
         # One request reads all pairs.
         found["isolated"] = pace.isolated
-    alarmed = _alarmed(state)
+    alarmed = _alarmed(state, settings.slow_rules)
     unread = {name for name, read in (("cross", state.cross), ("isolated", state.isolated)) if read is None}
     for name, interval in found.items():
         if name in near or name in alarmed or name in unread:
@@ -92,10 +93,12 @@ def _below_initial(metrics: MetricValues) -> bool:
     return isinstance(level, Decimal) and isinstance(initial, Decimal) and level < initial
 
 
-def _alarmed(state: AccountState) -> frozenset[MetricScope]:
-    """Return the kinds of scope with a pending or firing alert of severity warning or critical."""
+def _alarmed(state: AccountState, slow_rules: frozenset[str]) -> frozenset[MetricScope]:
+    """Return the kinds of scope with a pending or firing alert of severity warning or critical of another rule."""
     return frozenset(
         key.scope
         for key, alert in state.alerts.items()
-        if alert.severity != "info" and alert.state in (AlertState.PENDING, AlertState.FIRING)
+        if alert.severity != "info"
+        and key.rule not in slow_rules
+        and alert.state in (AlertState.PENDING, AlertState.FIRING)
     )

@@ -37,7 +37,13 @@ class AccountSettings:
     max_drift: Decimal = Decimal("0.01")
     isolated_margin_call: Mapping[Decimal, Decimal] = field(default_factory=dict)
     """Margin-call ratio by liquidation ratio: no answer of the exchange has it (stream-facts 6.5, 2026-11-22)."""
-    measures_odds: bool = False
-    """True if past prices are kept, from which the odds of liquidation are measured."""
+    price_history: timedelta = timedelta()
+    """Time for which past prices are kept, from which the odds of liquidation are measured; zero: none are."""
+    slow_rules: frozenset[str] = frozenset()
+    """Rules about odds alone: they may fire for weeks, so their alerts do not make reads faster."""
     acts_with_own_key: bool = False
     """True if a second key moves money: then missing permissions of the reading key stop nothing."""
+
+    @property
+    def measures_odds(self) -> bool:
+        return bool(self.price_history)

@@ -111,6 +111,14 @@ def test_warning_or_critical_alert_of_the_scope_makes_it_fast(state: AlertState)
         assert intervals_of(replace(resting_state(), alerts={known.key: known})) == {"cross": expected, "isolated": 60}
 
 
+def test_alert_of_a_slow_rule_changes_no_interval() -> None:
+    """Odds may be high for weeks, and reading every two seconds would not change them."""
+    known = alert("cross", AlertState.FIRING, "critical")
+    settings = replace(SETTINGS, slow_rules=frozenset({known.key.rule}))
+    state = replace(resting_state(), alerts={known.key: known})
+    assert intervals_of(state, settings=settings) == {"cross": 60, "isolated": 60}
+
+
 def test_alert_of_one_pair_makes_the_read_of_all_pairs_fast() -> None:
     known = alert("isolated", AlertState.FIRING, subject="BTCUSDT")
     assert intervals_of(replace(resting_state(), alerts={known.key: known})) == {"cross": 60, "isolated": 2}

@@ -128,7 +128,7 @@ def _fully_known_state() -> list[MetricValues]:
         IsolatedRead(isolated_snapshot()),
         CrossRead(cross_snapshot(balances={"USDC": Balance("USDC", free=Decimal(1), borrowed=Decimal(1))})),
     )
-    sight = MetricsSnapshot(state, SETTINGS, NOW)
+    sight = MetricsSnapshot(state, replace(SETTINGS, price_history=timedelta(days=90)), NOW)
     return [sight.get(s) for s in sight.subjects if s[0] != "asset" or s[1] == "USDC"]
 
 

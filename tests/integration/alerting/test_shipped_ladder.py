@@ -50,6 +50,8 @@ def test_the_ladder_ships_every_rule_in_its_order() -> None:
         "margin-call",
         "margin-call-isolated",
         "liquidation-near",
+        "odds-high",
+        "odds-high-critical",
         "falling-fast",
         "liquidated",
         "depeg",
@@ -79,7 +81,7 @@ def test_the_ladder_ships_every_rule_in_its_order() -> None:
     ]
 
 
-@pytest.mark.parametrize("ladder", ["level", "depeg", "blind", "delisting"])
+@pytest.mark.parametrize("ladder", ["level", "odds", "depeg", "blind", "delisting"])
 def test_rungs_grow_worse_in_file_order(ladder: str) -> None:
     rungs = [rule for rule in RULES if rule.ladder == ladder]
     assert [rule.rung for rule in rungs] == list(range(1, len(rungs) + 1))
@@ -105,6 +107,8 @@ def test_key_rules_are_three_without_ladder() -> None:
         ("margin-call", 0, "critical", 120),
         ("margin-call-isolated", 0, "critical", 120),
         ("liquidation-near", 0, "critical", 60),
+        ("odds-high", 900, "warning", 86_400),
+        ("odds-high-critical", 900, "critical", 14_400),
         ("falling-fast", 0, "critical", 300),
         ("liquidated", 0, "critical", 86_400),
         ("depeg", 60, "warning", 3_600),
@@ -206,6 +210,23 @@ def test_cross_rungs_hold_at_the_thresholds_of_the_account(
 )
 def test_isolated_rungs_hold_at_the_levels_of_the_tier(level: str, status: PairStatus, rungs: list[str]) -> None:
     assert rungs_that_hold(level, ISOLATED_5X, "isolated", status) == rungs
+
+
+@pytest.mark.parametrize(
+    ("odds", "rungs"),
+    [("0", NONE), ("0.02", NONE), ("0.021", ["odds-high"]), ("0.101", ["odds-high", "odds-high-critical"])],
+)
+def test_odds_rungs_hold_above_two_and_ten_per_cent_of_days(odds: str, rungs: list[str]) -> None:
+    assert [
+        rule.name for rule in RULES if rule.ladder == "odds" and found(rule.name, liquidation_odds_1d=odds).holds
+    ] == rungs
+
+
+def test_odds_clear_with_hysteresis() -> None:
+    assert found("odds-high", liquidation_odds_1d="0.01").clears is False
+    assert found("odds-high", liquidation_odds_1d="0.009").clears is True
+    assert found("odds-high-critical", liquidation_odds_1d="0.07").clears is False
+    assert found("odds-high-critical", liquidation_odds_1d="0.069").clears is True
 
 
 def test_levels_clear_with_hysteresis() -> None:
