@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from monitor.core.margin.levels import Totals
 from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
 from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.metrics.odds import MAX_ODDS_AGE, changed_balances, find_odds, odds_question
@@ -66,7 +67,7 @@ def test_account_without_debt_has_odds_of_zero_whatever_was_measured() -> None:
     """So an alert resolves right after a full repayment, and no odds are needed for that."""
     repaid = CrossRead(cross_snapshot(level=INFINITE, balances={"BTC": Balance("BTC", free=Decimal(1))}))
     for state in (cross_account_state(), apply_events(cross_account_state(), MEASURED)):
-        assert cross_odds(apply_events(state, repaid)) == (0, 0, INFINITE)
+        assert cross_odds(apply_events(state, repaid)) == (Decimal(0), Decimal(0), INFINITE)
 
 
 def test_new_debt_is_not_measured_by_the_odds_of_an_account_without_one() -> None:
@@ -116,9 +117,9 @@ def test_question_has_the_exchanges_level_and_every_balance() -> None:
     asked = odds_question(measure_cross(rated, WITH_PAST, NOW))
     assert isinstance(asked, OddsQuestion)
     assert (asked.level, asked.liquidation_level) == (SAMPLE_LEVEL, Decimal("1.1"))
-    assert asked.totals == (110_000, 60_000)
+    assert asked.totals == Totals(Decimal(110_000), Decimal(60_000))
     bitcoin = next(row for row in asked.positions if row.asset == "BTC")
-    assert (bitcoin.held, bitcoin.price) == (Decimal("1.5"), 60_000)
+    assert (bitcoin.held, bitcoin.price) == (Decimal("1.5"), Decimal(60_000))
     assert all(row.hourly_rate > 0 for row in asked.positions if row.borrowed)
     assert ("ETH", Decimal(0), Decimal(10)) in changed_balances(asked)
 
