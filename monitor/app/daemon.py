@@ -97,6 +97,7 @@ def build_daemon(
         last_clock_check=None if previous is None else previous.last_clock_check,
         public_url=config.http.public_url if config.http.listen else "",
         counters=None if previous is None else previous.counters,
+        history=config.risk.history,
     )
 
 

@@ -124,7 +124,8 @@ async def prune_database(config: Config) -> int:
     store = Store.open(resolve_database_url(config).reveal(), create=False, exclusive=False)
     try:
         clock = await store.read(command_clock)
-        return await prune(config.storage.retain_samples, config.storage.retain_events, store, clock)
+        spans = (config.storage.retain_samples, config.storage.retain_events, config.risk.history)
+        return await prune(*spans, store, clock)
     finally:
         await store.close()
 

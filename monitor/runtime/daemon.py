@@ -35,6 +35,7 @@ from monitor.runtime.messages.drills import DrillRunner
 from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.orphans import escalate_orphans
+from monitor.runtime.past_prices import PastPriceReader
 from monitor.runtime.replies.reply_service import ReplyContext, ReplyHealth, ReplyLoop, ReplyService
 from monitor.runtime.shutdown import end_tasks, root_error
 from monitor.runtime.start_time import measure_start_time
@@ -82,12 +83,14 @@ class Daemon:
         public_url: str = "",
         counters: ActivityCounters | None = None,
         reply_loops: tuple[ReplyLoop, ...] = (),
+        history: timedelta = timedelta(),
     ) -> None:
         """`on_tick` is called whenever every running account has completed another tick.
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
         that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks,
-        `counters` are its counts, which go on. `public_url` is the address of the page in messages.
+        `counters` are its counts, which go on. `public_url` is the address of the page in messages. `history` is the
+        time for which past prices are kept; zero: none.
         """
         self.counters = counters if counters is not None else ActivityCounters()
         self._accounts = accounts
@@ -145,11 +148,10 @@ class Daemon:
         self._heartbeats = [
             HeartbeatSender(each, clock, partial(self._health_problems, each.every)) for each in (heartbeat,) if each
         ]
-        self._report = (
-            None
-            if report_settings is None
-            else DailyReport(report_settings, store, clock, version, self._notifier.wake)
-        )
+        self._reports = [
+            DailyReport(each, store, clock, version, self._notifier.wake) for each in (report_settings,) if each
+        ]
+        self._past_prices = PastPriceReader(history, self._shared, accounts, self._supervisor.services, self.notify)
         policies = {name: account.policy for name, account in accounts.items()}
         self._drills = DrillRunner(store, clock, policies, self.account_states, self._notifier.wake)
         self._stop = asyncio.Event()
@@ -242,8 +244,8 @@ class Daemon:
         is_recording = is_open and await self._store_session.load()
         log.info("daemon.started accounts=%d recording=%s", len(self._accounts), is_recording)
         self._scheduler.start()
-        if self._report is not None:
-            self._report.start(self._scheduler)
+        for report in self._reports:
+            report.start(self._scheduler)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [
@@ -251,6 +253,7 @@ class Daemon:
                     tasks.create_task(self._store_session.run(), name="storekeeper"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     tasks.create_task(self._replies.run(), name="replies"),
+                    tasks.create_task(self._past_prices.run(), name="past prices"),
                     *(tasks.create_task(sender.run(), name="pulse") for sender in self._heartbeats),
                 ]
                 deciding = [
@@ -280,8 +283,8 @@ class Daemon:
         """Restart everything that waits for a moment and read everything again: no clock change stops anything."""
         for watch in self._supervisor.services.values():
             watch.restart(jump.corrected_s)
-        if self._report is not None:
-            self._report.restart()
+        for report in self._reports:
+            report.restart()
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(RELEASE_TIMEOUT_S):
                 if jump.corrected_s:

@@ -26,7 +26,17 @@ from monitor.store.db.spill import EventSpill
 from monitor.store.db.worker_threads import WorkerThreads
 from monitor.store.db.writer import WRITE_TIMEOUT_S, Writer
 from monitor.store.startup import NextIds, SavedState, load_state, read_next_ids
-from monitor.store.writes import audit, commands, daemon_row, intents, journal, outbox, record_coverage, retention
+from monitor.store.writes import (
+    audit,
+    commands,
+    daemon_row,
+    intents,
+    journal,
+    outbox,
+    price_bars,
+    record_coverage,
+    retention,
+)
 from monitor.store.writes.commands import Commands
 from monitor.store.writes.journal import CommitResult, EntryMark
 from monitor.store.writes.record_coverage import CoverageUpdate
@@ -244,6 +254,7 @@ class Store:
         failures_before: datetime | None = None,
         attempts_before: datetime | None = None,
         movements_before: datetime | None = None,
+        bars_before: datetime | None = None,
     ) -> int:
         """Delete rows older than the given moments, in steps so small that nothing waits long; return how many."""
         steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
@@ -254,6 +265,7 @@ class Store:
             (retention.prune_presses, attempts_before),
             (retention.prune_channel_messages, attempts_before),
             (retention.prune_movements, movements_before),
+            (price_bars.prune_bars, bars_before),
         )
         total = 0
         for pruner, before in steps:

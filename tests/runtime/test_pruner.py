@@ -20,7 +20,9 @@ async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Pa
     times = [NOW - timedelta(days=days) for days in (0, 6, 8)]
     samples = tuple(Sample("cross", "", "margin_level", at, Decimal(1)) for at in times)
     await store.commit(JournalEntry("main", NOW, samples=samples))
-    pruning = asyncio.create_task(prune_hourly(timedelta(days=7), timedelta(), store, ManualClock(NOW)))
+    pruning = asyncio.create_task(
+        prune_hourly(timedelta(days=7), timedelta(), timedelta(days=90), store, ManualClock(NOW))
+    )
 
     async def gone() -> bool:
         (series,) = await store.read(read_history, "margin_level")

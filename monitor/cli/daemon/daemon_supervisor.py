@@ -177,7 +177,7 @@ class DaemonSupervisor:
         """
         assert self._store is not None
         storage = self.config.storage
-        retained = (storage.retain_samples, storage.retain_events)
+        retained = (storage.retain_samples, storage.retain_events, self.config.risk.history)
         pruning = asyncio.create_task(prune_hourly(*retained, self._store, self._clock))
         watching = None if ailing is None else asyncio.create_task(self._confirm_reload(daemon, ailing))
         # Frozen: scanning these objects for garbage would only stop the loop for milliseconds.

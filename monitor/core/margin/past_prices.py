@@ -9,7 +9,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 
 from monitor.core.margin.usdt_prices import find_route, invert_price
 from monitor.core.model.price_history import (
@@ -102,7 +101,11 @@ def build_price_history(
         route=route,
         known_from=known_from,
         known_until=known_until,
-        holes=_find_holes(bars, None if is_over else known_until),
+        holes=_find_holes(
+            bars,
+            known_from if listed is None and broken_at is None else bars[0].opens_at,
+            bars[-1].opens_at + HOUR if is_over else known_until,
+        ),
         halts=find_halts(bars),
         listed_at=listed if listed is not None and listed >= since else None,
         ended_at=bars[-1].opens_at + HOUR if is_over else None,
@@ -205,16 +208,11 @@ def invert_bar(bar: PriceBar) -> PriceBar:
     return PriceBar(bar.opens_at, opened, high, low, close, bar.volume)
 
 
-def _find_holes(bars: Sequence[PriceBar], until: datetime | None) -> tuple[HourSpan, ...]:
-    """Return the hours without a bar between the bars, and from the last one to `until`."""
-    found = [
-        HourSpan(earlier.opens_at + HOUR, later.opens_at)
-        for earlier, later in pairwise(bars)
-        if later.opens_at - earlier.opens_at > HOUR
-    ]
-    if until is not None and until > bars[-1].opens_at + HOUR:
-        found.append(HourSpan(bars[-1].opens_at + HOUR, until))
-    return tuple(found)
+def _find_holes(bars: Sequence[PriceBar], since: datetime, until: datetime) -> tuple[HourSpan, ...]:
+    """Return the hours without a bar from `since` to `until`."""
+    ends = (since, *(bar.opens_at + HOUR for bar in bars))
+    starts = (*(bar.opens_at for bar in bars), until)
+    return tuple(HourSpan(end, start) for end, start in zip(ends, starts, strict=True) if start > end)
 
 
 def find_halts(bars: Iterable[PriceBar]) -> tuple[HourSpan, ...]:

@@ -186,6 +186,11 @@ class AccountService:
         self._check_clock()
 
     @property
+    def exchange(self) -> Exchange:
+        """The account's session with the exchange, for reads that serve all accounts."""
+        return self._exchange
+
+    @property
     def is_recorded(self) -> bool:
         """True if the store knows everything that was done in the account, up to now."""
         return self._is_record_written and self.runner.is_known and self.runner.state.record_coverage.gap_since is None

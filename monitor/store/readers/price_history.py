@@ -1,12 +1,13 @@
 """Past prices: the histories of assets, and how far each symbol was read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Text, select, type_coerce
 
+from monitor.core.engine.bar_demand import BarProgress
 from monitor.core.margin.past_prices import build_price_history
 from monitor.core.model.price_history import PriceBar, PriceHistory, PriceRoute, SymbolBars
 from monitor.store.schema import tables
@@ -62,12 +63,14 @@ def read_symbol_bars(connection: Connection, symbol: str, since: datetime, until
     return SymbolBars(symbol, bars, known.read_from, known.read_until, known.listed_at, known.refusal)
 
 
-def read_series(connection: Connection) -> Mapping[str, SymbolBars]:
-    """Return how far every symbol was read, without its bars."""
-    return {
-        row.symbol: SymbolBars(row.symbol, (), row.read_from, row.read_until, row.listed_at, row.refusal)
-        for row in connection.execute(select(tables.price_series))
-    }
+def read_progress(connection: Connection) -> tuple[dict[str, PriceRoute | None], dict[str, BarProgress]]:
+    """Return the saved route of every asset, and how far every symbol was read."""
+    found: dict[str, BarProgress] = {}
+    for row in connection.execute(select(tables.price_series)):
+        oldest = select(_BARS.c.at).where(_BARS.c.symbol == row.symbol).order_by(_BARS.c.at).limit(1)
+        first = connection.execute(oldest).scalar()
+        found[row.symbol] = BarProgress(row.symbol, row.read_from, row.read_until, first, row.listed_at, row.refusal)
+    return read_price_routes(connection), found
 
 
 def _bar(at: int, opened: Any, high: Any, low: Any, close: Any, volume: Any) -> PriceBar:

@@ -94,6 +94,10 @@ def test_holes_and_halts_are_found_and_never_filled() -> None:
     assert found.ended_at is None
 
 
+def test_first_hours_without_a_bar_are_a_hole_unless_the_symbol_was_listed_then() -> None:
+    assert history(*bars(["1", "2"], 4)).holes == (HourSpan(hour(0), hour(4)),)
+
+
 def test_bars_that_stop_are_an_end_and_no_hole() -> None:
     found = history(*bars(["1", "2"]), until=8)
     assert (found.ended_at, found.holes) == (hour(2), ())

@@ -2,14 +2,20 @@
 
 import pytest
 
-from monitor.core.model.price_history import HourSpan, PriceRoute, SymbolBars
+from monitor.core.engine.bar_demand import BarProgress
+from monitor.core.model.price_history import HourSpan, PriceRoute
 from monitor.errors import StoreError
-from monitor.store.readers.price_history import read_price_routes, read_series, read_symbol_bars
+from monitor.store.readers.price_history import read_price_routes, read_progress, read_symbol_bars
 from monitor.store.store import Store
 from monitor.store.writes import price_bars
 from tests.support.examples.price_bars import bar, bars, hour
 
 ALWAYS = (hour(-10_000), hour(10_000))
+
+
+async def progress(store: Store) -> dict[str, BarProgress]:
+    """How far each symbol was read."""
+    return (await store.read(read_progress))[1]
 
 
 async def test_spans_that_touch_become_one(store: Store) -> None:
@@ -20,9 +26,9 @@ async def test_spans_that_touch_become_one(store: Store) -> None:
     found = await store.read(read_symbol_bars, "FOOUSDT", *ALWAYS)
     assert (found.read_from, found.read_until, found.listed_at) == (hour(2), hour(8), None)
     assert [str(one.close) for one in found.bars] == ["2", "3", "4", "5.5", "6", "7"]
-    assert await store.read(read_series) == {
-        "FOOUSDT": SymbolBars("FOOUSDT", (), hour(2), hour(8)),
-        "BARUSDT": SymbolBars("BARUSDT", (), hour(0), hour(1)),
+    assert await progress(store) == {
+        "FOOUSDT": BarProgress("FOOUSDT", hour(2), hour(8), hour(2)),
+        "BARUSDT": BarProgress("BARUSDT", hour(0), hour(1)),
     }
 
 
@@ -47,15 +53,15 @@ async def test_hours_that_would_leave_a_gap_are_refused(store: Store, span: Hour
     await store.execute(price_bars.save_bars, "FOOUSDT", HourSpan(hour(0), hour(3)), bars(["1", "2", "3"]))
     with pytest.raises((StoreError, ValueError)):
         await store.execute(price_bars.save_bars, "FOOUSDT", span, bars(["9"], number))
-    assert (await store.read(read_series))["FOOUSDT"].read_until == hour(3)
+    assert (await progress(store))["FOOUSDT"].read_until == hour(3)
 
 
 async def test_listing_and_refusal_are_kept_until_bars_come(store: Store) -> None:
     await store.execute(price_bars.save_refusal, "FOOUSDT", "Invalid symbol.")
-    assert (await store.read(read_series))["FOOUSDT"] == SymbolBars("FOOUSDT", refusal="Invalid symbol.")
+    assert (await progress(store))["FOOUSDT"] == BarProgress("FOOUSDT", refusal="Invalid symbol.")
     await store.execute(price_bars.save_bars, "FOOUSDT", HourSpan(hour(0), hour(3)), bars(["2", "3"], 1))
     await store.execute(price_bars.save_listing, "FOOUSDT", hour(1))
-    assert (await store.read(read_series))["FOOUSDT"] == SymbolBars("FOOUSDT", (), hour(0), hour(3), hour(1))
+    assert (await progress(store))["FOOUSDT"] == BarProgress("FOOUSDT", hour(0), hour(3), hour(1), hour(1))
 
 
 async def test_routes_are_replaced(store: Store) -> None:
@@ -71,7 +77,7 @@ async def test_bars_of_a_time_to_come_are_forgotten(store: Store) -> None:
     await store.execute(price_bars.save_bars, "FOOUSDT", HourSpan(hour(0), hour(3)), bars(["1", "2", "3"]))
     await store.execute(price_bars.save_bars, "BARUSDT", HourSpan(hour(2), hour(4)), bars(["3", "4"], 2))
     assert await store.execute(price_bars.forget_bars, hour(2)) == 3
-    assert await store.read(read_series) == {"FOOUSDT": SymbolBars("FOOUSDT", (), hour(0), hour(2))}
+    assert await progress(store) == {"FOOUSDT": BarProgress("FOOUSDT", hour(0), hour(2), hour(0))}
 
 
 async def test_old_bars_go_in_portions_and_dead_symbols_with_them(store: Store) -> None:
@@ -79,5 +85,5 @@ async def test_old_bars_go_in_portions_and_dead_symbols_with_them(store: Store) 
     await store.execute(price_bars.save_bars, "OLDUSDT", HourSpan(hour(0), hour(2)), bars(["1"] * 2))
     counts = [await store.execute(price_bars.prune_bars, hour(3), 2) for _ in range(4)]
     assert counts == [2, 1, 2, 0]
-    assert await store.read(read_series) == {"FOOUSDT": SymbolBars("FOOUSDT", (), hour(3), hour(5))}
+    assert await progress(store) == {"FOOUSDT": BarProgress("FOOUSDT", hour(3), hour(5), hour(3))}
     assert len((await store.read(read_symbol_bars, "FOOUSDT", *ALWAYS)).bars) == 2

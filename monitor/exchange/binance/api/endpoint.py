@@ -8,6 +8,8 @@ from monitor.exchange.binance.rate_limits import CountedBy, Priority
 
 T = TypeVar("T")
 
+MAX_READ_RETRIES = 2
+
 
 class SecurityType(Enum):
     """Credentials that a request must carry. On /sapi even market data need the key."""
@@ -35,6 +37,11 @@ class Endpoint(Generic[T]):
     secret: bool = False
     priority: Priority = Priority.USUAL
     rows: str | None = None
+
+    @property
+    def read_retries(self) -> int:
+        """The number of times that a failed read is repeated; none for the last of all, whose weight is rationed."""
+        return 0 if self.priority is Priority.SPARE else MAX_READ_RETRIES
 
     @property
     def name(self) -> str:

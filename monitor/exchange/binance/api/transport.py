@@ -46,7 +46,6 @@ WRITE_TIMEOUT_S = 15.0
 """The exchange itself gives up after 10 s; a shorter wait would only make more outcomes unknown."""
 
 _CLOCK_TRIES = 5
-_READ_RETRIES = 2
 _BACKOFF_S = 0.2
 
 SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTimePayload, SecurityType.NONE, priority=Priority.FIRST)
@@ -102,7 +101,7 @@ class Transport:
     async def call(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> ApiResponse:
         """Return the exchange's answer as received, if it can be believed. Raises as `read` does.
 
-        Only for requests that change nothing: retried at most twice, on other hosts where there are any, and once more
+        Only for requests that change nothing: retried twice at most, on other hosts where there are any, and once more
         after a new measurement of the clock. A host behind a firewall cools down, and the others are used at once.
         """
         pool = self._weight_pool(endpoint)
@@ -142,7 +141,7 @@ class Transport:
                 cause,
                 retries + 1,
             )
-            if retries == _READ_RETRIES:
+            if retries == endpoint.read_retries:
                 raise ExchangeUnreachable(
                     f"{endpoint.name}: {cause}",
                     venue_code=answer.error.code if answer and answer.error else None,
