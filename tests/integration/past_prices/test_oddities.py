@@ -40,7 +40,9 @@ DAYS = 20
 
 def given(hours_ago: Iterable[int], price: str = "10", volume: str = "5") -> list[SimPriceBar]:
     """Flat bars at so many hours before the start."""
-    return [SimPriceBar(int((NOON - HOUR * ago).timestamp()) * 1000, *[D(price)] * 4, D(volume)) for ago in hours_ago]
+    flat = D(price)
+    starts = (int((NOON - HOUR * ago).timestamp()) * 1000 for ago in hours_ago)
+    return [SimPriceBar(start_ms, flat, flat, flat, flat, D(volume)) for start_ms in starts]
 
 
 def before(hours: int) -> str:
@@ -121,7 +123,9 @@ async def test_bars_of_hours_that_are_not_over_are_deleted_and_said(
             config = write_config(tmp_path, box.ready, channels=channels, schedule=SLOW_READS, more=history("2d"))
             async with in_process_daemon(config, clock_of(box.sandbox)) as here:
                 early = HourSpan(NOON - HOUR * 5, NOON + HOUR * 3)
-                wrong = [PriceBar(early.since + HOUR * number, *[D(1)] * 4, D(1)) for number in range(early.hours)]
+                wrong = [
+                    PriceBar(early.since + HOUR * number, D(1), D(1), D(1), D(1), D(1)) for number in range(early.hours)
+                ]
                 await here.store.execute(price_bars.save_bars, "BTCUSDT", early, wrong)
 
                 async def is_mended() -> bool:
@@ -145,7 +149,9 @@ async def test_bar_that_was_stored_too_soon_is_replaced_and_said(tmp_path: Path)
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             await wait_until_filled(here, 2, {"BTCUSDT", "ETHUSDT"})
             last = HourSpan(NOON - HOUR, NOON)
-            await here.store.execute(price_bars.save_bars, "BTCUSDT", last, [PriceBar(last.since, *[D(7)] * 4, D(1))])
+            await here.store.execute(
+                price_bars.save_bars, "BTCUSDT", last, [PriceBar(last.since, D(7), D(7), D(7), D(7), D(1))]
+            )
             box.sandbox.user_actions.advance(3600)
             await wait_until_filled(here, 2, {"BTCUSDT", "ETHUSDT"})
             (bar,) = (await here.store.read(read_symbol_bars, "BTCUSDT", *last)).bars
