@@ -72,6 +72,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
     "prices": ("/api/v3/ticker/price",),
     "clock": ("/api/v3/time",),
     "markets": ("/api/v3/exchangeInfo",),
+    "past_prices": ("/api/v3/klines",),
 }
 """Requests of the reads that need no key: they fail for all accounts."""
 
