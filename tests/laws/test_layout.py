@@ -25,6 +25,7 @@ TOPICS = {
     "demo",
     "exchange",
     "metrics",
+    "past_prices",
     "store",
     "streams",
     "web",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Text, func, select, type_coerce
 
 from monitor.core.engine.bar_demand import BarProgress
 from monitor.core.margin.past_prices import build_price_history
@@ -65,11 +65,12 @@ def read_symbol_bars(connection: Connection, symbol: str, since: datetime, until
 
 def read_progress(connection: Connection) -> tuple[dict[str, PriceRoute | None], dict[str, BarProgress]]:
     """Return the saved route of every asset, and how far every symbol was read."""
-    found: dict[str, BarProgress] = {}
-    for row in connection.execute(select(tables.price_series)):
-        oldest = select(_BARS.c.at).where(_BARS.c.symbol == row.symbol).order_by(_BARS.c.at).limit(1)
-        first = connection.execute(oldest).scalar()
-        found[row.symbol] = BarProgress(row.symbol, row.read_from, row.read_until, first, row.listed_at, row.refusal)
+    table = tables.price_series
+    first_bar = select(func.min(_BARS.c.at)).where(_BARS.c.symbol == table.c.symbol).scalar_subquery()
+    found = {
+        row.symbol: BarProgress(row.symbol, row.read_from, row.read_until, row.first, row.listed_at, row.refusal)
+        for row in connection.execute(select(table, first_bar.label("first")))
+    }
     return read_price_routes(connection), found
 
 

@@ -164,7 +164,7 @@ async def test_bar_that_was_stored_too_soon_is_replaced_and_said(tmp_path: Path)
             await eventually(is_reported)
 
 
-async def test_error_of_the_program_is_told_to_people_and_stops_nothing_else(tmp_path: Path) -> None:
+async def test_error_of_the_program_is_reported_to_people_and_stops_nothing_else(tmp_path: Path) -> None:
     told: list[str] = []
 
     async def notify(severity: str, text: str) -> None:
