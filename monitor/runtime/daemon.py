@@ -89,8 +89,8 @@ class Daemon:
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
         that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks,
-        `counters` are its counts, which go on. `public_url` is the address of the page in messages. `history` is the
-        time for which past prices are kept; zero: none.
+        `counters` are its counts, which go on. `public_url` is the page's address in messages. `history` is how far
+        back past prices are kept; zero: not at all.
         """
         self.counters = counters if counters is not None else ActivityCounters()
         self._accounts = accounts
@@ -263,9 +263,8 @@ class Daemon:
                     *(tasks.create_task(self._removed.settle(n), name=f"leaving {n}") for n in self._removed.accounts),
                 ]
                 if not is_recording:
-                    await self.notify(
-                        "critical", _WITHOUT_STORE.format(cause=self._store_session.trouble or "no answer")
-                    )
+                    cause = self._store_session.trouble or "no answer"
+                    await self.notify("critical", _WITHOUT_STORE.format(cause=cause))
                 await self._stop.wait()
                 await self._notifier.drain(DRAIN_S)
                 # What the accounts decide until they end is sent as well.
