@@ -15,6 +15,7 @@ from monitor.core.margin.history_remarks import describe_history
 from monitor.core.margin.past_prices import floor_hour
 from monitor.core.model.price_history import HOUR, HourSpan, PriceBar
 from monitor.runtime.past_prices import PastPriceReader
+from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.price_path import SimPriceBar
 from monitor.store.readers.price_history import read_price_histories, read_symbol_bars
 from monitor.store.writes import price_bars
@@ -141,6 +142,23 @@ async def test_bars_of_hours_that_are_not_over_are_deleted_and_said(
 def _says(message: Received) -> bool:
     text = str(message.json()["text"])
     return "Past prices reached beyond 2026-03-01 12:00 UTC" in text and "3 bars are deleted" in text
+
+
+async def test_nothing_is_read_before_the_time_of_the_exchange_is_known(tmp_path: Path) -> None:
+    faults = (Fault("status", path="/api/v3/time", status=503, count=0),)
+    async with sandbox(holding(), speed=2 * SPEED, faults=faults) as box:
+        config = write_config(tmp_path, box.ready, schedule=SLOW_READS, more=history("2d"))
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await here.wait_for_state(lambda state: state.cross)
+            since = here.clock.now()
+
+            async def has_passed() -> bool:
+                return here.clock.now() - since > timedelta(minutes=1)
+
+            await eventually(has_passed)
+            assert asked(box.sandbox) == []
+            box.sandbox.clear_faults()
+            await wait_until_filled(here, 2, {"BTCUSDT", "ETHUSDT"})
 
 
 async def test_bar_that_was_stored_too_soon_is_replaced_and_said(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from decimal import Decimal
 
 from monitor.core.model.events import ReadFailed
 from monitor.core.model.journal import JournalEntry, Notice, Sample
+from monitor.core.model.price_history import HourSpan
 from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
 from monitor.store.readers.events import read_events, read_movements
 from monitor.store.readers.history import read_history
+from monitor.store.readers.price_history import read_symbol_bars
 from monitor.store.store import Store
-from monitor.store.writes import retention
+from monitor.store.writes import price_bars, retention
 from tests.store.writes.test_movements import FLOW
+from tests.support.examples.price_bars import bars, hour
 from tests.support.examples.store_rows import NOW, at, event
 from tests.support.recorded_rows import read_failures
 
@@ -29,6 +32,15 @@ async def test_only_older_rows_are_pruned(store: Store) -> None:
     assert [row.key for row in await store.read(read_events)] == [f"key-{n}" for n in range(5, 10)]
     assert [failure.at for failure in await store.read(read_failures)] == [at(n) for n in range(6, 10)]
     assert await store.prune(samples_before=at(4)) == 0
+
+
+async def test_past_prices_older_than_their_span_go(store: Store) -> None:
+    span = HourSpan(hour(0), hour(5))
+    await store.execute(price_bars.save_bars, "FOOUSDT", span, bars(["1"] * 5))
+    assert await store.prune(bars_before=hour(3)) == 3
+    assert [bar.opens_at for bar in (await store.read(read_symbol_bars, "FOOUSDT", *span)).bars] == [hour(3), hour(4)]
+    assert await store.prune(bars_before=hour(3)) == 0
+    assert await store.prune(bars_before=hour(9)) == 2
 
 
 async def test_old_movements_go(store: Store) -> None:
