@@ -30,6 +30,11 @@ class HourlyPast:
     hours: int
     columns: Mapping[str, PriceColumns]
 
+    def has_bars(self, asset: str) -> bool:
+        """Return whether there is a usable bar of the asset."""
+        found = self.columns.get(asset)
+        return found is not None and any(text != MISSING for text in found.closes.split())
+
 
 def build_past(bars_by_asset: Mapping[str, Iterable[PriceBar]], since: datetime, until: datetime) -> HourlyPast:
     """Return the bars that opened at a full hour from `since` on and closed by `until`.

@@ -35,7 +35,7 @@ from monitor.runtime.messages.drills import DrillRunner
 from monitor.runtime.messages.message_builder import MessageBuilder
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.orders.orphans import escalate_orphans
-from monitor.runtime.past_prices import PastPriceReader
+from monitor.runtime.past_services import PastServices
 from monitor.runtime.replies.reply_service import ReplyContext, ReplyHealth, ReplyLoop, ReplyService
 from monitor.runtime.shutdown import end_tasks, root_error
 from monitor.runtime.start_time import measure_start_time
@@ -151,7 +151,7 @@ class Daemon:
         self._reports = [
             DailyReport(each, store, clock, version, self._notifier.wake) for each in (report_settings,) if each
         ]
-        self._past_prices = PastPriceReader(history, self._shared, accounts, self._supervisor.services, self.notify)
+        self._past_services = PastServices(history, self._shared, accounts, self._supervisor.services, self.notify)
         policies = {name: account.policy for name, account in accounts.items()}
         self._drills = DrillRunner(store, clock, policies, self.account_states, self._notifier.wake)
         self._stop = asyncio.Event()
@@ -253,7 +253,7 @@ class Daemon:
                     tasks.create_task(self._store_session.run(), name="storekeeper"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     tasks.create_task(self._replies.run(), name="replies"),
-                    tasks.create_task(self._past_prices.run(), name="past prices"),
+                    tasks.create_task(self._past_services.run(), name="past"),
                     *(tasks.create_task(sender.run(), name="pulse") for sender in self._heartbeats),
                 ]
                 deciding = [

@@ -10,6 +10,7 @@ from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert
 from monitor.core.model.intent import Intent
 from monitor.core.model.order import Transfer
+from monitor.simulation.odds import SimulatedOdds
 from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.simulator import MarketFrame, simulate
 from monitor.simulation.timeline import LowestLevel, SimulationTimeline
@@ -61,11 +62,18 @@ def run_backtest(
     *,
     gap: timedelta = timedelta(),
     liquidates: bool = True,
+    odds: Callable[[], SimulatedOdds | None] = lambda: None,
 ) -> Backtest:
-    """Simulate the notifications and actions of the rules. `frames` must return the same frames at every call."""
-    without_actions = _simulate_timeline(replace(policy, actions=()), portfolio, frames(), gap, liquidates)
+    """Simulate the notifications and actions of the rules.
+
+    `frames` must return the same frames at every call, `odds` a measurement that has not begun.
+    """
+    bare = replace(policy, actions=())
+    without_actions = _simulate_timeline(bare, portfolio, frames(), gap, liquidates, odds())
     used_actions = {name for rule in policy.rules for name in rule.actions} & {spec.name for spec in policy.actions}
-    timeline = _simulate_timeline(policy, portfolio, frames(), gap, liquidates) if used_actions else without_actions
+    timeline = (
+        _simulate_timeline(policy, portfolio, frames(), gap, liquidates, odds()) if used_actions else without_actions
+    )
     return Backtest(policy.settings.account, timeline, without_actions)
 
 
@@ -76,9 +84,14 @@ def minutes_between(earlier: datetime, later: datetime) -> Decimal:
 
 
 def _simulate_timeline(
-    policy: Policy, portfolio: SimulatedPortfolio, frames: Iterable[MarketFrame], gap: timedelta, liquidates: bool
+    policy: Policy,
+    portfolio: SimulatedPortfolio,
+    frames: Iterable[MarketFrame],
+    gap: timedelta,
+    liquidates: bool,
+    odds: SimulatedOdds | None,
 ) -> SimulationTimeline:
     timeline = SimulationTimeline()
-    for moment in simulate(policy, portfolio, frames, gap=gap, liquidates=liquidates):
+    for moment in simulate(policy, portfolio, frames, gap=gap, liquidates=liquidates, odds=odds):
         timeline.record(moment)
     return timeline

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
+from monitor.core.metrics.odds import ODDS_METRICS
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, Subject
 from monitor.core.model.account import CROSS, Balance, Price, Scope, Thresholds
 from monitor.core.model.alert import MetricScope
@@ -42,6 +43,7 @@ _REMEASURED: Mapping[MetricScope, frozenset[str]] = {
 
 _KEPT_METRICS = frozenset(
     {"time_to_liquidation_by_interest", "margin_level_change_5m", "status", "liquidation_price", "time_to_delist"}
+    | ODDS_METRICS
 )
 
 

@@ -28,6 +28,7 @@ from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.reference_state import ReferenceState
 from monitor.core.state.stream_status import StreamStatus
 from monitor.simulation.adjustments import Adjustments, accumulate_difference, apply_adjustments
+from monitor.simulation.odds import SimulatedOdds
 from monitor.simulation.overrides import MetricOverrides, OverriddenMetrics
 from monitor.simulation.portfolio import (
     SimulatedPortfolio,
@@ -85,11 +86,13 @@ def simulate(
     *,
     gap: timedelta = timedelta(),
     liquidates: bool = True,
+    odds: SimulatedOdds | None = None,
 ) -> Iterator[SimulationStep]:
     """Yield a step for every frame, and one for each moment after an order was executed.
 
     The frames ascend in time. `gap` is the longest time between frames for which prices do not become stale. With
-    `liquidates`, a scope at its liquidation level is liquidated.
+    `liquidates`, a scope at its liquidation level is liquidated. `odds` measures the odds of liquidation; None: they
+    are unavailable, unless frames give them.
     """
     policy = _simulation_policy(policy, portfolio, gap)
     needs_symbol_rules = any(spec.kind == "reduce" for spec in policy.actions)
@@ -106,6 +109,9 @@ def simulate(
         now = frame.at
         while True:
             state = _apply_reads(state, portfolio, frame, now, with_symbol_rules=needs_symbol_rules)
+            measured = odds.read(state, policy.settings, now) if odds is not None and frame.is_read else None
+            if measured is not None:
+                state = apply_account_event(state, measured, now)
             levels = {scope: margin_level_of(portfolio, scope, state.prices.newest) for scope in portfolio.scopes}
             make_snapshot = partial(OverriddenMetrics, overrides=frame.overrides)
             stepped = step(state, Tick(), policy, now, ids, make_snapshot)

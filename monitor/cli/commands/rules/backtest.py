@@ -24,8 +24,10 @@ from monitor.config.simulation.portfolio import (
     read_portfolio,
 )
 from monitor.config.simulation.price_bars import read_price_bars
+from monitor.core.model.price_history import PriceBar
 from monitor.errors import ExitCode, MonitorError, UsageError, suggest_nearest
 from monitor.simulation.backtest import Backtest, run_backtest
+from monitor.simulation.odds import SimulatedOdds, odds_bars
 from monitor.simulation.portfolio import SimulatedPortfolio
 from monitor.simulation.price_path import PricePath, build_price_path, evaluation_times
 from monitor.simulation.recorded_frames import FILL_INTERVAL, SUBJECT_TIMEOUT, ReplaySample, recorded_frames
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if args.since is not None:
         tests = _backtest_recorded(config, accounts, args.since)
     else:
-        tests = _backtest_prices(config, accounts, _read_price_paths(args.prices), args.portfolio)
+        tests = _backtest_prices(config, accounts, _read_price_files(args.prices), args.portfolio)
     _print(args, tests)
     return ExitCode.DONE
 
@@ -81,8 +83,9 @@ def _print(args: argparse.Namespace, tests: Sequence[Backtest]) -> None:
 
 
 def _backtest_prices(
-    config: Config, accounts: Sequence[str], paths: Mapping[str, PricePath], portfolio: str | None
+    config: Config, accounts: Sequence[str], bars: Mapping[str, Sequence[PriceBar]], portfolio: str | None
 ) -> list[Backtest]:
+    paths = {symbol: build_price_path(series) for symbol, series in bars.items()}
     if portfolio is not None:
         starts = {accounts[0]: read_portfolio(Path(portfolio).expanduser(), accounts[0])}
     else:
@@ -104,7 +107,9 @@ def _backtest_prices(
             names = " ".join(f"{symbol}=FILE" for symbol in missing)
             raise UsageError(f"{account}: the price of {', '.join(missing)} is missing", mend=f"add --prices {names}")
         frames = partial(_market_frames, prices, paths, moments)
-        tests.append(run_backtest(policies.build_policy(config, account), start.portfolio, frames, gap=gap))
+        policy, past = policies.build_policy(config, account), odds_bars(bars, prices)
+        odds = partial(SimulatedOdds, past, policy.settings.price_history) if policy.settings.measures_odds else None
+        tests.append(run_backtest(policy, start.portfolio, frames, gap=gap, odds=odds or (lambda: None)))
     return tests
 
 
@@ -115,18 +120,18 @@ def _market_frames(
         yield MarketFrame(at, {**prices, **{symbol: path.at(at) for symbol, path in paths.items()}})
 
 
-def _read_price_paths(words: Sequence[str]) -> dict[str, PricePath]:
-    paths: dict[str, PricePath] = {}
+def _read_price_files(words: Sequence[str]) -> dict[str, Sequence[PriceBar]]:
+    found: dict[str, Sequence[PriceBar]] = {}
     for word in words:
         given, equals, name = word.partition("=")
         symbol = given.upper()
         # Symbols may be of any alphabet: the exchange names assets after tokens, and tokens are named freely.
         if not equals or not name or not symbol.isalnum():
             raise UsageError(f'--prices: "{word}" is no SYMBOL=FILE', mend="write it like BTCUSDT=prices.csv.gz")
-        if symbol in paths:
+        if symbol in found:
             raise UsageError(f"--prices: {symbol} is given twice", mend="give it once")
-        paths[symbol] = build_price_path(read_price_bars(Path(name).expanduser()))
-    return paths
+        found[symbol] = tuple(read_price_bars(Path(name).expanduser()))
+    return found
 
 
 def _select_accounts(config: Config, name: str | None) -> list[str]:
