@@ -33,6 +33,9 @@ _WARM_UP_TIMEOUT_S = 20.0
 _MESSAGE_REFUSED = re.compile(r"\berror[=: ]+(?:400|406|410|413|415|422)(?:\d\d)?\b")
 """Apprise's log text for a service that refused the message itself; ntfy's own codes add two digits."""
 
+_WITHOUT_MARKUP = frozenset({"slack"})
+"""Address schemes whose markup is not used: Apprise leaves our backslashes in Slack's, and Slack shows them."""
+
 _captured_records: ContextVar[list[logging.LogRecord] | None] = ContextVar("captured", default=None)
 
 
@@ -61,7 +64,7 @@ class AppriseSink:
 
     @property
     def is_formatted(self) -> bool:
-        return self._plugin is not None and _preferred_format(self._plugin.notify_format) != "text"
+        return self._plugin is not None and self._markup(self._plugin) != "text"
 
     async def warm_up(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -88,6 +91,9 @@ class AppriseSink:
 
     async def close(self) -> None:
         self._plugin = self._image_plugin = None
+
+    def _markup(self, plugin: Any) -> str:
+        return "text" if self._schema in _WITHOUT_MARKUP else _preferred_format(plugin.notify_format)
 
     def _load_plugin(self) -> Any:
         if self._plugin is None:
@@ -127,7 +133,7 @@ class AppriseSink:
             service = Apprise(asset=plugin.asset)
             service.add(plugin)
             picture = str(message.image) if message.image is not None and plugin.attachment_support else None
-            body, written_in = _format_message(message, _preferred_format(plugin.notify_format))
+            body, written_in = _format_message(message, self._markup(plugin))
             took_it = bool(
                 service.notify(
                     body=body,

@@ -144,6 +144,17 @@ async def test_token_never_reaches_a_log(server: HttpSink) -> None:
     assert "s3cr3t" not in log.getvalue()
 
 
+async def test_slack_shows_the_words_as_they_are(server: HttpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apprise.plugins.slack.NotifySlack.webhook_url", f"http://127.0.0.1:{server.port}")
+    server.default = Answer(200, body="ok")
+    result = await build_sink("slack", url="slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ").send(MESSAGE)
+    assert isinstance(result, Delivered), result
+    (attachment,) = server.received[0].json()["attachments"]
+    assert attachment["title"] == TITLE
+    assert "margin_level &lt;= margin_call_level" in attachment["text"]
+    assert "\\" not in attachment["text"]
+
+
 async def test_unreadable_address_gives_a_failure_without_the_address() -> None:
     result = await build_sink("phone", url="tgram://s3cr3t").send(MESSAGE)
     assert isinstance(result, NotDelivered)
