@@ -1,7 +1,11 @@
 """Sinks of the configured channels."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from monitor.app.replies import open_pushover_sink, open_receipt_loop
+from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_channel
 from monitor.config.model import Config
 from monitor.config.templates import read_template
@@ -9,20 +13,38 @@ from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     from monitor.notify.sinks import Sink
+    from monitor.runtime.replies.reply_service import ReplyLoop
     from monitor.view.messages.template import MessageTemplate
+
+
+def open_channel(config: Config, name: str, now: Callable[[], datetime]) -> "tuple[Sink, ReplyLoop | None]":
+    """Return the sink of one channel, and the loop that reads its answers, if it can be answered.
+
+    Raises ConfigError for an impossible address.
+    """
+    from monitor.notify.factory import with_template
+
+    pushover = open_pushover_sink(config, name, now)
+    if pushover is None:
+        return open_sink(config, name), None
+    return with_template(pushover, _read_message_template(config, name)), open_receipt_loop(pushover)
 
 
 def open_sink(config: Config, name: str) -> "Sink":
     """Return the sink of one channel. Raises ConfigError for an impossible address."""
-    from monitor.notify.factory import build_sink
+    from monitor.notify.factory import build_sink, with_template
 
     channel, address = config.channel(name), resolve_channel(config, name)
+    template = _read_message_template(config, name)
+    pushover = open_pushover_sink(config, name, SystemClock().now)
+    if pushover is not None:
+        return with_template(pushover, template)
     return build_sink(
         name,
         url="" if address.url is None else address.url.reveal(),
         webhook="" if address.webhook is None else address.webhook.reveal(),
         timeout_s=channel.timeout.total_seconds(),
-        template=_read_message_template(config, name),
+        template=template,
     )
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from monitor import __version__
-from monitor.app.channels import describe_channel, open_sink
+from monitor.app.channels import describe_channel, open_channel
 from monitor.app.database import find_storage_folder
 from monitor.app.exchange import open_exchange, read_keys_once, signing_credentials
 from monitor.clock import Clock
@@ -67,10 +67,11 @@ def build_daemon(
         )
         for account in config.accounts
     }
+    opened = {channel.name: open_channel(config, channel.name, clock.now) for channel in config.channels}
     channels = tuple(
         Channel(
             name=channel.name,
-            sink=open_sink(config, channel.name),
+            sink=opened[channel.name][0],
             severities=frozenset(channel.severities),
             send_resolved=channel.send_resolved,
             fallback=channel.fallback,
@@ -98,6 +99,7 @@ def build_daemon(
         public_url=config.http.public_url if config.http.listen else "",
         counters=None if previous is None else previous.counters,
         history=config.risk.history,
+        reply_loops=tuple(loop for _, loop in opened.values() if loop is not None),
     )
 
 

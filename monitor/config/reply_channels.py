@@ -10,14 +10,15 @@ from monitor.config import redaction
 from monitor.config.credentials import resolve_channel
 from monitor.config.errors import ErrorList, InvalidValue, Location
 from monitor.config.model import Config
+from monitor.config.replies.pushover_address import PushoverAddress, parse_pushover_address
 from monitor.config.schema import ChannelConfig, ReplyConfig
 from monitor.config.secrets import Secret
 from monitor.errors import ConfigError, suggest_nearest
 
 ReplyService = Literal["telegram", "pushover"]
 
-AVAILABLE = False
-"""Whether any service can be answered yet."""
+AVAILABLE: frozenset[ReplyService] = frozenset({"pushover"})
+"""The services that can be answered."""
 
 _SCHEMES: dict[str, ReplyService] = {"tgram": "telegram", "pover": "pushover"}
 _TOKEN = re.compile(r"(?:bot)?(?P<token>(?P<bot>[0-9]{1,20}):[A-Za-z0-9_-]{8,100})")
@@ -35,13 +36,6 @@ class TelegramAddress:
     chat: str
     topic: int | None = None
     silent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PushoverAddress:
-    """The whole address of a Pushover channel."""
-
-    url: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +58,6 @@ def resolve_reply_channel(config: Config, channel: str) -> ReplyChannel | None:
         return None
     settings, address = config.replies[index], resolve_channel(config, channel)
     place = Location(config.source.name, "replies").item(index, channel)
-    if not AVAILABLE:
-        raise ConfigError("is not available yet", where=str(place), mend="remove [[replies]]")
     assert address.url is not None
     try:
         parsed = parse_reply_address(address.url.reveal())
@@ -73,6 +65,8 @@ def resolve_reply_channel(config: Config, channel: str) -> ReplyChannel | None:
     except InvalidValue as wrong:
         where = str(place.key(wrong.key or "channel"))
         raise ConfigError(wrong.message, where=where, mend=wrong.mend) from wrong
+    if ("telegram" if isinstance(parsed, TelegramAddress) else "pushover") not in AVAILABLE:
+        raise ConfigError("is not available yet", where=str(place), mend="remove [[replies]]")
     return ReplyChannel(settings, parsed)
 
 
@@ -110,6 +104,8 @@ def check_users(reply: ReplyConfig, address: TelegramAddress | PushoverAddress) 
         )
     if isinstance(address, PushoverAddress) and reply.users:
         raise InvalidValue("means nothing for pover://", "remove it", key="users")
+    if isinstance(address, PushoverAddress) and "ack" not in reply.allow:
+        raise InvalidValue('lacks "ack", the only answer of pover://', 'write allow = ["ack"]', key="allow")
 
 
 def parse_reply_address(url: str) -> TelegramAddress | PushoverAddress:
@@ -121,7 +117,7 @@ def parse_reply_address(url: str) -> TelegramAddress | PushoverAddress:
             f"names a channel of {scheme}://, which can't be answered",
             "name a channel whose url is tgram://TOKEN/CHAT or pover://USER@TOKEN",
         )
-    return PushoverAddress(Secret(url)) if service == "pushover" else _parse_telegram(rest)
+    return parse_pushover_address(rest) if service == "pushover" else _parse_telegram(rest)
 
 
 def _check_channel(place: Location, reply: ReplyConfig, channel: ChannelConfig, mistakes: ErrorList) -> None:

@@ -13,7 +13,11 @@ def build_sink(
     name: str, *, url: str = "", webhook: str = "", timeout_s: float = 10.0, template: "MessageTemplate | None" = None
 ) -> Sink:
     """Return the sink of a channel with either an Apprise `url` or a `webhook` address. Loads and sends nothing yet."""
-    sink = _sink_without_template(name, url, webhook, timeout_s)
+    return with_template(_sink_without_template(name, url, webhook, timeout_s), template)
+
+
+def with_template(sink: Sink, template: "MessageTemplate | None") -> Sink:
+    """Return the sink, which renders its messages with the template, if there is one."""
     if template is None:
         return sink
     from monitor.notify.template_sink import TemplateSink

@@ -39,7 +39,10 @@ name = "mail"
 url = "mailto://user:pass@mail.example"
 [[channels]]
 name = "pager"
-url = "pover://user@token"
+url = "pover://uQiRzpo4DXghDmr9QzzfQu27cmVRsG@azGDORePK8gMaC0QOYAMyEEuzJnyUi"
+[[channels]]
+name = "sealed"
+url = "pover://uQiRzpo4DXghDmr9QzzfQu27cmVRsG@azGDORePK8gMaC0QOYAMyEEuzJnyUi?key=0123456789abcdef"
 [[channels]]
 name = "chat"
 url = "tgram://123456789:abcdefghij-KLMN_op/42"
@@ -295,6 +298,8 @@ REPLIES = (
     _replies("reply_without_channel", "users = [1]", 'replies[0].channel: is missing; write channel = "…"'),
     _replies("reply_of_anybody", 'channel = "chat"', "replies[0].users: is missing: who may press the buttons?; write users = [123456789] with the number of your Telegram user (docs/guide/telegram.md)"),
     _replies("reply_of_pushover_users", 'channel = "pager"\nusers = [1]', "replies[0].users: means nothing for pover://; remove it"),
+    _replies("reply_of_pushover_without_ack", 'channel = "pager"\nallow = ["status"]', 'replies[0].allow: lacks "ack", the only answer of pover://; write allow = ["ack"]'),
+    _replies("reply_of_pushover_encrypted", 'channel = "sealed"', 'replies[0].channel: names a channel whose pover:// address has the option "key", which does not work with replies; remove the option'),
     _replies("reply_that_resumes", 'channel = "chat"\nusers = [1]\nallow = ["resume"]', 'replies[0].allow: "resume" is never allowed from a message; use `margin-monitor actions resume`'),
     _replies("reply_that_does_anything", 'channel = "chat"\nusers = [1]\nallow = ["act"]', 'replies[0].allow: "act" is not one of ack, silence, status, approve, reject or pause; did you mean "ack"?'),
     _replies("reply_that_allows_nothing", 'channel = "chat"\nusers = [1]\nallow = []', "replies[0].allow: is an empty list; name at least one or leave the key out"),

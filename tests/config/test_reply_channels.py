@@ -7,7 +7,7 @@ import pytest
 from monitor.config.errors import InvalidValue
 from monitor.config.loading import load_config
 from monitor.config.redaction import redact
-from monitor.config.reply_channels import PushoverAddress, TelegramAddress, find_reply_config, parse_reply_address
+from monitor.config.reply_channels import TelegramAddress, find_reply_config, parse_reply_address
 from monitor.config.secrets import Secret
 from tests.config.minimal_config import MINIMAL, write_config
 
@@ -35,10 +35,6 @@ def test_impossible_telegram_address_is_refused_without_its_token(rest: str) -> 
     with pytest.raises(InvalidValue) as caught:
         parse_reply_address(f"tgram://{rest}")
     assert "AAEhBO" not in caught.value.message + caught.value.mend
-
-
-def test_pushover_address_is_kept_whole() -> None:
-    assert parse_reply_address("pover://user@token") == PushoverAddress(Secret("pover://user@token"))
 
 
 def test_token_is_redacted_wherever_it_appears() -> None:

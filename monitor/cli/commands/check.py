@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from monitor.app import daemon
 from monitor.app.channels import describe_channel
 from monitor.app.database import check_database, read_free_space
+from monitor.app.replies import check_reply_channel
 from monitor.cli import config_option, output
 from monitor.cli.account_checks import check_accounts
 from monitor.cli.check_rows import CheckRow, CheckStatus, error_row
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         *_token_rows(config),
     ]
     rows += [_database_row(config, args.offline), _space_row(config)]
-    rows += [*_channel_rows(config), *daily_report_rows(config), *_heartbeat_rows(config)]
+    rows += [*asyncio.run(_channel_rows(config, args.offline)), *daily_report_rows(config), *_heartbeat_rows(config)]
     is_ok = all(row.result != "error" for row in rows)
     if args.json:
         document: CheckDocument = {"ok": is_ok, "items": [_item_document(row) for row in rows]}
@@ -125,7 +126,8 @@ def _space_row(config: Config) -> CheckRow:
     return CheckRow("space", "ok", detail)
 
 
-def _channel_rows(config: Config) -> list[CheckRow]:
+async def _channel_rows(config: Config, offline: bool) -> list[CheckRow]:
+    """A row for each channel. The service of one that can be answered is asked whether it accepts the keys."""
     if not config.channels:
         mend = "add [[channels]] with a name and an url"
         return [CheckRow("channels", "warning", "there is no channel: alerts reach nobody", mend)]
@@ -133,7 +135,9 @@ def _channel_rows(config: Config) -> list[CheckRow]:
     for channel in config.channels:
         name = f"channel:{channel.name}"
         try:
-            rows.append(CheckRow(name, "ok", describe_channel(config, channel.name)))
+            described = describe_channel(config, channel.name)
+            answered = None if offline else await check_reply_channel(config, channel.name)
+            rows.append(CheckRow(name, "ok", answered or described))
         except ConfigError as error:
             rows.append(error_row(name, error))
     return rows

@@ -1,0 +1,1 @@
+"""Addresses of channels that people can answer."""

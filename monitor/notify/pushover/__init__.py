@@ -1,0 +1,1 @@
+"""Pushover with receipts: messages that repeat until somebody acknowledges them."""

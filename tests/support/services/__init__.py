@@ -1,0 +1,1 @@
+"""Servers on loopback with the interfaces of services that people can answer from."""
