@@ -15,6 +15,7 @@ from monitor.core.model.events import CommandsRead
 from monitor.errors import DaemonAlreadyRunning, StoreError, WrongDatabaseRevision
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.id_allocator import IdAllocator
+from monitor.store.db.units_of_work import find_bug
 from monitor.store.store import Store
 from monitor.store.writes import daemon_row
 from monitor.store.writes.commands import Commands
@@ -195,7 +196,7 @@ class StoreSession:
         except StoreError as error:
             self._known_changes = None
             if self._load_error is None or self._load_error.message != error.message:
-                log.error("store.not_taken_up cause=%s", error, exc_info=error.__cause__)
+                log.error("store.not_taken_up cause=%s", error, exc_info=find_bug(error))
             self._load_error = error
             return False
         self._load_error = None

@@ -97,6 +97,15 @@ def caller_error(error: Exception) -> Exception:
     return told
 
 
+def find_bug(error: StoreError) -> BaseException | None:
+    """Return the cause whose trace belongs in the log: a bug, or a row that no program of ours wrote.
+
+    None for what the database or the disk answered: the error's own line says all of it.
+    """
+    cause = error.__cause__
+    return None if isinstance(cause, DBAPIError | OSError | MonitorError) else cause
+
+
 def clear_cache(connection: Connection) -> None:
     """Drop the units' cache on this connection: part of its content may have been rolled back."""
     connection.info.pop("series", None)
