@@ -177,15 +177,21 @@ def _settle_manual(intent: Intent, outcome: Outcome, now: datetime) -> IntentUpd
             assert_never(outcome)
 
 
-def mark_executed_late(failed: Intent, trace: ExchangeRecord | LedgerRow, *, is_shared: bool = False) -> Intent:
+def mark_executed_late(
+    failed: Intent, trace: ExchangeRecord | LedgerRow, *, is_shared: bool = False, may_be_lost: bool = False
+) -> Intent:
     """Mark a failed intent that turned out to be executed: it stays FAILED and counts as spent from now on.
 
-    `is_shared`: others act in the account, so the trace of an order that no answer named may be theirs.
+    `is_shared`: others act in the account, so the trace of an order that no answer named may be theirs. `may_be_lost`:
+    the trace may be of an equal order that was lost with its record.
     """
     ref, source_text = (
         (trace.ref, f"record {trace.ref}") if isinstance(trace, ExchangeRecord) else _ledger_reference(trace)
     )
-    doubt = ", which may be another hand's: no answer named the order" if is_shared and failed.is_unnamed else ""
+    doubt = ""
+    if failed.is_unnamed and (is_shared or may_be_lost):
+        whose = "another hand's" if is_shared else "of an equal order that was lost with its record"
+        doubt = f", which may be {whose}: no answer named the order"
     evidence = f"executed late: {source_text} of {trace.at:%H:%M:%S}{doubt}"
     return replace(failed, ref=ref, evidence=evidence, executed_late=True)
 

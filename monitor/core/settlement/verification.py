@@ -8,6 +8,7 @@ from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.order import CancelOrders, ExchangeRecord, ManualCall, Reduce, Repay, Transfer
 from monitor.core.model.safety_settings import SafetySettings
 from monitor.core.numbers.amounts import ZERO
+from monitor.core.settlement.absence import TimeSpan, may_be_lost_order
 from monitor.core.settlement.balance_evidence import (
     balances_moved,
     describe_balance_change,
@@ -45,6 +46,7 @@ def verify(
     claimed_refs: frozenset[str] = frozenset(),
     *,
     is_shared: bool = False,
+    absences: Sequence[TimeSpan] = (),
 ) -> Verdict:
     """Verdict on a sent intent from its observations so far, oldest first.
 
@@ -55,7 +57,8 @@ def verify(
 
     An acknowledged order without a trace never counts as failed: the exchange said that it has the order.
     `claimed_refs` are the records that belong to other intents. `is_shared`: others act in the account at that time, so
-    a record without a number from an answer proves nothing: it may be theirs. A person is asked about a manual call at
+    a record without a number from an answer proves nothing: it may be theirs. `absences`: times of which the database
+    may have lost an equal order, so a record of then proves nothing either. A person is asked about a manual call at
     once, since it leaves no trace.
     """
     if isinstance(intent.order, ManualCall):
@@ -70,10 +73,10 @@ def verify(
     record = matching_record(intent, last.records, claimed_refs)
     has_moved = balances_moved(intent, last)
     row = _own_row(intent, last, claimed_refs)
-    if is_shared and intent.is_unnamed and (trace := record or row) is not None:
-        which = f"record {trace.ref}" if isinstance(trace, ExchangeRecord) else f"capital flow {trace.id}"
-        reason = f"{which} fits, but no answer named it, and others act in the account: it may be theirs"
-        return decide_later(intent, reason, safety, now)
+    if (trace := record or row) is not None and (
+        doubt := _attribution_doubt(intent, trace, safety, absences, is_shared=is_shared)
+    ):
+        return decide_later(intent, doubt, safety, now)
     if record is not None:
         return _verdict_by_record(intent, record, last, _moved_by_order(intent, last, claimed_refs), safety, now, row)
     if has_moved is None:
@@ -190,6 +193,28 @@ def needs_ledger_for_late_check(
         find_late_execution(intent, observation, safety, claimed_refs) is None
         and balances_moved(intent, observation) is True
     )
+
+
+def _attribution_doubt(
+    intent: Intent,
+    trace: ExchangeRecord | LedgerRow,
+    safety: SafetySettings,
+    absences: Sequence[TimeSpan],
+    *,
+    is_shared: bool,
+) -> str:
+    """The reason why an equal trace may be of another order; empty where it is the intent's own."""
+    if not intent.is_unnamed:
+        return ""
+    which = f"record {trace.ref}" if isinstance(trace, ExchangeRecord) else f"capital flow {trace.id}"
+    if is_shared:
+        return f"{which} fits, but no answer named it, and others act in the account: it may be theirs"
+    if may_be_lost_order(find_send_time(intent), trace.at, absences, safety.settle):
+        return (
+            f"{which} fits, but no answer named it, and it is of {trace.at:%H:%M:%S}, when nothing was recorded: "
+            "it may be of an equal order that was lost with its record"
+        )
+    return ""
 
 
 def _verdict_by_record(

@@ -14,14 +14,15 @@ from monitor.core.metrics.snapshot import measure_subject
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.core.model.order import ManualCall
-from monitor.core.settlement.observation import MIN_OBSERVATIONS, Observation, Unresolved
+from monitor.core.settlement.absence import TimeSpan, may_be_lost_order
+from monitor.core.settlement.observation import MIN_OBSERVATIONS, Observation, Unresolved, find_send_time
 from monitor.core.settlement.transitions import IntentUpdate, apply_verdict, mark_executed_late
 from monitor.core.settlement.verification import find_late_execution, needs_ledger, needs_ledger_for_late_check, verify
 from monitor.core.state.account_state import AccountState
 from monitor.errors import ExchangeError, StoreError
 from monitor.runtime.orders.intent_recorder import IntentRecorder
 from monitor.runtime.orders.order_reads import OrderReads
-from monitor.store.readers.foreign_activity import read_others_act_beside
+from monitor.store.readers.foreign_activity import read_absences, read_others_act_beside
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -124,11 +125,19 @@ class Settler:
             else:
                 looks = [*looks, look][-MAX_OBSERVATIONS:]
                 looks[-1] = await self._with_ledger(intent, looks)
-            is_shared = await self._is_shared(intent)
-            if is_shared is None:
+            doubts = await self._read_doubts(intent)
+            if doubts is None:
                 continue
-            claimed_refs = self._claimed_refs(intent)
-            verdict = verify(intent, looks, self._policy.safety, self._clock.now(), claimed_refs, is_shared=is_shared)
+            is_shared, absences = doubts
+            verdict = verify(
+                intent,
+                looks,
+                self._policy.safety,
+                self._clock.now(),
+                self._claimed_refs(intent),
+                is_shared=is_shared,
+                absences=absences,
+            )
             moved = apply_verdict(intent, verdict, self._clock.now(), self._level_after(intent, seen))
             if moved is not None and moved.intent.state is _S.CONFIRMED:
                 moved = self._with_judgement(moved, seen)
@@ -138,12 +147,18 @@ class Settler:
                 break
         self._observed.discard(intent.id)
 
-    async def _is_shared(self, intent: Intent) -> bool | None:
-        """Return whether others are known to act in the account beside an order without a name; None while unknown."""
+    async def _read_doubts(self, intent: Intent) -> tuple[bool, tuple[TimeSpan, ...]] | None:
+        """Return why an equal trace may be of another order than one without a name; None while unknown.
+
+        First whether others are known to act beside it, then the times of which nothing is recorded.
+        """
         if not intent.is_unnamed:
-            return False
+            return False, ()
         try:
-            return await self._store.read(read_others_act_beside, intent, self._policy.safety.watch)
+            return (
+                await self._store.read(read_others_act_beside, intent, self._policy.safety.watch),
+                await self._store.read(read_absences, intent),
+            )
         except StoreError as error:
             log.error("intent.unjudged account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return None
@@ -256,15 +271,18 @@ class Settler:
 
     async def _record_late_execution(self, intent: Intent, look: Observation) -> Intent | None:
         """Return the order as executed after all, once that is recorded; its rule waits until it is judged."""
-        is_shared = await self._is_shared(intent)
-        if is_shared is None or self._has_equal_open(intent):
+        doubts = await self._read_doubts(intent)
+        if doubts is None or self._has_equal_open(intent):
             return None
+        is_shared, absences = doubts
         claimed_refs = self._claimed_refs(intent)
         record = find_late_execution(intent, look, self._policy.safety, claimed_refs)
         if record is None:
             return None
         has_rule = intent.alert is not None and bool(self._policy.rules)
-        late = replace(mark_executed_late(intent, record, is_shared=is_shared), awaits_judgement=has_rule)
+        may_be_lost = may_be_lost_order(find_send_time(intent), record.at, absences, self._policy.safety.settle)
+        late = mark_executed_late(intent, record, is_shared=is_shared, may_be_lost=may_be_lost)
+        late = replace(late, awaits_judgement=has_rule)
         try:
             await self._recorder.amend(late)
         except StoreError as error:

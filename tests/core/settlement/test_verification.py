@@ -81,6 +81,24 @@ def test_equal_record_where_others_act_needs_an_answer_that_named_it() -> None:
     assert isinstance(verify(named, [by_record], SAFETY, by_record.at, is_shared=True), Confirmed)
 
 
+def test_equal_record_of_a_time_without_a_daemon_may_be_of_a_lost_order() -> None:
+    absences = [(NOW + seconds(20), NOW + seconds(90))]
+    later = replace(REPAY_RECORD, at=NOW + seconds(80))
+    by_record, by_ledger = observation(95, later, owed="29500"), observation(95, owed="29500")
+    row = replace(LEDGER_ROW, at=NOW + seconds(80))
+    for seen in (by_record, replace(by_ledger, ledger=(row,))):
+        found = verify(REPAY_INTENT, [seen], SAFETY, seen.at, absences=absences)
+        assert isinstance(found, Undecided)
+        assert "it may be of an equal order that was lost with its record" in found.reason
+        late = verify(REPAY_INTENT, [seen], SAFETY, NOW + SAFETY.unresolved_after, absences=absences)
+        assert isinstance(late, Unresolved)
+    named = replace(REPAY_INTENT, state=S.ACKNOWLEDGED, ref="77")
+    assert isinstance(verify(named, [by_record], SAFETY, by_record.at, absences=absences), Confirmed)
+    # As after a crash while sending: nothing else could have been sent by then.
+    at_once = observation(95, REPAY_RECORD, owed="29500")
+    assert isinstance(verify(REPAY_INTENT, [at_once], SAFETY, at_once.at, absences=absences), Confirmed)
+
+
 def test_interest_charged_meanwhile_does_not_hide_a_repayment() -> None:
     assert isinstance(verify_observations(observation(1, REPAY_RECORD, owed="29500.31")), Confirmed)
 
@@ -341,9 +359,12 @@ def test_late_execution_where_others_act_counts_and_its_notice_has_the_doubt() -
     assert late.executed_late
     (notice,) = intent_notices([late], ("phone",), NOW)
     assert "which may be another hand's: no answer named the order" in notice.text
+    lost = mark_executed_late(gone, trace, may_be_lost=True)
+    assert lost.executed_late
+    assert "which may be of an equal order that was lost with its record" in str(lost.evidence)
     for sure in (
         mark_executed_late(gone, trace),
-        mark_executed_late(replace(gone, ref="77"), trace, is_shared=True),
+        mark_executed_late(replace(gone, ref="77"), trace, is_shared=True, may_be_lost=True),
     ):
         assert "may be" not in str(sure.evidence)
 

@@ -9,7 +9,7 @@ from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.ledger import Movement
 from monitor.core.model.order import Repay
-from monitor.store.readers.foreign_activity import read_others_act_beside
+from monitor.store.readers.foreign_activity import read_absences, read_others_act_beside
 from monitor.store.store import Store
 from tests.support.examples.actions import NOW, intent, seconds
 from tests.support.examples.store_rows import planned_entry
@@ -59,3 +59,14 @@ async def test_order_with_a_movement_of_its_own_explains_no_other(store: Store) 
     own = replace(equal, key="10", at=NOW + seconds(20), origin="ours", intent=7)
     await store.commit(JournalEntry("main", NOW, movements=(own,)))
     assert await store.read(read_others_act_beside, ASKED, WATCH)
+
+
+async def test_time_between_two_daemons_is_an_absence(store: Store) -> None:
+    for began, seen in ((-120, 10), (40, 70), (300, 310)):
+        await store.register_daemon(1, NOW + seconds(began), "1")
+        await store.update_last_seen(NOW + seconds(seen))
+    assert await store.read(read_absences, ASKED) == (
+        (NOW + seconds(10), NOW + seconds(40)),
+        (NOW + seconds(70), NOW + seconds(300)),
+    )
+    assert await store.read(read_absences, replace(ASKED, submitted_at=NOW + seconds(301))) == ()
