@@ -241,6 +241,7 @@ class CampaignRun:
             found,
             pauses=(*self.pauses, *paused),
             grace_ms=int(LEAVES_WITHIN_S * SPEED * PACE * 1000),
+            settle_ms=self.plan.settle_s * 1000,
             tells_of_hands=self.plan.default_rules,
             named=dict(self.phone.named),
             lost=self.lost,

@@ -21,7 +21,7 @@ from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row
-from monitor.store.writes import audit, commands
+from monitor.store.writes import audit, commands, daemon_row
 from tests.campaign.judge.disturbances import in_ms
 from tests.campaign.judge.facts import (
     AlertFact,
@@ -33,6 +33,7 @@ from tests.campaign.judge.facts import (
     RequestFact,
     RestoreFact,
     RuleStopFact,
+    Span,
     money_request_of,
 )
 from tests.campaign.plan import ACCOUNT, SECOND_KEY
@@ -115,6 +116,7 @@ def _of_database(connection: Connection, facts: Facts) -> Facts:
         notices=tuple(delivery_from_row(row) for row in notices),
         stops=tuple(_stops(connection)),
         order=tuple(_order(connection, rows)),
+        runs=tuple(Span(in_ms(since), in_ms(until)) for since, until in daemon_row.read_runs(connection)),
     )
 
 

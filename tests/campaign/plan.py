@@ -91,6 +91,7 @@ class Plan:
     actions: tuple[ActionPlan, ...]
     rules: str
     safety: str
+    settle_s: int
     default_rules: bool
     schedule: dict[str, str]
     timed: tuple[Timed, ...]
@@ -124,6 +125,7 @@ def plan_of(seed: int) -> Plan:
         actions=actions,
         rules=_rules(chance, actions, rungs),
         safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([20, 60, 120])}s"\n',
+        settle_s=settle,
         default_rules=chance.random() < 0.3,
         schedule={"cross": "10s", "isolated": "10s", "near_liquidation": chance.choice(["2s", "3s", "5s"])},
         timed=tuple(sorted(_timed(chance, active_s, settle), key=lambda each: each.at_s)),

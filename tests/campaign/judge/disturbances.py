@@ -102,7 +102,7 @@ def is_knowable(facts: Facts, row: IntentRow, request: RequestFact) -> bool:
     if lost.intent.state is IntentState.CONFIRMED:
         return True
     until = max((restore.at for restore in facts.restores), default=0) - KNOWABLE_MS
-    return any(_is_of(execution, request) and execution.at <= until for execution in facts.executions)
+    return any(is_execution_of(execution, request) and execution.at <= until for execution in facts.executions)
 
 
 def in_ms(at: datetime) -> int:
@@ -167,7 +167,8 @@ def _restores(facts: Facts) -> Iterator[Violation]:
             yield Violation("a number was given twice", _named(row.intent))
 
 
-def _is_of(execution: Execution, request: RequestFact) -> bool:
+def is_execution_of(execution: Execution, request: RequestFact) -> bool:
+    """Whether the request asked for what was carried out."""
     wish = request.wish
     return wish is not None and (wish.kind, wish.asset, wish.amount) == (
         execution.kind,

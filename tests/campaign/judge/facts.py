@@ -203,6 +203,10 @@ class Facts:
     """When the channel first heard of each intent, by its number."""
     pauses: tuple[Span, ...] = ()
     grace_ms: int = 0
+    settle_ms: int = 0
+    """How long an order without a trace is looked for before it counts as failed."""
+    runs: tuple[Span, ...] = ()
+    """When daemons ran, as the database has it."""
     imbalance: Mapping[str, Any] = field(default_factory=dict)
     flipped: tuple[str, ...] = ()
     """Scopes that began with more of a base than they owed of it, and now owe more, in words."""

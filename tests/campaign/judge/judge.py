@@ -129,13 +129,13 @@ def _executions(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Viola
             continue
         was_executed = request is not None and request.applied
         knows = intent.state is _S.CONFIRMED or intent.executed_late
-        if was_executed and not knows and not is_a_person_asked(facts, row):
+        if was_executed and not knows and not is_a_person_asked(facts, row, sent):
             yield Violation("an execution is not accounted for", _intent_label(intent))
         if knows and not was_executed and not is_taken_unknowably(facts, row):
             yield Violation("counted as done but never was", _intent_label(intent))
         if request is not None and intent.state in (_S.PROPOSED, _S.PLANNED, _S.REJECTED, _S.EXPIRED, _S.SIMULATED):
             yield Violation("sent though it was not to be", _intent_label(intent))
-        if intent.state in IN_FLIGHT_STATES and not is_a_person_asked(facts, row):
+        if intent.state in IN_FLIGHT_STATES and not is_a_person_asked(facts, row, sent):
             yield Violation("never came to an end", _intent_label(intent))
         if knows and intent.ref is not None and intent.kind not in _TRADES:
             claimed_refs[intent.ref] += 1

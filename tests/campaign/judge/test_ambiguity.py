@@ -10,16 +10,19 @@ import pytest
 from monitor.core.model.intent import IntentState as S
 from monitor.core.model.intent import IntentStep
 from monitor.core.notifications.outbox import DeliveryState
-from tests.campaign.judge.facts import AssetMovement, Execution, Facts
+from tests.campaign.judge.facts import AssetMovement, Execution, Facts, RestoreFact, Span
 from tests.campaign.judge.judge import judge
 from tests.campaign.judge.test_judge import (
+    BRINGS,
     NOON,
+    REPAYS,
     D,
     asked_to_bring,
     asked_to_repay,
     at,
     clean_facts,
     delivery,
+    read,
     repaid,
     row,
     with_facts,
@@ -82,6 +85,41 @@ def by_another(facts: Facts, *, amount: str = "400", second: float = 1.2, named:
     return replace(facts, intents=(sent, *others), requests=requests, executions=(), foreign=moved)
 
 
+def with_lost_order(facts: Facts, second: float, amount: str, *, applied: bool = True) -> Facts:
+    """A repayment that a restore lost, of which there was an execution if it was `applied`."""
+    moved = (repaid(second, amount, 79),) if applied else ()
+    return with_facts(
+        facts,
+        lost=(row(9, second - 0.1, amount),),
+        requests=(read(second - 1), asked_to_repay(second, amount, applied=applied)),
+        executions=moved,
+        restores=(RestoreFact(at(second + 5), paused=True, recorded=True),),
+    )
+
+
+def carried_out_late(facts: Facts, *runs: Span) -> Facts:
+    """The second repayment, which is before a person, was carried out 69 seconds after it left."""
+    late = replace(carried_out(with_undecided_intent(facts, 61.5)), settle_ms=60_000, runs=runs)
+    return replace(late, executions=(*late.executions[:-1], repaid(130, "300", 72)))
+
+
+def counted_late(facts: Facts, evidence: str, *runs: Span) -> Facts:
+    """The second repayment failed, and counts as carried out late by an equal one that a restore lost."""
+    late = row(2, 60.9, "300", S.FAILED, ref="79", executed_late=True, evidence=evidence)
+    notice = delivery(DeliveryState.SENT, 1, "intent 2 was carried out late")
+    given = with_lost_order(without_fact(facts, "intents", 1), 130, "300")
+    return replace(
+        with_facts(given, intents=(late,), notices=(notice,)),
+        heard_texts=frozenset({notice.text}),
+        settle_ms=60_000,
+        runs=runs,
+    )
+
+
+WITH_GAP = Span(at(0), at(70)), Span(at(140), at(300))
+ALL_THE_TIME = Span(at(0), at(300))
+DOUBT = "executed late: record 79, which may be of an equal order that was lost: no answer named the order"
+
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "a person asked where nothing else moved": (
         lambda f: with_undecided_intent(f, moved_at=61.5),
@@ -98,6 +136,30 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "nobody asked where nothing can decide": (
         lambda f: replace(with_undecided_intent(f, moved_at=61.0), notices=()),
         "never came to an end",
+    ),
+    "a person asked beside a lost order that moved nothing": (
+        lambda f: with_lost_order(with_undecided_intent(f, 61.5), 30, "250", applied=False),
+        "never came to an end",
+    ),
+    "a person asked about what an answer named, beside a lost order": (
+        lambda f: named_by_answer(with_lost_order(with_undecided_intent(f, 61.5), 30, "250")),
+        "never came to an end",
+    ),
+    "nobody asked beside a lost order": (
+        lambda f: replace(with_lost_order(with_undecided_intent(f, 61.5), 30, "250"), notices=()),
+        "never came to an end",
+    ),
+    "a person asked about what was carried out late, while a daemon ran": (
+        lambda f: carried_out_late(f, ALL_THE_TIME),
+        "never came to an end",
+    ),
+    "a lost order taken for a late one without a doubt": (
+        lambda f: counted_late(f, "executed late: record 79", *WITH_GAP),
+        "counted as done but never was",
+    ),
+    "another order taken for a late one while a daemon ran": (
+        lambda f: counted_late(f, DOUBT, ALL_THE_TIME),
+        "counted as done but never was",
     ),
     "another's repayment taken for ours though an answer named ours": (
         lambda f: by_another(f, named=True),
@@ -128,6 +190,16 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
     "the same, of an order that was carried out": lambda f: carried_out(
         with_undecided_intent(f, 61.5, foreign=(repaid(30, "250", 80),))
     ),
+    "a person asked beside a lost order of the same asset": lambda f: with_lost_order(
+        with_undecided_intent(f, 61.5), 30, "250"
+    ),
+    "the same, of an order that was carried out beside it": lambda f: with_lost_order(
+        carried_out(with_undecided_intent(replace(f, limits=(replace(REPAYS, max_actions_per_day=3), BRINGS)), 61.5)),
+        30,
+        "100",
+    ),
+    "a person asked about what was carried out late, while no daemon ran": lambda f: carried_out_late(f, *WITH_GAP),
+    "a lost order that may have been the late one": lambda f: counted_late(f, DOUBT, *WITH_GAP),
     "a person asked about a transfer from a wallet that others took from": with_undecided_transfer,
     "another's equal repayment taken for ours where no answer named ours": by_another,
     "the same, where a rule tells of others": lambda f: by_another(replace(f, tells_of_hands=True)),
