@@ -188,7 +188,7 @@ class LiveFeed:
         for number in gone:
             with suppress(CommandRefused):
                 ended = await self._documents.read(kind, {"id": str(number)})
-                self._publish(kind, _data(_line(ended.document)))
+                self._publish(kind, await self._workers.run(_item_data, ended.document))
             del known[number]
             self._chunks.clear()
 
@@ -214,7 +214,7 @@ def _find_changes(known: Mapping[int, LiveEvent], items: Iterable[Document]) -> 
     changed: dict[int, bytes] = {}
     numbers: set[int] = set()
     for item in items:
-        number, data = item["id"], _data(_line(item))
+        number, data = item["id"], _item_data(item)
         numbers.add(number)
         earlier = known.get(number)
         if earlier is None or not earlier.text.endswith(data):
@@ -227,5 +227,5 @@ def _data(text: bytes) -> bytes:
     return b"data: " + text.strip().replace(b"\n", b"\ndata: ") + b"\n\n"
 
 
-def _line(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+def _item_data(item: object) -> bytes:
+    return _data(json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode())

@@ -15,7 +15,7 @@ from monitor.core.model.alert import AlertState, NotificationReason
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState
 from monitor.notify.factory import build_sink
-from monitor.runtime.messages.channel_queue import Channel, ChannelHealth
+from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.messages.outbox import ChannelOutbox
 from monitor.store.readers.alerts import read_alerts
@@ -26,6 +26,7 @@ from tests.runtime.messages.test_notifier import EVERYTHING, firing_entry, notif
 from tests.support.daemon import eventually
 from tests.support.postgres import own_server
 from tests.support.sinks import Answer, HttpSink, Received, http_sink
+from tests.support.timeouts import SOON_S
 
 TITLE = "[FIRING] critical main cross: margin level 1.46 (#1)"
 
@@ -189,10 +190,41 @@ async def test_daemon_notice_is_recorded_before_it_is_sent(database_url: str) ->
     with http_sink() as phone, http_sink() as mail:
         async with notifier_with_fallback(store, phone, mail) as notifier:
             notifier.notify(Notice("warning", "the clock jumped", ("phone", "mail"), datetime.now(UTC)))
-            await notifier.drain(timeout_s=10)
+            await notifier.drain(timeout_s=SOON_S)
             assert len(phone.received) == len(mail.received) == 1
             assert "Not recorded" not in phone.received[0].json()["text"]
     await store.close()
+
+
+async def test_drain_waits_for_what_a_poll_under_way_did_not_see(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await asyncio.to_thread(Store.open, database_url)
+    with http_sink() as phone, http_sink() as mail:
+        async with notifier_with_fallback(store, phone, mail) as notifier:
+            polled, answered = asyncio.Event(), asyncio.Event()
+            poll = notifier._delivery_store.poll
+
+            async def poll_slowly(channel: Channel, queue: ChannelQueue) -> ChannelDue | None:
+                found = await poll(channel, queue)
+                polled.set()
+                await answered.wait()
+                return found
+
+            monkeypatch.setattr(notifier._delivery_store, "poll", poll_slowly)
+            notifier.wake(["phone"])
+            await asyncio.wait_for(polled.wait(), SOON_S)
+            notifier.notify(Notice("warning", "the clock jumped", ("phone",), datetime.now(UTC)))
+            drained = asyncio.create_task(notifier.drain(timeout_s=SOON_S))
+            await eventually(lambda: _is_draining(notifier))
+            answered.set()
+            await drained
+            assert len(phone.received) == 1
+    await store.close()
+
+
+async def _is_draining(notifier: Notifier) -> bool:
+    return notifier._draining and not notifier._notice_tasks
 
 
 async def test_renumbered_alert_is_not_sent_again(database_url: str) -> None:

@@ -109,13 +109,13 @@ def always(name: str) -> str:
 
 
 async def test_open_alerts_are_compared_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    threads, write = set(), live_feed._line
+    threads, write = set(), live_feed._item_data
 
     def note_and_write(document: object) -> bytes:
         threads.add(threading.current_thread().name.partition("_")[0])
         return write(document)
 
-    monkeypatch.setattr(live_feed, "_line", note_and_write)
+    monkeypatch.setattr(live_feed, "_item_data", note_and_write)
     async with served_daemon(tmp_path, always("up") + WITH_TOKEN) as served, reading(served.address) as live:
         while (event := await live.next()).kind != "alert":
             pass
