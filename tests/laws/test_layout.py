@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.laws.syntax_trees import parse
+
 ROOT = Path(__file__).resolve().parents[2]
 TESTS, MONITOR = ROOT / "tests", ROOT / "monitor"
 MAX_MODULES = 20
@@ -86,7 +88,7 @@ def test_planted_misplaced_module_is_found(planted: str) -> None:
 
 
 def names_of_tests(path: Path) -> list[str]:
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    nodes = ast.walk(parse(path.read_text(encoding="utf-8")))
     functions = [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return [name for name in functions if name.startswith("test_")]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.laws.syntax_trees import parse
+
 ROOT = Path(__file__).resolve().parents[2]
 MONITOR = ROOT / "monitor"
 
@@ -40,7 +42,7 @@ def is_participle(module: str) -> bool:
 def public_classes() -> Iterator[tuple[str, str]]:
     """Name and module of every class that other modules may use."""
     for path in sorted(MONITOR.rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        for node in parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 yield node.name, str(path.relative_to(MONITOR))
 

@@ -1,11 +1,12 @@
 """Laws that an import contract can't check, read off the source itself."""
 
 import ast
-import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.laws.syntax_trees import parse
 
 MONITOR = Path(__file__).resolve().parents[2] / "monitor"
 PURE = (MONITOR / "core", MONITOR / "simulation", MONITOR / "lint")
@@ -46,16 +47,6 @@ def pure_files() -> list[Path]:
 
 def relative_name(path: Path) -> str:
     return str(path.relative_to(MONITOR))
-
-
-def parse(text: str) -> ast.AST:
-    """The tree of a source. What other tests left behind is not cleared away meanwhile: telling of it parses, too, and
-    before 3.11.5 one parsing within another fails."""
-    gc.disable()
-    try:
-        return ast.parse(text)
-    finally:
-        gc.enable()
 
 
 def clock_uses(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -163,7 +154,7 @@ def test_planted_clock_use_is_found(planted: str) -> None:
 )
 def test_planted_float_is_found(planted: str) -> None:
     assert list(float_uses(parse(planted)))
-    assert not list(float_uses(ast.parse("def f():\n    return 1.5"), frozenset({"f"})))
+    assert not list(float_uses(parse("def f():\n    return 1.5"), frozenset({"f"})))
 
 
 def test_migrations_import_nothing_of_the_program() -> None:

@@ -71,6 +71,11 @@ class ChannelQueue:
         self.poll_at = float("-inf")
         self.woken.set()
 
+    @property
+    def is_poll_requested(self) -> bool:
+        """Whether a poll was requested since the last one began: it may find more."""
+        return self.poll_at == float("-inf")
+
 
 class ChannelHealth:
     """The result of each channel's last attempt, and its last heartbeat."""

@@ -246,8 +246,7 @@ class Notifier:
                 continue
             later = [] if seen.next_at is None else [seen.next_at]
             if not seen.deliveries or not await self._send_next(channel, seen, later):
-                # A poll that was requested meanwhile may find more than this one, which read before.
-                if desk.poll_at == float("inf") and (not seen.deliveries or len(later) <= (seen.next_at is not None)):
+                if not desk.is_poll_requested and (not seen.deliveries or len(later) <= (seen.next_at is not None)):
                     desk.idle.set()
                 return poll_pause_s(later, self._clock)
             self._health.heartbeat(channel.name)

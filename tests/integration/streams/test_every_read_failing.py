@@ -28,6 +28,7 @@ from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import AccountSpec, InitialBalance, PairSpec, Scenario, hmac_key
 from monitor.sandbox.server import SandboxInfo
 from monitor.view.documents.account import account_document
+from tests.laws.syntax_trees import parse
 from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import RunningSandbox, sandbox
 from tests.support.sinks import HttpSink, http_sink
@@ -312,7 +313,7 @@ def test_every_read_in_the_code_is_covered() -> None:
     calls = (
         node
         for path in sorted(Path(runtime.__file__).parent.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parse(path.read_text()))
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].strip("_") == "run_guarded"
     )
     named = {ast.literal_eval(call.args[0]) for call in calls if isinstance(call.args[0], ast.Constant)}
