@@ -35,18 +35,20 @@ BinanceStreams.run = never
 }
 """Python that every process of the demo runs at its start: the part named is there, but does nothing."""
 
+ONE_ATTEMPT = "from monitor.cli.commands import demo\ndemo.ATTEMPTS = 1\n"
+TOO_FAST = "from monitor.cli.commands import demo\ndemo.DEMO_SPEED *= 8\ndemo.ATTEMPTS = 5\n"
 
-def play(folder: Path, without: str | None = None) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "HOME": str(folder)}
-    if without is not None:
-        (folder / "sitecustomize.py").write_text(SABOTAGE[without], encoding="utf-8")
-        environ["PYTHONPATH"] = str(folder)
+
+def play(folder: Path, start: str = "") -> subprocess.CompletedProcess[str]:
+    """The demo; `start` is Python that each of its processes runs first."""
+    (folder / "sitecustomize.py").write_text(start, encoding="utf-8")
+    environ = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(folder)}
     return subprocess.run(
         [sys.executable, "-m", "monitor", "demo", "--json", "--output", str(folder / "demo")],
         capture_output=True,
         text=True,
         env=environ,
-        timeout=150,
+        timeout=290,
         check=False,
     )
 
@@ -76,6 +78,13 @@ def test_guarded_account_survives_and_the_unguarded_is_liquidated(tmp_path: Path
 
 @pytest.mark.parametrize("part", SABOTAGE)
 def test_demo_fails_without(part: str, tmp_path: Path) -> None:
-    done = play(tmp_path, without=part)
+    done = play(tmp_path, SABOTAGE[part] + ONE_ATTEMPT)
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
     assert json.loads(done.stdout)["ok"] is False
+
+
+def test_story_that_a_slow_machine_spoils_is_played_again_at_half_the_speed(tmp_path: Path) -> None:
+    done = play(tmp_path, TOO_FAST)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "played again at half the speed" in done.stderr
+    assert json.loads(done.stdout)["ok"] is True
