@@ -24,7 +24,9 @@ PanelType = Literal["stat", "timeseries", "table"]
 
 _DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 _P = "margin_monitor_"
-_A = 'account=~"$account"'
+_I = 'instance=~"$instance"'
+_A = f'{_I},account=~"$account"'
+"""Selectors. Every panel keeps instances apart: two daemons may each have an account of the same name."""
 
 _STATUS_MAPPINGS = [
     {
@@ -110,20 +112,28 @@ def dashboard_text() -> str:
 def _variables() -> list[Json]:
     return [
         {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0},
-        {
-            "name": "account",
-            "label": "Account",
-            "type": "query",
-            "datasource": _DATASOURCE,
-            "query": {"query": f"label_values({_P}data_age_seconds, account)", "refId": "accounts"},
-            "refresh": 2,
-            "sort": 1,
-            "multi": True,
-            "includeAll": True,
-            "current": {"text": "All", "value": "$__all"},
-            "hide": 0,
-        },
+        _label_variable("instance", "Daemon", f"{_P}build_info"),
+        _label_variable("account", "Account", f"{_P}data_age_seconds{{{_I}}}"),
     ]
+
+
+def _label_variable(label: str, title: str, series: str) -> Json:
+    """A choice among the values of a label: several, or all."""
+    return {
+        "name": label,
+        "label": title,
+        "type": "query",
+        "datasource": _DATASOURCE,
+        "query": {"query": f"label_values({series}, {label})", "refId": f"{label}s"},
+        "refresh": 2,
+        "sort": 1,
+        "multi": True,
+        "includeAll": True,
+        # Not only the values that are known when the page is loaded: what has no account is shown, too.
+        "allValue": ".*",
+        "current": {"text": "All", "value": "$__all"},
+        "hide": 0,
+    }
 
 
 def _place(rows: Sequence[Row]) -> Iterator[Json]:
@@ -190,8 +200,8 @@ _OPTIONS: Mapping[PanelType, Json] = {
     "table": {"showHeader": True, "cellHeight": "sm"},
 }
 
-_SCOPE = "{{account}} {{scope}} {{symbol}}"
-_ACCOUNT = "{{account}}"
+_ACCOUNT = "{{instance}} {{account}}"
+_SCOPE = f"{_ACCOUNT} {{{{scope}}}} {{{{symbol}}}}"
 
 ROWS: tuple[Row, ...] = (
     Row(
@@ -199,7 +209,7 @@ ROWS: tuple[Row, ...] = (
         (
             Panel(
                 "Nearest to liquidation",
-                (Query(f"min by (account) ({_P}distance_to_liquidation_ratio{{{_A}}})", _ACCOUNT),),
+                (Query(f"min by (instance, account) ({_P}distance_to_liquidation_ratio{{{_A}}})", _ACCOUNT),),
                 unit="percentunit",
                 kind="stat",
                 width=6,
@@ -209,7 +219,12 @@ ROWS: tuple[Row, ...] = (
             ),
             Panel(
                 "Alerts firing",
-                (Query(f'sum by (severity) ({_P}alerts_firing{{{_A},severity!="info"}})', "{{severity}}"),),
+                (
+                    Query(
+                        f'sum by (instance, severity) ({_P}alerts_firing{{{_A},severity!="info"}})',
+                        "{{instance}} {{severity}}",
+                    ),
+                ),
                 kind="stat",
                 width=6,
                 height=5,
@@ -227,9 +242,12 @@ ROWS: tuple[Row, ...] = (
             Panel(
                 "Actions",
                 (
-                    Query(f"max({_P}actions_paused)", "paused"),
-                    Query(f"sum({_P}actions_blocked{{{_A}}})", "stopped by a limit"),
-                    Query(f'sum({_P}intents_open{{{_A},state="unresolved"}})', "outcome unknown"),
+                    Query(f"{_P}actions_paused{{{_I}}}", "{{instance}} paused"),
+                    Query(f"sum by (instance) ({_P}actions_blocked{{{_A}}})", "{{instance}} stopped by a limit"),
+                    Query(
+                        f'sum by (instance) ({_P}intents_open{{{_A},state="unresolved"}})',
+                        "{{instance}} outcome unknown",
+                    ),
                 ),
                 kind="stat",
                 width=6,
@@ -244,10 +262,10 @@ ROWS: tuple[Row, ...] = (
             Panel(
                 "Margin level of cross, with its thresholds",
                 (
-                    Query(f'{_P}margin_level_ratio{{{_A},scope="cross"}}', "{{account}} level"),
-                    Query(f'{_P}initial_level_ratio{{{_A},scope="cross"}}', "{{account}} initial"),
-                    Query(f'{_P}margin_call_level_ratio{{{_A},scope="cross"}}', "{{account}} margin call"),
-                    Query(f'{_P}liquidation_level_ratio{{{_A},scope="cross"}}', "{{account}} liquidation"),
+                    Query(f'{_P}margin_level_ratio{{{_A},scope="cross"}}', "{{instance}} {{account}} level"),
+                    Query(f'{_P}initial_level_ratio{{{_A},scope="cross"}}', "{{instance}} {{account}} initial"),
+                    Query(f'{_P}margin_call_level_ratio{{{_A},scope="cross"}}', "{{instance}} {{account}} margin call"),
+                    Query(f'{_P}liquidation_level_ratio{{{_A},scope="cross"}}', "{{instance}} {{account}} liquidation"),
                 ),
                 unit="none",
             ),
@@ -256,7 +274,7 @@ ROWS: tuple[Row, ...] = (
                 (
                     Query(
                         f'{_P}margin_level_ratio{{{_A},scope="isolated"}} / {_P}liquidation_level_ratio{{{_A}}}',
-                        "{{account}} {{symbol}}",
+                        "{{instance}} {{account}} {{symbol}}",
                     ),
                 ),
                 unit="none",
@@ -277,7 +295,7 @@ ROWS: tuple[Row, ...] = (
                 "Status of isolated pairs",
                 (
                     Query(
-                        f"sort_desc(max by (account, symbol) ({_P}status{{{_A}}}))",
+                        f"sort_desc(max by (instance, account, symbol) ({_P}status{{{_A}}}))",
                         "",
                     ),
                 ),
@@ -286,8 +304,10 @@ ROWS: tuple[Row, ...] = (
             Panel(
                 "Equity",
                 (
-                    Query(f"sum by (account) ({_P}equity_usdt{{{_A}}})", "{{account}} equity"),
-                    Query(f"sum by (account) ({_P}liabilities_usdt{{{_A}}})", "{{account}} owed"),
+                    Query(f"sum by (instance, account) ({_P}equity_usdt{{{_A}}})", "{{instance}} {{account}} equity"),
+                    Query(
+                        f"sum by (instance, account) ({_P}liabilities_usdt{{{_A}}})", "{{instance}} {{account}} owed"
+                    ),
                 ),
                 unit="currencyUSD",
             ),
@@ -298,7 +318,12 @@ ROWS: tuple[Row, ...] = (
         (
             Panel(
                 "Interest of the last 24 hours",
-                (Query(f"sum by (account, asset) ({_P}interest_24h_usdt{{{_A}}}) > 0", "{{account}} {{asset}}"),),
+                (
+                    Query(
+                        f"sum by (instance, account, asset) ({_P}interest_24h_usdt{{{_A}}}) > 0",
+                        "{{instance}} {{account}} {{asset}}",
+                    ),
+                ),
                 unit="currencyUSD",
                 width=8,
             ),
@@ -307,7 +332,7 @@ ROWS: tuple[Row, ...] = (
                 (
                     Query(
                         f"{_P}annual_rate_ratio{{{_A}}} and {_P}owed{{{_A}}} > 0",
-                        "{{account}} {{asset}}",
+                        "{{instance}} {{account}} {{asset}}",
                     ),
                 ),
                 unit="percentunit",
@@ -315,7 +340,12 @@ ROWS: tuple[Row, ...] = (
             ),
             Panel(
                 "Deviation from the peg",
-                (Query(f"{_P}peg_deviation_ratio{{{_A}}} and {_P}held{{{_A}}} > 0", "{{account}} {{asset}}"),),
+                (
+                    Query(
+                        f"{_P}peg_deviation_ratio{{{_A}}} and {_P}held{{{_A}}} > 0",
+                        "{{instance}} {{account}} {{asset}}",
+                    ),
+                ),
                 unit="percentunit",
                 width=8,
             ),
@@ -327,10 +357,10 @@ ROWS: tuple[Row, ...] = (
             Panel(
                 "Age of reads and prices",
                 (
-                    Query(f"{_P}data_age_seconds{{{_A}}}", "{{account}} read"),
-                    Query(f"{_P}poll_interval_seconds{{{_A}}}", "{{account}} interval in force"),
-                    Query(f"{_P}price_age_seconds{{{_A}}}", "{{account}} price"),
-                    Query(f"{_P}stream_silence_seconds{{{_A}}}", "{{account}} stream"),
+                    Query(f"{_P}data_age_seconds{{{_A}}}", "{{instance}} {{account}} read"),
+                    Query(f"{_P}poll_interval_seconds{{{_A}}}", "{{instance}} {{account}} interval in force"),
+                    Query(f"{_P}price_age_seconds{{{_A}}}", "{{instance}} {{account}} price"),
+                    Query(f"{_P}stream_silence_seconds{{{_A}}}", "{{instance}} {{account}} stream"),
                 ),
                 unit="s",
             ),
@@ -338,32 +368,48 @@ ROWS: tuple[Row, ...] = (
                 "Reads a minute",
                 (
                     Query(
-                        f"60 * sum by (account, result) (rate({_P}polls_total{{{_A}}}[5m]))", "{{account}} {{result}}"
+                        f"60 * sum by (instance, account, result) (rate({_P}polls_total{{{_A}}}[5m]))",
+                        "{{instance}} {{account}} {{result}}",
                     ),
                 ),
             ),
             Panel(
                 "Stream events a minute",
-                (Query(f"60 * sum by (account, type) (rate({_P}events_total{{{_A}}}[5m]))", "{{account}} {{type}}"),),
+                (
+                    Query(
+                        f"60 * sum by (instance, account, type) (rate({_P}events_total{{{_A}}}[5m]))",
+                        "{{instance}} {{account}} {{type}}",
+                    ),
+                ),
             ),
             Panel(
                 "Messages in an hour",
-                (Query(f"sum by (channel, result) (increase({_P}notifications_total[1h]))", "{{channel}} {{result}}"),),
+                (
+                    Query(
+                        f"sum by (instance, channel, result) (increase({_P}notifications_total{{{_I}}}[1h]))",
+                        "{{instance}} {{channel}} {{result}}",
+                    ),
+                ),
             ),
             Panel(
                 "Actions in a day",
-                (Query(f"sum by (kind, result) (increase({_P}actions_total[1d])) > 0", "{{kind}} {{result}}"),),
+                (
+                    Query(
+                        f"sum by (instance, kind, result) (increase({_P}actions_total{{{_I}}}[1d])) > 0",
+                        "{{instance}} {{kind}} {{result}}",
+                    ),
+                ),
             ),
             Panel(
                 "Failing",
                 (
-                    Query(f"{_P}account_failing{{{_A}}}", "{{account}} tasks"),
-                    Query(f"1 - {_P}stream_connected{{{_A}}}", "{{account}} streams"),
-                    Query(f"max({_P}store_failing{{{_A}}})", "database"),
-                    Query(f"max({_P}notifications_failing{{{_A}}})", "channels"),
-                    Query(f"{_P}conditions_unknown{{{_A}}}", "{{account}} conditions unknown"),
-                    Query(f"1 - {_P}config_last_reload_successful", "configuration"),
-                    Query(f"increase({_P}web_restarts_total[15m])", "web server"),
+                    Query(f"{_P}account_failing{{{_A}}}", "{{instance}} {{account}} tasks"),
+                    Query(f"1 - {_P}stream_connected{{{_A}}}", "{{instance}} {{account}} streams"),
+                    Query(f"max by (instance) ({_P}store_failing{{{_A}}})", "{{instance}} database"),
+                    Query(f"max by (instance) ({_P}notifications_failing{{{_A}}})", "{{instance}} channels"),
+                    Query(f"{_P}conditions_unknown{{{_A}}}", "{{instance}} {{account}} conditions unknown"),
+                    Query(f"1 - {_P}config_last_reload_successful{{{_I}}}", "{{instance}} configuration"),
+                    Query(f"increase({_P}web_restarts_total{{{_I}}}[15m])", "{{instance}} web server"),
                 ),
             ),
             Panel(

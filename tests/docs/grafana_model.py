@@ -165,6 +165,7 @@ class QueryVariable(Strict, tag="query"):
     sort: Annotated[int, Meta(ge=0, le=8)]
     multi: bool
     include_all: bool
+    all_value: str
     current: Current
     hide: Literal[0, 1, 2]
 

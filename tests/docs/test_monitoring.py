@@ -84,12 +84,39 @@ def test_dashboard_uses_only_metrics_that_exist() -> None:
     assert used <= exported_names()
     assert len(used) > 20
     legends = {target.legend_format for panel in found.query_panels for target in panel.targets}
-    assert {label for legend in legends for label in re.findall(r"{{(\w+)}}", legend)} <= LABELS
+    assert {label for legend in legends for label in re.findall(r"{{(\w+)}}", legend)} <= LABELS | {"instance"}
+
+
+def test_dashboard_keeps_instances_apart() -> None:
+    found = shipped_dashboard()
+    for query in queries(found):
+        assert re.findall(f"{NAME.pattern}(?!_|[a-z0-9])(?!{{instance=~)", query) == [], query
+        for labels in re.findall(r"\b(?:sum|min|max|avg|count)\b(?: by \((.*?)\))?", query):
+            assert "instance" in labels.split(", "), query
+    timelines = [target.legend_format for panel in found.query_panels for target in panel.targets if panel.title]
+    assert all("{{instance}}" in legend for legend in timelines if legend)
+
+
+def test_accounts_of_one_name_in_two_daemons_are_not_added(tmp_path: Path) -> None:
+    (equity,) = (query for query in queries(shipped_dashboard()) if "equity" in query)
+    series = [
+        {"series": f'margin_monitor_equity_usdt{{instance="{name}",account="main",scope="{scope}"}}', "values": value}
+        for name, scope, value in (("a", "cross", "100"), ("a", "isolated", "7"), ("b", "cross", "50"))
+    ]
+    samples = [
+        {"labels": f'{{instance="{name}", account="main"}}', "value": value} for name, value in (("a", 107), ("b", 50))
+    ]
+    expression = equity.replace("$instance", ".*").replace("$account", ".*")
+    case = {"expr": expression, "eval_time": "0m", "exp_samples": samples}
+    file = tmp_path / "equity.test.yml"
+    file.write_bytes(msgspec.yaml.encode({"tests": [{"input_series": series, "promql_expr_test": [case]}]}))
+    code, said = run_promtool("test", "rules", file)
+    assert code == 0, said
 
 
 def test_queries_of_the_dashboard_are_valid(tmp_path: Path) -> None:
     rules = [
-        {"record": f"query:{number}", "expr": query.replace("$account", ".*")}
+        {"record": f"query:{number}", "expr": query.replace("$instance", ".*").replace("$account", ".*")}
         for number, query in enumerate(queries(shipped_dashboard()))
     ]
     file = tmp_path / "queries.yml"
