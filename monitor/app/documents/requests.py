@@ -16,7 +16,7 @@ from monitor.config.model import Config
 from monitor.core.model.alert import MetricScope
 from monitor.errors import ParameterInvalid, suggest_nearest
 from monitor.store.reads import Reads
-from monitor.view.documents.types.values import MAX_ITEMS, MAX_SAMPLES, GroupedBy
+from monitor.view.documents.types.values import MAX_ITEMS, MAX_SAMPLES, MAX_SUMS, GroupedBy
 from monitor.view.json_values import Document
 
 METRIC_SCOPES = get_args(MetricScope)
@@ -123,7 +123,7 @@ def _action(config: Config, given: RequestParameters) -> DocumentQuery:
 
 def _interest(config: Config, given: RequestParameters) -> DocumentQuery:
     by = choice_parameter("by", given.text("by") or "asset", ("day", "asset"))
-    return InterestQuery(cast("GroupedBy", by), given.text("since"))
+    return InterestQuery(cast("GroupedBy", by), given.text("since"), MAX_SUMS)
 
 
 def _history(config: Config, given: RequestParameters) -> DocumentQuery:

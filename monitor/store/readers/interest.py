@@ -54,8 +54,12 @@ def read_interest(
     account: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    max_sums: int | None = None,
 ) -> tuple[InterestSumRow, ...]:
-    """Return exact sums of charges, by day and asset or by asset alone, oldest day first."""
+    """Return exact sums of charges, by day and asset or by asset alone, oldest day first.
+
+    With more than `max_sums` of them reading ends: then one more is returned, and none of them is whole.
+    """
     sums: dict[tuple[date | None, str, str, str], tuple[Decimal, int]] = {}
     for row in read_charges(connection, account=account, since=since, until=until):
         charge = row.charge
@@ -63,6 +67,8 @@ def read_interest(
         key = (day, charge.asset, row.account, charge.scope.symbol)
         total, count = sums.get(key, (Decimal(0), 0))
         sums[key] = (total + charge.interest, count + 1)
+        if max_sums is not None and len(sums) > max_sums:
+            break
     ordered = sorted(sums.items(), key=lambda item: (item[0][0] or date.min, *item[0][1:]))
     return tuple(
         InterestSumRow(day, asset, account, "isolated" if symbol else "cross", symbol, total, count)

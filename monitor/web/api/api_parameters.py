@@ -6,7 +6,7 @@ from typing import Any, get_args
 from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS
-from monitor.view.documents.types.values import MAX_ITEMS, GroupedBy
+from monitor.view.documents.types.values import MAX_ITEMS, MAX_SUMS, GroupedBy
 
 Parameter = dict[str, Any]
 
@@ -61,7 +61,9 @@ DOCUMENT_PARAMETERS: Mapping[str, Sequence[Parameter]] = {
             "One sum for each day and asset, or for each asset.",
             {"type": "string", "enum": list(get_args(GroupedBy)), "default": "asset"},
         ),
-        query_parameter("since", f"{_SINCE}; by default 30 days ago.", _TEXT, example="7d"),
+        query_parameter(
+            "since", f"{_SINCE}; by default 30 days ago. More than {MAX_SUMS} sums are refused.", _TEXT, example="7d"
+        ),
     ),
     "history": (
         query_parameter(

@@ -9,17 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from monitor.app.database import open_reader
 from monitor.app.documents.history import HistoryQuery
+from monitor.app.documents.interest import InterestQuery
 from monitor.app.documents.requests import REQUESTS, prepare_query
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.config.redaction import KNOWN_SECRETS
-from monitor.core.model.account import CROSS
+from monitor.core.model.account import CROSS, InterestCharge
 from monitor.core.model.alert import AlertState, AlertTransition
 from monitor.core.model.events import Silence, SilenceMatcher, StreamEvent
 from monitor.core.model.intent import Intent, IntentState, IntentStep
@@ -29,8 +32,9 @@ from monitor.errors import ParameterInvalid, RecordNotFound
 from monitor.store.reads import run_query
 from monitor.store.store import Store
 from monitor.store.writes.commands import add_silence
+from monitor.store.writes.interest import record_charges
 from monitor.view.documents.account import account_document
-from monitor.view.documents.types.values import MAX_ITEMS
+from monitor.view.documents.types.values import MAX_ITEMS, GroupedBy
 from monitor.view.json_values import encode_document
 from tests.support.command import margin_monitor, write_config
 from tests.support.examples import documents
@@ -147,6 +151,23 @@ def test_a_history_that_is_too_long_is_refused_before_it_is_read(config: Config)
             assert replace(query, max_samples=2).read(store)["items"]
         few = HistoryQuery(config, "margin_level", scope="cross", since="30m", max_samples=0)
         assert few.read(store) == {"items": []}
+
+
+async def test_interest_of_more_sums_than_an_answer_holds_is_refused(config: Config) -> None:
+    now = datetime.now(UTC)
+    charges = tuple(
+        InterestCharge(CROSS, asset, asset, Decimal(1), Decimal("0.01"), Decimal("0.001"), "PERIODIC", number, at)
+        for number, (asset, at) in enumerate(product(("BTC", "USDT"), (now, now - timedelta(days=2))))
+    )
+    store = Store.open(config.storage_url, create=False)
+    await store.execute(record_charges, "main", CROSS, charges, None)
+    await store.close()
+    with open_reader(config) as reads:
+        for by, sums in (("day", 4), ("asset", 2)):
+            query = InterestQuery(cast("GroupedBy", by), "7d", max_sums=sums)
+            assert len(query.read(reads)["items"]) == sums
+            with pytest.raises(ParameterInvalid, match=f"more than {sums - 1} sums, which is all that an answer holds"):
+                replace(query, max_sums=sums - 1).read(reads)
 
 
 async def _write_records(folder: Path) -> None:

@@ -53,3 +53,6 @@ MAX_ITEMS = 1_000
 
 MAX_SAMPLES = 100_000
 """Samples in one answer of the API at most."""
+
+MAX_SUMS = 10_000
+"""Sums of interest in one answer of the API at most."""
