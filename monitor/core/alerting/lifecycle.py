@@ -1,11 +1,11 @@
 """Life cycle of an alert: inactive → pending → firing → resolved, and the notifications due on the way."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from monitor.core.alerting.silence_matchers import matches_labels
 from monitor.core.model.alert import (
     Alert,
     AlertKey,
@@ -16,7 +16,7 @@ from monitor.core.model.alert import (
     NotificationReason,
     severity_rank,
 )
-from monitor.core.model.events import Ack, Silence, SilenceMatcher
+from monitor.core.model.events import Ack, Silence
 from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.durations import seconds_between, to_seconds
 from monitor.core.rules.rule import Finding, Rule
@@ -141,7 +141,7 @@ def active_silence(alert: Alert, silences: tuple[Silence, ...], now: datetime) -
         if (
             not is_exempt
             and silence.starts_at <= now < silence.ends_at
-            and all(_matches(m, labels) for m in silence.matchers)
+            and all(matches_labels(matcher, labels) for matcher in silence.matchers)
         ):
             return silence.id
     return None
@@ -281,19 +281,6 @@ def _is_reminder_due(alert: Alert, rule: Rule, now: datetime) -> bool:
         or alert.notified_at is None
         or seconds_between(alert.notified_at, now) >= rule.repeat_s
     )
-
-
-def _matches(matcher: SilenceMatcher, labels: Mapping[str, str]) -> bool:
-    value = labels.get(matcher.name, "")
-    match matcher.op:
-        case "=":
-            return value == matcher.value
-        case "!=":
-            return value != matcher.value
-        case "=~":
-            return re.fullmatch(matcher.value, value) is not None
-        case "!~":
-            return re.fullmatch(matcher.value, value) is None
 
 
 def _finite(value: Decimal | None) -> Decimal | None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from monitor.core.alerting.linear_regex import find_problem, matches_whole
 from monitor.core.model.events import SilenceMatcher
 
 MAX_MATCHER_LENGTH = 200
@@ -29,11 +30,27 @@ def parse_matcher(text: str) -> SilenceMatcher:
             raise ValueError(f"{_excerpt(text)}: quotes stand around the whole value; write {name}{operator}VALUE")
         value = re.sub(r'\\(["\\])', r"\1", quoted.group(1))
     if operator in ("=~", "!~"):
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{_excerpt(text)} holds no regular expression ({error}); write it like BTC.*") from error
+        problem = find_problem(value)
+        if problem:
+            raise ValueError(f"{_excerpt(text)} holds no regular expression ({problem}); write it like BTC.*")
     return SilenceMatcher(name, _OPERATORS[operator], value)
+
+
+def matches_labels(matcher: SilenceMatcher, labels: Mapping[str, str]) -> bool:
+    """Return whether the matcher fits the labels; one that they lack is the empty text.
+
+    A regular expression that can't be read fits nothing, whatever its operator: messages leave.
+    """
+    value = labels.get(matcher.name, "")
+    match matcher.op:
+        case "=":
+            return value == matcher.value
+        case "!=":
+            return value != matcher.value
+        case "=~":
+            return matches_whole(matcher.value, value) is True
+        case "!~":
+            return matches_whole(matcher.value, value) is False
 
 
 def matcher_text(matcher: SilenceMatcher) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -368,6 +369,10 @@ class TestSilence:
     )
     def test_matchers_compare_whole_labels(self, matcher: SilenceMatcher, fits: bool) -> None:
         assert (active_silence(firing(), (silence(matcher),), NOW) == 8) is fits
+
+    @pytest.mark.parametrize("operator", ["=~", "!~"])
+    def test_matcher_that_cannot_be_read_silences_nothing(self, operator: Literal["=~", "!~"]) -> None:
+        assert active_silence(firing(), (silence(SilenceMatcher("rule", operator, "(?!low)")),), NOW) is None
 
     def test_every_matcher_must_fit(self) -> None:
         both = silence(SilenceMatcher("rule", "=", "low"), SilenceMatcher("account", "=", "other"))

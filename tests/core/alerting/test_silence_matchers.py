@@ -35,7 +35,16 @@ def test_a_matcher_is_a_label_an_operator_and_a_value(text: str, matcher: Silenc
         ('rule="a"b', "'rule=\"a\"b': quotes stand around the whole value; write rule=VALUE"),
         (
             "symbol=~[",
-            "'symbol=~[' holds no regular expression (unterminated character set at position 0); write it like BTC.*",
+            "'symbol=~[' holds no regular expression (missing ]: [); write it like BTC.*",
+        ),
+        (
+            "symbol=~(?!BTC).*",
+            "'symbol=~(?!BTC).*' holds no regular expression (invalid perl operator: (?!); write it like BTC.*",
+        ),
+        (
+            "symbol=~((a{99}){99}){99}",
+            "'symbol=~((a{99}){99}){99}' holds no regular expression (invalid repetition size: {99}); "
+            "write it like BTC.*",
         ),
     ],
 )
