@@ -42,6 +42,9 @@ def api_page() -> str:
     )
     lines += ["", "## Answers to a request that fails", "", _ERRORS_INTRODUCTION, ""]
     lines += table(("status", "meaning"), ((status, each["description"]) for status, each in responses.items()))
+    lines += ["", "## Messages to a webhook", "", _WEBHOOK_INTRODUCTION, ""]
+    body: Schema = described["webhooks"]["message"]["post"]["requestBody"]
+    lines += [f"The object is {_words(body['content']['application/json']['schema'])}."]
     lines += ["", "## Types", "", _TYPES_INTRODUCTION]
     for name, schema in described["components"]["schemas"].items():
         lines += ["", *_type_section(name, schema)]
@@ -115,10 +118,13 @@ With `[http]` the daemon sends the documents that commands print with `--json`, 
 OpenAPI 3.1 at `/api/v1/openapi.json`. GET never changes anything. Everything else needs the header
 `Authorization: Bearer TOKEN`, or the session of the page with its form token; without `token` in `[http]` it is
 refused. An answer holds at most 1000 alerts, intents or events, the newest ones; commands print all. A history of more
-than 100,000 samples is refused."""
+than 100,000 samples is refused, and so is interest in more than 10,000 sums."""
 
 _ERRORS_INTRODUCTION = """\
 The body is an [ErrorDocument](#errordocument), as `--json` prints it; `where` names the parameter or the field."""
+
+_WEBHOOK_INTRODUCTION = """\
+A channel with `webhook` is sent one JSON object a message, by POST ([channels](../guide/channels.md))."""
 
 _TYPES_INTRODUCTION = """\
 *decimal* is a number as text, without exponent; *time* is RFC 3339 in UTC with milliseconds; *seconds* is a number. A

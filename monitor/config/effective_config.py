@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from monitor.config.config_key import REQUIRED, ConfigKey, keys_of
 from monitor.config.model import Config, mask_password
@@ -14,9 +14,10 @@ from monitor.config.unsupported_keys import UNSUPPORTED
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.numbers.durations import from_seconds
 from monitor.core.rules.rule import Rule
+from monitor.view.documents.types.configuration import ConfigDocument
 
 
-def effective_config(config: Config) -> dict[str, Any]:
+def effective_config(config: Config) -> ConfigDocument:
     """Every key in force, by table, with values as in TOML: durations as timedelta, amounts as Decimal.
 
     References to secrets are shown unchanged, literal secrets and passwords in URLs as ***. Absent keys without a
@@ -31,7 +32,7 @@ def effective_config(config: Config) -> dict[str, Any]:
     shown["replies"] = [_table(reply) for reply in config.replies]
     shown["actions"] = [_action(action) for action in config.actions]
     shown["rules"] = [_rule(rule) for rule in config.rules]
-    return shown
+    return cast("ConfigDocument", shown)
 
 
 @dataclass(frozen=True, slots=True)

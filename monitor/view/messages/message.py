@@ -5,13 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from monitor.core.metrics.value_text import notice_text
 from monitor.core.model.alert import Alert, NotificationReason, Severity
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.view.documents.alerts import alert_document
+from monitor.view.documents.types.webhooks import (
+    AlertMessageDocument,
+    AlertReason,
+    BareAlertMessageDocument,
+    NoticeMessageDocument,
+)
 from monitor.view.formatting import (
     find_first_metric,
     format_age,
@@ -52,7 +58,8 @@ class MessageSubject:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message for a channel. `document` is the body of a webhook; `image` a PNG file, where a chart helps.
+    """One message for a channel. `document` is the body of a webhook, of a type in `types/webhooks`; `image` is a PNG
+    file, where a chart helps.
 
     `format` is the format of `text`: plain unless a template made it. `plain`: the text is sent unchanged, without
     template and without markup.
@@ -117,10 +124,16 @@ def alert_message(
         ]
     )
     kind = "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity]
-    said = {"severity": severity, "reason": reason.value, "title": title, "text": text, "url": page}
-    document = {**alert_document(alert), **said}
+    document: AlertMessageDocument = {
+        **alert_document(alert),
+        "severity": severity,
+        "reason": _reason_word(reason),
+        "title": title,
+        "text": text,
+        "url": page,
+    }
     if drill is not None:
-        document |= {"reason": "drill", "stage": reason.value, "drill": drill.id}
+        document |= {"reason": "drill", "stage": _reason_word(reason), "drill": drill.id}
     subject = MessageSubject((alert,)) if drill is None else MessageSubject(drill=drill.id)
     return Message(title, text, kind, document, image, subject=subject)
 
@@ -130,8 +143,14 @@ def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity
     title = f"[{_TITLE_WORDS[reason]}] {severity} {_subject_text(alert)}: {_value_text(alert)} (#{alert.id})"
     page = _page_url(alert, public_url)
     text = "\n".join([_value_text(alert), f"Rule {alert.key.rule}: {alert.when}", *([page] if page else [])])
-    said = {"severity": severity, "reason": reason.value, "title": title, "text": text, "url": page}
-    document: Document = {"id": alert.id, **said}
+    document: BareAlertMessageDocument = {
+        "id": alert.id,
+        "severity": severity,
+        "reason": _reason_word(reason),
+        "title": title,
+        "text": text,
+        "url": page,
+    }
     kind = "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity]
     return Message(title, text, kind, document, subject=MessageSubject((alert,)))
 
@@ -147,8 +166,12 @@ def notice_message(severity: Severity, text: str, *, intent: int | None = None, 
     first, _, _ = text.strip().partition("\n")
     title = f"[NOTICE] {severity} {first if len(first) <= 120 else first[:117] + '...'}"
     body = text.strip() if recorded else f"{text.strip()}\n{_NOT_RECORDED}"
-    document = {"severity": severity, "reason": "notice", "title": title, "text": body}
+    document: NoticeMessageDocument = {"severity": severity, "reason": "notice", "title": title, "text": body}
     return Message(title, body, KIND_BY_SEVERITY[severity], document, subject=MessageSubject(intent=intent))
+
+
+def _reason_word(reason: NotificationReason) -> AlertReason:
+    return cast("AlertReason", reason.value)
 
 
 def _page_url(alert: Alert, public_url: str) -> str | None:

@@ -22,6 +22,11 @@ from monitor.view.documents.types.interest import InterestDocument
 from monitor.view.documents.types.rules import RuleListDocument
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import StressDocument
+from monitor.view.documents.types.webhooks import (
+    AlertMessageDocument,
+    BareAlertMessageDocument,
+    NoticeMessageDocument,
+)
 from monitor.view.json_values import encode_document
 from monitor.web.api.api_parameters import DOCUMENT_PARAMETERS, Parameter, number_parameter
 from monitor.web.context import WebContext
@@ -93,6 +98,9 @@ COMMANDS: Sequence[ApiCommand] = (
     ApiCommand("post", "/api/v1/drill", "Let a rule's messages be sent as an exercise", DrillDocument, DrillRequest),
 )
 
+WEBHOOK_MESSAGES: Sequence[type] = (AlertMessageDocument, BareAlertMessageDocument, NoticeMessageDocument)
+"""The objects that a channel with `webhook` is sent."""
+
 _ERRORS = {
     400: "A parameter, a field or the request itself can't be read; `where` names it",
     401: "Neither the token nor an open session",
@@ -124,7 +132,7 @@ def add_routes(app: web.Application, context: WebContext) -> None:
 def openapi_document(settings: WebSettings) -> Schema:
     """The API as it is served with these settings."""
     types = [ErrorDocument, *(type_ for type_, _ in DOCUMENTS.values())]
-    types += [command.answer for command in COMMANDS]
+    types += [*(command.answer for command in COMMANDS), *WEBHOOK_MESSAGES]
     bodies = [command.body for command in COMMANDS if command.body is not None]
     _, schemas = msgspec.json.schema_components([*types, *bodies], ref_template="#/components/schemas/{name}")
     for body in bodies:
@@ -147,6 +155,7 @@ def openapi_document(settings: WebSettings) -> Schema:
         },
         "servers": [{"url": settings.public_url.rstrip("/") or "/"}],
         "paths": paths | _other_paths(),
+        "webhooks": {"message": {"post": _webhook_operation()}},
         "components": {
             "schemas": schemas,
             "responses": {str(status): _error_response(status) for status in _ERRORS},
@@ -190,6 +199,19 @@ def _write_operation(command: ApiCommand) -> Schema:
         schema = {"$ref": f"#/components/schemas/{command.body.__name__}"}
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     return operation
+
+
+def _webhook_operation() -> Schema:
+    choices = [{"$ref": f"#/components/schemas/{type_.__name__}"} for type_ in WEBHOOK_MESSAGES]
+    return {
+        "operationId": "receive_message",
+        "summary": "One message to a channel with `webhook`: sent by the daemon to the address of the channel",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"anyOf": choices}}}},
+        "responses": {
+            "2XX": {"description": "Accepted"},
+            "default": {"description": "Not accepted: it is sent again, after `Retry-After` where that is given"},
+        },
+    }
 
 
 def _other_paths() -> Schema:

@@ -20,8 +20,10 @@ from monitor.view.documents.types.checks import (
     DatabaseCheckDocument,
     DatabaseUpgradeDocument,
 )
+from monitor.view.documents.types.configuration import ConfigDocument
 from monitor.view.documents.types.errors import ErrorDocument
 from monitor.view.documents.types.events import EventListDocument
+from monitor.view.documents.types.exchange_answers import ExchangeAnswer
 from monitor.view.documents.types.history import HistoryListDocument
 from monitor.view.documents.types.interest import InterestDocument
 from monitor.view.documents.types.report import ReportDocument
@@ -30,7 +32,7 @@ from monitor.view.documents.types.simulations import BacktestDocument, RuleTestL
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import StressDocument
 
-PRINTED: Mapping[tuple[str, ...], type] = {
+PRINTED: Mapping[tuple[str, ...], Any] = {
     ("status",): StatusDocument,
     ("alerts",): AlertListDocument,
     ("ack",): AlertDocument,
@@ -59,11 +61,13 @@ PRINTED: Mapping[tuple[str, ...], type] = {
     ("report",): ReportDocument,
     ("db", "upgrade"): DatabaseUpgradeDocument,
     ("db", "check"): DatabaseCheckDocument,
+    ("config", "show"): ConfigDocument,
+    ("call",): ExchangeAnswer,
 }
 """The documents of commands with `--json`, by the command's words."""
 
 
-def json_form(document: object, type_: type) -> Any:
+def json_form(document: object, type_: Any) -> Any:
     """Return the document as a reader parses it. Raises AssertionError unless it is of the type, to the last field."""
     parsed = json.loads(json.dumps(document))
     try:
