@@ -53,7 +53,7 @@ def test_html_in_asset_account_and_comment_is_text() -> None:
 def test_html_in_an_alert_and_its_deliveries_is_text() -> None:
     sent = {"channel": EVIL, "reason": "fired", "state": "failed", "attempts": 2, "at": None, "answer": EVIL}
     evil = alert(when=EVIL, clear=EVIL, summary=EVIL, deliveries=[sent], labels={"rule": EVIL})
-    page = alert_page(evil, status(), (), (), STABLES)
+    page = alert_page(evil, status(), (), WatchFaults(), (), (), STABLES)
     text = PageRenderer().render("alert.html", frame(), page=page)
     assert EVIL not in text
 

@@ -13,10 +13,13 @@ async def show_alert(builder: PageBuilder, request: web.Request) -> web.Response
     """Raises RecordNotFound for an unknown alert, and StoreError when the database fails."""
     alert = await builder.read("alert", {"id": request.match_info["id"]})
     status = await builder.read_status()
-    silences, actions = await asyncio.gather(
-        builder.read_items("silences"), builder.read_items("actions", {"all": "true", "limit": "300"})
+    alerts, silences, actions = await asyncio.gather(
+        builder.read_items("alerts"),
+        builder.read_items("silences"),
+        builder.read_items("actions", {"all": "true", "limit": "300"}),
     )
-    page = await builder.build(alert_page, alert, status, silences, actions, builder.stable_assets())
+    faults, stables = builder.read_faults(), builder.stable_assets()
+    page = await builder.build(alert_page, alert, status, alerts, faults, silences, actions, stables)
     return await builder.page(
         request,
         "alert.html",
