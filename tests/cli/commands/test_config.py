@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from monitor.view.documents.types.configuration import ConfigDocument
 from tests.support.cli_process import run_cli
+from tests.support.examples.document_types import json_form
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "margin-monitor.example.toml"
 
@@ -33,7 +35,8 @@ def test_shown_configuration_loads_and_shows_the_same(tmp_path: Path) -> None:
 
 def test_json_follows_the_rules_of_every_json(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text(EXAMPLE.read_text() + MORE)
-    shown = run_cli(tmp_path, "config", "show", "--json", "--config", "c.toml").document
+    printed = run_cli(tmp_path, "config", "show", "--json", "--config", "c.toml").document
+    shown = json_form(printed, ConfigDocument)
     assert (shown["schedule"]["cross"], shown["risk"]["drift_bound"]) == (60, "0.025")
     assert shown["accounts"][0]["api_secret"] == "credential:binance-secret"
     assert shown["rules"][-1]["for"] == 90

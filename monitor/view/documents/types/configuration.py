@@ -21,5 +21,6 @@ class ConfigDocument(TypedDict):
     report: ConfigTable
     accounts: list[ConfigTable]
     channels: list[ConfigTable]
+    replies: list[ConfigTable]
     actions: list[ConfigTable]
     rules: list[ConfigTable]
