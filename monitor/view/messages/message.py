@@ -14,7 +14,6 @@ from monitor.core.model.metric_values import MetricValues
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.types.webhooks import (
     AlertMessageDocument,
-    AlertReason,
     BareAlertMessageDocument,
     NoticeMessageDocument,
 )
@@ -124,16 +123,10 @@ def alert_message(
         ]
     )
     kind = "success" if reason is NotificationReason.RESOLVED else KIND_BY_SEVERITY[severity]
-    document: AlertMessageDocument = {
-        **alert_document(alert),
-        "severity": severity,
-        "reason": _reason_word(reason),
-        "title": title,
-        "text": text,
-        "url": page,
-    }
+    said = {"severity": severity, "reason": reason.value, "title": title, "text": text, "url": page}
+    document = cast("AlertMessageDocument", {**alert_document(alert), **said})
     if drill is not None:
-        document |= {"reason": "drill", "stage": _reason_word(reason), "drill": drill.id}
+        document |= {"reason": "drill", "stage": reason.value, "drill": drill.id}
     subject = MessageSubject((alert,)) if drill is None else MessageSubject(drill=drill.id)
     return Message(title, text, kind, document, image, subject=subject)
 
@@ -146,7 +139,7 @@ def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity
     document: BareAlertMessageDocument = {
         "id": alert.id,
         "severity": severity,
-        "reason": _reason_word(reason),
+        "reason": reason.value,
         "title": title,
         "text": text,
         "url": page,
@@ -168,10 +161,6 @@ def notice_message(severity: Severity, text: str, *, intent: int | None = None, 
     body = text.strip() if recorded else f"{text.strip()}\n{_NOT_RECORDED}"
     document: NoticeMessageDocument = {"severity": severity, "reason": "notice", "title": title, "text": body}
     return Message(title, body, KIND_BY_SEVERITY[severity], document, subject=MessageSubject(intent=intent))
-
-
-def _reason_word(reason: NotificationReason) -> AlertReason:
-    return cast("AlertReason", reason.value)
 
 
 def _page_url(alert: Alert, public_url: str) -> str | None:

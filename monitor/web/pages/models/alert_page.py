@@ -48,8 +48,9 @@ class AlertPage:
     @property
     def tone(self) -> PageTone:
         """The worse of the alert's and its account's: an alert that is mild or over says nothing of safety."""
-        is_calm = self.verdict is None or self.verdict.tone == "good"
-        return self.alert.tone if is_calm else worst_tone(self.alert.tone, self.verdict.tone)
+        if self.verdict is None or self.verdict.tone == "good":
+            return self.alert.tone
+        return worst_tone(self.alert.tone, self.verdict.tone)
 
     @property
     def now(self) -> str:
