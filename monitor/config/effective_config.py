@@ -14,7 +14,7 @@ from monitor.config.unsupported_keys import UNSUPPORTED
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.numbers.durations import from_seconds
 from monitor.core.rules.rule import Rule
-from monitor.view.documents.types.configuration import ConfigDocument
+from monitor.view.documents.types.checks import ConfigDocument
 
 
 def effective_config(config: Config) -> ConfigDocument:

@@ -12,7 +12,7 @@ from monitor.core.model.alert import Alert, NotificationReason, Severity
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import MetricValues
 from monitor.view.documents.alerts import alert_document
-from monitor.view.documents.types.webhooks import (
+from monitor.view.documents.types.alerts import (
     AlertMessageDocument,
     BareAlertMessageDocument,
     NoticeMessageDocument,
@@ -57,7 +57,7 @@ class MessageSubject:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message for a channel. `document` is the body of a webhook, of a type in `types/webhooks`; `image` is a PNG
+    """One message for a channel. `document` is the body of a webhook, of a type in `types/alerts`; `image` is a PNG
     file, where a chart helps.
 
     `format` is the format of `text`: plain unless a template made it. `plain`: the text is sent unchanged, without

@@ -11,8 +11,11 @@ from monitor.view.documents.types.actions import ActionDocument, ActionListDocum
 from monitor.view.documents.types.alerts import (
     AlertDocument,
     AlertListDocument,
+    AlertMessageDocument,
+    BareAlertMessageDocument,
     DrillDocument,
     MatcherDocument,
+    NoticeMessageDocument,
     SilenceDocument,
 )
 from monitor.view.documents.types.errors import ErrorDocument
@@ -22,11 +25,6 @@ from monitor.view.documents.types.interest import InterestDocument
 from monitor.view.documents.types.rules import RuleListDocument
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import StressDocument
-from monitor.view.documents.types.webhooks import (
-    AlertMessageDocument,
-    BareAlertMessageDocument,
-    NoticeMessageDocument,
-)
 from monitor.view.json_values import encode_document
 from monitor.web.api.api_parameters import DOCUMENT_PARAMETERS, Parameter, number_parameter
 from monitor.web.context import WebContext

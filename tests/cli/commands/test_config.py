@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from monitor.view.documents.types.configuration import ConfigDocument
+from monitor.view.documents.types.checks import ConfigDocument
 from tests.support.cli_process import run_cli
 from tests.support.examples.document_types import json_form
 

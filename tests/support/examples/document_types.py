@@ -17,13 +17,13 @@ from monitor.view.documents.types.alerts import (
 from monitor.view.documents.types.checks import (
     ChannelTestListDocument,
     CheckDocument,
+    ConfigDocument,
     DatabaseCheckDocument,
     DatabaseUpgradeDocument,
+    ExchangeAnswer,
 )
-from monitor.view.documents.types.configuration import ConfigDocument
 from monitor.view.documents.types.errors import ErrorDocument
 from monitor.view.documents.types.events import EventListDocument
-from monitor.view.documents.types.exchange_answers import ExchangeAnswer
 from monitor.view.documents.types.history import HistoryListDocument
 from monitor.view.documents.types.interest import InterestDocument
 from monitor.view.documents.types.report import ReportDocument

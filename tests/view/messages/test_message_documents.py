@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.core.model.alert import NotificationReason
-from monitor.view.documents.types.webhooks import (
+from monitor.view.documents.types.alerts import (
     AlertMessageDocument,
     BareAlertMessageDocument,
     NoticeMessageDocument,

@@ -1,10 +1,13 @@
-"""Types of alerts, silences and drills."""
+"""Types of alerts, of the objects that a channel with `webhook` is sent about them, of silences and drills."""
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from monitor.core.model.alert import AlertState, MetricScope, Severity
 from monitor.core.notifications.outbox import DeliveryState
 from monitor.view.documents.types.values import Count, DecimalText, Number, SilenceState, TimeText
+
+AlertReason = Literal["fired", "reminded", "escalated", "resolved"]
+MessageReason = Literal["fired", "reminded", "escalated", "resolved", "drill"]
 
 
 class AckDocument(TypedDict):
@@ -56,6 +59,42 @@ class AlertListDocument(TypedDict):
     """Alerts, newest first."""
 
     items: list[AlertDocument]
+
+
+class AlertMessageDocument(AlertDocument):
+    """A message about an alert: the alert and the words that were sent.
+
+    `severity` is that of the message, `url` the address of the alert's page. `drill`: number of the drill that the
+    message belongs to, `stage` its reason there. `alerts`: all alerts of a message about several, the worst first.
+    """
+
+    reason: MessageReason
+    title: str
+    text: str
+    url: str | None
+    stage: NotRequired[AlertReason]
+    drill: NotRequired[Number]
+    alerts: NotRequired[list["AlertMessageDocument"]]
+
+
+class BareAlertMessageDocument(TypedDict):
+    """A message about an alert whose figures could not be put into words."""
+
+    id: Number
+    severity: Severity
+    reason: MessageReason
+    title: str
+    text: str
+    url: str | None
+
+
+class NoticeMessageDocument(TypedDict):
+    """A message that belongs to no alert."""
+
+    severity: Severity
+    reason: Literal["notice"]
+    title: str
+    text: str
 
 
 class MatcherDocument(TypedDict):

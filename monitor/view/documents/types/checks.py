@@ -1,10 +1,38 @@
-"""Types of the answers of checks: configuration, channels, database."""
+"""Types of the configuration in force, of the answers of checks (configuration, channels, database), and of the exchange's."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from monitor.view.documents.types.values import Count
 
 CheckResult = Literal["ok", "warning", "error", "skipped"]
+
+
+ConfigTable = dict[str, Any]
+"""The keys of one table with their values: durations in seconds, amounts as text, secrets masked."""
+
+
+class ConfigDocument(TypedDict):
+    """The configuration in force with its defaults, by table as in its file; `rules` holds the shipped ones, too."""
+
+    default_rules: bool
+    rules_files: list[str]
+    storage: ConfigTable
+    exchange: ConfigTable
+    schedule: ConfigTable
+    safety: ConfigTable
+    risk: ConfigTable
+    heartbeat: ConfigTable
+    http: ConfigTable
+    report: ConfigTable
+    accounts: list[ConfigTable]
+    channels: list[ConfigTable]
+    replies: list[ConfigTable]
+    actions: list[ConfigTable]
+    rules: list[ConfigTable]
+
+
+ExchangeAnswer = dict[str, Any] | list[Any]
+"""The exchange's own JSON, which `call` prints: of the last request where a function takes several, {} of none."""
 
 
 class CheckItemDocument(TypedDict):
