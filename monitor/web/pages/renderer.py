@@ -1,14 +1,18 @@
 """Templates to HTML: everything that is put into a page is escaped."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from monitor.web.pages.models.words import PageTone
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+_CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class PageRenderer:
             auto_reload=False,
         )
         self._environment.filters["sentence"] = _sentence
+        self._environment.filters["code"] = _code
 
     def render(self, template: str, frame: PageFrame, **content: object) -> str:
         """Return the page; `content` by the names that the template uses."""
@@ -60,3 +65,8 @@ class PageRenderer:
 def _sentence(words: str) -> str:
     """The words with a capital at the start; the rest stays as it is."""
     return words[:1].upper() + words[1:]
+
+
+def _code(words: str) -> Markup:
+    """The words, escaped, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(words))))

@@ -50,6 +50,11 @@ def test_html_in_asset_account_and_comment_is_text() -> None:
     assert text.count("&lt;script&gt;") >= 7
 
 
+def test_command_in_an_error_is_code_and_nothing_else_of_it_is_markup() -> None:
+    code = PageRenderer()._environment.filters["code"]
+    assert str(code("`margin-monitor alerts` lists <b>")) == "<code>margin-monitor alerts</code> lists &lt;b&gt;"
+
+
 def test_html_in_an_alert_and_its_deliveries_is_text() -> None:
     sent = {"channel": EVIL, "reason": "fired", "state": "failed", "attempts": 2, "at": None, "answer": EVIL}
     evil = alert(when=EVIL, clear=EVIL, summary=EVIL, deliveries=[sent], labels={"rule": EVIL})

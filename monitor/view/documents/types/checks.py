@@ -1,4 +1,4 @@
-"""Types of the configuration in force, of the answers of checks (configuration, channels, database), and of the exchange's."""
+"""Types of the configuration in force, of answers of checks (configuration, channels, database) and of the exchange."""
 
 from typing import Any, Literal, NotRequired, TypedDict
 

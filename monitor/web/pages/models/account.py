@@ -109,7 +109,9 @@ def account_page(
             choice.span,
             now,
         )
-    views = tuple(action_view(action, now) for action in actions[: MAX_ACTIONS + MAX_EARLIER_ACTIONS])
+    views = sorted(
+        (action_view(action, now) for action in actions), key=lambda view: (not view.is_under_way, -view.id)
+    )[: MAX_ACTIONS + MAX_EARLIER_ACTIONS]
     rules = rule_views(records.rules or (), alerts, account, now)
     return AccountPage(
         name=name,
@@ -119,12 +121,12 @@ def account_page(
         more_scopes=scopes[MAX_CARDS:],
         firing=firing,
         past=tuple(past[:MAX_PAST_ALERTS]),
-        actions=views[:MAX_ACTIONS],
-        earlier_actions=views[MAX_ACTIONS : MAX_ACTIONS + MAX_EARLIER_ACTIONS],
+        actions=tuple(views[:MAX_ACTIONS]),
+        earlier_actions=tuple(views[MAX_ACTIONS:]),
         blocks=tuple(block_views(account)),
         balances=balance_tables(account),
         chart=chart,
-        stress=stress_view(records.stress, name) if records.stress is not None else None,
+        stress=stress_view(records.stress, account) if records.stress is not None else None,
         rules=tuple(rule for rule in rules if rule.verdicts),
         quiet_rules=tuple(rule for rule in rules if not rule.verdicts),
         interest=interest_view(records.interest, account) if records.interest is not None else None,

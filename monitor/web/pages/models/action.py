@@ -11,9 +11,11 @@ from monitor.view.formatting import format_amount, format_level, format_price, f
 from monitor.web.pages.models.scope import FigureAge, account_path, figure_age
 from monitor.web.pages.models.words import (
     PageTone,
+    age_words,
     amount_words,
     clock_words,
     decimal_of,
+    parse_time,
     seconds_since,
     short_amount_words,
     time_words,
@@ -85,6 +87,7 @@ class ActionView:
     created_at: str
     age: FigureAge | None
     expires: str
+    expires_in: str
     steps: tuple[ActionStep, ...]
 
     @property
@@ -137,6 +140,7 @@ def action_view(action: ActionDocument, now: datetime) -> ActionView:
         created_at=action["created_at"],
         age=figure_age(seconds_since(action["created_at"], now)),
         expires=clock_words(action["expires_at"]) if action["expires_at"] is not None else "",
+        expires_in=_time_left(action["expires_at"], now),
         steps=tuple(_step(step) for step in action["steps"]),
     )
 
@@ -155,6 +159,11 @@ def block_views(account: AccountDocument) -> Iterable[BlockView]:
     for block in account.get("actions_stopped", ()):
         where = f"{account['account']} {block['symbol'] or block['scope']}"
         yield BlockView(where, f"{block['action']} is blocked", block["why"], "bad" if block["by_limit"] else "note")
+
+
+def _time_left(until: str | None, now: datetime) -> str:
+    seconds = 0.0 if until is None else (parse_time(until) - now).total_seconds()
+    return age_words(seconds) if seconds > 0 else ""
 
 
 def _verb(action: ActionDocument) -> str:

@@ -33,9 +33,18 @@ class ActionPage:
 
     @property
     def tone(self) -> PageTone:
-        """The worse of the intent's and its account's: an intent that is done says nothing of safety."""
-        own: PageTone = "dim" if self.action.tone == "good" else self.action.tone
-        return worst_tone(own, self.verdict.tone) if self.verdict is not None else own
+        """The worse of the intent's and its account's."""
+        return worst_tone(self.own_tone, self.verdict.tone) if self.verdict is not None else self.own_tone
+
+    @property
+    def own_tone(self) -> PageTone:
+        """The intent's alone: one that is done says nothing of safety."""
+        return "dim" if self.action.tone == "good" else self.action.tone
+
+    @property
+    def now(self) -> str:
+        """The verdict on the account in words; empty while it is calm."""
+        return "" if self.verdict is None or self.verdict.tone == "good" else self.verdict.sentence
 
 
 def action_page(

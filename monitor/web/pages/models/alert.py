@@ -27,6 +27,9 @@ _DELIVERY_TONES: Mapping[str, PageTone] = {"sent": "good", "queued": "note", "fa
 
 _SEVERITY_RANKS: Mapping[str, int] = {"critical": 0, "warning": 1, "info": 2}
 
+LEVEL_SCOPES = ("cross", "isolated")
+"""Scopes of alerts about money in danger; others are about terms, keys and the watch."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConditionFigure:
@@ -81,7 +84,8 @@ class AlertView:
     figures: tuple[ConditionFigure, ...]
     matchers: tuple[str, ...]
     deliveries: tuple[DeliveryView, ...]
-    order: tuple[int, int]
+    is_about_level: bool
+    order: tuple[int, bool, int]
 
     @property
     def is_open(self) -> bool:
@@ -130,12 +134,13 @@ def alert_view(alert: AlertDocument, now: datetime, account: AccountDocument | N
         figures=tuple(_figures(alert, account)),
         matchers=_own_matchers(alert),
         deliveries=tuple(_delivery(delivery) for delivery in alert["deliveries"]),
-        order=(_SEVERITY_RANKS[alert["severity"]], -alert["id"]),
+        is_about_level=alert["scope"] in LEVEL_SCOPES,
+        order=(_SEVERITY_RANKS[alert["severity"]], alert["scope"] not in LEVEL_SCOPES, -alert["id"]),
     )
 
 
 def firing_views(alerts: Iterable[AlertDocument], now: datetime) -> tuple[AlertView, ...]:
-    """The alerts that fire, the worst first."""
+    """The alerts that fire, the worst first: of one severity those about a level before those about the watch."""
     fires = (alert_view(alert, now) for alert in alerts if alert["state"] == "firing")
     return tuple(sorted(fires, key=lambda view: view.order))
 
@@ -176,11 +181,17 @@ def _own_matchers(alert: AlertDocument) -> tuple[str, ...]:
     return tuple(matcher_text(SilenceMatcher(name, "=", labels[name])) for name in names if labels.get(name))
 
 
+def _delivery_words(delivery: DeliveryDocument) -> str:
+    """The state of a delivery; one that waits after a failure has not arrived."""
+    is_tried = delivery["state"] == "queued" and delivery["attempts"] > 0
+    return "not delivered yet" if is_tried else delivery["state"]
+
+
 def _delivery(delivery: DeliveryDocument) -> DeliveryView:
     return DeliveryView(
         channel=delivery["channel"],
         reason=delivery["reason"],
-        state=delivery["state"],
+        state=_delivery_words(delivery),
         tone=_DELIVERY_TONES[delivery["state"]],
         attempts=delivery["attempts"],
         time=clock_words(delivery["at"]) if delivery["at"] is not None else "",

@@ -55,11 +55,9 @@ class AlertPage:
     @property
     def now(self) -> str:
         """The verdict in words where it says more than the alert; empty if not."""
-        if self.verdict is None or self.verdict.tone == "good":
+        if self.verdict is None or self.verdict.tone == "good" or self.verdict.alert == self.alert.id:
             return ""
-        is_this = self.verdict.detail == f"{self.alert.about}: {self.alert.summary}"
-        detail = f". {self.verdict.detail}" if self.verdict.detail else ""
-        return "" if is_this else f"{self.verdict.words}{detail}"
+        return self.verdict.sentence
 
 
 def alert_page(

@@ -80,7 +80,8 @@ def _account_problems(account: AccountDocument, *, is_running: bool) -> Iterator
     name = account["account"]
     down = [stream["name"] for stream in account["streams"] if not stream["connected"]]
     if down and is_running:
-        yield f"{name}: stream {' and '.join(down)} down, polling goes on"
+        polls = ", polling goes on" if account["state"] == "ok" else ""
+        yield f"{name}: {'stream' if len(down) == 1 else 'streams'} {', '.join(down)} down{polls}"
     offset = account["clock_offset_s"]
     if offset is not None and abs(offset) > LOUD_CLOCK_OFFSET_S:
         yield f"{name}: the clock is {abs(offset):.1f} s off the exchange's"

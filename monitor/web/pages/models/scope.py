@@ -136,9 +136,12 @@ def _scope_view(
 ) -> ScopeView:
     level = decimal_of(scope.get("margin_level"))
     distance = decimal_of(scope.get("distance_to_liquidation"))
+    owes_nothing = level is None and _owes_nothing(scope)
     level_tone, verdict = _judge_level(scope, level)
+    if owes_nothing:
+        level_tone, verdict = "good", "nothing was owed"
     tone, verdict = _judge_state(scope, level_tone, verdict)
-    is_safe = scope["state"] == "no_debt"
+    is_safe = scope["state"] == "no_debt" or owes_nothing
     level_text = format_level(level) if level is not None else INFINITY_SIGN if is_safe else UNKNOWN_FIGURE
     live_age = scope.get("live_age_s") if scope["source"] == "live" else None
     target, options = safety_options(scope.get("restore"))
@@ -179,6 +182,18 @@ def _scope_view(
         is_debt_free=is_safe,
         is_distance_known=is_known,
     )
+
+
+def _owes_nothing(scope: CrossDocument | IsolatedDocument) -> bool:
+    """Whether the last balances of a scope without fresh figures hold no debt: then no price can have made one."""
+    if scope["state"] != "stale":
+        return False
+    if _is_pair(scope):
+        pair = cast("IsolatedDocument", scope)
+        sides = [side for side in (pair["base"], pair["quote"]) if side is not None]
+        return len(sides) == 2 and not any(Decimal(side["borrowed"]) + Decimal(side["interest"]) for side in sides)
+    cross = cast("CrossDocument", scope)
+    return decimal_of(cross["liabilities_usdt"]) == 0
 
 
 def _judge_level(scope: CrossDocument | IsolatedDocument, level: Decimal | None) -> tuple[PageTone, str]:

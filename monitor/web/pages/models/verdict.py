@@ -15,12 +15,23 @@ from monitor.web.pages.models.words import PageTone, parse_time
 
 @dataclass(frozen=True, slots=True)
 class PageVerdict:
-    """The answer to "am I in danger": a few words, a sentence, and the title of the window."""
+    """The answer to "am I in danger": a few words, a sentence, and the title of the window.
+
+    `is_claim`: the words say something about levels, which is only the last known once the page itself is old. `alert`:
+    number of the one alert that they are about.
+    """
 
     tone: PageTone
     words: str
     detail: str
     title: str
+    is_claim: bool = True
+    alert: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The words and what they are about."""
+        return f"{self.words}. {self.detail}" if self.detail else self.words
 
 
 def limit_to_account(status: StatusDocument, account: AccountDocument) -> StatusDocument:
@@ -103,13 +114,20 @@ def _scope_verdict(worst: ScopeView | None, firing: Sequence[AlertView]) -> Page
     if worst is not None and worst.tone == "bad":
         return PageVerdict("bad", "In danger", where, title)
     critical = [view for view in firing if view.tone == "bad"]
+    is_old = worst is not None and worst.tone == "old"
+    words = about = ""
     if critical:
         words = "A critical alert fires" if len(critical) == 1 else f"{len(critical)} critical alerts fire"
         about = f"{critical[0].about}: {critical[0].summary}"
-        return PageVerdict("bad", words, about, f"CRITICAL · {about}")
-    if worst is not None and worst.tone == "old":
+    # An alert about the watch says less than that the levels are not known.
+    if critical and not (is_old and not critical[0].is_about_level):
+        only = critical[0].id if len(critical) == 1 else None
+        return PageVerdict("bad", words, about, f"CRITICAL · {about}", alert=only)
+    if worst is not None and is_old:
         age = f" {worst.read_age.words}" if worst.read_age is not None else ""
-        return PageVerdict("old", "Do not rely on these figures", where, f"OLD{age} · {worst.name}")
+        detail = f"{where}. {words}: {about}" if critical else where
+        tone: PageTone = "bad" if critical else "old"
+        return PageVerdict(tone, "Do not rely on these figures", detail, f"OLD{age} · {worst.name}", is_claim=False)
     if worst is not None and worst.tone == "note":
         return PageVerdict("note", "Take care", where, title)
     owes = worst is not None and not worst.is_debt_free

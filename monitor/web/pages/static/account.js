@@ -41,7 +41,7 @@
         ctx.stroke();
         const isRight = one.side === "right";
         ctx.textAlign = isRight ? "right" : "left";
-        ctx.fillText(`${one.name} ${one.words}`, isRight ? bbox.left + bbox.width : bbox.left + 4 * ratio, y + (one.side === "below" ? 13 : -4) * ratio);
+        ctx.fillText(`${one.name} ${one.words}`, isRight ? bbox.left + bbox.width : bbox.left + 4 * ratio, y + (one.side === "below" ? 14 : -6) * ratio);
       }
       ctx.setLineDash([]);
       ctx.lineWidth = 3 * ratio;
@@ -58,10 +58,10 @@
       ctx.restore();
     };
 
-    // Times of the day within two days, else dates.
+    // Times of the day within two days, with seconds within ten minutes; else dates.
     const timeWords = (u, seconds) => {
-      const isLong = u.scales.x.max - u.scales.x.min > 172800;
-      return seconds.map((one) => new Date(one * 1000).toISOString().slice(...(isLong ? [5, 10] : [11, 16])));
+      const span = u.scales.x.max - u.scales.x.min;
+      return seconds.map((one) => new Date(one * 1000).toISOString().slice(...(span > 172800 ? [5, 10] : [11, span < 600 ? 19 : 16])));
     };
 
     const options = () => {
@@ -70,12 +70,12 @@
         width: box.clientWidth, height: HEIGHT,
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         scales: { y: { range: (_, low, high) => range(low, high) } },
-        axes: [{ ...axis, values: timeWords }, { ...axis, size: 52, values: (_, levels) => levels.map((level) => level.toFixed(2)) }],
+        axes: [{ ...axis, space: 75, values: timeWords }, { ...axis, size: 52, values: (_, levels) => levels.map((level) => level.toFixed(2)) }],
         series: [
           { label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
           { label: "level", stroke: colour("link"), width: 2, points: { show: false }, value: (_, level) => (level == null ? "–" : floor(level)) },
         ],
-        cursor: { y: false }, hooks: { draw: [drawMarks] },
+        cursor: { y: false }, hooks: { draw: [drawMarks], setCursor: [(u) => u.root.classList.toggle("idle", u.cursor.idx == null)] },
       };
     };
 
@@ -143,10 +143,11 @@
         if (!scope || !after) continue;
         const drop = percent / 100, level = scope.level(drop), isOver = drop >= scope.reached;
         const isNear = !isOver && scope.reached < Infinity && level < scope.level(scope.reached) * 1.05;
+        const isCalled = row.dataset.call !== "" && level <= Number(row.dataset.call);
         after.textContent = floor(level);
-        row.className = isOver ? "bad" : isNear ? "note" : "good";
+        row.className = isOver ? "bad" : isNear || isCalled ? "note" : "old" in row.dataset ? "old" : "good";
         const where = (Math.floor(scope.reached * 1000) / 10).toFixed(1);
-        row.querySelector(".outcome").textContent = isOver ? `Liquidated at a fall of ${where} %.` : isNear ? "Survives, barely." : "Survives.";
+        row.querySelector(".outcome").textContent = isOver ? `Liquidated at a fall of ${where} %.` : isNear ? "Survives, barely." : isCalled ? "Survives, with a margin call." : "Survives.";
       }
     };
 

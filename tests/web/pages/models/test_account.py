@@ -2,7 +2,7 @@ from typing import Any
 
 from monitor.web.pages.models.account import AccountPage, AccountRecords, ChartChoice, account_page, sorted_scopes
 from monitor.web.pages.models.health import WatchFaults
-from tests.web.pages.example_documents import GENERATED_AT, STABLES, account, alert, cross, pair, status
+from tests.web.pages.example_documents import GENERATED_AT, STABLES, account, action, alert, cross, pair, status
 
 RULE: Any = {
     "name": "near-call",
@@ -44,6 +44,11 @@ def test_rule_that_cannot_be_judged_says_so() -> None:
     found = page(AccountRecords(alerts=[], rules=[RULE]), conditions_unknown=[unknown])
     assert found.rules[0].verdicts[0].words == "can't be judged, it lacks margin_level"
     assert found.rules[0].tone == "old"
+
+
+def test_action_that_waits_for_a_person_is_first() -> None:
+    found = page(AccountRecords(actions=[action(7, state="SIMULATED"), action(6), action(5, state="CONFIRMED")]))
+    assert [view.id for view in found.actions] == [6, 7, 5]
 
 
 def test_alerts_of_other_accounts_are_left_out() -> None:

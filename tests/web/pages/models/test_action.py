@@ -14,7 +14,8 @@ def test_proposed_intent_restates_its_amount_exactly() -> None:
     assert (view.verb, view.amount) == ("Bring in", "29,698.61307921 USDT")
     assert view.levels == "1.27 → 1.57"
     assert view.waits_for_approval
-    assert view.expires == "21:23:00 UTC"
+    assert (view.expires, view.expires_in) == ("21:23:00 UTC", "9 min 30 s")
+    assert action_view(action(expires_at=GENERATED_AT), NOW).expires_in == ""
 
 
 @pytest.mark.parametrize("state", list(IntentState))

@@ -45,6 +45,18 @@ def test_worst_and_newest_alert_is_first() -> None:
     assert [view.id for view in found] == [4, 2, 1]
 
 
+def test_alert_about_a_level_is_before_a_newer_one_about_the_watch() -> None:
+    found = firing_views([alert(1), alert(2, scope="monitor", rule="mute"), alert(3, severity="warning")], NOW)
+    assert [view.id for view in found] == [1, 2, 3]
+
+
+def test_message_that_did_not_arrive_is_not_called_queued() -> None:
+    sent = {"channel": "phone", "reason": "fired", "state": "queued", "attempts": 2, "at": None, "answer": "refused"}
+    (tried,) = alert_view(alert(deliveries=[sent]), NOW).deliveries
+    (waiting,) = alert_view(alert(deliveries=[sent | {"attempts": 0}]), NOW).deliveries
+    assert (tried.state, waiting.state) == ("not delivered yet", "queued")
+
+
 def test_acknowledgement_without_a_name_still_counts() -> None:
     view = alert_view(alert(acked={"by": None, "at": GENERATED_AT, "comment": None}), NOW)
     assert view.is_acked

@@ -28,6 +28,11 @@ def test_stream_that_is_down_makes_it_loud() -> None:
     assert line(status(account(streams=streams))).problems == ("main: stream risk down, polling goes on",)
 
 
+def test_polling_is_not_said_to_go_on_while_nothing_is_read() -> None:
+    streams = [{"name": "risk", "connected": False}, {"name": "market", "connected": False}]
+    assert line(status(account(state="stale", streams=streams))).problems == ("main: streams risk, market down",)
+
+
 def test_clock_that_is_off_makes_it_loud() -> None:
     assert line(status(account(clock_offset_s=-5.24))).problems == ("main: the clock is 5.2 s off the exchange's",)
 

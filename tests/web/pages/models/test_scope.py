@@ -41,6 +41,19 @@ def test_old_figures_are_never_good() -> None:
     assert (found.tone, found.verdict) == ("old", "figures are old; last known: above its initial level")
 
 
+def test_old_scope_that_owed_nothing_is_not_the_worst() -> None:
+    sides = {"base": balance("BTC", free="1"), "quote": balance("USDT")}
+    found = pair_view(state="stale", margin_level=None, distance_to_liquidation=None, **sides)
+    assert (found.tone, found.level, found.distance) == ("old", "∞", "∞")
+    assert found.verdict == "figures are old; last known: nothing was owed"
+    owing = pair_view(state="stale", margin_level="1.8")
+    assert owing.order < found.order
+    unknown = pair_view(state="stale", margin_level=None, distance_to_liquidation=None)
+    assert (unknown.level, unknown.verdict[-15:]) == ("?", "level not known")
+    free = view(state="stale", margin_level=None, distance_to_liquidation=None, liabilities_usdt="0")
+    assert free.level == "∞"
+
+
 def test_danger_remains_danger_in_old_figures() -> None:
     assert view(state="stale", margin_level="1.2").tone == "bad"
 

@@ -97,6 +97,13 @@ def test_critical_alert_stands_before_old_figures() -> None:
     assert judge(status(account(cross=None, isolated=[old])), [alert()]).words == "A critical alert fires"
 
 
+def test_old_figures_stand_before_a_critical_alert_about_the_watch() -> None:
+    old = account(cross=cross(state="stale", margin_level="1.8"))
+    found = judge(status(old), [alert(scope="monitor", rule="mute", summary="1 channel failing")])
+    assert (found.tone, found.words, found.is_claim) == ("bad", "Do not rely on these figures", False)
+    assert found.detail.endswith("A critical alert fires: main monitor: 1 channel failing")
+
+
 def test_critical_alert_makes_a_calm_level_loud() -> None:
     for found in (judge(status(calm()), [alert()]), judge_first(status(calm()), [alert()])):
         assert (found.tone, found.words) == ("bad", "A critical alert fires")
