@@ -41,6 +41,11 @@ class PageSteps:
         await self.press(self.page.get_by_role("button", name="Silence", exact=True))
         await expect(self.page.get_by_role("button", name="End the silence now")).to_be_visible()
 
+    async def return_to_account(self) -> None:
+        """From the page of an alert or an action, by the path above it."""
+        await self.press(self.page.locator(".crumb a").last)
+        await self.page.wait_for_url("**/account/**")
+
     async def open_action(self) -> None:
         """From the page of an alert or an account, by the first action on it."""
         await self.press(self.page.locator(".action > .title").first)
