@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.app.replies import open_pushover_sink, open_receipt_loop
+from monitor.app.telegram import BotRegistry, open_telegram_sink
 from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_channel
 from monitor.config.model import Config
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
     from monitor.view.messages.template import MessageTemplate
 
 
-def open_channel(config: Config, name: str, now: Callable[[], datetime]) -> "tuple[Sink, ReplyLoop | None]":
-    """Return the sink of one channel, and the loop that reads its answers, if it can be answered.
+def open_channel(
+    config: Config, name: str, now: Callable[[], datetime], bots: BotRegistry
+) -> "tuple[Sink, ReplyLoop | None]":
+    """Return the sink of one channel, and the loop that reads its answers, if it has one of its own.
 
-    Raises ConfigError for an impossible address.
+    The loop of a bot of Telegram serves all of its channels. Raises ConfigError for an impossible address.
     """
     from monitor.notify.factory import with_template
 
+    telegram = open_telegram_sink(config, name, bots)
+    if telegram is not None:
+        return with_template(telegram, _read_message_template(config, name)), None
     pushover = open_pushover_sink(config, name, now)
     if pushover is None:
         return open_sink(config, name), None
@@ -36,9 +42,9 @@ def open_sink(config: Config, name: str) -> "Sink":
 
     channel, address = config.channel(name), resolve_channel(config, name)
     template = _read_message_template(config, name)
-    pushover = open_pushover_sink(config, name, SystemClock().now)
-    if pushover is not None:
-        return with_template(pushover, template)
+    answered = open_telegram_sink(config, name) or open_pushover_sink(config, name, SystemClock().now)
+    if answered is not None:
+        return with_template(answered, template)
     return build_sink(
         name,
         url="" if address.url is None else address.url.reveal(),
@@ -54,6 +60,7 @@ def describe_channel(config: Config, name: str) -> str:
 
     address = resolve_channel(config, name)
     _read_message_template(config, name)
+    open_telegram_sink(config, name)
     return parse_service_name(
         name,
         url="" if address.url is None else address.url.reveal(),

@@ -8,6 +8,7 @@ from monitor import __version__
 from monitor.app.channels import describe_channel, open_channel
 from monitor.app.database import find_storage_folder
 from monitor.app.exchange import open_exchange, read_keys_once, signing_credentials
+from monitor.app.telegram import BotRegistry, build_telegram_loops
 from monitor.clock import Clock
 from monitor.config.conflicts.secret_conflicts import refuse_secret_conflicts
 from monitor.config.credentials import resolve_account, resolve_heartbeat, resolve_http_token
@@ -67,7 +68,8 @@ def build_daemon(
         )
         for account in config.accounts
     }
-    opened = {channel.name: open_channel(config, channel.name, clock.now) for channel in config.channels}
+    bots = BotRegistry(store)
+    opened = {channel.name: open_channel(config, channel.name, clock.now, bots) for channel in config.channels}
     channels = tuple(
         Channel(
             name=channel.name,
@@ -99,7 +101,10 @@ def build_daemon(
         public_url=config.http.public_url if config.http.listen else "",
         counters=None if previous is None else previous.counters,
         history=config.risk.history,
-        reply_loops=tuple(loop for _, loop in opened.values() if loop is not None),
+        reply_loops=(
+            *(loop for _, loop in opened.values() if loop is not None),
+            *build_telegram_loops(config, store, bots),
+        ),
     )
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from monitor.app.telegram import describe_telegram
 from monitor.config.model import Config
 from monitor.config.replies.pushover_address import PushoverAddress
-from monitor.config.reply_channels import ReplyChannel, resolve_reply_channel
+from monitor.config.reply_channels import ReplyChannel, TelegramAddress, resolve_reply_channel
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ async def check_reply_channel(config: Config, name: str) -> str | None:
     refuses, or can't be reached.
     """
     found = resolve_reply_channel(config, name)
-    if found is None or not isinstance(found.address, PushoverAddress):
+    if found is None:
         return None
+    if isinstance(found.address, TelegramAddress):
+        return await describe_telegram(name, found, found.address)
     from monitor.notify.pushover.client import PushoverFailure
 
     address = found.address

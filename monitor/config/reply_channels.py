@@ -17,9 +17,6 @@ from monitor.errors import ConfigError, suggest_nearest
 
 ReplyService = Literal["telegram", "pushover"]
 
-AVAILABLE: frozenset[ReplyService] = frozenset({"pushover"})
-"""The services that can be answered."""
-
 _SCHEMES: dict[str, ReplyService] = {"tgram": "telegram", "pover": "pushover"}
 _TOKEN = re.compile(r"(?:bot)?(?P<token>(?P<bot>[0-9]{1,20}):[A-Za-z0-9_-]{8,100})")
 _CHAT = re.compile(r"(?P<chat>-?[0-9]{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31})(?::(?P<topic>[0-9]{1,18}))?")
@@ -65,8 +62,6 @@ def resolve_reply_channel(config: Config, channel: str) -> ReplyChannel | None:
     except InvalidValue as wrong:
         where = str(place.key(wrong.key or "channel"))
         raise ConfigError(wrong.message, where=where, mend=wrong.mend) from wrong
-    if ("telegram" if isinstance(parsed, TelegramAddress) else "pushover") not in AVAILABLE:
-        raise ConfigError("is not available yet", where=str(place), mend="remove [[replies]]")
     return ReplyChannel(settings, parsed)
 
 

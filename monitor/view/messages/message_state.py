@@ -1,24 +1,14 @@
 """The truth that is added to a message after it was sent: acknowledged, silenced, resolved, decided, done."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.events import Silence
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
+from monitor.records.message_truth import IntentDecision
 from monitor.view.formatting import format_time
 
 _S = IntentState
-
-
-@dataclass(frozen=True, slots=True)
-class IntentDecision:
-    """The decision of a person on a proposal."""
-
-    approved: bool
-    by: str
-    at: datetime
 
 
 def alert_lines(alert: Alert, silences: Mapping[int, Silence], *, is_single: bool) -> list[str]:

@@ -8,7 +8,8 @@ import pytest
 from monitor.core.model.alert import AlertState
 from monitor.core.model.events import Silence
 from monitor.core.model.intent import IntentState
-from monitor.view.messages.message_state import IntentDecision, alert_lines, intent_lines, is_final
+from monitor.records.message_truth import IntentDecision
+from monitor.view.messages.message_state import alert_lines, intent_lines, is_final
 from tests.support.examples.actions import NOW, intent
 from tests.support.examples.store_rows import alert
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, select
 
 from monitor.errors import MonitorError, StoreError
 from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
+
+PressCommand = Callable[[Connection], str]
+"""The command of a press: it returns the answer in words, or refuses by raising before it writes anything."""
+
+NOT_LISTED = "not listed"
+"""The command recorded of a user who is not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,10 @@ class UpdateOffset:
     at: datetime
 
 
-def carry_out(connection: Connection, press: Press, work: Callable[[Connection], str]) -> PressResult:
+def carry_out(connection: Connection, press: Press, work: PressCommand) -> PressResult:
     """Run the command of a press and record both in this one transaction; a press that is recorded is not run again.
 
-    `work` returns the answer in words. It may refuse by raising before it writes anything: the refusal is recorded.
+    The refusal of a command is recorded like its answer.
     """
     table = tables.presses
     known = connection.execute(select(table.c.is_done, table.c.answer).where(table.c.key == press.key)).one_or_none()
@@ -74,6 +80,17 @@ def count_presses(connection: Connection, command: str, since: datetime, user: s
     if user is not None:
         wanted = wanted.where(table.c.user == user)
     return int(connection.execute(wanted).scalar_one())
+
+
+def note_stranger(connection: Connection, press: Press, max_a_day: int) -> bool:
+    """Record that a user who is not listed is answered; False where the user was within a day, or too many others."""
+    since = press.at - timedelta(days=1)
+    if (
+        count_presses(connection, NOT_LISTED, since, press.user)
+        or count_presses(connection, NOT_LISTED, since) >= max_a_day
+    ):
+        return False
+    return not carry_out(connection, press, lambda _: "").is_repeated
 
 
 def save_offset(connection: Connection, bot: int, offset: UpdateOffset) -> None:

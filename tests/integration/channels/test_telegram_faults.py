@@ -1,0 +1,110 @@
+"""Faults of the service and of its network: answers that can't be read are loud, and alerts go on."""
+
+import asyncio
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.runtime.replies import reply_service
+from tests.integration.channels.test_telegram_buttons import FIRST, LOW, RULE, data_of, is_firing
+from tests.support.command import margin_monitor
+from tests.support.daemon import clock_of, eventually, in_process_daemon, starting_now, write_config
+from tests.support.sandbox import sandbox
+from tests.support.services.telegram_server import ANN, Fault, telegram_server
+from tests.support.sinks import http_sink
+
+MUTE = """
+[[rules]]
+name = "mute"
+scope = "monitor"
+when = "notifications_failing > 0"
+severity = "critical"
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "part"),
+    [
+        (Fault(status=409, description="Conflict: terminated by other getUpdates request"), "another program reads"),
+        (Fault(status=401, description="Unauthorized"), "token is refused"),
+        (Fault(kind="cut"), "answers can't be read"),
+    ],
+)
+@pytest.mark.slow
+async def test_bot_that_cannot_be_read_is_loud_and_alerts_go_on(
+    fault: Fault, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reply_service, "GRACE_S", 1.0)
+    with http_sink() as mail:
+        async with telegram_server() as chat, sandbox(starting_now()) as box:
+            more = RULE + MUTE + chat.config()
+            config = write_config(tmp_path, box.ready, first=FIRST, more=more, channels={"mail": mail.url})
+            chat.standing_faults["getUpdates"] = fault
+            async with in_process_daemon(config, clock_of(box.sandbox)) as running:
+
+                async def is_loud() -> bool:
+                    return part in running.daemon.channel_problems.get("chat", "")
+
+                await eventually(is_loud, story=lambda: str(running.daemon.channel_problems))
+                await running.wait_for_alerts(lambda rows: any(row.alert.key.rule == "mute" for row in rows))
+                box.sandbox.user_actions.set_price("BTCUSDT", LOW)
+                alert = await chat.wait_for_message(lambda m: is_firing(m) and "main cross" in m.text)
+                press = await chat.press(alert.id, "Acknowledge")
+
+                # Another program that stops, a network that is back: the press was not lost.
+                del chat.standing_faults["getUpdates"]
+                assert (await chat.wait_for_answer(press, 60))[0].startswith("Alert #")
+
+                async def is_well() -> bool:
+                    return not running.daemon.channel_problems
+
+                await eventually(is_well)
+            assert any(request.json()["reason"] == "fired" for request in mail.received)
+
+
+@pytest.mark.slow
+async def test_edits_wait_as_the_service_asks_and_delay_no_alert(tmp_path: Path) -> None:
+    async with telegram_server() as chat, sandbox(starting_now()) as box:
+        config = write_config(tmp_path, box.ready, first=FIRST, more=RULE + chat.config())
+        async with in_process_daemon(config, clock_of(box.sandbox)):
+            too_many = Fault("editMessageText", status=429, description="Too Many Requests", retry_after=3)
+            chat.faults = [too_many, Fault("editMessageText", kind="cut", carried_out=True)]
+            box.sandbox.user_actions.set_price("BTCUSDT", LOW)
+            alert = await chat.wait_for_message(is_firing)
+            press = await chat.press(alert.id, "", ANN, data=data_of(alert, "Acknowledge"))
+            await chat.wait_for_answer(press)
+            box.sandbox.user_actions.set_price("BTCUSDT", Decimal(60_000))
+            await chat.wait_for_message(lambda m: m.text.startswith("[RESOLVED]"))
+            await chat.wait_for_message(lambda m: m.id == alert.id and "Resolved at" in m.text, 60)
+            assert not chat.faults
+
+
+async def test_check_and_notify_use_the_bot_and_never_show_its_token(tmp_path: Path) -> None:
+    async with telegram_server() as chat, sandbox(starting_now()) as box:
+        config = write_config(tmp_path, box.ready, more=chat.config(allow=("ack",)))
+        said = await _run(config, "check", "--json")
+        row = next(item for item in said["items"] if item["name"] == "channel:chat")
+        expected = {"result": "ok", "detail": 'Telegram; bot @margin_test_bot in "Ann", 2 users may ack'}
+        assert {key: row[key] for key in expected} == expected
+        (sent,) = (await _run(config, "notify", "test", "chat", "--json"))["items"]
+        assert sent["ok"] and sent["answer"].startswith("accepted as message")
+        assert [m.text.startswith("[NOTICE] info This is a test message") for m in chat.messages.values()] == [True]
+        chat.standing_faults["getMe"] = Fault(status=401, description="Unauthorized")
+        said = await _run(config, "check", "--json")
+        row = next(item for item in said["items"] if item["name"] == "channel:chat")
+        assert (row["result"], row["detail"]) == (
+            "error",
+            'channels "chat": Telegram said: the bot\'s token is refused: Unauthorized',
+        )
+        assert "AAEhBO" not in str(said)
+
+
+async def _run(config: Path, *words: str) -> "dict[str, list[dict[str, str]]]":
+
+    result = await asyncio.to_thread(margin_monitor, config, *words)
+    assert "AAEhBO" not in result.out + result.err
+    found: dict[str, list[dict[str, str]]] = json.loads(result.out)
+    return found
