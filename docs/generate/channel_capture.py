@@ -22,12 +22,15 @@ from monitor.notify.pushover.client import PushoverClient
 from monitor.notify.pushover.sink import PushoverRecipient, PushoverSink
 from monitor.notify.secret_scrubber import SecretScrubber
 from monitor.notify.sinks import Delivered, Sink
+from monitor.notify.telegram.bot import TelegramBot
+from monitor.notify.telegram.sink import TelegramChat, TelegramSink
 from monitor.view.messages.template import MessageTemplate
 
 SPOKEN = "{{ severity }}. {{ account }} {{ subject or scope }}. {{ summary }}. Alert number {{ id }}."
 """The template of the cookbook's call."""
 
 TOKEN, USER = "a" * 30, "u" * 30
+BOT_TOKEN = "123456789:" + "a" * 35
 
 
 @dataclass(slots=True)
@@ -75,6 +78,9 @@ def _sink(service: str, arrivals: Arrivals) -> Sink:
         case "pushover":
             client = PushoverClient(TOKEN, SecretScrubber(f"pover://{USER}@{TOKEN}"), 10, arrivals.url)
             return PushoverSink("pager", client, PushoverRecipient(USER), lambda: example_alert().alert.since)
+        case "telegram":
+            chat = TelegramChat("42", None, silent=False, allow=frozenset({"ack", "silence", "status"}))
+            return TelegramSink("phone", TelegramBot(BOT_TOKEN, arrivals.url), chat, 10)
         case "discord":
             # These services have one address, which their plugins know.
             _redirect("discord", "NotifyDiscord", "notify_url", arrivals.url)
@@ -86,6 +92,15 @@ def _sink(service: str, arrivals: Arrivals) -> Sink:
             _redirect("twilio", "NotifyTwilio", "notify_call_url", f"{arrivals.url}/{{sid}}")
             url = f"twilio://AC{'a' * 32}:{'b' * 32}@+15551230100/+15551230101?method=call"
             return build_sink("call", url=url, template=MessageTemplate("spoken.txt", SPOKEN))
+
+
+def _answer(path: str) -> bytes:
+    """The answer of the service that the path belongs to: Telegram's message or bot, Slack's word, a receipt."""
+    if path.endswith("/getMe"):
+        return b'{"ok":true,"result":{"id":123456789,"is_bot":true,"first_name":"margin","username":"margin_bot"}}'
+    if path.startswith("/bot"):
+        return b'{"ok":true,"result":{"message_id":7,"date":1760130900,"chat":{"id":42,"type":"private"},"text":"-"}}'
+    return b"ok" if path.startswith("/T") else b'{"status":1,"receipt":"' + b"r" * 30 + b'"}'
 
 
 def _redirect(module: str, plugin: str, attribute: str, address: str) -> None:
@@ -115,8 +130,7 @@ def _http_server() -> Iterator[Arrivals]:
             arrivals.requests.append(
                 (dict(self.headers.items()), dict(parse_qsl(body)) if is_form else json.loads(body))
             )
-            # Slack says ok in one word.
-            answer = b"ok" if "/T" in self.path else b'{"status":1,"receipt":"' + b"r" * 30 + b'"}'
+            answer = _answer(self.path)
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

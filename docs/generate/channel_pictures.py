@@ -88,6 +88,14 @@ def _ntfy(arrivals: Arrivals) -> str:
     )
 
 
+def _telegram(arrivals: Arrivals) -> str:
+    fields = next(body for _, body in arrivals.requests if "reply_markup" in body)
+    rows = json.loads(fields["reply_markup"])["inline_keyboard"]
+    buttons = [buttons_part(*(button["text"] for button in row)) for row in rows]
+    # Telegram's own markup is a part of HTML.
+    return page_of("#2f9fdb", "Telegram · margin", text_part(fields["text"], escape=lambda line: line), *buttons)
+
+
 def _pushover(arrivals: Arrivals) -> str:
     _, fields = arrivals.requests[0]
     repeats = note_part(f"emergency: repeats every {fields['retry']} s for {int(fields['expire']) // 60} minutes")
@@ -135,6 +143,7 @@ def _call(arrivals: Arrivals) -> str:
 
 
 PICTURES: Mapping[str, Callable[[Arrivals], str]] = {
+    "telegram": _telegram,
     "pushover": _pushover,
     "ntfy": _ntfy,
     "discord": _discord,
