@@ -69,7 +69,7 @@ def test_impossible_command_is_one_line(config: Path, words: tuple[str, ...], co
     ("words", "line"),
     [
         (("near-call",), "'near-call' is no matcher; write rule=NAME, severity!=info or symbol=~REGEX"),
-        (("symbol=~[",), "'symbol=~[' holds no regular expression (unterminated character set at position 0)"),
+        (("symbol=~[",), "'symbol=~[' holds no regular expression (missing ]: [)"),
         (("rul=near-call",), 'no alert has a label "rul"; did you mean "rule"?'),
         (("rule=near-cal",), 'there is no rule "near-cal"; did you mean "near-call"?'),
         (("severity!=warn",), 'there is no severity "warn"; did you mean "warning"?'),
