@@ -8,9 +8,11 @@ from monitor.app.documents.alerts import AlertQuery, AlertsQuery, SilencesQuery
 from monitor.app.documents.events import EventsQuery
 from monitor.app.documents.history import HistoryQuery
 from monitor.app.documents.interest import InterestQuery
+from monitor.app.documents.past_choice import parse_past_choice
+from monitor.app.documents.past_stress import PastStressQuery
 from monitor.app.documents.rules import RulesQuery
 from monitor.app.documents.status import StatusQuery
-from monitor.app.documents.stress import StressQuery, parse_shock
+from monitor.app.documents.stress import StressQuery, parse_choice
 from monitor.app.parameters import choice_parameter, count_parameter, flag_parameter
 from monitor.config.model import Config
 from monitor.core.model.alert import MetricScope
@@ -78,10 +80,13 @@ class RequestParameters:
         return limit
 
 
-QueryMaker = Callable[[Config, RequestParameters], DocumentQuery]
+AnyQuery = DocumentQuery | PastStressQuery
+"""A query whose document is read, or one that is worked out after its read."""
+
+QueryMaker = Callable[[Config, RequestParameters], AnyQuery]
 
 
-def prepare_query(config: Config, name: str, values: Mapping[str, str | Sequence[str]]) -> DocumentQuery:
+def prepare_query(config: Config, name: str, values: Mapping[str, str | Sequence[str]]) -> AnyQuery:
     """The query of the document `name` with the request's parameters. Raises ParameterInvalid.
 
     `name` is one of `REQUESTS`.
@@ -140,8 +145,15 @@ def _history(config: Config, given: RequestParameters) -> DocumentQuery:
     )
 
 
-def _stress(config: Config, given: RequestParameters) -> DocumentQuery:
-    return StressQuery(config, parse_shock(given.text("drop"), given.text("like"), given.texts("move")))
+def _stress(config: Config, given: RequestParameters) -> AnyQuery:
+    choice = parse_choice(given.text("drop"), given.text("like"), given.texts("move"))
+    past = parse_past_choice(
+        given.text("history"),
+        given.text("window"),
+        given.text("target_odds"),
+        is_like_worst=choice.is_like_worst,
+    )
+    return StressQuery(config, choice.shock) if past is None else PastStressQuery(config, choice, past)
 
 
 def _rules(config: Config, given: RequestParameters) -> DocumentQuery:
@@ -158,7 +170,7 @@ REQUESTS: Mapping[str, tuple[Sequence[str], QueryMaker]] = {
     "action": (("id",), _action),
     "interest": (("by", "since"), _interest),
     "history": (("metric", "account", "scope", "symbol", "asset", "since"), _history),
-    "stress": (("drop", "like", "move"), _stress),
+    "stress": (("drop", "like", "move", "history", "window", "target_odds"), _stress),
     "rules": ((), _rules),
 }
 """Every document with the parameters that it takes."""

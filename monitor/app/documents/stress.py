@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from monitor.app.documents.past_choice import WORST
 from monitor.app.documents.status import StatusQuery, stable_assets_of
 from monitor.app.parameters import fraction_parameter
 from monitor.config.model import Config
@@ -25,6 +26,30 @@ class StressQuery:
     def read(self, reads: Reads) -> StressDocument:
         status = StatusQuery(self.config).read(reads)
         return stress_document(status, self.shock, stable_assets_of(self.config))
+
+
+@dataclass(frozen=True, slots=True)
+class StressChoice:
+    """A shock as a person asks for it. `is_like_worst`: the worst window of each scope's own past, in its place.
+
+    `is_given` False: nobody asked for one, and it is the worst scenario.
+    """
+
+    shock: Shock
+    is_like_worst: bool = False
+    is_given: bool = True
+
+
+def parse_choice(drop: str | None, like: str | None, moves: Sequence[str]) -> StressChoice:
+    """The shock that the parameters describe. Raises ParameterInvalid."""
+    if like == WORST:
+        if drop is not None or moves:
+            other = "drop" if drop is not None else "move"
+            said = "the worst window of the past has moves of its own"
+            raise ParameterInvalid(other, said, where="--drop" if other == "drop" else moves[0], mend="leave it out")
+        return StressChoice(Shock(), is_like_worst=True)
+    is_given = drop is not None or like is not None or bool(moves)
+    return StressChoice(parse_shock(drop, like, moves), is_given=is_given)
 
 
 def parse_shock(drop: str | None, like: str | None, moves: Sequence[str]) -> Shock:
@@ -66,6 +91,6 @@ def _move_error(message: str, mend: str) -> ParameterInvalid:
 def _find_scenario(date: str) -> StressScenario:
     found = STRESS_SCENARIOS.get(date)
     if found is None:
-        mend = f"there are {', '.join(STRESS_SCENARIOS)}"
+        mend = f"there are {', '.join(STRESS_SCENARIOS)}, and {WORST}"
         raise ParameterInvalid("like", f"nothing is known of {date}", mend=mend)
     return found

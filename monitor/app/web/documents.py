@@ -4,9 +4,11 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from monitor import __version__
-from monitor.app.documents.requests import DocumentQuery, prepare_query
+from monitor.app.documents.past_stress import PastStressQuery
+from monitor.app.documents.requests import AnyQuery, DocumentQuery, prepare_query
 from monitor.clock import Clock
 from monitor.config.model import Config
 from monitor.config.redaction import KNOWN_SECRETS
@@ -15,7 +17,7 @@ from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
 from monitor.runtime.daemon import Daemon
 from monitor.store.db.reader import DatabaseReader
-from monitor.store.reads import run_query
+from monitor.store.reads import Reads, run_query
 from monitor.store.store import Store
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonStatus, status_document
@@ -24,6 +26,8 @@ from monitor.web.port import DocumentName, EncodedDocument
 
 SHARED_S = 0.9
 """Machine seconds for which a status that was built is given to further readers."""
+
+T = TypeVar("T")
 
 _Key = tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]
 
@@ -42,6 +46,7 @@ class SharedDocuments:
         self._is_closed = False
         self._building: dict[_Key, asyncio.Task[EncodedDocument]] = {}
         self._status: tuple[float, EncodedDocument] | None = None
+        self._measuring = asyncio.Lock()
 
     async def read(self, name: DocumentName, query: Mapping[str, str | Sequence[str]]) -> EncodedDocument:
         """Return the document, as `DocumentSource.read` says."""
@@ -69,7 +74,13 @@ class SharedDocuments:
         if reader is not None:
             await asyncio.to_thread(reader.close)
 
-    async def _build(self, name: DocumentName, query: DocumentQuery) -> EncodedDocument:
+    async def _build(self, name: DocumentName, query: AnyQuery) -> EncodedDocument:
+        if isinstance(query, PastStressQuery):
+            # One at a time: each takes a process and a core for as long as it works.
+            async with self._measuring:
+                records = await self._run(query.read)
+                measured = await query.measure(records)
+            return await asyncio.to_thread(_encode, measured.document)
         if name != "status":
             return await self._read(query)
         try:
@@ -81,12 +92,15 @@ class SharedDocuments:
         return found
 
     async def _read(self, query: DocumentQuery) -> EncodedDocument:
+        return await self._run(lambda reads: _encode(query.read(reads)))
+
+    async def _run(self, read: Callable[[Reads], T]) -> T:
         if self._is_closed:
             raise StoreError("the program ends: nothing is read any more")
         if self._reader is None:
             # Of its own: a long history never holds up what the daemon reads.
             self._reader = self._store.new_reader("web-reader")
-        return await self._reader.run(lambda connection: _encode(run_query(connection, query.read)))
+        return await self._reader.run(lambda connection: run_query(connection, read))
 
     async def _build_from_memory(self) -> EncodedDocument:
         daemon, names = self._daemon(), [account.name for account in self._config().accounts]

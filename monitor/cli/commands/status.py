@@ -29,7 +29,7 @@ from monitor.view.documents.stress import StableAssets
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.terminal.scopes_table import scopes_table
-from monitor.view.terminal.status_notes import blocked_action_cells, delisting_cells
+from monitor.view.terminal.status_notes import blocked_action_cells, delisting_cells, past_day_cells
 from monitor.view.terminal.status_screen import (
     check_line,
     data_issue_cells,
@@ -167,6 +167,7 @@ def print_screen(document: StatusDocument, stable_assets: StableAssets) -> None:
     output.print_cells(
         [
             *scenario_cells(document, STRESS_SCENARIOS[WORST_SCENARIO], stable_assets),
+            *past_day_cells(accounts, now),
             *interest_cells(accounts),
             *transfer_out_cells(accounts),
         ]

@@ -29,12 +29,16 @@ from monitor.view.charts.chart_spec import ChartFailed, ChartSpec, draw_chart
 from monitor.view.charts.history_chart import THRESHOLD_METRICS, history_chart
 from monitor.view.messages.grouping import group_messages
 from monitor.view.messages.message import Message, alert_message
+from monitor.view.messages.past_text import past_line
 from monitor.view.messages.recovery_text import recovery_lines
 
 log = logging.getLogger(__name__)
 
 CHART_SPAN = timedelta(hours=6)
 """The span of a message's chart."""
+
+PAST_RULES = frozenset({"thin", "odds-high", "odds-high-critical"})
+"""Rules whose messages say how the scope would have fared on the days of the past."""
 
 MAX_PRICES = 3
 """The number of prices drawn beneath a level."""
@@ -75,11 +79,14 @@ class MessageBuilder:
         figures = None
         restore: list[str] = []
         limits: Mapping[str, str] = {}
+        past = ""
         if known is not None:
             state, settings = known
             figures = measure_subject(state, settings, (alert.key.scope, alert.key.subject), now)
             if alert.key.scope in ("cross", "isolated") and reason is not NotificationReason.RESOLVED:
                 restore = recovery_lines(state, Scope(alert.key.subject), figures)
+                if alert.key.rule in PAST_RULES:
+                    past = past_line(state, Scope(alert.key.subject), figures, now)
             if alert.key.scope in ("cross", "isolated", "account") and reason is not NotificationReason.RESOLVED:
                 limits = block_reasons(
                     state.action_blocks, None if alert.key.scope == "account" else alert_scope(alert)
@@ -95,6 +102,7 @@ class MessageBuilder:
             limits=limits,
             recorded=is_recorded,
             public_url=self.public_url,
+            past=past,
         )
 
     def build_group(self, group: Sequence[DueAlert]) -> Message:

@@ -28,7 +28,7 @@ from monitor.view.charts.labels import (
 WIDTH, _HEIGHT, DPI = 8.0, 5.0, 160
 LEFT, PLOT_WIDTH, _BOTTOM = 0.085, 0.735, 0.105
 TEXT_COLOUR, MUTED_COLOUR = "#1f2937", "#6b7280"
-_LINE_COLOURS = ("#1d4ed8", "#c2410c", "#0f766e", "#7c3aed", "#be185d", "#4d7c0f")
+LINE_COLOURS = ("#1d4ed8", "#c2410c", "#0f766e", "#7c3aed", "#be185d", "#4d7c0f")
 _PRICE_COLOURS = ("#374151", "#9333ea", "#0891b2", "#a16207")
 _THRESHOLD_COLOURS = {"initial": "#6b7280", "margin_call": "#d97706", "liquidation": "#b91c1c"}
 _SEVERITY_COLOURS = {"info": "#2563eb", "warning": "#d97706", "critical": "#b91c1c"}
@@ -147,7 +147,7 @@ def _draw_lines(axes: Axes, lines: dict[str, Points], bars: list[dict[str, Any]]
             axes.axhspan(low, value, color=colour, alpha=0.06, linewidth=0, zorder=0)
     first, last = axes.get_xlim()
     for number, (label, points) in enumerate(lines.items()):
-        colour = _LINE_COLOURS[number % len(_LINE_COLOURS)]
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)]
         axes.plot(*_split_columns(points), color=colour, linewidth=1.8, zorder=3)
         beyond = [(x, high if y > high else math.nan) for x, y in points]
         if any(not math.isnan(y) for _, y in beyond):

@@ -81,11 +81,48 @@ class ChartPanels:
     subtitle: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FanBand:
+    """The levels between two percentiles of the windows, one pair of values for each hour."""
+
+    label: str
+    low: Sequence[Decimal]
+    high: Sequence[Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class FanLine:
+    """One level for each hour: a percentile, or a single window."""
+
+    label: str
+    levels: Sequence[Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class FanPanel:
+    """One scope: its bands, the widest first, the lines over them, and its thresholds."""
+
+    title: str
+    bands: Sequence[FanBand]
+    lines: Sequence[FanLine]
+    thresholds: Sequence[ThresholdLine]
+
+
+@dataclass(frozen=True, slots=True)
+class FanChart:
+    """Fans one below the other. `hours` are those after the start of a window, 0 first; all scopes share them."""
+
+    title: str
+    subtitle: str
+    hours: Sequence[int]
+    panels: Sequence[FanPanel]
+
+
 class ChartFailed(Exception):
     """The child process could not draw the chart."""
 
 
-async def draw_chart(chart: ChartSpec | ChartPanels, path: Path, *, timeout_s: float = 60.0) -> None:
+async def draw_chart(chart: ChartSpec | ChartPanels | FanChart, path: Path, *, timeout_s: float = 60.0) -> None:
     """Write the chart to `path` as PNG. Takes about a second in another process.
 
     Raises ChartFailed when the child fails or exceeds `timeout_s`; it is killed then.
@@ -110,8 +147,10 @@ async def draw_chart(chart: ChartSpec | ChartPanels, path: Path, *, timeout_s: f
         raise ChartFailed(last or f"the drawing process ended with {child.returncode}")
 
 
-def chart_document(chart: ChartSpec | ChartPanels) -> dict[str, Any]:
+def chart_document(chart: ChartSpec | ChartPanels | FanChart) -> dict[str, Any]:
     """The chart as JSON for the child process."""
+    if isinstance(chart, FanChart):
+        return _fan_document(chart)
     if isinstance(chart, ChartPanels):
         panels = [chart_document(panel) for panel in chart.panels]
         return {"title": chart.title, "subtitle": chart.subtitle, "panels": panels}
@@ -128,6 +167,29 @@ def chart_document(chart: ChartSpec | ChartPanels) -> dict[str, Any]:
             for m in chart.markers
         ],
     }
+
+
+def _fan_document(chart: FanChart) -> dict[str, Any]:
+    return {
+        "title": chart.title,
+        "subtitle": chart.subtitle,
+        "hours": list(chart.hours),
+        "fans": [
+            {
+                "title": panel.title,
+                "bands": [
+                    {"label": b.label, "low": _level_texts(b.low), "high": _level_texts(b.high)} for b in panel.bands
+                ],
+                "lines": [{"label": line.label, "levels": _level_texts(line.levels)} for line in panel.lines],
+                "bars": [{"label": t.label, "value": json_decimal(t.value), "role": t.role} for t in panel.thresholds],
+            }
+            for panel in chart.panels
+        ],
+    }
+
+
+def _level_texts(levels: Sequence[Decimal]) -> list[str | None]:
+    return [json_decimal(level) for level in levels]
 
 
 def _line(line: ChartLine) -> dict[str, Any]:

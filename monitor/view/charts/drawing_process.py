@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from monitor.view.charts.chart import DPI, draw_figure
+from monitor.view.charts.fan import draw_fans
 from monitor.view.charts.fonts import set_fonts
 from monitor.view.charts.panels import draw_panels
 
@@ -15,7 +16,8 @@ from monitor.view.charts.panels import draw_panels
 def main() -> None:
     """Draw the chart that standard input describes."""
     spec = set_fonts(json.load(sys.stdin))
-    figure = draw_panels(spec) if "panels" in spec else draw_figure(spec)
+    draw = draw_fans if "fans" in spec else draw_panels if "panels" in spec else draw_figure
+    figure = draw(spec)
     figure.savefig(Path(sys.argv[1]), format="png", dpi=DPI)
 
 

@@ -26,6 +26,7 @@ from monitor.view.documents.types.balances import BalanceDocument, CrossBalanceD
 from monitor.view.documents.types.scopes import CrossDocument, DataGapDocument, IsolatedDocument
 from monitor.view.documents.types.values import AccountStatus
 from monitor.view.json_values import json_age, json_decimal, json_seconds, json_time
+from monitor.view.past.windows_document import past_day_document
 
 
 def account_document(state: AccountState, settings: AccountSettings, now: datetime, version: str) -> AccountDocument:
@@ -165,6 +166,7 @@ def cross_document(
             for limit in transfer_out_limits(state, settings, now)
         ],
         "restore": recovery_document(find_recovery(state, CROSS, figures)),
+        "past_day": None if figures.state == "no_debt" else past_day_document(state, CROSS, now),
     }
 
 
@@ -202,6 +204,7 @@ def isolated_document(
         "quote": _side(quote),
         "gaps": _data_issues(find_data_issues(state, settings, Scope(figures.subject), figures, now)),
         "restore": recovery_document(find_recovery(state, Scope(figures.subject), figures)),
+        "past_day": None if figures.state == "no_debt" else past_day_document(state, Scope(figures.subject), now),
     }
 
 

@@ -90,6 +90,8 @@ def scope_entry(
         "liabilities_usdt": json_decimal(ends.value) if ends is not None else None,
         "liabilities_change_usdt": json_decimal(change),
         "liabilities_since": json_time(began.at) if began is not None else None,
+        # A document of an older program has no such field.
+        "past_day": now.get("past_day"),
         "unknown": [
             {"since": json_time(gap.since), "until": json_time(gap.until)} for gap in unknown_ranges(levels, book.span)
         ],

@@ -97,6 +97,7 @@ def alert_message(
     recorded: bool = True,
     image: Path | None = None,
     public_url: str = "",
+    past: str = "",
 ) -> Message:
     """The message about one alert.
 
@@ -104,7 +105,7 @@ def alert_message(
     reason: if that is long ago, the text says so. `restore` are the recovery options, a line each; `limits` the blocked
     actions with the block of each and what a person could do about it. `severity` differs from the alert's after an
     escalation. `recorded` False: the database could not be written when this message was sent. `public_url` is the
-    address of the page, "" without one.
+    address of the page, "" without one. `past` is a sentence about the days of the past.
     """
     severity = severity or alert.severity
     page = _page_url(alert, public_url) if drill is None else None
@@ -118,6 +119,7 @@ def alert_message(
             *(f"To be safe again: {line}" for line in restore),
             "",
             *_figure_lines(figures, now),
+            *([past] if past else []),
             *_alert_lines(alert, reason, now, at or now, recorded=recorded),
             *([page] if page else []),
         ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.numbers.durations import span_text
@@ -16,6 +17,7 @@ from monitor.view.formatting import (
     format_usdt,
 )
 from monitor.view.json_values import Document, parse_json_decimal
+from monitor.view.past.past_days import past_days_text, scope_subject
 from monitor.view.report.attention import attention_items, format_report_time, format_time_range, scope_label
 from monitor.view.terminal.interest import interest_lines
 from monitor.view.terminal.table import SEVERITY_TONES, Cell
@@ -115,6 +117,10 @@ def level_lines(account: str, entry: Document) -> list[Cell]:
         moved = "unchanged" if not change else f"{'+' if change > 0 else ''}{format_usdt(change)}"
         owed = format_usdt(Decimal(entry["liabilities_usdt"]))
         lines.append(Cell(f"  owes {owed}, {moved} since {format_report_time(entry['liabilities_since'])}"))
+    if entry["past_day"] is not None and entry["as_of"] is not None:
+        past, now = entry["past_day"], datetime.fromisoformat(entry["as_of"])
+        text = past_days_text(past, scope_subject(entry["scope"]), now)
+        lines.append(Cell(f"  {text}", "note" if past["days_liquidated"] else ""))
     lines += [Cell(f"  no figures {format_time_range(gap)}", "bad") for gap in entry["unknown"][:MAX_LINES_PER_SECTION]]
     return lines
 

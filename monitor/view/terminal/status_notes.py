@@ -1,9 +1,23 @@
 """Notes below the status tables: blocked actions, stopped rules, assets tagged for delisting."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
+from monitor.view.documents.stress_portfolio import scopes_of
+from monitor.view.documents.types.account import AccountDocument
 from monitor.view.json_values import Document
+from monitor.view.past.past_days import past_days_text, scope_subject
 from monitor.view.terminal.table import Cell
+
+
+def past_day_cells(accounts: Iterable[AccountDocument], now: datetime) -> Iterator[Cell]:
+    """One line for each scope about the days of the past, as the daemon measured them last."""
+    for account in accounts:
+        for label, scope in scopes_of(account):
+            past = scope.get("past_day")
+            if past is not None:
+                text = past_days_text(past, scope_subject(label), now)
+                yield Cell(f"{account['account']} {label}: {text}", "note" if past["days_liquidated"] else "dim")
 
 
 def blocked_action_cells(accounts: Iterable[Document]) -> Iterator[Cell]:

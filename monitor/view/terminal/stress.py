@@ -7,7 +7,7 @@ from decimal import Decimal
 from monitor.core.margin.stress import Shock
 from monitor.core.margin.stress_scenarios import LARGE_ALTS, StressScenario
 from monitor.core.numbers.amounts import INFINITE
-from monitor.view.documents.stress import StableAssets, stress_item
+from monitor.view.documents.stress import LIKE_WORST, StableAssets, stress_item
 from monitor.view.documents.stress_portfolio import scopes_of
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import AssetMoveDocument, StressDocument, StressItemDocument
@@ -38,7 +38,9 @@ def stress_table_rows(document: StressDocument) -> Table:
 
 def verdict_lines(document: StressDocument, shock: Shock) -> list[Cell]:
     """The shock, and the scope that is liquidated first."""
-    lines = [Cell(f"assumed: {format_shock(shock)}", "strong")]
+    is_worst = document["shock"]["like"] == LIKE_WORST
+    assumed = "the worst window of each scope's own past" if is_worst else format_shock(shock)
+    lines = [Cell(f"assumed: {assumed}", "strong")]
     fallen = sorted((item for item in document["accounts"] if item["liquidated"]), key=_liquidation_order)
     if fallen:
         part = parse_json_decimal(fallen[0]["liquidated_at"])

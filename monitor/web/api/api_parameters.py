@@ -79,14 +79,19 @@ DOCUMENT_PARAMETERS: Mapping[str, Sequence[Parameter]] = {
         query_parameter("drop", "Fall of all assets that are not stable.", _TEXT, example="20%"),
         query_parameter(
             "like",
-            "A crash of the past; without any move the first.",
-            {"type": "string", "enum": list(STRESS_SCENARIOS)},
+            "A crash of the past, without any move the first; or the worst window of each scope's own past.",
+            {"type": "string", "enum": [*STRESS_SCENARIOS, "worst"]},
         ),
         query_parameter(
             "move",
             "Moves of single assets, each `ASSET=MOVE`.",
             {"type": "array", "items": {"type": "string", "examples": ["SOL=-35%"]}},
         ),
+        query_parameter(
+            "history", "Take each scope through so much of the past; at most `[risk] history`.", _TEXT, example="90d"
+        ),
+        query_parameter("window", "Length of the past's windows, whole hours; by default 24h.", _TEXT, example="7d"),
+        query_parameter("target_odds", "Odds that a remedy is to reach.", _TEXT, example="1%"),
     ),
     "rules": (),
 }

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -101,7 +101,7 @@ def test_each_document_has_a_command_and_a_type() -> None:
 async def test_a_query_is_one_job_of_the_reader_thread_of_the_daemon(config: Config) -> None:
     store = Store.open(config.storage_url, create=False)
     try:
-        found = await store.read(run_query, prepare_query(config, "alert", {"id": "17"}).read)
+        found: Any = await store.read(run_query, prepare_query(config, "alert", {"id": "17"}).read)
         assert (found["id"], found["subject"]) == (17, None)
         with pytest.raises(RecordNotFound, match="no alert #18"):
             await store.read(run_query, prepare_query(config, "alert", {"id": "18"}).read)

@@ -46,7 +46,8 @@ async def test_shock_is_printed_as_json_and_text(config: Path) -> None:
         (["--drop", "100%"], "--drop: 100% is no fall; write one between 0% and 100%, such as 20%"),
         (
             ["--like", "2025-10-11"],
-            "--like: nothing is known of 2025-10-11; there are 2025-10-10, 2021-05-19, 2025-02-03, 2021-12-04",
+            "--like: nothing is known of 2025-10-11; "
+            "there are 2025-10-10, 2021-05-19, 2025-02-03, 2021-12-04, and worst",
         ),
         (["SOL"], '"SOL" is no move; write ASSET=MOVE, such as SOL=-35%'),
         (["SOL=-35"], "SOL: -35 would be -3500%; write -35% if that is meant"),

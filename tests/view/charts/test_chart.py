@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Annotation, Text
 
 from monitor.view.charts.chart import draw_figure
 from monitor.view.charts.chart_spec import (
@@ -23,6 +22,7 @@ from monitor.view.charts.chart_spec import (
 )
 from monitor.view.charts.panels import draw_panels
 from tests.support.examples.documents import NOW
+from tests.view.charts.label_boxes import Box, label_boxes, overlap
 
 BARS = [
     ThresholdLine("initial 1.50", Decimal("1.5"), "initial"),
@@ -75,7 +75,7 @@ def test_no_label_covers_another() -> None:
     names = list(boxes)
     for number, one in enumerate(names):
         for other in names[number + 1 :]:
-            assert not _overlap(boxes[one], boxes[other]), (one, other)
+            assert not overlap(boxes[one], boxes[other]), (one, other)
 
 
 def test_every_label_is_inside_the_chart() -> None:
@@ -113,25 +113,8 @@ def test_sparse_series_are_drawn(lines: Sequence[ChartLine]) -> None:
     assert draw_figure(chart_document(ChartSpec("little", lines))).axes
 
 
-def _boxes(picture: ChartSpec) -> dict[str, tuple[float, float, float, float]]:
-    figure = draw_figure(chart_document(picture))
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
-    canvas.draw()  # type: ignore[no-untyped-call]  # untyped library
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]  # untyped library
-    texts: list[Text] = [*figure.texts]
-    for axes in figure.axes:
-        texts += [text for text in axes.texts if isinstance(text, Annotation)]
-    boxes = {}
-    for text in texts:
-        if text.get_text():
-            box = Text.get_window_extent(text, renderer)
-            boxes[text.get_text()] = (box.x0, box.y0, box.x1, box.y1)
-    return boxes
-
-
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] + 1 < other[3] and other[1] + 1 < one[3]
+def _boxes(picture: ChartSpec) -> dict[str, Box]:
+    return label_boxes(draw_figure(chart_document(picture)))
 
 
 def test_panels_share_their_time_and_overlap_nowhere() -> None:

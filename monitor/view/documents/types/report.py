@@ -10,6 +10,7 @@ from monitor.view.documents.types.alerts import AlertDocument, SilenceDocument
 from monitor.view.documents.types.interest import InterestDocument
 from monitor.view.documents.types.report_health import HealthDocument, TimeRangeDocument
 from monitor.view.documents.types.status import DaemonDocument
+from monitor.view.documents.types.stress import PastWindowsDocument
 from monitor.view.documents.types.values import (
     AccountStatus,
     AgeSeconds,
@@ -53,6 +54,7 @@ class ReportScopeDocument(TypedDict):
     liabilities_usdt: DecimalText | None
     liabilities_change_usdt: DecimalText | None
     liabilities_since: TimeText | None
+    past_day: PastWindowsDocument | None
     unknown: list[TimeRangeDocument]
     line: list[tuple[TimeText, DecimalText | None]]
 

@@ -10,6 +10,7 @@ from monitor.core.model.account import ThresholdOrigin
 from monitor.core.model.metric_values import DataState, LiquidationSide
 from monitor.view.documents.types.balances import CrossBalanceDocument, PairSideDocument
 from monitor.view.documents.types.recovery import RecoveryDocument
+from monitor.view.documents.types.stress import PastWindowsDocument
 from monitor.view.documents.types.values import AgeSeconds, DecimalText, Seconds, TimeText
 
 
@@ -42,6 +43,8 @@ class ScopeDocument(TypedDict):
 
     A level or distance of null is infinite (nothing is owed) or unavailable: `state` tells which. `as_of` is the time
     of the last read, `live_as_of` that of the newest prices since. `bars_origin` is the source of the thresholds.
+    `past_day` is the scope taken through every day of the past, as it was measured last, with the largest moves alone;
+    null where nothing was measured, or nothing is owed.
     """
 
     state: DataState
@@ -60,6 +63,7 @@ class ScopeDocument(TypedDict):
     interest_usdt: DecimalText | None
     gaps: NotRequired[list[DataGapDocument]]
     restore: NotRequired[RecoveryDocument | None]
+    past_day: NotRequired[PastWindowsDocument | None]
 
 
 class CrossDocument(ScopeDocument):

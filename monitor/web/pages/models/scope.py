@@ -22,8 +22,9 @@ from monitor.view.formatting import (
 )
 from monitor.view.json_values import Document
 from monitor.view.messages.recovery_text import format_route
+from monitor.view.past.past_days import past_days_text, scope_subject
 from monitor.web.pages.models.level_bar import LevelBar, level_bar
-from monitor.web.pages.models.words import TONE_RANKS, PageTone, age_words, decimal_of, price_words
+from monitor.web.pages.models.words import TONE_RANKS, PageTone, age_words, decimal_of, parse_time, price_words
 
 MAX_PRICES = 3
 """Prices shown of one scope: of the assets that weigh most."""
@@ -65,7 +66,8 @@ class ScopeView:
     """One scope. `tone` judges the level; `old` where its figures can't be relied on.
 
     `distance` is how far prices may move until liquidation, `move` which move that is (in a row: `short_move`);
-    `call_distance` the same until the margin call. `age` is that of the prices, `read_age` that of the balances.
+    `call_distance` the same until the margin call. `past` is a sentence about the days of the past. `age` is that of
+    the prices, `read_age` that of the balances.
     """
 
     account: str
@@ -84,6 +86,7 @@ class ScopeView:
     prices: tuple[PriceLimit, ...]
     target: str
     options: tuple[SafetyOption, ...]
+    past: str
     gaps: tuple[str, ...]
     age: FigureAge | None
     read_age: FigureAge | None
@@ -174,6 +177,7 @@ def _scope_view(
         prices=_price_limits(scope, distance, stables) if is_known else (),
         target=target,
         options=options,
+        past=_past_words(scope),
         gaps=tuple(gap["text"] for gap in scope.get("gaps", ())),
         age=figure_age(live_age if live_age is not None else scope["age_s"]),
         read_age=figure_age(scope["age_s"]),
@@ -194,6 +198,15 @@ def _owes_nothing(scope: CrossDocument | IsolatedDocument) -> bool:
         return len(sides) == 2 and not any(Decimal(side["borrowed"]) + Decimal(side["interest"]) for side in sides)
     cross = cast("CrossDocument", scope)
     return decimal_of(cross["liabilities_usdt"]) == 0
+
+
+def _past_words(scope: CrossDocument | IsolatedDocument) -> str:
+    """How the scope would have fared on the days of the past; empty where it was not measured."""
+    past, as_of = scope.get("past_day"), scope["as_of"]
+    if past is None or as_of is None:
+        return ""
+    kind = "isolated" if _is_pair(scope) else "cross"
+    return _capitalized(past_days_text(past, scope_subject(kind), parse_time(as_of)))
 
 
 def _judge_level(scope: CrossDocument | IsolatedDocument, level: Decimal | None) -> tuple[PageTone, str]:
