@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.report import print_findings
 
-MODULES = ("g01", "g05", "g06", "g08", "g09", "g12", "g13", "g14", "g15", "g16", "g20", "g23")
+MODULES = ("g01", "g05", "g06", "g08", "g09", "g12", "g13", "g14", "g15", "g16", "g20", "g23", "g26")
 
 
 def main() -> int:

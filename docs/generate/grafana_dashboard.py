@@ -287,6 +287,21 @@ ROWS: tuple[Row, ...] = (
                 low=0,
             ),
             Panel(
+                "Odds of liquidation: share of past days and weeks",
+                (
+                    Query(f"{_P}liquidation_odds_1d_ratio{{{_A}}}", f"{_SCOPE} day"),
+                    Query(f"{_P}liquidation_odds_7d_ratio{{{_A}}}", f"{_SCOPE} week"),
+                ),
+                unit="percentunit",
+                low=0,
+                description="By past prices, of the account as it stands. Empty: they are not known.",
+            ),
+            Panel(
+                "Worst level of any past day",
+                (Query(f"{_P}worst_level_1d_ratio{{{_A}}} < Inf", _SCOPE),),
+                unit="none",
+            ),
+            Panel(
                 "Change of the level in five minutes, by prices alone",
                 (Query(f"{_P}margin_level_change_5m_ratio{{{_A}}} != 0", _SCOPE),),
                 unit="none",

@@ -68,6 +68,7 @@ def evaluate_rules(
     alerts = dict(before)
     transitions: list[AlertTransition] = []
     unknown: dict[AlertKey, tuple[str, ...]] = {}
+    is_affected = False
     for (kind, name), measured in metrics.items():
         read = measured.read
         for rule, key, holds in rule_index.rules_for(kind, name, after_price=after_price):
@@ -77,6 +78,7 @@ def evaluate_rules(
                 unknown[key] = missing_metrics(rule.when.metric_names, read)
             if known is None and verdict is not True:
                 continue
+            is_affected = True
             finding = evaluate_rule(rule, read)
             if known is not None and kind == "monitor" and finding.holds is False:
                 finding = _downgrade_unseen(finding, rule, snapshot)
@@ -92,7 +94,8 @@ def evaluate_rules(
             if change.alert is not None and change.transition is not None:
                 alerts[key] = change.alert
                 transitions.append(change.transition)
-    if not alerts:
+    if not alerts or (after_price and not is_affected):
+        # Alerts that no price can change may fire for weeks: their reminders wait for the next tick.
         return Evaluation(state.alerts, unknown=unknown)
     notifications = _due_notifications(snapshot, alerts, rule_index.by_name, routing)
     notices: tuple[Notice, ...] = ()
