@@ -11,7 +11,7 @@ def build_command_tree(description: str = "") -> CommandParser:
     """The parser of the program with those of all commands below it. Loads the module of every command."""
     tree = CommandParser(prog=PROGRAM, description=description or None)
     add_global_options(tree)
-    tree.add_argument("--version", action="store_true", help="print the version")
+    tree.add_argument("--version", action="store_true", help="print the version and its commit")
     commands = tree.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=as_sentence(purpose))

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from monitor import __version__
 from monitor.errors import ExitCode, UsageError, suggest_nearest
 
 PROGRAM = "margin-monitor"
@@ -123,7 +122,9 @@ def dispatch(words: Sequence[str]) -> int:
         sys.stdout.write(help_text())
         return ExitCode.DONE
     if name == "--version":
-        sys.stdout.write(f"{PROGRAM} {__version__}\n")
+        from monitor.version import describe_version
+
+        sys.stdout.write(f"{PROGRAM} {describe_version()}\n")
         return ExitCode.DONE
     if name.startswith("-"):
         raise UsageError(
@@ -201,7 +202,7 @@ commands:
 
 options:
 {chr(10).join(options)}
-  --version           print the version
+  --version           print the version and its commit
   --help              print this help, or that of a command: {PROGRAM} COMMAND --help
 
 New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configuration, `{PROGRAM} check` checks it.

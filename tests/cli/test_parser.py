@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor import __version__
 from monitor.__main__ import main
 from monitor.cli import parser
 from monitor.resources import packaged_path
+from monitor.version import describe_version
 from tests.support.cli_process import run_cli
 
 HEAVY = ("httpx", "sqlalchemy", "pydantic", "apprise", "matplotlib", "websockets", "apscheduler", "rich", "msgspec")
@@ -30,7 +30,7 @@ def test_every_documented_command_is_in_the_help(capsys: pytest.CaptureFixture[s
 
 def test_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"margin-monitor {__version__}\n"
+    assert capsys.readouterr().out == f"margin-monitor {describe_version()}\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["staus"], ["init", "--help"]])
