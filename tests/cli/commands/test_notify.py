@@ -46,6 +46,21 @@ def test_without_channels_there_is_nothing_to_test(tmp_path: Path) -> None:
     assert "there is no channel to test" in said.err
 
 
+def test_failed_service_is_said_on_every_channel_with_the_reason(tmp_path: Path, server: HttpSink) -> None:
+    environ = {
+        "MONITOR_UNIT": "margin-monitor.service",
+        "MONITOR_SERVICE_RESULT": "exit-code",
+        "MONITOR_EXIT_CODE": "exited",
+        "MONITOR_EXIT_STATUS": "77",
+    }
+    said = margin_monitor(_config(tmp_path, server), "notify", "failed", "--json", environ=environ)
+    assert said.code == 0
+    assert [item["ok"] for item in said.json()["items"]] == [True, True]
+    (title,) = {request.json()["title"] for request in server.received}
+    assert title.startswith("[NOTICE] critical margin-monitor has ended and is not started again: nothing is watched")
+    assert "(margin-monitor.service: exit-code exited 77)" in server.received[0].body.decode()
+
+
 def _config(folder: Path, server: HttpSink) -> Path:
     return write_config(
         folder,
