@@ -11,6 +11,7 @@ PAGES = (
     CHECKOUT / "README.md",
     CHECKOUT / "CHANGELOG.md",
     CHECKOUT / "CONTRIBUTING.md",
+    CHECKOUT / "SECURITY.md",
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 )
 
