@@ -7,7 +7,7 @@ import os
 from monitor.errors import ConfigError
 
 DISTRIBUTION = "python-telegram-bot"
-EXTRA = "pip install 'margin-monitor[replies]'"
+EXTRA = "pip install 'margin-monitor[telegram]'"
 
 
 def check_library(where: str) -> None:

@@ -18,7 +18,7 @@ def test_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(importlib.metadata, "version", refuse)
     with pytest.raises(ConfigError) as caught:
         check_library('replies of channel "phone"')
-    fix = "buttons of Telegram need python-telegram-bot; pip install 'margin-monitor[replies]'"
+    fix = "buttons of Telegram need python-telegram-bot; pip install 'margin-monitor[telegram]'"
     assert str(caught.value) == f'replies of channel "phone": {fix}'
 
 
