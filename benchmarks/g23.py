@@ -20,7 +20,7 @@ RULE = """
 [[rules]]
 name = "rule-{number}"
 scope = "cross"
-when = "margin_level < 1000"
+when = "margin_level < 99"
 severity = "warning"
 repeat = "1d"
 """

@@ -97,17 +97,28 @@ def load_channels(path: Path, environ: Mapping[str, str]) -> Config | None:
     except ConfigError:
         return None
     configs = []
-    listed = document.get("channels", [])
-    for channel in listed if isinstance(listed, list) else []:
-        if isinstance(channel, dict):
-            alone = {key: value for key, value in channel.items() if key != "fallback"}
+    for channel in _tables_of(document, "channels"):
+        alone = {key: value for key, value in channel.items() if key != "fallback"}
+        replies = [reply for reply in _tables_of(document, "replies") if reply.get("channel") == channel.get("name")]
+        # A channel with a mistake in its replies is used without them.
+        for answered in (replies, []) if replies else ([],):
+            parts = {"channels": [alone], "replies": answered, "accounts": [_NOBODY]}
             with suppress(ConfigError):
-                configs.append(
-                    config_from_document({"channels": [alone], "accounts": [_NOBODY]}, source, environ, mode)
-                )
+                configs.append(config_from_document(parts, source, environ, mode))
+                break
     if not configs:
         return None
-    return replace(configs[0], channels=tuple(channel for config in configs for channel in config.channels))
+    return replace(
+        configs[0],
+        channels=tuple(channel for config in configs for channel in config.channels),
+        replies=tuple(reply for config in configs for reply in config.replies),
+    )
+
+
+def _tables_of(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The tables of an array, without anything else that stands there."""
+    listed = document.get(name, [])
+    return [table for table in listed if isinstance(table, dict)] if isinstance(listed, list) else []
 
 
 _NOBODY = {"name": "nobody", "api_key": "file:none", "api_secret": "file:none"}

@@ -27,6 +27,7 @@ TOPICS = {
     "demo",
     "exchange",
     "metrics",
+    "replies",
     "past_prices",
     "store",
     "streams",

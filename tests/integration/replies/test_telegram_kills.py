@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from monitor.errors import StoreError
 from monitor.store.command_store import ReadStore
 from monitor.store.schema import tables
-from tests.integration.channels.test_telegram_buttons import FIRST, data_of, is_firing, number_of
+from tests.integration.replies.test_telegram_buttons import FIRST, data_of, is_firing, number_of
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.services.telegram_server import ANN, BotMessage, Fault, telegram_server

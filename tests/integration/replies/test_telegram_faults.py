@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.runtime.replies import reply_service
-from tests.integration.channels.test_telegram_buttons import FIRST, LOW, RULE, data_of, is_firing
+from tests.integration.replies.test_telegram_buttons import FIRST, LOW, RULE, data_of, is_firing
 from tests.support.command import margin_monitor
 from tests.support.daemon import clock_of, eventually, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
