@@ -3,13 +3,14 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from monitor.app.database import open_store
+from monitor.app.database import open_reader, open_store
+from monitor.app.documents.status import read_accounts
 from monitor.config.loading import load_config
 from monitor.core.margin.past_prices import floor_hour
 from monitor.core.metrics.cross import measure_cross
@@ -20,7 +21,8 @@ from monitor.core.model.price_history import HOUR, HourSpan, PriceBar, PriceRout
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.store.writes import price_bars
-from tests.support.daemon import InProcessDaemon, clock_of, in_process_daemon, write_config
+from monitor.view.terminal.status_notes import past_day_cells
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
@@ -63,6 +65,15 @@ def odds_metrics(here: InProcessDaemon) -> Mapping[str, MetricValue]:
     return measure_cross(here.state(), settings, here.clock.now()).values
 
 
+async def is_line_recorded(config: Path) -> bool:
+    """Return whether `status` says what the daemon has measured: the bad hour is one day of forty."""
+    with open_reader(load_config(config, {})) as reads:
+        cells = [cell.text for cell in past_day_cells(read_accounts(reads).values(), datetime.now(UTC))]
+    return any(
+        "main cross: of the last 40 days this account would not have survived 1; the worst: " in c for c in cells
+    )
+
+
 def is_measured(state: AccountState) -> bool:
     return state.odds is not None and isinstance(state.odds.answers.get(CROSS, (None,))[0], WindowOdds)
 
@@ -83,6 +94,7 @@ async def test_daemon_measures_odds_and_a_rule_fires_on_them(tmp_path: Path) -> 
             assert values["liquidation_odds_1d"] == Decimal(24) / (24 * DAYS - 24)
             assert values["worst_level_1d"] == day.worst_level
             await here.wait_for_alerts(lambda rows: any(row.alert.key.rule == "odds-mine" for row in rows))
+            await eventually(lambda: is_line_recorded(config))
 
             first = read.as_of
             box.sandbox.user_actions.borrow("main", "USDT", Decimal(50))
