@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from monitor.config.config_key import REQUIRED, ConfigKey, keys_of
 from monitor.config.model import Config, mask_password
@@ -14,10 +14,12 @@ from monitor.config.unsupported_keys import UNSUPPORTED
 from monitor.core.actions.spec import KEYS_BY_KIND, ActionSpec
 from monitor.core.numbers.durations import from_seconds
 from monitor.core.rules.rule import Rule
-from monitor.view.documents.types.checks import ConfigDocument
+
+if TYPE_CHECKING:
+    from monitor.view.documents.types.checks import ConfigDocument
 
 
-def effective_config(config: Config) -> ConfigDocument:
+def effective_config(config: Config) -> "ConfigDocument":
     """Every key in force, by table, with values as in TOML: durations as timedelta, amounts as Decimal.
 
     References to secrets are shown unchanged, literal secrets and passwords in URLs as ***. Absent keys without a

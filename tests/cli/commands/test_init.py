@@ -119,7 +119,13 @@ def test_the_units_are_written_and_not_overwritten(tmp_path: Path) -> None:
     first = run_cli(tmp_path, "init", "--systemd", "units")
     assert (first.code, first.stderr) == (0, "")
     names = sorted(entry.name for entry in (tmp_path / "units").iterdir())
-    assert names == ["margin-monitor.service", "margin-monitor.sysusers.conf", "margin-monitor.tmpfiles.conf"]
+    assert names == [
+        "margin-monitor-failed@.service",
+        "margin-monitor.service",
+        "margin-monitor.sysusers.conf",
+        "margin-monitor.tmpfiles.conf",
+        "margin-monitor@.service",
+    ]
     second = run_cli(tmp_path, "init", "--systemd", "units")
     assert second.code == 1 and "is already there; use --force" in second.stderr
     assert run_cli(tmp_path, "init", "--systemd", "units", "--force").code == 0
