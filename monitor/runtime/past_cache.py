@@ -39,6 +39,7 @@ class PastCache:
         self._since: datetime | None = None
         self._until: datetime | None = None
         self._assets: dict[str, _AssetPast] = {}
+        self._asked: set[str] = set()
         self._due_at: datetime | None = None
         self.version = 0
 
@@ -55,11 +56,13 @@ class PastCache:
         Raises StoreError; what is known stays as it was.
         """
         now = self._clock.now()
-        wanted = sorted(set(assets) - {"USDT", ""})
+        wanted = set(assets) - {"USDT", ""}
+        # Those of the other accounts, too; what nobody asks for until the next read is dropped then.
+        self._asked |= wanted
         # Bars of an hour count once they are there, unless they do not come.
         until = floor_hour(now - NEW_BARS_AFTER)
         is_due = self._due_at is None or now >= self._due_at or until != self._until
-        lacking = wanted if is_due else [asset for asset in wanted if asset not in self._assets]
+        lacking = sorted(self._asked if is_due else wanted - self._assets.keys())
         if not lacking:
             return
         since = until - self._span if is_due or self._since is None else self._since
@@ -70,6 +73,7 @@ class PastCache:
         if (since, until, found) != (self._since, self._until, self._assets):
             self.version += 1
         self._since, self._until, self._assets = since, until, found
+        self._asked = wanted if is_due else self._asked
         is_complete = all(past.is_complete for past in found.values())
         self._due_at = until + HOUR + NEW_BARS_AFTER if is_complete else now + RELOAD_AFTER
 

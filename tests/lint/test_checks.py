@@ -121,6 +121,13 @@ def test_a_missing_rung_is_a_gap(without: str) -> None:
         # On another metric.
         (
             [
+                rule("risky", "liquidation_odds_1d > 10%", ladder="mine"),
+                rule("riskier", "liquidation_odds_1d > 2%", ladder="mine"),
+            ],
+            "riskier",
+        ),
+        (
+            [
                 rule("dear", "annual_rate > 50%", scope="asset", ladder="mine"),
                 rule("dearer", "annual_rate > 20%", scope="asset", ladder="mine"),
             ],

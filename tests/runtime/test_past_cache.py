@@ -59,5 +59,22 @@ async def test_new_asset_is_read_at_once_and_missing_bars_after_ten_minutes(tmp_
     await store.close()
 
 
+async def test_assets_of_all_accounts_are_kept_until_none_asks_for_them(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}")
+    await save(store, "BTCUSDT", 0, "1", "2", "3", "4", "5", "6", "7", "8")
+    await save(store, "ETHUSDT", 0, "1", "2", "3", "4", "5", "6", "7", "8")
+    clock = ManualClock(hour(6) + timedelta(minutes=6))
+    cache = PastCache(store, clock, SPAN)
+    await cache.refresh(("BTC",))
+    await cache.refresh(("ETH",))
+    clock.advance(3600)
+    await cache.refresh(("BTC",))
+    assert closes(cache.past()) == dict.fromkeys(("BTC", "ETH"), "2 3 4 5 6 7")
+    clock.advance(3600)
+    await cache.refresh(("BTC",))
+    assert closes(cache.past()) == {"BTC": "3 4 5 6 7 8"}
+    await store.close()
+
+
 def closes(past: HourlyPast | None) -> dict[str, str]:
     return {} if past is None else {asset: columns.closes for asset, columns in past.columns.items()}
