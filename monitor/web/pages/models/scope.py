@@ -65,9 +65,9 @@ class SafetyOption:
 class ScopeView:
     """One scope. `tone` judges the level; `old` where its figures can't be relied on.
 
-    `distance` is how far prices may move until liquidation, `move` which move that is (in a row: `short_move`);
-    `call_distance` the same until the margin call. `past` is a sentence about the days of the past. `age` is that of
-    the prices, `read_age` that of the balances.
+    `is_dated`: the verdict says itself that the figures are old. `distance` is how far prices may move until
+    liquidation, `move` which move that is (in a row: `short_move`); `call_distance` the same until the margin call.
+    `past` is a sentence about the days of the past. `age` is that of the prices, `read_age` that of the balances.
     """
 
     account: str
@@ -92,6 +92,7 @@ class ScopeView:
     read_age: FigureAge | None
     stale_after_s: float
     order: tuple[int, int, Decimal]
+    is_dated: bool
     is_debt_free: bool
     is_distance_known: bool
 
@@ -183,6 +184,7 @@ def _scope_view(
         read_age=figure_age(scope["age_s"]),
         stale_after_s=account.get("stale_after_s") or timedelta(minutes=3).total_seconds(),
         order=(TONE_RANKS[tone], TONE_RANKS[level_tone], far),
+        is_dated=scope["state"] == "stale",
         is_debt_free=is_safe,
         is_distance_known=is_known,
     )

@@ -38,6 +38,7 @@ def test_level_and_distance_are_rounded_down() -> None:
 
 def test_old_figures_are_never_good() -> None:
     found = view(state="stale", margin_level="1.8", age_s=189)
+    assert (found.is_dated, view().is_dated) == (True, False)
     assert (found.tone, found.verdict) == ("old", "figures are old; last known: above its initial level")
 
 
