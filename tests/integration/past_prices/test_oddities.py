@@ -13,6 +13,7 @@ import pytest
 
 from monitor.core.margin.history_remarks import describe_history
 from monitor.core.margin.past_prices import floor_hour
+from monitor.core.model.events import ReadFailed
 from monitor.core.model.price_history import HOUR, HourSpan, PriceBar
 from monitor.runtime.past_prices import PastPriceReader
 from monitor.sandbox.faults import Fault
@@ -76,7 +77,15 @@ async def test_each_oddity_of_the_past_is_recognised_and_said(tmp_path: Path) ->
             await eventually(is_listing_known)
             since = NOON - timedelta(days=DAYS - 1)
             found = await here.store.read(read_price_histories, [*pasts, "NIL"], since, NOON)
-            failures = [failure for failure in await here.store.read(read_failures) if failure.read == "past_prices"]
+
+            async def failures() -> list[ReadFailed]:
+                return [each for each in await here.store.read(read_failures) if each.read == "past_prices"]
+
+            async def is_failure_recorded() -> bool:
+                return bool(await failures())
+
+            await eventually(is_failure_recorded)
+            (failure,) = await failures()
     assert {asset: describe_history(one) for asset, one in found.items() if asset != "NIL"} == {
         "SOL": (f"SOL is traded since {before(100)} only",),
         "AVAX": (
@@ -92,7 +101,6 @@ async def test_each_oddity_of_the_past_is_recognised_and_said(tmp_path: Path) ->
     assert {bar.close for bar in found["NEAR"].bars} == {D(10)}
     assert len(found["LINK"].bars) == 100
     assert found["NIL"].missing == "no pair leads from NIL to USDT"
-    (failure,) = failures
     assert failure.rejected is not None
     assert failure.rejected.endswith("is left out: a price is not above zero")
     assert "DOTUSDT" in failure.rejected
