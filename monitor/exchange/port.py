@@ -106,6 +106,10 @@ class ReferenceDataSource(Protocol):
         """
         ...
 
+    def take_rejected_bars(self) -> tuple[str, ...]:
+        """Return the bars left out of answers since the last call, and why; a lasting fault is returned once."""
+        ...
+
     async def read_listing_time(self, symbol: str) -> datetime | None:
         """Return the open of the first hourly bar that the exchange has of a symbol; None if it has none."""
         ...
@@ -175,7 +179,10 @@ class Exchange(Protocol):
         ...
 
     def take_rejected_rows(self) -> tuple[str, ...]:
-        """Return the rows left out of answers since the last call, and why; a lasting fault is returned once."""
+        """Return the rows left out of answers since the last call, and why; a lasting fault is returned once.
+
+        Without bars, which are nobody's account: `take_rejected_bars` has them.
+        """
         ...
 
     async def read_user_id(self) -> int:

@@ -137,7 +137,7 @@ class PastPriceReader:
                 await self._read_listing(symbol, service)
             else:
                 await self._read_bars(symbol, read.span, service)
-            for oddity in service.exchange.take_rejected_rows():
+            for oddity in service.exchange.reference_data.take_rejected_bars():
                 result = "partial"
                 self._report(service, oddity, rejected=oddity)
         except PayloadRejected as error:

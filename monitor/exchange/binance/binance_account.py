@@ -37,6 +37,7 @@ from monitor.core.model.order import (
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.accounts import get_isolated_margin_account, get_margin_account
 from monitor.exchange.binance.api.endpoint_function import ReadFunction, WriteFunction
+from monitor.exchange.binance.api.market import get_klines
 from monitor.exchange.binance.api.response import ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations import (
@@ -170,7 +171,7 @@ class BinanceAccount:
         return await key_permissions.read_permissions(self._action_transport)
 
     def take_rejected_rows(self) -> tuple[str, ...]:
-        return self._read_transport.rejected_rows.take()
+        return self._read_transport.rejected_rows.take(lambda read: read != get_klines.endpoint.name)
 
     async def read_user_id(self) -> int:
         return await key_permissions.read_user_id(self._read_transport)

@@ -249,7 +249,9 @@ def test_the_level_after_is_the_target_unless_something_limits(data: st.DataObje
     if level >= target:
         assert level <= target * D("1.0001") + lot or owing - brought < 2
     else:
-        at_most = base.free if sells else min(quote.free / order.price, owing)
+        # Even if the price moves in our favour by the slippage, no more comes in than is owed.
+        not_more_than_owed = owing / (1 + SPEC.max_slippage) / price
+        at_most = min(base.free, not_more_than_owed) if sells else min(quote.free / order.price, owing)
         assert order.quantity + step > at_most
 
 

@@ -1,7 +1,7 @@
 """Rows of answers that are left out: each is reported once as long as it is rejected."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from monitor.exchange.binance.api.endpoint import Endpoint
@@ -31,7 +31,7 @@ class RejectedRows:
 
     def __init__(self) -> None:
         self._known: dict[str, frozenset[RejectedRow]] = {}
-        self._pending: list[str] = []
+        self._pending: list[tuple[str, str]] = []
 
     def record(self, account: str, read: str, rows: Iterable[RejectedRow]) -> None:
         """Record the rejected rows of the newest answer to a read."""
@@ -41,10 +41,11 @@ class RejectedRows:
             if all(row.name != before.name for before in known):
                 log.warning("exchange.row_rejected account=%s read=%r row=%s why=%r", account, read, row.name, row.why)
                 if len(self._pending) < MAX_PENDING:
-                    self._pending.append(f"{read}: {row.name} is left out: {row.why}")
+                    self._pending.append((read, f"{read}: {row.name} is left out: {row.why}"))
         self._known[read] = now
 
-    def take(self) -> tuple[str, ...]:
-        """Return the reports since the last call."""
-        taken, self._pending = tuple(self._pending), []
+    def take(self, is_wanted: Callable[[str], bool]) -> tuple[str, ...]:
+        """Return the reports since the last call about the reads that are wanted."""
+        taken = tuple(text for read, text in self._pending if is_wanted(read))
+        self._pending = [(read, text) for read, text in self._pending if not is_wanted(read)]
         return taken

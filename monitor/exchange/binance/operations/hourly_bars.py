@@ -43,3 +43,8 @@ async def read_listing_time(transport: Transport, symbol: str) -> datetime | Non
         return parse_listing_time(rows, symbol, now=answer.as_of)
 
     return await _get_bars.fetch(transport, translated, symbol=symbol, interval=HOURLY, start_time=_BEGINNING, limit=1)
+
+
+def take_rejected_bars(transport: Transport) -> tuple[str, ...]:
+    """Return the bars left out of answers since the last call, and why."""
+    return transport.rejected_rows.take(lambda read: read == get_klines.endpoint.name)

@@ -89,6 +89,10 @@ class BinanceReferenceDataSource:
         """Return the finished bars of a symbol in the span, oldest first."""
         return await hourly_bars.read_hourly_bars(self._transport, symbol, span)
 
+    def take_rejected_bars(self) -> tuple[str, ...]:
+        """Return the bars left out of answers since the last call, and why."""
+        return hourly_bars.take_rejected_bars(self._transport)
+
     async def read_listing_time(self, symbol: str) -> datetime | None:
         """Return the open of a symbol's first bar; None if there is none."""
         return await hourly_bars.read_listing_time(self._transport, symbol)
