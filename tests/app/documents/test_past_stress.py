@@ -16,6 +16,7 @@ from tests.cli.commands.test_stress_past import FALLS, fill_past, new_config
 from tests.support.command import margin_monitor
 
 
+@pytest.mark.slow
 async def test_past_of_the_api_is_byte_for_byte_that_of_the_command(tmp_path: Path, sqlite_template: Path) -> None:
     file = await asyncio.to_thread(new_config, tmp_path, sqlite_template)
     await asyncio.to_thread(lambda: fill_past(file, BTC=FALLS, ETH={}))

@@ -179,6 +179,7 @@ def test_hole_in_the_past_is_no_window_and_said(config: Path) -> None:
     assert any("is read up to" in remark for remark in cross["remarks"])
 
 
+@pytest.mark.slow
 def test_plot_is_written_and_named(known: Path, tmp_path: Path) -> None:
     path = tmp_path / "fan.png"
     said = margin_monitor(known, "stress", "--history", "40d", "--plot", str(path), "--json")

@@ -107,6 +107,7 @@ async def wait_for_notice(sink: HttpSink, *words: str) -> str:
     return found()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "lag_s"),
     [

@@ -78,6 +78,7 @@ def is_measured(state: AccountState) -> bool:
     return state.odds is not None and isinstance(state.odds.answers.get(CROSS, (None,))[0], WindowOdds)
 
 
+@pytest.mark.slow
 async def test_daemon_measures_odds_and_a_rule_fires_on_them(tmp_path: Path) -> None:
     async with sandbox(calm_scenario()) as box:
         config = write_config(tmp_path, box.ready, more=MORE)
@@ -102,6 +103,7 @@ async def test_daemon_measures_odds_and_a_rule_fires_on_them(tmp_path: Path) -> 
             await here.wait_for_state(lambda state: state.odds is not None and state.odds.as_of > first, within_s=60)
 
 
+@pytest.mark.slow
 async def test_killed_child_makes_odds_unavailable_and_is_notified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from monitor.core.model.price_history import HOUR, PriceHistory
 from monitor.sandbox.faults import Fault
@@ -75,6 +76,7 @@ async def test_everything_held_or_owed_is_filled_within_the_ration_and_topped_up
             assert (newest.opens_at, newest.low, newest.close) == (end, Decimal(59_000), Decimal(59_000))
 
 
+@pytest.mark.slow
 async def test_restart_goes_on_where_the_last_daemon_was(tmp_path: Path) -> None:
     async with sandbox(holding("SOL"), speed=SPEED) as box:
         config = write_config(tmp_path, box.ready, schedule=SLOW_READS, more=history("90d"))
@@ -98,6 +100,7 @@ async def test_restart_goes_on_where_the_last_daemon_was(tmp_path: Path) -> None
             assert int(request.params["endTime"]) < int(known.timestamp()) * 1000
 
 
+@pytest.mark.slow
 async def test_failing_exchange_is_reported_and_asked_again_later(tmp_path: Path) -> None:
     faults = (Fault("status", path=KLINES, status=503, count=0),)
     async with sandbox(holding(), speed=SPEED, faults=faults) as box:
@@ -123,6 +126,7 @@ async def test_failing_exchange_is_reported_and_asked_again_later(tmp_path: Path
             await eventually(is_counted)
 
 
+@pytest.mark.slow
 async def test_reload_without_past_prices_deletes_them_and_asks_no_more(tmp_path: Path) -> None:
     async with sandbox(holding(), speed=SPEED) as box:
         config = write_config(tmp_path, box.ready, schedule=SLOW_READS, more=history("2d"))

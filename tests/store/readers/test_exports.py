@@ -97,6 +97,7 @@ def fill(connection: Connection, count: int) -> None:
     connection.execute(insert(tables.samples), rows)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(database_url: str) -> None:
     count = 30_000
     engine = create_engine(database_url)
