@@ -50,7 +50,7 @@ async def test_prometheus_scrapes_a_daemon_and_answers_queries(tmp_path: Path) -
 
                 panels = msgspec.convert(dashboard(), Dashboard).query_panels
                 found = {
-                    target.expr: await prometheus.query(target.expr.replace("$account", ".*"))
+                    target.expr: await prometheus.query(re.sub(r"\$(account|instance)\b", ".*", target.expr))
                     for panel in panels
                     for target in panel.targets
                 }
