@@ -253,10 +253,10 @@ class Daemon:
                     tasks.create_task(self._store_session.run(), name="storekeeper"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     tasks.create_task(self._replies.run(), name="replies"),
-                    tasks.create_task(self._past_services.run(), name="past"),
                     *(tasks.create_task(sender.run(), name="pulse") for sender in self._heartbeats),
                 ]
                 deciding = [
+                    tasks.create_task(self._past_services.run(), name="past"),
                     tasks.create_task(self._tick_loop.run(), name="heartbeat"),
                     tasks.create_task(self._clock_jumps.run(), name="clock"),
                     *(tasks.create_task(self._supervisor.supervise(n), name=f"account {n}") for n in self._accounts),
