@@ -42,6 +42,7 @@ def build_daemon(
     impossible configuration.
     """
     from monitor.exchange.binance.rate_limits import WeightBudget
+    from monitor.exchange.binance.shared_market import SharedMarket
     from monitor.runtime.account.poller import ReadIntervals
     from monitor.runtime.account.supervisor import WatchedAccount
     from monitor.runtime.bans import BanMemory
@@ -49,6 +50,7 @@ def build_daemon(
     from monitor.runtime.messages.channel_queue import Channel
 
     weight_budget = weight_budget if weight_budget is not None else WeightBudget()
+    shared_market = SharedMarket(clock)
     read_intervals = ReadIntervals(
         interest=config.schedule.interest,
         interest_rates=config.schedule.interest_rates,
@@ -63,7 +65,13 @@ def build_daemon(
             policy=build_policy(config, account.name),
             read_intervals=read_intervals,
             open_exchange=partial(
-                open_exchange, config, account.name, clock, weight_budget, read_keys_once(config, account.name)
+                open_exchange,
+                config,
+                account.name,
+                clock,
+                weight_budget,
+                read_keys_once(config, account.name),
+                shared_market,
             ),
         )
         for account in config.accounts

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from monitor.exchange.binance.api.response import ApiCredentials
     from monitor.exchange.binance.binance_account import BinanceAccount
     from monitor.exchange.binance.rate_limits import WeightBudget
+    from monitor.exchange.binance.shared_market import SharedMarket
     from monitor.exchange.port import Exchange
 
 
@@ -37,9 +38,10 @@ def open_exchange(
     clock: Clock,
     weight_budget: "WeightBudget | None" = None,
     secrets: Callable[[], KeySecrets] | None = None,
+    shared_market: "SharedMarket | None" = None,
 ) -> "Exchange":
     """Return the exchange session of one account; no request is made yet. Raises ConfigError."""
-    return open_binance_account(config, name, clock, weight_budget, secrets)
+    return open_binance_account(config, name, clock, weight_budget, secrets, shared_market)
 
 
 def open_binance_account(
@@ -48,11 +50,12 @@ def open_binance_account(
     clock: Clock,
     weight_budget: "WeightBudget | None" = None,
     secrets: Callable[[], KeySecrets] | None = None,
+    shared_market: "SharedMarket | None" = None,
 ) -> "BinanceAccount":
     """Return the exchange session of one account, with everything that Binance offers.
 
     Without `weight_budget` a ban in the database holds, and a new one is saved there. `secrets` are those of the
-    account, if read before.
+    account, if read before. `shared_market` is what all accounts of a daemon know of the market.
     """
     from monitor.exchange.binance.binance_account import BaseUrls
     from monitor.exchange.binance.factory import create_account
@@ -81,6 +84,7 @@ def open_binance_account(
         proxy=exchange.proxy,
         ca_file=Path(exchange.ca_file) if exchange.ca_file else None,
         weight_budget=weight_budget if weight_budget is not None else load_weight_budget(config, clock),
+        shared_market=shared_market,
     )
 
 

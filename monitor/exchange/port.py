@@ -50,7 +50,7 @@ class Streams(Protocol):
 
     @property
     def conflated(self) -> int:
-        """Number of prices that a newer one of the same symbol replaced before their delivery."""
+        """Number of prices that a newer one replaced before their delivery, on the connection of all accounts."""
         ...
 
 

@@ -57,6 +57,7 @@ from monitor.exchange.binance.order_precheck import precheck_order
 from monitor.exchange.binance.rate_limits import WeightBudget
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.binance_streams import BinanceStreams
+from monitor.exchange.binance.streams.market_feed import MarketFeed
 from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 from monitor.exchange.binance.translate.accounts import ListedAssets
@@ -98,6 +99,7 @@ class BinanceAccount:
         action_transport: Transport | None,
         http: httpx.AsyncClient,
         websockets: WebSocketFactory,
+        market_feed: MarketFeed,
         clock: Clock,
         weight_budget: WeightBudget,
         key_fingerprint: str,
@@ -111,6 +113,7 @@ class BinanceAccount:
         self.acts_with_own_key = action_transport is not None
         self._http = http
         self._websockets = websockets
+        self._market_feed = market_feed
         self._poll_crosscheck = PollCrossCheck(clock, websockets.limits.missing_event_s)
         self._clock = clock
         self._weight_budget = weight_budget
@@ -223,7 +226,7 @@ class BinanceAccount:
             account=self.name,
             cross=self._cross,
             ws_api_url=self._base_urls.ws_api,
-            market_url=self._base_urls.market_stream,
+            market_feed=self._market_feed,
             risk_url=self._base_urls.risk_stream,
             websockets=self._websockets,
             transport=self._read_transport,

@@ -12,6 +12,7 @@ from monitor.exchange.binance.api.response import ApiCredentials
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.binance_account import BaseUrls, BinanceAccount
 from monitor.exchange.binance.rate_limits import WeightBudget
+from monitor.exchange.binance.shared_market import SharedMarket
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 
 
@@ -29,13 +30,14 @@ def create_account(
     ca_file: Path | None = None,
     action_credentials: ApiCredentials | None = None,
     weight_budget: WeightBudget | None = None,
+    shared_market: SharedMarket | None = None,
     websockets: WebSocketFactory | None = None,
     http_transport: httpx.AsyncBaseTransport | None = None,
 ) -> BinanceAccount:
     """Create an account ready for use; no request is sent yet.
 
-    `weight_budget` is shared by all accounts behind one egress address. `action_credentials` alone move money where
-    given. `websockets` and `http_transport` replace the network's settings.
+    `weight_budget` is shared by all accounts behind one egress address, `shared_market` by those of one process.
+    `action_credentials` alone move money where given. `websockets` and `http_transport` replace the network's settings.
     Raises ConfigError for a key that cannot be sent.
     """
     for pair in (credentials, action_credentials):
@@ -52,7 +54,9 @@ def create_account(
     )
     tls = tls_context(ca_file) if any(url.startswith(("https:", "wss:")) for url in every) else None
     http = http_client(timeout_s=timeout_s, keepalive_s=keepalive_s, proxy=proxy, tls=tls, transport=http_transport)
-    shared = weight_budget if weight_budget is not None else WeightBudget()
+    budget = weight_budget if weight_budget is not None else WeightBudget()
+    market = shared_market if shared_market is not None else SharedMarket(clock)
+    sockets = websockets if websockets is not None else WebSocketFactory(proxy=proxy or None, tls=tls)
 
     def transport(used: ApiCredentials) -> Transport:
         return Transport(
@@ -61,7 +65,7 @@ def create_account(
             credentials=used,
             http=http,
             clock=clock,
-            weight_budget=shared,
+            weight_budget=budget,
             recv_window=recv_window,
             timeout_s=timeout_s,
         )
@@ -73,8 +77,9 @@ def create_account(
         read_transport=transport(credentials),
         action_transport=None if action_credentials is None else transport(action_credentials),
         http=http,
-        websockets=websockets if websockets is not None else WebSocketFactory(proxy=proxy or None, tls=tls),
+        websockets=sockets,
+        market_feed=market.feed(base_urls.market_stream, sockets),
         clock=clock,
-        weight_budget=shared,
+        weight_budget=budget,
         key_fingerprint=credentials.fingerprint,
     )

@@ -8,16 +8,15 @@ from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.streams.account_stream import AccountStream, TokenRenewal
 from monitor.exchange.binance.streams.anomalies import AnomalyTagger
 from monitor.exchange.binance.streams.async_waits import SubscriptionSet, run_until_first
-from monitor.exchange.binance.streams.market_stream import MarketStream
+from monitor.exchange.binance.streams.market_feed import MarketFeed
 from monitor.exchange.binance.streams.poll_crosscheck import PollCrossCheck
-from monitor.exchange.binance.streams.price_conflator import PriceConflator
 from monitor.exchange.binance.streams.risk_stream import RiskStream
 from monitor.exchange.binance.streams.supervisor import StatusReporter, StreamConnection, supervise
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
 
 
 class BinanceStreams:
-    """Implementation of `exchange.port.Streams`: account, risk (with cross only) and market, each on its own."""
+    """Implementation of `exchange.port.Streams`: account, risk (with cross only), and a part of the market feed."""
 
     def __init__(
         self,
@@ -25,7 +24,7 @@ class BinanceStreams:
         account: str,
         cross: bool,
         ws_api_url: str,
-        market_url: str,
+        market_feed: MarketFeed,
         risk_url: str,
         websockets: WebSocketFactory,
         transport: Transport,
@@ -36,15 +35,14 @@ class BinanceStreams:
         self._account = account
         self._cross = cross
         self._ws_api_url = ws_api_url
-        self._market_url = market_url
         self._risk_url = risk_url
         self._websockets = websockets
         self._transport = transport
         self._clock = clock
         self._deliver = deliver = AnomalyTagger(deliver)
         self._pairs = SubscriptionSet()
-        self._symbols = SubscriptionSet()
-        self._price_conflator = PriceConflator(deliver)
+        self._market_feed = market_feed
+        self._prices = market_feed.subscribe(account, deliver)
         self._poll_crosscheck = poll_crosscheck
         self._token_renewal = TokenRenewal()
 
@@ -54,18 +52,18 @@ class BinanceStreams:
 
     def watch_prices(self, symbols: Iterable[str]) -> None:
         """Set the symbols whose prices are wanted."""
-        self._symbols.replace(symbols)
+        self._prices.watch(symbols)
 
     @property
     def conflated(self) -> int:
-        """Number of prices that a newer one replaced before their delivery."""
-        return self._price_conflator.conflated
+        """Number of prices, of all accounts of the feed, that a newer one replaced before their delivery."""
+        return self._market_feed.conflated
 
     async def run(self) -> None:
         """Keep all streams up until cancelled."""
         lines = [
             self._supervise("account", self._open_account_stream),
-            self._supervise("market", self._open_market_stream),
+            self._prices.run(),
         ]
         if self._cross:
             lines.append(self._supervise("risk", self._open_risk_stream))
@@ -100,16 +98,5 @@ class BinanceStreams:
             websockets=self._websockets,
             transport=self._transport,
             clock=self._clock,
-            deliver=self._deliver,
-        )
-
-    def _open_market_stream(self) -> MarketStream:
-        return MarketStream(
-            account=self._account,
-            symbols=self._symbols,
-            url=self._market_url,
-            websockets=self._websockets,
-            clock=self._clock,
-            price_conflator=self._price_conflator,
             deliver=self._deliver,
         )

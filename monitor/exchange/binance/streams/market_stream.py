@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from monitor.clock import Clock
-from monitor.core.model.account import CROSS
 from monitor.core.model.events import Event
 from monitor.exchange.binance.streams.async_waits import (
     DualClockTimer,
@@ -18,7 +17,6 @@ from monitor.exchange.binance.streams.frame_decoding import (
     EventFrame,
     ReplyFrame,
     ShutdownFrame,
-    build_rejected_event,
     parse_stream_names,
     parse_ticker,
     read_frame,
@@ -30,9 +28,6 @@ from monitor.exchange.binance.streams.websocket import ConnectionLost, WebSocket
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
 
 log = logging.getLogger(__name__)
-
-MAX_STREAMS = 1024
-"""Maximum streams of one connection."""
 
 REFERENCE_SYMBOL = "BTCUSDT"
 """Symbol whose price never rests."""
@@ -48,23 +43,22 @@ class MarketStream(StreamConnection):
     def __init__(
         self,
         *,
-        account: str,
         symbols: SubscriptionSet,
         url: str,
         websockets: WebSocketFactory,
         clock: Clock,
         price_conflator: PriceConflator,
-        deliver: Callable[[Event], None],
+        on_alive: Callable[[Event], None],
+        on_rejected: Callable[[bytes, str], None],
     ) -> None:
-        super().__init__(LivenessReporter("market", clock, deliver))
-        self._account = account
+        super().__init__(LivenessReporter("market", clock, on_alive))
         self._symbols = symbols
         self._url = url.rstrip("/")
         self._websockets = websockets
         self._clock = clock
         self._price_conflator = price_conflator
-        self._deliver = deliver
-        self._requests = StreamRequests(f"market of {account}")
+        self._on_rejected = on_rejected
+        self._requests = StreamRequests("market")
         self._subscribed: frozenset[str] = frozenset()
         self._problem = ""
         self._failures = 0
@@ -79,6 +73,7 @@ class MarketStream(StreamConnection):
 
     @property
     def missing(self) -> str:
+        """Why some wanted symbols are missing, to be read after their number."""
         return self._problem
 
     async def run(self) -> None:
@@ -86,7 +81,7 @@ class MarketStream(StreamConnection):
         if not self._symbols.wanted:
             await self.idle(change)
             return
-        first = sorted(self._wanted_symbols())[:_MAX_STREAMS_IN_URL]
+        first = sorted(self._symbols.wanted)[:_MAX_STREAMS_IN_URL]
         url = f"{self._url}/stream?streams={'/'.join(_names_of(first))}"
         async with self._websockets.open(url, self._on_activity) as link:
             self._subscribed = frozenset(first)
@@ -95,13 +90,6 @@ class MarketStream(StreamConnection):
             await run_until_first(
                 link.read(self._handle_frame, self._flush), self._maintain(link), self._watch_reference()
             )
-
-    def _wanted_symbols(self) -> frozenset[str]:
-        wanted = self._symbols.wanted
-        if len(wanted) > MAX_STREAMS:
-            log.warning("stream.too_many_symbols account=%s wanted=%d", self._account, len(wanted))
-            wanted = frozenset(sorted(wanted)[:MAX_STREAMS])
-        return wanted
 
     async def _maintain(self, link: WebSocket) -> None:
         """Keep the wanted symbols subscribed, check this from time to time, and request a replacement in time."""
@@ -153,7 +141,7 @@ class MarketStream(StreamConnection):
 
     async def _sync_subscriptions(self, link: WebSocket) -> float:
         """Subscribe as wanted, and unsubscribe. Return when to try again if that failed (seconds of the clock)."""
-        wanted = self._wanted_symbols()
+        wanted = self._symbols.wanted
         try:
             for symbols in _batches(self._subscribed - wanted):
                 await self._request(link, "UNSUBSCRIBE", _names_of(symbols))
@@ -163,8 +151,8 @@ class MarketStream(StreamConnection):
                 self._subscribed |= frozenset(symbols)
         except RequestDeclined as refusal:
             self._failures += 1
-            self._problem = f"{len(wanted - self._subscribed)} symbols not subscribed: {refusal}"
-            log.warning("stream.not_subscribed account=%s stream=market code=%s", self._account, refusal.code)
+            self._problem = f"not subscribed: {refusal}"
+            log.warning("stream.not_subscribed stream=market code=%s", refusal.code)
             return self._clock.elapsed_s() + self._websockets.limits.backoff_s(self._failures)
         self._failures, self._problem = 0, ""
         return math.inf
@@ -174,12 +162,12 @@ class MarketStream(StreamConnection):
         try:
             held = parse_stream_names(await self._request(link, "LIST_SUBSCRIPTIONS"))
         except (RequestDeclined, ImplausibleValue):
-            log.warning("stream.not_probed account=%s stream=market", self._account)
+            log.warning("stream.not_probed stream=market")
             return False
         gone = frozenset(symbol for symbol in self._subscribed if _stream_name(symbol) not in held)
         if gone:
             self._subscribed -= gone
-            self._problem = f"{len(gone)} symbols gone without notice"
+            self._problem = "gone without notice"
             self._report_change()
         return bool(gone)
 
@@ -224,8 +212,8 @@ class MarketStream(StreamConnection):
                 self._reject(raw, unreadable.reason)
 
     def _reject(self, raw: bytes, reason: str) -> None:
-        log.warning("stream.rejected account=%s stream=market reason=%r bytes=%d", self._account, reason, len(raw))
-        self._deliver(build_rejected_event(self._account, "market", CROSS, raw, reason, self._clock.now()))
+        log.warning("stream.rejected stream=market reason=%r bytes=%d", reason, len(raw))
+        self._on_rejected(raw, reason)
 
 
 def _names_of(symbols: Iterable[str]) -> list[str]:

@@ -42,6 +42,9 @@ class StreamLimits:
     reconnects: bool = True
     """True if a lost stream is opened again."""
 
+    max_streams: int = 1024
+    """Maximum streams of one connection to the market; more symbols need another connection."""
+
     max_backoff_s: float = 60.0
     """Maximum exchange seconds between two attempts; 0: no wait."""
 

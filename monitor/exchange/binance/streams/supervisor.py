@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.core.model.events import Event, StreamAlive, StreamChanged, StreamName
@@ -16,8 +17,10 @@ from monitor.exchange.binance.streams.websocket import ConnectionLost
 
 log = logging.getLogger(__name__)
 
+STABLE_AFTER_S = 60.0
+"""Exchange seconds after which what runs counts as stable: a failure then is the first one again."""
+
 _REPORT_EVERY_S = 1.0
-_STABLE_AFTER_S = 60.0
 _IDLE_REPORT_S = 10.0
 
 
@@ -64,6 +67,19 @@ class StreamConnection(ABC):
         self.liveness.stop()
 
 
+class StatusListener(Protocol):
+    """Receiver of a stream's status. `clock` is the one that the stream is timed by."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def report_active(self, connection: StreamConnection) -> None:
+        """Report that the connection serves now, or that its subscriptions changed."""
+
+    def report_down(self, reason: str) -> None:
+        """Report that no connection serves."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusReporter:
     """Reporter of a stream's status to its owner."""
@@ -86,6 +102,14 @@ class StatusReporter:
             reason,
         )
         self.deliver(StreamChanged(self.stream, connected, subscriptions, self.clock.now(), reason))
+
+    def report_active(self, connection: StreamConnection) -> None:
+        """Report what the connection carries now."""
+        self.report(connected=not connection.missing, subscriptions=connection.subscriptions, reason=connection.missing)
+
+    def report_down(self, reason: str) -> None:
+        """Report that no connection serves."""
+        self.report(connected=False, subscriptions=(), reason=reason)
 
 
 class LivenessReporter:
@@ -113,14 +137,14 @@ class LivenessReporter:
 
 
 async def supervise(
-    open_connection: Callable[[], StreamConnection], reporter: StatusReporter, limits: StreamLimits
+    open_connection: Callable[[], StreamConnection], listener: StatusListener, limits: StreamLimits
 ) -> None:
     """Serve the stream by one connection after another until cancelled.
 
     A connection due for replacement is replaced first and closed some wall seconds later, since events that the
     exchange sent before the new one subscribed may be under way. Every loss and every connection is reported.
     """
-    supervisor = _Supervisor(reporter, limits)
+    supervisor = _Supervisor(listener, limits)
     try:
         await supervisor.run_once(open_connection())
         while limits.reconnects:
@@ -133,9 +157,9 @@ async def supervise(
 class _Supervisor:
     """The active connection, if there is one, the replaced ones, and the number of failures in a row."""
 
-    def __init__(self, reporter: StatusReporter, limits: StreamLimits) -> None:
-        self._reporter = reporter
-        self._clock = reporter.clock
+    def __init__(self, listener: StatusListener, limits: StreamLimits) -> None:
+        self._listener = listener
+        self._clock = listener.clock
         self._limits = limits
         self._active: _Active | None = None
         self._leaving: set[asyncio.Task[str]] = set()
@@ -156,7 +180,7 @@ class _Supervisor:
             return
         self._switch_to(candidate)
         reason = await candidate.until_replaced_or_lost()
-        was_stable = self._clock.elapsed_s() - candidate.started_at > _STABLE_AFTER_S
+        was_stable = self._clock.elapsed_s() - candidate.started_at > STABLE_AFTER_S
         if was_stable:
             self._failures = 0
         if reason is not None:
@@ -192,7 +216,7 @@ class _Supervisor:
     def _switch_to(self, candidate: "_Active") -> None:
         replaced, self._active = self._active, candidate
         self._reported_down = False
-        _activate(candidate.connection, self._reporter)
+        _activate(candidate.connection, self._listener)
         if replaced is not None:
             leaving = asyncio.create_task(replaced.drain(self._limits.overlap_s))
             self._leaving.add(leaving)
@@ -207,7 +231,7 @@ class _Supervisor:
     def _report_down(self, reason: str) -> None:
         if self._active is None and not self._reported_down:
             self._reported_down = True
-            self._reporter.report(connected=False, subscriptions=(), reason=reason)
+            self._listener.report_down(reason)
 
     async def _back_off(self) -> None:
         self._failures += 1
@@ -281,11 +305,6 @@ class _Active:
                 raise error
 
 
-def _activate(connection: StreamConnection, reporter: StatusReporter) -> None:
-    def tell() -> None:
-        reporter.report(
-            connected=not connection.missing, subscriptions=connection.subscriptions, reason=connection.missing
-        )
-
-    connection.on_change = tell
-    tell()
+def _activate(connection: StreamConnection, listener: StatusListener) -> None:
+    connection.on_change = lambda: listener.report_active(connection)
+    listener.report_active(connection)

@@ -1,0 +1,98 @@
+"""Two accounts of one daemon: one market connection, shared reads, and no account that feels another one's trouble."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from monitor.core.state.account_state import AccountState
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, Scenario, initial_balance
+from monitor.sandbox.server import Sandbox
+from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
+from tests.support.sandbox import sandbox
+
+BOTH = ("main", "other")
+OTHER = AccountSpec(name="other", cross={"SOL": initial_balance("900"), "USDT": initial_balance(borrowed="30000")})
+
+REFUSING = """
+CREATE TRIGGER refusing BEFORE INSERT ON alerts WHEN NEW.account = 'other'
+BEGIN SELECT RAISE(ABORT, 'somebody tampered with this table'); END
+"""
+
+
+def two_accounts() -> Scenario:
+    """The calm account, and one that holds another asset."""
+    calm = calm_scenario()
+    return replace(calm, accounts=(*calm.accounts, OTHER), prices={**calm.prices, "SOLUSDT": Decimal(150)})
+
+
+def market_connections(box: Sandbox) -> list[int]:
+    return [connection.number for connection in box.connections if connection.stream == "market"]
+
+
+async def until_connected(here: InProcessDaemon) -> None:
+    for name in BOTH:
+        await here.wait_for_state(lambda state: len(connected(state)) == 3 and state.cross, account=name)
+
+
+def connected(state: AccountState) -> list[str]:
+    return [name for name, stream in state.streams.items() if stream.connected]
+
+
+def has_price(symbol: str, value: Decimal, state: AccountState) -> bool:
+    return symbol in state.prices.newest and state.prices.newest[symbol].value == value
+
+
+async def test_two_accounts_of_a_daemon_share_one_market_connection(tmp_path: Path) -> None:
+    async with sandbox(two_accounts()) as box:
+        config = write_config(tmp_path, box.ready)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await until_connected(here)
+            assert len(market_connections(box.sandbox)) == 1
+            assert set(here.state("main").streams["market"].subscriptions) == {"BTCUSDT", "ETHUSDT"}
+            assert set(here.state("other").streams["market"].subscriptions) == {"BTCUSDT", "SOLUSDT"}
+            for name, symbol, price in (("main", "ETHUSDT", Decimal(3100)), ("other", "SOLUSDT", Decimal(151))):
+                box.sandbox.user_actions.set_price(symbol, price)
+                await here.wait_for_state(partial(has_price, symbol, price), account=name)
+            assert "SOLUSDT" not in here.state("main").prices.newest
+
+
+async def test_lost_connection_blinds_both_accounts_until_it_is_back(tmp_path: Path) -> None:
+    async with sandbox(two_accounts()) as box:
+        config = write_config(tmp_path, box.ready)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await until_connected(here)
+            box.sandbox.add_fault(Fault(what="refuse", stream="market", seconds=3600))
+            box.sandbox.add_fault(Fault(what="drop", stream="market"))
+            for name in BOTH:
+                await here.wait_for_state(lambda state: not state.streams["market"].connected, account=name)
+            box.sandbox.clear_faults()
+            await until_connected(here)
+            assert len(market_connections(box.sandbox)) == 1
+
+
+async def test_failing_account_leaves_the_market_connection_of_the_other(tmp_path: Path) -> None:
+    async with sandbox(two_accounts()) as box:
+        config = write_config(tmp_path, box.ready)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await until_connected(here)
+            [link] = market_connections(box.sandbox)
+            before = here.state("main").streams["market"]
+            with closing(sqlite3.connect(tmp_path / "monitor.db")) as database, database:
+                database.execute(REFUSING)
+            # 900 × 35 ÷ 30000 is below its margin call.
+            box.sandbox.user_actions.set_price("SOLUSDT", Decimal(35))
+
+            async def has_failed() -> bool:
+                return "tampered" in here.daemon.failing_accounts.get("other", "")
+
+            await eventually(has_failed, 60)
+            box.sandbox.user_actions.set_price("ETHUSDT", Decimal(3100))
+            await here.wait_for_state(lambda state: state.prices.newest["ETHUSDT"].value == 3100)
+            assert market_connections(box.sandbox) == [link]
+            now = here.state("main").streams["market"]
+            assert (now.connects, now.changed_at) == (before.connects, before.changed_at)
