@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "actions": "list and approve actions, pause and resume them",
     "interest": "show interest paid, current rates and projected cost",
     "history": "show recorded samples as a table or a chart",
+    "compare": "put our figures beside the exchange's own; only reads",
     "stress": "show the level of each account after a price shock",
     "export": "write a whole history as CSV or JSON lines",
     "rules": "list, test, backtest and lint the rules",

@@ -21,6 +21,7 @@ PRELOADED = (
     "monitor.cli.commands.alerts",
     "monitor.cli.commands.call",
     "monitor.cli.commands.check",
+    "monitor.cli.commands.compare",
     "monitor.cli.commands.completion.shell_script",
     "monitor.cli.commands.config",
     "monitor.cli.commands.db",

@@ -100,7 +100,7 @@ def pair_thresholds(
     """Return the thresholds of an isolated pair: those of the higher tier that its two debts need."""
     tiers = state.thresholds.tiers.get(pair.symbol, ())
     if tiers:
-        tier = _tier_of(pair, tiers)
+        tier = applicable_tier(pair, tiers)
         call = settings.isolated_margin_call.get(tier.liquidation)
         origin, note = _origin(state, Scope(pair.symbol))
         if call is None:
@@ -121,6 +121,17 @@ def pair_thresholds(
     return EffectiveThresholds(Thresholds(thresholds.initial, call, thresholds.liquidation), "documented", note)
 
 
+def applicable_tier(pair: IsolatedPair, tiers: Iterable[LeverageTier]) -> LeverageTier:
+    """Return the tier that the two debts of a pair need; the last one if none is enough."""
+    ordered = sorted(tiers, key=lambda tier: tier.number)
+    fitting = (
+        tier
+        for tier in ordered
+        if pair.base.borrowed <= tier.base_max_borrowable and pair.quote.borrowed <= tier.quote_max_borrowable
+    )
+    return next(fitting, ordered[-1])
+
+
 def assumed_margin_call(initial: Decimal, liquidation: Decimal) -> Decimal:
     """Return the assumed margin call of an unlisted liquidation ratio.
 
@@ -134,16 +145,6 @@ def margin_calls_by_ratio(configured: Iterable[tuple[str, Decimal]]) -> Mapping[
     """Return the margin calls by liquidation ratio: the configured ones over the documented ones."""
     shipped = {Decimal(ratio).normalize(): Decimal(call) for ratio, call in DOCUMENTED_MARGIN_CALLS.items()}
     return {**shipped, **{Decimal(ratio).normalize(): call for ratio, call in configured}}
-
-
-def _tier_of(pair: IsolatedPair, tiers: Iterable[LeverageTier]) -> LeverageTier:
-    ordered = sorted(tiers, key=lambda tier: tier.number)
-    fitting = (
-        tier
-        for tier in ordered
-        if pair.base.borrowed <= tier.base_max_borrowable and pair.quote.borrowed <= tier.quote_max_borrowable
-    )
-    return next(fitting, ordered[-1])
 
 
 def _origin(state: "AccountState", scope: Scope) -> tuple[ThresholdOrigin, str]:

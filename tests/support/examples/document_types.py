@@ -17,6 +17,7 @@ from monitor.view.documents.types.alerts import (
 from monitor.view.documents.types.checks import (
     ChannelTestListDocument,
     CheckDocument,
+    CompareDocument,
     ConfigDocument,
     DatabaseCheckDocument,
     DatabaseUpgradeDocument,
@@ -51,6 +52,7 @@ PRINTED: Mapping[tuple[str, ...], Any] = {
     ("actions",): ActionListDocument,
     ("interest",): InterestDocument,
     ("history",): HistoryListDocument,
+    ("compare",): CompareDocument,
     ("stress",): StressDocument,
     ("rules", "list"): RuleListDocument,
     ("rules", "lint"): LintDocument,

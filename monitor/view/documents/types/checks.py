@@ -1,8 +1,10 @@
-"""Types of the configuration in force, of answers of checks (configuration, channels, database) and of the exchange."""
+"""Types of the configuration in force, of answers of checks (configuration, channels, database, figures) and of the
+exchange."""
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from monitor.view.documents.types.values import Count
+from monitor.core.model.account import ScopeKind
+from monitor.view.documents.types.values import Count, DecimalText, TimeText
 
 CheckResult = Literal["ok", "warning", "error", "skipped"]
 
@@ -85,3 +87,43 @@ class DatabaseCheckDocument(TypedDict):
 
     ok: bool
     items: list[DatabaseProblemDocument]
+
+
+ComparisonVerdict = Literal["same", "different", "unavailable", "not_reported"]
+FigureUnitName = Literal["asset", "BTC", "USDT", "level", "price", "rate"]
+
+
+class ComparedFigureDocument(TypedDict):
+    """A figure of ours beside the exchange's.
+
+    `difference` is ours minus the exchange's, `relative` the same as a fraction of the exchange's, `allowed` the
+    largest difference that counts as none. `not_reported`: no answer of the exchange has the figure; `unavailable`: a
+    read failed, or a price is not known; `why` says which. Numbers are null where not known, and where nothing is owed.
+    """
+
+    account: str
+    scope: ScopeKind
+    symbol: str | None
+    asset: str | None
+    figure: str
+    unit: FigureUnitName
+    ours: DecimalText | None
+    exchange: DecimalText | None
+    difference: DecimalText | None
+    relative: DecimalText | None
+    allowed: DecimalText | None
+    result: ComparisonVerdict
+    why: str | None
+
+
+class CompareDocument(TypedDict):
+    """All compared figures; `ok`: none differs and none is unavailable."""
+
+    generated_at: TimeText
+    version: str
+    ok: bool
+    same: Count
+    different: Count
+    unavailable: Count
+    not_reported: Count
+    items: list[ComparedFigureDocument]

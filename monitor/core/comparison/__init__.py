@@ -1,0 +1,1 @@
+"""Our own figures beside those that the exchange reports."""
