@@ -1,6 +1,8 @@
 """Fixtures that more than one part uses."""
 
+import logging
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,6 +24,17 @@ __all__ = [
     "sqlite_template",
     "stretched_timeouts",
 ]
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """The root logger as it was before a test that started the program's own logging in this process."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
 
 
 session_folder = pytest.StashKey[str]()

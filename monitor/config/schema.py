@@ -134,7 +134,7 @@ class ScheduleConfig:
     interest_rates: timedelta = key(value_types.duration("1s"), "interest rates", "1h")
     transfers: timedelta = key(
         value_types.duration("1s"),
-        "transfers into and out of margin; the wallets from which money can be brought in",
+        "transfers into and out of margin; the wallets from which money can be brought in are read two thirds as often",
         "10m",
     )
     liquidations: timedelta = key(value_types.duration("1s"), "forced liquidations", "5m")

@@ -29,12 +29,16 @@ class ReadIntervals:
     liquidations: timedelta = timedelta(minutes=5)
     prices: timedelta = timedelta(minutes=10)
     transfers: timedelta = timedelta(minutes=10)
-    """The interval of transfers and also of the wallets, from which money can be brought in."""
     capital_flow: timedelta = timedelta(hours=1)
     index: timedelta = timedelta(minutes=10)
     reference_data: timedelta = timedelta(hours=6)
     key: timedelta = timedelta(hours=24)
     clock: timedelta = timedelta(minutes=5)
+
+    @property
+    def wallets(self) -> timedelta:
+        """The interval of the two wallets from which money can be brought in."""
+        return self.transfers * 1.5
 
 
 class Poller:

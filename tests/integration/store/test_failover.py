@@ -17,6 +17,7 @@ from tests.support.money_actions import REPAY_PATH, money_requests, repay_config
 from tests.support.postgres import own_server
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Received, http_sink
+from tests.support.timeouts import SOON_S
 
 S = IntentState
 NEVER_ANSWERS = Fault(what="delay", method="POST", path=REPAY_PATH, seconds=600.0)
@@ -57,8 +58,7 @@ async def test_intent_missing_on_the_standby_is_recorded_again(tmp_path: Path, f
 
                     await eventually(is_recorded, 90)
                     await asyncio.to_thread(
-                        sink.wait_for,
-                        lambda received: any("had lost the record" in str(one.json()) for one in received),
+                        sink.wait_for, lambda received: any(map(is_loss_notified, received)), SOON_S
                     )
                     await is_cap_reached(here)
                     assert (await here.store.read(verify_trail)).problems == ()

@@ -14,7 +14,9 @@ from tests.support.sandbox import sandbox
 
 SPEED = 120
 OWN_PACE = {"cross": "60s", "isolated": "60s", "near_liquidation": "2s"}
-STARTED = timedelta(minutes=20)
+STARTED = timedelta(minutes=22, seconds=30)
+"""Start of the measurement: between two reads of every interval, so that a span holds as many as it has intervals."""
+
 MINUTES = 60
 """Span of the measurement: it holds a full hour, with the hourly reads."""
 

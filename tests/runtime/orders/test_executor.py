@@ -31,6 +31,7 @@ from tests.support.executor_harness import SAFETY, SPEED, ExecutorHarness, datab
 
 S = IntentState
 D = Decimal
+MAX_DATA_AGE = timedelta(minutes=10)
 THROUGH_CROSS = [
     ("transfer_in", "BTCUSDT", S.REFUSED),
     ("transfer_in", "cross", S.CONFIRMED),
@@ -52,7 +53,11 @@ async def running_harness(
     safety: SafetySettings = SAFETY,
     ahead_s: float = 0,
 ) -> AsyncIterator[ExecutorHarness]:
-    """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot. `ahead_s`: how wrong our clock is."""
+    """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot. `ahead_s`: how wrong our clock is.
+
+    Figures may be old: at this speed, the twenty seconds of the default are one second of a busy machine.
+    """
+    specs = tuple(replace(spec, max_data_age=max(spec.max_data_age, MAX_DATA_AGE)) for spec in specs)
     async with connected_sandbox(scenario, speed=SPEED, faults=faults, ahead_s=ahead_s) as around:
         store = Store.open(database_url_in(tmp_path))
         try:
