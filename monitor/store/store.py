@@ -16,7 +16,7 @@ from monitor.clock import SteadyClockReading
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
-from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState
+from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
 from monitor.store import lost_steps
 from monitor.store.db import connections as opening
@@ -212,11 +212,11 @@ class Store:
         """Append attempts and update their deliveries in one transaction; see `outbox.record_attempts`."""
         return await self._writer.run(outbox.record_attempts, tuple(attempts))
 
-    async def close_unsent_deliveries(self, state: DeliveryState, why: Mapping[int, str]) -> int:
+    async def close_unsent_deliveries(self, state: DeliveryState, why: Mapping[DeliveryKey, str]) -> int:
         """Close queued deliveries without an attempt, each with its answer; return how many."""
         return await self._writer.run(outbox.close_unsent, state, why)
 
-    async def postpone_deliveries(self, deliveries: Iterable[int], until: datetime) -> int:
+    async def postpone_deliveries(self, deliveries: Iterable[DeliveryKey], until: datetime) -> int:
         """Postpone queued deliveries until then."""
         return await self._writer.run(outbox.postpone, tuple(deliveries), until)
 

@@ -6,7 +6,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason, Severity
 from monitor.core.notifications.channel_messages import MessageReference
@@ -28,6 +28,26 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 DeliveryIdentity = tuple[str, int | None, int | None, str, int, str]
 """Key by which two deliveries are the same message to the same channel, whatever their numbers."""
+
+
+class DeliveryKey(NamedTuple):
+    """Key of a delivery's row. The id alone is not enough: after a failover the database gives out ids anew.
+
+    `created_ms` is the time of the message in whole milliseconds since 1970 UTC, as the row has it.
+    """
+
+    id: int
+    created_ms: int
+
+    @property
+    def created_at(self) -> datetime:
+        """The time of the message."""
+        return _EPOCH + timedelta(milliseconds=self.created_ms)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the database has a row for the delivery."""
+        return self.id < FIRST_UNRECORDED_ID
 
 
 class DeliveryState(StrEnum):
@@ -63,13 +83,17 @@ class Delivery:
     @property
     def is_recorded(self) -> bool:
         """Whether the database has a row for the delivery."""
-        return self.id < FIRST_UNRECORDED_ID
+        return self.key.is_recorded
+
+    @property
+    def key(self) -> DeliveryKey:
+        """Key of the row, or of the delivery in memory while there is none."""
+        return DeliveryKey(self.id, (self.created_at - _EPOCH) // timedelta(milliseconds=1))
 
     @property
     def identity(self) -> DeliveryIdentity:
         """Key of the message: equal for a row and for the delivery in memory before that row was written."""
-        created_ms = (self.created_at - _EPOCH) // timedelta(milliseconds=1)
-        return (self.channel, self.alert, self.drill, str(self.reason), created_ms, self.text)
+        return (self.channel, self.alert, self.drill, str(self.reason), self.key.created_ms, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +129,7 @@ class DeliveryAttempt:
     """
 
     channel: str
-    delivery: int
+    delivery: DeliveryKey
     at: datetime
     ok: bool
     answer: str

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
+from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
 from monitor.store.store import Store
 
@@ -22,14 +22,14 @@ class AttemptBuffer:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._attempts: defaultdict[str, list[DeliveryAttempt]] = defaultdict(list)
-        self._closed: defaultdict[str, dict[int, str]] = defaultdict(dict)
+        self._closed: defaultdict[str, dict[DeliveryKey, str]] = defaultdict(dict)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def add(self, channel: str, attempts: Sequence[DeliveryAttempt]) -> None:
         """Keep attempts until they are written."""
         self._attempts[channel] += attempts
 
-    def add_closed(self, channel: str, why: Mapping[int, str]) -> None:
+    def add_closed(self, channel: str, why: Mapping[DeliveryKey, str]) -> None:
         """Keep the reasons of deliveries that are closed unsent until they are written."""
         self._closed[channel] |= why
 
@@ -61,8 +61,8 @@ class AttemptBuffer:
                 del self._attempts[channel][: len(attempts)]
             if closed:
                 await self._store.close_unsent_deliveries(DeliveryState.EXPIRED, closed)
-                for number in closed:
-                    self._closed[channel].pop(number, None)
+                for key in closed:
+                    self._closed[channel].pop(key, None)
         except StoreError as error:
             waiting = len(attempts) + len(closed)
             log.error("notification.unwritten channel=%s deliveries=%d cause=%s", channel, waiting, error)
@@ -81,7 +81,7 @@ class AttemptBuffer:
             if not await self._try_attempt(attempt) and not await self._try_attempt(
                 replace(attempt, last_notified=None)
             ):
-                log.error("notification.unwritable channel=%s delivery=%d", attempt.channel, attempt.delivery)
+                log.error("notification.unwritable channel=%s delivery=%d", attempt.channel, attempt.delivery.id)
 
     async def _try_attempt(self, attempt: DeliveryAttempt) -> bool:
         try:

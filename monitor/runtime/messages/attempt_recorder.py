@@ -58,7 +58,7 @@ class AttemptRecorder:
             attempts = [
                 DeliveryAttempt(
                     channel.name,
-                    d.id,
+                    d.key,
                     now,
                     True,
                     result.answer,

@@ -40,6 +40,7 @@ class Channel:
 class ChannelQueue:
     """The work of a channel's task.
 
+    `known_connects`: the connections of the store made when the outbox was last compared with it.
     `pushed` deliveries need no poll; `last_polled_id` is the newest delivery that a poll of the store has shown.
     `poll_at` is the time of the next poll and `store_retry_at` the earliest time at which it includes the store
     (machine seconds). `idle`: the last poll found nothing to send. `arrived`: something was pushed.
@@ -51,6 +52,7 @@ class ChannelQueue:
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     pushed: list[Delivery] = field(default_factory=list)
     last_polled_id: int = 0
+    known_connects: int | None = None
     poll_at: float = float("-inf")
     store_retry_at: float = float("-inf")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from monitor.core.model.alert import Alert, NotificationReason
-from monitor.core.notifications.outbox import Delivery, Send, Skip, decide_delivery
+from monitor.core.notifications.outbox import Delivery, DeliveryKey, Send, Skip, decide_delivery
 from monitor.core.notifications.throttling import DueAlert, Hold, notice_rate_limit_hold, quiet_hours_hold
 from monitor.runtime.messages.channel_queue import Channel
 from monitor.store.writes.due_notifications import ChannelDue
@@ -49,12 +49,12 @@ def choose_for_channel(
 class DueChoice:
     """The choices for all deliveries about alerts that a poll has shown.
 
-    `unsent` are the reasons of those that are not sent at all, by id.
+    `unsent` are the reasons of those that are not sent at all.
     """
 
     alerts: list[DueAlert] = field(default_factory=list)
-    held: list[tuple[list[int], Hold]] = field(default_factory=list)
-    unsent: dict[int, str] = field(default_factory=dict)
+    held: list[tuple[list[DeliveryKey], Hold]] = field(default_factory=list)
+    unsent: dict[DeliveryKey, str] = field(default_factory=dict)
 
 
 def choose_due(
@@ -69,9 +69,9 @@ def choose_due(
             case DueAlert() as chosen:
                 choice.alerts.append(chosen)
             case Hold() as wait:
-                choice.held.append(([delivery.id], wait))
+                choice.held.append(([delivery.key], wait))
             case str() as why:
-                choice.unsent[delivery.id] = why
+                choice.unsent[delivery.key] = why
     return choice
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from monitor.clock import Clock
-from monitor.core.notifications.outbox import FIRST_UNRECORDED_ID, Delivery, DeliveryAttempt, DeliveryState
+from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.core.notifications.throttling import Hold
 from monitor.errors import MonitorError, StoreError
 from monitor.runtime.messages.attempt_buffer import AttemptBuffer
@@ -100,12 +100,20 @@ class DeliveryStore:
             await self._unless_pushed(queue, self._store.release_postponed_deliveries(self._clock.now()))
             self._is_restored = True
         if not self._store.is_failing:
+            self._forget_lost_rows(queue)
             await self._make_rows(channel.name, queue)
         now = self._clock.now()
         reading = self._store.read(
             read_channel_due, channel.name, now, self._started_at, MAX_DUE, is_limited=restrained
         )
         return await self._unless_pushed(queue, reading)
+
+    def _forget_lost_rows(self, queue: ChannelQueue) -> None:
+        """Have the rows looked for, or made again, after a new connection: its server may lack the newest commits."""
+        connects = self._store.connects
+        if queue.known_connects not in (None, connects):
+            queue.outbox.forget_rows()
+        queue.known_connects = connects
 
     async def _make_rows(self, channel: str, queue: ChannelQueue) -> None:
         """Insert a row for each delivery that no journal entry holds."""
@@ -122,19 +130,17 @@ class DeliveryStore:
             else:
                 self.add_attempts(channel, queue.outbox.merge_row(row)[1])
 
-    def close(self, channel: str, queue: ChannelQueue, why: Mapping[int, str]) -> None:
+    def close(self, channel: str, queue: ChannelQueue, why: Mapping[DeliveryKey, str]) -> None:
         """Close deliveries unsent that hold nothing new, each with its reason."""
-        for number, reason in why.items():
-            queue.outbox.close(number, reason)
-        self._attempt_buffer.add_closed(
-            channel, {number: reason for number, reason in why.items() if number < FIRST_UNRECORDED_ID}
-        )
+        for key, reason in why.items():
+            queue.outbox.close(key, reason)
+        self._attempt_buffer.add_closed(channel, {key: reason for key, reason in why.items() if key.is_recorded})
 
-    async def postpone(self, channel: str, queue: ChannelQueue, deliveries: Sequence[int], hold: Hold) -> None:
+    async def postpone(self, channel: str, queue: ChannelQueue, deliveries: Sequence[DeliveryKey], hold: Hold) -> None:
         """Postpone deliveries until the end of the hold."""
         log.info("notification.held channel=%s count=%d why=%r", channel, len(deliveries), hold.why)
         queue.outbox.postpone(deliveries, hold.until)
-        rows = [number for number in deliveries if number < FIRST_UNRECORDED_ID]
+        rows = [key for key in deliveries if key.is_recorded]
         if rows and queue.store_retry_at <= time.monotonic():
             with suppress(PollInterrupted):
                 try:

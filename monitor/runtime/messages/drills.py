@@ -118,7 +118,7 @@ class DrillRunner:
             if not queued:
                 return "carried out"
             if asyncio.get_running_loop().time() > deadline:
-                given_up = {delivery.id: delivery.answer or "no answer" for delivery in queued}
+                given_up = {delivery.key: delivery.answer or "no answer" for delivery in queued}
                 await self._store.close_unsent_deliveries(DeliveryState.FAILED, given_up)
                 return "carried out, not everything was taken"
             self._wake({delivery.channel for delivery in queued})

@@ -258,7 +258,7 @@ class Notifier:
             due: list[DueAlert] = []
             notices: list[Delivery] = []
             for delivery in desk.take_pushed():
-                item = desk.outbox.find_item(delivery.id)
+                item = desk.outbox.find_item(delivery.key)
                 if item is not None and not item.is_untried:
                     continue
                 if delivery.alert is None:
@@ -295,7 +295,7 @@ class Notifier:
                 await self._send_alerts(channel, group)
                 is_sent = True
                 break
-            choice.held.append(([due_alert.delivery.id for due_alert in group], over))
+            choice.held.append(([due_alert.delivery.key for due_alert in group], over))
         notice = next((delivery for delivery in due.deliveries if delivery.alert is None), None)
         if not is_sent and notice is not None:
             await self._send_notice(channel, notice, due.sent_at)
@@ -328,11 +328,11 @@ class Notifier:
         document = parse_drill(delivery)
         reason = NotificationReason.FIRED if document is None else NotificationReason(document["stage"])
         if not channel.accepts(delivery.severity, reason):
-            self._delivery_store.close(channel.name, desk, {delivery.id: refusal_text(delivery, str(delivery.reason))})
+            self._delivery_store.close(channel.name, desk, {delivery.key: refusal_text(delivery, str(delivery.reason))})
             return
         wait = None if document is not None else notice_hold(channel, delivery, sent, now)
         if wait is not None:
-            await self._delivery_store.postpone(channel.name, desk, [delivery.id], wait)
+            await self._delivery_store.postpone(channel.name, desk, [delivery.key], wait)
             return
         if document is not None:
             message = drill_message(delivery.severity, document)

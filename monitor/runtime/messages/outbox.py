@@ -12,6 +12,7 @@ from monitor.core.notifications.outbox import (
     Delivery,
     DeliveryAttempt,
     DeliveryIdentity,
+    DeliveryKey,
     DeliveryState,
     LastNotified,
     NotifiedAlert,
@@ -69,7 +70,7 @@ class OutboxView:
 
     due: ChannelDue
     attempts: tuple[DeliveryAttempt, ...]
-    duplicates: Mapping[int, str]
+    duplicates: Mapping[DeliveryKey, str]
 
 
 class ChannelOutbox:
@@ -80,7 +81,7 @@ class ChannelOutbox:
         self._numbers = numbers
         self._speed = speed
         self._items: dict[DeliveryIdentity, OutboxItem] = {}
-        self._identities: dict[int, DeliveryIdentity] = {}
+        self._identities: dict[DeliveryKey, DeliveryIdentity] = {}
         self._alerts: dict[int, Alert] = {}
         self._notified_alerts: dict[int, NotifiedAlert] = {}
         self._last_notified: dict[int, LastNotified] = {}
@@ -107,22 +108,30 @@ class ChannelOutbox:
             self._add(item)
             return item, ()
         if not item.delivery.is_recorded:
-            attempts = [replace(attempt, delivery=row.id) for attempt in item.unwritten_attempts]
-            self._identities.pop(item.delivery.id, None)
-            self._identities[row.id] = row.identity
+            attempts = [replace(attempt, delivery=row.key) for attempt in item.unwritten_attempts]
+            # An attempt under way still names the key without a row.
+            self._identities[row.key] = row.identity
             item.delivery, item.unwritten_attempts, item.needs_row = replace(item.delivery, id=row.id), [], False
             return item, attempts
         if item.is_open and row.id != item.delivery.id:
-            self._identities[row.id] = row.identity
+            self._identities[row.key] = row.identity
             item.delivery = replace(item.delivery, id=row.id)
         if item.is_open and row.attempts >= item.delivery.attempts:
             item.delivery = replace(row, next_at=max(row.next_at, item.delivery.next_at))
         return item, ()
 
-    def find_item(self, number: int) -> OutboxItem | None:
-        """Return the delivery of that id, if it is known."""
-        identity = self._identities.get(number)
+    def find_item(self, key: DeliveryKey) -> OutboxItem | None:
+        """Return the delivery of that key, if it is known."""
+        identity = self._identities.get(key)
         return None if identity is None else self._items[identity]
+
+    def forget_rows(self) -> None:
+        """Forget the rows of messages still to be sent: the database may have lost them. A drill closes its own."""
+        for item in list(self._items.values()):
+            if item.is_open and item.delivery.is_recorded and item.delivery.drill is None:
+                item.delivery = replace(item.delivery, id=FIRST_UNRECORDED_ID + next(self._numbers))
+                item.needs_row = True
+                self._identities[item.delivery.key] = item.delivery.identity
 
     def items_without_row(self, now: datetime) -> list[OutboxItem]:
         """Return the items whose rows are to be made here, except those too old for one."""
@@ -138,13 +147,13 @@ class ChannelOutbox:
 
     def is_given_up(self, delivery: Delivery, now: datetime, *, is_final: bool) -> bool:
         """Return whether a refusal ends the delivery."""
-        item = self.find_item(delivery.id)
+        item = self.find_item(delivery.key)
         return is_final and (item is None or item.note_refusal(now, self._speed))
 
     def mark_started(self, deliveries: Iterable[Delivery], now: datetime) -> None:
         """Mark deliveries as being sent: whatever happens to the sender, they are not sent again at once."""
         for delivery in deliveries:
-            item = self.find_item(delivery.id)
+            item = self.find_item(delivery.key)
             if item is not None:
                 wait = timedelta(seconds=retry_delay_s(delivery.attempts + 1, None) * self._speed)
                 item.is_started = True
@@ -159,6 +168,7 @@ class ChannelOutbox:
             if item is None:
                 for_rows.append(attempt)
                 continue
+            attempt = replace(attempt, delivery=item.delivery.key)
             item.delivery = after_attempt(item.delivery, attempt)
             if attempt.last_notified is not None and item.delivery.alert is not None:
                 # The alert may have got another id while the message was being sent.
@@ -171,27 +181,27 @@ class ChannelOutbox:
         self._sent += sorted(moments)
         return for_rows
 
-    def close(self, number: int, why: str) -> None:
+    def close(self, key: DeliveryKey, why: str) -> None:
         """Close the delivery unsent, since it holds nothing new."""
-        self._change(number, state=DeliveryState.EXPIRED, answer=why)
+        self._change(key, state=DeliveryState.EXPIRED, answer=why)
 
-    def postpone(self, numbers: Iterable[int], until: datetime) -> None:
+    def postpone(self, keys: Iterable[DeliveryKey], until: datetime) -> None:
         """Postpone deliveries until then."""
-        for number in numbers:
-            self._change(number, next_at=until)
+        for key in keys:
+            self._change(key, next_at=until)
 
     def merge_due(self, stored: ChannelDue | None, now: datetime, *, is_limited: bool) -> "OutboxView":
         """Merge due deliveries of database and memory. `stored` None: it can't be read, memory alone counts."""
         attempts: list[DeliveryAttempt] = []
-        doubles: dict[int, str] = {}
+        doubles: dict[DeliveryKey, str] = {}
         due: list[Delivery] = []
-        rows: set[int] = set()
+        rows: set[DeliveryKey] = set()
         for row in () if stored is None else stored.deliveries:
             item, late = self.merge_row(row)
             attempts += late
             if row.id != item.delivery.id:
-                doubles[row.id] = "the very same was told"
-            rows.add(item.delivery.id)
+                doubles[row.key] = "the very same was told"
+            rows.add(item.delivery.key)
             if item.is_open and item.delivery.next_at <= now:
                 due.append(item.delivery)
         later = [] if stored is None or stored.next_at is None else [stored.next_at]
@@ -200,11 +210,11 @@ class ChannelOutbox:
             delivery = item.delivery
             if delivery.attempts:
                 tried.add(delivery.alert)
-            if not item.is_open or (delivery.is_recorded and (stored is not None and delivery.id not in rows)):
+            if not item.is_open or (delivery.is_recorded and (stored is not None and delivery.key not in rows)):
                 continue
             if delivery.next_at > now:
                 later.append(delivery.next_at)
-            elif delivery.id not in rows:
+            elif delivery.key not in rows:
                 due.append(delivery)
         self._sent = [at for at in self._sent if at > now - HOUR]
         # A row dated in the future was written with a clock that was ahead: it counts neither now nor later.
@@ -257,10 +267,9 @@ class ChannelOutbox:
                 else replace(attempt, last_notified=replace(attempt.last_notified, alert=numbers[old]))
                 for attempt in item.unwritten_attempts
             ]
-            if item.delivery.identity in self._items:
-                self._identities.pop(item.delivery.id, None)
-            else:
-                self._add(item)
+            self._items.setdefault(item.delivery.identity, item)
+            keys = [key for key, known in self._identities.items() if known == identity]
+            self._identities |= dict.fromkeys(keys, item.delivery.identity)
         for old, new in numbers.items():
             alert, told = self._alerts.pop(old, None), self._last_notified.pop(old, None)
             if alert is not None:
@@ -295,10 +304,10 @@ class ChannelOutbox:
 
     def _add(self, item: OutboxItem) -> None:
         self._items[item.delivery.identity] = item
-        self._identities[item.delivery.id] = item.delivery.identity
+        self._identities[item.delivery.key] = item.delivery.identity
 
-    def _change(self, number: int, **fields: object) -> None:
-        item = self.find_item(number)
+    def _change(self, key: DeliveryKey, **fields: object) -> None:
+        item = self.find_item(key)
         if item is not None:
             item.delivery = replace(item.delivery, **fields)  # type: ignore[arg-type]  # names of its own fields
 
@@ -307,7 +316,8 @@ class ChannelOutbox:
             return
         finished = [identity for identity, item in self._items.items() if not item.is_open]
         for identity in finished[: len(self._items) - MAX_ITEMS // 2]:
-            self._identities.pop(self._items.pop(identity).delivery.id, None)
+            del self._items[identity]
+        self._identities = {key: identity for key, identity in self._identities.items() if identity in self._items}
         open_alerts = {item.delivery.alert for item in self._items.values()}
         for kept in (self._alerts, self._last_notified, self._notified_alerts):
             for number in [number for number in kept if number not in open_alerts]:
@@ -324,7 +334,7 @@ def build_failed_attempt(
 ) -> DeliveryAttempt:
     """Return a failed attempt; the delivery is retried later, or given up. `speed` is that of the clock."""
     if gives_up or now - delivery.created_at >= GIVE_UP_AFTER:
-        return DeliveryAttempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.FAILED)
+        return DeliveryAttempt(delivery.channel, delivery.key, now, False, answer, DeliveryState.FAILED)
     # The service's retry time, and our own limit, are machine time.
     wait = timedelta(seconds=retry_delay_s(delivery.attempts + 1, retry_after_s, delivery.severity) * speed)
-    return DeliveryAttempt(delivery.channel, delivery.id, now, False, answer, DeliveryState.QUEUED, now + wait)
+    return DeliveryAttempt(delivery.channel, delivery.key, now, False, answer, DeliveryState.QUEUED, now + wait)

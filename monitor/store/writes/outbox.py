@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from monitor.core.model.alert import AlertKey, AlertState
 from monitor.core.notifications.outbox import (
     MAX_WAIT_S,
     Delivery,
     DeliveryAttempt,
+    DeliveryKey,
     DeliveryState,
     LastNotified,
     NotifiedAlert,
@@ -110,24 +111,26 @@ def record_attempts(connection: Connection, attempts: Iterable[DeliveryAttempt])
     return sum(_record_attempt(connection, attempt) for attempt in attempts)
 
 
-def close_unsent(connection: Connection, state: DeliveryState, why: Mapping[int, str]) -> int:
+def close_unsent(connection: Connection, state: DeliveryState, why: Mapping[DeliveryKey, str]) -> int:
     """Close queued deliveries that were not tried, each with its answer: nothing new in them, or too late.
 
     Returns how many; those that were finished don't count.
     """
     table = tables.deliveries
     ended = (
-        connection.execute(update(table).where(table.c.id == number, _QUEUED).values(state=state, answer=answer))
-        for number, answer in why.items()
+        connection.execute(update(table).where(_row(key), _QUEUED).values(state=state, answer=answer))
+        for key, answer in why.items()
     )
     return sum(result.rowcount for result in ended)
 
 
-def postpone(connection: Connection, deliveries: Iterable[int], until: datetime) -> int:
+def postpone(connection: Connection, deliveries: Iterable[DeliveryKey], until: datetime) -> int:
     """Postpone queued deliveries until `until`; return how many. Those that were finished don't count."""
     table = tables.deliveries
-    wanted = update(table).where(table.c.id.in_(tuple(deliveries)), _QUEUED).values(next_at=until)
-    return connection.execute(wanted).rowcount
+    moved = (
+        connection.execute(update(table).where(_row(key), _QUEUED).values(next_at=until)).rowcount for key in deliveries
+    )
+    return sum(moved)
 
 
 def release_postponed(connection: Connection, now: datetime) -> int:
@@ -216,10 +219,15 @@ def read_failing_channels(connection: Connection, channels: Iterable[str]) -> fr
     )
 
 
+def _row(key: DeliveryKey) -> ColumnElement[bool]:
+    """The condition for the row of that key: another message may have got its id after a failover."""
+    return and_(tables.deliveries.c.id == key.id, tables.deliveries.c.created_at == key.created_at)
+
+
 def _record_asked(connection: Connection, attempt: DeliveryAttempt) -> None:
     """Record that a person was asked about the delivery's intent."""
     table = tables.deliveries
-    intent = connection.execute(select(table.c.intent).where(table.c.id == attempt.delivery)).scalar()
+    intent = connection.execute(select(table.c.intent).where(_row(attempt.delivery))).scalar()
     if intent is not None and intents.record_approval_request(connection, intent, attempt.at):
         bump_change_counter(connection)
 
@@ -228,7 +236,7 @@ def _record_attempt(connection: Connection, attempt: DeliveryAttempt) -> bool:
     table = tables.deliveries
     moved = connection.execute(
         update(table)
-        .where(table.c.id == attempt.delivery, _QUEUED)
+        .where(_row(attempt.delivery), _QUEUED)
         .values(
             state=attempt.state,
             attempts=table.c.attempts + 1,
@@ -239,12 +247,12 @@ def _record_attempt(connection: Connection, attempt: DeliveryAttempt) -> bool:
     )
     if moved.rowcount != 1:
         return False
-    tried = {"delivery": attempt.delivery, "at": attempt.at, "ok": attempt.ok, "answer": attempt.answer}
+    tried = {"delivery": attempt.delivery.id, "at": attempt.at, "ok": attempt.ok, "answer": attempt.answer}
     connection.execute(insert(tables.delivery_attempts), tried)
     if attempt.ok:
         _record_asked(connection, attempt)
     if attempt.message is not None:
-        channel_messages.add_message_of_delivery(connection, attempt.delivery, attempt.message, attempt.at)
+        channel_messages.add_message_of_delivery(connection, attempt.delivery.id, attempt.message, attempt.at)
     if attempt.last_notified is not None:
         save_last_notified(connection, attempt.last_notified)
     return True

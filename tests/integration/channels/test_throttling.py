@@ -125,7 +125,7 @@ async def test_held_message_is_considered_again_after_a_restart(database_url: st
     store = await asyncio.to_thread(Store.open, database_url)
     clock = SystemClock(datetime.now(UTC), SPEED)
     (delivery,) = (await store.commit(firing(clock.now(), 11))).deliveries
-    await store.postpone_deliveries([delivery.id], clock.now() + timedelta(hours=8))
+    await store.postpone_deliveries([delivery.key], clock.now() + timedelta(hours=8))
     held = Delivery(0, "phone", None, "notice", "info", clock.now(), clock.now(), text="x", attempts=0)
     await store.enqueue_once(held)
     with http_sink() as sink:

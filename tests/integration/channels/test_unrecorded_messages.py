@@ -248,10 +248,37 @@ def test_held_message_is_released_after_a_clock_jump() -> None:
     outbox = ChannelOutbox(count())
     held = outbox.add(Delivery(0, "phone", None, "notice", "info", now, now, text="an order ended"))
     assert held is not None
-    outbox.postpone([held.id], now + timedelta(hours=8))
+    outbox.postpone([held.key], now + timedelta(hours=8))
     assert not outbox.merge_due(None, now, is_limited=False).due.deliveries
     outbox.release(now)
     assert [delivery.id for delivery in outbox.merge_due(None, now, is_limited=False).due.deliveries] == [held.id]
+
+
+def test_message_with_the_id_of_a_lost_one_stays_due() -> None:
+    now = datetime(2026, 3, 29, tzinfo=UTC)
+    outbox = ChannelOutbox(count())
+    lost = Delivery(7, "phone", None, "notice", "info", now, now, text="an order ended")
+    outbox.merge_row(lost)
+    outbox.mark_started([lost], now)
+    minute_later = now + timedelta(minutes=1)
+    row = replace(lost, created_at=minute_later, next_at=minute_later, text="the record was lost")
+    due = outbox.merge_due(ChannelDue((row,), None), minute_later, is_limited=False).due
+    assert row in due.deliveries
+    outbox.apply_attempts([DeliveryAttempt("phone", lost.key, now, True, "204", DeliveryState.SENT)])
+    outbox.close(lost.key, "told already")
+    found = outbox.find_item(row.key)
+    assert found is not None and found.is_untried
+
+
+def test_result_of_a_message_that_got_its_row_while_being_sent_is_for_the_row() -> None:
+    now = datetime(2026, 3, 29, tzinfo=UTC)
+    outbox = ChannelOutbox(count())
+    said = outbox.add(Delivery(0, "phone", None, "notice", "info", now, now, text="an order ended"))
+    assert said is not None
+    row = replace(said, id=7)
+    outbox.merge_row(row)
+    [written] = outbox.apply_attempts([DeliveryAttempt("phone", said.key, now, True, "204", DeliveryState.SENT)])
+    assert written.delivery == row.key
 
 
 def test_sent_messages_keep_their_ages_after_a_clock_correction() -> None:
@@ -259,7 +286,7 @@ def test_sent_messages_keep_their_ages_after_a_clock_correction() -> None:
     outbox, hour = ChannelOutbox(count()), timedelta(hours=1)
     said = outbox.add(Delivery(0, "phone", None, "notice", "info", now, now, text="an order ended"))
     assert said is not None
-    outbox.apply_attempts([DeliveryAttempt("phone", said.id, now, True, "204", DeliveryState.SENT)])
+    outbox.apply_attempts([DeliveryAttempt("phone", said.key, now, True, "204", DeliveryState.SENT)])
     row, later = ChannelDue((), None, sent_at=(now,)), now + timedelta(minutes=5)
     assert outbox.merge_due(row, later, is_limited=True).due.sent_at == (now,)
     outbox.shift_times(-hour)

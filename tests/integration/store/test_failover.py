@@ -16,7 +16,7 @@ from tests.support.faulty_proxy import proxy_to
 from tests.support.money_actions import REPAY_PATH, money_requests, repay_config
 from tests.support.postgres import own_server
 from tests.support.sandbox import sandbox
-from tests.support.sinks import Received, http_sink
+from tests.support.sinks import Answer, Received, http_sink
 from tests.support.timeouts import SOON_S
 
 S = IntentState
@@ -29,6 +29,12 @@ def states(connection: Connection) -> list[IntentState]:
 
 def is_loss_notified(message: Received) -> bool:
     return "had lost the record" in str(message.json())
+
+
+def is_outcome_sent_again(received: list[Received]) -> bool:
+    """Return whether the order's first notice, which was refused before the failover, was sent after it."""
+    texts = [message.json()["text"] for message in received]
+    return sum("done; the level" in text or "whether it was carried out" in text for text in texts) >= 2
 
 
 @pytest.mark.slow
@@ -46,11 +52,13 @@ async def test_intent_missing_on_the_standby_is_recorded_again(tmp_path: Path, f
                 await here.wait_for_state(lambda state: state.cross and state.record_coverage.gap_since is None, 60)
                 standby = await asyncio.to_thread(primary.copied)
                 try:
+                    sink.default = Answer(status=503)
                     wait.unlink()
                     wanted = S.UNCERTAIN if faults else S.CONFIRMED
                     await here.wait_for_state(lambda state: [i.state for i in state.intents.values()] == [wanted], 60)
                     primary.kill()
                     line.lead_to(standby.socket)
+                    sink.default = Answer()
                     await asyncio.to_thread(standby.start)
 
                     async def is_recorded() -> bool:
@@ -60,6 +68,7 @@ async def test_intent_missing_on_the_standby_is_recorded_again(tmp_path: Path, f
                     await asyncio.to_thread(
                         sink.wait_for, lambda received: any(map(is_loss_notified, received)), SOON_S
                     )
+                    await asyncio.to_thread(sink.wait_for, is_outcome_sent_again, SOON_S)
                     await is_cap_reached(here)
                     assert (await here.store.read(verify_trail)).problems == ()
                     # In the daemon after this one it counts as well, and is no other hand's doing.

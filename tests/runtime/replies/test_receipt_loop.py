@@ -61,7 +61,7 @@ class Phone:
         assert isinstance(result, Delivered) and result.message is not None
         sent = DeliveryState.SENT
         await self.store.record_attempts(
-            [DeliveryAttempt("phone", d.id, now, True, "ok", sent, message=result.message) for d in deliveries]
+            [DeliveryAttempt("phone", d.key, now, True, "ok", sent, message=result.message) for d in deliveries]
         )
         return self.server.emergencies[-1]
 

@@ -127,11 +127,11 @@ async def test_time_of_a_proposal_starts_with_its_first_delivered_message(store:
     entry = planned_entry(asks, intent(2, S.PROPOSED))
     phone, mail = (await store.commit(dataclasses.replace(entry, notices=(notice,)))).deliveries
     failed, sent = DeliveryState.QUEUED, DeliveryState.SENT
-    await store.record_attempts([DeliveryAttempt("phone", phone.id, at(1), False, "503", failed, at(30))])
+    await store.record_attempts([DeliveryAttempt("phone", phone.key, at(1), False, "503", failed, at(30))])
     before = await store.read_commands(NOW)
     assert before is not None and not before.event.asked_at
-    await store.record_attempts([DeliveryAttempt("mail", mail.id, at(100), True, "250", sent)])
-    await store.record_attempts([DeliveryAttempt("phone", phone.id, at(200), True, "200", sent)])
+    await store.record_attempts([DeliveryAttempt("mail", mail.key, at(100), True, "250", sent)])
+    await store.record_attempts([DeliveryAttempt("phone", phone.key, at(200), True, "200", sent)])
     orders = await store.read_commands(NOW, before.change_number)
     assert orders is not None and orders.event.asked_at == {1: at(100)}
     known = {one.id: one for one in await store.read(read_recent, "main", at(201))}

@@ -12,10 +12,10 @@ from tests.support.examples.store_rows import NOW, alert, at, firing_entry
 async def test_channel_due_contains_deliveries_and_their_alerts(store: Store) -> None:
     first, second = (await store.commit(firing_entry(17, "phone", "phone"))).deliveries
     (later,) = (await store.commit(firing_entry(18, "phone"))).deliveries
-    await store.postpone_deliveries([later.id], at(60))
+    await store.postpone_deliveries([later.key], at(60))
     told = LastNotified(17, "phone", AlertState.FIRING, "critical", at(5))
     await store.record_attempts(
-        [DeliveryAttempt("phone", first.id, at(5), True, "", DeliveryState.SENT, last_notified=told)]
+        [DeliveryAttempt("phone", first.key, at(5), True, "", DeliveryState.SENT, last_notified=told)]
     )
     seen = await store.read(read_channel_due, "phone", at(9), at(-60), 5, is_limited=False)
     assert (seen.deliveries, seen.next_at, seen.is_complete) == ((second,), at(60), True)
@@ -33,12 +33,12 @@ async def test_throttled_channel_gets_all_notified_states_and_times(store: Store
     first, _ = (await store.commit(firing_entry(17, "phone", "phone"))).deliveries
     await store.commit(firing_entry(18, "mail"))
     told = [LastNotified(number, "phone", AlertState.FIRING, "critical", at(5)) for number in (17, 18)]
-    sent = DeliveryAttempt("phone", first.id, at(5), True, "", DeliveryState.SENT, last_notified=told[0])
+    sent = DeliveryAttempt("phone", first.key, at(5), True, "", DeliveryState.SENT, last_notified=told[0])
     await store.record_attempts([sent])
     (other,) = (
         await store.commit(dataclasses.replace(firing_entry(18, "phone"), alerts=(), transitions=()))
     ).deliveries
-    await store.record_attempts([dataclasses.replace(sent, delivery=other.id, at=at(6), last_notified=told[1])])
+    await store.record_attempts([dataclasses.replace(sent, delivery=other.key, at=at(6), last_notified=told[1])])
     seen = await store.read(read_channel_due, "phone", at(9), NOW, 5, is_limited=True)
     assert (sorted(seen.last_notified), seen.sent_at) == ([17, 18], (at(5), at(6)))
     free = await store.read(read_channel_due, "phone", at(9), NOW, 5, is_limited=False)

@@ -66,6 +66,6 @@ async def test_old_attempts_are_pruned_except_for_open_deliveries(store: Store) 
     notices = tuple(Notice("info", f"notice {n}", ("phone",), at(n)) for n in range(2))
     queued = (await store.commit(JournalEntry("main", NOW, failures=failures, notices=notices))).deliveries
     for delivery, state in zip(queued, (DeliveryState.SENT, DeliveryState.QUEUED), strict=True):
-        await store.record_attempts([DeliveryAttempt("phone", delivery.id, at(1), True, "told", state)])
+        await store.record_attempts([DeliveryAttempt("phone", delivery.key, at(1), True, "told", state)])
     assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 3
     assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 0

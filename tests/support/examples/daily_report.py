@@ -113,7 +113,9 @@ async def _alert(store: Store, now: datetime) -> None:
         ok = delivery.channel == "mail"
         state = DeliveryState.SENT if ok else DeliveryState.FAILED
         answer = "250 taken" if ok else "410 gone"
-        await store.record_attempts([DeliveryAttempt(delivery.channel, delivery.id, now - 5 * HOUR, ok, answer, state)])
+        await store.record_attempts(
+            [DeliveryAttempt(delivery.channel, delivery.key, now - 5 * HOUR, ok, answer, state)]
+        )
     over = replace(fired, state=AlertState.RESOLVED, resolved_at=now - timedelta(hours=4, minutes=40))
     await store.commit(JournalEntry("main", now - timedelta(hours=4, minutes=40), alerts=(over,)))
 

@@ -13,14 +13,14 @@ SENT = DeliveryState.SENT
 
 async def send(store: Store, delivery: Delivery, reference: str, second: int = 1) -> None:
     message = MessageReference(reference, "<b>title</b>")
-    attempt = DeliveryAttempt(delivery.channel, delivery.id, at(second), True, "ok", SENT, message=message)
+    attempt = DeliveryAttempt(delivery.channel, delivery.key, at(second), True, "ok", SENT, message=message)
     assert await store.record_attempts([attempt]) == 1
 
 
 async def test_message_is_recorded_with_its_delivery(store: Store) -> None:
     phone, mail = (await store.commit(firing_entry(17, "phone", "mail"))).deliveries
     await send(store, phone, "42/7")
-    await store.record_attempts([DeliveryAttempt("mail", mail.id, at(2), True, "ok", SENT)])
+    await store.record_attempts([DeliveryAttempt("mail", mail.key, at(2), True, "ok", SENT)])
     expected = ChannelMessage(1, "phone", "42/7", 17, None, None, "fired", "critical", at(1), "<b>title</b>", "")
     (found,) = await store.read(channel_messages.read_open_messages, ["phone", "mail"])
     assert replace(found, id=1) == expected

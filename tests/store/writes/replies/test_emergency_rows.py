@@ -27,7 +27,7 @@ async def ring(store: Store, receipt: str, *numbers: int) -> None:
 
 async def send(store: Store, delivery: Delivery, receipt: str) -> None:
     message = MessageReference(receipt, "text")
-    attempt = DeliveryAttempt("phone", delivery.id, at(1), True, "ok", DeliveryState.SENT, message=message)
+    attempt = DeliveryAttempt("phone", delivery.key, at(1), True, "ok", DeliveryState.SENT, message=message)
     await store.record_attempts([attempt])
 
 
