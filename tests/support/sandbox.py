@@ -5,6 +5,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,17 @@ from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox, SandboxInfo
 from tests.support.throttled_machine import ThrottledMachine
+
+RUNG = """
+[[rules]]
+name = "rung-{number}"
+scope = "cross"
+when = "margin_level < {level}"
+severity = "critical"
+repeat = "1d"
+
+"""
+"""A rule of a ladder of tests; each has a level a step below the one before."""
 
 READY_WITHIN_S = 90.0
 ENDS_WITHIN_S = 30.0
@@ -119,3 +131,20 @@ async def sandbox_process(
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await asyncio.wait_for(process.wait(), ENDS_WITHIN_S)
+
+
+def rung_rules(count: int) -> str:
+    """The configuration of `count` rungs, the highest first."""
+    return "".join(RUNG.format(number=number, level=_rung_level(number)) for number in range(count))
+
+
+def price_below_rung(number: int) -> Decimal:
+    """The price of BTC at which the level of the calm scenario's account lies just below that of a rung.
+
+    It holds 1.5 BTC and 20,000 USDT, and owes 60,000.
+    """
+    return ((_rung_level(number) - Decimal("0.005")) * 60_000 - 20_000) / Decimal("1.5")
+
+
+def _rung_level(number: int) -> Decimal:
+    return Decimal("1.80") - Decimal(number) * Decimal("0.02")

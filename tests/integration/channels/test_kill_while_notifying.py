@@ -4,7 +4,6 @@ import asyncio
 import random
 import signal
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,7 +14,7 @@ from monitor.records.alerts import AlertRow
 from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
-from tests.support.sandbox import RunningSandbox, sandbox
+from tests.support.sandbox import RunningSandbox, price_below_rung, rung_rules, sandbox
 from tests.support.sinks import Answer, HttpSink, http_sink
 
 Instant = Literal["committed", "sending", "answered", "refused", "some time"]
@@ -25,36 +24,20 @@ ANSWERS: dict[Instant, Answer] = {
 }
 LIVES = 14
 
-# 1.5 BTC and 20,000 USDT against 60,000: each rule has a level of its own, a step below the one before.
-RULE = """
-[[rules]]
-name = "rung-{number}"
-scope = "cross"
-when = "margin_level < {level}"
-severity = "critical"
-repeat = "1d"
-"""
-
-
-def level(number: int) -> Decimal:
-    return Decimal("1.80") - Decimal(number) * Decimal("0.02")
-
-
-def price_below(number: int) -> Decimal:
-    """At which the level lies just below that of a rule: (20,000 + 1.5 × price) / 60,000."""
-    return ((level(number) - Decimal("0.005")) * 60_000 - 20_000) / Decimal("1.5")
-
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_no_critical_alert_is_lost_and_duplicates_share_a_number(tmp_path: Path) -> None:
     chance = random.Random(7)
     lives: list[Instant] = [*get_args(Instant), *chance.choices(get_args(Instant), k=LIVES - len(get_args(Instant)))]
-    rules = "".join(RULE.format(number=number, level=level(number)) for number in range(LIVES + 1))
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
             config = write_config(
-                tmp_path, box.ready, channels={"phone": sink.url}, first="default_rules = false", more=rules
+                tmp_path,
+                box.ready,
+                channels={"phone": sink.url},
+                first="default_rules = false",
+                more=rung_rules(LIVES + 1),
             )
             for number, instant in enumerate(lives):
                 async with daemon_process(config) as child:
@@ -64,7 +47,7 @@ async def test_no_critical_alert_is_lost_and_duplicates_share_a_number(tmp_path:
                 sink.answers = []
             async with daemon_process(config) as child:
                 await child.wait_for_line("stream=market connected=True")
-                box.sandbox.user_actions.set_price("BTCUSDT", price_below(LIVES))
+                box.sandbox.user_actions.set_price("BTCUSDT", price_below_rung(LIVES))
                 await eventually(
                     lambda: all_alerts_received(tmp_path, sink), 60, story=lambda: str(received_alerts(sink))
                 )
@@ -90,7 +73,7 @@ async def run_until(
     if instant in ANSWERS:
         sink.answers = [ANSWERS[instant]]
     before = len(sink.received)
-    box.sandbox.user_actions.set_price("BTCUSDT", price_below(number))
+    box.sandbox.user_actions.set_price("BTCUSDT", price_below_rung(number))
     match instant:
         case "some time":
             await asyncio.sleep(chance.uniform(0, 0.3))

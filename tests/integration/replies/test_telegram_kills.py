@@ -1,7 +1,6 @@
 """The real daemon, killed between press, commit and edit: nothing pressed is lost, and nothing is done twice."""
 
 import signal
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,30 +12,12 @@ from monitor.store.command_store import ReadStore
 from monitor.store.schema import tables
 from tests.integration.replies.test_telegram_buttons import FIRST, data_of, is_firing, number_of
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
-from tests.support.sandbox import sandbox
+from tests.support.sandbox import price_below_rung, rung_rules, sandbox
 from tests.support.services.telegram_server import ANN, BotMessage, Fault, telegram_server
 
 Instant = Literal["before", "pressed", "committed", "answered", "editing"]
 
-RULE = """
-[[rules]]
-name = "rung-{number}"
-scope = "cross"
-when = "margin_level < {level}"
-severity = "critical"
-repeat = "1d"
-
-"""
 STARTED = "stream=market connected=True"
-
-
-def level(number: int) -> Decimal:
-    return Decimal("1.80") - Decimal(number) * Decimal("0.02")
-
-
-def price_below(number: int) -> Decimal:
-    """At which the level lies just below that of a rule: (20,000 + 1.5 × price) / 60,000."""
-    return ((level(number) - Decimal("0.005")) * 60_000 - 20_000) / Decimal("1.5")
 
 
 def acked_alerts(folder: Path) -> list[int]:
@@ -56,14 +37,13 @@ def acked_alerts(folder: Path) -> list[int]:
 @pytest.mark.timeout(600)
 async def test_no_press_is_lost_or_done_twice_over_kills(tmp_path: Path) -> None:
     instants = get_args(Instant)
-    rules = "".join(RULE.format(number=number, level=level(number)) for number in range(len(instants)))
     async with telegram_server() as chat, sandbox(starting_now()) as box:
-        config = write_config(tmp_path, box.ready, first=FIRST, more=rules + chat.config())
+        config = write_config(tmp_path, box.ready, first=FIRST, more=rung_rules(len(instants)) + chat.config())
         messages: list[BotMessage] = []
         async with daemon_process(config) as child:
             await child.wait_for_line(STARTED)
             for number in range(len(instants)):
-                box.sandbox.user_actions.set_price("BTCUSDT", price_below(number))
+                box.sandbox.user_actions.set_price("BTCUSDT", price_below_rung(number))
                 seen = {m.id for m in messages}
                 messages.append(await chat.wait_for_message(lambda m: is_firing(m) and m.id not in seen))  # noqa: B023
             await child.stop(signal.SIGKILL)
