@@ -63,8 +63,8 @@ def open_telegram_sink(config: Config, name: str, bots: BotRegistry | None = Non
 
 def build_telegram_loops(config: Config, store: "Store", bots: BotRegistry) -> "tuple[ReplyLoop, ...]":
     """Return the loops that read the answers: one a bot, whatever number of channels it serves. Raises ConfigError."""
+    from monitor.runtime.replies.answered_chats import AnsweredChat
     from monitor.runtime.replies.telegram_loop import TelegramLoop
-    from monitor.runtime.replies.update_handler import AnsweredChat
 
     chats: dict[TelegramBot, list[AnsweredChat]] = {}
     numbers: dict[TelegramBot, int] = {}

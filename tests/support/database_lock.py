@@ -10,8 +10,8 @@ from monitor.store.db import connections as opening
 
 
 @contextlib.contextmanager
-def locked_database(url: str) -> Iterator[None]:
-    """Lock the database at `url` against writes during the context."""
+def locked_database(url: str, table: str = "intents") -> Iterator[None]:
+    """Lock the database at `url` against writes during the context; of PostgreSQL one table."""
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)
     if path is not None:
@@ -21,6 +21,6 @@ def locked_database(url: str) -> Iterator[None]:
         return
     plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain) as server:
-        server.execute("LOCK TABLE intents IN SHARE MODE")
+        server.execute(f"LOCK TABLE {table} IN SHARE MODE".encode())
         yield
         server.rollback()

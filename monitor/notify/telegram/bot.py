@@ -12,7 +12,7 @@ from monitor.notify.telegram.library import prepare_library
 from monitor.view.messages.buttons import ButtonRows
 
 if TYPE_CHECKING:
-    from telegram import Bot, Chat, InlineKeyboardMarkup, Update
+    from telegram import Bot, Chat, InlineKeyboardMarkup, Message, Update, User
 
 T = TypeVar("T")
 
@@ -53,7 +53,10 @@ class ChatUser:
 
 @dataclass(frozen=True, slots=True)
 class ChatPress:
-    """A press of a button. `text` is the text of its message as HTML; None where that is not known any more."""
+    """A press of a button. `text` is the text of its message as HTML; None where that is not known any more.
+
+    `topic` is the thread of a forum.
+    """
 
     id: str
     user: ChatUser
@@ -62,6 +65,7 @@ class ChatPress:
     message: int
     data: str
     text: str | None
+    topic: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,33 +286,51 @@ def _markup(buttons: ButtonRows) -> "InlineKeyboardMarkup | None":
     return InlineKeyboardMarkup(rows) if rows else None
 
 
+def _well_formed(text: str) -> str:
+    """Return the text without halves of signs, which no message and no database takes."""
+    return text.encode(errors="replace").decode()
+
+
+def _user(user: "User") -> ChatUser:
+    return ChatUser(user.id, _well_formed(user.username or user.full_name))
+
+
+def _topic(message: "Message") -> int | None:
+    return message.message_thread_id if message.is_topic_message else None
+
+
 def _update(update: "Update") -> BotUpdate:
     from telegram import Message
 
     press, words = update.callback_query, update.message
     if press is not None and press.message is not None and press.data:
         message = press.message
-        text = message.text_html if isinstance(message, Message) else None
-        user = ChatUser(press.from_user.id, press.from_user.username or press.from_user.full_name)
+        known = message if isinstance(message, Message) else None
         content = ChatPress(
-            press.id, user, message.chat.id, _chat_name(message.chat), message.message_id, press.data, text
+            press.id,
+            _user(press.from_user),
+            message.chat.id,
+            _chat_name(message.chat),
+            message.message_id,
+            press.data,
+            None if known is None else known.text_html,
+            None if known is None else _topic(known),
         )
         return BotUpdate(update.update_id, content)
     if words is not None and words.from_user is not None and words.text:
-        user = ChatUser(words.from_user.id, words.from_user.username or words.from_user.full_name)
         answered = words.reply_to_message
         return BotUpdate(
             update.update_id,
             ChatWords(
                 words.message_id,
-                user,
+                _user(words.from_user),
                 words.chat.id,
                 _chat_name(words.chat),
-                words.text,
+                _well_formed(words.text),
                 words.date,
                 words.chat.type == "private",
                 None if answered is None else answered.message_id,
-                words.message_thread_id if words.is_topic_message else None,
+                _topic(words),
             ),
         )
     return BotUpdate(update.update_id, None)

@@ -11,7 +11,7 @@ from monitor.core.notifications.channel_messages import MessageReference
 from monitor.errors import MonitorError
 from monitor.notify.sinks import Delivered, NotDelivered, SendResult
 from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
-from monitor.notify.telegram.message_text import message_html
+from monitor.notify.telegram.message_text import message_html, with_state
 from monitor.view.messages.buttons import ButtonRows, alert_buttons, drill_buttons, intent_buttons
 from monitor.view.messages.message import Message, MessageSubject
 
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 LOOKUP_TIMEOUT_S, PROPOSAL_LOOKUP_TIMEOUT_S = 0.5, 3.0
 """Seconds that a message waits for the store; then it is sent without what only the store knows. Without it a proposal
 has no buttons, which is worth more of a wait."""
+
+NO_BUTTONS = "No buttons: the database could not be read. `margin-monitor actions` lists what waits."
 
 MAX_REMEMBERED = 1000
 
@@ -36,11 +38,15 @@ class TelegramChat:
 
 @dataclass(frozen=True, slots=True)
 class SubjectRecord:
-    """What the store knows of a message's subject: the first message about it, and the intent as it is."""
+    """What the store knows of a message's subject: the first message about it, and the intent as it is.
+
+    `is_unknown`: the store failed, did not answer in time, or holds what can't be understood.
+    """
 
     first_reference: str | None = None
     intent: Intent | None = None
     is_decided: bool = False
+    is_unknown: bool = False
 
 
 SubjectLookup = Callable[[str, MessageSubject], Awaitable[SubjectRecord]]
@@ -98,6 +104,8 @@ class TelegramSink:
             )
             return Delivered("accepted")
         text, buttons = message_html(message), self._buttons(subject, known)
+        if known.is_unknown and subject.intent is not None and self._chat.allow & {"approve", "reject"}:
+            text = with_state(text, [NO_BUTTONS])
         number = await self._bot.send(chat.chat, text, buttons, topic=chat.topic, silent=chat.silent, replies_to=first)
         self._remember(subject, number)
         # A notice about an order that is decided says itself what became of it.
@@ -114,7 +122,7 @@ class TelegramSink:
             async with asyncio.timeout(LOOKUP_TIMEOUT_S if subject.intent is None else PROPOSAL_LOOKUP_TIMEOUT_S):
                 return await self._lookup(self._name, subject)
         log.warning("telegram.subject_unknown channel=%s", self._name)
-        return SubjectRecord()
+        return SubjectRecord(is_unknown=True)
 
     def _first_message(self, subject: MessageSubject, known: SubjectRecord) -> int | None:
         for alert in subject.alerts:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
 from monitor.notify.telegram.message_text import MAX_CHARS, cut
+from monitor.runtime.replies.reply_service import ReplyContext, is_passing
 from monitor.view.messages.buttons import ButtonRows
 
 log = logging.getLogger(__name__)
@@ -18,12 +19,16 @@ MAX_RETRY_WAIT_S = 30.0
 """Machine seconds that the service may ask an answer to wait; a later one helps nobody."""
 
 
+Work = Callable[[], Awaitable[object]]
+
+
 class ChatAnswers:
     """Answers of one bot, each tried once, and once more when the service asks to wait."""
 
-    def __init__(self, bot: TelegramBot) -> None:
+    def __init__(self, bot: TelegramBot, context: ReplyContext) -> None:
         self._bot = bot
-        self._queue: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue(MAX_ANSWERS)
+        self._context = context
+        self._queue: asyncio.Queue[Work] = asyncio.Queue(MAX_ANSWERS)
 
     def answer_press(self, press: str, text: str, *, is_alert: bool = False) -> None:
         """Answer a press with a short text; "" ends its waiting and shows nothing."""
@@ -42,7 +47,7 @@ class ChatAnswers:
         shown = html.escape(cut(text, MAX_CHARS), quote=False)
         self._put(lambda: self._bot.send(chat, shown, buttons, topic=topic, replies_to=replies_to))
 
-    def start(self, work: Callable[[], Awaitable[object]]) -> None:
+    def start(self, work: Work) -> None:
         """Do other work in the turn of the answers, such as reading what one needs."""
         self._put(work)
 
@@ -52,10 +57,13 @@ class ChatAnswers:
             work = await self._queue.get()
             try:
                 await self._try(work)
-            except Exception:
-                log.exception("reply.answer_failed")
+            except Exception as error:  # noqa: BLE001  reported, and other answers go on
+                if is_passing(error):
+                    log.warning("reply.answer_failed cause=%s", error)
+                else:
+                    await self._context.report_fault("warning", "an answer to a chat failed", error)
 
-    async def _try(self, work: Callable[[], Awaitable[object]]) -> None:
+    async def _try(self, work: Work) -> None:
         for is_last in (False, True):
             try:
                 await work()
@@ -69,7 +77,7 @@ class ChatAnswers:
             else:
                 return
 
-    def _put(self, work: Callable[[], Awaitable[object]]) -> None:
+    def _put(self, work: Work) -> None:
         try:
             self._queue.put_nowait(work)
         except asyncio.QueueFull:

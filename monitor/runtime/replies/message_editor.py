@@ -73,6 +73,7 @@ class MessageEditor:
             except MonitorError as error:
                 if str(error) != self._last_error:
                     log.warning("messages.not_compared cause=%s", error)
+                    await self._context.report_fault("warning", "messages can't be compared with the truth", error)
                 self._last_error = str(error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):

@@ -76,8 +76,9 @@ class ReceiptLoop:
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 known = await context.store.read(emergency_rows.read_open_emergencies, self._channel)
-        except (MonitorError, TimeoutError):
+        except (MonitorError, TimeoutError) as error:
             # The store reports its own failure; receipts stay readable for a week.
+            await context.report_fault("critical", "receipts can't be compared with their alerts", error)
             return
         for emergency in known:
             self._sink.note_ringing(emergency.receipt, emergency.tags)
@@ -132,6 +133,7 @@ class ReceiptLoop:
         except (MonitorError, TimeoutError) as error:
             # Not lost: the receipt is read again until its press is recorded.
             log.error("receipt.unrecorded channel=%s cause=%s", self._channel, str(error) or "no answer")
+            await context.report_fault("critical", f"a press on channel {self._channel} can't be recorded", error)
             return
         self._sink.note_end(emergency.receipt)
         log.info(
@@ -147,6 +149,7 @@ class ReceiptLoop:
                 )
         except (MonitorError, TimeoutError) as error:
             log.error("emergency.end_unrecorded channel=%s cause=%s", self._channel, str(error) or "no answer")
+            await context.report_fault("warning", "the end of an emergency can't be recorded", error)
             return
         self._sink.note_end(emergency.receipt)
         numbers = ",".join(str(alert.id) for alert in emergency.alerts)

@@ -4,11 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.core.model.alert import Severity
+from monitor.errors import MonitorError, StoreError, StoreRefused
+from monitor.store.db.units_of_work import find_bug
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -19,6 +22,10 @@ MAX_RESTART_S = 60.0
 
 GRACE_S = 15.0
 """Machine seconds that a failure must last before the channel counts as failing: a reload or a short cut is none."""
+
+
+FAULT_REPEAT = timedelta(days=1)
+"""Time after which people are notified again of an error of this program of the same kind."""
 
 
 class ReplyHealth:
@@ -58,6 +65,32 @@ class ReplyContext:
     health: ReplyHealth
     on_command: Callable[[], None]
     notify: Callable[[Severity, str], Awaitable[None]]
+    _notified: dict[tuple[str, str], datetime] = field(default_factory=dict)
+
+    async def report_fault(self, severity: Severity, what: str, error: Exception) -> None:
+        """Log an error of this program, and notify people: once a day for each kind, which is `what` and its type.
+
+        A store that fails for a while is none: it reports itself, and what failed is tried again.
+        """
+        if is_passing(error) or isinstance(error, TimeoutError):
+            return
+        log.error("reply.fault what=%r cause=%r", what, str(error) or type(error).__name__, exc_info=error)
+        kind, now = (what, type(error).__name__), self.clock.now()
+        last = self._notified.get(kind)
+        if last is not None and now - last < FAULT_REPEAT:
+            return
+        self._notified[kind] = now
+        cause = " ".join(error.message.split())[:200] if isinstance(error, MonitorError) else kind[1]
+        text = f"An error in margin-monitor: {what} ({cause}). Its log has more (reply.fault)."
+        await self.notify(severity, text)
+
+
+def is_passing(error: Exception) -> bool:
+    """Return whether the same may work later on: the store can't be reached or does not answer.
+
+    False for a write that it refuses alone, for rows that can't be understood, and for every other error.
+    """
+    return isinstance(error, StoreError) and not isinstance(error, StoreRefused) and find_bug(error) is None
 
 
 class ReplyLoop(Protocol):

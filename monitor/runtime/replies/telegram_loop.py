@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from monitor.errors import StoreError
 from monitor.notify.telegram.bot import BotRequestFailed, BotUpdate, TelegramBot
+from monitor.runtime.replies.answered_chats import AnsweredChat
 from monitor.runtime.replies.chat_answers import ChatAnswers
 from monitor.runtime.replies.message_editor import MessageEditor
 from monitor.runtime.replies.reply_service import ReplyContext
-from monitor.runtime.replies.update_handler import AnsweredChat, ReadText, UpdateHandler
+from monitor.runtime.replies.update_handler import ReadText, UpdateHandler
 from monitor.store.writes.replies import presses
 from monitor.store.writes.replies.presses import UpdateOffset
 
@@ -52,7 +53,7 @@ class TelegramLoop:
     async def run(self, context: ReplyContext) -> None:
         """Read updates, answer and edit until cancelled. An error of this program ends the loop; its owner starts it
         anew."""
-        answers = ChatAnswers(self._bot)
+        answers = ChatAnswers(self._bot, context)
         handler = UpdateHandler(self._chats, context, answers, self._read_text)
         editor = MessageEditor(self._bot, {chat.channel: chat.allow for chat in self._chats}, context)
         try:
@@ -94,18 +95,22 @@ class TelegramLoop:
     ) -> UpdateOffset | None:
         """Handle the updates in order, up to one that can't be recorded; return the next one to read."""
         offset: UpdateOffset | None = None
-        try:
-            for update in updates:
-                await _handle(update, handler)
-                offset = UpdateOffset(update.number + 1, context.clock.now())
-        except StoreError as error:
-            log.error("replies.unrecorded in_s=%g cause=%s", STORE_RETRY_S, error)
+        for index, update in enumerate(updates):
+            try:
+                await handler.handle(update.content)
+            except StoreError as error:
+                log.error("replies.unrecorded in_s=%g cause=%s", STORE_RETRY_S, error)
+                for waiting in updates[index:]:
+                    handler.say_unknown(waiting.content)
+                break
+            offset = UpdateOffset(update.number + 1, context.clock.now())
         if offset is not None:
             try:
                 await context.store.execute(presses.save_offset, self._bot_number, offset)
             except StoreError as error:
                 # The same updates would come again after a restart: they are known by their keys.
                 log.error("replies.offset_unwritten cause=%s", error)
+                await context.report_fault("warning", "the place among a bot's updates can't be recorded", error)
         return offset
 
     async def _read_offset(self, context: ReplyContext) -> UpdateOffset | None:
@@ -114,6 +119,7 @@ class TelegramLoop:
             return await context.store.read(presses.read_offset, self._bot_number)
         except StoreError as error:
             log.warning("replies.offset_unknown cause=%s", error)
+            await context.report_fault("warning", "the place among a bot's updates can't be read", error)
             return None
 
     def _valid(self, offset: UpdateOffset | None, context: ReplyContext) -> int | None:
@@ -128,13 +134,3 @@ class TelegramLoop:
         said = "replies.unreadable channels=%s kind=%s in_s=%g cause=%r"
         log.warning(said, ",".join(self.channels), error.kind, pause_s, answer)
         return pause_s
-
-
-async def _handle(update: BotUpdate, handler: UpdateHandler) -> None:
-    """Handle one update; an error of this program in it costs this update alone. Raises StoreError."""
-    try:
-        await handler.handle(update.content)
-    except StoreError:
-        raise
-    except Exception:
-        log.exception("reply.failed update=%d", update.number)

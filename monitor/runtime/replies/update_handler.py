@@ -2,13 +2,24 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
 from monitor.core.notifications.channel_messages import MessageReference
-from monitor.errors import CommandRefused, MonitorError, StoreError
+from monitor.errors import CommandRefused, MonitorError, StoreRefused, UsageError
 from monitor.notify.telegram.bot import ChatPress, ChatUser, ChatWords
+from monitor.runtime.replies.answered_chats import (
+    FAULT,
+    NOT_DONE,
+    UNKNOWN,
+    AnsweredChat,
+    as_sentence,
+    error_text,
+    find_chat,
+    not_listed_text,
+    reply_key,
+    user_text,
+)
 from monitor.runtime.replies.chat_answers import ChatAnswers
 from monitor.runtime.replies.chat_commands import (
     ChatCommand,
@@ -17,7 +28,7 @@ from monitor.runtime.replies.chat_commands import (
     parse_chat_command,
     parse_subject,
 )
-from monitor.runtime.replies.reply_service import ReplyContext
+from monitor.runtime.replies.reply_service import ReplyContext, is_passing
 from monitor.store.writes.replies import channel_messages, press_commands, presses
 from monitor.store.writes.replies.presses import Press, PressCommand, PressResult
 from monitor.view.messages.buttons import (
@@ -39,23 +50,18 @@ MAX_WORDS_AGE = timedelta(minutes=10)
 MAX_STRANGERS_A_DAY = 20
 """Users not listed that are answered, and reported, within a day."""
 
+MAX_UNKNOWN = 1000
+"""Presses and words that wait for the database, of which it is remembered that somebody was told so."""
+
 ReadText = Callable[[str, str], Awaitable[str]]
 """A reader of a text for a chat: `status`, `alerts`, or `stress` with its argument. Raises MonitorError."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweredChat:
-    """A channel that can be answered: its chat, what may be done there, and by whom."""
-
-    channel: str
-    chat: str
-    topic: int | None
-    allow: frozenset[str]
-    users: frozenset[int]
-
-
 class UpdateHandler:
-    """The handling of one bot's updates. StoreError leaves the update to be handled again; nothing is done twice."""
+    """The handling of one bot's updates. StoreError leaves the update to be handled again; nothing is done twice.
+
+    An error of this program costs the update alone: people are notified, and whoever pressed or wrote is answered.
+    """
 
     def __init__(
         self, chats: Sequence[AnsweredChat], context: ReplyContext, answers: ChatAnswers, read_text: ReadText
@@ -66,22 +72,60 @@ class UpdateHandler:
         self._read_text = read_text
         self.bot_name = ""
         """The bot's own name, once it is known: a command in a group may be meant for another bot."""
+        self._unknown: dict[str, None] = {}
 
     async def handle(self, content: ChatPress | ChatWords | None) -> None:
-        """Carry out one update. Raises StoreError when that could not be recorded."""
+        """Carry out one update. Raises StoreError when that could not be recorded, but may be later on."""
+        try:
+            if isinstance(content, ChatPress):
+                await self._handle_press(content)
+            elif isinstance(content, ChatWords):
+                await self._handle_words(content)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            what = "a press was not handled" if isinstance(content, ChatPress) else "words in a chat were not handled"
+            await self._context.report_fault("critical", what, error)
+            if content is not None:
+                await self._answer_fault(content)
+
+    def say_unknown(self, content: ChatPress | ChatWords | None) -> None:
+        """Tell once, whoever is listed and pressed or wrote, that it waits for the database."""
+        chat = None if content is None else find_chat(self._chats, content)
+        if content is None or chat is None or content.user.id not in chat.users or reply_key(content) in self._unknown:
+            return
         if isinstance(content, ChatPress):
-            await self._handle_press(content)
-        elif isinstance(content, ChatWords):
-            await self._handle_words(content)
+            self._answer(content, chat, UNKNOWN, is_alert=True)
+        elif parse_chat_command(content.text) is not None:
+            self._answers.send(str(content.chat), UNKNOWN, topic=content.topic, replies_to=content.message)
+        self._unknown[reply_key(content)] = None
+        while len(self._unknown) > MAX_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+
+    async def _answer_fault(self, content: ChatPress | ChatWords) -> None:
+        """Answer whoever is listed and pressed or wrote what an error of this program prevented. Raises StoreError.
+
+        From then on a press counts as refused, unless its command was carried out before the error.
+        """
+        chat = find_chat(self._chats, content)
+        if chat is None or content.user.id not in chat.users:
+            return
+        if isinstance(content, ChatWords):
+            text = "An error in margin-monitor; see its log. What you asked for may not be done: /alerts shows it."
+            self._answers.send(str(content.chat), text, topic=content.topic, replies_to=content.message)
+            return
+        recorded = self._press(content, chat, parse_button(content.data))
+        result = await self._record_not_done(recorded)
+        self._answer(content, chat, as_sentence(result.answer), is_alert=not result.is_done)
 
     async def _handle_press(self, press: ChatPress) -> None:
-        chat = self._find_chat(press.chat, press.chat_name)
+        chat = find_chat(self._chats, press)
         if chat is None:
             self._answers.answer_press(press.id, "This chat is no channel of the program any more.", is_alert=True)
             return
         if press.user.id not in chat.users:
             if await self._is_new_stranger(press.user, chat, f"press:{press.id}", "pressed a button"):
-                self._answers.answer_press(press.id, _not_listed(press.user), is_alert=True)
+                self._answers.answer_press(press.id, not_listed_text(press.user), is_alert=True)
             else:
                 self._answers.answer_press(press.id, "")
             return
@@ -91,26 +135,23 @@ class UpdateHandler:
             what = (
                 "This button is none of this program's." if button is None else f'"{permission}" is not allowed here.'
             )
-            self._answers.answer_press(press.id, what, is_alert=True)
+            self._answer(press, chat, what, is_alert=True)
         elif button.is_drill:
-            self._answers.answer_press(press.id, "A drill: the button works, and nothing was done.", is_alert=True)
+            self._answer(press, chat, "A drill: the button works, and nothing was done.", is_alert=True)
         elif button.action == "status":
-            self._answers.answer_press(press.id, "")
+            self._answer(press, chat, "")
             self._send_text(chat, "status", "", replies_to=press.message)
         elif button.action == "pause":
-            self._answers.answer_press(press.id, "")
+            self._answer(press, chat, "")
             self._ask_for_second_press(str(press.chat), chat.topic, press.message)
         else:
             await self._command(press, button, chat)
 
     async def _command(self, press: ChatPress, button: ButtonPress, chat: AnsweredChat) -> None:
-        command = f"{button.action} {button.number}" if button.number else button.action
-        user = _user_text(press.user)
-        now = self._context.clock.now()
-        recorded = Press(f"telegram:press:{press.id}", chat.channel, user, command, now)
-        work = self._work(button, chat.channel, user)
-        result = await self._carry_out(recorded, work)
-        self._answers.answer_press(press.id, _sentence(result.answer), is_alert=not result.is_done)
+        recorded = self._press(press, chat, button)
+        user, now = recorded.user, recorded.at
+        result = await self._carry_out(recorded, self._work(button, chat.channel, user))
+        self._answer(press, chat, as_sentence(result.answer), is_alert=not result.is_done)
         is_alert = button.action in ("ack", "silence")
         number = button.number if is_alert else None
         if press.text is not None and (is_alert or button.action in ("approve", "reject")):
@@ -123,8 +164,19 @@ class UpdateHandler:
             )
         elif button.action == "confirm_pause" and result.is_done:
             self._answers.send(
-                str(press.chat), f"{_sentence(result.answer)} By {user}.", topic=chat.topic, replies_to=press.message
+                str(press.chat), f"{as_sentence(result.answer)} By {user}.", topic=chat.topic, replies_to=press.message
             )
+
+    def _press(self, press: ChatPress, chat: AnsweredChat, button: ButtonPress | None) -> Press:
+        command = "" if button is None else f"{button.action} {button.number}" if button.number else button.action
+        return Press(reply_key(press), chat.channel, user_text(press.user), command, self._context.clock.now())
+
+    def _answer(self, press: ChatPress, chat: AnsweredChat, text: str, *, is_alert: bool = False) -> None:
+        """Answer a press; in the chat where its only answer was that nothing is known yet."""
+        if reply_key(press) not in self._unknown:
+            self._answers.answer_press(press.id, text, is_alert=is_alert)
+        elif text:
+            self._answers.send(str(press.chat), text, topic=chat.topic, replies_to=press.message)
 
     def _work(self, button: ButtonPress, channel: str, user: str) -> PressCommand:
         now = self._context.clock.now()
@@ -159,9 +211,7 @@ class UpdateHandler:
 
     async def _handle_words(self, words: ChatWords) -> None:
         command = parse_chat_command(words.text)
-        chat = self._find_chat(words.chat, words.chat_name)
-        if chat is None and words.is_private:
-            chat = next((each for each in self._chats if words.user.id in each.users), None)
+        chat = find_chat(self._chats, words)
         if command is not None and command.bot and command.bot.lower() != (self.bot_name or command.bot).lower():
             return
         if chat is None or words.user.id not in chat.users:
@@ -172,10 +222,8 @@ class UpdateHandler:
             return
         try:
             answer = await self._run(command, words, chat)
-        except StoreError:
-            raise
-        except MonitorError as error:
-            answer = _error_text(error)
+        except (UsageError, CommandRefused) as error:
+            answer = error_text(error)
         if answer:
             self._answers.send(str(words.chat), answer, topic=words.topic, replies_to=words.message)
 
@@ -195,7 +243,7 @@ class UpdateHandler:
             return ""
         answered = await self._answered_alerts(words, chat)
         numbers, span = parse_subject(command.argument, answered)
-        user, lines = _user_text(words.user), []
+        user, lines = user_text(words.user), []
         for number in numbers[:10]:
             work: PressCommand = partial(press_commands.acknowledge, alert=number, born="", by=user, at=now)
             if command.name == "silence":
@@ -208,19 +256,35 @@ class UpdateHandler:
                     by=user,
                     at=now,
                 )
-            key = f"telegram:words:{words.chat}:{words.message}:{number}"
+            key = f"{reply_key(words)}:{number}"
             recorded = Press(key, chat.channel, user, f"{command.name} {number}", now)
-            lines.append(_sentence((await self._carry_out(recorded, work)).answer))
+            lines.append(as_sentence((await self._carry_out(recorded, work)).answer))
         return "\n".join(lines)
 
     async def _carry_out(self, press: Press, work: PressCommand) -> PressResult:
-        result = await self._context.store.execute(presses.carry_out, press, work)
+        try:
+            result = await self._context.store.execute(presses.carry_out, press, work)
+        except StoreRefused as error:
+            # All of it is rolled back, and would be each time.
+            await self._context.report_fault("critical", "what was pressed or written in a chat was not done", error)
+            result = await self._record_not_done(press)
         said = "reply.%s channel=%s user=%r command=%r answer=%r"
         word = "repeated" if result.is_repeated else "done" if result.is_done else "refused"
         log.info(said, word, press.channel, press.user, press.command, result.answer)
         if result.is_done and not result.is_repeated:
             self._context.on_command()
         return result
+
+    async def _record_not_done(self, press: Press) -> PressResult:
+        """Record that an error of this program prevented a press, and return that; its result if it was done before.
+
+        Raises StoreError.
+        """
+        refusal: PressCommand = partial(press_commands.refuse, why=NOT_DONE)
+        try:
+            return await self._context.store.execute(presses.carry_out, press, refusal)
+        except StoreRefused:
+            return PressResult(False, NOT_DONE)
 
     async def _answered_alerts(self, words: ChatWords, chat: AnsweredChat) -> list[int]:
         if words.replies_to is None:
@@ -246,8 +310,10 @@ class UpdateHandler:
         async def read_and_send() -> None:
             try:
                 text = await self._read_text(name, argument)
-            except MonitorError as error:
-                text = _error_text(error)
+            except Exception as error:  # noqa: BLE001  reported, and the person is answered
+                text = error_text(error) if isinstance(error, MonitorError) else f"Not answered: {FAULT}"
+                if not isinstance(error, (UsageError, CommandRefused)):
+                    await self._context.report_fault("warning", f"/{name} was not answered in a chat", error)
             self._answers.send(target, text, topic=topic, replies_to=answered)
 
         self._answers.start(read_and_send)
@@ -262,7 +328,7 @@ class UpdateHandler:
     async def _refuse_words(self, words: ChatWords, chat: AnsweredChat | None) -> None:
         key = f"words:{words.chat}:{words.message}"
         if await self._is_new_stranger(words.user, chat, key, "wrote to the bot"):
-            text = _not_listed(words.user)
+            text = not_listed_text(words.user)
             self._answers.send(str(words.chat), text, topic=words.topic, replies_to=words.message)
 
     async def _is_new_stranger(self, user: ChatUser, chat: AnsweredChat | None, key: str, deed: str) -> bool:
@@ -273,36 +339,10 @@ class UpdateHandler:
         )
         if not await self._context.store.execute(presses.note_stranger, press, MAX_STRANGERS_A_DAY):
             return False
-        log.warning("reply.stranger channel=%s user=%r", channel, _user_text(user))
+        log.warning("reply.stranger channel=%s user=%r", channel, user_text(user))
         await self._context.notify(
             "warning",
-            f"{_user_text(user)}, who is not among the users of [[replies]], {deed} of channel {channel}; "
+            f"{user_text(user)}, who is not among the users of [[replies]], {deed} of channel {channel}; "
             "nothing was done",
         )
         return True
-
-    def _find_chat(self, number: int, name: str) -> AnsweredChat | None:
-        names = {str(number), name.lower()}
-        return next((chat for chat in self._chats if chat.chat.lower() in names), None)
-
-
-def _user_text(user: ChatUser) -> str:
-    name = "".join(sign for sign in user.name if sign.isprintable() and sign not in "()").strip()[:40]
-    return f"telegram:{name or 'unnamed'} ({user.id})"
-
-
-def _not_listed(user: ChatUser) -> str:
-    return (
-        f"Sorry, you are not among those who may answer here. Your number is {user.id}: "
-        "whoever runs this can add it to users."
-    )
-
-
-def _error_text(error: MonitorError) -> str:
-    """Return the error and its fix without its place on a command line."""
-    return _sentence(f"{error.message}; {error.mend}" if error.mend else error.message)
-
-
-def _sentence(text: str) -> str:
-    """Return the text as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}"

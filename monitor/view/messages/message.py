@@ -38,6 +38,8 @@ KIND_BY_SEVERITY: Mapping[Severity, MessageKind] = {"info": "info", "warning": "
 DELAY_SHOWN_FROM = timedelta(minutes=2)
 """From this age on a message states how old its cause is."""
 
+INCOMPLETE = "The rest is missing: an error in margin-monitor; see its log."
+
 _TITLE_WORDS: Mapping[NotificationReason, str] = {
     NotificationReason.FIRED: "FIRING",
     NotificationReason.REMINDED: "REMINDER",
@@ -134,10 +136,11 @@ def alert_message(
 
 
 def minimal_message(alert: Alert, reason: NotificationReason, severity: Severity, public_url: str = "") -> Message:
-    """The message that can always be made of an alert: its title, its rule and its page."""
+    """The message that can always be made of an alert, also after an error of this program: title, rule and page."""
     title = f"[{_TITLE_WORDS[reason]}] {severity} {_subject_text(alert)}: {_value_text(alert)} (#{alert.id})"
     page = _page_url(alert, public_url)
-    text = "\n".join([_value_text(alert), f"Rule {alert.key.rule}: {alert.when}", *([page] if page else [])])
+    lines = [_value_text(alert), f"Rule {alert.key.rule}: {alert.when}", INCOMPLETE]
+    text = "\n".join([*lines, *([page] if page else [])])
     document: BareAlertMessageDocument = {
         "id": alert.id,
         "severity": severity,

@@ -54,6 +54,12 @@ async def test_updates_come_from_the_offset_on_and_are_confirmed(server: Telegra
     assert (len(text), is_alert) == (200, True)
 
 
+async def test_half_of_a_sign_in_words_is_replaced(server: TelegramServer, bot: TelegramBot) -> None:
+    await server.write("/stress \ud83d")
+    (update,) = await bot.read_updates(None, 0)
+    assert isinstance(update.content, ChatWords) and update.content.text == "/stress ?"
+
+
 async def test_long_poll_returns_as_soon_as_something_comes(server: TelegramServer, bot: TelegramBot) -> None:
     polling = asyncio.create_task(bot.read_updates(None, 60))
     await server.write("/help")

@@ -54,10 +54,9 @@ def notifier(store: Store, sink: HttpSink) -> Notifier:
     return notifier_on(store, Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING))
 
 
-def notifier_on(store: Store, *channels: Channel) -> Notifier:
-    return Notifier(
-        channels, store, SystemClock(), MessageBuilder(store, SystemClock(), lambda account: None), lambda number: None
-    )
+def notifier_on(store: Store, *channels: Channel, builder: MessageBuilder | None = None) -> Notifier:
+    builder = builder or MessageBuilder(store, SystemClock(), lambda account: None)
+    return Notifier(channels, store, SystemClock(), builder, lambda number: None)
 
 
 @pytest.mark.slow
@@ -97,6 +96,24 @@ async def test_delivery_is_sent_and_recorded(tmp_path: Path, database_url: str) 
         assert [one.json()["title"] for one in sink.received] == [
             "[FIRING] critical main cross: margin level 1.46 (#1)"
         ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_alert_whose_figures_cannot_be_told_is_sent_and_says_so(tmp_path: Path, sqlite_template: Path) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, path)
+    with http_sink() as sink:
+        store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
+        await store.commit(firing_entry(datetime.now(UTC)))
+        # An account of which the program has lost the state.
+        builder = MessageBuilder(store, SystemClock(), {}.__getitem__)
+        phone = Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING)
+        running = asyncio.create_task(notifier_on(store, phone, builder=builder).run())
+        await eventually(lambda: is_sent(store))
+        (request,) = sink.received
+        assert "The rest is missing: an error in margin-monitor" in request.json()["text"]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await store.close()

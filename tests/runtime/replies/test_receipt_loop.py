@@ -47,6 +47,7 @@ class Phone:
     context: ReplyContext
     health: ReplyHealth
     commands: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     async def ring(self, *alerts: Alert) -> Emergency:
         """Let alerts fire and send them as one emergency."""
@@ -80,10 +81,6 @@ class Phone:
         await self.store.commit(JournalEntry("main", self.context.clock.now(), alerts=alerts))
 
 
-async def notify(severity: Severity, text: str) -> None:
-    """Send nothing."""
-
-
 @pytest.fixture
 def server() -> Iterator[PushoverServer]:
     with pushover_server() as state:
@@ -99,10 +96,15 @@ async def phone_of(
     store = Store.open(f"sqlite:///{database}")
     client = PushoverClient(token, SecretScrubber(f"pover://{USER}@{token}"), 20.0, server.url)
     sink = PushoverSink("phone", client, PushoverRecipient(USER, expire_s=expire_s), clock.now)
+    notices = list[str]()
+
+    async def notify(severity: Severity, text: str) -> None:
+        notices.append(f"{severity} {text}")
+
     context = ReplyContext(store, clock, health, lambda: done.append("command"), notify)
     await sink.warm_up()
     try:
-        yield Phone(server, store, sink, client, context, health, done)
+        yield Phone(server, store, sink, client, context, health, done, notices)
     finally:
         await sink.close()
         await store.close()
@@ -171,6 +173,22 @@ async def test_press_is_kept_until_it_can_be_recorded(server: PushoverServer, tm
             await phone.store.execute(_refuse_presses, refuse=False)
             await until(lambda: phone.commands)
         assert await phone.acked_by(17) == "pushover:annas-phone"
+        # A press that nobody hears of is told, once however often it is tried.
+        (notice,) = phone.notices
+        assert notice.startswith("critical An error in margin-monitor: a press on channel phone can't be recorded")
+
+
+async def test_emergencies_that_cannot_be_understood_are_told_once(server: PushoverServer, tmp_path: Path) -> None:
+    async with phone_of(server, tmp_path / "db") as phone:
+        server.press(await phone.ring(firing()))
+        await phone.store.execute(_write_labels, "{")
+        async with reading(phone) as loop:
+            await until(lambda: phone.notices)
+            loop.wake()
+            await phone.store.execute(_write_labels, "{}")
+            await until(lambda: phone.commands)
+        (notice,) = phone.notices
+        assert "receipts can't be compared with their alerts" in notice and "JSONDecodeError" in notice
 
 
 async def test_press_after_the_end_of_the_alert_is_refused(server: PushoverServer, tmp_path: Path) -> None:
@@ -289,6 +307,10 @@ def more_polls_than(count: int) -> Callable[[PushoverServer], bool]:
 
 async def _is_closed(phone: Phone, emergency: Emergency) -> bool:
     return bool(await phone.end_of(emergency))
+
+
+def _write_labels(connection: Connection, labels: str) -> None:
+    connection.execute(text("UPDATE alerts SET labels = :labels"), {"labels": labels})
 
 
 def _refuse_presses(connection: Connection, *, refuse: bool) -> None:

@@ -56,6 +56,8 @@ class PushoverServer:
     """The server's state; tests press and look, the program talks over HTTP."""
 
     port: int = 0
+    token: str = TOKEN
+    """The application's token that is taken: another one as soon as somebody has it replaced."""
     messages: list[dict[str, str]] = field(default_factory=list)
     emergencies: list[Emergency] = field(default_factory=list)
     polls: list[tuple[float, str]] = field(default_factory=list)
@@ -114,7 +116,7 @@ class PushoverServer:
         self._closing.set()
 
     def _carry_out(self, method: str, path: str, fields: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        if fields.get("token") != TOKEN:
+        if fields.get("token") != self.token:
             return _refused("application token is invalid", token="invalid")
         match [method, *path.strip("/").split("/")]:
             case ["POST", "1", "messages.json"]:

@@ -66,7 +66,13 @@ class TelegramServer:
         self.faults: list[Fault] = []
         self.standing_faults: dict[str, Fault] = {}
         """Faults of every request to a method, until they are removed."""
+        self.written: set[int] = set()
+        """The messages of people, by number."""
         self.expired: set[str] = set()
+        self.chat_names: dict[int, str] = {}
+        """The @name of each group that has one, by its number."""
+        self.polled_at: list[float] = []
+        """Machine time of each request for updates."""
         self.updates: list[dict[str, Any]] = []
         self.confirmed_to = 0
         self._next_update = 1000
@@ -83,12 +89,19 @@ class TelegramServer:
         """The address of a channel to a chat."""
         return f"tgram://{TOKEN}/{chat}"
 
-    def config(self, *, allow: Sequence[str] = (), chat: str | int = CHAT, name: str = "chat") -> str:
+    def config(
+        self,
+        *,
+        allow: Sequence[str] = (),
+        chat: str | int = CHAT,
+        name: str = "chat",
+        users: Sequence[int] = (ANN, BOB),
+    ) -> str:
         """The tables of a channel that can be answered."""
         allowed = f"allow = {json.dumps(list(allow))}\n" if allow else ""
         return (
             f'[[channels]]\nname = "{name}"\nurl = "{self.channel_url(chat)}"\n\n'
-            f'[[replies]]\nchannel = "{name}"\nusers = [{ANN}, {BOB}]\n{allowed}api_url = "{self.url}"\n'
+            f'[[replies]]\nchannel = "{name}"\nusers = {list(users)}\n{allowed}api_url = "{self.url}"\n\n'
         )
 
     async def press(
@@ -121,16 +134,20 @@ class TelegramServer:
         kind: str = "private",
         reply_to: int | None = None,
         age_s: float = 0,
+        topic: int | None = None,
     ) -> int:
         """Write a message to the bot; return its number."""
         number = self._new_number()
+        self.written.add(number)
         sent = {
             "message_id": number,
             "from": person(user),
-            "chat": {"id": chat, "type": kind},
+            "chat": self._chat_json(chat, kind),
             "date": int(time.time() - age_s),
             "text": text,
         }
+        if topic is not None:
+            sent |= {"message_thread_id": topic, "is_topic_message": True}
         if reply_to is not None:
             sent["reply_to_message"] = self._message_json(self.messages[reply_to], chat)
         await self._add_update({"message": sent})
@@ -165,6 +182,8 @@ class TelegramServer:
         method = request.match_info["method"]
         parameters = await _read_parameters(request)
         self.requests.append((method, parameters))
+        if method == "getUpdates":
+            self.polled_at.append(time.monotonic())
         if request.match_info["token"] != TOKEN:
             return _error(401, "Unauthorized")
         fault = self._take_fault(method)
@@ -231,7 +250,7 @@ class TelegramServer:
             return _error(400, f"Bad Request: can't parse entities: {entities}")
         if len(text) > 4096:
             return _error(400, "Bad Request: message is too long")
-        reply = json.loads(parameters.get("reply_parameters", "null")) or {}
+        answered = (json.loads(parameters.get("reply_parameters", "null")) or {}).get("message_id")
         number = self._new_number()
         message = BotMessage(
             number,
@@ -239,7 +258,7 @@ class TelegramServer:
             text,
             entities,
             _buttons(parameters),
-            reply.get("message_id") if reply.get("message_id") in self.messages else None,
+            answered if answered in self.messages or answered in self.written else None,
             int(parameters["message_thread_id"]) if "message_thread_id" in parameters else None,
             parameters.get("disable_notification") == "true",
             parameters.get("photo"),
@@ -273,14 +292,21 @@ class TelegramServer:
         found: dict[str, Any] = {
             "message_id": message.id,
             "date": int(time.time()),
-            "chat": {"id": chat, "type": "private", "first_name": "Ann"},
+            "chat": self._chat_json(chat, "private"),
             "from": {"id": BOT_ID, "is_bot": True, "first_name": "Margin"},
             "text": message.text,
             "entities": message.entities,
         }
+        if message.topic is not None:
+            found |= {"message_thread_id": message.topic, "is_topic_message": True}
         if message.buttons:
             found["reply_markup"] = {"inline_keyboard": message.buttons}
         return found
+
+    def _chat_json(self, chat: int, kind: str) -> dict[str, Any]:
+        if chat in self.chat_names:
+            return {"id": chat, "type": "supergroup", "title": "Room", "username": self.chat_names[chat].lstrip("@")}
+        return {"id": chat, "type": kind, "first_name": "Ann"}
 
     async def _add_update(self, content: dict[str, Any]) -> None:
         async with self._arrived:
