@@ -38,6 +38,15 @@ api_url = "{api_url}"
 """
 
 
+MUTE = """
+[[rules]]
+name = "mute"
+scope = "monitor"
+when = "notifications_failing > 0"
+severity = "critical"
+"""
+
+
 def config_of(folder: Path, ready: object, server: PushoverServer, hook: HttpSink) -> Path:
     more = RULES.format(user=USER, token=TOKEN, api_url=server.url)
     channels = {"mail": hook.url}
@@ -52,6 +61,12 @@ def alert_of(folder: Path) -> Alert:
 
 def stored_bytes(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.glob("monitor.db*"))
+
+
+def told(hook: HttpSink, rule: str, reason: str) -> bool:
+    """Whether the channel was sent this of an alert of this rule."""
+    documents = [request.json() for request in list(hook.received)]
+    return any(one["rule"] == rule for d in documents if d["reason"] == reason for one in d.get("alerts", [d]))
 
 
 def reminders(hook: HttpSink) -> int:
@@ -130,6 +145,31 @@ async def test_daemon_killed_before_it_knew_the_receipt_rings_again_and_once(tmp
     assert TOKEN not in log and USER not in log
     content = stored_bytes(tmp_path)
     assert TOKEN.encode() not in content and USER.encode() not in content
+
+
+@pytest.mark.slow
+async def test_refused_token_is_loud_until_it_works_again_and_no_press_is_lost(tmp_path: Path) -> None:
+    with pushover_server() as server, http_sink() as hook:
+        async with sandbox(starting_now()) as box:
+            config = config_of(tmp_path, box.ready, server, hook)
+            config.write_text(config.read_text() + MUTE)
+            async with in_process_daemon(config) as here:
+                await here.wait_for_state(lambda state: state.thresholds.cross and state.streams.get("market"))
+                box.sandbox.user_actions.set_price("BTCUSDT", Decimal(45_000))
+                await until(lambda: server.emergencies)
+                await here.wait_for_alerts(lambda rows: any(d.state == "sent" for row in rows for d in row.deliveries))
+
+                # Somebody has made a new token: nothing is sent there any more, and no press is read.
+                server.token = "revoked"
+                server.press(server.emergencies[0])
+                await until(lambda: told(hook, "mute", "fired"), 60)
+                assert "token" in here.daemon.channel_problems["phone"]
+                assert not any(alert.acked_at for alert in here.state().alerts.values())
+                server.token = TOKEN
+                await here.wait_for_state(lambda state: any(alert.acked_at for alert in state.alerts.values()), 60)
+                await until(lambda: told(hook, "mute", "resolved"), 60)
+    assert alert_of(tmp_path).acked_by == "pushover:annas-phone"
+    assert all(TOKEN not in request.body.decode() for request in hook.received)
 
 
 @pytest.mark.slow

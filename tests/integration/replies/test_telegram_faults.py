@@ -66,6 +66,35 @@ async def test_bot_that_cannot_be_read_is_loud_and_alerts_go_on(
 
 
 @pytest.mark.slow
+async def test_reads_of_updates_wait_as_the_service_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reply_service, "GRACE_S", 1.0)
+    async with telegram_server() as chat, sandbox(starting_now()) as box:
+        config = write_config(tmp_path, box.ready, first=FIRST, more=RULE + chat.config())
+        wait_s = 4
+        chat.standing_faults["getUpdates"] = Fault(status=429, description="Too Many Requests", retry_after=wait_s)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as running:
+            box.sandbox.user_actions.set_price("BTCUSDT", LOW)
+            alert = await chat.wait_for_message(is_firing)
+            press = await chat.press(alert.id, "Acknowledge")
+
+            async def has_asked_again() -> bool:
+                return len(chat.polled_at) >= 2
+
+            await eventually(has_asked_again, 60)
+            # A wait that lasts counts as the channel's failure; messages go on meanwhile.
+            assert "answers can't be read" in running.daemon.channel_problems["chat"]
+            del chat.standing_faults["getUpdates"]
+            assert (await chat.wait_for_answer(press, 60))[0].startswith("Alert #")
+            first, second, third, *_ = chat.polled_at
+            assert min(second - first, third - second) >= wait_s
+
+            async def is_well() -> bool:
+                return not running.daemon.channel_problems
+
+            await eventually(is_well)
+
+
+@pytest.mark.slow
 async def test_edits_wait_as_the_service_asks_and_delay_no_alert(tmp_path: Path) -> None:
     async with telegram_server() as chat, sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready, first=FIRST, more=RULE + chat.config())
