@@ -12,6 +12,8 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, NotificationReason
 from monitor.core.model.journal import JournalEntry
+from monitor.core.state.account_settings import AccountSettings
+from monitor.core.state.account_state import AccountState
 from monitor.notify.factory import build_sink
 from monitor.records.alerts import AlertRow
 from monitor.runtime.messages.channel_queue import Channel
@@ -108,7 +110,8 @@ async def test_alert_whose_figures_cannot_be_told_is_sent_and_says_so(tmp_path: 
         store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
         await store.commit(firing_entry(datetime.now(UTC)))
         # An account of which the program has lost the state.
-        builder = MessageBuilder(store, SystemClock(), {}.__getitem__)
+        states: dict[str, tuple[AccountState, AccountSettings]] = {}
+        builder = MessageBuilder(store, SystemClock(), states.__getitem__)
         phone = Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING)
         running = asyncio.create_task(notifier_on(store, phone, builder=builder).run())
         await eventually(lambda: is_sent(store))
