@@ -103,7 +103,7 @@ async def test_delivery_is_sent_and_recorded(tmp_path: Path, database_url: str) 
         await store.close()
 
 
-async def test_alert_whose_figures_cannot_be_told_is_sent_and_says_so(tmp_path: Path, sqlite_template: Path) -> None:
+async def test_alert_without_figures_is_sent_and_says_so(tmp_path: Path, sqlite_template: Path) -> None:
     path = tmp_path / "monitor.db"
     shutil.copy(sqlite_template, path)
     with http_sink() as sink:

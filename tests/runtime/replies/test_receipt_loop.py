@@ -178,7 +178,7 @@ async def test_press_is_kept_until_it_can_be_recorded(server: PushoverServer, tm
         assert notice.startswith("critical An error in margin-monitor: a press on channel phone can't be recorded")
 
 
-async def test_emergencies_that_cannot_be_understood_are_told_once(server: PushoverServer, tmp_path: Path) -> None:
+async def test_emergencies_that_make_no_sense_are_notified_once(server: PushoverServer, tmp_path: Path) -> None:
     async with phone_of(server, tmp_path / "db") as phone:
         server.press(await phone.ring(firing()))
         await phone.store.execute(_write_labels, "{")
