@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.config.effective_config import toml_value
+from monitor.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class InitAnswers:
     isolated: tuple[str, ...] | None
     channels: tuple[tuple[str, str], ...]
     rest_url: str
+    passphrase: str = ""
 
 
 def config_text(answers: InitAnswers) -> str:
@@ -32,9 +34,28 @@ def config_text(answers: InitAnswers) -> str:
     return "\n".join(parts)
 
 
+def parse_pairs(text: str) -> tuple[str, ...] | None:
+    """The isolated pairs that a person named; None for all."""
+    word = text.strip().lower()
+    if word == "all":
+        return None
+    return () if word == "none" else tuple(part.strip().upper() for part in text.split(",") if part.strip())
+
+
+def parse_channel(text: str) -> tuple[str, str]:
+    """Name and URL of a channel, given as NAME=URL."""
+    name, equals, url = text.partition("=")
+    if not equals or not name.strip() or not url.strip() or "://" in name:
+        # The value may be a secret URL: it is not repeated.
+        raise UsageError("--channel can't be read", mend="write --channel NAME=URL")
+    return name.strip(), url.strip()
+
+
 def _account(answers: InitAnswers) -> str:
     if answers.private_key:
         secret = f"private_key = {toml_value(answers.private_key)}"
+        if answers.passphrase:
+            secret += f"\nprivate_key_passphrase = {toml_value(answers.passphrase)}"
     else:
         secret = f"api_secret = {toml_value(answers.api_secret)}"
     isolated = '"all"' if answers.isolated is None else toml_value(answers.isolated)

@@ -34,7 +34,7 @@ _S = IntentState
 CODES = {"margin-monitor init": 2, "margin-monitor rules lint": 1, "margin-monitor drill near-call": 1}
 """Exit codes other than 0.
 
-`init` asks, and here is no terminal; tests/cli/commands/test_init.py has one. `lint` misses a heartbeat, `drill` a
+`init` asks, and here is no terminal; tests/cli/setup/test_first_setup.py has one. `lint` misses a heartbeat, `drill` a
 daemon.
 """
 

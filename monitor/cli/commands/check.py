@@ -29,25 +29,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_option.read_config(args)
+    rows = gather_rows(config, args.offline)
+    is_ok = all(row.result != "error" for row in rows)
+    if args.json:
+        document: CheckDocument = {"ok": is_ok, "items": [_item_document(row) for row in rows]}
+        output.print_json(document)
+    else:
+        print_rows(rows)
+    return ExitCode.DONE if is_ok else ExitCode.NO
+
+
+def gather_rows(config: Config, offline: bool) -> list[CheckRow]:
+    """The rows of all checks; `offline` skips those that need the network."""
     rows = [
         CheckRow("config", "ok", str(config.source)),
-        *_rules(config, args.offline),
-        *asyncio.run(check_accounts(config, args.offline)),
+        *_rules(config, offline),
+        *asyncio.run(check_accounts(config, offline)),
         *(
             CheckRow("secrets", "error", f"{conflict.location} {conflict.message}", conflict.mend)
             for conflict in find_readable_secret_conflicts(config)
         ),
         *_token_rows(config),
     ]
-    rows += [_database_row(config, args.offline), _space_row(config)]
-    rows += [*asyncio.run(_channel_rows(config, args.offline)), *daily_report_rows(config), *_heartbeat_rows(config)]
-    is_ok = all(row.result != "error" for row in rows)
-    if args.json:
-        document: CheckDocument = {"ok": is_ok, "items": [_item_document(row) for row in rows]}
-        output.print_json(document)
-    else:
-        _print_rows(rows)
-    return ExitCode.DONE if is_ok else ExitCode.NO
+    rows += [_database_row(config, offline), _space_row(config)]
+    return [*rows, *asyncio.run(_channel_rows(config, offline)), *daily_report_rows(config), *_heartbeat_rows(config)]
+
+
+def print_rows(rows: Sequence[CheckRow]) -> None:
+    """The rows as a table."""
+    styles: dict[CheckStatus, Tone] = {"ok": "good", "warning": "note", "error": "bad", "skipped": "dim"}
+    output.print_table(
+        ("check", "account", "result", "detail"),
+        [
+            (
+                row.name,
+                row.account or "",
+                Cell(row.result, styles[row.result]),
+                f"{row.detail}; {row.mend}" if row.mend else row.detail,
+            )
+            for row in rows
+        ],
+    )
 
 
 def _token_rows(config: Config) -> list[CheckRow]:
@@ -164,19 +186,3 @@ def _item_document(row: CheckRow) -> CheckItemDocument:
     if row.account is not None:
         document["account"] = row.account
     return document
-
-
-def _print_rows(rows: Sequence[CheckRow]) -> None:
-    styles: dict[CheckStatus, Tone] = {"ok": "good", "warning": "note", "error": "bad", "skipped": "dim"}
-    output.print_table(
-        ("check", "account", "result", "detail"),
-        [
-            (
-                row.name,
-                row.account or "",
-                Cell(row.result, styles[row.result]),
-                f"{row.detail}; {row.mend}" if row.mend else row.detail,
-            )
-            for row in rows
-        ],
-    )

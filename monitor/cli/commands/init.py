@@ -1,20 +1,18 @@
 """`init`: a short commented configuration file that only its owner can read, or the service units."""
 
 import argparse
-import getpass
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from monitor import resources
 from monitor.cli import output
-from monitor.cli.config_template import InitAnswers, config_text
+from monitor.cli.config_template import InitAnswers, config_text, parse_channel, parse_pairs
 from monitor.cli.parser import PROGRAM
+from monitor.cli.setup.config_file import exists_error, write_config_file
 from monitor.config.loading import build_config, user_config
 from monitor.config.schema import DEFAULT_REST_URL
-from monitor.config.secrets import parse_ref
 from monitor.errors import ExitCode, MonitorError, UsageError
 
 
@@ -44,12 +42,16 @@ def run(args: argparse.Namespace) -> int:
         return _write_units(Path(args.systemd), args.force)
     target = _target(args, os.environ)
     if target.exists() and not args.force:
-        raise _exists_error(target)
-    answers = _answers_from_options(args) if args.non_interactive else _ask_person(args)
-    content = config_text(answers).encode()
+        raise exists_error(target)
+    if not args.non_interactive:
+        # Imported here: it tries the answers, which takes half of the program.
+        from monitor.cli.setup.first_setup import set_up
+
+        return set_up(args, target, os.environ)
+    content = config_text(_answers_from_options(args)).encode()
     # Checked before anything is written, so that an existing file is never replaced by one that can't be loaded.
     build_config(content, target, os.environ)
-    _write_private(target, content, args.force)
+    write_config_file(target, content, force=args.force)
     output.print_line(f"wrote {target}")
     output.print_line(f"next: {PROGRAM} {_config_option(args, target)}check", "dim")
     return ExitCode.DONE
@@ -75,94 +77,10 @@ def _answers_from_options(args: argparse.Namespace) -> InitAnswers:
         api_key=args.api_key,
         api_secret=args.api_secret or "",
         private_key=args.private_key or "",
-        isolated=_parse_pairs(args.isolated or "all"),
-        channels=tuple(_channel_address(text) for text in args.channel),
+        isolated=parse_pairs(args.isolated or "all"),
+        channels=tuple(parse_channel(text) for text in args.channel),
         rest_url=args.rest_url or "",
     )
-
-
-def _ask_person(args: argparse.Namespace) -> InitAnswers:
-    """The answers of a person at a terminal; options already given are not asked again."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("questions need a terminal", mend="use --non-interactive with the options")
-    output.print_note("A key that may only read is enough to watch; actions take a second key, later, if ever.")
-    output.print_note("Keys are given as credential:NAME, file:PATH, env:NAME, or themselves; they are not echoed.")
-    account = args.account or _ask("Name of the account", "main")
-    api_key = args.api_key or _ask_secret("API key")
-    api_secret, private_key = args.api_secret or "", args.private_key or ""
-    if not api_secret and not private_key:
-        private_key = _ask("File of the private key (Ed25519 or RSA), empty for a secret key")
-        if private_key and parse_ref(private_key).kind == "literal":
-            private_key = f"file:{Path(private_key).expanduser().absolute()}"
-        api_secret = "" if private_key else _ask_secret("API secret")
-    isolated = args.isolated or _ask("Isolated pairs, comma-separated, or all", "all")
-    channels = [_channel_address(text) for text in args.channel]
-    if not channels:
-        url = _ask_secret("Where to send alerts: an Apprise URL, empty for nowhere", may_be_empty=True)
-        channels = [("phone", url)] if url else []
-    return InitAnswers(
-        account, api_key, api_secret, private_key, _parse_pairs(isolated), tuple(channels), args.rest_url or ""
-    )
-
-
-def _ask(question: str, default: str = "") -> str:
-    sys.stderr.write(f"{question}{f' [{default}]' if default else ''}: ")
-    sys.stderr.flush()
-    line = sys.stdin.readline()
-    if not line:
-        raise UsageError("no answer was given", mend="use --non-interactive with the options")
-    return line.strip() or default
-
-
-def _ask_secret(question: str, *, may_be_empty: bool = False) -> str:
-    while True:
-        try:
-            answer = getpass.getpass(f"{question}: ", sys.stderr).strip()
-        except EOFError as error:
-            raise UsageError("no answer was given", mend="use --non-interactive with the options") from error
-        if answer or may_be_empty:
-            return answer
-
-
-def _parse_pairs(text: str) -> tuple[str, ...] | None:
-    """The named pairs; None for all."""
-    if text.strip().lower() == "all":
-        return None
-    return tuple(word.strip().upper() for word in text.split(",") if word.strip())
-
-
-def _channel_address(text: str) -> tuple[str, str]:
-    name, equals, url = text.partition("=")
-    if not equals or not name.strip() or not url.strip() or "://" in name:
-        # The value may be a secret URL: it is not repeated.
-        raise UsageError("--channel can't be read", mend="write --channel NAME=URL")
-    return name.strip(), url.strip()
-
-
-def _write_private(target: Path, content: bytes, force: bool) -> None:
-    """Write the file, mode 0600, whole or not at all. Without `force` it never replaces one."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if force:
-                Path(temporary).replace(target)
-            else:
-                target.hardlink_to(temporary)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except FileExistsError as error:
-        raise _exists_error(target) from error
-    except OSError as error:
-        raise MonitorError(f"can't write: {error.strerror}", where=str(target), mend="choose --output FILE") from error
-
-
-def _exists_error(target: Path) -> MonitorError:
-    return MonitorError("is already there", where=str(target), mend="use --force to overwrite it, or --output FILE")
 
 
 def _write_units(folder: Path, force: bool) -> int:
@@ -176,7 +94,7 @@ def _write_units(folder: Path, force: bool) -> int:
         raise MonitorError("this installation has no service units", where=str(shipped), mend="install it again")
     in_the_way = [folder / unit for unit in units if (folder / unit).exists()]
     if in_the_way and not force:
-        raise _exists_error(in_the_way[0])
+        raise exists_error(in_the_way[0])
     try:
         for unit in units:
             target = folder / unit

@@ -83,6 +83,11 @@ def failure_notice(environ: Mapping[str, str]) -> ServiceNotice:
     )
 
 
+async def send_test(config: Config, name: str) -> ChannelTestDocument:
+    """Send the test message through one channel; a channel that can't be opened is in the result."""
+    return await _send(config, name, _TEST)
+
+
 async def _send_all(config: Config, names: list[str], notice: ServiceNotice) -> list[ChannelTestDocument]:
     return list(await asyncio.gather(*(_send(config, name, notice) for name in names)))
 

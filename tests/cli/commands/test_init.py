@@ -1,20 +1,13 @@
 """`init`: what it writes, that nobody else can read it, and that it never overwrites unasked."""
 # ruff: noqa: E501 – tables read best with one row a line
 
-import os
-import pty
-import select
 import stat
-import subprocess
-import sys
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli_process import run_cli
-from tests.support.timeouts import SOON_S
 
 OPTIONS = ("init", "--non-interactive", "--api-key", "env:KEY", "--api-secret", "a-literal-secret")
 
@@ -86,18 +79,6 @@ def test_questions_need_a_terminal(tmp_path: Path) -> None:
     assert (ran.code, ran.stderr) == (2, "questions need a terminal; use --non-interactive with the options\n")
 
 
-def test_a_person_is_asked_and_secrets_are_not_echoed(tmp_path: Path) -> None:
-    answers = ["", "the-typed-api-key", "", "the-typed-secret", "BTCUSDT", "json://127.0.0.1:9/hook"]
-    screen, code = _answer_questions(tmp_path, answers)
-    assert code == 0, screen
-    assert "the-typed" not in screen and "hook" not in screen
-    written = tomllib.loads((tmp_path / "c.toml").read_text())
-    account = written["accounts"][0]
-    assert (account["name"], account["api_key"], account["isolated"]) == ("main", "the-typed-api-key", ["BTCUSDT"])
-    assert account["api_secret"] == "the-typed-secret"
-    assert written["channels"] == [{"name": "phone", "url": "json://127.0.0.1:9/hook"}]
-
-
 def test_init_show_and_check_work_together(tmp_path: Path) -> None:
     environ = {"KEY": "theKeyItself123", "XDG_STATE_HOME": str(tmp_path / "state")}
     assert run_cli(tmp_path, *OPTIONS, "--channel", "phone=json://me:channel-password@127.0.0.1:9/x").code == 0
@@ -129,35 +110,3 @@ def test_the_units_are_written_and_not_overwritten(tmp_path: Path) -> None:
     second = run_cli(tmp_path, "init", "--systemd", "units")
     assert second.code == 1 and "is already there; use --force" in second.stderr
     assert run_cli(tmp_path, "init", "--systemd", "units", "--force").code == 0
-
-
-def _answer_questions(home: Path, answers: list[str]) -> tuple[str, int]:
-    """What a terminal shows while `init` is answered line by line, and the exit code."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "monitor", "init", "--output", "c.toml"],
-        cwd=home,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
-    screen, asked = "", 0
-    deadline = time.monotonic() + SOON_S
-    while time.monotonic() < deadline:
-        if not select.select([ours], [], [], 0.1)[0]:
-            continue
-        try:
-            part = os.read(ours, 4096).decode()
-        except OSError:  # the other side has closed the terminal
-            break
-        screen += part
-        if asked < len(answers) and screen.rstrip(" ").endswith(":") and screen.endswith(": "):
-            os.write(ours, f"{answers[asked]}\n".encode())
-            asked += 1
-            screen += "|"
-    code = process.wait(30)
-    os.close(ours)
-    return screen, code
