@@ -1,6 +1,6 @@
 """One liquidation unit as it stands, for the odds of its liquidation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from monitor.core.margin.levels import Position, Totals, sum_positions
@@ -13,7 +13,8 @@ from monitor.core.numbers.amounts import INFINITE, ZERO
 class OddsPosition:
     """Held and owed amounts of one asset, its price in USDT, and the interest that its debt bears.
 
-    `held` is free and locked. `hourly_rate` is a fraction of `borrowed`; interest bears no interest.
+    `held` is free and locked. `hourly_rate` is a fraction of `borrowed`; interest bears no interest. `is_rest`: assets
+    without a price, named together, worth what the exchange's totals have beyond all others.
     """
 
     asset: str
@@ -22,6 +23,7 @@ class OddsPosition:
     interest: Decimal
     price: Decimal
     hourly_rate: Decimal = ZERO
+    is_rest: bool = field(default=False, kw_only=True)
 
     @property
     def owed(self) -> Decimal:

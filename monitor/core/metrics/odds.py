@@ -16,8 +16,8 @@ from monitor.core.state.account_state import AccountState
 MAX_ODDS_AGE = timedelta(hours=2)
 """Age from which on odds are stale: they are measured at every full hour, and after each change of balances."""
 
-UNPRICED = ""
-"""The asset of rows without a price: the exchange counts them, so their value is the rest of its totals."""
+QUESTION_METRICS = ("margin_level", "liquidation_level", "index_price", "assets_usdt", "liabilities_usdt")
+"""The metrics that a question is made of, besides the holdings; some of them for one kind of scope alone."""
 
 ODDS_METRICS = frozenset({"liquidation_odds_1d", "liquidation_odds_7d", "worst_level_1d"})
 
@@ -87,8 +87,9 @@ def odds_question(metrics: MetricValues, *, without_rates: bool = False) -> Odds
         return f"the interest rate of {', '.join(unrated)} is unknown"
     priced = _pair_prices(metrics, holdings) if metrics.kind == "isolated" else holdings
     positions = tuple(_position(row) for row in priced if row.price is not None and not row.balance.is_zero)
-    if any(row.price is None and not row.balance.is_zero for row in priced):
-        rest = _unpriced_rest(metrics, positions)
+    unpriced = [row.balance.asset for row in priced if row.price is None and not row.balance.is_zero]
+    if unpriced:
+        rest = _unpriced_rest(metrics, positions, ", ".join(unpriced))
         if rest is None:
             return "the value of assets without a price is unknown"
         positions = (*positions, rest)
@@ -99,7 +100,7 @@ def changed_balances(question: OddsQuestion | str) -> tuple[tuple[str, Decimal, 
     """Return what the odds depend on besides prices and hourly interest: amounts held and borrowed, by asset."""
     if isinstance(question, str):
         return ()
-    return tuple((row.asset, row.held, row.borrowed) for row in question.positions if row.asset != UNPRICED)
+    return tuple((row.asset, row.held, row.borrowed) for row in question.positions if not row.is_rest)
 
 
 def _position(row: ValuedBalance) -> OddsPosition:
@@ -121,11 +122,11 @@ def _priced(row: ValuedBalance, price: Decimal | None) -> ValuedBalance:
     return ValuedBalance(row.balance, price, row.hourly_rate)
 
 
-def _unpriced_rest(metrics: MetricValues, positions: tuple[OddsPosition, ...]) -> OddsPosition | None:
+def _unpriced_rest(metrics: MetricValues, positions: tuple[OddsPosition, ...], names: str) -> OddsPosition | None:
     """Return what the exchange's totals have beyond the priced positions; None when they are unknown."""
     assets, liabilities = metrics.values.get("assets_usdt"), metrics.values.get("liabilities_usdt")
     if not isinstance(assets, Decimal) or not isinstance(liabilities, Decimal):
         return None
     held = sum((row.held * row.price for row in positions), ZERO)
     owed = sum((row.owed * row.price for row in positions), ZERO)
-    return OddsPosition(UNPRICED, max(ZERO, assets - held), max(ZERO, liabilities - owed), ZERO, ONE)
+    return OddsPosition(names, max(ZERO, assets - held), max(ZERO, liabilities - owed), ZERO, ONE, is_rest=True)

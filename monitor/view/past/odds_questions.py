@@ -3,66 +3,42 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from monitor.core.margin.odds_question import OddsPosition, OddsQuestion
-from monitor.core.numbers.amounts import ONE, ZERO
+from monitor.core.margin.odds_question import OddsQuestion
+from monitor.core.metrics.odds import QUESTION_METRICS
+from monitor.core.metrics.odds import odds_question as question_of_metrics
+from monitor.core.model.account import Balance
+from monitor.core.model.alert import MetricScope
+from monitor.core.model.metric import MissingValue
+from monitor.core.model.metric_values import MetricValues, ValuedBalance
 from monitor.view.json_values import Document, parse_json_decimal
 
 
 def odds_question(scope: Document) -> OddsQuestion | None:
-    """The scope as it stands; None while its level or a pair's price in USDT is unknown, or nothing is owed.
-
-    Cross assets without a price are one position that has no past, worth the rest of the exchange's totals.
-    """
-    level, threshold = parse_json_decimal(scope.get("margin_level")), parse_json_decimal(scope.get("liquidation_level"))
-    if level is None or threshold is None:
+    """The scope as it stands, asked as the daemon asks it; None while a figure is unknown, or nothing is owed."""
+    is_pair = "index_price" in scope
+    rows = [scope["base"], scope["quote"]] if is_pair else scope["balances"]
+    if None in rows:
         return None
-    positions = _pair_positions(scope) if "index_price" in scope else _cross_positions(scope)
-    if positions is None:
-        return None
-    question = OddsQuestion(positions, level, threshold)
-    return question if question.is_measurable else None
-
-
-def _pair_positions(scope: Document) -> tuple[OddsPosition, ...] | None:
-    base, quote, index = scope["base"], scope["quote"], parse_json_decimal(scope["index_price"])
-    if base is None or quote is None or index is None:
-        return None
-    quote_price = ONE if quote["asset"] == "USDT" else parse_json_decimal(quote["price_usdt"])
-    if quote_price is None:
-        return None
-    return (_position(base, index * quote_price), _position(quote, quote_price))
-
-
-def _cross_positions(scope: Document) -> tuple[OddsPosition, ...] | None:
-    priced = [(row, price) for row in scope["balances"] if (price := parse_json_decimal(row["price_usdt"])) is not None]
-    positions = tuple(_position(row, price) for row, price in priced)
-    unpriced = [row["asset"] for row in scope["balances"] if row["price_usdt"] is None]
-    return positions if not unpriced else _with_remainder(scope, positions, unpriced)
-
-
-def _with_remainder(
-    scope: Document, positions: tuple[OddsPosition, ...], unpriced: list[str]
-) -> tuple[OddsPosition, ...] | None:
-    assets, liabilities = parse_json_decimal(scope["assets_usdt"]), parse_json_decimal(scope["liabilities_usdt"])
-    if assets is None or liabilities is None:
-        return None
-    held = sum((row.held * row.price for row in positions), ZERO)
-    owed = sum((row.owed * row.price for row in positions), ZERO)
-    rest = OddsPosition(", ".join(unpriced), max(ZERO, assets - held), max(ZERO, liabilities - owed), ZERO, ONE)
-    return (*positions, rest)
-
-
-def _position(row: Document, price: Decimal) -> OddsPosition:
-    return OddsPosition(
-        asset=row["asset"],
-        held=Decimal(row["free"]) + Decimal(row["locked"]),
-        borrowed=Decimal(row["borrowed"]),
-        interest=Decimal(row["interest"]),
-        price=price,
-        hourly_rate=parse_json_decimal(row["hourly_rate"]) or ZERO,
-    )
+    values = {name: _value(scope.get(name)) for name in QUESTION_METRICS}
+    holdings = tuple(map(_holding, rows))
+    kind: MetricScope = "isolated" if is_pair else "cross"
+    metrics = MetricValues(kind, "", scope["state"], None, "poll", values, values, list_holdings=lambda: holdings)
+    # What debts cost is added where it is known: a person is better served by odds without it than by none.
+    question = question_of_metrics(metrics, without_rates=True)
+    return question if isinstance(question, OddsQuestion) and question.is_measurable else None
 
 
 def question_assets(question: OddsQuestion) -> Iterator[str]:
     """The assets whose past prices the question needs."""
     return (row.asset for row in question.positions if not row.is_still and (row.held or row.owed))
+
+
+def _value(value: str | None) -> Decimal | MissingValue:
+    found = parse_json_decimal(value)
+    return MissingValue.UNAVAILABLE if found is None else found
+
+
+def _holding(row: Document) -> ValuedBalance:
+    amounts = (Decimal(row[name]) for name in ("free", "locked", "borrowed", "interest"))
+    balance = Balance(row["asset"], *amounts)
+    return ValuedBalance(balance, parse_json_decimal(row["price_usdt"]), parse_json_decimal(row["hourly_rate"]))

@@ -149,7 +149,8 @@ def test_asset_without_a_price_is_the_rest_of_the_exchanges_totals() -> None:
         measure_cross(apply_events(cross_account_state(), CrossRead(snapshot)), WITH_PAST, NOW), without_rates=True
     )
     assert isinstance(asked, OddsQuestion)
-    assert asked.positions[-1].asset == ""
+    assert (asked.positions[-1].asset, asked.positions[-1].is_rest) == ("OLD", True)
+    assert "OLD" not in {asset for asset, *_ in changed_balances(asked)}
     assert round(asked.positions[-1].held, 6) == 600
 
 
