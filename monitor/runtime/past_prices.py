@@ -11,10 +11,10 @@ from monitor.core.margin.past_prices import floor_hour
 from monitor.core.model.alert import Severity
 from monitor.core.model.events import ReadFailed
 from monitor.core.model.price_history import HourSpan, PriceBar
+from monitor.core.state.account_settings import AccountSettings
 from monitor.errors import ExchangeError, ExchangeRefused, KeyInvalid, PayloadRejected, StoreError
 from monitor.exchange.port import MAX_HOURS
 from monitor.runtime.account.account_service import AccountService, SharedServices
-from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.store.readers.price_history import read_progress, read_symbol_bars
 from monitor.store.writes import price_bars
 
@@ -60,16 +60,16 @@ class PastPriceReader:
     def __init__(
         self,
         history: timedelta,
-        shared: SharedServices,
-        accounts: Mapping[str, WatchedAccount],
+        settings: Mapping[str, AccountSettings],
         services: Mapping[str, AccountService],
+        shared: SharedServices,
         notify: Callable[[Severity, str], Awaitable[None]],
     ) -> None:
         """`history` is how far back bars are kept (zero: not at all); `services` are the accounts that run, by name."""
         self._history = history
         self._store = shared.store
         self._clock = shared.clock
-        self._accounts = accounts
+        self._settings = settings
         self._services = services
         self._counters = shared.counters
         self._notify = notify
@@ -118,7 +118,7 @@ class PastPriceReader:
             await self._forget_future(floor_hour(now))
             return PACE_S
         routes = wanted_routes(
-            ((one.runner.state, self._accounts[name].policy.settings) for name, one in self._services.items()), saved
+            ((one.runner.state, self._settings[name]) for name, one in self._services.items()), saved
         )
         changed = {asset: route for asset, route in routes.items() if asset not in saved or saved[asset] != route}
         if changed:

@@ -22,9 +22,9 @@ class PastServices:
         services: Mapping[str, AccountService],
         notify: Callable[[Severity, str], Awaitable[None]],
     ) -> None:
-        """`history` is how far back bars are kept (zero: not at all); `services` are the accounts that run, by name."""
+        """`history` and `services` as for PastPriceReader; `accounts` are all that are configured, by name."""
         settings = {name: account.policy.settings for name, account in accounts.items()}
-        self._reader = PastPriceReader(history, shared, accounts, services, notify)
+        self._reader = PastPriceReader(history, settings, services, shared, notify)
         self._measurer = OddsMeasurer(settings, services, shared.store, shared.clock, notify)
 
     async def run(self) -> None:

@@ -201,7 +201,7 @@ async def test_error_of_the_program_is_reported_to_people_and_stops_nothing_else
         async with in_process_daemon(config, clock_of(box.sandbox)) as here:
             services = here.daemon._supervisor.services
             # Without the account's settings a look at what it holds must fail.
-            reader = PastPriceReader(timedelta(days=2), here.daemon._shared, {}, services, notify)
+            reader = PastPriceReader(timedelta(days=2), {}, services, here.daemon._shared, notify)
             task = asyncio.create_task(reader.run())
 
             async def is_told() -> bool:
