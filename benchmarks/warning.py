@@ -63,6 +63,7 @@ NOT_BY_PRICES: Mapping[str, str] = {
     "account-failing": "the program's own tasks",
     "clock-off": "the wall clock of the machine",
     "clock-off-critical": "the wall clock of the machine",
+    "worst-day": "the hours of months before, and each change of what is held or owed",
     "odds-high": "the hours of months before, and each change of what is held or owed",
     "odds-high-critical": "the hours of months before, and each change of what is held or owed",
 }

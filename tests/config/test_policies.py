@@ -28,4 +28,4 @@ name = "mixed"
 when = "liquidation_odds_1d > 5% and margin_level < 2"
 scope = "cross"
 """
-    assert settings_of(tmp_path, mixed).slow_rules == {"odds-high", "odds-high-critical"}
+    assert settings_of(tmp_path, mixed).slow_rules == {"worst-day", "odds-high", "odds-high-critical"}

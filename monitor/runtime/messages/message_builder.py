@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 CHART_SPAN = timedelta(hours=6)
 """The span of a message's chart."""
 
-PAST_RULES = frozenset({"thin", "odds-high", "odds-high-critical"})
+PAST_RULES = frozenset({"thin", "worst-day", "odds-high", "odds-high-critical"})
 """Rules whose messages say how the scope would have fared on the days of the past."""
 
 MAX_PRICES = 3

@@ -50,6 +50,7 @@ def test_the_ladder_ships_every_rule_in_its_order() -> None:
         "margin-call",
         "margin-call-isolated",
         "liquidation-near",
+        "worst-day",
         "odds-high",
         "odds-high-critical",
         "falling-fast",
@@ -107,6 +108,7 @@ def test_key_rules_are_three_without_ladder() -> None:
         ("margin-call", 0, "critical", 120),
         ("margin-call-isolated", 0, "critical", 120),
         ("liquidation-near", 0, "critical", 60),
+        ("worst-day", 900, "warning", 604_800),
         ("odds-high", 900, "warning", 86_400),
         ("odds-high-critical", 900, "critical", 14_400),
         ("falling-fast", 0, "critical", 300),
@@ -214,15 +216,28 @@ def test_isolated_rungs_hold_at_the_levels_of_the_tier(level: str, status: PairS
 
 @pytest.mark.parametrize(
     ("odds", "rungs"),
-    [("0", NONE), ("0.02", NONE), ("0.021", ["odds-high"]), ("0.101", ["odds-high", "odds-high-critical"])],
+    [
+        ("0", NONE),
+        ("0.000001", ["worst-day"]),
+        ("0.02", ["worst-day"]),
+        ("0.021", ["worst-day", "odds-high"]),
+        ("0.101", ["worst-day", "odds-high", "odds-high-critical"]),
+    ],
 )
-def test_odds_rungs_hold_above_two_and_ten_per_cent_of_days(odds: str, rungs: list[str]) -> None:
+def test_odds_rungs_hold_at_one_window_and_above_two_and_ten_per_cent(odds: str, rungs: list[str]) -> None:
+    edge = {"worst_level_1d": "1.1", "liquidation_level": "1.1"}
     assert [
-        rule.name for rule in RULES if rule.ladder == "odds" and found(rule.name, liquidation_odds_1d=odds).holds
+        rule.name
+        for rule in RULES
+        if rule.ladder == "odds" and found(rule.name, liquidation_odds_1d=odds, **edge).holds
     ] == rungs
 
 
 def test_odds_clear_with_hysteresis() -> None:
+    values = {"liquidation_odds_1d": "0", "liquidation_level": "1.1"}
+    assert found("worst-day", worst_level_1d="1.133", **values).clears is False
+    assert found("worst-day", worst_level_1d="1.134", **values).clears is True
+    assert found("worst-day", worst_level_1d="Infinity", **values).clears is True
     assert found("odds-high", liquidation_odds_1d="0.01").clears is False
     assert found("odds-high", liquidation_odds_1d="0.009").clears is True
     assert found("odds-high-critical", liquidation_odds_1d="0.07").clears is False
