@@ -89,7 +89,7 @@ def odds_alerts(low: Decimal, days: Sequence[int], prices: Sequence[Decimal] = (
     ).timeline.fired
 
 
-def test_one_night_of_a_quarter_is_told_by_the_worst_day_alone() -> None:
+def test_one_night_of_a_quarter_fires_the_worst_day_alone() -> None:
     """It is in 24 of 2,136 windows, 1.1 %: `odds-high`, above 2 %, is silent until the next such night."""
     (alert,) = odds_alerts(PRICE / 2, [99, 100, 101, 130, 160, 189, 190, 191])
     assert (alert.key.rule, alert.severity) == ("worst-day", "warning")
@@ -99,7 +99,7 @@ def test_one_night_of_a_quarter_is_told_by_the_worst_day_alone() -> None:
     assert alert.resolved_at - alert.fired_at == QUARTER - HALF_A_DAY
 
 
-def test_night_that_would_not_have_reached_liquidation_is_not_told() -> None:
+def test_night_that_would_not_have_reached_liquidation_fires_nothing() -> None:
     """The level of 1.667 falls to 1.117; 1.1 is liquidation."""
     assert odds_alerts(Decimal(67), range(99, 103)) == ()
 
