@@ -16,6 +16,8 @@ INTERRUPTED_S = 0.0002
 """Machine seconds between two calls of `yield_turn` after which another thread must have had a turn in between."""
 
 PAUSE_S = 0.0005
+MAX_PAUSES = 10
+"""Number of pauses at most: on a machine that is busy with other programs each piece of work looks interrupted."""
 
 
 def render_metrics(view: DaemonView, web: WebCounts) -> bytes:
@@ -33,7 +35,7 @@ class ThreadCourtesy:
 
     The interpreter changes threads after a turn (`SHORT_TURN_S` of the workers), so an event loop that was woken
     interrupts the work, and would be interrupted by it in turn. After an interruption the work pauses, so that the
-    loop comes to the end of its step. Where nothing else runs there are no pauses.
+    loop comes to the end of its step. Where nothing else runs there are no pauses, and never more than `MAX_PAUSES`.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class ThreadCourtesy:
         self._time = machine_time
         self._sleep = sleep
         self._resumed_at = machine_time()
+        self._pauses_left = MAX_PAUSES
 
     def yield_turn(self) -> None:
         """Pause for a moment if the work was interrupted since the last call."""
         now = self._time()
-        if now - self._resumed_at >= INTERRUPTED_S:
+        if now - self._resumed_at >= INTERRUPTED_S and self._pauses_left:
+            self._pauses_left -= 1
             self._sleep(PAUSE_S)
             now = self._time()
         self._resumed_at = now

@@ -5,7 +5,7 @@ import re
 from monitor.core.model.events import IsolatedRead
 from monitor.web.metrics.catalog import exported_names
 from monitor.web.metrics.daemon_view import ActivityCounts
-from monitor.web.metrics.exposition import CONTENT_TYPE, ThreadCourtesy, render_metrics
+from monitor.web.metrics.exposition import CONTENT_TYPE, MAX_PAUSES, ThreadCourtesy, render_metrics
 from tests.support.examples.accounts import (
     NOW,
     apply_events,
@@ -85,3 +85,12 @@ def test_work_pauses_once_after_each_interruption() -> None:
         courtesy.yield_turn()
         courtesy.yield_turn()
     assert machine.pauses == 3
+
+
+def test_a_busy_machine_does_not_stop_the_work() -> None:
+    machine = Machine()
+    courtesy = ThreadCourtesy(machine.time_s, machine.sleep)
+    for _ in range(400):
+        machine.now_s += 0.001
+        courtesy.yield_turn()
+    assert machine.pauses == MAX_PAUSES
