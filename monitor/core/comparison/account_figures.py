@@ -6,6 +6,7 @@ from monitor.core.comparison.cross_figures import compare_cross
 from monitor.core.comparison.figure import ComparedFigure
 from monitor.core.comparison.interest_figures import compare_interest
 from monitor.core.comparison.pair_figures import compare_pairs
+from monitor.core.comparison.transfer_figures import compare_transfers
 from monitor.core.model.reported_figures import AccountReport
 from monitor.core.state.account_settings import AccountSettings
 
@@ -17,6 +18,7 @@ def compare_account(report: AccountReport, settings: AccountSettings, tolerance:
     """
     return (
         *compare_cross(report, tolerance),
+        *compare_transfers(report, tolerance),
         *compare_pairs(report, settings, tolerance),
         *compare_interest(report, settings),
     )

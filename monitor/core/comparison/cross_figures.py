@@ -44,7 +44,7 @@ def compare_cross(report: AccountReport, tolerance: Decimal) -> Iterator[Compare
         yield from (failed_figure(_name(figure), cross) for figure in CROSS_FIGURES)
         return
     yield _level_by_totals(cross)
-    valued = _value(cross, report.prices)
+    valued = value_cross(cross, report.prices)
     yield from (*_priced_figures(cross, valued, tolerance), *_collateral_figures(cross, report, valued, tolerance))
     yield from _liquidation_prices(cross, report.thresholds, valued)
     for row in cross.balances:
@@ -52,7 +52,7 @@ def compare_cross(report: AccountReport, tolerance: Decimal) -> Iterator[Compare
 
 
 @dataclass(frozen=True, slots=True)
-class _Valued:
+class ValuedCross:
     """The positions of cross at the last prices; `why` where they are not all known."""
 
     positions: tuple[Position, ...] = ()
@@ -69,21 +69,22 @@ def _name(figure: str) -> FigureName:
     return FigureName(figure, CROSS_FIGURES[figure], "cross")
 
 
-def _value(cross: ReportedCross, prices: Mapping[str, Price] | ReadFailure) -> _Valued:
+def value_cross(cross: ReportedCross, prices: Mapping[str, Price] | ReadFailure) -> ValuedCross:
+    """Return every position of cross at the last prices, or why one of them has none."""
     if isinstance(prices, ReadFailure):
-        return _Valued(why=f"{prices.read} failed: {prices.reason}", failure=prices)
+        return ValuedCross(why=f"{prices.read} failed: {prices.reason}", failure=prices)
     btc = usdt_price("BTC", prices)
     found = {row.balance.asset: usdt_price(row.balance.asset, prices) for row in cross.balances}
     lacking = sorted(asset for asset, price in found.items() if price is None)
     if btc is None or not btc or lacking:
-        return _Valued(why=f"{NO_PRICE} {', '.join(lacking or ['BTC'])}")
+        return ValuedCross(why=f"{NO_PRICE} {', '.join(lacking or ['BTC'])}")
     balances = [row.balance for row in cross.balances]
-    return _Valued(
+    return ValuedCross(
         tuple(Position(b.asset, b.held, b.owed, price) for b in balances if (price := found[b.asset]) is not None), btc
     )
 
 
-def _priced_figures(cross: ReportedCross, valued: _Valued, tolerance: Decimal) -> Iterator[ComparedFigure]:
+def _priced_figures(cross: ReportedCross, valued: ValuedCross, tolerance: Decimal) -> Iterator[ComparedFigure]:
     totals = valued.totals
     # A difference of the equity is judged by what it is the difference of: it may be close to zero.
     room = part_of(cross.assets_btc + cross.liabilities_btc, tolerance)
@@ -112,7 +113,7 @@ def _level_by_totals(cross: ReportedCross) -> ComparedFigure:
 
 
 def _collateral_figures(
-    cross: ReportedCross, report: AccountReport, valued: _Valued, tolerance: Decimal
+    cross: ReportedCross, report: AccountReport, valued: ValuedCross, tolerance: Decimal
 ) -> Iterator[ComparedFigure]:
     ratios = report.collateral
     ours: Decimal | None = None
@@ -136,7 +137,7 @@ def _collateral_figures(
 
 
 def _liquidation_prices(
-    cross: ReportedCross, thresholds: Thresholds | ReadFailure | None, valued: _Valued
+    cross: ReportedCross, thresholds: Thresholds | ReadFailure | None, valued: ValuedCross
 ) -> Iterator[ComparedFigure]:
     """Our liquidation prices, as `status` shows them: no answer of the exchange has one of cross."""
     totals = valued.totals

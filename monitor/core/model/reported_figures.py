@@ -49,6 +49,7 @@ class ReportedCross:
     liabilities_btc: Decimal
     net_btc: Decimal
     collateral_usdt: Decimal | None
+    transfer_out_enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class ReportedIsolated:
 class AccountReport:
     """Everything that the exchange answered about one account, and the reads that failed; None: not asked for.
 
-    `rates` and `next_rates` are fractions an hour: in force in cross by the exchange's list, and of the coming hour.
+    `transferable` are the amounts that may leave cross, of the assets whose limit is compared. `rates` and `next_rates`
+    are fractions an hour: in force in cross by the exchange's list, and of the coming hour.
     """
 
     cross: ReportedCross | ReadFailure | None
@@ -88,5 +90,6 @@ class AccountReport:
     collateral: Mapping[str, tuple[CollateralTier, ...]] | ReadFailure | None = None
     tiers: Mapping[str, tuple[LeverageTier, ...] | ReadFailure] = field(default_factory=dict)
     charges: Mapping[Scope, tuple[InterestCharge, ...] | ReadFailure] = field(default_factory=dict)
+    transferable: Mapping[str, Decimal | ReadFailure] = field(default_factory=dict)
     rates: Mapping[str, Decimal] | ReadFailure | None = None
     next_rates: Mapping[ScopeKind, Mapping[str, Decimal] | ReadFailure] = field(default_factory=dict)

@@ -76,7 +76,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,40}")
 
 SCALED_FIELDS = frozenset(
     {
-        "free", "locked", "borrowed", "interest", "principal", "netAsset", "netAssetOfBtc", "totalAsset",
+        "amount", "free", "locked", "borrowed", "interest", "principal", "netAsset", "netAssetOfBtc", "totalAsset",
         "totalAssetOfBtc", "totalLiabilityOfBtc", "totalNetAssetOfBtc", "TotalCollateralValueInUSDT",
         "totalCollateralValueInUSDT", "totalOpenOrderLossInUSDT",
     }

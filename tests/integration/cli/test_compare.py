@@ -75,6 +75,7 @@ async def test_agreeing_exchange_gives_no_difference_and_every_figure(tmp_path: 
     for name in (
         "cross margin_level", "cross margin_level_by_totals", "cross assets_btc", "cross liabilities_btc",
         "cross equity_btc", "cross collateral_usdt", "cross collateral_margin_level", "cross net ETH",
+        "cross may_leave BTC",
         "cross interest_24h USDT", "cross hourly_rate ETH", "isolated assets_btc", "BTCUSDT margin_level",
         "BTCUSDT liquidation_price", "BTCUSDT net USDT", "BTCUSDT interest_24h USDT",
     ):  # fmt: skip
@@ -133,6 +134,23 @@ async def test_refused_read_is_named_and_the_other_figures_are_compared(
     assert found["isolated margin_level"]["result"] == "unavailable"
     assert found["isolated margin_level"]["why"].startswith("isolated/account failed: ")
     assert found["cross margin_level"]["result"] == "same"
+
+
+async def test_account_without_its_key_is_named_beside_one_that_is_compared(
+    tmp_path: Path, exchange: RunningSandbox
+) -> None:
+    config = write_config(
+        tmp_path,
+        exchange.ready,
+        more='[[accounts]]\nname = "second"\napi_key = "file:nowhere"\napi_secret = "file:nowhere"\n',
+    )
+    said = await asyncio.to_thread(margin_monitor, config, "compare", "--json")
+    items = said.json()["items"]
+    first, second = ([i for i in items if i["account"] == name] for name in ("annas-margin", "second"))
+    assert said.code == 1
+    assert {item["result"] for item in first} == {"same", "not_reported"}
+    assert {item["result"] for item in second} == {"unavailable"}
+    assert all("can't read" in item["why"] for item in second)
 
 
 async def test_exchange_that_is_not_there_exits_69_and_names_the_figures(

@@ -2,23 +2,30 @@
 
 from collections.abc import Awaitable, Collection, Iterable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import TypeVar
 
 from monitor.clock import Clock
 from monitor.core.comparison.interest_figures import owed_assets
 from monitor.core.comparison.pair_figures import watched_pairs
+from monitor.core.comparison.transfer_figures import transferable_assets
 from monitor.core.margin.usdt_prices import candidate_symbols, usdt_price
 from monitor.core.model.account import CROSS, Price
 from monitor.core.model.reported_figures import AccountReport, ReadFailure, ReportedCross, ReportedIsolated
 from monitor.core.state.account_settings import AccountSettings
 from monitor.errors import ExchangeError
-from monitor.exchange.binance.api.accounts import get_isolated_margin_account, get_margin_account
+from monitor.exchange.binance.api.accounts import (
+    get_isolated_margin_account,
+    get_margin_account,
+    get_max_margin_transfer,
+)
 from monitor.exchange.binance.api.answer_recorder import RawAnswer, RecordingTransport
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations import accounts, prices
 from monitor.exchange.binance.operations.interest import BinanceInterestSource
 from monitor.exchange.binance.operations.reference_data import BinanceReferenceDataSource
 from monitor.exchange.binance.translate.reported_figures import parse_reported_cross, parse_reported_isolated
+from monitor.exchange.binance.wire.plain_values import to_decimal
 
 T = TypeVar("T")
 
@@ -54,6 +61,10 @@ async def read_account_report(
         )
         if has_cross
         else None,
+        transferable={
+            asset: await attempt("maxTransferable", reads.read_transferable(asset))
+            for asset in (transferable_assets(cross, found) if isinstance(cross, ReportedCross) else ())
+        },
         tiers={
             symbol: await attempt("isolatedMarginTier", accounts.read_tiers(recorder, symbol)) for symbol in symbols
         },
@@ -94,6 +105,11 @@ class _Reads:
             self._transport, lambda account, _: parse_reported_isolated(account)
         )
         return await attempt("isolated/account", reading)
+
+    async def read_transferable(self, asset: str) -> Decimal:
+        return await get_max_margin_transfer.fetch(
+            self._transport, lambda answer, _: to_decimal(answer.amount), asset=asset
+        )
 
     async def read_prices(self, assets: Collection[str], symbols: Iterable[str]) -> Mapping[str, Price] | ReadFailure:
         """Return the last prices of the symbols, and of those that lead from the assets to USDT."""

@@ -31,6 +31,7 @@ def parse_reported_cross(account: CrossAccountPayload) -> ReportedCross:
         liabilities_btc=parse_amount(account.total_liability_of_btc, "totalLiabilityOfBtc"),
         net_btc=parse_signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc"),
         collateral_usdt=None if collateral is None else parse_signed(collateral, "TotalCollateralValueInUSDT"),
+        transfer_out_enabled=account.transfer_out_enabled,
     )
 
 
