@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import pty
 import select
 import shutil
 import signal
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitor.cli.live_view import PIPE_INTERVAL_S, redraw_text, watch
+from tests.support.cli_process import open_terminal
 from tests.support.command import write_config
 from tests.support.timeouts import DEADLINE_FACTOR
 
@@ -59,7 +59,7 @@ def test_long_line_counts_its_wrapped_rows_without_colour_codes() -> None:
 def test_ctrl_c_in_a_terminal_ends_status_watch_cleanly(tmp_path: Path, sqlite_template: Path) -> None:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     config = write_config(tmp_path)
-    ours, theirs = pty.openpty()
+    ours, theirs = open_terminal()
     command = [sys.executable, "-m", "monitor", "--config", str(config), "status", "--watch"]
     child = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"})
     os.close(theirs)

@@ -1,39 +1,27 @@
 """Answers as documents, in the exchange's documented form, for tests to corrupt."""
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Document = dict[str, Any]
+
+_FOLDER = Path(__file__).parent / "answers"
 
 
 @cache
-def documented_examples() -> list[Document]:
-    """The official documentation's example of each margin answer; skips the test where the files are absent."""
-    path = _folder() / "payloads" / "binance_connector_python_margin_doc_examples.json"
-    if not path.exists():
-        pytest.skip(f"no payload files at {path.parent}: set MARGIN_MONITOR_TEST_DATA")
-    fixtures: list[Document] = json.loads(path.read_text())["fixtures"]
-    return fixtures
+def example_answers() -> dict[str, Any]:
+    """An answer of each endpoint of the margin API, by method and path: documented fields, figures of our own."""
+    answers: dict[str, Any] = {}
+    for path in sorted(_FOLDER.glob("*.json")):
+        answers |= json.loads(path.read_text(encoding="utf-8"))
+    return answers
 
 
-def documented(test: str) -> bytes:
-    """The example that the official client's test of this name decodes."""
-    return json.dumps(
-        next(example["response"] for example in documented_examples() if example["test"] == test)
-    ).encode()
-
-
-def recorded_pair() -> bytes:
-    """An isolated account recorded from a real one."""
-    path = _folder() / "payloads" / "ccxt_threads_recorded_real_accounts.json"
-    if not path.exists():
-        pytest.skip(f"no payload files at {path.parent}: set MARGIN_MONITOR_TEST_DATA")
-    return json.dumps(json.loads(path.read_text())["isolated_account_PR14346"]).encode()
+def example_answer(endpoint: str) -> bytes:
+    """The body of the example for `endpoint`, such as "GET /sapi/v1/margin/account"."""
+    return json.dumps(example_answers()[endpoint]).encode()
 
 
 def cross_account(**changes: Any) -> Document:
@@ -124,8 +112,3 @@ def isolated_account(*pairs: Document, **changes: Any) -> Document:
         "totalNetAssetOfBtc": "0.20000000",
         **changes,
     }
-
-
-def _folder() -> Path:
-    default = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
-    return Path(os.environ.get("MARGIN_MONITOR_TEST_DATA", default))

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pty
 import select
 import shlex
 import shutil
@@ -15,7 +14,7 @@ import pytest
 
 from monitor.cli.commands.completion import SHELLS
 from monitor.cli.parser import COMMANDS, PROGRAM
-from tests.support.cli_process import run_cli
+from tests.support.cli_process import fork_terminal, run_cli
 
 
 def find_shell(name: str) -> str:
@@ -102,7 +101,7 @@ def test_fish_completes_the_line(scripts: dict[str, Path], line: str, proposal: 
 def interactive_zsh(tmp_path: Path) -> Iterator[int]:
     """A zsh on a terminal of its own; the number of the file to write to and read from."""
     shell = find_shell("zsh")
-    pid, terminal = pty.fork()
+    pid, terminal = fork_terminal()
     if pid == 0:
         os.execve(shell, ["zsh", "-f", "-i"], {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb"})
     try:

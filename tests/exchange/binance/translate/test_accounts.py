@@ -32,10 +32,9 @@ from tests.support.examples.payloads import (
     Document,
     cross_account,
     cross_row,
-    documented,
+    example_answer,
     isolated_account,
     pair_row,
-    recorded_pair,
 )
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -178,9 +177,14 @@ def test_row_without_an_amount_is_refused(field: str) -> None:
         cross(document)
 
 
-def test_documented_cross_example_without_rows_is_rejected() -> None:
-    account = decode(documented("test_query_cross_margin_account_details_success"), CrossAccountPayload)
-    assert account.margin_level == "11.64405625"
+def test_cross_account_whose_rows_lack_its_debt_is_rejected() -> None:
+    document = json.loads(example_answer("GET /sapi/v1/margin/account"))
+    assert accounts.parse_cross_snapshot(
+        decode(json.dumps(document).encode(), CrossAccountPayload), as_of=AT, received_at=AT
+    ).balances["USDT"].owed == D("27512.5")
+    document["userAssets"] = [row for row in document["userAssets"] if row["asset"] != "USDT"]
+    account = decode(json.dumps(document).encode(), CrossAccountPayload)
+    assert account.margin_level == "2.04497955"
     with pytest.raises(ImplausibleValue, match="userAssets lacks the debt"):
         accounts.parse_cross_snapshot(account, as_of=AT, received_at=AT)
 
@@ -192,9 +196,11 @@ def test_isolated_pair_is_translated() -> None:
 
 
 def test_pair_without_debt_has_no_liquidation_price_and_an_infinite_level() -> None:
-    account = decode(recorded_pair(), IsolatedAccountPayload)
-    pair = accounts.parse_isolated_snapshot(account, as_of=AT, received_at=AT).pairs["1INCHUSDT"]
-    assert (pair.margin_level, pair.liquidation_price, pair.quote.free) == (INFINITE, None, D(11))
+    account = decode(example_answer("GET /sapi/v1/margin/isolated/account"), IsolatedAccountPayload)
+    pairs = accounts.parse_isolated_snapshot(account, as_of=AT, received_at=AT).pairs
+    calm, owing = pairs["SOLUSDT"], pairs["ETHUSDT"]
+    assert (calm.margin_level, calm.liquidation_price, calm.quote.free) == (INFINITE, None, D(25))
+    assert (owing.margin_level, owing.liquidation_price) == (D("1.66625010"), D("1650.41250000"))
 
 
 def test_pair_never_created_is_dropped_and_a_disabled_one_kept() -> None:
@@ -309,9 +315,9 @@ def test_implausible_isolated_account_is_rejected(document: Document, field: str
 
 
 def test_thresholds_are_the_documented_ones() -> None:
-    coefficients = decode(documented("test_get_summary_of_margin_account_success"), ThresholdsPayload)
+    coefficients = decode(example_answer("GET /sapi/v1/margin/tradeCoeff"), ThresholdsPayload)
     assert reference_data.parse_thresholds(coefficients) == Thresholds(
-        initial=D("1.5"), margin_call=D("1.3"), liquidation=D("1.1")
+        initial=D("1.25"), margin_call=D("1.16"), liquidation=D("1.1")
     )
 
 
@@ -325,10 +331,11 @@ def test_unordered_thresholds_are_rejected(bars: tuple[str, str, str]) -> None:
 
 
 def test_tiers_are_those_of_the_symbol() -> None:
-    rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[IsolatedTierRow])
-    assert reference_data.parse_tiers(rows, "BTCUSDT") == (LeverageTier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
-    with pytest.raises(ImplausibleValue, match="ETHUSDT"):
-        reference_data.parse_tiers(rows, "ETHUSDT")
+    rows = decode(example_answer("GET /sapi/v1/margin/isolatedMarginTier"), list[IsolatedTierRow])
+    (tier,) = reference_data.parse_tiers(rows, "ETHUSDT")
+    assert tier == LeverageTier(1, D("1.25"), D("1.15"), D(800), D(1_500_000))
+    with pytest.raises(ImplausibleValue, match="BTCUSDT"):
+        reference_data.parse_tiers(rows, "BTCUSDT")
 
 
 def test_permissions_are_read() -> None:

@@ -15,7 +15,7 @@ from monitor.exchange.binance.wire.field_types import HistoryPage, SparseHistory
 from monitor.exchange.binance.wire.loans import InterestRow, LiquidationOrderRow, LoanRow
 from monitor.exchange.binance.wire.numbers import ImplausibleValue
 from monitor.exchange.binance.wire.transfers import UniversalTransferRow
-from tests.support.examples.payloads import documented
+from tests.support.examples.payloads import example_answer
 
 D = Decimal
 
@@ -46,13 +46,13 @@ def test_interest_paid_in_another_asset_names_both() -> None:
 
 
 def test_loan_record_is_automatic_unless_manual() -> None:
-    page = decode(documented("test_query_borrow_repay_records_in_margin_account_success"), LOANS)
+    page = decode(example_answer("GET /sapi/v1/margin/borrow-repay"), LOANS)
     assert histories.parse_repayment(page.rows[0]) == ExchangeRecord(
-        ref="2970933056",
-        asset="BNB",
-        amount=D(14),
+        ref="240000000016",
+        asset="ETH",
+        amount=D(18),
         status="CONFIRMED",
-        at=datetime(2019, 7, 18, 8, 23, 24, tzinfo=UTC),
+        at=datetime(2026, 8, 1, 12, tzinfo=UTC),
         is_automatic=True,
     )
     assert not histories.parse_repayment(msgspec.structs.replace(page.rows[0], type="MANUAL")).is_automatic
@@ -79,8 +79,6 @@ def test_history_of_money_without_rows_is_no_empty_history(kind: Any) -> None:
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", ""])
 def test_record_without_a_plausible_amount_is_rejected_with_its_page(amount: str) -> None:
-    page = documented("test_query_borrow_repay_records_in_margin_account_success").replace(
-        b"14.00000000", amount.encode()
-    )
+    page = example_answer("GET /sapi/v1/margin/borrow-repay").replace(b"18.00000000", amount.encode())
     with pytest.raises(ImplausibleValue, match=r"rows.*amount"):
-        decode(page.replace(b"14.00000000", amount.encode()), LOANS)
+        decode(page, LOANS)
