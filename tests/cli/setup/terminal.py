@@ -1,7 +1,6 @@
 """A pseudo-terminal on which a command asks questions, and a person who answers them."""
 
 import os
-import pty
 import select
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.support.cli_process import open_terminal
 
 ANSWERS_WITHIN_S = 90.0
 """Time for a whole dialogue on a busy machine."""
@@ -38,10 +37,7 @@ def answer_questions(
 
     Skips the test where no terminal can be had. Raises AssertionError when a question does not come.
     """
-    try:
-        ours, theirs = pty.openpty()
-    except OSError as error:
-        pytest.skip(f"no pseudo-terminal is to be had ({error.strerror})")
+    ours, theirs = open_terminal()
     process = subprocess.Popen(
         [sys.executable, "-m", "monitor", *words],
         cwd=home,
