@@ -125,10 +125,7 @@ def _answer_errors(redact: Callable[[str], str]) -> Middleware:
 
 async def _error_answer(request: web.Request, error: MonitorError) -> web.Response:
     """Return a page for a browser, and a document for a program."""
-    try:
-        return await pages.error_page(request, error) or json_error(error)
-    except RequestRefused as busy:
-        return json_error(busy)
+    return await pages.error_page(request, error) or json_error(error)
 
 
 @web.middleware

@@ -9,10 +9,11 @@ from monitor.web.context import WebContext
 from monitor.web.pages.handlers.account import show_account
 from monitor.web.pages.handlers.action import show_action
 from monitor.web.pages.handlers.alert import expire_silence, show_alert
-from monitor.web.pages.handlers.message import show_error, show_login
+from monitor.web.pages.handlers.message import busy_page, show_error, show_login
 from monitor.web.pages.handlers.overview import show_overview
 from monitor.web.pages.page_builder import PageBuilder
 from monitor.web.security.forms import is_form
+from monitor.web.security.refusal import RequestRefused
 
 NUMBER = "{id:[1-9][0-9]{0,17}}"
 
@@ -52,8 +53,9 @@ async def error_page(request: web.Request, error: MonitorError) -> web.Response 
     builder = request.app.get(BUILDER)
     is_page = not request.path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
     wants_page = is_form(request) or "text/html" in request.headers.get(hdrs.ACCEPT, "")
-    return (
-        await show_error(builder, request, error)
-        if builder is not None and (is_page or is_form(request)) and wants_page
-        else None
-    )
+    if builder is None or not wants_page or not (is_page or is_form(request)):
+        return None
+    try:
+        return await show_error(builder, request, error)
+    except RequestRefused as busy:
+        return busy_page(busy)

@@ -97,7 +97,7 @@ async def test_login_gives_a_cookie_that_scripts_and_other_sites_do_not_get(serv
 async def test_wrong_token_in_the_login_form_gives_no_session(served: ServedDaemon) -> None:
     answer = await served.post_form("/login", source=another_address(), token="wrong")
     assert answer.status == 401
-    assert "the token is wrong" in answer.text.lower()
+    assert "The token is wrong: use the token of [http] in the configuration." in answer.text
     assert "set-cookie" not in answer.headers
 
 

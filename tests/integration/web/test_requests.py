@@ -6,7 +6,7 @@ import logging
 import pytest
 from aiohttp import web
 
-from monitor.web import pace
+from monitor.web import pace, workers
 from monitor.web.security.access import MAX_BODY_BYTES, AccessControl
 from monitor.web.security.response_headers import SECURITY_HEADERS
 from tests.integration.web.http_client import parse_answer, send, send_raw
@@ -241,6 +241,16 @@ async def test_flood_is_refused_instead_of_waiting_without_bound(
     assert {answer.headers["connection"] for answer in refused} == {"close"}
     assert all(refused[0].headers.get(name.lower()) == value for name, value in SECURITY_HEADERS.items())
     assert [answer for answer in answers if answer.status == 200]
+
+
+async def test_busy_server_shows_people_a_page_and_programs_a_document(
+    served: ServedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "MAX_WAITING", 0)
+    page = await served.get("/", {"Accept": "text/html"})
+    assert (page.status, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "Too much is asked for at a time." in page.text
+    assert (await served.get("/api/v1/status")).error == "busy"
 
 
 async def test_request_whose_sender_left_while_it_waited_is_dropped(

@@ -20,6 +20,13 @@ _HEADINGS: Mapping[int, str] = {
     503: "Not available now",
 }
 
+_BUSY_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Not available now · margin-monitor</title><link rel="stylesheet" href="/static/page.css"></head>
+<body><main><section class="verdict old"><h1>Not available now</h1><p>Too much is asked for at a time.</p></section>
+<p>Try again in a moment: <a href="/">to the overview</a>. The watch goes on.</p></main></body></html>
+"""
+
 
 async def show_login(builder: PageBuilder, request: web.Request, problem: str = "", status: int = 200) -> web.Response:
     """Return the login form; `problem` says why the last try failed, whose form named the page to follow."""
@@ -36,11 +43,16 @@ async def show_login(builder: PageBuilder, request: web.Request, problem: str = 
     )
 
 
+def busy_page(error: RequestRefused) -> web.Response:
+    """Return the page of a server that is too busy to make one: nothing is worked out for it."""
+    return web.Response(text=_BUSY_PAGE, content_type="text/html", status=error.status)
+
+
 async def show_error(builder: PageBuilder, request: web.Request, error: MonitorError) -> web.Response:
     """Return the page for a request that failed; after a wrong token the login form again."""
     status = status_of(error)
     if request.path == "/login" and status in (401, 429):
-        response = await show_login(builder, request, f"{error.message}. {error.mend}".strip(". "), status)
+        response = await show_login(builder, request, ": ".join(filter(None, (error.message, error.mend))), status)
     else:
         response = await builder.page(
             request,
