@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from monitor.errors import StoreError, WrongDatabaseRevision
 from monitor.extras import missing_package_fix
 
-SCHEMA_REVISION = "0027"
+SCHEMA_REVISION = "0028"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2
@@ -91,6 +91,8 @@ def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int 
     _prepare_sqlite(
         engine,
         "BEGIN IMMEDIATE",
+        # Of effect on a new file alone: it can give unused pages back.
+        "PRAGMA auto_vacuum=INCREMENTAL",
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA foreign_keys=ON",

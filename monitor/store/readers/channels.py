@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from monitor.core.notifications.outbox import DeliveryState
 from monitor.records.channels import ChannelRow
@@ -17,20 +17,18 @@ def read_channels(connection: Connection, since: datetime) -> tuple[ChannelRow, 
     answers: dict[str, str] = {}
     wanted = select(deliveries.c.channel, attempts.c.ok, attempts.c.answer)
     wanted = wanted.join(attempts, attempts.c.delivery == deliveries.c.id).where(attempts.c.at >= since)
-    for channel, ok, answer in connection.execute(wanted.order_by(attempts.c.id)):
+    for channel, ok, answer in connection.execute(wanted.order_by(attempts.c.at, attempts.c.id)):
         tries[channel, ok] += 1
         if not ok:
             answers[channel] = answer
     waiting: Counter[str] = Counter()
     given_up: dict[str, list[str]] = defaultdict(list)
-    lately = or_(deliveries.c.state == DeliveryState.QUEUED, deliveries.c.created_at >= since)
-    unsent = select(deliveries).where(deliveries.c.state.in_((DeliveryState.QUEUED, DeliveryState.FAILED)), lately)
-    for row in connection.execute(unsent.order_by(deliveries.c.id)):
-        if row.state == DeliveryState.QUEUED:
-            waiting[row.channel] += 1
-        else:
-            what = f"#{row.alert}" if row.alert is not None else row.text.partition("\n")[0][:80]
-            given_up[row.channel].append("a drill" if row.drill is not None else what)
+    queued = select(deliveries.c.channel).where(deliveries.c.state == DeliveryState.QUEUED)
+    waiting.update(connection.execute(queued).scalars())
+    failed = select(deliveries).where(deliveries.c.state == DeliveryState.FAILED, deliveries.c.created_at >= since)
+    for row in connection.execute(failed.order_by(deliveries.c.created_at, deliveries.c.id)):
+        what = f"#{row.alert}" if row.alert is not None else row.text.partition("\n")[0][:80]
+        given_up[row.channel].append("a drill" if row.drill is not None else what)
     names = sorted({channel for channel, _ in tries} | waiting.keys() | given_up.keys())
     return tuple(
         ChannelRow(name, tries[name, True], tries[name, False], waiting[name], answers.get(name), tuple(given_up[name]))

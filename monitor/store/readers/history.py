@@ -1,9 +1,10 @@
 """Recorded samples of one metric."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, func, or_, select, type_coerce
 
 from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.alert import MetricScope
@@ -11,6 +12,8 @@ from monitor.records.history import HistoryRow, Resolution
 from monitor.store.schema import tables
 
 _BUCKET_MS = {"1m": 60_000, "1h": 3_600_000}
+
+_SERIES_PER_STATEMENT = 500
 
 
 def read_history(
@@ -33,16 +36,13 @@ def read_history(
     table = tables.series
     wanted = _matching_series(metric, account, scope, subject)
     found = connection.execute(wanted.order_by(table.c.account, table.c.scope, table.c.subject)).all()
+    span = _bounds(since, until)
+    if newest is None:
+        points = _read_points(connection, [row.id for row in found], span, resolution)
+    else:
+        points = {row.id: _read_newest(connection, row.id, span, resolution, newest) for row in found}
     return tuple(
-        HistoryRow(
-            metric,
-            row.account,
-            row.scope,
-            row.subject,
-            resolution,
-            _read_points(connection, row.id, since, until, resolution, newest),
-        )
-        for row in found
+        HistoryRow(metric, row.account, row.scope, row.subject, resolution, tuple(points[row.id])) for row in found
     )
 
 
@@ -78,27 +78,51 @@ def _matching_series(
     return wanted
 
 
+def _bounds(since: datetime | None, until: datetime | None) -> Sequence[ColumnElement[bool]]:
+    at = tables.samples.c.at
+    return [*([] if since is None else [at >= since]), *([] if until is None else [at < until])]
+
+
 def _read_points(
-    connection: Connection,
-    series: int,
-    since: datetime | None,
-    until: datetime | None,
-    resolution: Resolution,
-    newest: int | None,
-) -> tuple[SamplePoint, ...]:
+    connection: Connection, series: Sequence[int], span: Sequence[ColumnElement[bool]], resolution: Resolution
+) -> Mapping[int, Sequence[SamplePoint]]:
+    """Return the samples of each series, many series in one statement: hundreds of scopes have as many."""
     table = tables.samples
-    span = [table.c.series == series]
-    if since is not None:
-        span.append(table.c.at >= since)
-    if until is not None:
-        span.append(table.c.at < until)
-    wanted = select(table.c.at, table.c.value, table.c.missing).where(*span)
+    points: dict[int, list[SamplePoint]] = {number: [] for number in series}
+    for start in range(0, len(series), _SERIES_PER_STATEMENT):
+        own = table.c.series.in_(series[start : start + _SERIES_PER_STATEMENT])
+        wanted = _wanted_samples([own, *span], resolution)
+        for number, at, value, missing in connection.execute(wanted):
+            points[number].append(SamplePoint(at, value, missing))
+    return points
+
+
+def _wanted_samples(own: Sequence[ColumnElement[bool]], resolution: Resolution) -> Select[tuple[Any, ...]]:
+    """Return the query of the samples, or of the last one in each minute or hour, by series and time."""
+    table = tables.samples
+    columns = (table.c.series, table.c.at, table.c.value, table.c.missing)
+    if resolution == "raw":
+        return select(*columns).where(*own).order_by(table.c.series, table.c.at)
+    bucket = type_coerce(table.c.at, BigInteger) // _BUCKET_MS[resolution]
+    following = func.lead(bucket).over(partition_by=table.c.series, order_by=table.c.at)
+    # One pass in the order of the primary key.
+    found = select(*columns, bucket.label("bucket"), following.label("following")).where(*own).subquery()
+    is_last = or_(found.c.following.is_(None), found.c.following != found.c.bucket)
+    return (
+        select(found.c.series, found.c.at, found.c.value, found.c.missing)
+        .where(is_last)
+        .order_by(found.c.series, found.c.at)
+    )
+
+
+def _read_newest(
+    connection: Connection, series: int, span: Sequence[ColumnElement[bool]], resolution: Resolution, newest: int
+) -> Sequence[SamplePoint]:
+    table = tables.samples
+    own = [table.c.series == series, *span]
+    wanted = select(table.c.at, table.c.value, table.c.missing).where(*own)
     if resolution != "raw":
         bucket = type_coerce(table.c.at, BigInteger) // _BUCKET_MS[resolution]
-        wanted = wanted.where(table.c.at.in_(select(func.max(table.c.at)).where(*span).group_by(bucket)))
-    if newest is None:
-        return tuple(
-            SamplePoint(row.at, row.value, row.missing) for row in connection.execute(wanted.order_by(table.c.at))
-        )
+        wanted = wanted.where(table.c.at.in_(select(func.max(table.c.at)).where(*own).group_by(bucket)))
     rows = connection.execute(wanted.order_by(table.c.at.desc()).limit(newest)).all()
-    return tuple(SamplePoint(row.at, row.value, row.missing) for row in reversed(rows))
+    return [SamplePoint(row.at, row.value, row.missing) for row in reversed(rows)]

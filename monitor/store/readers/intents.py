@@ -1,10 +1,11 @@
 """Intents with their steps, decisions and request logs."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState, IntentStep
 from monitor.core.model.order import RequestLog
@@ -12,6 +13,10 @@ from monitor.records.intents import IntentRow
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import intent_from_row
 from monitor.store.writes import audit
+
+_MAX_PARAMETERS = 500
+
+OPEN_STATES = sorted(frozenset(IntentState) - FINAL_STATES)
 
 
 def read_intents(
@@ -27,17 +32,28 @@ def read_intents(
     `since`: only those created, settled or open after that.
     """
     table = tables.intents
-    wanted = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
+    wanted = select(table)
     if not include_final:
-        wanted = wanted.where(table.c.state.not_in(sorted(FINAL_STATES)))
+        wanted = wanted.where(table.c.state.in_(OPEN_STATES))
     if account is not None:
         wanted = wanted.where(table.c.account == account)
     if since is not None:
-        lately = or_(table.c.created_at >= since, table.c.settled_at >= since)
-        wanted = wanted.where(or_(lately, table.c.state.not_in(sorted(FINAL_STATES))))
-    if limit is not None:
-        wanted = wanted.limit(limit)
-    return _with_steps(connection, [intent_from_row(row) for row in connection.execute(wanted).mappings()])
+        # Queries of their own, each by its index: for one condition with OR the databases would read every intent.
+        kinds = (table.c.created_at >= since, table.c.settled_at >= since, table.c.state.in_(OPEN_STATES))
+        ids = {number for each in kinds for number in connection.execute(select(table.c.id).where(each)).scalars()}
+        parts = [wanted.where(table.c.id.in_(part)) for part in _portions(sorted(ids))]
+    elif limit is not None:
+        parts = [wanted.order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)]
+    else:
+        parts = [wanted]
+    found = [intent_from_row(row) for part in parts for row in connection.execute(part).mappings()]
+    found.sort(key=lambda intent: (intent.created_at, intent.id), reverse=True)
+    return _with_steps(connection, found[:limit])
+
+
+def _portions(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Return the ids in portions, since a statement holds only so many parameters."""
+    return (ids[start : start + _MAX_PARAMETERS] for start in range(0, len(ids), _MAX_PARAMETERS))
 
 
 def read_intent(connection: Connection, intent: int) -> IntentRow | None:
@@ -52,9 +68,7 @@ def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRo
     told: dict[int, list[RequestLog | None]] = defaultdict(list)
     decided: dict[int, bool] = {}
     table, decisions = tables.intent_transitions, tables.decisions
-    # In portions, since a statement holds only so many parameters.
-    for start in range(0, len(intents), 500):
-        ids = [intent.id for intent in intents[start : start + 500]]
+    for ids in _portions([intent.id for intent in intents]):
         told |= audit.read_request_logs(connection, ids)
         for row in connection.execute(
             select(table).where(table.c.intent.in_(ids)).order_by(table.c.intent, table.c.seq)

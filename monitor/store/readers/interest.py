@@ -1,19 +1,22 @@
 """Interest paid: sums by day or asset, sums by debt, and the spans with a complete record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, cast, func, literal_column, select, type_coerce
 
 from monitor.core.metrics.interest_paid import MONTH, sum_interest_by_debt
 from monitor.core.model.account import DebtKey, InterestCharge, InterestPaid
 from monitor.core.numbers.intervals import Interval
 from monitor.records.interest import InterestSumRow
 from monitor.store.schema import tables
+from monitor.store.schema.columns import EPOCH
 from monitor.store.schema.row_mapping import charge_from_row
+
+_DAY_MS = 86_400_000
 
 _FETCH_ROWS = 1_000
 """Rows in memory at a time: a month of many pairs is tens of thousands."""
@@ -36,13 +39,7 @@ def read_charges(
 ) -> Iterator[InterestChargeRow]:
     """Return the charges from `since` to before `until`, oldest first; usable while the connection is open."""
     table = tables.interest
-    wanted = select(table).order_by(table.c.charged_at, table.c.id)
-    if account is not None:
-        wanted = wanted.where(table.c.account == account)
-    if since is not None:
-        wanted = wanted.where(table.c.charged_at >= since)
-    if until is not None:
-        wanted = wanted.where(table.c.charged_at < until)
+    wanted = select(table).where(*_matching(account, since, until)).order_by(table.c.charged_at, table.c.id)
     rows = connection.execution_options(yield_per=_FETCH_ROWS).execute(wanted)
     return (InterestChargeRow(row["account"], charge_from_row(row)) for row in rows.mappings())
 
@@ -60,20 +57,37 @@ def read_interest(
 
     With more than `max_sums` of them reading ends: then one more is returned, and none of them is whole.
     """
-    sums: dict[tuple[date | None, str, str, str], tuple[Decimal, int]] = {}
-    for row in read_charges(connection, account=account, since=since, until=until):
-        charge = row.charge
-        day = charge.charged_at.date() if by == "day" else None
-        key = (day, charge.asset, row.account, charge.scope.symbol)
-        total, count = sums.get(key, (Decimal(0), 0))
-        sums[key] = (total + charge.interest, count + 1)
-        if max_sums is not None and len(sums) > max_sums:
-            break
-    ordered = sorted(sums.items(), key=lambda item: (item[0][0] or date.min, *item[0][1:]))
+    table = tables.interest
+    day = type_coerce(table.c.charged_at, BigInteger) // _DAY_MS if by == "day" else literal_column("0")
+    # The database groups the amounts, and exact sums are made here: SQLite adds in floats.
+    amounts = func.aggregate_strings(cast(table.c.interest, Text), " ")
+    keys = (table.c.asset, table.c.account, table.c.symbol)
+    wanted = select(day.label("day"), *keys, amounts.label("amounts")).group_by("day", *keys)
+    wanted = wanted.where(*_matching(account, since, until))
+    if max_sums is not None:
+        wanted = wanted.limit(max_sums + 1)
+    found = sorted(connection.execute(wanted).all(), key=lambda row: tuple(row)[:4])
     return tuple(
-        InterestSumRow(day, asset, account, "isolated" if symbol else "cross", symbol, total, count)
-        for (day, asset, account, symbol), (total, count) in ordered
+        _sum_row(None if by == "asset" else (EPOCH + timedelta(days=number)).date(), asset, name, symbol, text.split())
+        for number, asset, name, symbol, text in found
     )
+
+
+def _sum_row(day: date | None, asset: str, account: str, symbol: str, charges: Sequence[str]) -> InterestSumRow:
+    total = sum(map(Decimal, charges), Decimal(0))
+    return InterestSumRow(day, asset, account, "isolated" if symbol else "cross", symbol, total, len(charges))
+
+
+def _matching(account: str | None, since: datetime | None, until: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    table = tables.interest
+    found = []
+    if account is not None:
+        found.append(table.c.account == account)
+    if since is not None:
+        found.append(table.c.charged_at >= since)
+    if until is not None:
+        found.append(table.c.charged_at < until)
+    return tuple(found)
 
 
 def read_interest_paid(connection: Connection, account: str, now: datetime) -> Mapping[DebtKey, InterestPaid]:

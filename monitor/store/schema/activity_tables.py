@@ -23,6 +23,7 @@ movements = Table(
     Column("detail", Text, nullable=False),
     UniqueConstraint("account", "symbol", "kind", "key", name="uq_movements"),
     Index("ix_movements_at", "at"),
+    Index("ix_movements_seen_at", "kind", "seen_at"),
 )
 
 terms = Table(

@@ -33,6 +33,7 @@ runs = Table(
     Column("until", TimestampType, nullable=False),
     Column("version", Text, nullable=False),
     Index("ix_runs_until", "until"),
+    Index("ix_runs_since", "since"),
 )
 
 owners = Table(

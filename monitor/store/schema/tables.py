@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
     text,
 )
 
@@ -113,7 +114,10 @@ series = Table(
     Column("scope", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("metric", Text, nullable=False),
+    Column("minutes_until", TimestampType),
+    Column("hours_until", TimestampType),
     UniqueConstraint("account", "scope", "subject", "metric", name="uq_series"),
+    Index("ix_series_metric", "metric"),
 )
 
 samples = Table(
@@ -171,7 +175,11 @@ alerts = Table(
         sqlite_where=text("state IN ('pending', 'firing')"),
         postgresql_where=text("state IN ('pending', 'firing')"),
     ),
+    Index("ix_alerts_resolved_at", "resolved_at"),
 )
+
+is_open_alert = alerts.c.state.in_((literal_column("'pending'"), literal_column("'firing'")))
+"""The WHERE of open alerts, in the words of their index: with parameters SQLite would not use it."""
 
 alert_transitions = Table(
     "alert_transitions",
@@ -184,6 +192,7 @@ alert_transitions = Table(
     Column("value", AmountType),
     Column("note", Text, nullable=False),
     Index("ix_alert_transitions_alert", "alert"),
+    Index("ix_alert_transitions_at", "at"),
 )
 
 deliveries = Table(
@@ -212,6 +221,12 @@ deliveries = Table(
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),
+    Index(
+        "ix_deliveries_failed",
+        "created_at",
+        sqlite_where=text("state = 'failed'"),
+        postgresql_where=text("state = 'failed'"),
+    ),
 )
 
 delivery_attempts = Table(
@@ -223,6 +238,7 @@ delivery_attempts = Table(
     Column("ok", Boolean, nullable=False),
     Column("answer", Text, nullable=False),
     Index("ix_delivery_attempts_delivery", "delivery"),
+    Index("ix_delivery_attempts_at", "at"),
 )
 
 told = Table(
@@ -306,6 +322,8 @@ intents = Table(
         postgresql_where=text(in_flight_where()),
     ),
     Index("ix_intents_created_at", "created_at"),
+    Index("ix_intents_settled_at", "settled_at"),
+    Index("ix_intents_state", "state"),
 )
 
 intent_transitions = Table(

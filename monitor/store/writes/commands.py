@@ -103,8 +103,7 @@ def read_silences(connection: Connection, ends_after: datetime | None = None) ->
 def _read_ended_silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
     """Return the silences that are over, and whose end the daemon may not have notified yet."""
     table, alerts = tables.silences, tables.alerts
-    open_alerts = alerts.c.state.in_(OPEN_ALERT_STATES)
-    last_quiet = select(alerts.c.kept_quiet_by).where(open_alerts, alerts.c.kept_quiet_by.is_not(None))
+    last_quiet = select(alerts.c.kept_quiet_by).where(tables.is_open_alert, alerts.c.kept_quiet_by.is_not(None))
     wanted = select(table).where(table.c.ends_at <= now, table.c.id.in_(last_quiet)).order_by(table.c.id)
     return tuple(silence_from_row(row) for row in connection.execute(wanted).mappings())
 
@@ -246,10 +245,6 @@ def _read_settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
 def read_newest_acks(connection: Connection) -> dict[int, Ack]:
     """Return the newest ack of every open alert, by the alert's id, including acks that no daemon has read yet."""
     acks, alerts = tables.acks, tables.alerts
-    wanted = (
-        select(acks)
-        .join(alerts, alerts.c.id == acks.c.alert)
-        .where(alerts.c.state.in_(OPEN_ALERT_STATES))
-        .order_by(acks.c.id)
-    )
-    return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in connection.execute(wanted)}
+    wanted = select(acks).join(alerts, alerts.c.id == acks.c.alert).where(tables.is_open_alert)
+    rows = sorted(connection.execute(wanted), key=lambda row: int(row.id))
+    return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in rows}
