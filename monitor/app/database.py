@@ -12,6 +12,7 @@ from monitor.config.model import Config
 from monitor.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
+    from monitor.runtime.pruner import RowRetention
     from monitor.store.command_store import CommandStore, ReadStore
     from monitor.store.store import Store
 
@@ -115,6 +116,19 @@ def restore_database(config: Config, source: Path, by: str, clock: Clock, *, for
     ), connections.SCHEMA_REVISION
 
 
+def row_retention(config: Config) -> "RowRetention":
+    """Return the ages up to which rows are kept."""
+    from monitor.runtime.pruner import RowRetention
+
+    storage = config.storage
+    return RowRetention(
+        samples=storage.retain_samples,
+        hourly_samples=storage.retain_hourly_samples,
+        events=storage.retain_events,
+        bars=config.risk.history,
+    )
+
+
 async def prune_database(config: Config) -> int:
     """Delete old rows, with or without a daemon, and return how many. Raises StoreError."""
     from monitor.runtime.pruner import prune
@@ -124,8 +138,7 @@ async def prune_database(config: Config) -> int:
     store = Store.open(resolve_database_url(config).reveal(), create=False, exclusive=False)
     try:
         clock = await store.read(command_clock)
-        spans = (config.storage.retain_samples, config.storage.retain_events, config.risk.history)
-        return await prune(*spans, store, clock)
+        return await prune(row_retention(config), store, clock)
     finally:
         await store.close()
 

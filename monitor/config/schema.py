@@ -36,7 +36,14 @@ class StorageConfig:
         "sqlite:///FILE (relative: in the state folder), postgresql+psycopg://…, or a reference to such a URL",
         "sqlite:///margin-monitor.db",
     )
-    retain_samples: timedelta = key(value_types.duration("1d"), "how long raw samples are kept", "90d")
+    retain_samples: timedelta = key(
+        value_types.duration("1d"), "how long samples are kept as they are, from 7 days on to the minute", "90d"
+    )
+    retain_hourly_samples: timedelta = key(
+        value_types.duration("1d", or_none=True),
+        'how long older ones are kept to the hour: first, lowest, highest, last; "0": for good',
+        "400d",
+    )
     retain_events: timedelta = key(
         value_types.duration("1d", or_none=True),
         'how long stream events, failed reads and delivery attempts are kept; "0": for good',

@@ -1,7 +1,8 @@
-"""Hourly deletion of old rows while the daemon runs."""
+"""Hourly deletion and downsampling of old rows while the daemon runs."""
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.clock import Clock
@@ -15,15 +16,32 @@ PRUNE_EVERY_S = 3600.0
 """Machine seconds between two deletions."""
 
 
-async def prune_hourly(samples: timedelta, events: timedelta, bars: timedelta, store: Store, clock: Clock) -> None:
-    """Delete rows older than their span, now and every hour, until cancelled.
+MINUTES_AFTER = timedelta(days=7)
+"""Age from which on samples are kept to the minute. A start reads them back for as long."""
 
-    After a failure of the store the next try is an hour later. `events` is the span of stream events, failed reads and
-    delivery attempts; zero keeps them for good. `bars` is that of past prices; zero keeps none.
+
+@dataclass(frozen=True, slots=True)
+class RowRetention:
+    """Ages up to which rows are kept.
+
+    `samples` older than that are kept to the hour, and those of hours up to `hourly_samples`. `events` are stream
+    events, failed reads and delivery attempts. `bars` are past prices. Zero keeps no bars, and of the others all.
+    """
+
+    samples: timedelta
+    hourly_samples: timedelta
+    events: timedelta
+    bars: timedelta
+
+
+async def prune_hourly(retention: RowRetention, store: Store, clock: Clock) -> None:
+    """Delete and downsample rows older than their span, now and every hour, until cancelled.
+
+    After a failure of the store the next try is an hour later.
     """
     while True:
         try:
-            count = await prune(samples, events, bars, store, clock)
+            count = await prune(retention, store, clock)
         except StoreError as error:
             log.warning("rows.not_pruned cause=%s", error)
         else:
@@ -32,14 +50,17 @@ async def prune_hourly(samples: timedelta, events: timedelta, bars: timedelta, s
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
-async def prune(samples: timedelta, events: timedelta, bars: timedelta, store: Store, clock: Clock) -> int:
-    """Delete rows older than their spans and return how many. Raises StoreError."""
+async def prune(retention: RowRetention, store: Store, clock: Clock) -> int:
+    """Delete and downsample rows older than their spans; return how many are gone. Raises StoreError."""
     now = clock.now()
-    before = now - events if events else None
+    before = now - retention.events if retention.events else None
+    hours, fine = retention.hourly_samples, retention.samples
     return await store.prune(
-        samples_before=now - samples,
+        samples_before=now - max(hours, fine) if hours else None,
+        minutes_before=now - MINUTES_AFTER,
+        hours_before=now - fine,
         events_before=before,
         failures_before=before,
         attempts_before=before,
-        bars_before=floor_hour(now - bars),
+        bars_before=floor_hour(now - retention.bars),
     )

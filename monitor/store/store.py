@@ -18,13 +18,15 @@ from monitor.core.model.intent import Intent, IntentStep
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.errors import StoreError
-from monitor.store import lost_steps
+from monitor.store import downsampling, lost_steps
 from monitor.store.db import connections as opening
+from monitor.store.db import free_pages
 from monitor.store.db.access import DatabaseAccess
 from monitor.store.db.reader import DatabaseReader
 from monitor.store.db.spill import EventSpill
 from monitor.store.db.worker_threads import WorkerThreads
 from monitor.store.db.writer import WRITE_TIMEOUT_S, Writer
+from monitor.store.downsampling import CoarseResolution
 from monitor.store.startup import NextIds, SavedState, load_state, read_next_ids
 from monitor.store.writes import (
     audit,
@@ -250,13 +252,18 @@ class Store:
         self,
         *,
         samples_before: datetime | None = None,
+        minutes_before: datetime | None = None,
+        hours_before: datetime | None = None,
         events_before: datetime | None = None,
         failures_before: datetime | None = None,
         attempts_before: datetime | None = None,
         movements_before: datetime | None = None,
         bars_before: datetime | None = None,
     ) -> int:
-        """Delete rows older than the given moments, in steps so small that nothing waits long; return how many."""
+        """Delete rows older than the given moments, in steps so small that nothing waits long; return how many.
+
+        Samples before `minutes_before` and `hours_before` are downsampled. Pages that this leaves unused are released.
+        """
         steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
             (retention.prune_samples, samples_before),
             (retention.prune_events, events_before),
@@ -271,6 +278,14 @@ class Store:
         for pruner, before in steps:
             while before is not None and (gone := await self._writer.run(pruner, before)):
                 total += gone
+        coarse: tuple[tuple[CoarseResolution, datetime | None], ...] = (("1m", minutes_before), ("1h", hours_before))
+        for resolution, before in coarse:
+            is_done = before is None
+            while before is not None and not is_done:
+                step = await self._writer.run(downsampling.downsample, resolution, before)
+                total, is_done = total + step.dropped, step.is_last
+        while await self._writer.run(free_pages.release_free_pages):
+            pass
         return total
 
     def _close(self) -> None:

@@ -49,7 +49,8 @@ def test_defaults_are_those_documented(tmp_path: Path) -> None:
     assert config.risk.drift_bound == Decimal("0.01")
     assert config.risk.history == timedelta(days=90)
     assert config.risk.isolated_margin_call["1.18"] == Decimal("1.22")
-    assert config.storage.retain_samples == timedelta(days=90)
+    storage = config.storage
+    assert (storage.retain_samples, storage.retain_hourly_samples) == (timedelta(days=90), timedelta(days=400))
     assert (config.http.listen, config.http.token, config.http.public_url) == ("127.0.0.1:9184", None, "")
 
 

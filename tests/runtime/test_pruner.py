@@ -1,13 +1,16 @@
-"""Old samples go while the daemon runs."""
+"""Old samples go, or are kept to the hour, while the daemon runs."""
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from monitor.core.model.journal import JournalEntry, Sample
-from monitor.runtime.pruner import prune_hourly
+from monitor.runtime.pruner import RowRetention, prune, prune_hourly
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
 from tests.support.clocks.manual_clock import ManualClock
@@ -15,14 +18,20 @@ from tests.support.daemon import eventually
 from tests.support.examples.store_rows import NOW
 
 
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    opened = Store.open(database_url)
+    yield opened
+    await opened.close()
+
+
 async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}")
     times = [NOW - timedelta(days=days) for days in (0, 6, 8)]
     samples = tuple(Sample("cross", "", "margin_level", at, Decimal(1)) for at in times)
     await store.commit(JournalEntry("main", NOW, samples=samples))
-    pruning = asyncio.create_task(
-        prune_hourly(timedelta(days=7), timedelta(), timedelta(days=90), store, ManualClock(NOW))
-    )
+    retention = RowRetention(timedelta(days=7), timedelta(days=7), timedelta(), timedelta(days=90))
+    pruning = asyncio.create_task(prune_hourly(retention, store, ManualClock(NOW)))
 
     async def gone() -> bool:
         (series,) = await store.read(read_history, "margin_level")
@@ -33,3 +42,29 @@ async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Pa
     with contextlib.suppress(asyncio.CancelledError):
         await pruning
     await store.close()
+
+
+async def test_samples_of_old_hours_are_few_until_those_go_too(store: Store) -> None:
+    values = {0: "1.5", 10: "1.2", 20: "1.3", 30: "1.4", 50: "1.6"}
+    hours = [NOW - timedelta(days=days) for days in (31, 11, 2)]
+    samples = tuple(
+        Sample("cross", "", "margin_level", hour + timedelta(minutes=minute), Decimal(value))
+        for hour in hours
+        for minute, value in values.items()
+    )
+    await store.commit(JournalEntry("main", NOW, samples=samples))
+    retention = RowRetention(timedelta(days=10), timedelta(days=30), timedelta(), timedelta(days=90))
+    assert await prune(retention, store, ManualClock(NOW)) == 5 + 2
+    (series,) = await store.read(read_history, "margin_level")
+    kept = [(point.at - hours[1], str(point.value)) for point in series.points if point.at < hours[2]]
+    assert kept == [(timedelta(minutes=minute), values[minute]) for minute in (0, 10, 50)]
+    assert len(series.points) == 3 + 5
+
+
+async def test_hourly_samples_are_kept_for_good_without_an_age(store: Store) -> None:
+    old = Sample("cross", "", "margin_level", NOW - timedelta(days=5000), Decimal(1))
+    await store.commit(JournalEntry("main", NOW, samples=(old,)))
+    retention = RowRetention(timedelta(days=1), timedelta(), timedelta(), timedelta(days=90))
+    assert await prune(retention, store, ManualClock(NOW)) == 0
+    (series,) = await store.read(read_history, "margin_level")
+    assert [point.at for point in series.points] == [old.at]

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     restore.add_argument("file", type=Path, metavar="FILE", help="a file from `db backup`")
     restore.add_argument("--force", action="store_true", help="overwrite the existing database")
-    parts.add_parser("prune", help="delete rows older than [storage] retain_samples and retain_events")
+    parts.add_parser("prune", help="delete and downsample old rows, as [storage] says")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,7 +108,10 @@ def _prune(config: Config) -> int:
     storage = config.storage
     gone = asyncio.run(prune_database(config))
     rows = "1 row" if gone == 1 else f"{gone:,} rows"
-    events = format_duration(storage.retain_events) if storage.retain_events else "ever"
-    kept = f"samples older than {format_duration(storage.retain_samples)}, events older than {events}"
+    samples, hourly, events = (
+        f"for {format_duration(span)}" if span else "for good"
+        for span in (storage.retain_samples, storage.retain_hourly_samples, storage.retain_events)
+    )
+    kept = f"samples are kept {samples}, those of hours {hourly}, events {events}"
     output.print_line(f"dropped {rows}: {kept}", "good")
     return ExitCode.DONE

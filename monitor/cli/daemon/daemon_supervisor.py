@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.app.daemon import build_daemon, check_secrets
+from monitor.app.database import row_retention
 from monitor.app.web.service import WebService
 from monitor.cli.daemon.duplicate_accounts import refuse_duplicate_accounts
 from monitor.cli.daemon.key_check import refuse_bad_keys
@@ -176,9 +177,7 @@ class DaemonSupervisor:
         `ailing` are the accounts that failed before it, if it has a new configuration; else None.
         """
         assert self._store is not None
-        storage = self.config.storage
-        retained = (storage.retain_samples, storage.retain_events, self.config.risk.history)
-        pruning = asyncio.create_task(prune_hourly(*retained, self._store, self._clock))
+        pruning = asyncio.create_task(prune_hourly(row_retention(self.config), self._store, self._clock))
         watching = None if ailing is None else asyncio.create_task(self._confirm_reload(daemon, ailing))
         # Frozen: scanning these objects for garbage would only stop the loop for milliseconds.
         gc.collect()

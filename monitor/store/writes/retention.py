@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, exists, select
 
 from monitor.core.notifications.outbox import DeliveryState
 from monitor.store.schema import tables
@@ -13,16 +13,14 @@ MAX_ROWS_PER_STEP = 2_000
 
 def prune_samples(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:
     """Delete samples older than `before`, about `batch` at most; return how many, 0 when none is left."""
-    table = tables.samples
-    for series in connection.execute(select(tables.series.c.id).order_by(tables.series.c.id)).scalars().all():
-        own_old = (table.c.series == series, table.c.at < before)
-        edge = connection.execute(
-            select(table.c.at).where(*own_old).order_by(table.c.at).offset(batch).limit(1)
-        ).scalar()
-        gone = connection.execute(delete(table).where(*own_old, *(() if edge is None else (table.c.at < edge,))))
-        if gone.rowcount:
-            return gone.rowcount
-    return 0
+    table, series = tables.samples, tables.series
+    has_old = exists().where(table.c.series == series.c.id, table.c.at < before)
+    found = connection.execute(select(series.c.id).where(has_old).order_by(series.c.id).limit(1)).scalar()
+    if found is None:
+        return 0
+    own_old = (table.c.series == found, table.c.at < before)
+    edge = connection.execute(select(table.c.at).where(*own_old).order_by(table.c.at).offset(batch).limit(1)).scalar()
+    return connection.execute(delete(table).where(*own_old, *(() if edge is None else (table.c.at < edge,)))).rowcount
 
 
 def prune_events(connection: Connection, before: datetime, batch: int = MAX_ROWS_PER_STEP) -> int:

@@ -95,19 +95,26 @@ def test_restore_names_the_upgrade_command(tmp_path: Path) -> None:
     assert json.loads(margin_monitor(config, "status", "--json").out)["daemon"]["paused"] is True
 
 
-def test_prune_keeps_what_retain_samples_says(tmp_path: Path) -> None:
+def test_prune_keeps_what_the_configuration_says(tmp_path: Path) -> None:
     config = write_config(tmp_path)
-    config.write_text(config.read_text().replace("[[accounts]]", 'retain_samples = "30d"\n[[accounts]]'))
+    config.write_text(
+        config.read_text().replace(
+            "[[accounts]]", 'retain_samples = "30d"\nretain_hourly_samples = "60d"\n[[accounts]]'
+        )
+    )
     margin_monitor(config, "db", "upgrade")
     now = datetime.now(UTC)
-    times = [now - timedelta(days=age) for age in (1, 29, 31, 90)]
+    times = [now - timedelta(days=age) for age in (1, 29, 40, 90)]
     samples = tuple(Sample("cross", "", "margin_level", at, Decimal("1.5")) for at in times)
     asyncio.run(_write(tmp_path, JournalEntry("main", now, samples=samples)))
     said = margin_monitor(config, "db", "prune")
-    assert (said.code, said.out) == (0, "dropped 2 rows: samples older than 30d, events older than 400d\n")
+    assert (said.code, said.out) == (
+        0,
+        "dropped 1 row: samples are kept for 30d, those of hours for 60d, events for 400d\n",
+    )
     with ReadStore.open(f"sqlite:///{tmp_path / 'monitor.db'}") as store:
         (series,) = store.read(read_history, "margin_level")
-    assert [(now - point.at).days for point in series.points] == [29, 1]
+    assert [(now - point.at).days for point in series.points] == [40, 29, 1]
 
 
 @pytest.mark.parametrize("words", [("backup", "copy.db"), ("restore", "copy.db")])
