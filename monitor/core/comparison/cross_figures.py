@@ -11,6 +11,7 @@ from monitor.core.comparison.figure import (
     exact_net,
     failed_figure,
     part_of,
+    unread_figure,
     unreported_figure,
 )
 from monitor.core.margin.collateral_ratios import collateral_value
@@ -49,16 +50,21 @@ def compare_cross(report: AccountReport, tolerance: Decimal) -> Iterator[Compare
     yield from _liquidation_prices(cross, report.thresholds, valued)
     for row in cross.balances:
         yield exact_net(FigureName("net", "asset", "cross", asset=row.balance.asset), row.balance.net, row.net)
+    yield from (unread_figure(FigureName("net", "asset", "cross", asset=asset)) for asset in cross.unread)
 
 
 @dataclass(frozen=True, slots=True)
 class ValuedCross:
-    """The positions of cross at the last prices; `why` where they are not all known."""
+    """The positions of cross at the last prices; `why` where they are not all known.
+
+    `btc` is the price of BTC, zero where nothing can be valued. `is_partial`: some positions have no price.
+    """
 
     positions: tuple[Position, ...] = ()
-    btc: Decimal = ONE
+    btc: Decimal = ZERO
     why: str = ""
     failure: ReadFailure | None = None
+    is_partial: bool = False
 
     @property
     def totals(self) -> Totals:
@@ -70,38 +76,43 @@ def _name(figure: str) -> FigureName:
 
 
 def value_cross(cross: ReportedCross, prices: Mapping[str, Price] | ReadFailure) -> ValuedCross:
-    """Return every position of cross at the last prices, or why one of them has none."""
+    """Return the positions of cross that have a price, and why others have none."""
     if isinstance(prices, ReadFailure):
         return ValuedCross(why=f"{prices.read} failed: {prices.reason}", failure=prices)
     btc = usdt_price("BTC", prices)
     found = {row.balance.asset: usdt_price(row.balance.asset, prices) for row in cross.balances}
-    lacking = sorted(asset for asset, price in found.items() if price is None)
-    if btc is None or not btc or lacking:
-        return ValuedCross(why=f"{NO_PRICE} {', '.join(lacking or ['BTC'])}")
+    lacking = sorted({*cross.unread, *(asset for asset, price in found.items() if price is None)})
+    if btc is None or not btc:
+        return ValuedCross(why=f"{NO_PRICE} BTC")
     balances = [row.balance for row in cross.balances]
     return ValuedCross(
-        tuple(Position(b.asset, b.held, b.owed, price) for b in balances if (price := found[b.asset]) is not None), btc
+        tuple(Position(b.asset, b.held, b.owed, price) for b in balances if (price := found[b.asset]) is not None),
+        btc,
+        f"without {', '.join(lacking)}: no price, or no readable row" if lacking else "",
+        is_partial=bool(lacking),
     )
 
 
 def _priced_figures(cross: ReportedCross, valued: ValuedCross, tolerance: Decimal) -> Iterator[ComparedFigure]:
-    totals = valued.totals
+    totals, btc = valued.totals, valued.btc or ONE
     # A difference of the equity is judged by what it is the difference of: it may be close to zero.
     room = part_of(cross.assets_btc + cross.liabilities_btc, tolerance)
     rows = (
-        ("assets_btc", totals.assets / valued.btc, cross.assets_btc, part_of(cross.assets_btc, tolerance)),
+        ("assets_btc", totals.assets / btc, cross.assets_btc, part_of(cross.assets_btc, tolerance)),
         (
             "liabilities_btc",
-            totals.liabilities / valued.btc,
+            totals.liabilities / btc,
             cross.liabilities_btc,
             part_of(cross.liabilities_btc, tolerance),
         ),
-        ("equity_btc", totals.equity / valued.btc, cross.net_btc, room),
+        ("equity_btc", totals.equity / btc, cross.net_btc, room),
         ("margin_level", totals.level, cross.margin_level, part_of(cross.margin_level, tolerance)),
     )
     for figure, ours, reported, allowed in rows:
-        known = None if valued.why else ours
-        yield ComparedFigure(_name(figure), known, reported, allowed, valued.why, failure=valued.failure)
+        known = ours if valued.btc else None
+        yield ComparedFigure(
+            _name(figure), known, reported, allowed, valued.why, failure=valued.failure, is_partial=valued.is_partial
+        )
 
 
 def _level_by_totals(cross: ReportedCross) -> ComparedFigure:
@@ -120,7 +131,7 @@ def _collateral_figures(
     failure, why = valued.failure, valued.why
     if isinstance(ratios, ReadFailure):
         failure, why = ratios, f"{ratios.read} failed: {ratios.reason}"
-    elif ratios is not None and not why:
+    elif ratios is not None and valued.btc:
         parts = (collateral_value(p.held * p.price, ratios.get(p.asset, ())) for p in valued.positions)
         ours = sum(parts, ZERO)
     level = None if ours is None else margin_level(ours, valued.totals.liabilities)
@@ -133,7 +144,9 @@ def _collateral_figures(
             yield unreported_figure(_name(figure), own, "the exchange's answer lacks it")
         else:
             allowed = part_of(reported, tolerance)
-            yield ComparedFigure(_name(figure), own, reported, allowed, why, failure=failure)
+            yield ComparedFigure(
+                _name(figure), own, reported, allowed, why, failure=failure, is_partial=valued.is_partial
+            )
 
 
 def _liquidation_prices(
@@ -155,7 +168,7 @@ def _liquidation_prices(
             yield failed_figure(name, thresholds)
             continue
         position = next((position for position in valued.positions if position.asset == asset), None)
-        if thresholds is None or position is None:
+        if thresholds is None or position is None or valued.is_partial:
             yield unreported_figure(name, None, valued.why or "the thresholds are not known")
             continue
         end = liquidation_price(position, totals, thresholds.liquidation * scale)

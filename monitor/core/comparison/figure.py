@@ -31,7 +31,8 @@ class ComparedFigure:
     """A figure of ours and the exchange's. INFINITE: nothing is owed; None: not known, and `why` says it.
 
     `allowed` is the largest difference that counts as none. `is_reported` is False where no answer of the exchange has
-    the figure. `failure` is the read without which it can't be compared.
+    the figure. `failure` is the read without which it can't be compared. `is_partial`: ours lacks a part that `why`
+    names, so that a difference proves nothing.
     """
 
     name: FigureName
@@ -41,6 +42,7 @@ class ComparedFigure:
     why: str = ""
     is_reported: bool = True
     failure: ReadFailure | None = None
+    is_partial: bool = False
 
     @property
     def difference(self) -> Decimal | None:
@@ -66,7 +68,9 @@ class ComparedFigure:
         difference = self.difference
         if difference is None:
             return "same" if self.ours == self.reported else "different"
-        return "same" if abs(difference) <= self.allowed else "different"
+        if abs(difference) <= self.allowed:
+            return "same"
+        return "unavailable" if self.is_partial else "different"
 
 
 def part_of(reported: Decimal | None, tolerance: Decimal) -> Decimal:
@@ -84,6 +88,11 @@ def failed_figure(name: FigureName, failure: ReadFailure) -> ComparedFigure:
 def unreported_figure(name: FigureName, ours: Decimal | None, why: str) -> ComparedFigure:
     """Return a figure of ours that no answer of the exchange has."""
     return ComparedFigure(name, ours, why=why, is_reported=False)
+
+
+def unread_figure(name: FigureName) -> ComparedFigure:
+    """Return a figure whose row in the exchange's answer can't be read."""
+    return ComparedFigure(name, why="its row in the exchange's answer can't be read")
 
 
 def exact_net(name: FigureName, ours: Decimal, reported: Decimal) -> ComparedFigure:

@@ -10,6 +10,7 @@ from monitor.core.comparison.figure import (
     exact_net,
     failed_figure,
     part_of,
+    unread_figure,
     unreported_figure,
 )
 from monitor.core.margin.levels import isolated_level
@@ -38,7 +39,10 @@ def compare_pairs(report: AccountReport, settings: AccountSettings, tolerance: D
     for reported in watched_pairs(isolated, settings):
         yield from _compare_pair(reported, report.tiers.get(reported.pair.symbol), settings, tolerance)
         yield from _compare_nets(reported)
-    known = {reported.pair.symbol for reported in isolated.pairs}
+    for symbol in isolated.unread:
+        if settings.isolated is None or symbol in settings.isolated:
+            yield unread_figure(FigureName("margin_level", "level", "isolated", symbol))
+    known = {*isolated.unread, *(reported.pair.symbol for reported in isolated.pairs)}
     for symbol in sorted(set(settings.isolated or ()) - known):
         name = FigureName("margin_level", "level", "isolated", symbol)
         yield unreported_figure(name, None, "the exchange lists no such pair of the account")
@@ -128,7 +132,7 @@ def _level(pair: IsolatedPair) -> Decimal:
 
 def _compare_totals(isolated: ReportedIsolated, report: AccountReport, tolerance: Decimal) -> Iterator[ComparedFigure]:
     """Compare the values of all pairs together, disabled ones included, in BTC."""
-    if isolated.assets_btc is None or not isolated.pairs:
+    if isolated.assets_btc is None or not (isolated.pairs or isolated.assets_btc or isolated.liabilities_btc):
         return
     sums = _sum_pairs(isolated, report)
     for figure, position in zip(_TOTALS, range(3), strict=True):
@@ -141,7 +145,9 @@ def _compare_totals(isolated: ReportedIsolated, report: AccountReport, tolerance
         else:
             # The equity may be close to zero: what it is the difference of decides.
             against = reported if figure != "equity_btc" else sums[0] + sums[1]
-            yield ComparedFigure(name, sums[position], reported, part_of(against, tolerance))
+            why = f"without {', '.join(isolated.unread)}: no readable row" if isolated.unread else ""
+            allowed, is_partial = part_of(against, tolerance), bool(isolated.unread)
+            yield ComparedFigure(name, sums[position], reported, allowed, why, is_partial=is_partial)
 
 
 def _sum_pairs(

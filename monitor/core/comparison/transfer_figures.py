@@ -64,4 +64,4 @@ def _compare_limit(
     ours = floor_to(min(free, leaving / position.price), EIGHT_DECIMALS)
     room = (collateral + TRANSFER_OUT_LEVEL * liabilities) * tolerance
     allowed = room / position.price / (marginal_ratio(value, tiers) or ONE) + EIGHT_DECIMALS
-    return ComparedFigure(name, ours, reported, allowed)
+    return ComparedFigure(name, ours, reported, allowed, valued.why, is_partial=valued.is_partial)

@@ -50,6 +50,8 @@ class ReportedCross:
     net_btc: Decimal
     collateral_usdt: Decimal | None
     transfer_out_enabled: bool = True
+    unread: tuple[str, ...] = ()
+    """Assets whose rows can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class ReportedIsolated:
     assets_btc: Decimal | None
     liabilities_btc: Decimal | None
     net_btc: Decimal | None
+    unread: tuple[str, ...] = ()
+    """Pairs whose rows can't be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,23 @@ def test_net_amount_differs_by_the_last_decimals() -> None:
     assert found["net", "BTC"].result == "different"
 
 
-def test_asset_without_a_price_leaves_no_figure_out() -> None:
+def test_asset_without_a_price_is_named_and_only_dust_is_no_reason_to_doubt() -> None:
     odd = ReportedBalance(Balance("ODD", free=D(5)), D(5))
-    found = compare(replace(REPORT, cross=replace(CROSS, balances=(*CROSS.balances, odd))))
+    dusty = replace(CROSS, balances=(*CROSS.balances, odd), assets_btc=D("2.0001"))
+    found = compare(replace(REPORT, cross=dusty))
+    assert (found["assets_btc", ""].result, "ODD" in found["assets_btc", ""].why) == ("same", True)
+    worthy = compare(replace(REPORT, cross=replace(dusty, assets_btc=D(3), net_btc=D(2), margin_level=D(3))))
+    for figure in ("assets_btc", "equity_btc", "margin_level"):
+        assert (worthy[figure, ""].result, "ODD" in worthy[figure, ""].why) == ("unavailable", True)
+    assert worthy["net", "ODD"].result == "same"
+    assert worthy["liquidation_price", "BTC"].ours is None
+
+
+def test_prices_that_were_not_read_leave_no_figure_out() -> None:
+    found = compare(replace(REPORT, prices=ReadFailure("ticker/price", "exchange_unreachable", "timed out")))
     for figure in ("assets_btc", "liabilities_btc", "equity_btc", "margin_level", "collateral_usdt"):
-        assert (found[figure, ""].result, "ODD" in found[figure, ""].why) == ("unavailable", True)
-    assert found["net", "ODD"].result == "same"
+        assert (found[figure, ""].result, found[figure, ""].ours) == ("unavailable", None)
+    assert found["margin_level_by_totals", ""].result == "same"
 
 
 def test_failed_read_names_every_figure_as_unavailable() -> None:

@@ -136,6 +136,28 @@ async def test_refused_read_is_named_and_the_other_figures_are_compared(
     assert found["cross margin_level"]["result"] == "same"
 
 
+@pytest.mark.parametrize("form", ["odd_row", "missing_rows", "truncated"])
+async def test_answer_that_cannot_be_read_is_named_and_never_agrees(
+    tmp_path: Path, exchange: RunningSandbox, form: str
+) -> None:
+    for path in ("account", "isolated/account"):
+        exchange.sandbox.add_fault(Fault("malformed", path=f"/sapi/v1/margin/{path}", form=form, count=0))
+    said = await compare(tmp_path, exchange, "--json")
+    assert said.code == 1
+    found = figures(said.json())
+    if form == "odd_row":
+        unread = {
+            name for name, item in found.items() if item["why"] == "its row in the exchange's answer can't be read"
+        }
+        assert "BTCUSDT margin_level" in unread
+        assert [name.rpartition(" ")[0] for name in unread - {"BTCUSDT margin_level"}] == ["cross net"]
+    elif form == "missing_rows":
+        assert found["isolated liabilities_btc"]["result"] == "different"
+    else:
+        assert found["cross margin_level"]["why"].startswith("margin/account failed: ")
+        assert found["isolated margin_level"]["result"] == "unavailable"
+
+
 async def test_account_without_its_key_is_named_beside_one_that_is_compared(
     tmp_path: Path, exchange: RunningSandbox
 ) -> None:

@@ -20,11 +20,13 @@ from monitor.exchange.binance.api.accounts import (
     get_max_margin_transfer,
 )
 from monitor.exchange.binance.api.answer_recorder import RawAnswer, RecordingTransport
+from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations import accounts, prices
 from monitor.exchange.binance.operations.interest import BinanceInterestSource
 from monitor.exchange.binance.operations.reference_data import BinanceReferenceDataSource
 from monitor.exchange.binance.translate.reported_figures import parse_reported_cross, parse_reported_isolated
+from monitor.exchange.binance.wire.accounts import CrossAccountPayload, IsolatedAccountPayload
 from monitor.exchange.binance.wire.plain_values import to_decimal
 
 T = TypeVar("T")
@@ -97,14 +99,16 @@ class _Reads:
         self._clock = clock
 
     async def read_cross(self) -> ReportedCross | ReadFailure:
-        reading = get_margin_account.fetch(self._transport, lambda account, _: parse_reported_cross(account))
-        return await attempt("margin/account", reading)
+        def translated(account: CrossAccountPayload, answer: ApiResponse) -> ReportedCross:
+            return parse_reported_cross(account, tuple(answer.rejected_rows))
+
+        return await attempt("margin/account", get_margin_account.fetch(self._transport, translated))
 
     async def read_isolated(self) -> ReportedIsolated | ReadFailure:
-        reading = get_isolated_margin_account.fetch(
-            self._transport, lambda account, _: parse_reported_isolated(account)
-        )
-        return await attempt("isolated/account", reading)
+        def translated(account: IsolatedAccountPayload, answer: ApiResponse) -> ReportedIsolated:
+            return parse_reported_isolated(account, tuple(answer.rejected_rows))
+
+        return await attempt("isolated/account", get_isolated_margin_account.fetch(self._transport, translated))
 
     async def read_transferable(self, asset: str) -> Decimal:
         return await get_max_margin_transfer.fetch(

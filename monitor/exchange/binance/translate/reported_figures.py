@@ -3,7 +3,9 @@
 A snapshot whose figures contradict each other is rejected; here the contradiction itself is wanted.
 """
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import TypeVar
 
 from monitor.core.model.account import Balance, IsolatedPair, PairStatus
 from monitor.core.model.reported_figures import ReportedBalance, ReportedCross, ReportedIsolated, ReportedPair
@@ -16,13 +18,20 @@ from monitor.exchange.binance.wire.accounts import (
     IsolatedAssetRow,
     IsolatedPairRow,
 )
-from monitor.exchange.binance.wire.numbers import parse_amount, parse_signed
+from monitor.exchange.binance.wire.numbers import ImplausibleValue, parse_amount, parse_signed
+from monitor.exchange.binance.wire.row_decoding import RejectedRow
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
-def parse_reported_cross(account: CrossAccountPayload) -> ReportedCross:
-    """Return the figures of the cross account with its rows that are not all zero. Raises Implausible for no number."""
+def parse_reported_cross(account: CrossAccountPayload, rejected_rows: Iterable[RejectedRow] = ()) -> ReportedCross:
+    """Return the figures of the cross account with its rows that are not all zero. Raises Implausible for no number.
+
+    Rows that can't be read, `rejected_rows` before, are named.
+    """
     collateral, level = account.total_collateral_value_in_usdt, account.collateral_margin_level
-    rows = tuple(_parse_row(row) for row in account.user_assets)
+    rows, unread = _parse_rows(account.user_assets, _parse_row, lambda row: row.asset)
     return ReportedCross(
         balances=tuple(row for row in rows if not row.balance.is_zero or row.net),
         margin_level=_parse_level(account.margin_level, "marginLevel"),
@@ -32,22 +41,42 @@ def parse_reported_cross(account: CrossAccountPayload) -> ReportedCross:
         net_btc=parse_signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc"),
         collateral_usdt=None if collateral is None else parse_signed(collateral, "TotalCollateralValueInUSDT"),
         transfer_out_enabled=account.transfer_out_enabled,
+        unread=(*(row.name for row in rejected_rows), *unread),
     )
 
 
-def parse_reported_isolated(account: IsolatedAccountPayload) -> ReportedIsolated:
+def parse_reported_isolated(
+    account: IsolatedAccountPayload, rejected_rows: Iterable[RejectedRow] = ()
+) -> ReportedIsolated:
     """Return the figures of the isolated pairs that were ever created. Raises Implausible for no number."""
+    created = [row for row in account.assets if row.isolated_created]
+    pairs, unread = _parse_rows(created, _parse_pair, lambda row: row.symbol)
     assets, liabilities, net = (
         account.total_asset_of_btc,
         account.total_liability_of_btc,
         account.total_net_asset_of_btc,
     )
     return ReportedIsolated(
-        pairs=tuple(_parse_pair(row) for row in account.assets if row.isolated_created),
+        pairs=pairs,
         assets_btc=None if assets is None else parse_amount(assets, "totalAssetOfBtc"),
         liabilities_btc=None if liabilities is None else parse_amount(liabilities, "totalLiabilityOfBtc"),
         net_btc=None if net is None else parse_signed(net, "totalNetAssetOfBtc"),
+        unread=(*(row.name for row in rejected_rows), *unread),
     )
+
+
+def _parse_rows(
+    rows: Iterable[T], parse: Callable[[T], U], name_of: Callable[[T], str]
+) -> tuple[tuple[U, ...], tuple[str, ...]]:
+    """Return the rows that can be read, and the names of the others."""
+    found: list[U] = []
+    unread: list[str] = []
+    for row in rows:
+        try:
+            found.append(parse(row))
+        except ImplausibleValue:
+            unread.append(name_of(row))
+    return tuple(found), tuple(unread)
 
 
 def _parse_level(text: str, field: str) -> Decimal:
