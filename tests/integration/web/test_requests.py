@@ -250,7 +250,7 @@ async def test_busy_server_shows_people_a_page_and_programs_a_document(
     page = await served.get("/", {"Accept": "text/html"})
     assert (page.status, page.headers["content-type"]) == (503, "text/html; charset=utf-8")
     assert "Too much is asked for at a time." in page.text
-    assert (await served.get("/api/v1/status")).error == "busy"
+    assert (await served.get("/metrics")).error == "busy"
 
 
 async def test_request_whose_sender_left_while_it_waited_is_dropped(
