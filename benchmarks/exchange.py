@@ -14,8 +14,11 @@ from monitor.sandbox.scenario.scenario import AccountSpec, InitialBalance, PairS
 from monitor.sandbox.server import Sandbox
 
 
-def scenario(pairs: int = 0) -> Scenario:
-    """47 assets in cross, `pairs` isolated pairs in debt, constant prices sent every second; starting now."""
+def scenario(pairs: int = 0, accounts: int = 1) -> Scenario:
+    """47 assets in cross, `pairs` isolated pairs in debt, constant prices sent every second; starting now.
+
+    `accounts`: so many of them, alike.
+    """
     cross = {
         name: InitialBalance(free=row.free, borrowed=row.borrowed, interest=row.interest)
         for name, row in BALANCES.items()
@@ -24,15 +27,20 @@ def scenario(pairs: int = 0) -> Scenario:
     more = {f"P{number:03}USDT": Decimal(10 + number) for number in range(max(0, pairs - len(PRICES)))}
     prices = {**PRICES, **more}
     isolated = dict.fromkeys(list(prices)[:pairs], one)
-    account = AccountSpec(name="main", spot={"USDT": Decimal(5000)}, cross=cross, isolated=isolated)
-    return Scenario(name="benchmark", start=datetime.now(UTC), accounts=(account,), prices=prices)
+    names = ["main", *(f"account{number}" for number in range(2, accounts + 1))]
+    specs = tuple(
+        AccountSpec(name=name, spot={"USDT": Decimal(5000)}, cross=cross, isolated=isolated) for name in names
+    )
+    return Scenario(name="benchmark", start=datetime.now(UTC), accounts=specs, prices=prices)
 
 
 @contextlib.asynccontextmanager
-async def exchange(pairs: int = 0) -> AsyncIterator[dict[str, Any]]:
+async def exchange(pairs: int = 0, accounts: int = 1) -> AsyncIterator[dict[str, Any]]:
     """The ready line of a sandbox in a process of its own, stopped at the end of the context."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.exchange", str(pairs), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "benchmarks.exchange", str(pairs), str(accounts)),
+        stdout=asyncio.subprocess.PIPE,
+        limit=1 << 20,
     )
     assert process.stdout is not None
     try:
@@ -44,11 +52,11 @@ async def exchange(pairs: int = 0) -> AsyncIterator[dict[str, Any]]:
         await process.wait()
 
 
-async def _serve(pairs: int) -> None:
-    sandbox = Sandbox(scenario(pairs))
+async def _serve(pairs: int, accounts: int) -> None:
+    sandbox = Sandbox(scenario(pairs, accounts))
     print(json.dumps((await sandbox.start()).as_json()), flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1])))
+    asyncio.run(_serve(int(sys.argv[1]), int(sys.argv[2])))

@@ -85,14 +85,17 @@ def configure(
     schedule: str = SCHEDULE,
     listen: str = "",
 ) -> Path:
-    """A config for the sandbox behind `ready`, its prices from `market` if given; the web server at `listen`."""
-    account = ready["accounts"][0]
+    """A config for all accounts of the sandbox behind `ready`; its prices from `market`, the web server at `listen`."""
     parts: Sequence[str] = (
         f'[storage]\nurl = "sqlite:///{folder}/monitor.db"',
         f'[exchange]\nrest_url = "{ready["rest_url"]}"\nws_api_url = "{ready["ws_api_url"]}"\n'
         f'market_stream_url = "{market or ready["market_stream_url"]}"\nrisk_stream_url = "{ready["risk_stream_url"]}"',
         f"[schedule]\n{schedule}",
-        f'[[accounts]]\nname = "main"\napi_key = "{account["api_key"]}"\napi_secret = "{account["api_secret"]}"',
+        *(
+            f'[[accounts]]\nname = "{account["name"]}"\napi_key = "{account["api_key"]}"\n'
+            f'api_secret = "{account["api_secret"]}"'
+            for account in ready["accounts"]
+        ),
         f'[[channels]]\nname = "sink"\nwebhook = "{webhook}/daemon"\nsend_resolved = false' if webhook else "",
         rules,
         f'[http]\nlisten = "{listen}"',
