@@ -1,9 +1,10 @@
 """The exchange as the daemon uses it: account reads, streams, one way to send orders, their records."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from monitor.core.model.account import (
     CollateralTier,
@@ -26,8 +27,18 @@ from monitor.core.model.price_history import HourSpan, PriceBar
 from monitor.core.model.reads import LiquidationLoanRead, OpenOrdersRead
 from monitor.core.model.symbols import TradingRules
 
+T = TypeVar("T")
+
 MAX_HOURS = 1000
 """Maximum hours of one read of past prices."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarketAnswer(Generic[T]):
+    """An answer about the market, and when it was requested: perhaps by another account, some seconds ago."""
+
+    content: T
+    as_of: datetime
 
 
 class Streams(Protocol):
@@ -75,25 +86,35 @@ class ActivitySource(Protocol):
 
 
 class ReferenceDataSource(Protocol):
-    """Terms of trading and lending that hold for every account, index and past prices. Raises ExchangeError."""
+    """Terms of trading and lending, and prices, which hold for every account. Raises ExchangeError.
+
+    Accounts that ask at about the same time are given one answer, each with the answer's own time.
+    """
+
+    async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
+        """Return the last prices, at most a second old; symbols that the exchange does not know are left out.
+
+        Not for orders: `Exchange.read_prices` asks for them at this moment.
+        """
+        ...
 
     async def read_symbol_rules(
         self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
-    ) -> Mapping[str, TradingRules]:
+    ) -> MarketAnswer[Mapping[str, TradingRules]]:
         """Return the rules of cross symbols between `assets`, of isolated pairs, and of known `valuing` symbols."""
         ...
 
-    async def read_delistings(self) -> tuple[Delisting, ...]: ...
+    async def read_delistings(self) -> MarketAnswer[tuple[Delisting, ...]]: ...
 
-    async def read_restricted_assets(self) -> Restrictions: ...
+    async def read_restricted_assets(self) -> MarketAnswer[Restrictions]: ...
 
-    async def read_asset_tags(self) -> Mapping[str, frozenset[str]]:
+    async def read_asset_tags(self) -> MarketAnswer[Mapping[str, frozenset[str]]]:
         """Return the spot-market tags by asset; *Monitoring* comes weeks before a delisting."""
         ...
 
-    async def read_collateral_ratios(self) -> Mapping[str, tuple[CollateralTier, ...]]: ...
+    async def read_collateral_ratios(self) -> MarketAnswer[Mapping[str, tuple[CollateralTier, ...]]]: ...
 
-    async def read_min_repay(self) -> Mapping[str, Decimal]:
+    async def read_min_repay(self) -> MarketAnswer[Mapping[str, Decimal]]:
         """Return the smallest repayment of a debt, by asset."""
         ...
 
@@ -165,7 +186,7 @@ class Exchange(Protocol):
         ...
 
     async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
-        """Return the last prices; symbols that the exchange does not know are left out."""
+        """Return the last prices, read now; symbols that the exchange does not know are left out."""
         ...
 
     async def read_spot_wallet(self) -> WalletBalances: ...

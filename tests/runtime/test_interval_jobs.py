@@ -66,3 +66,9 @@ async def test_restarted_schedule_runs_at_once_after_a_clock_set_back() -> None:
         assert scheduler.get_job("job").next_run_time < datetime.now(UTC) + timedelta(seconds=6)
     finally:
         scheduler.shutdown(wait=False)
+
+
+@pytest.mark.parametrize("last", [None, NOW - timedelta(seconds=7), NOW + timedelta(hours=1)])
+@pytest.mark.parametrize("start", [NOW - timedelta(seconds=610), NOW + timedelta(seconds=50)])
+def test_runs_of_one_grid_are_at_the_same_times(last: datetime | None, start: datetime) -> None:
+    assert WallClockInterval(MINUTE, start).get_next_fire_time(last, NOW) == NOW + timedelta(seconds=50)

@@ -129,7 +129,7 @@ class ExecutorHarness:
         if "reduce" in kinds:
             assets = frozenset((await account.read_cross()).balances)
             rules = await account.reference_data.read_symbol_rules(assets, pairs)
-            reads.append(TradingRulesRead(rules, assets, now))
+            reads.append(TradingRulesRead(rules.content, assets, now))
         if "cancel_orders" in kinds:
             reads.append(await account.activity.read_open_orders(Scope(self.subject[1])))
         reads += [PricesRead(await account.read_prices(["BTCUSDT", "ETHUSDT"])), *await self._snapshots()]

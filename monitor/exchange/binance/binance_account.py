@@ -55,6 +55,7 @@ from monitor.exchange.binance.operations.interest import BinanceInterestSource
 from monitor.exchange.binance.operations.reference_data import BinanceReferenceDataSource
 from monitor.exchange.binance.order_precheck import precheck_order
 from monitor.exchange.binance.rate_limits import WeightBudget
+from monitor.exchange.binance.shared_answers import SharedAnswers
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.binance_streams import BinanceStreams
 from monitor.exchange.binance.streams.market_feed import MarketFeed
@@ -100,6 +101,7 @@ class BinanceAccount:
         http: httpx.AsyncClient,
         websockets: WebSocketFactory,
         market_feed: MarketFeed,
+        shared_answers: SharedAnswers,
         clock: Clock,
         weight_budget: WeightBudget,
         key_fingerprint: str,
@@ -124,7 +126,8 @@ class BinanceAccount:
         self._order_lock = asyncio.Lock()
         self._last_order_at: float | None = None
         self.activity = BinanceActivitySource(read_transport)
-        self.reference_data = BinanceReferenceDataSource(read_transport)
+        self._shared_answers = shared_answers
+        self.reference_data = BinanceReferenceDataSource(name, read_transport, shared_answers, clock)
 
     async def read_cross(self) -> CrossSnapshot:
         """Return the cross account; never one older than the last, nor one that lost rows since."""
@@ -292,6 +295,7 @@ class BinanceAccount:
         return await self.activity.read_ledger(order.scope, wider.since, wider.until, order.asset)
 
     async def aclose(self) -> None:
+        self._shared_answers.forget(self.name)
         await self._http.aclose()
 
     def _extend_window(self, window: TimeWindow) -> TimeWindow | None:

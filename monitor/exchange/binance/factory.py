@@ -68,6 +68,7 @@ def create_account(
             weight_budget=budget,
             recv_window=recv_window,
             timeout_s=timeout_s,
+            shared_answers=market.answers,
         )
 
     return BinanceAccount(
@@ -79,6 +80,7 @@ def create_account(
         http=http,
         websockets=sockets,
         market_feed=market.feed(base_urls.market_stream, sockets),
+        shared_answers=market.answers,
         clock=clock,
         weight_budget=budget,
         key_fingerprint=credentials.fingerprint,

@@ -104,7 +104,7 @@ class AccountReads:
 
     async def read_prices(self) -> None:
         async def read() -> None:
-            prices = await self._exchange.read_prices(sorted(needed_symbols(self._state(), self._settings)))
+            prices = await self._exchange.reference_data.read_prices(needed_symbols(self._state(), self._settings))
             self._last_prices = prices
             self._deliver(PricesRead(prices))
 

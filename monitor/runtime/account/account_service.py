@@ -7,13 +7,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.clock import Clock
+from monitor.clock import Clock, machine_now
 from monitor.core.engine.step import IdSource, Policy
 from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Event, HealthRead, IsolatedRead, Tick
 from monitor.core.model.intent import Intent, IntentState
@@ -67,6 +67,8 @@ class SharedServices:
     version: str
     account_owners: AccountOwners
     counters: ActivityCounters
+    reads_since: datetime = field(default_factory=machine_now)
+    """Start of the grid on which all accounts make the reads about the market."""
 
 
 class AccountService:
@@ -100,7 +102,7 @@ class AccountService:
         state = replace(state, health=self._with_owner(state.health))
         self._step_done = asyncio.Event()
         self._clock_checked_at = -math.inf
-        self._poller = Poller(shared.scheduler, shared.clock, self.account)
+        self._poller = Poller(shared.scheduler, shared.clock, self.account, shared.reads_since)
         reading = (exchange, policy.settings, shared.clock)
         interest = InterestReader(*reading, shared.store, self.inbox.put, self._state)
         activity = ActivityReader(*reading, self.inbox.put, self._state)

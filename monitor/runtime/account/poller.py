@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -15,6 +15,9 @@ from monitor.runtime.interval_jobs import WallClockInterval, run_every, run_now
 log = logging.getLogger(__name__)
 
 ReadOnce = Callable[[], Awaitable[None]]
+
+MARKET_READS = frozenset({"prices", "index", "markets", "reference_data"})
+"""Reads about the market, which all accounts make at the same times, so that one request serves all of them."""
 
 MIN_GAP_S = 0.2
 """Machine seconds at least between two requested runs of a read."""
@@ -48,10 +51,14 @@ class Poller:
     runs when it is due again is not interrupted; one run makes up for all missed ones.
     """
 
-    def __init__(self, scheduler: AsyncIOScheduler, clock: Clock, account: str) -> None:
+    def __init__(
+        self, scheduler: AsyncIOScheduler, clock: Clock, account: str, grid_start: datetime | None = None
+    ) -> None:
+        """`grid_start` is the start of the grid on which all accounts make the reads about the market."""
         self._scheduler = scheduler
         self._clock = clock
         self._account = account
+        self._grid_start = grid_start
         self._intervals: dict[str, timedelta] = {}
         self._timers: set[asyncio.TimerHandle] = set()
         self._waiting: set[str] = set()
@@ -64,7 +71,9 @@ class Poller:
         self._is_stopped = False
         for name, (read, interval) in reads.items():
             self._intervals[name] = interval
-            run_every(self._scheduler, self._job_id(name), self._wall_s(interval), self._run, name, read)
+            grid_start = self._grid_start if name in MARKET_READS else None
+            wall_s = self._wall_s(interval)
+            run_every(self._scheduler, self._job_id(name), wall_s, self._run, name, read, grid_start=grid_start)
 
     def set_interval(self, name: str, interval: timedelta) -> None:
         """Read `name` every `interval` from now on; no effect if that is its interval already."""

@@ -66,19 +66,21 @@ class ReferenceReader:
         async def schedules() -> None:
             source = self._exchange.reference_data
             delistings, restricted = await source.read_delistings(), await source.read_restricted_assets()
-            self._deliver(ListingScheduleRead(delistings, restricted, self._clock.now()))
+            as_of = min(delistings.as_of, restricted.as_of)
+            self._deliver(ListingScheduleRead(delistings.content, restricted.content, as_of))
 
         async def collateral() -> None:
             ratios = await self._exchange.reference_data.read_collateral_ratios()
-            self._deliver(CollateralRatiosRead(ratios, self._clock.now()))
+            self._deliver(CollateralRatiosRead(ratios.content, ratios.as_of))
 
         async def minima() -> None:
-            self._deliver(MinRepayRead(await self._exchange.reference_data.read_min_repay(), self._clock.now()))
+            found = await self._exchange.reference_data.read_min_repay()
+            self._deliver(MinRepayRead(found.content, found.as_of))
 
         async def tags() -> None:
             found = await self._exchange.reference_data.read_asset_tags()
-            monitored = frozenset(asset for asset, own in found.items() if MONITORING_TAG in own)
-            self._deliver(MonitoringTagsRead(monitored, self._clock.now()))
+            monitored = frozenset(asset for asset, own in found.content.items() if MONITORING_TAG in own)
+            self._deliver(MonitoringTagsRead(monitored, found.as_of))
 
         await run_guarded("reference_data", None, schedules)
         if self._settings.cross and self._collateral_is_due:
@@ -97,8 +99,8 @@ class ReferenceReader:
             assets = frozenset(b.asset for b in live_scope_balances(state, CROSS) if not b.is_zero)
             isolated = [scope.symbol for scope in scopes_with_balances(state, self._settings) if scope.symbol]
             markets = await self._exchange.reference_data.read_symbol_rules(assets, isolated, valuing)
-            self._rules_read_at = self._clock.now()
-            self._deliver(TradingRulesRead(markets, assets, self._rules_read_at))
+            self._rules_read_at = markets.as_of
+            self._deliver(TradingRulesRead(markets.content, assets, markets.as_of))
 
         await run_guarded("markets", None, read)
 

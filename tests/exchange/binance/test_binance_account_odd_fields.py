@@ -78,7 +78,7 @@ async def test_tiers_and_least_repayments_are_read_without_their_other_fields() 
         w.sandbox.add_fault(answer("/sapi/v1/margin/allAssets", asset))
         (read,) = await w.account.read_tiers("BTCUSDT")
         assert (read.number, read.liquidation) == (1, D("1.05"))
-        assert await w.account.reference_data.read_min_repay() == {"USDT": D(10)}
+        assert (await w.account.reference_data.read_min_repay()).content == {"USDT": D(10)}
 
 
 async def test_liquidation_is_read_whatever_was_ordered() -> None:

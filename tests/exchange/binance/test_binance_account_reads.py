@@ -297,7 +297,7 @@ async def test_invalid_row_is_skipped_and_reported_once() -> None:
             assert len(await w.account.read_prices(["BTCUSDT", "ETHUSDT"])) == 1
             assert await w.account.interest.read_rates()
             assert len(await w.account.interest.read_next_rates(["BTC", "USDT"], isolated=False)) == 1
-            assert await w.account.reference_data.read_min_repay()
+            assert (await w.account.reference_data.read_min_repay()).content
         told = w.account.take_rejected_rows()
     assert "GET /sapi/v1/margin/isolated/account: ETHUSDT is left out" in " ".join(told)
     assert len(told) == 8

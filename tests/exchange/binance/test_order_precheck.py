@@ -16,7 +16,7 @@ ORDER = Reduce(CROSS, "USDT", D(600), "BTCUSDT", "SELL", D("0.01"), D(59_400), "
 
 async def test_the_symbols_between_assets_are_read_with_their_rules() -> None:
     async with connected_sandbox() as w:
-        found = await w.account.reference_data.read_symbol_rules({"BTC", "ETH", "USDT", "NOSUCH"}, [])
+        found = (await w.account.reference_data.read_symbol_rules({"BTC", "ETH", "USDT", "NOSUCH"}, [])).content
         pair = w.sandbox.venue.listings.pairs["BTCUSDT"]
     assert set(found) == {"BTCUSDT", "ETHUSDT", "ETHBTC"}
     assert found["BTCUSDT"] == TradingRules(
@@ -26,7 +26,7 @@ async def test_the_symbols_between_assets_are_read_with_their_rules() -> None:
 
 async def test_isolated_only_pair_is_not_tradable_in_cross() -> None:
     async with connected_sandbox() as w:
-        found = await w.account.reference_data.read_symbol_rules(set(), ["BTCUSDT"])
+        found = (await w.account.reference_data.read_symbol_rules(set(), ["BTCUSDT"])).content
     assert (set(found), found["BTCUSDT"].is_in_cross) == ({"BTCUSDT"}, False)
 
 

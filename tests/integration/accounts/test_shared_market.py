@@ -3,9 +3,12 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault
@@ -96,3 +99,49 @@ async def test_failing_account_leaves_the_market_connection_of_the_other(tmp_pat
             assert market_connections(box.sandbox) == [link]
             now = here.state("main").streams["market"]
             assert (now.connects, now.changed_at) == (before.connects, before.changed_at)
+
+
+MARKET_WEIGHTS = {
+    "/api/v3/ticker/price": 4,
+    "/api/v3/exchangeInfo": 20,
+    "/sapi/v1/margin/priceIndex": 10,
+    "/sapi/v1/margin/allAssets": 1,
+    "/sapi/v1/margin/allPairs": 1,
+    "/sapi/v1/margin/restricted-asset": 1,
+    "/sapi/v1/margin/delist-schedule": 100,
+    "/sapi/v1/margin/crossMarginCollateralRatio": 100,
+    "/sapi/v1/spot/asset/tags": 100,
+}
+"""Requests about the market, which concern no account, by path with their weights."""
+
+SPEED = 60
+SPAN = timedelta(minutes=25)
+
+
+async def weights_of_start(folder: Path, *names: str) -> tuple[int, int]:
+    """Return the weight of requests about the market, and of all requests, for these accounts."""
+    calm = calm_scenario()
+    accounts = tuple(replace(calm.accounts[0], name=name) for name in names)
+    async with sandbox(replace(calm, accounts=accounts), speed=SPEED, ping_every_s=5) as box:
+        pace = {"cross": "60s", "isolated": "60s", "near_liquidation": "2s"}
+        clock = clock_of(box.sandbox)
+        began = clock.now()
+        async with in_process_daemon(write_config(folder, box.ready, schedule=pace), clock) as here:
+
+            async def has_passed() -> bool:
+                return clock.now() - began >= SPAN
+
+            await eventually(has_passed, 60, given_up=lambda: here.task.done())
+            market = sum(MARKET_WEIGHTS.get(request.path, 0) for request in box.sandbox.requests)
+            return market, box.sandbox.ip_weight_spent
+
+
+@pytest.mark.slow
+async def test_market_reads_of_two_accounts_weigh_like_those_of_one(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one_market, one = await weights_of_start(tmp_path / "one", "main")
+    two_market, two = await weights_of_start(tmp_path / "two", *BOTH)
+    assert two_market < 1.3 * one_market, (one_market, two_market)
+    # Balances, debts and orders are each account's own: the market's share is all that is saved.
+    assert two - two_market > 1.5 * (one - one_market), (one, two)

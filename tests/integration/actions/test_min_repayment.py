@@ -24,7 +24,8 @@ NEAR = {"asset": "USDT", "target": parse_sizing_target("margin_level >= 1.85"), 
 
 async def with_minima(running: ExecutorHarness) -> None:
     """Reads them as the daemon does with its reference data."""
-    read = MinRepayRead(await running.world.account.reference_data.read_min_repay(), running.world.clock.now())
+    found = await running.world.account.reference_data.read_min_repay()
+    read = MinRepayRead(found.content, found.as_of)
     running.state = apply_account_event(running.state, read, read.at)
 
 

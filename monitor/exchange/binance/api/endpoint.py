@@ -26,6 +26,7 @@ class Endpoint(Generic[T]):
     `secret`: the answer holds a token, so that no part of it may be recorded. `priority`: which requests give way first
     when a pool runs low. `rows` names the list in the answer whose unreadable rows are left out and reported while the
     rest is used: its field, or "" where the answer itself is the list; None: the answer is used whole or not at all.
+    `shared_s`: an answer serves other accounts, too, for so many seconds; 0: those that ask meanwhile; None: none.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Endpoint(Generic[T]):
     secret: bool = False
     priority: Priority = Priority.USUAL
     rows: str | None = None
+    shared_s: float | None = None
 
     @property
     def read_retries(self) -> int:

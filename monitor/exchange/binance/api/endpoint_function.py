@@ -149,6 +149,10 @@ class ReadFunction(EndpointFunction[P, T]):
         """Return the function with another priority of its requests."""
         return replace(self, endpoint=replace(self.endpoint, priority=priority))
 
+    def shared_for(self, seconds: float) -> Self:
+        """Return the function whose answers serve other accounts, too, for these exchange seconds."""
+        return replace(self, endpoint=replace(self.endpoint, shared_s=seconds))
+
     def with_answer(self, answer: type[U]) -> "ReadFunction[P, U]":
         """Return the function with another model of its answer: of the fields alone that the caller uses."""
         narrowed: Any = replace(self.endpoint, answer=answer)  # type: ignore[arg-type]  # the model changes the type
@@ -185,6 +189,7 @@ def read(
     ignored: Collection[str] = (),
     priority: Priority = Priority.USUAL,
     rows: str | None = None,
+    shared_s: float | None = None,
 ) -> Callable[[Callable[P, T]], ReadFunction[P, T]]:
     """Make the decorated declaration a read function.
 
@@ -198,7 +203,7 @@ def read(
             name=declared.__name__,
             summary=_summary(declared),
             signature=inspect.signature(declared),
-            endpoint=Endpoint(method, path, answer, security, weight, counted, secret, priority, rows),
+            endpoint=Endpoint(method, path, answer, security, weight, counted, secret, priority, rows, shared_s),
             parameters=parameters,
             fixed_params=fixed_params or {},
             implied_params=implied_params or {},

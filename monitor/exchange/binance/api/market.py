@@ -27,6 +27,12 @@ from monitor.exchange.binance.wire.market_data import (
 )
 from monitor.exchange.binance.wire.row_decoding import WHOLE_ANSWER
 
+TERMS_SHARED_S = 60.0
+"""Exchange seconds for which an answer about terms serves other accounts: terms are read every few hours."""
+
+RULES_SHARED_S = 1.0
+"""The same for what is read as soon as there is a sign of a change."""
+
 _LAST = Priority.LAST
 _ASSETS = "/sapi/v1/margin/allAssets"
 _PAIRS = "/sapi/v1/margin/allPairs"
@@ -43,7 +49,7 @@ def get_margin_asset(*, asset: str) -> list[MarginAssetRow]:
     declaration_only()
 
 
-@read("GET", _ASSETS, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+@read("GET", _ASSETS, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER, shared_s=TERMS_SHARED_S)
 def get_margin_all_assets(*, asset: str | None = None) -> list[MarginAssetRow]:
     """Every margin asset."""
     declaration_only()
@@ -55,7 +61,7 @@ def get_margin_symbol(*, symbol: str) -> list[MarginPairRow]:
     declaration_only()
 
 
-@read("GET", _PAIRS, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+@read("GET", _PAIRS, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER, shared_s=RULES_SHARED_S)
 def get_margin_all_pairs(*, symbol: str | None = None) -> list[MarginPairRow]:
     """Every cross margin pair."""
     declaration_only()
@@ -80,7 +86,7 @@ def get_isolated_margin_all_symbols(*, symbol: str | None = None) -> list[Margin
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/priceIndex", weight=10, security=SecurityType.KEY)
+@read("GET", "/sapi/v1/margin/priceIndex", weight=10, security=SecurityType.KEY, shared_s=0)
 def get_margin_price_index(*, symbol: str) -> PriceIndexPayload:
     """The index price of one pair."""
     declaration_only()
@@ -93,13 +99,14 @@ def get_margin_price_index(*, symbol: str) -> PriceIndexPayload:
     security=SecurityType.KEY,
     priority=_LAST,
     rows=WHOLE_ANSWER,
+    shared_s=TERMS_SHARED_S,
 )
 def get_cross_margin_collateral_ratio() -> list[CollateralRatioRow]:
     """The share of its value that each asset counts for, by groups of assets."""
     declaration_only()
 
 
-@read("GET", "/sapi/v1/margin/restricted-asset", security=SecurityType.KEY, priority=_LAST)
+@read("GET", "/sapi/v1/margin/restricted-asset", security=SecurityType.KEY, priority=_LAST, shared_s=TERMS_SHARED_S)
 def get_margin_restricted_assets() -> RestrictedAssetsPayload:
     """Assets that can't be bought on credit, or not be brought in as collateral."""
     declaration_only()
@@ -118,7 +125,13 @@ def get_margin_risk_based_liquidation_ratio() -> list[LiquidationRatioRow]:
 
 
 @read(
-    "GET", "/sapi/v1/margin/delist-schedule", weight=100, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER
+    "GET",
+    "/sapi/v1/margin/delist-schedule",
+    weight=100,
+    security=SecurityType.KEY,
+    priority=_LAST,
+    rows=WHOLE_ANSWER,
+    shared_s=TERMS_SHARED_S,
 )
 def get_margin_delist_schedule() -> list[DelistScheduleRow]:
     """What leaves margin trading and when: positions are closed then."""
@@ -131,7 +144,15 @@ def get_margin_list_schedule() -> list[ListScheduleRow]:
     declaration_only()
 
 
-@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=SecurityType.KEY, priority=_LAST, rows=WHOLE_ANSWER)
+@read(
+    "GET",
+    "/sapi/v1/spot/asset/tags",
+    weight=100,
+    security=SecurityType.KEY,
+    priority=_LAST,
+    rows=WHOLE_ANSWER,
+    shared_s=TERMS_SHARED_S,
+)
 def get_spot_asset_tags(*, tag: Sequence[str] | None = None) -> list[AssetTagsRow]:
     """The tags of assets, all or those with one of `tag`: *Monitoring* comes weeks before a delisting."""
     declaration_only()
@@ -149,7 +170,15 @@ def get_server_time() -> ServerTimePayload:
     declaration_only()
 
 
-@read("GET", "/api/v3/exchangeInfo", weight=20, security=SecurityType.NONE, priority=_LAST, rows="symbols")
+@read(
+    "GET",
+    "/api/v3/exchangeInfo",
+    weight=20,
+    security=SecurityType.NONE,
+    priority=_LAST,
+    rows="symbols",
+    shared_s=RULES_SHARED_S,
+)
 def get_exchange_info(*, symbol: str | None = None, symbols: str | None = None) -> ExchangeInfoPayload:
     """Symbols with their filters; `symbols` is a JSON list. One unknown symbol spoils the call."""
     declaration_only()

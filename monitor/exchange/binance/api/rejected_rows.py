@@ -1,17 +1,20 @@
-"""Rows of answers that are left out: each is reported once as long as it is rejected."""
+"""Content of answers, and rows that are left out: each is reported once as long as it is rejected."""
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from monitor.exchange.binance.api.endpoint import Endpoint
+from monitor.exchange.binance.api.payload_rejection import build_payload_rejection
 from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.wire.decoding import decode
+from monitor.exchange.binance.wire.numbers import ImplausibleValue
 from monitor.exchange.binance.wire.row_decoding import RejectedRow, decode_rows
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 MAX_PENDING = 100
 """Maximum reports that wait to be fetched; further ones are in the log alone."""
@@ -19,11 +22,23 @@ MAX_PENDING = 100
 
 def decode_content(endpoint: Endpoint[T], response: ApiResponse) -> T:
     """Return the decoded body; unreadable rows that may be left out are noted in `response`. Raises Implausible."""
-    if endpoint.rows is None:
-        return decode(response.body, endpoint.answer)
-    content, odd = decode_rows(response.body, endpoint.answer, endpoint.rows)
+    if endpoint.answer not in response.decoded:
+        response.decoded[endpoint.answer] = (
+            (decode(response.body, endpoint.answer), ())
+            if endpoint.rows is None
+            else decode_rows(response.body, endpoint.answer, endpoint.rows)
+        )
+    content, odd = response.decoded[endpoint.answer]
     response.rejected_rows.extend(odd)
-    return content
+    return cast("T", content)
+
+
+def translate_response(endpoint: Endpoint[T], response: ApiResponse, translate: Callable[[T, ApiResponse], U]) -> U:
+    """Return the response converted by `translate`, whose Implausible rejects it. Raises PayloadRejected."""
+    try:
+        return translate(decode_content(endpoint, response), response)
+    except ImplausibleValue as why:
+        raise build_payload_rejection(endpoint, str(why), response.body) from why
 
 
 class RejectedRows:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from monitor.core.model.order import Outcome, Withheld
 from monitor.exchange.binance.signing import Signer
@@ -41,10 +41,15 @@ class ApiResponse:
     sent_s: float
     received_s: float
     headers: Mapping[str, str]
-    is_html: bool
     error: ErrorBody | None
     rejected_rows: list[RejectedRow] = field(default_factory=list)
     """Rows left out of the answer; its translation adds to them."""
+    decoded: dict[Any, tuple[Any, tuple[RejectedRow, ...]]] = field(default_factory=dict)
+    """Content and rejected rows by model: several accounts may use one answer, which is decoded once."""
+
+    @property
+    def is_html(self) -> bool:
+        return self.body.lstrip()[:1] == b"<"
 
 
 class RequestWithheld(Exception):

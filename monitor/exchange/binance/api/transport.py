@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 import httpx
@@ -16,10 +17,9 @@ from monitor.core.model.order import Accepted, Outcome, PreSendCheck, Refused
 from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.http import read_body
-from monitor.exchange.binance.api.payload_rejection import build_payload_rejection
 from monitor.exchange.binance.api.read_hosts import FIRST_COOLDOWN_S, ReadHosts
 from monitor.exchange.binance.api.read_refusal import build_refusal
-from monitor.exchange.binance.api.rejected_rows import RejectedRows, decode_content
+from monitor.exchange.binance.api.rejected_rows import RejectedRows, translate_response
 from monitor.exchange.binance.api.response import ApiCredentials, ApiResponse, RequestWithheld, WriteResult
 from monitor.exchange.binance.api.write_request import parse_write_response, request_log, withhold_hook
 from monitor.exchange.binance.rate_limits import (
@@ -31,10 +31,11 @@ from monitor.exchange.binance.rate_limits import (
     weight_pool,
 )
 from monitor.exchange.binance.response_classification import LIMIT_CODE, classify_failure, classify_read, classify_write
+from monitor.exchange.binance.shared_answers import SharedAnswers
 from monitor.exchange.binance.signing import Parameters, encode_query, sign_query
-from monitor.exchange.binance.wire.decoding import decode_error
+from monitor.exchange.binance.wire.decoding import find_error
 from monitor.exchange.binance.wire.market_data import ServerTimePayload
-from monitor.exchange.binance.wire.numbers import ImplausibleValue, to_milliseconds
+from monitor.exchange.binance.wire.numbers import to_milliseconds
 from monitor.exchange.binance.wire.plain_values import to_datetime
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,9 @@ class Transport:
         weight_budget: WeightBudget,
         recv_window: timedelta,
         timeout_s: float,
+        shared_answers: SharedAnswers,
     ) -> None:
+        self._shared_answers = shared_answers
         self._account = account
         self._hosts = [host.rstrip("/") for host in hosts]
         self._credentials = credentials
@@ -89,12 +92,13 @@ class Transport:
         self, endpoint: Endpoint[T], parameters: Parameters | None, translate: Callable[[T, ApiResponse], U]
     ) -> U:
         """Return the answer converted by `translate`. Raises as `read` does; an Implausible becomes PayloadRejected."""
-        answer = await self.call(endpoint, parameters)
-        try:
-            content = decode_content(endpoint, answer)
-            found = translate(content, answer)
-        except ImplausibleValue as why:
-            raise build_payload_rejection(endpoint, str(why), answer.body) from why
+        request = partial(self.call, endpoint, parameters)
+        if (shared_s := endpoint.shared_s) is None:
+            answer = await request()
+        else:
+            place = (endpoint.name, encode_query(parameters or {}))
+            answer = await self._shared_answers.get(self._account, place, shared_s, request)
+        found = translate_response(endpoint, answer, translate)
         self.rejected_rows.record(self._account, endpoint.name, answer.rejected_rows)
         return found
 
@@ -285,7 +289,6 @@ class Transport:
             self._weight_budget.observe(
                 weight_pool(endpoint.method, endpoint.path, counted, self._account), weight, received_at
             )
-        failed = response.status_code != 200 or body[:9].replace(b" ", b"").startswith(b'{"code":-')
         return ApiResponse(
             status=response.status_code,
             body=body,
@@ -294,8 +297,7 @@ class Transport:
             sent_s=sent_s,
             received_s=received_s,
             headers=response.headers,
-            is_html=body.lstrip()[:1] == b"<",
-            error=decode_error(body) if failed else None,
+            error=find_error(response.status_code, body),
         )
 
     def _encode_query(self, endpoint: Endpoint[T], parameters: Parameters) -> str:

@@ -20,11 +20,12 @@ from monitor.exchange.binance.api.accounts import (
     get_max_margin_transfer,
 )
 from monitor.exchange.binance.api.answer_recorder import RawAnswer, RecordingTransport
+from monitor.exchange.binance.api.market import get_cross_margin_collateral_ratio
 from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations import accounts, prices
 from monitor.exchange.binance.operations.interest import BinanceInterestSource
-from monitor.exchange.binance.operations.reference_data import BinanceReferenceDataSource
+from monitor.exchange.binance.translate.reference_data import parse_collateral_tiers
 from monitor.exchange.binance.translate.reported_figures import parse_reported_cross, parse_reported_isolated
 from monitor.exchange.binance.wire.accounts import CrossAccountPayload, IsolatedAccountPayload
 from monitor.exchange.binance.wire.plain_values import to_decimal
@@ -59,7 +60,8 @@ async def read_account_report(
         found,
         thresholds=await attempt("tradeCoeff", accounts.read_thresholds(recorder)) if has_cross else None,
         collateral=await attempt(
-            "crossMarginCollateralRatio", BinanceReferenceDataSource(recorder).read_collateral_ratios()
+            "crossMarginCollateralRatio",
+            get_cross_margin_collateral_ratio.fetch(recorder, lambda rows, _: parse_collateral_tiers(rows)),
         )
         if has_cross
         else None,

@@ -1,13 +1,16 @@
-"""Reads of reference data: trading rules, schedules, restrictions, tags, ratios, index prices, past prices."""
+"""Reads of reference data: trading rules, schedules, restrictions, tags, ratios, prices of now and of the past."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
+from monitor.clock import Clock
 from monitor.core.model.account import CollateralTier, Price
 from monitor.core.model.lending_terms import Delisting, Restrictions
 from monitor.core.model.price_history import HourSpan, PriceBar
 from monitor.core.model.symbols import TradingRules
+from monitor.exchange.binance.api.endpoint_function import ReadFunction
 from monitor.exchange.binance.api.market import (
     get_cross_margin_collateral_ratio,
     get_exchange_info,
@@ -19,8 +22,9 @@ from monitor.exchange.binance.api.market import (
     get_spot_asset_tags,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.operations import hourly_bars
-from monitor.exchange.binance.operations.symbol_requests import request_symbols
+from monitor.exchange.binance.operations import hourly_bars, prices
+from monitor.exchange.binance.operations.symbol_requests import MAX_SYMBOLS, request_symbols
+from monitor.exchange.binance.shared_answers import SharedAnswers
 from monitor.exchange.binance.translate.reference_data import (
     parse_asset_tags,
     parse_collateral_tiers,
@@ -29,56 +33,80 @@ from monitor.exchange.binance.translate.reference_data import (
     parse_restricted_assets,
     parse_trading_rules,
 )
-from monitor.exchange.binance.wire.market_data import MinRepayRow
+from monitor.exchange.binance.wire.market_data import MarginPairRow, MinRepayRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
+from monitor.exchange.port import MarketAnswer
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class BinanceReferenceDataSource:
-    """Implementation of `exchange.port.ReferenceDataSource`; `transport` sends the reading key."""
+    """Implementation of `exchange.port.ReferenceDataSource`; `transport` sends the reading key.
 
-    def __init__(self, transport: Transport) -> None:
+    Its answers serve all accounts of `shared_answers` that ask about the same time.
+    """
+
+    def __init__(self, account: str, transport: Transport, shared_answers: SharedAnswers, clock: Clock) -> None:
+        self._account = account
+        self._clock = clock
         self._transport = transport
+        self._shared_answers = shared_answers
+
+    async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
+        """Return the last prices, out of one answer with the symbols of all accounts."""
+        wanted = frozenset(symbols)
+        everyone = self._shared_answers.join_symbols("prices", self._account, wanted)
+        return await prices.read_shared_prices(self._transport, wanted, everyone)
 
     async def read_symbol_rules(
         self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
-    ) -> Mapping[str, TradingRules]:
+    ) -> MarketAnswer[Mapping[str, TradingRules]]:
         """Return the rules of symbols between `assets` in cross margin, of isolated pairs, and of `valuing` symbols.
 
         The exchange must know every `valuing` symbol; these symbols serve for prices alone and are never traded.
         """
         wanted = frozenset(assets)
-        pairs = await get_margin_all_pairs(self._transport) if len(wanted) > 1 else []
+        pairs: list[MarginPairRow] = await get_margin_all_pairs(self._transport) if len(wanted) > 1 else []
         listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
         traded = listed.keys() | set(isolated)
         asked = traded | set(valuing)
+        everyone = self._shared_answers.join_symbols("rules", self._account, asked)
         if not asked:
-            return {}
-        info = await request_symbols(asked, lambda names: get_exchange_info(self._transport, symbols=names))
-        return {
+            return MarketAnswer({}, self._clock.now())
+        # The rules of all symbols are megabytes: too many for one list are asked for by each account.
+        info = await request_symbols(
+            everyone if len(everyone) <= MAX_SYMBOLS else asked,
+            lambda names: get_exchange_info.fetch(
+                self._transport, lambda info, answer: MarketAnswer(info, answer.as_of), symbols=names
+            ),
+        )
+        rules = {
             row.symbol: parse_trading_rules(row, listed.get(row.symbol), is_traded=row.symbol in traded)
-            for row in info.symbols
+            for row in info.content.symbols
             if row.symbol in asked
         }
+        return MarketAnswer(rules, info.as_of)
 
-    async def read_delistings(self) -> tuple[Delisting, ...]:
+    async def read_delistings(self) -> MarketAnswer[tuple[Delisting, ...]]:
         """Return the assets and pairs that leave margin trading, and when."""
-        return tuple(parse_delisting(row) for row in await get_margin_delist_schedule(self._transport))
+        return await self._read(get_margin_delist_schedule, lambda rows: tuple(parse_delisting(row) for row in rows))
 
-    async def read_restricted_assets(self) -> Restrictions:
+    async def read_restricted_assets(self) -> MarketAnswer[Restrictions]:
         """Return assets that can't be bought on credit, or can't be transferred in as collateral."""
-        return parse_restricted_assets(await get_margin_restricted_assets(self._transport))
+        return await self._read(get_margin_restricted_assets, parse_restricted_assets)
 
-    async def read_asset_tags(self) -> Mapping[str, frozenset[str]]:
+    async def read_asset_tags(self) -> MarketAnswer[Mapping[str, frozenset[str]]]:
         """Return the spot-market tags by asset; assets without any may be missing."""
-        return parse_asset_tags(await get_spot_asset_tags(self._transport))
+        return await self._read(get_spot_asset_tags, parse_asset_tags)
 
-    async def read_collateral_ratios(self) -> Mapping[str, tuple[CollateralTier, ...]]:
+    async def read_collateral_ratios(self) -> MarketAnswer[Mapping[str, tuple[CollateralTier, ...]]]:
         """Return the share of value that counts as collateral, by asset."""
-        return parse_collateral_tiers(await get_cross_margin_collateral_ratio(self._transport))
+        return await self._read(get_cross_margin_collateral_ratio, parse_collateral_tiers)
 
-    async def read_min_repay(self) -> Mapping[str, Decimal]:
+    async def read_min_repay(self) -> MarketAnswer[Mapping[str, Decimal]]:
         """Return the smallest repayment of a debt by asset; assets without one are missing."""
-        return parse_min_repay(await get_margin_all_assets.with_answer(list[MinRepayRow])(self._transport))
+        return await self._read(get_margin_all_assets.with_answer(list[MinRepayRow]), parse_min_repay)
 
     async def read_index_price(self, symbol: str) -> Price:
         """Return the margin index price of one symbol."""
@@ -96,3 +124,6 @@ class BinanceReferenceDataSource:
     async def read_listing_time(self, symbol: str) -> datetime | None:
         """Return the open of a symbol's first bar; None if there is none."""
         return await hourly_bars.read_listing_time(self._transport, symbol)
+
+    async def _read(self, function: ReadFunction[..., T], parse: Callable[[T], U]) -> MarketAnswer[U]:
+        return await function.fetch(self._transport, lambda content, answer: MarketAnswer(parse(content), answer.as_of))

@@ -10,7 +10,8 @@ from monitor.errors import ExchangeRefused
 T = TypeVar("T")
 
 _BAD_SYMBOL = -1121
-_MAX_SYMBOLS = 100
+MAX_SYMBOLS = 100
+"""Maximum symbols named in one request."""
 
 
 async def request_symbols(symbols: Collection[str], request: Callable[[str | None], Awaitable[T]]) -> T:
@@ -18,7 +19,7 @@ async def request_symbols(symbols: Collection[str], request: Callable[[str | Non
 
     Too many symbols, or one that the exchange does not know, need the request without a list: it is about all symbols.
     """
-    if len(symbols) <= _MAX_SYMBOLS:
+    if len(symbols) <= MAX_SYMBOLS:
         try:
             return await request(msgspec.json.encode(sorted(symbols)).decode())
         except ExchangeRefused as refusal:

@@ -38,6 +38,12 @@ def decode(body: bytes, kind: type[T]) -> T:
     return answer
 
 
+def find_error(status: int, body: bytes) -> ErrorBody | None:
+    """Return the error that the exchange reports, which may come with HTTP 200; None for any other answer."""
+    failed = status != 200 or body[:9].replace(b" ", b"").startswith(b'{"code":-')
+    return decode_error(body) if failed else None
+
+
 def decode_error(body: bytes) -> ErrorBody | None:
     """Return the error in the body, or None where it holds no readable one."""
     try:

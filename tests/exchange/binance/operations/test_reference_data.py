@@ -15,7 +15,7 @@ D = Decimal
 async def test_tags_of_assets_are_read_with_the_key_alone() -> None:
     tags = {"ADA": ("Monitoring", "Layer1_Layer2"), "DOGE": ("Meme",)}
     async with connected_sandbox(replace(calm_scenario(), tags=tags)) as w:
-        assert await w.account.reference_data.read_asset_tags() == {
+        assert (await w.account.reference_data.read_asset_tags()).content == {
             asset: frozenset(some) for asset, some in tags.items()
         }
         (asked,) = w.requests("/sapi/v1/spot/asset/tags")
@@ -34,8 +34,9 @@ async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() 
     )
     async with connected_sandbox(scenario) as w:
         source = w.account.reference_data
-        (delisting,) = await source.read_delistings()
-        restricted, collateral = await source.read_restricted_assets(), await source.read_collateral_ratios()
+        (delisting,) = (await source.read_delistings()).content
+        restricted = (await source.read_restricted_assets()).content
+        collateral = (await source.read_collateral_ratios()).content
         index = await source.read_index_price("BTCUSDT")
         book = w.sandbox.state_dump
         shown: dict[str, dict[str, str]] = book["prices"]  # type: ignore[assignment]  # the ledger is plain JSON
@@ -48,5 +49,5 @@ async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() 
 
 async def test_the_least_repayments_are_read_by_asset_for_a_weight_of_one() -> None:
     async with connected_sandbox(replace(calm_scenario(), min_repay={"USDT": D(10), "BTC": D("0.0001")})) as w:
-        assert await w.account.reference_data.read_min_repay() == {"USDT": D(10), "BTC": D("0.0001")}
+        assert (await w.account.reference_data.read_min_repay()).content == {"USDT": D(10), "BTC": D("0.0001")}
         assert w.account.weight_used * 12_000 == 1
