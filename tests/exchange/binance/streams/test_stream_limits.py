@@ -158,7 +158,11 @@ async def test_unresponsive_risk_socket_is_not_connected() -> None:
         writer.close()
 
     inbox = EventInbox()
-    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server, connected_sandbox() as w:
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    # Python 3.13 would wait, at the end of a server's own context, for connections that it has lost sight of.
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(server.close)
+        w = await stack.enter_async_context(connected_sandbox())
         deaf = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         guards = replace(ALL_OFF, answer_s=0.3)
         hosts = hosts_of(w.ready, risk_stream=deaf)
