@@ -27,6 +27,9 @@ DRILL_EXPIRE_S = 600
 SWEEP_TIMEOUT_S, PARTS_TIMEOUT_S = 3.0, 5.0
 """Machine seconds to end lost emergencies before a message, and to send the further parts of a long one after it."""
 
+PRESS_SETTLE_S = 10.0
+"""Machine seconds after a press in which a reminder that was made before it is no emergency any more."""
+
 EMERGENCY = "2"
 
 
@@ -66,6 +69,7 @@ class PushoverSink:
         self._started_at: datetime | None = None
         self._machine_time = machine_time
         self._ringing: dict[str, tuple[frozenset[str], float]] = {}
+        self._pressed: dict[str, float] = {}
         self._lost_tags: set[str] = set()
         self._swept_tags: set[str] = set()
 
@@ -99,6 +103,13 @@ class PushoverSink:
     def note_end(self, receipt: str) -> None:
         """Note that an emergency does not repeat any more."""
         self._ringing.pop(receipt, None)
+
+    def note_press(self, receipt: str) -> None:
+        """Note that somebody has acknowledged an emergency: for a moment messages about it may not know that yet."""
+        now = self._machine_time()
+        tags, _ = self._ringing.pop(receipt, (frozenset[str](), now))
+        self._pressed = {tag: until for tag, until in self._pressed.items() if now < until}
+        self._pressed |= dict.fromkeys(tags, now + PRESS_SETTLE_S)
 
     async def warm_up(self) -> None:
         if self._started_at is None:
@@ -148,7 +159,8 @@ class PushoverSink:
 
     def _repeated_tags(self) -> frozenset[str]:
         now = self._machine_time()
-        return frozenset(tag for tags, until in self._ringing.values() if now < until for tag in tags)
+        ringing = frozenset(tag for tags, until in self._ringing.values() if now < until for tag in tags)
+        return ringing | {tag for tag, until in self._pressed.items() if now < until}
 
     async def _end_lost(self, critical: Sequence[Alert]) -> None:
         """End emergencies about these alerts of which no receipt is known: a crash or a cut line may have taken it."""

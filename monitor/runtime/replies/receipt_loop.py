@@ -135,7 +135,7 @@ class ReceiptLoop:
             log.error("receipt.unrecorded channel=%s cause=%s", self._channel, str(error) or "no answer")
             await context.report_fault("critical", f"a press on channel {self._channel} can't be recorded", error)
             return
-        self._sink.note_end(emergency.receipt)
+        self._sink.note_press(emergency.receipt)
         log.info(
             "receipt.pressed channel=%s by=%s done=%s answer=%r", self._channel, who, result.is_done, result.answer
         )

@@ -94,6 +94,19 @@ async def test_reminder_rings_again_only_after_the_end_of_the_emergency(server: 
     assert [sent["priority"] for sent in server.messages] == ["2", "0", "2", "2"]
 
 
+async def test_reminder_made_before_a_press_was_known_does_not_ring(server: PushoverServer) -> None:
+    now_s = 0.0
+    sink = sink_of(server, machine_time=lambda: now_s)
+    await sink.send(message())
+    sink.note_press(server.emergencies[0].receipt)
+    await sink.send(message(reason=REMINDED))
+    assert len(server.emergencies) == 1
+    # An alert that has lost its acknowledgement rings again.
+    now_s = 11.0
+    await sink.send(message(reason=REMINDED))
+    assert len(server.emergencies) == 2
+
+
 async def test_message_about_several_alerts_is_one_emergency_of_the_critical_ones(server: PushoverServer) -> None:
     other, mild = replace(ALERT, id=18), replace(ALERT, id=19, severity="warning")
     sink = sink_of(server)
