@@ -5,12 +5,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 from monitor.app.database import open_reader
 from monitor.app.documents.history import HistoryQuery
-from monitor.app.documents.requests import METRIC_SCOPES
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
+from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS, Metric
 from monitor.errors import ExitCode, MonitorError
 from monitor.records.history import HistoryRow
@@ -33,7 +34,7 @@ from monitor.view.terminal.history import history_table
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("metric", metavar="METRIC", help="such as margin_level")
     parser.add_argument("--account", metavar="NAME", help="one account")
-    parser.add_argument("--scope", choices=METRIC_SCOPES, help="one scope")
+    parser.add_argument("--scope", choices=get_args(MetricScope), help="one scope")
     parser.add_argument("--symbol", metavar="PAIR", help="one isolated pair, such as BTCUSDT")
     parser.add_argument("--asset", metavar="ASSET", help="one asset, such as BTC")
     parser.add_argument("--since", metavar="WHEN", help="2h, 2025-10-10 or 2025-10-10T21:15:00Z (default 24h)")

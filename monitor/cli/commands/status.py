@@ -10,18 +10,15 @@ from datetime import datetime
 from monitor import __version__
 from monitor.app.database import open_reader
 from monitor.app.documents.status import StatusQuery, stable_assets_of
-from monitor.app.exchange import open_binance_account
 from monitor.app.parameters import duration_parameter
 from monitor.cli import config_option, output
 from monitor.cli.live_view import watch
 from monitor.cli.parser import add_json
 from monitor.clock import Clock
-from monitor.config import policies
 from monitor.config.model import Config
 from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS, WORST_SCENARIO
 from monitor.core.numbers.durations import to_seconds
 from monitor.errors import ExitCode, MonitorError, UsageError
-from monitor.runtime.account.single_read import read_account_once
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import oldest_age_s
@@ -117,6 +114,11 @@ def fetch_accounts(config: Config) -> FetchedAccounts:
 
 
 async def _fetch_account(config: Config, name: str, clock: Clock) -> AccountDocument:
+    # Loaded for --fetch alone: they take as long as the rest of the command.
+    from monitor.app.exchange import open_binance_account
+    from monitor.config import policies
+    from monitor.runtime.account.single_read import read_account_once
+
     own = policies.build_policy(config, name).settings
     async with contextlib.aclosing(open_binance_account(config, name, clock)) as exchange:
         state = await read_account_once(exchange, own, clock)

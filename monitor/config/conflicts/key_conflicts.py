@@ -19,7 +19,6 @@ from monitor.config.conflicts.conflict import (
 from monitor.config.conflicts.rule_conflicts import RULE_CONFLICTS
 from monitor.config.errors import ErrorList, Location
 from monitor.config.model import Config
-from monitor.config.policies import build_channel_limits
 from monitor.config.schema import ChannelConfig
 from monitor.config.secrets import SecretRef
 from monitor.core.model.alert import SEVERITIES
@@ -133,6 +132,9 @@ def _fallback_lacks_severities(config: Config) -> Iterator[Conflict]:
 
 def _fallback_in_quiet_hours(config: Config) -> Iterator[Conflict]:
     for place, channel, fallback in _fallbacks(config):
+        # Loaded when there is a fallback: with it comes the whole engine, and every command reads the configuration.
+        from monitor.config.policies import build_channel_limits
+
         mine, theirs = build_channel_limits(channel).quiet_hours, build_channel_limits(fallback).quiet_hours
         if theirs is None or set(channel.severities) <= {"critical"}:
             continue

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, MetaData, Numeric, Text
+from sqlalchemy import BigInteger, Index, Integer, MetaData, Numeric, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -53,6 +53,15 @@ class TimestampType(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else EPOCH + timedelta(milliseconds=value)
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index of the rows of `where` alone, on both databases.
+
+    Only SQLite's option names them: PostgreSQL's would load its dialect with each command. Tables are created by the
+    migrations, which name both.
+    """
+    return Index(name, *columns, unique=unique, sqlite_where=text(where))
 
 
 def to_milliseconds(time: datetime) -> int:

@@ -1,8 +1,8 @@
 """Tables of answers from messages: the messages that can be answered or edited, presses, and how far bots were read."""
 
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Table, Text
 
-from monitor.store.schema.columns import Id, TimestampType, metadata
+from monitor.store.schema.columns import Id, TimestampType, metadata, partial_index
 
 channel_messages = Table(
     "channel_messages",
@@ -20,12 +20,11 @@ channel_messages = Table(
     Column("shown", Text, nullable=False),
     Column("closed_at", TimestampType),
     Index("ix_channel_messages_alert", "alert", "channel"),
-    Index(
+    partial_index(
         "ix_channel_messages_open",
         "channel",
         "reference",
-        sqlite_where=text("closed_at IS NULL"),
-        postgresql_where=text("closed_at IS NULL"),
+        where="closed_at IS NULL",
     ),
 )
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     literal_column,
-    text,
 )
 
 from monitor.store.schema.activity_tables import movements as movements
@@ -22,7 +21,7 @@ from monitor.store.schema.activity_tables import terms as terms
 from monitor.store.schema.audit_tables import audit as audit
 from monitor.store.schema.audit_tables import decisions as decisions
 from monitor.store.schema.audit_tables import rule_stops as rule_stops
-from monitor.store.schema.columns import AmountType, Id, TimestampType
+from monitor.store.schema.columns import AmountType, Id, TimestampType, partial_index
 from monitor.store.schema.columns import metadata as metadata
 from monitor.store.schema.command_tables import acks as acks
 from monitor.store.schema.command_tables import drills as drills
@@ -169,11 +168,10 @@ alerts = Table(
     Column("gone", Boolean, nullable=False),
     CheckConstraint("state IN ('pending', 'firing', 'resolved', 'inactive')", name="ck_alerts_state"),
     CheckConstraint("severity IN ('info', 'warning', 'critical')", name="ck_alerts_severity"),
-    Index(
+    partial_index(
         "ix_alerts_open",
         "account",
-        sqlite_where=text("state IN ('pending', 'firing')"),
-        postgresql_where=text("state IN ('pending', 'firing')"),
+        where="state IN ('pending', 'firing')",
     ),
     Index("ix_alerts_resolved_at", "resolved_at"),
 )
@@ -214,18 +212,16 @@ deliveries = Table(
     Column("intent", Id),
     CheckConstraint("state IN ('queued', 'sent', 'failed', 'expired')", name="ck_deliveries_state"),
     Index("ix_deliveries_alert", "alert"),
-    Index(
+    partial_index(
         "ix_deliveries_queued",
         "channel",
         "next_at",
-        sqlite_where=text("state = 'queued'"),
-        postgresql_where=text("state = 'queued'"),
+        where="state = 'queued'",
     ),
-    Index(
+    partial_index(
         "ix_deliveries_failed",
         "created_at",
-        sqlite_where=text("state = 'failed'"),
-        postgresql_where=text("state = 'failed'"),
+        where="state = 'failed'",
     ),
 )
 
@@ -310,7 +306,7 @@ intents = Table(
     Column("balances_before", Text),
     Column("uid", BigInteger),
     Column("awaits_judgement", Boolean, nullable=False, server_default=false(), index=True),
-    Index(
+    partial_index(
         "uq_intents_in_flight",
         "account",
         "scope",
@@ -318,8 +314,7 @@ intents = Table(
         "kind",
         "asset",
         unique=True,
-        sqlite_where=text(in_flight_where()),
-        postgresql_where=text(in_flight_where()),
+        where=in_flight_where(),
     ),
     Index("ix_intents_created_at", "created_at"),
     Index("ix_intents_settled_at", "settled_at"),

@@ -3,17 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
-from monitor.core.alerting.drill import Drill
 from monitor.core.model.action_blocks import RuleStop
 from monitor.core.model.alert import AlertState
 from monitor.core.model.events import Ack, CommandsRead, Silence
 from monitor.core.model.intent import Intent, IntentState
-from monitor.core.settlement.notices import intent_notices
-from monitor.core.settlement.transitions import settle_by_person
 from monitor.errors import CommandRefused, RecordNotFound, StoreError
 from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
@@ -22,6 +19,9 @@ from monitor.store.writes import audit, journal, rule_stops
 from monitor.store.writes import intents as intent_rows
 from monitor.store.writes.change_counter import bump_change_counter
 from monitor.store.writes.pause_switch import set_paused as set_paused
+
+if TYPE_CHECKING:
+    from monitor.core.alerting.drill import Drill
 
 OPEN_ALERT_STATES = (AlertState.PENDING, AlertState.FIRING)
 
@@ -36,7 +36,7 @@ class Commands:
 
     change_number: int
     event: CommandsRead
-    drills: tuple[Drill, ...]
+    drills: "tuple[Drill, ...]"
     settled_intents: tuple[Intent, ...]
 
 
@@ -165,6 +165,10 @@ def resolve_intent(
     found = _find_intent(connection, intent)
     if found.state is not IntentState.UNRESOLVED:
         raise CommandRefused(f"intent {intent} is {found.state}, only an UNRESOLVED one can be resolved by hand")
+    # Loaded for this command alone: whoever reads alerts loads this module, too.
+    from monitor.core.settlement.notices import intent_notices
+    from monitor.core.settlement.transitions import settle_by_person
+
     moved = settle_by_person(found, outcome, by, comment, at)
     if not journal.record_step_with_notices(
         connection, moved.intent, moved.step, intent_notices([moved.intent], channels, at)
@@ -192,8 +196,10 @@ def finish_drill(connection: Connection, drill: int, at: datetime, outcome: str)
     )
 
 
-def read_drill(connection: Connection, drill: int) -> Drill | None:
+def read_drill(connection: Connection, drill: int) -> "Drill | None":
     """Return the drill as it is now; None if there is none with that id."""
+    from monitor.core.alerting.drill import Drill
+
     row = connection.execute(select(tables.drills).where(tables.drills.c.id == drill)).mappings().first()
     return None if row is None else Drill(**row)
 
@@ -225,7 +231,9 @@ def _read_asked(connection: Connection, now: datetime) -> Mapping[int, datetime]
     return {row.id: row.asked_at for row in connection.execute(wanted)}
 
 
-def _read_open_drills(connection: Connection) -> tuple[Drill, ...]:
+def _read_open_drills(connection: Connection) -> "tuple[Drill, ...]":
+    from monitor.core.alerting.drill import Drill
+
     table = tables.drills
     rows: Any = connection.execute(select(table).where(table.c.done_at.is_(None)).order_by(table.c.id)).mappings()
     return tuple(Drill(**row) for row in rows)
