@@ -101,6 +101,20 @@ async def test_failing_account_leaves_the_market_connection_of_the_other(tmp_pat
             assert (now.connects, now.changed_at) == (before.connects, before.changed_at)
 
 
+async def test_ban_that_one_account_meets_keeps_the_other_from_asking(tmp_path: Path) -> None:
+    async with sandbox(two_accounts()) as box:
+        config = write_config(tmp_path, box.ready)
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+            await until_connected(here)
+            box.sandbox.add_fault(Fault("ban", account="main", seconds=3600))
+            # The address is banned, whichever account's request was answered so.
+            await here.wait_for_state(
+                lambda state: state.polling.last_failure and "held back" in state.polling.last_failure.cause,
+                account="other",
+            )
+            assert {request.account for request in box.sandbox.requests if request.fault == "ban"} == {"main"}
+
+
 MARKET_WEIGHTS = {
     "/api/v3/ticker/price": 4,
     "/api/v3/exchangeInfo": 20,

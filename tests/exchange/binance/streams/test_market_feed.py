@@ -49,6 +49,11 @@ class Subscriber:
     async def wait_for_changes(self, count: int) -> None:
         await self.inbox.wait_until(lambda: len(self.inbox.changes("market")) >= count)
 
+    async def wait_for_loss(self, reason: str) -> None:
+        await self.inbox.wait_until(
+            lambda: any(not change.connected and change.reason == reason for change in self.inbox.changes("market"))
+        )
+
     async def wait_for_event(self) -> None:
         await self.inbox.wait_until(lambda: self.inbox.stream_events("market"))
 
@@ -200,6 +205,19 @@ async def test_lost_connection_is_reported_to_every_account_and_so_is_the_next()
             assert (changes[1].subscriptions, changes[1].reason) == ((), "cut")
             assert changes[2].subscriptions == changes[0].subscriptions
         assert len(both.carried) == 1
+
+
+async def test_silent_connection_blinds_every_account_within_the_bound() -> None:
+    async with market_feed(StreamLimits(price_silence_s=1.5, max_backoff_s=0.1)) as both:
+        main, other = both.start("main", ["BTCUSDT"]), both.start("other", ["BTCUSDT", "ETHUSDT"])
+        await main.wait_for_subscriptions("BTCUSDT")
+        await other.wait_for_subscriptions("BTCUSDT", "ETHUSDT")
+        both.world.sandbox.add_fault(Fault(what="silent", stream="market"))
+        for subscriber in (main, other):
+            await subscriber.wait_for_loss("no price of BTCUSDT for 1.5 s")
+        both.world.sandbox.clear_faults()
+        await main.wait_for_subscriptions("BTCUSDT")
+        await other.wait_for_subscriptions("BTCUSDT", "ETHUSDT")
 
 
 async def test_account_that_joins_during_an_outage_knows_of_it() -> None:
