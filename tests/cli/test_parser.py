@@ -20,8 +20,8 @@ HEAVY = ("httpx", "sqlalchemy", "pydantic", "apprise", "matplotlib", "websockets
 def test_every_documented_command_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     documented = [
         *("run", "demo", "init", "check", "config", "status", "alerts", "ack", "silence", "drill", "events"),
-        *("actions", "interest", "history", "stress", "export", "rules", "notify", "report", "db", "call"),
-        *("sandbox", "completion"),
+        *("actions", "interest", "history", "compare", "stress", "export", "rules", "notify", "report", "db"),
+        *("call", "sandbox", "completion"),
     ]
     assert main(["--help"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
