@@ -70,7 +70,7 @@ async def _measure(rounds: int, polls: int) -> list[Finding]:
 
 async def _our_poll(folder: Path, url: str, polls: int) -> float:
     """Milliseconds of CPU of one poll by the daemon's own parts."""
-    account = {"api_key": "k" * 64, "api_secret": "s" * 64}
+    account = {"name": "main", "api_key": "k" * 64, "api_secret": "s" * 64}
     wire = url.replace("http", "ws")
     ready = {
         "accounts": [account], "rest_url": url, "ws_api_url": wire, "market_stream_url": wire, "risk_stream_url": wire,

@@ -38,7 +38,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 def measure(quick: bool) -> list[Finding]:
     """A few days of polls, as they are and downsampled to hours; then a copy of the file beside a writer."""
-    days = 1 if quick else 4
+    days, scopes = (1, 4) if quick else (4, SCOPES)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         path = Path(folder) / "monitor.db"
         upgrade(f"sqlite:///{path}")
@@ -47,7 +47,7 @@ def measure(quick: bool) -> list[Finding]:
             empty = _used_bytes(path)
             for day in range(days):
                 with engine.begin() as connection:
-                    write_day(connection, BEGIN + timedelta(days=day))
+                    write_day(connection, BEGIN + timedelta(days=day), scopes)
             fine = (_used_bytes(path) - empty) / days
             backup_s, longest_ms = _backup_beside_writer(Path(folder), path)
             end = BEGIN + timedelta(days=days)
@@ -69,11 +69,11 @@ def measure(quick: bool) -> list[Finding]:
             size = path.stat().st_size
         finally:
             engine.dispose()
-    year_gb = (fine * FINE_DAYS + hourly * HOURLY_DAYS) / 1e9
+    year_gb = (fine * FINE_DAYS + hourly * HOURLY_DAYS) / 1e9 * SCOPES / scopes
     return [
-        finding(Target("G28", 2), f"a year, {SCOPES} scopes, worked out from {days} days", "GB", [year_gb]),
-        finding(Target("G28"), "a day of polls as it is", "MB", [fine / 1e6]),
-        finding(Target("G28"), "a day of hours", "MB", [hourly / 1e6]),
+        finding(Target("G28", 2), f"a year, {SCOPES} scopes, worked out from {days} days of {scopes}", "GB", [year_gb]),
+        finding(Target("G28"), f"a day of polls as it is, {scopes} scopes", "MB", [fine / 1e6]),
+        finding(Target("G28"), f"a day of hours, {scopes} scopes", "MB", [hourly / 1e6]),
         finding(Target("G28"), "the file after downsampling all of it", "MB", [size / 1e6]),
         finding(
             Target("G28"), "a step of downsampling, or of releasing pages: how long the writer is held", "ms", took
@@ -83,12 +83,12 @@ def measure(quick: bool) -> list[Finding]:
     ]
 
 
-def write_day(connection: Connection, day: datetime) -> None:
+def write_day(connection: Connection, day: datetime, scopes: int = SCOPES) -> None:
     """The samples of a day in the order in which polls bring them, and the interest of its hours."""
     chance = Random(day.toordinal())
-    symbols = scope_symbols(SCOPES)
+    symbols = scope_symbols(scopes)
     keys = [(ACCOUNT, "isolated" if symbol else "cross", symbol, metric) for symbol in symbols for metric in METRICS]
-    keys += [(ACCOUNT, "asset", f"A{number:02}", metric) for number in range(SCOPES + 1) for metric in ASSET_METRICS]
+    keys += [(ACCOUNT, "asset", f"A{number:02}", metric) for number in range(scopes + 1) for metric in ASSET_METRICS]
     keys += [(ACCOUNT, "monitor", "", metric) for metric in OWN_METRICS]
     prepare_insert(tables.series, ("account", "scope", "subject", "metric"), connection.dialect).run(connection, keys)
     ids = {tuple(row[1:5]): row.id for row in connection.execute(tables.series.select())}
