@@ -57,9 +57,10 @@ def measure_pair(
 
 
 class _PairMetrics:
-    """Inputs of an isolated pair's metrics. Immutable; costly ones are computed on first access."""
+    """Inputs of an isolated pair's metrics. Its inputs never change; costly figures are computed on first access."""
 
     __slots__ = (
+        "_balances",
         "_exposure",
         "effective_thresholds",
         "index_price",
@@ -92,10 +93,13 @@ class _PairMetrics:
         self.thresholds = threshold_values(self.effective_thresholds)
         self.index_price, self.level = self._index_and_level()
         self._exposure: Exposure | None = None
+        self._balances: tuple[ValuedBalance, ...] | None = None
 
     def holdings(self) -> tuple[ValuedBalance, ...]:
-        """Return both sides, valued."""
-        return _valued_balances(self.state, self.pair)
+        """Return both sides, valued; computed once."""
+        if self._balances is None:
+            self._balances = _valued_balances(self.state, self.pair)
+        return self._balances
 
     def _index_and_level(self) -> tuple[Decimal, ScopeLevel]:
         """Return the margin index and the level: as read, moved as price and events moved since.

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.actions.recovery import RecoveryOption, recovery_options
-from monitor.core.actions.scope_position import build_scope_position
+from monitor.core.actions.scope_position import LEVEL_STEP, build_scope_position
 from monitor.core.model.account import Scope
 from monitor.core.model.metric_values import MetricValues
 from monitor.core.numbers.amounts import format_decimal
@@ -29,11 +29,16 @@ class ScopeRecovery:
 
 def find_recovery(state: AccountState, scope: Scope, figures: MetricValues) -> ScopeRecovery | None:
     """The recovery options; None when the scope is safe, owes nothing, or is not known well enough."""
-    initial = figures.read("initial_level")
-    standing = build_scope_position(state, scope, figures)
-    if standing is None or not isinstance(initial, Decimal):
+    initial, level = figures.read("initial_level"), figures.read("margin_level")
+    if not isinstance(initial, Decimal):
         return None
     target = initial * SAFE_LEVEL_FACTOR
+    if isinstance(level, Decimal) and level - LEVEL_STEP >= target:
+        # Safe by more than the position may take off: it is not built, each second, for every scope.
+        return None
+    standing = build_scope_position(state, scope, figures)
+    if standing is None:
+        return None
     options = recovery_options(standing, target)
     wallets = [at for place, at in standing.external_as_of.items() if place != "cross"]
     return ScopeRecovery(target, options, min(wallets, default=None)) if options else None

@@ -3,10 +3,14 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
+from monitor.core.actions.recovery import recovery_options
+from monitor.core.actions.scope_position import LEVEL_STEP, build_scope_position
 from monitor.core.metrics.cross import measure_cross
 from monitor.core.model.account import CROSS, Thresholds, WalletBalances
 from monitor.view.documents.account import account_document
-from monitor.view.documents.recovery import find_recovery, recovery_document
+from monitor.view.documents.recovery import SAFE_LEVEL_FACTOR, find_recovery, recovery_document
 from monitor.view.messages.recovery_text import recovery_lines
 from monitor.view.terminal.status_screen import recovery_cells
 from tests.support.examples.documents import NOW, SETTINGS, STATE
@@ -51,6 +55,19 @@ def test_safe_scope_needs_nothing() -> None:
     assert find_recovery(STATE, CROSS, measure_cross(STATE, SETTINGS, NOW)) is None
     assert recovery_lines(STATE, CROSS, measure_cross(STATE, SETTINGS, NOW)) == []
     assert account_document(STATE, SETTINGS, NOW, "1")["cross"]["restore"] is None
+
+
+@pytest.mark.parametrize("steps", range(-30, 31, 3))
+def test_scope_at_the_target_is_safe_exactly_where_its_position_is(steps: int) -> None:
+    level = measure_cross(STATE, SETTINGS, NOW).read("margin_level")
+    assert isinstance(level, Decimal)
+    initial = (level + steps * LEVEL_STEP / 10) / SAFE_LEVEL_FACTOR
+    state = replace(STATE, thresholds=replace(STATE.thresholds, cross=Thresholds(initial, Decimal(1), Decimal(1))))
+    figures = measure_cross(state, SETTINGS, NOW)
+    position = build_scope_position(state, CROSS, figures)
+    assert position is not None
+    needed = bool(recovery_options(position, initial * SAFE_LEVEL_FACTOR))
+    assert (find_recovery(state, CROSS, figures) is not None) is needed
 
 
 def test_status_names_the_cheapest_available_route() -> None:
