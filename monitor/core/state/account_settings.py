@@ -16,6 +16,10 @@ class PollIntervals:
     near_liquidation: timedelta = timedelta(seconds=2)
 
 
+PRICES_STALE_AFTER = timedelta(seconds=15)
+"""Age at which prices of the stream are too old to value a scope; one comes every second."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
     """Settings that an account's metrics depend on besides the exchange's data."""
@@ -26,7 +30,7 @@ class AccountSettings:
     """Watched pairs; None: all that the exchange lists, (): none."""
     poll_intervals: PollIntervals = field(default_factory=PollIntervals)
     stale_after: timedelta = timedelta(minutes=3)
-    prices_stale_after: timedelta = timedelta(seconds=15)
+    prices_stale_after: timedelta = PRICES_STALE_AFTER
     interest_stale_after: timedelta = timedelta(hours=3)
     reference_stale_after: timedelta = timedelta(hours=18)
     rates_stale_after: timedelta = timedelta(hours=3)

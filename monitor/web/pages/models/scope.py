@@ -8,6 +8,7 @@ from typing import cast
 from urllib.parse import quote
 
 from monitor.core.numbers.amounts import INFINITE, ONE, ceil_to
+from monitor.core.state.account_settings import PRICES_STALE_AFTER
 from monitor.view.documents.stress_portfolio import portfolio_of
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.balances import CrossBalanceDocument
@@ -67,7 +68,8 @@ class ScopeView:
 
     `is_dated`: the verdict says itself that the figures are old. `distance` is how far prices may move until
     liquidation, `move` which move that is (in a row: `short_move`); `call_distance` the same until the margin call.
-    `past` is a sentence about the days of the past. `age` is that of the prices, `read_age` that of the balances.
+    `past` is a sentence about the days of the past. `age` is that of the prices, `read_age` that of the balances; they
+    are old after `prices_stale_after_s` and `stale_after_s`.
     """
 
     account: str
@@ -90,6 +92,7 @@ class ScopeView:
     gaps: tuple[str, ...]
     age: FigureAge | None
     read_age: FigureAge | None
+    prices_stale_after_s: float
     stale_after_s: float
     order: tuple[int, int, Decimal]
     is_dated: bool
@@ -99,6 +102,12 @@ class ScopeView:
     @property
     def name(self) -> str:
         return f"{self.account} {self.label}"
+
+    @property
+    def is_aged(self) -> bool:
+        """Whether the figures are older than they should be, so that they look old."""
+        ages = ((self.age, self.prices_stale_after_s), (self.read_age, self.stale_after_s))
+        return any(age is not None and age.seconds > limit for age, limit in ages)
 
 
 def scope_views(account: AccountDocument, stables: frozenset[str]) -> Iterator[ScopeView]:
@@ -148,6 +157,7 @@ def _scope_view(
     is_safe = scope["state"] == "no_debt" or owes_nothing
     level_text = format_level(level) if level is not None else INFINITY_SIGN if is_safe else UNKNOWN_FIGURE
     live_age = scope.get("live_age_s") if scope["source"] == "live" else None
+    stale_after_s = account.get("stale_after_s") or timedelta(minutes=3).total_seconds()
     target, options = safety_options(scope.get("restore"))
     # The document has neither an infinite nor an unknown distance: no move of prices liquidates what can be measured.
     is_known = distance is not None or is_safe or portfolio_of(cast("Document", scope)) is not None
@@ -182,12 +192,18 @@ def _scope_view(
         gaps=tuple(gap["text"] for gap in scope.get("gaps", ())),
         age=figure_age(live_age if live_age is not None else scope["age_s"]),
         read_age=figure_age(scope["age_s"]),
-        stale_after_s=account.get("stale_after_s") or timedelta(minutes=3).total_seconds(),
+        prices_stale_after_s=PRICES_STALE_AFTER.total_seconds() if _has_live_prices(scope) else stale_after_s,
+        stale_after_s=stale_after_s,
         order=(TONE_RANKS[tone], TONE_RANKS[level_tone], far),
         is_dated=scope["state"] == "stale",
         is_debt_free=is_safe,
         is_distance_known=is_known,
     )
+
+
+def _has_live_prices(scope: CrossDocument | IsolatedDocument) -> bool:
+    """Return whether the scope is valued by the stream's prices, or would be if they came."""
+    return scope["source"] == "live" or any(gap["kind"] == "prices_stale" for gap in scope.get("gaps", ()))
 
 
 def _owes_nothing(scope: CrossDocument | IsolatedDocument) -> bool:

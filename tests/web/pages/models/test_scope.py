@@ -16,6 +16,9 @@ def pair_view(**changes: Any) -> ScopeView:
     return found
 
 
+NO_PRICE = {"kind": "prices_stale", "name": None, "text": "no price came for 94 s: the level is the one last read"}
+
+
 @pytest.mark.parametrize(
     ("level", "tone", "verdict"),
     [
@@ -40,6 +43,21 @@ def test_old_figures_are_never_good() -> None:
     found = view(state="stale", margin_level="1.8", age_s=189)
     assert (found.is_dated, view().is_dated) == (True, False)
     assert (found.tone, found.verdict) == ("old", "figures are old; last known: above its initial level")
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_aged"),
+    [
+        ({"source": "live", "live_age_s": 14, "age_s": 60}, False),
+        ({"source": "live", "live_age_s": 16, "age_s": 60}, True),
+        ({"source": "polled", "age_s": 60}, False),
+        ({"source": "polled", "age_s": 181}, True),
+        ({"source": "polled", "age_s": 2, "gaps": [NO_PRICE]}, False),
+        ({"source": "polled", "age_s": 16, "gaps": [NO_PRICE]}, True),
+    ],
+)
+def test_figures_look_old_when_their_prices_are(changes: dict[str, object], is_aged: bool) -> None:
+    assert view(**changes).is_aged is is_aged
 
 
 def test_old_scope_that_owed_nothing_is_not_the_worst() -> None:
