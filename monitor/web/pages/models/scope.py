@@ -27,6 +27,9 @@ from monitor.view.past.past_days import past_days_text, scope_subject
 from monitor.web.pages.models.level_bar import LevelBar, level_bar
 from monitor.web.pages.models.words import TONE_RANKS, PageTone, age_words, decimal_of, parse_time, price_words
 
+LIVE_PRICES_LOOK_OLD_AFTER_S = 2 * PRICES_STALE_AFTER.total_seconds()
+"""Seconds after which prices look old in the browser: a page in the background is read every fifteen."""
+
 MAX_PRICES = 3
 """Prices shown of one scope: of the assets that weigh most."""
 
@@ -68,8 +71,9 @@ class ScopeView:
 
     `is_dated`: the verdict says itself that the figures are old. `distance` is how far prices may move until
     liquidation, `move` which move that is (in a row: `short_move`); `call_distance` the same until the margin call.
-    `past` is a sentence about the days of the past. `age` is that of the prices, `read_age` that of the balances; they
-    are old after `prices_stale_after_s` and `stale_after_s`.
+    `past` is a sentence about the days of the past. `age` is that of the prices, `read_age` that of the balances; in a
+    page that is not read again they grow old after `prices_stale_after_s` and `stale_after_s`. `is_aged`: one of them
+    was too old when the figures were made.
     """
 
     account: str
@@ -94,6 +98,7 @@ class ScopeView:
     read_age: FigureAge | None
     prices_stale_after_s: float
     stale_after_s: float
+    is_aged: bool
     order: tuple[int, int, Decimal]
     is_dated: bool
     is_debt_free: bool
@@ -102,12 +107,6 @@ class ScopeView:
     @property
     def name(self) -> str:
         return f"{self.account} {self.label}"
-
-    @property
-    def is_aged(self) -> bool:
-        """Whether the figures are older than they should be, so that they look old."""
-        ages = ((self.age, self.prices_stale_after_s), (self.read_age, self.stale_after_s))
-        return any(age is not None and age.seconds > limit for age, limit in ages)
 
 
 def scope_views(account: AccountDocument, stables: frozenset[str]) -> Iterator[ScopeView]:
@@ -192,8 +191,9 @@ def _scope_view(
         gaps=tuple(gap["text"] for gap in scope.get("gaps", ())),
         age=figure_age(live_age if live_age is not None else scope["age_s"]),
         read_age=figure_age(scope["age_s"]),
-        prices_stale_after_s=PRICES_STALE_AFTER.total_seconds() if _has_live_prices(scope) else stale_after_s,
+        prices_stale_after_s=LIVE_PRICES_LOOK_OLD_AFTER_S if scope["source"] == "live" else stale_after_s,
         stale_after_s=stale_after_s,
+        is_aged=_is_aged(scope, live_age, stale_after_s),
         order=(TONE_RANKS[tone], TONE_RANKS[level_tone], far),
         is_dated=scope["state"] == "stale",
         is_debt_free=is_safe,
@@ -201,9 +201,14 @@ def _scope_view(
     )
 
 
-def _has_live_prices(scope: CrossDocument | IsolatedDocument) -> bool:
-    """Return whether the scope is valued by the stream's prices, or would be if they came."""
-    return scope["source"] == "live" or any(gap["kind"] == "prices_stale" for gap in scope.get("gaps", ()))
+def _is_aged(scope: CrossDocument | IsolatedDocument, live_age_s: float | None, stale_after_s: float) -> bool:
+    """Return whether the figures are older than they should be. `live_age_s`: the age of the stream's prices."""
+    read_age_s = scope["age_s"]
+    prices_age_s = live_age_s
+    if any(gap["kind"] == "prices_stale" for gap in scope.get("gaps", ())):
+        prices_age_s = read_age_s
+    is_old_price = prices_age_s is not None and prices_age_s > PRICES_STALE_AFTER.total_seconds()
+    return is_old_price or (read_age_s is not None and read_age_s > stale_after_s)
 
 
 def _owes_nothing(scope: CrossDocument | IsolatedDocument) -> bool:
