@@ -37,7 +37,7 @@ class StorageConfig:
         "sqlite:///margin-monitor.db",
     )
     retain_samples: timedelta = key(
-        value_types.duration("1d"), "how long samples are kept as they are, from 7 days on to the minute", "90d"
+        value_types.duration("1d"), "how long samples are kept, from 7 days on to the minute; below 7d like 7d", "90d"
     )
     retain_hourly_samples: timedelta = key(
         value_types.duration("1d", or_none=True),

@@ -17,15 +17,16 @@ PRUNE_EVERY_S = 3600.0
 
 
 MINUTES_AFTER = timedelta(days=7)
-"""Age from which on samples are kept to the minute. A start reads them back for as long."""
+"""Age from which on samples are kept to the minute, to the hour never earlier: a start reads them back for as long."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowRetention:
     """Ages up to which rows are kept.
 
-    `samples` older than that are kept to the hour, and those of hours up to `hourly_samples`. `events` are stream
-    events, failed reads and delivery attempts. `bars` are past prices. Zero keeps no bars, and of the others all.
+    `samples` older than that, and than a week, are kept to the hour, and those of hours up to `hourly_samples`.
+    `events` are stream events, failed reads and delivery attempts. `bars` are past prices. Zero keeps no bars, and of
+    the others all.
     """
 
     samples: timedelta
@@ -58,7 +59,7 @@ async def prune(retention: RowRetention, store: Store, clock: Clock) -> int:
     return await store.prune(
         samples_before=now - max(hours, fine) if hours else None,
         minutes_before=now - MINUTES_AFTER,
-        hours_before=now - fine,
+        hours_before=now - max(fine, MINUTES_AFTER),
         events_before=before,
         failures_before=before,
         attempts_before=before,

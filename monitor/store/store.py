@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -47,6 +48,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
+
+MIN_STEP_PAUSE_S = 0.02
+"""Machine seconds at least between two steps of one deletion: a process that waits for the lock looks that often."""
 
 
 class Store:
@@ -262,7 +266,8 @@ class Store:
     ) -> int:
         """Delete rows older than the given moments, in steps so small that nothing waits long; return how many.
 
-        Samples before `minutes_before` and `hours_before` are downsampled. Pages that this leaves unused are released.
+        Between two steps other processes have as much time for their own writes as the step took. Samples before
+        `minutes_before` and `hours_before` are downsampled. Pages that this leaves unused are released.
         """
         steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
             (retention.prune_samples, samples_before),
@@ -276,17 +281,24 @@ class Store:
         )
         total = 0
         for pruner, before in steps:
-            while before is not None and (gone := await self._writer.run(pruner, before)):
+            while before is not None and (gone := await self._run_step(pruner, before)):
                 total += gone
         coarse: tuple[tuple[CoarseResolution, datetime | None], ...] = (("1m", minutes_before), ("1h", hours_before))
         for resolution, before in coarse:
             is_done = before is None
             while before is not None and not is_done:
-                step = await self._writer.run(downsampling.downsample, resolution, before)
+                step = await self._run_step(downsampling.downsample, resolution, before)
                 total, is_done = total + step.dropped, step.is_last
-        while await self._writer.run(free_pages.release_free_pages):
+        while await self._run_step(free_pages.release_free_pages):
             pass
         return total
+
+    async def _run_step(self, step: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one step of many, then leave the database to other writers for as long as the step took."""
+        began_s = time.monotonic()
+        result = await self._writer.run(step, *args, **kwargs)
+        await asyncio.sleep(max(MIN_STEP_PAUSE_S, time.monotonic() - began_s))
+        return result
 
     def _close(self) -> None:
         self._writer.close()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -59,6 +60,26 @@ async def test_samples_of_old_hours_are_few_until_those_go_too(store: Store) -> 
     kept = [(point.at - hours[1], str(point.value)) for point in series.points if point.at < hours[2]]
     assert kept == [(timedelta(minutes=minute), values[minute]) for minute in (0, 10, 50)]
     assert len(series.points) == 3 + 5
+
+
+async def test_start_reads_the_same_pegs_after_deletion_however_short_samples_are_kept(store: Store) -> None:
+    chance = Random(3)
+    begin = NOW - timedelta(days=6)
+    samples = tuple(
+        Sample(
+            "asset",
+            "FDUSD",
+            "peg_ratio",
+            begin + timedelta(minutes=3 * number),
+            Decimal(chance.randrange(9_900, 9_999)),
+        )
+        for number in range(1_000)
+    )
+    await store.commit(JournalEntry("main", NOW, samples=samples))
+    before = (await store.load_state("main", NOW)).pegs
+    retention = RowRetention(timedelta(days=1), timedelta(), timedelta(), timedelta(days=90))
+    await prune(retention, store, ManualClock(NOW))
+    assert (await store.load_state("main", NOW)).pegs == before
 
 
 async def test_hourly_samples_are_kept_for_good_without_an_age(store: Store) -> None:

@@ -1,13 +1,16 @@
 """Downsampling keeps extremes, gaps and what histories show, in steps that may end at any moment."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
+from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, Engine, delete, event, update
 
 from monitor.core.engine.history_summary import (
     SamplePoint,
@@ -22,7 +25,7 @@ from monitor.core.numbers.amounts import INFINITE
 from monitor.store.downsampling import BUCKET_MS, CoarseResolution, downsample
 from monitor.store.readers.history import read_history
 from monitor.store.schema import tables
-from monitor.store.store import Store
+from monitor.store.store import MIN_STEP_PAUSE_S, Store
 
 MIDNIGHT = datetime(2025, 10, 10, tzinfo=UTC)
 DAYS = 2
@@ -147,6 +150,36 @@ async def test_days_that_are_not_old_enough_stay_as_they_are(store: Store) -> No
         today = [point for point in before[metric] if point.at >= MIDNIGHT + timedelta(days=1)]
         assert list(after[metric][-len(today) :]) == today
         assert len(after[metric]) < len(before[metric]) * 2 / 3
+
+
+async def test_other_writers_have_half_of_the_time_between_the_steps(tmp_path: Path) -> None:
+    # Only SQLite has one lock for all writers.
+    store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}")
+    await record_days(store)
+    began, ended = list[float](), list[float]()
+    with listening({"begin": began, "commit": ended}):
+        await store.prune(minutes_before=END, hours_before=END, events_before=END)
+    await store.close()
+    assert len(began) == len(ended) > 3
+    for start, end, next_start in zip(began, ended, began[1:], strict=False):
+        assert next_start - end >= max(MIN_STEP_PAUSE_S, end - start)
+
+
+@contextlib.contextmanager
+def listening(moments: Mapping[str, list[float]]) -> Iterator[None]:
+    """Note when each transaction of this process passes these events."""
+
+    def noter(found: list[float]) -> Callable[[Connection], None]:
+        return lambda _: found.append(time.monotonic())
+
+    noters = {name: noter(found) for name, found in moments.items()}
+    for name, note in noters.items():
+        event.listen(Engine, name, note)
+    try:
+        yield
+    finally:
+        for name, note in noters.items():
+            event.remove(Engine, name, note)
 
 
 def forget_progress(connection: Connection) -> None:
