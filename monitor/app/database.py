@@ -3,18 +3,22 @@
 import shutil
 import tempfile
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.clock import Clock
 from monitor.config.credentials import resolve_database_url
 from monitor.config.model import Config
-from monitor.errors import ConfigError, StoreError
+from monitor.errors import ConfigError, MonitorError, StoreError
 
 if TYPE_CHECKING:
     from monitor.runtime.pruner import RowRetention
     from monitor.store.command_store import CommandStore, ReadStore
     from monitor.store.store import Store
+
+MAX_UNWATCHED = timedelta(days=2)
+"""Age of the newest sample beyond which the wall clock alone does not tell what is old: it may be ahead."""
 
 
 def find_storage_folder(config: Config) -> Path:
@@ -129,15 +133,27 @@ def row_retention(config: Config) -> "RowRetention":
     )
 
 
-async def prune_database(config: Config) -> int:
-    """Delete old rows, with or without a daemon, and return how many. Raises StoreError."""
+async def prune_database(config: Config, *, force: bool) -> int:
+    """Delete old rows, with or without a daemon, and return how many. Raises StoreError.
+
+    Raises MonitorError, unless with `force`, where only the wall clock tells the time and no new sample confirms it.
+    """
     from monitor.runtime.pruner import prune
+    from monitor.store.readers.samples import read_newest_moment
     from monitor.store.store import Store
     from monitor.store.writes.daemon_row import command_clock
 
     store = Store.open(resolve_database_url(config).reveal(), create=False, exclusive=False)
     try:
         clock = await store.read(command_clock)
+        newest = await store.read(read_newest_moment)
+        if not force and clock.offset is None and newest is not None and clock.now() - newest > MAX_UNWATCHED:
+            raise MonitorError(
+                f"nothing is recorded since {newest:%Y-%m-%d %H:%M} UTC, and only this machine's clock "
+                f"({clock.now():%Y-%m-%d %H:%M} UTC) says how old that is",
+                where="db prune",
+                mend="start the daemon, which asks the exchange for the time, or check the clock and add --force",
+            )
         return await prune(row_retention(config), store, clock)
     finally:
         await store.close()

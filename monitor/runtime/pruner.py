@@ -15,6 +15,11 @@ log = logging.getLogger(__name__)
 PRUNE_EVERY_S = 3600.0
 """Machine seconds between two deletions."""
 
+SETTLE_TIMEOUT_S = 600.0
+"""Machine seconds that a deletion waits for the exchange's time; without it the next try is an hour later."""
+
+SETTLE_POLL_S = 1.0
+"""Machine seconds between two looks at the clock."""
 
 MINUTES_AFTER = timedelta(days=7)
 """Age from which on samples are kept to the minute, to the hour never earlier: a start reads them back for as long."""
@@ -38,10 +43,12 @@ class RowRetention:
 async def prune_hourly(retention: RowRetention, store: Store, clock: Clock) -> None:
     """Delete and downsample rows older than their span, now and every hour, until cancelled.
 
-    After a failure of the store the next try is an hour later.
+    Only the exchange's own time tells what is old: a wall clock that is ahead would cost recent samples. Without that
+    time, or after a failure of the store, the next try is an hour later.
     """
     while True:
         try:
+            await _wait_until_settled(clock)
             count = await prune(retention, store, clock)
         except StoreError as error:
             log.warning("rows.not_pruned cause=%s", error)
@@ -51,8 +58,21 @@ async def prune_hourly(retention: RowRetention, store: Store, clock: Clock) -> N
         await asyncio.sleep(PRUNE_EVERY_S)
 
 
+async def _wait_until_settled(clock: Clock) -> None:
+    """Wait until the exchange's time is known. Raises StoreError if it is not for long."""
+    try:
+        async with asyncio.timeout(SETTLE_TIMEOUT_S):
+            while not clock.is_settled:  # noqa: ASYNC110 – the clock has no event for it, and it can wait
+                await asyncio.sleep(SETTLE_POLL_S)
+    except TimeoutError:
+        raise StoreError("the exchange's time is not known, so neither is what is old") from None
+
+
 async def prune(retention: RowRetention, store: Store, clock: Clock) -> int:
-    """Delete and downsample rows older than their spans; return how many are gone. Raises StoreError."""
+    """Delete and downsample rows older than their spans; return how many are gone. Raises StoreError.
+
+    How far samples are downsampled is corrected only by a settled clock.
+    """
     now = clock.now()
     before = now - retention.events if retention.events else None
     hours, fine = retention.hourly_samples, retention.samples
@@ -64,4 +84,5 @@ async def prune(retention: RowRetention, store: Store, clock: Clock) -> int:
         failures_before=before,
         attempts_before=before,
         bars_before=floor_hour(now - retention.bars),
+        marks_until=now if clock.is_settled else None,
     )

@@ -4,6 +4,7 @@ Of each minute or hour the first, the lowest, the highest and the last sample ar
 began or ceased to be known or finite. To hours by way of minutes gives the same samples as to hours at once.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,8 @@ from sqlalchemy import BigInteger, Connection, delete, or_, select, type_coerce,
 from monitor.core.numbers.durations import DAY
 from monitor.store.schema import tables
 from monitor.store.schema.columns import EPOCH
+
+log = logging.getLogger(__name__)
 
 CoarseResolution = Literal["1m", "1h"]
 
@@ -68,6 +71,22 @@ def downsample(
         if until < edge:
             return DownsamplingStep(dropped, is_last=False)
     return DownsamplingStep(dropped, is_last=True)
+
+
+def reset_future_marks(connection: Connection, now: datetime) -> int:
+    """Set marks beyond the present hour back to its end; return how many series had one.
+
+    A clock that was ahead made them: what is recorded from now on would never be downsampled. Up to now all is, since
+    everything recorded before was.
+    """
+    series = tables.series
+    end = now - (now - EPOCH) % timedelta(hours=1) + timedelta(hours=1)
+    rows = 0
+    for mark in (series.c.minutes_until, series.c.hours_until):
+        rows = max(rows, connection.execute(update(series).where(mark > end).values({mark.name: end})).rowcount)
+    if rows:
+        log.warning("samples.marks_reset count=%d until=%s", rows, end.isoformat())
+    return rows
 
 
 def find_spare_samples(samples: Sequence[StoredSample], bucket_ms: int) -> Iterator[int]:

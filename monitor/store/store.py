@@ -263,11 +263,13 @@ class Store:
         attempts_before: datetime | None = None,
         movements_before: datetime | None = None,
         bars_before: datetime | None = None,
+        marks_until: datetime | None = None,
     ) -> int:
         """Delete rows older than the given moments, in steps so small that nothing waits long; return how many.
 
         Between two steps other processes have as much time for their own writes as the step took. Samples before
-        `minutes_before` and `hours_before` are downsampled. Pages that this leaves unused are released.
+        `minutes_before` and `hours_before` are downsampled, and marks of that beyond `marks_until` are set
+        back to it. Pages that this leaves unused are released.
         """
         steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
             (retention.prune_samples, samples_before),
@@ -283,6 +285,8 @@ class Store:
         for pruner, before in steps:
             while before is not None and (gone := await self._run_step(pruner, before)):
                 total += gone
+        if marks_until is not None:
+            await self._run_step(downsampling.reset_future_marks, marks_until)
         coarse: tuple[tuple[CoarseResolution, datetime | None], ...] = (("1m", minutes_before), ("1h", hours_before))
         for resolution, before in coarse:
             is_done = before is None

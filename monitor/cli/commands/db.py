@@ -37,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     restore.add_argument("file", type=Path, metavar="FILE", help="a file from `db backup`")
     restore.add_argument("--force", action="store_true", help="overwrite the existing database")
-    parts.add_parser("prune", help="delete and downsample old rows, as [storage] says")
+    prune = parts.add_parser("prune", help="delete and downsample old rows, as [storage] says")
+    prune.add_argument(
+        "--force", action="store_true", help="believe this machine's clock though nothing new is recorded"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         case "restore":
             return _restore(config, args.file, args.force)
         case _:
-            return _prune(config)
+            return _prune(config, args.force)
     return ExitCode.DONE
 
 
@@ -104,9 +107,9 @@ def _restore(config: Config, file: Path, force: bool) -> int:
     return ExitCode.DONE
 
 
-def _prune(config: Config) -> int:
+def _prune(config: Config, force: bool) -> int:
     storage = config.storage
-    gone = asyncio.run(prune_database(config))
+    gone = asyncio.run(prune_database(config, force=force))
     rows = "1 row" if gone == 1 else f"{gone:,} rows"
     samples, hourly, events = (
         f"for {format_duration(span)}" if span else "for good"

@@ -1,8 +1,8 @@
-"""All recorded samples of one account, in order of time."""
+"""All recorded samples of one account, in order of time, and the moments from which on they are whole and new."""
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from monitor.core.model.metric import METRICS, MissingValue
 from monitor.core.numbers.amounts import INFINITE
@@ -33,3 +33,16 @@ def read_samples(connection: Connection, account: str, since: datetime, until: d
         for row in rows
         if row.metric in METRICS
     )
+
+
+def read_newest_moment(connection: Connection) -> datetime | None:
+    """Return the moment of the newest sample of any account; None without samples."""
+    series, samples = tables.series, tables.samples
+    newest = select(func.max(samples.c.at)).where(samples.c.series == series.c.id).scalar_subquery()
+    return max((at for at in connection.execute(select(newest)).scalars() if at is not None), default=None)
+
+
+def read_thinned_until(connection: Connection, account: str) -> datetime | None:
+    """Return the moment before which samples of the account may be kept to the hour only; None if none are."""
+    series = tables.series
+    return connection.execute(select(func.max(series.c.hours_until)).where(series.c.account == account)).scalar()

@@ -117,6 +117,29 @@ def test_prune_keeps_what_the_configuration_says(tmp_path: Path) -> None:
     assert [(now - point.at).days for point in series.points] == [40, 29, 1]
 
 
+def test_prune_does_not_believe_a_clock_that_is_ahead(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    margin_monitor(config, "db", "upgrade")
+    # Seen from the record, this machine's clock is 120 days ahead.
+    newest = datetime.now(UTC) - timedelta(days=120)
+    samples = tuple(
+        Sample("cross", "", "margin_level", newest - timedelta(minutes=10 * number), Decimal(number))
+        for number in range(50)
+    )
+    asyncio.run(_write(tmp_path, JournalEntry("main", newest, samples=samples)))
+    said = margin_monitor(config, "db", "prune")
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert said.err.startswith(f"db prune: nothing is recorded since {newest:%Y-%m-%d %H:%M} UTC")
+    assert "start the daemon" in said.err
+    assert "add --force" in said.err
+    with ReadStore.open(f"sqlite:///{tmp_path / 'monitor.db'}") as store:
+        (series,) = store.read(read_history, "margin_level")
+    assert len(series.points) == 50
+    forced = margin_monitor(config, "db", "prune", "--force")
+    assert forced.code == 0
+    assert not forced.out.startswith("dropped 0 rows")
+
+
 @pytest.mark.parametrize("words", [("backup", "copy.db"), ("restore", "copy.db")])
 def test_postgresql_is_left_to_its_own_tools(tmp_path: Path, words: tuple[str, ...]) -> None:
     (tmp_path / "copy.db").touch()

@@ -33,7 +33,7 @@ def test_killed_downsampling_loses_no_extreme_and_goes_on(database_url: str, tmp
     config.write_text(config.read_text().replace(f"sqlite:///{tmp_path / 'monitor.db'}", database_url))
     asyncio.run(write_old_samples(database_url))
     before = read_samples(database_url)
-    words = [sys.executable, "-m", "monitor", "--config", str(config), "db", "prune"]
+    words = [sys.executable, "-m", "monitor", "--config", str(config), "db", "prune", "--force"]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not read(database_url, count_begun_series) and process.poll() is None:
@@ -43,7 +43,7 @@ def test_killed_downsampling_loses_no_extreme_and_goes_on(database_url: str, tmp
     assert find_problems(database_url) == []
     for number, samples in before.items():
         assert hourly_extremes(halfway[number]) == hourly_extremes(samples)
-    assert margin_monitor(config, "db", "prune").code == 0
+    assert margin_monitor(config, "db", "prune", "--force").code == 0
     assert read_samples(database_url) == {number: without_spare(samples) for number, samples in before.items()}
 
 
