@@ -1,4 +1,4 @@
-"""The exchange's answers, masked: ratios, prices and names of assets stay, amounts are scaled, all else is hidden."""
+"""The exchange's answers, masked: levels, prices and names of assets stay, amounts are scaled, all else is hidden."""
 
 import json
 import re
@@ -76,24 +76,25 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]{1,40}")
 
 SCALED_FIELDS = frozenset(
     {
-        "amount", "free", "locked", "borrowed", "interest", "principal", "netAsset", "netAssetOfBtc", "totalAsset",
-        "totalAssetOfBtc", "totalLiabilityOfBtc", "totalNetAssetOfBtc", "TotalCollateralValueInUSDT",
-        "totalCollateralValueInUSDT", "totalOpenOrderLossInUSDT",
+        "free", "locked", "borrowed", "interest", "principal", "netAsset", "netAssetOfBtc", "totalAsset",
+        "totalAssetOfBtc", "totalLiabilityOfBtc", "totalNetAssetOfBtc", "totalOpenOrderLossInUSDT",
     }
 )  # fmt: skip
-"""Fields with an amount of the account."""
+"""Fields with an amount of the account. Collateral and what may leave are hidden: tiers in USD would tell the size."""
 
 KEPT_FIELDS = frozenset(
     {
         "asset", "rawAsset", "coin", "symbol", "isolatedSymbol", "assetNames", "created", "enabled", "isolatedCreated",
         "borrowEnabled", "repayEnabled", "tradeEnabled", "transferInEnabled", "transferOutEnabled", "accountType",
-        "marginLevel", "collateralMarginLevel", "marginLevelStatus", "marginRatio", "indexPrice", "liquidatePrice",
-        "liquidateRate", "normalBar", "marginCallBar", "forceLiquidationBar", "price", "tier", "effectiveMultiple",
-        "initialRiskRatio", "liquidationRiskRatio", "baseAssetMaxBorrowable", "quoteAssetMaxBorrowable", "minUsdValue",
-        "maxUsdValue", "discountRate", "dailyInterest", "yearlyInterest", "interestRate", "type", "borrowable",
-        "transferIn", "nextHourlyInterestRate",
+        "marginLevel", "marginLevelStatus", "indexPrice", "liquidatePrice", "liquidateRate", "normalBar",
+        "marginCallBar", "forceLiquidationBar", "price", "liquidationRiskRatio", "minUsdValue", "maxUsdValue",
+        "discountRate", "dailyInterest", "yearlyInterest", "interestRate", "type", "borrowable", "transferIn",
+        "nextHourlyInterestRate",
     }
 )  # fmt: skip
-"""Fields that are the same for every account, or are ratios. A field that is in neither list is hidden."""
+"""Fields that are the same for every account, or are ratios. A field that is in neither list is hidden.
+
+So are the tier of a pair and what follows from it, since tiers are bounded by the amount that is owed.
+"""
 
 _KEPT_PARAMETERS = frozenset({"symbol", "symbols", "isolatedSymbol", "asset", "assets", "isIsolated"})

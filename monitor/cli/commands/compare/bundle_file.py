@@ -20,7 +20,7 @@ _STEPS = 10**12
 def write_bundle(path: Path, config: Config, compared: Sequence[AccountComparison], now: datetime) -> None:
     """Write the archive. Raises MonitorError for a file that is there already or can't be written."""
     accounts = [BundleAccount(one.figures, one.answers) for one in compared]
-    files = bundle_files(accounts, effective_config(config), describe_versions(), now, choose_factor)
+    files = bundle_files(accounts, effective_config(config), describe_versions(), now, choose_factor, choose_part)
     packed = pack_files({name: KNOWN_SECRETS.redact(text) for name, text in files.items()})
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -42,6 +42,11 @@ def choose_factor() -> Decimal:
     """Return a random factor between a tenth and a thousand, of which each power of ten is equally likely."""
     exponent = Decimal(secrets.randbelow(4 * _STEPS)) / _STEPS - 1
     return Decimal(10) ** exponent
+
+
+def choose_part() -> Decimal:
+    """Return a random number from 0 to 1."""
+    return Decimal(secrets.randbelow(_STEPS)) / _STEPS
 
 
 def _existing_error(path: Path) -> MonitorError:
