@@ -1,7 +1,8 @@
 """Downsampling of old samples to minutes and hours, in small steps; no extreme and no gap is lost.
 
 Of each minute or hour the first, the lowest, the highest and the last sample are kept, and each one at which the value
-began or ceased to be known or finite. To hours by way of minutes gives the same samples as to hours at once.
+began or ceased to be known, finite or zero: so the times in which something held, or was off, stay exact. To hours by
+way of minutes gives the same samples as to hours at once.
 """
 
 import logging
@@ -98,8 +99,12 @@ def find_spare_samples(samples: Sequence[StoredSample], bucket_ms: int) -> Itera
         if finite:
             kept.add(min(finite)[1])
             kept.add(max(finite, key=lambda found: (found[0], -found[1]))[1])
-        kept.update(later.at_ms for earlier, later in pairwise(bucket) if earlier.missing != later.missing)
+        kept.update(later.at_ms for earlier, later in pairwise(bucket) if _kind_of(earlier) != _kind_of(later))
         yield from (sample.at_ms for sample in bucket if sample.at_ms not in kept)
+
+
+def _kind_of(sample: StoredSample) -> tuple[str | None, bool]:
+    return sample.missing, sample.value == 0
 
 
 def _read_buckets(

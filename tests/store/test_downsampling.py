@@ -18,6 +18,7 @@ from monitor.core.engine.history_summary import (
     known_values,
     largest_magnitude,
     lowest_value,
+    ranges_where,
     unknown_ranges,
 )
 from monitor.core.model.journal import JournalEntry, Sample
@@ -97,6 +98,25 @@ async def test_lows_of_any_days_and_unknown_times_stay_the_same(store: Store) ->
         assert lowest_value(now) == lowest_value(then)
         assert largest_magnitude(now) == largest_magnitude(then)
         assert unknown_ranges(now, span) == unknown_ranges(then, span)
+
+
+@pytest.mark.parametrize("metric", ["stream_connected", "actions_blocked"])
+async def test_times_of_yes_and_no_stay_the_same(store: Store, metric: str) -> None:
+    chance = Random(5)
+    moments = sorted(MIDNIGHT + timedelta(seconds=chance.randrange(7_200)) for _ in range(60))
+    samples = tuple(Sample("monitor", "", metric, at, Decimal(max(0, chance.randrange(-2, 4)))) for at in moments)
+    await store.commit(JournalEntry("main", END, samples=samples))
+    span = TimeRange(MIDNIGHT, MIDNIGHT + timedelta(hours=3))
+
+    async def times_off() -> Sequence[TimeRange]:
+        (series,) = await store.read(read_history, metric)
+        return ranges_where(known_values(series.points, (), span), lambda value: value == 0)
+
+    before = await times_off()
+    assert len(before) > 10
+    await run_to_end(store, "1m")
+    await run_to_end(store, "1h")
+    assert await times_off() == before
 
 
 async def test_downsampling_twice_changes_nothing_more(store: Store) -> None:

@@ -31,6 +31,15 @@ kind = "repay"
 target = "margin_level >= 1.5"
 """
 
+LASTING = """
+[[rules]]
+name = "low"
+scope = "cross"
+when = "margin_level < 1.4"
+for = "10m"
+severity = "critical"
+"""
+
 PORTFOLIO = """
 [cross]
 initial_level = "1.5"
@@ -160,6 +169,29 @@ def test_backtest_over_recorded_data_and_from_its_state(tmp_path: Path, sqlite_t
     assert "cross" in {low["scope"] for low in again.json()["lows"]}
 
 
+def test_backtest_begins_after_the_hours_that_are_thinned(tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "monitor.db")
+    config = quiet_config(tmp_path, LASTING)
+    asyncio.run(_record_thinned_dip(tmp_path))
+    said = margin_monitor(config, "rules", "backtest", "--since", "2025-10-10", "--json")
+    assert (said.code, said.err.count("\n")) == (0, 1), said.err
+    assert said.err.startswith("main: begins at 2025-10-11 00:00 UTC: ")
+    assert "retain_samples (now 90d)" in said.err
+    assert said.json()["items"] == []
+    (low,) = said.json()["lows"]
+    assert low["level"] == "1.55"
+
+
+def test_backtest_of_thinned_hours_alone_names_where_to_begin(tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "monitor.db")
+    asyncio.run(_record_thinned_dip(tmp_path, days=2))
+    said = margin_monitor(quiet_config(tmp_path), "rules", "backtest", "--since", "2025-10-10")
+    note, error = said.err.splitlines()
+    assert said.code == 1
+    assert note.startswith("main: begins at 2025-10-12 00:00 UTC: ")
+    assert error.endswith("nothing is recorded in that time; choose a --since after 2025-10-12 00:00")
+
+
 def test_impossible_backtest_says_why(tmp_path: Path) -> None:
     said = margin_monitor(quiet_config(tmp_path), "rules", "backtest")
     assert (said.code, said.err) == (2, "over what?; give --since WHEN, or --prices SYMBOL=FILE\n")
@@ -186,17 +218,37 @@ async def _record(folder: Path, live: str) -> None:
     store = Store.open(f"sqlite:///{folder / 'monitor.db'}", create=False)
     for minute, price in enumerate((60_000, 51_000, 49_000)):
         at = START + timedelta(minutes=minute)
-        level = Decimal(price + 2000) / 40_000
-        found: list[tuple[MetricScope, str, str, Decimal]] = [
-            ("cross", "", "margin_level", level),
-            ("cross", "", "initial_level", Decimal("1.5")),
-            ("cross", "", "margin_call_level", Decimal("1.3")),
-            ("cross", "", "liquidation_level", Decimal("1.1")),
-            ("asset", "BTC", "held", Decimal(1)),
-            ("asset", "BTC", "price_usdt", Decimal(price)),
-            ("asset", "USDT", "held", Decimal(2000)),
-            ("asset", "USDT", "owed", Decimal(40_000)),
-        ]
-        kept = tuple(Sample(scope, subject, metric, at, value) for scope, subject, metric, value in found)
+        kept = tuple(Sample(scope, subject, metric, at, value) for scope, subject, metric, value in _read_at(price))
         await store.commit(JournalEntry("main", at, samples=kept, live=live))
+    await store.close()
+
+
+def _read_at(price: int) -> list[tuple[MetricScope, str, str, Decimal]]:
+    return [
+        ("cross", "", "margin_level", Decimal(price + 2000) / 40_000),
+        ("cross", "", "initial_level", Decimal("1.5")),
+        ("cross", "", "margin_call_level", Decimal("1.3")),
+        ("cross", "", "liquidation_level", Decimal("1.1")),
+        ("asset", "BTC", "held", Decimal(1)),
+        ("asset", "BTC", "price_usdt", Decimal(price)),
+        ("asset", "USDT", "held", Decimal(2000)),
+        ("asset", "USDT", "owed", Decimal(40_000)),
+    ]
+
+
+async def _record_thinned_dip(folder: Path, days: int = 1) -> None:
+    """Two hours of reads every minute, one on each of two days; the first `days` days are thinned to the hour.
+
+    In the first hour the price is low for a minute. Other prices move at other times, so that reads remain all along.
+    """
+    store = Store.open(f"sqlite:///{folder / 'monitor.db'}", create=False)
+    for day in range(2):
+        samples = []
+        for minute in range(60):
+            at = START + timedelta(days=day, minutes=minute)
+            found = _read_at(49_000 if (day, minute) == (0, 20) else 60_000)
+            found += [("asset", f"A{n}", "price_usdt", Decimal(2 if minute == 2 * n else 1)) for n in range(30)]
+            samples += [Sample(scope, subject, metric, at, value) for scope, subject, metric, value in found]
+        await store.commit(JournalEntry("main", START + timedelta(days=day, hours=1), samples=tuple(samples)))
+    await store.prune(hours_before=START + timedelta(days=days))
     await store.close()

@@ -25,6 +25,7 @@ from monitor.config.simulation.portfolio import (
 )
 from monitor.config.simulation.price_bars import read_price_bars
 from monitor.core.model.price_history import PriceBar
+from monitor.core.numbers.durations import format_duration
 from monitor.errors import ExitCode, MonitorError, UsageError, suggest_nearest
 from monitor.simulation.backtest import Backtest, run_backtest
 from monitor.simulation.odds import SimulatedOdds, odds_bars
@@ -34,7 +35,7 @@ from monitor.simulation.recorded_frames import FILL_INTERVAL, SUBJECT_TIMEOUT, R
 from monitor.simulation.simulator import MarketFrame
 from monitor.store.command_store import ReadStore
 from monitor.store.readers.history import read_history
-from monitor.store.readers.samples import read_samples
+from monitor.store.readers.samples import read_samples, read_thinned_until
 from monitor.store.readers.status import read_live_documents
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.backtests import backtest_document, backtest_items
@@ -164,19 +165,30 @@ def _wallet(store: ReadStore, account: str, name: str) -> dict[str, Decimal]:
 
 
 def _backtest_recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backtest]:
+    """Backtest the accounts, each from where its samples are no longer thinned to the hour."""
     tests: list[Backtest] = []
+    mend = "choose an earlier --since"
     check_time_parameter("since", since)
     with open_reader(config) as store:
         now = store.read(command_clock).now()
         start = time_parameter("since", since, now)
         for account in accounts:
-            if next(_samples(store, account, start, now), None) is None:
+            whole_since = store.read(read_thinned_until, account)
+            begin = start if whole_since is None else max(start, whole_since)
+            if begin > start:
+                mend = f"choose a --since after {begin:%Y-%m-%d %H:%M}"
+                output.print_note(
+                    f"{account}: begins at {begin:%Y-%m-%d %H:%M} UTC: of the hours before only a few samples are "
+                    f"kept; an earlier --since takes a longer [storage] retain_samples (now "
+                    f"{format_duration(config.storage.retain_samples)}) at the time they are recorded"
+                )
+            if next(_samples(store, account, begin, now), None) is None:
                 continue
-            frames = partial(_recorded_frames, store, account, start, now)
+            frames = partial(_recorded_frames, store, account, begin, now)
             policy = policies.build_policy(config, account)
             tests.append(run_backtest(policy, SimulatedPortfolio(), frames, gap=FILL_INTERVAL, liquidates=False))
     if not tests:
-        raise MonitorError("nothing is recorded in that time", where="rules backtest", mend="choose an earlier --since")
+        raise MonitorError("nothing is recorded in that time", where="rules backtest", mend=mend)
     return tests
 
 
