@@ -29,6 +29,6 @@ def write_config_file(target: Path, content: bytes, *, force: bool) -> None:
         raise MonitorError(f"can't write: {error.strerror}", where=str(target), mend="choose --output FILE") from error
 
 
-def exists_error(target: Path) -> MonitorError:
+def exists_error(target: Path, mend: str = "use --force to overwrite it, or --output FILE") -> MonitorError:
     """The error of a file that is there already."""
-    return MonitorError("is already there", where=str(target), mend="use --force to overwrite it, or --output FILE")
+    return MonitorError("is already there", where=str(target), mend=mend)

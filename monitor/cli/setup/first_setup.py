@@ -36,15 +36,19 @@ def set_up(args: argparse.Namespace, target: Path, environ: Mapping[str, str]) -
 
 
 def _write(answers: InitAnswers, target: Path, *, force: bool) -> Path:
-    """Write secrets and configuration; return its path. Where it can't be written, another place is asked for."""
+    """Write secrets and configuration; return its path. Where it can't be written, another place is asked for.
+
+    `force` is meant for the file that was named with it: a file at another place is never overwritten.
+    """
+    forced = target if force else None
     while True:
         moved, files = move_secrets(answers, target.parent)
         try:
-            if target.exists() and not force:
-                raise exists_error(target)
+            if target.exists() and target != forced:
+                raise exists_error(target, mend="name a file that is not there yet")
             write_secrets(files)
             try:
-                write_config_file(target, config_text(moved).encode(), force=force)
+                write_config_file(target, config_text(moved).encode(), force=target == forced)
             except MonitorError:
                 remove_secrets(files)
                 raise

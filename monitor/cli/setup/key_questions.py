@@ -1,7 +1,7 @@
 """Questions about the key of the account, until the exchange accepts it."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from monitor.errors import MonitorError, UsageError
 
 NO_FILE = "none"
 """Answer that goes from a private key back to a secret."""
+
+PEM_MARK = "-----BEGIN "
+"""Start of a private key in the place of a reference to one."""
 
 
 class KeyQuestions:
@@ -31,44 +34,68 @@ class KeyQuestions:
 
     def ask(self, args: argparse.Namespace) -> InitAnswers:
         """Return the answers with a key that works, or one that the person keeps without a trial."""
-        if args.api_key and (args.api_secret or args.private_key):
-            secret, private_key = args.api_secret or "", args.private_key or ""
-            self._answers = replace(self._answers, api_key=args.api_key, api_secret=secret, private_key=private_key)
-            self._is_asked = True
-        else:
-            self._ask_parts()
+        api_key = self._take(args.api_key, self._use_api_key)
+        private_key = self._take(args.private_key, self._use_given_key)
+        api_secret = "" if private_key else self._take(args.api_secret, self._use_secret)
+        self._answers = replace(self._answers, api_key=api_key, api_secret=api_secret, private_key=private_key)
+        if not api_key:
+            self._answers = replace(self._answers, api_key=self._ask_api_key())
+        if private_key:
+            self._add_passphrase()
+        elif not api_secret:
+            self._ask_secret()
+        self._is_asked = True
         while not self._try():
             if self._ask_parts():
                 output.print_note("the key is not tried")
                 break
         return self._answers
 
+    def _take(self, given: str | None, use: Callable[[str], str]) -> str:
+        """Return the part that an option gives; empty without one, and after the error of a wrong one."""
+        try:
+            return use(given) if given else ""
+        except MonitorError as error:
+            output.print_error(error, as_json=False)
+            return ""
+
     def _ask_parts(self) -> bool:
-        """Ask for the parts of the key. Return True if the person goes on with the earlier ones, untried."""
-        before, is_again = self._answers, self._is_asked
-        known = before.api_key if is_again else ""
-        hint = f", empty for the same, {SKIP} to go on without a trial" if is_again else ""
-        api_key = ask(f"API key{hint}", self._use_api_key, default=known, hidden=True)
-        if is_again and api_key == SKIP:
+        """Ask for all parts anew. Return True if the person goes on with the earlier ones, untried."""
+        api_key = self._ask_api_key()
+        if api_key == SKIP:
             return True
-        answers = replace(before, api_key=api_key)
-        other = f", {NO_FILE} for a secret key" if before.private_key else ", empty for a secret key"
-        file = ask(
-            f"File of the private key (Ed25519 or RSA){other}", self._use_private_key, default=before.private_key
-        )
-        if file:
-            answers = replace(answers, private_key=file, api_secret="", passphrase="")
-            if self._is_encrypted(file):
-                question = "Passphrase of the private key"
-                passphrase = ask(question, self._use_secret, default=before.passphrase, hidden=True)
-                answers = replace(answers, passphrase=passphrase)
-        else:
-            kept = before.api_secret if is_again else ""
-            question = f"API secret{', empty for the same' if kept else ''}"
-            secret = ask(question, self._use_secret, default=kept, hidden=True)
-            answers = replace(answers, private_key="", passphrase="", api_secret=secret)
-        self._answers, self._is_asked = answers, True
+        self._answers = replace(self._answers, api_key=api_key)
+        self._ask_secret()
         return False
+
+    def _ask_api_key(self) -> str:
+        known = self._answers.api_key if self._is_asked else ""
+        hint = f", empty for the same, {SKIP} to go on without a trial" if self._is_asked else ""
+        return ask(f"API key{hint}", self._use_api_key, default=known, hidden=True)
+
+    def _ask_secret(self) -> None:
+        """Ask for the file of a private key, or else for a secret."""
+        before = self._answers.private_key
+        is_typed = bool(before) and parse_ref(before).kind == "literal"
+        same = ", empty for the same" if is_typed else ""
+        other = f"{same}, {NO_FILE} for a secret key" if before else ", empty for a secret key"
+        question = f"File of the private key (Ed25519 or RSA){other}"
+        file = ask(question, self._use_private_key, default=before, show_default=not is_typed)
+        if file:
+            kept = self._answers.passphrase
+            self._answers = replace(self._answers, private_key=file, api_secret="", passphrase="")
+            self._add_passphrase(kept)
+            return
+        kept = self._answers.api_secret if self._is_asked else ""
+        question = f"API secret{', empty for the same' if kept else ''}"
+        secret = ask(question, self._use_secret, default=kept, hidden=True)
+        self._answers = replace(self._answers, private_key="", passphrase="", api_secret=secret)
+
+    def _add_passphrase(self, kept: str = "") -> None:
+        """Ask for the passphrase of an encrypted private key."""
+        if self._is_encrypted(self._answers.private_key):
+            passphrase = ask("Passphrase of the private key", self._use_secret, default=kept, hidden=True)
+            self._answers = replace(self._answers, passphrase=passphrase)
 
     def _use_api_key(self, text: str) -> str:
         if text == SKIP and self._is_asked:
@@ -89,9 +116,26 @@ class KeyQuestions:
     def _use_private_key(self, text: str) -> str:
         if text in ("", NO_FILE):
             return ""
-        if parse_ref(text).kind == "literal":
-            text = f"file:{Path(text).expanduser().absolute()}"
-        return self._use_secret(text)
+        if parse_ref(text).kind != "literal" or text == self._answers.private_key:
+            return self._use_secret(text)
+        if PEM_MARK in text:
+            raise UsageError("a private key has several lines and can't be typed", mend="answer the path of its file")
+        return self._use_secret(f"file:{Path(text).expanduser().absolute()}")
+
+    def _use_given_key(self, text: str) -> str:
+        """Return the private key of an option: a reference, the key itself, or the path of a file that is there.
+
+        The text is in no error: it may be a key that lost its first line.
+        """
+        if parse_ref(text).kind != "literal" or PEM_MARK in text:
+            return self._use_secret(text)
+        try:
+            is_file = Path(text).expanduser().is_file()
+        except (OSError, RuntimeError, ValueError):
+            is_file = False
+        if not is_file:
+            raise UsageError("is neither a private key nor a file", where="--private-key", mend="give file:PATH")
+        return self._use_private_key(text)
 
     def _is_elsewhere(self, text: str) -> bool:
         """Return whether it is a credential of systemd, and this is no service."""

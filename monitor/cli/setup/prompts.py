@@ -14,13 +14,16 @@ SKIP = "skip"
 """Answer that goes on without a trial."""
 
 
-def ask(question: str, use: Callable[[str], T], *, default: str = "", hidden: bool = False) -> T:
+def ask(
+    question: str, use: Callable[[str], T], *, default: str = "", hidden: bool = False, show_default: bool = True
+) -> T:
     """Return what `use` makes of the answer. A MonitorError of it is printed, and the question comes again.
 
-    An empty answer is `default`. A hidden answer is not echoed, and no default of it is shown.
+    An empty answer is `default`. A hidden answer is not echoed, and no default of it is shown; nor is one that is a
+    secret itself, with `show_default` False.
     """
     while True:
-        answer = _read_hidden(question) if hidden else _read_line(question, default)
+        answer = _read_hidden(question) if hidden else _read_line(question, default if show_default else "")
         try:
             return use(answer or default)
         except MonitorError as error:

@@ -30,6 +30,7 @@ def move_secrets(answers: InitAnswers, folder: Path) -> tuple[InitAnswers, Mappi
         answers,
         api_key=move(answers.api_key, f"{account}-key"),
         api_secret=move(answers.api_secret, f"{account}-secret"),
+        private_key=move(answers.private_key, f"{account}-private-key"),
         passphrase=move(answers.passphrase, f"{account}-passphrase"),
         channels=tuple((name, move(url, f"{_file_name(name)}-url")) for name, url in answers.channels),
     )

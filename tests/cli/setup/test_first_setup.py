@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     PublicFormat,
 )
@@ -223,3 +224,74 @@ async def test_place_that_cannot_be_written_is_asked_again_with_all_answers_kept
     assert session.code == 0, session.screen
     assert sorted(path.name for path in (tmp_path / "other").iterdir()) == ["c.toml", "main-key", "main-secret"]
     assert account["api_secret"] not in (tmp_path / "other" / "c.toml").read_text()
+
+
+async def test_private_key_given_as_itself_is_kept_and_never_shown(tmp_path: Path, exchange: RunningSandbox) -> None:
+    """The exchange refuses it; Enter tries the same one again, and it goes into a file of its own."""
+    (account,) = exchange.ready.accounts
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode().strip()
+    session = await set_up(
+        tmp_path,
+        exchange.ready.rest_url,
+        ("API key, empty for the same", ""),
+        ("private key (Ed25519 or RSA), empty for the same, none for a secret key", ""),
+        ("API key, empty for the same", "skip"),
+        ("Isolated pairs", "none"),
+        NO_CHANNEL,
+        ("Create the database", "n"),
+        more=("--account", "main", "--api-key", account["api_key"], "--private-key", pem),
+    )
+    assert "the key is not tried" in session.screen
+    assert "BEGIN" not in session.screen and pem.splitlines()[1] not in session.screen
+    assert written(tmp_path)["accounts"][0]["private_key"] == "file:main-private-key"
+    key = tmp_path / "etc" / "main-private-key"
+    assert (key.read_text(), stat.S_IMODE(key.stat().st_mode)) == (f"{pem}\n", 0o600)
+    assert pem.splitlines()[1] not in (tmp_path / "etc" / "c.toml").read_text()
+
+
+async def test_parts_that_are_given_are_not_asked_and_a_wrong_one_is_not_repeated(
+    tmp_path: Path, exchange: RunningSandbox
+) -> None:
+    (account,) = exchange.ready.accounts
+    body = "MC4CAQAwBQYDK2VwBCIEIGnoheader"
+    session = await set_up(
+        tmp_path,
+        exchange.ready.rest_url,
+        ("private key", "-----BEGIN PRIVATE KEY-----"),
+        ("private key", ""),
+        ("API secret", account["api_secret"]),
+        ("Isolated pairs", "none"),
+        NO_CHANNEL,
+        ("Create the database", "n"),
+        more=("--account", "main", "--api-key", account["api_key"], "--private-key", body),
+    )
+    assert session.code == 0, session.screen
+    assert "--private-key: is neither a private key nor a file; give file:PATH" in session.screen
+    assert "can't be typed; answer the path of its file" in session.screen
+    assert "API key" not in session.screen.replace("A key", "") and body not in session.screen
+    assert (tmp_path / "etc" / "main-key").read_text() == f"{account['api_key']}\n"
+
+
+async def test_lone_secret_leaves_the_key_to_be_asked_and_force_is_for_one_file(
+    tmp_path: Path, exchange: RunningSandbox
+) -> None:
+    (account,) = exchange.ready.accounts
+    (tmp_path / "etc").write_text("a file where a folder is wanted")
+    other = tmp_path / "other.toml"
+    other.write_text("precious")
+    session = await set_up(
+        tmp_path,
+        exchange.ready.rest_url,
+        ("API key", account["api_key"]),
+        ("Isolated pairs", "none"),
+        NO_CHANNEL,
+        ("Another file for the configuration", "other.toml"),
+        ("Another file for the configuration", "new.toml"),
+        ("Create the database", "n"),
+        more=("--account", "main", "--api-secret", account["api_secret"], "--force"),
+    )
+    assert session.code == 0, session.screen
+    assert f"{other}: is already there; name a file that is not there yet" in session.screen
+    assert other.read_text() == "precious"
+    assert (tmp_path / "new.toml").exists()
