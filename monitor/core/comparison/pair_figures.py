@@ -39,6 +39,8 @@ def compare_pairs(report: AccountReport, settings: AccountSettings, tolerance: D
     for reported in watched_pairs(isolated, settings):
         yield from _compare_pair(reported, report.tiers.get(reported.pair.symbol), settings, tolerance)
         yield from _compare_nets(reported)
+    for symbol in _disabled_pairs(isolated, settings):
+        yield unreported_figure(FigureName("margin_level", "level", "isolated", symbol), None, "the pair is disabled")
     for symbol in isolated.unread:
         if settings.isolated is None or symbol in settings.isolated:
             yield unread_figure(FigureName("margin_level", "level", "isolated", symbol))
@@ -55,6 +57,20 @@ def watched_pairs(isolated: ReportedIsolated, settings: AccountSettings) -> Iter
         reported
         for reported in isolated.pairs
         if reported.pair.enabled and (settings.isolated is None or reported.pair.symbol in settings.isolated)
+    ]
+
+
+def _disabled_pairs(isolated: ReportedIsolated, settings: AccountSettings) -> list[str]:
+    """Return the disabled pairs that the configuration names, or all of them with anything in them."""
+    return [
+        pair.symbol
+        for pair in (reported.pair for reported in isolated.pairs)
+        if not pair.enabled
+        and (
+            not (pair.base.is_zero and pair.quote.is_zero)
+            if settings.isolated is None
+            else pair.symbol in settings.isolated
+        )
     ]
 
 

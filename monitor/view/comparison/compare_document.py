@@ -28,7 +28,7 @@ def compare_document(
     return {
         "generated_at": json_time(now),
         "version": version,
-        "ok": not count("different") and not count("unavailable"),
+        "ok": bool(count("same")) and not count("different") and not count("unavailable"),
         "same": count("same"),
         "different": count("different"),
         "unavailable": count("unavailable"),

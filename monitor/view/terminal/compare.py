@@ -52,6 +52,10 @@ def compare_lines(document: CompareDocument) -> Iterator[Cell]:
         yield Cell(f"{_count(unavailable, 'figure')} can't be compared: a read failed or a price is not known", "bad")
     if document["ok"]:
         yield Cell("no figure differs", "good")
+    elif not different and not unavailable:
+        yield Cell(
+            "nothing was compared: no answer of the exchange has a figure of what the configuration names", "bad"
+        )
     yield Cell(f"{document['same']} agree; {document['not_reported']} are in no answer of the exchange", "dim")
     if different:
         yield Cell(

@@ -63,3 +63,13 @@ def test_unread_tiers_and_pairs_that_do_not_exist_are_named() -> None:
     found = compare(PAIR, ReadFailure("isolatedMarginTier", "exchange", "timed out"), settings)
     assert found["liquidation_price BTCUSDT"].result == "unavailable"
     assert found["margin_level ETHUSDT"].why == "the exchange lists no such pair of the account"
+
+
+def test_disabled_pair_is_named_and_not_left_out() -> None:
+    named = replace(SETTINGS, isolated=("BTCUSDT",))
+    for settings in (SETTINGS, named):
+        found = compare(replace(PAIR, enabled=False), settings=settings)["margin_level BTCUSDT"]
+        assert (found.result, found.ours, found.why) == ("not_reported", None, "the pair is disabled")
+    empty = replace(PAIR, base=Balance("BTC"), quote=Balance("USDT"), enabled=False)
+    assert "margin_level BTCUSDT" in compare(empty, settings=named)
+    assert "margin_level BTCUSDT" not in compare(empty)

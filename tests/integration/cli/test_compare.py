@@ -185,6 +185,25 @@ async def test_exchange_that_is_not_there_exits_69_and_names_the_figures(
     assert figures(said.json())["cross margin_level"]["result"] == "unavailable"
 
 
+async def test_disabled_pair_is_a_row_and_nothing_compared_is_no_agreement(tmp_path: Path) -> None:
+    disabled = {"BTCUSDT": PairSpec(enabled=False)}
+    for isolated, why in (
+        (disabled, "the pair is disabled"),
+        ({}, "the exchange lists no such pair of the account"),
+    ):
+        owner = replace(ACCOUNT, isolated=isolated)
+        async with sandbox(starting_now(replace(calm_scenario(), accounts=(owner,)))) as running:
+            config = write_config(tmp_path, running.ready)
+            only = 'cross = false\nisolated = ["BTCUSDT"]\napi_key ='
+            config.write_text(config.read_text().replace("api_key =", only, 1))
+            said = await asyncio.to_thread(margin_monitor, config, "compare", "--json")
+            shown = await asyncio.to_thread(margin_monitor, config, "compare")
+        assert figures(said.json())["BTCUSDT margin_level"]["why"] == why
+        if not isolated:
+            assert (said.code, said.json()["ok"], said.json()["same"]) == (1, False, 0)
+            assert "nothing was compared" in shown.out and "no figure differs" not in shown.out
+
+
 async def test_bundle_has_no_name_secret_or_amount_and_keeps_the_ratios(
     tmp_path: Path, exchange: RunningSandbox
 ) -> None:

@@ -117,7 +117,7 @@ class ComparedFigureDocument(TypedDict):
 
 
 class CompareDocument(TypedDict):
-    """All compared figures; `ok`: none differs and none is unavailable."""
+    """All compared figures; `ok`: one agrees at least, none differs and none is unavailable."""
 
     generated_at: TimeText
     version: str
