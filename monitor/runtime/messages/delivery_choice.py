@@ -33,7 +33,11 @@ def choose_for_channel(
         return (
             Hold(now + UNKNOWN_ALERT_RETRY, "the database can't be read") if due.from_memory else "its alert is unknown"
         )
-    superseded = any(other.alert == delivery.alert and other.id > delivery.id for other in due.deliveries)
+    # A row that a failover lost is made anew with a later id.
+    age = (delivery.key.created_ms, delivery.id)
+    superseded = any(
+        other.alert == delivery.alert and (other.key.created_ms, other.id) > age for other in due.deliveries
+    )
     known = due.last_notified.get(delivery.alert)
     tried = delivery.alert in due.attempted
     chosen = decide_delivery(delivery, alert, None if known is None else known.last_notified, superseded, tried)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from monitor.clock import Clock
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryKey, DeliveryState
 from monitor.core.notifications.throttling import Hold
-from monitor.errors import MonitorError, StoreError
+from monitor.errors import MonitorError, StoreError, StoreRefused
 from monitor.runtime.messages.attempt_buffer import AttemptBuffer
 from monitor.runtime.messages.channel_queue import Channel, ChannelQueue
 from monitor.store.store import Store
@@ -121,8 +121,11 @@ class DeliveryStore:
             fresh = replace(item.delivery, state=DeliveryState.QUEUED, attempts=0, sent_at=None, answer=None)
             try:
                 row = await self._unless_pushed(queue, self._store.enqueue_once(fresh))
+            except StoreRefused as error:
+                # The alert of the delivery may still be on its way into the store, or was lost there.
+                log.debug("notification.without_row channel=%s cause=%s", channel, error)
+                continue
             except MonitorError as error:
-                # The alert of the delivery may still be on its way into the store.
                 log.debug("notification.without_row channel=%s cause=%s", channel, error)
                 return
             if row is None:

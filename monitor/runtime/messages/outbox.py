@@ -201,6 +201,9 @@ class ChannelOutbox:
             attempts += late
             if row.id != item.delivery.id:
                 doubles[row.key] = "the very same was told"
+            elif item.delivery.state is DeliveryState.EXPIRED:
+                # Closed while its row was not known.
+                doubles[row.key] = item.delivery.answer or ""
             rows.add(item.delivery.key)
             if item.is_open and item.delivery.next_at <= now:
                 due.append(item.delivery)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from monitor.core.notifications.channel_messages import MessageReference
@@ -72,7 +72,8 @@ class UpdateHandler:
         self._read_text = read_text
         self.bot_name = ""
         """The bot's own name, once it is known: a command in a group may be meant for another bot."""
-        self._unknown: dict[str, None] = {}
+        self._unknown: dict[str, datetime] = {}
+        """When each was first handled of which nothing is known yet: a wait for the database makes nobody late."""
 
     async def handle(self, content: ChatPress | ChatWords | None) -> None:
         """Carry out one update. Raises StoreError when that could not be recorded, but may be later on."""
@@ -98,7 +99,7 @@ class UpdateHandler:
             self._answer(content, chat, UNKNOWN, is_alert=True)
         elif parse_chat_command(content.text) is not None:
             self._answers.send(str(content.chat), UNKNOWN, topic=content.topic, replies_to=content.message)
-        self._unknown[reply_key(content)] = None
+        self._unknown[reply_key(content)] = self._context.clock.now()
         while len(self._unknown) > MAX_UNKNOWN:
             del self._unknown[next(iter(self._unknown))]
 
@@ -150,7 +151,7 @@ class UpdateHandler:
     async def _command(self, press: ChatPress, button: ButtonPress, chat: AnsweredChat) -> None:
         recorded = self._press(press, chat, button)
         user, now = recorded.user, recorded.at
-        result = await self._carry_out(recorded, self._work(button, chat.channel, user))
+        result = await self._carry_out(recorded, self._work(button, recorded))
         self._answer(press, chat, as_sentence(result.answer), is_alert=not result.is_done)
         is_alert = button.action in ("ack", "silence")
         number = button.number if is_alert else None
@@ -178,8 +179,8 @@ class UpdateHandler:
         elif text:
             self._answers.send(str(press.chat), text, topic=chat.topic, replies_to=press.message)
 
-    def _work(self, button: ButtonPress, channel: str, user: str) -> PressCommand:
-        now = self._context.clock.now()
+    def _work(self, button: ButtonPress, press: Press) -> PressCommand:
+        now, user = press.at, press.user
         match button.action:
             case "ack":
                 return partial(press_commands.acknowledge, alert=button.number, born=button.born, by=user, at=now)
@@ -189,7 +190,7 @@ class UpdateHandler:
                     alert=button.number,
                     born=button.born,
                     span=SILENCE_FOR,
-                    channel=channel,
+                    channel=press.channel,
                     by=user,
                     at=now,
                 )
@@ -205,7 +206,7 @@ class UpdateHandler:
                 )
             case _:
                 asked_at = parse_moment_mark(button.born)
-                if asked_at is None or now - asked_at > CONFIRM_WITHIN:
+                if asked_at is None or self._unknown.get(press.key, now) - asked_at > CONFIRM_WITHIN:
                     return partial(press_commands.refuse, why="that was asked too long ago: press Pause actions again")
                 return partial(press_commands.pause, by=user, at=now)
 
@@ -236,7 +237,7 @@ class UpdateHandler:
             self._send_text(chat, command.name, command.argument, words=words)
             return ""
         now = self._context.clock.now()
-        if now - words.at > MAX_WORDS_AGE:
+        if self._unknown.get(reply_key(words), now) - words.at > MAX_WORDS_AGE:
             raise CommandRefused(f"/{command.name} came too late: nobody was there to read it", mend="send it again")
         if command.name == "pause":
             self._ask_for_second_press(str(words.chat), words.topic, words.message)

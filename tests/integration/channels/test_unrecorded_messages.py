@@ -11,16 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from monitor.clock import SystemClock
 from monitor.core.model.alert import AlertState, NotificationReason
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import Delivery, DeliveryAttempt, DeliveryState
 from monitor.notify.factory import build_sink
 from monitor.runtime.messages.channel_queue import Channel, ChannelHealth, ChannelQueue
+from monitor.runtime.messages.delivery_store import DeliveryStore
 from monitor.runtime.messages.notifier import Notifier
 from monitor.runtime.messages.outbox import ChannelOutbox
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from monitor.store.writes.due_notifications import ChannelDue
+from monitor.store.writes.outbox import read_due_deliveries
 from tests.integration.store.test_failing_store import KilledServer
 from tests.runtime.messages.test_notifier import EVERYTHING, firing_entry, notifier_on
 from tests.support.daemon import eventually
@@ -243,6 +246,21 @@ async def test_renumbered_alert_is_not_sent_again(database_url: str) -> None:
     await store.close()
 
 
+async def test_row_that_can_not_be_made_holds_up_no_other(database_url: str) -> None:
+    store, now = await asyncio.to_thread(Store.open, database_url), datetime.now(UTC)
+    with http_sink() as phone:
+        channel, queue = (
+            Channel("phone", build_sink("phone", webhook=phone.url), EVERYTHING),
+            ChannelQueue(ChannelOutbox(count())),
+        )
+        # The database has lost the alert for good.
+        queue.outbox.add(Delivery(0, "phone", 99, NotificationReason.FIRED, "warning", now, now), needs_row=True)
+        queue.outbox.add(Delivery(0, "phone", None, "notice", "info", now, now, text="an order ended"), needs_row=True)
+        await DeliveryStore(store, SystemClock()).poll(channel, queue)
+        assert [row.text for row in await store.read(read_due_deliveries, "phone", now)] == ["an order ended"]
+    await store.close()
+
+
 def test_held_message_is_released_after_a_clock_jump() -> None:
     now = datetime(2026, 3, 29, tzinfo=UTC)
     outbox = ChannelOutbox(count())
@@ -279,6 +297,16 @@ def test_result_of_a_message_that_got_its_row_while_being_sent_is_for_the_row() 
     outbox.merge_row(row)
     [written] = outbox.apply_attempts([DeliveryAttempt("phone", said.key, now, True, "204", DeliveryState.SENT)])
     assert written.delivery == row.key
+
+
+def test_message_closed_while_its_row_was_not_known_is_closed_there() -> None:
+    now = datetime(2026, 3, 29, tzinfo=UTC)
+    outbox = ChannelOutbox(count())
+    row = Delivery(7, "phone", None, "notice", "info", now, now, text="an order ended")
+    item, _ = outbox.merge_row(row)
+    outbox.forget_rows()
+    outbox.close(item.delivery.key, "told already")
+    assert outbox.merge_due(ChannelDue((row,), None), now, is_limited=False).duplicates == {row.key: "told already"}
 
 
 def test_sent_messages_keep_their_ages_after_a_clock_correction() -> None:

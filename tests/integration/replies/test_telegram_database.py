@@ -43,6 +43,8 @@ async def test_press_while_the_database_fails_is_unknown_then_done_once(tmp_path
                     assert text.startswith("Not known yet whether this takes effect") and is_alert
                 await chat.wait_for_message(lambda m: m.reply_to == asked and m.text.startswith("Not known yet"))
                 assert await running.store.read(read_acks) == []
+                # The wait for the database makes nobody late.
+                box.sandbox.user_actions.advance(660)
 
             # What was pressed is carried out, once, and the result follows in the chat.
             await chat.wait_for_message(lambda m: m.id > asked and f"Alert #{number} is acknowledged" in m.text, 60)
