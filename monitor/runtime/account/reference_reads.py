@@ -90,8 +90,8 @@ class ReferenceReader:
         await run_guarded("reference_data", None, minima)
         self._tags_are_due = not (self._tags_are_due and await run_guarded("reference_data", None, tags))
 
-    async def read_symbol_rules(self, run_guarded: GuardedRead) -> None:
-        """Read the rules and status of the symbols that trade or value anything held or owed."""
+    async def read_symbol_rules(self, run_guarded: GuardedRead) -> bool:
+        """Read the rules and status of the symbols that trade or value anything held or owed; False if that failed."""
 
         async def read() -> None:
             state = self._state()
@@ -102,7 +102,7 @@ class ReferenceReader:
             self._rules_read_at = markets.as_of
             self._deliver(TradingRulesRead(markets.content, assets, markets.as_of))
 
-        await run_guarded("markets", None, read)
+        return await run_guarded("markets", None, read)
 
     async def check_halted(self, run_guarded: GuardedRead, quiet: AbstractSet[str], moving: AbstractSet[str]) -> None:
         """Read whether symbols without a streamed price since the last read are halted; each one every two hours.
@@ -113,9 +113,8 @@ class ReferenceReader:
         revived = any(symbol in markets and not markets[symbol].is_traded for symbol in moving)
         if self._rules_read_at is None or self._clock.now() - self._rules_read_at >= HALT_CHECK_INTERVAL:
             self._halt_checked = set()
-        if revived or quiet - self._halt_checked:
+        if (revived or quiet - self._halt_checked) and await self.read_symbol_rules(run_guarded):
             self._halt_checked |= quiet
-            await self.read_symbol_rules(run_guarded)
 
     async def read_index(self, run_guarded: GuardedRead) -> None:
         """Read the index price of one asset that matters to cross, the next one each time.
