@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -21,6 +23,7 @@ from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox,
 from tests.support.daemon import eventually
 
 MINIMA, TICKERS, INFO = "/sapi/v1/margin/allAssets", "/api/v3/ticker/price", "/api/v3/exchangeInfo"
+INDEX = "/sapi/v1/margin/priceIndex"
 SLOW = Fault("delay", path=MINIMA, seconds=0.5, count=1)
 
 
@@ -35,10 +38,10 @@ class TwoAccounts:
 
 
 @contextlib.asynccontextmanager
-async def two_accounts(scenario: Scenario | None = None) -> AsyncIterator[TwoAccounts]:
+async def two_accounts(scenario: Scenario | None = None, speed: float = 1) -> AsyncIterator[TwoAccounts]:
     calm = scenario or calm_scenario()
     calm = replace(calm, accounts=(*calm.accounts, replace(calm.accounts[0], name="other")))
-    async with connected_sandbox(calm) as w, contextlib.AsyncExitStack() as stack:
+    async with connected_sandbox(calm, speed=speed) as w, contextlib.AsyncExitStack() as stack:
         market = SharedMarket(w.clock)
         keys = {key["name"]: ApiCredentials(key["api_key"], HmacSigner(key["api_secret"])) for key in w.ready.accounts}
         keys["refused"] = ApiCredentials("unknown", HmacSigner("unknown"))
@@ -75,7 +78,7 @@ async def test_an_answer_that_is_too_old_is_not_given() -> None:
         index = await both.main.reference_data.read_index_price("BTCUSDT")
         assert index.value == (await both.other.reference_data.read_index_price("BTCUSDT")).value
         # The basis is index ÷ spot: only a request that is still under way serves another account.
-        assert len(both.world.requests("/sapi/v1/margin/priceIndex")) == 2
+        assert len(both.world.requests(INDEX)) == 2
 
 
 async def test_requests_at_the_same_time_are_one() -> None:
@@ -83,7 +86,7 @@ async def test_requests_at_the_same_time_are_one() -> None:
         await asyncio.gather(
             *(account.reference_data.read_index_price("BTCUSDT") for account in (both.main, both.other))
         )
-        assert len(both.world.requests("/sapi/v1/margin/priceIndex")) == 1
+        assert len(both.world.requests(INDEX)) == 1
 
 
 async def test_account_that_ends_during_its_request_leaves_it_to_the_next_one() -> None:
@@ -111,15 +114,59 @@ async def test_refused_key_is_the_trouble_of_its_own_account() -> None:
         assert len(both.world.requests(MINIMA)) == 2
 
 
-async def test_failure_of_the_exchange_is_shared_by_those_who_wait_and_not_kept() -> None:
+async def test_request_that_fails_is_repeated_by_the_next_account_on_its_own_connection() -> None:
     async with two_accounts() as both:
-        both.world.sandbox.add_fault(Fault("status", path=MINIMA, status=500, count=3))
-        reads = [account.reference_data.read_min_repay() for account in (both.main, both.other)]
-        failures = await asyncio.gather(*reads, return_exceptions=True)
-        assert [type(failure) for failure in failures] == [ExchangeUnreachable] * 2
-        assert len(both.world.requests(MINIMA)) == 3
-        await both.other.reference_data.read_min_repay()
-        assert len(both.world.requests(MINIMA)) == 4
+        both.world.sandbox.add_fault(Fault("status", path=MINIMA, account="main", status=500, count=0))
+        first, second = await asyncio.gather(
+            both.main.reference_data.read_min_repay(),
+            both.other.reference_data.read_min_repay(),
+            return_exceptions=True,
+        )
+        assert isinstance(first, ExchangeUnreachable)
+        assert not isinstance(second, BaseException)
+
+
+async def test_request_without_an_answer_holds_only_its_own_account() -> None:
+    async with two_accounts() as both:
+        both.world.sandbox.add_fault(Fault("hang", path=MINIMA))
+        hung = asyncio.create_task(both.main.reference_data.read_min_repay())
+        await until_requested(both.world, MINIMA)
+        joined = await both.other.reference_data.read_min_repay()
+        assert not hung.done()
+        assert len(both.world.requests(MINIMA)) == 2
+        # Its answer serves the next account; a request that hangs since long is not even joined.
+        third = await both.refused.reference_data.read_min_repay()
+        assert third.as_of == joined.as_of
+        hung.cancel()
+
+
+async def test_request_that_ends_late_leaves_a_newer_one_to_be_joined() -> None:
+    async with two_accounts() as both:
+        both.world.sandbox.add_fault(Fault("hang", path=INDEX, count=2))
+        first = asyncio.create_task(both.main.reference_data.read_index_price("BTCUSDT"))
+        await until_requested(both.world, INDEX)
+        second = asyncio.create_task(both.other.reference_data.read_index_price("BTCUSDT"))
+        await until_requested(both.world, INDEX, 2)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        again = asyncio.create_task(both.main.reference_data.read_index_price("BTCUSDT"))
+        assert (await again).value
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+
+
+async def test_answer_that_is_kept_has_its_time_by_the_corrected_clock() -> None:
+    async with two_accounts() as both:
+        clock = both.world.clock
+        first = await both.main.reference_data.read_min_repay()
+        ahead, now_s = timedelta(seconds=30), clock.elapsed_s()
+        clock.invalidate()
+        clock.record_measurement(clock.moment_of(now_s) + ahead, now_s, now_s)
+        shared = await both.other.reference_data.read_min_repay()
+        assert len(both.world.requests(MINIMA)) == 1
+        assert shared.as_of == first.as_of + ahead
 
 
 async def test_prices_of_all_accounts_are_one_request_but_an_order_asks_for_its_own() -> None:
@@ -152,6 +199,65 @@ async def test_rules_of_all_symbols_are_one_request() -> None:
         )
         assert (set(mine.content), set(others.content)) == ({"BTCUSDT"}, {"ETHUSDT"})
         assert len(both.world.requests(INFO)) == before + 1
+
+
+async def test_unknown_symbol_of_one_account_is_asked_for_once() -> None:
+    # Faster than the machine, so that minutes can pass at once.
+    async with two_accounts(speed=2) as both:
+
+        async def read(account: BinanceAccount, *symbols: str) -> set[str]:
+            return set(await account.reference_data.read_prices(symbols))
+
+        def lists(since: int) -> list[str | None]:
+            return [request.params.get("symbols") for request in both.world.requests(TICKERS)[since:]]
+
+        assert await read(both.other, "ETHUSDT", "TRYUSDT") == {"ETHUSDT"}
+        assert lists(0) == ['["ETHUSDT","TRYUSDT"]', None]
+        assert await read(both.main, "BTCUSDT") == {"BTCUSDT"}
+        assert await read(both.other, "ETHUSDT", "TRYUSDT") == {"ETHUSDT"}
+        assert set(lists(2)) <= {'["BTCUSDT","ETHUSDT"]'}
+        # It may be listed some time.
+        both.world.pass_time(601)
+        assert await read(both.main, "BTCUSDT") == {"BTCUSDT"}
+        assert lists(-2) == ['["BTCUSDT","ETHUSDT","TRYUSDT"]', None]
+        assert await both.other.reference_data.read_prices(["TRYUSDT"]) == {}
+
+
+async def test_unknown_symbol_of_one_account_leaves_the_rules_of_the_others() -> None:
+    async with two_accounts() as both:
+        await both.other.reference_data.read_symbol_rules(set(), [], ["BTCUSDT"])
+        # The list with an unknown symbol is refused, and the answer without one does not come.
+        both.world.sandbox.add_fault(Fault("status", path=INFO, nth=2, count=3, status=500))
+        unknown = both.other.reference_data.read_symbol_rules(set(), [], ["GONEUSDT"])
+        with pytest.raises(ExchangeUnreachable):
+            await unknown
+        both.world.sandbox.add_fault(Fault("status", path=INFO, nth=2, count=3, status=500))
+        found = await both.main.reference_data.read_symbol_rules(set(), [], ["ETHUSDT"])
+        assert set(found.content) == {"ETHUSDT"}
+
+
+async def test_list_refused_for_another_reason_is_asked_for_without_a_list() -> None:
+    async with two_accounts() as both:
+        both.world.sandbox.add_fault(
+            Fault("status", path=TICKERS, status=400, code=-1100, message="Illegal characters")
+        )
+        assert set(await both.main.reference_data.read_prices(["BTCUSDT"])) == {"BTCUSDT"}
+
+
+async def test_rules_of_many_symbols_are_asked_for_by_the_hundred_for_all_accounts_together() -> None:
+    symbols = [f"A{number:03d}USDT" for number in range(150)]
+    calm = calm_scenario()
+    async with two_accounts(replace(calm, prices={**calm.prices, **dict.fromkeys(symbols, Decimal(1))})) as both:
+        parts = {both.main: symbols[:120], both.other: symbols[30:]}
+        for account, wanted in parts.items():
+            await account.reference_data.read_symbol_rules(set(), [], wanted)
+        before = len(both.world.requests(INFO))
+        found = await asyncio.gather(
+            *(account.reference_data.read_symbol_rules(set(), [], wanted) for account, wanted in parts.items())
+        )
+        assert [set(answer.content) for answer in found] == [set(wanted) for wanted in parts.values()]
+        requests = both.world.requests(INFO)[before:]
+        assert [len(json.loads(request.params["symbols"])) for request in requests] == [100, 50]
 
 
 async def test_row_that_is_left_out_is_reported_by_every_account() -> None:

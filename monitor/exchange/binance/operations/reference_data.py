@@ -23,7 +23,7 @@ from monitor.exchange.binance.api.market import (
 )
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations import hourly_bars, prices
-from monitor.exchange.binance.operations.symbol_requests import MAX_SYMBOLS, request_symbols
+from monitor.exchange.binance.operations.symbol_requests import note_names, request_shared_symbols
 from monitor.exchange.binance.shared_answers import SharedAnswers
 from monitor.exchange.binance.translate.reference_data import (
     parse_asset_tags,
@@ -55,9 +55,7 @@ class BinanceReferenceDataSource:
 
     async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
         """Return the last prices, out of one answer with the symbols of all accounts."""
-        wanted = frozenset(symbols)
-        everyone = self._shared_answers.join_symbols("prices", self._account, wanted)
-        return await prices.read_shared_prices(self._transport, wanted, everyone)
+        return await prices.read_shared_prices(self._transport, frozenset(symbols), self._shared_answers, self._account)
 
     async def read_symbol_rules(
         self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
@@ -71,22 +69,27 @@ class BinanceReferenceDataSource:
         listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
         traded = listed.keys() | set(isolated)
         asked = traded | set(valuing)
-        everyone = self._shared_answers.join_symbols("rules", self._account, asked)
-        if not asked:
-            return MarketAnswer({}, self._clock.now())
-        # The rules of all symbols are megabytes: too many for one list are asked for by each account.
-        info = await request_symbols(
-            everyone if len(everyone) <= MAX_SYMBOLS else asked,
+        infos = await request_shared_symbols(
+            self._shared_answers,
+            "rules",
+            self._account,
+            asked,
             lambda names: get_exchange_info.fetch(
-                self._transport, lambda info, answer: MarketAnswer(info, answer.as_of), symbols=names
+                self._transport,
+                lambda info, answer: (
+                    MarketAnswer(info, answer.as_of),
+                    note_names((row.symbol for row in info.symbols), answer),
+                ),
+                symbols=names,
             ),
         )
         rules = {
             row.symbol: parse_trading_rules(row, listed.get(row.symbol), is_traded=row.symbol in traded)
+            for info in infos
             for row in info.content.symbols
             if row.symbol in asked
         }
-        return MarketAnswer(rules, info.as_of)
+        return MarketAnswer(rules, min((info.as_of for info in infos), default=self._clock.now()))
 
     async def read_delistings(self) -> MarketAnswer[tuple[Delisting, ...]]:
         """Return the assets and pairs that leave margin trading, and when."""
