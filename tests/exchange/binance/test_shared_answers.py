@@ -270,3 +270,15 @@ async def test_row_that_is_left_out_is_reported_by_every_account() -> None:
         told = [account.take_rejected_rows() for account in (both.main, both.other)]
         assert told[0] == told[1]
         assert len(told[0]) == 1
+
+
+async def test_row_of_a_symbol_is_reported_by_the_accounts_that_need_it() -> None:
+    async with two_accounts() as both:
+        rows = '[{"symbol":"BTCUSDT","price":"60000"},{"symbol":"ETHUSDT","price":7},{"price":"1"}]'
+        both.world.sandbox.add_fault(Fault("status", path=TICKERS, status=200, body=rows, count=0))
+        for account, symbol in ((both.main, "BTCUSDT"), (both.other, "ETHUSDT")):
+            await account.reference_data.read_prices([symbol])
+        mine, others = both.main.take_rejected_rows(), both.other.take_rejected_rows()
+        # Whose the third row is can't be known.
+        assert ["row 3" in text for text in mine] == [True]
+        assert [("ETHUSDT" in text, "row 3" in text) for text in others] == [(True, False), (False, True)]

@@ -1,7 +1,7 @@
 """Content of answers, and rows that are left out: each is reported once as long as it is rejected."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import TypeVar, cast
 
 from monitor.exchange.binance.api.endpoint import Endpoint
@@ -31,6 +31,11 @@ def decode_content(endpoint: Endpoint[T], response: ApiResponse) -> T:
     content, odd = response.decoded[endpoint.answer]
     response.rejected_rows.extend(odd)
     return cast("T", content)
+
+
+def drop_rows_of_others(response: ApiResponse, own: Container[str]) -> None:
+    """Drop the rejected rows whose names are not among the account's `own`; those without a name concern everybody."""
+    response.rejected_rows[:] = [row for row in response.rejected_rows if not row.is_named or row.name in own]
 
 
 def translate_response(endpoint: Endpoint[T], response: ApiResponse, translate: Callable[[T, ApiResponse], U]) -> U:

@@ -5,6 +5,7 @@ from functools import partial
 
 from monitor.core.model.account import Price
 from monitor.exchange.binance.api.market import get_all_tickers
+from monitor.exchange.binance.api.rejected_rows import drop_rows_of_others
 from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations.symbol_requests import note_names, request_shared_symbols, request_symbols
@@ -35,7 +36,9 @@ async def read_shared_prices(
         tickers: Sequence[LastPriceRow], answer: ApiResponse
     ) -> tuple[Mapping[str, Price], frozenset[str] | None]:
         found = _parse(symbols, tickers, answer)
-        return found, note_names((ticker.symbol for ticker in tickers), answer)
+        names = note_names((ticker.symbol for ticker in tickers), answer)
+        drop_rows_of_others(answer, symbols)
+        return found, names
 
     tickers = get_all_tickers.shared_for(PRICES_SHARED_S)
     # All prices weigh what a list of them does.

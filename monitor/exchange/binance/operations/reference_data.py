@@ -1,8 +1,9 @@
 """Reads of reference data: trading rules, schedules, restrictions, tags, ratios, prices of now and of the past."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TypeVar
 
 from monitor.clock import Clock
@@ -21,6 +22,8 @@ from monitor.exchange.binance.api.market import (
     get_margin_restricted_assets,
     get_spot_asset_tags,
 )
+from monitor.exchange.binance.api.rejected_rows import drop_rows_of_others
+from monitor.exchange.binance.api.response import ApiResponse
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.operations import hourly_bars, prices
 from monitor.exchange.binance.operations.symbol_requests import note_names, request_shared_symbols
@@ -33,7 +36,7 @@ from monitor.exchange.binance.translate.reference_data import (
     parse_restricted_assets,
     parse_trading_rules,
 )
-from monitor.exchange.binance.wire.market_data import MarginPairRow, MinRepayRow
+from monitor.exchange.binance.wire.market_data import ExchangeInfoPayload, MarginPairRow, MinRepayRow
 from monitor.exchange.binance.wire.plain_values import to_datetime, to_decimal
 from monitor.exchange.port import MarketAnswer
 
@@ -65,7 +68,9 @@ class BinanceReferenceDataSource:
         The exchange must know every `valuing` symbol; these symbols serve for prices alone and are never traded.
         """
         wanted = frozenset(assets)
-        pairs: list[MarginPairRow] = await get_margin_all_pairs(self._transport) if len(wanted) > 1 else []
+        pairs: list[MarginPairRow] = []
+        if len(wanted) > 1:
+            pairs = await get_margin_all_pairs.fetch(self._transport, partial(_read_pairs, wanted))
         listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
         traded = listed.keys() | set(isolated)
         asked = traded | set(valuing)
@@ -76,10 +81,7 @@ class BinanceReferenceDataSource:
             asked,
             lambda names: get_exchange_info.fetch(
                 self._transport,
-                lambda info, answer: (
-                    MarketAnswer(info, answer.as_of),
-                    note_names((row.symbol for row in info.symbols), answer),
-                ),
+                partial(_read_info, asked),
                 symbols=names,
             ),
         )
@@ -130,3 +132,16 @@ class BinanceReferenceDataSource:
 
     async def _read(self, function: ReadFunction[..., T], parse: Callable[[T], U]) -> MarketAnswer[U]:
         return await function.fetch(self._transport, lambda content, answer: MarketAnswer(parse(content), answer.as_of))
+
+
+def _read_pairs(assets: frozenset[str], rows: list[MarginPairRow], answer: ApiResponse) -> list[MarginPairRow]:
+    drop_rows_of_others(answer, {base + quote for base in assets for quote in assets})
+    return rows
+
+
+def _read_info(
+    symbols: Container[str], info: ExchangeInfoPayload, answer: ApiResponse
+) -> tuple[MarketAnswer[ExchangeInfoPayload], frozenset[str] | None]:
+    names = note_names((row.symbol for row in info.symbols), answer)
+    drop_rows_of_others(answer, symbols)
+    return MarketAnswer(info, answer.as_of), names

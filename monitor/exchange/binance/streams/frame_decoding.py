@@ -172,6 +172,22 @@ def parse_ticker(raw: bytes) -> tuple[str, Price] | None:
     return frame.symbol, Price(value, parse_time(frame.at, "E"))
 
 
+def read_ticker_symbol(raw: bytes) -> str:
+    """Return the symbol of a market frame whose price can't be read; empty where it can't be known."""
+    try:
+        return decode(raw, _CombinedNameFrame).data.symbol
+    except ImplausibleValue:
+        return ""
+
+
+class _TickerName(msgspec.Struct):
+    symbol: str = msgspec.field(name="s")
+
+
+class _CombinedNameFrame(msgspec.Struct):
+    data: _TickerName
+
+
 def parse_expired_listen_key(raw: bytes) -> str:
     """Return the secret that a listenKeyExpired event carries, or an empty text."""
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from monitor.clock import Clock
 from monitor.core.model.account import CROSS, Price
 from monitor.core.model.events import Event, PricesRead
-from monitor.exchange.binance.streams.frame_decoding import build_rejected_event
+from monitor.exchange.binance.streams.frame_decoding import build_rejected_event, read_ticker_symbol
 from monitor.exchange.binance.streams.market_line import MarketLine
 from monitor.exchange.binance.streams.supervisor import StatusReporter
 from monitor.exchange.binance.streams.websocket import WebSocketFactory
@@ -94,8 +94,9 @@ class MarketFeed:
             subscription.deliver(PricesRead(own))
 
     def on_rejected(self, raw: bytes, reason: str) -> None:
-        """Deliver a frame that can't be read to every account: whose it was can't be known."""
-        for subscription in tuple(self._subscriptions):
+        """Deliver an unreadable frame to the accounts that want its symbol, to all where that can't be known."""
+        wanting = self._by_symbol.get(read_ticker_symbol(raw), self._subscriptions)
+        for subscription in tuple(wanting):
             subscription.deliver(
                 build_rejected_event(subscription.account, "market", CROSS, raw, reason, self._clock.now())
             )

@@ -20,6 +20,8 @@ class RejectedRow:
 
     name: str
     why: str
+    is_named: bool = True
+    """False where the name is the number of the row: whose it is can't be known."""
 
 
 class _RowNames(msgspec.Struct, rename="camel"):
@@ -62,7 +64,8 @@ def _split_rows(rows: list[msgspec.Raw], kind: type[Any]) -> tuple[list[bytes], 
             named = _read_names(raw)
             # A pair that was never created is a placeholder, and its faults don't matter.
             if named.isolated_created is not False:
-                odd.append(RejectedRow(_row_name(named) or f"row {number}", str(why)))
+                name = _row_name(named)
+                odd.append(RejectedRow(name or f"row {number}", str(why), is_named=bool(name)))
         else:
             good.append(raw)
     return good, odd

@@ -249,6 +249,17 @@ async def test_unreadable_frame_is_recorded_by_every_account() -> None:
         assert seen.rejected
 
 
+async def test_price_that_is_not_believed_is_recorded_by_the_accounts_that_want_it() -> None:
+    async with market_feed() as both:
+        main, other = both.start("main", ["BTCUSDT"]), both.start("other", ["SOLUSDT"])
+        await main.wait_for_subscriptions("BTCUSDT")
+        await other.wait_for_subscriptions("SOLUSDT")
+        both.world.sandbox.user_actions.set_price("SOLUSDT", Decimal(0))
+        await other.wait_for_event()
+        assert "price of SOLUSDT" in (other.inbox.stream_events("market")[0].rejected or "")
+        assert main.inbox.stream_events("market") == []
+
+
 async def test_more_symbols_than_a_connection_carries_get_a_second_one() -> None:
     async with market_feed(max_streams=3) as both:
         main = both.start("main", ["BTCUSDT", "ETHUSDT"])
