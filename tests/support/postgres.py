@@ -77,6 +77,21 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
+        process = self._launch()
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                self.connect("postgres").close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                if process.poll() is not None:
+                    # The sessions of a server that was killed hold its memory until they notice.
+                    process = self._launch()
+                time.sleep(0.05)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         with (self.folder / "server.log").open("ab") as log:
             process = subprocess.Popen(
                 [
@@ -92,15 +107,7 @@ class PostgresServer:
                 **_unprivileged(),
             )
         self.pid = process.pid
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                self.connect("postgres").close()
-                return
-            except psycopg.OperationalError:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise
-                time.sleep(0.05)
+        return process
 
     def kill(self) -> None:
         """End the server as a crash would, with all its sessions."""

@@ -126,7 +126,7 @@ async def check_reaches_target(
     spec = replace(spec, target=parse_sizing_target(f"margin_level >= {target}"))
     async with running_harness(folder, spec, scenario=scenario, pair=pair) as running:
         done = await running.wait_until_settled(len(steps))
-        assert [intent.state for intent in done] == steps, folder.name
+        assert [intent.state for intent in done] == steps, [folder.name, *(intent.evidence for intent in done)]
         ledger = running.world.ledger
         reached = D(ledger["isolated"][pair]["level_exact"]) if pair else level(running)
         assert target <= reached <= target * D("1.001"), folder.name

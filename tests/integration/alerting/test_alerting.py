@@ -160,9 +160,9 @@ async def test_restart_neither_repeats_nor_loses_messages(tmp_path: Path, end: s
 
 
 async def recorded_notified_states(folder: Path) -> bool:
-    """Whether no delivery waits to be marked as sent."""
+    """Whether no delivery waits to be marked as sent, or as one that holds nothing new."""
     rows = await alerts_in(folder)
-    return all(delivery.state == "sent" for row in rows for delivery in row.deliveries)
+    return all(delivery.state != "queued" for row in rows for delivery in row.deliveries)
 
 
 async def test_channel_after_an_outage_gets_the_current_state_once(tmp_path: Path) -> None:

@@ -40,13 +40,6 @@ READS: Mapping[str, tuple[str, ...]] = {
     "isolated": ("/sapi/v1/margin/isolated/account",),
     "bars": ("/sapi/v1/margin/tradeCoeff",),
     "tiers": ("/sapi/v1/margin/isolatedMarginTier",),
-    "reference_data": (
-        "/sapi/v1/margin/delist-schedule",
-        "/sapi/v1/margin/restricted-asset",
-        "/sapi/v1/margin/crossMarginCollateralRatio",
-        "/sapi/v1/margin/allAssets",
-        "/sapi/v1/spot/asset/tags",
-    ),
     "interest": ("/sapi/v1/margin/interestHistory",),
     "interest_rates": (
         "/sapi/v1/margin/next-hourly-interest-rate",
@@ -62,20 +55,27 @@ READS: Mapping[str, tuple[str, ...]] = {
     "capital_flow": ("/sapi/v1/margin/capital-flow", "/sapi/v1/margin/borrow-repay"),
     "transfers": ("/sapi/v1/margin/transfer", "/sapi/v1/asset/transfer"),
     "orders": ("/sapi/v1/margin/openOrders",),
-    "index": ("/sapi/v1/margin/priceIndex",),
-    "symbols": ("/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs"),
     "listen_token": ("/sapi/v1/userListenToken",),
     "listen_key": ("/sapi/v1/margin/listen-key",),
 }
-"""Requests of each read under the account's key."""
+"""Requests of each read about an account, under its own key."""
 
 SHARED: Mapping[str, tuple[str, ...]] = {
     "prices": ("/api/v3/ticker/price",),
     "clock": ("/api/v3/time",),
     "markets": ("/api/v3/exchangeInfo",),
     "past_prices": ("/api/v3/klines",),
+    "reference_data": (
+        "/sapi/v1/margin/delist-schedule",
+        "/sapi/v1/margin/restricted-asset",
+        "/sapi/v1/margin/crossMarginCollateralRatio",
+        "/sapi/v1/margin/allAssets",
+        "/sapi/v1/spot/asset/tags",
+    ),
+    "index": ("/sapi/v1/margin/priceIndex",),
+    "symbols": ("/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs"),
 }
-"""Requests of the reads that need no key: they fail for all accounts."""
+"""Requests of the reads about the market, which one account makes for all: they fail for all accounts."""
 
 ORDER_READS = {"/sapi/v1/margin/order", "/sapi/v1/margin/myTrades"}
 """Requests made only after an order was sent: tests of settlement fail these."""
