@@ -106,7 +106,8 @@ async def test_marks_of_a_clock_that_was_ahead_do_not_end_the_downsampling(store
     assert await store.read(read_thinned_until, "main") == NOW + timedelta(hours=1)
     begin = NOW + timedelta(days=1)
     later = tuple(
-        Sample("cross", "", "margin_level", begin + timedelta(minutes=number), Decimal(number)) for number in range(50)
+        Sample("cross", "", "margin_level", begin + timedelta(minutes=number), Decimal(number))
+        for number in range(1, 51)
     )
     await store.commit(JournalEntry("main", begin, samples=later))
     clock.advance(timedelta(days=20).total_seconds())
