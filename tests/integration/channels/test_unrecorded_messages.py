@@ -261,6 +261,26 @@ async def test_row_that_can_not_be_made_holds_up_no_other(database_url: str) -> 
     await store.close()
 
 
+async def test_message_whose_row_a_new_server_lacks_is_recorded_again_and_sent(database_url: str) -> None:
+    store, now = await asyncio.to_thread(Store.open, database_url), datetime.now(UTC)
+    with http_sink() as phone:
+        channel = Channel("phone", build_sink("phone", webhook=phone.url), EVERYTHING)
+        queue = ChannelQueue(ChannelOutbox(count()))
+        queue.outbox.merge_row(Delivery(7, "phone", None, "notice", "info", now, now, text="an order ended"))
+        deliveries = DeliveryStore(store, SystemClock())
+        queue.known_connects = store.connects
+        found = await deliveries.poll(channel, queue)
+        assert found is not None and found.deliveries == (), "the row was closed elsewhere"
+        # As after a new connection, whose server may lack the newest commits.
+        queue.known_connects = store.connects - 1
+        found = await deliveries.poll(channel, queue)
+        assert found is not None
+        assert [row.text for row in found.deliveries] == ["an order ended"]
+        rows = await store.read(read_due_deliveries, "phone", now)
+        assert [row.key for row in found.deliveries] == [row.key for row in rows]
+    await store.close()
+
+
 def test_held_message_is_released_after_a_clock_jump() -> None:
     now = datetime(2026, 3, 29, tzinfo=UTC)
     outbox = ChannelOutbox(count())
