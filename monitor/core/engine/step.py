@@ -29,6 +29,7 @@ from monitor.core.model.events import (
     HealthRead,
     InterestRead,
     KeyRead,
+    LeverageTiersRead,
     LiquidationsRead,
     NextRatesRead,
     PricesRead,
@@ -232,6 +233,9 @@ def _affected(snapshot: MetricsSnapshot, event: Event, before: AccountState, *, 
             return ()
         case OddsRead():
             return snapshot.margin_subjects
+        case LeverageTiersRead(symbol=symbol):
+            # Read pair by pair: with hundreds of pairs, all subjects each time would keep a core busy for a minute.
+            return (("isolated", symbol),) if ("isolated", symbol) in snapshot.margin_subjects else ()
         case LedgerRead() | TransfersRead() | CollateralRatiosRead() | MinRepayRead() | IndexPriceRead():
             return ()
         case KeyRead() | LiquidationsRead() | WalletRead() | OpenOrdersRead() | LiquidationLoanRead():

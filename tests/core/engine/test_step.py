@@ -211,6 +211,22 @@ class TestStep:
         looked = {key.subject for key, alert in story.state.alerts.items() if alert is not before[key]}
         assert looked == {"", "BTCUSDT"}
 
+    def test_tiers_are_judged_at_once_for_their_own_pair(self) -> None:
+        rules = parse_rules(
+            [{"name": "tiers", "scope": "isolated", "when": "margin_level < 100 and liquidation_level > 0"}], "t"
+        )
+        story = EngineRun(rules, new_account_state(thresholds=ThresholdState(THRESHOLDS))).start()
+        pairs = isolated_snapshot(long_pair(), replace(long_pair(), symbol="ETHUSDT"), at=after(1))
+        story.step(IsolatedRead(pairs), 1)
+        assert not story.state.alerts
+        for pair in ("BTCUSDT", "ETHUSDT"):
+            before = dict(story.state.alerts)
+            fired = story.step(LeverageTiersRead(pair, (FIVE_TIMES_TIER,)), 2).entry.transitions
+            assert len(fired) == 1
+            assert {key.subject for key, alert in story.state.alerts.items() if alert is not before.get(key)} == {pair}
+        # A pair that is not watched has no subject.
+        assert story.step(LeverageTiersRead("SOLUSDT", (FIVE_TIMES_TIER,)), 3).entry.transitions == ()
+
     def test_full_evaluation_sets_the_poll_intervals(self) -> None:
         story = EngineRun().start()
         assert story.step(Tick(), 1).intervals["cross"].total_seconds() == 60
