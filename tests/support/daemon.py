@@ -31,6 +31,7 @@ from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.status import read_live_documents
 from monitor.store.store import Store
+from tests.support.databases import provide_sqlite_file
 from tests.support.timeouts import DEADLINE_FACTOR
 
 FAST_SCHEDULE = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
@@ -101,7 +102,7 @@ def write_config(
 ) -> Path:
     """Write a config for this sandbox to `folder`, readable by its owner alone.
 
-    `url`: the database, by default a SQLite file there. `channels`: webhooks by name. `schedule`: FAST_SCHEDULE by
+    `url`: the database, by default a new SQLite file there. `channels`: webhooks by name. `schedule`: FAST_SCHEDULE by
     default. `first` are top-level keys, `more` whole tables at the end.
     """
     tables = [
@@ -124,6 +125,8 @@ def write_config(
     text = "\n\n".join(table for table in tables if table) + "\n"
     tomllib.loads(text)
     folder.mkdir(exist_ok=True)
+    if not url:
+        provide_sqlite_file(folder / "monitor.db")
     path = folder / name
     path.touch(mode=0o600)
     path.chmod(0o600)

@@ -1,15 +1,17 @@
 """Fixtures: a database of this program's newest revision, on SQLite and on PostgreSQL."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from monitor.store.db.schema_migration import upgrade
-from tests.support.postgres import PostgresServer, shared_server
+from tests.support.postgres import SHARED, PostgresServer, shared_server
 
 _numbers = count(1)
 
@@ -20,21 +22,47 @@ def postgres_server() -> PostgresServer:
     return shared_server()
 
 
+def provide_sqlite_file(path: Path) -> None:
+    """Put a newly created database at `path` unless a file is there. Outside of a test session the program does it.
+
+    A copy, since the migrations take a third of a second.
+    """
+    if SHARED in os.environ and not path.exists():
+        shutil.copy(_shared_sqlite_file(), path)
+
+
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A newly created SQLite file."""
-    path = tmp_path_factory.mktemp("template") / "new.db"
-    upgrade(f"sqlite:///{path}")
+def sqlite_template() -> Path:
+    """A newly created SQLite file, which the processes of a test session share."""
+    return _shared_sqlite_file()
+
+
+def _shared_sqlite_file() -> Path:
+    path = Path(os.environ[SHARED], "new.db")
+    with _first_use("sqlite", path) as is_first:
+        if is_first:
+            upgrade(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: PostgresServer) -> str:
-    """The name of a newly created PostgreSQL database."""
-    name = f"template_{_worker()}"
-    postgres_server.create_database(name)
-    upgrade(postgres_server.url(name))
+    """The name of a newly created PostgreSQL database, which the processes of a test session share."""
+    name = "template_new"
+    with _first_use("postgresql", Path(os.environ[SHARED], name)) as is_first:
+        if is_first:
+            postgres_server.create_database(name)
+            upgrade(postgres_server.url(name))
+            Path(os.environ[SHARED], name).touch()
     return name
+
+
+@contextmanager
+def _first_use(kind: str, made: Path) -> Iterator[bool]:
+    """Whether `made` has to be made; other processes wait until this one has done it."""
+    with Path(os.environ[SHARED], f"{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not made.exists()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -55,7 +83,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     """An empty database of the newest revision, on each of the two."""
     if request.param == "sqlite":
         path = tmp_path / "monitor.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        provide_sqlite_file(path)
         yield f"sqlite:///{path}"
         return
     template: str = request.getfixturevalue("postgres_template")

@@ -40,6 +40,7 @@ from monitor.runtime.orders.executor import Executor
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.store.store import Store
 from tests.support.connected_sandbox import ConnectedSandbox
+from tests.support.databases import provide_sqlite_file
 from tests.support.timeouts import DEADLINE_FACTOR
 
 MONEY_PATHS = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer", "/sapi/v1/margin/order")
@@ -234,5 +235,7 @@ class ExecutorHarness:
 
 
 def database_url_in(folder: Path) -> str:
-    """The URL of a new database in `folder`."""
-    return f"sqlite:///{folder / 'rig.db'}"
+    """The URL of the database in `folder`, newly created at the first use."""
+    path = folder / "rig.db"
+    provide_sqlite_file(path)
+    return f"sqlite:///{path}"
