@@ -33,10 +33,10 @@ def test_a_transaction_id_is_accepted() -> None:
     assert classify_write(200, None, ref="100000001") == Accepted("100000001")
 
 
-@pytest.mark.parametrize("code", NOT_DONE)
 @pytest.mark.parametrize("status", [400, 401])
-def test_a_business_refusal_is_final(status: int, code: int) -> None:
-    assert classify_write(status, code, message="no") == Refused(code, "no", transient=False)
+def test_a_business_refusal_is_final(status: int) -> None:
+    outcomes = {code: classify_write(status, code, message="no") for code in NOT_DONE}
+    assert outcomes == {code: Refused(code, "no", transient=False) for code in NOT_DONE}
 
 
 @pytest.mark.parametrize("code", TRANSIENT)
@@ -55,15 +55,15 @@ def test_a_code_that_proves_nothing_is_unknown(code: int) -> None:
     assert isinstance(classify_write(400, code), Unknown)
 
 
-@pytest.mark.parametrize("code", [None, *NOT_DONE, *TRANSIENT, *MAYBE_DONE, *UNDOCUMENTED])
 @pytest.mark.parametrize("status", [403, 500, 502, 503, 504, 301, 101, 599])
-def test_these_statuses_are_unknown_whatever_the_body_says(status: int, code: int | None) -> None:
-    assert isinstance(classify_write(status, code), Unknown)
+def test_these_statuses_are_unknown_whatever_the_body_says(status: int) -> None:
+    codes = (None, *NOT_DONE, *TRANSIENT, *MAYBE_DONE, *UNDOCUMENTED)
+    assert [code for code in codes if not isinstance(classify_write(status, code), Unknown)] == []
 
 
-@pytest.mark.parametrize("code", [None, *NOT_DONE, *TRANSIENT])
-def test_200_without_a_transaction_id_is_unknown(code: int | None) -> None:
-    assert isinstance(classify_write(200, code), Unknown)
+def test_200_without_a_transaction_id_is_unknown() -> None:
+    codes = (None, *NOT_DONE, *TRANSIENT)
+    assert [code for code in codes if not isinstance(classify_write(200, code), Unknown)] == []
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 410, 451])
