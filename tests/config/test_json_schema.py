@@ -1,10 +1,11 @@
 """The JSON Schema of configurations: it takes every configuration that loads, and marks mistakes of keys and values."""
 
 import tomllib
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from jsonschema import Draft7Validator
 
 from monitor.config.config_key import keys_of
 from monitor.config.json_schema import config_schema, rules_file_schema
@@ -15,9 +16,10 @@ from tests.cli.commands.test_config import MORE
 from tests.config import broken_configs
 from tests.docs.pages import Block, blocks
 
-ACCOUNT = '\n[[accounts]]\nname = "main"\napi_key = "env:KEY"\napi_secret = "env:SECRET"\n'
+if TYPE_CHECKING:
+    from jsonschema import Draft7Validator
 
-VALIDATOR = Draft7Validator(config_schema())
+ACCOUNT = '\n[[accounts]]\nname = "main"\napi_key = "env:KEY"\napi_secret = "env:SECRET"\n'
 
 MARKED = """
 no_account one_account_as_table bare_number bare_fraction number_in_quotes duration_out_of_order not_a_duration
@@ -36,9 +38,20 @@ Not the others: files and their permissions, relations between keys and tables, 
 BROKEN = {case.name: case for case in broken_configs.ALL}
 
 
-def flaws(text: str, validator: Draft7Validator = VALIDATOR) -> list[str]:
+@cache
+def validator_of(schema: Callable[[], Mapping[str, Any]]) -> "Draft7Validator":
+    """The validator of a schema that is sound itself."""
+    # Loaded where it is needed: the library builds 38 parsers of addresses, and each worker collects this module.
+    from jsonschema import Draft7Validator
+
+    Draft7Validator.check_schema(schema())
+    return Draft7Validator(schema())
+
+
+def flaws(text: str, schema: Callable[[], Mapping[str, Any]] = config_schema) -> list[str]:
     """The places that an editor marks, as `table.0.key`."""
-    return [".".join(map(str, error.absolute_path)) for error in validator.iter_errors(tomllib.loads(text))]
+    errors = validator_of(schema).iter_errors(tomllib.loads(text))
+    return [".".join(map(str, error.absolute_path)) for error in errors]
 
 
 def documented_configs() -> list[Block]:
@@ -46,9 +59,9 @@ def documented_configs() -> list[Block]:
     return [block for block in blocks("toml") if {"tests", "cross"}.isdisjoint(tomllib.loads(block.text))]
 
 
-@pytest.mark.parametrize("schema", [config_schema(), rules_file_schema()], ids=["configuration", "rules"])
-def test_schema_is_one(schema: dict[str, Any]) -> None:
-    Draft7Validator.check_schema(schema)
+@pytest.mark.parametrize("schema", [config_schema, rules_file_schema])
+def test_schema_is_one(schema: Callable[[], Mapping[str, Any]]) -> None:
+    assert validator_of(schema)
 
 
 def test_every_key_is_in_the_schema_with_its_meaning() -> None:
@@ -68,7 +81,7 @@ def test_shipped_configurations_are_valid() -> None:
     assert flaws(example) == []
     assert flaws(example + MORE) == []
     ladder = packaged_path("config", "rules", "ladder.toml").read_text(encoding="utf-8")
-    assert flaws(ladder, Draft7Validator(rules_file_schema())) == []
+    assert flaws(ladder, rules_file_schema) == []
     assert flaws(ladder + ACCOUNT) == []
 
 

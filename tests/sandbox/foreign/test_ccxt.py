@@ -1,9 +1,9 @@
 """ccxt: its unified functions and its raw ones over the endpoints that the daemon uses."""
 
 from collections.abc import AsyncIterator
+from importlib import import_module
 from typing import Any
 
-import ccxt.async_support as ccxt
 import pytest
 
 from tests.support.sandbox import RunningSandbox
@@ -13,7 +13,13 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-async def exchange(running: RunningSandbox) -> AsyncIterator[Any]:
+def ccxt() -> Any:
+    """The library, imported where it is needed: each worker collects this module, and one or two run its tests."""
+    return import_module("ccxt.async_support")
+
+
+@pytest.fixture
+async def exchange(running: RunningSandbox, ccxt: Any) -> AsyncIterator[Any]:
     rest_url, account = running.ready.rest_url, running.ready.accounts[0]
     one = ccxt.binance(
         {
@@ -87,7 +93,7 @@ async def test_rates_and_terms_are_read(exchange: Any) -> None:
     assert (await exchange.sapi_get_margin_next_hourly_interest_rate({"assets": "BTC,ETH", "isIsolated": "FALSE"}))[1]
 
 
-async def test_transfers_show_in_the_history(exchange: Any) -> None:
+async def test_transfers_show_in_the_history(exchange: Any, ccxt: Any) -> None:
     await exchange.load_markets()
     moved = await exchange.transfer("USDT", 7, "spot", "cross")
     history = await exchange.fetch_transfers("USDT", params={"fromAccount": "spot", "toAccount": "cross"})
@@ -99,7 +105,7 @@ async def test_transfers_show_in_the_history(exchange: Any) -> None:
     assert flow[-1]["tranId"] == moved["id"]
 
 
-async def test_orders_live_and_end(exchange: Any) -> None:
+async def test_orders_live_and_end(exchange: Any, ccxt: Any) -> None:
     await exchange.load_markets()
     margin = {"marginMode": "cross"}
     repaying = margin | {"sideEffectType": "AUTO_REPAY"}
@@ -116,7 +122,7 @@ async def test_orders_live_and_end(exchange: Any) -> None:
         await exchange.cancel_order(placed["id"], "BTC/USDT", margin)
 
 
-async def test_refusals_become_its_own_exceptions(exchange: Any) -> None:
+async def test_refusals_become_its_own_exceptions(exchange: Any, ccxt: Any) -> None:
     await exchange.load_markets()
     with pytest.raises(ccxt.InsufficientFunds):
         await exchange.create_order("BTC/USDT", "market", "sell", 50, None, {"marginMode": "cross"})
@@ -130,7 +136,7 @@ async def test_listen_tokens_are_made(exchange: Any) -> None:
     assert cross["token"] != pair["token"]
 
 
-async def test_retired_paths_fail(exchange: Any, running: RunningSandbox) -> None:
+async def test_retired_paths_fail(exchange: Any, running: RunningSandbox, ccxt: Any) -> None:
     before = running.sandbox.venue.movements[:]
     for call in (
         exchange.sapi_get_margin_asset,

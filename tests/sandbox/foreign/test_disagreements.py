@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from binance_common.configuration import ConfigurationRestAPI
-from binance_sdk_margin_trading.margin_trading import MarginTrading
 
 from monitor.sandbox.scenario.scenario import AccountSpec, Scenario, initial_balance
 from tests.sandbox.foreign import disagreements, test_ccxt, test_official_sdk, test_python_binance
@@ -21,6 +19,7 @@ with warnings.catch_warnings():
     from binance.client import Client
     from binance.exceptions import BinanceAPIException
 
+ccxt = test_ccxt.ccxt
 exchange = test_ccxt.exchange
 client = test_python_binance.client
 PAGE = Path(__file__).parents[3] / "docs" / "exchange.md"
@@ -41,7 +40,7 @@ async def test_the_sdk_can_not_read_the_empty_answer_of_small_liabilities() -> N
     owing = AccountSpec(cross={"USDT": initial_balance("1000"), "XRP": initial_balance(borrowed="1")})
     start = datetime.now(UTC).replace(microsecond=0)
     async with sandbox(Scenario(start=start, accounts=(owing,)), anchor=start.timestamp()) as running:
-        rest = _official(running)
+        rest = test_official_sdk.rest_api(running)
         with pytest.raises(Exception, match=r"(?i)json|parse|expecting"):
             await asyncio.to_thread(rest.small_liability_exchange, asset_names="XRP")
         assert running.sandbox.requests[-1].applied
@@ -73,15 +72,3 @@ async def test_python_binance_sends_sapi_to_production_whatever_is_set() -> None
     plain = object.__new__(Client)
     plain.testnet = True
     assert plain._create_margin_api_uri("x").startswith(Client.MARGIN_API_URL)
-
-
-def _official(running: RunningSandbox) -> Any:
-    account = running.ready.accounts[0]
-    configuration = ConfigurationRestAPI(
-        api_key=account["api_key"],
-        api_secret=account["api_secret"],
-        base_path=running.ready.rest_url,
-        timeout=10_000,
-        retries=0,
-    )
-    return MarginTrading(config_rest_api=configuration).rest_api

@@ -10,16 +10,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from binance_common.configuration import ConfigurationRestAPI
 from binance_common.errors import BadRequestError, NotFoundError, UnauthorizedError
-from binance_sdk_margin_trading.margin_trading import MarginTrading
 
 from tests.support.sandbox import RunningSandbox
 
 Rest = Any
 
 
-def _rest(running: RunningSandbox, *, api_key: str | None = None) -> Rest:
+def rest_api(running: RunningSandbox, *, api_key: str | None = None) -> Rest:
+    # Its models take a second, and each worker collects this module.
+    from binance_common.configuration import ConfigurationRestAPI
+    from binance_sdk_margin_trading.margin_trading import MarginTrading
+
     account = running.ready.accounts[0]
     configuration = ConfigurationRestAPI(
         api_key=api_key or account["api_key"],
@@ -84,7 +86,7 @@ def no_complaint(caplog: pytest.LogCaptureFixture) -> Any:
 
 
 async def test_every_read_parses_with_its_fields(running: RunningSandbox) -> None:
-    rest = _rest(running)
+    rest = rest_api(running)
     for name, params, fields in READS:
         answer = await _ask(getattr(rest, name), **params)
         row = answer[0] if isinstance(answer, list) else getattr(answer, "actual_instance", None) or answer
@@ -93,12 +95,12 @@ async def test_every_read_parses_with_its_fields(running: RunningSandbox) -> Non
 
 
 async def test_the_collateral_total_is_found_under_its_capital_letter(running: RunningSandbox) -> None:
-    answer = await _ask(_rest(running).query_cross_margin_account_details)
+    answer = await _ask(rest_api(running).query_cross_margin_account_details)
     assert answer.total_collateral_value_in_usdt is not None
 
 
 async def test_borrowing_and_repaying_leave_records(running: RunningSandbox) -> None:
-    rest = _rest(running)
+    rest = rest_api(running)
     for kind in ("BORROW", "REPAY"):
         made = await _ask(
             rest.margin_account_borrow_repay, asset="USDT", is_isolated="FALSE", symbol="", amount="12.5", type=kind
@@ -113,7 +115,7 @@ async def test_borrowing_and_repaying_leave_records(running: RunningSandbox) -> 
 
 
 async def test_orders_live_and_end(running: RunningSandbox) -> None:
-    rest = _rest(running)
+    rest = rest_api(running)
     sell = {"symbol": "BTCUSDT", "side": "SELL", "quantity": 0.01}
     sold = await _ask(rest.margin_account_new_order, **sell, type="MARKET", side_effect_type="AUTO_REPAY")
     assert (sold.status, sold.fills[0].commission_asset) == ("FILLED", "USDT")
@@ -130,7 +132,7 @@ async def test_orders_live_and_end(running: RunningSandbox) -> None:
 
 
 async def test_order_lists_live_and_end(running: RunningSandbox) -> None:
-    rest = _rest(running)
+    rest = rest_api(running)
     placed = await _ask(
         rest.margin_account_new_oco, symbol="BTCUSDT", side="SELL", quantity=0.01, price=90000.0, stop_price=50000.0
     )
@@ -155,7 +157,7 @@ async def test_order_lists_live_and_end(running: RunningSandbox) -> None:
 
 
 async def test_risk_keys_open_extend_and_close(running: RunningSandbox) -> None:
-    rest = _rest(running)
+    rest = rest_api(running)
     key = (await _ask(rest.start_user_data_stream)).listen_key
     await _ask(rest.keepalive_user_data_stream, listen_key=key)
     await _ask(rest.close_user_data_stream)
@@ -165,7 +167,7 @@ async def test_risk_keys_open_extend_and_close(running: RunningSandbox) -> None:
 
 
 async def test_settings_and_small_debts_change(running: RunningSandbox) -> None:
-    rest = _rest(running)
+    rest = rest_api(running)
     assert (await _ask(rest.adjust_cross_margin_max_leverage, max_leverage=5)).success is True
     assert (await _ask(rest.get_summary_of_margin_account)).normal_bar == "1.25"
     await _ask(rest.small_liability_exchange, asset_names="XRP")
@@ -176,7 +178,7 @@ async def test_settings_and_small_debts_change(running: RunningSandbox) -> None:
 
 
 async def test_refusals_and_retired_paths_arrive_as_errors(running: RunningSandbox) -> None:
-    rest = _rest(running)
+    rest = rest_api(running)
     with pytest.raises(BadRequestError) as refused:
         await _ask(
             rest.margin_account_borrow_repay, asset="USDT", is_isolated="FALSE", symbol="", amount="99999", type="REPAY"
@@ -185,18 +187,18 @@ async def test_refusals_and_retired_paths_arrive_as_errors(running: RunningSandb
     with pytest.raises(NotFoundError):
         await _ask(rest.query_liability_coin_leverage_bracket_in_cross_margin_pro_mode)
     with pytest.raises(UnauthorizedError):
-        await _ask(_rest(running, api_key="a" * 64).get_bnb_burn_status)
+        await _ask(rest_api(running, api_key="a" * 64).get_bnb_burn_status)
 
 
 async def test_weights_stand_in_headers_that_the_sdk_itself_does_not_read(running: RunningSandbox) -> None:
-    answer = await asyncio.to_thread(_rest(running).query_max_borrow, asset="USDT")
+    answer = await asyncio.to_thread(rest_api(running).query_max_borrow, asset="USDT")
     assert answer.headers["X-SAPI-USED-UID-WEIGHT-1M"] == "750"
     assert answer.rate_limits == []
 
 
 async def test_pairs_of_pending_orders_are_placed(running: RunningSandbox) -> None:
     placed = await _ask(
-        _rest(running).margin_account_new_otoco, symbol="BTCUSDT", working_type="LIMIT", working_side="BUY",
+        rest_api(running).margin_account_new_otoco, symbol="BTCUSDT", working_type="LIMIT", working_side="BUY",
         working_price=50000.0, working_quantity=0.01, working_time_in_force="GTC", pending_side="SELL",
         pending_quantity=0.01, pending_above_type="LIMIT_MAKER", pending_above_price=90000.0,
         pending_below_type="STOP_LOSS", pending_below_stop_price=40000.0,
@@ -205,7 +207,7 @@ async def test_pairs_of_pending_orders_are_placed(running: RunningSandbox) -> No
 
 
 async def test_a_pair_is_disabled_once_a_day(running: RunningSandbox) -> None:
-    rest, hand = _rest(running), running.sandbox.user_actions
+    rest, hand = rest_api(running), running.sandbox.user_actions
     hand.transfer("main", "ISOLATEDMARGIN_MARGIN", "SOL", Decimal(1), "SOLUSDT")
     with pytest.raises(BadRequestError):
         await _ask(rest.disable_isolated_margin_account, symbol="SOLUSDT")
@@ -218,7 +220,7 @@ async def test_a_pair_is_disabled_once_a_day(running: RunningSandbox) -> None:
 
 
 async def test_the_loan_of_a_bankruptcy_is_repaid_from_spot(running: RunningSandbox) -> None:
-    rest, hand = _rest(running), running.sandbox.user_actions
+    rest, hand = rest_api(running), running.sandbox.user_actions
     hand.deposit("main", "USDC", Decimal(500))
     hand.set_price("BTCUSDT", Decimal(10_000))
     loan = await _ask(rest.query_liquidation_loan)
