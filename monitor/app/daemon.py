@@ -101,7 +101,7 @@ def build_daemon(
         heartbeat=_heartbeat_settings(config),
         report_settings=report_settings(config),
         folder=find_storage_folder(config),
-        memories=None if previous is None else previous.hand_over(),
+        memories=None if previous is None else previous.latest_memories(),
         removed=None
         if previous is None
         else {name: account for name, account in previous.watched_accounts.items() if name not in accounts},

@@ -27,19 +27,20 @@ class DaemonFigures:
         if daemon is None:
             return DaemonView(now, __version__, None, (), (), ActivityCounts())
         failing, counters = daemon.failing_accounts, daemon.counters
-        states, channels = daemon.latest_states(), daemon.channel_names
+        memories, channels = daemon.latest_memories(), daemon.channel_names
         return DaemonView(
             now=now,
             version=__version__,
             started_at=counters.started_at,
             accounts=tuple(
-                AccountView(name, state, daemon.settings(name), name in failing) for name, state in states.items()
+                AccountView(name, memory.state, daemon.settings(name), name in failing, memory.last_metrics)
+                for name, memory in memories.items()
             ),
             channels=channels,
             activity=ActivityCounts(
                 # A reload keeps the counts, also of what it removed.
-                reads={key: count for key, count in counters.reads.items() if key[0] in states},
-                stream_events={key: count for key, count in counters.stream_events.items() if key[0] in states},
+                reads={key: count for key, count in counters.reads.items() if key[0] in memories},
+                stream_events={key: count for key, count in counters.stream_events.items() if key[0] in memories},
                 actions=dict(counters.actions),
                 messages={key: count for key, count in counters.messages.items() if key[0] in channels},
                 is_last_reload_ok=counters.is_last_reload_ok,

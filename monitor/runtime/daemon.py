@@ -185,12 +185,13 @@ class Daemon:
         """The accounts that are down or fail again and again, each with the cause of its last failure."""
         return self._health.failing_accounts
 
-    def hand_over(self) -> Mapping[str, AccountMemory]:
-        """Return the memories of all accounts, for the next daemon of this process.
+    def latest_memories(self) -> Mapping[str, AccountMemory]:
+        """Return the memories of all configured accounts, also of one that is down.
 
-        They serve where the store can't provide the states. Each call brings the same objects up to date.
+        They serve the next daemon of this process where the store can't provide the states. Each call brings the same
+        objects up to date.
         """
-        return self._supervisor.hand_over()
+        return self._supervisor.latest_memories()
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -219,10 +220,6 @@ class Daemon:
     def account_states(self) -> Mapping[str, AccountState]:
         """Return the present state of each account."""
         return {name: watch.runner.state for name, watch in self._supervisor.services.items()}
-
-    def latest_states(self) -> Mapping[str, AccountState | None]:
-        """Return the newest state of each configured account, also of one that is down; None: it never started."""
-        return self._supervisor.latest_states()
 
     def settings(self, account: str) -> AccountSettings:
         """Return the settings that the account's figures depend on besides the exchange."""

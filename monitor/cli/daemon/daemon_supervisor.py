@@ -153,7 +153,7 @@ class DaemonSupervisor:
             if failure is None and self._replacement is not None:
                 if self._is_config_confirmed:
                     before, ailing = self.config, _ailing(self._daemon)
-                self._daemon.hand_over()
+                self._daemon.latest_memories()
                 (self.config, self._daemon), self._replacement = self._replacement, None
                 self._configure_web()
                 self._is_config_confirmed = False

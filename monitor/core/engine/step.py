@@ -94,13 +94,14 @@ class StepResult:
     """One event's new state and everything that it decided.
 
     `requested_reads` names the reads that should be made as soon as possible, `intervals` how often each read is to be
-    made from now on (empty: unchanged).
+    made from now on (empty: unchanged). `metrics` holds every subject's when all were measured.
     """
 
     state: AccountState
     entry: JournalEntry
     requested_reads: frozenset[str]
     intervals: Mapping[str, timedelta]
+    metrics: MetricsSnapshot | None = None
 
 
 def step(
@@ -196,7 +197,7 @@ def step(
         else state
     )
     reads = requested_reads(before, state, event, decision.requested_reads, settings, now)
-    return StepResult(state, entry, reads, poll_intervals)
+    return StepResult(state, entry, reads, poll_intervals, snapshot if MONITOR_SUBJECT in metrics else None)
 
 
 def _with_foreign_activity(

@@ -1,7 +1,6 @@
 """One account's bulkhead: its own exchange session, streams, poller, runner and executor."""
 
 import asyncio
-import json
 import logging
 import math
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock, machine_now
@@ -332,7 +332,7 @@ def send_unrecorded(notifier: Notifier, state: AccountState, entry: JournalEntry
 
 def render_live_document(state: AccountState, settings: AccountSettings, clock: Clock, version: str) -> str:
     """Return the account's status document as the store holds it for readers."""
-    return json.dumps(account_document(state, settings, clock.now(), version), separators=(",", ":"))
+    return msgspec.json.encode(account_document(state, settings, clock.now(), version)).decode()
 
 
 def _channels_of(entry: JournalEntry) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.core.engine.step import IdSource, Policy, step
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, PricesRead, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_state import AccountState
@@ -78,6 +79,8 @@ class EventProcessor:
     ) -> None:
         """`is_known`: the state is based on the store's."""
         self.state = state
+        self.last_metrics: MetricsSnapshot | None = None
+        """The metrics of all subjects, as measured last: at a tick, or after a read."""
         self.is_known = is_known
         self._policy = policy
         self._store = store
@@ -130,6 +133,8 @@ class EventProcessor:
             if not isinstance(event, PricesRead):
                 self._counters.count_step(self.state, event, done.entry)
             self.state = done.state
+            if done.metrics is not None:
+                self.last_metrics = done.metrics
             batch.requested_reads |= done.requested_reads
             batch.intervals = done.intervals or batch.intervals
             batch.reread = batch.reread or isinstance(event, (CrossRead, IsolatedRead))

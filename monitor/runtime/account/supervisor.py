@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 
 from monitor.core.engine.step import Policy
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.events import CommandsRead, HealthRead, Tick
 from monitor.core.model.intent import Intent
 from monitor.core.model.journal import JournalEntry, Notice
@@ -65,6 +66,7 @@ class AccountMemory:
     state: AccountState | None = None
     is_known: bool = False
     """True if the state is based on the store's."""
+    last_metrics: MetricsSnapshot | None = None
 
 
 @dataclass(slots=True)
@@ -120,14 +122,8 @@ class AccountSupervisor:
         self.services: dict[str, AccountService] = {}
         self._known_connects = 0
 
-    def latest_states(self) -> Mapping[str, AccountState | None]:
-        """Return the newest state of every account, running or down; None for one that never started."""
-        for name in self.services:
-            self._save_state(name)
-        return {name: memory.state for name, memory in self._memories.items()}
-
-    def hand_over(self) -> Mapping[str, AccountMemory]:
-        """Return the memories for the next daemon, should the store not provide them; always the same objects."""
+    def latest_memories(self) -> Mapping[str, AccountMemory]:
+        """Return the newest memory of every account, running or down; always the same objects."""
         for name in self.services:
             self._save_state(name)
         return self._memories
@@ -302,7 +298,8 @@ class AccountSupervisor:
         watch = self.services.get(name)
         if watch is not None:
             memory = self._memories[name]
-            memory.state, memory.is_known = watch.runner.state, watch.runner.is_known
+            runner = watch.runner
+            memory.state, memory.is_known, memory.last_metrics = runner.state, runner.is_known, runner.last_metrics
 
 
 class _DownListener:

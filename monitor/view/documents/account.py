@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from monitor.core.metrics.asset import list_debt_rates, monitoring_tagged_assets
 from monitor.core.metrics.collateral import transfer_out_limits
-from monitor.core.metrics.cross import measure_cross, measure_pair
 from monitor.core.metrics.data_quality import DataIssue, find_data_issues
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.metrics.unknown_conditions import filter_lasting
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.alert import AlertState, severity_rank
@@ -38,9 +38,10 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
     rules whose condition can't be evaluated, and the figures that they lack. `monitored`: assets held or owed that bear
     the exchange's tag *Monitoring*.
     """
-    cross = cross_document(state, settings, measure_cross(state, settings, now), now) if settings.cross else None
+    metrics = MetricsSnapshot(state, settings, now)
+    cross = cross_document(state, settings, metrics.get(("cross", "")), now) if settings.cross else None
     isolated = [
-        isolated_document(measure_pair(state, settings, symbol, now), state, settings, now)
+        isolated_document(metrics.get(("isolated", symbol)), state, settings, now)
         for symbol in _symbols(state, settings)
     ]
     firing = sorted(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 
@@ -29,12 +30,16 @@ class ActivityCounts:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """One configured account. `state` None: it never started. `is_failing`: its tasks are down."""
+    """One configured account. `state` None: it never started. `is_failing`: its tasks are down.
+
+    `last_metrics`: what the account's last tick or read measured, if anything.
+    """
 
     name: str
     state: AccountState | None
     settings: AccountSettings
     is_failing: bool = False
+    last_metrics: MetricsSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)

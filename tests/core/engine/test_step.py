@@ -235,6 +235,14 @@ class TestStep:
         )
         assert story.step(PricesRead(prices(after(3), BTCUSDT=60_000)), 3).intervals == {}
 
+    def test_full_evaluation_hands_on_its_metrics(self) -> None:
+        story = EngineRun().start()
+        metrics = story.step(Tick(), 1).metrics
+        assert metrics is not None
+        assert metrics.now == after(1)
+        assert {subject[0] for subject in metrics.subjects} == {"cross", "asset", "account", "monitor"}
+        assert story.step(PricesRead(prices(after(2), BTCUSDT=60_000)), 2).metrics is None
+
     def test_alert_fires_between_polls_as_time_passes(self) -> None:
         story = EngineRun(
             parse_rules([{"name": "low", "scope": "cross", "when": "margin_level < 1.5", "for": "10s"}], "t")

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from decimal import Decimal
 
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.account import Balance, IsolatedPair
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.numbers.amounts import INFINITE
+from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState, ThresholdState
 from monitor.web.metrics.figures import render_figures
 from tests.support.examples.accounts import (
+    NOW,
     SETTINGS,
     after,
     apply_events,
@@ -55,6 +58,20 @@ def test_assets_and_the_account_have_their_own_labels() -> None:
     assert found['margin_monitor_owed{account="main",asset="ETH"}'] == 10
     assert found['margin_monitor_actions_blocked{account="main"}'] == 0
     assert found['margin_monitor_stream_connected{account="main"}'] == 0
+
+
+def test_metrics_of_the_last_tick_serve_for_a_second() -> None:
+    of_tick = MetricsSnapshot(both_scopes(), SETTINGS, NOW)
+    later = apply_events(both_scopes(), CrossRead(cross_snapshot(NOW, Decimal("1.5"))))
+
+    def level(seconds: float, settings: AccountSettings = SETTINGS) -> float:
+        view = daemon_view(later, at=after(seconds), settings=settings)
+        view = replace(view, accounts=(replace(view.accounts[0], last_metrics=of_tick),))
+        return round(read_samples(render_figures(view, lambda: None))[CROSS_LEVEL], 5)
+
+    assert (level(0), level(1)) == (1.83333, 1.83333)
+    # Older, measured after the view's moment, or by the settings before a reload: measured anew.
+    assert (level(1.1), level(-0.1), level(0, replace(SETTINGS))) == (1.5, 1.5, 1.5)
 
 
 def test_status_is_a_number() -> None:
