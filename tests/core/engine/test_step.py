@@ -235,7 +235,7 @@ class TestStep:
         )
         assert story.step(PricesRead(prices(after(3), BTCUSDT=60_000)), 3).intervals == {}
 
-    def test_full_evaluation_hands_on_its_metrics(self) -> None:
+    def test_full_evaluation_returns_its_metrics(self) -> None:
         story = EngineRun().start()
         metrics = story.step(Tick(), 1).metrics
         assert metrics is not None
