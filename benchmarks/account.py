@@ -9,7 +9,8 @@ from monitor.config.rules.rule_files import parse_rules
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import Balance, CrossSnapshot, Price, Thresholds
-from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChanged, StreamName
+from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChanged
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState, ThresholdState

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from monitor.config.model import Config
 from monitor.core.alerting.silence_matchers import parse_matcher
-from monitor.core.model.alert import SEVERITIES
-from monitor.core.model.events import SilenceMatcher
+from monitor.core.model.alert import SEVERITIES, SilenceMatcher
 from monitor.errors import UsageError, suggest_nearest
 
 BUILT_IN_LABELS = ("rule", "account", "scope", "symbol", "asset", "severity")

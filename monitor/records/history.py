@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.alert import MetricScope
+from monitor.core.model.metric_values import SamplePoint
 
 Resolution = Literal["raw", "1m", "1h"]
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.model.alert import Alert
-from monitor.core.model.events import Silence
+from monitor.core.model.alert import Alert, Silence
 from monitor.core.model.intent import Intent
 from monitor.core.notifications.channel_messages import ChannelMessage
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.model.events import Silence
+from monitor.core.model.alert import Silence
 from monitor.core.numbers.intervals import Interval
 from monitor.records.alerts import AlertRow, AlertValue
 from monitor.records.channels import ChannelRow

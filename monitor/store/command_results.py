@@ -6,9 +6,10 @@ from sqlalchemy import Connection
 
 from monitor.core.alerting.drill import Drill
 from monitor.core.model.action_blocks import RuleStop
-from monitor.core.model.events import Ack, Silence
+from monitor.core.model.alert import Ack, Silence
 from monitor.records.alerts import AlertRow
 from monitor.records.intents import IntentRow
+from monitor.store import commands_in_force
 from monitor.store.readers.alerts import read_alert
 from monitor.store.readers.intents import read_intent
 from monitor.store.writes import commands
@@ -25,7 +26,7 @@ def acknowledge(connection: Connection, ack: Ack) -> AlertRow:
 def expire_silence(connection: Connection, silence: int, at: datetime) -> Silence:
     """End a silence and return it. Raises CommandRefused."""
     commands.expire_silence(connection, silence, at)
-    return next(each for each in commands.read_silences(connection) if each.id == silence)
+    return next(each for each in commands_in_force.read_silences(connection) if each.id == silence)
 
 
 def set_paused(connection: Connection, paused: bool, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:

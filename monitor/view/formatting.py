@@ -90,6 +90,20 @@ def find_first_metric(condition: str) -> Metric | None:
     return next((METRICS[name] for name in _NAME.findall(condition) if name in METRICS), None)
 
 
+def format_route(route: str, amount: Decimal, asset: str, repays: str = "") -> str:
+    """One recovery option in words."""
+    sum_ = format_needed_amount(amount, asset)
+    match route:
+        case "repay":
+            return f"repay {sum_} from the free balance"
+        case "transfer_and_repay":
+            return f"bring in {sum_} and repay"
+        case "reduce":
+            return f"sell {sum_} for {repays} and repay" if repays else f"sell {sum_} and repay"
+        case _:
+            return f"bring in {sum_} as collateral"
+
+
 def _format_rounded(value: MetricValue | None, decimals: int, rounding: str) -> str:
     if not isinstance(value, Decimal) or not value.is_finite():
         return _infinity_or_unknown(value)

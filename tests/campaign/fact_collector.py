@@ -16,12 +16,13 @@ from monitor.records.intents import IntentRow
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.sandbox.lending.transfers import TRANSFER_KINDS
 from monitor.sandbox.server import Sandbox
+from monitor.store import commands_in_force
 from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row
-from monitor.store.writes import audit, commands, daemon_row
+from monitor.store.writes import audit, daemon_row
 from tests.campaign.judge.disturbances import in_ms
 from tests.campaign.judge.facts import (
     AlertFact,
@@ -91,7 +92,7 @@ def intents_of(database: Path) -> tuple[IntentRow, ...]:
 def restored(database: Path, at: int) -> RestoreFact:
     """How a database stands right after a backup was put in its place."""
     with ReadStore.open(f"sqlite:///{database}") as store:
-        by = store.read(commands.read_pause)
+        by = store.read(commands_in_force.read_pause)
         return RestoreFact(at, by is not None, by is not None and store.read(_has_paused, by[0]))
 
 

@@ -1,6 +1,7 @@
 """The command line as a whole: help, versions, usage errors, clean ends."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,15 @@ from monitor.cli import parser
 from monitor.resources import packaged_path
 from monitor.version import describe_version
 from tests.support.cli_process import run_cli
+from tests.support.command import write_config
+
+NEEDED_BY_NO_READER = (
+    *("aiohttp", "alembic", "apprise", "apscheduler", "cryptography", "httpx", "jinja2", "matplotlib", "numpy"),
+    *("prometheus_client", "psycopg", "re2", "rich", "telegram", "websockets"),
+    *("monitor.core.actions.scope_position", "monitor.core.state.account_state", "monitor.exchange"),
+    *("monitor.runtime.daemon", "monitor.store.store", "monitor.view.charts", "monitor.web"),
+)
+"""Libraries and parts of the program that no command needs to read the database."""
 
 HEAVY = ("httpx", "sqlalchemy", "pydantic", "apprise", "matplotlib", "websockets", "apscheduler", "rich", "msgspec")
 
@@ -41,6 +51,27 @@ def test_help_and_usage_errors_load_no_library(words: list[str]) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ended.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (["status"], ["alerts"], ["history", "margin_level", "--since", "30d"], ["interest"], ["events"], ["report"]),
+        (["status", "--json"], ["alerts", "--all", "--json"], ["actions", "--json"], ["silence", "list"]),
+    ],
+)
+def test_reading_commands_load_only_what_they_read_with(
+    lines: tuple[list[str], ...], tmp_path: Path, sqlite_template: Path
+) -> None:
+    shutil.copy(sqlite_template, tmp_path / "monitor.db")
+    config = write_config(tmp_path)
+    program = (
+        "import sys; from monitor.__main__ import main; "
+        f"codes = [main(['--config', {str(config)!r}, *words]) for words in {lines!r}]; "
+        f"print([codes, [name for name in {NEEDED_BY_NO_READER!r} if name in sys.modules]], file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stderr.splitlines()[-1] == str([[0] * len(lines), []])
 
 
 @pytest.mark.parametrize(

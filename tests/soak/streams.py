@@ -26,7 +26,7 @@ from monitor.app.database import open_store
 from monitor.clock import SystemClock
 from monitor.config import policies
 from monitor.config.loading import load_config
-from monitor.core.model.events import StreamName
+from monitor.core.model.stream_payloads import StreamName
 from monitor.exchange.binance.api.response import ApiCredentials
 from monitor.exchange.binance.binance_account import BaseUrls
 from monitor.exchange.binance.factory import create_account

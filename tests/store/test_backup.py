@@ -20,6 +20,7 @@ from monitor.core.model.journal import JournalEntry
 from monitor.errors import DaemonAlreadyRunning, MonitorError, StoreError, UsageError, WrongDatabaseRevision
 from monitor.store.backup import back_up, restore
 from monitor.store.command_store import ReadStore
+from monitor.store.commands_in_force import read_pause
 from monitor.store.db.connections import SCHEMA_REVISION
 from monitor.store.db.schema_migration import find_problems, upgrade
 from monitor.store.readers.events import read_events
@@ -27,7 +28,6 @@ from monitor.store.readers.intents import read_intents
 from monitor.store.schema.tables import audit
 from monitor.store.store import Store
 from monitor.store.writes.audit import verify_trail
-from monitor.store.writes.commands import read_pause
 from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID
 from tests.store.db.test_schema_migration import database_at_revision
 from tests.support.examples.store_rows import NOW, event, intent, planned_entry

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from monitor.core.model.events import Ack, Silence, SilenceMatcher
+from monitor.core.model.alert import Ack, Silence, SilenceMatcher
 from monitor.core.model.intent import IntentState
 from monitor.errors import RecordNotFound
-from monitor.store import command_results
+from monitor.store import command_results, commands_in_force
 from monitor.store.store import Store
 from monitor.store.writes import commands
 from tests.support.examples.store_rows import NOW, at, firing_entry, intent, planned_entry
@@ -53,8 +53,8 @@ async def test_reader_of_its_own_sees_what_is_committed(store: Store) -> None:
     await store.commit(firing_entry(17))
     reader = store.new_reader("test-reader")
     try:
-        assert await reader.run(commands.is_paused) is False
+        assert await reader.run(commands_in_force.is_paused) is False
         await store.execute(commands.set_paused, True, AUTHOR, NOW)
-        assert await reader.run(commands.is_paused) is True
+        assert await reader.run(commands_in_force.is_paused) is True
     finally:
         reader.close()

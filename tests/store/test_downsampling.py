@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, event, update
 
 from monitor.core.engine.history_summary import (
-    SamplePoint,
     TimeRange,
     known_values,
     largest_magnitude,
@@ -22,6 +21,7 @@ from monitor.core.engine.history_summary import (
     unknown_ranges,
 )
 from monitor.core.model.journal import JournalEntry, Sample
+from monitor.core.model.metric_values import SamplePoint
 from monitor.core.numbers.amounts import INFINITE
 from monitor.store.downsampling import BUCKET_MS, CoarseResolution, downsample
 from monitor.store.readers.history import read_history

@@ -28,7 +28,7 @@ PRELOADED = (
     "monitor.cli.commands.drill",
     "monitor.cli.commands.events",
     "monitor.cli.commands.export",
-    "monitor.cli.commands.history",
+    "monitor.cli.commands.history.plot",
     "monitor.cli.commands.init",
     "monitor.cli.commands.interest",
     "monitor.cli.commands.notify",

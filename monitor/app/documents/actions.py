@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from monitor.errors import RecordNotFound
+from monitor.store.commands_in_force import read_rule_stops
 from monitor.store.readers.intents import read_intent, read_intents
 from monitor.store.reads import Reads
-from monitor.store.writes.rule_stops import read_rule_stops
 from monitor.view.documents.actions import action_document, rule_stop_document
 from monitor.view.documents.types.actions import ActionDocument, ActionListDocument
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from monitor.errors import RecordNotFound
+from monitor.store.commands_in_force import read_silences
 from monitor.store.readers.alerts import read_alert, read_alerts
 from monitor.store.reads import Reads
-from monitor.store.writes.commands import read_silences
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.silences import silence_document

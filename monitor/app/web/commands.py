@@ -9,7 +9,7 @@ from monitor.clock import Clock
 from monitor.config.model import Config
 from monitor.config.redaction import KNOWN_SECRETS
 from monitor.core.alerting.lifecycle import with_ack
-from monitor.core.model.events import Ack, Silence
+from monitor.core.model.alert import Ack, Silence
 from monitor.errors import ParameterInvalid, UsageError, suggest_nearest
 from monitor.store import command_results
 from monitor.store.store import Store

@@ -9,7 +9,7 @@ from monitor.cli import config_option, output
 from monitor.cli.operator_name import operator_name
 from monitor.cli.parser import add_json
 from monitor.core.alerting.lifecycle import with_ack
-from monitor.core.model.events import Ack
+from monitor.core.model.alert import Ack
 from monitor.errors import ExitCode
 from monitor.store.readers.alerts import read_alert
 from monitor.store.writes.commands import acknowledge

@@ -15,12 +15,12 @@ from monitor.cli.operator_name import operator_name
 from monitor.cli.parser import add_json
 from monitor.core.alerting.lifecycle import active_silence
 from monitor.core.alerting.silence_matchers import matcher_text
-from monitor.core.model.alert import Alert, AlertState
-from monitor.core.model.events import Silence, SilenceMatcher
+from monitor.core.model.alert import Alert, AlertState, Silence, SilenceMatcher
 from monitor.core.numbers.durations import parse_since
 from monitor.errors import ExitCode, ParameterInvalid
+from monitor.store.commands_in_force import read_silences
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.writes.commands import add_silence, expire_silence, read_silences
+from monitor.store.writes.commands import add_silence, expire_silence
 from monitor.store.writes.daemon_row import command_clock
 from monitor.view.documents.silences import silence_document
 from monitor.view.documents.types.alerts import SilenceDocument

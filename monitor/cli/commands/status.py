@@ -20,7 +20,6 @@ from monitor.core.margin.stress_scenarios import STRESS_SCENARIOS, WORST_SCENARI
 from monitor.core.numbers.durations import to_seconds
 from monitor.errors import ExitCode, MonitorError, UsageError
 from monitor.store.writes.daemon_row import command_clock
-from monitor.view.documents.account import account_document
 from monitor.view.documents.status import oldest_age_s
 from monitor.view.documents.stress import StableAssets
 from monitor.view.documents.types.account import AccountDocument
@@ -118,6 +117,7 @@ async def _fetch_account(config: Config, name: str, clock: Clock) -> AccountDocu
     from monitor.app.exchange import open_binance_account
     from monitor.config import policies
     from monitor.runtime.account.single_read import read_account_once
+    from monitor.view.documents.account import account_document
 
     own = policies.build_policy(config, name).settings
     async with contextlib.aclosing(open_binance_account(config, name, clock)) as exchange:

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
 
 from monitor.core.actions.scope_position import AssetPosition, ScopePosition
 from monitor.core.margin.sizing import repay_to_reach, sell_to_reach, transfer_and_repay_to_reach, transfer_in_to_reach
+from monitor.core.model.order import RecoveryRoute
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, ZERO, ceil_to
-
-RecoveryRoute = Literal["repay", "transfer_in", "transfer_and_repay", "reduce"]
 
 SELLING_COST = Decimal("0.011")
 """Cost of a sale as a share of its value: a fee of 0.1 % and the slippage of 1 % that a `reduce` allows by default."""

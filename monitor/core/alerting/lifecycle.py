@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from monitor.core.alerting.silence_matchers import matches_labels
 from monitor.core.model.alert import (
+    Ack,
     Alert,
     AlertKey,
     AlertState,
@@ -14,9 +15,9 @@ from monitor.core.model.alert import (
     MetricScope,
     Notification,
     NotificationReason,
+    Silence,
     severity_rank,
 )
-from monitor.core.model.events import Ack, Silence
 from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.durations import seconds_between, to_seconds
 from monitor.core.rules.rule import Finding, Rule

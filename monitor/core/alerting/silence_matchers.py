@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from monitor.core.alerting.linear_regex import find_problem, matches_whole
-from monitor.core.model.events import SilenceMatcher
+from monitor.core.model.alert import SilenceMatcher
 
 MAX_MATCHER_LENGTH = 200
 

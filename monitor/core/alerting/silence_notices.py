@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.alerting.silence_matchers import matcher_text
-from monitor.core.model.alert import Alert, AlertKey, AlertState, severity_rank
-from monitor.core.model.events import CommandsRead, Silence
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Silence, severity_rank
+from monitor.core.model.events import CommandsRead
 from monitor.core.model.journal import Notice
 from monitor.core.rules.rule import Rule
 

@@ -4,21 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 
-from monitor.core.metrics.sampling import MAX_SAMPLE_AGE
-
-MissingReason = Literal["infinite", "unavailable"]
-
-
-@dataclass(frozen=True, slots=True)
-class SamplePoint:
-    """One sample; `missing` is the reason for a `value` of None."""
-
-    at: datetime
-    value: Decimal | None
-    missing: MissingReason | None
-
+from monitor.core.model.metric_values import MAX_SAMPLE_AGE, SamplePoint
 
 SPARKLINE_POINTS = 96
 """Number of points of a sparkline: a quarter of an hour each for a day."""

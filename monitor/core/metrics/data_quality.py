@@ -4,21 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
 
 from monitor.core.margin.usdt_prices import pricing_symbol, usdt_price
 from monitor.core.metrics.collateral import collateral_drift
 from monitor.core.metrics.valuation import is_fresh
 from monitor.core.metrics.value_text import notice_text
 from monitor.core.model.account import CROSS, Balance, Scope
-from monitor.core.model.metric_values import MetricValues
+from monitor.core.model.metric_values import DataIssueKind, MetricValues
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.live_balances import live_cross_balances, live_pair
-
-DataIssueKind = Literal[
-    "notice", "bars", "no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"
-]
 
 MAX_PRICE_SILENCE = timedelta(minutes=20)
 """Time without a price after which a symbol is reported: the stream sends every change, and a read was due twice."""

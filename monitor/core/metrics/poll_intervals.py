@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.alert import AlertState, MetricScope
-from monitor.core.model.events import StreamName
 from monitor.core.model.metric_values import MetricValues
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState, PollInterval
 from monitor.core.state.stream_status import StreamStatus

@@ -11,17 +11,11 @@ from monitor.core.model.alert import MetricScope
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, Tick
 from monitor.core.model.journal import Sample
 from monitor.core.model.metric import MetricValue, MissingValue
-from monitor.core.model.metric_values import MetricValues
+from monitor.core.model.metric_values import REPEAT_AFTER, MetricValues
 from monitor.core.state.account_state import LastSample
 
 SAMPLE_INTERVAL = timedelta(seconds=10)
 """Minimum time between two samples of a series."""
-
-REPEAT_AFTER = timedelta(hours=1)
-"""Time after which an unchanged value is written again."""
-
-MAX_SAMPLE_AGE = 2 * REPEAT_AFTER
-"""Maximum time for which a sample holds without a next one."""
 
 SeriesKey = tuple[MetricScope, str, str]
 

@@ -1,4 +1,4 @@
-"""Alerts, their states and transitions, notifications, and conditions whose truth is unknown.
+"""Alerts, their states and transitions, notifications, acknowledgements, silences, and conditions of unknown truth.
 
 An alert is a finding with memory: one alert for each (rule, account, scope, subject).
 """
@@ -128,3 +128,39 @@ class UnknownCondition:
 
 
 UnknownConditions = Mapping[AlertKey, UnknownCondition]
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """An acknowledgement of an alert by a person."""
+
+    alert: int
+    by: str
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceMatcher:
+    """One condition of a silence on an alert's labels. `op`: = != =~ !~ (the last two: whole-value regex)."""
+
+    name: str
+    op: Literal["=", "!=", "=~", "!~"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A silence: alerts that match all matchers are not notified between `starts_at` and `ends_at`.
+
+    `channel` is the channel whose answer set it; "" when no channel did.
+    """
+
+    id: int
+    matchers: tuple[SilenceMatcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    comment: str
+    include_critical: bool = False
+    channel: str = ""

@@ -20,12 +20,11 @@ from monitor.core.model.account import (
     WalletBalances,
 )
 from monitor.core.model.action_blocks import RuleStop
+from monitor.core.model.alert import Ack, Silence
 from monitor.core.model.intent import Intent
 from monitor.core.model.odds import OddsRead
 from monitor.core.model.reads import AuxiliaryRead, GapHistoryRead, GapReopened, OrderUpdate, OwnerRead
-from monitor.core.model.stream_payloads import ParsedPayload
-
-StreamName = Literal["account", "risk", "market"]
+from monitor.core.model.stream_payloads import ParsedPayload, StreamName
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,42 +184,6 @@ class StreamAlive:
 
     stream: StreamName
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """An acknowledgement of an alert by a person."""
-
-    alert: int
-    by: str
-    at: datetime
-    comment: str
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceMatcher:
-    """One condition of a silence on an alert's labels. `op`: = != =~ !~ (the last two: whole-value regex)."""
-
-    name: str
-    op: Literal["=", "!=", "=~", "!~"]
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """A silence: alerts that match all matchers are not notified between `starts_at` and `ends_at`.
-
-    `channel` is the channel whose answer set it; "" when no channel did.
-    """
-
-    id: int
-    matchers: tuple[SilenceMatcher, ...]
-    starts_at: datetime
-    ends_at: datetime
-    author: str
-    comment: str
-    include_critical: bool = False
-    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

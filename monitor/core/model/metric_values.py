@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Generic, Literal, NamedTuple, TypeVar
@@ -18,6 +18,27 @@ _NOTHING: Mapping[str, MetricValue] = MappingProxyType({})
 
 LiquidationSide = Literal["below", "above"]
 DataState = Literal["ok", "no_debt", "stale", "unavailable", "not_created"]
+
+DataIssueKind = Literal[
+    "notice", "bars", "no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"
+]
+
+REPEAT_AFTER = timedelta(hours=1)
+"""Time after which an unchanged value is written again as a sample."""
+
+MAX_SAMPLE_AGE = 2 * REPEAT_AFTER
+"""Maximum time for which a sample holds without a next one."""
+
+MissingReason = Literal["infinite", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePoint:
+    """One sample; `missing` is the reason for a `value` of None."""
+
+    at: datetime
+    value: Decimal | None
+    missing: MissingReason | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from typing import Literal
 from monitor.core.model.account import Scope
 from monitor.core.numbers.amounts import ZERO
 
+RecoveryRoute = Literal["repay", "transfer_in", "transfer_and_repay", "reduce"]
+
 ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
 ManualCallKind = Literal[
     "borrow", "transfer_out", "transfer", "order", "cancel_orders", "setting", "dust", "small_debts", "liquidation_loan"

@@ -1,9 +1,12 @@
-"""Contents of the events of an account's streams."""
+"""Streams by name, and contents of the events of an account's streams."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
+
+StreamName = Literal["account", "risk", "market"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,20 +18,13 @@ from monitor.core.model.account import (
 )
 from monitor.core.model.action_blocks import ActionBlocks
 from monitor.core.model.alert import Alert, AlertKey, MetricScope, UnknownConditions
-from monitor.core.model.events import (
-    CommandsRead,
-    HealthRead,
-    InterestRead,
-    NextRatesRead,
-    RatesRead,
-    ReadFailed,
-    StreamName,
-)
+from monitor.core.model.events import CommandsRead, HealthRead, InterestRead, NextRatesRead, RatesRead, ReadFailed
 from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import ForeignActivity
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.odds import OddsRead
 from monitor.core.model.reads import OwnerRead
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.state.activity_state import ActivityState
 from monitor.core.state.price_state import PriceState
 from monitor.core.state.record_coverage import RecordCoverage

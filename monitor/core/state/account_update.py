@@ -25,7 +25,6 @@ from monitor.core.model.events import (
     StreamAlive,
     StreamChanged,
     StreamEvent,
-    StreamName,
     ThresholdsRead,
     Tick,
     WalletRead,
@@ -47,6 +46,7 @@ from monitor.core.model.reads import (
     TradingRulesRead,
     TransfersRead,
 )
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.state.account_state import AccountState, KeyState, LiquidationHistory, ThresholdState
 from monitor.core.state.activity_update import apply_activity
 from monitor.core.state.live_balances import live_cross_balances, with_snapshot, with_stream_event

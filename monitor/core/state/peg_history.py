@@ -13,7 +13,7 @@ MIN_RATIOS = 6
 """Minimum number of ratios for a reference ratio: those of one hour."""
 
 MAX_RATIO_AGE = timedelta(minutes=65)
-"""A recorded ratio is valid until the next one, which comes within the hour: see sampling.REPEAT_AFTER."""
+"""A recorded ratio is valid until the next one, which comes within the hour: see metric_values.REPEAT_AFTER."""
 
 
 @dataclass(frozen=True, slots=True)

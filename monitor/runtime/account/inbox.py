@@ -14,10 +14,10 @@ from monitor.core.model.events import (
     IsolatedRead,
     PricesRead,
     StreamAlive,
-    StreamName,
     Tick,
 )
 from monitor.core.model.reads import OwnerRead
+from monitor.core.model.stream_payloads import StreamName
 
 MAX_BATCH = 500
 """Most events in one batch, so that a flood is committed in parts and nothing else waits for all of it."""

@@ -11,8 +11,9 @@ from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.settlement.notices import intent_notices, lost_notices, rule_stop_notice
 from monitor.core.settlement.transitions import IntentUpdate
 from monitor.errors import StoreRefused
+from monitor.store import commands_in_force
 from monitor.store.store import Store
-from monitor.store.writes import commands, journal
+from monitor.store.writes import journal
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ async def _pause_actions(
 ) -> None:
     """Pause all actions with a notice of the reason, unless they are paused already. Raises StoreError."""
     log.error("intent.unrecorded account=%s cause=%s", account, cause)
-    if await store.read(commands.is_paused):
+    if await store.read(commands_in_force.is_paused):
         return
     words = f"orders that were sent can't be recorded once more ({cause.message})"
     notices = (Notice("critical", f"{account}: all actions are paused: {words}", channels, now),) if channels else ()

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.core.model.account import Scope
-from monitor.core.model.events import StreamEvent, StreamName
+from monitor.core.model.events import StreamEvent
+from monitor.core.model.stream_payloads import StreamName
 from monitor.errors import StoreError
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from monitor.core.alerting.lifecycle import with_ack
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.notifications.outbox import Delivery
 from monitor.records.alerts import AlertRow, AlertValue
+from monitor.store.commands_in_force import read_newest_acks
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_from_row, delivery_from_row
-from monitor.store.writes.commands import read_newest_acks
 
 
 def read_alerts(

@@ -13,10 +13,10 @@ from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import Movement
 from monitor.records.exports import MovementRow, SampleRow
+from monitor.store.commands_in_force import read_newest_acks
 from monitor.store.readers.interest import InterestChargeRow, read_charges
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import DbRow, alert_from_row, intent_from_row
-from monitor.store.writes.commands import read_newest_acks
 
 _FETCH_ROWS = 1_000
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, func, or_, select, type_coerce
 
-from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.alert import MetricScope
+from monitor.core.model.metric_values import SamplePoint
 from monitor.records.history import HistoryRow, Resolution
 from monitor.store.schema import tables
 

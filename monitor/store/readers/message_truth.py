@@ -7,13 +7,12 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, Table, select
 
 from monitor.core.alerting.lifecycle import active_silence, with_ack
-from monitor.core.model.alert import Alert
-from monitor.core.model.events import Ack, Silence
+from monitor.core.model.alert import Ack, Alert, Silence
 from monitor.core.model.intent import Intent
 from monitor.records.message_truth import IntentDecision, MessageTruth
+from monitor.store.commands_in_force import OPEN_ALERT_STATES, read_newest_acks, read_silences
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_from_row, intent_from_row
-from monitor.store.writes.commands import OPEN_ALERT_STATES, read_newest_acks, read_silences
 from monitor.store.writes.replies.channel_messages import read_first_reference, read_open_messages
 
 MAX_IDS = 500

@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from monitor.core.metrics.sampling import MAX_SAMPLE_AGE
+from monitor.core.model.metric_values import MAX_SAMPLE_AGE
 from monitor.records.report import ReportRows
+from monitor.store.commands_in_force import read_pause, read_silences
 from monitor.store.readers.alerts import read_alert_values, read_alerts
 from monitor.store.readers.channels import read_channels
 from monitor.store.readers.events import count_failures, count_rejected, read_movements
@@ -14,7 +15,6 @@ from monitor.store.readers.intents import read_intents
 from monitor.store.readers.interest import read_interest, read_recorded_spans
 from monitor.store.readers.status import read_status_rows
 from monitor.store.writes import audit, bans
-from monitor.store.writes.commands import read_pause, read_silences
 from monitor.store.writes.daemon_row import read_first_run, read_runs
 
 REPORT_METRICS = (

@@ -3,9 +3,8 @@
 from sqlalchemy import Connection, select
 
 from monitor.records.status import LiveDocumentRow, StatusRows
+from monitor.store.commands_in_force import is_paused, read_rule_stops
 from monitor.store.schema import tables
-from monitor.store.writes import rule_stops
-from monitor.store.writes.commands import is_paused
 from monitor.store.writes.daemon_row import read_daemon
 
 
@@ -15,7 +14,7 @@ def read_status_rows(connection: Connection) -> StatusRows:
         read_daemon(connection),
         is_paused(connection),
         read_live_documents(connection),
-        rule_stops.read_rule_stops(connection),
+        read_rule_stops(connection),
     )
 
 

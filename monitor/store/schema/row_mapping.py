@@ -8,7 +8,6 @@ from sqlalchemy import RowMapping
 
 from monitor.core.model.account import InterestCharge, Scope
 from monitor.core.model.alert import Alert, AlertKey, AlertState, NotificationReason
-from monitor.core.model.events import Silence, SilenceMatcher
 from monitor.core.model.intent import BalanceBefore, Intent, IntentState
 from monitor.core.model.order import CancelOrders, ManualCall, Order, Reduce, Repay, Transfer
 from monitor.core.notifications.outbox import Delivery, DeliveryState, LastNotified
@@ -200,23 +199,3 @@ def charge_from_row(row: DbRow) -> InterestCharge:
         tx_id=row["tx_id"],
         charged_at=row["charged_at"],
     )
-
-
-def row_from_silence(silence: Silence) -> dict[str, Any]:
-    """Return the row of `silence`, without its id."""
-    return {
-        "matchers": json.dumps([[m.name, m.op, m.value] for m in silence.matchers], ensure_ascii=False),
-        "starts_at": silence.starts_at,
-        "ends_at": silence.ends_at,
-        "author": silence.author,
-        "comment": silence.comment,
-        "include_critical": silence.include_critical,
-        "channel": silence.channel,
-    }
-
-
-def silence_from_row(row: DbRow) -> Silence:
-    """Return the silence of a row of `silences`."""
-    values: dict[str, Any] = {**row}
-    matchers = tuple(SilenceMatcher(*condition) for condition in json.loads(values.pop("matchers")))
-    return Silence(matchers=matchers, **values)

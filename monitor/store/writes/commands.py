@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from monitor.core.model.action_blocks import RuleStop
-from monitor.core.model.alert import AlertState
-from monitor.core.model.events import Ack, CommandsRead, Silence
+from monitor.core.model.alert import Silence
+from monitor.core.model.events import CommandsRead
 from monitor.core.model.intent import Intent, IntentState
 from monitor.errors import CommandRefused, RecordNotFound, StoreError
+from monitor.store.commands_in_force import (
+    OPEN_ALERT_STATES,
+    is_paused,
+    read_newest_acks,
+    read_rule_stops,
+    read_silences,
+)
 from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
-from monitor.store.schema.row_mapping import intent_from_row, row_from_silence, silence_from_row
+from monitor.store.schema.row_mapping import intent_from_row
+from monitor.store.schema.silence_rows import row_from_silence, silence_from_row
 from monitor.store.writes import audit, journal, rule_stops
 from monitor.store.writes import intents as intent_rows
 from monitor.store.writes.change_counter import bump_change_counter
@@ -22,8 +30,6 @@ from monitor.store.writes.pause_switch import set_paused as set_paused
 
 if TYPE_CHECKING:
     from monitor.core.alerting.drill import Drill
-
-OPEN_ALERT_STATES = (AlertState.PENDING, AlertState.FIRING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ def read_commands(connection: Connection, now: datetime, since: int | None = Non
         paused=row.paused,
         decisions=_read_decisions(connection),
         asked_at=_read_asked(connection, now),
-        stopped_rules=rule_stops.read_rule_stops(connection, now),
+        stopped_rules=read_rule_stops(connection, now),
     )
     return Commands(row.changes, read, _read_open_drills(connection), _read_settled(connection, now))
 
@@ -91,15 +97,6 @@ def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
     bump_change_counter(connection)
 
 
-def read_silences(connection: Connection, ends_after: datetime | None = None) -> tuple[Silence, ...]:
-    """Return all silences, or those that end after a moment, by id."""
-    table = tables.silences
-    wanted = select(table).order_by(table.c.id)
-    if ends_after is not None:
-        wanted = wanted.where(table.c.ends_at > ends_after)
-    return tuple(silence_from_row(row) for row in connection.execute(wanted).mappings())
-
-
 def _read_ended_silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
     """Return the silences that are over, and whose end the daemon may not have notified yet."""
     table, alerts = tables.silences, tables.alerts
@@ -113,23 +110,11 @@ def resume_actions(connection: Connection, by: str, at: datetime) -> tuple[bool,
     return set_paused(connection, False, by, at), rule_stops.lift_rule_stops(connection, by, at)
 
 
-def is_paused(connection: Connection) -> bool:
-    """Return whether people have paused all actions."""
-    return bool(connection.execute(select(tables.control.c.paused).where(tables.control.c.id == 1)).scalar())
-
-
 def read_pause_and_state(connection: Connection, intent: int | None) -> tuple[bool, IntentState | None]:
     """Return whether actions are paused, and the state of the intent; None: there is none with that id."""
     table = tables.intents
     state = connection.execute(select(table.c.state).where(table.c.id == intent)).scalar()
     return is_paused(connection), None if state is None else IntentState(state)
-
-
-def read_pause(connection: Connection) -> tuple[str, datetime] | None:
-    """Return who paused all actions, and when; None while they are not paused."""
-    table = tables.control
-    row = connection.execute(select(table.c.paused, table.c.paused_by, table.c.paused_at).where(table.c.id == 1)).one()
-    return (row.paused_by, row.paused_at) if row.paused else None
 
 
 def decide_proposal(connection: Connection, intent: int, approved: bool, by: str, at: datetime) -> None:
@@ -248,11 +233,3 @@ def _read_settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     wanted = select(table).where(or_(table.c.id.in_(settled), by_hand)).order_by(table.c.id)
     rows = connection.execute(wanted).mappings()
     return tuple(intent_from_row(row) for row in rows)
-
-
-def read_newest_acks(connection: Connection) -> dict[int, Ack]:
-    """Return the newest ack of every open alert, by the alert's id, including acks that no daemon has read yet."""
-    acks, alerts = tables.acks, tables.alerts
-    wanted = select(acks).join(alerts, alerts.c.id == acks.c.alert).where(tables.is_open_alert)
-    rows = sorted(connection.execute(wanted), key=lambda row: int(row.id))
-    return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in rows}

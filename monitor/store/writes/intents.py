@@ -20,10 +20,11 @@ from monitor.core.model.intent import (
 from monitor.core.model.order import Reduce
 from monitor.core.settlement.transitions import is_abandoned
 from monitor.errors import StoreError
+from monitor.store import commands_in_force
 from monitor.store.schema import tables
 from monitor.store.schema.columns import TimestampType
 from monitor.store.schema.row_mapping import intent_from_row, row_from_intent
-from monitor.store.writes import audit, rule_stops
+from monitor.store.writes import audit
 
 _IMMUTABLE_COLUMNS = frozenset(
     {
@@ -84,7 +85,7 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
     if connection.execute(select(paused)).scalar():
         return False
-    if rule_stops.is_rule_stopped(connection, intent):
+    if commands_in_force.is_rule_stopped(connection, intent):
         return False
     taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=intent.submitted_at or at)
     step = IntentStep(intent.id, IntentState.PLANNED, IntentState.SUBMITTING, at, note)

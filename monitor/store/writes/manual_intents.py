@@ -11,9 +11,9 @@ from monitor.core.model.order import Outcome
 from monitor.core.settlement.observation import Unresolved
 from monitor.core.settlement.transitions import IntentUpdate, abandon, apply_manual_outcome, apply_verdict, is_abandoned
 from monitor.errors import CommandRefused, StoreError
+from monitor.store import commands_in_force
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import intent_from_row
-from monitor.store.writes import commands
 from monitor.store.writes import intents as intent_rows
 from monitor.store.writes.change_counter import bump_change_counter
 from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID, lowest_free_id
@@ -89,7 +89,7 @@ def _record_transition(connection: Connection, intent: Intent, moves: Sequence[I
 
 
 def _refuse_while_paused(connection: Connection) -> None:
-    if commands.is_paused(connection):
+    if commands_in_force.is_paused(connection):
         raise CommandRefused(
             "actions are paused: nothing is sent", mend="`margin-monitor actions resume` ends the pause"
         )

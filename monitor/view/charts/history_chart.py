@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from monitor.core.metrics.sampling import MAX_SAMPLE_AGE
 from monitor.core.model.alert import Alert
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.metric import Metric, MetricUnit
+from monitor.core.model.metric_values import MAX_SAMPLE_AGE
 from monitor.records.history import HistoryRow
 from monitor.view.charts.chart_spec import (
     ChartLine,

@@ -1,6 +1,6 @@
 """One account of the status document, as the daemon stores it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,20 +11,20 @@ from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.metrics.unknown_conditions import filter_lasting
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.alert import AlertState, severity_rank
-from monitor.core.model.events import StreamName
 from monitor.core.model.intent import IN_FLIGHT_STATES
 from monitor.core.model.metric import MetricValue
 from monitor.core.model.metric_values import LiquidationSide, MetricValues, ValuedBalance
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.numbers.amounts import EIGHT_DECIMALS, ceil_to, floor_to, format_decimal
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.scopes import watched_scopes
 from monitor.core.state.stream_status import StreamStatus
 from monitor.view.documents.recovery import find_recovery, recovery_document
+from monitor.view.documents.status import account_state
 from monitor.view.documents.types.account import AccountDocument, StreamDocument
 from monitor.view.documents.types.balances import BalanceDocument, CrossBalanceDocument, PairSideDocument
 from monitor.view.documents.types.scopes import CrossDocument, DataGapDocument, IsolatedDocument
-from monitor.view.documents.types.values import AccountStatus
 from monitor.view.json_values import json_age, json_decimal, json_seconds, json_time
 from monitor.view.past.windows_document import past_day_document
 
@@ -96,24 +96,6 @@ def account_document(state: AccountState, settings: AccountSettings, now: dateti
         document["cross"] = cross
     document["state"] = account_state(document, key_refused=state.keys.is_accepted is False)
     return document
-
-
-def account_state(document: AccountDocument, *, key_refused: bool) -> AccountStatus:
-    """ok, stale, unknown or key_refused: the worst of the states of the account's scopes."""
-    states = [scope["state"] for scope in scope_documents(document)]
-    if key_refused:
-        return "key_refused"
-    if all(state in ("unavailable", "not_created") for state in states):
-        return "unknown"
-    return "stale" if any(state in ("stale", "unavailable") for state in states) else "ok"
-
-
-def scope_documents(document: AccountDocument) -> Iterator[CrossDocument | IsolatedDocument]:
-    """The cross document, if the account has one, and the documents of its pairs."""
-    cross = document.get("cross")
-    if cross is not None:
-        yield cross
-    yield from document["isolated"]
 
 
 def cross_document(

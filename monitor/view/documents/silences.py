@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from monitor.core.model.events import Silence
+from monitor.core.model.alert import Silence
 from monitor.view.documents.types.alerts import SilenceDocument
 from monitor.view.documents.types.values import SilenceState
 from monitor.view.json_values import json_time

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from monitor.core.model.action_blocks import RuleStop
 from monitor.core.numbers.durations import parse_since
-from monitor.view.documents.account import account_state, scope_documents
 from monitor.view.documents.actions import rule_stop_document
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.balances import CrossBalanceDocument, PairSideDocument
+from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
 from monitor.view.documents.types.status import StatusDocument
+from monitor.view.documents.types.values import AccountStatus
 from monitor.view.json_values import json_age, json_time
 
 
@@ -114,6 +115,24 @@ def unknown_account(name: str) -> AccountDocument:
         "monitored": [],
         "conditions_unknown": [],
     }
+
+
+def account_state(document: AccountDocument, *, key_refused: bool) -> AccountStatus:
+    """ok, stale, unknown or key_refused: the worst of the states of the account's scopes."""
+    states = [scope["state"] for scope in scope_documents(document)]
+    if key_refused:
+        return "key_refused"
+    if all(state in ("unavailable", "not_created") for state in states):
+        return "unknown"
+    return "stale" if any(state in ("stale", "unavailable") for state in states) else "ok"
+
+
+def scope_documents(document: AccountDocument) -> Iterator[CrossDocument | IsolatedDocument]:
+    """The cross document, if the account has one, and the documents of its pairs."""
+    cross = document.get("cross")
+    if cross is not None:
+        yield cross
+    yield from document["isolated"]
 
 
 def oldest_age_s(account: AccountDocument) -> float | None:

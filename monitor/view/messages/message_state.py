@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from monitor.core.model.alert import Alert, AlertState
-from monitor.core.model.events import Silence
+from monitor.core.model.alert import Alert, AlertState, Silence
 from monitor.core.model.intent import FINAL_STATES, Intent, IntentState
 from monitor.records.message_truth import IntentDecision
 from monitor.view.formatting import format_time

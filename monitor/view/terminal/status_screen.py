@@ -16,12 +16,12 @@ from monitor.view.formatting import (
     format_amount,
     format_level,
     format_percent,
+    format_route,
     format_timestamp,
     format_usdt,
     format_whole,
 )
 from monitor.view.json_values import Document, parse_json_decimal
-from monitor.view.messages.recovery_text import format_route
 from monitor.view.terminal.scopes_table import threshold_band
 from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table
 

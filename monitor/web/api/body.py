@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from monitor.core.alerting.silence_matchers import matcher_text
-from monitor.core.model.events import SilenceMatcher
+from monitor.core.model.alert import SilenceMatcher
 from monitor.errors import UsageError, suggest_nearest
 from monitor.web.security.access import FORM_TOKEN_FIELD
 from monitor.web.security.forms import FORM_TYPE, is_form, read_form

@@ -23,8 +23,8 @@ from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.config.redaction import KNOWN_SECRETS
 from monitor.core.model.account import CROSS, InterestCharge
-from monitor.core.model.alert import AlertState, AlertTransition
-from monitor.core.model.events import Silence, SilenceMatcher, StreamEvent
+from monitor.core.model.alert import AlertState, AlertTransition, Silence, SilenceMatcher
+from monitor.core.model.events import StreamEvent
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.journal import JournalEntry, Sample
 from monitor.core.model.order import Repay

@@ -10,8 +10,8 @@ from monitor.core.alerting.evaluation import Evaluation, close_abandoned, evalua
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.metrics.snapshot import MetricsSnapshot, Subject
 from monitor.core.model.account import Balance, IsolatedSnapshot
-from monitor.core.model.alert import AlertState, NotificationReason
-from monitor.core.model.events import Ack, CommandsRead, CrossRead, IsolatedRead, PricesRead, Silence, SilenceMatcher
+from monitor.core.model.alert import Ack, AlertState, NotificationReason, Silence, SilenceMatcher
+from monitor.core.model.events import CommandsRead, CrossRead, IsolatedRead, PricesRead
 from monitor.core.rules.index import RuleIndex
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_state import AccountState

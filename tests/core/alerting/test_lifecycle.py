@@ -23,8 +23,17 @@ from monitor.core.alerting.lifecycle import (
     next_notification,
     with_ack,
 )
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, NotificationReason, Severity
-from monitor.core.model.events import Ack, Silence, SilenceMatcher
+from monitor.core.model.alert import (
+    Ack,
+    Alert,
+    AlertKey,
+    AlertState,
+    Notification,
+    NotificationReason,
+    Severity,
+    Silence,
+    SilenceMatcher,
+)
 from monitor.core.model.metric import MissingValue
 from monitor.core.rules.parser import parse_condition
 from monitor.core.rules.rule import EscalationStep, Finding, Rule

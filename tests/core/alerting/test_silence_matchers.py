@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
-from monitor.core.model.events import SilenceMatcher
+from monitor.core.model.alert import SilenceMatcher
 
 
 @pytest.mark.parametrize(

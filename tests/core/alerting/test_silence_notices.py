@@ -8,8 +8,8 @@ from typing import Any
 from monitor.config.rules.rule_files import parse_rules
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.alerting.silence_notices import MAX_NAMED_ALERTS, SilenceNotices, silence_notices
-from monitor.core.model.alert import Alert, AlertKey, AlertState
-from monitor.core.model.events import CommandsRead, Silence, SilenceMatcher
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Silence, SilenceMatcher
+from monitor.core.model.events import CommandsRead
 from tests.support.examples.store_rows import NOW, alert, at
 
 RULES = {

@@ -9,7 +9,6 @@ from monitor.core.engine.history_summary import (
     SPARKLINE_POINTS,
     Extreme,
     KnownValue,
-    SamplePoint,
     TimeRange,
     downtime_ranges,
     first_value,
@@ -20,6 +19,7 @@ from monitor.core.engine.history_summary import (
     sparkline_points,
     unknown_ranges,
 )
+from monitor.core.model.metric_values import SamplePoint
 
 DAY = datetime(2025, 10, 10, tzinfo=UTC)
 

@@ -12,9 +12,8 @@ from monitor.config.rules.rule_files import parse_rules
 from monitor.core.alerting.lifecycle import ChannelRouting
 from monitor.core.engine.step import IdSource, Policy, StepResult, step
 from monitor.core.model.account import CROSS, Balance, IsolatedSnapshot, KeyPermissions, LiquidationOrder, Scope
-from monitor.core.model.alert import AlertState, NotificationReason
+from monitor.core.model.alert import Ack, AlertState, NotificationReason
 from monitor.core.model.events import (
-    Ack,
     CommandsRead,
     CrossRead,
     Event,
@@ -29,12 +28,11 @@ from monitor.core.model.events import (
     StreamAlive,
     StreamChanged,
     StreamEvent,
-    StreamName,
     Tick,
 )
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Order, Repay, Transfer
-from monitor.core.model.stream_payloads import BalanceAdjusted, BalancesChanged, MarginNotice, ParsedPayload
+from monitor.core.model.stream_payloads import BalanceAdjusted, BalancesChanged, MarginNotice, ParsedPayload, StreamName
 from monitor.core.rules.rule import Rule
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState, ThresholdState

@@ -10,7 +10,8 @@ from monitor.core.metrics.poll_intervals import choose_intervals, effective_inte
 from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.account import Balance
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope, Severity
-from monitor.core.model.events import CrossRead, IsolatedRead, StreamChanged, StreamName
+from monitor.core.model.events import CrossRead, IsolatedRead, StreamChanged
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.state.account_settings import AccountSettings, PollIntervals
 from monitor.core.state.account_state import AccountState, PollInterval
 from tests.support.examples.accounts import (

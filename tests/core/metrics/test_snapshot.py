@@ -26,11 +26,11 @@ from monitor.core.model.events import (
     PricesRead,
     StreamAlive,
     StreamChanged,
-    StreamName,
     WalletRead,
 )
 from monitor.core.model.metric import MissingValue, metrics_of
 from monitor.core.model.metric_values import MetricValues
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState

@@ -11,7 +11,6 @@ from monitor.core.model.events import (
     IsolatedRead,
     LeverageTiersRead,
     StreamEvent,
-    StreamName,
     ThresholdsRead,
     Tick,
 )
@@ -20,7 +19,7 @@ from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.lending_terms import describe_changes
 from monitor.core.model.order import Repay
 from monitor.core.model.reads import CollateralRatiosRead, IndexPriceRead, LedgerRead, OpenOrdersRead, OrderUpdate
-from monitor.core.model.stream_payloads import BalanceAdjusted, LiabilityChanged, ParsedPayload
+from monitor.core.model.stream_payloads import BalanceAdjusted, LiabilityChanged, ParsedPayload, StreamName
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.index_basis import IndexReading

@@ -7,7 +7,8 @@ from decimal import Decimal
 from monitor.core.metrics.monitor import measure_monitor
 from monitor.core.metrics.valuation import is_fresh
 from monitor.core.model.account import CrossSnapshot
-from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Silence
+from monitor.core.model.alert import Silence
+from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead
 from monitor.core.model.metric import MissingValue
 from monitor.core.numbers.amounts import ONE
 from monitor.core.state.account_settings import AccountSettings

@@ -14,9 +14,9 @@ from monitor.core.model.intent import IntentState
 from monitor.core.state.account_state import AccountState
 from monitor.records.alerts import AlertRow
 from monitor.sandbox.faults import Fault
+from monitor.store.commands_in_force import read_pause
 from monitor.store.schema.tables import audit as trail
 from monitor.store.writes import audit
-from monitor.store.writes.commands import read_pause
 from tests.support.command import margin_monitor
 from tests.support.daemon import InProcessDaemon, clock_of, eventually, in_process_daemon, write_config
 from tests.support.money_actions import REPAY_PATH, intents

@@ -15,6 +15,7 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.runtime.account.start_state import continue_from_memory, merge_stored_state, renumber_alerts, restore_state
+from monitor.store import commands_in_force
 from monitor.store.store import Store
 from monitor.store.writes import commands
 from tests.core.actions.test_foreign_activity import repayment_movements
@@ -49,7 +50,7 @@ async def test_foreign_activity_pauses_once_after_a_restart(store: Store) -> Non
     done = step_once(state, later + EXPLANATION_GRACE)
     assert "500 USDT repaid" in done.entry.paused_by
     await store.commit(done.entry)
-    assert await store.read(commands.is_paused)
+    assert await store.read(commands_in_force.is_paused)
     assert step_once(done.state, later + 2 * EXPLANATION_GRACE).entry.paused_by == ""
     await store.execute(commands.resume_actions, "me", later + 2 * EXPLANATION_GRACE)
     await store.commit(JournalEntry("main", later, known_until=later + 3 * EXPLANATION_GRACE))

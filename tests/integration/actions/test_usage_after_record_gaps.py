@@ -14,8 +14,8 @@ from monitor.core.state.account_state import AccountState
 from monitor.runtime.account import record_gaps as reading
 from monitor.sandbox.faults import Fault
 from monitor.store.command_store import ReadStore
+from monitor.store.commands_in_force import read_pause
 from monitor.store.db import connections as opening
-from monitor.store.writes.commands import read_pause
 from tests.support.command import margin_monitor
 from tests.support.daemon import InProcessDaemon, eventually, in_process_daemon, starting_now, write_config
 from tests.support.money_actions import REPAY_PATH, money_requests, repay_config, requested_total

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.clock import SystemClock
-from monitor.core.model.alert import AlertState
-from monitor.core.model.events import Silence, SilenceMatcher
+from monitor.core.model.alert import AlertState, Silence, SilenceMatcher
 from monitor.store.command_store import CommandStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.commands import add_silence, expire_silence

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.core.numbers.durations import parse_since
 from monitor.store.command_store import ReadStore
-from monitor.store.writes.commands import read_pause
+from monitor.store.commands_in_force import read_pause
 from tests.support.clocks.faketime import needs_faketime, wall_clock_offset
 from tests.support.command import margin_monitor
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config

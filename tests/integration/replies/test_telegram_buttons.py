@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model.intent import IntentState
-from monitor.store.writes.commands import read_pause, read_silences
+from monitor.store.commands_in_force import read_pause, read_silences
 from tests.support.command import margin_monitor
 from tests.support.daemon import clock_of, in_process_daemon, starting_now, write_config
 from tests.support.money_actions import intents, money_requests, repay_config

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model.alert import Alert
-from monitor.core.model.events import Silence, SilenceMatcher
+from monitor.core.model.alert import Alert, Silence, SilenceMatcher
 from monitor.core.state.account_state import AccountState
 from monitor.store.command_store import CommandStore
 from monitor.store.db.schema_migration import upgrade

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, measure_subject
-from monitor.core.model.events import StreamName
+from monitor.core.model.stream_payloads import StreamName
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault

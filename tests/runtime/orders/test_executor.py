@@ -22,8 +22,9 @@ from monitor.sandbox.faults import Fault
 from monitor.sandbox.lending import loans
 from monitor.sandbox.scenario.builtin import calm_scenario
 from monitor.sandbox.scenario.scenario import ApiInterpretations, ApiKeyPermissions, Scenario, hmac_key, initial_balance
+from monitor.store import commands_in_force
 from monitor.store.store import Store
-from monitor.store.writes import commands, manual_intents, rule_stops
+from monitor.store.writes import commands, manual_intents
 from monitor.store.writes.outbox import read_due_deliveries
 from tests.support.connected_sandbox import ConnectedSandbox, connected_sandbox
 from tests.support.examples.actions import intent, repay_spec, seconds, transfer_spec
@@ -241,7 +242,7 @@ async def test_execution_after_failed_is_recorded_and_counted(tmp_path: Path, la
         assert running.intents[0].state is S.FAILED
         assert len(money_requests(running.world)) == 1
         await running.wait_until(lambda: not running.intents[0].awaits_judgement)
-        assert await running.store.read(rule_stops.read_rule_stops) == ()
+        assert await running.store.read(commands_in_force.read_rule_stops) == ()
 
 
 @pytest.mark.slow
@@ -254,7 +255,7 @@ async def test_execution_after_failed_that_leaves_a_lower_level_stops_its_rule(t
         running.world.sandbox.user_actions.borrow("main", "USDT", D(9000))
         await running.wait_until(lambda: running.intents[0].executed_late)
         await running.wait_until(lambda: not running.intents[0].awaits_judgement)
-        [stop] = await running.store.read(rule_stops.read_rule_stops)
+        [stop] = await running.store.read(commands_in_force.read_rule_stops)
         assert (stop.grounds, stop.intent) == ("worse", failed.id)
 
 
@@ -473,10 +474,10 @@ async def test_a_rule_whose_order_can_not_be_judged_in_time_is_stopped(tmp_path:
         await running.wait_until(lambda: money_requests(running.world))
         running.state = replace(running.state, prices=PriceState())
         await running.wait_until(lambda: [i.awaits_judgement for i in running.intents] == [True])
-        [waiting] = await running.store.read(rule_stops.read_rule_stops)
+        [waiting] = await running.store.read(commands_in_force.read_rule_stops)
         assert waiting.grounds == "unjudged"
         await running.wait_until(lambda: [i.awaits_judgement for i in running.intents] == [False])
-        [stop] = await running.store.read(rule_stops.read_rule_stops)
+        [stop] = await running.store.read(commands_in_force.read_rule_stops)
         assert (stop.grounds, stop.is_lasting) == ("untold", True)
         told = await running.store.read(read_due_deliveries, "phone", running.world.clock.now() + timedelta(hours=1))
         assert any("whether it made things worse can't be told" in (one.text or "") for one in told)

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from monitor.core.model.alert import AlertState
-from monitor.core.model.events import Ack, Silence, SilenceMatcher
+from monitor.core.model.alert import Ack, AlertState, Silence, SilenceMatcher
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.core.notifications.outbox import DeliveryAttempt, DeliveryState
 from monitor.errors import CommandRefused
+from monitor.store import commands_in_force
 from monitor.store.command_store import CommandStore
 from monitor.store.readers.intents import read_intent
 from monitor.store.store import Store
@@ -68,7 +68,7 @@ async def test_a_silence_holds_until_it_ends_or_is_ended(store: Store) -> None:
     orders = await store.read_commands(at(2))
     assert orders is not None
     assert orders.event.silences == ()
-    assert await store.read(commands.read_silences) == (dataclasses.replace(silence, ends_at=at(2)),)
+    assert await store.read(commands_in_force.read_silences) == (dataclasses.replace(silence, ends_at=at(2)),)
     with pytest.raises(CommandRefused, match="over already"):
         await store.execute(commands.expire_silence, silence.id, at(3))
     with pytest.raises(CommandRefused, match="there is no silence 99"):

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, func, select
 
-from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert, AlertState, AlertTransition, Notification, NotificationReason
 from monitor.core.model.events import ReadFailed
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry, Sample
+from monitor.core.model.metric_values import SamplePoint
 from monitor.core.model.order import CancelOrders, Reduce, Transfer
 from monitor.core.numbers.amounts import INFINITE
 from monitor.errors import StoreError

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from monitor.core.model.action_blocks import StopCause
 from monitor.core.model.intent import BalanceBefore, IntentState
 from monitor.core.model.journal import JournalEntry
+from monitor.store import commands_in_force
 from monitor.store.schema import tables
 from monitor.store.store import Store
-from monitor.store.writes import audit, commands, journal, rule_stops
+from monitor.store.writes import audit, commands, journal
 from monitor.store.writes.intents import find_intent, read_recent
 from tests.support.examples.store_rows import alert, at, intent, planned_entry, step
 
@@ -64,7 +65,7 @@ async def test_unrecorded_step_stops_no_rule(store: Store) -> None:
     assert not await store.record_step(
         late, step(1, S.ACKNOWLEDGED, S.CONFIRMED), (), StopCause("worse", "the level is 1.2")
     )
-    assert await store.read(rule_stops.read_rule_stops) == ()
+    assert await store.read(commands_in_force.read_rule_stops) == ()
 
 
 async def test_a_rule_waits_until_its_order_is_judged_once(store: Store) -> None:
@@ -93,7 +94,7 @@ async def test_a_rule_waits_until_its_order_is_judged_once(store: Store) -> None
     cause = StopCause("untold", "no price is known of ETH")
     assert await store.execute(journal.record_loss_judgement, done, at(7), (), cause)
     assert not await store.execute(journal.record_loss_judgement, done, at(8), (), None)
-    (stop,) = await store.read(rule_stops.read_rule_stops)
+    (stop,) = await store.read(commands_in_force.read_rule_stops)
     assert (stop.grounds, stop.reason, stop.is_lasting) == ("untold", "no price is known of ETH", True)
     assert not await store.claim(second, at(9))
     await store.execute(commands.resume_actions, "ann", at(10))

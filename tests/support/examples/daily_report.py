@@ -14,8 +14,15 @@ from decimal import Decimal
 
 from monitor.core.model.account import CROSS, InterestCharge
 from monitor.core.model.action_blocks import ActionBlock
-from monitor.core.model.alert import AlertState, AlertTransition, Notification, NotificationReason
-from monitor.core.model.events import ReadFailed, Silence, SilenceMatcher
+from monitor.core.model.alert import (
+    AlertState,
+    AlertTransition,
+    Notification,
+    NotificationReason,
+    Silence,
+    SilenceMatcher,
+)
+from monitor.core.model.events import ReadFailed
 from monitor.core.model.intent import IntentState, IntentStep
 from monitor.core.model.journal import JournalEntry, Sample
 from monitor.core.model.ledger import Movement

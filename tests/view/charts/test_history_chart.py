@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.engine.history_summary import MissingReason, SamplePoint
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.metric import METRICS
+from monitor.core.model.metric_values import MissingReason, SamplePoint
 from monitor.core.model.order import ActionKind, Order, Repay, Transfer
 from monitor.records.history import HistoryRow
 from monitor.view.charts.history_chart import history_chart, history_panels, supports_panels

@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.engine.history_summary import SamplePoint
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.events import NextRatesRead, RatesRead, Silence, SilenceMatcher
+from monitor.core.model.alert import Silence, SilenceMatcher
+from monitor.core.model.events import NextRatesRead, RatesRead
 from monitor.core.model.intent import Intent, IntentState, IntentStep
+from monitor.core.model.metric_values import SamplePoint
 from monitor.core.model.order import Repay
 from monitor.core.state.account_state import AccountState
 from monitor.records.events import EventRow

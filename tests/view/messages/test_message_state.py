@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.core.model.alert import AlertState
-from monitor.core.model.events import Silence
+from monitor.core.model.alert import AlertState, Silence
 from monitor.core.model.intent import IntentState
 from monitor.records.message_truth import IntentDecision
 from monitor.view.messages.message_state import alert_lines, intent_lines, is_final

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.core.model.account import Scope
-from monitor.core.model.events import Anomaly, Event, StreamEvent, StreamName
+from monitor.core.model.events import Anomaly, Event, StreamEvent
+from monitor.core.model.stream_payloads import StreamName
 
 MAX_REMEMBERED = 2000
 """Number of events remembered. A repeat after more others is not recognised here; the record recognises it."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Coroutine, Iterable
 
 from monitor.clock import Clock
-from monitor.core.model.events import Event, StreamName
+from monitor.core.model.events import Event
+from monitor.core.model.stream_payloads import StreamName
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.streams.account_stream import AccountStream, TokenRenewal
 from monitor.exchange.binance.streams.anomalies import AnomalyTagger

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from monitor.core.model.account import Price, Scope
-from monitor.core.model.events import StreamEvent, StreamName
+from monitor.core.model.events import StreamEvent
 from monitor.core.model.reads import OrderUpdate
 from monitor.core.model.stream_payloads import (
     BalanceAdjusted,
@@ -16,6 +16,7 @@ from monitor.core.model.stream_payloads import (
     LiabilityChanged,
     MarginNotice,
     ParsedPayload,
+    StreamName,
     TradeFilled,
 )
 from monitor.exchange.binance.wire.decoding import decode

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from monitor.clock import Clock
-from monitor.core.model.events import Event, StreamAlive, StreamChanged, StreamName
+from monitor.core.model.events import Event, StreamAlive, StreamChanged
+from monitor.core.model.stream_payloads import StreamName
 from monitor.errors import ExchangeError
 from monitor.exchange.binance.streams.async_waits import sleep_or_event
 from monitor.exchange.binance.streams.stream_limits import StreamLimits

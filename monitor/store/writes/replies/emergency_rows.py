@@ -9,6 +9,7 @@ from monitor.core.alerting.lifecycle import with_ack
 from monitor.core.model.alert import Alert
 from monitor.core.notifications.emergencies import Emergency
 from monitor.errors import CommandRefused
+from monitor.store import commands_in_force
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_from_row
 from monitor.store.writes import commands
@@ -56,7 +57,7 @@ def record_press(connection: Connection, press: Press, emergency: Emergency) -> 
 
 def _acknowledge(connection: Connection, number: int, press: Press) -> bool:
     alert = _read_alerts(connection, {number}).get(number)
-    if alert is None or alert.state not in commands.OPEN_ALERT_STATES or alert.acked_at is not None:
+    if alert is None or alert.state not in commands_in_force.OPEN_ALERT_STATES or alert.acked_at is not None:
         return False
     commands.acknowledge(connection, number, press.user, "pressed on Pushover", press.at)
     return True
@@ -66,7 +67,7 @@ def _read_alerts(connection: Connection, numbers: set[int]) -> dict[int, Alert]:
     if not numbers:
         return {}
     rows = connection.execute(select(tables.alerts).where(tables.alerts.c.id.in_(numbers))).mappings()
-    acks = commands.read_newest_acks(connection)
+    acks = commands_in_force.read_newest_acks(connection)
     return {row["id"]: with_ack(alert_from_row(row), acks) for row in rows}
 
 

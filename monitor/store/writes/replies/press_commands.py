@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from monitor.core.alerting.lifecycle import active_silence, all_labels, with_ack
-from monitor.core.model.alert import Alert
-from monitor.core.model.events import Silence, SilenceMatcher
+from monitor.core.model.alert import Alert, Silence, SilenceMatcher
 from monitor.core.numbers.durations import format_duration
 from monitor.core.settlement.notices import order_phrase
 from monitor.errors import CommandRefused
+from monitor.store import commands_in_force
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_from_row
 from monitor.store.writes import commands
@@ -36,7 +36,7 @@ def silence(connection: Connection, alert: int, born: str, span: timedelta, chan
     A critical alert is silenced too: the person has it before the eyes.
     """
     found = _find_open_alert(connection, alert, born)
-    silences = commands.read_silences(connection, at)
+    silences = commands_in_force.read_silences(connection, at)
     known = active_silence(found, silences, at)
     if known is not None:
         other = next(each for each in silences if each.id == known)
@@ -64,7 +64,7 @@ def decide(connection: Connection, intent: int, born: str, approved: bool, by: s
 
 def pause(connection: Connection, by: str, at: datetime) -> str:
     """Pause all actions; return the answer. Raises CommandRefused when they are paused already."""
-    known = commands.read_pause(connection)
+    known = commands_in_force.read_pause(connection)
     if known is not None:
         raise CommandRefused(f"all actions are paused by {known[0]} already")
     commands.set_paused(connection, True, by, at)
@@ -83,6 +83,6 @@ def _find_open_alert(connection: Connection, alert: int, born: str) -> Alert:
         raise CommandRefused(f"there is no alert #{alert}")
     if born and moment_mark(found.since) != born:
         raise CommandRefused(_RENUMBERED.format(what="alert"), mend="/alerts lists the open ones")
-    if found.state not in commands.OPEN_ALERT_STATES:
+    if found.state not in commands_in_force.OPEN_ALERT_STATES:
         raise CommandRefused(f"alert #{alert} is {found.state} already")
-    return with_ack(found, commands.read_newest_acks(connection))
+    return with_ack(found, commands_in_force.read_newest_acks(connection))

@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 from monitor.core.model.account import ScopeKind
 from monitor.core.model.action_blocks import Grounds
 from monitor.core.model.alert import MetricScope, Severity
-from monitor.core.model.events import StreamName
+from monitor.core.model.stream_payloads import StreamName
 from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
 from monitor.view.documents.types.values import (
     AccountStatus,

@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from monitor.core.actions.recovery import RecoveryRoute
+from monitor.core.model.order import RecoveryRoute
 from monitor.view.documents.types.values import DecimalText, TimeText
 
 

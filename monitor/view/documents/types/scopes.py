@@ -5,9 +5,8 @@ Fields that documents of older programs lack are not required.
 
 from typing import Literal, NotRequired, TypedDict
 
-from monitor.core.metrics.data_quality import DataIssueKind
 from monitor.core.model.account import ThresholdOrigin
-from monitor.core.model.metric_values import DataState, LiquidationSide
+from monitor.core.model.metric_values import DataIssueKind, DataState, LiquidationSide
 from monitor.view.documents.types.balances import CrossBalanceDocument, PairSideDocument
 from monitor.view.documents.types.recovery import RecoveryDocument
 from monitor.view.documents.types.stress import PastWindowsDocument

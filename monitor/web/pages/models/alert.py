@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.alerting.silence_matchers import matcher_text
-from monitor.core.model.events import SilenceMatcher
+from monitor.core.model.alert import SilenceMatcher
 from monitor.core.model.metric import METRICS
 from monitor.view.documents.types.account import AccountDocument
 from monitor.view.documents.types.alerts import AlertDocument, DeliveryDocument

@@ -18,11 +18,11 @@ from monitor.view.formatting import (
     INFINITY_SIGN,
     format_level,
     format_percent,
+    format_route,
     format_threshold,
     format_usdt,
 )
 from monitor.view.json_values import Document
-from monitor.view.messages.recovery_text import format_route
 from monitor.view.past.past_days import past_days_text, scope_subject
 from monitor.web.pages.models.level_bar import LevelBar, level_bar
 from monitor.web.pages.models.words import TONE_RANKS, PageTone, age_words, decimal_of, parse_time, price_words

@@ -9,8 +9,8 @@ from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import CommandRefused
+from monitor.store import commands_in_force
 from monitor.store.store import Store
-from monitor.store.writes import commands
 from monitor.store.writes.replies import press_commands, presses
 from monitor.store.writes.replies.presses import Press
 from monitor.view.messages.buttons import moment_mark
@@ -37,7 +37,7 @@ async def test_alert_is_acknowledged_once_and_by_its_own_mark(store: Store) -> N
 async def test_silence_covers_the_alert_of_the_message_and_nothing_else(store: Store) -> None:
     await store.commit(firing_entry(17, "chat"))
     await store.execute(press_commands.silence, 17, MARK, HOUR, "chat", "ann", NOW)
-    (silence,) = await store.read(commands.read_silences)
+    (silence,) = await store.read(commands_in_force.read_silences)
     assert {matcher.name: matcher.value for matcher in silence.matchers} == {
         "rule": "near-call",
         "account": "main",
@@ -69,7 +69,7 @@ async def test_proposal_is_decided_once(store: Store) -> None:
 
 async def test_pause_is_recorded_with_who_gave_it(store: Store) -> None:
     await store.execute(press_commands.pause, "ann", NOW)
-    assert await store.read(commands.read_pause) == ("ann", NOW)
+    assert await store.read(commands_in_force.read_pause) == ("ann", NOW)
     with pytest.raises(CommandRefused, match="paused by ann already"):
         await store.execute(press_commands.pause, "bob", at(1))
 

@@ -6,6 +6,7 @@ from functools import partial
 from sqlalchemy import Connection, func, select
 
 from monitor.errors import CommandRefused
+from monitor.store import commands_in_force
 from monitor.store.schema import tables
 from monitor.store.store import Store
 from monitor.store.writes import commands
@@ -27,7 +28,7 @@ async def test_press_is_carried_out_once_however_often_it_comes(store: Store) ->
     again = await store.execute(presses.carry_out, replace(PRESS, at=at(60)), acknowledge)
     assert again == PressResult(True, "acknowledged", is_repeated=True)
     assert await store.read(lambda c: c.execute(select(func.count()).select_from(tables.acks)).scalar()) == 1
-    (ack,) = (await store.read(commands.read_newest_acks)).values()
+    (ack,) = (await store.read(commands_in_force.read_newest_acks)).values()
     assert (ack.by, ack.comment) == ("telegram:ann (7)", "by a button")
 
 
@@ -37,7 +38,7 @@ async def test_refused_press_is_recorded_with_the_reason(store: Store) -> None:
     # The alert that begins later under this number was not meant.
     await store.commit(firing_entry(17, "phone"))
     assert (await store.execute(presses.carry_out, PRESS, acknowledge)).is_done is False
-    assert await store.read(commands.read_newest_acks) == {}
+    assert await store.read(commands_in_force.read_newest_acks) == {}
 
 
 async def test_refusal_takes_nothing_else_of_its_transaction_along(store: Store) -> None:
