@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,10 @@ WALKED = {
 }
 
 
+in_shared_loop = pytest.mark.asyncio(loop_scope="module")
+"""Marks the tests of the sandbox that the module shares."""
+
+
 @dataclass(frozen=True, slots=True)
 class PastSandbox:
     """Past events, as the answers to the requests that caused them showed them."""
@@ -65,8 +70,8 @@ SCENARIO = replace(
 )
 
 
-@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)])
-async def past_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[PastSandbox]:
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=[1, pytest.param(2, marks=pytest.mark.slow)])
+async def recorded_past(request: pytest.FixtureRequest) -> AsyncIterator[PastSandbox]:
     """Create twelve days of events at random moments, some of them at the same moment."""
     dice = random.Random(request.param)
     async with connected_sandbox(SCENARIO, speed=SPEED) as w:
@@ -80,6 +85,16 @@ async def past_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[PastSand
         await w.account.sync_clock()
         end = w.clock.now()
         yield PastSandbox(w, start, end, known, w.ledger["interest_charges"])
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def past_sandbox(recorded_past: PastSandbox) -> PastSandbox:
+    """The events of the past, shared by the module: without faults, and with the weight of a new minute."""
+    world = recorded_past.world
+    world.sandbox.clear_faults()
+    world.sandbox.user_actions.advance(60)
+    await world.account.sync_clock()
+    return recorded_past
 
 
 async def _make_history_entry(w: ConnectedSandbox, dice: random.Random, known: dict[str, set[int]]) -> None:
@@ -103,6 +118,7 @@ async def _make_entry_of(what: str, w: ConnectedSandbox, amount: Decimal, known:
             known["get_all_margin_orders"].add(placed.content.order_id)
 
 
+@in_shared_loop
 @pytest.mark.parametrize("name", WALKED)
 async def test_every_row_comes_once_at_any_size_of_pages(past_sandbox: PastSandbox, name: str) -> None:
     walks = [[_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, size))] for size in SIZES]
@@ -115,6 +131,7 @@ async def test_every_row_comes_once_at_any_size_of_pages(past_sandbox: PastSandb
         assert len(walks[0]) == past_sandbox.charges
 
 
+@in_shared_loop
 @pytest.mark.parametrize("name", WALKED)
 async def test_adjacent_readers_share_only_rows_on_their_boundary(past_sandbox: PastSandbox, name: str) -> None:
     whole = await _all(past_sandbox, _walk(past_sandbox, name, 7))
@@ -151,6 +168,7 @@ async def test_a_row_on_the_edge_of_two_windows_comes_once_however_windows_end(e
             assert [_key(name, row) for row in await _all(past, walk)] == [_key(name, row) for row in whole], name
 
 
+@in_shared_loop
 @pytest.mark.parametrize("name", WALKED)
 async def test_reader_resumes_after_an_error(past_sandbox: PastSandbox, name: str) -> None:
     whole = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 3))]
@@ -172,6 +190,7 @@ async def test_reader_resumes_after_an_error(past_sandbox: PastSandbox, name: st
     assert [_key(name, row) for row in came] == whole
 
 
+@in_shared_loop
 async def test_rows_come_oldest_first(past_sandbox: PastSandbox) -> None:
     for name in WALKED:
         times = [
@@ -180,6 +199,7 @@ async def test_rows_come_oldest_first(past_sandbox: PastSandbox) -> None:
         assert times == sorted(times)
 
 
+@in_shared_loop
 async def test_reader_left_early_resumes_with_the_next_row(past_sandbox: PastSandbox) -> None:
     name = "get_margin_interest_history"
     whole = [_key(name, row) for row in await _all(past_sandbox, _walk(past_sandbox, name, 100))]
