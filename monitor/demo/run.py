@@ -20,7 +20,7 @@ from aiohttp import web
 
 from monitor.app.daemon import build_daemon
 from monitor.app.database import open_store
-from monitor.clock import Clock, SystemClock
+from monitor.clock import Clock, MachineClock, SystemClock
 from monitor.config.loading import load_config
 from monitor.core.metrics.cross import measure_cross
 from monitor.core.model.account import LiquidationOrder
@@ -66,18 +66,20 @@ async def play_scenario(
     show: Callable[[dict[str, Any]], None] = lambda _: None,
     inspect: Callable[[Sandbox], None] = lambda _: None,
     page: DemoPage | None = None,
+    machine: MachineClock | None = None,
 ) -> DemoRunResult:
     """Play the scenario once and return the run's part of the demo document, with the series for its chart.
 
     `show` gets a frame now and then, `inspect` gets the sandbox at the end. With a `page` the daemon stays until that
-    may close.
+    may close. `machine`: the clocks that drive exchange and daemon, by default those of this machine.
     """
+    machine = machine if machine is not None else MachineClock()
     phone = WebhookReceiver()
     receiver, webhook = await _start_receiver(phone)
-    sandbox = Sandbox(scenario, speed=speed)
+    sandbox = Sandbox(scenario, speed=speed, wall_s=machine.wall_s)
     ready = await sandbox.start()
     start = datetime.fromtimestamp(ready.timeline.start, UTC)
-    clock = SystemClock(start, speed, anchor=ready.timeline.anchor)
+    clock = SystemClock(start, speed, anchor=ready.timeline.anchor, machine=machine)
     phone.clock = clock
     token = page.token if page is not None else ""
     config = load_config(write_config(folder, ready, webhook, guarded=guarded, page_token=token), os.environ)
