@@ -82,7 +82,7 @@ CONNECT_WEIGHT = 2
 
 
 async def test_idle_socket_is_kept_by_pongs() -> None:
-    box = Sandbox(calm_scenario(), ping_every_s=0.1, pong_within_s=0.3)
+    box = Sandbox(calm_scenario(), ping_every_s=0.2, pong_within_s=2)
     ready = await box.start()
     try:
         async with (
