@@ -61,7 +61,9 @@ async def test_a_remembered_ban_holds_for_a_fetch(tmp_path: Path, sqlite_templat
 
 async def test_without_a_database_the_exchange_is_not_asked(tmp_path: Path) -> None:
     async with sandbox_process("calm") as child:
-        config = write_config(tmp_path, msgspec.convert(child.ready, SandboxInfo))
+        config = write_config(
+            tmp_path, msgspec.convert(child.ready, SandboxInfo), url=f"sqlite:///{tmp_path}/monitor.db"
+        )
         said = margin_monitor(config, "status", "--fetch")
         asked = await child.read_admin("requests")
     assert said.code == 69

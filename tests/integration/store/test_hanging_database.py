@@ -72,7 +72,7 @@ async def test_frozen_server_times_out() -> None:
             with pytest.raises(StoreError, match="has not answered"):
                 await store.commit(entry("during"))
             assert time.monotonic() - start < BOUND_S
-            assert store.is_failing
+            await until(lambda: store.is_failing)
             # From now on nobody waits at all.
             with pytest.raises(StoreError, match="has not answered"):
                 await store.commit(entry("later"))
