@@ -42,6 +42,8 @@ async def test_daemon_counts_what_it_reads_sends_and_does(tmp_path: Path) -> Non
                 )
                 await eventually(lambda: asyncio.sleep(0, samples(figures)[SENT] >= 1))
                 found = samples(figures)
+                (account,) = figures.take_view().accounts
+    assert account.last_metrics is not None, "each scrape measures every subject once more"
     assert found[CONFIRMED] == 1
     assert found[CROSS_READS] >= 2
     assert found['margin_monitor_intents_open{account="main",state="submitting"}'] == 0
