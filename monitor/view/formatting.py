@@ -80,6 +80,11 @@ def format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def format_minute(text: str) -> str:
+    """A document's time in UTC, to the minute."""
+    return f"{text[:10]} {text[11:16]}"
+
+
 def format_timestamp(text: str) -> str:
     """The time of a document as people read it."""
     return f"{text[:10]} {text[11:19]} UTC"

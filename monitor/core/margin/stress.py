@@ -59,10 +59,17 @@ class StressPortfolio:
         """Return the level of our own valuation at which the exchange's level is `level`."""
         return level * self.totals.level / self.level
 
-    def after_moves(self, moves: Mapping[str, Decimal]) -> "StressPortfolio":
-        """Return the same holdings after the price moves, with the resulting level."""
+    def after_moves(
+        self, moves: Mapping[str, Decimal], interest: Mapping[str, Decimal] | None = None
+    ) -> "StressPortfolio":
+        """Return the same holdings after the price moves and the interest of each asset, with the resulting level."""
+        charged = interest or {}
         moved = tuple(
-            replace(position, price=position.price * (ONE + moves.get(position.asset, ZERO)))
+            replace(
+                position,
+                owed=position.owed + charged.get(position.asset, ZERO),
+                price=position.price * (ONE + moves.get(position.asset, ZERO)),
+            )
             for position in self.positions
         )
         level = sum_positions(moved).level
@@ -103,16 +110,25 @@ def is_measurable(portfolio: StressPortfolio) -> bool:
     return sums.liabilities > ZERO and sums.assets > ZERO and ZERO < portfolio.level < INFINITE
 
 
-def simulate_shock(portfolio: StressPortfolio, moves: Mapping[str, Decimal], stables: frozenset[str]) -> ShockOutcome:
-    """Return the effect of the moves on a portfolio that `is_measurable`."""
-    after = portfolio.after_moves(moves)
+def simulate_shock(
+    portfolio: StressPortfolio,
+    moves: Mapping[str, Decimal],
+    stables: frozenset[str],
+    interest: Mapping[str, Decimal] | None = None,
+) -> ShockOutcome:
+    """Return the effect of the moves on a portfolio that `is_measurable`.
+
+    `interest` is charged during the shock, by asset; for `reached_at`, before it.
+    """
+    after = portfolio.after_moves(moves, interest)
+    charged = portfolio.after_moves({}, interest)
     sums = after.totals
     own_liquidation = portfolio.own_level(portfolio.liquidation_level)
     return ShockOutcome(
         level_after=after.level,
         is_liquidated=min(portfolio.level, after.level) <= portfolio.liquidation_level,
         to_survive=max(ZERO, own_liquidation * SURVIVAL_OVER_LIQUIDATION * sums.liabilities - sums.assets),
-        reached_at=shock_to_level(portfolio.positions, moves, own_liquidation),
+        reached_at=shock_to_level(charged.positions, moves, own_liquidation),
         nearest_asset_move=find_nearest_asset_move(portfolio, portfolio.liquidation_level, stables),
     )
 

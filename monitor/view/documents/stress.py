@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.margin.stress import AssetMove, Shock, simulate_shock
+from monitor.core.model.price_history import HOUR
 from monitor.core.numbers.amounts import format_decimal
 from monitor.core.numbers.durations import format_duration
-from monitor.view.documents.stress_portfolio import is_in_usdt, portfolio_of, scopes_of
+from monitor.view.documents.stress_portfolio import hourly_interest, is_in_usdt, portfolio_of, scopes_of
 from monitor.view.documents.types.scopes import CrossDocument, IsolatedDocument
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import (
@@ -46,16 +47,17 @@ def stress_document(
 
     A scope that owes nothing, or is not known well enough, has no level after the shock. `liquidated_at` is the part of
     the shock after which the scope is liquidated. With the `past` each item has its history; with `worst_window`, the
-    length of its windows, too, the shock of a scope is that of its own worst window.
+    length of its windows, too, the shock of a scope is that of its own worst window, with the interest charged by then.
     """
     items: list[StressItemDocument] = []
     for account in status["accounts"]:
         for label, scope in scopes_of(account):
-            own: Shock | None = shock
             history = None if past is None else past.get((account["account"], label))
-            if worst_window is not None:
-                own = _worst_shock(history)
-            item = stress_item(account["account"], label, scope, own, stable_assets)
+            if worst_window is None:
+                item = stress_item(account["account"], label, scope, shock, stable_assets)
+            else:
+                own, interest = _worst_shock(history), _worst_interest(history, scope)
+                item = stress_item(account["account"], label, scope, own, stable_assets, interest)
             if past is not None:
                 item["history"] = history
             items.append(item)
@@ -88,10 +90,27 @@ def _worst_shock(history: PastWindowsDocument | None) -> Shock | None:
     return Shock(moves_by_asset={row["asset"]: Decimal(row["move"]) for row in worst["moves"]})
 
 
+def _worst_interest(
+    history: PastWindowsDocument | None, scope: CrossDocument | IsolatedDocument
+) -> Mapping[str, Decimal]:
+    """The interest by asset that is charged up to the lowest level of the worst window."""
+    worst = None if history is None else history["worst"]
+    if worst is None or worst["level"] == scope.get("margin_level"):
+        # The window is nowhere worse than at its beginning, before any charge.
+        return {}
+    hours = (datetime.fromisoformat(worst["lowest_at"]) - datetime.fromisoformat(worst["from"])) // HOUR + 1
+    return hourly_interest(scope, hours)
+
+
 def stress_item(
-    account: str, label: str, scope: CrossDocument | IsolatedDocument, shock: Shock | None, stable_assets: StableAssets
+    account: str,
+    label: str,
+    scope: CrossDocument | IsolatedDocument,
+    shock: Shock | None,
+    stable_assets: StableAssets,
+    interest: Mapping[str, Decimal] | None = None,
 ) -> StressItemDocument:
-    """The effect of the shock on one scope; None: it is not known."""
+    """The effect on one scope of the shock (None: it is not known), and of interest charged during it, by asset."""
     portfolio = None if shock is None else portfolio_of(scope)
     item: StressItemDocument = {
         "account": account,
@@ -110,7 +129,7 @@ def stress_item(
     if portfolio is None or shock is None:
         return item
     moves = {p.asset: shock.move(p.asset, stable_assets.stables, stable_assets.pegs) for p in portfolio.positions}
-    found = simulate_shock(portfolio, moves, stable_assets.stables)
+    found = simulate_shock(portfolio, moves, stable_assets.stables, interest)
     item["level_after"] = json_decimal(found.level_after)
     item["liquidated"] = found.is_liquidated
     item["liquidated_at"] = json_decimal(found.reached_at) if found.is_liquidated else None

@@ -43,6 +43,13 @@ def is_in_usdt(scope: Document) -> bool:
     return "index_price" not in scope or scope["quote"]["price_usdt"] is not None
 
 
+def hourly_interest(scope: Document, hours: int) -> dict[str, Decimal]:
+    """Return the interest that the scope is charged in so many hours, by asset; none at a rate that is not known."""
+    rows = [scope["base"], scope["quote"]] if "index_price" in scope else scope["balances"]
+    rates = {row["asset"]: parse_json_decimal(row["hourly_rate"]) or ZERO for row in rows if row is not None}
+    return {row["asset"]: Decimal(row["borrowed"]) * rates[row["asset"]] * hours for row in rows if row is not None}
+
+
 def _pair_positions(scope: Document) -> tuple[Position, ...] | None:
     base, quote, index = scope["base"], scope["quote"], parse_json_decimal(scope["index_price"])
     if base is None or quote is None or index is None:

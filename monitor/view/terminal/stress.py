@@ -11,14 +11,25 @@ from monitor.view.documents.stress import LIKE_WORST, StableAssets, stress_item
 from monitor.view.documents.stress_portfolio import scopes_of
 from monitor.view.documents.types.status import StatusDocument
 from monitor.view.documents.types.stress import AssetMoveDocument, StressDocument, StressItemDocument
-from monitor.view.formatting import format_age, format_level, format_needed_amount, format_percent, format_price
+from monitor.view.formatting import (
+    format_age,
+    format_level,
+    format_minute,
+    format_needed_amount,
+    format_percent,
+    format_price,
+)
 from monitor.view.json_values import parse_json_decimal
 from monitor.view.terminal.table import Cell, Table, Tone
 
+MAX_NAMED = 5
+"""Limit of liquidated scopes named in a line."""
+
 
 def stress_table_rows(document: StressDocument) -> Table:
-    """One row for each scope that owes something, those liquidated first on top."""
+    """One row for each scope that owes something, those liquidated first on top; with the time of its worst window."""
     items = [item for item in document["accounts"] if item["level_after"] is not None]
+    is_worst = document["shock"]["like"] == LIKE_WORST
     rows = [
         [
             Cell(item["account"]),
@@ -26,23 +37,31 @@ def stress_table_rows(document: StressDocument) -> Table:
             Cell(format_level(parse_json_decimal(item["level_before"]))),
             Cell(_level_after(item), _tone(item)),
             Cell(_outcome_text(item), _tone(item)),
+            *([Cell(_worst_time(item))] if is_worst else ()),
             Cell(_amount_to_survive(item)),
             Cell(_single_asset_text(item["first_to_liquidate"])),
             Cell(_age(item), "bad" if item["state"] == "stale" else ""),
         ]
         for item in sorted(items, key=_liquidation_order)
     ]
-    headings = ("account", "scope", "level", "after", "fate", "to survive, bring in", "or one price alone", "age")
-    return Table(headings, rows, frozenset({2, 3, 5, 7}))
+    headings = (
+        *("account", "scope", "level", "after", "fate"),
+        *(("lowest at (UTC)",) if is_worst else ()),
+        *("to survive, bring in", "or one price alone", "age"),
+    )
+    return Table(headings, rows, frozenset({2, 3, len(headings) - 3, len(headings) - 1}))
 
 
 def verdict_lines(document: StressDocument, shock: Shock) -> list[Cell]:
-    """The shock, and the scope that is liquidated first."""
+    """The shock, and the scope that is liquidated first; of worst windows, which are not simultaneous, all of them."""
     is_worst = document["shock"]["like"] == LIKE_WORST
-    assumed = "the worst window of each scope's own past" if is_worst else format_shock(shock)
+    assumed = "each scope's own worst window of the past, not one for all" if is_worst else format_shock(shock)
     lines = [Cell(f"assumed: {assumed}", "strong")]
     fallen = sorted((item for item in document["accounts"] if item["liquidated"]), key=_liquidation_order)
-    if fallen:
+    if fallen and is_worst:
+        more = f" and {len(fallen) - MAX_NAMED} more" if len(fallen) > MAX_NAMED else ""
+        lines.append(Cell(f"liquidated: {', '.join(map(_scope_label, fallen[:MAX_NAMED]))}{more}", "bad"))
+    elif fallen:
         part = parse_json_decimal(fallen[0]["liquidated_at"])
         when = "is at its liquidation level already" if not part else f"falls first, {format_percent(part)} of the way"
         lines.append(Cell(f"{_scope_label(fallen[0])} {when}", "bad"))
@@ -140,6 +159,12 @@ def _single_asset_text(first: AssetMoveDocument | None) -> str:
     if first is None:
         return "none does it"
     return f"{first['asset']} {_signed_percent(Decimal(first['move']))} to {format_price(Decimal(first['price_usdt']))}"
+
+
+def _worst_time(item: StressItemDocument) -> str:
+    past = item.get("history")
+    worst = None if past is None else past["worst"]
+    return "" if worst is None else format_minute(worst["lowest_at"])
 
 
 def _age(item: StressItemDocument) -> str:

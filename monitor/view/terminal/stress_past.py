@@ -11,7 +11,7 @@ from monitor.view.documents.types.stress import (
     StressDocument,
     StressItemDocument,
 )
-from monitor.view.formatting import format_level, format_needed_amount
+from monitor.view.formatting import format_level, format_minute, format_needed_amount
 from monitor.view.json_values import parse_json_decimal
 from monitor.view.past.past_days import moves_text, odds_text, past_days_text, scope_subject
 from monitor.view.terminal.table import Cell, Table, Tone
@@ -39,7 +39,7 @@ def past_table(document: StressDocument) -> Table:
                 Cell(f"{past['liquidated']:,} of {past['windows']:,}", tone),
                 Cell(odds_text(Decimal(past["odds"] or 0)), tone),
                 Cell(format_level(Decimal(worst["level"])), tone),
-                Cell(f"{worst['lowest_at'][:10]} {worst['lowest_at'][11:16]}"),
+                Cell(format_minute(worst["lowest_at"])),
                 *(Cell(format_level(parse_json_decimal(past["level_percentiles"].get(name)))) for name in _PERCENTILES),
             ]
         )

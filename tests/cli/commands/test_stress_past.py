@@ -145,7 +145,9 @@ def test_worst_window_of_each_scope_is_a_shock_of_its_own(known: Path) -> None:
     assert cross["to_survive_usdt"] == "13300"
     assert cross["history"]["windows"] == 936
     text = margin_monitor(known, "stress", "--like", "worst", "--history", "40d").out
-    assert text.startswith("assumed: the worst window of each scope's own past\n")
+    assert text.startswith(
+        "assumed: each scope's own worst window of the past, not one for all\nliquidated: main BTCUSDT, main cross\n"
+    )
 
 
 def test_calm_past_is_survived_and_said_so(config: Path) -> None:

@@ -72,7 +72,8 @@ class PastWindowsDocument(TypedDict):
 class ShockDocument(TypedDict):
     """The price moves: a fall of all assets that are not stable, single assets, or a crash of the past.
 
-    `like` is the date of the crash, or "worst": the worst window of each scope's own past, told by its `history`.
+    `like` is the date of the crash, or "worst": the worst window of each scope's own past, told by its `history`, with
+    the interest charged by its lowest level. These windows need not be one and the same.
     """
 
     drop: DecimalText
