@@ -59,12 +59,18 @@ def evaluate_rules(
 ) -> Evaluation:
     """Evaluate every rule of the measured subjects, then decide which notifications of their alerts are due.
 
-    With `after_price`, only the rules that a price can change are evaluated. When all subjects were measured, an
-    alert resolves as gone if its rule was removed or no longer applies to its subject. An alert whose subject is gone
-    resolves as gone, too, once every watched scope has been read.
+    With `after_price`, only the rules that a price can change are evaluated; alerts of rules that are not on a ladder
+    with one of these wait for the next tick. When all subjects were measured, an alert resolves as gone if its rule was
+    removed or no longer applies to its subject. An alert whose subject is gone resolves as gone, too, once every
+    watched scope has been read.
     """
     state, now = snapshot.state, snapshot.now
-    before = {key: alert for key, alert in state.alerts.items() if (key.scope, key.subject) in metrics}
+    names = rule_index.names_after_price
+    before = {
+        key: alert
+        for key, alert in state.alerts.items()
+        if (not after_price or key.rule in names) and (key.scope, key.subject) in metrics
+    }
     alerts = dict(before)
     transitions: list[AlertTransition] = []
     unknown: dict[AlertKey, tuple[str, ...]] = {}
@@ -95,7 +101,7 @@ def evaluate_rules(
                 alerts[key] = change.alert
                 transitions.append(change.transition)
     if not alerts or (after_price and not is_affected):
-        # Alerts that no price can change may fire for weeks: their reminders wait for the next tick.
+        # Alerts of interest or odds may fire for weeks: their reminders wait for the next tick.
         return Evaluation(state.alerts, unknown=unknown)
     notifications = _due_notifications(snapshot, alerts, rule_index.by_name, routing)
     notices: tuple[Notice, ...] = ()

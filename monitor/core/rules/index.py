@@ -44,6 +44,12 @@ class RuleIndex:
         self.account = account
         self.by_name = {rule.name: rule for rule in rules}
         self._rules = tuple(rules)
+        sensitive = [rule for rule in rules if _is_price_sensitive(rule)]
+        ladders = {rule.ladder for rule in sensitive} - {None}
+        self.names_after_price = frozenset(
+            [rule.name for rule in sensitive] + [rule.name for rule in rules if rule.ladder in ladders]
+        )
+        """Names of the rules that a price can change, and of the other rungs of their ladders."""
         self._by_subject: dict[tuple[MetricScope, str, bool], tuple[IndexedRule, ...]] = {}
 
     def rules_for(self, scope: MetricScope, subject: str, *, after_price: bool = False) -> tuple[IndexedRule, ...]:
@@ -55,7 +61,7 @@ class RuleIndex:
                 IndexedRule(rule, AlertKey(rule.name, self.account, scope, subject), rule.when.evaluate)
                 for rule in self._rules
                 if rule_applies(rule, self.account, scope, subject)
-                and not (after_price and PRICE_SENSITIVE_METRICS.isdisjoint(rule.metric_names))
+                and not (after_price and not _is_price_sensitive(rule))
             )
         return found
 
@@ -63,3 +69,7 @@ class RuleIndex:
         """Return whether the alert's rule still exists and applies to its subject."""
         rule = self.by_name.get(key.rule)
         return rule is not None and rule_applies(rule, key.account, key.scope, key.subject)
+
+
+def _is_price_sensitive(rule: Rule) -> bool:
+    return not PRICE_SENSITIVE_METRICS.isdisjoint(rule.metric_names)

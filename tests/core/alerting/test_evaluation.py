@@ -331,17 +331,3 @@ def test_open_alerts_of_an_unwatched_account_are_gone() -> None:
     ]
     assert notification_reasons(found) == [(1, NotificationReason.RESOLVED)]
     assert found.notifications[0].channels == ("phone", "mail")
-
-
-def test_price_does_not_advance_alerts_that_it_can_not_change() -> None:
-    """Alerts about interest or odds may fire for weeks; the next tick evaluates them, a second later at most."""
-    slow = {"name": "slow", "scope": "cross", "when": "polled_margin_level < 2", "repeat": "1h"}
-    account = AccountUnderRules(rules_of(slow, LOW))
-    account.read_at_level("1.9", 0)
-    assert [alert.key.rule for alert in account.state.alerts.values()] == ["slow"]
-    sight = MetricsSnapshot(account.state, SETTINGS, after(4_000))
-    figures = sight.get_many([("cross", "")])
-    index = RuleIndex(account.rules, "main")
-    found = evaluate_rules(sight, figures, index, account.audience, account.numbers.__next__, after_price=True)
-    assert found == Evaluation(account.state.alerts)
-    assert found.open is account.state.alerts

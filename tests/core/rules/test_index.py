@@ -37,6 +37,16 @@ def test_price_update_finds_only_price_sensitive_rules() -> None:
     assert docket.rules_for("monitor", "", after_price=True) == ()
 
 
+def test_price_may_change_the_alerts_of_a_whole_ladder() -> None:
+    rungs = (
+        {"name": "mild", "scope": "cross", "when": "margin_level < 2", "ladder": "mine"},
+        {"name": "worse", "scope": "cross", "when": "polled_margin_level < 1.5", "ladder": "mine"},
+        {"name": "odds", "scope": "cross", "when": "liquidation_odds_1d > 0", "ladder": "odds"},
+        {"name": "alone", "scope": "cross", "when": "liquidation_odds_1d > 5%"},
+    )
+    assert RuleIndex(parse_rules(rungs, "t"), "main").names_after_price == {"mild", "worse"}
+
+
 def test_alert_is_evaluated_while_its_rule_covers_its_subject() -> None:
     docket = RuleIndex(RULES, "main")
     assert docket.covers(AlertKey("btc", "main", "isolated", "BTCUSDT"))
