@@ -1,8 +1,8 @@
 """Odds before and by the nights of the warning table, from the real bars that are at hand.
 
-No night has thirty days of bars before it, so the metrics themselves would have been unavailable. What can be measured:
-the windows of a day in the hours before a night, and how many of the hours of its last day would have begun a window
-that the night liquidates. One night is in 24 windows of a day at most; a past of 90 days has 2,136 of them.
+No night has thirty days of these bars before it, so by them the metrics would have been unavailable. What can be
+measured: the windows of a day in the hours before a night, and how many of the hours of its last day would have begun a
+window that the night liquidates. One night is in 24 windows of a day at most; a past of 90 days has 2,136 of them.
 """
 
 import sys
@@ -33,12 +33,14 @@ THIN = Decimal("0.3")
 class NightOdds:
     """One night. `windows_before` of a day end before it, `lost_before` of them liquidate; None: none is at hand.
 
-    `lost_starts` of the `starts` hours of the last day before the low begin a window that the night liquidates.
-    `thin_lead`: from the first minute in which `thin` holds to the liquidation.
+    The bars begin `lead_of_bars` before the minute of the night's low. `lost_starts` of the `starts` hours of the last
+    day before the low begin a window that the night liquidates. `thin_lead`: from the first minute in which `thin`
+    holds to the liquidation.
     """
 
     night: Night
     fall: Decimal
+    lead_of_bars: timedelta
     hours_before: int
     windows_before: int | None
     lost_before: int | None
@@ -71,12 +73,15 @@ def account_of(night: Night) -> OddsQuestion:
 
 def measure_night(night: Night) -> NightOdds:
     """Return what the bars at hand say of the night."""
-    bars = hourly_bars(TWO_DAYS_BTC if night.file == "um_BTCUSDT_1m_2025-10-10" else night.file)
+    file = TWO_DAYS_BTC if night.file == "um_BTCUSDT_1m_2025-10-10" else night.file
+    bars = hourly_bars(file)
     fall = 1 - night.bars.liquidation / night.level
+    minutes = read_price_bars(DATA / "prices" / f"binance_{file}.csv.gz")
+    lead_of_bars = timedelta(milliseconds=min(minutes, key=lambda bar: bar.low).start_ms - minutes[0].start_ms)
     lead = thin_lead(night)
     low = min(bars, key=lambda bar: bar.low, default=None)
     if low is None:
-        return NightOdds(night, fall, 0, None, None, None, 0, 0, lead)
+        return NightOdds(night, fall, lead_of_bars, 0, None, None, None, 0, 0, lead)
     # The night begins with the hour before that of its low.
     before = [bar for bar in bars if bar.opens_at < low.opens_at - HOUR]
     found = measure_windows(night, before)
@@ -85,6 +90,7 @@ def measure_night(night: Night) -> NightOdds:
     return NightOdds(
         night,
         fall,
+        lead_of_bars,
         len(before),
         None if found is None else found.windows,
         None if found is None else found.liquidated,
@@ -123,27 +129,30 @@ def measure_windows(night: Night, bars: Sequence[PriceBar]) -> WindowOdds | None
     return answer if isinstance(answer, WindowOdds) else None
 
 
+def row_text(found: NightOdds) -> str:
+    """Return the row of a night; what is unknown says why."""
+    unknown = f"unknown: the bars begin {found.lead_of_bars.total_seconds() / 60:.0f} min before the low"
+    windows = starts = unknown
+    if found.windows_before is not None and found.worst_before is not None:
+        windows = f"{found.lost_before} of {found.windows_before} in {found.hours_before} h of bars, "
+        windows += f"lowest level {found.worst_before:.3f}"
+    if found.starts:
+        share = Decimal(found.lost_starts) / WINDOWS_OF_90_DAYS * 100
+        starts = f"{found.lost_starts} of {found.starts}: {share:.2f} %"
+    lead = "not liquidated" if found.thin_lead is None else f"{found.thin_lead.total_seconds() / 60:.0f} min"
+    name = f"{found.night.title} at {found.night.level}"
+    return f"| {name} | {found.fall * 100:.1f} % | {lead} | {windows} | {starts} |"
+
+
 def main() -> int:
     """Print the table."""
     if not (DATA / "prices").is_dir():
         print(f"no real bars at {DATA}: set MARGIN_MONITOR_TEST_DATA", file=sys.stderr)
         return 1
-    print(
-        "| night, level | liquidated by a fall of | `thin` before | bars before | windows before | ended by the night |"
-    )
-    print("|---|---|---|---|---|---|")
+    print("| night, level | liquidated by a fall of | `thin` before | windows of a day before | ended by the night |")
+    print("|---|---|---|---|---|")
     for night in (*NIGHTS, *LONG_NIGHTS):
-        found = measure_night(night)
-        windows = "none"
-        if found.windows_before is not None and found.worst_before is not None:
-            windows = f"{found.lost_before} of {found.windows_before}, lowest level {found.worst_before:.3f}"
-        starts = "not at hand"
-        if found.starts:
-            share = Decimal(found.lost_starts) / WINDOWS_OF_90_DAYS * 100
-            starts = f"{found.lost_starts} of {found.starts}: {share:.2f} % of 90 days"
-        lead = "not liquidated" if found.thin_lead is None else f"{found.thin_lead.total_seconds() / 60:.0f} min"
-        name = f"{night.title} at {night.level}"
-        print(f"| {name} | {found.fall:.1%} | {lead} | {found.hours_before} h | {windows} | {starts} |")
+        print(row_text(measure_night(night)))
     return 0
 
 

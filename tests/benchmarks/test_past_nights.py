@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from benchmarks.past_nights import TWO_DAYS_BTC, hourly_bars, measure_night
+from benchmarks.past_nights import TWO_DAYS_BTC, hourly_bars, measure_night, row_text
 from benchmarks.warning import LONG_NIGHTS, NIGHTS
 from monitor.core.model.price_history import HOUR
 from tests.support.paths import price_file
@@ -33,3 +33,11 @@ def test_a_window_alone_before_the_night_of_february_says_nothing(night: object,
     price_file(f"binance_{chosen.file}.csv.gz")
     found = measure_night(chosen)
     assert (found.windows_before, found.lost_before, found.lost_starts, found.starts) == (1, 0, lost, 24)
+
+
+def test_night_whose_bars_begin_within_it_says_so() -> None:
+    chosen = next(each for each in NIGHTS if each.title == "SOL cross 3x")
+    price_file(f"binance_{chosen.file}.csv.gz")
+    cells = [cell.strip() for cell in row_text(measure_night(chosen)).split("|")]
+    # The file begins at 20:59, its low is at 21:21.
+    assert cells[-3:-1] == ["unknown: the bars begin 22 min before the low"] * 2
