@@ -9,7 +9,7 @@ from monitor.core.numbers.durations import format_duration
 from monitor.view.charts.chart_spec import FanBand, FanChart, FanLine, FanPanel, ThresholdLine, ThresholdRole
 from monitor.view.documents.stress_portfolio import scopes_of
 from monitor.view.documents.types.status import StatusDocument
-from monitor.view.formatting import format_threshold
+from monitor.view.formatting import format_level, format_threshold
 from monitor.view.json_values import Document, json_time
 from monitor.view.past.past_days import date_text, odds_text
 
@@ -55,8 +55,10 @@ def _panel(key: tuple[str, str], answer: WindowOdds, scope: Document, now: datet
     lines: Mapping[int, Sequence[Decimal]] = answer.fan.percentiles
     name = f"{key[0]} {key[1]}"
     share = f"{answer.liquidated:,} of {answer.windows:,} windows liquidate it, {odds_text(answer.odds)}"
+    # The scale ends not far below liquidation, so the worst line may leave it.
+    lowest = f"the worst falls to {format_level(answer.worst.level)}"
     return FanPanel(
-        title=f"{name}: {share}",
+        title=f"{name}: {share}; {lowest}",
         bands=[FanBand(label, lines[low], lines[high]) for label, low, high in _BANDS],
         lines=[
             FanLine("middle", lines[50]),
