@@ -4,7 +4,6 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from monitor.app.documents.requests import REQUESTS
 from monitor.web.api.api_parameters import DOCUMENT_PARAMETERS
@@ -23,6 +22,9 @@ def described() -> dict[str, Any]:
 
 
 def test_the_description_is_valid(described: dict[str, Any]) -> None:
+    # Each worker of a test session collects this module; the library takes a second.
+    from openapi_spec_validator import OpenAPIV31SpecValidator
+
     assert [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
     assert described["servers"] == [{"url": "https://watch.example"}]
 
