@@ -4,9 +4,9 @@ Source: Binance FAQ.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.numbers.durations import seconds_between
@@ -17,8 +17,7 @@ _HOUR = timedelta(hours=1)
 _MAX_HOURS = Decimal(1_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Loan:
+class Loan(NamedTuple):
     """The borrowed principal of one asset, its rate per hour as a fraction, and its price."""
 
     asset: str

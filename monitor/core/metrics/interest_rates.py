@@ -1,9 +1,9 @@
 """Interest rates as charged and as published, and the time until interest alone liquidates."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from monitor.core.margin.interest import Loan, hourly_cost, hourly_from_daily, seconds_to_level
 from monitor.core.model.account import Balance, Scope
@@ -16,8 +16,7 @@ MAX_CHARGE_LAG = timedelta(hours=2)
 """Maximum age of a charge against the published rate: debts are charged hourly, so an older one was repaid."""
 
 
-@dataclass(frozen=True, slots=True)
-class DebtRate:
+class DebtRate(NamedTuple):
     """Rates of a debt as fractions an hour: in force as of `as_of`, and of the coming hour if known."""
 
     hourly: Decimal

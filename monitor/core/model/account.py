@@ -15,8 +15,7 @@ from monitor.core.numbers.amounts import ZERO
 ScopeKind = Literal["cross", "isolated"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scope:
+class Scope(NamedTuple):
     """One liquidation unit of an account: its cross margin, or one isolated pair."""
 
     symbol: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["info", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -40,8 +40,7 @@ class NotificationReason(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AlertKey:
+class AlertKey(NamedTuple):
     """Identity of an alert. `subject` is the pair or asset, empty for cross, account and monitor."""
 
     rule: str

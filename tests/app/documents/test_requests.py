@@ -173,7 +173,7 @@ async def test_interest_of_more_sums_than_an_answer_holds_is_refused(config: Con
 async def _write_records(folder: Path) -> None:
     now = datetime.now(UTC)
     alert = replace(documents.ALERT, id=17, state=AlertState.FIRING, since=now, fired_at=now)
-    over = replace(alert, id=16, key=replace(alert.key, rule="thin"), state=AlertState.RESOLVED, resolved_at=now)
+    over = replace(alert, id=16, key=alert.key._replace(rule="thin"), state=AlertState.RESOLVED, resolved_at=now)
     intent = Intent(
         id=1,
         plan=17,

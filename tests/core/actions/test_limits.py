@@ -10,7 +10,7 @@ from monitor.core.actions.limits import Allowed, Denied, check_limits
 from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.scope_position import ScopePosition
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.account import CROSS
+from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import ActionKind, CancelOrders, ManualCall, Order, Reduce, Repay, Transfer
 from tests.support.examples.actions import (
@@ -341,7 +341,7 @@ def test_keep_in_source_is_a_floor() -> None:
 
 def test_pending_transfers_reduce_the_available_source() -> None:
     elsewhere = intent(1, S.UNCERTAIN, Transfer("spot", CROSS, "BTC", D(1)), submitted_at=NOW)
-    same = replace(elsewhere, order=Transfer("spot", replace(CROSS, symbol="BTCUSDT"), "USDT", D(400)))
+    same = replace(elsewhere, order=Transfer("spot", Scope("BTCUSDT"), "USDT", D(400)))
     held = scope_position(spot={"USDT": "600"})
     assert review_order(TRANSFER_IN, None, same, held=held) == Allowed(D(200))
 

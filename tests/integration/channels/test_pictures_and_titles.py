@@ -118,7 +118,7 @@ async def test_text_is_sent_first_and_a_refused_picture_is_no_failure(tmp_path: 
         second = firing_entry(now + timedelta(seconds=1))
         second = replace(
             second,
-            alerts=(replace(second.alerts[0], id=2, key=replace(second.alerts[0].key, rule="near-call")),),
+            alerts=(replace(second.alerts[0], id=2, key=second.alerts[0].key._replace(rule="near-call")),),
             notifications=(replace(second.notifications[0], alert=2),),
         )
         await eventually(lambda: has_learnt_no_pictures(notifier))

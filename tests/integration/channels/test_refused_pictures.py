@@ -49,7 +49,7 @@ Service = Callable[[HttpSink, pytest.MonkeyPatch], str]
 def second(now: datetime) -> JournalEntry:
     """Another alert."""
     entry = firing_entry(now + timedelta(seconds=1))
-    alert = replace(entry.alerts[0], id=2, key=replace(entry.alerts[0].key, rule="near-call"))
+    alert = replace(entry.alerts[0], id=2, key=entry.alerts[0].key._replace(rule="near-call"))
     return replace(entry, alerts=(alert,), notifications=(replace(entry.notifications[0], alert=2),))
 
 

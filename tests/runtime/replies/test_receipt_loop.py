@@ -153,7 +153,7 @@ async def test_press_acknowledges_the_alert_once(server: PushoverServer, tmp_pat
 
 async def test_press_acknowledges_every_alert_of_the_message(server: PushoverServer, tmp_path: Path) -> None:
     async with phone_of(server, tmp_path / "db") as phone:
-        emergency = await phone.ring(firing(), firing(18, key=replace(alert(18).key, rule="thin")))
+        emergency = await phone.ring(firing(), firing(18, key=alert(18).key._replace(rule="thin")))
         await phone.store.execute(commands.acknowledge, 18, "bob", "mine", SystemClock().now())
         server.press(emergency)
         async with reading(phone):
@@ -193,7 +193,7 @@ async def test_emergencies_that_make_no_sense_are_notified_once(server: Pushover
 
 async def test_press_after_the_end_of_the_alert_is_refused(server: PushoverServer, tmp_path: Path) -> None:
     async with phone_of(server, tmp_path / "db") as phone:
-        other = firing(18, key=replace(alert(18).key, rule="thin"))
+        other = firing(18, key=alert(18).key._replace(rule="thin"))
         emergency = await phone.ring(firing(), other)
         await phone.save(replace(firing(), state=AlertState.RESOLVED), replace(other, severity="critical"))
         server.press(emergency)
@@ -288,7 +288,7 @@ async def test_refused_token_is_loud_at_once_and_loses_nothing(server: PushoverS
 async def test_receipts_are_read_in_turn_and_no_faster_than_allowed(server: PushoverServer, tmp_path: Path) -> None:
     async with phone_of(server, tmp_path / "db") as phone:
         emergencies = [
-            await phone.ring(firing(number, key=replace(alert(number).key, rule=f"r{number}")))
+            await phone.ring(firing(number, key=alert(number).key._replace(rule=f"r{number}")))
             for number in (17, 18, 19)
         ]
         async with reading(phone, poll_every_s=0.4) as loop:

@@ -101,7 +101,7 @@ def test_configured_pair_that_does_not_exist_is_not_created() -> None:
 
 
 def test_counts_say_how_bad_the_worst_alert_is() -> None:
-    pending = replace(ALERT, id=18, key=replace(ALERT.key, rule="other"), state=AlertState.PENDING)
+    pending = replace(ALERT, id=18, key=ALERT.key._replace(rule="other"), state=AlertState.PENDING)
     document = _document(replace(STATE, alerts={ALERT.key: ALERT, pending.key: pending}))
     assert (document["alerts_firing"], document["worst_alert"]) == (1, "critical")
 
