@@ -80,11 +80,14 @@ def _overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
     overdue: set[str] = set()
     failure = state.polling.last_failure
     for scope, overlay in state.live_balances.overlays.items():
+        newest_at = overlay.newest_at
+        if newest_at is None:
+            continue
         name, snapshot = ("isolated", state.isolated) if scope.symbol else ("cross", state.cross)
-        tries = [overlay.newest_at, snapshot.received_at if snapshot is not None else None]
+        tries = [newest_at, snapshot.received_at if snapshot is not None else newest_at]
         if failure is not None and failure.read == name:
             tries.append(failure.at)
-        if overlay.newest_at is not None and now - max(at for at in tries if at is not None) >= RECONCILE_TIMEOUT:
+        if now - max(tries) >= RECONCILE_TIMEOUT:
             overdue.add(name)
     return frozenset(overdue)
 

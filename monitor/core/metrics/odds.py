@@ -63,10 +63,11 @@ def find_odds(state: AccountState, scope: Scope, window: timedelta, now: datetim
         return None
     if read.failure:
         return OddsUnavailable(window, read.failure)
-    found = next((answer for answer in read.answers.get(scope, ()) if answer.window == window), None)
-    if found is not None and now - read.as_of > MAX_ODDS_AGE:
-        return OddsUnavailable(window, "the last measurement is too old")
-    return found
+    for answer in read.answers.get(scope, ()):
+        if answer.window == window:
+            is_old = now - read.as_of > MAX_ODDS_AGE
+            return OddsUnavailable(window, "the last measurement is too old") if is_old else answer
+    return None
 
 
 def odds_question(metrics: MetricValues, *, without_rates: bool = False) -> OddsQuestion | str:

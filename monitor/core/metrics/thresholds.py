@@ -7,6 +7,7 @@ taken from the exchange's own documentation; either is marked, so that people kn
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -123,13 +124,12 @@ def pair_thresholds(
 
 def applicable_tier(pair: IsolatedPair, tiers: Iterable[LeverageTier]) -> LeverageTier:
     """Return the tier that the two debts of a pair need; the last one if none is enough."""
-    ordered = sorted(tiers, key=lambda tier: tier.number)
-    fitting = (
-        tier
-        for tier in ordered
-        if pair.base.borrowed <= tier.base_max_borrowable and pair.quote.borrowed <= tier.quote_max_borrowable
-    )
-    return next(fitting, ordered[-1])
+    ordered = sorted(tiers, key=attrgetter("number"))
+    base, quote = pair.base.borrowed, pair.quote.borrowed
+    for tier in ordered:
+        if base <= tier.base_max_borrowable and quote <= tier.quote_max_borrowable:
+            return tier
+    return ordered[-1]
 
 
 def assumed_margin_call(initial: Decimal, liquidation: Decimal) -> Decimal:

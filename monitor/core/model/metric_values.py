@@ -61,6 +61,8 @@ class LazyMetrics(Mapping[str, MetricValue], Generic[T]):
     `formulas` compute each metric from `source`, which never changes; `known` has values that are computed already.
     """
 
+    __slots__ = ("_cache", "_formulas", "_source", "read")
+
     def __init__(
         self, formulas: Mapping[str, Callable[[T], MetricValue]], source: T, known: Mapping[str, MetricValue] = _NOTHING
     ) -> None:
@@ -81,11 +83,10 @@ class LazyMetrics(Mapping[str, MetricValue], Generic[T]):
     def __len__(self) -> int:
         return len(self._formulas)
 
-    def compute_all(self) -> Iterator[tuple[str, MetricValue]]:
+    def compute_all(self) -> list[tuple[str, MetricValue]]:
         """Return all values; those not computed yet are computed without being kept."""
         known, source = self._cache, self._source
-        for name, compute in self._formulas.items():
-            yield name, known[name] if name in known else compute(source)
+        return [(name, known[name] if name in known else compute(source)) for name, compute in self._formulas.items()]
 
 
 class MetricValues(NamedTuple):
@@ -129,6 +130,8 @@ class MetricValues(NamedTuple):
 
 class _Cache(dict[str, MetricValue]):
     """Values computed so far; the others are computed on first access."""
+
+    __slots__ = ("_formulas", "_source")
 
     def __init__(
         self, formulas: Mapping[str, Callable[[T], MetricValue]], source: T, known: Mapping[str, MetricValue]
