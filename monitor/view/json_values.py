@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any, overload
 
 from monitor.core.model.metric import MetricValue
@@ -13,6 +14,9 @@ from monitor.core.numbers.durations import format_rfc3339
 
 Document = Mapping[str, Any]
 """A JSON object, as its readers see it; `documents/types` has the types of those that are made."""
+
+MAX_KNOWN_TIMES = 64
+"""Times whose text is kept: the scopes of one document share most of theirs."""
 
 
 def encode_document(document: object, redact: Callable[[str], str]) -> str:
@@ -78,17 +82,22 @@ def json_time(time: datetime | None) -> str | None: ...
 
 
 def json_time(time: datetime | None) -> str | None:
-    return None if time is None else format_rfc3339(time)
+    return None if time is None else _time_text(time)
+
+
+@lru_cache(MAX_KNOWN_TIMES)
+def _time_text(time: datetime) -> str:
+    return format_rfc3339(time)
 
 
 def json_seconds(span: timedelta | MetricValue | None) -> int | float | None:
     """The duration in seconds, to the millisecond; null as in `json_decimal`."""
     if isinstance(span, timedelta):
-        seconds = Decimal(span // timedelta(milliseconds=1)) / 1000
-    elif isinstance(span, Decimal) and span.is_finite():
-        seconds = span.quantize(Decimal("0.001"))
-    else:
+        milliseconds = span // timedelta(milliseconds=1)
+        return milliseconds / 1000 if milliseconds % 1000 else milliseconds // 1000
+    if not isinstance(span, Decimal) or not span.is_finite():
         return None
+    seconds = span.quantize(Decimal("0.001"))
     return int(seconds) if seconds == seconds.to_integral_value() else float(seconds)
 
 

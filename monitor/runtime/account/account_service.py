@@ -9,17 +9,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock, machine_now
 from monitor.core.engine.step import IdSource, Policy
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.events import ClockSetBack, CommandsRead, CrossRead, Event, HealthRead, IsolatedRead, Tick
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.core.model.reads import GapReopened
-from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.scopes import needed_symbols, watched_scopes
 from monitor.exchange.port import Exchange, Streams
@@ -133,7 +134,7 @@ class AccountService:
             inbox=self.inbox,
             ids=shared.ids,
             listener=self,
-            live_document=self._live_document,
+            live_document=partial(render_live_document, version=shared.version),
             machine_time=time.monotonic,
             backlog=backlog,
             is_known=is_known,
@@ -319,9 +320,6 @@ class AccountService:
         }
         return {name: (read, intervals[name]) for name, read in self._reads.by_name().items()}
 
-    def _live_document(self, state: AccountState) -> str:
-        return render_live_document(state, self._policy.settings, self._shared.clock, self._shared.version)
-
 
 def send_unrecorded(notifier: Notifier, state: AccountState, entry: JournalEntry) -> None:
     """Send from memory the alerts and notices that could not be recorded."""
@@ -330,9 +328,9 @@ def send_unrecorded(notifier: Notifier, state: AccountState, entry: JournalEntry
     notifier.push_unrecorded(replace(entry, notifications=known), alerts.values())
 
 
-def render_live_document(state: AccountState, settings: AccountSettings, clock: Clock, version: str) -> str:
+def render_live_document(state: AccountState, metrics: MetricsSnapshot, version: str) -> str:
     """Return the account's status document as the store holds it for readers."""
-    return msgspec.json.encode(account_document(state, settings, clock.now(), version)).decode()
+    return msgspec.json.encode(account_document(state, metrics.settings, metrics.now, version, metrics)).decode()
 
 
 def _channels_of(entry: JournalEntry) -> frozenset[str]:

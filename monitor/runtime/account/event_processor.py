@@ -29,8 +29,8 @@ from monitor.store.writes.journal import CommitResult
 
 log = logging.getLogger(__name__)
 
-LIVE_INTERVAL_S = 1.0
-"""Machine seconds at least between two writes of the live document."""
+LIVE_INTERVAL_S = 0.9
+"""Machine seconds at least between two writes of the live document: every second tick writes it, also an early one."""
 
 LIVE_DELAY_S = 0.1
 """Machine seconds that the live document waits after a decision."""
@@ -71,7 +71,7 @@ class EventProcessor:
         inbox: Inbox,
         ids: IdSource,
         listener: StepListener,
-        live_document: Callable[[AccountState], str],
+        live_document: Callable[[AccountState, MetricsSnapshot], str],
         machine_time: Callable[[], float],
         backlog: JournalBacklog | None = None,
         is_known: bool = True,
@@ -134,7 +134,7 @@ class EventProcessor:
                 self._counters.count_step(self.state, event, done.entry)
             self.state = done.state
             if done.metrics is not None:
-                self.last_metrics = done.metrics
+                self.last_metrics = batch.metrics = done.metrics
             batch.requested_reads |= done.requested_reads
             batch.intervals = done.intervals or batch.intervals
             batch.reread = batch.reread or isinstance(event, (CrossRead, IsolatedRead))
@@ -167,25 +167,27 @@ class EventProcessor:
             await self._replay()
 
     def _notify_listener(self, batch: "_Batch") -> None:
-        self._refresh_live_document(any(entry.transitions or entry.intent_steps for entry in batch.entries))
+        self._refresh_live_document(batch)
         self.ticks += batch.ticked
         self.is_deciding = False
         self._listener.on_step(self.state, batch.requested_reads, batch.intervals, batch.reread)
 
-    def _refresh_live_document(self, decided: bool) -> None:
+    def _refresh_live_document(self, batch: "_Batch") -> None:
         """Write the live document and the present values of open alerts, when they are due and have changed.
 
         That comes after decisions, and after their notifications had a moment to leave: no alert waits for a document
-        of the whole account, nor does the next price wait for its write.
+        of the whole account, nor does the next price wait for its write. It shows what a tick or a read has measured,
+        so that nothing is measured for it.
         """
         now = self._machine_time()
-        if decided:
+        if any(entry.transitions or entry.intent_steps for entry in batch.entries):
             self._live_not_before = now + LIVE_DELAY_S
         is_due = now - self._live_at >= LIVE_INTERVAL_S and now >= self._live_not_before
-        if not is_due or not self._can_write or (self._live_task is not None and not self._live_task.done()):
+        is_writing = self._live_task is not None and not self._live_task.done()
+        if batch.metrics is None or not is_due or is_writing or not self._can_write:
             return
         self._live_at = now
-        live = self._live_document(self.state)
+        live = self._live_document(self.state, batch.metrics)
         if live == self._last_live_text:
             return
         self._last_live_text = live
@@ -316,6 +318,8 @@ class _Batch:
     intervals: Mapping[str, timedelta] = field(default_factory=dict)
     reread: bool = False
     ticked: bool = False
+    metrics: MetricsSnapshot | None = None
+    """The last metrics of all subjects that one of the events gave."""
 
 
 async def _run_shielded(work: Coroutine[object, object, None]) -> None:

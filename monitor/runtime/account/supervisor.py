@@ -255,7 +255,7 @@ class AccountSupervisor:
             inbox=Inbox(),
             ids=shared.ids,
             listener=_DownListener(shared.notifier),
-            live_document=lambda state: render_live_document(state, policy.settings, shared.clock, shared.version),
+            live_document=partial(render_live_document, version=shared.version),
             machine_time=time.monotonic,
             backlog=memory.backlog,
             is_known=memory.is_known,

@@ -29,16 +29,22 @@ from monitor.view.json_values import json_age, json_decimal, json_seconds, json_
 from monitor.view.past.windows_document import past_day_document
 
 
-def account_document(state: AccountState, settings: AccountSettings, now: datetime, version: str) -> AccountDocument:
+def account_document(
+    state: AccountState,
+    settings: AccountSettings,
+    now: datetime,
+    version: str,
+    metrics: MetricsSnapshot | None = None,
+) -> AccountDocument:
     """The account's figures, streams, and counts of alerts and intents at `now`.
 
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge the document's age.
     `worst_alert` is the highest severity that fires, null when none does. `actions_stopped`: actions that alerts ask
     for and that are blocked, and why; `by_limit` where a person should change a limit. `conditions_unknown`: critical
     rules whose condition can't be evaluated, and the figures that they lack. `monitored`: assets held or owed that bear
-    the exchange's tag *Monitoring*.
+    the exchange's tag *Monitoring*. `metrics`: the figures, if they have been measured already.
     """
-    metrics = MetricsSnapshot(state, settings, now)
+    metrics = metrics or MetricsSnapshot(state, settings, now)
     cross = cross_document(state, settings, metrics.get(("cross", "")), now) if settings.cross else None
     isolated = [
         isolated_document(metrics.get(("isolated", symbol)), state, settings, now)

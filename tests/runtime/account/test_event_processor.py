@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.engine.step import IdSource, Policy
+from monitor.core.metrics.snapshot import MetricsSnapshot
 from monitor.core.model.account import CROSS
-from monitor.core.model.events import StreamEvent
+from monitor.core.model.events import StreamEvent, Tick
 from monitor.core.model.journal import JournalEntry
 from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
@@ -24,10 +25,11 @@ NOW = datetime(2025, 10, 10, 21, tzinfo=UTC)
 
 
 class RecordingListener:
-    """What the others were told of: the keys of committed events."""
+    """What the others were told of: the keys of committed events, and the metrics that live documents showed."""
 
     def __init__(self) -> None:
         self.committed_keys: list[str] = []
+        self.shown: list[MetricsSnapshot] = []
 
     def on_committed(self, entry: JournalEntry, committed: CommitResult) -> None:
         self.committed_keys += [event.key for event in entry.events]
@@ -39,6 +41,10 @@ class RecordingListener:
         self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
     ) -> None:
         """Of no interest."""
+
+    def write_live(self, state: AccountState, metrics: MetricsSnapshot) -> str:
+        self.shown.append(metrics)
+        return "{}"
 
 
 def event(number: int, payload: str = "{}") -> StreamEvent:
@@ -58,7 +64,7 @@ async def make_runner(url: str) -> AsyncIterator[tuple[EventProcessor, Inbox, St
         inbox=inbox,
         ids=IdSource(numbers.__next__, numbers.__next__),
         listener=heard,
-        live_document=lambda state: "{}",
+        live_document=heard.write_live,
         machine_time=time.monotonic,
     )
     try:
@@ -119,3 +125,12 @@ async def test_spilled_events_are_recorded_first_by_the_next_runner(database_url
         assert await recorded(store) == {"key-1", "key-2", "key-3"}
         assert heard.committed_keys[:2] == ["key-1", "key-2"]
         assert store.spill("main").is_empty
+
+
+async def test_live_document_shows_what_a_tick_has_measured(database_url: str) -> None:
+    async with make_runner(database_url) as (runner, _, _, heard):
+        await runner.process((event(1),))
+        assert heard.shown == []
+        await runner.process((event(2), Tick(), event(3)))
+        assert len(heard.shown) == 1
+        assert heard.shown[0] is runner.last_metrics
