@@ -13,7 +13,7 @@ from monitor.web.metrics.figures import render_figures
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 INTERRUPTED_S = 0.0002
-"""Machine seconds between two calls of `yield_turn` after which another thread must have had a turn in between."""
+"""Machine seconds for which another thread must have had the interpreter between two calls of `yield_turn`."""
 
 PAUSE_S = 0.0005
 MAX_PAUSES = 10
@@ -39,18 +39,28 @@ class ThreadCourtesy:
     """
 
     def __init__(
-        self, machine_time: Callable[[], float] = time.perf_counter, sleep: Callable[[float], None] = time.sleep
+        self,
+        machine_time: Callable[[], float] = time.perf_counter,
+        cpu_time: Callable[[], float] = time.thread_time,
+        sleep: Callable[[float], None] = time.sleep,
     ):
         self._time = machine_time
+        self._cpu_time = cpu_time
         self._sleep = sleep
         self._resumed_at = machine_time()
+        self._idle_s = self._resumed_at - cpu_time()
         self._pauses_left = MAX_PAUSES
 
     def yield_turn(self) -> None:
         """Pause for a moment if the work was interrupted since the last call."""
         now = self._time()
         if now - self._resumed_at >= INTERRUPTED_S and self._pauses_left:
-            self._pauses_left -= 1
-            self._sleep(PAUSE_S)
-            now = self._time()
+            idle_s = now - self._cpu_time()
+            # A long piece of the work itself is no interruption.
+            if idle_s - self._idle_s >= INTERRUPTED_S:
+                self._pauses_left -= 1
+                self._sleep(PAUSE_S)
+                now = self._time()
+                idle_s = now - self._cpu_time()
+            self._idle_s = idle_s
         self._resumed_at = now

@@ -7,6 +7,7 @@ the labels of a subject are written once for all of its metrics.
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from monitor.core.metrics.snapshot import MONITOR_SUBJECT, MetricsSnapshot, Subject
 from monitor.core.model.alert import MetricScope
@@ -14,7 +15,8 @@ from monitor.core.model.metric import METRICS, metrics_of
 from monitor.web.metrics.catalog import METRIC_LABELS
 from monitor.web.metrics.daemon_view import AccountView, DaemonView
 
-MAX_DIGITS = 17
+MAX_KNOWN_LABELS = 8192
+"""Subjects whose labels are kept as text between scrapes."""
 
 MAX_METRICS_AGE = timedelta(seconds=1)
 """Age up to which the last tick's metrics serve: measuring hundreds of scopes anew takes longer than their text."""
@@ -69,16 +71,15 @@ def _add_account(account: AccountView, view: DaemonView, sinks: _Sinks) -> Itera
         for name, value in snapshot.get(subject).list_values():
             if type(value) is Decimal:
                 exposition, add = exported[name]
+                # All digits: to write fewer takes longer, and Prometheus reads the same number.
                 text = str(value)
-                if len(text) > MAX_DIGITS:
-                    # Prometheus keeps no more than the nearest float.
-                    text = repr(float(text))
-                elif text[-1] == "y":
+                if text[-1] == "y":
                     text = _INFINITE[text]
                 add(f"{exposition}{labels} {text}\n")
         yield
 
 
+@lru_cache(MAX_KNOWN_LABELS)
 def _label_text(account: str, subject: Subject) -> str:
     """Return the labels of a subject, in braces."""
     scope, name = subject

@@ -57,11 +57,20 @@ class Machine:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.cpu_s = 0.0
         self.pauses = 0
+        self.courtesy = ThreadCourtesy(self.time_s, lambda: self.cpu_s, self.sleep)
 
     def time_s(self) -> float:
-        self.now_s += 0.00005
+        self.work(0.00005)
         return self.now_s
+
+    def work(self, duration_s: float) -> None:
+        self.now_s += duration_s
+        self.cpu_s += duration_s
+
+    def interrupt(self, duration_s: float) -> None:
+        self.now_s += duration_s
 
     def sleep(self, duration_s: float) -> None:
         self.now_s += duration_s
@@ -70,27 +79,32 @@ class Machine:
 
 def test_work_without_interruptions_has_no_pauses() -> None:
     machine = Machine()
-    courtesy = ThreadCourtesy(machine.time_s, machine.sleep)
     for _ in range(400):
-        courtesy.yield_turn()
+        machine.courtesy.yield_turn()
+    assert machine.pauses == 0
+
+
+def test_long_pieces_of_work_have_no_pauses() -> None:
+    machine = Machine()
+    for _ in range(400):
+        machine.work(0.001)
+        machine.courtesy.yield_turn()
     assert machine.pauses == 0
 
 
 def test_work_pauses_once_after_each_interruption() -> None:
     machine = Machine()
-    courtesy = ThreadCourtesy(machine.time_s, machine.sleep)
     for _ in range(3):
-        courtesy.yield_turn()
-        machine.now_s += 0.001
-        courtesy.yield_turn()
-        courtesy.yield_turn()
+        machine.courtesy.yield_turn()
+        machine.interrupt(0.001)
+        machine.courtesy.yield_turn()
+        machine.courtesy.yield_turn()
     assert machine.pauses == 3
 
 
 def test_a_busy_machine_does_not_stop_the_work() -> None:
     machine = Machine()
-    courtesy = ThreadCourtesy(machine.time_s, machine.sleep)
     for _ in range(400):
-        machine.now_s += 0.001
-        courtesy.yield_turn()
+        machine.interrupt(0.001)
+        machine.courtesy.yield_turn()
     assert machine.pauses == MAX_PAUSES
