@@ -1,7 +1,8 @@
 """Seeded runs of the real daemon under trouble, each judged by what it leaves behind.
 
-What is hunted for, where it is drawn (`plan`, `disturbances`), and the sentences by which it is judged (`judge.judge`,
-`judge.disturbances`, `judge.ambiguity`, `judge.rule_stops`, each with planted violations of its own tests):
+What is hunted for, where it is drawn (`plan`, `disturbances`, `config_edits`), and the sentences by which it is judged
+(`judge.judge`, `judge.disturbances`, `judge.ambiguity`, `judge.rule_stops`, each with planted violations of its own
+tests):
 
 - Stalls between claim and send: `Stall`, `Suspend`, `LostRight`, pauses halfway; "sent on figures that had become old",
   "sent past its deadline", "sent while paused", "not sent, and nobody knows why".
@@ -21,7 +22,11 @@ What is hunted for, where it is drawn (`plan`, `disturbances`), and the sentence
   though its rule was stopped", "nobody was told of a stop", "stopped though nothing was worse".
 - Late executions, as columns: "apply_late" of `trouble`; "an execution is not accounted for", "a late execution was not
   told". The migration that reads the old rows: tests/store.
-- Not drawn: what is to be delisted, days ahead (tests/core/actions/test_transfer_in.py); configurations that are
-  refused, since a run begins with one that loads (tests/config); accounts and actions taken out of it
-  (tests/integration/accounts/test_removed_before_restart.py).
+- What is to be delisted: `Delisting`, also where the schedule can't be read at first; "brought in what is to be
+  delisted".
+- Configurations that are refused: `RefusedConfig`; "a configuration with a flaw was taken", "... was not refused",
+  "nobody was told of a refused configuration". Every flaw there is: tests/config.
+- Orphans: `RemovedAction`, around an order of ours; "claimed for an action that was taken out", "never came to an end",
+  "an execution is not accounted for". Accounts taken out, since a run has one:
+  tests/integration/accounts/test_removed_before_restart.py.
 """

@@ -26,9 +26,10 @@ from monitor.store.writes import commands
 from tests.campaign import config_variants
 from tests.campaign.channel_server import Phone
 from tests.campaign.clocks import DaemonClocks
+from tests.campaign.config_edits import DELISTED, Delisting, Flaw
 from tests.campaign.daemon import DaemonProcess, start_daemon
 from tests.campaign.fact_collector import of_exchange, with_database
-from tests.campaign.judge.facts import Facts, RestoreFact, Span
+from tests.campaign.judge.facts import Facts, RefusedConfigFact, RemovalFact, RestoreFact, Span
 from tests.campaign.plan import PACE, SPEED, Act, Plan
 
 HOLDS_WITHIN_S = 1.0
@@ -59,6 +60,8 @@ class CampaignRun:
     ends: list[str] = field(default_factory=list)
     lost: tuple[IntentRow, ...] = ()
     restores: list[RestoreFact] = field(default_factory=list)
+    removals: list[RemovalFact] = field(default_factory=list)
+    refusals: list[RefusedConfigFact] = field(default_factory=list)
     kills: int = 0
     clocks: DaemonClocks = field(init=False)
     began: float = field(default_factory=time.monotonic)
@@ -71,7 +74,7 @@ class CampaignRun:
     _intrusions: list[str] = field(default_factory=list)
     _change: Callable[[DaemonProcess], Awaitable[DaemonProcess]] | None = None
     _is_changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _refused: list[tuple[float, float]] = field(default_factory=list)
+    _refused: list[tuple[ExitCode, float, float]] = field(default_factory=list)
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -176,24 +179,39 @@ class CampaignRun:
     async def act_with(self, key: ApiKeySpec) -> None:
         """Gives the daemon this key to act with, by a reload; or from its next start on."""
         config_variants.act_with(self.config, key)
+        self.reload()
+
+    def reload(self) -> None:
+        """Tells the daemon to load its configuration again, if it runs."""
         if self._lives and self.life.has_started:
             self.life.send(signal.SIGHUP)
 
-    @contextlib.contextmanager
-    def without_right(self, right: str) -> Iterator[None]:
+    def without_right(self, right: str) -> contextlib.AbstractContextManager[None]:
         """Within it a daemon may refuse to start, where the exchange refuses its key for the lack of that right."""
+        return self._may_refuse(ExitCode.KEY_REFUSED) if right in ("reading", "address") else contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def with_flaw(self, flaw: Flaw) -> Iterator[None]:
+        """Within it the configuration has a flaw, with which no daemon starts."""
+        with self._may_refuse(ExitCode.CONFIG):
+            config_variants.add_flaw(self.config, flaw)
+            yield
+            config_variants.remove_flaw(self.config)
+
+    @contextlib.contextmanager
+    def _may_refuse(self, code: ExitCode) -> Iterator[None]:
+        """Within it a daemon may end with this code at its start."""
         since = time.monotonic()
-        if right in ("reading", "address"):
-            self._refused.append((since, math.inf))
+        self._refused.append((code, since, math.inf))
         try:
             yield
         finally:
-            self._refused = [(start, min(end, time.monotonic())) for start, end in self._refused]
+            self._refused.remove((code, since, math.inf))
+            self._refused.append((code, since, time.monotonic()))
 
     def _is_refused(self, life: DaemonProcess) -> bool:
-        """Whether it rightly did not start: the exchange refused its key."""
-        is_meant = any(life.began < until for _, until in self._refused)
-        return life.process.exitcode == ExitCode.KEY_REFUSED and is_meant
+        """Whether it rightly did not start: the exchange refused its key, or its configuration had a flaw."""
+        return any(life.process.exitcode == code and life.began < until for code, _, until in self._refused)
 
     @property
     def now(self) -> datetime:
@@ -246,6 +264,9 @@ class CampaignRun:
             named=dict(self.phone.named),
             lost=self.lost,
             restores=tuple(self.restores),
+            removals=tuple(self.removals),
+            refusals=tuple(self.refusals),
+            delisted=frozenset({DELISTED} if any(isinstance(edit, Delisting) for edit in self.plan.edits) else ()),
             steps=tuple(self.clocks.stepped()),
             suspends=tuple(self.clocks.suspended()),
             ends=tuple(self.ends),

@@ -102,10 +102,14 @@ class DaemonProcess:
 
     def has_logged(self, word: str) -> bool:
         """Whether its log has the word."""
+        return self.count(word) > 0
+
+    def count(self, word: str) -> int:
+        """How often its log has the word."""
         try:
-            return word in self.log.read_text(encoding="utf-8")
+            return self.log.read_text(encoding="utf-8").count(word)
         except OSError:
-            return False
+            return 0
 
     def kill(self) -> None:
         """As the machine does it when memory runs out: at once."""

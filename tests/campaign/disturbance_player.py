@@ -86,7 +86,7 @@ def play(run: CampaignRun, strain: Disturbance) -> Coroutine[Any, Any, None]:
 
 async def _stall(run: CampaignRun, stall: Stall) -> None:
     # The first is at the start.
-    if await _nth(run, _is_permission_read, stall.nth + 1) is None:
+    if await wait_for_nth(run, _is_permission_read, stall.nth + 1) is None:
         return
     await asyncio.sleep(stall.jitter_s)
     life = run.life
@@ -107,7 +107,7 @@ def _lock(run: CampaignRun, seconds: float) -> None:
 
 async def _suspend(run: CampaignRun, plan: Suspend) -> None:
     # The first is at the start.
-    if await _nth(run, _is_permission_read, plan.nth + 1) is None:
+    if await wait_for_nth(run, _is_permission_read, plan.nth + 1) is None:
         return
     await asyncio.sleep(plan.jitter_s)
     life = run.life
@@ -170,7 +170,7 @@ async def _step(run: CampaignRun, step: ClockStep) -> None:
         return
     await run.until_age(step.at_s)
     if step.during_order:
-        await _nth(run, _is_money_request, 1)
+        await wait_for_nth(run, is_money_request, 1)
     run.clocks.set_wall(step.seconds, run.life)
 
 
@@ -183,7 +183,7 @@ async def _restore(run: CampaignRun, plan: Restore) -> None:
         # There is no database yet, or the disk of the machine is slow: no backup, no restore.
         return
     if plan.after_order:
-        await _nth(run, _is_money_request, 1)
+        await wait_for_nth(run, is_money_request, 1)
     else:
         await run.until_age(plan.restored_s)
     if run.is_active:
@@ -238,7 +238,7 @@ async def _second_database(run: CampaignRun, plan: SecondDatabase) -> None:
 
 
 async def _foreign_activity(run: CampaignRun, plan: ForeignHand) -> None:
-    order = await _nth(run, _is_money_request, plan.nth)
+    order = await wait_for_nth(run, is_money_request, plan.nth)
     if order is None:
         return
     await asyncio.sleep(plan.jitter_s)
@@ -288,7 +288,7 @@ def _permit(run: CampaignRun, permissions: ApiKeyPermissions) -> None:
         keys[name] = account, changed
 
 
-async def _nth(run: CampaignRun, wanted: Callable[[ReceivedRequest], bool], nth: int) -> ReceivedRequest | None:
+async def wait_for_nth(run: CampaignRun, wanted: Callable[[ReceivedRequest], bool], nth: int) -> ReceivedRequest | None:
     """The n-th such request from now on; None where none came in the active part."""
     seen = len(run.box.requests)
     while run.is_active:
@@ -301,7 +301,8 @@ async def _nth(run: CampaignRun, wanted: Callable[[ReceivedRequest], bool], nth:
     return None
 
 
-def _is_money_request(one: ReceivedRequest) -> bool:
+def is_money_request(one: ReceivedRequest) -> bool:
+    """Return whether the request may move or change anything."""
     return moves(one.method, one.path)
 
 

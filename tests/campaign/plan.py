@@ -19,6 +19,7 @@ from monitor.sandbox.scenario.scenario import (
     hmac_key,
     initial_balance,
 )
+from tests.campaign.config_edits import ConfigEdit, delisting_lines, edits_of, with_delisting
 from tests.campaign.disturbances import Disturbance, Restore, disturbances_of
 from tests.campaign.fault_draws import money_fault, read_fault, stream_fault
 from tests.campaign.judge.facts import Limits
@@ -101,6 +102,7 @@ class Plan:
     active_s: float
     recovers: bool
     strains: tuple[Disturbance, ...] = ()
+    edits: tuple[ConfigEdit, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:
@@ -118,10 +120,15 @@ def plan_of(seed: int) -> Plan:
     strains = disturbances_of(seed, active_s)
     if any(isinstance(strain, Restore) and strain.after_order for strain in strains):
         actions = tuple(map(_resting, actions))
+    edits = edits_of(seed, active_s, is_restored=any(isinstance(strain, Restore) for strain in strains))
+    actions = tuple(
+        replace(action, lines=delisting_lines(edits, action.lines)) if action.limits.name == "top-up" else action
+        for action in actions
+    )
     scenario = _scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions))
     return Plan(
         seed=seed,
-        scenario=with_disturbances(scenario, strains, BTC, (OTHER, OTHER_KEY)),
+        scenario=with_delisting(with_disturbances(scenario, strains, BTC, (OTHER, OTHER_KEY)), edits, START),
         actions=actions,
         rules=_rules(chance, actions, rungs),
         safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([20, 60, 120])}s"\n',
@@ -135,6 +142,7 @@ def plan_of(seed: int) -> Plan:
         active_s=active_s,
         recovers=chance.random() < 0.5,
         strains=strains,
+        edits=edits,
     )
 
 

@@ -12,10 +12,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.server import Sandbox
-from tests.campaign import disturbance_player
+from monitor.sandbox.server import Sandbox, SandboxInfo
+from tests.campaign import config_edit_player, disturbance_player
 from tests.campaign.campaign_run import CampaignRun
 from tests.campaign.channel_server import Phone, running_phone
+from tests.campaign.config_edits import ConfigEdit
 from tests.campaign.daemon import DaemonProcess
 from tests.campaign.disturbances import Disturbance, WrongKey
 from tests.campaign.judge.disturbances import Violation
@@ -67,21 +68,7 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
         running_phone(Phone(list(plan.sink))) as phone,
         sandbox(plan.scenario, speed=SPEED * PACE, shared=True) as running,
     ):
-        more = "\n\n".join(
-            [
-                f'{plan.safety}pause_file = "{folder}/paused"',
-                *("[[actions]]\n" + "\n".join(action.lines) for action in plan.actions),
-                plan.rules,
-            ]
-        )
-        config = write_config(
-            folder,
-            replace(running.ready, accounts=running.ready.accounts[:1]),
-            channels={"phone": phone.url},
-            schedule=plan.schedule,
-            first=f"default_rules = {str(plan.default_rules).lower()}",
-            more=more,
-        )
+        config = write_run_config(folder, plan, running.ready, phone.url)
         phone.now_ms = running.sandbox.timeline.now_ms
         run = CampaignRun(plan, running.sandbox, config, folder, phone)
         for strain in plan.strains:
@@ -90,6 +77,8 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
         is_up = asyncio.Event()
         befalling = [asyncio.create_task(_apply_timed_events(run, is_up))]
         befalling += [asyncio.create_task(_apply_disturbance(run, strain, is_up)) for strain in plan.strains]
+        config_edit_player.prepare(running.sandbox, plan.edits)
+        befalling += [asyncio.create_task(_apply_config_edit(run, edit, is_up)) for edit in plan.edits]
         answering = asyncio.create_task(run.answer_proposals())
         try:
             life = await _run_daemons(run, is_up)
@@ -103,6 +92,25 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
             run.stop_daemons()
         facts = await run.facts()
     return Outcome(plan.seed, run.age_s / PACE, tuple(judge(facts)), _story(run, facts))
+
+
+def write_run_config(folder: Path, plan: Plan, ready: SandboxInfo, channel: str) -> Path:
+    """Write the configuration of a plan, with one webhook as its channel."""
+    more = "\n\n".join(
+        [
+            f'{plan.safety}pause_file = "{folder}/paused"',
+            *("[[actions]]\n" + "\n".join(action.lines) for action in plan.actions),
+            plan.rules,
+        ]
+    )
+    return write_config(
+        folder,
+        replace(ready, accounts=ready.accounts[:1]),
+        channels={"phone": channel},
+        schedule=plan.schedule,
+        first=f"default_rules = {str(plan.default_rules).lower()}",
+        more=more,
+    )
 
 
 async def _run_daemons(run: CampaignRun, events: asyncio.Event) -> DaemonProcess:
@@ -141,7 +149,7 @@ async def _until(run: CampaignRun, life: DaemonProcess, kill: Kill) -> DaemonPro
         is_due = {
             "time": time.monotonic() - began >= kill.after_s / PACE,
             "asked": _orders(run.box) >= orders + kill.nth,
-            "log": _lines(life.log, kill.word) >= kill.nth,
+            "log": life.count(kill.word) >= kill.nth,
         }[kill.trigger]
         if is_due:
             await asyncio.sleep(kill.jitter_s)
@@ -161,6 +169,11 @@ async def _apply_timed_events(run: CampaignRun, is_up: asyncio.Event) -> None:
 async def _apply_disturbance(run: CampaignRun, strain: Disturbance, is_up: asyncio.Event) -> None:
     await is_up.wait()
     await disturbance_player.play(run, strain)
+
+
+async def _apply_config_edit(run: CampaignRun, edit: ConfigEdit, is_up: asyncio.Event) -> None:
+    await is_up.wait()
+    await config_edit_player.play(run, edit)
 
 
 async def _apply_event(run: CampaignRun, each: Timed) -> None:
@@ -216,13 +229,6 @@ def _is_late(box: Sandbox) -> bool:
     return any(request.fault == "apply_late" and not request.applied and not request.code for request in box.requests)
 
 
-def _lines(log: Path, word: str) -> int:
-    try:
-        return log.read_text(encoding="utf-8").count(word)
-    except OSError:
-        return 0
-
-
 def _story(run: CampaignRun, facts: Facts) -> dict[str, int]:
     return {
         "kills": run.kills,
@@ -235,6 +241,8 @@ def _story(run: CampaignRun, facts: Facts) -> dict[str, int]:
         "taken": sum(request.taken > 0 for request in facts.requests),
         "stops": len(facts.stops),
         "suspends": len(facts.suspends),
+        "removals": len(facts.removals),
+        "refusals": len(facts.refusals),
     }
 
 

@@ -1,10 +1,15 @@
 """The campaign in short: some seeds, and every one that ever failed."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from monitor.config.loading import load_config
+from monitor.errors import ConfigError
 from tests.campaign.__main__ import main
+from tests.campaign.config_edits import DELISTED, Delisting, Flaw, RefusedConfig, RemovedAction
+from tests.campaign.config_variants import add_flaw, put_back_action, remove_flaw, take_out_action
 from tests.campaign.disturbances import (
     ClockStep,
     Disturbance,
@@ -19,7 +24,8 @@ from tests.campaign.disturbances import (
     WrongKey,
 )
 from tests.campaign.plan import plan_of
-from tests.campaign.seed_player import Outcome, as_line, play
+from tests.campaign.seed_player import Outcome, as_line, play, write_run_config
+from tests.support.sandbox import sandbox
 
 KINDS = {
     Stall: "stall",
@@ -108,6 +114,45 @@ def test_some_seeds_have_orders_that_make_things_worse_suspends_and_lost_databas
     drawn = [{kind_of(strain) for strain in plan_of(seed).strains} for seed in range(1, 601)]
     for kind in BESIDE:
         assert sum(kind in kinds for kinds in drawn) >= 15, kind
+
+
+def test_edits_of_the_configuration_are_drawn_in_many_seeds() -> None:
+    plans = [plan_of(seed) for seed in range(1, 601)]
+    for kind, least in ((RemovedAction, 60), (RefusedConfig, 20), (Delisting, 30)):
+        assert sum(isinstance(edit, kind) for plan in plans for edit in plan.edits) >= least, kind
+    delisted = [plan for plan in plans if any(isinstance(edit, Delisting) for edit in plan.edits)]
+    brings_in = [action for plan in delisted for action in plan.actions if f'asset = "{DELISTED}"' in action.lines]
+    assert len(brings_in) >= 10
+
+
+async def configured(folder: Path) -> Path:
+    """The configuration of a seed with two actions under one rule."""
+    plan = next(plan for plan in map(plan_of, range(1, 100)) if sum(a.rule == "cross" for a in plan.actions) >= 2)
+    async with sandbox(plan.scenario) as box:
+        return write_run_config(folder, plan, box.ready, "http://127.0.0.1:1")
+
+
+async def test_action_taken_out_is_put_back(tmp_path: Path) -> None:
+    config = await configured(tmp_path)
+    text, before = config.read_text(), load_config(config, {})
+    name = before.actions[0].name
+    take_out_action(config, name)
+    without = load_config(config, {})
+    assert [action.name for action in without.actions] == [action.name for action in before.actions[1:]]
+    assert all(name not in rule.actions for rule in without.rules)
+    put_back_action(config, name)
+    assert config.read_text() == text
+
+
+@pytest.mark.parametrize("flaw", get_args(Flaw))
+async def test_configuration_with_a_flaw_is_refused(flaw: Flaw, tmp_path: Path) -> None:
+    config = await configured(tmp_path)
+    text = config.read_text()
+    add_flaw(config, flaw)
+    with pytest.raises(ConfigError):
+        load_config(config, {})
+    remove_flaw(config)
+    assert config.read_text() == text
 
 
 def kind_of(strain: Disturbance) -> str:

@@ -1,4 +1,5 @@
-"""What has to hold of stalls, clock steps, restores, second daemons, foreign hands and wrong keys, without IO."""
+"""What has to hold of stalls, clock steps, restores, second daemons, foreign hands, wrong keys and edits of the
+configuration, without IO."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +24,9 @@ UNSENT = (IntentState.EXPIRED, IntentState.REJECTED)
 LASTING = frozenset({
     "sent past its deadline", "sent on figures that had become old", "a restore did not pause",
     "a restore's pause is not in the trail", "a number was given twice", "a daemon acted on another's database",
-    "moved in another account", "sent with a key of another account",
+    "moved in another account", "sent with a key of another account", "claimed for an action that was taken out",
+    "a configuration with a flaw was taken", "a configuration with a flaw was not refused",
+    "brought in what is to be delisted",
 })  # fmt: skip
 """Sentences that never come to hold, however long a run goes on."""
 
@@ -47,6 +50,7 @@ def judge_disturbances(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterato
     yield from _unexplained(facts, sent)
     yield from _clocks(facts)
     yield from _restores(facts)
+    yield from _config_edits(facts)
     yield from (Violation("a daemon acted on another's database", word) for word in facts.intrusions)
     for moved in facts.elsewhere:
         yield Violation("moved in another account", f"{moved.kind} {moved.amount} {moved.asset} at {moved.at}")
@@ -165,6 +169,25 @@ def _restores(facts: Facts) -> Iterator[Violation]:
     for row in facts.lost:
         if given.get(row.intent.id, row.intent.created_at) != row.intent.created_at:
             yield Violation("a number was given twice", _named(row.intent))
+
+
+def _config_edits(facts: Facts) -> Iterator[Violation]:
+    """An action that was taken out claims nothing, a flaw is refused and told, and nothing is added to a delisting."""
+    for removal in facts.removals:
+        for at, intent in claims_of(facts):
+            is_within = removal.span.since + SLACK_MS < at < removal.span.until - SLACK_MS
+            if intent.action == removal.action and is_within:
+                yield Violation("claimed for an action that was taken out", f"{_named(intent)} at {at}")
+    for refusal in facts.refusals:
+        if refusal.taken:
+            yield Violation("a configuration with a flaw was taken", f"{refusal.flaw} at {refusal.at}")
+        elif not refusal.refused:
+            yield Violation("a configuration with a flaw was not refused", f"{refusal.flaw} at {refusal.at}")
+        elif not any(text.startswith("The new configuration was refused") for text in facts.heard_texts):
+            yield Violation("nobody was told of a refused configuration", f"{refusal.flaw} at {refusal.at}")
+    for execution in facts.executions:
+        if execution.kind == "transfer" and execution.asset in facts.delisted:
+            yield Violation("brought in what is to be delisted", f"{execution.amount} {execution.asset}")
 
 
 def is_execution_of(execution: Execution, request: RequestFact) -> bool:

@@ -172,6 +172,24 @@ class ClockStepFact:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovalFact:
+    """A configuration without this action was in force, from a daemon's word that it is until it was put back."""
+
+    action: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedConfigFact:
+    """A running daemon was told to load a configuration with a flaw."""
+
+    at: int
+    flaw: str
+    refused: bool
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that is judged. `grace_ms`: for how long after a pause what had been claimed may still arrive.
 
@@ -192,6 +210,10 @@ class Facts:
     restores: tuple[RestoreFact, ...] = ()
     steps: tuple[ClockStepFact, ...] = ()
     suspends: tuple[SuspendFact, ...] = ()
+    removals: tuple[RemovalFact, ...] = ()
+    refusals: tuple[RefusedConfigFact, ...] = ()
+    delisted: frozenset[str] = frozenset()
+    """Assets that are to be delisted, and of which every scope holds more than it owes."""
     stops: tuple[RuleStopFact, ...] = ()
     order: tuple[AuditFact, ...] = ()
     trail: tuple[str, ...] = ()

@@ -16,8 +16,11 @@ from tests.campaign.judge.facts import (
     CROSS_PATH,
     OPEN_ORDERS_PATH,
     ClockStepFact,
+    Execution,
     Facts,
     Limits,
+    RefusedConfigFact,
+    RemovalFact,
     RequestFact,
     RestoreFact,
     Span,
@@ -126,6 +129,22 @@ def cancelled(facts: Facts, number: int, second: float) -> Facts:
     return with_facts(replace(facts, limits=(REPAYS, BRINGS, cancels)), requests=(request,), intents=(found,))
 
 
+def removed(facts: Facts, since: float, until: float) -> Facts:
+    return replace(facts, removals=(RemovalFact(REPAYS.name, Span(at(since), at(until))),))
+
+
+def refused(facts: Facts, *, refused: bool = True, taken: bool = False, told: bool = True) -> Facts:
+    said = {"The new configuration was refused, the old one goes on: ..."} if told else set()
+    fact = RefusedConfigFact(at(100), "unknown key", refused, taken)
+    return replace(facts, refusals=(fact,), heard_texts=facts.heard_texts | said)
+
+
+def delisted(facts: Facts, asset: str) -> Facts:
+    """What is to be delisted is BTC, and so much of an asset was brought in."""
+    moved = Execution(at(5), "transfer", asset, D(1), 98)
+    return replace(facts, delisted=frozenset({"BTC"}), executions=(*facts.executions, moved))
+
+
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "an order that left long after its claim": (lambda f: stalled(f, 25), "sent on figures that had become old"),
     "an order that left after its deadline": (lambda f: approved_until(f, 119.95), "sent past its deadline"),
@@ -190,6 +209,23 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: with_facts(f, requests=(replace(asked_to_repay(121, "300", applied=False), account="other"),)),
         "sent with a key of another account",
     ),
+    "an order of an action that was taken out": (
+        lambda f: removed(with_facts(f, **third("100")), 110, 130),
+        "claimed for an action that was taken out",
+    ),
+    "a configuration with a flaw in force": (
+        lambda f: refused(f, refused=False, taken=True),
+        "a configuration with a flaw was taken",
+    ),
+    "a configuration with a flaw that nobody answered": (
+        lambda f: refused(f, refused=False),
+        "a configuration with a flaw was not refused",
+    ),
+    "a refused configuration that nobody was told of": (
+        lambda f: refused(f, told=False),
+        "nobody was told of a refused configuration",
+    ),
+    "a transfer of what is to be delisted": (lambda f: delisted(f, "BTC"), "brought in what is to be delisted"),
 }
 
 
@@ -233,6 +269,8 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
         intents=(*f.intents, _unsent(row(3, 119.9, "100", S.EXPIRED, ref=None))),
     ),
     "an order that was sized anew after the backup": with_resized_order,
+    "an order right after its action was put back": lambda f: removed(with_facts(f, **third("100")), 100, 119.9),
+    "a configuration that was refused and told": refused,
     "a read with another's key": lambda f: with_facts(
         f, requests=(RequestFact(at(5), "GET", CROSS_PATH, account="other"),)
     ),
