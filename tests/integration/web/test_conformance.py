@@ -117,8 +117,9 @@ async def test_each_answer_is_byte_for_byte_what_the_command_prints(served: Serv
 
 
 def _without_times(text: str) -> str:
-    """The text without moments and ages, which differ from one read to the next."""
-    return re.sub(r'"[0-9-]{10}T[0-9:.]{12}Z"|(?<=_s": )[0-9.]+|(?<=_by_interest": )[0-9.]+', "T", text)
+    """The text without moments, ages and the weight of reads, which differ from one read to the next."""
+    changing = r'"[0-9-]{10}T[0-9:.]{12}Z"|(?<=_s": )[0-9.]+|(?<=_by_interest": )[0-9.]+|(?<="weight_used": )"[0-9.]+"'
+    return re.sub(changing, "T", text)
 
 
 async def _description(served: ServedDaemon) -> dict[str, Any]:
