@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import nullcontext, suppress
+from difflib import unified_diff
 from typing import Any
 
 import pytest
@@ -104,16 +105,21 @@ async def test_each_answer_is_byte_for_byte_what_the_command_prints(served: Serv
         ("history?metric=equity_usdt&since=1h", ("history", "equity_usdt", "--since", "1h")),
         ("stress?drop=20%25&move=ETH%3D-30%25", ("stress", "--drop", "20%", "ETH=-30%")),
     ):
+        texts: list[str] = []
 
-        async def is_same(path: str = path, words: tuple[str, ...] = words) -> bool:
+        async def is_same(path: str = path, words: tuple[str, ...] = words, texts: list[str] = texts) -> bool:
             before = await served.get(f"/api/v1/{path}")
             printed = await asyncio.to_thread(margin_monitor, served.config, *words, "--json")
             after = await served.get(f"/api/v1/{path}")
             # Prices move: what is read while something changes is read again.
             # The command reads the last document that was stored, up to a second later.
-            return _without_times(before.text) == _without_times(printed.out) == _without_times(after.text)
+            texts[:] = [_without_times(text) for text in (before.text, printed.out, after.text)]
+            return texts[0] == texts[1] == texts[2]
 
-        await eventually(is_same)
+        def difference(texts: list[str] = texts) -> str:
+            return "\n".join(unified_diff(texts[0].splitlines(), texts[1].splitlines()))
+
+        await eventually(is_same, story=difference)
 
 
 def _without_times(text: str) -> str:
