@@ -3,16 +3,16 @@
 import asyncio
 import datetime as dtm
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from monitor.notify.secret_scrubber import SecretScrubber
 from monitor.notify.telegram.library import prepare_library
+from monitor.notify.telegram.updates import BotUpdate, mark_unreadable, read_update
 from monitor.view.messages.buttons import ButtonRows
 
 if TYPE_CHECKING:
-    from telegram import Bot, Chat, InlineKeyboardMarkup, Message, Update, User
+    from telegram import Bot, InlineKeyboardMarkup
 
 T = TypeVar("T")
 
@@ -41,54 +41,6 @@ class BotRequestFailed(Exception):
         self.kind = kind
         self.answer = answer
         self.retry_after_s = retry_after_s
-
-
-@dataclass(frozen=True, slots=True)
-class ChatUser:
-    """A person in a chat: the number, and the name as the person chose it."""
-
-    id: int
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChatPress:
-    """A press of a button. `text` is the text of its message as HTML; None where that is not known any more.
-
-    `topic` is the thread of a forum.
-    """
-
-    id: str
-    user: ChatUser
-    chat: int
-    chat_name: str
-    message: int
-    data: str
-    text: str | None
-    topic: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChatWords:
-    """A message of a person. `replies_to` is the message that it answers; `is_private`: the chat is theirs alone."""
-
-    message: int
-    user: ChatUser
-    chat: int
-    chat_name: str
-    text: str
-    at: dtm.datetime
-    is_private: bool
-    replies_to: int | None = None
-    topic: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BotUpdate:
-    """One update by its number; None: something that no one here reads."""
-
-    number: int
-    content: ChatPress | ChatWords | None
 
 
 class TelegramBot:
@@ -199,7 +151,10 @@ class TelegramBot:
         await self._ask(bot.answer_callback_query(press, text=short, show_alert=is_alert))
 
     async def read_updates(self, offset: int | None, wait_s: int) -> Sequence[BotUpdate]:
-        """Return the updates from `offset` on, or none after `wait_s` seconds. All before `offset` are confirmed."""
+        """Return the updates from `offset` on, or none after `wait_s` seconds. All before `offset` are confirmed.
+
+        One that the library can't read has its number and its error alone.
+        """
         bot = await self._loaded()
         request = bot.get_updates(
             offset=offset,
@@ -208,14 +163,19 @@ class TelegramBot:
             allowed_updates=["callback_query", "message"],
             read_timeout=_MARGIN_S,
         )
-        return [_update(update) for update in await self._ask(request, wait_s + _MARGIN_S)]
+        return [read_update(update) for update in await self._ask(request, wait_s + _MARGIN_S)]
 
     def _new_bot(self) -> "Bot":
         prepare_library()
         from telegram import Bot
         from telegram.request import HTTPXRequest
 
-        def request(connections: int) -> HTTPXRequest:
+        class UpdatesRequest(HTTPXRequest):
+            @staticmethod
+            def parse_json_payload(payload: bytes) -> dict[str, Any]:
+                return mark_unreadable(HTTPXRequest.parse_json_payload(payload))
+
+        def request(kind: type[HTTPXRequest], connections: int) -> HTTPXRequest:
             timeouts: dict[str, Any] = {
                 "read_timeout": self._timeout_s,
                 "write_timeout": self._timeout_s,
@@ -223,9 +183,14 @@ class TelegramBot:
                 "pool_timeout": self._timeout_s,
             }
             # Proxies of the environment are ignored, as everywhere in this program.
-            return HTTPXRequest(connection_pool_size=connections, httpx_kwargs={"trust_env": False}, **timeouts)
+            return kind(connection_pool_size=connections, httpx_kwargs={"trust_env": False}, **timeouts)
 
-        return Bot(self._token, f"{self._api_url}/bot", request=request(8), get_updates_request=request(1))
+        return Bot(
+            self._token,
+            f"{self._api_url}/bot",
+            request=request(HTTPXRequest, 8),
+            get_updates_request=request(UpdatesRequest, 1),
+        )
 
     async def _loaded(self) -> "Bot":
         await self.load()
@@ -275,62 +240,8 @@ def _bad_request_kind(answer: str) -> BotFailureKind:
     return "gone" if any(words in answer for words in gone) else "request"
 
 
-def _chat_name(chat: "Chat") -> str:
-    return f"@{chat.username}" if chat.username else ""
-
-
 def _markup(buttons: ButtonRows) -> "InlineKeyboardMarkup | None":
     from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
     rows = [[InlineKeyboardButton(button.label, callback_data=button.data) for button in row] for row in buttons]
     return InlineKeyboardMarkup(rows) if rows else None
-
-
-def _well_formed(text: str) -> str:
-    """Return the text without halves of signs, which no message and no database takes."""
-    return text.encode(errors="replace").decode()
-
-
-def _user(user: "User") -> ChatUser:
-    return ChatUser(user.id, _well_formed(user.username or user.full_name))
-
-
-def _topic(message: "Message") -> int | None:
-    return message.message_thread_id if message.is_topic_message else None
-
-
-def _update(update: "Update") -> BotUpdate:
-    from telegram import Message
-
-    press, words = update.callback_query, update.message
-    if press is not None and press.message is not None and press.data:
-        message = press.message
-        known = message if isinstance(message, Message) else None
-        content = ChatPress(
-            press.id,
-            _user(press.from_user),
-            message.chat.id,
-            _chat_name(message.chat),
-            message.message_id,
-            press.data,
-            None if known is None else known.text_html,
-            None if known is None else _topic(known),
-        )
-        return BotUpdate(update.update_id, content)
-    if words is not None and words.from_user is not None and words.text:
-        answered = words.reply_to_message
-        return BotUpdate(
-            update.update_id,
-            ChatWords(
-                words.message_id,
-                _user(words.from_user),
-                words.chat.id,
-                _chat_name(words.chat),
-                _well_formed(words.text),
-                words.date,
-                words.chat.type == "private",
-                None if answered is None else answered.message_id,
-                _topic(words),
-            ),
-        )
-    return BotUpdate(update.update_id, None)

@@ -22,5 +22,7 @@ def prepare_library() -> None:
     """Set what must hold before the library is imported. Its debug lines quote addresses, which hold the token."""
     # Time spans of its errors are timedelta then, without a warning at each.
     os.environ["PTB_TIMEDELTA"] = "true"
-    for name in ("telegram", "httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.CRITICAL if name == "telegram" else logging.WARNING)
+    # Its critical ones quote whole updates.
+    logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.errors import MonitorError
-from monitor.notify.telegram.bot import ChatPress, ChatUser, ChatWords
+from monitor.notify.telegram.updates import ChatPress, ChatUser, ChatWords
 
 FAULT = "an error in margin-monitor; see its log"
 NOT_DONE = f"not done: {FAULT}"

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from monitor.errors import StoreError
-from monitor.notify.telegram.bot import BotRequestFailed, BotUpdate, TelegramBot
+from monitor.errors import MonitorError, StoreError
+from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
+from monitor.notify.telegram.updates import BotUpdate
 from monitor.runtime.replies.answered_chats import AnsweredChat
 from monitor.runtime.replies.chat_answers import ChatAnswers
 from monitor.runtime.replies.message_editor import MessageEditor
@@ -41,6 +42,7 @@ class TelegramLoop:
         self._chats = tuple(chats)
         self._read_text = read_text
         self._woken = asyncio.Event()
+        self._unread = 0
 
     @property
     def channels(self) -> Sequence[str]:
@@ -96,6 +98,8 @@ class TelegramLoop:
         """Handle the updates in order, up to one that can't be recorded; return the next one to read."""
         offset: UpdateOffset | None = None
         for index, update in enumerate(updates):
+            if update.error:
+                await self._report_unread(update, context)
             try:
                 await handler.handle(update.content)
             except StoreError as error:
@@ -112,6 +116,13 @@ class TelegramLoop:
                 log.error("replies.offset_unwritten cause=%s", error)
                 await context.report_fault("warning", "the place among a bot's updates can't be recorded", error)
         return offset
+
+    async def _report_unread(self, update: BotUpdate, context: ReplyContext) -> None:
+        """Report an update that is left out, by its number alone: what it holds may be anything."""
+        self._unread += 1
+        what = "an update of a bot can't be read and is left out; whoever pressed or wrote it gets no answer"
+        said = f"update {update.number}, {update.error}; {self._unread} so far of {', '.join(self.channels)}"
+        await context.report_fault("warning", what, MonitorError(said))
 
     async def _read_offset(self, context: ReplyContext) -> UpdateOffset | None:
         """Return the next update to read, as recorded; None while the store fails: all that wait come again then."""

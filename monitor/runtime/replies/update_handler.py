@@ -7,7 +7,7 @@ from functools import partial
 
 from monitor.core.notifications.channel_messages import MessageReference
 from monitor.errors import CommandRefused, MonitorError, StoreRefused, UsageError
-from monitor.notify.telegram.bot import ChatPress, ChatUser, ChatWords
+from monitor.notify.telegram.updates import ChatPress, ChatUser, ChatWords
 from monitor.runtime.replies.answered_chats import (
     FAULT,
     NOT_DONE,

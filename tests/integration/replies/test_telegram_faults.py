@@ -111,6 +111,34 @@ async def test_edits_wait_as_the_service_asks_and_delay_no_alert(tmp_path: Path)
             assert not chat.faults
 
 
+@pytest.mark.slow
+async def test_update_that_cannot_be_read_is_left_out_and_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with telegram_server() as chat, sandbox(starting_now()) as box:
+        config = write_config(tmp_path, box.ready, first=FIRST, more=RULE + chat.config())
+        async with in_process_daemon(config, clock_of(box.sandbox)) as running:
+            box.sandbox.user_actions.set_price("BTCUSDT", LOW)
+            alert = await chat.wait_for_message(is_firing)
+            for _ in range(2):
+                await chat.add_update({"message": {"message_id": 1, "text": "words that nobody may quote"}})
+            press = await chat.press(alert.id, "Acknowledge")
+            assert (await chat.wait_for_answer(press))[0].startswith("Alert #")
+            told = "[NOTICE] warning An error in margin-monitor: an update of a bot can't be read and is left out"
+            notice = await chat.wait_for_message(lambda m: m.text.startswith(told))
+            assert "(update 1000, KeyError; 1 so far of chat)" in notice.text
+
+            async def is_confirmed() -> bool:
+                return chat.updates == []
+
+            await eventually(is_confirmed)
+            assert not running.daemon.channel_problems
+            assert len([m for m in chat.messages.values() if m.text.startswith(told)]) == 1
+    said = [record.getMessage() for record in caplog.records]
+    assert [sum(f"update {number}, KeyError" in line for line in said) for number in (1000, 1001)] == [1, 1]
+    assert "replies.restarting" not in caplog.text and "nobody may quote" not in caplog.text
+
+
 async def test_check_and_notify_use_the_bot_and_never_show_its_token(tmp_path: Path) -> None:
     async with telegram_server() as chat, sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready, more=chat.config(allow=("ack",)))

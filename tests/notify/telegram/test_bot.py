@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from monitor.notify.telegram.bot import BotRequestFailed, ChatPress, ChatWords, TelegramBot
+from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
+from monitor.notify.telegram.updates import ChatPress, ChatWords
 from monitor.view.messages.buttons import Button
 from tests.support.services.telegram_server import ANN, BOT_NAME, CHAT, TOKEN, Fault, TelegramServer, telegram_server
 

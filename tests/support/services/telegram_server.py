@@ -33,6 +33,8 @@ class Fault:
     description: str = "Internal Server Error"
     retry_after: int | None = None
     carried_out: bool = False
+    body: str = "<html>gateway</html>"
+    """The garbage."""
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ class TelegramServer:
             "data": data,
             "message": self._message_json(shown, chat),
         }
-        await self._add_update({"callback_query": content})
+        await self.add_update({"callback_query": content})
         return press
 
     async def write(
@@ -150,7 +152,7 @@ class TelegramServer:
             sent |= {"message_thread_id": topic, "is_topic_message": True}
         if reply_to is not None:
             sent["reply_to_message"] = self._message_json(self.messages[reply_to], chat)
-        await self._add_update({"message": sent})
+        await self.add_update({"message": sent})
         return number
 
     async def wait_for_answer(self, press: str, within_s: float = 20) -> tuple[str, bool]:
@@ -308,7 +310,8 @@ class TelegramServer:
             return {"id": chat, "type": "supergroup", "title": "Room", "username": self.chat_names[chat].lstrip("@")}
         return {"id": chat, "type": kind, "first_name": "Ann"}
 
-    async def _add_update(self, content: dict[str, Any]) -> None:
+    async def add_update(self, content: dict[str, Any]) -> None:
+        """Let an update wait to be read."""
         async with self._arrived:
             self.updates.append({"update_id": self._next_update, **content})
             self._next_update += 1
@@ -335,7 +338,7 @@ class TelegramServer:
                 request.transport.abort()
                 raise web.HTTPInternalServerError
             case "garbage":
-                return web.Response(text="<html>gateway</html>", content_type="text/html")
+                return web.Response(text=fault.body, content_type="text/html")
         parameters = {} if fault.retry_after is None else {"parameters": {"retry_after": fault.retry_after}}
         return _error(fault.status, fault.description, parameters)
 
