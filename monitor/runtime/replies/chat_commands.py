@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from monitor.core.numbers.durations import parse_duration
 from monitor.errors import CommandRefused, UsageError, suggest_nearest
+from monitor.runtime.replies.answered_chats import AnsweredChat, not_allowed_text
 from monitor.view.messages.buttons import SILENCE_FOR
 
 MAX_SILENCE = timedelta(days=30)
@@ -48,13 +49,16 @@ def help_text(allowed: Collection[str]) -> str:
     return "\n".join([*lines, "/help: this list"])
 
 
-def check_allowed(name: str, allowed: Collection[str]) -> None:
+def check_allowed(name: str, chat: AnsweredChat) -> None:
     """Raise UsageError for an unknown command, CommandRefused for one that is not allowed here."""
     if name not in HELP:
         raise UsageError(f"there is no command /{name[:32]}", mend=suggest_nearest(name, HELP) or "/help lists them")
     permission, _ = HELP[name]
-    if permission not in allowed:
-        raise CommandRefused(f"/{name} is not allowed here", mend=f'add "{permission}" to allow of [[replies]]')
+    if permission not in chat.allow:
+        mend = (
+            f'add "{permission}" to allow of [[replies]]' if chat.is_certain else "write it in the topic of a channel"
+        )
+        raise CommandRefused(not_allowed_text(f"/{name}", chat), mend=mend)
 
 
 def parse_subject(argument: str, answered: Collection[int]) -> tuple[list[int], timedelta]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from monitor.core.notifications.channel_messages import MessageReference
-from monitor.errors import CommandRefused, MonitorError, StoreRefused, UsageError
+from monitor.errors import CommandRefused, MonitorError, StoreError, StoreRefused, UsageError
 from monitor.notify.telegram.updates import ChatPress, ChatUser, ChatWords
 from monitor.runtime.replies.answered_chats import (
     FAULT,
@@ -14,12 +14,15 @@ from monitor.runtime.replies.answered_chats import (
     UNKNOWN,
     AnsweredChat,
     as_sentence,
+    choose_chat,
     error_text,
-    find_chat,
+    find_candidates,
+    not_allowed_text,
     not_listed_text,
     reply_key,
     user_text,
 )
+from monitor.runtime.replies.button_commands import button_command
 from monitor.runtime.replies.chat_answers import ChatAnswers
 from monitor.runtime.replies.chat_commands import (
     ChatCommand,
@@ -32,17 +35,12 @@ from monitor.runtime.replies.reply_service import ReplyContext, is_passing
 from monitor.store.writes.replies import channel_messages, press_commands, presses
 from monitor.store.writes.replies.presses import Press, PressCommand, PressResult
 from monitor.view.messages.buttons import (
-    SILENCE_FOR,
     ButtonPress,
     parse_button,
-    parse_moment_mark,
     pause_confirmation,
 )
 
 log = logging.getLogger(__name__)
-
-CONFIRM_WITHIN = timedelta(minutes=10)
-"""Time after which the second press of a pause no longer counts."""
 
 MAX_WORDS_AGE = timedelta(minutes=10)
 """Age of words that change something, from which on they are refused: the daemon was not there to read them."""
@@ -92,7 +90,7 @@ class UpdateHandler:
 
     def say_unknown(self, content: ChatPress | ChatWords | None) -> None:
         """Tell once, whoever is listed and pressed or wrote, that it waits for the database."""
-        chat = None if content is None else find_chat(self._chats, content)
+        chat = None if content is None else choose_chat(find_candidates(self._chats, content), content)
         if content is None or chat is None or content.user.id not in chat.users or reply_key(content) in self._unknown:
             return
         if isinstance(content, ChatPress):
@@ -108,7 +106,7 @@ class UpdateHandler:
 
         From then on a press counts as refused, unless its command was carried out before the error.
         """
-        chat = find_chat(self._chats, content)
+        chat = await self._find_chat(content)
         if chat is None or content.user.id not in chat.users:
             return
         if isinstance(content, ChatWords):
@@ -119,8 +117,27 @@ class UpdateHandler:
         result = await self._record_not_done(recorded)
         self._answer(content, chat, as_sentence(result.answer), is_alert=not result.is_done)
 
+    async def _find_chat(self, content: ChatPress | ChatWords) -> AnsweredChat | None:
+        """Return the channel of a press or of words, by its message where the chat has several. Raises StoreError."""
+        candidates = find_candidates(self._chats, content)
+        message = content.message if isinstance(content, ChatPress) else content.replies_to
+        found: frozenset[str] = frozenset()
+        if len(candidates) > 1 and message is not None:
+            references = {chat.channel: f"{chat.chat}/{message}" for chat in candidates}
+            try:
+                found = await self._context.store.read(channel_messages.find_channels_of_message, references)
+            except StoreError as error:
+                if is_passing(error):
+                    raise
+                await self._context.report_fault("warning", "the channel of a message can't be looked up", error)
+        chat = choose_chat(candidates, content, found)
+        if chat is not None and not chat.is_certain:
+            names = ",".join(each.channel for each in candidates)
+            log.warning("reply.channel_unknown message=%s/%s candidates=%s", content.chat, message, names)
+        return chat
+
     async def _handle_press(self, press: ChatPress) -> None:
-        chat = find_chat(self._chats, press)
+        chat = await self._find_chat(press)
         if chat is None:
             self._answers.answer_press(press.id, "This chat is no channel of the program any more.", is_alert=True)
             return
@@ -133,10 +150,9 @@ class UpdateHandler:
         button = parse_button(press.data)
         permission = "" if button is None else "pause" if button.action == "confirm_pause" else button.action
         if button is None or permission not in chat.allow:
-            what = (
-                "This button is none of this program's." if button is None else f'"{permission}" is not allowed here.'
-            )
-            self._answer(press, chat, what, is_alert=True)
+            what = "this button is none of this program's"
+            refusal = what if button is None else not_allowed_text(f'"{permission}"', chat)
+            self._answer(press, chat, f"{as_sentence(refusal)}.", is_alert=True)
         elif button.is_drill:
             self._answer(press, chat, "A drill: the button works, and nothing was done.", is_alert=True)
         elif button.action == "status":
@@ -151,11 +167,12 @@ class UpdateHandler:
     async def _command(self, press: ChatPress, button: ButtonPress, chat: AnsweredChat) -> None:
         recorded = self._press(press, chat, button)
         user, now = recorded.user, recorded.at
-        result = await self._carry_out(recorded, self._work(button, recorded))
+        asked_at = self._unknown.get(recorded.key, now)
+        result = await self._carry_out(recorded, button_command(button, recorded, asked_at))
         self._answer(press, chat, as_sentence(result.answer), is_alert=not result.is_done)
         is_alert = button.action in ("ack", "silence")
         number = button.number if is_alert else None
-        if press.text is not None and (is_alert or button.action in ("approve", "reject")):
+        if press.text is not None and chat.is_certain and (is_alert or button.action in ("approve", "reject")):
             message = MessageReference(f"{chat.chat}/{press.message}", press.text)
             intent = None if is_alert else button.number
             self._answers.start(
@@ -179,40 +196,9 @@ class UpdateHandler:
         elif text:
             self._answers.send(str(press.chat), text, topic=chat.topic, replies_to=press.message)
 
-    def _work(self, button: ButtonPress, press: Press) -> PressCommand:
-        now, user = press.at, press.user
-        match button.action:
-            case "ack":
-                return partial(press_commands.acknowledge, alert=button.number, born=button.born, by=user, at=now)
-            case "silence":
-                return partial(
-                    press_commands.silence,
-                    alert=button.number,
-                    born=button.born,
-                    span=SILENCE_FOR,
-                    channel=press.channel,
-                    by=user,
-                    at=now,
-                )
-            case "approve" | "reject":
-                approved = button.action == "approve"
-                return partial(
-                    press_commands.decide,
-                    intent=button.number,
-                    born=button.born,
-                    approved=approved,
-                    by=user,
-                    at=now,
-                )
-            case _:
-                asked_at = parse_moment_mark(button.born)
-                if asked_at is None or self._unknown.get(press.key, now) - asked_at > CONFIRM_WITHIN:
-                    return partial(press_commands.refuse, why="that was asked too long ago: press Pause actions again")
-                return partial(press_commands.pause, by=user, at=now)
-
     async def _handle_words(self, words: ChatWords) -> None:
         command = parse_chat_command(words.text)
-        chat = find_chat(self._chats, words)
+        chat = await self._find_chat(words)
         if command is not None and command.bot and command.bot.lower() != (self.bot_name or command.bot).lower():
             return
         if chat is None or words.user.id not in chat.users:
@@ -232,7 +218,7 @@ class UpdateHandler:
         """Carry out a command and return the answer, "" where it is on its way already."""
         if command.name in ("help", "start"):
             return help_text(chat.allow)
-        check_allowed(command.name, chat.allow)
+        check_allowed(command.name, chat)
         if command.name in ("status", "alerts", "stress"):
             self._send_text(chat, command.name, command.argument, words=words)
             return ""

@@ -1,10 +1,12 @@
 """Words of a chat: what is a command, what it is about, and who may give it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from monitor.errors import CommandRefused, UsageError
+from monitor.runtime.replies.answered_chats import AnsweredChat
 from monitor.runtime.replies.chat_commands import (
     ChatCommand,
     check_allowed,
@@ -30,11 +32,14 @@ def test_command_begins_with_a_slash(text: str, command: ChatCommand | None) -> 
 
 
 def test_command_needs_its_permission() -> None:
-    check_allowed("stress", {"status"})
-    with pytest.raises(CommandRefused, match="/pause is not allowed here"):
-        check_allowed("pause", {"status"})
+    chat = AnsweredChat("phone", "42", None, frozenset({"status"}), frozenset({7}))
+    check_allowed("stress", chat)
+    with pytest.raises(CommandRefused, match='/pause is not allowed here; add "pause" to allow'):
+        check_allowed("pause", chat)
+    with pytest.raises(CommandRefused, match="/pause: not done, since it is not known which channel this is"):
+        check_allowed("pause", replace(chat, is_certain=False))
     with pytest.raises(UsageError, match="there is no command /resume"):
-        check_allowed("resume", {"pause"})
+        check_allowed("resume", chat)
     assert help_text({"ack"}).splitlines()[0].startswith("/ack 17")
 
 

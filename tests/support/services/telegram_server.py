@@ -20,6 +20,7 @@ ANN, BOB, EVE = 7, 8, 666
 """Two users that tests list, and one whom they do not."""
 CHAT = 42
 
+_TOPIC_FIELDS = {"message_thread_id", "is_topic_message"}
 _TAGS = {"b": "bold", "i": "italic", "u": "underline", "s": "strikethrough", "code": "code", "pre": "pre"}
 
 
@@ -107,9 +108,19 @@ class TelegramServer:
         )
 
     async def press(
-        self, message: int, label: str, user: int = ANN, *, chat: int = CHAT, data: str | None = None
+        self,
+        message: int,
+        label: str,
+        user: int = ANN,
+        *,
+        chat: int = CHAT,
+        data: str | None = None,
+        told: Literal["all", "no topic", "no text"] = "all",
     ) -> str:
-        """Press the button whose label begins so; return the press's id."""
+        """Press the button whose label begins so; return the press's id.
+
+        `told` is what the bot is told of the message: "no text" is one that is no longer accessible to it.
+        """
         shown = self.messages[message]
         if data is None:
             found = [b["callback_data"] for row in shown.buttons for b in row if b["text"].startswith(label)]
@@ -117,13 +128,16 @@ class TelegramServer:
             data = found[0]
         press = str(self._next_press)
         self._next_press += 1
-        content = {
+        content: dict[str, Any] = {
             "id": press,
             "from": person(user),
             "chat_instance": "1",
             "data": data,
             "message": self._message_json(shown, chat),
         }
+        if told != "all":
+            kept = ("message_id", "chat") if told == "no text" else set(content["message"]) - _TOPIC_FIELDS
+            content["message"] = {"date": 0, **{key: content["message"][key] for key in kept}}
         await self.add_update({"callback_query": content})
         return press
 

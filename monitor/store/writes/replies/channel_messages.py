@@ -1,6 +1,6 @@
 """Messages that channels were sent and that can be answered or edited."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -61,6 +61,15 @@ def read_messages_by_reference(connection: Connection, channel: str, reference: 
     table = tables.channel_messages
     wanted = select(table).where(table.c.channel == channel, table.c.reference == reference).order_by(table.c.id)
     return tuple(_message(row) for row in connection.execute(wanted))
+
+
+def find_channels_of_message(connection: Connection, references: Mapping[str, str]) -> frozenset[str]:
+    """Return the channels of which a message is recorded; `references` are its possible ones, by channel."""
+    table = tables.channel_messages
+    wanted = select(table.c.channel, table.c.reference).distinct()
+    named = table.c.channel.in_(tuple(references)), table.c.reference.in_(tuple(set(references.values())))
+    rows = connection.execute(wanted.where(*named))
+    return frozenset(row.channel for row in rows if references[row.channel] == row.reference)
 
 
 def save_shown(connection: Connection, channel: str, reference: str, shown: str, closed_at: datetime | None) -> None:
