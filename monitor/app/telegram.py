@@ -34,9 +34,10 @@ class BotRegistry:
 
     def find(self, reply: ReplyChannel, address: TelegramAddress) -> "TelegramBot":
         """Return the bot of an address. Loads and sends nothing yet."""
-        from monitor.notify.telegram.bot import TelegramBot
+        from monitor.notify.telegram.bot import API_URL, TelegramBot
 
-        key = address.token.reveal(), reply.settings.api_url
+        # Two clients of one bot would take its updates from each other.
+        key = address.token.reveal(), reply.settings.api_url or API_URL
         if key not in self._bots:
             self._bots[key] = TelegramBot(*key)
         return self._bots[key]

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from monitor.config.conflicts.conflict import ERROR, Conflict, ConflictRule, located_accounts
+from monitor.config.conflicts.conflict import ERROR, Conflict, ConflictRule, item_location, located_accounts
 from monitor.config.credentials import resolve_secret
 from monitor.config.errors import ErrorList
 from monitor.config.model import Config
+from monitor.config.reply_channels import TelegramAddress, resolve_reply_channel
 from monitor.config.secrets import SecretRef
 from monitor.errors import ConfigError
 
@@ -50,6 +51,26 @@ def _duplicate_secret(config: Config) -> Iterator[Conflict]:
             seen.setdefault(value, f"{place.path}.{key}")
 
 
+def _duplicate_reply_place(config: Config) -> Iterator[Conflict]:
+    seen: dict[object, str] = {}
+    for index, reply in enumerate(config.replies):
+        try:
+            found = resolve_reply_channel(config, reply.channel)
+        except ConfigError:
+            # Reported with the channel itself.
+            continue
+        if found is None or not isinstance(found.address, TelegramAddress):
+            continue
+        address, location = found.address, item_location(config, "replies", index, reply.channel)
+        chat = address.token, reply.api_url, address.chat.lower(), address.topic
+        if chat in seen:
+            what = f"answers in the very chat of {seen[chat]}: the same bot, chat and topic"
+            mend = "give this channel another chat or topic, or remove this [[replies]] and name all users in the other"
+            yield Conflict(location.key("channel"), what, mend)
+        seen.setdefault(chat, location.path)
+
+
 SECRET_CONFLICT_RULES: tuple[ConflictRule, ...] = (
     ConflictRule("accounts.api_key against every other key, by value", ERROR, _duplicate_secret),
+    ConflictRule("replies.channel against every other bot, chat and topic", ERROR, _duplicate_reply_place),
 )
