@@ -20,10 +20,14 @@ class IntentDecision:
 
 @dataclass(frozen=True, slots=True)
 class MessageTruth:
-    """Open messages, newest first, and by number the alerts, intents, decisions and silences that they are about."""
+    """Open messages, newest first, and by number the alerts, intents, decisions and silences that they are about.
+
+    `rejected` names the rows of messages that can't be understood.
+    """
 
     messages: tuple[ChannelMessage, ...]
     alerts: Mapping[int, Alert]
     intents: Mapping[int, Intent]
     decisions: Mapping[int, IntentDecision]
     silences: Mapping[int, Silence]
+    rejected: tuple[str, ...] = ()

@@ -35,3 +35,15 @@ class ChannelMessage:
     at: datetime
     text: str
     shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMessages:
+    """Messages of which the end is not shown yet, newest first.
+
+    `rejected` names the rows that can't be understood, with what is wrong in each. A message that has such a row is not
+    among the messages: half of what it is about could be missing.
+    """
+
+    messages: tuple[ChannelMessage, ...] = ()
+    rejected: tuple[str, ...] = ()

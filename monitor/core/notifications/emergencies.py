@@ -31,6 +31,14 @@ class Emergency:
         return frozenset(own if self.drill is None else own | {drill_tag(self.drill)})
 
 
+@dataclass(frozen=True, slots=True)
+class OpenEmergencies:
+    """Emergencies of which the end is not recorded, oldest first; `rejected` names rows that can't be understood."""
+
+    emergencies: tuple[Emergency, ...] = ()
+    rejected: tuple[str, ...] = ()
+
+
 def find_unwanted(emergencies: Iterable[Emergency]) -> frozenset[str]:
     """Return the receipts of the emergencies that are to end, since nobody needs to be called any more.
 

@@ -15,6 +15,7 @@ from monitor.errors import MonitorError
 from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
 from monitor.notify.telegram.message_text import with_state
 from monitor.records.message_truth import MessageTruth
+from monitor.runtime.replies.rejected_messages import RejectedMessages
 from monitor.runtime.replies.reply_service import ReplyContext
 from monitor.store.readers.message_truth import read_message_truth
 from monitor.store.writes.replies import channel_messages
@@ -60,6 +61,7 @@ class MessageEditor:
         self._next_edit_at: dict[str, float] = {}
         self._retry_s = MIN_RETRY_S
         self._last_error = ""
+        self._rejected = RejectedMessages("their messages are no longer edited")
 
     async def run(self, woken: asyncio.Event) -> None:
         """Edit what has changed whenever `woken`, and every other second, until cancelled."""
@@ -82,7 +84,12 @@ class MessageEditor:
     async def _find_due(self) -> Sequence[MessageEdit]:
         now = self._context.clock.now()
         truth = await self._context.store.read(read_message_truth, tuple(self._allowed), now)
-        return find_edits(truth, self._allowed)
+        odd = {m.reference: m.id for m in truth.messages if not m.reference.rpartition("/")[2].isdecimal()}
+        await self._rejected.report(
+            (*truth.rejected, *(f"{number} (reference)" for number in odd.values())), self._context
+        )
+        messages = tuple(message for message in truth.messages if message.reference not in odd)
+        return find_edits(replace(truth, messages=messages), self._allowed)
 
     async def _edit(self, due: Sequence[MessageEdit]) -> float:
         """Make the edits whose chats may be written to now; return the machine seconds until the next one may."""

@@ -11,6 +11,7 @@ from monitor.core.notifications.emergencies import Emergency, find_unwanted
 from monitor.errors import MonitorError
 from monitor.notify.pushover.client import PushoverAnswer, PushoverClient, PushoverFailure
 from monitor.notify.pushover.sink import PushoverSink
+from monitor.runtime.replies.rejected_messages import RejectedMessages
 from monitor.runtime.replies.reply_service import ReplyContext
 from monitor.store.writes.replies import emergency_rows
 from monitor.store.writes.replies.presses import Press
@@ -55,6 +56,7 @@ class ReceiptLoop:
         self._last_poll_at = float("-inf")
         self._retries: dict[str, tuple[float, float]] = {}
         """By receipt: the time of the next try to end it, and the pause after that."""
+        self._rejected = RejectedMessages("their emergencies are neither ended nor read")
 
     @property
     def channels(self) -> Sequence[str]:
@@ -75,11 +77,13 @@ class ReceiptLoop:
         """End what is no longer wanted, then read one receipt, if it is time for one."""
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                known = await context.store.read(emergency_rows.read_open_emergencies, self._channel)
+                found = await context.store.read(emergency_rows.read_open_emergencies, self._channel)
         except (MonitorError, TimeoutError) as error:
             # The store reports its own failure; receipts stay readable for a week.
             await context.report_fault("critical", "receipts can't be compared with their alerts", error)
             return
+        await self._rejected.report(found.rejected, context)
+        known = found.emergencies
         for emergency in known:
             self._sink.note_ringing(emergency.receipt, emergency.tags)
         receipts = {emergency.receipt for emergency in known}

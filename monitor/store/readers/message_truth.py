@@ -21,12 +21,13 @@ MAX_IDS = 500
 
 def read_message_truth(connection: Connection, channels: Iterable[str], now: datetime) -> MessageTruth:
     """Return the open messages of these channels with everything that they are about, commands of this moment too."""
-    messages = read_open_messages(connection, channels)
+    found = read_open_messages(connection, channels)
+    messages = found.messages
     silences = {silence.id: silence for silence in read_silences(connection, now)} if messages else {}
     acks = read_newest_acks(connection) if messages else {}
     intents = read_intents_by_id(connection, {m.intent for m in messages if m.intent is not None})
     alerts = _read_alerts(connection, {m.alert for m in messages if m.alert is not None}, acks, silences, now)
-    return MessageTruth(messages, alerts, intents, _read_decisions(connection, intents), silences)
+    return MessageTruth(messages, alerts, intents, _read_decisions(connection, intents), silences, found.rejected)
 
 
 def read_subject(

@@ -11,8 +11,8 @@ from monitor.store.schema import tables
 from tests.integration.replies.test_telegram_buttons import FIRST, LOW, RULE, data_of, is_firing, number_of
 from tests.support.daemon import clock_of, in_process_daemon, starting_now, write_config
 from tests.support.database_lock import locked_database
-from tests.support.sandbox import sandbox
-from tests.support.services.telegram_server import ANN, BOB, TelegramServer, telegram_server
+from tests.support.sandbox import price_below_rung, rung_rules, sandbox
+from tests.support.services.telegram_server import ANN, BOB, BotMessage, TelegramServer, telegram_server
 
 NOT_DONE = ("Not done: an error in margin-monitor; see its log", True)
 
@@ -99,8 +99,18 @@ async def test_error_of_the_program_is_answered_and_notified_once_and_holds_noth
                 lambda m: m.reply_to == asked and m.text.startswith("An error in margin-monitor")
             )
             await chat.wait_for_message(lambda m: m.text.startswith("[NOTICE]") and "words in a chat" in m.text)
-            await chat.wait_for_message(lambda m: m.text.startswith("[NOTICE]") and "compared with the truth" in m.text)
+            told = "rows of channel_messages can't be understood, so their messages are no longer edited (row "
+            await chat.wait_for_message(lambda m: m.text.startswith("[NOTICE]") and told in m.text)
             assert await running.store.read(read_acks) == []
+
+            # An alert that no program wrote, and that stays for a while.
+            change_by_hand(tmp_path, "UPDATE channel_messages SET at = 1790000000000")
+            kept = "BEFORE UPDATE ON alerts WHEN OLD.labels LIKE 'x%'"
+            change_by_hand(tmp_path, f"CREATE TRIGGER keep_alerts {kept} BEGIN SELECT RAISE(IGNORE); END")
+            change_by_hand(tmp_path, "UPDATE alerts SET labels = 'x' || labels")
+            await chat.wait_for_message(lambda m: m.text.startswith("[NOTICE]") and "compared with the truth" in m.text)
+            change_by_hand(tmp_path, "DROP TRIGGER keep_alerts")
+            change_by_hand(tmp_path, "UPDATE alerts SET labels = substr(labels, 2) WHERE labels LIKE 'x%'")
 
             # A document that no program wrote, and that stays.
             change_by_hand(tmp_path, "UPDATE live SET document = '{}'")
@@ -115,3 +125,32 @@ async def test_error_of_the_program_is_answered_and_notified_once_and_holds_noth
             # Pressed anew it is done.
             assert (await chat.wait_for_answer(await chat.press(alert.id, "", ANN, data=ack)))[0].startswith("Alert #")
             assert await running.store.read(read_acks) == [(number, "telegram:ann (7)")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [("at = 'yesterday'", "at"), ("reference = '42'||x'00'", "reference"), ("alert = 'x'", "alert")],
+)
+async def test_broken_row_costs_its_message_alone(tmp_path: Path, change: str, column: str) -> None:
+    async with telegram_server() as chat, sandbox(starting_now()) as box:
+        config = write_config(tmp_path, box.ready, first=FIRST, more=rung_rules(2) + chat.config())
+        async with in_process_daemon(config, clock_of(box.sandbox)) as running:
+            messages: list[BotMessage] = []
+            for rung in range(2):
+                box.sandbox.user_actions.set_price("BTCUSDT", price_below_rung(rung))
+                seen = {message.id for message in messages}
+                messages.append(await chat.wait_for_message(lambda m: is_firing(m) and m.id not in seen))  # noqa: B023
+            sent = lambda rows: sum(d.state == "sent" for r in rows for d in r.deliveries) == 2  # noqa: E731
+            await running.wait_for_alerts(sent)
+            broken, whole = messages
+            change_by_hand(tmp_path, f"UPDATE channel_messages SET {change} WHERE reference = '42/{broken.id}'")
+            presses = [await chat.press(message.id, "Acknowledge", ANN) for message in messages]
+            for press, message in zip(presses, messages, strict=True):
+                assert (await chat.wait_for_answer(press))[0].startswith(f"Alert #{number_of(message)} is acknowledged")
+            shown = "Acknowledged by telegram:ann (7)"
+            await chat.wait_for_message(lambda m: m.id == whole.id and shown in m.text)
+            told = "rows of channel_messages can't be understood, so their messages are no longer edited (row "
+            notice = await chat.wait_for_message(lambda m: m.text.startswith("[NOTICE] warning") and told in m.text)
+            assert f" ({column})" in notice.text and len(notices(chat, told)) == 1
+            assert broken.texts == broken.texts[:1]

@@ -74,7 +74,7 @@ class Phone:
     async def end_of(self, emergency: Emergency) -> str:
         """How the emergency ended, as recorded; "" while it is open."""
         rows = await self.store.read(read_messages_by_reference, "phone", emergency.receipt)
-        is_open = bool(await self.store.read(read_open_messages, ["phone"]))
+        is_open = bool((await self.store.read(read_open_messages, ["phone"])).messages)
         return "" if is_open else rows[0].shown
 
     async def save(self, *alerts: Alert) -> None:
@@ -189,6 +189,20 @@ async def test_emergencies_that_make_no_sense_are_notified_once(server: Pushover
             await until(lambda: phone.commands)
         (notice,) = phone.notices
         assert "receipts can't be compared with their alerts" in notice and "JSONDecodeError" in notice
+
+
+async def test_row_that_makes_no_sense_costs_its_emergency_alone(server: PushoverServer, tmp_path: Path) -> None:
+    async with phone_of(server, tmp_path / "db") as phone:
+        first = await phone.ring(firing())
+        second = await phone.ring(firing(18, key=replace(alert(18).key, rule="thin")))
+        await phone.store.execute(_write_severity, "loud", first.receipt)
+        server.press(second)
+        async with reading(phone):
+            await until(lambda: phone.commands)
+        assert (await phone.acked_by(17), await phone.acked_by(18)) == (None, "pushover:annas-phone")
+        (notice,) = phone.notices
+        assert "can't be understood, so their emergencies are neither ended nor read (row 1 (severity))" in notice
+        assert not any("cancel" in request for request in server.requests)
 
 
 async def test_press_after_the_end_of_the_alert_is_refused(server: PushoverServer, tmp_path: Path) -> None:
@@ -311,6 +325,11 @@ async def _is_closed(phone: Phone, emergency: Emergency) -> bool:
 
 def _write_labels(connection: Connection, labels: str) -> None:
     connection.execute(text("UPDATE alerts SET labels = :labels"), {"labels": labels})
+
+
+def _write_severity(connection: Connection, severity: str, reference: str) -> None:
+    statement = text("UPDATE channel_messages SET severity = :severity WHERE reference = :reference")
+    connection.execute(statement, {"severity": severity, "reference": reference})
 
 
 def _refuse_presses(connection: Connection, *, refuse: bool) -> None:

@@ -1,12 +1,15 @@
 """Messages that channels were sent and that can be answered or edited."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, insert, select, type_coerce, update
 
-from monitor.core.notifications.channel_messages import ChannelMessage, MessageReference
+from monitor.core.model.alert import SEVERITIES
+from monitor.core.notifications.channel_messages import ChannelMessage, MessageReference, OpenMessages
 from monitor.store.schema import tables
+from monitor.store.schema.columns import EPOCH
 
 
 def add_message_of_delivery(connection: Connection, delivery: int, message: MessageReference, at: datetime) -> None:
@@ -41,11 +44,28 @@ def add_found_message(
     connection.execute(insert(table), row)
 
 
-def read_open_messages(connection: Connection, channels: Iterable[str]) -> tuple[ChannelMessage, ...]:
-    """Return the messages of these channels of which the end is not shown yet, newest first."""
+def read_open_messages(connection: Connection, channels: Iterable[str]) -> OpenMessages:
+    """Return the messages of these channels of which the end is not shown yet, and the rows that can't be understood.
+
+    SQLite takes any value in any column, and one row that no program of ours wrote must not cost the others.
+    """
     table = tables.channel_messages
-    wanted = select(table).where(table.c.closed_at.is_(None), table.c.channel.in_(tuple(channels)))
-    return tuple(_message(row) for row in connection.execute(wanted.order_by(table.c.id.desc())))
+    # The time as it is stored: its type would fail for all rows at once.
+    columns = [type_coerce(column, BigInteger).label("at") if column is table.c.at else column for column in table.c]
+    wanted = select(*columns).where(table.c.closed_at.is_(None), table.c.channel.in_(tuple(channels)))
+    messages: list[ChannelMessage] = []
+    rejected: list[str] = []
+    broken: set[tuple[object, object]] = set()
+    for row in connection.execute(wanted.order_by(table.c.id.desc())):
+        odd = [name for name, is_valid in _CHECKS.items() if not is_valid(row._mapping[name])]
+        if odd:
+            rejected.append(f"{row.id} ({', '.join(odd)})")
+            broken.add((row.channel, row.reference))
+        else:
+            at = EPOCH + timedelta(milliseconds=row.at)
+            messages.append(replace(_message(row), at=at))
+    whole = (message for message in messages if (message.channel, message.reference) not in broken)
+    return OpenMessages(tuple(whole), tuple(rejected))
 
 
 def read_first_reference(connection: Connection, channel: str, alert: int) -> str | None:
@@ -77,6 +97,35 @@ def save_shown(connection: Connection, channel: str, reference: str, shown: str,
     table = tables.channel_messages
     rows = update(table).where(table.c.channel == channel, table.c.reference == reference)
     connection.execute(rows.values(shown=shown, closed_at=closed_at))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, int)
+
+
+def _is_moment(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < _MAX_MOMENT_MS
+
+
+_MAX_MOMENT_MS = 253_402_300_800_000
+"""The end of the year 9999, in milliseconds since 1970: Python knows no later time."""
+
+_CHECKS: Mapping[str, Callable[[object], bool]] = {
+    "reference": _is_text,
+    "alert": _is_number,
+    "intent": _is_number,
+    "drill": _is_number,
+    "reason": _is_text,
+    "severity": SEVERITIES.__contains__,
+    "at": _is_moment,
+    "text": _is_text,
+    "shown": _is_text,
+}
+"""By column, the check of a value that can be understood."""
 
 
 def _message(row: "Row[tuple[object, ...]]") -> ChannelMessage:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from monitor.core.alerting.lifecycle import with_ack
 from monitor.core.model.alert import Alert
-from monitor.core.notifications.emergencies import Emergency
+from monitor.core.notifications.emergencies import Emergency, OpenEmergencies
 from monitor.errors import CommandRefused
 from monitor.store import commands_in_force
 from monitor.store.schema import tables
@@ -17,14 +17,14 @@ from monitor.store.writes.replies.channel_messages import read_open_messages, sa
 from monitor.store.writes.replies.presses import Press, PressResult, carry_out
 
 
-def read_open_emergencies(connection: Connection, channel: str) -> tuple[Emergency, ...]:
-    """Return the channel's emergencies of which the end is not recorded, oldest first."""
-    rows = defaultdict(list)
-    for message in reversed(read_open_messages(connection, [channel])):
+def read_open_emergencies(connection: Connection, channel: str) -> OpenEmergencies:
+    """Return the channel's emergencies of which the end is not recorded, and the rows that can't be understood."""
+    rows, found = defaultdict(list), read_open_messages(connection, [channel])
+    for message in reversed(found.messages):
         rows[message.reference].append(message)
     alerts = _read_alerts(connection, {row.alert for group in rows.values() for row in group if row.alert is not None})
     over = _read_finished_drills(connection, {row.drill for group in rows.values() for row in group if row.drill})
-    return tuple(
+    emergencies = tuple(
         Emergency(
             receipt,
             group[0].at,
@@ -34,6 +34,7 @@ def read_open_emergencies(connection: Connection, channel: str) -> tuple[Emergen
         )
         for receipt, group in rows.items()
     )
+    return OpenEmergencies(emergencies, found.rejected)
 
 
 def record_press(connection: Connection, press: Press, emergency: Emergency) -> PressResult:

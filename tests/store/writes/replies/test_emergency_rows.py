@@ -32,7 +32,7 @@ async def send(store: Store, delivery: Delivery, receipt: str) -> None:
 
 
 async def open_emergencies(store: Store) -> tuple[Emergency, ...]:
-    return await store.read(emergency_rows.read_open_emergencies, "phone")
+    return (await store.read(emergency_rows.read_open_emergencies, "phone")).emergencies
 
 
 async def stored(store: Store, number: int) -> Alert:
@@ -48,7 +48,7 @@ async def test_open_emergencies_have_their_alerts_as_they_are_now(store: Store) 
     first, second = await open_emergencies(store)
     assert (first.receipt, [(each.id, each.acked_by) for each in first.alerts]) == ("r1", [(17, None), (18, "bob")])
     assert (second.receipt, [each.id for each in second.alerts]) == ("r2", [19])
-    assert await store.read(emergency_rows.read_open_emergencies, "mail") == ()
+    assert (await store.read(emergency_rows.read_open_emergencies, "mail")).emergencies == ()
 
 
 async def test_press_acknowledges_the_open_alerts_and_is_done_once(store: Store) -> None:
