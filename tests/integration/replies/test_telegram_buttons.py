@@ -94,6 +94,8 @@ async def test_words_are_commands_and_one_truth_holds_for_all_messages(tmp_path:
                 asked = await chat.write(words, reply_to=reply_to)
                 await chat.wait_for_message(lambda m: m.id > asked and part in m.text)
 
+            # The status is read from the document that the last tick recorded.
+            await running.wait_for_document(lambda document: "1.75" in str(document))
             await ask("/status", "main cross: level 1.75")
             await ask(f"/alerts@{BOT_NAME}", f"#{number_of(alert)} critical main cross")
             await ask("/stress 20%", "→")
