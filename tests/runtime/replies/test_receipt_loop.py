@@ -194,7 +194,7 @@ async def test_emergencies_that_make_no_sense_are_notified_once(server: Pushover
 async def test_row_that_makes_no_sense_costs_its_emergency_alone(server: PushoverServer, tmp_path: Path) -> None:
     async with phone_of(server, tmp_path / "db") as phone:
         first = await phone.ring(firing())
-        second = await phone.ring(firing(18, key=replace(alert(18).key, rule="thin")))
+        second = await phone.ring(firing(18, key=alert(18).key._replace(rule="thin")))
         await phone.store.execute(_write_severity, "loud", first.receipt)
         server.press(second)
         async with reading(phone):
