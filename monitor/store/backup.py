@@ -50,7 +50,8 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
 
     Its actions are paused from then on, as if the person `by` had paused them: the backup lacks everything since. The
     pause is written before the file is where a daemon could open it, and an upgrade keeps it. Ids continue above those
-    of the replaced database, where its revision keeps such a number; the time keeps them apart everywhere. Nothing is
+    of both databases, where the backup's revision keeps such a number; the time keeps them apart everywhere. What the
+    backup has as not sent yet is never sent: see `expire_restored`. Nothing is
     changed when it raises: MonitorError when a database exists and `force` is False, or when the backup is damaged, not
     one of ours, or can't be upgraded; AnotherDaemon while a daemon holds the database; UsageError for PostgreSQL.
     """
@@ -79,7 +80,7 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
             if found != opening.SCHEMA_REVISION:
                 _check_upgradable(copy, parsed)
             with describe_failures(parsed):
-                _prepare_copy(copy, by, at, next_id_after(path))
+                _prepare_copy(copy, by, at, max(next_id_after(path), next_id_after(copy)))
             # The log of the old database must never meet the new one.
             for old in ("-wal", "-shm"):
                 Path(f"{path}{old}").unlink(missing_ok=True)

@@ -24,8 +24,8 @@ tests):
   told". The migration that reads the old rows: tests/store.
 - What is to be delisted: `Delisting`, also where the schedule can't be read at first; "brought in what is to be
   delisted".
-- Configurations that are refused: `RefusedConfig`; "a configuration with a flaw was taken", "... was not refused",
-  "nobody was told of a refused configuration". Every flaw there is: tests/config.
+- Configurations that are refused: `RefusedConfig`; "a configuration with a flaw was not refused", "nobody was told of a
+  refused configuration". Every flaw there is: tests/config.
 - Orphans: `RemovedAction`, around an order of ours; "claimed for an action that was taken out", "never came to an end",
   "an execution is not accounted for". Accounts taken out, since a run has one:
   tests/integration/accounts/test_removed_before_restart.py.

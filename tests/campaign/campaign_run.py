@@ -133,6 +133,7 @@ class CampaignRun:
     async def kill(self, life: DaemonProcess, down_s: float) -> DaemonProcess:
         """The life after a sudden end: that of a second daemon which waits for this, or a new one after a while."""
         self.kills += 1
+        life.killed_at = time.monotonic()
         guest = self._guest
         if guest is not None and self._guest_takes_over:
             self._watch_second_daemon()
@@ -147,7 +148,7 @@ class CampaignRun:
 
     def start_second_daemon(self, *, takes_over: bool) -> None:
         """A second daemon on the same database, while the first holds it."""
-        if self.life.is_over or not self.life.has_started:
+        if self.life.is_over or self.life.killed_at is not None or not self.life.has_started:
             return
         self._guest, self._guest_takes_over = self._begin(self.config, "log-guest"), takes_over
 

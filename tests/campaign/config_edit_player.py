@@ -81,15 +81,14 @@ async def _refuse(run: CampaignRun, edit: RefusedConfig) -> None:
     with run.with_flaw(edit.flaw):
         life, at = run.life, run.box.timeline.now_ms()
         was_running = life.has_started and not life.is_over
-        failed, loaded = life.count("config.reload_failed"), life.count("config.reloaded")
+        failed = life.count("config.reload_failed")
         run.reload()
         await run.until_age(edit.until_s)
         if was_running:
             await _wait_for_refusal(life, failed)
         # What was ended meanwhile owes no answer.
         if was_running and life is run.life and life.killed_at is None:
-            is_taken = life.count("config.reloaded") > loaded
-            run.refusals.append(RefusedConfigFact(at, edit.flaw, _has_refused(life, failed), is_taken))
+            run.refusals.append(RefusedConfigFact(at, edit.flaw, _has_refused(life, failed)))
     run.reload()
 
 

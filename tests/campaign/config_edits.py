@@ -78,10 +78,8 @@ def with_delisting(scenario: Scenario, edits: Sequence[ConfigEdit], start: datet
     return replace(scenario, accounts=(replace(own, spot=spot), *others), delistings=((leaves_at, (DELISTED,), ()),))
 
 
-def delisting_lines(edits: Sequence[ConfigEdit], lines: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines of a transfer into cross: of the asset that is to be delisted, where one is."""
-    if not any(isinstance(edit, Delisting) for edit in edits):
-        return lines
+def delisting_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of a transfer into cross, of the asset that is to be delisted."""
     changed = {"asset": f'"{DELISTED}"', "source": '["spot"]', "keep_in_source": '"0"', "use": '"auto"'}
     keys = (line.partition(" = ")[0] for line in lines)
     return tuple(f"{key} = {changed[key]}" if key in changed else line for key, line in zip(keys, lines, strict=True))

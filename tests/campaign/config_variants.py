@@ -22,7 +22,7 @@ def act_with(config: Path, key: ApiKeySpec) -> None:
     """Write this key into the configuration as the one that acts."""
     lines = [line for line in config.read_text().splitlines(keepends=True) if not line.startswith("action_api_")]
     given = f'action_api_key = "{key.api_key}"\naction_api_secret = "{key.api_secret}"\n'
-    config.write_text("".join(lines).replace("[[accounts]]\n", f"[[accounts]]\n{given}"))
+    _replace(config, "".join(lines).replace("[[accounts]]\n", f"[[accounts]]\n{given}"))
 
 
 def of_another_daemon(config: Path, channel: str) -> Path:
@@ -48,7 +48,7 @@ def of_another_daemon(config: Path, channel: str) -> Path:
 def take_out_action(config: Path, name: str) -> None:
     """Take an action out of the configuration, and out of the rules that name it."""
     blocks = config.read_text().split("\n\n")
-    config.write_text("\n\n".join(_without_action(block, name) for block in blocks))
+    _replace(config, "\n\n".join(_without_action(block, name) for block in blocks))
 
 
 def put_back_action(config: Path, name: str) -> None:
@@ -60,7 +60,15 @@ def put_back_action(config: Path, name: str) -> None:
             # The line without the action stands before it.
             lines.pop()
         lines.append(kept)
-    config.write_text("".join(lines))
+    _replace(config, "".join(lines))
+
+
+def _replace(config: Path, text: str) -> None:
+    """Replace the file at once: a daemon that starts meanwhile reads the old or the new one."""
+    fresh = config.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(config)
 
 
 def _without_action(block: str, name: str) -> str:
@@ -80,10 +88,10 @@ def _without_action(block: str, name: str) -> str:
 def add_flaw(config: Path, flaw: Flaw) -> None:
     """Give the configuration a line with which it is refused."""
     below, line = _FLAWS[flaw]
-    config.write_text(config.read_text().replace(f"{below}\n", f"{below}\n{line}{_FLAW}\n", 1))
+    _replace(config, config.read_text().replace(f"{below}\n", f"{below}\n{line}{_FLAW}\n", 1))
 
 
 def remove_flaw(config: Path) -> None:
     """Take the line out again."""
     lines = config.read_text().splitlines(keepends=True)
-    config.write_text("".join(line for line in lines if not line.rstrip().endswith(_FLAW)))
+    _replace(config, "".join(line for line in lines if not line.rstrip().endswith(_FLAW)))

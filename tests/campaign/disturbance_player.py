@@ -194,9 +194,9 @@ async def _restore(run: CampaignRun, plan: Restore) -> None:
 
 async def _replaced(run: CampaignRun, life: DaemonProcess, plan: Restore) -> DaemonProcess:
     """Another life, on the backup."""
+    life.killed_at = time.monotonic()
     run.stop_second_daemon()
     if not plan.is_killed and life.has_started:
-        life.killed_at = time.monotonic()
         life.stop()
         await asyncio.to_thread(life.process.join, ENDS_WITHIN_S)
     life.kill()

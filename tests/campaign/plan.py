@@ -19,7 +19,7 @@ from monitor.sandbox.scenario.scenario import (
     hmac_key,
     initial_balance,
 )
-from tests.campaign.config_edits import ConfigEdit, delisting_lines, edits_of, with_delisting
+from tests.campaign.config_edits import ConfigEdit, Delisting, delisting_lines, edits_of, with_delisting
 from tests.campaign.disturbances import Disturbance, Restore, disturbances_of
 from tests.campaign.fault_draws import money_fault, read_fault, stream_fault
 from tests.campaign.judge.facts import Limits
@@ -121,10 +121,15 @@ def plan_of(seed: int) -> Plan:
     if any(isinstance(strain, Restore) and strain.after_order for strain in strains):
         actions = tuple(map(_resting, actions))
     edits = edits_of(seed, active_s, is_restored=any(isinstance(strain, Restore) for strain in strains))
-    actions = tuple(
-        replace(action, lines=delisting_lines(edits, action.lines)) if action.limits.name == "top-up" else action
-        for action in actions
-    )
+    if any(isinstance(edit, Delisting) for edit in edits):
+        actions = tuple(
+            replace(
+                action, lines=delisting_lines(action.lines), limits=replace(action.limits, keep_in_source=Decimal(0))
+            )
+            if action.limits.name == "top-up"
+            else action
+            for action in actions
+        )
     scenario = _scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions))
     return Plan(
         seed=seed,

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from monitor.store.schema.tables import audit
 from monitor.store.store import Store
 from monitor.store.writes.audit import verify_trail
 from monitor.store.writes.id_allocation import FIRST_MANUAL_INTENT_ID
+from monitor.store.writes.intents import RESTORED_UNSENT
 from tests.store.db.test_schema_migration import database_at_revision
 from tests.support.examples.store_rows import NOW, event, intent, planned_entry
 
@@ -155,6 +157,39 @@ async def test_restore_pauses_actions(url: str, tmp_path: Path) -> None:
             {"paused": True, "by": "ann, by db restore"},
         )
         assert store.read(verify_trail).problems == ()
+
+
+async def test_what_a_backup_has_unsent_is_never_sent(url: str, tmp_path: Path) -> None:
+    planned, asked = (
+        intent(1, IntentState.PLANNED),
+        replace(intent(2, IntentState.PROPOSED, asset="BTC"), mode="approve"),
+    )
+    await write(url, planned_entry(planned), planned_entry(asked))
+    back_up(url, tmp_path / "copy.db")
+    # The same, into a place without a database: nothing tells which ids were given since.
+    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    restore_backup(url, tmp_path / "copy.db", force=True)
+    restore_backup(elsewhere, tmp_path / "copy.db")
+    for place in (url, elsewhere):
+        store = Store.open(place)
+        assert await store.recover_interrupted(NOW) == ()
+        await store.close()
+        with ReadStore.open(place) as read:
+            ended = read.read(read_intents, include_final=True)
+            assert read.read(verify_trail).problems == ()
+        assert [(row.intent.state, row.steps[-1].note) for row in ended] == [(IntentState.EXPIRED, RESTORED_UNSENT)] * 2
+
+
+async def test_what_is_planned_after_a_restore_stays(url: str, tmp_path: Path) -> None:
+    back_up(url, tmp_path / "copy.db")
+    restore_backup(url, tmp_path / "copy.db", force=True)
+    store = Store.open(url)
+    number = (await store.next_ids(NOW)).intent
+    await store.commit(planned_entry(intent(number, IntentState.PLANNED)))
+    await store.recover_interrupted(NOW)
+    await store.close()
+    with ReadStore.open(url) as read:
+        assert [row.intent.state for row in read.read(read_intents)] == [IntentState.PLANNED]
 
 
 async def test_numbers_go_on_above_those_of_the_database_that_was_replaced(url: str, tmp_path: Path) -> None:

@@ -195,7 +195,11 @@ def _check_amount(
         lacking = f"{order.source} has no {order.asset} to spare{above}; put some there"
         if order.scope == position.scope and (most := max_transfer_in(position, order.asset)) < available:
             available = most
-            lacking = f"{order.asset} is to be delisted, and what is held of it covers what is owed; repay with that"
+            lacking = (
+                f"{order.asset} is to be delisted, and what is held of it covers what is owed; repay with that"
+                if order.asset in position.delisting
+                else f"whether {order.asset} is to be delisted is not known yet; repay with what is held of it"
+            )
     amount = floor_to(min(capped, available), EIGHT_DECIMALS)
     if amount <= ZERO:
         return Denied(lacking)

@@ -82,9 +82,10 @@ def owed_with_next_interest(asset_position: AssetPosition, now: datetime) -> Dec
 def max_transfer_in(position: ScopePosition, asset: str) -> Decimal:
     """Largest amount of an asset that the exchange accepts into the scope, rounded down to 8 decimals.
 
-    For an asset to be delisted it is the debt beyond the amount held, without interest that is still to come.
+    For an asset to be delisted it is the debt beyond the amount held, without interest that is still to come. So it is
+    for any but USDT while the schedule of delistings was never read.
     """
-    if asset not in position.delisting:
+    if asset not in position.delisting and not (position.terms_unknown and asset != "USDT"):
         return INFINITE
     row = position.by_asset.get(asset)
     return ZERO if row is None else floor_to(row.shortfall, EIGHT_DECIMALS)

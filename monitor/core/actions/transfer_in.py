@@ -170,7 +170,11 @@ def _waits_for_terms(position: ScopePosition, spec: ActionSpec) -> bool:
     there = {a for place in spec.source for a, free in position.external.get(place, {}).items() if free > ZERO}
     wanted = there if spec.asset is None else there & {spec.asset}
     known = position.by_asset.keys() | ({spec.asset} if spec.asset is not None else set())
-    return spec.use != "repay" and any(asset in known and _needs_terms(position, asset) for asset in wanted)
+    return any(
+        asset in known
+        and (max_transfer_in(position, asset) <= ZERO or (spec.use != "repay" and _needs_terms(position, asset)))
+        for asset in wanted
+    )
 
 
 def _needed_amount(value: Decimal | None, spec: ActionSpec, price: Decimal) -> Decimal:

@@ -59,6 +59,8 @@ _ASKING_STATES = frozenset({IntentState.PROPOSED, IntentState.EXPIRED})
 
 RECENT_WINDOW = timedelta(hours=24)
 
+RESTORED_UNSENT = "a backup was restored that has it as not sent yet, and it may have been sent since"
+
 
 def write_intents(connection: Connection, intents: Sequence[Intent], steps: Sequence[IntentStep], at: datetime) -> None:
     """Insert new intents and update known ones, each by its own steps in the order given.
@@ -160,6 +162,25 @@ def mark_interrupted(connection: Connection, now: datetime) -> tuple[Intent, ...
         record_step(connection, intent, step)
         found.append(intent)
     return tuple(found)
+
+
+def expire_restored(connection: Connection, now: datetime) -> tuple[Intent, ...]:
+    """End the intents that a restored backup has as not sent yet, and return them: they may have been sent since.
+
+    A restore lets ids begin above all that were given before it. Manual intents are sent by their command alone.
+    """
+    table = tables.intents
+    kept = select(tables.control.c.numbers_from).scalar_subquery()
+    unsent = table.c.state.in_([IntentState.PROPOSED, IntentState.PLANNED])
+    rows = connection.execute(select(table).where(unsent, table.c.id < kept).order_by(table.c.id)).mappings().all()
+    expired = []
+    for row in rows:
+        restored = intent_from_row(row)
+        ended = replace(restored, state=IntentState.EXPIRED, settled_at=now, expires_at=None, evidence=RESTORED_UNSENT)
+        step = IntentStep(restored.id, restored.state, IntentState.EXPIRED, now, RESTORED_UNSENT)
+        if record_step(connection, ended, step):
+            expired.append(ended)
+    return tuple(expired)
 
 
 def read_recent(connection: Connection, account: str, now: datetime) -> tuple[Intent, ...]:

@@ -153,9 +153,13 @@ def restore_lost_steps(
 
 
 def recover_interrupted(connection: Connection, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
-    """Mark the intents that were being sent when the daemon ended as UNCERTAIN, with notices to `channels`."""
+    """Mark the intents that were being sent when the daemon ended as UNCERTAIN, with notices to `channels`.
+
+    What a restored backup has as not sent yet ends, too: its alert may call for it anew.
+    """
     found = intents.mark_interrupted(connection, now)
     _enqueue_notices(connection, intent_notices(found, channels, now))
+    intents.expire_restored(connection, now)
     return found
 
 

@@ -25,8 +25,7 @@ LASTING = frozenset({
     "sent past its deadline", "sent on figures that had become old", "a restore did not pause",
     "a restore's pause is not in the trail", "a number was given twice", "a daemon acted on another's database",
     "moved in another account", "sent with a key of another account", "claimed for an action that was taken out",
-    "a configuration with a flaw was taken", "a configuration with a flaw was not refused",
-    "brought in what is to be delisted",
+    "a configuration with a flaw was not refused", "brought in what is to be delisted",
 })  # fmt: skip
 """Sentences that never come to hold, however long a run goes on."""
 
@@ -179,9 +178,7 @@ def _config_edits(facts: Facts) -> Iterator[Violation]:
             if intent.action == removal.action and is_within:
                 yield Violation("claimed for an action that was taken out", f"{_named(intent)} at {at}")
     for refusal in facts.refusals:
-        if refusal.taken:
-            yield Violation("a configuration with a flaw was taken", f"{refusal.flaw} at {refusal.at}")
-        elif not refusal.refused:
+        if not refusal.refused:
             yield Violation("a configuration with a flaw was not refused", f"{refusal.flaw} at {refusal.at}")
         elif not any(text.startswith("The new configuration was refused") for text in facts.heard_texts):
             yield Violation("nobody was told of a refused configuration", f"{refusal.flaw} at {refusal.at}")

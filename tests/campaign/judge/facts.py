@@ -186,7 +186,6 @@ class RefusedConfigFact:
     at: int
     flaw: str
     refused: bool
-    taken: bool
 
 
 @dataclass(frozen=True, slots=True)

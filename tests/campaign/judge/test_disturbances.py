@@ -133,9 +133,9 @@ def removed(facts: Facts, since: float, until: float) -> Facts:
     return replace(facts, removals=(RemovalFact(REPAYS.name, Span(at(since), at(until))),))
 
 
-def refused(facts: Facts, *, refused: bool = True, taken: bool = False, told: bool = True) -> Facts:
+def refused(facts: Facts, *, refused: bool = True, told: bool = True) -> Facts:
     said = {"The new configuration was refused, the old one goes on: ..."} if told else set()
-    fact = RefusedConfigFact(at(100), "unknown key", refused, taken)
+    fact = RefusedConfigFact(at(100), "unknown key", refused)
     return replace(facts, refusals=(fact,), heard_texts=facts.heard_texts | said)
 
 
@@ -212,10 +212,6 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "an order of an action that was taken out": (
         lambda f: removed(with_facts(f, **third("100")), 110, 130),
         "claimed for an action that was taken out",
-    ),
-    "a configuration with a flaw in force": (
-        lambda f: refused(f, refused=False, taken=True),
-        "a configuration with a flaw was taken",
     ),
     "a configuration with a flaw that nobody answered": (
         lambda f: refused(f, refused=False),

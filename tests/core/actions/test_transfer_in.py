@@ -96,6 +96,23 @@ def test_collateral_transfer_waits_for_the_collateral_terms() -> None:
     assert order_of(propose_transfer_in(dollars, transfer_spec(use="collateral"), D(2), NOW)).asset == "USDT"
 
 
+def test_owed_asset_is_transferred_only_up_to_its_net_debt_before_the_delistings_are_known() -> None:
+    rows = (balance("USDT", "30000", borrowed="1000"), balance("BTC", free="0.1", borrowed="0.6"))
+    unread = replace(scope_position(*rows, spot={"BTC": "2"}), terms_unknown=True)
+    spec = transfer_spec(asset="BTC", target=None, amount=D(1))
+    assert order_of(propose_transfer_in(unread, spec, None, NOW)).amount == D("0.5")
+    covered = (balance("USDT", "30000", borrowed="1000"), balance("BTC", free="0.7", borrowed="0.6"))
+    for use in ("auto", "repay"):
+        found = propose_transfer_in(
+            replace(scope_position(*covered, spot={"BTC": "2"}), terms_unknown=True),
+            replace(spec, use=use),
+            None,
+            NOW,
+        )
+        assert isinstance(found, NoProposal)
+        assert found.missing_reads == frozenset({"reference_data"})
+
+
 def test_owed_asset_is_transferred_although_it_has_no_collateral_value() -> None:
     held = replace(scope_position(spot={"USDT": "9000"}), worthless_collateral=frozenset({"USDT"}))
     assert order_of(propose_transfer_in(held, SPEC, D(2), NOW)) == Transfer("spot", CROSS, "USDT", D(5000))
