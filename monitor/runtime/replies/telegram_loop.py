@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -25,6 +26,10 @@ MIN_RETRY_S, MAX_RETRY_S = 1.0, 30.0
 MAX_REQUESTED_WAIT_S = 900.0
 STORE_RETRY_S = 1.0
 
+CONFLICT_WINDOW_S = 60.0
+"""Machine seconds within which two conflicts mean another program that goes on reading. Both have their turns, so a
+read that works is no sign that it has gone. One conflict alone may be a daemon that was just replaced."""
+
 OFFSET_VALID_FOR = timedelta(days=6)
 """After a week without updates the service numbers them anew: an older offset could skip one."""
 
@@ -43,6 +48,8 @@ class TelegramLoop:
         self._read_text = read_text
         self._woken = asyncio.Event()
         self._unread = 0
+        self._conflicts: list[float] = []
+        """Machine times of the latest conflicts."""
 
     @property
     def channels(self) -> Sequence[str]:
@@ -86,7 +93,8 @@ class TelegramLoop:
             if not is_working:
                 log.info("replies.read channels=%s bot=%s", ",".join(self.channels), handler.bot_name)
             retry_s, is_working = MIN_RETRY_S, True
-            context.health.record(self.channels, None)
+            if not self._is_contested():
+                context.health.record(self.channels, None)
             handled = await self._handle_all(updates, context, handler)
             offset = handled or offset
             if updates and (handled is None or handled.next <= updates[-1].number):
@@ -133,12 +141,19 @@ class TelegramLoop:
             await context.report_fault("warning", "the place among a bot's updates can't be read", error)
             return None
 
+    def _is_contested(self) -> bool:
+        now = time.monotonic()
+        self._conflicts = [at for at in self._conflicts if now - at < CONFLICT_WINDOW_S]
+        return len(self._conflicts) > 1
+
     def _valid(self, offset: UpdateOffset | None, context: ReplyContext) -> int | None:
         is_valid = offset is not None and context.clock.now() - offset.at < OFFSET_VALID_FOR
         return offset.next if offset is not None and is_valid else None
 
     def _note_failure(self, error: BotRequestFailed, retry_s: float, context: ReplyContext) -> float:
         """Record a failed poll; return the machine seconds until the next one."""
+        if error.kind == "conflict":
+            self._conflicts.append(time.monotonic())
         pause_s = max(retry_s, min(error.retry_after_s or 0.0, MAX_REQUESTED_WAIT_S))
         answer = f"{error.answer} ({_CONFLICT})" if error.kind == "conflict" else error.answer
         context.health.record(self.channels, f"answers can't be read: {answer}", is_lasting=error.kind == "token")

@@ -1,18 +1,20 @@
 """Faults of the service and of its network: answers that can't be read are loud, and alerts go on."""
 
 import asyncio
+import contextlib
 import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from monitor.runtime.replies import reply_service
+from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
+from monitor.runtime.replies import reply_service, telegram_loop
 from tests.integration.replies.test_telegram_buttons import FIRST, LOW, RULE, data_of, is_firing
 from tests.support.command import margin_monitor
 from tests.support.daemon import clock_of, eventually, in_process_daemon, starting_now, write_config
 from tests.support.sandbox import sandbox
-from tests.support.services.telegram_server import ANN, Fault, telegram_server
+from tests.support.services.telegram_server import ANN, TOKEN, Fault, TelegramServer, telegram_server
 from tests.support.sinks import http_sink
 
 MUTE = """
@@ -38,6 +40,7 @@ async def test_bot_that_cannot_be_read_is_loud_and_alerts_go_on(
     fault: Fault, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reply_service, "GRACE_S", 1.0)
+    monkeypatch.setattr(telegram_loop, "CONFLICT_WINDOW_S", 1.0)
     with http_sink() as mail:
         async with telegram_server() as chat, sandbox(starting_now()) as box:
             more = RULE + MUTE + chat.config()
@@ -63,6 +66,48 @@ async def test_bot_that_cannot_be_read_is_loud_and_alerts_go_on(
 
                 await eventually(is_well)
             assert any(request.json()["reason"] == "fired" for request in mail.received)
+
+
+@pytest.mark.slow
+async def test_another_reader_of_the_bot_is_loud_although_each_read_works_in_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Longer than the pause between two reads, so that a read that works in turn could hide the failure.
+    monkeypatch.setattr(reply_service, "GRACE_S", 10.0)
+    monkeypatch.setattr(telegram_loop, "CONFLICT_WINDOW_S", 20.0)
+    monkeypatch.setattr(telegram_loop, "LONG_POLL_S", 5)
+    async with telegram_server() as chat, sandbox(starting_now()) as box:
+        config = write_config(tmp_path, box.ready, first=FIRST, more=RULE + chat.config())
+        async with in_process_daemon(config, clock_of(box.sandbox)) as running:
+            await eventually(lambda: _has_read(chat))
+            other = TelegramBot(TOKEN, chat.url, 5)
+            reading = asyncio.create_task(_keep_reading(other))
+
+            async def is_loud() -> bool:
+                return "another program reads the updates" in running.daemon.channel_problems.get("chat", "")
+
+            await eventually(is_loud, 60)
+            reading.cancel()
+            await asyncio.wait([reading])
+            await other.close()
+
+            async def is_well() -> bool:
+                return not running.daemon.channel_problems
+
+            await eventually(is_well, 90)
+
+
+async def _has_read(chat: TelegramServer) -> bool:
+    return bool(chat.polled_at)
+
+
+async def _keep_reading(bot: TelegramBot) -> None:
+    """Read without confirming, as another program does that was given the same bot."""
+    while True:
+        with contextlib.suppress(BotRequestFailed):
+            await bot.read_updates(None, 20)
+        # Long enough that the daemon's next read works in between.
+        await asyncio.sleep(2)
 
 
 @pytest.mark.slow
