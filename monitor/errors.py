@@ -75,6 +75,10 @@ class StoreRefused(StoreError):
     """A write that the database refused while it accepted all others: writing it again would not help."""
 
 
+class LeaseOutdated(StoreRefused):
+    """A claim that the database refused since another daemon has taken the lease: nothing may be sent."""
+
+
 class WrongDatabaseRevision(StoreError):
     """A database of another version than this program's, or not one of margin-monitor: waiting does not help."""
 

@@ -78,7 +78,9 @@ class ExchangeConfig:
         value_types.choice("listen-token", "listen-key-v2"), "how account events are subscribed", "listen-token"
     )
     recv_window: timedelta = key(
-        value_types.duration("1ms", "60s"), "maximum age of a signed request when the exchange receives it", "5s"
+        value_types.duration("1ms", "60s"),
+        "maximum age of a signed request when the exchange receives it; an order's: 4s at most",
+        "5s",
     )
     request_timeout: timedelta = key(value_types.duration("100ms", "10m"), "timeout of a request", "10s")
     proxy: str = key(

@@ -182,6 +182,7 @@ class StoreSession:
         Return False where the store fails.
         """
         changes, now = self._store.replacement_count, self._clock.now()
+        epoch = None if self._store.lease is None else self._store.lease.epoch
         try:
             await self._store.register_daemon(os.getpid(), now, self._version, self._clock.read_steady())
             recovered = await self._store.recover_interrupted(now, self._channels)
@@ -193,6 +194,8 @@ class StoreSession:
             self._known_changes = changes
             self._extended_at = {}
             await self._on_loaded(True)
+            if self._store.lease is not None:
+                self._store.lease.take_up(epoch)
         except StoreError as error:
             self._known_changes = None
             if self._load_error is None or self._load_error.message != error.message:

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from monitor.core.model.intent import FINAL_STATES, LEGAL_TRANSITIONS, SPENT_STATES, Intent, IntentState, IntentStep
 from monitor.core.numbers.durations import DAY
 from monitor.errors import StoreError
 from monitor.store.schema import tables
 from monitor.store.schema.columns import to_milliseconds
-from monitor.store.schema.row_mapping import row_from_intent
 from monitor.store.writes import intents
 
 _S = IntentState
@@ -52,7 +51,7 @@ def restore_intent_steps(connection: Connection, intent: Intent, now: datetime) 
         for start, to in zip((None if stored is None else stored.state, *way), way, strict=False)
     ]
     if stored is None:
-        connection.execute(insert(tables.intents), row_from_intent(_as_of(intent, steps[0].to_state)))
+        intents.insert_intent(connection, _as_of(intent, steps[0].to_state))
         intents.append(connection, steps.pop(0))
     for step in steps:
         if not intents.record_step(connection, _as_of(intent, step.to_state), step):

@@ -23,6 +23,7 @@ from monitor.store import downsampling, lost_steps
 from monitor.store.db import connections as opening
 from monitor.store.db import free_pages
 from monitor.store.db.access import DatabaseAccess
+from monitor.store.db.lease_term import LeaseTerm, renew_lease
 from monitor.store.db.reader import DatabaseReader
 from monitor.store.db.spill import EventSpill
 from monitor.store.db.worker_threads import WorkerThreads
@@ -61,6 +62,9 @@ class Store:
 
     def __init__(self, access: DatabaseAccess, writer: Writer, spill_folder: Path | None) -> None:
         self._access = access
+        self.lease: LeaseTerm | None = access.term
+        """This process's term as the holder of the database; None for a program that writes beside a daemon."""
+
         self._writer = writer
         self._reader = DatabaseReader(opening.reading_engine(access.url), access.url)
         self._spill_folder = spill_folder
@@ -121,7 +125,7 @@ class Store:
 
     @property
     def replacement_count(self) -> int:
-        """The number of times that the database turned out to be another one than before."""
+        """The number of times that the database turned out to be another one, or another daemon had held it."""
         return self._access.replacement_count
 
     @property
@@ -246,7 +250,7 @@ class Store:
         steady: SteadyClockReading | None = None,
         recorded: Mapping[str, datetime | None] | None = None,
     ) -> CoverageUpdate:
-        """Update the daemon's row and the coverage of these accounts.
+        """Update the daemon's row and the coverage of these accounts, and renew the lease.
 
         See `daemon_row.update_last_seen` and `record_coverage.extend_coverage`.
         """
@@ -314,6 +318,7 @@ class Store:
 def _update_last_seen(
     connection: Connection, at: datetime, steady: SteadyClockReading | None, recorded: Mapping[str, datetime | None]
 ) -> CoverageUpdate:
+    renew_lease(connection)
     daemon_row.update_last_seen(connection, at, steady)
     return record_coverage.extend_coverage(connection, recorded, at)
 

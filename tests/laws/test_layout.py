@@ -26,6 +26,7 @@ TOPICS = {
     "daemon",
     "demo",
     "exchange",
+    "leases",
     "metrics",
     "replies",
     "past_prices",

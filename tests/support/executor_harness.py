@@ -36,6 +36,7 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.account_update import apply_account_event
 from monitor.core.state.scopes import needed_symbols
+from monitor.errors import StoreError
 from monitor.runtime.orders.executor import Executor
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.store.store import Store
@@ -198,10 +199,11 @@ class ExecutorHarness:
                 self._inbox.put_nowait(PricesRead(await self.world.account.read_prices(symbols)))
                 for event in await self._snapshots():
                     self._inbox.put_nowait(event)
-            orders = await self.store.read_commands(self.world.clock.now(), self.changes)
-            if orders is not None:
-                self.changes = orders.change_number
-                self._inbox.put_nowait(orders.event)
+            with contextlib.suppress(StoreError):
+                orders = await self.store.read_commands(self.world.clock.now(), self.changes)
+                if orders is not None:
+                    self.changes = orders.change_number
+                    self._inbox.put_nowait(orders.event)
 
     async def _decide_on_events(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -150,6 +150,11 @@ class Withheld:
 
     reason: str
     by_limit: bool = False
+
+
+MAX_LEASE_PROOF_AGE = timedelta(seconds=4)
+"""How long a daemon sends orders after the last proof that it holds the lease; the exchange gets each one within as
+much time again, or refuses it. After twice this time another daemon may send."""
 
 
 PreSendCheck = Callable[[], Withheld | None]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.clock import Clock
-from monitor.core.actions.final_check import run_final_check
 from monitor.core.actions.revalidation import NotWanted, revalidate
 from monitor.core.engine.step import Policy
 from monitor.core.model.events import Event, HealthRead, IntentUpdated
@@ -25,14 +24,13 @@ from monitor.core.settlement.transitions import (
     mark_uncertain,
 )
 from monitor.core.state.account_state import AccountState
-from monitor.errors import ExchangeError, StoreError
+from monitor.errors import ExchangeError, LeaseOutdated, StoreError
 from monitor.exchange.port import Exchange
-from monitor.runtime import pause_file
 from monitor.runtime.orders.intent_recorder import IntentRecorder
 from monitor.runtime.orders.order_reads import OrderReads
+from monitor.runtime.orders.send_check import SendCheck
 from monitor.runtime.orders.settler import Settler
 from monitor.store.store import Store
-from monitor.store.writes import commands
 
 log = logging.getLogger(__name__)
 
@@ -45,14 +43,6 @@ MAX_MISSING_DATA_TRIES = 20
 
 SHUTDOWN_WAIT_S = 15.0
 """Machine seconds that a clean stop waits for the answer to an order that was sent."""
-
-PAUSE_CHECK_MAX_AGE_S = 1.0
-"""Steady seconds within which a person's pause takes effect: the last check before a send is no older."""
-
-PAUSE_CHECK_VALID_S = 2 * PAUSE_CHECK_MAX_AGE_S
-"""The limit of the check's age, with the time that the exchange session waits between two orders."""
-
-MAX_PAUSE_CHECKS = 2
 
 LOST_WINDOW = timedelta(minutes=1)
 """The span around a lost order in which the database may have lost other rows, too."""
@@ -90,12 +80,12 @@ class Executor:
         self._policy = policy
         self._deliver = deliver
         self._state = state
-        self._with_owner = with_owner
         self._local: dict[int, Intent] = {}
         self._uncertain_claims: dict[int, Intent] = {}
         self._deferrals: dict[int, int] = {}
         self._woken = asyncio.Event()
         self._order_reads = OrderReads(exchange, clock, deliver)
+        self._check = SendCheck(store, clock, policy, self.state, with_owner)
         self._recorder = IntentRecorder(store, clock, policy.routing.channels, wake_channels, self._reopen_record)
         self._settler = Settler(
             self._order_reads, self._recorder, store, clock, policy, self.state, self._deliver_settled
@@ -117,7 +107,7 @@ class Executor:
             while True:
                 self._woken.clear()
                 for intent in self._in_state(_S.PLANNED):
-                    if intent.mode in ("approve", "live"):
+                    if intent.mode in ("approve", "live") and not self._check.must_wait:
                         await self._carry_out(intent)
                 await self._abandon_lost_commands()
                 self._settler.start_observing(tasks)
@@ -175,6 +165,9 @@ class Executor:
         asked_at = self._clock.machine.steady_s()
         try:
             claimed = await self._store.claim(replace(sent, state=checked.state), now, note)
+        except LeaseOutdated as error:
+            await self._expire(planned, error.message)
+            return
         except StoreError as error:
             self._uncertain_claims[planned.id] = sent
             log.error("intent.unclaimed account=%s intent=%d cause=%s", self._account, planned.id, error)
@@ -214,7 +207,7 @@ class Executor:
             await self._defer(planned, f"no fresh snapshot: {error}", MAX_SNAPSHOT_TRIES)
             return None
         # The reads took time: a pause, and intents that were settled meanwhile, count.
-        current = self._current_state()
+        current = self._check.current_state()
         fresh = replace(
             fresh,
             intents=current.intents,
@@ -274,48 +267,9 @@ class Executor:
         """
         if isinstance(claimed.order, ManualCall):
             raise TypeError(f"{claimed.order.function} is sent by who ordered it")
-        known = await self._confirm_not_paused(claimed, asked_at)
-        outcome = await self._exchange.execute(claimed.order, lambda: self._objection(claimed, sized, known))
+        known = await self._check.confirm_not_paused(claimed, asked_at)
+        outcome = await self._exchange.execute(claimed.order, lambda: self._check.find_objection(claimed, sized, known))
         await self._record_with_retry(apply_outcome(claimed, outcome, self._clock.now()))
-
-    def _objection(self, claimed: Intent, sized: AccountState, known: float | Withheld) -> Withheld | None:
-        """Return why the order must not be sent any more, by everything known at this moment."""
-        if isinstance(known, Withheld):
-            return known
-        settings, specs = self._policy.settings, self._policy.actions
-        found = run_final_check(sized, self._current_state(), claimed, specs, settings, self._clock.now())
-        if found is None and self._clock.machine.steady_s() - known > PAUSE_CHECK_VALID_S:
-            return Withheld("it took too long to be sure that actions are not paused", by_limit=True)
-        return found
-
-    def _current_state(self) -> AccountState:
-        """Return the account's state with the pause file as it is now and the account's owner."""
-        current = self.state()
-        there = pause_file.exists(self._policy.safety.pause_file)
-        claimed = self._with_owner(current.health)
-        # The owner counts as known once the decisions include what follows from that.
-        unidentified = claimed.unidentified_account or current.health.unidentified_account
-        return replace(current, health=replace(claimed, pause_file=there, unidentified_account=unidentified))
-
-    async def _confirm_not_paused(self, claimed: Intent, asked_at: float) -> float | Withheld:
-        """Return the steady moment at which the intent was still this sender's and actions were not paused.
-
-        Otherwise return why not to send. The claim was checked `asked_at`; people may have paused since, or another
-        daemon may have abandoned the intent.
-        """
-        for _ in range(MAX_PAUSE_CHECKS):
-            again_at = self._clock.machine.steady_s()
-            with suppress(StoreError, TimeoutError):
-                async with asyncio.timeout(PAUSE_CHECK_MAX_AGE_S):
-                    is_paused, state = await self._store.read(commands.read_pause_and_state, claimed.id)
-                if is_paused:
-                    return Withheld("actions were paused while it was being written down", by_limit=True)
-                if state is not _S.SUBMITTING:
-                    return Withheld(f"another daemon took it for given up: it is {state or 'gone'}")
-                asked_at = again_at
-            if self._clock.machine.steady_s() - asked_at < PAUSE_CHECK_MAX_AGE_S:
-                break
-        return asked_at
 
     async def _record_with_retry(self, moved: IntentUpdate) -> None:
         """Record a step that has happened, however long the store takes; until then nothing else is sent."""

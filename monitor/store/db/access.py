@@ -10,6 +10,7 @@ from monitor.errors import StoreError
 from monitor.store.db import connections as opening
 from monitor.store.db import session_names
 from monitor.store.db.lease import FileLease, ServerLease
+from monitor.store.db.lease_term import LeaseTerm
 
 
 class DatabaseAccess:
@@ -23,9 +24,12 @@ class DatabaseAccess:
         name = session_names.new_session_name()
         self._server_lease = ServerLease(opening.display_url(url), name) if self.path is None and exclusive else None
         self._session_name = name if exclusive else session_names.PROGRAM_NAME
+        self.term = LeaseTerm(name) if exclusive else None
+        """The term of this process as the holder of the database; None for a program that writes beside a daemon."""
+
         self._file_id: tuple[int, int] | None = None
         self.replacement_count = 0
-        """The number of times that the database turned out to be another one than before."""
+        """The number of times that the database turned out to be another one, or another daemon had held it."""
         self.connects = 0
 
     def engine(self) -> Engine:
@@ -44,7 +48,7 @@ class DatabaseAccess:
             self._file_lease.acquire()
 
     def prepare_connection(self, connection: Connection) -> None:
-        """Acquire the lease of a server's database, and check its revision; an empty database gets the schema."""
+        """Take the lease, and check the database's revision; an empty database gets the schema."""
         if self._server_lease is not None:
             self._server_lease.acquire(connection)
         if opening.is_empty(connection):
@@ -52,7 +56,10 @@ class DatabaseAccess:
                 raise opening.missing_error(self.url)
             _create_schema(connection)
         opening.check_revision(connection, self.url)
-        self._record_file_id()
+        is_other_file = self._record_file_id()
+        connection.rollback()
+        if (self.term is not None and self.term.take(connection)) or is_other_file:
+            self.replacement_count += 1
         self.connects += 1
 
     def is_replaced(self) -> bool:
@@ -68,11 +75,11 @@ class DatabaseAccess:
         if self._file_lease is not None:
             self._file_lease.release()
 
-    def _record_file_id(self) -> None:
-        found = self._current_file_id()
-        if self._file_id is not None and found != self._file_id:
-            self.replacement_count += 1
+    def _record_file_id(self) -> bool:
+        """Record the file that is open; return whether it is another one than before."""
+        found, before = self._current_file_id(), self._file_id
         self._file_id = found
+        return before is not None and found != before
 
     def _current_file_id(self) -> tuple[int, int] | None:
         if self.path is None:

@@ -107,5 +107,6 @@ def find_bug(error: StoreError) -> BaseException | None:
 
 
 def clear_cache(connection: Connection) -> None:
-    """Drop the units' cache on this connection: part of its content may have been rolled back."""
+    """Drop what the units left on this connection: part of it may have been rolled back."""
     connection.info.pop("series", None)
+    connection.info.pop("lease_proof", None)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.errors import StoreError
 from monitor.store.db.connections import BUSY_TIMEOUT_S
+from monitor.store.db.lease_term import give_lease_back, record_proof
 from monitor.store.db.open_connections import OpenConnections
 from monitor.store.db.units_of_work import QueuedUnit, UnitFailed, resolve_jobs, run_unit
 
@@ -151,13 +152,15 @@ class Writer:
         return waited_s if waited_s > WRITE_TIMEOUT_S else None
 
     def close(self) -> None:
-        """Write everything queued, then stop; a database that does not answer is waited for within a limit.
+        """Write everything queued, give the lease back, and stop, within a limit if the database does not answer.
 
         Later units fail.
         """
         with self._lock:
             if not self._closed:
                 self._closed = True
+                if self._failing_since is None:
+                    self._jobs.put(QueuedUnit(give_lease_back))
                 self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join(CLOSE_TIMEOUT_S)
@@ -236,6 +239,7 @@ class Writer:
             with connection.begin():
                 for job in wanted:
                     run_unit(connection, job, alone=len(wanted) == 1)
+            record_proof(connection)
         except UnitFailed as undone:
             undone.job.error = undone.cause
             self._mark_recovered()

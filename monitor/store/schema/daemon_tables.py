@@ -1,4 +1,4 @@
-"""Tables of the daemon itself: live document, runs, reports, bans, key owners, commit markers."""
+"""Tables of the daemon itself: live document, leases, runs, reports, bans, key owners, commit markers."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text
 
@@ -23,6 +23,16 @@ daemon = Table(
     Column("steady_base", Text),
     Column("steady_ms", BigInteger),
     CheckConstraint("id = 1", name="ck_daemon_one_row"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("holder", Text),
+    Column("since", TimestampType, nullable=False),
+    Column("renewed_at", TimestampType, nullable=False),
 )
 
 runs = Table(

@@ -123,6 +123,7 @@ def intent_from_row(row: DbRow) -> Intent:
     """Return the intent of a row of `intents`."""
     values: dict[str, Any] = {**row}
     values.pop("scope")
+    values.pop("epoch")
     scope, asset, amount = Scope(values.pop("symbol")), values.pop("asset"), values.pop("amount")
     source, order_type, goal = values.pop("source"), values.pop("order_type"), values.pop("goal")
     market, side, quantity = values.pop("market"), values.pop("side"), values.pop("quantity")
@@ -173,6 +174,7 @@ def _source_of(order: Order | ManualCall) -> str | None:
 def delivery_from_row(row: DbRow) -> Delivery:
     """Return the delivery of a row of `deliveries`."""
     values: dict[str, Any] = {**row}
+    values.pop("epoch")
     reason = values.pop("reason")
     return Delivery(
         reason=reason if reason in ("notice", "drill") else NotificationReason(reason),

@@ -31,6 +31,7 @@ from monitor.store.schema.coverage_tables import records as records
 from monitor.store.schema.daemon_tables import bans as bans
 from monitor.store.schema.daemon_tables import commits as commits
 from monitor.store.schema.daemon_tables import daemon as daemon
+from monitor.store.schema.daemon_tables import leases as leases
 from monitor.store.schema.daemon_tables import live as live
 from monitor.store.schema.daemon_tables import owners as owners
 from monitor.store.schema.daemon_tables import reports as reports
@@ -210,6 +211,7 @@ deliveries = Table(
     Column("text", Text, nullable=False),
     Column("drill", Id),
     Column("intent", Id),
+    Column("epoch", BigInteger),
     CheckConstraint("state IN ('queued', 'sent', 'failed', 'expired')", name="ck_deliveries_state"),
     Index("ix_deliveries_alert", "alert"),
     partial_index(
@@ -306,6 +308,7 @@ intents = Table(
     Column("balances_before", Text),
     Column("uid", BigInteger),
     Column("awaits_judgement", Boolean, nullable=False, server_default=false(), index=True),
+    Column("epoch", BigInteger),
     partial_index(
         "uq_intents_in_flight",
         "account",
@@ -331,6 +334,7 @@ intent_transitions = Table(
     Column("to_state", Text, nullable=False),
     Column("at", TimestampType, nullable=False),
     Column("note", Text, nullable=False),
+    Column("epoch", BigInteger),
     UniqueConstraint("intent", "seq", name="uq_intent_transitions"),
     CheckConstraint(legal_steps_check(), name="ck_intent_transitions_legal"),
 )

@@ -19,8 +19,9 @@ from monitor.core.model.intent import (
 )
 from monitor.core.model.order import Reduce
 from monitor.core.settlement.transitions import is_abandoned
-from monitor.errors import StoreError
+from monitor.errors import LeaseOutdated, StoreError
 from monitor.store import commands_in_force
+from monitor.store.db.lease_term import claiming_epoch, renew_lease, written_epoch
 from monitor.store.schema import tables
 from monitor.store.schema.columns import TimestampType
 from monitor.store.schema.row_mapping import intent_from_row, row_from_intent
@@ -54,6 +55,9 @@ _SIZE_COLUMNS = _FILL_COLUMNS | {"quantity", "price", "client_id"}
 """The size of the order, set at last when it is claimed. A market order is settled with its proceeds."""
 
 
+_EPOCH_REFUSAL = "the lease has another epoch"
+"""The database's words for a claim under an outdated epoch."""
+
 _ASKING_STATES = frozenset({IntentState.PROPOSED, IntentState.EXPIRED})
 """States in which it matters whether a person was asked: a proposal that nobody was asked about is made again."""
 
@@ -82,8 +86,10 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
 
     The amount of `intent`, sized at the last moment, its `*_before` figures and its `submitted_at` (default: `at`) are
     recorded with it. False as well while actions are paused, those of its rule are stopped, or another intent of the
-    same account, scope, kind and asset is in flight.
+    same account, scope, kind and asset is in flight. Raises LeaseOutdated, and nothing is written, where another daemon
+    has held the lease since this one's memory was loaded.
     """
+    renew_lease(connection)
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
     if connection.execute(select(paused)).scalar():
         return False
@@ -91,14 +97,14 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
         return False
     taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=intent.submitted_at or at)
     step = IntentStep(intent.id, IntentState.PLANNED, IntentState.SUBMITTING, at, note)
-    return record_step(connection, taken, step)
+    return record_step(connection, taken, step, claiming_epoch(connection))
 
 
-def record_step(connection: Connection, intent: Intent, step: IntentStep) -> bool:
+def record_step(connection: Connection, intent: Intent, step: IntentStep, epoch: int | None = None) -> bool:
     """Change the intent by one step if it is in the step's start state; False, and nothing written, if not.
 
-    False as well when the step would put a second intent of the same kind in flight. Raises StoreError for an illegal
-    step.
+    False as well when the step would put a second intent of the same kind in flight. `epoch` is that of a claim, by
+    default the one that the connection writes under. Raises StoreError for an illegal step.
     """
     if step.intent != intent.id or step.to_state is not intent.state:
         raise StoreError(f"intent {intent.id}: the step given is not the one to {intent.state}")
@@ -108,8 +114,10 @@ def record_step(connection: Connection, intent: Intent, step: IntentStep) -> boo
         with connection.begin_nested():
             if not _apply_step(connection, intent, step):
                 return False
-            append(connection, step)
-    except IntegrityError:
+            append(connection, step, epoch)
+    except IntegrityError as error:
+        if _EPOCH_REFUSAL in str(error.orig):
+            raise LeaseOutdated("another daemon has taken the database over since it was decided") from error
         if step.to_state in IN_FLIGHT_STATES:
             return False
         raise
@@ -229,7 +237,7 @@ def _write_intent(connection: Connection, intent: Intent, steps: list[IntentStep
         return
     if steps[0].from_state is None:
         born = steps.pop(0)
-        connection.execute(insert(tables.intents), row_from_intent(replace(intent, state=born.to_state)))
+        insert_intent(connection, replace(intent, state=born.to_state))
         append(connection, born)
     for step in steps:
         _apply_step_or_raise(connection, replace(intent, state=step.to_state), step)
@@ -260,7 +268,12 @@ def _apply_step(connection: Connection, intent: Intent, step: IntentStep) -> boo
     return moved.rowcount == 1
 
 
-def append(connection: Connection, step: IntentStep) -> None:
+def insert_intent(connection: Connection, intent: Intent) -> None:
+    """Insert a new intent, which is born by the step that has to follow."""
+    connection.execute(insert(tables.intents), {**row_from_intent(intent), "epoch": written_epoch(connection)})
+
+
+def append(connection: Connection, step: IntentStep, epoch: int | None = None) -> None:
     """Append the step to the intent's transitions, which changes its state, and to the audit trail."""
     table = tables.intent_transitions
     last = connection.execute(select(func.max(table.c.seq)).where(table.c.intent == step.intent)).scalar()
@@ -271,6 +284,7 @@ def append(connection: Connection, step: IntentStep) -> None:
         "to_state": step.to_state,
         "at": step.at,
         "note": step.note,
+        "epoch": written_epoch(connection) if epoch is None else epoch,
     }
     connection.execute(insert(table), row)
     audit.append_step(connection, step)

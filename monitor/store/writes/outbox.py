@@ -16,6 +16,7 @@ from monitor.core.notifications.outbox import (
     LastNotified,
     NotifiedAlert,
 )
+from monitor.store.db.lease_term import written_epoch
 from monitor.store.db.prepared_statements import prepare_insert_returning_id, upsert
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_from_row, last_notified_from_row
@@ -42,6 +43,7 @@ def enqueue(connection: Connection, delivery: Delivery) -> Delivery:
         "text": delivery.text,
         "drill": delivery.drill,
         "intent": delivery.intent,
+        "epoch": written_epoch(connection),
     }
     return replace(
         delivery,

@@ -15,8 +15,9 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.events import KeyRead
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.safety_settings import SafetySettings
-from monitor.runtime.orders import executor
+from monitor.runtime.orders import send_check
 from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.store.db import lease_term
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.store.writes import commands
@@ -45,8 +46,9 @@ class BlockingStore(Store):
 @pytest.fixture(autouse=True)
 def no_time_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the machine itself may take is no matter here."""
-    monkeypatch.setattr(executor, "PAUSE_CHECK_MAX_AGE_S", 60.0)
-    monkeypatch.setattr(executor, "PAUSE_CHECK_VALID_S", 120.0)
+    monkeypatch.setattr(send_check, "PAUSE_CHECK_MAX_AGE_S", 60.0)
+    monkeypatch.setattr(lease_term, "MAX_PROOF_AGE_S", 600.0)
+    monkeypatch.setattr(send_check, "PAUSE_CHECK_VALID_S", 120.0)
 
 
 @contextlib.asynccontextmanager

@@ -13,10 +13,11 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.order import Accepted, Transfer
 from monitor.records.intents import IntentRow
-from monitor.runtime.orders import executor
-from monitor.runtime.orders.executor import PAUSE_CHECK_VALID_S
+from monitor.runtime.orders import send_check
+from monitor.runtime.orders.send_check import PAUSE_CHECK_VALID_S
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm_scenario
+from monitor.store.db import lease_term
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.store.writes import commands
@@ -50,7 +51,8 @@ class Asked(Store):
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long the machine itself may take for one question is no matter here."""
-    monkeypatch.setattr(executor, "PAUSE_CHECK_MAX_AGE_S", 60.0)
+    monkeypatch.setattr(send_check, "PAUSE_CHECK_MAX_AGE_S", 60.0)
+    monkeypatch.setattr(lease_term, "MAX_PROOF_AGE_S", 600.0)
 
 
 @pytest.mark.parametrize("way", ["command", "file"])
@@ -116,7 +118,7 @@ class StoreWithTakeover(Store):
 async def test_intent_abandoned_by_another_daemon_is_not_sent(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "PAUSE_CHECK_VALID_S", 120.0)
+    monkeypatch.setattr(send_check, "PAUSE_CHECK_VALID_S", 120.0)
     async with connected_sandbox(calm_scenario(), speed=SPEED) as around:
         store = StoreWithTakeover.open(database_url)
         try:

@@ -14,7 +14,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from monitor.core.model.account import Scope
-from monitor.core.model.intent import IN_FLIGHT_STATES, LEGAL_TRANSITIONS, IntentState
+from monitor.core.model.intent import IN_FLIGHT_STATES, LEGAL_TRANSITIONS, Intent, IntentState
 from monitor.core.model.journal import JournalEntry
 from monitor.errors import StoreError
 from monitor.store.db import connections as opening
@@ -64,7 +64,7 @@ async def test_database_refuses_a_second_intent_in_flight_of_a_kind(store: Store
     await store.commit(planned_entry(intent(1), intent(2)))
     engine = opening.writing_engine(opening.parse_url(database_url))
     table = tables.intent_transitions
-    sent = {"seq": 2, "from_state": S.PLANNED, "to_state": S.SUBMITTING, "at": NOW, "note": ""}
+    sent = {"seq": 2, "from_state": S.PLANNED, "to_state": S.SUBMITTING, "at": NOW, "note": "", "epoch": 1}
     with engine.begin() as connection:
         connection.execute(insert(table), {**sent, "intent": 1})
     with pytest.raises(IntegrityError), engine.begin() as connection:
@@ -168,9 +168,14 @@ async def test_open_and_last_day_intents_are_loaded(store: Store) -> None:
     assert [one.id for one in (await store.load_state("main", at(3600 * 60))).intents] == [3, 4]
 
 
+def by_hand(number: int) -> Intent:
+    """An order that is sent beside a daemon, without the lease."""
+    return dataclasses.replace(intent(number, asset=f"A{number}"), mode="manual")
+
+
 async def test_of_many_threads_exactly_one_claims(store: Store, database_url: str) -> None:
     for number in range(1, 6):
-        await store.commit(planned_entry(intent(number, asset=f"A{number}")))
+        await store.commit(planned_entry(by_hand(number)))
         answers: list[bool] = []
         barrier = Barrier(4)
 
@@ -189,7 +194,7 @@ async def test_of_many_threads_exactly_one_claims(store: Store, database_url: st
 
 async def test_of_two_processes_exactly_one_claims(store: Store, database_url: str) -> None:
     numbers = list(range(1, 41))
-    await store.commit(planned_entry(*(intent(number, asset=f"A{number}") for number in numbers)))
+    await store.commit(planned_entry(*map(by_hand, numbers)))
     first, second = await asyncio.to_thread(_claim_in_two_processes, database_url, len(numbers))
     assert sorted(first + second) == numbers
 
@@ -203,7 +208,7 @@ async def _claim_and_close(store: Store, number: int) -> bool:
         while True:
             # On a busy machine the others hold the row for longer than a claim waits: nothing was claimed.
             with suppress(StoreError):
-                return await store.claim(intent(number, asset=f"A{number}"), NOW)
+                return await store.claim(by_hand(number), NOW)
     finally:
         await store.close()
 
@@ -229,7 +234,8 @@ CLAIM_ALL = """
 import asyncio, json, sys
 from monitor.store.db import connections, writer
 from monitor.store.store import Store
-from tests.support.examples.store_rows import NOW, intent
+from tests.store.writes.test_intents import by_hand
+from tests.support.examples.store_rows import NOW
 
 # Whom the other keeps waiting waits on: who claims is the question, not how long it takes.
 connections.BUSY_TIMEOUT_S, writer.WRITE_TIMEOUT_S = 60, 60.0
@@ -238,7 +244,7 @@ async def main():
     store = Store.open(sys.argv[1], exclusive=False)
     print("ready", flush=True)
     sys.stdin.readline()
-    won = [n for n in range(1, int(sys.argv[2]) + 1) if await store.claim(intent(n, asset=f"A{n}"), NOW)]
+    won = [n for n in range(1, int(sys.argv[2]) + 1) if await store.claim(by_hand(n), NOW)]
     await store.close()
     print(json.dumps(won))
 

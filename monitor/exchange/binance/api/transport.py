@@ -13,7 +13,7 @@ from typing import TypeVar
 import httpx
 
 from monitor.clock import Clock
-from monitor.core.model.order import Accepted, Outcome, PreSendCheck, Refused
+from monitor.core.model.order import MAX_LEASE_PROOF_AGE, Accepted, Outcome, PreSendCheck, Refused
 from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.api.endpoint import Endpoint, SecurityType
 from monitor.exchange.binance.api.http import read_body
@@ -46,8 +46,7 @@ U = TypeVar("U")
 WRITE_TIMEOUT_S = 15.0
 """The exchange itself gives up after 10 s; a shorter wait would only make more outcomes unknown."""
 
-_CLOCK_TRIES = 5
-_BACKOFF_S = 0.2
+_CLOCK_TRIES, _BACKOFF_S = 5, 0.2
 
 SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTimePayload, SecurityType.NONE, priority=Priority.FIRST)
 
@@ -158,10 +157,12 @@ class Transport:
     def with_objection(self, objection: PreSendCheck) -> "Transport":
         """Return a copy of this transport that withholds a request when `objection` has a reason against it.
 
-        `objection` is asked right before the request is written to its connection: waiting for one may take long.
+        `objection` is asked right before the request is written to its connection: waiting for one may take long. Its
+        receive window is no longer than a proof of the lease is valid.
         """
         transport = copy.copy(self)
         transport._objection = objection
+        transport._recv_window_ms = min(self._recv_window_ms, MAX_LEASE_PROOF_AGE // timedelta(milliseconds=1))
         return transport
 
     async def send(self, endpoint: Endpoint[T], parameters: Parameters) -> WriteResult[T]:

@@ -1,0 +1,1 @@
+"""The lease of the database: who holds it sends, and nobody else."""
