@@ -419,6 +419,7 @@ ROWS: tuple[Row, ...] = (
                 "Failing",
                 (
                     Query(f"{_P}account_failing{{{_A}}}", "{{instance}} {{account}} tasks"),
+                    Query(f"1 - {_P}lease_held{{{_A}}}", "{{instance}} {{account}} held by no or another daemon"),
                     Query(f"1 - {_P}stream_connected{{{_A}}}", "{{instance}} {{account}} streams"),
                     Query(f"max by (instance) ({_P}store_failing{{{_A}}})", "{{instance}} database"),
                     Query(f"max by (instance) ({_P}notifications_failing{{{_A}}})", "{{instance}} channels"),

@@ -8,13 +8,14 @@ from monitor.core.model.action_blocks import RuleStop
 
 @dataclass(frozen=True, slots=True)
 class DaemonRow:
-    """The daemon that last held the database. `running`: a daemon holds it now."""
+    """The daemon that last held the database. `running`: a daemon holds it now, on the machine `host`."""
 
     running: bool
     pid: int
     since: datetime
     version: str
     seen_at: datetime
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class DaemonHealth:
             # Nothing may be decided before the store is loaded.
             store_failing=self._store.is_failing or not self._store_session.is_known,
             store_space_low=self._store_session.space_low,
+            lease_held=self._store.lease is None or self._store.lease.is_held,
         )
 
     @property

@@ -112,6 +112,7 @@ class SharedDocuments:
         }
         running = DaemonStatus(
             running=True,
+            host=os.uname().nodename,
             pid=os.getpid(),
             since=None if daemon is None else daemon.started_at,
             paused=any(state.is_paused for state in states.values()),

@@ -45,6 +45,7 @@ def measure_monitor(
         "store_failing": Decimal(state.health.store_failing),
         "store_space_low": UNAVAILABLE if (low := state.health.store_space_low) is None else Decimal(low),
         "account_failing": Decimal(state.health.account_failing),
+        "lease_held": Decimal(state.health.lease_held),
         "conditions_unknown": count_lasting(state.measurement.unknown_conditions, now),
     }
     return MetricValues("monitor", "", "ok", now, "poll", values, values)

@@ -210,6 +210,7 @@ class HealthRead:
 
     `pause_file` is whether the file exists that pauses all actions. `store_space_low`: little space is free on the disk
     of the database; None while unknown. `account_failing`: the account's tasks are down, or fail again and again.
+    `lease_held`: this daemon has proved a moment ago that it holds the account.
     """
 
     notifications_failing: int = 0
@@ -219,6 +220,7 @@ class HealthRead:
     pause_file: bool = False
     store_space_low: bool | None = None
     account_failing: bool = False
+    lease_held: bool = True
     duplicate_account: str = ""
     """Another configured account that is the same user of the exchange."""
     unidentified_account: str = ""

@@ -284,6 +284,12 @@ _TABLE = (
         "1 while an account's tasks are down, or after they fell again and again in the last minute",
     ),
     _metric(
+        "lease_held",
+        _MONITOR,
+        MetricUnit.BOOLEAN,
+        "1 while this daemon has proved in the last four seconds that it holds the account: only then it sends orders",
+    ),
+    _metric(
         "conditions_unknown",
         _MONITOR,
         MetricUnit.COUNT,

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from monitor.errors import StoreError, WrongDatabaseRevision
 from monitor.extras import missing_package_fix
 
-SCHEMA_REVISION = "0029"
+SCHEMA_REVISION = "0030"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2

@@ -43,7 +43,7 @@ class LeaseTerm:
         self, holder: str, account: str = WHOLE_DATABASE, steady_s: Callable[[], float] = _MACHINE.steady_s
     ) -> None:
         """`holder` is the name of the sessions of this holder, and of no other."""
-        self._holder = holder
+        self.holder = holder
         self._account = account
         self._steady_s = steady_s
         self._sends_from_s = float("-inf")
@@ -61,11 +61,11 @@ class LeaseTerm:
         with connection.begin():
             before = connection.execute(select(table).where(table.c.account == self._account).with_for_update()).first()
             now = read_database_time(connection)
-            is_same = before is not None and (before.epoch, before.holder) == (self.epoch, self._holder)
+            is_same = before is not None and (before.epoch, before.holder) == (self.epoch, self.holder)
             epoch = self.epoch if is_same else self._next_epoch(connection)
             assert epoch is not None
             since = before.since if is_same and before is not None else now
-            row = {"account": self._account, "epoch": epoch, "holder": self._holder, "since": since, "renewed_at": now}
+            row = {"account": self._account, "epoch": epoch, "holder": self.holder, "since": since, "renewed_at": now}
             connection.execute(upsert(table, connection.dialect, ("account",)), row)
         was_another = self.epoch is not None and not is_same
         if not is_same:
@@ -99,6 +99,11 @@ class LeaseTerm:
         """Record that a renewal that began at that steady moment is durable."""
         self._proved_at_s = proved_at_s
 
+    @property
+    def is_held(self) -> bool:
+        """True while the last proof is young: nobody else can have the lease."""
+        return self._proved_at_s is not None and self._steady_s() - self._proved_at_s <= MAX_PROOF_AGE_S
+
     def take_up(self, epoch: int | None) -> None:
         """Let claims be made under that epoch: this holder's memory has everything that was written before it began."""
         self.loaded_epoch = epoch
@@ -124,7 +129,7 @@ class LeaseTerm:
     @property
     def _own_row(self) -> ColumnElement[bool]:
         table = tables.leases
-        return and_(table.c.account == self._account, table.c.epoch == self.epoch, table.c.holder == self._holder)
+        return and_(table.c.account == self._account, table.c.epoch == self.epoch, table.c.holder == self.holder)
 
     def _next_epoch(self, connection: Connection) -> int:
         # Above every epoch, so that those of one account and of the whole database can be compared. A server that
@@ -137,7 +142,7 @@ class LeaseTerm:
 
         The lock of a file ends with the process only.
         """
-        if connection.dialect.name == "sqlite" or before.holder in (None, self._holder):
+        if connection.dialect.name == "sqlite" or before.holder in (None, self.holder):
             return 0.0
         if session_names.is_process_gone(before.holder):
             return 0.0
@@ -171,6 +176,12 @@ def record_proof(connection: Connection) -> None:
     term = _term_of(connection)
     if term is not None and proved_at_s is not None:
         term.record_proof(proved_at_s)
+
+
+def holder_name(connection: Connection) -> str | None:
+    """Return the name under which this connection holds the lease; None for a command's."""
+    term = _term_of(connection)
+    return None if term is None else term.holder
 
 
 def written_epoch(connection: Connection) -> int | None:

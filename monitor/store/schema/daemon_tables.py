@@ -25,6 +25,17 @@ daemon = Table(
     CheckConstraint("id = 1", name="ck_daemon_one_row"),
 )
 
+daemons = Table(
+    "daemons",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("since", TimestampType, nullable=False),
+    Column("seen_at", TimestampType, nullable=False),
+)
+
 leases = Table(
     "leases",
     metadata,

@@ -31,6 +31,7 @@ from monitor.store.schema.coverage_tables import records as records
 from monitor.store.schema.daemon_tables import bans as bans
 from monitor.store.schema.daemon_tables import commits as commits
 from monitor.store.schema.daemon_tables import daemon as daemon
+from monitor.store.schema.daemon_tables import daemons as daemons
 from monitor.store.schema.daemon_tables import leases as leases
 from monitor.store.schema.daemon_tables import live as live
 from monitor.store.schema.daemon_tables import owners as owners

@@ -1,17 +1,22 @@
-"""The daemon's row: process, start, last sign of life, and its clock for commands."""
+"""The daemon's row: process, machine, start, last sign of life, and its clock for commands."""
 
+import os
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from monitor.clock import Clock, SteadyClockReading, SystemClock
 from monitor.records.status import DaemonRow
 from monitor.store.db import lease
+from monitor.store.db.lease_term import WHOLE_DATABASE, holder_name, read_database_time
 from monitor.store.db.prepared_statements import upsert
 from monitor.store.schema import tables
 
 MAX_SILENCE = timedelta(seconds=5)
 """The longest time between two signs of life of a daemon that works."""
+
+DAEMONS_KEPT = timedelta(days=7)
+"""How long a daemon that ended is remembered by its machine."""
 
 
 def register_daemon(
@@ -24,6 +29,7 @@ def register_daemon(
     row = {"id": 1, "pid": pid, "since": since, "version": version, "seen_at": since}
     row |= _steady_columns(steady)
     connection.execute(upsert(tables.daemon, connection.dialect, ("id",)), row)
+    _register_holder(connection, pid, version)
 
 
 def update_last_seen(connection: Connection, at: datetime, steady: SteadyClockReading | None = None) -> None:
@@ -31,6 +37,10 @@ def update_last_seen(connection: Connection, at: datetime, steady: SteadyClockRe
     connection.execute(
         update(tables.daemon).where(tables.daemon.c.id == 1).values(seen_at=at, **_steady_columns(steady))
     )
+    if (holder := holder_name(connection)) is not None:
+        table = tables.daemons
+        seen = update(table).where(table.c.id == holder)
+        connection.execute(seen.values(seen_at=read_database_time(connection)))
 
 
 def resume_clock(connection: Connection, clock: Clock) -> bool:
@@ -88,7 +98,28 @@ def read_daemon(connection: Connection) -> DaemonRow | None:
     row = connection.execute(select(tables.daemon).where(tables.daemon.c.id == 1)).one_or_none()
     if row is None:
         return None
-    return DaemonRow(lease.is_held(connection), row.pid, row.since, row.version, row.seen_at)
+    return DaemonRow(
+        lease.is_held(connection), row.pid, row.since, row.version, row.seen_at, _read_holders_host(connection)
+    )
+
+
+def _register_holder(connection: Connection, pid: int, version: str) -> None:
+    """Save who holds the lease, by the database's own clock; daemons that were not seen for long are left out."""
+    holder, table = holder_name(connection), tables.daemons
+    if holder is None:
+        return
+    now = read_database_time(connection)
+    connection.execute(delete(table).where(table.c.seen_at < now - DAEMONS_KEPT))
+    row = {"id": holder, "host": os.uname().nodename, "pid": pid, "version": version, "since": now, "seen_at": now}
+    connection.execute(upsert(table, connection.dialect, ("id",)), row)
+
+
+def _read_holders_host(connection: Connection) -> str | None:
+    """Return the machine of the daemon that holds the database; None while nobody does."""
+    daemons, leases = tables.daemons, tables.leases
+    wanted = select(daemons.c.host).join(leases, leases.c.holder == daemons.c.id)
+    host: str | None = connection.execute(wanted.where(leases.c.account == WHOLE_DATABASE)).scalar()
+    return host
 
 
 def _steady_columns(steady: SteadyClockReading | None) -> dict[str, str | int | None]:

@@ -24,6 +24,7 @@ class DaemonStatus:
     pid: int | None = None
     since: datetime | None = None
     paused: bool = False
+    host: str | None = None
 
 
 def status_document(
@@ -40,6 +41,7 @@ def status_document(
         "version": version,
         "daemon": {
             "running": daemon.running,
+            "host": daemon.host if daemon.running else None,
             "pid": daemon.pid if daemon.running else None,
             "since": json_time(daemon.since) if daemon.running else None,
             "paused": daemon.paused,

@@ -139,7 +139,9 @@ def status_lines(document: StatusDocument) -> list[Cell]:
     daemon = document["daemon"]
     lines = []
     if daemon["since"] is not None:
-        lines.append(Cell(f"daemon running since {format_timestamp(daemon['since'])}, pid {daemon['pid']}", "dim"))
+        where = f" on {daemon['host']}" if daemon["host"] else ""
+        since = format_timestamp(daemon["since"])
+        lines.append(Cell(f"daemon running since {since}, pid {daemon['pid']}{where}", "dim"))
     if daemon["paused"]:
         lines.append(Cell("actions are paused", "note"))
     for account in document["accounts"]:

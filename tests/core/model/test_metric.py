@@ -22,7 +22,7 @@ PUBLISHED: dict[MetricScope, str] = {
     "account": """orders_open liquidations_24h foreign_movements_24h liquidation_loan_usdt key_accepted
         key_can_withdraw key_ip_restricted time_to_key_expiry actions_blocked""",
     "monitor": """data_age poll_interval price_age stream_connected stream_silence clock_offset weight_used live_drift
-        notifications_failing store_failing store_space_low account_failing conditions_unknown""",
+        notifications_failing store_failing store_space_low account_failing lease_held conditions_unknown""",
 }
 
 

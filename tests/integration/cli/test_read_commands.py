@@ -61,7 +61,7 @@ def test_empty_lists_are_lists(config: Path) -> None:
 def test_status_of_an_account_never_recorded_is_unknown(config: Path) -> None:
     document = margin_monitor(config, "status", "--json").json()
     assert [(a["account"], a["state"]) for a in document["accounts"]] == [("main", "unknown")]
-    assert document["daemon"] == {"running": False, "pid": None, "since": None, "paused": False}
+    assert document["daemon"] == {"running": False, "host": None, "pid": None, "since": None, "paused": False}
     assert margin_monitor(config, "status", "--check").code == 1
 
 

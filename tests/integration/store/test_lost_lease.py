@@ -70,14 +70,17 @@ async def test_a_lease_that_is_lost_moves_no_money_until_it_is_regained(tmp_path
                 await here.wait_for_state(
                     lambda state: state.cross and state.thresholds.cross and state.wallets.get("spot")
                 )
+                await here.wait_for_state(lambda state: state.health.lease_held)
                 async with stolen_lease(server):
                     await eventually(lambda: is_another(here.store.failure), 30)
+                    await here.wait_for_state(lambda state: not state.health.lease_held)
                     crash_prices(box.sandbox)
                     await eventually(lambda: has_received(sink, "near-call"), 30)
                     assert "Not recorded:" in str(alerts_received(sink, "near-call")[0]["text"])
                     assert money_requests(box.sandbox) == []
                     assert not here.task.done()
                 await eventually(lambda: is_recording(here), 30)
+                await here.wait_for_state(lambda state: state.health.lease_held)
                 await eventually(lambda: acted(box.sandbox), 30)
 
 

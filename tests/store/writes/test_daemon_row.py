@@ -1,15 +1,19 @@
 """When a daemon was there is remembered beyond the next one's start, and is the time of those who come beside it."""
 
+import os
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import Connection, insert, select
 
 from monitor.clock import MachineClock, SteadyClockReading
 from monitor.core.notifications.outbox import Delivery
+from monitor.store.command_store import ReadStore
+from monitor.store.schema import tables
 from monitor.store.store import Store
 from monitor.store.writes import reports
-from monitor.store.writes.daemon_row import command_clock, read_first_run, read_runs
+from monitor.store.writes.daemon_row import command_clock, read_daemon, read_first_run, read_runs
 from monitor.store.writes.outbox import read_due_deliveries
 from monitor.store.writes.reports import DailyReportRow
 from tests.support.examples.store_rows import NOW, at
@@ -24,6 +28,35 @@ async def test_each_run_is_known_from_its_start_to_when_it_was_last_seen(store: 
     assert await store.read(read_runs) == ((NOW, at(60)), (at(3600), at(3700)))
     assert await store.read(read_runs, at(61)) == ((at(3600), at(3700)),)
     assert await store.read(read_first_run) == NOW
+
+
+async def test_machine_of_the_holder_is_known_while_it_holds_the_database(store: Store, database_url: str) -> None:
+    await store.register_daemon(17, NOW, "0.1.0")
+    with ReadStore.open(database_url) as reader:
+        found = reader.read(read_daemon)
+        assert found is not None
+        assert (found.running, found.pid, found.host) == (True, 17, os.uname().nodename)
+        first = reader.read(_read_seen_at)
+        while reader.read(_read_seen_at) == first:
+            # By the database's clock, whatever the exchange's time is.
+            await store.update_last_seen(at(60))
+        assert reader.read(_read_seen_at) - first < timedelta(minutes=5)
+        await store.close()
+        left = reader.read(read_daemon)
+    assert left is not None
+    assert (left.running, left.host) == (False, None)
+
+
+async def test_daemons_that_were_not_seen_for_long_are_left_out(store: Store) -> None:
+    gone = {"host": "old", "pid": 1, "version": "0.1.0", "since": NOW, "seen_at": NOW}
+    await store.execute(lambda connection: connection.execute(insert(tables.daemons), {"id": "gone", **gone}).close())
+    await store.register_daemon(17, NOW, "0.1.0")
+    assert await store.read(lambda connection: connection.execute(select(tables.daemons.c.pid)).scalars().all()) == [17]
+
+
+def _read_seen_at(connection: Connection) -> datetime:
+    found: datetime = connection.execute(select(tables.daemons.c.seen_at)).scalar_one()
+    return found
 
 
 async def test_a_day_has_one_report_whatever_is_queued_again(store: Store) -> None:

@@ -158,6 +158,7 @@ def test_account_without_record_is_unknown_to_a_reader() -> None:
 def test_stopped_daemon_has_no_pid() -> None:
     assert status_document([], {}, DaemonStatus(False, 12, NOW, paused=True), NOW, "1")["daemon"] == {
         "running": False,
+        "host": None,
         "pid": None,
         "since": None,
         "paused": True,

@@ -21,9 +21,7 @@ PROMISED = {
 }
 """The metrics of each scope that users build upon."""
 
-NOT_BUILT = {
-    "lease_held": "needs accounts shared by several daemons ([storage] lease), which are not built yet",
-}
+NOT_BUILT: dict[str, str] = {}
 
 PROMISED_OF_THE_DAEMON = {
     "build_info": ("version",),

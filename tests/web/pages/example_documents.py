@@ -82,7 +82,7 @@ def account(**more: Any) -> dict[str, Any]:
 
 
 def status(*accounts: dict[str, Any], **daemon: Any) -> Any:
-    running = {"running": True, "pid": 1, "since": "2025-10-10T20:51:17.000Z", "paused": False}
+    running = {"running": True, "host": "desk", "pid": 1, "since": "2025-10-10T20:51:17.000Z", "paused": False}
     return {
         "generated_at": GENERATED_AT,
         "version": "0.1.0",

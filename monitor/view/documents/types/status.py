@@ -7,9 +7,10 @@ from monitor.view.documents.types.values import TimeText
 
 
 class DaemonDocument(TypedDict):
-    """The daemon as its readers see it; `paused`: no action is sent."""
+    """The daemon as its readers see it, on the machine `host`; `paused`: no action is sent."""
 
     running: bool
+    host: str | None
     pid: int | None
     since: TimeText | None
     paused: bool
