@@ -108,6 +108,7 @@ def build_daemon(
         last_clock_check=None if previous is None else previous.last_clock_check,
         public_url=config.http.public_url if config.http.listen else "",
         counters=None if previous is None else previous.counters,
+        id_numbers=None if previous is None else previous.id_numbers,
         history=config.risk.history,
         reply_loops=(
             *(loop for _, loop in opened.values() if loop is not None),

@@ -82,6 +82,7 @@ class Daemon:
         last_clock_check: LastClockCheck | None = None,
         public_url: str = "",
         counters: ActivityCounters | None = None,
+        id_numbers: IdAllocator | None = None,
         reply_loops: tuple[ReplyLoop, ...] = (),
         history: timedelta = timedelta(),
     ) -> None:
@@ -89,8 +90,9 @@ class Daemon:
 
         `memories` are the accounts' memories of the previous daemon in the same process. `removed` are the accounts of
         that daemon that are no longer in the configuration. `last_clock_check` is its last comparison of the clocks,
-        `counters` are its counts, which go on. `public_url` is the page's address in messages. `history` is how far
-        back past prices are kept; zero: not at all.
+        `counters` are its counts, and `id_numbers` its ids, which go on: it may have given some that the store does
+        not know yet. `public_url` is the page's address in messages. `history` is how far back past prices are kept;
+        zero: not at all.
         """
         self.counters = counters if counters is not None else ActivityCounters()
         self._accounts = accounts
@@ -100,7 +102,7 @@ class Daemon:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         composer = MessageBuilder(store, clock, self._look_up_state, public_url)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, ladders, self.counters)
-        numbers = IdAllocator(clock.now())
+        numbers = self.id_numbers = id_numbers if id_numbers is not None else IdAllocator(clock.now())
         self._clock_jumps = ClockJumpWatch(clock, self._on_clock_jump, last_clock_check)
         self._store_session = StoreSession(
             store,

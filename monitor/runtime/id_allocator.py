@@ -11,7 +11,7 @@ _FIRST_UNRECORDED_INTENT = 2_000_000_000
 
 
 class IdAllocator:
-    """Rising ids, none given twice. While the database is not known they come from a range of their own.
+    """Rising ids, none given twice in a process. While the database is not known they come from a range of their own.
 
     That range starts at the second of the daemon's start, so that two starts without the database never share an id.
     """
