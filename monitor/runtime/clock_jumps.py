@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from monitor.clock import JUMP_S, Clock
@@ -57,9 +57,13 @@ class _ClockReadings:
 
 @dataclass(slots=True)
 class LastClockCheck:
-    """The readings of the last clock check by any watch of this process; None before the first."""
+    """The readings of the last clock check by any watch of this process; None before the first.
+
+    `unreported` are the jumps that it found and that no watch has reported yet: a reload may end one in between.
+    """
 
     readings: _ClockReadings | None = None
+    unreported: list[Jump] = field(default_factory=list)
 
 
 class ClockJumpWatch:
@@ -87,9 +91,14 @@ class ClockJumpWatch:
             await self.check()
 
     async def check(self) -> None:
-        """Report every jump since the last check."""
-        for jump in self._find_jumps():
+        """Report every jump since the last check, and those that an earlier watch left unreported."""
+        found = self._find_jumps()
+        for jump in found:
             log.warning("clock.jumped kind=%r seconds=%.3f", jump.kind, jump.seconds)
+        unreported = self.last_check.unreported
+        unreported += found
+        while unreported:
+            jump = unreported.pop(0)
             if jump.kind != "correction":
                 # The exchange knows the time. Until it is asked the steady clock holds, or the wall clock if nothing
                 # was measured.

@@ -1,5 +1,6 @@
 """What a jump of a clock is told as, and that it is told once."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -53,6 +54,25 @@ async def test_suspend_between_two_watches_is_reported_by_the_second() -> None:
     await second.check()
     await second.check()
     assert w.jumps == [("suspend", 600)]
+
+
+async def test_jump_left_by_an_interrupted_watch_is_reported_by_the_second() -> None:
+    w = WatchedClock()
+    w.measure(0)
+
+    async def is_interrupted(jump: Jump) -> None:
+        await w._jumped(jump)
+        raise asyncio.CancelledError
+
+    first = ClockJumpWatch(w.clock, is_interrupted)
+    w.clock.manual_machine.set_wall(-600)
+    w.clock.manual_machine.suspend(80)
+    with pytest.raises(asyncio.CancelledError):
+        await first.check()
+    second = ClockJumpWatch(w.clock, w._jumped, first.last_check)
+    await second.check()
+    await second.check()
+    assert sorted(w.jumps) == [("suspend", 80), ("wall clock", -600)]
 
 
 async def test_correction_by_the_exchange_is_reported() -> None:
