@@ -32,10 +32,13 @@ from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.status import read_live_documents
 from monitor.store.store import Store
 from tests.support.databases import provide_sqlite_file
+from tests.support.forked_command import ForkedProcess, needs_new_interpreter, start_forked
 from tests.support.timeouts import DEADLINE_FACTOR
 
 FAST_SCHEDULE = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
 """Short intervals for tests."""
+
+CHECKOUT = Path(__file__).parents[2]
 
 POLL_S, SHORT_S = 0.02, 0.001
 STARTS_WITHIN_S = 30.0
@@ -240,7 +243,7 @@ def clock_of(sandbox: Sandbox) -> SandboxClock:
 class DaemonProcess:
     """`margin-monitor run` as a process of its own. `lines` is its stderr so far."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | ForkedProcess
     lines: list[str] = field(default_factory=list)
     _reader: "asyncio.Task[None] | None" = None
 
@@ -280,18 +283,19 @@ class DaemonProcess:
 
 @contextlib.asynccontextmanager
 async def daemon_process(
-    config: Path, *words: str, environ: Mapping[str, str] | None = None
+    config: Path, *words: str, environ: Mapping[str, str] | None = None, is_new: bool = False
 ) -> AsyncIterator[DaemonProcess]:
-    """`python -m monitor --config … run` as a child, killed at the end if it still runs."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "monitor", "--config", str(config), *words, "run"),
-        env={"PATH": os.environ["PATH"], "HOME": str(config.parent), "LC_ALL": "C.UTF-8", **(environ or {})},
-        cwd=Path(__file__).parents[2],
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        limit=1 << 20,
-    )
+    """`margin-monitor --config … run` as a child, killed at the end if it still runs.
+
+    `is_new`: a newly started interpreter, as a service manager starts it, instead of a forked one.
+    """
+    words = ("--config", str(config), *words, "run")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LC_ALL": "C.UTF-8", **(environ or {})}
+    process: asyncio.subprocess.Process | ForkedProcess
+    if is_new or needs_new_interpreter(environment):
+        process = await _start_interpreter(words, environment)
+    else:
+        process = await start_forked(words, environment, folder=CHECKOUT)
     child = DaemonProcess(process)
     child._reader = asyncio.create_task(child.read())
     try:
@@ -300,6 +304,18 @@ async def daemon_process(
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await child.wait_for_exit()
+
+
+async def _start_interpreter(words: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", *words),
+        env=environment,
+        cwd=CHECKOUT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
 
 
 @contextlib.contextmanager

@@ -18,7 +18,14 @@ from monitor.store.command_store import ReadStore
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.events import read_events
 from monitor.store.readers.status import read_status_rows
-from tests.support.daemon import DaemonProcess, daemon_process, eventually, starting_now, write_config
+from tests.support.daemon import (
+    STARTS_WITHIN_S,
+    DaemonProcess,
+    daemon_process,
+    eventually,
+    starting_now,
+    write_config,
+)
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
@@ -32,7 +39,7 @@ def last_line(child: DaemonProcess) -> str:
 async def test_sigterm_ends_it_cleanly_with_everything_committed(tmp_path: Path, database_url: str) -> None:
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready, url=database_url)
-        async with daemon_process(config) as child:
+        async with daemon_process(config, is_new=True) as child:
             await child.wait_for_line(STARTED)
             box.sandbox.user_actions.borrow("main", "USDT", Decimal(1))
             await eventually(lambda: is_debt_recorded(database_url, "30001"))
@@ -85,8 +92,8 @@ async def test_a_refused_key_ends_the_start_with_77(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         account = {**box.ready.accounts[0], "api_secret": hmac_key("somebody else").api_secret}
         config = write_config(tmp_path, replace(box.ready, accounts=(account,)))
-        async with daemon_process(config) as child:
-            assert await child.wait_for_exit() == 77
+        async with daemon_process(config, is_new=True) as child:
+            assert await child.wait_for_exit(STARTS_WITHIN_S) == 77
             assert 'accounts "main": the exchange refuses the key' in last_line(child)
             assert account["api_secret"] not in child.text
             assert account["api_key"] not in child.text
