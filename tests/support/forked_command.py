@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from monitor.__main__ import main
@@ -143,6 +144,18 @@ async def start_forked(words: Sequence[str], environment: Mapping[str, str], *, 
     return ForkedProcess(process, stderr)
 
 
+def start_on_terminal(
+    words: Sequence[str], environment: Mapping[str, str], *, folder: Path, terminal: int
+) -> ForkServerProcess:
+    """`margin-monitor` with these words in a session of its own, running on this terminal, which is closed here."""
+    _context.set_forkserver_preload(list(PRELOADED))
+    theirs = Connection(terminal)
+    process = _context.Process(target=_run_on_terminal, args=(list(words), dict(environment), str(folder), theirs))
+    process.start()
+    theirs.close()
+    return process
+
+
 def needs_new_interpreter(environment: Mapping[str, str]) -> bool:
     """Return whether this environment changes what an interpreter loads: a forked one has loaded it already."""
     return not {"LD_PRELOAD", "PYTHONPATH"}.isdisjoint(environment)
@@ -171,20 +184,29 @@ def _text(path: Path) -> str:
 
 
 def _run(words: list[str], environment: dict[str, str], folder: str, out: str, err: str) -> None:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, path in ((1, out), (2, err)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), number)
     _run_main(words, environment, folder)
 
 
 def _run_beside(words: list[str], environment: dict[str, str], folder: str, err: Connection) -> None:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(err.fileno(), 2)
     err.close()
     _run_main(words, environment, folder)
 
 
+def _run_on_terminal(words: list[str], environment: dict[str, str], folder: str, terminal: Connection) -> None:
+    os.setsid()
+    for number in range(3):
+        os.dup2(terminal.fileno(), number)
+    terminal.close()
+    _run_main(words, environment, folder)
+
+
 def _run_main(words: list[str], environment: dict[str, str], folder: str) -> None:
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()

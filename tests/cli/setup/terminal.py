@@ -2,14 +2,13 @@
 
 import os
 import select
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.cli_process import open_terminal
+from tests.support.forked_command import start_on_terminal
 
 ANSWERS_WITHIN_S = 90.0
 """Time for a whole dialogue on a busy machine."""
@@ -38,16 +37,8 @@ def answer_questions(
     Skips the test where no terminal can be had. Raises AssertionError when a question does not come.
     """
     ours, theirs = open_terminal()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "monitor", *words],
-        cwd=home,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8", **(environ or {})},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
-    os.close(theirs)
+    own = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+    process = start_on_terminal(words, own | dict(environ or {}), folder=home, terminal=theirs)
     screen, since, left = "", 0, list(answers)
     deadline = time.monotonic() + ANSWERS_WITHIN_S
     try:
@@ -66,9 +57,10 @@ def answer_questions(
                 since = len(screen)
                 os.write(ours, f"{left.pop(0)[1]}\n".encode())
         assert not left, f"not asked: {left[0][0]}\n{screen}"
-        return TerminalSession(screen, process.wait(30))
+        process.join(30)
+        assert process.exitcode is not None, f"it does not end\n{screen}"
+        return TerminalSession(screen, process.exitcode)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(30)
+        process.kill()
+        process.join(30)
         os.close(ours)
