@@ -1,4 +1,4 @@
-"""What a run of takeovers counts as a problem, and one takeover."""
+"""What a run of takeovers counts as a problem."""
 
 from tests.integration.leases.takeover_run import Term, judge
 
