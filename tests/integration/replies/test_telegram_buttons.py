@@ -125,6 +125,7 @@ async def test_words_are_commands_and_one_truth_holds_for_all_messages(tmp_path:
             await running.wait_for_state(lambda state: state.is_paused)
             again = await chat.press(question.id, "Yes", ANN)
             assert await chat.wait_for_answer(again) == ("All actions are paused by telegram:bob (8) already", True)
+            await ask("/pause", "Pause all actions?")
 
 
 @pytest.mark.slow

