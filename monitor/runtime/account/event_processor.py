@@ -245,7 +245,7 @@ class EventProcessor:
             except StoreRefused as error:
                 self._drop_refused(waiting, error)
             else:
-                self._backlog.drop_first()
+                self._backlog.replace_tried(waiting)
                 self._listener.on_committed(waiting.entry, committed)
 
     def _drop_refused(self, waiting: BacklogEntry, error: StoreRefused) -> None:
@@ -253,9 +253,9 @@ class EventProcessor:
         account = waiting.entry.account
         if not waiting.is_part:
             log.error("entry.parted account=%s cause=%s", account, error)
-            self._backlog.split_first(split_entry(waiting.entry))
+            self._backlog.replace_tried(waiting, split_entry(waiting.entry))
             return
-        self._backlog.drop_first()
+        self._backlog.replace_tried(waiting)
         log.error("entry.refused account=%s cause=%s part=%s", account, error, _describe_part(waiting.entry))
         if has_decisions(waiting.entry):
             raise error

@@ -65,14 +65,13 @@ class JournalBacklog:
             waiting.mark = EntryMark(self._writer, self._seq)
         return waiting
 
-    def drop_first(self) -> None:
-        """Remove the first entry: it was written or is given up."""
-        self._queue.popleft()
+    def replace_tried(self, tried: BacklogEntry, parts: Iterable[JournalEntry] = ()) -> None:
+        """Replace an entry by its parts, if it was refused as a whole; without any it was written or is given up.
 
-    def split_first(self, parts: Iterable[JournalEntry]) -> None:
-        """Replace the first entry, refused as a whole, by its parts."""
-        self._queue.popleft()
-        self._queue.extendleft(reversed([BacklogEntry(part, is_part=True) for part in parts]))
+        It need not be the first any more: others may have been put before it while its write was under way.
+        """
+        new = [BacklogEntry(part, is_part=True) for part in parts]
+        self._queue = deque(w for kept in self._queue for w in (new if kept is tried else [kept]))
 
     def take_events(self) -> tuple[StreamEvent, ...]:
         """Remove and return the stream events of all waiting entries; the caller keeps them elsewhere."""

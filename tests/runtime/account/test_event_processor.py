@@ -16,6 +16,7 @@ from monitor.core.state.account_settings import AccountSettings
 from monitor.core.state.account_state import AccountState
 from monitor.runtime.account.event_processor import EventProcessor
 from monitor.runtime.account.inbox import Inbox
+from monitor.runtime.account.journal_backlog import JournalBacklog
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
 from monitor.store.writes.journal import CommitResult
@@ -134,3 +135,18 @@ async def test_live_document_shows_what_a_tick_has_measured(database_url: str) -
         await runner.process((event(2), Tick(), event(3)))
         assert len(heard.shown) == 1
         assert heard.shown[0] is runner.last_metrics
+
+
+async def test_entry_put_first_during_a_write_is_recorded_and_the_written_one_not_again(database_url: str) -> None:
+    def put_first(state: AccountState, backlog: JournalBacklog) -> AccountState:
+        backlog.put_first(JournalEntry("main", NOW, events=(event(2),)))
+        return state
+
+    async with make_runner(database_url) as (runner, _, store, heard):
+        writing = asyncio.create_task(runner.process([event(1)]))
+        # One turn of the loop: the first entry is with the writer, whose answer takes another one.
+        await asyncio.sleep(0)
+        runner.merge_store(put_first)
+        await writing
+        assert heard.committed_keys == ["key-1", "key-2"]
+        assert await recorded(store) == {"key-1", "key-2"}
