@@ -283,14 +283,16 @@ class Daemon:
             watch.restart(jump.corrected_s)
         for report in self._reports:
             report.restart()
-        with suppress(StoreError, TimeoutError):
-            async with asyncio.timeout(RELEASE_TIMEOUT_S):
-                if jump.corrected_s:
-                    await self._store_session.restore_bans()
-                await self._store.release_postponed_deliveries(self._clock.now())
-        self._notifier.release(jump.corrected_s)
-        if abs(jump.seconds) >= NOTIFY_FROM_S * self._clock.speed:
-            await self.notify("warning", jump.text)
+        try:
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(RELEASE_TIMEOUT_S):
+                    if jump.corrected_s:
+                        await self._store_session.restore_bans()
+                    await self._store.release_postponed_deliveries(self._clock.now())
+        finally:  # Also where a stop or a reload interrupts it: the next daemon does not find this jump again.
+            self._notifier.release(jump.corrected_s)
+            if abs(jump.seconds) >= NOTIFY_FROM_S * self._clock.speed:
+                await self.notify("warning", jump.text)
 
     async def _on_store_loaded(self, is_first: bool) -> None:
         """Restore channels and accounts from the store once it is loaded. Raises StoreError."""
@@ -340,9 +342,8 @@ class Daemon:
         return self._health.problems(self.started_at, ping_interval)
 
     def _open_alert(self, number: int) -> Alert | None:
-        services = self._supervisor.services.values()
-        alerts = (alert for watch in services for alert in watch.runner.state.alerts.values())
-        return next((alert for alert in alerts if alert.id == number), None)
+        states = self.account_states().values()
+        return next((alert for state in states for alert in state.alerts.values() if alert.id == number), None)
 
     def _look_up_state(self, account: str) -> tuple[AccountState, AccountSettings] | None:
         watch = self._supervisor.services.get(account)

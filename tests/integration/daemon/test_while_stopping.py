@@ -5,6 +5,8 @@ import contextlib
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from monitor.clock import MachineClock, SystemClock
 from monitor.sandbox.faults import Fault
 from tests.integration.alerting.test_alerting import about, heads
@@ -52,6 +54,24 @@ async def test_suspend_during_a_reload_is_reported_once(tmp_path: Path) -> None:
                 await eventually(lambda: _is(jumps(sink)))
     assert len(jumps(sink)) == 1
     assert "10 min forward" in jumps(sink)[0]
+
+
+async def test_suspend_found_right_before_a_stop_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    machine = SleepyMachine()
+    with http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
+            async with in_process_daemon(config, SystemClock(machine=machine)) as here:
+                await here.wait_for_state(lambda state: state.cross is not None)
+                with locked_database(f"sqlite:///{tmp_path}/monitor.db"):
+                    machine.slept_s += AWAY_S
+                    box.sandbox.timeline.advance(AWAY_S)
+                    await eventually(lambda: _is("clock.jumped kind='suspend'" in caplog.text))
+                    here.daemon.stop()
+                    # The watch of the clocks waits for the database when it is ended.
+                    await eventually(lambda: _is(_ends("clock")))
+                await asyncio.wait_for(here.task, 60)
+    assert len(jumps(sink)) == 1
 
 
 async def test_alert_decided_while_stopping_is_sent_before_the_end(tmp_path: Path) -> None:
