@@ -84,9 +84,23 @@ def forgotten(facts: Facts) -> frozenset[int]:
     return frozenset(row.intent.id for row in facts.lost if claimed_at(row) is not None and _identity(row) in unclaimed)
 
 
+def account_path(intent: Intent) -> str:
+    """The path of the read that an order is sized on."""
+    return ISOLATED_PATH if intent.target_scope.symbol else CROSS_PATH
+
+
 def claimed_at(row: IntentRow) -> int | None:
     """When the intent was claimed for sending; None while it never was."""
     return next((in_ms(step.at) for step in row.steps if step.to_state is IntentState.SUBMITTING), None)
+
+
+def as_claimed(facts: Facts, row: IntentRow) -> Intent:
+    """The intent as the database has it in which it was claimed: a backup from before that knows neither how it was
+    sized then nor what it brought."""
+    if row.intent.id not in forgotten(facts):
+        return row.intent
+    claimed = (one for one in facts.lost if _identity(one) == _identity(row) and claimed_at(one) is not None)
+    return next(claimed).intent
 
 
 def is_lost(facts: Facts, row: IntentRow) -> bool:
@@ -128,7 +142,7 @@ def _late(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
 
 def _sized_on(requests: Iterable[RequestFact], intent: Intent, claimed: int) -> int | None:
     """When the figures were read that the order was sized on: the last before it was claimed."""
-    path = ISOLATED_PATH if intent.target_scope.symbol else CROSS_PATH
+    path = account_path(intent)
     reads = (r.at for r in requests if r.path == path and r.status == 200 and r.intact and r.at <= claimed + SLACK_MS)
     return max(reads, default=None)
 

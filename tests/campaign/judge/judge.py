@@ -19,7 +19,9 @@ from tests.campaign.judge.ambiguity import is_a_person_asked, is_taken_unknowabl
 from tests.campaign.judge.disturbances import (
     SLACK_MS,
     Violation,
+    account_path,
     all_rows,
+    as_claimed,
     claimed_at,
     claims_of,
     forgotten,
@@ -28,8 +30,6 @@ from tests.campaign.judge.disturbances import (
     judge_disturbances,
 )
 from tests.campaign.judge.facts import (
-    CROSS_PATH,
-    ISOLATED_PATH,
     AlertFact,
     Execution,
     Facts,
@@ -158,8 +158,8 @@ def _caps(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:
     spent: dict[str, list[Decimal]] = defaultdict(list)
     rows = sorted(all_rows(facts), key=lambda row: claimed_at(row) or 0)
     for row in rows:
-        intent = row.intent
-        request, limits = sent.get(intent.id), by_name.get(intent.action)
+        intent = as_claimed(facts, row)
+        request, limits = sent.get(row.intent.id), by_name.get(intent.action)
         if request is None or request.wish is None:
             continue
         if limits is None:
@@ -222,7 +222,7 @@ def _stale_reads(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Viol
         at, limits = claimed_at(row), by_name.get(row.intent.action)
         if row.intent.id not in sent or at is None or limits is None:
             continue
-        path = ISOLATED_PATH if row.intent.target_scope.symbol else CROSS_PATH
+        path = account_path(row.intent)
         if not any(
             read.path == path and read.status == 200 and read.intact and at - limits.max_data_age_ms <= read.at <= at
             for read in facts.requests
@@ -235,11 +235,20 @@ def _paused(facts: Facts) -> Iterator[Violation]:
     for span in facts.pauses:
         for row in rows:
             at = claimed_at(row)
-            if at is not None and span.since + SLACK_MS < at < span.until - SLACK_MS:
+            is_within = at is not None and span.since + SLACK_MS < at < span.until - SLACK_MS
+            if is_within and not _was_checked_before(facts, row, span.since):
                 yield Violation("claimed while paused", f"{_intent_label(row.intent)} at {at}")
         for request in facts.requests:
             if request.wish is not None and span.since + facts.grace_ms < request.left < span.until - SLACK_MS:
                 yield Violation("sent while paused", f"{request.wish} at {request.at}")
+
+
+def _was_checked_before(facts: Facts, row: IntentRow, since: int) -> bool:
+    """Whether the order was withheld, and had been checked before the pause: the process stood still between the check
+    and the claim."""
+    claimed, path = claimed_at(row), account_path(row.intent)
+    reads = (r.at for r in facts.requests if r.path == path and r.status == 200 and r.intact)
+    return row.intent.state is _S.EXPIRED and claimed is not None and not any(since <= at <= claimed for at in reads)
 
 
 def _cooldowns(facts: Facts, sent: Mapping[int, RequestFact]) -> Iterator[Violation]:

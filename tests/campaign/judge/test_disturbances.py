@@ -10,7 +10,7 @@ import pytest
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import IntentState as S
 from monitor.core.model.intent import IntentStep
-from monitor.core.model.order import CancelOrders
+from monitor.core.model.order import CancelOrders, Reduce
 from monitor.records.intents import IntentRow
 from tests.campaign.judge.facts import (
     CROSS_PATH,
@@ -31,6 +31,7 @@ from tests.campaign.judge.test_judge import (
     BRINGS,
     NOON,
     REPAYS,
+    SELLS,
     D,
     alert,
     asked_to_repay,
@@ -111,6 +112,24 @@ def with_forgotten_intent(facts: Facts) -> Facts:
     )
 
 
+def with_forgotten_sale(facts: Facts) -> Facts:
+    """The backup has a sale as planned, for 495; it was sent before the restore, and brought 488."""
+    limited = with_facts(facts, limits=(replace(SELLS, max_per_day=D(490)),))
+    *kept, sale = sold(limited, "495", "488").intents
+    assert isinstance(sale.intent.order, Reduce)
+    order = replace(sale.intent.order, amount=D(495))
+    planned = _unsent(replace(sale, intent=replace(sale.intent, state=S.EXPIRED, ref=None, order=order)))
+    sent = replace(sold(limited, "495", "488"), intents=tuple(kept))
+    return with_facts(with_restore(sent, sale), intents=(planned,))
+
+
+def withheld_while_paused(facts: Facts) -> Facts:
+    """An order was claimed ten seconds into a pause, and then withheld."""
+    found = row(3, 110, "100", S.EXPIRED, ref=None)
+    why = IntentStep(3, S.SUBMITTING, S.EXPIRED, NOON, "the figures were 50 s old once it was written down")
+    return with_facts(facts, intents=(replace(found, steps=(*found.steps, why)),))
+
+
 def lost_then(facts: Facts, following: Callable[[Facts], Facts]) -> Facts:
     """The last intent was lost with its database; what followed then."""
     *kept, last = facts.intents
@@ -153,6 +172,10 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
             stalled(with_facts(f, requests=(read(105),)), 10), pauses=(*f.pauses, Span(at(122), at(140)))
         ),
         "sent while paused",
+    ),
+    "a claim during a pause, on figures of then": (
+        lambda f: withheld_while_paused(with_facts(f, requests=(read(109),))),
+        "claimed while paused",
     ),
     "an intent that ended without a word": (lambda f: given_up(f, " "), "not sent, and nobody knows why"),
     "a watch that stood still": (
@@ -265,6 +288,8 @@ ALLOWED: dict[str, Callable[[Facts], Facts]] = {
         intents=(*f.intents, _unsent(row(3, 119.9, "100", S.EXPIRED, ref=None))),
     ),
     "an order that was sized anew after the backup": with_resized_order,
+    "a sale of the backup that brought less than it was sized for": with_forgotten_sale,
+    "a claim during a pause, on figures of before, that was withheld": withheld_while_paused,
     "an order right after its action was put back": lambda f: removed(with_facts(f, **third("100")), 100, 119.9),
     "a configuration that was refused and told": refused,
     "a read with another's key": lambda f: with_facts(
