@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
 
+from monitor.core.actions.foreign_activity import OWN_PERIOD, SUSPICION_PERIOD
 from monitor.core.model.account import DebtKey, InterestPaid, Scope
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.intent import Intent
@@ -27,9 +28,9 @@ class SavedState:
     `alerts` are open, or resolved with deliveries still queued. `intents` are not final, or created, sent or settled in
     the last 24 hours. `interest` sums the charges of 30 days by debt, `pegs` holds the price ratios of a week by asset.
     `terms` are the newest lending terms by kind and subject, `ledger_until` the times of the newest recorded ledger row
-    by scope. `foreign_movements` are the foreign activity of the last 24 hours. `live_document` is the last status
-    document. `recorded_until` is the end of the record coverage, `gap_movements` are the movements found in gaps in the
-    last 24 hours.
+    by scope. `foreign_movements` are the foreign activity of the last 24 hours, `own_movements` those of own orders.
+    `live_document` is the last status document. `recorded_until` is the end of the record coverage, `gap_movements` are
+    the movements found in gaps in the last 24 hours.
     """
 
     account: str
@@ -40,6 +41,7 @@ class SavedState:
     terms: Mapping[TermsKey, LendingTerms]
     ledger_until: Mapping[Scope, datetime]
     foreign_movements: tuple[Movement, ...]
+    own_movements: tuple[Movement, ...]
     live_document: str | None
     recorded_until: datetime | None
     gap_movements: tuple[ForeignMovement, ...]
@@ -68,7 +70,8 @@ def load_state(connection: Connection, account: str, now: datetime) -> SavedStat
         pegs=_peg_history(connection, account, now),
         terms=movements.read_newest_terms(connection, account),
         ledger_until=movements.read_ledger_until(connection, account),
-        foreign_movements=movements.read_foreign_movements(connection, account, now - timedelta(hours=24)),
+        foreign_movements=movements.read_foreign_movements(connection, account, now - SUSPICION_PERIOD),
+        own_movements=movements.read_own_movements(connection, account, now - OWN_PERIOD),
         live_document=live,
         recorded_until=record_coverage.read_recorded_until(connection, account),
         gap_movements=record_coverage.read_gap_movements(connection, account, now),

@@ -9,9 +9,18 @@ from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import ForeignActivity, ForeignMovement, Movement
 from monitor.core.model.order import ActionKind
 from monitor.core.numbers.amounts import format_decimal
-from monitor.core.state.foreign_movements import find_foreign_movements, find_unexplained
+from monitor.core.state.attribution import TRACE_WINDOW
+from monitor.core.state.foreign_movements import (
+    find_explained,
+    find_foreign_movements,
+    find_unexplained,
+    movement_key,
+)
 
 SUSPICION_PERIOD = timedelta(hours=24)
+
+OWN_PERIOD = SUSPICION_PERIOD + TRACE_WINDOW
+"""Time for which own movements are remembered: as long as their orders could explain a suspect."""
 
 EXPLANATION_GRACE = timedelta(seconds=10)
 """Time for which a new movement waits for an own order that explains it: the answer may still be on its way."""
@@ -32,14 +41,26 @@ def movement_kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:
 def add_suspects(
     activity: ForeignActivity, movements: Iterable[Movement], actions: Iterable[ActionSpec], now: datetime
 ) -> ForeignActivity:
-    """Add movements as suspects: requested by somebody, of a kind that the actions make, and explained by no order."""
+    """Add movements as suspects: requested by somebody, of a kind that the actions make, and explained by no order.
+
+    Movements of own orders are added as such, and are no suspects any more.
+    """
     kinds = movement_kinds_of(actions)
+    recent = {movement_key(movement): movement for movement in movements if now - movement.at < OWN_PERIOD}
+    own = {key: m for key, m in recent.items() if m.intent is not None and key not in activity.own}
+    if own:
+        kept = {key: m for key, m in activity.own.items() if now - m.at < OWN_PERIOD}
+        suspects = {key: movement for key, movement in activity.suspects.items() if key not in own}
+        confirmed = activity.confirmed - own.keys()
+        activity = replace(activity, suspects=suspects, confirmed=confirmed, own={**kept, **own})
     new = {
         movement.key: movement
-        for movement in find_foreign_movements(movements)
+        for movement in find_foreign_movements(recent.values())
         if movement.is_certain and movement.kind in kinds and now - movement.at < SUSPICION_PERIOD
     }
-    unknown = {key: movement for key, movement in new.items() if key not in activity.suspects}
+    unknown = {
+        key: movement for key, movement in new.items() if key not in activity.suspects and key not in activity.own
+    }
     return replace(activity, suspects={**activity.suspects, **unknown}) if unknown else activity
 
 
@@ -55,14 +76,15 @@ def confirm_suspects(
     kept = {key: movement for key, movement in activity.suspects.items() if now - movement.at < SUSPICION_PERIOD}
     found = {
         movement.key
-        for movement in find_unexplained(kept.values(), intents, watch)
+        for movement in find_unexplained(kept.values(), intents, watch, find_explained(activity.own.values()))
         if _is_grace_over(movement, activity, now)
     }
     notified = activity.notified | activity.confirmed
     newly = tuple(kept[key] for key in sorted(found - notified))
     if len(kept) == len(activity.suspects) and found == activity.confirmed:
         return activity, ()
-    return ForeignActivity(kept, frozenset(found), (notified | found) & kept.keys()), newly
+    notified = (notified | found) & kept.keys()
+    return replace(activity, suspects=kept, confirmed=frozenset(found), notified=notified), newly
 
 
 def describe_foreign_movement(movement: ForeignMovement) -> str:

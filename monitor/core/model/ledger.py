@@ -62,11 +62,13 @@ class ForeignActivity:
     """Possible foreign activity of the last 24 hours, by key.
 
     `confirmed` are the keys of those taken for it, `notified` of those ever taken for it: none is notified twice.
+    `own` are the movements of own orders of that time: such an order explains no other movement.
     """
 
     suspects: Mapping[str, ForeignMovement] = field(default_factory=dict)
     confirmed: frozenset[str] = frozenset()
     notified: frozenset[str] = frozenset()
+    own: Mapping[str, "Movement"] = field(default_factory=dict)
 
 
 SAME_EVENT_TOLERANCE = timedelta(seconds=5)

@@ -18,6 +18,11 @@ _NEVER_LEFT = frozenset({IntentState.REFUSED, IntentState.EXPIRED, IntentState.R
 _ENDLESS = datetime.max.replace(tzinfo=UTC)
 
 
+def movement_key(movement: Movement) -> str:
+    """Return the key that a movement has in foreign activity."""
+    return f"{movement.kind} {movement.scope} {movement.key}"
+
+
 def find_foreign_movements(movements: Iterable[Movement]) -> tuple[ForeignMovement, ...]:
     """Return the movements that no own order explains and that an action could have made, oldest first.
 
@@ -119,7 +124,7 @@ def _classify(movement: Movement) -> ForeignMovement | None:
         case _:
             return None
     certain = movement.origin == "another hand"
-    key = f"{movement.kind} {movement.scope} {movement.key}"
+    key = movement_key(movement)
     return ForeignMovement(
         kind, movement.scope, movement.asset, movement.amount, movement.at, certain, key, movement.seen_at
     )

@@ -154,7 +154,7 @@ def _foreign_activity(known: ForeignActivity, loaded: SavedState, policy: Policy
     consequences, such as a pause, were recorded: they are detected anew.
     """
     until = now if loaded.recorded_until is None else min(now, loaded.recorded_until - EXPLANATION_GRACE)
-    suspected = add_suspects(known, loaded.foreign_movements, policy.actions, now)
+    suspected = add_suspects(known, loaded.foreign_movements + loaded.own_movements, policy.actions, now)
     return confirm_suspects(suspected, loaded.intents, until, policy.safety.watch)[0]
 
 

@@ -159,6 +159,29 @@ def test_order_explains_one_movement_of_a_scope() -> None:
     assert foreign_count(activity, open_order, proved) == 0
 
 
+def test_order_with_a_movement_of_its_own_explains_no_other() -> None:
+    rows = [ROW, replace(ROW, id=10, tran_id=78, at=ROW.at + seconds(1))]
+    records = [replace(MANUAL_RECORD, ref=str(row.tran_id), at=row.at) for row in rows]
+    ours = replace(SENT_REPAYMENT, ref="77", settled_at=ROW.at + seconds(2))
+    first, second = attribute_ledger_rows(rows, records, [ours], NOW)
+    activity = add_suspects(ForeignActivity(), [first], [repay_spec()], NOW)
+    activity = add_suspects(activity, [second], [repay_spec()], NOW)
+    _, newly = confirm_suspects(activity, [ours], LATER, WATCH)
+    assert [movement.at for movement in newly] == [rows[1].at]
+
+
+def test_movement_that_is_known_as_own_is_no_suspect() -> None:
+    activity = add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW)
+    activity, _ = confirm_suspects(activity, (), LATER, WATCH)
+    assert activity.confirmed
+    ours = replace(SENT_REPAYMENT, ref="77")
+    own = attribute_ledger_rows([ROW], [MANUAL_RECORD], [ours], NOW)
+    activity = add_suspects(activity, own, [repay_spec()], LATER)
+    assert (activity.suspects, activity.confirmed) == ({}, frozenset())
+    # Also where its order is not known for a while.
+    assert add_suspects(activity, repayment_movements(), [repay_spec()], LATER) == activity
+
+
 def test_foreign_movement_is_reported_once_though_an_order_explains_it_meanwhile() -> None:
     activity = add_suspects(ForeignActivity(), repayment_movements(), [repay_spec()], NOW)
     activity, newly = confirm_suspects(activity, (), LATER, WATCH)

@@ -191,6 +191,28 @@ async def test_equal_repayment_after_a_failed_order_counts_where_others_act(tmp_
     assert "which may be another hand's: no answer named the order" in str(late.evidence)
 
 
+@pytest.mark.slow
+async def test_repayment_that_equals_an_own_one_is_reported(tmp_path: Path) -> None:
+    async with sandbox(speed=SPEED) as box:
+        config = config_of(tmp_path, box, below="9")
+        box.sandbox.add_fault(Fault("delay", "POST", REPAY_PATH, seconds=0.5))
+        async with in_process_daemon(config, clock_of(box.sandbox)) as here:
+
+            async def is_carried_out() -> bool:
+                return any(one.applied and one.path == REPAY_PATH for one in box.sandbox.requests)
+
+            await eventually(is_carried_out, 60)
+            box.sandbox.user_actions.repay("main", "USDT", Decimal(60))
+            await here.wait_for_state(lambda state: bool(state.foreign_activity.confirmed), 60)
+            (own,) = [one for one in intents(tmp_path) if one.amount == 60]
+            assert own.state is IntentState.CONFIRMED
+        async with in_process_daemon(config, clock_of(box.sandbox)) as again:
+            await again.wait_for_state(lambda state: state.keys.owner is not None and state.cross is not None)
+            await wait_minutes(again, 1)
+            (found,) = again.state().foreign_activity.confirmed
+            assert again.state().foreign_activity.suspects[found].amount == 60
+
+
 def is_asked(state: AccountState) -> bool:
     return any(intent.state is IntentState.UNRESOLVED for intent in state.intents.values())
 
