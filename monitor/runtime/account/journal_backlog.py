@@ -71,7 +71,11 @@ class JournalBacklog:
         It need not be the first any more: others may have been put before it while its write was under way.
         """
         new = [BacklogEntry(part, is_part=True) for part in parts]
-        self._queue = deque(w for kept in self._queue for w in (new if kept is tried else [kept]))
+        if self._queue and self._queue[0] is tried:
+            self._queue.popleft()
+            self._queue.extendleft(reversed(new))
+        else:
+            self._queue = deque(w for kept in self._queue for w in (new if kept is tried else [kept]))
 
     def take_events(self) -> tuple[StreamEvent, ...]:
         """Remove and return the stream events of all waiting entries; the caller keeps them elsewhere."""
