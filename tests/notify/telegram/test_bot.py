@@ -3,27 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
 from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
 from monitor.notify.telegram.updates import ChatPress, ChatWords
 from monitor.view.messages.buttons import Button
-from tests.support.services.telegram_server import ANN, BOT_NAME, CHAT, TOKEN, Fault, TelegramServer, telegram_server
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[TelegramServer]:
-    async with telegram_server() as running:
-        yield running
-
-
-@pytest.fixture
-async def bot(server: TelegramServer) -> AsyncIterator[TelegramBot]:
-    made = TelegramBot(TOKEN, server.url, 5)
-    yield made
-    await made.close()
+from tests.support.services.telegram_server import ANN, BOT_NAME, CHAT, TOKEN, Fault, TelegramServer
 
 
 async def test_message_is_sent_with_buttons_and_edited(server: TelegramServer, bot: TelegramBot) -> None:

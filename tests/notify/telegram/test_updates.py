@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,25 +9,12 @@ import pytest
 from monitor.notify.telegram.bot import BotRequestFailed, TelegramBot
 from monitor.notify.telegram.updates import BotUpdate, ChatPress, ChatWords
 from monitor.view.messages.buttons import Button
-from tests.support.services.telegram_server import ANN, CHAT, TOKEN, Fault, TelegramServer, person, telegram_server
+from tests.support.services.telegram_server import ANN, CHAT, Fault, TelegramServer, person
 
 SAID = "words that nobody may quote"
 MESSAGE = {"message_id": 9, "date": 1, "chat": {"id": CHAT, "type": "private"}, "from": person(ANN), "text": SAID}
 PRESS = {"id": "1", "from": person(ANN), "chat_instance": "1", "data": "a:1:x"}
 HALF_SIGN = {"text": f"\U0001f600 {SAID}", "entities": [{"type": "bold", "offset": 1, "length": 2}]}
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[TelegramServer]:
-    async with telegram_server() as running:
-        yield running
-
-
-@pytest.fixture
-async def bot(server: TelegramServer) -> AsyncIterator[TelegramBot]:
-    made = TelegramBot(TOKEN, server.url, 5)
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(
