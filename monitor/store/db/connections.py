@@ -4,7 +4,6 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -13,6 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from monitor.errors import StoreError, WrongDatabaseRevision
 from monitor.extras import missing_package_fix
+from monitor.store.db.server_sessions import create_server_engine
 
 SCHEMA_REVISION = "0030"
 """The newest migration: the only schema that this program reads and writes."""
@@ -20,27 +20,8 @@ SCHEMA_REVISION = "0030"
 BUSY_TIMEOUT_S = 2
 """Seconds that another process may hold a lock before a waiting connection gives up."""
 
-CONNECT_TIMEOUT_S = 5
-
-_TCP_KEEPALIVES: dict[str, Any] = {
-    "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
-"""Seconds, and milliseconds: a server that vanished silently is noticed within 20 s."""
-
-_SESSION_OPTIONS = (
-    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000 "
-    "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=2000 -c statement_timeout={statement_ms}"
-)
-"""The server's side of that, so that locks of a vanished client are released, and no statement runs for ever."""
-
 _WRITE_TIMEOUT_MS = 8_000
 _READ_TIMEOUT_MS = 60_000
-_ENCODINGS = ("UTF8", "SQL_ASCII")
-"""Encodings of the server that take every text. The second takes bytes as they are."""
 
 
 def parse_url(url: str) -> URL:
@@ -81,7 +62,8 @@ def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int 
     """
     path = sqlite_path(url)
     if path is None:
-        return _postgresql(url, "-c synchronous_commit=on", statement_ms, name)
+        settings = {"statement_timeout": str(statement_ms), "synchronous_commit": "on"}
+        return create_server_engine(url, display_url(url), settings, name, keeps_open=False)
     engine = create_engine(
         URL.create("sqlite", database=f"file:{_escape_path(path)}", query={"mode": "rw", "uri": "true"}),
         poolclass=NullPool,
@@ -105,8 +87,12 @@ def reading_engine(url: URL) -> Engine:
     """Return an engine that cannot change anything; each transaction sees one state of the database."""
     path = sqlite_path(url)
     if path is None:
-        options = "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
-        return _postgresql(url, options, _READ_TIMEOUT_MS, pooled=True)
+        settings = {
+            "statement_timeout": str(_READ_TIMEOUT_MS),
+            "default_transaction_read_only": "on",
+            "default_transaction_isolation": "repeatable read",
+        }
+        return create_server_engine(url, display_url(url), settings, "margin-monitor", keeps_open=True)
     engine = create_engine(
         URL.create("sqlite", database=f"file:{_escape_path(path)}", query={"mode": "ro", "uri": "true"}),
         hide_parameters=True,
@@ -180,7 +166,15 @@ def is_empty(connection: Connection) -> bool:
 
 def check_revision(connection: Connection, url: URL) -> None:
     """Raise StoreError, with the remedy, unless the schema is exactly this program's."""
-    found = read_revision(connection)
+    _check_found(read_revision(connection), url)
+
+
+def check_unchanged_revision(connection: Connection, url: URL) -> None:
+    """Do the same for a database that was this program's when the connection was made."""
+    _check_found(connection.execute(text("SELECT version_num FROM alembic_version")).scalar(), url)
+
+
+def _check_found(found: str | None, url: URL) -> None:
     if found == SCHEMA_REVISION:
         return
     if found is None:
@@ -190,7 +184,7 @@ def check_revision(connection: Connection, url: URL) -> None:
     if found > SCHEMA_REVISION:
         raise WrongDatabaseRevision(
             f"the database {display_url(url)} has revision {found}, newer than this program's {SCHEMA_REVISION}",
-            mend="install the newer margin-monitor again, or restore a backup",
+            mend="install the newer margin-monitor, or restore a backup",
         )
     raise WrongDatabaseRevision(
         f"the database {display_url(url)} has revision {found}, this program needs {SCHEMA_REVISION}",
@@ -219,36 +213,6 @@ def unreachable_error(url: URL, error: DBAPIError | sqlite3.Error) -> StoreError
     return StoreError(f"the database {display_url(url)} can't be used: {words[:300]}", mend=mend)
 
 
-def _postgresql(
-    url: URL, options: str, statement_ms: int, name: str = "margin-monitor", *, pooled: bool = False
-) -> Engine:
-    # Options of the URL come last, so that they override.
-    own = url.query.get("options", "")
-    session = f"{_SESSION_OPTIONS.format(statement_ms=statement_ms)} {options}"
-    arguments: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "application_name": name,
-        "client_encoding": "utf8",
-        **_TCP_KEEPALIVES,
-    }
-    arguments |= {key: value for key, value in url.query.items() if key in arguments}
-    arguments["options"] = f"{session} {own}" if isinstance(own, str) else session
-    bare = url.difference_update_query(list(arguments))
-    pool: dict[str, Any] = {"pool_size": 2, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
-    engine = create_engine(bare, hide_parameters=True, connect_args=arguments, **pool)
-
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: Any, record: object) -> None:
-        encoding = connection.info.parameter_status("server_encoding")
-        if encoding not in _ENCODINGS:
-            raise WrongDatabaseRevision(
-                f"the database {display_url(url)} has the encoding {encoding}, which can't hold every text",
-                mend="make one with `createdb --encoding=UTF8 --template=template0`",
-            )
-
-    return engine
-
-
 def _prepare_sqlite(engine: Engine, begin: str, *pragmas: str) -> None:
     # The driver's own begin of transactions is switched off: ours begin where the code says so.
     @event.listens_for(engine, "connect")
@@ -275,6 +239,7 @@ _MENDS = {
     "disk is full": "free some space",
     "No space left": "free some space",
     "database is locked": "end the program that keeps it locked",
+    "unsupported startup parameter": "leave out what the pool does not take, or add it to `ignore_startup_parameters`",
 }
 """Remedies by a part of the driver's words."""
 

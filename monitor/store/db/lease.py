@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from monitor.errors import DaemonAlreadyRunning, StoreError
 from monitor.store.db import session_names
+from monitor.store.db.server_sessions import shared_session_error
 from monitor.store.schema import tables
 
 log = logging.getLogger(__name__)
@@ -102,12 +103,13 @@ class ServerLease:
         self._name = name
         self._last_seen: datetime | None = None
         self._unseen_since = time.monotonic()
+        self._process: int | None = None
 
     def acquire(self, connection: Connection) -> None:
         """Acquire the lease. Raises AnotherDaemon when another daemon holds it, StoreError if a dead session does."""
         deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
         ended = False
-        while not connection.execute(text(f"SELECT {_LOCK}")).scalar():
+        while not (taken := connection.execute(text(f"SELECT {_LOCK}, pg_backend_pid()")).one())[0]:
             if not ended and self._terminate_stale_session(connection):
                 ended, deadline = True, time.monotonic() + _TERMINATION_TIMEOUT_S
             if time.monotonic() > deadline:
@@ -118,6 +120,12 @@ class ServerLease:
                     )
                 raise another_instance_error(self._display_url, _read_last_daemon(connection)[0])
             time.sleep(0.02)
+        self._process = taken[1]
+
+    def check_session(self, connection: Connection) -> None:
+        """Raise PoolSharesSessions unless the connection still has the session that holds the lease."""
+        if connection.execute(text("SELECT pg_backend_pid()")).scalar() != self._process:
+            raise shared_session_error(self._display_url)
 
     def _terminate_stale_session(self, connection: Connection) -> bool:
         """Terminate the holder if it is a session without a daemon; return whether it was signalled."""

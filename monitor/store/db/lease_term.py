@@ -40,9 +40,17 @@ class LeaseTerm:
     """
 
     def __init__(
-        self, holder: str, account: str = WHOLE_DATABASE, steady_s: Callable[[], float] = _MACHINE.steady_s
+        self,
+        holder: str,
+        account: str = WHOLE_DATABASE,
+        steady_s: Callable[[], float] = _MACHINE.steady_s,
+        check: Callable[[Connection], None] = lambda connection: None,
     ) -> None:
-        """`holder` is the name of the sessions of this holder, and of no other."""
+        """`holder` is the name of the sessions of this holder, and of no other.
+
+        `check` raises StoreError where a connection can't prove the lease any more.
+        """
+        self._check = check
         self.holder = holder
         self._account = account
         self._steady_s = steady_s
@@ -80,8 +88,12 @@ class LeaseTerm:
         return was_another
 
     def renew(self, connection: Connection) -> None:
-        """Renew the lease in the connection's transaction, which proves it once the transaction is durable."""
+        """Renew the lease in the connection's transaction, which proves it once the transaction is durable.
+
+        Raises StoreError where the connection must not be used any more.
+        """
         began_s = self._steady_s()
+        self._check(connection)
         renewed = update(tables.leases).where(self._own_row).values(renewed_at=read_database_time(connection))
         if connection.execute(renewed).rowcount == 1:
             connection.info["lease_proof"] = began_s

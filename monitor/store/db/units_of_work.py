@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
-from monitor.errors import MonitorError, StoreError, StoreRefused
+from monitor.errors import MonitorError, PoolSharesSessions, StoreError, StoreRefused, WrongDatabaseRevision
 
 _UNIT_ERRORS = (IntegrityError, DataError, ProgrammingError)
+_UNUSABLE = (PoolSharesSessions, WrongDatabaseRevision)
+"""Errors after which nothing more may be written on the connection."""
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ def run_unit(connection: Connection, job: QueuedUnit, *, alone: bool) -> None:
     try:
         job.result = job.unit(connection)
     except Exception as error:  # the bulkhead between neighbours of one transaction
-        if isinstance(error, DBAPIError) and not isinstance(error, _UNIT_ERRORS):
+        if isinstance(error, _UNUSABLE) or (isinstance(error, DBAPIError) and not isinstance(error, _UNIT_ERRORS)):
             raise
         clear_cache(connection)
         cause = caller_error(error)

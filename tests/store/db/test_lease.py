@@ -1,5 +1,6 @@
 """One daemon per database, and its death frees it."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import DaemonAlreadyRunning, ExitCode
+from monitor.errors import DaemonAlreadyRunning, ExitCode, PoolSharesSessions
 from monitor.store.command_store import ReadStore
+from monitor.store.db.lease import _HOLDER
 from monitor.store.store import Store
 from monitor.store.writes.daemon_row import read_daemon
 from tests.support.examples.store_rows import NOW
+from tests.support.postgres import PostgresServer, pool_before
 
 HOLD = """
 import asyncio, os, sys
@@ -68,3 +71,29 @@ async def test_a_failed_open_holds_nothing(empty_database_url: str) -> None:
     await store.close()
     again = Store.open(empty_database_url)
     await again.close()
+
+
+async def test_lease_is_not_proved_on_another_session_than_the_one_that_holds_it(
+    postgres_server: PostgresServer, postgres_template: str
+) -> None:
+    name = "shared_later"
+    postgres_server.create_database(name, postgres_template)
+    try:
+        with pool_before(postgres_server, "session") as pool, postgres_server.connect(name) as direct:
+            store = Store.open(pool.url(name))
+            ((holder, _),) = direct.execute(_HOLDER).fetchall()
+            pool.set_mode("transaction")
+            with pool.connect(name) as other:
+                async with asyncio.timeout(60):
+                    while True:
+                        await store.update_last_seen(NOW)
+                        other.execute("BEGIN")
+                        if other.execute("SELECT pg_backend_pid()").fetchone() == (holder,):
+                            break
+                        other.execute("ROLLBACK")
+                with pytest.raises(PoolSharesSessions):
+                    await store.update_last_seen(NOW)
+                assert store.is_failing
+            await store.close()
+    finally:
+        postgres_server.drop_database(name)

@@ -20,7 +20,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.ledger import ForeignMovement
-from monitor.errors import DaemonAlreadyRunning, StoreError
+from monitor.errors import DaemonAlreadyRunning, StoreError, WrongDatabaseRevision
 from monitor.resources import packaged_path
 from monitor.store.command_store import ReadStore
 from monitor.store.db import connections as opening
@@ -81,7 +81,7 @@ def test_missing_database_is_reported_with_the_fix_and_never_created(tmp_path: P
         (
             "9999",
             "has revision 9999, newer than this program's {head}; "
-            "install the newer margin-monitor again, or restore a backup",
+            "install the newer margin-monitor, or restore a backup",
         ),
     ],
 )
@@ -158,6 +158,19 @@ async def test_a_database_is_not_migrated_under_a_running_daemon(database_url: s
         )
         with pytest.raises(DaemonAlreadyRunning):
             await asyncio.to_thread(upgrade, database_url)
+    finally:
+        await store.close()
+
+
+async def test_schema_that_was_changed_under_a_daemon_ends_its_writing(database_url: str) -> None:
+    store = Store.open(database_url)
+    try:
+        await store.update_last_seen(NOW)
+        _set_revision(database_url, "9999")
+        writes = (lambda: store.update_last_seen(NOW), lambda: store.finish_drill(1, NOW, "done"))
+        for write in writes:
+            with pytest.raises(WrongDatabaseRevision, match="has revision 9999, newer than this program's"):
+                await write()
     finally:
         await store.close()
 
