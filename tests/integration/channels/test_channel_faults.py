@@ -14,7 +14,7 @@ from monitor.notify.factory import build_sink
 from monitor.notify.sinks import Delivered, NotDelivered, Sink
 from monitor.view.messages.message import alert_message
 from tests.support.examples.documents import ALERT, NOW
-from tests.support.mqtt import mqtt_sink
+from tests.support.mqtt import BROKERS, mqtt_sink
 from tests.support.sinks import Answer, http_sink, smtp_sink
 
 # Apprise itself imports a module that Python has deprecated.
@@ -105,8 +105,9 @@ async def test_refusing_mail_server_is_quoted(said: str) -> None:
     assert said[:3] in result.answer
 
 
-async def test_refusing_broker_gives_a_failure(tmp_path: Path) -> None:
-    with mqtt_sink(tmp_path, password="s3cr3t") as broker:
+@pytest.mark.parametrize("name", BROKERS)
+async def test_refusing_broker_gives_a_failure(name: str, tmp_path: Path) -> None:
+    with mqtt_sink(tmp_path, name, password="s3cr3t") as broker:
         result = await sink_of("mqtt", broker.port).send(MESSAGE)
         assert broker.published == []
     assert isinstance(result, NotDelivered)

@@ -10,7 +10,7 @@ from monitor.notify.sinks import Delivered
 from monitor.view.messages.message import alert_message, notice_message
 from monitor.view.messages.template import MessageTemplate
 from tests.support.examples.documents import ALERT, NOW
-from tests.support.mqtt import mqtt_sink
+from tests.support.mqtt import BROKERS, mqtt_sink
 from tests.support.sinks import Answer, html_of, http_sink, smtp_sink
 
 # Apprise itself imports a module that Python has deprecated.
@@ -63,8 +63,9 @@ async def test_template_is_used_on_every_kind_of_channel(kind: str) -> None:
     assert told["text" if kind == "webhook" else "message"] == f"critical! {MESSAGE.title}"
 
 
-async def test_mqtt_broker_gets_the_message(tmp_path: Path) -> None:
-    with mqtt_sink(tmp_path) as broker:
+@pytest.mark.parametrize("name", BROKERS)
+async def test_mqtt_broker_gets_the_message(name: str, tmp_path: Path) -> None:
+    with mqtt_sink(tmp_path, name) as broker:
         sink = build_sink("home", url=f"mqtt://127.0.0.1:{broker.port}/alerts/margin?qos=1&format=text")
         assert isinstance(await sink.send(MESSAGE), Delivered)
         [published] = broker.wait_for_count(1)
