@@ -18,7 +18,10 @@ def main() -> None:
     spec = set_fonts(json.load(sys.stdin))
     draw = draw_fans if "fans" in spec else draw_panels if "panels" in spec else draw_figure
     figure = draw(spec)
-    figure.savefig(Path(sys.argv[1]), format="png", dpi=DPI)
+    path = Path(sys.argv[1])
+    # It shows what the account holds: a new file is for its owner alone.
+    path.touch(mode=0o600)
+    figure.savefig(path, format="png", dpi=DPI)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ async def test_chart_process_writes_a_png(tmp_path: Path) -> None:
     await draw_chart(CRASH, path)
     assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     assert path.stat().st_size > 10_000
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 async def test_missing_folder_is_an_error_in_one_line(tmp_path: Path) -> None:
