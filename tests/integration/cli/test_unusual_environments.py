@@ -40,8 +40,8 @@ def test_user_without_a_home_gets_one_line(words: tuple[str, ...]) -> None:
         timeout=60,
         check=False,
     )
-    if "Permission denied" in done.stderr:
-        pytest.skip("nobody else may run this interpreter")
+    if "Permission denied" in done.stderr or "No module named monitor" in done.stderr:
+        pytest.skip("nobody else may run this interpreter, or read this checkout")
     assert done.returncode == 78
     assert "no configuration found" in done.stderr
     assert len(done.stderr.splitlines()) == 1
