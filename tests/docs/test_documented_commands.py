@@ -55,7 +55,8 @@ UNTIL_STOPPED = re.compile(r"margin-monitor (run|sandbox)\b")
 LONG = re.compile(r"margin-monitor demo\b")
 
 OTHERS = re.compile(
-    r"(python3 -m venv|\S+/bin/pip install|ln -s|install -m|systemctl|systemd-sysusers|systemd-tmpfiles|systemd-run) ?"
+    r"(python3 -m venv|\S+/bin/pip install|ln -s|install (-D )?-m"
+    r"|systemctl|systemd-sysusers|systemd-tmpfiles|systemd-run) ?"
 )
 """Lines of a shell that are not ours: they need root, systemd or the network."""
 
