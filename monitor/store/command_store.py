@@ -89,9 +89,13 @@ class CommandStore(_OpenDatabase):
             engine.dispose()
 
     def execute(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a writing function of store.writes in one transaction, durable on return."""
+        """Run a writing function of store.writes in one transaction, durable on return.
+
+        Raises StoreError where the schema is not this program's any more.
+        """
         try:
             with self._engine.begin() as connection:
+                opening.keep_revision(connection, self._url)
                 return function(connection, *args, **kwargs)
         except DBAPIError as error:
             raise opening.unreachable_error(self._url, error) from error

@@ -283,17 +283,22 @@ class DaemonProcess:
 
 @contextlib.asynccontextmanager
 async def daemon_process(
-    config: Path, *words: str, environ: Mapping[str, str] | None = None, is_new: bool = False
+    config: Path,
+    *words: str,
+    environ: Mapping[str, str] | None = None,
+    is_new: bool = False,
+    checkout: Path = CHECKOUT,
 ) -> AsyncIterator[DaemonProcess]:
     """`margin-monitor --config … run` as a child, killed at the end if it still runs.
 
-    `is_new`: a newly started interpreter, as a service manager starts it, instead of a forked one.
+    `is_new`: a newly started interpreter, as a service manager starts it, instead of a forked one. `checkout` holds
+    another version of the program.
     """
     words = ("--config", str(config), *words, "run")
     environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LC_ALL": "C.UTF-8", **(environ or {})}
     process: asyncio.subprocess.Process | ForkedProcess
-    if is_new or needs_new_interpreter(environment):
-        process = await _start_interpreter(words, environment)
+    if is_new or checkout != CHECKOUT or needs_new_interpreter(environment):
+        process = await _start_interpreter(words, environment, checkout)
     else:
         process = await start_forked(words, environment, folder=CHECKOUT)
     child = DaemonProcess(process)
@@ -306,11 +311,13 @@ async def daemon_process(
         await child.wait_for_exit()
 
 
-async def _start_interpreter(words: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def _start_interpreter(
+    words: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "monitor", *words),
         env=environment,
-        cwd=CHECKOUT,
+        cwd=folder,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

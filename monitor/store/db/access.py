@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
@@ -50,6 +50,9 @@ class DatabaseAccess:
     def prepare_connection(self, connection: Connection) -> None:
         """Take the lease, and check the database's revision; an empty database gets the schema."""
         if self._server_lease is not None:
+            if not opening.is_empty(connection):
+                # The lease of another version's database would be waited for in vain.
+                opening.check_revision(connection, self.url)
             self._server_lease.acquire(connection)
         if opening.is_empty(connection):
             if not self._create:
@@ -61,6 +64,9 @@ class DatabaseAccess:
         if (self.term is not None and self.term.take(connection)) or is_other_file:
             self.replacement_count += 1
         self.connects += 1
+        if self.term is None:
+            # Between two transactions of a program that writes beside a daemon the database may be upgraded.
+            event.listen(connection, "begin", self._keep_revision)
 
     def is_replaced(self) -> bool:
         """Return whether another file is now at the path of the open one."""
@@ -83,6 +89,9 @@ class DatabaseAccess:
         if self._server_lease is not None:
             self._server_lease.check_session(connection)
         opening.check_unchanged_revision(connection, self.url)
+
+    def _keep_revision(self, connection: Connection) -> None:
+        opening.keep_revision(connection, self.url)
 
     def _record_file_id(self) -> bool:
         """Record the file that is open; return whether it is another one than before."""

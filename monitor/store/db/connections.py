@@ -22,6 +22,7 @@ BUSY_TIMEOUT_S = 2
 
 _WRITE_TIMEOUT_MS = 8_000
 _READ_TIMEOUT_MS = 60_000
+_REVISION = "SELECT version_num FROM alembic_version"
 
 
 def parse_url(url: str) -> URL:
@@ -171,7 +172,20 @@ def check_revision(connection: Connection, url: URL) -> None:
 
 def check_unchanged_revision(connection: Connection, url: URL) -> None:
     """Do the same for a database that was this program's when the connection was made."""
-    _check_found(connection.execute(text("SELECT version_num FROM alembic_version")).scalar(), url)
+    _check_found(connection.execute(text(_REVISION)).scalar(), url)
+
+
+def keep_revision(connection: Connection, url: URL) -> None:
+    """Do the same, and let no upgrade begin before the end of the transaction. One that runs is waited for."""
+    # A transaction that writes to SQLite is alone with it.
+    query = f"{_REVISION} FOR SHARE" if connection.dialect.name == "postgresql" else _REVISION
+    _check_found(connection.execute(text(query)).scalar(), url)
+
+
+def lock_revision(connection: Connection) -> None:
+    """Wait for the transactions that keep the revision, and hold back others until the end of this one."""
+    if connection.dialect.name == "postgresql" and read_revision(connection) is not None:
+        connection.execute(text(f"{_REVISION} FOR UPDATE"))
 
 
 def _check_found(found: str | None, url: URL) -> None:
@@ -196,7 +210,7 @@ def read_revision(connection: Connection) -> str | None:
     """Return the revision of the schema; None where no migration of ours ever ran."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found = connection.execute(text(_REVISION)).scalar()
     return None if found is None else str(found)
 
 
@@ -239,6 +253,7 @@ _MENDS = {
     "disk is full": "free some space",
     "No space left": "free some space",
     "database is locked": "end the program that keeps it locked",
+    "lock timeout": "try again in a moment: another program is changing it",
     "unsupported startup parameter": "leave out what the pool does not take, or add it to `ignore_startup_parameters`",
 }
 """Remedies by a part of the driver's words."""

@@ -57,6 +57,7 @@ class FileLease:
             raise StoreError(
                 f"can't open {self._path}: {error.strerror}", mend="mend the folder's permissions"
             ) from error
+        self._give_to_owner(descriptor)
         deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
         while not _try_lock(descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
@@ -71,6 +72,13 @@ class FileLease:
         with contextlib.suppress(OSError):
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        """Give a file that root made to the owner of the database, as SQLite does with its own."""
+        if os.geteuid() == 0:
+            with contextlib.suppress(OSError):
+                owner = Path(str(self._path).removesuffix(".lock")).stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def release(self) -> None:
         """Release the lease. The file stays: if it were removed, two holders could hold two files."""
@@ -118,7 +126,8 @@ class ServerLease:
                         f"a dead session of margin-monitor still holds the database {self._display_url}",
                         mend="it was told to end; if it stays, end it on the server",
                     )
-                raise another_instance_error(self._display_url, _read_last_daemon(connection)[0])
+                pid, host = _read_holder(connection)
+                raise another_instance_error(self._display_url, pid, host)
             time.sleep(0.02)
         self._process = taken[1]
 
@@ -154,12 +163,23 @@ def is_held(connection: Connection) -> bool:
     return FileLease(Path(path)).is_held()
 
 
-def another_instance_error(display_url: str, pid: int | None) -> DaemonAlreadyRunning:
+def another_instance_error(display_url: str, pid: int | None, host: str = "") -> DaemonAlreadyRunning:
     """Return the error that names the daemon holding the database."""
-    who = f"another margin-monitor (pid {pid})" if pid else "another margin-monitor"
+    place = f" on {host}" if host else ""
+    who = f"another margin-monitor (pid {pid}{place})" if pid else "another margin-monitor"
     return DaemonAlreadyRunning(
         f"{who} holds the database {display_url}", mend="stop it, or give this one a database of its own"
     )
+
+
+def _read_holder(connection: Connection) -> tuple[int | None, str]:
+    """Return the process and the machine of the daemon that holds the lease; None and "" where they can't be read."""
+    known = tables.daemons
+    with contextlib.suppress(DBAPIError), connection.begin_nested():
+        query = select(known.c.pid, known.c.host).join(tables.leases, tables.leases.c.holder == known.c.id)
+        if (found := connection.execute(query).first()) is not None:
+            return found.pid, found.host
+    return _read_last_daemon(connection)[0], ""
 
 
 def _read_last_daemon(connection: Connection) -> tuple[int | None, datetime | None]:

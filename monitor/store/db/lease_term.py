@@ -168,6 +168,16 @@ def read_database_time(connection: Connection) -> datetime:
     return EPOCH + milliseconds * _MILLISECOND
 
 
+def outdate_claims(connection: Connection) -> None:
+    """Count the epoch up, so that the database refuses the claims of every daemon that held it before.
+
+    Who that was, and since when nothing more of it can arrive, stays recorded.
+    """
+    highest: int | None = connection.execute(select(func.max(tables.leases.c.epoch))).scalar()
+    if highest is not None:
+        connection.execute(update(tables.leases).values(epoch=highest + 1))
+
+
 def renew_lease(connection: Connection) -> None:
     """Renew the lease of this connection; nothing for a connection without one, such as a command's."""
     term = _term_of(connection)

@@ -1,5 +1,6 @@
 """Schema migrations; the only module that knows Alembic."""
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,37 +12,57 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
-from monitor.errors import StoreError
+from monitor.errors import DaemonAlreadyRunning, StoreError
 from monitor.resources import packaged_path
 from monitor.store.db import connections as opening
-from monitor.store.db import lease
+from monitor.store.db import session_names
 from monitor.store.db.connections import SCHEMA_REVISION
+from monitor.store.db.lease import FileLease, ServerLease
+from monitor.store.db.lease_term import outdate_claims
 
 
 def upgrade(url: str) -> tuple[str | None, str]:
     """Upgrade the database; return the revisions before (None: empty or missing) and after, the newest.
 
-    A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged. Raises
-    StoreError when the database is newer than this program or can't be reached, AnotherDaemon when a daemon of an older
-    version still holds it.
+    A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged. The lease
+    is held meanwhile, so that no daemon of an older version writes into the newer schema. Raises StoreError when the
+    database is newer than this program or can't be reached, AnotherDaemon when a daemon holds it.
     """
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)
     if path is not None:
         opening.create_file(path)
-    engine = opening.writing_engine(parsed, statement_ms=0)
+    name = session_names.new_session_name()
+    engine = opening.writing_engine(parsed, name=name, statement_ms=0)
     try:
-        with describe_failures(parsed), engine.begin() as connection:
+        # The lease of a file outlives the commit, that of a server ends with its connection.
+        with contextlib.ExitStack() as held, describe_failures(parsed), engine.begin() as connection:
             before = opening.read_revision(connection)
             if before is not None and before > SCHEMA_REVISION:
                 opening.check_revision(connection, parsed)
-            if before is not None and before < SCHEMA_REVISION and lease.is_held(connection):
-                # A daemon of the older version would go on writing rows of the older schema.
-                raise lease.another_instance_error(opening.display_url(parsed), None)
-            upgrade_connection(connection)
+            if before != SCHEMA_REVISION:
+                _hold_lease(held, connection, parsed, name)
+                opening.lock_revision(connection)
+                upgrade_connection(connection)
+                outdate_claims(connection)
             return before, SCHEMA_REVISION
     finally:
         engine.dispose()
+
+
+def _hold_lease(held: contextlib.ExitStack, connection: Connection, url: URL, name: str) -> None:
+    """Acquire the lease until `held` or the connection is closed. Raises AnotherDaemon when a daemon has it."""
+    path = opening.sqlite_path(url)
+    try:
+        if path is None:
+            ServerLease(opening.display_url(url), name).acquire(connection)
+        else:
+            lease = FileLease(path)
+            lease.acquire()
+            held.callback(lease.release)
+    except DaemonAlreadyRunning as error:
+        mend = "the schema changes only while no daemon writes: stop it, and run `margin-monitor db upgrade` again"
+        raise DaemonAlreadyRunning(error.message, mend=mend) from error
 
 
 @contextmanager

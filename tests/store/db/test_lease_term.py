@@ -14,7 +14,7 @@ from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import JournalEntry, Notice
 from monitor.errors import LeaseOutdated
 from monitor.store.db import connections as opening
-from monitor.store.db.lease_term import HANDOVER_S, MAX_PROOF_AGE_S, LeaseTerm
+from monitor.store.db.lease_term import HANDOVER_S, MAX_PROOF_AGE_S, LeaseTerm, outdate_claims
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import row_from_intent
 from monitor.store.store import Store
@@ -159,6 +159,21 @@ def test_a_holder_whose_lease_was_taken_stops_at_its_next_renewal(raw: Connectio
     found = first.find_objection()
     assert found is not None
     assert "does not hold" in found.reason
+
+
+def test_upgrade_outdates_claims_and_leaves_known_who_may_still_be_sending(raw: Connection) -> None:
+    first, second = LeaseTerm("first"), LeaseTerm("second")
+    outdate_claims(raw)
+    taken(raw, first)
+    plan(raw, 1)
+    claim = transition(1, 2, S.PLANNED, S.SUBMITTING, first.epoch)
+    assert is_accepted(raw, insert(tables.intent_transitions), claim)
+    outdate_claims(raw)
+    assert not is_accepted(raw, insert(tables.intent_transitions), claim)
+    raw.commit()
+    taken(raw, second)
+    assert second.epoch == 3
+    assert (second.sends_in_s > 0) == (raw.dialect.name == "postgresql")
 
 
 def test_decisions_from_before_another_holder_are_not_sent(raw: Connection) -> None:
