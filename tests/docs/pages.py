@@ -15,9 +15,10 @@ PAGES = (
     *sorted((CHECKOUT / "docs").rglob("*.md")),
 )
 
-_FENCE = re.compile(r"^```(?P<language>\w*)$")
+_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)$")
 _HEADING = re.compile(r"^#+ (?P<text>.+)$")
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+_IMAGE = re.compile(r"!\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,23 @@ def links(page: Path) -> list[str]:
     return [match["target"] for match in _LINK.finditer(prose(page))]
 
 
+def images(page: Path) -> list[Path]:
+    """The pictures that the page shows."""
+    return [(page.parent / match["target"]).resolve() for match in _IMAGE.finditer(prose(page))]
+
+
+def table_rows(page: Path) -> Iterator[list[list[str]]]:
+    """The cells of each table, row by row, headings first, without the line below these."""
+    table: list[list[str]] = []
+    for line in [*prose(page).splitlines(), ""]:
+        if line.startswith("|"):
+            cells = re.split(r"(?<!\\)\|", line.strip())[1:-1]
+            table.append([cell.strip() for cell in cells])
+        elif table:
+            yield [table[0], *table[2:]]
+            table = []
+
+
 def anchors(page: Path) -> set[str]:
     """What can follow a # in a link to the page."""
     headings = (_HEADING.match(line) for line in prose(page).splitlines())
@@ -65,17 +83,18 @@ def section(page: Path, heading: str) -> str:
 
 
 def _blocks(page: Path) -> Iterator[Block]:
-    start, language, inside = 0, "", False
+    start, language, indent, inside = 0, "", "", False
     held: list[str] = []
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
         fence = _FENCE.match(line)
         if fence is None:
-            held.append(line)
+            held.append(line.removeprefix(indent))
         elif inside:
             yield Block(page, start, language, "\n".join(held) + "\n")
-            inside = False
+            indent, inside = "", False
         else:
-            start, language, inside, held = number, fence["language"], True, []
+            # A block in an item of a list is indented like its text.
+            start, language, indent, inside, held = number, fence["language"], fence["indent"], True, []
 
 
 def _slug(heading: str) -> str:

@@ -11,7 +11,7 @@ from monitor.cli.parser import COMMANDS
 from monitor.config.loading import build_config
 from monitor.config.unsupported_keys import UNSUPPORTED as UNBUILT_KEYS
 from monitor.core.model.metric import METRICS
-from tests.docs.pages import CHECKOUT, PAGES, Block, anchors, blocks, links, prose, section
+from tests.docs.pages import CHECKOUT, PAGES, Block, anchors, blocks, links, prose, section, table_rows
 
 ACCOUNT = '\n[[accounts]]\nname = "main"\napi_key = "env:KEY"\napi_secret = "env:SECRET"\n'
 
@@ -74,6 +74,15 @@ def broken_links(page: Path) -> list[str]:
 def place(page: Path) -> str:
     """The page's path from the checkout on."""
     return str(page.relative_to(CHECKOUT))
+
+
+def test_every_row_of_a_table_has_a_cell_for_each_heading() -> None:
+    assert {place(page): rows for page in PAGES if (rows := uneven_rows(page))} == {}
+
+
+def uneven_rows(page: Path) -> list[str]:
+    """The first cells of the rows that have more or fewer cells than their table has headings."""
+    return [row[0] for head, *rows in table_rows(page) for row in rows if len(row) != len(head)]
 
 
 def test_only_allowed_hosts_are_named() -> None:
