@@ -16,6 +16,7 @@ PAGES = (
 )
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)$")
+_CODE = re.compile(r"`([^`]+)`")
 _HEADING = re.compile(r"^#+ (?P<text>.+)$")
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _IMAGE = re.compile(r"!\[[^\]]*\]\((?P<target>[^)\s]+)\)")
@@ -52,6 +53,12 @@ def prose(page: Path) -> str:
 def links(page: Path) -> list[str]:
     """Where the page links to."""
     return [match["target"] for match in _LINK.finditer(prose(page))]
+
+
+def inline_code(page: Path) -> list[str]:
+    """The code within the lines of the page."""
+    flat = re.sub(r"\s+", " ", prose(page))
+    return [code.replace("\\|", "|") for code in _CODE.findall(flat)]
 
 
 def images(page: Path) -> list[Path]:

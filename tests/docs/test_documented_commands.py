@@ -1,6 +1,8 @@
 """Every command line of the pages is run as a reader would run it, and ends as the page lets one expect."""
 
 import asyncio
+import importlib
+import inspect
 import os
 import re
 import shlex
@@ -22,7 +24,8 @@ from monitor.core.model.journal import JournalEntry, Sample
 from monitor.sandbox.scenario.scenario import ApiKeyPermissions, hmac_key
 from monitor.sandbox.server import SandboxInfo
 from monitor.store.store import Store
-from tests.docs.pages import CHECKOUT, blocks
+from tests.docs.pages import CHECKOUT, Block, blocks
+from tests.docs.shell_lines import inline_commands, shell_lines
 from tests.support.command import CommandOutput
 from tests.support.daemon import eventually, starting_now
 from tests.support.examples.store_rows import alert, intent
@@ -54,11 +57,22 @@ BESIDE_A_DAEMON = {"margin-monitor status --check --max-age 90s"}
 UNTIL_STOPPED = re.compile(r"margin-monitor (run|sandbox)\b")
 LONG = re.compile(r"margin-monitor demo\b")
 
-OTHERS = re.compile(
-    r"(python3 -m venv|\S+/bin/pip install|ln -s|install (-D )?-m"
-    r"|systemctl|systemd-sysusers|systemd-tmpfiles|systemd-run) ?"
-)
-"""Lines of a shell that are not ours: they need root, systemd or the network."""
+ELSEWHERE = {
+    re.compile(r"\./dev |make "): "the tasks of a checkout: .ci/run and tests/packaging/test_release.py",
+    re.compile(r"python -m benchmarks\."): "tests/benchmarks",
+    re.compile(
+        r"python3 -m venv |\S+/bin/pip install |ln -s |install (-D )?-m "
+    ): "tests/packaging/test_documented_installation.py",
+    re.compile(r"systemd-(sysusers|tmpfiles)( --create)?$"): "tests/systemd/test_units.py, with another root",
+    re.compile(r"curl "): "tests/docs/test_documented_outputs.py",
+}
+"""Lines of a shell that another test runs, with its place."""
+
+NOT_RUN = {
+    re.compile(r"systemctl |systemd-run "): "needs a running systemd",
+    re.compile(r"podman build "): "needs a container engine and base images from a registry",
+}
+"""Lines of a shell that no test runs, and why."""
 
 WAY = {
     _S.PROPOSED: (_S.PROPOSED,),
@@ -67,13 +81,7 @@ WAY = {
 }
 
 
-def lines() -> list[str]:
-    """Every line of the shell blocks once, without a change of user before our own command."""
-    found = [line for block in blocks("sh") for line in block.text.replace("\\\n", " ").splitlines() if line]
-    return list(dict.fromkeys(line.removeprefix("sudo -u margin-monitor ") for line in found))
-
-
-OURS = [line for line in lines() if line.startswith("margin-monitor ")]
+OURS = [line for line in dict.fromkeys([*shell_lines(), *inline_commands()]) if line.startswith("margin-monitor ")]
 SHORT = [
     line for line in OURS if not UNTIL_STOPPED.match(line) and not LONG.match(line) and line not in BESIDE_A_DAEMON
 ]
@@ -119,13 +127,43 @@ async def home(tmp_path: Path, sqlite_template: Path, ready: SandboxInfo, phone:
     return tmp_path
 
 
-@pytest.mark.parametrize("line", lines())
-def test_every_line_of_a_shell_block_is_known(line: str) -> None:
-    if line.startswith("./dev "):
-        cases = re.findall(r"^(\w+)\)$", (CHECKOUT / "dev").read_text(encoding="utf-8"), re.MULTILINE)
-        assert line.split()[1] in cases
-    else:
-        assert line.startswith("margin-monitor ") or OTHERS.match(line)
+@pytest.mark.parametrize("line", shell_lines())
+def test_every_line_of_a_shell_block_is_run_or_says_why_not(line: str) -> None:
+    others = [pattern for pattern in (*ELSEWHERE, *NOT_RUN) if pattern.match(line)]
+    assert len(others) == (0 if line in OURS else 1)
+
+
+def test_every_exception_is_needed() -> None:
+    unused = {pattern.pattern for pattern in (*ELSEWHERE, *NOT_RUN) if not any(map(pattern.match, shell_lines()))}
+    assert unused == set()
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("make ")])
+def test_target_of_make_is_a_task_of_the_checkout(line: str) -> None:
+    if shutil.which("make") is None:
+        pytest.skip("make is missing (Debian package make)")
+    shown = subprocess.run([*shlex.split(line), "-n"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert shown.stdout.split()[:2] == ["./dev", "bench"]
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("./dev ")])
+def test_task_of_the_checkout_is_one(line: str) -> None:
+    cases = re.findall(r"^(\w+)\)$", (CHECKOUT / "dev").read_text(encoding="utf-8"), re.MULTILINE)
+    assert line.split()[1] in cases
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if line.startswith("python -m ")])
+def test_module_that_is_called_can_be(line: str) -> None:
+    _, _, module = line.split()
+    assert 'if __name__ == "__main__":' in inspect.getsource(importlib.import_module(module))
+
+
+@pytest.mark.parametrize("block", blocks("text"), ids=lambda block: block.place)
+def test_text_hides_no_command(block: Block) -> None:
+    hidden = re.compile(
+        r"^(\$ |margin-monitor |\./dev |python|pip|podman|docker|curl|make|systemctl|sudo)", re.MULTILINE
+    )
+    assert not hidden.search(block.text)
 
 
 @pytest.mark.parametrize("line", SHORT)
@@ -199,7 +237,7 @@ async def test_sandbox_command_names_its_address(line: str, tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_demo_leaves_the_picture_that_the_page_shows(tmp_path: Path) -> None:
-    (line,) = (line for line in lines() if line.startswith("./dev demo "))
+    (line,) = (line for line in shell_lines() if line.startswith("./dev demo "))
     said = _run(tmp_path, line.replace("./dev", "margin-monitor"), timeout_s=150)
     assert said.code == 0, said.out[-2000:] + said.err[-2000:]
     assert (tmp_path / "crash" / "demo.png").read_bytes().startswith(b"\x89PNG")

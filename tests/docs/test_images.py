@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from docs.generate.channel_pictures import PICTURES, make_pictures
-from docs.generate.page_picture import make_picture
 from tests.docs.pages import CHECKOUT, PAGES, images
 from tests.integration.web.browser import needs_browser
 
@@ -63,12 +62,3 @@ async def test_script_makes_the_picture_of_every_channel(tmp_path: Path) -> None
             Image.open(IMAGES / "channels" / f"{service}.png") as shown,
         ):
             assert new.size[0] == shown.size[0]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@needs_browser
-async def test_script_makes_the_picture_of_the_page(tmp_path: Path) -> None:
-    await make_picture(tmp_path / "page.png")
-    with Image.open(tmp_path / "page.png") as new, Image.open(IMAGES / "page.png") as shown:
-        assert new.size[0] == shown.size[0]
