@@ -1,4 +1,4 @@
-"""The runbook: a section for every alert that ships, and no section for one that does not."""
+"""The runbook: steps for every alert that ships, of the daemon and of Prometheus, and none for one that does not."""
 
 import re
 import tomllib
@@ -12,14 +12,26 @@ RUNBOOK = (CHECKOUT / "docs" / "runbook.md").read_text(encoding="utf-8")
 LADDER = packaged_path("config", "rules", "ladder.toml")
 RULES = [rule["name"] for rule in tomllib.loads(LADDER.read_text(encoding="utf-8"))["rules"]]
 
-SECTIONS = dict(re.findall(r"^### `([a-z0-9-]+)`\n\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+PROMETHEUS_RULES = re.findall(
+    r"^ *- alert: (\w+)$", (CHECKOUT / "docs" / "monitoring" / "alerts.yml").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
+COUNTERPARTS = dict(re.findall(r"^\| `(\w+)` \| (\[`.*) \|$", RUNBOOK, re.MULTILINE))
+"""Alerts of Prometheus whose steps are those of an alert of the daemon, with links to these."""
 
 
 def test_every_shipped_rule_has_a_section_and_every_section_a_rule() -> None:
-    assert sorted(SECTIONS) == sorted(RULES)
+    assert sorted(SECTIONS) == sorted([*RULES, *(set(PROMETHEUS_RULES) - COUNTERPARTS.keys())])
 
 
-@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_for_prometheus_has_a_section_or_a_counterpart_that_has_one() -> None:
+    assert COUNTERPARTS.keys() <= set(PROMETHEUS_RULES)
+    named = {name for links in COUNTERPARTS.values() for name in re.findall(r"\(#([a-z-]+)\)", links)}
+    assert named <= set(RULES)
+
+
+@pytest.mark.parametrize("rule", SECTIONS)
 def test_section_says_the_meaning_and_then_steps_in_order(rule: str) -> None:
     meaning, _, steps = SECTIONS[rule].partition("\n\n")
     assert meaning.endswith(".")
