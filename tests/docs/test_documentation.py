@@ -35,7 +35,11 @@ def test_a_configuration_of_the_pages_loads(block: Block, tmp_path: Path) -> Non
     complete = block.text if "accounts" in tomllib.loads(block.text) else block.text + ACCOUNT
     config = build_config(complete.encode(), tmp_path / "config.toml", {})
     assert config.accounts
-    assert all(action.mode == "dry-run" for action in config.actions)
+    # What is copied from a page moves no money unless a person says so.
+    assert {(action.mode, action.on_no_answer) for action in config.actions} <= {
+        ("dry-run", "skip"),
+        ("approve", "skip"),
+    }
 
 
 def test_the_example_configuration_says_no_more_than_the_ladder() -> None:
