@@ -11,6 +11,7 @@ from monitor.cli import output
 from monitor.cli.config_template import InitAnswers, config_text, parse_channel, parse_pairs
 from monitor.cli.parser import PROGRAM
 from monitor.cli.setup.config_file import exists_error, write_config_file
+from monitor.config.consistency import literal_secrets
 from monitor.config.loading import build_config, user_config
 from monitor.config.schema import DEFAULT_REST_URL
 from monitor.errors import ExitCode, MonitorError, UsageError
@@ -50,9 +51,14 @@ def run(args: argparse.Namespace) -> int:
         return set_up(args, target, os.environ)
     content = config_text(_answers_from_options(args)).encode()
     # Checked before anything is written, so that an existing file is never replaced by one that can't be loaded.
-    build_config(content, target, os.environ)
+    config = build_config(content, target, os.environ)
     write_config_file(target, content, force=args.force)
     output.print_line(f"wrote {target}")
+    if any(literal_secrets(table) for table in (*config.accounts, *config.channels)):
+        output.print_note(
+            "secrets stand in it as they were given: only you can read it, but each copy of it holds them; "
+            "file:PATH, env:NAME or credential:NAME keeps them apart"
+        )
     output.print_line(f"next: {PROGRAM} {_config_option(args, target)}check", "dim")
     return ExitCode.DONE
 

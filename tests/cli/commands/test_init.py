@@ -20,6 +20,26 @@ def test_the_config_is_written_where_it_is_found_and_only_for_its_owner(tmp_path
     assert [entry.name for entry in path.parent.iterdir()] == ["config.toml"]
 
 
+@pytest.mark.parametrize(
+    ("secret", "url", "is_said"),
+    [
+        ("a-literal-secret", "env:URL", True),
+        ("env:SECRET", "tgram://123:token/1", True),
+        # An address of this machine without a user is no secret.
+        ("file:secret", "json://127.0.0.1:9/", False),
+    ],
+)
+def test_secrets_in_the_file_itself_are_mentioned_and_not_repeated(
+    tmp_path: Path, secret: str, url: str, is_said: bool
+) -> None:
+    words = ("init", "--non-interactive", "--api-key", "env:KEY", "--api-secret", secret, "--channel", f"a={url}")
+    ran = run_cli(tmp_path, *words)
+    assert ran.code == 0, ran.stderr
+    assert ran.stderr.startswith("secrets stand in it as they were given") is is_said
+    assert (ran.stderr == "") is not is_said
+    assert "a-literal-secret" not in ran.stdout + ran.stderr and "token" not in ran.stdout + ran.stderr
+
+
 def test_options_are_written(tmp_path: Path) -> None:
     more = ("--account", "two", "--isolated", "btcusdt, ETHUSDT", "--rest-url", "http://127.0.0.1:9")
     run_cli(tmp_path, *OPTIONS, *more, "--channel", "a=env:A", "--channel", "b=env:B=x", "--output", "c.toml")
