@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from monitor.app.documents.exports import EXPORTS
 from monitor.cli.parser import COMMANDS
 from monitor.config.loading import build_config
 from monitor.config.unsupported_keys import UNSUPPORTED as UNBUILT_KEYS
@@ -89,14 +90,22 @@ def uneven_rows(page: Path) -> list[str]:
     return [row[0] for head, *rows in table_rows(page) for row in rows if len(row) != len(head)]
 
 
+def test_mapping_for_tax_tools_names_histories_and_columns_that_exist() -> None:
+    page = CHECKOUT / "docs" / "guide" / "export.md"
+    (mapping,) = (rows for rows in table_rows(page) if rows[0] == ["row here", "Koinly", "BittyTax"])
+    known = {*EXPORTS, *EXPORTS["interest"].columns, *EXPORTS["movements"].columns, "capital-flow", "transfer"}
+    named = {word for row in mapping[1:] for word in re.findall(r"`([a-z_-]+)`", row[0])}
+    assert {"at", "asset", "account", "key", "tx_id", "kind", "type"} <= named <= known
+
+
 def test_only_allowed_hosts_are_named() -> None:
     assert {place(page): strange for page in PAGES if (strange := strange_hosts(page))} == {}
 
 
 def strange_hosts(page: Path) -> set[str]:
     """The hosts of the page's addresses that it may not name."""
-    found = re.findall(r"[a-z+]+://[\w.@-]+", page.read_text(encoding="utf-8"))
-    named = {urlsplit(url).netloc.rpartition("@")[2] for url in found}
+    found = re.findall(r"[a-z+]+://[\w.@:-]+", page.read_text(encoding="utf-8"))
+    named = {urlsplit(url).netloc.rpartition("@")[2].partition(":")[0] for url in found}
     strange = {host for host in named if host not in HOSTS and host and not re.fullmatch(r"[A-Z_]+", host)}
     is_reference = page.parent.name == "reference"
     return {host for host in strange if not (is_reference and host.endswith(".binance.com"))}
