@@ -34,6 +34,30 @@ def test_every_command_in_running_text_can_be_typed() -> None:
     assert flawed_commands() == {}
 
 
+def checkout_commands(pattern: str) -> set[str]:
+    """The words after a command of a checkout, in the running text of all pages."""
+    return {match[1] for page in PAGES for code in inline_code(page) if (match := re.match(pattern, code))}
+
+
+def test_every_task_of_a_checkout_in_running_text_is_one() -> None:
+    tasks = set(re.findall(r"^(\w+)\)$", (CHECKOUT / "dev").read_text(encoding="utf-8"), re.MULTILINE))
+    named = checkout_commands(r"\./dev (\w+)")
+    assert {"demo", "test"} <= named <= tasks
+
+
+def test_every_target_of_make_in_running_text_is_one() -> None:
+    targets = set(re.findall(r"^(\w+):", (CHECKOUT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert checkout_commands(r"make ([a-z]+)") <= targets
+
+
+def test_every_module_that_running_text_calls_can_be_called() -> None:
+    modules = checkout_commands(r"python -m ((?:docs|tests|benchmarks)[\w.]*)")
+    assert "docs.generate.reference" in modules
+    for module in modules:
+        source = CHECKOUT / f"{module.replace('.', '/')}.py"
+        assert 'if __name__ == "__main__":' in source.read_text(encoding="utf-8"), module
+
+
 def test_whole_commands_in_running_text_are_found() -> None:
     found = inline_commands()
     assert "margin-monitor history worst_level_1d --since 7d" in found

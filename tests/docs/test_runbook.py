@@ -1,12 +1,13 @@
 """The runbook: steps for every alert that ships, of the daemon and of Prometheus, and none for one that does not."""
 
+import ast
 import re
 import tomllib
 
 import pytest
 
 from monitor.resources import packaged_path
-from tests.docs.pages import CHECKOUT
+from tests.docs.pages import CHECKOUT, table_rows
 
 RUNBOOK = (CHECKOUT / "docs" / "runbook.md").read_text(encoding="utf-8")
 LADDER = packaged_path("config", "rules", "ladder.toml")
@@ -19,6 +20,27 @@ PROMETHEUS_RULES = re.findall(
 SECTIONS = dict(re.findall(r"^### `([\w-]+)`\n\n(.*?)(?=^##|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL))
 COUNTERPARTS = dict(re.findall(r"^\| `(\w+)` \| (\[`.*) \|$", RUNBOOK, re.MULTILINE))
 """Alerts of Prometheus whose steps are those of an alert of the daemon, with links to these."""
+
+NOTICES = [
+    quoted
+    for rows in table_rows(CHECKOUT / "docs" / "runbook.md")
+    if rows[0] == ["in the notice", "what to do"]
+    for row in rows[1:]
+    for quoted in re.findall(r'"([^"]+)"', row[0])
+]
+
+
+def program_texts() -> set[str]:
+    """Every text in the source of the program, without what it is filled with."""
+    trees = (ast.parse(path.read_text(encoding="utf-8")) for path in (CHECKOUT / "monitor").rglob("*.py"))
+    nodes = (node for tree in trees for node in ast.walk(tree))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_every_notice_of_the_runbook_is_one_that_the_program_sends() -> None:
+    texts = program_texts()
+    assert len(NOTICES) > 20
+    assert [quoted for quoted in NOTICES if not any(quoted in text for text in texts)] == []
 
 
 def test_every_shipped_rule_has_a_section_and_every_section_a_rule() -> None:

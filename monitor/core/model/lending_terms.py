@@ -145,7 +145,7 @@ def seconds_to_delisting(
 def _title(terms: LendingTerms) -> str:
     match terms.kind:
         case "bars":
-            return "the bars of the cross account"
+            return "the thresholds of the cross account"
         case "tiers":
             return f"the tiers of {terms.subject}"
         case "collateral":

@@ -114,12 +114,14 @@ async def test_changed_terms_are_notified_once_and_a_delisting_fires(tmp_path: P
 
                 async def is_told() -> bool:
                     told = "\n".join(texts())
-                    return all(word in told for word in ("the bars of the cross account", "ratio of SOL", "delisting"))
+                    return all(
+                        word in told for word in ("the thresholds of the cross account", "ratio of SOL", "delisting")
+                    )
 
                 await eventually(is_told, 20, given_up=lambda: here.task.done(), story=lambda: str(texts()))
                 state = here.state()
     for change in (
-        "the bars of the cross account changed: initial 1.5, margin call 1.3, liquidation 1.1 → initial 1.25",
+        "the thresholds of the cross account changed: initial 1.5, margin call 1.3, liquidation 1.1 → initial 1.25",
         "the collateral ratio of SOL changed: 0.95 up to 10000000, 0.9 up to 20000000, then 0 → 0.5 (",
     ):
         assert sum(change in text for text in texts()) == 1
