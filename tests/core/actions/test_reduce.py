@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.actions.limit_usage import LimitUsage
+from monitor.core.actions.limit_usage import LimitUsage, remaining_allowance
 from monitor.core.actions.limits import Allowed, check_limits
 from monitor.core.actions.proposal import Allowance, NoProposal, Proposal
 from monitor.core.actions.reduce import propose_reduction
@@ -276,7 +276,7 @@ def test_no_order_flips_the_net_position_of_an_asset(data: st.DataObject) -> Non
     assume(held.liabilities > 0)
     target = data.draw(st.one_of(st.none(), st.decimals(min_value=D("1.05"), max_value=20, places=3)))
     spec = SPEC if target is not None else reduce_spec(target=None, amount=data.draw(amounts) + 1)
-    found = propose_reduction(held, spec, target, NOW)
+    found = propose_reduction(held, spec, target, NOW, remaining_allowance(spec, LimitUsage()))
     if isinstance(found, NoProposal):
         return
     order = order_of(found)

@@ -64,8 +64,7 @@ async def test_minute_at_rest_weighs_at_most_twenty_five(tmp_path: Path) -> None
     # A busy machine loses connections at this speed, and each gap is another read of the accounts: they count as
     # scheduled, and once more for the hour's interest, which the risk stream reports.
     others = spent - polls * ACCOUNT_READ_WEIGHT
-    print("OTH", others, scheduled, others/scheduled)
-    assert 2 * (POLLS + 1) * ACCOUNT_READ_WEIGHT / MINUTES + others / scheduled <= 25, print("OTH", others, scheduled, others/scheduled) or (others, scheduled, paths)
+    assert 2 * (POLLS + 1) * ACCOUNT_READ_WEIGHT / MINUTES + others / scheduled <= 25, (others, scheduled, paths)
 
 
 def scenario_below_safe_level() -> Scenario:
@@ -99,8 +98,7 @@ async def test_minute_below_the_safe_level_weighs_at_most_twenty_five(tmp_path: 
     # Lost connections cause polls here too; requests rarer than the span count by their share of a day.
     others = spent - polls * ACCOUNT_READ_WEIGHT - rare * RARE_WEIGHT
     rare_share = RARE_A_DAY * RARE_WEIGHT * timedelta(minutes=1) / timedelta(days=1)
-    print("OTH", others, scheduled, others/scheduled, rare_share)
-    assert 2 * ACCOUNT_READ_WEIGHT + others / scheduled + rare_share <= 25, print("OTH", others, scheduled, others/scheduled) or (others, scheduled, paths)
+    assert 2 * ACCOUNT_READ_WEIGHT + others / scheduled + rare_share <= 25, (others, scheduled, paths)
 
 
 async def _passed(here: InProcessDaemon, clock: SandboxClock, moment: datetime) -> timedelta:
