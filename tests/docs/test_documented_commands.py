@@ -67,7 +67,7 @@ ELSEWHERE = {
 
 NOT_RUN = {
     re.compile(r"systemctl |systemd-run "): "needs a running systemd",
-    re.compile(r"podman build "): "needs a container engine and base images from a registry",
+    re.compile(r"podman (build|run) "): "needs a container engine and base images from a registry",
 }
 """Lines of a shell that no test runs, and why."""
 

@@ -39,6 +39,20 @@ def test_last_stage_has_no_root_and_asks_the_daemon_for_its_health() -> None:
     assert not re.search(r"apt-get|curl|wget", CONTAINERFILE)
 
 
+@pytest.mark.parametrize("path", ["container/Containerfile", "docs/guide/container.md"])
+def test_build_by_podman_keeps_the_health_check(path: str) -> None:
+    # Its own format of images has none.
+    builds = re.findall(r"podman build .*", (ROOT / path).read_text(encoding="utf-8"))
+    assert builds
+    assert all(" --format docker " in build for build in builds)
+
+
+def test_environments_of_the_checkout_stay_out_of_the_image() -> None:
+    # Beside the Containerfile podman 4.3 would not find the list.
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {".git", ".venv*"} <= set(ignored)
+
+
 @pytest.mark.parametrize("name", ["upgrade", "margin-monitor"])
 def test_daemon_runs_with_a_read_only_root_and_without_capabilities(name: str) -> None:
     service = COMPOSE["services"][name]
