@@ -130,6 +130,21 @@ def test_missing_extra_is_one_line_with_the_command_that_installs_it(installed: 
     assert "Traceback" not in tested.stderr
 
 
+def test_missing_buttons_of_telegram_are_one_line_with_their_extra(installed: Path, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(
+        '[[accounts]]\nname = "main"\napi_key = "env:KEY"\napi_secret = "env:SECRET"\n'
+        '[[channels]]\nname = "phone"\nurl = "tgram://123456789:abcdefghijklmnopqrstuvwxyzABCDEFGHI/987654321"\n'
+        '[[replies]]\nchannel = "phone"\nusers = [987654321]\n'
+    )
+    path.chmod(0o600)
+    # Refused before anything is sent, so nothing leaves.
+    tested = try_run(installed, "--config", path, "notify", "test", home=tmp_path)
+    assert tested.returncode == 1
+    assert "pip install 'margin-monitor[telegram]'" in tested.stdout
+    assert "Traceback" not in tested.stderr
+
+
 def test_completion_and_the_schema_are_printed_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert "complete -o bashdefault" in run(installed, "completion", "bash", cwd=tmp_path, home=tmp_path)
     assert json.loads(run(installed, "config", "schema", cwd=tmp_path, home=tmp_path))["required"] == ["accounts"]
