@@ -1,7 +1,7 @@
 """The closed union of events that may enter an account's inbox. Nothing else can change a decision."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -32,6 +32,8 @@ class CrossRead:
     """A read of the cross account."""
 
     snapshot: CrossSnapshot
+    prices_before: Mapping[str, Price] = field(default_factory=dict)
+    """Newest prices at the time of the request, which the answer contains at least; empty: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class IsolatedRead:
     """A read of the isolated pairs."""
 
     snapshot: IsolatedSnapshot
+    prices_before: Mapping[str, Price] = field(default_factory=dict)
+    """As in `CrossRead`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,23 +74,24 @@ def apply_account_event(state: AccountState, event: Event, now: datetime) -> Acc
 
 def _apply_event(state: AccountState, event: Event, now: datetime) -> AccountState:
     match event:
-        case CrossRead(snapshot):
+        case CrossRead(snapshot, before):
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
             snapshot = keep_unread_balances(snapshot, state.cross)
             value = state.prices.value_snapshot(snapshot.balances)
             if snapshot.rejected and is_undervalued(snapshot, value):
                 return state
-            prices = state.prices.with_cross_snapshot(value)
+            prices = state.prices.with_cross_snapshot(snapshot, value, before)
             if any(balance.owed for balance in event.snapshot.balances.values()):
                 prices = prices.with_first_index_request(now)
             state = replace(state, cross=snapshot, prices=prices)
             return replace(state, live_balances=with_snapshot(state, snapshot))
-        case IsolatedRead(snapshot):
+        case IsolatedRead(snapshot, before):
             if state.isolated is not None and snapshot.as_of < state.isolated.as_of:
                 return state
             snapshot = keep_unread_pairs(snapshot, state.isolated)
-            state = replace(state, isolated=snapshot, prices=state.prices.with_isolated_snapshot())
+            prices = state.prices.with_isolated_snapshot(snapshot, state.isolated, before)
+            state = replace(state, isolated=snapshot, prices=prices)
             return replace(state, live_balances=with_snapshot(state, snapshot))
         case ThresholdsRead() | LeverageTiersRead():
             return replace(state, thresholds=_with_thresholds(state.thresholds, event))

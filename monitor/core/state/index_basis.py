@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import Price
-from monitor.core.numbers.amounts import EIGHT_DECIMALS, floor_to
+from monitor.core.model.account import IsolatedPair, IsolatedSnapshot, Price
+from monitor.core.numbers.amounts import EIGHT_DECIMALS, ONE, floor_to
+from monitor.core.state.scope_value import prices_moved_since
 
 MATCH_WINDOW = timedelta(seconds=15)
 """Maximum time between an index price and the spot price reports around it for them to be comparable."""
@@ -84,3 +85,32 @@ def update_bases(bases: Mapping[str, Decimal], readings: Mapping[str, IndexReadi
     if not changed:
         return bases
     return {symbol: basis for symbol, basis in {**bases, **changed}.items() if basis is not None}
+
+
+def pair_prices_at_answer(
+    snapshot: IsolatedSnapshot,
+    last: Mapping[str, IsolatedPair],
+    last_prices: Mapping[str, Price],
+    before: Mapping[str, Price],
+    newest: Mapping[str, Price],
+) -> Mapping[str, Price]:
+    """Return the spot prices at the moment of the answer, so far as they differ from the newest.
+
+    The index price in a pair's row tells where the spot price stood between the one before the request and the newest.
+    `last` are the pairs of the previous answer, `last_prices` the spot prices at its moment.
+    """
+    found: dict[str, Price] = {}
+    for symbol, (earlier, newer) in prices_moved_since(snapshot.as_of, before, newest).items():
+        pair = snapshot.pairs.get(symbol)
+        if pair is None or not pair.index_price:
+            continue
+        spot = pair.index_price / _basis(last.get(symbol), last_prices.get(symbol))
+        low, high = sorted((earlier.value, newer.value))
+        found[symbol] = Price(min(max(spot, low), high), newer.at)
+    # A row that can't be believed is still the one of its own read.
+    return found | {symbol: last_prices[symbol] for symbol in snapshot.rejected if symbol in last_prices}
+
+
+def _basis(pair: IsolatedPair | None, spot: Price | None) -> Decimal:
+    """Return index over spot price at the previous answer; one if it is unknown."""
+    return pair.index_price / spot.value if pair is not None and pair.index_price and spot is not None else ONE

@@ -7,9 +7,17 @@ from decimal import Decimal
 
 from monitor.core.margin.usdt_prices import NO_BASIS
 from monitor.core.model.account import Balance, CrossSnapshot, IsolatedSnapshot, Price
-from monitor.core.state.index_basis import IndexReading, match_index, update_bases
+from monitor.core.state.index_basis import IndexReading, match_index, pair_prices_at_answer, update_bases
 from monitor.core.state.peg_history import PegHistory
-from monitor.core.state.scope_value import NO_ASSETS, PriceSnapshot, ScopeValue, revalue, value_scope
+from monitor.core.state.scope_value import (
+    MATCH_TOLERANCE,
+    NO_ASSETS,
+    PriceSnapshot,
+    ScopeValue,
+    cross_prices_at_answer,
+    revalue,
+    value_scope,
+)
 
 PRICE_HISTORY = timedelta(minutes=5)
 """How far back prices are kept, for `margin_level_change_5m`."""
@@ -22,9 +30,6 @@ MAX_PRICE_AGE = timedelta(hours=1)
 
 PRICE_REPORT_DELAY = timedelta(seconds=1)
 """Maximum delay between a price and its report: the stream reports each symbol once a second."""
-
-MATCH_TOLERANCE = Decimal("0.01")
-"""Maximum difference between our own valuation and the exchange's at which the two count as equal."""
 
 INDEX_RETRY = timedelta(seconds=30)
 """Minimum time between reads of an index price that was never matched with a spot price of its moment."""
@@ -148,17 +153,33 @@ class PriceState:
         """Return the value of the balances of a snapshot that has just come."""
         return value_scope(balances, self.newest, bases=self.index_basis)
 
-    def with_cross_snapshot(self, value: ScopeValue) -> "PriceState":
-        """Return the state after a read of the cross account; `value` is that of `value_snapshot`."""
-        return replace(
-            self,
-            at_cross=SnapshotPrices(self.newest, self.newest_at, self.index_basis, value),
-            cross_value=value._replace(excluded=value.unpriced, unpriced=frozenset()),
-        )
+    def with_cross_snapshot(
+        self, snapshot: CrossSnapshot, value: ScopeValue, before: Mapping[str, Price]
+    ) -> "PriceState":
+        """Return the state after a read of the cross account; `value` is that of `value_snapshot`.
 
-    def with_isolated_snapshot(self) -> "PriceState":
-        """Return the state after a read of the isolated pairs."""
-        return replace(self, at_isolated=SnapshotPrices(self.newest, self.newest_at))
+        `before` are the newest prices at the time of the request.
+        """
+        prices = cross_prices_at_answer(snapshot, value, before, self.index_basis)
+        at = (
+            SnapshotPrices(self.newest, self.newest_at, self.index_basis, value)
+            if prices is None
+            else SnapshotPrices(prices, self.newest_at, self.index_basis)
+        )
+        return replace(self, at_cross=at, cross_value=value._replace(excluded=value.unpriced, unpriced=frozenset()))
+
+    def with_isolated_snapshot(
+        self, snapshot: IsolatedSnapshot, last: IsolatedSnapshot | None, before: Mapping[str, Price]
+    ) -> "PriceState":
+        """Return the state after a read of the isolated pairs; `last` is the read before it.
+
+        `before` are the newest prices at the time of the request.
+        """
+        pairs = last.pairs if last is not None else {}
+        other = pair_prices_at_answer(snapshot, pairs, self.at_isolated.prices, before, self.newest)
+        return replace(
+            self, at_isolated=SnapshotPrices({**self.newest, **other} if other else self.newest, self.newest_at)
+        )
 
     def with_index(self, symbol: str, index: Price) -> "PriceState":
         """Return the state after a read of the margin index price."""

@@ -1,4 +1,7 @@
-"""The exact value of a scope's balances, updated by each price that changes in a few operations."""
+"""The exact value of a scope's balances, updated by each price that changes in a few operations.
+
+Also the prices at the moment of an answer, which may be older than the newest price when it comes.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +16,9 @@ from monitor.core.numbers.amounts import ONE, ZERO
 
 NO_ASSETS: frozenset[str] = frozenset()
 
+
+MATCH_TOLERANCE = Decimal("0.01")
+"""Maximum difference between our own valuation and the exchange's at which the two count as equal."""
 
 _MIN_VALUED_SHARE = Decimal("0.95")
 """Minimum share of the exchange's total that our own valuation reaches when no row is missing."""
@@ -189,3 +195,46 @@ def revalue(value: ScopeValue, prices: Mapping[str, Price], changed: Iterable[st
         liabilities,
         value.bases,
     )
+
+
+def cross_prices_at_answer(
+    snapshot: CrossSnapshot, value: ScopeValue, before: Mapping[str, Price], bases: Mapping[str, Decimal]
+) -> Mapping[str, Price] | None:
+    """Return the prices at the moment of the answer; None if they are those of `value`, the newest.
+
+    The level in the answer tells how far prices had come from those before the request to the newest.
+    """
+    newest = value.prices
+    moved = prices_moved_since(snapshot.as_of, before, newest)
+    if not moved or not _is_off(snapshot.margin_level, value.level):
+        return None
+    then = value_scope(snapshot.balances, {**newest, **{s: earlier for s, (earlier, _) in moved.items()}}, bases=bases)
+    if not then.level.is_finite() or then.level == value.level:
+        return None
+    share = min(ONE, max(ZERO, (snapshot.margin_level - value.level) / (then.level - value.level)))
+    return {
+        **newest,
+        **{
+            s: Price(newer.value + (earlier.value - newer.value) * share, newer.at)
+            for s, (earlier, newer) in moved.items()
+        },
+    }
+
+
+def prices_moved_since(
+    as_of: datetime, before: Mapping[str, Price], newest: Mapping[str, Price]
+) -> dict[str, tuple[Price, Price]]:
+    """Return by symbol the price before the request and the newest, where that came after the request and differs."""
+    if before is newest:
+        return {}
+    return {
+        symbol: (earlier, newer)
+        for symbol, newer in newest.items()
+        if newer.at > as_of and (earlier := before.get(symbol)) is not None and earlier.value != newer.value
+    }
+
+
+def _is_off(reported: Decimal, value: Decimal) -> bool:
+    if not (reported.is_finite() and value.is_finite()):
+        return False
+    return abs(value - reported) > MATCH_TOLERANCE * abs(reported)

@@ -92,13 +92,15 @@ class AccountReads:
 
     async def read_cross(self) -> None:
         async def read() -> None:
-            self._deliver(CrossRead(await self._exchange.read_cross()))
+            before = self._state().prices.newest
+            self._deliver(CrossRead(await self._exchange.read_cross(), before))
 
         await self._run_guarded("cross", CROSS, read)
 
     async def read_isolated(self) -> None:
         async def read() -> None:
-            self._deliver(IsolatedRead(await self._exchange.read_isolated()))
+            before = self._state().prices.newest
+            self._deliver(IsolatedRead(await self._exchange.read_isolated(), before))
 
         await self._run_guarded("isolated", None, read)
 

@@ -36,12 +36,12 @@ class OrderReads:
         """Return `state` with fresh reads of `scopes` and of all that the order touches. Raises ExchangeError."""
         places = _sources(intent, scopes)
         return _require_complete(
-            await self._apply_reads(state, [self._read(place) for place in places]), intent, scopes
+            await self._apply_reads(state, [self._read(place, state) for place in places]), intent, scopes
         )
 
     async def refresh_for(self, state: AccountState, intent: Intent) -> AccountState:
         """Return `state` with fresh reads of everything that sizes the order, including its trade price."""
-        reads = [self._read(place) for place in _sources(intent, (intent.target_scope,))]
+        reads = [self._read(place, state) for place in _sources(intent, (intent.target_scope,))]
         if isinstance(intent.order, Reduce):
             reads.append(self._price(intent.order.symbol))
         return _require_complete(await self._apply_reads(state, reads), intent, (intent.target_scope,))
@@ -105,16 +105,16 @@ class OrderReads:
         sent = intent.submitted_at if intent.submitted_at is not None else intent.created_at
         return TimeWindow(sent - CLOCK_TOLERANCE, self._clock.now() + _WINDOW_AHEAD)
 
-    async def _read(self, place: str) -> Event:
+    async def _read(self, place: str, state: AccountState) -> Event:
         match place:
             case "isolated":
-                return IsolatedRead(await self._exchange.read_isolated())
+                return IsolatedRead(await self._exchange.read_isolated(), state.prices.newest)
             case "spot":
                 return WalletRead("spot", await self._exchange.read_spot_wallet())
             case "funding":
                 return WalletRead("funding", await self._exchange.read_funding_wallet())
             case _:
-                return CrossRead(await self._exchange.read_cross())
+                return CrossRead(await self._exchange.read_cross(), state.prices.newest)
 
     async def _price(self, symbol: str) -> Event:
         return PricesRead(await self._exchange.read_prices([symbol]))

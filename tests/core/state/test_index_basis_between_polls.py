@@ -145,3 +145,65 @@ def test_index_that_moved_before_its_spot_price_gives_no_basis() -> None:
     state = apply_events(read, PricesRead(prices(after(16), BTCUSDT=54_000)), at=after(16))
     assert state.prices.at_cross.bases == state.prices.index_basis == {}
     assert level(state, 16) == fallen
+
+
+def read_after_a_fall(polled: Decimal, *falls: int) -> AccountState:
+    """Return the state after a read requested at 15 s, whose answer is taken after the stream reported the falls."""
+    start = read_with_index()
+    told = [PricesRead(prices(after(16 + step), BTCUSDT=price)) for step, price in enumerate(falls)]
+    answer = CrossRead(replace(cross_snapshot(after(15), polled), answered_at=after(20)), start.prices.newest)
+    return apply_events(start, *told, answer, at=after(20))
+
+
+def test_fall_that_is_reported_before_an_older_answer_comes_moves_the_level() -> None:
+    # The answer is of before the fall, at it, and halfway; the level is that of the newest price each time.
+    for index in (60_600, 54_540, 57_570):
+        state = read_after_a_fall((D("1.5") * index + 20_000) / D(60_000), 54_000)
+        assert abs(level(state, 20) - D(101_810) / D(60_000)) < D("1E-8")
+        assert measure_subject(state, SETTINGS, ("cross", ""), after(20)).drift == 0
+
+
+def test_answer_between_two_falls_moves_by_the_second_alone() -> None:
+    state = read_after_a_fall(D(101_810) / D(60_000), 54_000, 48_600)
+    assert abs(level(state, 20) - D(93_629) / D(60_000)) < D("1E-8")
+
+
+def test_answer_that_agrees_with_the_newest_price_is_the_level() -> None:
+    fallen = D(101_810) / D(60_000)
+    assert level(read_after_a_fall(fallen, 54_000), 20) == fallen
+
+
+def pair_level(state: AccountState, at: float) -> Decimal:
+    found = measure_subject(state, SETTINGS, ("isolated", long_pair().symbol), after(at)).read("margin_level")
+    assert isinstance(found, Decimal)
+    return found
+
+
+def test_fall_that_is_reported_before_an_older_pair_answer_comes_moves_the_level() -> None:
+    pair = long_pair()
+    price = pair.index_price
+    start = apply_events(
+        new_account_state(),
+        PricesRead({pair.symbol: Price(price, after(0))}),
+        IsolatedRead(isolated_snapshot(pair, at=after(0))),
+        PricesRead({pair.symbol: Price(price, after(14))}),
+        at=after(14),
+    )
+    fallen = PricesRead({pair.symbol: Price(price * D("0.9"), after(16))})
+    told_after = apply_events(start, fallen, at=after(17))
+    assert pair_level(told_after, 17) < pair.margin_level
+    old = IsolatedRead(replace(isolated_snapshot(pair, at=after(15)), answered_at=after(17)), start.prices.newest)
+    assert pair_level(apply_events(start, fallen, old, at=after(17)), 17) == pair_level(told_after, 17)
+
+
+def test_rejected_row_moves_by_prices_since_its_own_read() -> None:
+    pair = long_pair()
+    start = apply_events(
+        new_account_state(),
+        PricesRead({pair.symbol: Price(pair.index_price, after(0))}),
+        IsolatedRead(isolated_snapshot(pair, at=after(0))),
+        PricesRead({pair.symbol: Price(pair.index_price * D("0.9"), after(10))}),
+        at=after(10),
+    )
+    without = replace(isolated_snapshot(at=after(15)), rejected=frozenset({pair.symbol}))
+    assert pair_level(apply_events(start, IsolatedRead(without), at=after(16)), 16) == pair_level(start, 16)

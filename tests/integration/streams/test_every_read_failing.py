@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from monitor import runtime
+from monitor.core.state.account_state import AccountState
 from monitor.exchange import binance
 from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.endpoint_function import EndpointFunction
@@ -169,6 +170,13 @@ class FailingReadsScenario:
             }
         return found
 
+    def levels(self) -> dict[str, Decimal]:
+        """Return the levels of the first account in the status document, by scope."""
+        state, settings = self.here.state(self.accounts[0]), self.here.daemon.settings(self.accounts[0])
+        document = account_document(state, settings, self.here.clock.now(), "0")
+        rows = {"cross": document["cross"], **{row["symbol"]: row for row in document["isolated"]}}
+        return {scope: D(str(row["margin_level"])) for scope, row in rows.items()}
+
     def untried_reads(self, shared: str) -> list[str]:
         """Return the accounts whose read was never made, and so never failed."""
         asked = {(record.account, record.path) for record in self.box.sandbox.requests}
@@ -317,6 +325,38 @@ async def test_thresholds_of_an_earlier_run_hold_when_unreadable(tmp_path: Path,
         await it.crash_prices()
         texts = [request.json()["text"] for request in it.phone.received]
         assert any("as read in an earlier run, not since the start" in text for text in texts), texts
+
+
+async def test_answers_of_before_a_crash_that_come_after_it_hide_nothing(tmp_path: Path, sqlite_template: Path) -> None:
+    paths = (*READS["cross"], *READS["isolated"])
+    async with stage(tmp_path / "own", sqlite_template, ("main",)) as it:
+
+        async def is_known() -> bool:
+            return knows_all(it)
+
+        await eventually(is_known, 60)
+        for path in paths:
+            it.box.sandbox.add_fault(Fault("delay", path=path, count=0, seconds=60))
+        earlier = len(it.box.sandbox.requests)
+        it.request_all_reads()
+
+        async def is_answered_late() -> bool:
+            return {request.path for request in it.box.sandbox.requests[earlier:]} >= set(paths)
+
+        await eventually(is_answered_late, 60)
+        await it.crash_prices()
+        read_at = {it.here.state().cross.received_at, it.here.state().isolated.received_at}  # type: ignore[union-attr]
+        it.box.sandbox.clear_faults()
+
+        def has_answers(state: AccountState) -> bool:
+            assert state.cross is not None
+            assert state.isolated is not None
+            return not read_at & {state.cross.received_at, state.isolated.received_at}
+
+        await it.here.wait_for_state(has_answers)
+        levels = it.levels()
+        assert levels["cross"] < D("1.28"), levels
+        assert levels["BTCUSDT"] < D("1.11"), levels
 
 
 def test_every_read_in_the_code_is_covered() -> None:
