@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -20,15 +21,34 @@ from monitor.store.db.connections import SCHEMA_REVISION
 from monitor.store.db.lease import FileLease, ServerLease
 from monitor.store.db.lease_term import outdate_claims
 
+DAEMON_WAIT_S = 10.0
+"""Seconds within which a daemon that has just taken an empty database makes its schema."""
+
+
+class _EmptyDatabaseHeld(DaemonAlreadyRunning):
+    """A database without a schema that another daemon holds."""
+
 
 def upgrade(url: str) -> tuple[str | None, str]:
     """Upgrade the database; return the revisions before (None: empty or missing) and after, the newest.
 
     A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged. The lease
-    is held meanwhile, so that no daemon of an older version writes into the newer schema. Raises StoreError when the
-    database is newer than this program or can't be reached, AnotherDaemon when a daemon holds it.
+    is held meanwhile, so that no daemon of an older version writes into the newer schema. A daemon that takes an empty
+    database at this moment makes the schema itself, and is waited for. Raises StoreError when the database is newer
+    than this program or can't be reached, DaemonAlreadyRunning when a daemon holds it.
     """
     parsed = opening.parse_url(url)
+    last_try_at = time.monotonic() + DAEMON_WAIT_S
+    while True:
+        try:
+            return _upgrade_now(parsed)
+        except _EmptyDatabaseHeld:
+            if time.monotonic() > last_try_at:
+                raise
+        time.sleep(0.1)
+
+
+def _upgrade_now(parsed: URL) -> tuple[str | None, str]:
     path = opening.sqlite_path(parsed)
     if path is not None:
         opening.create_file(path)
@@ -41,7 +61,10 @@ def upgrade(url: str) -> tuple[str | None, str]:
             if before is not None and before > SCHEMA_REVISION:
                 opening.check_revision(connection, parsed)
             if before != SCHEMA_REVISION:
-                _hold_lease(held, connection, parsed, name)
+                try:
+                    _hold_lease(held, connection, parsed, name)
+                except DaemonAlreadyRunning as error:
+                    raise error if before is not None else _EmptyDatabaseHeld(error.message, mend=error.mend) from error
                 opening.lock_revision(connection)
                 upgrade_connection(connection)
                 outdate_claims(connection)

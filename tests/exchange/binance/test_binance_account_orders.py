@@ -40,7 +40,7 @@ TOP_UP = Transfer("spot", CROSS, "USDT", D(100))
 
 
 def around_now(w: ConnectedSandbox) -> TimeWindow:
-    return TimeWindow(w.clock.now() - timedelta(seconds=1), w.clock.now() + timedelta(seconds=1))
+    return TimeWindow(w.clock.now() - timedelta(minutes=5), w.clock.now() + timedelta(seconds=1))
 
 
 def money_requests(w: ConnectedSandbox) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import threading
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,7 @@ from monitor.errors import DaemonAlreadyRunning, StoreError, WrongDatabaseRevisi
 from monitor.resources import packaged_path
 from monitor.store.command_store import ReadStore
 from monitor.store.db import connections as opening
+from monitor.store.db.lease import FileLease
 from monitor.store.db.schema_migration import find_problems, upgrade
 from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
@@ -93,6 +95,23 @@ def test_database_of_another_version_is_refused_with_the_fix(database_url: str, 
         with pytest.raises(StoreError) as caught:
             opened(database_url)
         assert str(caught.value) == wanted
+
+
+def test_upgrade_waits_for_a_daemon_that_takes_the_empty_database(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    path.touch()
+    lease = FileLease(path)
+    lease.acquire()
+    url = f"sqlite:///{path}"
+
+    def end_and_make() -> None:
+        lease.release()
+        upgrade(url)
+
+    held = threading.Timer(1, end_and_make)
+    held.start()
+    assert upgrade(url)[1] == opening.SCHEMA_REVISION
+    held.join()
 
 
 def test_upgrade_refuses_a_newer_database(database_url: str) -> None:
