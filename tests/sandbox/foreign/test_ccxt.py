@@ -11,6 +11,9 @@ from tests.support.sandbox import RunningSandbox
 # The discard port of this machine, where nothing listens.
 NOWHERE = "http://127.0.0.1:9"
 
+# ccxt hands aiohttp an argument that later Pythons have no need for.
+pytestmark = pytest.mark.filterwarnings("ignore:enable_cleanup_closed ignored:DeprecationWarning")
+
 
 @pytest.fixture
 def ccxt() -> Any:

@@ -19,6 +19,9 @@ with warnings.catch_warnings():
     from binance.client import Client
     from binance.exceptions import BinanceAPIException
 
+# ccxt hands aiohttp an argument that later Pythons have no need for.
+pytestmark = pytest.mark.filterwarnings("ignore:enable_cleanup_closed ignored:DeprecationWarning")
+
 ccxt = test_ccxt.ccxt
 exchange = test_ccxt.exchange
 client = test_python_binance.client

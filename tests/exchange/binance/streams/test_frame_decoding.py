@@ -256,8 +256,8 @@ def test_absurd_price_is_refused(price: str) -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        b'{"depth":' + b"[" * 100_000 + b"]" * 100_000 + b',"e":"x"}',
-        b'{"subscriptionId":0,"event":{"e":"x","depth":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+        b'{"depth":' + b"[" * 400_000 + b"]" * 400_000 + b',"e":"x"}',
+        b'{"subscriptionId":0,"event":{"e":"x","depth":' + b"[" * 400_000 + b"]" * 400_000 + b"}}",
     ],
 )
 def test_frame_nested_without_end_is_unreadable(frame: bytes) -> None:
