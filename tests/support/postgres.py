@@ -60,12 +60,47 @@ class PostgresServer:
 
     def copied(self) -> "PostgresServer":
         """A copy of this server with its committed data, not yet started: a standby that lags from then on."""
+        return self._copied()
+
+    def standby(self, *, synchronous: bool) -> "PostgresServer":
+        """A running standby that streams from this server; each commit here waits for it if it is synchronous."""
+        standby = self._copied("--write-recovery-conf")
+        standby.start()
+        with self.connect("postgres") as connection:
+            connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{'*' if synchronous else ''}'".encode())
+            connection.execute("SELECT pg_reload_conf()")
+            state = "sync" if synchronous else "async"
+            self._wait_for(connection, "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'", state)
+        return standby
+
+    def cut_replication(self) -> None:
+        """Let the standbys have what this server has committed, and nothing from then on."""
+        with self.connect("postgres") as connection:
+            (now,) = connection.execute("SELECT pg_current_wal_lsn()").fetchone() or ("0/0",)
+            self._wait_for(connection, f"SELECT bool_and(replay_lsn >= '{now}') FROM pg_stat_replication", True)
+            for (sender,) in connection.execute("SELECT pid FROM pg_stat_replication").fetchall():
+                os.kill(sender, signal.SIGSTOP)
+
+    def promote(self) -> None:
+        """Make this standby the primary."""
+        with self.connect("postgres") as connection:
+            connection.execute("SELECT pg_promote()")
+            self._wait_for(connection, "SELECT pg_is_in_recovery()", False)
+
+    @staticmethod
+    def _wait_for(connection: psycopg.Connection[Any], query: str, wanted: object) -> None:
+        deadline = time.monotonic() + 60
+        while connection.execute(query.encode()).fetchone() != (wanted,):
+            assert time.monotonic() < deadline, f"{query}: never {wanted}"
+            time.sleep(0.05)
+
+    def _copied(self, *words: str) -> "PostgresServer":
         folder = _new_folder()
         subprocess.run(
             [
                 self._binaries / "pg_basebackup",
                 *("-h", self.folder, "-U", "tester", "-D", folder / "cluster"),
-                *("-X", "stream", "--checkpoint=fast", "--no-sync"),
+                *("-X", "stream", "--checkpoint=fast", "--no-sync", *words),
             ],
             check=True,
             capture_output=True,
@@ -112,6 +147,10 @@ class PostgresServer:
 
     def kill(self) -> None:
         """End the server as a crash would, with all its sessions."""
+        if self.pid is not None:
+            for pid in self._all():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         self._signal(signal.SIGKILL)
 
     def stop(self) -> None:
@@ -141,7 +180,7 @@ class PostgresServer:
 
     def remove(self) -> None:
         """Stop the server if it runs, and remove its files."""
-        self._signal(signal.SIGKILL)
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str) -> str:
