@@ -107,6 +107,8 @@ async def test_figures_follow_changed_debts_interest_and_prices(tmp_path: Path) 
             await one_poll_at_these_prices(here, box.sandbox)
             await equal(here, box.sandbox, "at the start")
 
+            # What was read before is dated before, such as an index price that is under way.
+            hand.advance(2)
             hand.borrow("main", "USDT", Decimal("1234.56789012"))
             hand.charge_interest()
             hand.set_price("BTCUSDT", Decimal("41234.56"))
