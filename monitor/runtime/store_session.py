@@ -12,12 +12,13 @@ from pathlib import Path
 
 from monitor.clock import Clock
 from monitor.core.model.events import CommandsRead
+from monitor.core.model.journal import Notice
 from monitor.errors import DaemonAlreadyRunning, PoolSharesSessions, StoreError, WrongDatabaseRevision
 from monitor.runtime.bans import BanMemory
 from monitor.runtime.id_allocator import IdAllocator
 from monitor.store.db.units_of_work import find_bug
 from monitor.store.store import Store
-from monitor.store.writes import daemon_row
+from monitor.store.writes import daemon_row, journal
 from monitor.store.writes.commands import Commands
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ class StoreSession:
         self._lease = LeaseWait()
         self._known_changes: int | None = None
         self._commands_seen: int | None = None
+        self._newest_change = 0
         self._seen_at = self._measured_at = float("-inf")
         self._new_commands: CommandsRead | None = None
         self.commands: CommandsRead | None = None
@@ -264,11 +266,27 @@ class StoreSession:
 
     async def _poll_commands(self) -> None:
         commands = await self._store.read_commands(self._clock.now(), self._commands_seen)
+        if commands is not None and self._is_pause_lost(commands):
+            await self._pause_again()
+            commands = await self._store.read_commands(self._clock.now())
         if commands is None:
             return
-        self._commands_seen = commands.change_number
+        self._commands_seen = self._newest_change = commands.change_number
         self.commands = self._new_commands = commands.event
         self._on_commands(commands)
+
+    def _is_pause_lost(self, commands: Commands) -> bool:
+        """Return whether the pause ended without a command: each command counts the change number up."""
+        was_paused = self.commands is not None and self.commands.paused
+        return was_paused and not commands.event.paused and commands.change_number <= self._newest_change
+
+    async def _pause_again(self) -> None:
+        """Pause all actions as before in a database that has lost that, such as a standby that lagged."""
+        words = "the database had lost that all actions were paused; they are paused again"
+        log.error("pause.lost why=%r", words)
+        now = self._clock.now()
+        notices = (Notice("critical", words, self._channels, now),) if self._channels else ()
+        await self._store.execute(journal.pause_with_notices, f"margin-monitor: {words}", notices, now)
 
     async def _check_space(self) -> None:
         """Measure the free space where the database lies."""

@@ -163,6 +163,12 @@ def recover_interrupted(connection: Connection, now: datetime, channels: tuple[s
     return found
 
 
+def pause_with_notices(connection: Connection, by: str, notices: Sequence[Notice], at: datetime) -> None:
+    """Pause all actions, and queue the notices of it."""
+    set_paused(connection, True, by, at)
+    _enqueue_notices(connection, notices)
+
+
 def _write_events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> None:
     rows = (
         (

@@ -10,10 +10,12 @@ import pytest
 
 from monitor.core.model.intent import IntentState
 from monitor.sandbox.faults import Fault
+from monitor.store.commands_in_force import is_paused
 from monitor.store.writes.audit import verify_trail
 from tests.integration.actions.test_usage_after_record_gaps import (
     REFUSED,
     capped,
+    command,
     is_cap_reached,
     is_stopped,
     repaid,
@@ -131,3 +133,24 @@ async def test_next_daemon_on_a_standby_that_lacks_an_order_counts_it_from_the_e
             )
             assert repaid(box) == 500
             assert len(orders(box.sandbox.requests)) == 1
+
+
+async def test_pause_that_the_standby_lacks_is_made_again_by_the_running_daemon(tmp_path: Path) -> None:
+    with replicated(synchronous=False) as (primary, standby, line, url), http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            config = write_config(tmp_path, box.ready, url=url, channels={"phone": sink.url})
+            async with in_process_daemon(config, waits=False) as here:
+                await here.wait_for_state(lambda state: state.cross and state.health.lease_held, 60)
+                await asyncio.to_thread(primary.cut_replication)
+                await command(config, "actions", "pause")
+                await here.wait_for_state(lambda state: state.is_paused)
+                primary.kill()
+                await asyncio.to_thread(fail_over, standby, line)
+                await asyncio.to_thread(
+                    sink.wait_for, lambda received: any("they are paused again" in str(one.json()) for one in received)
+                )
+                assert here.state().is_paused
+                assert await here.store.read(is_paused)
+                await command(config, "actions", "resume")
+                await here.wait_for_state(lambda state: not state.is_paused)
+                assert not await here.store.read(is_paused)
