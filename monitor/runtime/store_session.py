@@ -68,7 +68,7 @@ class LeaseWait:
 async def wait_until_open(store: Store, lease_timeout_s: float = LEASE_TIMEOUT_S) -> bool:
     """Return whether the store can be used at the start; False: the daemon begins without it.
 
-    Raises WrongDatabaseRevision and PoolSharesSessions at once, and AnotherDaemon after `lease_timeout_s`.
+    Raises WrongDatabaseRevision and PoolSharesSessions at once, and DaemonAlreadyRunning after `lease_timeout_s`.
     """
     lease = LeaseWait(lease_timeout_s)
     started = time.monotonic()

@@ -53,7 +53,8 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     of both databases, where the backup's revision keeps such a number; the time keeps them apart everywhere. What the
     backup has as not sent yet is never sent: see `expire_restored`. Nothing is
     changed when it raises: MonitorError when a database exists and `force` is False, or when the backup is damaged, not
-    one of ours, or can't be upgraded; AnotherDaemon while a daemon holds the database; UsageError for PostgreSQL.
+    one of ours, or can't be upgraded; DaemonAlreadyRunning while a daemon holds the database; UsageError for
+    PostgreSQL.
     """
     # alembic is heavy, and needed here alone
     from monitor.store.db.schema_migration import describe_failures

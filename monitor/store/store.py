@@ -74,10 +74,10 @@ class Store:
     def open(cls, url: str, *, create: bool = True, exclusive: bool = True, spill_folder: Path | None = None) -> Self:
         """Open the database at `url`, held by this process alone until it is closed or the process dies.
 
-        A new one is created at the newest revision when `create`; an old one is never migrated. Raises AnotherDaemon
-        when another daemon holds it, StoreError for any other obstacle. `exclusive` False leaves out the lease: for
-        programs that write beside a daemon. `spill_folder` holds events that the database can't take if it is not a
-        file; None: the folder of temporary files.
+        A new one is created at the newest revision when `create`; an old one is never migrated. Raises
+        DaemonAlreadyRunning when another daemon holds it, StoreError for any other obstacle. `exclusive` False leaves
+        out the lease: for programs that write beside a daemon. `spill_folder` holds events that the database can't take
+        if it is not a file; None: the folder of temporary files.
         """
         access = DatabaseAccess(opening.parse_url(url), create=create, exclusive=exclusive)
         writer = _new_writer(access)

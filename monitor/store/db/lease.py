@@ -48,7 +48,7 @@ class FileLease:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Acquire the lease. Raises AnotherDaemon when another process holds it."""
+        """Acquire the lease. Raises DaemonAlreadyRunning when another process holds it."""
         if self._descriptor is not None:
             return
         try:
@@ -114,7 +114,10 @@ class ServerLease:
         self._process: int | None = None
 
     def acquire(self, connection: Connection) -> None:
-        """Acquire the lease. Raises AnotherDaemon when another daemon holds it, StoreError if a dead session does."""
+        """Acquire the lease.
+
+        Raises DaemonAlreadyRunning when another daemon holds it, StoreError if a dead session does.
+        """
         deadline = time.monotonic() + _ACQUIRE_TIMEOUT_S
         ended = False
         while not (taken := connection.execute(text(f"SELECT {_LOCK}, pg_backend_pid()")).one())[0]:

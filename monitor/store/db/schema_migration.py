@@ -74,7 +74,7 @@ def _upgrade_now(parsed: URL) -> tuple[str | None, str]:
 
 
 def _hold_lease(held: contextlib.ExitStack, connection: Connection, url: URL, name: str) -> None:
-    """Acquire the lease until `held` or the connection is closed. Raises AnotherDaemon when a daemon has it."""
+    """Acquire the lease until `held` or the connection is closed. Raises DaemonAlreadyRunning when a daemon has it."""
     path = opening.sqlite_path(url)
     try:
         if path is None:
