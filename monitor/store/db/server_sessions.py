@@ -171,7 +171,8 @@ def _bounded_waits(place: str, session: Any) -> Iterator[list[Any]]:
 
     def end_waits() -> None:
         is_late.set()
-        for each in waiting:
+        # The first comes last: its session must not pass to one that waits for another.
+        for each in reversed(waiting):
             shut_socket(each)
 
     timer = threading.Timer(PREPARATION_TIMEOUT_S, end_waits)
@@ -180,7 +181,9 @@ def _bounded_waits(place: str, session: Any) -> Iterator[list[Any]]:
     try:
         yield waiting
     except Exception as error:
-        if not is_late.is_set() or isinstance(error, StoreError):
+        # What is found after the end of the waits says nothing about the pool.
+        is_finding = isinstance(error, StoreError) and not isinstance(error, PoolSharesSessions)
+        if not is_late.is_set() or is_finding:
             raise
         lacking = "gave no second session" if len(waiting) > 1 else "gave no answer"
         raise StoreError(
